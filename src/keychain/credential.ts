@@ -1,0 +1,13 @@
+/** What proves who is asking. Never logged, never part of an error. */
+export type Credential =
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  /** An OAuth2 refresh token, exchanged for access tokens at the registry's token service. */
+  | { readonly kind: 'identity'; readonly token: string; readonly username?: string }
+  /** A bearer token that is sent as it is. */
+  | { readonly kind: 'registry'; readonly token: string };
+
+/**
+ * Who to be at a registry. `registry` is its host with the port where there is one (`docker.io` for Docker Hub).
+ * Asked late, once for each registry and repository; `undefined` means anonymous.
+ */
+export type Keychain = (registry: string, repository?: string) => Promise<Credential | undefined>;

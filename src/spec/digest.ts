@@ -1,0 +1,51 @@
+import { InputError, UnsupportedError } from '../errors.ts';
+
+declare const digestBrand: unique symbol;
+
+/**
+ * A parsed `algorithm:encoded` string. Its grammar was checked, so it is safe in a URL or a file name.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+ */
+export type Digest = string & { readonly [digestBrand]: true };
+
+/** The algorithms that can be computed; any other well-formed digest parses but can't be verified. */
+export type Algorithm = 'sha256' | 'sha512';
+
+const grammar = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
+const hexLength: Readonly<Record<string, number>> = { sha256: 64, sha512: 128, blake3: 64 };
+/** No registered algorithm comes near it; a longer one is an attack on a path or a log. */
+const maxLength = 255;
+
+/** Throws INVALID_DIGEST. */
+export function parseDigest(text: string): Digest {
+  if (isDigest(text)) return text;
+  throw new InputError('INVALID_DIGEST', `"${clip(text)}" is not a digest`);
+}
+
+export function isDigest(text: string): text is Digest {
+  if (text.length > maxLength || !grammar.test(text)) return false;
+  const colon = text.indexOf(':');
+  const length = hexLength[text.slice(0, colon)];
+  if (length === undefined) return true;
+  const encoded = text.slice(colon + 1);
+  return encoded.length === length && /^[0-9a-f]+$/.test(encoded);
+}
+
+export function digestAlgorithm(digest: Digest): string {
+  return digest.slice(0, digest.indexOf(':'));
+}
+
+export function digestEncoded(digest: Digest): string {
+  return digest.slice(digest.indexOf(':') + 1);
+}
+
+/** The algorithm, if gantry can compute it; throws UNSUPPORTED otherwise, because unverified content is never handed on. */
+export function computableAlgorithm(digest: Digest): Algorithm {
+  const algorithm = digestAlgorithm(digest);
+  if (algorithm === 'sha256' || algorithm === 'sha512') return algorithm;
+  throw new UnsupportedError('digest', `can't verify ${digest}: only sha256 and sha512 can be computed`);
+}
+
+function clip(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

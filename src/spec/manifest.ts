@@ -1,0 +1,43 @@
+import type { Annotations, Descriptor } from './descriptor.ts';
+
+/**
+ * A manifest or index. The bytes are sovereign and never re-serialised; `body` is a view of them.
+ * `descriptor` is {mediaType, digest, size} of the bytes, with `artifactType` and `annotations` only where an index said them.
+ */
+export interface Manifest {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+  readonly body: ManifestBody;
+}
+
+export type ManifestBody = ImageManifest | IndexManifest | UnknownManifest;
+
+/** An OCI image manifest or a docker schema 2 manifest. */
+export interface ImageManifest {
+  readonly kind: 'image';
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly artifactType?: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Annotations;
+}
+
+/** An OCI image index or a docker manifest list. */
+export interface IndexManifest {
+  readonly kind: 'index';
+  readonly schemaVersion: 2;
+  readonly mediaType?: string;
+  readonly artifactType?: string;
+  readonly manifests: readonly Descriptor[];
+  readonly subject?: Descriptor;
+  readonly annotations?: Annotations;
+}
+
+/** Anything else that a registry keeps as a manifest: docker schema 1, the retired artifact manifest, future kinds. */
+export interface UnknownManifest {
+  readonly kind: 'unknown';
+  readonly schemaVersion?: number;
+  readonly mediaType?: string;
+}

@@ -1,0 +1,38 @@
+import type { Content } from '../flow/content.ts';
+
+/** Header names in lower case, each with its lines in order: repeated headers are never joined. */
+export type HeaderMap = Readonly<Record<string, readonly string[]>>;
+
+/** What travels to a registry. The client makes it, the embedded registry takes it: both are `Send`. */
+export interface HttpRequest {
+  readonly method: string;
+  /** Absolute for a client (`https://host/v2/...`), byte-exact: never rebuilt from parts of an answer. A server takes a bare path too. */
+  readonly url: string;
+  readonly headers: HeaderMap;
+  readonly body?: Content;
+  /** The token scopes that this request and those that will follow it need, e.g. `repository:a/b:pull,push`. */
+  readonly scopes?: readonly string[];
+  /** `safe`: may be sent again as it is. `never`: only its maker knows how to go on (uploads). */
+  readonly replay: 'safe' | 'never';
+  /** How long the answer may take once the body is sent, in milliseconds, where the usual limit is too short (a closing PUT). */
+  readonly answerWithin?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: HeaderMap;
+  /** Read it, or end its iteration (`return()`): an unread body holds a connection. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The URL that answered, after redirects. */
+  readonly url?: string;
+}
+
+/**
+ * One exchange. Rejects only when there is no answer (TransportError); an error status is an answer.
+ * The answer may come while the request's body is still being sent: the sender then stops the source.
+ */
+export type Send = (request: HttpRequest) => Promise<HttpResponse>;
+
+/** One concern of sending, wrapped around the next. */
+export type Middleware = (next: Send) => Send;
