@@ -1,3 +1,5 @@
+import { InputError } from '../errors.ts';
+
 /**
  * Bytes that can be read, lazily and from any place: opening is what costs, so a mounted blob is never opened
  * and a retry is another open.
@@ -20,4 +22,72 @@ export interface OpenOptions {
   /** One past the last byte, default the end. */
   readonly to?: number;
   readonly signal?: AbortSignal;
+}
+
+/** Bytes that are already here. */
+export function bytesContent(bytes: Uint8Array): Content {
+  return {
+    size: bytes.byteLength,
+    replayable: true,
+    async *open({ from = 0, to = bytes.byteLength, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      signal?.throwIfAborted();
+      if (from < to) yield bytes.subarray(from, to);
+    },
+  };
+}
+
+export const emptyContent: Content = bytesContent(new Uint8Array(0));
+
+/** A source that can be read once: a pipe, a generator, a request's body. Opening it twice throws INVALID_OPTION. */
+export function streamContent(
+  source: AsyncIterable<Uint8Array>,
+  { size }: { readonly size?: number } = {},
+): Content {
+  let opened = false;
+  return {
+    ...(size === undefined ? {} : { size }),
+    replayable: false,
+    open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      if (opened || from !== 0 || to !== undefined) {
+        throw new InputError('INVALID_OPTION', 'a one-shot source can be read only once and from its start');
+      }
+      opened = true;
+      return signal === undefined ? source : abortable(source, signal);
+    },
+  };
+}
+
+/** The bytes of `content` from `from` up to, not including, `to`. */
+export function sliceContent(content: Content, from: number, to: number): Content {
+  return {
+    size: to - from,
+    replayable: content.replayable,
+    open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const { from: start = 0, to: end = to - from, ...rest } = options;
+      return content.open({ ...rest, from: from + start, to: Math.min(from + end, to) });
+    },
+  };
+}
+
+/** The same bytes, each opening passed through `pipe`: a check, a counter. */
+export function mapContent(
+  content: Content,
+  pipe: (source: AsyncIterable<Uint8Array>, options: OpenOptions) => AsyncIterable<Uint8Array>,
+): Content {
+  return {
+    ...(content.size === undefined ? {} : { size: content.size }),
+    replayable: content.replayable,
+    open: (options: OpenOptions = {}) => pipe(content.open(options), options),
+  };
+}
+
+async function* abortable(
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  signal.throwIfAborted();
+  for await (const chunk of source) {
+    yield chunk;
+    signal.throwIfAborted();
+  }
 }

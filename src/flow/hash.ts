@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto';
+import { type Algorithm, type Digest, parseDigest } from '../spec/digest.ts';
+
+/** A running hash; `digest()` ends it. */
+export interface Hasher {
+  update(chunk: Uint8Array): void;
+  digest(): Digest;
+}
+
+export function createHasher(algorithm: Algorithm = 'sha256'): Hasher {
+  const hash = createHash(algorithm);
+  return {
+    update(chunk): void {
+      hash.update(chunk);
+    },
+    digest: () => parseDigest(`${algorithm}:${hash.digest('hex')}`),
+  };
+}
+
+export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Digest {
+  const hasher = createHasher(algorithm);
+  hasher.update(bytes);
+  return hasher.digest();
+}

@@ -1,0 +1,43 @@
+import { ContentError } from '../errors.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { createHasher } from './hash.ts';
+
+export interface Expected {
+  readonly digest: Digest;
+  /** Bytes; where given, a longer source is stopped at the first byte too many. */
+  readonly size?: number;
+  /** What an error calls it, e.g. `blob sha256:... of ghcr.io/acme/app`. Default: the digest. */
+  readonly what?: string;
+}
+
+/**
+ * Hands the bytes on and fails at their end unless they are what was expected.
+ * The last chunk has been handed on by then: whoever keeps the bytes must not show them before the end.
+ * Throws SIZE_INVALID, DIGEST_INVALID; UNSUPPORTED at once for a digest that can't be computed.
+ */
+export async function* verified(
+  source: AsyncIterable<Uint8Array>,
+  { digest, size, what = digest }: Expected,
+): AsyncIterable<Uint8Array> {
+  const hasher = createHasher(computableAlgorithm(digest));
+  let length = 0;
+  for await (const chunk of source) {
+    length += chunk.byteLength;
+    if (size !== undefined && length > size) throw sizeError(what, size, length);
+    hasher.update(chunk);
+    yield chunk;
+  }
+  if (size !== undefined && length !== size) throw sizeError(what, size, length);
+  const actual = hasher.digest();
+  if (actual !== digest) {
+    throw new ContentError('DIGEST_INVALID', `${what}: the bytes have digest ${actual}`, {
+      expected: digest,
+      actual,
+    });
+  }
+}
+
+function sizeError(what: string, expected: number, actual: number): ContentError {
+  const said = actual > expected ? `more than the ${expected} bytes` : `${actual} of the ${expected} bytes`;
+  return new ContentError('SIZE_INVALID', `${what}: got ${said} that were announced`, { expected, actual });
+}
