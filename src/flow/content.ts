@@ -81,10 +81,7 @@ export function mapContent(
   };
 }
 
-async function* abortable(
-  source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-): AsyncIterable<Uint8Array> {
+async function* abortable(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {
   signal.throwIfAborted();
   for await (const chunk of source) {
     yield chunk;
