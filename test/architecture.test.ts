@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
+import { describe, it } from 'node:test';
+import { parseSync } from 'oxc-parser';
+import { projectRoot } from './project.ts';
+
+/** The picture of docs/picture.md, section 1, as rules. A room may import itself and what its row names. */
+interface Rule {
+  readonly imports: readonly string[];
+  /** `node:` modules, or `any`. Rooms that only use what every runtime has name none. */
+  readonly node: readonly string[] | 'any';
+}
+
+const words = ['errors', 'spec', 'flow', 'json', 'tar'];
+const places = ['memory', 'layout', 'archive', 'disk'];
+const line = ['wire', 'http', 'keychain', 'auth'];
+const works = ['copy', 'image', 'client', 'server'];
+const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
+
+const rules: Readonly<Record<string, Rule>> = {
+  errors: { imports: [], node: [] },
+  spec: { imports: ['errors'], node: [] },
+  flow: { imports: ['spec', 'errors'], node: ['node:crypto'] },
+  json: { imports: ['spec', 'errors'], node: [] },
+  tar: { imports: ['flow', 'spec', 'errors'], node: [] },
+  wire: { imports: words, node: [] },
+  http: {
+    imports: ['wire', ...words],
+    node: ['node:http', 'node:https', 'node:net', 'node:tls', 'node:dns', 'node:stream'],
+  },
+  keychain: { imports: words, node: [...disk, 'node:child_process'] },
+  auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },
+  store: { imports: words, node: [] },
+  remote: { imports: ['store', ...line, ...words], node: [] },
+  memory: { imports: ['store', ...words], node: [] },
+  layout: { imports: ['store', ...words], node: disk },
+  archive: { imports: ['store', ...words], node: [...disk, 'node:zlib', 'node:stream'] },
+  disk: { imports: ['store', 'layout', ...words], node: disk },
+  copy: { imports: ['store', ...words], node: [] },
+  image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
+  client: {
+    imports: ['store', 'remote', ...line, ...places, 'copy', 'image', ...words],
+    node: ['node:fs/promises', 'node:path'],
+  },
+  server: { imports: ['store', 'wire', ...words], node: [] },
+  'server/node': { imports: ['server', 'wire', ...words], node: ['node:http', 'node:https', 'node:net'] },
+  'server/index': {
+    imports: ['server', 'server/node', 'store', 'memory', 'disk', 'wire', ...words],
+    node: [],
+  },
+  testing: {
+    imports: [...works, 'server/node', 'store', 'remote', ...line, ...places, ...words],
+    node: 'any',
+  },
+  cli: {
+    imports: [...works, 'server/node', 'store', 'remote', ...line, ...places, ...words],
+    node: 'any',
+  },
+  index: { imports: [...works, 'store', 'remote', ...line, ...places, ...words], node: [] },
+};
+
+/** Files that are a room of their own inside a folder. */
+const ownRooms = new Set(['server/node', 'server/index']);
+const packages: Readonly<Record<string, readonly string[]>> = {
+  json: ['valibot'],
+  cli: ['commander'],
+};
+
+const source = join(projectRoot(), 'src');
+
+interface Arrow {
+  readonly from: string;
+  readonly to: string;
+}
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.endsWith('.test.ts'))
+    .map((entry) => relative(source, join(entry.parentPath, entry.name)).split(sep).join('/'));
+}
+
+/** Every module that a file names: imports, type-only ones included, re-exports and `import()`. */
+function imported(file: string): string[] {
+  const text = readFileSync(join(source, file), 'utf8');
+  const { module, errors } = parseSync(file, text);
+  assert.deepEqual(errors, [], `${file} does not parse`);
+  const named = [
+    ...module.staticImports.map((statement) => statement.moduleRequest.value),
+    ...module.staticExports.flatMap((statement) =>
+      statement.entries.flatMap((entry) => entry.moduleRequest?.value ?? []),
+    ),
+  ];
+  const dynamic = module.dynamicImports.map(({ moduleRequest: { start, end } }) => {
+    const literal = /^(['"`])([^'"`$]+)\1$/.exec(text.slice(start, end));
+    assert(literal?.[2] !== undefined, `${file}: import() of something that is not a plain string`);
+    return literal[2];
+  });
+  return [...new Set([...named, ...dynamic])];
+}
+
+function roomOf(file: string): string {
+  const path = file.replace(/\.ts$/, '');
+  if (ownRooms.has(path)) return path;
+  const [folder = '', ...rest] = path.split('/');
+  return rest.length === 0 ? path : folder;
+}
+
+const all = files(source);
+const named = new Map(all.map((file) => [file, imported(file)]));
+const arrows: Arrow[] = [...named].flatMap(([from, modules]) =>
+  modules
+    .filter((module) => module.startsWith('.'))
+    .map((module) => ({
+      from,
+      to: normalize(join(dirname(from), module))
+        .split(sep)
+        .join('/'),
+    })),
+);
+
+describe('the picture of the house', () => {
+  it('has a rule for every room', () => {
+    assert.deepEqual(
+      [...new Set(all.map(roomOf))].filter((room) => rules[room] === undefined),
+      [],
+    );
+  });
+
+  it('has no arrow that its table does not show', () => {
+    const wrong = arrows.filter(({ from, to }) => {
+      const [room, target] = [roomOf(from), roomOf(to)];
+      return room !== target && !rules[room]?.imports.includes(target);
+    });
+    assert.deepEqual(
+      wrong.map(({ from, to }) => `${from} → ${to}`),
+      [],
+    );
+  });
+
+  it('has no cycle, type-only imports included', () => {
+    assert.deepEqual(cycles(arrows), []);
+  });
+
+  it('uses in each room only the runtime modules of its row', () => {
+    const wrong = [...named].flatMap(([file, modules]) => {
+      const allowed = rules[roomOf(file)]?.node ?? [];
+      return modules
+        .filter((module) => module.startsWith('node:') && allowed !== 'any' && !allowed.includes(module))
+        .map((module) => `${file} → ${module}`);
+    });
+    assert.deepEqual(wrong, []);
+  });
+
+  it('takes packages only where the table of packages says', () => {
+    const wrong = [...named].flatMap(([file, modules]) =>
+      modules
+        .filter((module) => !module.startsWith('.') && !module.startsWith('node:'))
+        .filter((module) => !packages[roomOf(file)]?.includes(module))
+        .map((module) => `${file} → ${module}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('sees a forbidden arrow and a cycle when there is one', () => {
+    assert.equal(rules['spec']?.imports.includes('wire'), false);
+    assert.deepEqual(
+      cycles([
+        { from: 'a', to: 'b' },
+        { from: 'b', to: 'c' },
+        { from: 'c', to: 'a' },
+      ]),
+      [['a', 'b', 'c', 'a']],
+    );
+  });
+});
+
+/** The cycles that a depth-first walk meets, each once. */
+function cycles(edges: readonly Arrow[]): string[][] {
+  const next = new Map<string, string[]>();
+  for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) {
+      found.push([...path.slice(at), file]);
+      return;
+    }
+    if (done.has(file)) return;
+    for (const to of next.get(file) ?? []) walk(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of next.keys()) walk(file, []);
+  return found;
+}

@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join, sep } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
+ * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it.
+ *
+ * `--unit` leaves out what starts other programs: real peers and the command line. A further argument is a part of
+ * a file's name: only those run.
+ */
+const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const unit = process.argv.includes('--unit');
+const slow = ['test/peers', 'test/cli', 'test/package', 'test/readme'].map((path) =>
+  path.split('/').join(sep),
+);
+
+const files = ['src', 'test']
+  .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
+  .map((entry) => join(entry.parentPath, entry.name))
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.slice(compiled.length).includes(part)))
+  .filter((file) => !unit || !slow.some((part) => file.startsWith(join(compiled, part))))
+  .sort();
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const skips: string[] = [];
+const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
+
+stream.on('test:pass', ({ name, skip, todo, details }) => {
+  if (details.type === 'suite') return;
+  if (skip === undefined && todo === undefined) counts.passed++;
+  else {
+    counts.skipped++;
+    skips.push(`${name}: ${typeof skip === 'string' ? skip : 'no reason given'}`);
+  }
+});
+stream.on('test:fail', ({ details }) => {
+  if (details.type === 'suite') return;
+  counts.failed++;
+});
+
+stream.pipe(new spec()).pipe(process.stdout);
+process.on('exit', () => {
+  const nothing = counts.passed + counts.failed === 0;
+  if (counts.failed > 0 || nothing) process.exitCode = 1;
+  if (nothing) process.stdout.write('no test ran\n');
+  if (skips.length > 0) process.stdout.write(`\nskipped:\n${skips.map((skip) => `  ${skip}\n`).join('')}`);
+  process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+});
