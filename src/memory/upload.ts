@@ -1,0 +1,83 @@
+import { ContentError } from '../errors.ts';
+import type { Content } from '../flow/content.ts';
+import { createHasher } from '../flow/hash.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
+import type { AppendOptions, Upload } from '../store/contract.ts';
+import { createTurns, type Turns } from '../store/turns.ts';
+import type { MemoryBlob } from './blob.ts';
+
+interface Ends {
+  /** Keeps the finished blob in the repository that the session belongs to. */
+  readonly keep: (digest: Digest, blob: MemoryBlob) => Descriptor;
+  readonly forget: () => void;
+}
+
+/** A session; everyone who resumes it holds the same object. Appends that overlap wait for each other. */
+export class MemoryUpload implements Upload {
+  readonly id: string;
+  readonly repository: string;
+  readonly limits: Upload['limits'] = {};
+  readonly #algorithm: Algorithm;
+  readonly #ends: Ends;
+  readonly #hasher: ReturnType<typeof createHasher>;
+  readonly #turns: Turns = createTurns();
+  readonly #chunks: Uint8Array[] = [];
+  #offset = 0;
+
+  constructor(id: string, repository: string, algorithm: Algorithm, ends: Ends) {
+    this.id = id;
+    this.repository = repository;
+    this.#algorithm = algorithm;
+    this.#ends = ends;
+    this.#hasher = createHasher(algorithm);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  append(content: Content, options: AppendOptions = {}): Promise<void> {
+    return this.#turns(() => this.#take(content, options));
+  }
+
+  async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
+    const algorithm = computableAlgorithm(digest);
+    return this.#turns(async () => {
+      if (content !== undefined) await this.#take(content, options);
+      options.signal?.throwIfAborted();
+      this.#ends.forget();
+      const actual = this.#digest(algorithm);
+      if (actual !== digest) {
+        throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
+          expected: digest,
+          actual,
+        });
+      }
+      return this.#ends.keep(digest, { chunks: this.#chunks, size: this.#offset });
+    });
+  }
+
+  async cancel(): Promise<void> {
+    this.#ends.forget();
+  }
+
+  async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
+    signal?.throwIfAborted();
+    for await (const chunk of content.open(signal === undefined ? {} : { signal })) {
+      signal?.throwIfAborted();
+      this.#chunks.push(chunk.slice());
+      this.#hasher.update(chunk);
+      this.#offset += chunk.byteLength;
+      onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+    }
+  }
+
+  /** The running hash, unless the session was started for another algorithm. */
+  #digest(algorithm: Algorithm): Digest {
+    if (algorithm === this.#algorithm) return this.#hasher.digest();
+    const hasher = createHasher(algorithm);
+    for (const chunk of this.#chunks) hasher.update(chunk);
+    return hasher.digest();
+  }
+}

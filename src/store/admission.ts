@@ -1,0 +1,58 @@
+import { ContentError, InputError, NotFoundError } from '../errors.ts';
+import { digestOf } from '../flow/hash.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { computableAlgorithm } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isDistributable } from '../spec/media-type.ts';
+import { isTag } from '../spec/reference.ts';
+import type { Blobs, SignalOptions } from './contract.ts';
+
+/** The descriptor must be true of the bytes. Throws DIGEST_INVALID, SIZE_INVALID, UNSUPPORTED. */
+export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 'bytes'>): void {
+  const { digest, size } = descriptor;
+  const actual = digestOf(bytes, computableAlgorithm(digest));
+  if (actual !== digest) {
+    throw new ContentError('DIGEST_INVALID', `manifest ${digest}: the bytes have digest ${actual}`, {
+      expected: digest,
+      actual,
+    });
+  }
+  if (bytes.byteLength !== size) {
+    throw new ContentError(
+      'SIZE_INVALID',
+      `manifest ${digest}: ${bytes.byteLength} bytes, not the ${size} of its descriptor`,
+      { expected: size, actual: bytes.byteLength },
+    );
+  }
+}
+
+/**
+ * The blobs that an image names must be there first. Children of an index and a subject need not be: sparse indexes
+ * and early signatures are allowed. Throws MANIFEST_BLOB_UNKNOWN for the first one missing.
+ */
+export async function checkBlobs(
+  { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,
+  blobs: Pick<Blobs, 'stat'>,
+  options: SignalOptions = {},
+): Promise<void> {
+  if (body.kind !== 'image') return;
+  const needed: Descriptor[] = [
+    body.config,
+    ...body.layers.filter((layer) => isDistributable(layer.mediaType)),
+  ];
+  const found = await Promise.all(needed.map(({ digest }) => blobs.stat(digest, options)));
+  const missing = needed.find((_, at) => found[at] === undefined);
+  if (missing !== undefined) {
+    throw new NotFoundError(
+      'MANIFEST_BLOB_UNKNOWN',
+      `manifest ${descriptor.digest} names blob ${missing.digest}, which is not there`,
+    );
+  }
+}
+
+/** Throws INVALID_REFERENCE. */
+export function checkTags(tags: readonly string[]): void {
+  for (const tag of tags) {
+    if (!isTag(tag)) throw new InputError('INVALID_REFERENCE', `"${tag.slice(0, 200)}" is not a tag`);
+  }
+}
