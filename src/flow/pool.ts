@@ -51,28 +51,3 @@ export function createPool(jobs: number): Pool {
     },
   };
 }
-
-/**
- * Runs `task` for every item at once and waits for all of them. The first failure aborts the others through the
- * signal that each gets, and is thrown when the last has ended: nothing goes on behind the caller's back.
- */
-export async function together<T>(
-  items: Iterable<T>,
-  task: (item: T, signal: AbortSignal) => Promise<void>,
-  { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<void> {
-  const abort = new AbortController();
-  const linked = signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  await Promise.all(
-    Array.from(items, async (item) => {
-      try {
-        await task(item, linked);
-      } catch (error) {
-        failure ??= { error };
-        abort.abort(error);
-      }
-    }),
-  );
-  if (failure !== undefined) throw failure.error;
-}

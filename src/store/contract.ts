@@ -1,4 +1,5 @@
 import type { Content } from '../flow/content.ts';
+import type { Pool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -62,6 +63,8 @@ export type WriteOutcome = 'existed' | 'mounted' | 'uploaded';
 export interface WriteOptions extends SignalOptions {
   /** Names of repositories of the same registry that are known to hold the blob, best first. */
   readonly mountFrom?: readonly string[];
+  /** Where bytes have to move, they move in a place of this pool; questions and mounts don't wait for one. */
+  readonly pool?: Pool;
   readonly onProgress?: ProgressObserver;
 }
 

@@ -24,6 +24,17 @@ export async function writeBlob(
     checkSize(blob, mounted.size);
     return 'mounted';
   }
+  const send = () => uploadBlob(blobs, blob, content, options);
+  await (options.pool === undefined ? send() : options.pool.run(send, options));
+  return 'uploaded';
+}
+
+async function uploadBlob(
+  blobs: Pick<Blobs, 'start'>,
+  blob: Descriptor,
+  content: Content,
+  options: WriteOptions,
+): Promise<void> {
   const upload = await blobs.start(options);
   try {
     await upload.commit(blob.digest, sized(content, blob), options);
@@ -32,7 +43,6 @@ export async function writeBlob(
     await upload.cancel();
     throw error;
   }
-  return 'uploaded';
 }
 
 /** Fails when the bytes are more or fewer than the descriptor says: at the first one too many, not at the end. */

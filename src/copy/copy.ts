@@ -1,0 +1,79 @@
+import { createPool } from '../flow/pool.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { CopyObserver } from './events.ts';
+import { attempt } from './failure.ts';
+import { createTally } from './progress.ts';
+import { selectRoot } from './select.ts';
+import { bring, type Journey } from './walk.ts';
+
+export interface CopyOptions extends SignalOptions {
+  /** Names at the destination, written last. None: the root is there under its digest only. */
+  readonly tags?: readonly string[];
+  /** Default: everything. One: that image becomes the root. Several: an index of just these. */
+  readonly platforms?: readonly Platform[];
+  /** Name of the source's repository where the destination is on the same registry. */
+  readonly mountFrom?: string;
+  /** Blobs whose bytes move at once. Default 4. */
+  readonly jobs?: number;
+  /** Copy layers, too, that are not meant to be distributed. */
+  readonly nondistributable?: boolean;
+  readonly onEvent?: CopyObserver;
+}
+
+/**
+ * The one journey: an image or an index with all that it names goes from one place to another, byte for byte.
+ * Blobs come before the manifest that names them and the root last, so a tag never names half an image.
+ * Bytes that the destination has are not read from the source. `to.commit()` is the caller's.
+ *
+ * Answers the root's descriptor at the destination. Throws COPY_FAILED with the side, the step and the cause.
+ */
+export async function copyImage(
+  from: Repository,
+  reference: string,
+  to: Repository,
+  options: CopyOptions = {},
+): Promise<Descriptor> {
+  const { tags = [], platforms, mountFrom, jobs = 4, nondistributable = false } = options;
+  const observe: CopyObserver = options.onEvent ?? (() => undefined);
+  const end = new AbortController();
+  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+  const journey: Journey = {
+    from,
+    to,
+    pool: createPool(jobs),
+    mountFrom: mountFrom === undefined ? [] : [mountFrom],
+    nondistributable,
+    tally: createTally(observe),
+    observe,
+    signal,
+    blobs: new Map(),
+    manifests: new Map(),
+  };
+  const [tag] = tags;
+  // Asked while the source is still answering. Several tags are simply written.
+  const named = tag === undefined || tags.length > 1 ? undefined : resolveAt(journey, tag);
+  try {
+    const root = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
+      const found = await from.manifests.get(reference, { signal });
+      return platforms === undefined ? found : await selectRoot(from, found, platforms, { signal });
+    });
+    const there =
+      tags.length > 1 ? Promise.resolve(undefined) : (named ?? resolveAt(journey, root.descriptor.digest));
+    await bring(journey, root, there, { tags });
+    return root.descriptor;
+  } finally {
+    end.abort();
+    await Promise.allSettled([named, ...journey.blobs.values(), ...journey.manifests.values()]);
+  }
+}
+
+function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {
+  const found = attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
+    to.manifests.resolve(reference, { signal }),
+  );
+  // Awaited later, or never when the source fails first.
+  found.catch(() => undefined);
+  return found;
+}

@@ -1,0 +1,31 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { WriteOutcome } from '../store/contract.ts';
+
+/** What a copy tells its one observer. A slow observer slows the copy: it should note the event and return. */
+export type CopyEvent =
+  | {
+      readonly kind: 'blob';
+      readonly descriptor: Descriptor;
+      /** `skipped`: a layer that may not be distributed and was not asked for. */
+      readonly outcome: WriteOutcome | 'skipped';
+    }
+  | {
+      readonly kind: 'manifest';
+      readonly descriptor: Descriptor;
+      readonly outcome: 'existed' | 'written';
+      readonly tags: readonly string[];
+    }
+  | CopyProgress;
+
+/** Bytes of blobs, each digest counted once in the whole tree. */
+export interface CopyProgress {
+  readonly kind: 'progress';
+  /** At the destination now, however they came there; never goes back. */
+  readonly complete: number;
+  /** Handed to the destination's transport; what a retry sends again counts again. */
+  readonly sent: number;
+  /** Of all blobs found so far: it grows while an index is being read. */
+  readonly total: number;
+}
+
+export type CopyObserver = (event: CopyEvent) => void;

@@ -1,0 +1,45 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { ProgressObserver, WriteOutcome } from '../store/contract.ts';
+import type { CopyObserver } from './events.ts';
+
+/** Adds up the blobs of one copy and tells the observer after each change. */
+export interface Tally {
+  /** Takes the blob into the total; answers the observer of its own transfer and how to settle it. */
+  begin(descriptor: Descriptor): BlobTally;
+}
+
+export interface BlobTally {
+  readonly onProgress: ProgressObserver;
+  settle(outcome: WriteOutcome | 'skipped'): void;
+}
+
+export function createTally(observe: CopyObserver): Tally {
+  let complete = 0;
+  let sent = 0;
+  let total = 0;
+  const tell = (): void => observe({ kind: 'progress', complete, sent, total });
+
+  return {
+    begin(descriptor) {
+      const own = { sent: 0, acknowledged: 0 };
+      total += descriptor.size;
+      tell();
+      return {
+        onProgress(progress) {
+          // A retry starts its own count again: only what went on from there is new.
+          sent += progress.sent >= own.sent ? progress.sent - own.sent : progress.sent;
+          own.sent = progress.sent;
+          complete += Math.max(0, progress.acknowledged - own.acknowledged);
+          own.acknowledged = Math.max(own.acknowledged, progress.acknowledged);
+          tell();
+        },
+        settle(outcome) {
+          complete += descriptor.size - own.acknowledged;
+          own.acknowledged = descriptor.size;
+          observe({ kind: 'blob', descriptor, outcome });
+          tell();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { ContentError } from '../errors.ts';
+import type { Pool } from '../flow/pool.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import type { CopyObserver } from './events.ts';
+import { attempt, fromSource } from './failure.ts';
+import type { Tally } from './progress.ts';
+
+/** One copy while it runs: what stays the same on the way down the tree. */
+export interface Journey {
+  readonly from: Repository;
+  readonly to: Repository;
+  readonly pool: Pool;
+  readonly mountFrom: readonly string[];
+  readonly nondistributable: boolean;
+  readonly tally: Tally;
+  readonly observe: CopyObserver;
+  /** Ends when the copy does, however it does. */
+  readonly signal: AbortSignal;
+  /** Every digest that was set out for: whoever names it next waits for the same one. */
+  readonly blobs: Map<Digest, Promise<void>>;
+  readonly manifests: Map<Digest, Promise<void>>;
+}
+
+/** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
+const maxDepth = 8;
+
+/**
+ * Brings everything below a manifest to the destination, then the manifest itself, unless `there` answers that the
+ * destination has it. The question and the children's own questions go out together, because a round trip costs
+ * more than a question too many; children that turn out not to be needed end with the journey.
+ */
+export async function bring(
+  journey: Journey,
+  manifest: Manifest,
+  there: Promise<Descriptor | undefined>,
+  { tags = [], depth = 0 }: { readonly tags?: readonly string[]; readonly depth?: number } = {},
+): Promise<void> {
+  const { to, observe, signal } = journey;
+  const { descriptor } = manifest;
+  const children = bringChildren(journey, manifest, depth);
+  // Judged below, or not at all where the manifest is there already.
+  children.catch(() => undefined);
+  if ((await there)?.digest === descriptor.digest) {
+    observe({ kind: 'manifest', descriptor, outcome: 'existed', tags });
+    return;
+  }
+  await children;
+  const step = { side: 'destination', step: 'write manifest', digest: descriptor.digest } as const;
+  await attempt(step, signal, () => to.manifests.put(manifest, { tags, signal }));
+  observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
+}
+
+async function bringChildren(journey: Journey, { descriptor, body }: Manifest, depth: number): Promise<void> {
+  if (depth > maxDepth) {
+    throw new ContentError(
+      'MANIFEST_INVALID',
+      `index ${descriptor.digest}: indexes are nested more than ${maxDepth} deep`,
+      { expected: maxDepth, actual: depth },
+    );
+  }
+  if (body.kind === 'image') {
+    const blobs = [body.config, ...body.layers];
+    await Promise.all(blobs.map((blob) => once(journey.blobs, blob, () => bringBlob(journey, blob))));
+  } else if (body.kind === 'index') {
+    const bringOne = (child: Descriptor) =>
+      once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
+    await Promise.all(body.manifests.map(bringOne));
+  }
+}
+
+async function bringChild(journey: Journey, child: Descriptor, depth: number): Promise<void> {
+  const { from, to, signal } = journey;
+  const { digest } = child;
+  if (!isManifestType(child.mediaType)) {
+    // An index may list anything. What the source keeps as a manifest is one; the rest are blobs.
+    const step = { side: 'source', step: 'resolve', digest } as const;
+    const found = await attempt(step, signal, () => from.manifests.resolve(digest, { signal }));
+    if (found === undefined) return bringBlob(journey, child);
+  }
+  const there = attempt({ side: 'destination', step: 'resolve', digest }, signal, () =>
+    to.manifests.resolve(digest, { signal }),
+  );
+  there.catch(() => undefined);
+  const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>
+    from.manifests.get(digest, { signal }),
+  );
+  return bring(journey, manifest, there, { depth });
+}
+
+async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
+  const { from, to, pool, mountFrom, signal } = journey;
+  const { digest } = blob;
+  const tally = journey.tally.begin(blob);
+  if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
+  const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
+  const outcome = await attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
+    to.blobs.write(blob, content, { mountFrom, pool, onProgress: tally.onProgress, signal }),
+  );
+  tally.settle(outcome);
+}
+
+/** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */
+function once(
+  seen: Map<Digest, Promise<void>>,
+  { digest }: Descriptor,
+  work: () => Promise<void>,
+): Promise<void> {
+  const known = seen.get(digest);
+  if (known !== undefined) return known;
+  const first = work();
+  // Not everyone who sets out waits to the end: a failure that nobody needs is no failure.
+  first.catch(() => undefined);
+  seen.set(digest, first);
+  return first;
+}
