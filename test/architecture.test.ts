@@ -21,7 +21,7 @@ const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypt
 const rules: Readonly<Record<string, Rule>> = {
   errors: { imports: [], node: [] },
   spec: { imports: ['errors'], node: [] },
-  flow: { imports: ['spec', 'errors'], node: ['node:crypto'] },
+  flow: { imports: ['spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
   json: { imports: ['spec', 'errors'], node: [] },
   tar: { imports: ['flow', 'spec', 'errors'], node: [] },
   wire: { imports: words, node: [] },
