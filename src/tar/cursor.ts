@@ -1,0 +1,93 @@
+import { collect } from '../flow/collect.ts';
+import type { Content } from '../flow/content.ts';
+
+/** A place in a tar that only moves forward. */
+export interface Cursor {
+  readonly offset: number;
+  /** The next `length` bytes, as an array of their own; fewer only at the end. */
+  take(length: number): Promise<Uint8Array>;
+  /** Answers how many bytes there were to skip: fewer than `length` only at the end. */
+  skip(length: number): Promise<number>;
+}
+
+/** Skipping costs nothing: what is skipped isn't read. */
+export class ContentCursor implements Cursor {
+  readonly #content: Content;
+  readonly #size: number;
+  readonly #signal: AbortSignal | undefined;
+  offset = 0;
+
+  constructor(content: Content, size: number, signal?: AbortSignal) {
+    this.#content = content;
+    this.#size = size;
+    this.#signal = signal;
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    const from = this.offset;
+    const to = Math.min(from + length, this.#size);
+    const signal = this.#signal === undefined ? {} : { signal: this.#signal };
+    const bytes = await collect(this.#content.open({ from, to, ...signal }), {
+      limit: to - from,
+      what: 'a range of a tar',
+    });
+    this.offset += bytes.byteLength;
+    return bytes;
+  }
+
+  async skip(length: number): Promise<number> {
+    const skipped = Math.min(length, this.#size - this.offset);
+    this.offset += skipped;
+    return skipped;
+  }
+}
+
+/** Over a source that can be read once. */
+export class StreamCursor implements Cursor {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array = new Uint8Array(0);
+  offset = 0;
+
+  constructor(source: AsyncIterable<Uint8Array>) {
+    this.#chunks = source[Symbol.asyncIterator]();
+  }
+
+  /** At most `length` bytes of what the source gave, not copied; undefined at the end. */
+  async next(length: number): Promise<Uint8Array | undefined> {
+    while (this.#rest.byteLength === 0) {
+      const { done, value } = await this.#chunks.next();
+      if (done === true) return undefined;
+      this.#rest = value;
+    }
+    const chunk = this.#rest.subarray(0, length);
+    this.#rest = this.#rest.subarray(chunk.byteLength);
+    this.offset += chunk.byteLength;
+    return chunk;
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    const filled = await this.#forward(length, (chunk, at) => bytes.set(chunk, at));
+    return bytes.subarray(0, filled);
+  }
+
+  skip(length: number): Promise<number> {
+    return this.#forward(length);
+  }
+
+  /** Lets the source go. */
+  async close(): Promise<void> {
+    await this.#chunks.return?.();
+  }
+
+  async #forward(length: number, each?: (chunk: Uint8Array, at: number) => void): Promise<number> {
+    let moved = 0;
+    while (moved < length) {
+      const chunk = await this.next(length - moved);
+      if (chunk === undefined) break;
+      each?.(chunk, moved);
+      moved += chunk.byteLength;
+    }
+    return moved;
+  }
+}

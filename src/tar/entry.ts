@@ -1,0 +1,156 @@
+import { ContentError, UnsupportedError } from '../errors.ts';
+import type { Cursor } from './cursor.ts';
+import { blockSize, decodeBlock, isZero, type TarBlock } from './header.ts';
+import { decodePax } from './pax.ts';
+
+export type TarType =
+  | 'file'
+  | 'link'
+  | 'symlink'
+  | 'character-device'
+  | 'block-device'
+  | 'directory'
+  | 'fifo';
+
+/** What stands in a tar under one name. The name is as it was written: `safeName` before it means a place. */
+export interface TarEntry {
+  readonly name: string;
+  readonly type: TarType;
+  /** Bytes of the body; 0 for all but files. */
+  readonly size: number;
+  readonly mode: number;
+  /** Seconds since 1970. */
+  readonly mtime: number;
+  /** Of links: a name in the tar for `link`, a path as the file system reads it for `symlink`. */
+  readonly linkname?: string;
+  /** Where the body begins in the tar. */
+  readonly offset: number;
+}
+
+export const typeflags: Readonly<Record<TarType, string>> = {
+  file: '0',
+  link: '1',
+  symlink: '2',
+  'character-device': '3',
+  'block-device': '4',
+  directory: '5',
+  fifo: '6',
+};
+
+/** Names are at most a few KiB, and other records are passed over: more than this is an attack on memory. */
+const maxRecords = 1024 * 1024;
+
+/** The next entry, its long names and PAX records applied, and the cursor at its body; undefined at the end. */
+export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry | undefined> {
+  const records = new Map<string, string>();
+  for (;;) {
+    const where = `${what} at byte ${cursor.offset}`;
+    const bytes = await cursor.take(blockSize);
+    if (bytes.byteLength === 0 && records.size === 0) return undefined;
+    if (bytes.byteLength < blockSize) throw cutOff(what, cursor.offset);
+    if (isZero(bytes)) return undefined;
+    const block = decodeBlock(bytes, where);
+    switch (block.typeflag) {
+      case 'x':
+        for (const [key, value] of decodePax(await body(cursor, block, what), where)) records.set(key, value);
+        break;
+      case 'g':
+        refuseNames(decodePax(await body(cursor, block, what), where), where);
+        break;
+      case 'L':
+        records.set('path', cString(await body(cursor, block, what)));
+        break;
+      case 'K':
+        records.set('linkpath', cString(await body(cursor, block, what)));
+        break;
+      default:
+        return entryOf(block, records, cursor.offset, where);
+    }
+  }
+}
+
+/** Throws SIZE_INVALID: the tar ends before it should. */
+export function cutOff(what: string, actual: number): ContentError {
+  return new ContentError('SIZE_INVALID', `${what} is cut off after ${actual} bytes`, { actual });
+}
+
+export function paddingOf(size: number): number {
+  return (blockSize - (size % blockSize)) % blockSize;
+}
+
+async function body(cursor: Cursor, { size }: TarBlock, what: string): Promise<Uint8Array> {
+  if (size > maxRecords) {
+    throw new ContentError('TOO_LARGE', `${what}: a header record of ${size} bytes`, {
+      expected: maxRecords,
+      actual: size,
+    });
+  }
+  const bytes = await cursor.take(size);
+  if ((await cursor.skip(paddingOf(size))) < paddingOf(size)) throw cutOff(what, cursor.offset);
+  return bytes;
+}
+
+function entryOf(
+  block: TarBlock,
+  records: ReadonlyMap<string, string>,
+  offset: number,
+  where: string,
+): TarEntry {
+  if ([...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
+    throw new UnsupportedError('tar', `${where}: sparse files can't be read`);
+  }
+  const name = records.get('path') || block.name;
+  const type = typeOf(block.typeflag, name, where);
+  const linkname = records.get('linkpath') || block.linkname;
+  return {
+    name,
+    type,
+    // As Go and GNU tar read it: what can't have a body has none, whatever its size field says.
+    size: type === 'file' ? sizeOf(records.get('size'), block.size, where) : 0,
+    mode: block.mode,
+    mtime: block.mtime,
+    ...(type === 'link' || type === 'symlink' ? { linkname } : {}),
+    offset,
+  };
+}
+
+function typeOf(typeflag: string, name: string, where: string): TarType {
+  switch (typeflag) {
+    case '1':
+      return 'link';
+    case '2':
+      return 'symlink';
+    case '3':
+      return 'character-device';
+    case '4':
+      return 'block-device';
+    case '5':
+      return 'directory';
+    case '6':
+      return 'fifo';
+    case 'S':
+    case 'M':
+      throw new UnsupportedError('tar', `${where}: sparse and multi-volume files can't be read`);
+    default:
+      // Before there was a type for it, a slash at the end made a directory.
+      return name.endsWith('/') ? 'directory' : 'file';
+  }
+}
+
+function sizeOf(record: string | undefined, size: number, where: string): number {
+  if (record === undefined || record === '') return size;
+  if (/^[0-9]{1,16}$/.test(record) && Number.isSafeInteger(Number(record))) return Number(record);
+  throw new ContentError('MANIFEST_INVALID', `${where}: a PAX size is not a number`);
+}
+
+/** Global records carry comments; one that renames or resizes all that follows is read differently by every tar. */
+function refuseNames(records: ReadonlyMap<string, string>, where: string): void {
+  const key = ['path', 'linkpath', 'size'].find((name) => records.has(name));
+  if (key === undefined) return;
+  throw new ContentError('MANIFEST_INVALID', `${where}: a global PAX record sets "${key}"`);
+}
+
+function cString(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
+}

@@ -1,0 +1,36 @@
+import { ContentError } from '../errors.ts';
+
+/**
+ * A relative name without `.`, empty parts or a slash at its end; `.` for the root.
+ * Throws MANIFEST_INVALID for a name that is absolute or has `..` in it.
+ */
+export function safeName(name: string): string {
+  const parts = name.split('/');
+  if (!isRelative(name) || parts.includes('..')) throw outside(name);
+  return joined(parts);
+}
+
+/** Where a symbolic link that stands at `name` leads, as a safe name. Throws MANIFEST_INVALID when that is outside. */
+export function resolveLink(name: string, linkname: string): string {
+  const parts = safeName(name).split('/').slice(0, -1);
+  if (!isRelative(linkname)) throw outside(`${name} -> ${linkname}`);
+  for (const part of linkname.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') parts.push(part);
+    else if (parts.pop() === undefined) throw outside(`${name} -> ${linkname}`);
+  }
+  return joined(parts);
+}
+
+function isRelative(path: string): boolean {
+  return path !== '' && !path.startsWith('/') && !path.includes('\0');
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '' && part !== '.').join('/') || '.';
+}
+
+function outside(what: string): ContentError {
+  const clipped = what.length > 200 ? `${what.slice(0, 200)}…` : what;
+  return new ContentError('MANIFEST_INVALID', `"${clipped}" leads out of the archive`);
+}

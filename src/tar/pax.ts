@@ -1,0 +1,44 @@
+import { ContentError } from '../errors.ts';
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+const space = 0x20;
+const newline = 0x0a;
+
+/**
+ * The records of an extended header: `length key=value\n`, the length counting itself. Throws MANIFEST_INVALID.
+ * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03
+ */
+export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string, string> {
+  const records = new Map<string, string>();
+  let at = 0;
+  while (at < bytes.byteLength) {
+    const gap = bytes.indexOf(space, at);
+    const digits = decoder.decode(bytes.subarray(at, gap === -1 ? at : gap));
+    const end = at + Number(digits);
+    if (!/^[0-9]{1,10}$/.test(digits) || end > bytes.byteLength || bytes[end - 1] !== newline) {
+      throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
+    }
+    const record = decoder.decode(bytes.subarray(gap + 1, end - 1));
+    const equals = record.indexOf('=');
+    if (equals < 1 || record.slice(equals).includes('\0')) {
+      throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
+    }
+    records.set(record.slice(0, equals), record.slice(equals + 1));
+    at = end;
+  }
+  return records;
+}
+
+export function encodePax(records: Iterable<readonly [string, string]>): Uint8Array {
+  let text = '';
+  for (const [key, value] of records) {
+    const rest = ` ${key}=${value}\n`;
+    const length = encoder.encode(rest).byteLength;
+    let total = length + String(length).length;
+    // The length counts its own digits, which may have just become one more.
+    if (length + String(total).length !== total) total++;
+    text += `${total}${rest}`;
+  }
+  return encoder.encode(text);
+}

@@ -1,0 +1,104 @@
+import { ContentError, InputError } from '../errors.ts';
+import { paddingOf, type TarType, typeflags } from './entry.ts';
+import { encodeBlock, maxOctalSize } from './header.ts';
+import { encodePax } from './pax.ts';
+
+/** What is written of an entry. Owner and times are always root and 1970, so equal content makes equal bytes. */
+export interface TarFile {
+  readonly name: string;
+  /** Default: file. */
+  readonly type?: TarType;
+  /** Bytes of the body. Default: 0. */
+  readonly size?: number;
+  /** Default: 0o755 for directories, 0o644 for the rest. */
+  readonly mode?: number;
+  readonly linkname?: string;
+}
+
+export interface TarFileWithBody extends TarFile {
+  readonly body?: AsyncIterable<Uint8Array>;
+}
+
+/** Two blocks of zeros. */
+export const tarEnd: Uint8Array = new Uint8Array(1024);
+
+/** The header of an entry, with PAX records ahead of it for what ustar can't hold. Throws INVALID_OPTION. */
+export function tarHeader(file: TarFile): Uint8Array {
+  const { type = 'file', size = 0, linkname = '' } = file;
+  const name = type === 'directory' && !file.name.endsWith('/') ? `${file.name}/` : file.name;
+  check({ name, type, size, linkname });
+  const typeflag = typeflags[type];
+  const mode = file.mode ?? (type === 'directory' ? 0o755 : 0o644);
+  const block = encodeBlock({ name, typeflag, size, mode, mtime: 0, linkname });
+  const records: [string, string][] = [];
+  if (!fits(name)) records.push(['path', name]);
+  if (!fits(linkname)) records.push(['linkpath', linkname]);
+  if (size > maxOctalSize) records.push(['size', String(size)]);
+  if (records.length === 0) return block;
+  const pax = encodePax(records);
+  const ahead = {
+    name: 'PaxHeader',
+    typeflag: 'x',
+    size: pax.byteLength,
+    mode: 0o644,
+    mtime: 0,
+    linkname: '',
+  };
+  return joined([encodeBlock(ahead), pax, tarPadding(pax.byteLength), block]);
+}
+
+/** The zeros that stand after a body of `size` bytes. */
+export function tarPadding(size: number): Uint8Array {
+  return new Uint8Array(paddingOf(size));
+}
+
+/** A whole tar. Throws SIZE_INVALID when a body isn't as long as its entry says. */
+export async function* writeTar(
+  files: AsyncIterable<TarFileWithBody> | Iterable<TarFileWithBody>,
+): AsyncIterable<Uint8Array> {
+  for await (const { body, ...file } of files) {
+    yield tarHeader(file);
+    const { name, size = 0 } = file;
+    let length = 0;
+    for await (const chunk of body ?? []) {
+      length += chunk.byteLength;
+      if (length > size) break;
+      yield chunk;
+    }
+    if (length !== size) {
+      throw new ContentError('SIZE_INVALID', `${name}: the body is not the ${size} bytes of its entry`, {
+        expected: size,
+        actual: length,
+      });
+    }
+    yield tarPadding(size);
+  }
+  yield tarEnd;
+}
+
+function check({ name, type, size, linkname }: Required<Omit<TarFile, 'mode'>>): void {
+  const isLink = type === 'link' || type === 'symlink';
+  let wrong: string | undefined;
+  if (name === '' || name.includes('\0') || linkname.includes('\0'))
+    wrong = 'an empty name or one with a NUL';
+  else if (type === 'file' && name.endsWith('/')) wrong = 'a file whose name ends with a slash';
+  else if (isLink !== (linkname !== '')) wrong = 'a link needs a linkname and nothing else has one';
+  else if (!Number.isSafeInteger(size) || size < 0 || (type !== 'file' && size > 0)) wrong = 'a wrong size';
+  if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
+}
+
+/** Other than ASCII goes into a record too: in the block itself nothing says what its bytes mean. */
+function fits(text: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
+  return text.length <= 100 && /^[\u0001-\u007f]*$/.test(text);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes;
+}
