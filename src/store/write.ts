@@ -1,6 +1,7 @@
 import { ContentError } from '../errors.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import { computableAlgorithm } from '../spec/digest.ts';
 import type { Blobs, WriteOptions, WriteOutcome } from './contract.ts';
 
 /**
@@ -35,7 +36,7 @@ async function uploadBlob(
   content: Content,
   options: WriteOptions,
 ): Promise<void> {
-  const upload = await blobs.start(options);
+  const upload = await blobs.start({ ...options, algorithm: computableAlgorithm(blob.digest) });
   try {
     await upload.commit(blob.digest, sized(content, blob), options);
   } catch (error) {

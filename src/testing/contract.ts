@@ -1,0 +1,53 @@
+import { describe, it, type TestContext } from 'node:test';
+import type { Registry, Repository } from '../store/contract.ts';
+import { blobCases } from './contract/blobs.ts';
+import type { ContractCase, ContractFeatures } from './contract/case.ts';
+import { listingCases } from './contract/listings.ts';
+import { manifestCases } from './contract/manifests.ts';
+import { registryCases } from './contract/registries.ts';
+import { signalCases } from './contract/signals.ts';
+import { uploadCases } from './contract/uploads.ts';
+
+export type { ContractFeatures } from './contract/case.ts';
+
+/** Opens a place of its own for one test; `test.after` is where to close it. */
+export type Open<Place> = (test: TestContext) => Place | Promise<Place>;
+
+/** What the place doesn't do; everything is expected otherwise. A test left out is reported as skipped, with its reason. */
+export type Without = { readonly [feature in keyof ContractFeatures]?: false };
+
+const repositoryCases: readonly ContractCase<Repository>[] = [
+  ...blobCases,
+  ...uploadCases,
+  ...manifestCases,
+  ...listingCases,
+  ...signalCases,
+];
+
+/** Declares the tests that every Repository passes. `open` gives an empty one that may be written to and deleted from. */
+export function repositoryContract(name: string, open: Open<Repository>, without: Without = {}): void {
+  describe(`${name} keeps the contract of a repository`, () => {
+    declare(repositoryCases, open, without);
+  });
+}
+
+/** Declares the tests that every Registry passes, those of a repository among them. `open` gives an empty registry. */
+export function registryContract(name: string, open: Open<Registry>, without: Without = {}): void {
+  const openOne = async (test: TestContext): Promise<Repository> => {
+    const registry = await open(test);
+    return registry.repository('acme/app', { actions: ['pull', 'push', 'delete'] });
+  };
+  repositoryContract(name, openOne, without);
+  describe(`${name} keeps the contract of a registry`, () => {
+    declare(registryCases, open, without);
+  });
+}
+
+function declare<Place>(cases: readonly ContractCase<Place>[], open: Open<Place>, without: Without): void {
+  for (const { name, needs, ...sentence } of cases) {
+    const missing = needs !== undefined && without[needs] === false;
+    it(name, missing ? { skip: `this place goes without ${needs}` } : {}, async (test) => {
+      await sentence.run(await open(test));
+    });
+  }
+}
