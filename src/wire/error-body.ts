@@ -1,0 +1,196 @@
+import {
+  AuthError,
+  ContentError,
+  type ErrorResponse,
+  type GantryError,
+  isGantryError,
+  type NotFoundCode,
+  NotFoundError,
+  type RegistryError,
+  ResponseError,
+  UnsupportedError,
+} from '../errors.ts';
+import { parseJson } from '../json/parse.ts';
+import { errorStatus } from './error-code.ts';
+import { headerValue } from './headers.ts';
+import type { HttpRequest, HttpResponse } from './message.ts';
+import type { OperationKind } from './operation.ts';
+import { redactUrl } from './redact.ts';
+import { errorAnswer } from './reply.ts';
+
+/** What an error message and its code depend on beside the answer itself. */
+export interface ErrorContext {
+  readonly request: Pick<HttpRequest, 'method' | 'url' | 'signal'>;
+  /** What was asked for, as a user knows it: `manifest ghcr.io/acme/app:1`. */
+  readonly what: string;
+  /** What a bare 404 says is missing. */
+  readonly kind: OperationKind;
+  readonly registry?: string;
+  readonly scope?: string;
+}
+
+/** An error body beyond it is cut off: its beginning says enough. */
+const errorBodyLimit = 64 * 1024;
+const shownMessage = 300;
+
+/**
+ * The error that an answer with an error status stands for. Reads the body, whatever it is: the specification's JSON, another,
+ * a proxy's web page, nothing. The status decides where it is clear, because codes are missing or wrong more often.
+ */
+export async function readError(response: HttpResponse, context: ErrorContext): Promise<GantryError> {
+  const { request, what } = context;
+  const bytes = await readStart(response.body, request.signal);
+  const errors = request.method === 'HEAD' ? [] : parseErrors(bytes);
+  const seen: ErrorResponse = {
+    method: request.method,
+    url: redactUrl(response.url ?? request.url),
+    status: response.status,
+    errors,
+  };
+  const said = errors
+    .map(({ code, message }) => (message === undefined ? code : `${code}: ${message}`))
+    .join('; ')
+    .slice(0, shownMessage);
+  const type = headerValue(response.headers, 'content-type');
+  const form = errors.length === 0 && bytes.byteLength > 0 && type !== undefined ? ` (${type})` : '';
+  const message = `${what}: the registry answered ${response.status}${said === '' ? form : ` ${said}`}`;
+  return classify(response.status, errors, message, seen, context);
+}
+
+function classify(
+  status: number,
+  errors: readonly RegistryError[],
+  message: string,
+  response: ErrorResponse,
+  { kind, registry, scope }: ErrorContext,
+): GantryError {
+  const code = errors.find(({ code }) => /^[A-Z][A-Z0-9_]*$/.test(code))?.code;
+  const fields = { response };
+  // ECR used to say it with a 503.
+  if (status === 429 || code === 'TOOMANYREQUESTS')
+    return new ResponseError('TOOMANYREQUESTS', message, fields);
+  if (status === 401 || status === 403) {
+    const denied = status === 403 || code === 'DENIED';
+    return new AuthError(denied ? 'DENIED' : 'UNAUTHORIZED', message, {
+      response,
+      ...(registry === undefined ? {} : { registry }),
+      ...(scope === undefined ? {} : { scope }),
+    });
+  }
+  if (isNotFoundCode(code) && status < 500) return new NotFoundError(code, message, fields);
+  if (status === 404 || status === 410) return new NotFoundError(missing(kind), message, fields);
+  if (status === 413) return new ContentError('TOO_LARGE', message, fields);
+  if (status === 405 || status === 501) return new UnsupportedError(kind, message, fields);
+  if (code === 'DIGEST_INVALID' || code === 'SIZE_INVALID' || code === 'MANIFEST_INVALID') {
+    return new ContentError(code, message, fields);
+  }
+  return new ResponseError(code ?? 'UNEXPECTED_STATUS', message, fields);
+}
+
+function isNotFoundCode(code: string | undefined): code is NotFoundCode {
+  return code !== undefined && Object.hasOwn(errorStatus, code) && code.endsWith('_UNKNOWN');
+}
+
+function missing(kind: OperationKind): NotFoundCode {
+  switch (kind) {
+    case 'blob.get':
+    case 'blob.head':
+    case 'blob.delete':
+      return 'BLOB_UNKNOWN';
+    case 'upload.status':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel':
+      return 'BLOB_UPLOAD_UNKNOWN';
+    case 'manifest.get':
+    case 'manifest.head':
+    case 'manifest.delete':
+      return 'MANIFEST_UNKNOWN';
+    default:
+      return 'NAME_UNKNOWN';
+  }
+}
+
+/** The first bytes of a body. A body that breaks off is as good as one that ends: the status is the news. */
+async function readStart(
+  body: AsyncIterable<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let room = errorBodyLimit;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk.slice(0, room));
+      room -= chunk.byteLength;
+      if (room <= 0) break;
+    }
+  } catch {
+    signal?.throwIfAborted();
+  }
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** What an error body says, in any of the forms that are about: `errors` as specified, `{message}`, `{detail}`, `{error}`. */
+function parseErrors(bytes: Uint8Array): readonly RegistryError[] {
+  let body: unknown;
+  try {
+    body = parseJson(bytes, { what: 'error body', maxBytes: errorBodyLimit });
+  } catch {
+    return [];
+  }
+  if (!isObject(body)) return [];
+  const { errors } = body;
+  if (Array.isArray(errors)) return errors.filter(isObject).map(registryError);
+  const message = [body['message'], body['detail'], body['error']].find((text) => typeof text === 'string');
+  return message === undefined ? [] : [{ code: 'UNKNOWN', message }];
+}
+
+function registryError(entry: Record<string, unknown>): RegistryError {
+  const { code, message, detail } = entry;
+  return {
+    code: typeof code === 'string' || typeof code === 'number' ? String(code) : 'UNKNOWN',
+    ...(typeof message === 'string' ? { message } : {}),
+    ...(detail === undefined || detail === null ? {} : { detail }),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The answer that tells an error to a client: a code and status of the table, and the message only where it speaks of
+ * what the client gave. A storage error names paths, a stranger's error anything: those say no more than that they were.
+ */
+export function errorReply(error: unknown): HttpResponse {
+  if (!isGantryError(error)) return errorAnswer('UNKNOWN', 'internal error');
+  if (isStorageFailure(error.code)) return errorAnswer('UNAVAILABLE', 'the registry can not store this now');
+  switch (error.code) {
+    case 'INVALID_DIGEST':
+      return errorAnswer('DIGEST_INVALID', error.message);
+    case 'INVALID_REFERENCE':
+    case 'INVALID_OPTION':
+      return errorAnswer('NAME_INVALID', error.message);
+    case 'TOO_LARGE':
+      return errorAnswer('SIZE_INVALID', error.message, { status: 413 });
+    // A digest of an algorithm that can't be verified is a wrong digest, not a switched-off endpoint.
+    case 'UNSUPPORTED':
+      return 'operation' in error && error.operation === 'digest'
+        ? errorAnswer('DIGEST_INVALID', error.message)
+        : errorAnswer('UNSUPPORTED', error.message);
+    default:
+      return Object.hasOwn(errorStatus, error.code)
+        ? errorAnswer(error.code, error.message)
+        : errorAnswer('UNKNOWN', 'internal error');
+  }
+}
+
+function isStorageFailure(code: string): boolean {
+  return code === 'NO_SPACE' || code === 'NO_PERMISSION' || code === 'IN_USE';
+}

@@ -1,0 +1,84 @@
+import type { HeaderMap } from './message.ts';
+
+/** All lines of a header in order; none if it is absent. */
+export function headerLines(headers: HeaderMap, name: string): readonly string[] {
+  return Object.hasOwn(headers, name) ? (headers[name] ?? []) : [];
+}
+
+/** The first line of a header, trimmed; undefined if it is absent or empty. */
+export function headerValue(headers: HeaderMap, name: string): string | undefined {
+  const value = headerLines(headers, name)[0]?.trim();
+  return value === '' ? undefined : value;
+}
+
+/** Bytes that Content-Length announces; undefined if it is absent or not a number. */
+export function contentLength(headers: HeaderMap): number | undefined {
+  return wholeNumber(headerValue(headers, 'content-length'));
+}
+
+/** A decimal number that is safe to count with, undefined otherwise: no sign, no exponent, no 2^53. */
+export function wholeNumber(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+/**
+ * The address of the next page, as it was written: relative or absolute. Undefined if there is none.
+ * Cloudflare's registry leaves the `<>` out, so the address is then what stands before the first `;`.
+ * @see https://www.rfc-editor.org/rfc/rfc8288
+ */
+export function parseNextLink(lines: readonly string[]): string | undefined {
+  for (const line of lines) {
+    for (const [, bracketed, bare, parameters = ''] of line.matchAll(
+      /(?:<([^<>]*)>|([^\s<>;,"][^\s<>;"]*))((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)\s*(?:,|$)/g,
+    )) {
+      const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))/i.exec(parameters);
+      const names = (relation?.[1] ?? relation?.[2] ?? '').toLowerCase().split(/\s+/);
+      const target = bracketed?.trim() ?? bare;
+      if (names.includes('next') && target !== undefined && target !== '') return target;
+    }
+  }
+  return undefined;
+}
+
+export function formatNextLink(target: string): string {
+  return `<${target}>; rel="next"`;
+}
+
+/** Milliseconds to wait by a Retry-After of seconds or a date; undefined if it can't be read. */
+export function parseRetryAfter(text: string | undefined, now: number = Date.now()): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = /^\s*(\d+(?:\.\d+)?)\s*$/.exec(text)?.[1];
+  if (seconds !== undefined) return Math.ceil(Number(seconds) * 1000);
+  // Date.parse alone would take "1 2 3" for a date.
+  if (!/^\s*[A-Za-z]{3,9},? /.test(text)) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}
+
+/** What registries ask to be shown to the user. Only `299 - "text"` counts, and 4096 bytes in all. */
+export function parseWarnings(lines: readonly string[]): readonly string[] {
+  const texts: string[] = [];
+  let room = 4096;
+  for (const line of lines) {
+    for (const [, quoted = ''] of line.matchAll(/(?<![^\s,])299 - "((?:[^"\\]|\\.)*)"/g)) {
+      const text = quoted.replace(/\\(.)/g, '$1');
+      room -= text.length;
+      if (room >= 0) texts.push(text);
+    }
+  }
+  return texts;
+}
+
+export function formatWarning(text: string): string {
+  return `299 - "${text.replace(/["\\]/g, '\\$&')}"`;
+}
+
+/** Whether an If-None-Match names the tag, so that the client has the content already. Compared weakly, as GET and HEAD do. */
+export function matchesEntityTag(lines: readonly string[], entityTag: string): boolean {
+  return lines
+    .flatMap((line) => line.split(','))
+    .map((tag) => tag.trim().replace(/^W\//, ''))
+    .some((tag) => tag === '*' || tag === entityTag);
+}

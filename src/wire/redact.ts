@@ -1,0 +1,69 @@
+import type { HeaderMap } from './message.ts';
+
+const shown = new Set([
+  'account',
+  'artifactType',
+  'client_id',
+  'digest',
+  'digest-algorithm',
+  'from',
+  'last',
+  'mount',
+  'n',
+  'ns',
+  'offline_token',
+  'scope',
+  'service',
+  'tag',
+]);
+const hidden = '***';
+
+/**
+ * The URL as it may stand in a log or an error: no user and password, no fragment, and only the query values that the
+ * protocol itself defines. Any other may be a signature (`X-Amz-Signature`, `sig`, `_state`). Never throws.
+ */
+export function redactUrl(url: string): string {
+  const [beforeFragment = ''] = url.split('#', 1);
+  const mark = beforeFragment.indexOf('?');
+  const path = (mark < 0 ? beforeFragment : beforeFragment.slice(0, mark)).replace(
+    /^((?:[a-z][a-z0-9+.-]*:)?\/\/)[^/]*@/i,
+    '$1',
+  );
+  return mark < 0
+    ? path
+    : `${path}?${beforeFragment
+        .slice(mark + 1)
+        .split('&')
+        .map(redactPair)
+        .join('&')}`;
+}
+
+function redactPair(pair: string): string {
+  const equals = pair.indexOf('=');
+  if (equals < 0) return shown.has(pair) || pair === '' ? pair : hidden;
+  const name = pair.slice(0, equals);
+  return shown.has(name) ? pair : `${name}=${hidden}`;
+}
+
+/** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
+export function redactHeaders(headers: HeaderMap): HeaderMap {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, lines]) => [name, lines.map((line) => redactHeader(name, line))]),
+  );
+}
+
+function redactHeader(name: string, line: string): string {
+  if (name === 'authorization' || name === 'proxy-authorization') {
+    const scheme = /^\s*([A-Za-z]+)\s+\S/.exec(line)?.[1];
+    return scheme === undefined ? hidden : `${scheme} ${hidden}`;
+  }
+  if (name === 'www-authenticate' || name === 'proxy-authenticate') return line;
+  if (name === 'location' || name === 'content-location' || name === 'referer') return redactUrl(line);
+  if (name === 'link') return line.replace(/<([^>]*)>|^[^\s<;]+/g, (target) => redactTarget(target));
+  // Custom headers of a proxy or of docker's config file: the name is all there is to judge by.
+  return /auth|cookie|credential|key|password|secret|signature|token/.test(name) ? hidden : line;
+}
+
+function redactTarget(target: string): string {
+  return target.startsWith('<') ? `<${redactUrl(target.slice(1, -1))}>` : redactUrl(target);
+}

@@ -1,0 +1,194 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { errorStatus } from './error-code.ts';
+import { formatNextLink } from './headers.ts';
+import type { HeaderMap, HttpResponse } from './message.ts';
+import type { Operation } from './operation.ts';
+import { type ByteRange, formatContentRange, formatUploadRange } from './range.ts';
+import { formatOperation } from './target.ts';
+
+const empty: Uint8Array = new Uint8Array(0);
+
+/** Any answer of a server. Old docker clients take only what bears this version for a registry. */
+export function answer(
+  status: number,
+  headers: HeaderMap = {},
+  body: Uint8Array | AsyncIterable<Uint8Array> = empty,
+): HttpResponse {
+  return {
+    status,
+    headers: { 'docker-distribution-api-version': ['registry/2.0'], ...headers },
+    body: body instanceof Uint8Array ? once(body) : body,
+  };
+}
+
+/** An answer whose body is JSON. */
+export function jsonAnswer(status: number, value: unknown, headers: HeaderMap = {}): HttpResponse {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return answer(
+    status,
+    { 'content-type': ['application/json'], 'content-length': [String(bytes.byteLength)], ...headers },
+    bytes,
+  );
+}
+
+/** The entity tag of content: its digest. */
+export function entityTag(digest: Digest): string {
+  return `"${digest}"`;
+}
+
+/** 200 with the blob, or 206 with a part of it. The type is always the same: what somebody stored is no page to be shown. */
+export function blobAnswer(
+  blob: Descriptor,
+  range: ByteRange | undefined,
+  body?: AsyncIterable<Uint8Array>,
+): HttpResponse {
+  const { from, to } = range ?? { from: 0, to: blob.size };
+  return answer(
+    range === undefined ? 200 : 206,
+    {
+      ...contentHeaders(blob.digest),
+      'content-type': [MediaType.octetStream],
+      'content-length': [String(to - from)],
+      'accept-ranges': ['bytes'],
+      // What a digest names never changes, and no proxy may change it either.
+      'cache-control': ['max-age=31536000, immutable, no-transform'],
+      ...(range === undefined ? {} : { 'content-range': [formatContentRange(range, blob.size)] }),
+    },
+    body,
+  );
+}
+
+/** 416 for a part that the blob does not have. */
+export function rangeRefused(blob: Descriptor): HttpResponse {
+  return errorAnswer('RANGE_INVALID', `the blob has ${blob.size} bytes`, {
+    headers: { 'content-range': [formatContentRange(undefined, blob.size)] },
+  });
+}
+
+/** 200 with a manifest's exact bytes and the type that it was stored under. */
+export function manifestAnswer(manifest: Descriptor, digest: Digest, bytes: Uint8Array): HttpResponse {
+  return answer(
+    200,
+    {
+      ...contentHeaders(digest),
+      'content-type': [manifest.mediaType],
+      'content-length': [String(bytes.byteLength)],
+    },
+    bytes,
+  );
+}
+
+/** 304: the client has it. */
+export function unchanged(digest: Digest): HttpResponse {
+  return answer(304, contentHeaders(digest));
+}
+
+function contentHeaders(digest: Digest): HeaderMap {
+  return {
+    'docker-content-digest': [digest],
+    etag: [entityTag(digest)],
+    'x-content-type-options': ['nosniff'],
+  };
+}
+
+/** An upload session, as far as its answers tell of it. */
+export interface SessionState {
+  readonly id: string;
+  readonly offset: number;
+  readonly limits: { readonly min?: number; readonly max?: number };
+}
+
+/** Where a session stands: 202 when it began or took something, 204 when it was asked. */
+export function sessionAnswer(status: 202 | 204, repository: string, session: SessionState): HttpResponse {
+  return answer(status, sessionHeaders(repository, session));
+}
+
+/** 416 for a chunk that is not the next one; nothing of it was kept and the session goes on. */
+export function chunkRefused(repository: string, session: SessionState): HttpResponse {
+  return errorAnswer('RANGE_INVALID', `the next chunk begins at ${session.offset}`, {
+    headers: sessionHeaders(repository, session),
+  });
+}
+
+function sessionHeaders(repository: string, { id, offset, limits }: SessionState): HeaderMap {
+  const location = locationOf({ kind: 'upload.status', repository, id });
+  return {
+    location: [location],
+    range: [formatUploadRange(offset)],
+    'docker-upload-uuid': [location.slice(location.lastIndexOf('/') + 1)],
+    ...(limits.min === undefined ? {} : { 'oci-chunk-min-length': [String(limits.min)] }),
+    ...(limits.max === undefined ? {} : { 'oci-chunk-max-length': [String(limits.max)] }),
+  };
+}
+
+/** 201: the blob can be had at the Location. */
+export function blobCreated(repository: string, digest: Digest): HttpResponse {
+  return answer(201, {
+    location: [locationOf({ kind: 'blob.get', repository, digest })],
+    'docker-content-digest': [digest],
+  });
+}
+
+/** 201: the manifest can be had at the Location. `subject` says that it is listed among that one's referrers. */
+export function manifestCreated(
+  repository: string,
+  digest: Digest,
+  { subject, tags = [] }: { readonly subject?: Digest; readonly tags?: readonly string[] } = {},
+): HttpResponse {
+  return answer(201, {
+    location: [locationOf({ kind: 'manifest.get', repository, reference: digest })],
+    'docker-content-digest': [digest],
+    ...(subject === undefined ? {} : { 'oci-subject': [subject] }),
+    ...(tags.length === 0 ? {} : { 'oci-tag': tags }),
+  });
+}
+
+/** 202 for a deleted blob, manifest or tag, 204 for a cancelled upload. */
+export function deleted(status: 202 | 204 = 202): HttpResponse {
+  return answer(status);
+}
+
+/** A page of tags or repositories; `next` asks for the page after it. */
+export function namesAnswer(body: Readonly<Record<string, unknown>>, next?: Operation): HttpResponse {
+  return jsonAnswer(200, body, linkHeaders(next));
+}
+
+/** A page of referrers, which is an index. */
+export function referrersAnswer(
+  manifests: readonly Descriptor[],
+  { filtered, next }: { readonly filtered: boolean; readonly next?: Operation },
+): HttpResponse {
+  const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests };
+  return jsonAnswer(200, index, {
+    'content-type': [MediaType.ociIndex],
+    ...(filtered ? { 'oci-filters-applied': ['artifactType'] } : {}),
+    ...linkHeaders(next),
+  });
+}
+
+function linkHeaders(next: Operation | undefined): HeaderMap {
+  return next === undefined ? {} : { link: [formatNextLink(locationOf(next))] };
+}
+
+/** Always relative: what a client says is its host must not come back as an address. */
+function locationOf(operation: Operation): string {
+  return formatOperation(operation).target;
+}
+
+/** An error answer, with the code's own status unless the case has a better one. */
+export function errorAnswer(
+  code: string,
+  message: string,
+  {
+    status = errorStatus[code] ?? 500,
+    headers = {},
+  }: { readonly status?: number; readonly headers?: HeaderMap } = {},
+): HttpResponse {
+  return jsonAnswer(status, { errors: [{ code, message }] }, headers);
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  if (bytes.byteLength > 0) yield bytes;
+}

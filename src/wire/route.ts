@@ -1,0 +1,220 @@
+import { type Digest, isDigest } from '../spec/digest.ts';
+import { isRepositoryName, isTag } from '../spec/reference.ts';
+import { wholeNumber } from './headers.ts';
+import type { Operation, PageQuery } from './operation.ts';
+import { decodeSession } from './target.ts';
+
+/** A request that means nothing here, with the answer it gets. */
+export interface RouteFailure {
+  readonly kind: 'failure';
+  readonly status: 400 | 404 | 405 | 414;
+  readonly code: string;
+  readonly message: string;
+  /** The methods that the resource knows, beside a 405. */
+  readonly allow?: readonly string[];
+}
+
+/** More tags than this in one request are no client's need: 414, as the specification has it. */
+export const maxTags = 100;
+/** No name, digest and session together come near it; queries carry up to `maxTags` tags. */
+const maxTarget = 16 * 1024;
+
+/**
+ * Reads the raw target of a request, byte by byte as it came: a URL parser would fold `..` and `%2e%2e` into other paths.
+ * Names contain `/` and may end like an endpoint (`a/blobs/uploads`), so a path is read from the right.
+ */
+export function parseOperation(method: string, rawTarget: string): Operation | RouteFailure {
+  if (rawTarget.length > maxTarget) return failure(414, 'NAME_INVALID', 'the address is too long');
+  const target = rawTarget.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
+  const mark = target.indexOf('?');
+  const path = (mark < 0 ? target : target.slice(0, mark)).replaceAll(/%3A/gi, ':');
+  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
+  if (!/^[\x21-\x7e]*$/.test(path) || /[%\\#]/.test(path)) {
+    return failure(400, 'NAME_INVALID', 'the path has characters that no name has');
+  }
+  if (path === '/v2' || path === '/v2/') return choose(method, { GET: () => ({ kind: 'ping' }) });
+  if (!path.startsWith('/v2/')) return failure(404, 'NAME_UNKNOWN', 'the registry begins at /v2/');
+  if (path === '/v2/_catalog') {
+    return choose(method, { GET: () => withPage(query, (page) => ({ kind: 'catalog', ...page })) });
+  }
+  return parseResource(method, path.slice('/v2/'.length).split('/'), query);
+}
+
+function parseResource(
+  method: string,
+  segments: readonly string[],
+  query: URLSearchParams,
+): Operation | RouteFailure {
+  const [third, second, last = ''] = [segments.at(-3), segments.at(-2), segments.at(-1)];
+  const name = (count: number): string => segments.slice(0, -count).join('/');
+  if (second === 'tags' && last === 'list') return parseTags(method, name(2), query);
+  if (second === 'manifests') return parseManifest(method, name(2), last, query);
+  if (second === 'referrers') return parseReferrers(method, name(2), last, query);
+  if (third === 'blobs' && second === 'uploads') {
+    return last === '' ? parseStart(method, name(3), query) : parseSession(method, name(3), last, query);
+  }
+  if (second === 'blobs') {
+    return last === 'uploads' ? parseStart(method, name(2), query) : parseBlob(method, name(2), last);
+  }
+  return failure(404, 'NAME_UNKNOWN', 'there is nothing at this path');
+}
+
+function parseBlob(method: string, repository: string, text: string): Operation | RouteFailure {
+  return withName(repository, () =>
+    withDigestText(text, (digest) =>
+      choose(method, {
+        GET: () => ({ kind: 'blob.get', repository, digest }),
+        HEAD: () => ({ kind: 'blob.head', repository, digest }),
+        DELETE: () => ({ kind: 'blob.delete', repository, digest }),
+      }),
+    ),
+  );
+}
+
+function parseManifest(
+  method: string,
+  repository: string,
+  reference: string,
+  query: URLSearchParams,
+): Operation | RouteFailure {
+  return withName(repository, () => {
+    // With a colon it is meant as a digest: taken for a tag, `sha256:bad` ends as a 500 in distribution.
+    if (reference.includes(':') ? !isDigest(reference) : !isTag(reference)) {
+      return failure(400, reference.includes(':') ? 'DIGEST_INVALID' : 'TAG_INVALID', 'no tag and no digest');
+    }
+    return choose(method, {
+      GET: () => ({ kind: 'manifest.get', repository, reference }),
+      HEAD: () => ({ kind: 'manifest.head', repository, reference }),
+      DELETE: () => ({ kind: 'manifest.delete', repository, reference }),
+      PUT: () => {
+        const tags = query.getAll('tag');
+        if (tags.length > maxTags) return failure(414, 'TAG_INVALID', `more than ${maxTags} tags`);
+        if (!tags.every(isTag)) return failure(400, 'TAG_INVALID', 'a tag parameter is no tag');
+        return { kind: 'manifest.put', repository, reference, tags };
+      },
+    });
+  });
+}
+
+function parseStart(method: string, repository: string, query: URLSearchParams): Operation | RouteFailure {
+  return withName(repository, () =>
+    choose(method, {
+      POST: () => {
+        const mount = query.get('mount');
+        const from = query.get('from');
+        const algorithm = query.get('digest-algorithm');
+        if (mount !== null) {
+          return withDigestText(mount, (digest) => ({
+            kind: 'upload.mount',
+            repository,
+            digest,
+            ...(from === null ? {} : { from }),
+          }));
+        }
+        const start = {
+          kind: 'upload.start',
+          repository,
+          ...(algorithm === null ? {} : { algorithm }),
+        } as const;
+        const digest = query.get('digest');
+        return digest === null ? start : withDigestText(digest, (digest) => ({ ...start, digest }));
+      },
+    }),
+  );
+}
+
+function parseSession(
+  method: string,
+  repository: string,
+  segment: string,
+  query: URLSearchParams,
+): Operation | RouteFailure {
+  return withName(repository, () => {
+    const id = decodeSession(segment);
+    if (id === undefined) return failure(404, 'BLOB_UPLOAD_UNKNOWN', 'there is no such upload');
+    const session = (kind: 'upload.status' | 'upload.append' | 'upload.commit' | 'upload.cancel') => () => {
+      const text = query.get('digest');
+      if (text === null) return { kind, repository, id };
+      return withDigestText(text, (digest) => ({ kind, repository, id, digest }));
+    };
+    return choose(method, {
+      GET: session('upload.status'),
+      PATCH: session('upload.append'),
+      PUT: session('upload.commit'),
+      DELETE: session('upload.cancel'),
+    });
+  });
+}
+
+function parseTags(method: string, repository: string, query: URLSearchParams): Operation | RouteFailure {
+  return withName(repository, () =>
+    choose(method, { GET: () => withPage(query, (page) => ({ kind: 'tags.list', repository, ...page })) }),
+  );
+}
+
+function parseReferrers(
+  method: string,
+  repository: string,
+  text: string,
+  query: URLSearchParams,
+): Operation | RouteFailure {
+  const artifactType = query.get('artifactType');
+  const last = query.get('last');
+  return withName(repository, () =>
+    withDigestText(text, (digest) =>
+      choose(method, {
+        GET: () => ({
+          kind: 'referrers',
+          repository,
+          digest,
+          ...(artifactType === null ? {} : { artifactType }),
+          ...(last === null ? {} : { last }),
+        }),
+      }),
+    ),
+  );
+}
+
+type Choice = () => Operation | RouteFailure;
+
+/** What the method asks of a resource. A HEAD is the GET without its body, which is for the server to leave out. */
+function choose(method: string, choices: Readonly<Record<string, Choice>>): Operation | RouteFailure {
+  const choice = Object.hasOwn(choices, method) ? choices[method] : undefined;
+  if (choice !== undefined) return choice();
+  if (method === 'HEAD' && choices['GET'] !== undefined) return choices['GET']();
+  const allow = Object.keys(choices).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
+  return {
+    ...failure(405, 'UNSUPPORTED', 'the method does not go with this path'),
+    allow: [...new Set(allow)],
+  };
+}
+
+function withName(repository: string, choice: Choice): Operation | RouteFailure {
+  return isRepositoryName(repository)
+    ? choice()
+    : failure(400, 'NAME_INVALID', 'the path holds no valid repository name');
+}
+
+function withDigestText(
+  text: string,
+  choice: (digest: Digest) => Operation | RouteFailure,
+): Operation | RouteFailure {
+  return isDigest(text) ? choice(text) : failure(400, 'DIGEST_INVALID', 'what stands for a digest is none');
+}
+
+function withPage(
+  query: URLSearchParams,
+  choice: (page: PageQuery) => Operation | RouteFailure,
+): Operation | RouteFailure {
+  const text = query.get('n');
+  const n = wholeNumber(text ?? undefined);
+  if (text !== null && n === undefined) {
+    return failure(400, 'PAGINATION_NUMBER_INVALID', 'n must be a number that is not negative');
+  }
+  const last = query.get('last');
+  return choice({ ...(n === undefined ? {} : { n }), ...(last === null ? {} : { last }) });
+}
+
+function failure(status: RouteFailure['status'], code: string, message: string): RouteFailure {
+  return { kind: 'failure', status, code, message };
+}

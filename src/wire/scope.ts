@@ -1,0 +1,55 @@
+/** The right to list every repository of a registry. */
+export const catalogScope = 'registry:catalog:*';
+
+/** The rights that registries and token services know, in the order in which docker writes them. */
+const actionOrder = ['pull', 'push', 'delete', '*'];
+
+/**
+ * What a request on a repository needs, e.g. `repository:acme/app:pull,push`.
+ * @see https://distribution.github.io/distribution/spec/auth/scope/
+ */
+export function repositoryScope(repository: string, actions: readonly string[]): string {
+  return formatScope('repository', repository, actions);
+}
+
+/**
+ * The fewest scopes that say the same: actions of one resource together, `*` standing for all, duplicates gone.
+ * The scopes that push come first, since some token services read only the first. What is no resource scope (`aws` of
+ * ECR Public, `*` of Forgejo) is kept as it is.
+ */
+export function mergeScopes(scopes: Iterable<string>): readonly string[] {
+  const merged = new Map<string, { type: string; name: string; actions: Set<string> } | undefined>();
+  for (const scope of scopes) {
+    // A name may hold a port's colon: the type ends at the first colon and the actions begin after the last.
+    const first = scope.indexOf(':');
+    const last = scope.lastIndexOf(':');
+    if (first <= 0 || last === first) {
+      merged.set(scope, undefined);
+      continue;
+    }
+    const resource = scope.slice(0, last);
+    const entry = merged.get(resource) ?? {
+      type: scope.slice(0, first),
+      name: scope.slice(first + 1, last),
+      actions: new Set<string>(),
+    };
+    for (const action of scope.slice(last + 1).split(',')) if (action !== '') entry.actions.add(action);
+    merged.set(resource, entry);
+  }
+  const texts = Array.from(merged, ([text, entry]) => ({
+    text: entry === undefined ? text : formatScope(entry.type, entry.name, entry.actions),
+    pushes: entry !== undefined && (entry.actions.has('push') || entry.actions.has('*')) ? 0 : 1,
+  }));
+  return texts.sort((a, b) => a.pushes - b.pushes).map(({ text }) => text);
+}
+
+function formatScope(type: string, name: string, actions: Iterable<string>): string {
+  const all = new Set(actions);
+  const kept = all.has('*') ? ['*'] : [...all].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return `${type}:${name}:${kept.join(',')}`;
+}
+
+function rank(action: string): number {
+  const at = actionOrder.indexOf(action);
+  return at < 0 ? actionOrder.length : at;
+}

@@ -1,0 +1,122 @@
+import type { Operation, OperationKind, PageQuery } from './operation.ts';
+
+/** Where an operation is asked for. */
+export interface Target {
+  readonly method: string;
+  /** Path and query, from the registry's root. */
+  readonly target: string;
+}
+
+const methods: Readonly<Record<OperationKind, string>> = {
+  ping: 'GET',
+  catalog: 'GET',
+  'blob.get': 'GET',
+  'blob.head': 'HEAD',
+  'blob.delete': 'DELETE',
+  'upload.start': 'POST',
+  'upload.mount': 'POST',
+  'upload.status': 'GET',
+  'upload.append': 'PATCH',
+  'upload.commit': 'PUT',
+  'upload.cancel': 'DELETE',
+  'manifest.get': 'GET',
+  'manifest.head': 'HEAD',
+  'manifest.put': 'PUT',
+  'manifest.delete': 'DELETE',
+  'tags.list': 'GET',
+  referrers: 'GET',
+};
+
+/** The method and target of an operation; `parseOperation` reads them back. */
+export function formatOperation(operation: Operation): Target {
+  return { method: methods[operation.kind], target: `/v2/${formatTarget(operation)}` };
+}
+
+function formatTarget(operation: Operation): string {
+  switch (operation.kind) {
+    case 'catalog':
+      return `_catalog${formatPage(operation)}`;
+    case 'blob.get':
+    case 'blob.head':
+    case 'blob.delete':
+      return `${operation.repository}/blobs/${operation.digest}`;
+    case 'upload.start': {
+      const { repository, digest, algorithm } = operation;
+      const query = formatQuery([
+        ['digest', digest],
+        ['digest-algorithm', algorithm],
+      ]);
+      return `${repository}/blobs/uploads/${query}`;
+    }
+    case 'upload.mount': {
+      const { repository, digest, from } = operation;
+      const query = formatQuery([
+        ['mount', digest],
+        ['from', from],
+      ]);
+      return `${repository}/blobs/uploads/${query}`;
+    }
+    case 'upload.status':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel': {
+      const { repository, id, digest } = operation;
+      return `${repository}/blobs/uploads/${encodeSession(id)}${formatQuery([['digest', digest]])}`;
+    }
+    case 'manifest.get':
+    case 'manifest.head':
+    case 'manifest.delete':
+      return `${operation.repository}/manifests/${operation.reference}`;
+    case 'manifest.put': {
+      const { repository, reference, tags } = operation;
+      return `${repository}/manifests/${reference}${formatQuery(tags.map((tag) => ['tag', tag]))}`;
+    }
+    case 'tags.list':
+      return `${operation.repository}/tags/list${formatPage(operation)}`;
+    case 'referrers': {
+      const { repository, digest, artifactType, last } = operation;
+      const query = formatQuery([
+        ['artifactType', artifactType],
+        ['last', last],
+      ]);
+      return `${repository}/referrers/${digest}${query}`;
+    }
+    default:
+      return operation.kind === 'ping' ? '' : (operation satisfies never);
+  }
+}
+
+function formatPage({ n, last }: PageQuery): string {
+  return formatQuery([
+    ['n', n?.toString()],
+    ['last', last],
+  ]);
+}
+
+function formatQuery(pairs: readonly (readonly [name: string, value: string | undefined])[]): string {
+  const texts = pairs.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return texts.length === 0 ? '' : `?${texts.join('&')}`;
+}
+
+/** A session's id as one path segment: base64url, since a proxy's id is the whole Location of the registry behind it. */
+function encodeSession(id: string): string {
+  const binary = Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/** The id that `formatOperation` put into the segment; undefined for a segment that it never writes. */
+export function decodeSession(segment: string): string | undefined {
+  if (!/^[\w-]+$/.test(segment)) return undefined;
+  try {
+    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'));
+    const id = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      Uint8Array.from(binary, (character) => character.charCodeAt(0)),
+    );
+    return encodeSession(id) === segment ? id : undefined;
+  } catch {
+    // Neither base64 nor UTF-8: nobody was given this id.
+    return undefined;
+  }
+}
