@@ -1,0 +1,76 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { TransportError } from '../errors.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import { onAbort } from './abort.ts';
+import type { Target } from './target.ts';
+
+interface Receiving {
+  readonly request: HttpRequest;
+  readonly target: Target;
+  readonly outgoing: ClientRequest;
+  /** Whether the request went out whole, so that the connection may serve another. */
+  readonly reusable: boolean;
+}
+
+/**
+ * The bytes of an answer as they come. Ending the iteration early, also before it began, closes the connection.
+ * Throws CUT_OFF when the connection ends before the body does, and the signal's own reason.
+ */
+export function receiveBody(
+  incoming: IncomingMessage,
+  { request: { method, signal }, target, outgoing, reusable }: Receiving,
+): AsyncIterable<Uint8Array> {
+  let over = false;
+  const release = onAbort(signal, () => incoming.destroy());
+  const end = (): void => {
+    if (over) return;
+    over = true;
+    release();
+    if (!incoming.readableEnded) incoming.destroy();
+    if (!reusable) outgoing.destroy();
+  };
+  // Kept for whoever reads; without a listener Node would forget why the body ended.
+  incoming.on('error', release);
+  if (isBodyless(method, incoming)) {
+    // Nobody reads a body that can't be there, and an unread one would hold the connection.
+    incoming.once('end', end).resume();
+    return nothing;
+  }
+
+  const chunks: AsyncIterator<Uint8Array> = incoming[Symbol.asyncIterator]();
+  const read = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    const next = await chunks.next();
+    signal?.throwIfAborted();
+    return next.done === true ? { done: true, value: undefined } : next;
+  };
+  const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
+    [Symbol.asyncIterator]: () => iterator,
+    async next() {
+      if (over) return { done: true, value: undefined };
+      try {
+        const next = await read();
+        if (next.done === true) end();
+        return next;
+      } catch (error) {
+        end();
+        if (signal?.aborted) throw signal.reason;
+        throw new TransportError('CUT_OFF', `${target.host} broke the connection off in mid-answer`, {
+          cause: error,
+        });
+      }
+    },
+    return() {
+      end();
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+  return iterator;
+}
+
+const nothing: AsyncIterable<Uint8Array> = {
+  async *[Symbol.asyncIterator]() {},
+};
+
+function isBodyless(method: string, { statusCode, headers }: IncomingMessage): boolean {
+  return method === 'HEAD' || statusCode === 204 || statusCode === 304 || headers['content-length'] === '0';
+}

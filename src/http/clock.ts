@@ -1,0 +1,31 @@
+import { onAbort } from './abort.ts';
+
+/** The time, as far as sending depends on it: a test brings its own. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls `wake` after so many milliseconds, unless the returned function is called before. */
+  after(milliseconds: number, wake: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after(milliseconds, wake) {
+    const timer = setTimeout(wake, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Waits; rejects at once with the signal's own reason when it aborts. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(milliseconds, () => {
+      release();
+      resolve();
+    });
+    const release = onAbort(signal, () => {
+      cancel();
+      reject(signal?.reason);
+    });
+  });
+}

@@ -1,0 +1,48 @@
+import type { HeaderMap } from '../wire/message.ts';
+
+/** What happens on the wire, for a log. Nothing in it is secret: URLs and headers are redacted. */
+export type WireEvent =
+  | {
+      readonly kind: 'request';
+      /** Ties an answer to its request. */
+      readonly id: number;
+      readonly method: string;
+      readonly url: string;
+      readonly headers: HeaderMap;
+    }
+  | {
+      readonly kind: 'response';
+      readonly id: number;
+      readonly method: string;
+      readonly url: string;
+      readonly status: number;
+      readonly headers: HeaderMap;
+      /** From sending the request to the first byte of the answer. */
+      readonly milliseconds: number;
+    }
+  | {
+      readonly kind: 'failure';
+      readonly id: number;
+      readonly method: string;
+      readonly url: string;
+      readonly error: unknown;
+      readonly milliseconds: number;
+    }
+  | {
+      readonly kind: 'retry';
+      readonly method: string;
+      readonly url: string;
+      /** The attempt that failed, from 1. */
+      readonly attempt: number;
+      readonly attempts: number;
+      /** Milliseconds until the next one. */
+      readonly wait: number;
+      /** The status that was answered, or the error where there was no answer. */
+      readonly status?: number;
+      readonly error?: unknown;
+    }
+  /** What a registry asks to be shown to the user: each text once for a host. The far side's words, untrusted. */
+  | { readonly kind: 'warning'; readonly host: string; readonly text: string };
+
+/** Told of each event as it happens; must not throw. */
+export type WireObserver = (event: WireEvent) => void;

@@ -1,0 +1,31 @@
+import type { Middleware, Send } from '../wire/message.ts';
+import type { WireObserver } from './event.ts';
+import { log } from './log.ts';
+import { pace } from './pace.ts';
+import { redirect } from './redirect.ts';
+import { type RetryOptions, retry } from './retry.ts';
+import { type TimeoutOptions, timeout } from './timeout.ts';
+
+export interface LineOptions {
+  /** The end of the line: a transport's `send`, or any other Send, such as an embedded registry's handler. */
+  readonly transport: Send;
+  /** Adds credentials. Redirects to another origin go past it. */
+  readonly authorize?: Middleware;
+  /** Whether redirects are followed. Default true; a line for token requests says no, since its requests carry credentials. */
+  readonly redirects?: boolean;
+  readonly retry?: RetryOptions;
+  readonly timeouts?: TimeoutOptions;
+  /** Give the same one to every line of a process, so that a host's limits hold for all of them. */
+  readonly pace?: Middleware;
+  readonly observe?: WireObserver;
+}
+
+/** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ timeout ▸ log ▸ transport. */
+export function createLine(options: LineOptions): Send {
+  const { transport, authorize, redirects = true, timeouts, observe } = options;
+  const logged = observe === undefined ? transport : log({ observe })(transport);
+  const paced = (options.pace ?? pace())(timeout(timeouts)(logged));
+  const authorized = authorize === undefined ? paced : authorize(paced);
+  const redirected = redirects ? redirect({ foreign: paced })(authorized) : authorized;
+  return retry({ ...(observe === undefined ? {} : { onRetry: observe }), ...options.retry })(redirected);
+}

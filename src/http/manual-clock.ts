@@ -1,0 +1,43 @@
+import type { Clock } from './clock.ts';
+
+/** A clock that stands still until a test moves it. */
+export interface ManualClock extends Clock {
+  /** Moves the time on and wakes, in their order, all whose time has come; what they set in turn is woken too. */
+  advance(milliseconds: number): Promise<void>;
+  /** Resolves when somebody waits, with the milliseconds that the first to wake has left. */
+  waiting(): Promise<number>;
+}
+
+export function createManualClock(start = 0): ManualClock {
+  let time = start;
+  const timers = new Set<{ readonly at: number; readonly wake: () => void }>();
+  const watchers: ((left: number) => void)[] = [];
+  const first = (): { readonly at: number; readonly wake: () => void } | undefined =>
+    [...timers].sort((a, b) => a.at - b.at)[0];
+
+  return {
+    now: () => time,
+    after(milliseconds, wake) {
+      const timer = { at: time + milliseconds, wake };
+      timers.add(timer);
+      for (const watcher of watchers.splice(0)) watcher(milliseconds);
+      return () => timers.delete(timer);
+    },
+    async advance(milliseconds) {
+      const end = time + milliseconds;
+      for (let next = first(); next !== undefined && next.at <= end; next = first()) {
+        time = next.at;
+        timers.delete(next);
+        next.wake();
+        // What was woken gets to set its next timer before the time goes on.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      time = end;
+    },
+    waiting() {
+      const next = first();
+      if (next !== undefined) return Promise.resolve(next.at - time);
+      return new Promise((resolve) => watchers.push(resolve));
+    },
+  };
+}

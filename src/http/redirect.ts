@@ -1,0 +1,74 @@
+import { TransportError } from '../errors.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { leave } from './leave.ts';
+import { checkHop, originOf, resolveHop } from './origin.ts';
+
+export interface RedirectOptions {
+  /** Sends what has left its first origin, even if it comes back to it: a line that knows no credentials. */
+  readonly foreign: Send;
+}
+
+const maxHops = 10;
+
+/** All that a stranger is told: no credentials, no cookie, no header that somebody configured. */
+const neutralHeaders = new Set([
+  'accept',
+  'accept-encoding',
+  'content-length',
+  'content-type',
+  'if-none-match',
+  'if-range',
+  'range',
+  'user-agent',
+]);
+
+/**
+ * Follows redirects of GET and HEAD, and 307 and 308 of other methods within their origin when the body can be sent again.
+ * Any other redirect is the answer. Throws REDIRECT_REFUSED for a hop that the origin policy forbids, and for the 11th.
+ */
+export function redirect({ foreign }: RedirectOptions): Middleware {
+  return (next) => async (request) => {
+    let send = next;
+    let hop = request;
+    for (let hops = 0; ; hops++) {
+      const response = await send(hop);
+      const location = followable(hop, response);
+      if (location === undefined) return { url: hop.url, ...response };
+      const url = resolveHop(hop.url, location);
+      const leaves = originOf(url) !== originOf(request.url);
+      if (leaves && !isRead(hop)) return { url: hop.url, ...response };
+      await leave(response.body);
+      if (hops === maxHops) {
+        throw new TransportError(
+          'REDIRECT_REFUSED',
+          `${new URL(request.url).host} redirected more than ${maxHops} times`,
+        );
+      }
+      checkHop(hop.url, url, { home: request.url });
+      if (leaves && send !== foreign) {
+        send = foreign;
+        hop = { ...hop, headers: neutral(hop.headers) };
+      }
+      hop = { ...hop, url };
+    }
+  };
+}
+
+/** The Location to go to, if this answer is a redirect that can be followed. */
+function followable(request: HttpRequest, { status, headers }: HttpResponse): string | undefined {
+  const follows = isRead(request)
+    ? [301, 302, 303, 307, 308].includes(status)
+    : [307, 308].includes(status) && (request.body === undefined || request.body.replayable);
+  return follows ? headerValue(headers, 'location') : undefined;
+}
+
+function isRead({ method }: HttpRequest): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function neutral(headers: HeaderMap): HeaderMap {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => neutralHeaders.has(name.toLowerCase())),
+  );
+}

@@ -1,0 +1,131 @@
+import { TransportError } from '../errors.ts';
+import { type Content, mapContent } from '../flow/content.ts';
+import type { Middleware } from '../wire/message.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { parseTarget } from './target.ts';
+
+export interface TimeoutOptions {
+  /** Milliseconds that the answer may take once the request is sent, where the request itself doesn't say. Default 60 s. */
+  readonly answer?: number;
+  /** Milliseconds that a body may stand still, either way. Default 60 s. */
+  readonly progress?: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * Ends every silence of the far side: TIMED_OUT when the answer doesn't come, STALLED when a body stands still. Nothing
+ * limits how long an exchange takes that goes on, nor how long a body's source or reader thinks between two chunks.
+ */
+export function timeout({
+  answer = 60_000,
+  progress = 60_000,
+  clock = systemClock,
+}: TimeoutOptions = {}): Middleware {
+  return (next) => async (request) => {
+    const { host } = parseTarget(request.url);
+    const watch = createWatch(clock, request.signal);
+    const within = request.answerWithin ?? answer;
+    const expectAnswer = (): void =>
+      watch.expect(
+        within,
+        () => new TransportError('TIMED_OUT', `${host} gave no answer within ${within / 1000} s`),
+      );
+    const expectProgress = (doing: string): void =>
+      watch.expect(
+        progress,
+        () =>
+          new TransportError('STALLED', `${host} stopped ${doing}: nothing moved for ${progress / 1000} s`),
+      );
+
+    if (request.body === undefined) expectAnswer();
+    else expectProgress('taking the request');
+    const body = request.body && watchedSource(request.body, { watch, expectAnswer, expectProgress });
+    try {
+      const response = await next({
+        ...request,
+        ...(body === undefined ? {} : { body }),
+        signal: watch.signal,
+      });
+      watch.answered();
+      return { ...response, body: watchedAnswer(response.body, { watch, expectProgress }) };
+    } catch (error) {
+      watch.rest();
+      throw error;
+    }
+  };
+}
+
+/** One timer at a time over one exchange, whose signal it aborts. */
+interface Watch {
+  readonly signal: AbortSignal;
+  expect(milliseconds: number, error: () => TransportError): void;
+  /** Nothing is expected of the far side for now. */
+  rest(): void;
+  /** From here on the request's own body no longer moves the timer. */
+  answered(): void;
+  isAnswered(): boolean;
+}
+
+function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
+  const abort = new AbortController();
+  let cancel: (() => void) | undefined;
+  let answered = false;
+  const rest = (): void => cancel?.();
+  return {
+    signal: outer === undefined ? abort.signal : AbortSignal.any([outer, abort.signal]),
+    expect(milliseconds, error) {
+      rest();
+      cancel = clock.after(milliseconds, () => abort.abort(error()));
+    },
+    rest,
+    answered() {
+      answered = true;
+      rest();
+    },
+    isAnswered: () => answered,
+  };
+}
+
+interface Watched {
+  readonly watch: Watch;
+  readonly expectProgress: (doing: string) => void;
+}
+
+function watchedSource(
+  content: Content,
+  { watch, expectAnswer, expectProgress }: Watched & { readonly expectAnswer: () => void },
+): Content {
+  return mapContent(content, async function* (source) {
+    watch.rest();
+    for await (const chunk of source) {
+      if (!watch.isAnswered()) expectProgress('taking the request');
+      yield chunk;
+      if (!watch.isAnswered()) watch.rest();
+    }
+    if (!watch.isAnswered()) expectAnswer();
+  });
+}
+
+function watchedAnswer(
+  body: AsyncIterable<Uint8Array>,
+  { watch, expectProgress }: Watched,
+): AsyncIterable<Uint8Array> {
+  const chunks = body[Symbol.asyncIterator]();
+  const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
+    [Symbol.asyncIterator]: () => iterator,
+    async next() {
+      expectProgress('sending');
+      try {
+        const next = await chunks.next();
+        return next.done === true ? { done: true, value: undefined } : next;
+      } finally {
+        watch.rest();
+      }
+    },
+    async return() {
+      await chunks.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+  return iterator;
+}
