@@ -1,0 +1,104 @@
+import { discard } from '../flow/collect.ts';
+import type { Intent } from '../store/contract.ts';
+import { type EncodeOptions, encode } from '../wire/encode.ts';
+import { readError } from '../wire/error-body.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import type { Operation } from '../wire/operation.ts';
+import { repositoryScope } from '../wire/scope.ts';
+
+/** How a repository talks to its registry: what all of its parts need to know. */
+export interface Exchange {
+  /** The registry's root, without a slash at its end: `https://ghcr.io`. */
+  readonly base: string;
+  /** Its name for messages: `docker.io`. */
+  readonly registry: string;
+  readonly send: Send;
+  /** What the first token is asked for, so that it serves the last request too. */
+  readonly scopes: readonly string[];
+}
+
+/** An answer with the request that it answers. */
+export interface Answer {
+  readonly operation: Operation;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+}
+
+/** The scopes of a repository opened with this intent: its own first, since some token services read only one. */
+export function intentScopes(repository: string, { actions, mountFrom = [] }: Intent): readonly string[] {
+  const rights = new Set<string>(actions);
+  // A push asks what is there already, and registries grant `push` only beside `pull`.
+  if (rights.has('push')) rights.add('pull');
+  return [
+    repositoryScope(repository, [...rights]),
+    ...mountFrom.map((source) => repositoryScope(source, ['pull'])),
+  ];
+}
+
+/** One operation. Statuses in `accept` are answers, any other is thrown as what it means. */
+export function perform(
+  exchange: Exchange,
+  operation: Operation,
+  accept: readonly number[],
+  options: Omit<EncodeOptions, 'scopes'> = {},
+): Promise<Answer> {
+  const request = encode(operation, exchange.base, { ...options, scopes: exchange.scopes });
+  return ask(exchange, request, operation, accept);
+}
+
+/** As `perform`, for a request that is made already. */
+export async function ask(
+  { registry, scopes, send }: Exchange,
+  request: HttpRequest,
+  operation: Operation,
+  accept: readonly number[],
+): Promise<Answer> {
+  const response = await send(request);
+  if (accept.includes(response.status)) return { operation, request, response };
+  const [scope] = scopes;
+  throw await readError(response, {
+    request,
+    what: describe(operation, registry),
+    kind: operation.kind,
+    registry,
+    ...(scope === undefined ? {} : { scope }),
+  });
+}
+
+/** As `perform`, where only the head of the answer counts: its body is let go. */
+export async function performBodiless(
+  exchange: Exchange,
+  operation: Operation,
+  accept: readonly number[],
+  options: Omit<EncodeOptions, 'scopes'> = {},
+): Promise<Answer> {
+  const answer = await perform(exchange, operation, accept, options);
+  await discard(answer.response.body);
+  return answer;
+}
+
+/** What an operation is about, in a user's words. */
+function describe(operation: Operation, registry: string): string {
+  switch (operation.kind) {
+    case 'ping':
+    case 'catalog':
+      return registry;
+    case 'blob.get':
+    case 'blob.head':
+    case 'blob.delete':
+      return `blob ${registry}/${operation.repository}@${operation.digest}`;
+    case 'manifest.get':
+    case 'manifest.head':
+    case 'manifest.put':
+    case 'manifest.delete': {
+      const { repository, reference } = operation;
+      return `manifest ${registry}/${repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+    }
+    case 'tags.list':
+      return `tags of ${registry}/${operation.repository}`;
+    case 'referrers':
+      return `referrers of ${registry}/${operation.repository}@${operation.digest}`;
+    default:
+      return `upload to ${registry}/${operation.repository}`;
+  }
+}

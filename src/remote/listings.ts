@@ -1,0 +1,72 @@
+import { ResponseError } from '../errors.ts';
+import { discard } from '../flow/collect.ts';
+import type { ListOptions, Tags } from '../store/contract.ts';
+import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
+import type { HttpResponse } from '../wire/message.ts';
+import type { Operation } from '../wire/operation.ts';
+import { redactUrl } from '../wire/redact.ts';
+import { type Answer, ask, type Exchange, perform, performBodiless } from './exchange.ts';
+
+/** ECR's most; the others give less when it is too much for them. */
+const defaultPageSize = 1000;
+/** Ten million names at the usual page size: more is a registry that pages in circles. */
+const maxPages = 10_000;
+
+export function remoteTags(exchange: Exchange, repository: string): Tags {
+  return {
+    list: (options) =>
+      listed(exchange, (page) => ({ kind: 'tags.list', repository, ...page }), tagsPage, options),
+
+    async delete(tag, options) {
+      const operation = { kind: 'manifest.delete', repository, reference: tag } as const;
+      const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
+      return response.status !== 404;
+    },
+  };
+}
+
+export function remoteCatalog(exchange: Exchange, options?: ListOptions): AsyncIterable<string> {
+  return listed(exchange, (page) => ({ kind: 'catalog', ...page }), catalogPage, options);
+}
+
+/** Names page by page, as the registry links them. A page without a link is the last, however full it is. */
+async function* listed(
+  exchange: Exchange,
+  operation: (page: { readonly n: number; readonly last?: string }) => Operation,
+  read: (response: HttpResponse, url: string) => Promise<NamesPage>,
+  { after, pageSize = defaultPageSize, signal }: ListOptions = {},
+): AsyncIterable<string> {
+  const options = signal === undefined ? {} : { signal };
+  const first = operation({ n: pageSize, ...(after === undefined ? {} : { last: after }) });
+  let answer = await perform(exchange, first, [200], options);
+  for (const seen = new Set<string>(); ; ) {
+    const page = await read(answer.response, answer.request.url);
+    yield* page.names;
+    if (page.next === undefined) return;
+    if (seen.has(page.next) || seen.size >= maxPages) {
+      throw new ResponseError(
+        'UNEXPECTED_ANSWER',
+        `${redactUrl(page.next)}: the registry's pages have no end`,
+      );
+    }
+    seen.add(page.next);
+    answer = await nextPage(exchange, answer, page.next);
+  }
+}
+
+/** Follows a link, which must stay at the origin that gave it: what lies behind it is asked with our credentials. */
+export async function nextPage(
+  exchange: Exchange,
+  { operation, request, response }: Answer,
+  next: string,
+): Promise<Answer> {
+  const { origin } = new URL(response.url ?? request.url);
+  if (!URL.canParse(next) || new URL(next).origin !== origin) {
+    await discard(response.body);
+    throw new ResponseError(
+      'UNEXPECTED_ANSWER',
+      `${redactUrl(request.url)} links to another host: ${redactUrl(next)}`,
+    );
+  }
+  return ask(exchange, { ...request, url: next }, operation, [200]);
+}

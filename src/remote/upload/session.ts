@@ -1,0 +1,162 @@
+import { isGantryError } from '../../errors.ts';
+import { discard } from '../../flow/collect.ts';
+import { type Content, mapContent } from '../../flow/content.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import type { Digest } from '../../spec/digest.ts';
+import { MediaType } from '../../spec/media-type.ts';
+import type { AppendOptions, ProgressObserver, SignalOptions, Upload } from '../../store/contract.ts';
+import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
+import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import { type Answer, ask, type Exchange } from '../exchange.ts';
+
+/** A registry may copy a whole blob to its store before it answers the closing PUT. */
+const commitPatience = 15 * 60_000;
+
+/** One upload session at a registry. Its id is the newest Location. */
+export class RemoteUpload implements Upload {
+  readonly #exchange: Exchange;
+  readonly #repository: string;
+  #state: UploadState;
+  #offset: number;
+
+  constructor(exchange: Exchange, repository: string, state: UploadState, offset: number = 0) {
+    this.#exchange = exchange;
+    this.#repository = repository;
+    this.#state = state;
+    this.#offset = offset;
+  }
+
+  get id(): string {
+    return this.#state.location;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get limits(): { readonly min?: number; readonly max?: number } {
+    const { min, max } = this.#state;
+    return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
+  }
+
+  async append(content: Content, { signal, onProgress }: AppendOptions = {}): Promise<void> {
+    const sent = meter(content, this.#offset, onProgress);
+    // A chunk of unknown length goes without a Content-Range: distribution and most others take it as a stream.
+    const from = content.size === undefined ? {} : { from: this.#offset };
+    try {
+      // ECR says 201 and some others 204 where the specification has 202.
+      const answer = await this.#step(
+        { kind: 'append', content: sent.content, ...from },
+        [202, 201, 204],
+        signal,
+      );
+      // What the answer's Range says can be stale (ECR): the registry took the chunk, so its length is what counts.
+      this.#move(answer);
+      this.#offset += sent.bytes();
+    } catch (error) {
+      await this.#catchUp(error, sent.bytes(), signal);
+      throw error;
+    }
+    onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+  }
+
+  async commit(
+    digest: Digest,
+    content?: Content,
+    { signal, onProgress }: AppendOptions = {},
+  ): Promise<Descriptor> {
+    const sent = content === undefined ? undefined : meter(content, this.#offset, onProgress);
+    const from = this.#offset > 0 && content?.size !== undefined ? { from: this.#offset } : {};
+    const body = sent === undefined ? {} : { content: sent.content, ...from };
+    await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], signal, commitPatience);
+    this.#offset += sent?.bytes() ?? 0;
+    onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+    return { mediaType: MediaType.octetStream, digest, size: this.#offset };
+  }
+
+  async cancel({ signal }: SignalOptions = {}): Promise<void> {
+    try {
+      // Quay never grants the right to, distribution wants `delete`: the session ends by itself then.
+      const response = await this.#exchange.send(this.#request({ kind: 'cancel' }, signal));
+      await discard(response.body);
+    } catch (error) {
+      if (!isGantryError(error)) throw error;
+    }
+  }
+
+  /** Asks the registry how far it is. Throws BLOB_UPLOAD_UNKNOWN when it has dropped the session. */
+  async locate({ signal }: SignalOptions = {}): Promise<void> {
+    const answer = await this.#step({ kind: 'status' }, [204, 200, 202], signal);
+    this.#offset = this.#move(answer).offset ?? 0;
+  }
+
+  /** After a failure: what arrived counts, if the registry can still say. */
+  async #catchUp(error: unknown, sent: number, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted === true || sent === 0 || isGantryError(error, 'BLOB_UPLOAD_UNKNOWN')) return;
+    try {
+      await this.locate(signal === undefined ? {} : { signal });
+    } catch (unknown) {
+      if (!isGantryError(unknown)) throw unknown;
+    }
+  }
+
+  #request(step: UploadStep, signal: AbortSignal | undefined, answerWithin?: number): HttpRequest {
+    return uploadRequest(step, this.#state.location, {
+      scopes: this.#exchange.scopes,
+      ...(signal === undefined ? {} : { signal }),
+      ...(answerWithin === undefined ? {} : { answerWithin }),
+    });
+  }
+
+  async #step(
+    step: UploadStep,
+    accept: readonly number[],
+    signal: AbortSignal | undefined,
+    answerWithin?: number,
+  ): Promise<Answer> {
+    const request = this.#request(step, signal, answerWithin);
+    const operation = { kind: `upload.${step.kind}`, repository: this.#repository, id: this.id } as const;
+    const answer = await ask(this.#exchange, request, operation, accept);
+    await discard(answer.response.body);
+    return answer;
+  }
+
+  /** The newest Location wins, always; one that is not repeated stays. */
+  #move({ request, response }: Answer): UploadState {
+    this.#state = uploadStateOf(response, request.url, { previous: this.#state, sent: this.#offset });
+    return this.#state;
+  }
+}
+
+/** A session known only by its id; the registry is asked where it stands. Throws BLOB_UPLOAD_UNKNOWN. */
+export async function resumeUpload(
+  exchange: Exchange,
+  repository: string,
+  location: string,
+  options: SignalOptions = {},
+): Promise<RemoteUpload> {
+  const upload = new RemoteUpload(exchange, repository, { location });
+  await upload.locate(options);
+  return upload;
+}
+
+/** Counts what the transport takes out of the content, and tells it. */
+function meter(
+  content: Content,
+  offset: number,
+  onProgress: ProgressObserver | undefined,
+): { readonly content: Content; bytes(): number } {
+  let bytes = 0;
+  return {
+    bytes: () => bytes,
+    content: mapContent(content, async function* count(source) {
+      bytes = 0;
+      for await (const chunk of source) {
+        yield chunk;
+        bytes += chunk.byteLength;
+        onProgress?.({ sent: offset + bytes, acknowledged: offset });
+      }
+    }),
+  };
+}
