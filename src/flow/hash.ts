@@ -22,3 +22,17 @@ export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Di
   hasher.update(bytes);
   return hasher.digest();
 }
+
+/** Reads to the end and keeps nothing but the digest and the size. */
+export async function measure(
+  source: AsyncIterable<Uint8Array>,
+  algorithm: Algorithm = 'sha256',
+): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const hasher = createHasher(algorithm);
+  let size = 0;
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    size += chunk.byteLength;
+  }
+  return { digest: hasher.digest(), size };
+}

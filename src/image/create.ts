@@ -1,0 +1,54 @@
+import { digestOf } from '../flow/hash.ts';
+import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import type { Annotations } from '../spec/descriptor.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
+import type { ImageManifest, Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { Image } from './image.ts';
+import type { Layer } from './layer.ts';
+
+export interface ImageParts {
+  /** Everything but `rootfs`, which follows from the layers. */
+  readonly config: Omit<ImageConfig, 'rootfs'>;
+  /** Base first. */
+  readonly layers: readonly Layer[];
+  readonly annotations?: Annotations;
+}
+
+/** An OCI image of these parts. The layers are read when the config or the manifest is first asked for, if they must be. */
+export function createImage({ config, layers, annotations }: ImageParts): Image {
+  const rawConfig = async (options?: SignalOptions): Promise<Uint8Array> =>
+    encodeManifest(await fullConfig(options));
+
+  const fullConfig = async (options?: SignalOptions): Promise<ImageConfig> => {
+    const diffIds = await Promise.all(layers.map((layer) => layer.diffId(options)));
+    return { ...config, rootfs: { type: 'layers', diff_ids: diffIds } };
+  };
+
+  return {
+    kind: 'image',
+    async manifest(options) {
+      const bytes = await rawConfig(options);
+      return imageManifest({
+        schemaVersion: 2,
+        mediaType: MediaType.ociManifest,
+        config: { mediaType: MediaType.ociConfig, digest: digestOf(bytes), size: bytes.byteLength },
+        layers: await Promise.all(layers.map((layer) => layer.descriptor(options))),
+        ...(annotations === undefined ? {} : { annotations }),
+      });
+    },
+    rawConfig,
+    config: fullConfig,
+    layers: async () => layers,
+  };
+}
+
+function imageManifest(value: Omit<ImageManifest, 'kind'>): Manifest & { readonly body: ImageManifest } {
+  const bytes = encodeManifest(value);
+  const { descriptor, body } = parseManifest(bytes, {
+    digest: digestOf(bytes),
+    mediaType: MediaType.ociManifest,
+  });
+  return { descriptor, bytes, body: body.kind === 'image' ? body : { kind: 'image', ...value } };
+}

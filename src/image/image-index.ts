@@ -1,0 +1,80 @@
+import { ContentError } from '../errors.ts';
+import { digestOf } from '../flow/hash.ts';
+import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import type { Annotations, Descriptor } from '../spec/descriptor.ts';
+import type { IndexManifest, Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { type Image, openImage } from './image.ts';
+
+/** An image index as a lazy, immutable view. */
+export interface Index {
+  readonly kind: 'index';
+  manifest(options?: SignalOptions): Promise<Manifest & { readonly body: IndexManifest }>;
+  /** The images and indexes that it lists, in its order; whatever else it lists is left out. */
+  children(options?: SignalOptions): Promise<readonly (Image | Index)[]>;
+}
+
+/** The index that a manifest is, its children being in `repository`. Throws MANIFEST_INVALID if it is none. */
+export function openIndex(repository: Repository, manifest: Manifest): Index {
+  const { descriptor, bytes, body } = manifest;
+  if (body.kind !== 'index') {
+    throw new ContentError('MANIFEST_INVALID', `${repository.name}@${descriptor.digest} is not an index`);
+  }
+  return {
+    kind: 'index',
+    manifest: async () => ({ descriptor, bytes, body }),
+    async children(options) {
+      const manifests = await Promise.all(
+        body.manifests.map(({ digest }) => repository.manifests.get(digest, options)),
+      );
+      return manifests.flatMap((child): readonly (Image | Index)[] => {
+        if (child.body.kind === 'unknown') return [];
+        return [child.body.kind === 'index' ? openIndex(repository, child) : openImage(repository, child)];
+      });
+    },
+  };
+}
+
+export interface IndexEntry {
+  readonly image: Image | Index;
+  readonly platform?: Platform;
+  readonly annotations?: Annotations;
+}
+
+/** An OCI index of these entries. */
+export function createIndex(
+  entries: readonly IndexEntry[],
+  { annotations }: { readonly annotations?: Annotations } = {},
+): Index {
+  const describe = async (
+    { image, platform, ...entry }: IndexEntry,
+    options?: SignalOptions,
+  ): Promise<Descriptor> => {
+    const { mediaType, digest, size } = (await image.manifest(options)).descriptor;
+    return {
+      mediaType,
+      digest,
+      size,
+      ...(platform === undefined ? {} : { platform }),
+      ...(entry.annotations === undefined ? {} : { annotations: entry.annotations }),
+    };
+  };
+  return {
+    kind: 'index',
+    async manifest(options) {
+      const manifests = await Promise.all(entries.map((entry) => describe(entry, options)));
+      const value = {
+        schemaVersion: 2,
+        mediaType: MediaType.ociIndex,
+        manifests,
+        ...(annotations === undefined ? {} : { annotations }),
+      } as const;
+      const bytes = encodeManifest(value);
+      const { descriptor } = parseManifest(bytes, { digest: digestOf(bytes), mediaType: MediaType.ociIndex });
+      return { descriptor, bytes, body: { kind: 'index', ...value } };
+    },
+    children: async () => entries.map(({ image }) => image),
+  };
+}

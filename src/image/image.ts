@@ -1,0 +1,55 @@
+import { ContentError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { parseImageConfig } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { isDigest } from '../spec/digest.ts';
+import type { ImageConfig } from '../spec/image-config.ts';
+import type { ImageManifest, Manifest } from '../spec/manifest.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { createLayer, type Layer } from './layer.ts';
+
+/** An image as a lazy, immutable view: each part is read when it is asked for, and again each time. */
+export interface Image {
+  readonly kind: 'image';
+  manifest(options?: SignalOptions): Promise<Manifest & { readonly body: ImageManifest }>;
+  /** The config's exact bytes. */
+  rawConfig(options?: SignalOptions): Promise<Uint8Array>;
+  config(options?: SignalOptions): Promise<ImageConfig>;
+  /** Base first. */
+  layers(options?: SignalOptions): Promise<readonly Layer[]>;
+}
+
+/** A config that is larger is no image's. */
+const configLimit = 8 * 1024 * 1024;
+
+/** The image that a manifest describes, its blobs being in `repository`. Throws MANIFEST_INVALID if it describes none. */
+export function openImage(repository: Repository, manifest: Manifest): Image {
+  const { descriptor, bytes, body } = manifest;
+  if (body.kind !== 'image') {
+    throw new ContentError('MANIFEST_INVALID', `${repository.name}@${descriptor.digest} is not an image`);
+  }
+  const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
+    collect(repository.blobs.open(body.config).open(signal === undefined ? {} : { signal }), {
+      limit: configLimit,
+      what: `config ${body.config.digest} of ${repository.name}`,
+    });
+  const config = async (options?: SignalOptions): Promise<ImageConfig> =>
+    parseImageConfig(await rawConfig(options));
+  return {
+    kind: 'image',
+    manifest: async () => ({ descriptor, bytes, body }),
+    rawConfig,
+    config,
+    async layers(options) {
+      const { rootfs } = await config(options);
+      return body.layers.map((layer, at) => openLayer(repository, layer, rootfs.diff_ids[at]));
+    },
+  };
+}
+
+function openLayer(repository: Repository, descriptor: Descriptor, diffId: string | undefined): Layer {
+  return createLayer(repository.blobs.open(descriptor), {
+    descriptor,
+    ...(diffId !== undefined && isDigest(diffId) ? { diffId } : {}),
+  });
+}

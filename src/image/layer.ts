@@ -1,0 +1,67 @@
+import { decompressed } from '../flow/compression.ts';
+import type { Content } from '../flow/content.ts';
+import { measure } from '../flow/hash.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { SignalOptions } from '../store/contract.ts';
+
+/** A file system change set, as a lazy view: nothing is read before it is asked for. */
+export interface Layer {
+  readonly mediaType: string;
+  /** Type, digest and size of the bytes as they are stored. Costs a whole read where they are not known yet. */
+  descriptor(options?: SignalOptions): Promise<Descriptor>;
+  /** Digest of the uncompressed tar. Costs a whole read where it is not known yet. */
+  diffId(options?: SignalOptions): Promise<Digest>;
+  /** The bytes as they are stored. */
+  compressed(): Content;
+  /** The tar itself. Not seekable where it has to be decompressed. */
+  uncompressed(): Content;
+}
+
+export interface LayerOptions {
+  /** What the content is. Default `application/vnd.oci.image.layer.v1.tar+gzip`. */
+  readonly mediaType?: string;
+  readonly descriptor?: Descriptor;
+  readonly diffId?: Digest;
+}
+
+/** A layer of stored bytes that can be read again and again. What isn't told is computed when it is asked for. */
+export function createLayer(content: Content, options: LayerOptions = {}): Layer {
+  const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
+  const what = options.descriptor?.digest ?? 'layer';
+  const uncompressed: Content = {
+    replayable: content.replayable,
+    open: ({ signal } = {}) => decompressed(content.open(signal === undefined ? {} : { signal }), { what }),
+  };
+  const stored = lazily(options.descriptor, async (signal) => ({
+    mediaType,
+    ...(await measure(content.open(signal === undefined ? {} : { signal }))),
+  }));
+  const diffId = lazily(options.diffId, async (signal) => {
+    const { digest } = await measure(uncompressed.open(signal === undefined ? {} : { signal }));
+    return digest;
+  });
+  return {
+    mediaType,
+    descriptor: ({ signal } = {}) => stored(signal),
+    diffId: ({ signal } = {}) => diffId(signal),
+    compressed: () => content,
+    uncompressed: () => uncompressed,
+  };
+}
+
+/** What is known, or is computed once; a failure is not kept, so that the next one who asks tries again. */
+function lazily<T>(
+  known: T | undefined,
+  compute: (signal?: AbortSignal) => Promise<T>,
+): (signal?: AbortSignal) => Promise<T> {
+  let value: Promise<T> | undefined = known === undefined ? undefined : Promise.resolve(known);
+  return (signal) => {
+    value ??= compute(signal).catch((error: unknown) => {
+      value = undefined;
+      throw error;
+    });
+    return value;
+  };
+}

@@ -1,0 +1,67 @@
+import { NotFoundError } from '../errors.ts';
+import { bytesContent, type Content } from '../flow/content.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { readOnlyRepository } from '../store/read-only.ts';
+import type { Image } from './image.ts';
+import type { Index } from './image-index.ts';
+
+export interface ImageSource {
+  /** Everything that the image is made of, to be copied from. */
+  readonly repository: Repository;
+  readonly root: Descriptor;
+}
+
+/** An image or an index with all that it holds, shown as a place: what is copied is a place, so this pushes it too. */
+export async function imageSource(image: Image | Index, options: SignalOptions = {}): Promise<ImageSource> {
+  const manifests = new Map<string, Manifest>();
+  const blobs = new Map<Digest, { readonly descriptor: Descriptor; readonly content: Content }>();
+  const root = await gather(image, manifests, blobs, options);
+  const repository = readOnlyRepository({
+    name: 'image',
+    blobs: {
+      stat: async (digest) => blobs.get(digest)?.descriptor,
+      open(blob) {
+        const digest = typeof blob === 'string' ? blob : blob.digest;
+        const found = blobs.get(digest);
+        if (found === undefined) throw new NotFoundError('BLOB_UNKNOWN', `the image has no blob ${digest}`);
+        return found.content;
+      },
+    },
+    manifests: {
+      resolve: async (reference) => manifests.get(reference)?.descriptor,
+      async get(reference) {
+        const found = manifests.get(reference);
+        if (found === undefined)
+          throw new NotFoundError('MANIFEST_UNKNOWN', `the image has no manifest ${reference}`);
+        return found;
+      },
+    },
+    tags: { async *list() {} },
+    async *referrers() {},
+  });
+  return { repository, root };
+}
+
+async function gather(
+  image: Image | Index,
+  manifests: Map<string, Manifest>,
+  blobs: Map<Digest, { readonly descriptor: Descriptor; readonly content: Content }>,
+  options: SignalOptions,
+): Promise<Descriptor> {
+  const manifest = await image.manifest(options);
+  manifests.set(manifest.descriptor.digest, manifest);
+  if (image.kind === 'index') {
+    for (const child of await image.children(options)) await gather(child, manifests, blobs, options);
+    return manifest.descriptor;
+  }
+  const { config } = (await image.manifest(options)).body;
+  blobs.set(config.digest, { descriptor: config, content: bytesContent(await image.rawConfig(options)) });
+  for (const layer of await image.layers(options)) {
+    const descriptor = await layer.descriptor(options);
+    blobs.set(descriptor.digest, { descriptor, content: layer.compressed() });
+  }
+  return manifest.descriptor;
+}
