@@ -41,3 +41,17 @@ export interface UnknownManifest {
   readonly schemaVersion?: number;
   readonly mediaType?: string;
 }
+
+/** What must be there before this is: the manifests of an index, the config and layers of an image. */
+export function children(body: ManifestBody): readonly Descriptor[] {
+  return body.kind === 'index' ? body.manifests : blobsOf(body);
+}
+
+/** The config and layers of an image, in that order; a blob that is named twice comes twice. */
+export function blobsOf(body: ManifestBody): readonly Descriptor[] {
+  return body.kind === 'image' ? [body.config, ...body.layers] : [];
+}
+
+export function manifestsOf(body: ManifestBody): readonly Descriptor[] {
+  return body.kind === 'index' ? body.manifests : [];
+}

@@ -1,0 +1,72 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import type { Platform } from '../spec/platform.ts';
+import {
+  type Field,
+  knownKeys,
+  member,
+  optional,
+  present,
+  readArray,
+  readObject,
+  readSize,
+  readString,
+  readStringMap,
+  refusal,
+} from './field.ts';
+
+const descriptorKeys = knownKeys(
+  'mediaType',
+  'digest',
+  'size',
+  'urls',
+  'annotations',
+  'data',
+  'artifactType',
+  'platform',
+);
+
+/** Throws MANIFEST_INVALID, naming the field. `data` is not compared with the digest here. */
+export function readDescriptor(field: Field): Descriptor {
+  const descriptor = readObject(field, descriptorKeys);
+  const mediaType = member(descriptor, 'mediaType');
+  if (readString(mediaType) === '') throw refusal(mediaType, 'is empty');
+  return {
+    mediaType: readString(mediaType),
+    digest: readDigest(member(descriptor, 'digest')),
+    size: readSize(member(descriptor, 'size')),
+    ...present({
+      urls: optional(descriptor, 'urls', readStrings),
+      annotations: optional(descriptor, 'annotations', readStringMap),
+      data: optional(descriptor, 'data', readString),
+      artifactType: optional(descriptor, 'artifactType', readString),
+      platform: optional(descriptor, 'platform', readPlatform),
+    }),
+  };
+}
+
+const platformKeys = knownKeys('os', 'architecture', 'variant', 'os.version', 'os.features');
+
+function readPlatform(field: Field): Platform {
+  const platform = readObject(field, platformKeys);
+  return {
+    // Required, yet left empty or out by some tools: that is for the one who chooses by it.
+    os: optional(platform, 'os', readString) ?? '',
+    architecture: optional(platform, 'architecture', readString) ?? '',
+    ...present({
+      variant: optional(platform, 'variant', readString),
+      'os.version': optional(platform, 'os.version', readString),
+      'os.features': optional(platform, 'os.features', readStrings),
+    }),
+  };
+}
+
+export function readDigest(field: Field): Digest {
+  const text = readString(field);
+  if (!isDigest(text)) throw refusal(field, 'is not a digest');
+  return text;
+}
+
+export function readStrings(field: Field): readonly string[] {
+  return readArray(field, readString);
+}

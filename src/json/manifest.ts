@@ -1,0 +1,174 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { ImageManifest, IndexManifest, Manifest, ManifestBody } from '../spec/manifest.ts';
+import { isImageType, isIndexType, MediaType, parseMediaType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
+import { readDescriptor } from './descriptor.ts';
+import {
+  has,
+  knownKeys,
+  member,
+  type ObjectField,
+  optional,
+  present,
+  readArray,
+  readObject,
+  readString,
+  readStringMap,
+  refusal,
+} from './field.ts';
+import { parseJson } from './parse.ts';
+
+/** The most that registries can be counted on to take. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests */
+export const manifestLimit: number = 4 * 1024 * 1024;
+/** A layout that many images share has one entry for each. */
+export const indexJsonLimit: number = 32 * 1024 * 1024;
+
+export interface ManifestOptions {
+  /** Of the bytes; this room can't compute it. */
+  readonly digest: Digest;
+  /** What the place that gave the bytes, or the descriptor that led there, called them. */
+  readonly mediaType?: string;
+}
+
+/**
+ * A view of the bytes; the bytes are kept as they are. A type that is neither index nor image is `unknown`, not an error.
+ * Throws TOO_LARGE, and MANIFEST_INVALID for what is no manifest, is two kinds in one, or contradicts `mediaType`.
+ */
+export function parseManifest(bytes: Uint8Array, { digest, mediaType }: ManifestOptions): Manifest {
+  const what = `manifest ${digest}`;
+  const document = readDocument(parseJson(bytes, { what, maxBytes: manifestLimit }), what);
+  const type = typeOf(document, mediaType);
+  return {
+    descriptor: { mediaType: type, digest, size: bytes.byteLength },
+    bytes,
+    body: readBody(document, type),
+  };
+}
+
+/** The `index.json` of an OCI layout. Throws TOO_LARGE, MANIFEST_INVALID. */
+export function parseIndexJson(bytes: Uint8Array): IndexManifest {
+  const what = 'index.json';
+  const document = readDocument(parseJson(bytes, { what, maxBytes: indexJsonLimit }), what);
+  const type = typeOf(document, undefined);
+  if (!isIndexType(type)) throw refusal(document, `is not an index but ${type}`);
+  return readIndex(document);
+}
+
+const documentKeys = knownKeys(
+  'schemaVersion',
+  'mediaType',
+  'artifactType',
+  'config',
+  'layers',
+  'manifests',
+  'subject',
+  'annotations',
+  'fsLayers',
+);
+
+/** @see https://github.com/advisories/GHSA-mc8v-mgrf-8f4m — one document that is an index to some and an image to others. */
+function readDocument(value: unknown, what: string): ObjectField {
+  const document = readObject({ value, what, path: '' }, documentKeys);
+  const kinds = [
+    has(document, 'manifests'),
+    has(document, 'config') || has(document, 'layers'),
+    has(document, 'fsLayers'),
+  ];
+  if (kinds.filter(Boolean).length > 1) throw refusal(document, 'is more than one kind of manifest at once');
+  return document;
+}
+
+/** What a server says of any JSON, or of any bytes, says nothing. */
+const vagueTypes: ReadonlySet<string> = new Set(['', MediaType.json, MediaType.octetStream]);
+
+function typeOf(document: ObjectField, given: string | undefined): string {
+  const outer = parseMediaType(given ?? '');
+  const inner = parseMediaType(optional(document, 'mediaType', readString) ?? '');
+  if (vagueTypes.has(outer)) return inner === '' ? inferredType(document) : inner;
+  if (inner !== '' && inner !== outer) {
+    throw refusal(document, `calls itself ${inner.slice(0, 200)}, but was given as ${outer.slice(0, 200)}`);
+  }
+  return outer;
+}
+
+function inferredType(document: ObjectField): string {
+  if (has(document, 'manifests')) return MediaType.ociIndex;
+  if (has(document, 'config') && has(document, 'layers')) return MediaType.ociManifest;
+  if (member(document, 'schemaVersion').value === 1 && has(document, 'fsLayers')) {
+    return has(document, 'signatures') ? MediaType.schema1Signed : MediaType.schema1;
+  }
+  throw refusal(document, 'is not a manifest');
+}
+
+function readBody(document: ObjectField, type: string): ManifestBody {
+  if (isIndexType(type)) return readIndex(document);
+  if (isImageType(type)) return readImage(document);
+  const version = member(document, 'schemaVersion').value;
+  return {
+    kind: 'unknown',
+    ...present({
+      schemaVersion: typeof version === 'number' ? version : undefined,
+      mediaType: optional(document, 'mediaType', readString),
+    }),
+  };
+}
+
+function readImage(document: ObjectField): ImageManifest {
+  const common = readCommon(document);
+  return {
+    kind: 'image',
+    ...common,
+    config: readDescriptor(member(document, 'config')),
+    layers: readArray(member(document, 'layers'), readDescriptor),
+  };
+}
+
+function readIndex(document: ObjectField): IndexManifest {
+  const common = readCommon(document);
+  return { kind: 'index', ...common, manifests: readArray(member(document, 'manifests'), readDescriptor) };
+}
+
+type Common = Omit<IndexManifest, 'kind' | 'manifests'>;
+
+function readCommon(document: ObjectField): Common {
+  const version = member(document, 'schemaVersion');
+  if (version.value !== 2) throw refusal(version, 'is not 2');
+  return {
+    schemaVersion: 2,
+    ...present({
+      mediaType: optional(document, 'mediaType', readString),
+      artifactType: optional(document, 'artifactType', readString),
+      subject: optional(document, 'subject', readDescriptor),
+      annotations: optional(document, 'annotations', readStringMap),
+    }),
+  };
+}
+
+/**
+ * Compact JSON of a manifest that gantry itself makes: fields in the specification's order, the same bytes for the
+ * same value. What came from outside is never encoded again.
+ */
+export function encodeManifest(body: ImageManifest | IndexManifest): Uint8Array {
+  const { schemaVersion, mediaType, artifactType, subject, annotations } = body;
+  const content =
+    body.kind === 'index'
+      ? { manifests: body.manifests.map(ordered) }
+      : { config: ordered(body.config), layers: body.layers.map(ordered) };
+  const last = { subject: subject && ordered(subject), annotations };
+  // JSON.stringify leaves out what is undefined.
+  return new TextEncoder().encode(
+    JSON.stringify({ schemaVersion, mediaType, artifactType, ...content, ...last }),
+  );
+}
+
+function ordered(descriptor: Descriptor): Record<keyof Descriptor, unknown> {
+  const { mediaType, digest, size, urls, annotations, data, artifactType, platform } = descriptor;
+  const place = platform && orderedPlatform(platform);
+  return { mediaType, digest, size, urls, annotations, data, artifactType, platform: place };
+}
+
+function orderedPlatform(platform: Platform): Record<keyof Platform, unknown> {
+  const { architecture, os, 'os.version': version, 'os.features': features, variant } = platform;
+  return { architecture, os, 'os.version': version, 'os.features': features, variant };
+}

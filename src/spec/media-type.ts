@@ -1,0 +1,109 @@
+/**
+ * The media types that gantry knows by name. Any other is kept and passed on as it is.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
+ */
+export const MediaType = {
+  ociIndex: 'application/vnd.oci.image.index.v1+json',
+  ociManifest: 'application/vnd.oci.image.manifest.v1+json',
+  ociConfig: 'application/vnd.oci.image.config.v1+json',
+  ociLayer: 'application/vnd.oci.image.layer.v1.tar',
+  ociLayerGzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  ociLayerZstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+  ociForeignLayer: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  ociForeignLayerGzip: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+  ociForeignLayerZstd: 'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
+  /** Of the 1.1 release candidates, withdrawn; some registries still hold some. */
+  ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
+  orasArtifact: 'application/vnd.cncf.oras.artifact.manifest.v1+json',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
+  dockerConfig: 'application/vnd.docker.container.image.v1+json',
+  dockerLayer: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+  dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
+  dockerLayerZstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
+  dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+  schema1: 'application/vnd.docker.distribution.manifest.v1+json',
+  schema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
+  /** `{}`: stands where a config or a layer is required and there is none. */
+  empty: 'application/vnd.oci.empty.v1+json',
+  json: 'application/json',
+  octetStream: 'application/octet-stream',
+} as const;
+
+const indexTypes: ReadonlySet<string> = new Set([MediaType.ociIndex, MediaType.dockerList]);
+const imageTypes: ReadonlySet<string> = new Set([MediaType.ociManifest, MediaType.dockerManifest]);
+const configTypes: ReadonlySet<string> = new Set([MediaType.ociConfig, MediaType.dockerConfig]);
+const otherManifestTypes: ReadonlySet<string> = new Set([
+  MediaType.schema1,
+  MediaType.schema1Signed,
+  MediaType.ociArtifact,
+  MediaType.orasArtifact,
+]);
+const layerTypes: ReadonlySet<string> = new Set([
+  MediaType.ociLayer,
+  MediaType.ociLayerGzip,
+  MediaType.ociLayerZstd,
+  MediaType.dockerLayer,
+  MediaType.dockerLayerTar,
+  MediaType.dockerLayerZstd,
+]);
+const foreignLayerTypes: ReadonlySet<string> = new Set([
+  MediaType.ociForeignLayer,
+  MediaType.ociForeignLayerGzip,
+  MediaType.ociForeignLayerZstd,
+  MediaType.dockerForeignLayer,
+]);
+
+/**
+ * What a manifest request accepts. All of it is always sent: without the OCI types distribution answers 404, without
+ * the newer docker ones Docker Hub and Quay convert to schema 1.
+ */
+export const manifestAccept: readonly string[] = [
+  MediaType.ociIndex,
+  MediaType.ociManifest,
+  MediaType.dockerList,
+  MediaType.dockerManifest,
+  MediaType.ociArtifact,
+  MediaType.orasArtifact,
+  MediaType.schema1Signed,
+  MediaType.schema1,
+  '*/*',
+];
+
+/** The type itself, lower-cased, without parameters: what two media types are compared by. */
+export function parseMediaType(text: string): string {
+  const semicolon = text.indexOf(';');
+  return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
+}
+
+/** An OCI index or a docker manifest list. */
+export function isIndexType(mediaType: string): boolean {
+  return indexTypes.has(parseMediaType(mediaType));
+}
+
+/** An OCI image manifest or a docker schema 2 manifest. */
+export function isImageType(mediaType: string): boolean {
+  return imageTypes.has(parseMediaType(mediaType));
+}
+
+/** Anything that registries keep as a manifest: index, image, docker schema 1, the withdrawn artifact manifests. */
+export function isManifestType(mediaType: string): boolean {
+  const essence = parseMediaType(mediaType);
+  return indexTypes.has(essence) || imageTypes.has(essence) || otherManifestTypes.has(essence);
+}
+
+/** A config that describes a container image, so that `parseImageConfig` can read it. */
+export function isConfigType(mediaType: string): boolean {
+  return configTypes.has(parseMediaType(mediaType));
+}
+
+/** A filesystem layer, one that may not be distributed included. */
+export function isLayerType(mediaType: string): boolean {
+  const essence = parseMediaType(mediaType);
+  return layerTypes.has(essence) || foreignLayerTypes.has(essence);
+}
+
+/** False for the layers that their licence keeps at the places their `urls` name. */
+export function isDistributable(mediaType: string): boolean {
+  return !foreignLayerTypes.has(parseMediaType(mediaType));
+}
