@@ -39,8 +39,7 @@ export function createBodySender(outgoing: ClientRequest, request: HttpRequest, 
       if (announced !== undefined && sent + chunk.byteLength > announced)
         throw sizeError(sent + chunk.byteLength);
       sent += chunk.byteLength;
-      await written(outgoing, chunk);
-      if (stopped) return;
+      if (!(await written(outgoing, chunk)) || stopped) return;
     }
     if (announced !== undefined && sent !== announced) throw sizeError(sent);
     outgoing.end();
@@ -72,14 +71,14 @@ export function createBodySender(outgoing: ClientRequest, request: HttpRequest, 
   };
 }
 
-/** Ends when the connection has taken the chunk, whose memory is the source's again from then on, or is gone. */
-function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<void> {
+/** Waits until the connection has taken the chunk, whose memory is the source's again from then on. `false`: it is gone. */
+function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off('close', done);
-      resolve();
-    };
-    outgoing.once('close', done);
-    outgoing.write(chunk, done);
+    const closed = (): void => resolve(false);
+    outgoing.once('close', closed);
+    outgoing.write(chunk, (error) => {
+      outgoing.off('close', closed);
+      resolve(error === undefined || error === null);
+    });
   });
 }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { TransportError } from '../errors.ts';
+import { resolveLocation } from '../wire/location.ts';
 import { redactUrl } from '../wire/redact.ts';
 
 /** Scheme, host and port of a URL in one spelling: what credentials belong to. */
@@ -9,31 +10,24 @@ export function originOf(url: string): string {
 }
 
 /**
- * An address out of an answer (Location, Link, realm), absolute. Its path and query stay as they were written, unless
- * they are relative to the path. A proxy that ends TLS makes registries write `http:` for their own host: that is
- * read as `https:`. Throws REDIRECT_REFUSED if it is no http or https address, or carries user and password.
+ * An address out of an answer (Location, Link, realm), absolute and otherwise byte for byte as it was written. A proxy
+ * that ends TLS makes registries write `http:` for their own host: that is read as `https:`.
+ * Throws REDIRECT_REFUSED if it is no http or https address, or carries user and password.
  */
 export function resolveHop(from: string, to: string): string {
-  const base = new URL(from);
-  const resolved = URL.canParse(to, from) ? new URL(to, from) : undefined;
-  if (resolved === undefined || !/^https?:$/.test(resolved.protocol))
+  const written = resolveLocation(to, from);
+  const target = URL.canParse(written) ? new URL(written) : undefined;
+  if (target === undefined || !/^https?:$/.test(target.protocol))
     throw refused(from, to, 'it is not http or https');
-  if (resolved.username !== '' || resolved.password !== '')
+  if (target.username !== '' || target.password !== '')
     throw refused(from, to, 'it carries a user and password');
-  const upgrade =
-    base.protocol === 'https:' && resolved.protocol === 'http:' && isBehindProxy(base, resolved);
-  const written = /^https?:\/\//i.test(to)
-    ? to.trim()
-    : /^\/(?![/\\])/.test(to)
-      ? `${base.protocol}//${base.host}${to}`
-      : resolved.href;
-  return upgrade
-    ? written.replace(/^http:/i, 'https:').replace(/^(https:\/\/[^/?#]*?):80(?=[/?#]|$)/, '$1')
-    : written;
-}
-
-function isBehindProxy(base: URL, resolved: URL): boolean {
-  return resolved.hostname === base.hostname && (resolved.port === '' || resolved.port === base.port);
+  const source = new URL(from);
+  const behindProxy =
+    source.protocol === 'https:' &&
+    target.protocol === 'http:' &&
+    target.hostname === source.hostname &&
+    (target.port === '' || target.port === source.port);
+  return behindProxy ? written.replace(/^http:(\/\/[^/?#]*?)(:80)?(?=[/?#]|$)/i, 'https:$1') : written;
 }
 
 /**
