@@ -1,8 +1,6 @@
-import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, IndexManifest, Manifest, ManifestBody } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType, parseMediaType } from '../spec/media-type.ts';
-import type { Platform } from '../spec/platform.ts';
 import { readDescriptor } from './descriptor.ts';
 import {
   has,
@@ -120,7 +118,8 @@ function readImage(document: ObjectField): ImageManifest {
     kind: 'image',
     ...common,
     config: readDescriptor(member(document, 'config')),
-    layers: readArray(member(document, 'layers'), readDescriptor),
+    // The text of the specification lets an artifact do without them, its schema doesn't.
+    layers: optional(document, 'layers', (layers) => readArray(layers, readDescriptor)) ?? [],
   };
 }
 
@@ -146,29 +145,9 @@ function readCommon(document: ObjectField): Common {
 }
 
 /**
- * Compact JSON of a manifest that gantry itself makes: fields in the specification's order, the same bytes for the
- * same value. What came from outside is never encoded again.
+ * Compact JSON, the fields in the order of the value, for manifests and configs that gantry itself makes. What came
+ * from outside is never encoded again. A parsed body is not for this: its `kind` is not the format's.
  */
-export function encodeManifest(body: ImageManifest | IndexManifest): Uint8Array {
-  const { schemaVersion, mediaType, artifactType, subject, annotations } = body;
-  const content =
-    body.kind === 'index'
-      ? { manifests: body.manifests.map(ordered) }
-      : { config: ordered(body.config), layers: body.layers.map(ordered) };
-  const last = { subject: subject && ordered(subject), annotations };
-  // JSON.stringify leaves out what is undefined.
-  return new TextEncoder().encode(
-    JSON.stringify({ schemaVersion, mediaType, artifactType, ...content, ...last }),
-  );
-}
-
-function ordered(descriptor: Descriptor): Record<keyof Descriptor, unknown> {
-  const { mediaType, digest, size, urls, annotations, data, artifactType, platform } = descriptor;
-  const place = platform && orderedPlatform(platform);
-  return { mediaType, digest, size, urls, annotations, data, artifactType, platform: place };
-}
-
-function orderedPlatform(platform: Platform): Record<keyof Platform, unknown> {
-  const { architecture, os, 'os.version': version, 'os.features': features, variant } = platform;
-  return { architecture, os, 'os.version': version, 'os.features': features, variant };
+export function encodeManifest(value: object & { readonly kind?: never }): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -1,4 +1,5 @@
 import type { Annotations, Descriptor } from './descriptor.ts';
+import { isAttestation } from './platform.ts';
 
 /**
  * A manifest or index. The bytes are sovereign and never re-serialised; `body` is a view of them.
@@ -54,4 +55,10 @@ export function blobsOf(body: ManifestBody): readonly Descriptor[] {
 
 export function manifestsOf(body: ManifestBody): readonly Descriptor[] {
   return body.kind === 'index' ? body.manifests : [];
+}
+
+/** Whether BuildKit put `child` into an index to describe one of these images, so that it goes where they go. */
+export function isAttestationOf(child: Descriptor, images: ReadonlySet<string>): boolean {
+  const image = child.annotations?.['vnd.docker.reference.digest'];
+  return isAttestation(child) && image !== undefined && images.has(image);
 }

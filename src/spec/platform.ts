@@ -153,10 +153,13 @@ function versionFit(mine: Platform, asked: Platform): number | undefined {
   if (want === '' || have === want) return 0;
   if (asked.os !== 'windows') return undefined;
   if (have === '') return Number.MAX_SAFE_INTEGER;
-  const build = (version: string): string => version.split('.').slice(0, 3).join('.');
-  if (build(have) !== build(want)) return undefined;
+  if (buildOf(have) !== buildOf(want)) return undefined;
   const revision = Number(have.split('.')[3] ?? 0);
   return Number.isSafeInteger(revision) ? 1 / (revision + 1) : 1;
+}
+
+function buildOf(version: string): string {
+  return version.split('.').slice(0, 3).join('.');
 }
 
 const systems: ReadonlyMap<string, string> = new Map([['macos', 'darwin']]);
