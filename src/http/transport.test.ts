@@ -239,6 +239,14 @@ describe('a failing connection', () => {
     });
   });
 
+  it('leaves a body unopened that there was nobody to send to', async () => {
+    const server = net.createServer();
+    const url = await listen(server);
+    await closers.pop()?.();
+    const body: Content = { replayable: false, open: () => assert.fail('opened') };
+    await rejects(transport().send(get(url, { method: 'PUT', body })), 'NO_CONNECTION');
+  });
+
   it('is NO_CONNECTION when the name is not known', () =>
     rejects(transport().send(get('http://nowhere.invalid/')), 'NO_CONNECTION'));
 

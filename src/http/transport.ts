@@ -128,10 +128,13 @@ function exchange(
         url: request.url,
       });
     });
-    sender.run().catch((error: unknown) => {
-      release();
-      reject(signal?.aborted ? signal.reason : error);
-      outgoing.destroy();
+    // The source is not opened before there is somebody to send to: what reached nobody can be sent elsewhere.
+    line.whenUp(() => {
+      sender.run().catch((error: unknown) => {
+        release();
+        reject(signal?.aborted ? signal.reason : error);
+        outgoing.destroy();
+      });
     });
   });
   return { response, wasStale: () => stale };
@@ -140,33 +143,41 @@ function exchange(
 /** What must be known of a connection to judge its failure. */
 interface Connection {
   isUp(): boolean;
+  whenUp(react: () => void): void;
   /** Whether this error is that of a kept connection which was closed before a byte of the answer came. */
   isStale(error: Error): boolean;
 }
 
 function watchConnection(outgoing: http.ClientRequest, target: Target, connectWithin: number): Connection {
+  const { host, secure } = target;
   let up = false;
+  let react: (() => void) | undefined;
   let socket: Socket | undefined;
   let readBefore = 0;
+  const rise = (): void => {
+    up = true;
+    react?.();
+  };
   outgoing.once('socket', (assigned) => {
     socket = assigned;
     readBefore = assigned.bytesRead;
-    up = outgoing.reusedSocket;
-    if (up) return;
-    const late = (): void => {
-      outgoing.destroy(
-        new TransportError('TIMED_OUT', `no connection to ${target.host} within ${connectWithin / 1000} s`),
-      );
-    };
-    const timer = setTimeout(late, connectWithin);
-    assigned.once(target.secure ? 'secureConnect' : 'connect', () => {
-      up = true;
-      clearTimeout(timer);
-    });
+    if (outgoing.reusedSocket) return rise();
+    const timer = setTimeout(() => {
+      const message = `no connection to ${host} within ${connectWithin / 1000} s`;
+      outgoing.destroy(new TransportError('TIMED_OUT', message));
+    }, connectWithin);
     outgoing.once('close', () => clearTimeout(timer));
+    assigned.once(secure ? 'secureConnect' : 'connect', () => {
+      clearTimeout(timer);
+      rise();
+    });
   });
   return {
     isUp: () => up,
+    whenUp(callback) {
+      react = callback;
+      if (up) callback();
+    },
     isStale: (error) =>
       outgoing.reusedSocket &&
       'code' in error &&
