@@ -8,29 +8,28 @@ import type { Operation } from './operation.ts';
 import { type ByteRange, formatContentRange, formatUploadRange } from './range.ts';
 import { formatOperation } from './target.ts';
 
-const empty: Uint8Array = new Uint8Array(0);
-
 /** Any answer of a server. Old docker clients take only what bears this version for a registry. */
 export function answer(
   status: number,
   headers: HeaderMap = {},
-  body: Uint8Array | AsyncIterable<Uint8Array> = empty,
+  body: Uint8Array | AsyncIterable<Uint8Array> = new Uint8Array(0),
 ): HttpResponse {
-  return {
-    status,
-    headers: { 'docker-distribution-api-version': ['registry/2.0'], ...headers },
-    body: body instanceof Uint8Array ? once(body) : body,
-  };
+  const own = { 'docker-distribution-api-version': ['registry/2.0'] };
+  if (!(body instanceof Uint8Array)) return { status, headers: { ...own, ...headers }, body };
+  // A 204 and a 304 have no body whose length could be told.
+  const length = status === 204 || status === 304 ? {} : { 'content-length': [String(body.byteLength)] };
+  return { status, headers: { ...own, ...length, ...headers }, body: once(body) };
 }
 
 /** An answer whose body is JSON. */
 export function jsonAnswer(status: number, value: unknown, headers: HeaderMap = {}): HttpResponse {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
-  return answer(
-    status,
-    { 'content-type': ['application/json'], 'content-length': [String(bytes.byteLength)], ...headers },
-    bytes,
-  );
+  return answer(status, { 'content-type': ['application/json'], ...headers }, bytes);
+}
+
+/** The same answer as a HEAD gets it. */
+export function withoutBody(response: HttpResponse): HttpResponse {
+  return { ...response, body: once(new Uint8Array(0)) };
 }
 
 /** The entity tag of content: its digest. */
@@ -67,14 +66,14 @@ export function rangeRefused(blob: Descriptor): HttpResponse {
   });
 }
 
-/** 200 with a manifest's exact bytes and the type that it was stored under. */
-export function manifestAnswer(manifest: Descriptor, digest: Digest, bytes: Uint8Array): HttpResponse {
+/** 200 with a manifest's exact bytes and the type that it was stored under. Without the bytes, what a HEAD gets. */
+export function manifestAnswer(manifest: Descriptor, bytes?: Uint8Array): HttpResponse {
   return answer(
     200,
     {
-      ...contentHeaders(digest),
+      ...contentHeaders(manifest.digest),
       'content-type': [manifest.mediaType],
-      'content-length': [String(bytes.byteLength)],
+      'content-length': [String(manifest.size)],
     },
     bytes,
   );

@@ -1,0 +1,35 @@
+import { NotFoundError } from '../errors.ts';
+import type { Repository } from '../store/contract.ts';
+import { headerLines, headerValue, matchesEntityTag } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import type { BlobOperation } from '../wire/operation.ts';
+import { parseRange } from '../wire/range.ts';
+import { blobAnswer, deleted, entityTag, rangeRefused, unchanged } from '../wire/reply.ts';
+import { signalOf } from './signal.ts';
+
+/** The blob, or the part of it that is asked for; nothing is opened for a HEAD. */
+export async function getBlob(
+  { name, blobs }: Repository,
+  { kind, digest }: BlobOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const blob = await blobs.stat(digest, signalOf(request));
+  if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
+  const { headers } = request;
+  if (matchesEntityTag(headerLines(headers, 'if-none-match'), entityTag(digest))) return unchanged(digest);
+  if (kind === 'blob.head') return blobAnswer(blob, undefined);
+  const condition = headerValue(headers, 'if-range');
+  const asked = condition === undefined || condition === entityTag(digest);
+  const range = parseRange(asked ? headerValue(headers, 'range') : undefined, blob.size);
+  if (range === 'unsatisfiable') return rangeRefused(blob);
+  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, ...signalOf(request) }));
+}
+
+export async function deleteBlob(
+  { name, blobs }: Repository,
+  { digest }: BlobOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  if (await blobs.delete(digest, signalOf(request))) return deleted();
+  throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
+}

@@ -1,0 +1,3 @@
+export { createMemoryRegistry } from '../memory/registry.ts';
+export { type AppOptions, createApp } from './app.ts';
+export { type Listener, type ListenOptions, listen } from './node.ts';

@@ -1,0 +1,91 @@
+import { ContentError, NotFoundError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { emptyContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isManifestType, parseMediaType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import { contentLength, headerLines, headerValue, matchesEntityTag } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import type { ManifestOperation, PutManifestOperation } from '../wire/operation.ts';
+import { deleted, entityTag, manifestAnswer, manifestCreated, unchanged } from '../wire/reply.ts';
+import { signalOf } from './signal.ts';
+
+/** The manifest's exact bytes under the type it was pushed with, whatever the client says it accepts: there is one form only. */
+export async function getManifest(
+  { name, manifests }: Repository,
+  { kind, reference }: ManifestOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const descriptor = await manifests.resolve(reference, signalOf(request));
+  if (descriptor === undefined) throw unknown(name, reference);
+  const { digest } = descriptor;
+  if (matchesEntityTag(headerLines(request.headers, 'if-none-match'), entityTag(digest))) {
+    return unchanged(digest);
+  }
+  if (kind === 'manifest.head') return manifestAnswer(descriptor);
+  // By digest: the tag may have moved meanwhile.
+  const manifest = await manifests.get(digest, signalOf(request));
+  return manifestAnswer(manifest.descriptor, manifest.bytes);
+}
+
+export async function putManifest(
+  { name, manifests }: Repository,
+  { reference, tags }: PutManifestOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const manifest = await readManifest(request, isDigest(reference) ? reference : undefined);
+  const { digest } = manifest.descriptor;
+  const allTags = isDigest(reference) ? tags : [reference, ...tags];
+  await manifests.put(manifest, { tags: [...new Set(allTags)], ...signalOf(request) });
+  const subject = manifest.body.kind === 'unknown' ? undefined : manifest.body.subject?.digest;
+  return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
+}
+
+/** The body as a manifest: small enough, of the digest that it is put under, and of the type that it is said to be. */
+async function readManifest(request: HttpRequest, wanted: Digest | undefined): Promise<Manifest> {
+  const { body = emptyContent, headers } = request;
+  const announced = contentLength(headers) ?? 0;
+  if (announced > manifestLimit) {
+    throw new ContentError('TOO_LARGE', `a manifest has at most ${manifestLimit} bytes`, {
+      expected: manifestLimit,
+      actual: announced,
+    });
+  }
+  const bytes = await collect(body.open(signalOf(request)), { limit: manifestLimit, what: 'the manifest' });
+  const digest = digestOf(bytes, wanted === undefined ? 'sha256' : computableAlgorithm(wanted));
+  if (wanted !== undefined && digest !== wanted) {
+    throw new ContentError('DIGEST_INVALID', `the manifest's digest is ${digest}`, {
+      expected: wanted,
+      actual: digest,
+    });
+  }
+  const type = headerValue(headers, 'content-type');
+  const mediaType = type === undefined ? undefined : parseMediaType(type);
+  const manifest = parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });
+  const kept = manifest.descriptor.mediaType;
+  // It is sent back as this type: text/html would make the registry serve pages.
+  if (!isManifestType(kept) && !/^application\/[\w.+-]+\+json$/.test(kept)) {
+    throw new ContentError('MANIFEST_INVALID', 'the Content-Type is not the type of a manifest');
+  }
+  return manifest;
+}
+
+/** A tag goes alone, a digest with every tag on it. */
+export async function deleteManifest(
+  { name, manifests, tags }: Repository,
+  { reference }: ManifestOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const there = isDigest(reference)
+    ? await manifests.delete(reference, signalOf(request))
+    : await tags.delete(reference, signalOf(request));
+  if (!there) throw unknown(name, reference);
+  return deleted();
+}
+
+function unknown(name: string, reference: string): NotFoundError {
+  return new NotFoundError('MANIFEST_UNKNOWN', `${name} has no manifest ${reference}`);
+}

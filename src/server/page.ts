@@ -1,0 +1,35 @@
+import type { ListOptions } from '../store/contract.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import type { PageQuery } from '../wire/operation.ts';
+import { signalOf } from './signal.ts';
+
+/** The most names in one answer, whatever a client asks for. */
+const maxNames = 1000;
+
+export interface Page {
+  readonly names: readonly string[];
+  /** What asks for the page after this one; undefined at the end. */
+  readonly next?: Required<PageQuery>;
+}
+
+/** One page of a listing. `n=0` is an empty page, and no other follows it. */
+export async function takePage(
+  list: (options: ListOptions) => AsyncIterable<string>,
+  { n = maxNames, last }: PageQuery,
+  request: HttpRequest,
+): Promise<Page> {
+  const count = Math.min(n, maxNames);
+  const names: string[] = [];
+  const options = {
+    pageSize: count + 1,
+    ...(last === undefined ? {} : { after: last }),
+    ...signalOf(request),
+  };
+  for await (const name of list(options)) {
+    const end = names.at(-1);
+    if (names.length === count)
+      return { names, ...(end === undefined ? {} : { next: { n: count, last: end } }) };
+    names.push(name);
+  }
+  return { names };
+}

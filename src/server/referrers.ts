@@ -1,0 +1,40 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Repository } from '../store/contract.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import type { ReferrersOperation } from '../wire/operation.ts';
+import { referrersAnswer } from '../wire/reply.ts';
+import { signalOf } from './signal.ts';
+
+/** A page must stay an index that clients take: they stop reading manifests at 4 MiB. */
+const pageBytes = 2 * 1024 * 1024;
+
+/** Always an index, empty where there is nothing, and in the order of digests so that a page can begin after the last. */
+export async function listReferrers(
+  repository: Repository,
+  operation: ReferrersOperation,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  const { digest: subject, artifactType, last = '' } = operation;
+  const filter = artifactType === undefined ? {} : { artifactType };
+  const rest: Descriptor[] = [];
+  for await (const referrer of repository.referrers(subject, { ...filter, ...signalOf(request) })) {
+    if (referrer.digest > last) rest.push(referrer);
+  }
+  rest.sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  const page = rest.slice(0, pageLength(rest));
+  const end = page.at(-1);
+  return referrersAnswer(page, {
+    filtered: artifactType !== undefined,
+    ...(end === undefined || page.length === rest.length ? {} : { next: { ...operation, last: end.digest } }),
+  });
+}
+
+/** How many entries fit into one page; at least one, or there would be no end. */
+function pageLength(entries: readonly Descriptor[]): number {
+  let room = pageBytes;
+  const first = entries.findIndex((entry) => {
+    room -= new TextEncoder().encode(JSON.stringify(entry)).byteLength;
+    return room < 0;
+  });
+  return first < 0 ? entries.length : Math.max(1, first);
+}
