@@ -25,7 +25,7 @@ export function openManifests(registry: RegistryState, name: string, blobs: Blob
       if (manifest === undefined) {
         throw new NotFoundError('MANIFEST_UNKNOWN', `${name} has no manifest ${reference}`);
       }
-      return { ...manifest, bytes: manifest.bytes.slice() };
+      return { ...manifest, bytes: new Uint8Array(manifest.bytes) };
     },
     async put(manifest, options = {}) {
       const { tags = [], signal } = options;
@@ -46,7 +46,7 @@ export function openManifests(registry: RegistryState, name: string, blobs: Blob
 function keep(repository: RepositoryState, manifest: Manifest, tags: readonly string[]): void {
   const { mediaType, digest, size } = manifest.descriptor;
   // A copy: the caller's array is the caller's to change.
-  const bytes = manifest.bytes.slice();
+  const bytes = new Uint8Array(manifest.bytes);
   repository.manifests.set(digest, { descriptor: { mediaType, digest, size }, bytes, body: manifest.body });
   const subject = subjectOf(manifest);
   if (subject !== undefined) {

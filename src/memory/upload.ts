@@ -1,4 +1,4 @@
-import { ContentError } from '../errors.ts';
+import { ContentError, NotFoundError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -24,6 +24,7 @@ export class MemoryUpload implements Upload {
   readonly #turns: Turns = createTurns();
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
+  #closed = false;
 
   constructor(id: string, repository: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
@@ -46,7 +47,8 @@ export class MemoryUpload implements Upload {
     return this.#turns(async () => {
       if (content !== undefined) await this.#take(content, options);
       options.signal?.throwIfAborted();
-      this.#ends.forget();
+      this.#mustBeOpen();
+      this.#close();
       const actual = this.#digest(algorithm);
       if (actual !== digest) {
         throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
@@ -59,18 +61,29 @@ export class MemoryUpload implements Upload {
   }
 
   async cancel(): Promise<void> {
-    this.#ends.forget();
+    this.#close();
   }
 
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
     signal?.throwIfAborted();
+    this.#mustBeOpen();
     for await (const chunk of content.open(signal === undefined ? {} : { signal })) {
       signal?.throwIfAborted();
-      this.#chunks.push(chunk.slice());
+      // Not slice(): a Buffer's would be a view.
+      this.#chunks.push(new Uint8Array(chunk));
       this.#hasher.update(chunk);
       this.#offset += chunk.byteLength;
       onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
     }
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#ends.forget();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', 'the upload session has ended');
   }
 
   /** The running hash, unless the session was started for another algorithm. */

@@ -12,14 +12,8 @@ export interface Readable {
 }
 
 /** A repository that can only be read: every change throws UNSUPPORTED naming the place. */
-export function readOnlyRepository({
-  name,
-  blobs,
-  manifests,
-  tags,
-  referrers,
-  dispose,
-}: Readable): Repository {
+export function readOnlyRepository(readable: Readable): Repository {
+  const { name, blobs, manifests, tags, referrers } = readable;
   const refuse = async (): Promise<never> => {
     throw new UnsupportedError('write', `${name} can only be read`);
   };
@@ -40,7 +34,7 @@ export function readOnlyRepository({
     referrers,
     async commit() {},
     async [Symbol.asyncDispose]() {
-      await dispose?.();
+      await readable.dispose?.();
     },
   };
 }

@@ -117,11 +117,12 @@ export const uploadCases: readonly RepositoryCase[] = [
     },
   },
   {
-    name: 'a closed session is not resumed',
+    name: 'a closed session is neither resumed nor continued',
     async run({ blobs }) {
       const upload = await blobs.start();
       await upload.commit(hello.descriptor.digest, hello.content);
       await failsWith(blobs.resume(upload.id), 'BLOB_UPLOAD_UNKNOWN');
+      await failsWith(upload.append(hello.content), 'BLOB_UPLOAD_UNKNOWN');
     },
   },
   {

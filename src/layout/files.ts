@@ -1,0 +1,147 @@
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ContentError, type StorageCode, StorageError } from '../errors.ts';
+
+const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
+  ENOSPC: ['NO_SPACE', 'no space is left on the disk'],
+  EDQUOT: ['NO_SPACE', 'the disk quota is used up'],
+  EACCES: ['NO_PERMISSION', 'permission denied'],
+  EPERM: ['NO_PERMISSION', 'operation not permitted'],
+  EROFS: ['NO_PERMISSION', 'the file system is read-only'],
+  ENOENT: ['IO_FAILED', 'no such file or directory'],
+  ENOTDIR: ['IO_FAILED', 'a folder was expected, and this is a file'],
+  EISDIR: ['IO_FAILED', 'a file was expected, and this is a folder'],
+};
+
+/** Runs `task`; what the operating system refuses becomes a StorageError that names `path`, all else stays. */
+export async function onDisk<T>(path: string, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (error) {
+    throw storageError(error, path);
+  }
+}
+
+function storageError(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  const [kind, said] = codes[code] ?? ['IO_FAILED', `the disk said ${code}`];
+  return new StorageError(kind, `${path}: ${said}`, { path, cause: error });
+}
+
+/** The code of an error that the operating system gave, e.g. ENOENT. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** `undefined` if there is nothing. Never follows a link. */
+export async function lookAt(path: string): Promise<Stats | undefined> {
+  return onDisk(path, () => absentAs(undefined, lstat(path)));
+}
+
+/** The answer, or `fallback` where there is no such file. */
+export async function absentAs<T, F>(fallback: F, answer: Promise<T>): Promise<T | F> {
+  try {
+    return await answer;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return fallback;
+    throw error;
+  }
+}
+
+/** A regular file open for reading, or `undefined` if there is nothing; a link is refused, wherever it points. */
+export async function openRegular(path: string): Promise<FileHandle | undefined> {
+  const refused = (): StorageError =>
+    new StorageError('IO_FAILED', `${path} is not a regular file, and nothing else is read`, { path });
+  const seen = await lookAt(path);
+  if (seen === undefined) return undefined;
+  if (!seen.isFile()) throw refused();
+  // Between the look and the opening it could have become a link. Windows has no such flag.
+  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+  return onDisk(path, () => absentAs(undefined, open(path, flags)));
+}
+
+/** The whole of a small file, or `undefined` if there is none. Throws TOO_LARGE. */
+export async function readSmall(path: string, limit: number): Promise<Uint8Array | undefined> {
+  const file = await openRegular(path);
+  if (file === undefined) return undefined;
+  return onDisk(path, async () => {
+    try {
+      const { size } = await file.stat();
+      if (size > limit) {
+        throw new ContentError('TOO_LARGE', `${path} is larger than the limit of ${limit} bytes`, {
+          expected: limit,
+          actual: size,
+        });
+      }
+      return new Uint8Array(await file.readFile());
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Creates the folder and those above it. Answers the first one that it had to make. */
+export function makeFolder(path: string): Promise<string | undefined> {
+  return onDisk(path, () => mkdir(path, { recursive: true }));
+}
+
+/** Replaces the file in one step: readers see the old bytes or the new ones, also after a crash. */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  await onDisk(path, async () => {
+    try {
+      const file = await open(temporary, 'wx', 0o644);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+    await syncFolder(dirname(path));
+  });
+}
+
+/** Gives a finished file its final name. What is there under a content's name already is the same content. */
+export async function moveFile(from: string, to: string): Promise<void> {
+  await makeFolder(dirname(to));
+  await onDisk(to, async () => {
+    const file = await open(from, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  });
+}
+
+/** Answers whether there was a file. */
+export async function removeFile(path: string): Promise<boolean> {
+  return onDisk(path, () =>
+    absentAs(
+      false,
+      rm(path).then(() => true),
+    ),
+  );
+}
+
+/** A rename is durable only once its folder is. Windows can't open folders and needs no such call. */
+export async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,128 @@
+import { ContentError } from '../errors.ts';
+import { indexJsonLimit, parseIndexJson } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+
+/** The annotation that names an entry. Tools write a tag there, or a whole reference. */
+const refName = 'org.opencontainers.image.ref.name';
+
+/** One entry as it was read, with whatever gantry knows nothing of, and what of it is understood. */
+interface Entry {
+  readonly descriptor: Descriptor;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The entries of an index.json and how they change. Nothing that stood in the file is lost but what was replaced.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
+ */
+export class LayoutIndex {
+  readonly #json: Readonly<Record<string, unknown>>;
+  #entries: readonly Entry[];
+
+  private constructor(json: Readonly<Record<string, unknown>>, entries: readonly Entry[]) {
+    this.#json = json;
+    this.#entries = entries;
+  }
+
+  static empty(): LayoutIndex {
+    return new LayoutIndex({ schemaVersion: 2, mediaType: MediaType.ociIndex }, []);
+  }
+
+  /** Throws MANIFEST_INVALID, TOO_LARGE. */
+  static parse(bytes: Uint8Array): LayoutIndex {
+    const { manifests } = parseIndexJson(bytes);
+    const json = fieldsOf(JSON.parse(new TextDecoder().decode(bytes)));
+    const listed = Array.isArray(json['manifests']) ? json['manifests'] : [];
+    const entries = manifests.map((descriptor, at) => ({ descriptor, json: fieldsOf(listed[at]) }));
+    return new LayoutIndex(json, entries);
+  }
+
+  /** Throws TOO_LARGE: nobody could read it again. */
+  format(path: string): Uint8Array {
+    const json = { ...this.#json, manifests: this.#entries.map((entry) => entry.json) };
+    const bytes = new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`);
+    if (bytes.byteLength <= indexJsonLimit) return bytes;
+    throw new ContentError('TOO_LARGE', `${path} would be larger than the limit of ${indexJsonLimit} bytes`, {
+      expected: indexJsonLimit,
+      actual: bytes.byteLength,
+    });
+  }
+
+  get roots(): readonly Descriptor[] {
+    return this.#entries.map(({ descriptor }) => descriptor);
+  }
+
+  get tags(): ReadonlySet<string> {
+    return new Set(this.#entries.flatMap(({ descriptor }) => tagOf(descriptor) ?? []));
+  }
+
+  /** The entry with that name; where a tool wrote two, the later one. */
+  tagged(tag: string): Descriptor | undefined {
+    return this.roots.findLast((root) => tagOf(root) === tag);
+  }
+
+  withDigest(digest: Digest): Descriptor | undefined {
+    return this.roots.find((root) => root.digest === digest);
+  }
+
+  /** Names the manifest; an entry of that name moves, and keeps its place in the file. */
+  tag(tag: string, { mediaType, digest, size }: Descriptor): void {
+    if (this.tagged(tag)?.digest === digest) return;
+    const bare = this.#entries.find(
+      (entry) => entry.descriptor.digest === digest && !tagOf(entry.descriptor),
+    );
+    const named = annotated(bare ?? plain({ mediaType, digest, size }), tag);
+    const others = this.#entries.filter((entry) => entry !== bare);
+    const at = others.findIndex(({ descriptor }) => tagOf(descriptor) === tag);
+    const kept = others.filter(({ descriptor }) => tagOf(descriptor) !== tag);
+    this.#entries = kept.toSpliced(at < 0 ? kept.length : at, 0, named);
+  }
+
+  /** Lists a manifest without a name. */
+  add({ mediaType, digest, size }: Descriptor): void {
+    if (this.withDigest(digest) === undefined) {
+      this.#entries = [...this.#entries, plain({ mediaType, digest, size })];
+    }
+  }
+
+  /** Takes a name away; the last entry of a manifest stays, without a name. Answers whether the name was there. */
+  untag(tag: string): boolean {
+    if (!this.tags.has(tag)) return false;
+    const freed = this.#entries.filter(({ descriptor }) => tagOf(descriptor) === tag);
+    this.#entries = this.#entries.filter((entry) => !freed.includes(entry));
+    for (const entry of freed) {
+      if (this.withDigest(entry.descriptor.digest) !== undefined) continue;
+      this.#entries = [...this.#entries, annotated(entry, undefined)];
+    }
+    return true;
+  }
+
+  /** Takes out every entry of the manifest. */
+  remove(digest: Digest): void {
+    this.#entries = this.#entries.filter(({ descriptor }) => descriptor.digest !== digest);
+  }
+}
+
+function tagOf({ annotations }: Descriptor): string | undefined {
+  const tag = annotations?.[refName];
+  return tag === '' ? undefined : tag;
+}
+
+function plain(descriptor: Descriptor): Entry {
+  return { descriptor, json: { ...descriptor } };
+}
+
+function annotated({ descriptor, json }: Entry, tag: string | undefined): Entry {
+  const { [refName]: _, ...others } = descriptor.annotations ?? {};
+  const annotations = tag === undefined ? others : { ...others, [refName]: tag };
+  const { annotations: _read, ...bare } = descriptor;
+  const { annotations: _written, ...rest } = json;
+  if (Object.keys(annotations).length === 0) return { descriptor: bare, json: rest };
+  return { descriptor: { ...bare, annotations }, json: { ...rest, annotations } };
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}

@@ -1,0 +1,110 @@
+import { ContentError, NotFoundError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import { type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { ReferrersOptions, SignalOptions } from '../store/contract.ts';
+import { referrerEntry, subjectOf } from '../store/referrers.ts';
+import { blobFileContent, blobSize } from './blob-file.ts';
+import type { LayoutIndex } from './index-file.ts';
+
+/** What a walk needs to know of a manifest; it never changes, since the digest stands for it. */
+interface Facts {
+  readonly subject: Digest | undefined;
+  readonly entry: Descriptor;
+  readonly children: readonly Digest[];
+}
+
+/** The manifests of one layout, as index.json and the blobs show them. */
+export class LayoutManifests {
+  readonly #folder: string;
+  readonly #index: LayoutIndex;
+  readonly #isGone: (digest: Digest) => boolean;
+  readonly #facts = new Map<Digest, Facts>();
+
+  constructor(folder: string, index: LayoutIndex, isGone: (digest: Digest) => boolean = () => false) {
+    this.#folder = folder;
+    this.#index = index;
+    this.#isGone = isGone;
+  }
+
+  async resolve(reference: string, options: SignalOptions = {}): Promise<Descriptor | undefined> {
+    options.signal?.throwIfAborted();
+    const byDigest = isDigest(reference);
+    const listed = byDigest ? this.#index.withDigest(reference) : this.#index.tagged(reference);
+    const digest = byDigest ? reference : listed?.digest;
+    if (digest === undefined || this.#isGone(digest)) return undefined;
+    const size = await blobSize(this.#folder, digest);
+    if (size === undefined) return undefined;
+    if (listed !== undefined) return { mediaType: listed.mediaType, digest, size: listed.size };
+    return this.#recognise(digest, size, options);
+  }
+
+  async get(reference: string, options: SignalOptions = {}): Promise<Manifest> {
+    const descriptor = await this.resolve(reference, options);
+    if (descriptor === undefined) {
+      throw new NotFoundError('MANIFEST_UNKNOWN', `${this.#folder} has no manifest ${reference}`);
+    }
+    const bytes = await this.#read(descriptor, options);
+    return parseManifest(bytes, { digest: descriptor.digest, mediaType: descriptor.mediaType });
+  }
+
+  async *referrers(
+    subject: Digest,
+    { artifactType, signal }: ReferrersOptions = {},
+    more: Iterable<Digest> = [],
+  ): AsyncIterable<Descriptor> {
+    signal?.throwIfAborted();
+    for await (const facts of this.walk(more, signal === undefined ? {} : { signal })) {
+      if (facts.subject !== subject) continue;
+      if (artifactType === undefined || facts.entry.artifactType === artifactType) yield facts.entry;
+    }
+  }
+
+  /** Every manifest that can be reached from index.json and from `more`, each once; those that aren't there are passed over. */
+  async *walk(more: Iterable<Digest> = [], options: SignalOptions = {}): AsyncIterable<Facts> {
+    const queue = new Set([...this.#index.roots.map(({ digest }) => digest), ...more]);
+    // A Set hands out what is added while it is iterated.
+    for (const digest of queue) {
+      const facts = await this.#factsOf(digest, options);
+      if (facts === undefined) continue;
+      for (const child of facts.children) queue.add(child);
+      yield facts;
+    }
+  }
+
+  async #factsOf(digest: Digest, options: SignalOptions): Promise<Facts | undefined> {
+    if (this.#isGone(digest)) return undefined;
+    const known = this.#facts.get(digest);
+    if (known !== undefined) return known;
+    if ((await this.resolve(digest, options)) === undefined) return undefined;
+    const manifest = await this.get(digest, options);
+    const facts: Facts = {
+      subject: subjectOf(manifest),
+      entry: referrerEntry(manifest),
+      children: manifestsOf(manifest.body).map((child) => child.digest),
+    };
+    this.#facts.set(digest, facts);
+    return facts;
+  }
+
+  /** A blob that no entry lists: a child of an index. Only what says of itself that it is a manifest is one. */
+  async #recognise(digest: Digest, size: number, options: SignalOptions): Promise<Descriptor | undefined> {
+    if (size > manifestLimit) return undefined;
+    const bytes = await this.#read({ mediaType: MediaType.octetStream, digest, size }, options);
+    try {
+      const { body, descriptor } = parseManifest(bytes, { digest });
+      return body.kind === 'unknown' ? undefined : descriptor;
+    } catch (error) {
+      if (error instanceof ContentError) return undefined;
+      throw error;
+    }
+  }
+
+  #read(descriptor: Descriptor, options: SignalOptions): Promise<Uint8Array> {
+    const content = blobFileContent(this.#folder, descriptor, this.#isGone);
+    return collect(content.open(options), { limit: manifestLimit, what: `manifest ${descriptor.digest}` });
+  }
+}

@@ -1,0 +1,56 @@
+import { ContentError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { ListOptions, Repository, SignalOptions } from '../store/contract.ts';
+import { listed } from '../store/listing.ts';
+import { readOnlyRepository } from '../store/read-only.ts';
+import { blobFileContent, blobSize } from './blob-file.ts';
+import { LayoutManifests } from './manifests.ts';
+import { isLayout, readIndex } from './marker.ts';
+
+/**
+ * An OCI image layout on disk. A reference is a digest or the value of an entry's `org.opencontainers.image.ref.name`,
+ * which may be any text: tools write tags there as well as whole references.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
+ */
+export interface LayoutRepository extends Repository {
+  /** The entries of index.json as they stand there, annotations included. */
+  roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
+}
+
+/** Throws MANIFEST_INVALID for what is no layout. */
+export async function openReader(folder: string): Promise<LayoutRepository> {
+  const marked = await isLayout(folder);
+  const index = marked ? await readIndex(folder) : undefined;
+  if (index === undefined) {
+    const missing = marked ? 'index.json' : 'oci-layout';
+    throw new ContentError(
+      'MANIFEST_INVALID',
+      `${folder} is not an OCI image layout: it has no file ${missing}`,
+    );
+  }
+  const manifests = new LayoutManifests(folder, index);
+  const repository = readOnlyRepository({
+    name: folder,
+    blobs: {
+      async stat(digest, { signal } = {}) {
+        signal?.throwIfAborted();
+        const size = await blobSize(folder, digest);
+        return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
+      },
+      open: (blob) => blobFileContent(folder, blob),
+    },
+    manifests: {
+      resolve: (reference, options) => manifests.resolve(reference, options),
+      get: (reference, options) => manifests.get(reference, options),
+    },
+    tags: {
+      async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {
+        signal?.throwIfAborted();
+        yield* listed(index.tags, after);
+      },
+    },
+    referrers: (subject, options) => manifests.referrers(subject, options),
+  });
+  return { ...repository, roots: async () => index.roots };
+}

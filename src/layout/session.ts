@@ -1,0 +1,175 @@
+import { rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { NotFoundError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Algorithm, Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { createTurns, type Turns } from '../store/turns.ts';
+import { blobPath, blobSize } from './blob-file.ts';
+import { lookAt, moveFile, onDisk, removeFile, replaceFile } from './files.ts';
+import { LayoutIndex } from './index-file.ts';
+import { type Lock, takeLock } from './lock.ts';
+import { LayoutManifests } from './manifests.ts';
+import { indexFile, isLayout, markerBytes, markerFile, readIndex } from './marker.ts';
+import { Trail } from './trail.ts';
+import { FileUpload } from './upload.ts';
+
+const lockFile = '.gantry.lock';
+const uploadFolder = '.gantry-uploads';
+
+export interface SessionOptions extends SignalOptions {
+  readonly wait?: number;
+}
+
+/**
+ * One writer's time with a layout. New blobs go under their final names at once, where nothing points to them yet;
+ * deletions and index.json wait for the commit.
+ */
+export class WriteSession {
+  readonly folder: string;
+  readonly index: LayoutIndex;
+  readonly manifests: LayoutManifests;
+  readonly #lock: Lock;
+  readonly #trail: Trail;
+  readonly #uploads = new Map<string, FileUpload>();
+  /** Blobs that the commit will remove. */
+  readonly #doomed = new Set<Digest>();
+  /** Manifests that were put without a tag: roots, unless another one names them. */
+  readonly #untagged = new Map<Digest, Descriptor>();
+  readonly #turns: Turns = createTurns();
+
+  private constructor(folder: string, index: LayoutIndex, lock: Lock, trail: Trail) {
+    this.folder = folder;
+    this.index = index;
+    this.#lock = lock;
+    this.#trail = trail;
+    this.manifests = new LayoutManifests(folder, index, this.isGone);
+  }
+
+  static async open(folder: string, options: SessionOptions): Promise<WriteSession> {
+    const trail = new Trail();
+    await trail.folder(folder);
+    try {
+      const lock = await takeLock(join(folder, lockFile), { ...options, what: folder });
+      try {
+        await isLayout(folder);
+        const index = (await readIndex(folder)) ?? LayoutIndex.empty();
+        // What a writer left that was killed.
+        await removeAll(join(folder, uploadFolder));
+        return new WriteSession(folder, index, lock, trail);
+      } catch (error) {
+        await lock[Symbol.asyncDispose]();
+        throw error;
+      }
+    } catch (error) {
+      await trail.undo();
+      throw error;
+    }
+  }
+
+  readonly isGone = (digest: Digest): boolean => this.#doomed.has(digest);
+
+  get untagged(): Iterable<Digest> {
+    return this.#untagged.keys();
+  }
+
+  async size(digest: Digest): Promise<number | undefined> {
+    return this.isGone(digest) ? undefined : blobSize(this.folder, digest);
+  }
+
+  async start(algorithm: Algorithm): Promise<FileUpload> {
+    const id = crypto.randomUUID();
+    const folder = join(this.folder, uploadFolder);
+    await this.#trail.folder(folder);
+    const upload = await FileUpload.start({
+      id,
+      path: join(folder, id),
+      algorithm,
+      keep: (path, digest) => this.#keep(path, digest),
+      forget: async () => void this.#uploads.delete(id),
+    });
+    this.#uploads.set(id, upload);
+    return upload;
+  }
+
+  resume(id: string): FileUpload {
+    const upload = this.#uploads.get(id);
+    if (upload !== undefined) return upload;
+    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${this.folder} has no upload session of that id`);
+  }
+
+  /** Lists a manifest whose bytes are there. */
+  list({ descriptor }: Manifest, tags: readonly string[]): void {
+    for (const tag of tags) this.index.tag(tag, descriptor);
+    if (tags.length === 0) this.#untagged.set(descriptor.digest, descriptor);
+  }
+
+  /** From now on it is not there; its bytes go at the commit. Answers whether it was. */
+  async remove(digest: Digest): Promise<boolean> {
+    if ((await this.size(digest)) === undefined) return false;
+    this.#doomed.add(digest);
+    this.#untagged.delete(digest);
+    return true;
+  }
+
+  commit(options: SignalOptions = {}): Promise<void> {
+    return this.#turns(async () => {
+      options.signal?.throwIfAborted();
+      await this.#listRoots(options);
+      const marker = join(this.folder, markerFile);
+      const index = join(this.folder, indexFile);
+      const bytes = this.index.format(index);
+      await this.#trail.folder(join(this.folder, 'blobs'));
+      if ((await lookAt(marker)) === undefined) {
+        await replaceFile(marker, markerBytes);
+        this.#trail.file(marker);
+      }
+      await replaceFile(index, bytes);
+      // From here on the blobs are part of the layout, whatever happens.
+      this.#trail.settle();
+      for (const digest of this.#doomed) await removeFile(blobPath(this.folder, digest));
+      this.#doomed.clear();
+    });
+  }
+
+  dispose(): Promise<void> {
+    return this.#turns(async () => {
+      try {
+        await removeAll(join(this.folder, uploadFolder));
+      } finally {
+        // The lock file stands in the folder that may have to go.
+        await this.#lock[Symbol.asyncDispose]();
+        await this.#trail.undo();
+      }
+    });
+  }
+
+  async #keep(from: string, digest: Digest): Promise<void> {
+    const path = blobPath(this.folder, digest);
+    const there = (await blobSize(this.folder, digest)) !== undefined;
+    if (there) {
+      await removeFile(from);
+    } else {
+      await this.#trail.folder(dirname(path));
+      await moveFile(from, path);
+      this.#trail.file(path);
+    }
+    this.#doomed.delete(digest);
+  }
+
+  async #listRoots(options: SignalOptions): Promise<void> {
+    const named = new Set<Digest>();
+    for await (const { children } of this.manifests.walk(this.untagged, options)) {
+      for (const child of children) named.add(child);
+    }
+    for (const [digest, descriptor] of this.#untagged) {
+      if (!named.has(digest)) this.index.add(descriptor);
+    }
+    this.#untagged.clear();
+  }
+}
+
+async function removeAll(path: string): Promise<void> {
+  await onDisk(path, () => rm(path, { recursive: true, force: true }));
+}

@@ -1,0 +1,113 @@
+import { InputError } from '../errors.ts';
+import { bytesContent } from '../flow/content.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { checkBlobs, checkBytes } from '../store/admission.ts';
+import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
+import { listed } from '../store/listing.ts';
+import { writeBlob } from '../store/write.ts';
+import { blobFileContent } from './blob-file.ts';
+import type { LayoutRepository } from './reader.ts';
+import { type SessionOptions, WriteSession } from './session.ts';
+
+/** Throws IN_USE. */
+export async function openWriter(folder: string, options: SessionOptions): Promise<LayoutRepository> {
+  const session = await WriteSession.open(folder, options);
+  const blobs = openBlobs(session);
+  const { index, manifests } = session;
+  return {
+    name: folder,
+    blobs,
+    manifests: openManifests(session, blobs),
+    tags: {
+      async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {
+        signal?.throwIfAborted();
+        yield* listed(index.tags, after);
+      },
+      async delete(tag, { signal } = {}) {
+        signal?.throwIfAborted();
+        return index.untag(tag);
+      },
+    },
+    referrers: (subject, options) => manifests.referrers(subject, options, session.untagged),
+    roots: async () => index.roots,
+    commit: (options) => session.commit(options),
+    [Symbol.asyncDispose]: () => session.dispose(),
+  };
+}
+
+function openBlobs(session: WriteSession): Blobs {
+  const blobs: Blobs = {
+    async stat(digest, { signal } = {}) {
+      signal?.throwIfAborted();
+      const size = await session.size(digest);
+      return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
+    },
+    open: (blob) => blobFileContent(session.folder, blob, session.isGone),
+    write: (blob, content, options) => writeBlob(blobs, blob, content, options),
+    async ingest(content, options = {}): Promise<Descriptor> {
+      const { algorithm = 'sha256', mediaType = MediaType.octetStream, signal } = options;
+      signal?.throwIfAborted();
+      const upload = await session.start(algorithm);
+      try {
+        await upload.append(content, options);
+        return { ...(await upload.commitAsIs()), mediaType };
+      } catch (error) {
+        await upload.cancel();
+        throw error;
+      }
+    },
+    async mount(_digest, { signal } = {}) {
+      signal?.throwIfAborted();
+      return undefined;
+    },
+    async start({ algorithm = 'sha256', signal } = {}) {
+      signal?.throwIfAborted();
+      return session.start(algorithm);
+    },
+    async resume(id, { signal } = {}) {
+      signal?.throwIfAborted();
+      return session.resume(id);
+    },
+    async delete(digest, { signal } = {}) {
+      signal?.throwIfAborted();
+      return session.remove(digest);
+    },
+  };
+  return blobs;
+}
+
+function openManifests(session: WriteSession, blobs: Blobs): Manifests {
+  const { index, manifests } = session;
+  return {
+    resolve: (reference, options) => manifests.resolve(reference, options),
+    get: (reference, options) => manifests.get(reference, options),
+    async put(manifest, options = {}) {
+      const { tags = [], signal } = options;
+      signal?.throwIfAborted();
+      for (const tag of tags) checkName(tag);
+      checkBytes(manifest);
+      await checkBlobs(manifest, blobs, options);
+      await writeBlob(
+        blobs,
+        manifest.descriptor,
+        bytesContent(manifest.bytes),
+        signal === undefined ? {} : { signal },
+      );
+      session.list(manifest, tags);
+    },
+    async delete(digest: Digest, options = {}) {
+      if ((await manifests.resolve(digest, options)) === undefined) return false;
+      index.remove(digest);
+      return session.remove(digest);
+    },
+  };
+}
+
+/** A name may be any text but one that could be taken for a digest. Throws INVALID_REFERENCE. */
+function checkName(tag: string): void {
+  if (tag === '' || isDigest(tag)) {
+    throw new InputError('INVALID_REFERENCE', `"${tag}" can't be the name of an image in a layout`);
+  }
+}
