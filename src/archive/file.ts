@@ -1,0 +1,122 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { ContentError } from '../errors.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
+import { gathered } from '../flow/gather.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { onDisk } from './failure.ts';
+
+/** Content whose size is known and any part of which can be read. */
+export type FileContent = Content & { readonly size: number };
+
+export interface OpenedFile {
+  readonly path: string;
+  readonly content: FileContent;
+  /** False for a pipe or a device: they can't be sought, only read once through `chunks`. */
+  readonly isRegular: boolean;
+  chunks(options?: SignalOptions): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A system call costs as much for 64 KiB as for this. */
+export const step: number = 1024 * 1024;
+
+/** Throws NAME_UNKNOWN, NO_PERMISSION, IO_FAILED; MANIFEST_INVALID for a directory. */
+export async function openFile(path: string): Promise<OpenedFile> {
+  return onDisk(path, async () => {
+    const handle = await open(path, 'r');
+    try {
+      const stat = await handle.stat();
+      if (stat.isDirectory())
+        throw new ContentError('MANIFEST_INVALID', `${path} is a directory, not an archive`);
+      return {
+        path,
+        content: fileContent(handle, path, stat.size),
+        isRegular: stat.isFile(),
+        chunks: (options) => chunksOf(handle, path, options),
+        close: () => handle.close(),
+      };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  });
+}
+
+/** The file at `path`, opened anew for each reading. */
+export function pathContent(path: string, size: number): FileContent {
+  return {
+    size,
+    replayable: true,
+    async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const file = await openFile(path);
+      try {
+        yield* file.content.open(options);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** All the bytes of a source into a file. What was written of it when it fails is for the owner of the folder to remove. */
+export async function writeFile(
+  path: string,
+  source: AsyncIterable<Uint8Array>,
+  { flush = false }: { readonly flush?: boolean } = {},
+): Promise<void> {
+  const handle = await onDisk(path, () => open(path, 'w'));
+  try {
+    for await (const chunk of gathered(source, step)) await onDisk(path, () => writeAll(handle, chunk));
+    if (flush) await onDisk(path, () => handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
+/** All of the bytes at `position`, or where the last write ended: one write may take fewer than it was given. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const at = position === undefined ? null : position + done;
+    done += (await handle.write(bytes, done, bytes.byteLength - done, at)).bytesWritten;
+  }
+}
+
+async function* chunksOf(
+  handle: FileHandle,
+  path: string,
+  { signal }: SignalOptions = {},
+): AsyncIterable<Uint8Array> {
+  const buffer = new Uint8Array(step);
+  for (;;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await onDisk(path, () => handle.read(buffer, 0, step, null));
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+function fileContent(handle: FileHandle, path: string, size: number): FileContent {
+  return {
+    size,
+    replayable: true,
+    async *open({ from = 0, to = size, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const end = Math.min(to, size);
+      const buffer = new Uint8Array(Math.max(0, Math.min(step, end - from)));
+      let at = from;
+      while (at < end) {
+        signal?.throwIfAborted();
+        const wanted = Math.min(step, end - at);
+        const { bytesRead } = await onDisk(path, () => handle.read(buffer, 0, wanted, at));
+        if (bytesRead === 0) {
+          throw new ContentError('SIZE_INVALID', `${path} became shorter while it was read`, {
+            expected: size,
+            actual: at,
+          });
+        }
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { isGantryError } from '../errors.ts';
+import { formatReference, isTag, parseReference, type Reference } from '../spec/reference.ts';
+
+/** A name in an archive as a reference, unless it is a tag alone or nothing that the grammar knows. */
+export function fullName(name: string): Reference | undefined {
+  if (isTag(name)) return undefined;
+  try {
+    return parseReference(name);
+  } catch (error) {
+    if (isGantryError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Whether two names mean one image: `alpine` and `docker.io/library/alpine:latest` do. */
+export function sameName(name: string, reference: string): boolean {
+  const named = fullName(name);
+  const wanted = looseName(reference);
+  return named !== undefined && wanted !== undefined && formatReference(named) === formatReference(wanted);
+}
+
+export function tagOf(name: string): string | undefined {
+  return fullName(name)?.tag;
+}
+
+function looseName(reference: string): Reference | undefined {
+  return isTag(reference) ? fullName(`${reference}:latest`) : fullName(reference);
+}

@@ -1,0 +1,74 @@
+import { bytesContent } from '../flow/content.ts';
+import { encodeManifest } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { formatReference } from '../spec/reference.ts';
+import { compareBytes } from '../store/listing.ts';
+import type { TarFileWithBody } from '../tar/write.ts';
+import type { FileContent } from './file.ts';
+import { fullName } from './names.ts';
+import { blobPath, imageNameAnnotation, refNameAnnotation } from './oci.ts';
+import { imagesOf, rootsOf, type Staged } from './staged.ts';
+
+/** An OCI layout: blobs by digest, `index.json`, `oci-layout`. Equal content makes equal bytes, in whatever order it came. */
+export function ociFiles(staged: Staged): readonly TarFileWithBody[] {
+  return layoutFiles(staged, (name) => name);
+}
+
+/**
+ * The same layout with the `manifest.json` of `docker save`, as Docker has written it since version 25. Of an index
+ * that lists one image, as a name means one image there; the index itself is in `index.json`.
+ * Throws UNSUPPORTED when nothing in it is an image that Docker can load.
+ */
+export function dockerFiles(staged: Staged): readonly TarFileWithBody[] {
+  const images = imagesOf(staged).map(({ image, names }) => ({
+    Config: blobPath(image.config.digest),
+    RepoTags: names,
+    Layers: image.layers.map(({ digest }) => blobPath(digest)),
+  }));
+  const files = layoutFiles(staged, (name) => fullName(name)?.tag ?? name);
+  return [...files, jsonFile('manifest.json', images)].sort((a, b) => compareBytes(a.name, b.name));
+}
+
+export function jsonFile(name: string, value: unknown): TarFileWithBody {
+  return bytesFile(name, new TextEncoder().encode(JSON.stringify(value)));
+}
+
+export function bytesFile(name: string, bytes: Uint8Array): TarFileWithBody {
+  return { name, size: bytes.byteLength, body: bytesContent(bytes).open() };
+}
+
+function layoutFiles(staged: Staged, refName: (name: string) => string): readonly TarFileWithBody[] {
+  const { shelf, stage } = staged;
+  const files: TarFileWithBody[] = [
+    bytesFile('index.json', indexJson(staged, refName)),
+    jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' }),
+  ];
+  for (const [digest, { bytes }] of shelf.all) files.push(bytesFile(blobPath(digest), bytes));
+  for (const digest of stage.digests()) {
+    const content = stage.content(digest);
+    if (content !== undefined && !shelf.all.has(digest)) files.push(blobFile(digest, content));
+  }
+  return files.sort((a, b) => compareBytes(a.name, b.name));
+}
+
+function blobFile(digest: Digest, content: FileContent): TarFileWithBody {
+  return { name: blobPath(digest), size: content.size, body: content.open() };
+}
+
+function indexJson(staged: Staged, refName: (name: string) => string): Uint8Array {
+  const manifests = rootsOf(staged).flatMap(({ manifest, names }): readonly Descriptor[] => {
+    if (names.length === 0) return [manifest.descriptor];
+    return names.map((name) => ({
+      ...manifest.descriptor,
+      annotations: { ...imageName(name), [refNameAnnotation]: refName(name) },
+    }));
+  });
+  return encodeManifest({ kind: 'index', schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+}
+
+function imageName(name: string): Readonly<Record<string, string>> {
+  const reference = fullName(name);
+  return reference === undefined ? {} : { [imageNameAnnotation]: formatReference(reference) };
+}

@@ -1,0 +1,79 @@
+import { collect, drain } from '../flow/collect.ts';
+import { type Compression, decompressed, gzipped, sniffCompression } from '../flow/compression.ts';
+import type { Content } from '../flow/content.ts';
+import { createHasher, type Hasher } from '../flow/hash.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import type { FileContent } from './file.ts';
+import type { Spool } from './spool.ts';
+import type { Tarball } from './tarball.ts';
+
+/** A layer of a docker archive as a registry keeps it. */
+export interface PackedLayer {
+  readonly digest: Digest;
+  /** Of the bytes without their compression. */
+  readonly diffId: Digest;
+  readonly compression: 'gzip' | 'zstd';
+  readonly content: FileContent;
+}
+
+/** Packs each file once, however many images share it. */
+export type Packer = (entry: TarEntry, options?: SignalOptions) => Promise<PackedLayer>;
+
+/**
+ * Layers stand in these archives as plain tar or compressed. Plain ones are gzipped, because that is what registries
+ * and those who pull expect, in one pass that computes both digests, into the spool: the manifest needs the digest
+ * before the bytes are sent, and compressing twice costs more than the disk.
+ */
+export function createPacker(tarball: Tarball, spool: Spool): Packer {
+  const packed = new Map<number, Promise<PackedLayer>>();
+  return (entry, options = {}) => {
+    const known = packed.get(entry.offset);
+    if (known !== undefined) return known;
+    const layer = pack(tarball, spool, entry, options);
+    packed.set(entry.offset, layer);
+    // Who asks again after a failure, or after somebody else's abort, begins anew.
+    layer.catch(() => packed.delete(entry.offset));
+    return layer;
+  };
+}
+
+async function pack(
+  tarball: Tarball,
+  spool: Spool,
+  entry: TarEntry,
+  options: SignalOptions,
+): Promise<PackedLayer> {
+  const content = tarball.content(entry);
+  const what = `${tarball.path}: layer ${entry.name}`;
+  const compression = await compressionOf(content, what);
+  if (compression !== 'none') {
+    const digest = await hashed(content.open(options));
+    const diffId = await hashed(decompressed(content.open(options), { what }));
+    return { digest, diffId, compression, content };
+  }
+  const plain = createHasher();
+  const zipped = createHasher();
+  // As crane does: the fastest level, since the processor is what one waits for.
+  const zip = gzipped(passed(content.open(options), plain), { level: 1 });
+  const kept = await spool.keep(passed(zip, zipped));
+  return { digest: zipped.digest(), diffId: plain.digest(), compression: 'gzip', content: kept };
+}
+
+async function compressionOf(content: Content, what: string): Promise<Compression> {
+  return sniffCompression(await collect(content.open({ from: 0, to: 4 }), { limit: 4, what }));
+}
+
+async function hashed(source: AsyncIterable<Uint8Array>): Promise<Digest> {
+  const hasher = createHasher();
+  await drain(passed(source, hasher));
+  return hasher.digest();
+}
+
+async function* passed(source: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}

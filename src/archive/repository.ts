@@ -1,0 +1,120 @@
+import { ContentError, NotFoundError } from '../errors.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { ListOptions, ReferrersOptions, SignalOptions } from '../store/contract.ts';
+import { listed } from '../store/listing.ts';
+import type { Readable } from '../store/read-only.ts';
+import { referrerEntry, subjectOf } from '../store/referrers.ts';
+import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import { sameName, tagOf } from './names.ts';
+
+/** What an archive holds, seen as a repository. `path` is what errors call it. */
+export function readableArchive(path: string, contents: ArchiveContents): Readable {
+  const find = async (reference: string, options: SignalOptions = {}): Promise<Manifest | undefined> => {
+    options.signal?.throwIfAborted();
+    if (!isDigest(reference)) {
+      const root = findRoot(path, contents.roots, reference);
+      return root === undefined ? undefined : contents.manifests.get((await root.load(options)).digest);
+    }
+    // Manifests that are yet to be made may have that digest, too.
+    if (!contents.manifests.has(reference))
+      await Promise.all(contents.roots.map((root) => root.load(options)));
+    return contents.manifests.get(reference);
+  };
+  return {
+    name: path,
+    blobs: {
+      async stat(digest, { signal } = {}) {
+        signal?.throwIfAborted();
+        const content = contents.blob(digest);
+        return content === undefined
+          ? undefined
+          : { mediaType: MediaType.octetStream, digest, size: content.size };
+      },
+      open: (blob) => openBlob(path, contents, blob),
+    },
+    manifests: {
+      async resolve(reference, options) {
+        return (await find(reference, options))?.descriptor;
+      },
+      async get(reference, options) {
+        const manifest = await find(reference, options);
+        if (manifest !== undefined) return manifest;
+        throw new NotFoundError('MANIFEST_UNKNOWN', `${path} has no manifest ${reference}`);
+      },
+    },
+    tags: {
+      async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {
+        signal?.throwIfAborted();
+        yield* listed(new Set(contents.roots.flatMap(({ names }) => names)), after);
+      },
+    },
+    async *referrers(
+      subject: Digest,
+      { artifactType, signal }: ReferrersOptions = {},
+    ): AsyncIterable<Descriptor> {
+      signal?.throwIfAborted();
+      for (const manifest of contents.manifests.values()) {
+        if (subjectOf(manifest) !== subject) continue;
+        const entry = referrerEntry(manifest);
+        if (artifactType === undefined || entry.artifactType === artifactType) yield entry;
+      }
+    },
+  };
+}
+
+/** Each image or index that the archive names, once, however many names it has. */
+export async function rootsOf(
+  { roots }: ArchiveContents,
+  options: SignalOptions = {},
+): Promise<readonly Descriptor[]> {
+  const found = new Map<Digest, Descriptor>();
+  for (const root of roots) {
+    const descriptor = await root.load(options);
+    if (!found.has(descriptor.digest)) found.set(descriptor.digest, descriptor);
+  }
+  return [...found.values()];
+}
+
+/** By its exact name, by another spelling of it, or by its tag alone where only one image has that. */
+function findRoot(path: string, roots: readonly ArchiveRoot[], reference: string): ArchiveRoot | undefined {
+  const having = (test: (name: string) => boolean): readonly ArchiveRoot[] =>
+    roots.filter(({ names }) => names.some(test));
+  const [exact] = having((name) => name === reference);
+  if (exact !== undefined) return exact;
+  const [same] = having((name) => sameName(name, reference));
+  if (same !== undefined) return same;
+  const [tagged, other] = having((name) => tagOf(name) === reference);
+  if (other === undefined) return tagged;
+  throw new ContentError(
+    'MANIFEST_INVALID',
+    `${path}: several images have the tag ${reference}, say the full name`,
+  );
+}
+
+function openBlob(path: string, contents: ArchiveContents, blob: Digest | Descriptor): Content {
+  const { digest, size } = typeof blob === 'string' ? { digest: blob } : blob;
+  return {
+    ...(size === undefined ? {} : { size }),
+    replayable: true,
+    async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const content = contents.blob(digest);
+      if (content === undefined)
+        throw new NotFoundError('BLOB_UNKNOWN', `${path}: blob ${digest} is missing`);
+      if (size !== undefined && size !== content.size) {
+        throw new ContentError(
+          'SIZE_INVALID',
+          `${path}: blob ${digest} has ${content.size} bytes, not ${size}`,
+          {
+            expected: size,
+            actual: content.size,
+          },
+        );
+      }
+      yield* content.open(options);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { NotFoundError, UnsupportedError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { isConfigType } from '../spec/media-type.ts';
+import { isAttestation, selectPlatform } from '../spec/platform.ts';
+import { compareBytes, listed } from '../store/listing.ts';
+import type { FileContent } from './file.ts';
+import { fullName } from './names.ts';
+import type { Shelf } from './shelf.ts';
+import type { Stage } from './stage.ts';
+
+/** What is to be written: manifests with their names, and the blobs beside them. */
+export interface Staged {
+  readonly path: string;
+  readonly shelf: Pick<Shelf, 'all' | 'names'>;
+  readonly stage: Pick<Stage, 'content' | 'digests'>;
+}
+
+interface Root {
+  readonly manifest: Manifest;
+  readonly names: readonly string[];
+}
+
+export interface NamedImage {
+  readonly image: ImageManifest;
+  /** Full names only: `docker load` knows no others. */
+  readonly names: readonly string[];
+}
+
+/** What has a name, and what no index there lists; in the order of names, then of digests. */
+export function rootsOf({ shelf }: Pick<Staged, 'shelf'>): readonly Root[] {
+  const listedSomewhere = new Set<Digest>();
+  for (const { body } of shelf.all.values()) {
+    for (const { digest } of manifestsOf(body)) listedSomewhere.add(digest);
+  }
+  const roots: Root[] = [];
+  for (const [digest, manifest] of shelf.all) {
+    const names = listed([...shelf.names].filter(([, named]) => named === digest).map(([name]) => name));
+    if (names.length > 0 || !listedSomewhere.has(digest)) roots.push({ manifest, names });
+  }
+  const rank = ({ names, manifest }: Root): string => names[0] ?? `\u{10ffff}${manifest.descriptor.digest}`;
+  return roots.sort((a, b) => compareBytes(rank(a), rank(b)));
+}
+
+/**
+ * The images that Docker can load, each once with all its names: a root, or of an index the image of the default
+ * platform, the same on every machine. Throws UNSUPPORTED where there is none.
+ */
+export function imagesOf(staged: Staged): readonly NamedImage[] {
+  const images = new Map<Digest, NamedImage>();
+  for (const { manifest, names } of rootsOf(staged)) {
+    const chosen = imageOf(staged, manifest);
+    if (chosen?.body.kind !== 'image' || !isConfigType(chosen.body.config.mediaType)) continue;
+    const { digest } = chosen.descriptor;
+    const full = names.filter((name) => fullName(name) !== undefined);
+    images.set(digest, { image: chosen.body, names: [...(images.get(digest)?.names ?? []), ...full] });
+  }
+  if (images.size > 0) return [...images.values()];
+  throw new UnsupportedError(
+    'docker archive',
+    `${staged.path}: nothing here is an image that Docker can load; an OCI archive holds anything`,
+  );
+}
+
+function imageOf({ shelf }: Pick<Staged, 'shelf'>, { body, ...manifest }: Manifest): Manifest | undefined {
+  if (body.kind !== 'index') return { body, ...manifest };
+  const there = body.manifests.filter((child) => shelf.all.has(child.digest) && !isAttestation(child));
+  const child = selectPlatform(there) ?? there[0];
+  return child === undefined ? undefined : shelf.all.get(child.digest);
+}
+
+/** A blob that is to be written. Throws MANIFEST_BLOB_UNKNOWN when it isn't there any more. */
+export function demandStaged(stage: Staged['stage'], { digest }: Descriptor): FileContent {
+  const content = stage.content(digest);
+  if (content !== undefined) return content;
+  throw new NotFoundError('MANIFEST_BLOB_UNKNOWN', `blob ${digest} was not written`);
+}

@@ -1,0 +1,80 @@
+import { ContentError, NotFoundError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { mapContent, sliceContent } from '../flow/content.ts';
+import { verified } from '../flow/verify.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import { resolveLink, safeName } from '../tar/name.ts';
+import { indexTar } from '../tar/read.ts';
+import type { FileContent } from './file.ts';
+
+/** The files in an archive, read by range from where they stand. */
+export interface Tarball {
+  /** What errors call the archive: the path that the user gave. */
+  readonly path: string;
+  /** The file under a name, links followed. Throws MANIFEST_INVALID for links that lead nowhere, round in a circle or out. */
+  find(name: string): TarEntry | undefined;
+  content(entry: TarEntry): FileContent;
+  /** A small file whole; undefined when it isn't there. Throws TOO_LARGE. */
+  read(name: string, limit: number): Promise<Uint8Array | undefined>;
+}
+
+/** Docker writes one link for a layer that it has written already; a chain of them nobody writes. */
+const maxLinks = 8;
+
+export async function openTarball(
+  path: string,
+  content: FileContent,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Tarball> {
+  const entries = await indexTar(content, { what: path, ...(signal === undefined ? {} : { signal }) });
+  const find = (name: string): TarEntry | undefined => {
+    let at = safeName(name);
+    for (let links = 0; links <= maxLinks; links++) {
+      const entry = entries.get(at);
+      if (entry?.type === 'symlink') at = resolveLink(at, entry.linkname ?? '');
+      else if (entry?.type === 'link') at = safeName(entry.linkname ?? '');
+      else if (entry === undefined && links > 0)
+        throw broken(path, name, `it links to ${at}, which is not there`);
+      else return entry?.type === 'file' ? entry : undefined;
+    }
+    throw broken(path, name, 'its links go round in a circle');
+  };
+  const slice = ({ offset, size }: TarEntry): FileContent => ({
+    ...sliceContent(content, offset, offset + size),
+    size,
+  });
+  return {
+    path,
+    find,
+    content: slice,
+    async read(name, limit) {
+      const entry = find(name);
+      if (entry === undefined) return undefined;
+      return collect(slice(entry).open(signal === undefined ? {} : { signal }), {
+        limit,
+        what: `${name} of ${path}`,
+      });
+    },
+  };
+}
+
+/** The file that something in the archive names. Throws BLOB_UNKNOWN naming both. */
+export function demand(tarball: Tarball, name: string, role: string): TarEntry {
+  const entry = tarball.find(name);
+  if (entry !== undefined) return entry;
+  throw new NotFoundError('BLOB_UNKNOWN', `${tarball.path}: ${role} ${name} is missing`);
+}
+
+/** Checked against the digest when it is read whole; a part can't be checked. */
+export function checkedContent(content: FileContent, digest: Digest, what: string): FileContent {
+  const { size } = content;
+  const checked = mapContent(content, (source, { from = 0, to = size }) =>
+    from === 0 && to >= size ? verified(source, { digest, size, what }) : source,
+  );
+  return { ...checked, size };
+}
+
+function broken(path: string, name: string, why: string): ContentError {
+  return new ContentError('MANIFEST_INVALID', `${path}: ${name} can't be read, ${why}`);
+}

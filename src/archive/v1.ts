@@ -1,0 +1,130 @@
+import { ContentError } from '../errors.ts';
+import {
+  type Field,
+  type JsonObject,
+  member,
+  optional,
+  present,
+  readArray,
+  readMap,
+  readString,
+  readStringMap,
+} from '../json/field.ts';
+import { configLimit } from '../json/image-config.ts';
+import { parseJson } from '../json/parse.ts';
+import type { HistoryEntry } from '../spec/image-config.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import type { PackedLayer, Packer } from './pack.ts';
+import type { ImageParts, SynthesizedImage } from './synthesis.ts';
+import { demand, type Tarball } from './tarball.ts';
+
+/** What `<id>/json` says of one layer, and of the image whose top it is. */
+interface LayerJson {
+  readonly all: JsonObject;
+  readonly parent?: string;
+  readonly history: HistoryEntry;
+}
+
+interface ChainLayer {
+  readonly json: LayerJson;
+  readonly entry: TarEntry;
+}
+
+/** Docker itself stops at 127. */
+const maxLayers = 1024;
+
+/**
+ * The images of an archive from before Docker 1.10: a `repositories` file that names their top layers, and for each
+ * layer a folder with `json`, which names the one below, and `layer.tar`.
+ * @see https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.md
+ */
+export async function readV1(
+  tarball: Tarball,
+  repositories: Uint8Array,
+  pack: Packer,
+): Promise<readonly SynthesizedImage[]> {
+  const names = readRepositories(tarball, repositories);
+  const images: SynthesizedImage[] = [];
+  for (const [id, tags] of names) {
+    const chain = await chainOf(tarball, id);
+    images.push({ names: tags, make: (options) => makeImage(chain, (entry) => pack(entry, options)) });
+  }
+  return images;
+}
+
+/** Each top layer's id with the names that it has. */
+function readRepositories({ path }: Tarball, bytes: Uint8Array): ReadonlyMap<string, readonly string[]> {
+  const what = `${path}: repositories`;
+  const repositories = readMap({ value: parseJson(bytes, { what }), what, path: '' });
+  const names = new Map<string, string[]>();
+  for (const repository of Object.keys(repositories.value)) {
+    const tags = readStringMap(member(repositories, repository));
+    for (const [tag, id] of Object.entries(tags)) {
+      names.set(id, [...(names.get(id) ?? []), `${repository}:${tag}`]);
+    }
+  }
+  if (names.size === 0) throw new ContentError('MANIFEST_INVALID', `${what} names no images`);
+  return names;
+}
+
+/** The layers under `top`, from the bottom up. Throws BLOB_UNKNOWN, and MANIFEST_INVALID for a chain without end. */
+async function chainOf(tarball: Tarball, top: string): Promise<readonly ChainLayer[]> {
+  const chain: ChainLayer[] = [];
+  let id: string | undefined = top;
+  while (id !== undefined) {
+    if (chain.length >= maxLayers) {
+      throw new ContentError('MANIFEST_INVALID', `${tarball.path}: the layers under ${top} have no end`);
+    }
+    const json = await readLayerJson(tarball, `${id}/json`);
+    chain.unshift({ json, entry: demand(tarball, `${id}/layer.tar`, 'layer') });
+    id = json.parent;
+  }
+  return chain;
+}
+
+async function readLayerJson(tarball: Tarball, name: string): Promise<LayerJson> {
+  demand(tarball, name, 'layer');
+  const what = `${tarball.path}: ${name}`;
+  const bytes = (await tarball.read(name, configLimit)) ?? new Uint8Array(0);
+  const layer = readMap({ value: parseJson(bytes, { what }), what, path: '' });
+  const command = optional(layer, 'container_config', (config) =>
+    optional(readMap(config), 'Cmd', readCommand),
+  );
+  return {
+    all: layer.value,
+    ...present({ parent: optional(layer, 'parent', readString) || undefined }),
+    history: present({
+      created: optional(layer, 'created', readString),
+      author: optional(layer, 'author', readString) || undefined,
+      created_by: command || undefined,
+      comment: optional(layer, 'comment', readString) || undefined,
+    }),
+  };
+}
+
+function readCommand(field: Field): string {
+  return readArray(field, readString).join(' ');
+}
+
+/** The config that Docker makes of such an image when it loads it. */
+async function makeImage(
+  chain: readonly ChainLayer[],
+  pack: (entry: TarEntry) => Promise<PackedLayer>,
+): Promise<ImageParts> {
+  const layers: PackedLayer[] = [];
+  for (const { entry } of chain) layers.push(await pack(entry));
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    ...withoutPlace(chain.at(-1)?.json.all ?? {}),
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    history: chain.map(({ json }) => json.history),
+  };
+  return { config: new TextEncoder().encode(JSON.stringify(config)), layers };
+}
+
+/** Without what says where the layer stands in its chain: rootfs and history say it now. */
+function withoutPlace(json: JsonObject): JsonObject {
+  const places = ['id', 'parent', 'parent_id', 'layer_id', 'throwaway', 'Size'];
+  return Object.fromEntries(Object.entries(json).filter(([key]) => !places.includes(key)));
+}
