@@ -12,7 +12,11 @@ export type Digest = string & { readonly [digestBrand]: true };
 export type Algorithm = 'sha256' | 'sha512';
 
 const grammar = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
-const hexLength: Readonly<Record<string, number>> = { sha256: 64, sha512: 128, blake3: 64 };
+const hexLength: ReadonlyMap<string, number> = new Map([
+  ['sha256', 64],
+  ['sha512', 128],
+  ['blake3', 64],
+]);
 /** No registered algorithm comes near it; a longer one is an attack on a path or a log. */
 const maxLength = 255;
 
@@ -25,7 +29,7 @@ export function parseDigest(text: string): Digest {
 export function isDigest(text: string): text is Digest {
   if (text.length > maxLength || !grammar.test(text)) return false;
   const colon = text.indexOf(':');
-  const length = hexLength[text.slice(0, colon)];
+  const length = hexLength.get(text.slice(0, colon));
   if (length === undefined) return true;
   const encoded = text.slice(colon + 1);
   return encoded.length === length && /^[0-9a-f]+$/.test(encoded);
