@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { computableAlgorithm, digestAlgorithm, digestEncoded, isDigest, parseDigest } from './digest.ts';
 
 const hex64 = 'a3'.repeat(32);
