@@ -1,0 +1,89 @@
+import type { Content } from '../flow/content.ts';
+import { type Clock, systemClock } from '../http/clock.ts';
+import { leave } from '../http/leave.ts';
+import { originOf } from '../http/origin.ts';
+import type { Keychain } from '../keychain/credential.ts';
+import { headerLines } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import { createProver, type Proof } from './prover.ts';
+
+export interface AuthorizeOptions {
+  /** The registry's name, which the keychain knows it by: `docker.io`. */
+  readonly registry: string;
+  /** The only origin that is shown credentials: `https://registry-1.docker.io`. */
+  readonly origin: string;
+  readonly keychain: Keychain;
+  /** Sends token requests: a line that follows no redirects and knows no credentials. */
+  readonly send: Send;
+  /** What token services are told of the program that asks. Default `gantry`. */
+  readonly clientId?: string;
+  readonly clock?: Clock;
+}
+
+/** A first try with what is known, one with what the challenge asks for, one in case that asked for more. */
+const maxTries = 3;
+
+/**
+ * Shows the registry who is asking. Nothing is asked in advance: the first request goes out bare, and its 401 says what
+ * is wanted. What was learned then goes with every later request at once.
+ *
+ * A refused request is sent again with a new proof unless its body is used up; the last refusal is the answer. Requests
+ * to another origin, or with an Authorization of their own, pass as they are.
+ * Throws CHALLENGE_INVALID, HELPER_FAILED, and UNAUTHORIZED or DENIED when the token service says so.
+ */
+export function createAuthorize({
+  registry,
+  origin,
+  keychain,
+  send,
+  clientId = 'gantry',
+  clock = systemClock,
+}: AuthorizeOptions): Middleware {
+  const prover = createProver({ registry, keychain, send, clientId, clock });
+  const ours = originOf(origin);
+
+  return (next) => async (request) => {
+    if (originOf(request.url) !== ours || headerLines(request.headers, 'authorization').length > 0) {
+      return await next(request);
+    }
+    const body = request.body && watchedBody(request.body);
+    let proof = await prover.recall(request);
+    for (let tries = 1; ; tries++) {
+      const response = await next(withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof));
+      if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
+      const better = await prover.answer(challengesOf(response), { request, refused: proof });
+      if (better === undefined) return response;
+      await leave(response.body);
+      proof = better;
+    }
+  };
+}
+
+function withProof(request: HttpRequest, proof: Proof | undefined): HttpRequest {
+  if (proof === undefined) return request;
+  return { ...request, headers: { ...request.headers, authorization: [proof.authorization] } };
+}
+
+function challengesOf({ headers }: HttpResponse): readonly Challenge[] {
+  return parseChallenges(headerLines(headers, 'www-authenticate'));
+}
+
+/** A 403 is final, unless it says that another token would do. */
+function isRefused(response: HttpResponse): boolean {
+  if (response.status === 401) return true;
+  const lines = response.status === 403 ? headerLines(response.headers, 'www-authenticate') : [];
+  return lines.some((line) => /insufficient_scope/i.test(line));
+}
+
+function watchedBody(content: Content): Content & { isUsedUp(): boolean } {
+  let opened = false;
+  return {
+    ...content,
+    open(options) {
+      opened = true;
+      return content.open(options);
+    },
+    isUsedUp: () => opened && !content.replayable,
+  };
+}

@@ -1,0 +1,90 @@
+import { AuthError } from '../errors.ts';
+
+/** One way to prove who is asking, as a server offers it. */
+export interface Challenge {
+  /** In lower case: `bearer`, `basic`. */
+  readonly scheme: string;
+  /** By lower-case name; of a name that comes twice the first counts. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/**
+ * The challenges of all WWW-Authenticate lines in order: several in a line, quoted strings with commas in them, schemes
+ * without parameters, token68. Commas between parameters may be missing. Throws CHALLENGE_INVALID.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
+ */
+export function parseChallenges(lines: readonly string[]): readonly Challenge[] {
+  return lines.flatMap(parseLine);
+}
+
+const separators = /[\s,]*/y;
+const blanks = /\s*/y;
+const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
+const token68 = /\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)/y;
+const quoted = /"((?:[^"\\]|\\.)*)"/y;
+/** Beyond the grammar, a bare URL: everything up to what must end it. */
+const bare = /[^\s,"]+/y;
+
+function parseLine(line: string): readonly Challenge[] {
+  const cursor = createCursor(line);
+  const challenges: Challenge[] = [];
+  cursor.take(separators);
+  while (!cursor.isAtEnd()) {
+    const scheme = cursor.take(token)?.[0];
+    if (scheme === undefined) throw invalid(line);
+    const parameters = cursor.take(token68) === undefined ? parseParameters(cursor, line) : {};
+    challenges.push({ scheme: scheme.toLowerCase(), parameters });
+    cursor.take(separators);
+  }
+  return challenges;
+}
+
+/** Reads up to the next scheme, which is a token without a `=` behind it. */
+function parseParameters(cursor: Cursor, line: string): Readonly<Record<string, string>> {
+  const parameters = new Map<string, string>();
+  for (;;) {
+    const start = cursor.at();
+    cursor.take(separators);
+    const name = cursor.take(token)?.[0]?.toLowerCase();
+    cursor.take(blanks);
+    if (name === undefined || cursor.take(/=/y) === undefined) {
+      cursor.moveTo(start);
+      cursor.take(separators);
+      return Object.fromEntries(parameters);
+    }
+    cursor.take(blanks);
+    const value = cursor.take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? cursor.take(bare)?.[0];
+    if (value === undefined) throw invalid(line);
+    if (!parameters.has(name)) parameters.set(name, value);
+  }
+}
+
+interface Cursor {
+  /** Steps over what the sticky pattern matches here. */
+  take(pattern: RegExp): RegExpExecArray | undefined;
+  at(): number;
+  moveTo(position: number): void;
+  isAtEnd(): boolean;
+}
+
+function createCursor(text: string): Cursor {
+  let position = 0;
+  return {
+    take(pattern) {
+      pattern.lastIndex = position;
+      const match = pattern.exec(text);
+      if (match === null) return undefined;
+      position = pattern.lastIndex;
+      return match;
+    },
+    at: () => position,
+    moveTo(to) {
+      position = to;
+    },
+    isAtEnd: () => position === text.length,
+  };
+}
+
+function invalid(line: string): AuthError {
+  return new AuthError('CHALLENGE_INVALID', `can't read the challenge ${JSON.stringify(line.slice(0, 200))}`);
+}

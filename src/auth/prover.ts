@@ -1,0 +1,161 @@
+import { AuthError } from '../errors.ts';
+import type { Clock } from '../http/clock.ts';
+import { isSameSite } from '../http/origin.ts';
+import type { Credential, Keychain } from '../keychain/credential.ts';
+import type { HttpRequest, Send } from '../wire/message.ts';
+import { mergeScopes } from '../wire/scope.ts';
+import { createTokenCache } from './cache.ts';
+import type { Challenge } from './challenge.ts';
+import { resolveRealm } from './realm.ts';
+import { basicAuthorization, fetchToken } from './token.ts';
+
+/** An Authorization, and what it took to get it. */
+export interface Proof {
+  readonly authorization: string;
+  /** What was asked for: the same again would bring no more. */
+  readonly question: string;
+  /** Whether it was got for this very request. */
+  readonly fresh: boolean;
+}
+
+/** What a registry wants to see, by what it said before. */
+type Demand =
+  | { readonly kind: 'basic' }
+  | {
+      readonly kind: 'bearer';
+      readonly realm: string;
+      readonly service: string | undefined;
+      /** Those that the challenge named. */
+      readonly scopes: readonly string[];
+    };
+
+interface Refusal {
+  readonly request: HttpRequest;
+  /** What the request was refused with. */
+  readonly refused: Proof | undefined;
+}
+
+export interface Prover {
+  /** What is known to be wanted for such a request; undefined as long as the registry has asked for nothing. */
+  recall(request: HttpRequest): Promise<Proof | undefined>;
+  /** What the challenges of a refusal ask for; undefined if there is nothing better to show than what was refused. */
+  answer(challenges: readonly Challenge[], refusal: Refusal): Promise<Proof | undefined>;
+}
+
+interface ProverOptions {
+  readonly registry: string;
+  readonly keychain: Keychain;
+  readonly send: Send;
+  readonly clientId: string;
+  readonly clock: Clock;
+}
+
+/** Finds the proof for a request: remembers what the registry wants, who we are and what tokens we have. */
+export function createProver({ registry, keychain, send, clientId, clock }: ProverOptions): Prover {
+  const tokens = createTokenCache(clock);
+  /** By repository, since Artifactory has a realm for each of its own; '' is what was wanted last. */
+  const demands = new Map<string, Demand>();
+  const credentials = new Map<string, Promise<Credential | undefined>>();
+
+  const credentialOf = (repository: string | undefined): Promise<Credential | undefined> => {
+    const key = repository ?? '';
+    const asked = credentials.get(key) ?? keychain(registry, repository);
+    credentials.set(key, asked);
+    // A helper that failed once may have been unlocked by the next time.
+    asked.catch(() => credentials.delete(key));
+    return asked;
+  };
+
+  const prove = async (
+    demand: Demand,
+    scopes: readonly string[],
+    { request, refused }: Refusal,
+  ): Promise<Proof | undefined> => {
+    const credential = await credentialOf(repositoryOf(request));
+    if (credential?.kind === 'registry') return standing(`Bearer ${credential.token}`, refused);
+    if (demand.kind === 'basic') {
+      return credential?.kind === 'basic' ? standing(basicAuthorization(credential), refused) : undefined;
+    }
+    const { realm, service } = demand;
+    // A stranger's token service gets to know what we want to read, but not who we are.
+    const shown = isSameSite(request.url, realm) ? credential : undefined;
+    const holder = JSON.stringify([realm, service, shown]);
+    const question = JSON.stringify([holder, scopes]);
+    if (refused?.fresh === true && refused.question === question) return undefined;
+    const { token, fresh } = await tokens.get({
+      holder,
+      scopes,
+      signal: request.signal,
+      fetch: (signal) =>
+        fetchToken(
+          { registry, realm, service, scopes, credential: shown, clientId, signal },
+          { send, clock },
+        ),
+    });
+    return { authorization: `Bearer ${token.value}`, question, fresh };
+  };
+
+  return {
+    async recall(request) {
+      const demand = demands.get(repositoryOf(request) ?? '') ?? demands.get('');
+      if (demand === undefined) return undefined;
+      // ECR Public's `aws` and Forgejo's `*` are wanted of every request; a resource's scope only of its own.
+      const always = demand.kind === 'bearer' ? demand.scopes.filter((scope) => !scope.includes(':')) : [];
+      const scopes = mergeScopes([...(request.scopes ?? []), ...always]);
+      return await prove(demand, scopes, { request, refused: undefined });
+    },
+
+    async answer(challenges, refusal) {
+      const { request, refused } = refusal;
+      // gcr.io has sent 401 without a challenge below /v2/: what it wanted before is still wanted.
+      const demand = demandOf(challenges, { request, registry }) ?? demands.get('');
+      if (demand === undefined) return undefined;
+      demands.set('', demand).set(repositoryOf(request) ?? '', demand);
+      if (refused !== undefined) {
+        tokens.drop(refused.authorization.replace(/^Bearer /, ''));
+        credentials.delete(repositoryOf(request) ?? '');
+      }
+      const asked = demand.kind === 'bearer' ? demand.scopes : [];
+      return await prove(demand, mergeScopes([...(request.scopes ?? []), ...asked]), refusal);
+    },
+  };
+}
+
+/** A proof that doesn't change by asking again; undefined if it is the one that was refused. */
+function standing(authorization: string, refused: Proof | undefined): Proof | undefined {
+  if (refused?.authorization === authorization) return undefined;
+  return { authorization, question: authorization, fresh: true };
+}
+
+/** Bearer before Basic, which would show the password with every request. Throws CHALLENGE_INVALID if it is neither. */
+function demandOf(
+  challenges: readonly Challenge[],
+  { request, registry }: { readonly request: HttpRequest; readonly registry: string },
+): Demand | undefined {
+  const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
+  if (bearer !== undefined) {
+    const { service, scope = '' } = bearer.parameters;
+    const scopes = scope.split(/\s+/).filter((text) => text !== '');
+    return {
+      kind: 'bearer',
+      realm: resolveRealm(bearer, { requestUrl: request.url, registry }),
+      service,
+      scopes,
+    };
+  }
+  if (challenges.some(({ scheme }) => scheme === 'basic')) return { kind: 'basic' };
+  if (challenges.length === 0) return undefined;
+  const schemes = challenges.map(({ scheme }) => scheme).join(', ');
+  throw new AuthError('CHALLENGE_INVALID', `${registry} wants ${schemes}: only Bearer and Basic are known`, {
+    registry,
+  });
+}
+
+/** The repository that a request is about, by its first scope that names one: the others are mount sources. */
+function repositoryOf({ scopes = [] }: HttpRequest): string | undefined {
+  for (const scope of scopes) {
+    const name = /^repository:(.+):[^:]*$/.exec(scope)?.[1];
+    if (name !== undefined) return name;
+  }
+  return undefined;
+}

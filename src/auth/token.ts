@@ -1,0 +1,173 @@
+import { AuthError, type GantryError, ResponseError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { bytesContent } from '../flow/content.ts';
+import type { Clock } from '../http/clock.ts';
+import { leave } from '../http/leave.ts';
+import { parseJson } from '../json/parse.ts';
+import type { Credential } from '../keychain/credential.ts';
+import { readError } from '../wire/error-body.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+
+/** What proves to the registry that its token service let us in. */
+export interface Token {
+  readonly value: string;
+  /** Milliseconds since 1970 by our clock. */
+  readonly expires: number;
+}
+
+/** What a token is asked for with. */
+export interface TokenRequest {
+  readonly registry: string;
+  /** Absolute URL of the token service. */
+  readonly realm: string;
+  readonly service: string | undefined;
+  readonly scopes: readonly string[];
+  /** None: an anonymous token. */
+  readonly credential: Credential | undefined;
+  readonly clientId: string;
+  readonly signal: AbortSignal;
+}
+
+/** JWTs with hundreds of grants are tens of KiB. */
+const replyLimit = 128 * 1024;
+/** What the specification has an answer without `expires_in` mean, in seconds. */
+const defaultLife = 60;
+/** How token services say that they know nothing of POST. */
+const postUnknown = [400, 404, 405, 501];
+
+/**
+ * Gets a token: by POST for an identity token, else by GET, with Basic where there is a user and password.
+ * Throws UNAUTHORIZED, DENIED, CHALLENGE_INVALID (an answer without a token), TOO_LARGE, TOOMANYREQUESTS, UNEXPECTED_STATUS.
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ */
+export async function fetchToken(
+  request: TokenRequest,
+  { send, clock }: { readonly send: Send; readonly clock: Clock },
+): Promise<Token> {
+  const asked = clock.now();
+  const sent =
+    request.credential?.kind === 'identity'
+      ? postRequest(request, request.credential.token)
+      : getRequest(request);
+  let response = await send(sent);
+  if (sent.method === 'POST' && postUnknown.includes(response.status)) {
+    await leave(response.body);
+    response = await send(getRequest(request));
+  }
+  if (response.status !== 200) throw await refusal(response, sent, request);
+  return await readToken(response, { request, asked });
+}
+
+function getRequest(request: TokenRequest): HttpRequest {
+  const { realm, credential, service, scopes, clientId } = request;
+  const basic = credential?.kind === 'registry' ? undefined : basicOf(credential);
+  const query = [
+    ...(service === undefined ? [] : [`service=${encodeURIComponent(service)}`]),
+    ...scopes.map((scope) => `scope=${encodeURIComponent(scope)}`),
+    `client_id=${encodeURIComponent(clientId)}`,
+    ...(basic === undefined ? [] : [`account=${encodeURIComponent(basic.username)}`]),
+  ];
+  return {
+    method: 'GET',
+    url: `${realm}${realm.includes('?') ? '&' : '?'}${query.join('&')}`,
+    headers: { ...plain, ...(basic === undefined ? {} : { authorization: [basicAuthorization(basic)] }) },
+    replay: 'safe',
+    signal: request.signal,
+  };
+}
+
+function postRequest(
+  { realm, service, scopes, clientId, signal }: TokenRequest,
+  refreshToken: string,
+): HttpRequest {
+  const form = new URLSearchParams({
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    client_id: clientId,
+  });
+  if (service !== undefined) form.set('service', service);
+  if (scopes.length > 0) form.set('scope', scopes.join(' '));
+  return {
+    method: 'POST',
+    url: realm,
+    headers: { ...plain, 'content-type': ['application/x-www-form-urlencoded'] },
+    body: bytesContent(new TextEncoder().encode(form.toString())),
+    replay: 'safe',
+    signal,
+  };
+}
+
+const plain: HeaderMap = { accept: ['application/json'], 'accept-encoding': ['identity'] };
+
+interface Basic {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** An identity token goes as the password of the user that docker's helpers call `<token>`. */
+function basicOf(credential: Exclude<Credential, { kind: 'registry' }> | undefined): Basic | undefined {
+  if (credential?.kind !== 'identity') return credential;
+  return { username: credential.username ?? '<token>', password: credential.token };
+}
+
+export function basicAuthorization({ username, password }: Basic): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
+
+async function refusal(
+  response: HttpResponse,
+  sent: HttpRequest,
+  request: TokenRequest,
+): Promise<GantryError> {
+  const { registry, scopes, realm } = request;
+  const scope = scopes.join(' ');
+  const error = await readError(response, {
+    request: sent,
+    what: `token for ${registry} from ${new URL(realm).host}`,
+    kind: 'ping',
+    registry,
+    scope,
+  });
+  if (error instanceof AuthError || error.code === 'TOOMANYREQUESTS') return error;
+  // A token service that is not there is no repository that is not there.
+  return new ResponseError(
+    'UNEXPECTED_STATUS',
+    error.message,
+    error.response === undefined ? {} : { response: error.response },
+  );
+}
+
+async function readToken(
+  response: HttpResponse,
+  { request: { registry, realm }, asked }: { readonly request: TokenRequest; readonly asked: number },
+): Promise<Token> {
+  const what = `token reply of ${new URL(realm).host}`;
+  const bytes = await collect(response.body, { limit: replyLimit, what });
+  const reply = parseReply(bytes, what);
+  const value = [reply['access_token'], reply['token']].find(
+    (token) => typeof token === 'string' && token !== '',
+  );
+  // A line break in it would become a header of its own.
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
+    throw new AuthError('CHALLENGE_INVALID', `${what} holds no token`, { registry });
+  }
+  const life = reply['expires_in'];
+  const seconds = typeof life === 'number' && life > 0 ? life : defaultLife;
+  return { value, expires: issuedAt(reply['issued_at'], { asked, life: seconds * 1000 }) + seconds * 1000 };
+}
+
+/** When the token's life began. A time to come, or one after which it would be dead by now, is a clock that differs from ours. */
+function issuedAt(text: unknown, { asked, life }: { readonly asked: number; readonly life: number }): number {
+  const issued = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return issued <= asked && issued + life > asked ? issued : asked;
+}
+
+function parseReply(bytes: Uint8Array, what: string): Readonly<Record<string, unknown>> {
+  try {
+    const reply = parseJson(bytes, { what });
+    return typeof reply === 'object' && reply !== null ? { ...reply } : {};
+  } catch {
+    // A captive portal's web page holds as little of a token as an empty object.
+    return {};
+  }
+}
