@@ -8,10 +8,13 @@ import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type Image, openImage } from './image.ts';
 
+/** A manifest that is known to be an index. */
+export type IndexView = Manifest & { readonly body: IndexManifest };
+
 /** An image index as a lazy, immutable view. */
 export interface Index {
   readonly kind: 'index';
-  manifest(options?: SignalOptions): Promise<Manifest & { readonly body: IndexManifest }>;
+  manifest(options?: SignalOptions): Promise<IndexView>;
   /** The images and indexes that it lists, in its order; whatever else it lists is left out. */
   children(options?: SignalOptions): Promise<readonly (Image | Index)[]>;
 }
@@ -77,4 +80,15 @@ export function createIndex(
     },
     children: async () => entries.map(({ image }) => image),
   };
+}
+
+/** The OCI index that lists these manifests. */
+export function indexOf(
+  manifests: readonly Descriptor[],
+  options: { readonly annotations?: Annotations } = {},
+): IndexView {
+  const value = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests, ...options } as const;
+  const bytes = encodeManifest(value);
+  const { descriptor } = parseManifest(bytes, { digest: digestOf(bytes), mediaType: MediaType.ociIndex });
+  return { descriptor, bytes, body: { kind: 'index', ...value } };
 }

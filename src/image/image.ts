@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
-import { parseImageConfig } from '../json/manifest.ts';
+import { parseImageConfig } from '../json/image-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';

@@ -1,0 +1,80 @@
+import { copyImage } from '../copy/copy.ts';
+import type { Digest } from '../spec/digest.ts';
+import { parseRepository } from '../spec/reference.ts';
+import type { Repository } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import type { CopyPlaceOptions } from './copy.ts';
+
+/** What became of one tag. */
+export interface CopiedTag {
+  readonly tag: string;
+  readonly digest: Digest;
+  /** `kept`: it was there and was not to be moved. */
+  readonly outcome: 'copied' | 'kept';
+}
+
+/** Tags that are copied at once; their blobs share the host's limits anyway. */
+const tagsAtOnce = 4;
+
+/**
+ * Copies every tag of a repository, several at a time. Yields each as it is done; the first failure ends it, and what
+ * was yielded by then is at the destination.
+ */
+export async function* copyTags(
+  connections: Connections,
+  sourceName: string,
+  destinationName: string,
+  { noClobber = false, ...options }: CopyPlaceOptions = {},
+): AsyncIterable<CopiedTag> {
+  const from = parseRepository(sourceName);
+  const to = parseRepository(destinationName);
+  const end = new AbortController();
+  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+  const mount = from.registry === to.registry && from.repository !== to.repository;
+  const mountFrom = mount ? { mountFrom: from.repository } : {};
+  const source = connections.registry(from).repository(from.repository, { actions: ['pull'] });
+  const destination = connections.registry(to).repository(to.repository, {
+    actions: ['pull', 'push'],
+    ...(mount ? { mountFrom: [from.repository] } : {}),
+  });
+
+  const copyTag = async (tag: string): Promise<CopiedTag> => {
+    const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
+    if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
+    const { digest } = await copyImage(source, tag, destination, {
+      ...options,
+      ...mountFrom,
+      signal,
+      tags: [tag],
+    });
+    return { tag, digest, outcome: 'copied' };
+  };
+  const running: Promise<CopiedTag>[] = [];
+  try {
+    yield* inOrder(source, copyTag, running, { jobs: options.jobs ?? tagsAtOnce, signal });
+  } finally {
+    end.abort();
+    await Promise.allSettled(running);
+  }
+}
+
+/** Starts up to `jobs` copies ahead of the one that is waited for. */
+async function* inOrder(
+  source: Repository,
+  copyTag: (tag: string) => Promise<CopiedTag>,
+  running: Promise<CopiedTag>[],
+  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+): AsyncIterable<CopiedTag> {
+  for await (const tag of source.tags.list({ signal })) {
+    const copy = copyTag(tag);
+    copy.catch(() => undefined);
+    running.push(copy);
+    if (running.length >= jobs) yield* first(running);
+  }
+  while (running.length > 0) yield* first(running);
+}
+
+async function* first(running: Promise<CopiedTag>[]): AsyncIterable<CopiedTag> {
+  const copy = running.shift();
+  if (copy !== undefined) yield await copy;
+}

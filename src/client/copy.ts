@@ -1,0 +1,99 @@
+import { type CopyOptions, copyImage } from '../copy/copy.ts';
+import { CopyError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { formatReference } from '../spec/reference.ts';
+import type { Connections } from './connections.ts';
+import { type Destination, openDestination, openSource, type Source } from './open.ts';
+import { type Place, parsePlace } from './place.ts';
+
+/** What every verb that moves an image takes. */
+export type TransferOptions = Pick<
+  CopyOptions,
+  'platforms' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
+>;
+
+export interface CopyPlaceOptions extends TransferOptions {
+  /** Fail with COPY_FAILED rather than move a tag that is there. Check and write are two requests: a race can win. */
+  readonly noClobber?: boolean;
+}
+
+/** Copies from a place to a place, each a reference or `oci:`, `oci-archive:`, `docker-archive:` with a path. */
+export async function copyBetween(
+  connections: Connections,
+  from: string,
+  to: string,
+  options: CopyPlaceOptions = {},
+): Promise<Descriptor> {
+  const origin = parsePlace(from);
+  const target = withDefaultName(parsePlace(to), origin);
+  return transfer(connections, origin, target, options);
+}
+
+export async function transfer(
+  connections: Connections,
+  origin: Place,
+  target: Place,
+  { noClobber = false, ...options }: CopyPlaceOptions,
+): Promise<Descriptor> {
+  await using source = disposable(await openSource(connections, origin, signalOf(options)));
+  const mountFrom = mountSource(source, target);
+  await using destination = disposable(
+    await openDestination(connections, target, { ...mountFrom, ...signalOf(options) }),
+  );
+  const { repository, tags } = destination;
+  if (noClobber) await refuseToClobber(destination, target, options);
+  const root = await copyImage(source.repository, source.reference, repository, {
+    ...options,
+    ...mountFrom,
+    tags,
+  });
+  await repository.commit(signalOf(options));
+  return root;
+}
+
+/** The repository that blobs may be mounted from: another one of the registry that they go to. */
+function mountSource(source: Source, target: Place): { readonly mountFrom?: string } {
+  if (target.kind !== 'registry' || source.registry !== target.reference.registry) return {};
+  const { name } = source.repository;
+  return name === target.reference.repository ? {} : { mountFrom: name };
+}
+
+async function refuseToClobber(
+  { repository, tags }: Destination,
+  target: Place,
+  options: TransferOptions,
+): Promise<void> {
+  for (const tag of tags) {
+    const there = await repository.manifests.resolve(tag, signalOf(options));
+    if (there === undefined) continue;
+    const name = target.kind === 'registry' ? formatReference(target.reference) : `${target.path}:${tag}`;
+    throw new CopyError(`refusing to clobber existing tag ${name}@${there.digest}`, {
+      side: 'destination',
+      step: 'check the tag',
+      digest: there.digest,
+    });
+  }
+}
+
+/** What comes from a registry keeps its name where it goes to disk: the tag in a layout, all of it where docker reads. */
+function withDefaultName(target: Place, origin: Place): Place {
+  if (target.kind === 'registry' || target.name !== undefined) return target;
+  if (origin.kind !== 'registry')
+    return origin.name === undefined ? target : { ...target, name: origin.name };
+  const { tag } = origin.reference;
+  if (tag === undefined) return target;
+  const { registry, repository } = origin.reference;
+  return {
+    ...target,
+    name: target.kind === 'docker-archive' ? formatReference({ registry, repository, tag }) : tag,
+  };
+}
+
+/** Lets the place go when the verb is done, finished or not. */
+function disposable<T extends Source | Destination>(opened: T): T & AsyncDisposable {
+  return { ...opened, [Symbol.asyncDispose]: () => opened.repository[Symbol.asyncDispose]() };
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

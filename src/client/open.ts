@@ -1,0 +1,97 @@
+import { openArchive } from '../archive/read.ts';
+import { createArchive } from '../archive/write.ts';
+import { ContentError } from '../errors.ts';
+import { openLayout } from '../layout/repository.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import type { Place } from './place.ts';
+
+/** Where to read from, and under which name. */
+export interface Source {
+  readonly repository: Repository;
+  /** Tag or digest. */
+  readonly reference: string;
+  /** Of a registry: its own name, so that a destination on the same registry can mount. */
+  readonly registry?: string;
+}
+
+/** Where to write to, and under which names. */
+export interface Destination {
+  readonly repository: Repository;
+  readonly tags: readonly string[];
+  readonly registry?: string;
+}
+
+export async function openSource(
+  connections: Connections,
+  place: Place,
+  options: SignalOptions = {},
+): Promise<Source> {
+  if (place.kind === 'registry') {
+    const { reference } = place;
+    const { registry, repository: name, tag = 'latest', digest } = reference;
+    const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
+    return { repository, reference: digest ?? tag, registry };
+  }
+  const { repository, roots } = await openRoots(place, options);
+  try {
+    return { repository, reference: place.name ?? onlyRoot(roots, place.path).digest };
+  } catch (error) {
+    await repository[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A place on disk with all that it names. */
+export async function openRoots(
+  place: Exclude<Place, { kind: 'registry' }>,
+  options: SignalOptions = {},
+): Promise<{ readonly repository: Repository; readonly roots: readonly Descriptor[] }> {
+  const repository =
+    place.kind === 'oci'
+      ? await openLayout(place.path, { ...options, mode: 'read' })
+      : await openArchive(place.path, options);
+  try {
+    return { repository, roots: await repository.roots(options) };
+  } catch (error) {
+    await repository[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** A place with one image needs no name for it; one with several does. */
+function onlyRoot(roots: readonly Descriptor[], path: string): Descriptor {
+  const distinct = new Map(roots.map((root) => [root.digest, root]));
+  const [root] = distinct.values();
+  if (root !== undefined && distinct.size === 1) return root;
+  const names = [...distinct.values()].map(({ digest, annotations }) => annotations?.[refName] ?? digest);
+  const what =
+    distinct.size === 0 ? 'holds no image' : `holds ${distinct.size} images, say which: ${names.join(', ')}`;
+  throw new ContentError('MANIFEST_INVALID', `${path} ${what}`);
+}
+
+const refName = 'org.opencontainers.image.ref.name';
+
+/** `mountFrom`: the repository that the content comes from, where that is on the same registry. */
+export async function openDestination(
+  connections: Connections,
+  place: Place,
+  { mountFrom, ...options }: SignalOptions & { readonly mountFrom?: string } = {},
+): Promise<Destination> {
+  if (place.kind === 'registry') {
+    const { reference } = place;
+    const { registry, repository: name, tag, digest } = reference;
+    const repository = connections.registry(reference).repository(name, {
+      actions: ['pull', 'push'],
+      ...(mountFrom === undefined ? {} : { mountFrom: [mountFrom] }),
+    });
+    // A name with a digest and no tag says what must come out, and is where it can be found.
+    return { repository, tags: tag === undefined || digest !== undefined ? [] : [tag], registry };
+  }
+  const tags = place.name === undefined ? [] : [place.name];
+  if (place.kind === 'oci')
+    return { repository: await openLayout(place.path, { ...options, mode: 'write' }), tags };
+  const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
+  return { repository: await createArchive(place.path, { format }), tags };
+}

@@ -1,0 +1,70 @@
+import { createArchive } from '../archive/write.ts';
+import { copyImage } from '../copy/copy.ts';
+import { openLayout } from '../layout/repository.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { defaultPlatform } from '../spec/platform.ts';
+import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
+import type { Repository } from '../store/contract.ts';
+import { cachedBlobs } from './blob-cache.ts';
+import type { Connections } from './connections.ts';
+import type { TransferOptions } from './copy.ts';
+
+export interface PullOptions extends TransferOptions {
+  /**
+   * `tarball` (default): an archive that `docker load` and OCI tools read. `legacy`: one as docker wrote before 1.10.
+   * `oci`: a layout, to which the images are added. Archives take one platform, by default linux/amd64.
+   */
+  readonly format?: 'tarball' | 'legacy' | 'oci';
+  /** `oci` only: note the whole reference in the layout, so that the image can be found there by its name. */
+  readonly annotateRef?: boolean;
+  /** A folder that keeps blobs for the next pull. */
+  readonly cachePath?: string;
+}
+
+/** Pulls images into one layout or archive. It is there when all of them are, or it is as before. */
+export async function pullTo(
+  connections: Connections,
+  references: readonly string[],
+  path: string,
+  options: PullOptions = {},
+): Promise<readonly Descriptor[]> {
+  const { format = 'tarball', annotateRef = false, cachePath, platforms, ...rest } = options;
+  const parsed = references.map((text) => parseReference(text));
+  const signal = rest.signal === undefined ? {} : { signal: rest.signal };
+  await using cache =
+    cachePath === undefined ? undefined : await openLayout(cachePath, { ...signal, mode: 'write' });
+  await using destination = await openTarget(path, format, signal);
+  const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
+  const roots: Descriptor[] = [];
+  for (const reference of parsed) {
+    const source = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
+    const from = cache === undefined ? source : cachedBlobs(source, cache);
+    const name = reference.digest ?? reference.tag ?? 'latest';
+    const tags = format !== 'oci' || annotateRef ? nameInPlace(reference) : [];
+    roots.push(
+      await copyImage(from, name, destination, {
+        ...rest,
+        tags,
+        ...(chosen === undefined ? {} : { platforms: chosen }),
+      }),
+    );
+  }
+  await cache?.commit(signal);
+  await destination.commit(signal);
+  return roots;
+}
+
+async function openTarget(
+  path: string,
+  format: 'tarball' | 'legacy' | 'oci',
+  signal: { readonly signal?: AbortSignal },
+): Promise<Repository> {
+  if (format === 'oci') return openLayout(path, { ...signal, mode: 'write' });
+  return createArchive(path, { format: format === 'legacy' ? 'legacy' : 'docker' });
+}
+
+/** The full name: docker reads it as well as a short one, and it says where the image came from. */
+function nameInPlace({ registry, repository, tag, digest }: Reference): readonly string[] {
+  if (tag !== undefined) return [formatReference({ registry, repository, tag })];
+  return digest === undefined ? [] : [formatReference({ registry, repository, digest })];
+}

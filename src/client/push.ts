@@ -1,0 +1,52 @@
+import { copyImage } from '../copy/copy.ts';
+import { indexOf } from '../image/image-index.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { parseReference } from '../spec/reference.ts';
+import type { Repository } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import { type TransferOptions, transfer } from './copy.ts';
+import { openDestination, openRoots } from './open.ts';
+import { placeOfPath } from './place.ts';
+
+export interface PushOptions extends TransferOptions {
+  /** Push everything that the place holds as one index. Without it a place with several images is refused. */
+  readonly index?: boolean;
+}
+
+/** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
+export async function pushPath(
+  connections: Connections,
+  path: string,
+  text: string,
+  { index = false, ...options }: PushOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text);
+  const origin = await placeOfPath(path);
+  const target = { kind: 'registry', reference } as const;
+  if (!index) return transfer(connections, origin, target, options);
+  const { repository: source, roots } = await openRoots(origin, options);
+  try {
+    const root = indexOf(roots);
+    const { repository, tags } = await openDestination(connections, target, options);
+    return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
+      ...options,
+      tags,
+    });
+  } finally {
+    await source[Symbol.asyncDispose]();
+  }
+}
+
+/** The place with one more manifest, which is only in memory. */
+function withManifest(source: Repository, manifest: Manifest): Repository {
+  const { manifests } = source;
+  return {
+    ...source,
+    manifests: {
+      ...manifests,
+      get: async (reference, options) =>
+        reference === manifest.descriptor.digest ? manifest : await manifests.get(reference, options),
+    },
+  };
+}

@@ -1,0 +1,186 @@
+import { InputError, NotFoundError } from '../errors.ts';
+import type { Content } from '../flow/content.ts';
+import { type Image, openImage } from '../image/image.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { parseDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isConfigType } from '../spec/media-type.ts';
+import {
+  defaultPlatform,
+  formatPlatform,
+  matchesPlatform,
+  type Platform,
+  selectPlatform,
+} from '../spec/platform.ts';
+import { parseReference, parseRepository } from '../spec/reference.ts';
+import type { Action, Repository, SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import { type Inspection, inspectManifest } from './inspect.ts';
+import { openSource } from './open.ts';
+import { parsePlace } from './place.ts';
+
+export interface ReadOptions extends SignalOptions {
+  /** Of an index, the image for this platform. */
+  readonly platform?: Platform;
+}
+
+/** What a name stands for, opened for the time of `use`. `text`: a reference or a place on disk. */
+async function reading<T>(
+  connections: Connections,
+  text: string,
+  options: SignalOptions,
+  use: (repository: Repository, reference: string) => Promise<T>,
+): Promise<T> {
+  const { repository, reference } = await openSource(connections, parsePlace(text), options);
+  try {
+    return await use(repository, reference);
+  } finally {
+    await repository[Symbol.asyncDispose]();
+  }
+}
+
+/** One HEAD; undefined if it is not there. */
+function resolve(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<Descriptor | undefined> {
+  return reading(connections, text, options, (repository, reference) =>
+    repository.manifests.resolve(reference, options),
+  );
+}
+
+export async function exists(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<boolean> {
+  return (await resolve(connections, text, options)) !== undefined;
+}
+
+export async function blobExists(
+  connections: Connections,
+  repository: string,
+  digest: string,
+  options: SignalOptions = {},
+): Promise<boolean> {
+  const parsed = parseDigest(digest);
+  return (await openRepository(connections, repository).blobs.stat(parsed, options)) !== undefined;
+}
+
+export async function getDescriptor(
+  connections: Connections,
+  text: string,
+  options: ReadOptions = {},
+): Promise<Descriptor> {
+  if (options.platform !== undefined) return (await getManifest(connections, text, options)).descriptor;
+  const found = await resolve(connections, text, options);
+  if (found !== undefined) return found;
+  throw new NotFoundError('MANIFEST_UNKNOWN', `${text}: there is no such image`);
+}
+
+export function getManifest(
+  connections: Connections,
+  text: string,
+  options: ReadOptions = {},
+): Promise<Manifest> {
+  return reading(connections, text, options, (repository, reference) =>
+    readManifest(repository, reference, options),
+  );
+}
+
+async function readManifest(
+  repository: Repository,
+  reference: string,
+  { platform, ...options }: ReadOptions,
+): Promise<Manifest> {
+  const root = await repository.manifests.get(reference, options);
+  // An image is the only choice there is: it is taken whatever it is for, as crane does.
+  if (platform === undefined || root.body.kind !== 'index') return root;
+  const child = selectPlatform(root.body.manifests, platform);
+  if (child !== undefined) return repository.manifests.get(child.digest, options);
+  throw new NotFoundError(
+    'MANIFEST_UNKNOWN',
+    `index ${repository.name}@${root.descriptor.digest} has no image for platform ${formatPlatform(platform)}`,
+  );
+}
+
+async function readImage(repository: Repository, reference: string, options: ReadOptions): Promise<Image> {
+  return openImage(
+    repository,
+    await readManifest(repository, reference, { platform: defaultPlatform, ...options }),
+  );
+}
+
+/** The config's exact bytes; of an index, that of the image for `platform`, by default linux/amd64. */
+export function getConfig(
+  connections: Connections,
+  text: string,
+  options: ReadOptions = {},
+): Promise<Uint8Array> {
+  return reading(connections, text, options, async (repository, reference) =>
+    (await readImage(repository, reference, options)).rawConfig(options),
+  );
+}
+
+/** A view of an image in a registry; its parts are read when they are asked for. */
+export async function getImage(
+  connections: Connections,
+  text: string,
+  options: ReadOptions = {},
+): Promise<Image> {
+  const reference = parseReference(text);
+  const repository = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
+  return readImage(repository, reference.digest ?? reference.tag ?? 'latest', options);
+}
+
+/** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */
+export function openBlob(connections: Connections, text: string): Content {
+  const { digest, ...reference } = parseReference(text, { defaultTag: null });
+  if (digest === undefined)
+    throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
+  return connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull'] })
+    .blobs.open(digest);
+}
+
+/** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */
+export function inspect(
+  connections: Connections,
+  text: string,
+  options: ReadOptions = {},
+): Promise<Inspection> {
+  return reading(connections, text, options, async (repository, reference) => {
+    const manifest = await readManifest(repository, reference, options);
+    if (options.platform !== undefined) await checkPlatform(repository, manifest, options.platform, options);
+    return inspectManifest(repository, manifest, options);
+  });
+}
+
+/** Who asks about a platform is told about that platform: a single image has to be for it. */
+async function checkPlatform(
+  repository: Repository,
+  manifest: Manifest,
+  platform: Platform,
+  options: SignalOptions,
+): Promise<void> {
+  const { body, descriptor } = manifest;
+  if (body.kind !== 'image' || !isConfigType(body.config.mediaType)) return;
+  const config = await openImage(repository, manifest).config(options);
+  if (matchesPlatform(config, platform)) return;
+  throw new NotFoundError(
+    'MANIFEST_UNKNOWN',
+    `image ${repository.name}@${descriptor.digest} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`,
+  );
+}
+
+/** `text`: a reference without tag and digest. Throws INVALID_REFERENCE if it has one. */
+export function openRepository(
+  connections: Connections,
+  text: string,
+  actions: readonly Action[] = ['pull'],
+): Repository {
+  const reference = parseRepository(text);
+  return connections.registry(reference).repository(reference.repository, { actions });
+}

@@ -1,0 +1,61 @@
+import { AuthError } from '../errors.ts';
+import { discard } from '../flow/collect.ts';
+import { formatRepository, parseRepository } from '../spec/reference.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { encode } from '../wire/encode.ts';
+import { readError } from '../wire/error-body.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { Send } from '../wire/message.ts';
+import { repositoryScope } from '../wire/scope.ts';
+import type { Connections } from './connections.ts';
+
+export interface TokenOptions extends SignalOptions {
+  /** Ask for the right to push, too. */
+  readonly push?: boolean;
+  /** Repositories of the same registry to ask the right to pull from. */
+  readonly mountFrom?: readonly string[];
+}
+
+export interface TokenReply {
+  readonly token: string;
+}
+
+/**
+ * The bearer token that the registry's token service gives us for a repository.
+ * Throws CHALLENGE_INVALID if the registry asks for no such token.
+ */
+export async function fetchToken(
+  connections: Connections,
+  text: string,
+  { push = false, mountFrom = [], signal }: TokenOptions = {},
+): Promise<TokenReply> {
+  const reference = parseRepository(text);
+  const sources = mountFrom.map((source) => parseRepository(source));
+  const foreign = sources.find(({ registry }) => registry !== reference.registry);
+  if (foreign !== undefined) {
+    throw new AuthError(
+      'DENIED',
+      `${formatRepository(foreign)} is not on ${reference.registry}: no token is for both`,
+    );
+  }
+  const { base, authorize, bare } = connections.line(reference);
+  const scopes = [
+    repositoryScope(reference.repository, push ? ['pull', 'push'] : ['pull']),
+    ...sources.map(({ repository }) => repositoryScope(repository, ['pull'])),
+  ];
+  // The token is what the last attempt carried.
+  let carried: string | undefined;
+  const recording: Send = (request) => {
+    carried = headerValue(request.headers, 'authorization');
+    return bare(request);
+  };
+  const request = encode({ kind: 'ping' }, base, { scopes, ...(signal === undefined ? {} : { signal }) });
+  const response = await authorize(recording)(request);
+  const { registry } = reference;
+  if (response.status === 401)
+    throw await readError(response, { request, what: registry, kind: 'ping', registry });
+  await discard(response.body);
+  const token = /^Bearer (.+)$/.exec(carried ?? '')?.[1];
+  if (token !== undefined) return { token };
+  throw new AuthError('CHALLENGE_INVALID', `${registry} does not ask for bearer tokens`, { registry });
+}

@@ -1,0 +1,42 @@
+import { selectRoot } from '../copy/select.ts';
+import { validate } from '../image/validate.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import { openSource } from './open.ts';
+import { parsePlace } from './place.ts';
+
+export interface ValidateOptions extends SignalOptions {
+  /** Only ask whether everything is there; read nothing. */
+  readonly fast?: boolean;
+  readonly platforms?: readonly Platform[];
+}
+
+/** What came out about one subject; `problem` says what is wrong with it. */
+export interface Finding {
+  readonly subject: string;
+  readonly problem?: string;
+}
+
+/** Each problem of an image or index, or one finding without any. `subject`: a reference, a place, or a docker archive. */
+export async function* validateSubject(
+  connections: Connections,
+  subject: string | { readonly tarball: string },
+  { platforms, ...options }: ValidateOptions = {},
+): AsyncIterable<Finding> {
+  const name = typeof subject === 'string' ? subject : subject.tarball;
+  const place = parsePlace(typeof subject === 'string' ? subject : `docker-archive:${subject.tarball}`);
+  const { repository, reference } = await openSource(connections, place, options);
+  let sound = true;
+  try {
+    const root = await repository.manifests.get(reference, options);
+    const chosen = platforms === undefined ? root : await selectRoot(repository, root, platforms, options);
+    for await (const { descriptor, message } of validate(repository, chosen, options)) {
+      sound = false;
+      yield { subject: name, problem: `${descriptor.digest} ${message}` };
+    }
+  } finally {
+    await repository[Symbol.asyncDispose]();
+  }
+  if (sound) yield { subject: name };
+}

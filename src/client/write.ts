@@ -1,0 +1,98 @@
+import { copyImage } from '../copy/copy.ts';
+import { NotFoundError } from '../errors.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import type { Layer } from '../image/layer.ts';
+import { imageSource } from '../image/source.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { formatReference, parseReference } from '../spec/reference.ts';
+import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import type { TransferOptions } from './copy.ts';
+import { openRepository } from './read.ts';
+
+/** Pushes a view with everything that it names: `image` may be made up or opened somewhere else. */
+export async function pushView(
+  connections: Connections,
+  text: string,
+  image: Image | Index,
+  options: TransferOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text);
+  const { repository, root } = await imageSource(image, options);
+  const destination = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push'] });
+  const tags = reference.tag === undefined ? [] : [reference.tag];
+  return copyImage(repository, root.digest, destination, { ...options, tags });
+}
+
+export interface WriteLayerOptions extends SignalOptions {
+  /** The repository to push to, e.g. `ghcr.io/acme/model`. */
+  readonly repository: string;
+  readonly layer: Layer;
+  readonly onProgress?: ProgressObserver;
+}
+
+/** Pushes one layer and no manifest: it is there to be named by one that follows. */
+export async function writeLayer(
+  connections: Connections,
+  { repository, layer, ...options }: WriteLayerOptions,
+): Promise<{ readonly descriptor: Descriptor; readonly outcome: WriteOutcome }> {
+  const descriptor = await layer.descriptor(options);
+  const { blobs } = openRepository(connections, repository, ['pull', 'push']);
+  return { descriptor, outcome: await blobs.write(descriptor, layer.compressed(), options) };
+}
+
+/** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
+export async function tag(
+  connections: Connections,
+  text: string,
+  tags: readonly string[],
+  options: SignalOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text);
+  const repository = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push'] });
+  const manifest = await repository.manifests.get(reference.digest ?? reference.tag ?? 'latest', options);
+  await repository.manifests.put(manifest, { ...options, tags });
+  return manifest.descriptor;
+}
+
+/** Stores a manifest alone, under the tag that `text` has or else its digest. What it names must be there. */
+export async function putManifest(
+  connections: Connections,
+  text: string,
+  manifest: Manifest,
+  options: SignalOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text, { defaultTag: null });
+  const repository = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push'] });
+  await repository.manifests.put(manifest, {
+    ...options,
+    ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),
+  });
+  return manifest.descriptor;
+}
+
+/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
+export async function deleteManifest(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<void> {
+  const reference = parseReference(text);
+  const { digest, tag = 'latest' } = reference;
+  // Some registries delete by the right to delete, Quay by the right to push.
+  const { manifests, tags } = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push', 'delete'] });
+  const deleted =
+    digest === undefined ? await tags.delete(tag, options) : await manifests.delete(digest, options);
+  if (!deleted)
+    throw new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
+}

@@ -1,0 +1,173 @@
+import { isGantryError } from '../errors.ts';
+import { drain } from '../flow/collect.ts';
+import { decompressed } from '../flow/compression.ts';
+import { createHasher } from '../flow/hash.ts';
+import { parseImageConfig } from '../json/image-config.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { ImageManifest, Manifest } from '../spec/manifest.ts';
+import { isConfigType, isDistributable, isLayerType } from '../spec/media-type.ts';
+import { formatPlatform } from '../spec/platform.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { readTar } from '../tar/read.ts';
+import { openImage } from './image.ts';
+
+export interface ValidateOptions extends SignalOptions {
+  /** Only ask whether everything is there; read nothing. */
+  readonly fast?: boolean;
+}
+
+/** One thing that is wrong, in a sentence. */
+export interface Problem {
+  readonly descriptor: Descriptor;
+  readonly message: string;
+}
+
+/**
+ * What is wrong with an image or an index and everything below it: missing content, bytes that are not their digest,
+ * layers that are not the config's, platforms that an index says and the config doesn't. Failures of the place itself
+ * (no connection, no right) are thrown.
+ */
+export async function* validate(
+  repository: Repository,
+  manifest: Manifest,
+  options: ValidateOptions = {},
+): AsyncIterable<Problem> {
+  const { body } = manifest;
+  if (body.kind === 'image') {
+    yield* validateImage(repository, manifest, body, options);
+  } else if (body.kind === 'index') {
+    for (const child of body.manifests) yield* validateChild(repository, child, options);
+  } else {
+    yield { descriptor: manifest.descriptor, message: 'is neither an image nor an index' };
+  }
+}
+
+async function* validateChild(
+  repository: Repository,
+  child: Descriptor,
+  options: ValidateOptions,
+): AsyncIterable<Problem> {
+  const manifest = await found(() => repository.manifests.get(child.digest, options));
+  if (typeof manifest === 'string') {
+    yield { descriptor: child, message: manifest };
+    return;
+  }
+  if (manifest.descriptor.size !== child.size) {
+    yield {
+      descriptor: child,
+      message: `has ${manifest.descriptor.size} bytes, its index says ${child.size}`,
+    };
+  }
+  yield* validate(repository, manifest, options);
+  const { body } = manifest;
+  if (options.fast === true || body.kind !== 'image' || child.platform === undefined) return;
+  if (!isConfigType(body.config.mediaType)) return;
+  const config = await found(() => openImage(repository, manifest).config(options));
+  if (typeof config === 'string') return;
+  const { os, architecture } = child.platform;
+  if (os !== 'unknown' && (config.os !== os || config.architecture !== architecture)) {
+    const message = `is for ${config.os}/${config.architecture}, its index says ${formatPlatform(child.platform)}`;
+    yield { descriptor: child, message };
+  }
+}
+
+async function* validateImage(
+  repository: Repository,
+  manifest: Manifest,
+  body: ImageManifest,
+  options: ValidateOptions,
+): AsyncIterable<Problem> {
+  const layers = body.layers.filter((layer) => isDistributable(layer.mediaType));
+  if (options.fast === true) {
+    for (const blob of [body.config, ...layers]) {
+      if ((await repository.blobs.stat(blob.digest, options)) === undefined) {
+        yield { descriptor: blob, message: 'is not there' };
+      }
+    }
+    return;
+  }
+  const raw = await found(() => openImage(repository, manifest).rawConfig(options));
+  if (typeof raw === 'string') yield { descriptor: body.config, message: raw };
+  const diffIds =
+    typeof raw === 'string' || !isConfigType(body.config.mediaType) ? undefined : await diffIdsOf(raw);
+  if (typeof diffIds === 'string') yield { descriptor: body.config, message: diffIds };
+  else if (diffIds !== undefined && diffIds.length !== body.layers.length) {
+    const message = `names ${diffIds.length} layers, the manifest has ${body.layers.length}`;
+    yield { descriptor: body.config, message };
+  }
+  for (const layer of layers) {
+    const diffId = Array.isArray(diffIds) ? diffIds[body.layers.indexOf(layer)] : undefined;
+    yield* validateLayer(repository, layer, diffId, options);
+  }
+}
+
+async function diffIdsOf(rawConfig: Uint8Array): Promise<readonly string[] | string> {
+  const config = await found(async () => parseImageConfig(rawConfig));
+  return typeof config === 'string' ? config : config.rootfs.diff_ids;
+}
+
+async function* validateLayer(
+  repository: Repository,
+  layer: Descriptor,
+  diffId: string | undefined,
+  { signal }: SignalOptions,
+): AsyncIterable<Problem> {
+  const open = () => repository.blobs.open(layer).open(signal === undefined ? {} : { signal });
+  if (diffId === undefined || !isLayerType(layer.mediaType)) {
+    const failure = await found(() => drain(open()));
+    if (typeof failure === 'string') yield { descriptor: layer, message: failure };
+    return;
+  }
+  const seen = await found(() => readLayer(decompressed(open(), { what: `layer ${layer.digest}` })));
+  if (typeof seen === 'string') yield { descriptor: layer, message: seen };
+  else if (seen.diffId !== diffId) {
+    yield { descriptor: layer, message: `unpacks to ${seen.diffId}, the config says ${diffId}` };
+  } else if (seen.twice !== undefined) {
+    yield { descriptor: layer, message: `has "${seen.twice}" twice` };
+  }
+}
+
+/** In one read: the digest of the tar, and the first path that it has twice, which it must not. */
+async function readLayer(
+  tar: AsyncIterable<Uint8Array>,
+): Promise<{ readonly diffId: string; readonly twice: string | undefined }> {
+  const hasher = createHasher();
+  const chunks = tar[Symbol.asyncIterator]();
+  const next = async (): Promise<IteratorResult<Uint8Array>> => {
+    const chunk = await chunks.next();
+    if (chunk.done !== true) hasher.update(chunk.value);
+    return chunk;
+  };
+  const seen = new Set<string>();
+  let twice: string | undefined;
+  try {
+    // Without a `return` the reader can't end it: what follows the tar's end is still to be hashed.
+    for await (const { name } of readTar({ [Symbol.asyncIterator]: () => ({ next }) })) {
+      const path = name.replace(/\/$/, '');
+      if (seen.has(path)) twice ??= path;
+      seen.add(path);
+    }
+    while ((await next()).done !== true);
+  } finally {
+    await chunks.return?.();
+  }
+  return { diffId: hasher.digest(), twice };
+}
+
+/** What is asked for, or in words what is wrong with it. What says nothing about the content is thrown. */
+async function found<T>(ask: () => Promise<T>): Promise<T | string> {
+  try {
+    return await ask();
+  } catch (error) {
+    const judged = [
+      'DIGEST_INVALID',
+      'SIZE_INVALID',
+      'MANIFEST_INVALID',
+      'TOO_LARGE',
+      'BLOB_UNKNOWN',
+      'MANIFEST_UNKNOWN',
+    ];
+    if (isGantryError(error) && judged.includes(error.code)) return error.message;
+    throw error;
+  }
+}
