@@ -85,8 +85,8 @@ export async function readSmall(path: string, limit: number): Promise<Uint8Array
 }
 
 /** Creates the folder and those above it. Answers the first one that it had to make. */
-export function makeFolder(path: string): Promise<string | undefined> {
-  return onDisk(path, () => mkdir(path, { recursive: true }));
+export function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
+  return onDisk(path, () => mkdir(path, { recursive: true, mode }));
 }
 
 /** Replaces the file in one step: readers see the old bytes or the new ones, also after a crash. */
@@ -110,16 +110,21 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   });
 }
 
-/** Gives a finished file its final name. What is there under a content's name already is the same content. */
-export async function moveFile(from: string, to: string): Promise<void> {
-  await makeFolder(dirname(to));
-  await onDisk(to, async () => {
-    const file = await open(from, 'r+');
+/** What was written to the file is on the disk, and not only on its way there. */
+export async function syncFile(path: string): Promise<void> {
+  await onDisk(path, async () => {
+    const file = await open(path, 'r+');
     try {
       await file.sync();
     } finally {
       await file.close();
     }
+  });
+}
+
+/** Gives a finished and synced file its final name, in a folder that exists. */
+export async function moveFile(from: string, to: string): Promise<void> {
+  await onDisk(to, async () => {
     await rename(from, to);
     await syncFolder(dirname(to));
   });

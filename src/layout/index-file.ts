@@ -13,6 +13,11 @@ interface Entry {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
+export interface Root {
+  readonly descriptor: Descriptor;
+  readonly tag?: string;
+}
+
 /**
  * The entries of an index.json and how they change. Nothing that stood in the file is lost but what was replaced.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
@@ -26,8 +31,10 @@ export class LayoutIndex {
     this.#entries = entries;
   }
 
-  static empty(): LayoutIndex {
-    return new LayoutIndex({ schemaVersion: 2, mediaType: MediaType.ociIndex }, []);
+  /** Of a layout that is made anew. A root without a tag is listed without a name. */
+  static of(roots: readonly Root[] = []): LayoutIndex {
+    const entries = roots.map(({ descriptor, tag }) => annotated(plain(descriptor), tag));
+    return new LayoutIndex({ schemaVersion: 2, mediaType: MediaType.ociIndex }, entries);
   }
 
   /** Throws MANIFEST_INVALID, TOO_LARGE. */

@@ -7,7 +7,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
-import { lookAt, moveFile, onDisk, removeFile, replaceFile } from './files.ts';
+import { lookAt, moveFile, onDisk, removeFile, replaceFile, syncFile } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { LayoutManifests } from './manifests.ts';
@@ -54,7 +54,7 @@ export class WriteSession {
       const lock = await takeLock(join(folder, lockFile), { ...options, what: folder });
       try {
         await isLayout(folder);
-        const index = (await readIndex(folder)) ?? LayoutIndex.empty();
+        const index = (await readIndex(folder)) ?? LayoutIndex.of();
         // What a writer left that was killed.
         await removeAll(join(folder, uploadFolder));
         return new WriteSession(folder, index, lock, trail);
@@ -152,6 +152,7 @@ export class WriteSession {
       await removeFile(from);
     } else {
       await this.#trail.folder(dirname(path));
+      await syncFile(from);
       await moveFile(from, path);
       this.#trail.file(path);
     }
