@@ -148,6 +148,6 @@ function readCommon(document: ObjectField): Common {
  * Compact JSON, the fields in the order of the value, for manifests and configs that gantry itself makes. What came
  * from outside is never encoded again. A parsed body is not for this: its `kind` is not the format's.
  */
-export function encodeManifest(value: object & { readonly kind?: never }): Uint8Array {
+export function encodeManifest(value: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }

@@ -41,14 +41,6 @@ describe('what a manifest names', () => {
 });
 
 describe('isAttestationOf', () => {
-  const about = (image: Descriptor): Descriptor => ({
-    ...child,
-    annotations: {
-      'vnd.docker.reference.type': 'attestation-manifest',
-      'vnd.docker.reference.digest': image.digest,
-    },
-  });
-
   test('tells which image it is about', () => {
     assert.equal(isAttestationOf(about(config), new Set([config.digest])), true);
     assert.equal(isAttestationOf(about(config), new Set([layer.digest])), false);
@@ -63,6 +55,16 @@ describe('isAttestationOf', () => {
     assert.equal(isAttestationOf({ ...child, annotations }, new Set([config.digest])), false);
   });
 });
+
+function about(image: Descriptor): Descriptor {
+  return {
+    ...child,
+    annotations: {
+      'vnd.docker.reference.type': 'attestation-manifest',
+      'vnd.docker.reference.digest': image.digest,
+    },
+  };
+}
 
 function descriptor(digit: string, mediaType: string): Descriptor {
   return { mediaType, digest: parseDigest(`sha256:${digit.repeat(64)}`), size: 1 };

@@ -1,0 +1,370 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as fc from 'fast-check';
+import { isGantryError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { parseDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { encodeManifest, indexJsonLimit, manifestLimit, parseIndexJson, parseManifest } from './manifest.ts';
+
+const digest = parseDigest(`sha256:${'e'.repeat(64)}`);
+const config = descriptor('a', MediaType.ociConfig);
+const layer = descriptor('b', MediaType.ociLayerGzip);
+const child = descriptor('c', MediaType.ociManifest);
+const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [layer] };
+const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [child] };
+const schema1 = { schemaVersion: 1, name: 'a', tag: '1', fsLayers: [{ blobSum: digest }], history: [] };
+
+describe('parseManifest', () => {
+  test('keeps the bytes and describes them', () => {
+    const bytes = new TextEncoder().encode(`${JSON.stringify(image, undefined, 3)}\n`);
+    const manifest = parseManifest(bytes, { digest });
+    assert.equal(manifest.bytes, bytes);
+    assert.deepEqual(manifest.descriptor, {
+      mediaType: MediaType.ociManifest,
+      digest,
+      size: bytes.byteLength,
+    });
+  });
+
+  const kinds: readonly (readonly [
+    name: string,
+    value: object,
+    given: string | undefined,
+    kind: string,
+    type: string,
+  ])[] = [
+    ['an OCI image', image, undefined, 'image', MediaType.ociManifest],
+    [
+      'an OCI image without a type in it',
+      without(image, 'mediaType'),
+      undefined,
+      'image',
+      MediaType.ociManifest,
+    ],
+    [
+      'an OCI image whose type was given',
+      without(image, 'mediaType'),
+      MediaType.ociManifest,
+      'image',
+      MediaType.ociManifest,
+    ],
+    [
+      'a type given with a parameter and capitals',
+      image,
+      'Application/vnd.OCI.image.manifest.v1+json; x=y',
+      'image',
+      MediaType.ociManifest,
+    ],
+    [
+      'a docker image',
+      { ...image, mediaType: MediaType.dockerManifest },
+      MediaType.dockerManifest,
+      'image',
+      MediaType.dockerManifest,
+    ],
+    ['an OCI index', index, MediaType.ociIndex, 'index', MediaType.ociIndex],
+    [
+      'an OCI index without a type in it',
+      without(index, 'mediaType'),
+      undefined,
+      'index',
+      MediaType.ociIndex,
+    ],
+    [
+      'a docker list',
+      { ...index, mediaType: MediaType.dockerList },
+      undefined,
+      'index',
+      MediaType.dockerList,
+    ],
+    ['what was given as any JSON', index, MediaType.json, 'index', MediaType.ociIndex],
+    [
+      'what was given as any bytes',
+      without(image, 'mediaType'),
+      MediaType.octetStream,
+      'image',
+      MediaType.ociManifest,
+    ],
+    ['an empty type in it', { ...index, mediaType: '' }, undefined, 'index', MediaType.ociIndex],
+    ['docker schema 1', schema1, undefined, 'unknown', MediaType.schema1],
+    [
+      'docker schema 1, signed',
+      { ...schema1, signatures: [] },
+      undefined,
+      'unknown',
+      MediaType.schema1Signed,
+    ],
+    ['docker schema 1 by its type', schema1, MediaType.schema1Signed, 'unknown', MediaType.schema1Signed],
+    [
+      'a withdrawn artifact manifest',
+      { mediaType: MediaType.ociArtifact, blobs: [] },
+      undefined,
+      'unknown',
+      MediaType.ociArtifact,
+    ],
+    [
+      'a kind still to come',
+      { a: 1 },
+      'application/vnd.example+json',
+      'unknown',
+      'application/vnd.example+json',
+    ],
+  ];
+  for (const [name, value, given, kind, type] of kinds) {
+    test(`reads ${name}`, () => {
+      const { body, descriptor } = parse(value, given);
+      assert.equal(body.kind, kind);
+      assert.equal(descriptor.mediaType, type);
+    });
+  }
+
+  test('says the version of docker schema 1', () => {
+    assert.deepEqual(parse(schema1).body, { kind: 'unknown', schemaVersion: 1 });
+  });
+
+  test('reads everything an image can say, and leaves the rest in the bytes', () => {
+    const full = {
+      ...image,
+      artifactType: 'application/x',
+      config: {
+        ...config,
+        data: 'e30=',
+        platform: {
+          os: 'linux',
+          architecture: 'arm',
+          variant: 'v7',
+          'os.version': '1',
+          'os.features': ['a'],
+        },
+      },
+      layers: [{ ...layer, urls: ['https://example.com/x'], annotations: { a: 'b' }, artifactType: 'x/y' }],
+      subject: child,
+      annotations: { 'org.example': 'x' },
+    };
+    const { body } = parse({ ...full, future: { a: 1 }, config: { ...full.config, future: 1 } });
+    assert.deepEqual(body, { kind: 'image', ...full });
+  });
+
+  test('reads everything an index can say', () => {
+    const full = { ...index, artifactType: 'application/x', subject: child, annotations: { a: 'b' } };
+    assert.deepEqual(parse(full).body, { kind: 'index', ...full });
+  });
+
+  const empties: readonly (readonly [name: string, value: object, body: object])[] = [
+    ['null layers as none', { ...image, layers: null }, { ...image, layers: [] }],
+    ['layers left out as none', without(image, 'layers'), { ...image, layers: [] }],
+    ['null manifests as none', { ...index, manifests: null }, { ...index, manifests: [] }],
+    [
+      'null where a field may be left out',
+      { ...index, annotations: null, subject: null, artifactType: null },
+      index,
+    ],
+    [
+      'null in a descriptor as left out',
+      { ...image, config: { ...config, urls: null, annotations: null, platform: null } },
+      image,
+    ],
+    [
+      'half a platform',
+      { ...index, manifests: [{ ...child, platform: { os: 'linux' } }] },
+      { ...index, manifests: [{ ...child, platform: { os: 'linux', architecture: '' } }] },
+    ],
+    [
+      'a size of 0',
+      { ...image, layers: [{ ...layer, size: 0 }] },
+      { ...image, layers: [{ ...layer, size: 0 }] },
+    ],
+    [
+      'the largest size',
+      { ...image, layers: [{ ...layer, size: 2 ** 53 - 1 }] },
+      { ...image, layers: [{ ...layer, size: 2 ** 53 - 1 }] },
+    ],
+  ];
+  for (const [name, value, body] of empties) {
+    test(`reads ${name}`, () => {
+      const { kind: _, ...rest } = parse(value).body;
+      assert.deepEqual(rest, body);
+    });
+  }
+
+  const refused: readonly (readonly [name: string, value: unknown, given?: string])[] = [
+    ['an array', []],
+    ['null', null],
+    ['a string', 'x'],
+    ['an object that is no manifest', {}],
+    ['an error body', { errors: [{ code: 'DENIED' }] }],
+    ['an error body given as any JSON', { errors: [] }, MediaType.json],
+    ['an index that is an image too', { ...index, config, layers: [layer] }],
+    ['an index with layers', { ...index, layers: [] }],
+    ['an index with null layers', { ...index, layers: null }],
+    ['an image with manifests', { ...image, manifests: [] }, MediaType.ociManifest],
+    ['an image that is schema 1 too', { ...image, fsLayers: [] }],
+    ['two kinds at once under a type still to come', { manifests: [], layers: [] }, 'application/x'],
+    ['a type that is not the one given', image, MediaType.dockerManifest],
+    ['a type that is not the one given, both unknown', { mediaType: 'application/x' }, 'application/y'],
+    ['an image given as an index', without(image, 'mediaType'), MediaType.ociIndex],
+    ['an index given as an image', without(index, 'mediaType'), MediaType.ociManifest],
+    ['schema 1 given as an image', schema1, MediaType.ociManifest],
+    ['a type that is no string', { ...image, mediaType: 2 }],
+    ['no version', without(image, 'schemaVersion')],
+    ['version 1 of an image', { ...image, schemaVersion: 1 }],
+    ['a version in quotes', { ...image, schemaVersion: '2' }],
+    ['no config', without(image, 'config')],
+    ['a null config', { ...image, config: null }],
+    ['an index without manifests', without(index, 'manifests')],
+    ['layers that are no array', { ...image, layers: {} }],
+    ['a null layer', { ...image, layers: [null] }],
+    ['Layers for layers', { ...image, Layers: [] }],
+    ['Manifests in an image', { ...image, Manifests: [child] }],
+    ['mediatype for mediaType', { ...without(image, 'mediaType'), mediatype: MediaType.ociManifest }],
+    ['the long s for an s', { ...image, layerſ: [] }],
+    ['Digest in a descriptor', { ...image, config: { ...config, Digest: digest } }],
+    ['OS in a platform', { ...index, manifests: [{ ...child, platform: { OS: 'linux' } }] }],
+  ];
+  for (const [name, value, given] of refused) {
+    test(`refuses ${name}`, () => assert.throws(() => parse(value, given), { code: 'MANIFEST_INVALID' }));
+  }
+
+  const fields: readonly (readonly [path: string, value: object])[] = [
+    ['config.digest', { ...image, config: { ...config, digest: 'sha256:x' } }],
+    ['config.mediaType', { ...image, config: without(config, 'mediaType') }],
+    ['config.mediaType', { ...image, config: { ...config, mediaType: '' } }],
+    ['config.size', { ...image, config: without(config, 'size') }],
+    ['layers[1].digest', { ...image, layers: [layer, { ...layer, digest: '../../etc/passwd' }] }],
+    ['layers[0].size', { ...image, layers: [{ ...layer, size: -1 }] }],
+    ['layers[0].size', { ...image, layers: [{ ...layer, size: 1.5 }] }],
+    ['layers[0].size', { ...image, layers: [{ ...layer, size: 2 ** 53 }] }],
+    ['layers[0].size', { ...image, layers: [{ ...layer, size: '1' }] }],
+    ['layers[0].urls[1]', { ...image, layers: [{ ...layer, urls: ['x', 1] }] }],
+    ['layers[0].data', { ...image, layers: [{ ...layer, data: {} }] }],
+    ['annotations.a', { ...image, annotations: { a: 1 } }],
+    ['annotations.b', { ...image, annotations: { b: null } }],
+    ['annotations', { ...image, annotations: ['x'] }],
+    ['artifactType', { ...image, artifactType: 1 }],
+    ['subject.digest', { ...index, subject: { ...child, digest: digest.toUpperCase() } }],
+    ['manifests[0].platform.variant', { ...index, manifests: [{ ...child, platform: { variant: 8 } }] }],
+    ['manifests[0].platform', { ...index, manifests: [{ ...child, platform: 'linux/amd64' }] }],
+  ];
+  for (const [path, value] of fields) {
+    test(`names ${path} in a refusal of ${JSON.stringify(value).slice(35, 400)}`, () => {
+      assert.throws(
+        () => parse(value),
+        (error) => isGantryError(error, 'MANIFEST_INVALID') && error.message.includes(`: ${path} `),
+      );
+    });
+  }
+
+  test('takes 4 MiB and no more', () => {
+    const text = JSON.stringify(index);
+    const bytes = new TextEncoder().encode(text.padEnd(manifestLimit + 1));
+    assert.equal(parseManifest(bytes.subarray(0, manifestLimit), { digest }).descriptor.size, manifestLimit);
+    assert.throws(() => parseManifest(bytes, { digest }), { code: 'TOO_LARGE', expected: manifestLimit });
+  });
+
+  test('an annotation __proto__ is an annotation like any other', () => {
+    const text = JSON.stringify(image).replace(/}$/, ',"annotations":{"__proto__":"x"}}');
+    const { body } = parseManifest(new TextEncoder().encode(text), { digest });
+    assert.ok(body.kind === 'image' && body.annotations !== undefined);
+    assert.deepEqual(Object.entries(body.annotations), [['__proto__', 'x']]);
+  });
+});
+
+describe('parseIndexJson', () => {
+  test('reads the index of a layout, with or without its type', () => {
+    for (const value of [index, without(index, 'mediaType')]) {
+      assert.deepEqual(parseIndexJson(encodeManifest(value)), { kind: 'index', ...value });
+    }
+  });
+
+  for (const [name, value] of [
+    ['an image', image],
+    ['schema 1', schema1],
+    ['nothing', {}],
+  ] as const) {
+    test(`refuses ${name}`, () => {
+      assert.throws(() => parseIndexJson(encodeManifest(value)), { code: 'MANIFEST_INVALID' });
+    });
+  }
+
+  test('takes more than a manifest may have, but not without end', () => {
+    const bytes = new TextEncoder().encode(JSON.stringify(index).padEnd(manifestLimit + 1));
+    assert.equal(parseIndexJson(bytes).manifests.length, 1);
+    assert.throws(() => parseIndexJson(new Uint8Array(indexJsonLimit + 1)), { code: 'TOO_LARGE' });
+  });
+});
+
+describe('encodeManifest', () => {
+  test('is compact, in the order of the value, without what is undefined', () => {
+    const bytes = encodeManifest({ b: 1, a: { d: undefined, c: 'é<' } });
+    assert.equal(new TextDecoder().decode(bytes), '{"b":1,"a":{"c":"é<"}}');
+  });
+});
+
+describe('properties of manifests', () => {
+  const some = fc.record(
+    {
+      mediaType: fc.constantFrom(MediaType.ociLayer, 'application/x'),
+      digest: fc.constantFrom(digest, parseDigest(`sha512:${'0'.repeat(128)}`)),
+      size: fc.maxSafeNat(),
+      urls: fc.array(fc.webUrl()),
+      annotations: fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }),
+      data: fc.base64String(),
+      artifactType: fc.string(),
+      platform: fc.record({ os: fc.string(), architecture: fc.string() }, { noNullPrototype: true }),
+    },
+    { requiredKeys: ['mediaType', 'digest', 'size'], noNullPrototype: true },
+  );
+  const common = {
+    schemaVersion: fc.constant(2),
+    artifactType: fc.string(),
+    subject: some,
+    annotations: fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }),
+  };
+  const images = fc.record(
+    { ...common, config: some, layers: fc.array(some) },
+    { requiredKeys: ['schemaVersion', 'config', 'layers'], noNullPrototype: true },
+  );
+  const indexes = fc.record(
+    { ...common, manifests: fc.array(some) },
+    { requiredKeys: ['schemaVersion', 'manifests'], noNullPrototype: true },
+  );
+
+  test('what was encoded is read as it was', () => {
+    fc.assert(
+      fc.property(fc.oneof(images, indexes), (value) => {
+        const { kind, ...body } = parseManifest(encodeManifest(value), { digest }).body;
+        assert.equal(kind, 'layers' in value ? 'image' : 'index');
+        assert.deepEqual(body, value);
+      }),
+    );
+  });
+
+  test('a manifest with one value put wrong is read or refused with a code', () => {
+    fc.assert(
+      fc.property(fc.oneof(images, indexes), fc.nat(), fc.jsonValue(), (value, at, wrong) => {
+        let seen = 0;
+        const text = JSON.stringify(value, (_, part: unknown) => (seen++ === at % 20 ? wrong : part));
+        try {
+          parseManifest(new TextEncoder().encode(text), { digest });
+        } catch (error) {
+          assert.ok(isGantryError(error, 'MANIFEST_INVALID'));
+        }
+      }),
+    );
+  });
+});
+
+function parse(value: unknown, mediaType?: string): Manifest {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });
+}
+
+function descriptor(digit: string, mediaType: string): Descriptor {
+  return { mediaType, digest: parseDigest(`sha256:${digit.repeat(64)}`), size: 7 };
+}
+
+function without(value: object, key: string): object {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== key));
+}
