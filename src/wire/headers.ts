@@ -29,17 +29,27 @@ export function wholeNumber(text: string | undefined): number | undefined {
  * @see https://www.rfc-editor.org/rfc/rfc8288
  */
 export function parseNextLink(lines: readonly string[]): string | undefined {
-  for (const line of lines) {
-    for (const [, bracketed, bare, parameters = ''] of line.matchAll(
-      /(?:<([^<>]*)>|([^\s<>;,"][^\s<>;"]*))((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:"[^"]*"|[^\s;,"]*))?)*)\s*(?:,|$)/g,
-    )) {
-      const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]*))/i.exec(parameters);
-      const names = (relation?.[1] ?? relation?.[2] ?? '').toLowerCase().split(/\s+/);
-      const target = bracketed?.trim() ?? bare;
-      if (names.includes('next') && target !== undefined && target !== '') return target;
-    }
+  for (const value of lines.flatMap((line) => splitUnquoted(line, ','))) {
+    const [target = '', ...parameters] = splitUnquoted(value, ';').map((part) => part.trim());
+    const address = target.startsWith('<') && target.endsWith('>') ? target.slice(1, -1).trim() : target;
+    if (address !== '' && parameters.some(isNext)) return address;
   }
   return undefined;
+}
+
+function isNext(parameter: string): boolean {
+  const [name = '', value = ''] = parameter.split('=', 2).map((part) => part.trim().toLowerCase());
+  return name === 'rel' && value.replaceAll('"', '').split(/\s+/).includes('next');
+}
+
+/** The parts of a header between the separators that stand outside of quotes and of `<>`. */
+function splitUnquoted(text: string, separator: string): readonly string[] {
+  const parts = [''];
+  for (const [token] of text.matchAll(/<[^<>]*>|"[^"]*"|[^<",;]+|[<",;]/g)) {
+    if (token === separator) parts.push('');
+    else parts.push(`${parts.pop()}${token}`);
+  }
+  return parts;
 }
 
 export function formatNextLink(target: string): string {

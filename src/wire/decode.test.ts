@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bytesContent } from '../flow/content.ts';
+import { parseDigest } from '../spec/digest.ts';
+import {
+  catalogPage,
+  descriptorOf,
+  digestHeader,
+  locationOf,
+  nextLink,
+  referrersPage,
+  tagsPage,
+  tagsSet,
+  uploadStateOf,
+} from './decode.ts';
+import type { HeaderMap, HttpResponse } from './message.ts';
+
+const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
+const other = parseDigest(`sha256:${'b'.repeat(64)}`);
+const sha512 = parseDigest(`sha512:${'c'.repeat(128)}`);
+const url = 'https://h/v2/a/tags/list?n=1';
+
+function answer(headers: HeaderMap, body = ''): HttpResponse {
+  return { status: 200, headers, body: bytesContent(new TextEncoder().encode(body)).open() };
+}
+
+async function* endless(): AsyncIterable<Uint8Array> {
+  for (;;) yield new Uint8Array(1024 * 1024);
+}
+
+describe('what an answer says it is', () => {
+  const full = {
+    'docker-content-digest': [digest],
+    'content-length': ['12'],
+    'content-type': ['application/X; charset=utf-8'],
+  };
+
+  it('is type, digest and size', () => {
+    assert.deepEqual(descriptorOf(answer(full)), { mediaType: 'application/x', digest, size: 12 });
+  });
+
+  for (const name of ['docker-content-digest', 'content-length', 'content-type']) {
+    it(`is unknown without ${name}`, () => {
+      assert.equal(descriptorOf(answer({ ...full, [name]: [] })), undefined);
+    });
+  }
+
+  it('is what was asked for, where the answer leaves it out', () => {
+    const headers = { 'content-length': ['12'] };
+    const asked = { digest, mediaType: 'application/octet-stream' };
+    assert.deepEqual(descriptorOf(answer(headers), asked), { ...asked, size: 12 });
+  });
+
+  it('is what was asked for, where the registry answers by another algorithm', () => {
+    assert.equal(descriptorOf(answer(full), { digest: sha512 })?.digest, sha512);
+  });
+
+  it('can not be other content', () => {
+    assert.throws(() => descriptorOf(answer(full), { digest: other }), { code: 'DIGEST_INVALID' });
+  });
+
+  it('has no digest if the header is none', () => {
+    assert.equal(digestHeader(answer({ 'docker-content-digest': ['sha256:bad'] })), undefined);
+  });
+});
+
+describe('where an upload stands', () => {
+  it('is said by Location, Range and the chunk lengths', () => {
+    const headers = {
+      location: ['/u?s=1'],
+      range: ['0-9'],
+      'oci-chunk-min-length': ['5'],
+      'oci-chunk-max-length': ['50'],
+    };
+    assert.deepEqual(uploadStateOf(answer(headers), url), {
+      location: 'https://h/u?s=1',
+      offset: 10,
+      min: 5,
+      max: 50,
+    });
+  });
+
+  it('is nowhere without a Location at the start', () => {
+    assert.throws(() => uploadStateOf(answer({}), url), { code: 'UNEXPECTED_ANSWER' });
+  });
+
+  it('stays at the old Location when a later answer has none, and keeps the limits', () => {
+    const previous = { location: '/u', offset: 3, min: 1 };
+    assert.deepEqual(uploadStateOf(answer({}), url, { previous }), { location: '/u', min: 1 });
+  });
+
+  it('tells an empty session from one byte by what was sent', () => {
+    const response = answer({ location: ['/u'], range: ['0-0'] });
+    assert.equal(uploadStateOf(response, url, { sent: 0 }).offset, 0);
+    assert.equal(uploadStateOf(response, url, { sent: 1 }).offset, 1);
+  });
+
+  it('is resolved against the URL that answered, after redirects', () => {
+    const response = { ...answer({ location: ['u'] }), url: 'https://o/x/y' };
+    assert.equal(locationOf(response, url), 'https://o/x/u');
+  });
+});
+
+describe('a page of names', () => {
+  const rows: readonly [name: string, body: string, expected: readonly string[]][] = [
+    ['is a list', '{"name":"a","tags":["1","2"]}', ['1', '2']],
+    ['may be null, as Go writes an empty list', '{"name":"a","tags":null}', []],
+    ['may be missing', '{"name":"a"}', []],
+  ];
+  for (const [name, body, expected] of rows) {
+    it(name, async () => assert.deepEqual(await tagsPage(answer({}, body), url), { names: expected }));
+  }
+
+  for (const body of ['<html>', '', '[]', '{"tags":"x"}', '{"tags":[1]}', 'null']) {
+    it(`is not ${JSON.stringify(body)}`, async () => {
+      await assert.rejects(tagsPage(answer({}, body), url), { code: 'UNEXPECTED_ANSWER' });
+    });
+  }
+
+  it('names the next page, resolved', async () => {
+    const page = await catalogPage(
+      answer({ link: ['</v2/_catalog?last=a>; rel="next"'] }, '{"repositories":["a"]}'),
+      url,
+    );
+    assert.deepEqual(page, { names: ['a'], next: 'https://h/v2/_catalog?last=a' });
+    assert.equal(nextLink(answer({ link: ['?last=a; rel=next'] }), url), 'https://h/v2/a/tags/list?last=a');
+  });
+
+  it('has an end, whatever the registry sends', async () => {
+    await assert.rejects(tagsPage({ status: 200, headers: {}, body: endless() }, url), { code: 'TOO_LARGE' });
+  });
+});
+
+describe('a page of referrers', () => {
+  const type = { 'content-type': ['application/vnd.oci.image.index.v1+json'] };
+
+  it('is an index', async () => {
+    const page = await referrersPage(answer(type, '{}'), url);
+    assert.deepEqual(page, { bytes: new TextEncoder().encode('{}'), filtered: false });
+  });
+
+  it('may be filtered already', async () => {
+    const headers = { ...type, 'oci-filters-applied': ['x, artifactType'] };
+    assert.equal((await referrersPage(answer(headers, '{}'), url))?.filtered, true);
+  });
+
+  it('is not a web page', async () => {
+    assert.equal(await referrersPage(answer({ 'content-type': ['text/html'] }, '<html>'), url), undefined);
+    assert.equal(await referrersPage(answer({}), url), undefined);
+  });
+});
+
+describe('the tags that were set', () => {
+  it('come in lines and lists', () => {
+    assert.deepEqual(tagsSet(answer({ 'oci-tag': ['a, b', 'c'] })), ['a', 'b', 'c']);
+    assert.deepEqual(tagsSet(answer({})), []);
+  });
+});

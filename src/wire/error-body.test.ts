@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  ContentError,
+  type GantryError,
+  InputError,
+  NotFoundError,
+  ResponseError,
+  StorageError,
+  TransportError,
+  UnsupportedError,
+} from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { bytesContent } from '../flow/content.ts';
+import { errorReply, readError } from './error-body.ts';
+import type { HttpResponse } from './message.ts';
+import type { OperationKind } from './operation.ts';
+
+const url = 'https://h/v2/a/manifests/1?sig=s3cret';
+
+function answer(status: number, body: string | Uint8Array | AsyncIterable<Uint8Array>): HttpResponse {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  return { status, headers: {}, body: bytes instanceof Uint8Array ? bytesContent(bytes).open() : bytes };
+}
+
+function read(
+  response: HttpResponse,
+  kind: OperationKind = 'manifest.get',
+  method = 'GET',
+): Promise<GantryError> {
+  return readError(response, { request: { method, url }, what: 'manifest h/a:1', kind });
+}
+
+const coded = (code: unknown): string => JSON.stringify({ errors: [{ code, message: 'm' }] });
+
+async function* cutOff(text: string): AsyncIterable<Uint8Array> {
+  yield new TextEncoder().encode(text);
+  throw new TransportError('CUT_OFF', 'cut');
+}
+
+describe('the error of an answer', () => {
+  const rows: readonly [
+    name: string,
+    status: number,
+    body: string,
+    kind: OperationKind,
+    type: string,
+    code: string,
+  ][] = [
+    [
+      'is the missing manifest',
+      404,
+      coded('MANIFEST_UNKNOWN'),
+      'manifest.get',
+      'NotFoundError',
+      'MANIFEST_UNKNOWN',
+    ],
+    [
+      'is the missing repository',
+      404,
+      coded('NAME_UNKNOWN'),
+      'manifest.get',
+      'NotFoundError',
+      'NAME_UNKNOWN',
+    ],
+    [
+      'is a missing manifest by any code',
+      404,
+      coded('NOT_FOUND'),
+      'manifest.get',
+      'NotFoundError',
+      'MANIFEST_UNKNOWN',
+    ],
+    [
+      'is a missing manifest by a number',
+      404,
+      coded(404),
+      'manifest.get',
+      'NotFoundError',
+      'MANIFEST_UNKNOWN',
+    ],
+    ['is a missing blob without a body', 404, '', 'blob.get', 'NotFoundError', 'BLOB_UNKNOWN'],
+    ['is a missing blob by a web page', 404, '<html>', 'blob.head', 'NotFoundError', 'BLOB_UNKNOWN'],
+    [
+      'is a missing session',
+      404,
+      coded('BLOB_UPLOAD_INVALID'),
+      'upload.append',
+      'NotFoundError',
+      'BLOB_UPLOAD_UNKNOWN',
+    ],
+    ['is a missing repository of tags', 404, 'null', 'tags.list', 'NotFoundError', 'NAME_UNKNOWN'],
+    [
+      'is a missing layer',
+      400,
+      coded('MANIFEST_BLOB_UNKNOWN'),
+      'manifest.put',
+      'NotFoundError',
+      'MANIFEST_BLOB_UNKNOWN',
+    ],
+    ['is who is asking', 401, coded('UNAUTHORIZED'), 'blob.get', 'AuthError', 'UNAUTHORIZED'],
+    ['is who is asking, without a body', 401, '', 'blob.get', 'AuthError', 'UNAUTHORIZED'],
+    ['is the right that is missing', 403, '', 'blob.get', 'AuthError', 'DENIED'],
+    ['is the right that is missing, said with 401', 401, coded('DENIED'), 'blob.get', 'AuthError', 'DENIED'],
+    ['is the rate', 429, '', 'blob.get', 'ResponseError', 'TOOMANYREQUESTS'],
+    [
+      'is the rate, said with 503',
+      503,
+      coded('TOOMANYREQUESTS'),
+      'blob.get',
+      'ResponseError',
+      'TOOMANYREQUESTS',
+    ],
+    ['is the wrong digest', 400, coded('DIGEST_INVALID'), 'upload.commit', 'ContentError', 'DIGEST_INVALID'],
+    ['is the size', 413, '<html>', 'manifest.put', 'ContentError', 'TOO_LARGE'],
+    ['is what is switched off', 405, '', 'manifest.delete', 'UnsupportedError', 'UNSUPPORTED'],
+    [
+      'is the registry\u2019s own code',
+      400,
+      coded('TAG_INVALID'),
+      'manifest.put',
+      'ResponseError',
+      'TAG_INVALID',
+    ],
+    ['is the range', 416, coded('RANGE_INVALID'), 'upload.append', 'ResponseError', 'RANGE_INVALID'],
+    [
+      'is a name that the registry refuses',
+      400,
+      coded('NAME_INVALID'),
+      'blob.get',
+      'ResponseError',
+      'NAME_INVALID',
+    ],
+    [
+      'is the status when there is nothing else',
+      502,
+      '<html>',
+      'blob.get',
+      'ResponseError',
+      'UNEXPECTED_STATUS',
+    ],
+    [
+      'is the status when a server has lost something',
+      500,
+      coded('BLOB_UNKNOWN'),
+      'blob.get',
+      'ResponseError',
+      'BLOB_UNKNOWN',
+    ],
+    ['survives errors that are null', 404, '{"errors":null}', 'blob.get', 'NotFoundError', 'BLOB_UNKNOWN'],
+    [
+      'survives an entry that is null',
+      404,
+      '{"errors":[null,3]}',
+      'blob.get',
+      'NotFoundError',
+      'BLOB_UNKNOWN',
+    ],
+    [
+      'is no code of an object\u2019s own',
+      400,
+      coded('constructor'),
+      'blob.get',
+      'ResponseError',
+      'UNEXPECTED_STATUS',
+    ],
+  ];
+  for (const [name, status, body, kind, type, code] of rows) {
+    it(name, async () => {
+      const error = await read(answer(status, body), kind);
+      assert.deepEqual({ type: error.name, code: error.code }, { type, code });
+      assert.equal(error.response?.status, status);
+    });
+  }
+
+  it('keeps what the registry said, and nothing secret of the address', async () => {
+    const body = JSON.stringify({ errors: [{ code: 'DENIED', message: 'no', detail: { a: 1 } }] });
+    const { response } = await read(answer(403, body));
+    assert.deepEqual(response, {
+      method: 'GET',
+      url: 'https://h/v2/a/manifests/1?sig=***',
+      status: 403,
+      errors: [{ code: 'DENIED', message: 'no', detail: { a: 1 } }],
+    });
+  });
+
+  for (const body of ['{"message":"m"}', '{"detail":"m"}', '{"error":"m"}']) {
+    it(`finds the message of ${body}`, async () => {
+      const { response } = await read(answer(500, body));
+      assert.deepEqual(response?.errors, [{ code: 'UNKNOWN', message: 'm' }]);
+    });
+  }
+
+  it('says nothing of the body of a HEAD, which is none', async () => {
+    const error = await read(answer(404, coded('NAME_UNKNOWN')), 'manifest.head', 'HEAD');
+    assert.equal(error.code, 'MANIFEST_UNKNOWN');
+  });
+
+  it('stops reading a body that does not end, and lets it go', async () => {
+    let ended = false;
+    const endless = async function* (): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) yield new Uint8Array(1024);
+      } finally {
+        ended = true;
+      }
+    };
+    assert.equal((await read(answer(500, endless()))).code, 'UNEXPECTED_STATUS');
+    assert.ok(ended);
+  });
+
+  it('takes a body that breaks off for what it was so far', async () => {
+    const error = await read(answer(403, cutOff(coded('DENIED'))));
+    assert.deepEqual(error.response?.errors, [{ code: 'DENIED', message: 'm' }]);
+  });
+
+  it('is the caller\u2019s own reason when the caller has given up', async () => {
+    const reason = new Error('enough');
+    const request = { method: 'GET', url, signal: AbortSignal.abort(reason) };
+    await assert.rejects(
+      readError(answer(500, cutOff('')), { request, what: 'x', kind: 'ping' }),
+      (error) => error === reason,
+    );
+  });
+
+  it('is read from any bytes, in one line', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 400, max: 599 }),
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => new TextEncoder().encode(text)),
+        ),
+        async (status, body) => {
+          const error = await read(answer(status, body));
+          assert.equal(error.isGantryError, true);
+          assert.doesNotMatch(error.message, /[\n\r\u001b]/);
+        },
+      ),
+    );
+  });
+});
+
+describe('the answer to an error', () => {
+  const rows: readonly [name: string, error: unknown, status: number, code: string][] = [
+    ['says what is missing', new NotFoundError('BLOB_UNKNOWN', 'm'), 404, 'BLOB_UNKNOWN'],
+    ['says what is wrong', new ContentError('DIGEST_INVALID', 'm'), 400, 'DIGEST_INVALID'],
+    ['says what is too large', new ContentError('TOO_LARGE', 'm'), 413, 'SIZE_INVALID'],
+    ['says which digest is none', new InputError('INVALID_DIGEST', 'm'), 400, 'DIGEST_INVALID'],
+    ['says which name is none', new InputError('NAME_INVALID', 'm'), 400, 'NAME_INVALID'],
+    ['says which digest can not be computed', new UnsupportedError('digest', 'm'), 400, 'DIGEST_INVALID'],
+    ['says what is switched off', new UnsupportedError('blob.delete', 'm'), 405, 'UNSUPPORTED'],
+    ['says which part is wrong', new ResponseError('RANGE_INVALID', 'm'), 416, 'RANGE_INVALID'],
+    ['says no more of an error that is not ours', new Error('/secret'), 500, 'UNKNOWN'],
+    ['says no more of what is thrown but no error', 'secret', 500, 'UNKNOWN'],
+    [
+      'says no more of the disk',
+      new StorageError('NO_SPACE', '/secret', { path: '/secret' }),
+      503,
+      'UNAVAILABLE',
+    ],
+    ['says no more of the way behind', new TransportError('CUT_OFF', 'secret'), 500, 'UNKNOWN'],
+  ];
+  for (const [name, error, status, code] of rows) {
+    it(name, async () => {
+      const reply = errorReply(error);
+      assert.equal(reply.status, status);
+      const text = new TextDecoder().decode(await collect(reply.body, { limit: 1000, what: 'reply' }));
+      assert.doesNotMatch(text, /secret/);
+      assert.match(text, new RegExp(`"code":"${code}"`));
+    });
+  }
+
+  it('is read back as the same error', async () => {
+    const error = await read(errorReply(new NotFoundError('NAME_UNKNOWN', 'm')));
+    assert.equal(error.code, 'NAME_UNKNOWN');
+  });
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { redactHeaders, redactUrl } from './redact.ts';
+
+describe('a redacted URL', () => {
+  const rows: readonly [name: string, url: string, expected: string][] = [
+    ['keeps what the protocol defines', 'https://h/v2/?n=1&last=a%2Fb', 'https://h/v2/?n=1&last=a%2Fb'],
+    [
+      'hides other values',
+      'https://h/b?X-Amz-Signature=s3&digest=x:1',
+      'https://h/b?X-Amz-Signature=***&digest=x:1',
+    ],
+    ['hides a value without a name', 'https://h/b?s3', 'https://h/b?***'],
+    ['hides user and password', 'https://u:p@h/b', 'https://h/b'],
+    ['hides a password with an at sign', 'https://u:p@x@h/b', 'https://h/b'],
+    ['hides them without a scheme', '//u:p@h/b', '//h/b'],
+    ['drops a fragment', 'https://h/b#s3', 'https://h/b'],
+    ['keeps an at sign in a path', '/v2/a@b', '/v2/a@b'],
+    ['may be no URL', '?', '?'],
+  ];
+  for (const [name, url, expected] of rows) it(name, () => assert.equal(redactUrl(url), expected));
+
+  it('shows no unknown value, whatever the URL', () => {
+    fc.assert(
+      fc.property(fc.webUrl(), fc.constantFrom('sig', '_state', 'token', 'N'), (url, name) => {
+        assert.doesNotMatch(redactUrl(`${url}?${name}=s3cret&s3cret`), /s3cret/);
+      }),
+    );
+  });
+});
+
+describe('redacted headers', () => {
+  const rows: readonly [name: string, header: string, line: string, expected: string][] = [
+    ['keep the scheme of an Authorization', 'authorization', 'Bearer s3', 'Bearer ***'],
+    ['hide an Authorization without scheme', 'authorization', 's3', '***'],
+    ['hide a proxy\u2019s', 'proxy-authorization', 'Basic s3', 'Basic ***'],
+    ['hide cookies', 'set-cookie', 's3=1', '***'],
+    ['hide a token by any name', 'x-amz-security-token', 's3', '***'],
+    ['hide a key by any name', 'x-api-key', 's3', '***'],
+    ['keep a challenge', 'www-authenticate', 'Basic realm="x"', 'Basic realm="x"'],
+    ['redact a Location', 'location', '/u?_state=s3', '/u?_state=***'],
+    ['redact a Link', 'link', '</n?n=1&s=s3>; rel="next"', '</n?n=1&s=***>; rel="next"'],
+    ['redact a Link without <>', 'link', '/n?s=s3; rel="next"', '/n?s=***; rel="next"'],
+    ['keep what is known to be harmless', 'content-type', 'text/html', 'text/html'],
+  ];
+  for (const [name, header, line, expected] of rows) {
+    it(name, () => assert.deepEqual(redactHeaders({ [header]: [line] }), { [header]: [expected] }));
+  }
+});
