@@ -18,9 +18,7 @@ export interface SavedImage {
 /** Throws MANIFEST_INVALID. */
 export function parseManifestJson({ path }: Tarball, bytes: Uint8Array): readonly SavedImage[] {
   const what = `${path}: manifest.json`;
-  const images = readArray({ value: parseJson(bytes, { what }), what, path: '' }, readSavedImage);
-  if (images.length > 0) return images;
-  throw new ContentError('MANIFEST_INVALID', `${what} lists no images`);
+  return readArray({ value: parseJson(bytes, { what }), what, path: '' }, readSavedImage);
 }
 
 function readSavedImage(field: Field): SavedImage {
@@ -47,6 +45,9 @@ export function readDocker(
   images: readonly SavedImage[],
   pack: Packer,
 ): readonly SynthesizedImage[] {
+  if (images.length === 0) {
+    throw new ContentError('MANIFEST_INVALID', `${tarball.path}: manifest.json lists no images`);
+  }
   return images.map(({ Config, RepoTags, Layers }) => {
     demand(tarball, Config, 'config');
     const entries = Layers.map((name) => demand(tarball, name, 'layer'));

@@ -65,7 +65,7 @@ function indexJson(staged: Staged, refName: (name: string) => string): Uint8Arra
       annotations: { ...imageName(name), [refNameAnnotation]: refName(name) },
     }));
   });
-  return encodeManifest({ kind: 'index', schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+  return encodeManifest({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
 }
 
 function imageName(name: string): Readonly<Record<string, string>> {

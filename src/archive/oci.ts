@@ -3,10 +3,11 @@ import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseIndexJson, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
-import type { Manifest } from '../spec/manifest.ts';
+import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import type { ArchiveContents } from './contents.ts';
+import type { SavedImage } from './docker.ts';
 import { within } from './failure.ts';
 import { checkedContent, demand, type Tarball } from './tarball.ts';
 
@@ -26,10 +27,15 @@ export function blobPath(digest: Digest): string {
 /**
  * Reads an OCI layout: every manifest that can be reached, and that each image in it is whole. Children of an index
  * may be missing, since Docker saves the platforms that it has under the index that it pulled.
+ * Roots that index.json doesn't name get the names that manifest.json has for them.
  * Throws MANIFEST_UNKNOWN, BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, MANIFEST_INVALID, TOO_LARGE.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
-export async function readOci(tarball: Tarball, indexJson: Uint8Array): Promise<ArchiveContents> {
+export async function readOci(
+  tarball: Tarball,
+  indexJson: Uint8Array,
+  saved: readonly SavedImage[] = [],
+): Promise<ArchiveContents> {
   const index = within(tarball.path, () => parseIndexJson(indexJson));
   const manifests = new Map<Digest, Manifest>();
   const roots = index.manifests.filter(({ mediaType }) => isManifestType(mediaType));
@@ -40,7 +46,10 @@ export async function readOci(tarball: Tarball, indexJson: Uint8Array): Promise<
     await visit(tarball, root, manifests);
   }
   return {
-    roots: roots.map((root) => ({ names: namesOf(root), load: async () => root })),
+    roots: roots.map((root) => {
+      const names = namesOf(root);
+      return { names: names.length > 0 ? names : savedNames(root, manifests, saved), load: async () => root };
+    }),
     manifests,
     blob(digest) {
       const entry = tarball.find(blobPath(digest));
@@ -58,6 +67,21 @@ function namesOf({ annotations = {} }: Descriptor): readonly string[] {
   if (full !== undefined) names.push(full);
   if (ref !== undefined && full?.endsWith(`:${ref}`) !== true) names.push(ref);
   return names;
+}
+
+/** The two files are matched by the config, as manifest.json names no manifests. */
+function savedNames(
+  { digest }: Descriptor,
+  manifests: ReadonlyMap<Digest, Manifest>,
+  saved: readonly SavedImage[],
+): readonly string[] {
+  const body = manifests.get(digest)?.body;
+  if (body === undefined) return [];
+  const children = manifestsOf(body).map((child) => manifests.get(child.digest)?.body);
+  const configs = [body, ...children].map((image) =>
+    image?.kind === 'image' ? blobPath(image.config.digest) : '',
+  );
+  return saved.filter(({ Config }) => configs.includes(Config)).flatMap(({ RepoTags }) => RepoTags);
 }
 
 async function visit(

@@ -67,14 +67,14 @@ interface Recognized {
 async function readContents(tarball: Tarball, spool: Spool): Promise<Recognized> {
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
+  const saved = manifestJson === undefined ? undefined : parseManifestJson(tarball, manifestJson);
   if (indexJson !== undefined) {
-    const format = manifestJson === undefined ? 'oci' : 'docker';
-    return { format, contents: await readOci(tarball, indexJson) };
+    const format = saved === undefined ? 'oci' : 'docker';
+    return { format, contents: await readOci(tarball, indexJson, saved) };
   }
   const pack = createPacker(tarball, spool);
-  if (manifestJson !== undefined) {
-    const images = readDocker(tarball, parseManifestJson(tarball, manifestJson), pack);
-    return { format: 'docker', contents: synthesize(images) };
+  if (saved !== undefined) {
+    return { format: 'docker', contents: synthesize(readDocker(tarball, saved, pack)) };
   }
   const repositories = await tarball.read('repositories', indexJsonLimit);
   if (repositories !== undefined) {

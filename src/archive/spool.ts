@@ -30,7 +30,8 @@ export function createSpool(): Spool {
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(files.splice(0).map((file) => file.close()));
-      if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
+      const made = await folder?.catch(() => undefined);
+      if (made !== undefined) await rm(made, { recursive: true, force: true });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
-import { parseManifest } from '../json/manifest.ts';
+import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -61,7 +61,7 @@ function manifestOf(config: Uint8Array, layers: readonly PackedLayer[]): Manifes
   const isOci = layers.some(({ compression }) => compression === 'zstd');
   const mediaType = isOci ? MediaType.ociManifest : MediaType.dockerManifest;
   const gzipType = isOci ? MediaType.ociLayerGzip : MediaType.dockerLayer;
-  const json = {
+  const bytes = encodeManifest({
     schemaVersion: 2,
     mediaType,
     config: {
@@ -74,7 +74,6 @@ function manifestOf(config: Uint8Array, layers: readonly PackedLayer[]): Manifes
       size: content.size,
       digest,
     })),
-  };
-  const bytes = new TextEncoder().encode(JSON.stringify(json));
+  });
   return parseManifest(bytes, { digest: digestOf(bytes), mediaType });
 }

@@ -29,11 +29,11 @@ export async function openTarball(
 ): Promise<Tarball> {
   const entries = await indexTar(content, { what: path, ...(signal === undefined ? {} : { signal }) });
   const find = (name: string): TarEntry | undefined => {
-    let at = safeName(name);
+    let at = safeName(name, path);
     for (let links = 0; links <= maxLinks; links++) {
       const entry = entries.get(at);
-      if (entry?.type === 'symlink') at = resolveLink(at, entry.linkname ?? '');
-      else if (entry?.type === 'link') at = safeName(entry.linkname ?? '');
+      if (entry?.type === 'symlink') at = resolveLink(at, entry.linkname ?? '', path);
+      else if (entry?.type === 'link') at = safeName(entry.linkname ?? '', path);
       else if (entry === undefined && links > 0)
         throw broken(path, name, `it links to ${at}, which is not there`);
       else return entry?.type === 'file' ? entry : undefined;

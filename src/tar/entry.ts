@@ -47,7 +47,8 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
     const where = `${what} at byte ${cursor.offset}`;
     const bytes = await cursor.take(blockSize);
     if (bytes.byteLength === 0 && records.size === 0) return undefined;
-    if (bytes.byteLength < blockSize) throw cutOff(what, cursor.offset);
+    if (bytes.byteLength < blockSize)
+      throw cursor.offset < blockSize ? noTar(what) : cutOff(what, cursor.offset);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes, where);
     switch (block.typeflag) {
@@ -69,7 +70,11 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
   }
 }
 
-/** Throws SIZE_INVALID: the tar ends before it should. */
+function noTar(what: string): ContentError {
+  return new ContentError('MANIFEST_INVALID', `${what} is not a tar archive`);
+}
+
+/** SIZE_INVALID: the tar ends before it should. */
 export function cutOff(what: string, actual: number): ContentError {
   return new ContentError('SIZE_INVALID', `${what} is cut off after ${actual} bytes`, { actual });
 }

@@ -67,7 +67,7 @@ export async function indexTar(
   for (;;) {
     const entry = await nextEntry(cursor, what);
     if (entry === undefined) return index;
-    const name = safeName(entry.name);
+    const name = safeName(entry.name, what);
     if (!index.has(name)) index.set(name, entry);
     if (index.size > maxIndexed) {
       throw new ContentError('TOO_LARGE', `${what} has more than ${maxIndexed} entries`, {
