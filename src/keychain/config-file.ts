@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { StorageError } from '../errors.ts';
+import { type DockerConfig, parseDockerConfig } from './docker-config.ts';
+
+export interface ConfigFileOptions {
+  /** Default: the process's own. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Read and written in place of docker's own `config.json`. */
+  readonly configFile?: string;
+}
+
+/** Docker's own file: where a login is written. */
+export function dockerConfigFile({ env = process.env, configFile }: ConfigFileOptions): string {
+  if (configFile !== undefined) return configFile;
+  return join(env['DOCKER_CONFIG'] || join(homeOf(env), '.docker'), 'config.json');
+}
+
+/**
+ * Every place that credentials are read from, the first that has one winning: DOCKER_AUTH_CONFIG, docker's file, and
+ * podman's files unless one file was named.
+ */
+export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<DockerConfig> {
+  const { env = process.env, configFile } = options;
+  const fromEnvironment = configFile === undefined ? env['DOCKER_AUTH_CONFIG'] : undefined;
+  if (fromEnvironment)
+    yield parseDockerConfig(new TextEncoder().encode(fromEnvironment), 'DOCKER_AUTH_CONFIG');
+  const files = [dockerConfigFile(options), ...(configFile === undefined ? podmanFiles(env) : [])];
+  for (const path of files) {
+    const config = await readConfigFile(path);
+    if (config !== undefined) yield config;
+  }
+}
+
+/** Undefined if there is no such file. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */
+export async function readConfigFile(path: string): Promise<DockerConfig | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw storageError(error, path, 'read');
+  }
+  return bytes.byteLength === 0 ? { what: path, document: {} } : parseDockerConfig(bytes, path);
+}
+
+export function storageError(cause: unknown, path: string, action: 'read' | 'write'): StorageError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const message = `can't ${action} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return new StorageError('NO_PERMISSION', message, { path, cause });
+  }
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return new StorageError(full ? 'NO_SPACE' : 'IO_FAILED', message, { path, cause });
+}
+
+/** @see https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md */
+function podmanFiles(env: NodeJS.ProcessEnv): readonly string[] {
+  const user = process.getuid?.();
+  const explicit = env['REGISTRY_AUTH_FILE'];
+  const runtime = env['XDG_RUNTIME_DIR'];
+  return [
+    ...(explicit ? [explicit] : []),
+    ...(runtime ? [join(runtime, 'containers', 'auth.json')] : []),
+    ...(!runtime && user !== undefined ? [`/run/containers/${user}/auth.json`] : []),
+    join(env['XDG_CONFIG_HOME'] || join(homeOf(env), '.config'), 'containers', 'auth.json'),
+  ];
+}
+
+function homeOf(env: NodeJS.ProcessEnv): string {
+  return env['HOME'] || env['USERPROFILE'] || homedir();
+}

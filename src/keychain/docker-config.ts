@@ -1,0 +1,117 @@
+import { InputError } from '../errors.ts';
+import { parseJson } from '../json/parse.ts';
+import type { Credential } from './credential.ts';
+import { candidateKeys, canonicalKey } from './server-key.ts';
+
+/** A file of credentials as docker and podman write it: `config.json`, `auth.json`. */
+export interface DockerConfig {
+  /** Where it was read, for errors. */
+  readonly what: string;
+  /** The whole document: fields that we don't know are somebody else's. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** No one writes a megabyte of credentials. */
+const maxBytes = 1024 * 1024;
+
+/** Throws INVALID_OPTION if it is not a JSON object. */
+export function parseDockerConfig(bytes: Uint8Array, what: string): DockerConfig {
+  let document: unknown;
+  try {
+    document = parseJson(bytes, { what, maxBytes });
+  } catch (error) {
+    throw new InputError('INVALID_OPTION', `${what} is not a file of credentials`, { cause: error });
+  }
+  if (!isObject(document)) throw new InputError('INVALID_OPTION', `${what} is not a file of credentials`);
+  return { what, document };
+}
+
+/** The helper to ask about a registry: its own, or the one for all. */
+export function helperFor({ document }: DockerConfig, registry: string): string | undefined {
+  const [helper = document['credsStore']] = valuesUnder(document['credHelpers'], canonicalKey(registry));
+  return typeof helper === 'string' && helper !== '' ? helper : undefined;
+}
+
+/** The credential that the file itself holds, under the most specific key. Throws INVALID_OPTION if it can't be read. */
+export function inlineCredential(
+  { document, what }: DockerConfig,
+  registry: string,
+  repository?: string,
+): Credential | undefined {
+  for (const key of candidateKeys(registry, repository)) {
+    for (const entry of valuesUnder(document['auths'], key)) {
+      const credential = isObject(entry) ? readEntry(entry, `${what}: the entry of ${key}`) : undefined;
+      if (credential !== undefined) return credential;
+    }
+  }
+  return undefined;
+}
+
+/** The keys of `auths` that mean this registry, however they are spelled. */
+export function keysOf({ document }: DockerConfig, registry: string): readonly string[] {
+  const auths = document['auths'];
+  return isObject(auths)
+    ? Object.keys(auths).filter((key) => canonicalKey(key) === canonicalKey(registry))
+    : [];
+}
+
+/** An entry that keeps a credential, as docker writes it. */
+export function formatEntry(credential: Credential): Readonly<Record<string, string>> {
+  switch (credential.kind) {
+    case 'basic':
+      return { auth: Buffer.from(`${credential.username}:${credential.password}`).toString('base64') };
+    case 'identity':
+      return {
+        ...(credential.username === undefined
+          ? {}
+          : { auth: Buffer.from(`${credential.username}:`).toString('base64') }),
+        identitytoken: credential.token,
+      };
+    case 'registry':
+      return { registrytoken: credential.token };
+    default:
+      return credential satisfies never;
+  }
+}
+
+/** An entry without a credential says that a helper keeps it. */
+function readEntry(entry: Readonly<Record<string, unknown>>, what: string): Credential | undefined {
+  const { identitytoken, registrytoken, auth } = entry;
+  const { username, password } =
+    typeof auth === 'string' && auth !== ''
+      ? decodeAuth(auth, what)
+      : { username: textOf(entry['username']), password: textOf(entry['password']) };
+  if (typeof registrytoken === 'string' && registrytoken !== '')
+    return { kind: 'registry', token: registrytoken };
+  if (typeof identitytoken === 'string' && identitytoken !== '') {
+    return { kind: 'identity', token: identitytoken, ...(username === '' ? {} : { username }) };
+  }
+  return namedCredential(username, password);
+}
+
+/** What a user and password mean: docker's tools keep an identity token as the password of `<token>`. */
+export function namedCredential(username: string, password: string): Credential | undefined {
+  if (username === '<token>') return { kind: 'identity', token: password };
+  return username === '' && password === '' ? undefined : { kind: 'basic', username, password };
+}
+
+/** Base64 of `user:password`, with or without its padding; old dockers filled the password up with NULs. */
+function decodeAuth(auth: string, what: string): { readonly username: string; readonly password: string } {
+  const text = /^[\w+/-]+={0,2}$/.test(auth.trim()) ? Buffer.from(auth, 'base64').toString('utf8') : '';
+  const colon = text.indexOf(':');
+  if (colon < 0) throw new InputError('INVALID_OPTION', `${what} holds no base64 of "user:password"`);
+  return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
+}
+
+function valuesUnder(map: unknown, key: string): readonly unknown[] {
+  if (!isObject(map)) return [];
+  return Object.keys(map).flatMap((name) => (canonicalKey(name) === key ? [map[name]] : []));
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { AuthError } from '../errors.ts';
+import type { Credential } from './credential.ts';
+import { namedCredential } from './docker-config.ts';
+import { serverKey } from './server-key.ts';
+
+export interface HelperOptions {
+  /** Default: the process's own; its PATH is where helpers are looked for. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Milliseconds; a helper may have to wait for the user to unlock a keychain. Default 60 s. */
+  readonly timeout?: number;
+}
+
+const maxOutput = 1024 * 1024;
+
+/**
+ * What a credential helper knows of a registry; undefined if it knows nothing. Throws HELPER_FAILED.
+ * @see https://github.com/docker/docker-credential-helpers
+ */
+export async function askHelper(
+  name: string,
+  registry: string,
+  options: HelperOptions = {},
+): Promise<Credential | undefined> {
+  const output = await runHelper(name, 'get', serverKey(registry), options);
+  if (output === undefined) return undefined;
+  let reply: unknown;
+  try {
+    reply = JSON.parse(output);
+  } catch {
+    // Neither the output nor the parser's message may be shown: both hold the secret, or a part of it.
+    throw failed(name, 'get', 'its answer is not JSON');
+  }
+  if (typeof reply !== 'object' || reply === null || !('Username' in reply) || !('Secret' in reply)) {
+    throw failed(name, 'get', 'its answer has no Username and Secret');
+  }
+  const { Username, Secret } = reply;
+  if (typeof Username !== 'string' || typeof Secret !== 'string') {
+    throw failed(name, 'get', 'Username and Secret are not text');
+  }
+  return namedCredential(Username, Secret);
+}
+
+/** Has a helper keep a credential. A token for the registry itself has no form that helpers know: HELPER_FAILED. */
+export async function tellHelper(
+  name: string,
+  registry: string,
+  credential: Credential,
+  options: HelperOptions = {},
+): Promise<void> {
+  if (credential.kind === 'registry') throw failed(name, 'store', 'helpers keep no registry tokens');
+  const { username, secret } =
+    credential.kind === 'basic'
+      ? { username: credential.username, secret: credential.password }
+      : { username: '<token>', secret: credential.token };
+  const entry = { ServerURL: serverKey(registry), Username: username, Secret: secret };
+  await runHelper(name, 'store', JSON.stringify(entry), options);
+}
+
+/** Has a helper forget what it knows of a registry. */
+export async function clearHelper(
+  name: string,
+  registry: string,
+  options: HelperOptions = {},
+): Promise<void> {
+  await runHelper(name, 'erase', serverKey(registry), options);
+}
+
+/** Runs `docker-credential-NAME` without a shell. Undefined: it says that it has nothing. */
+function runHelper(
+  name: string,
+  action: 'get' | 'store' | 'erase',
+  input: string,
+  { env = process.env, timeout = 60_000 }: HelperOptions,
+): Promise<string | undefined> {
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed(name, action, 'that is no name of a helper');
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      `docker-credential-${name}`,
+      [action],
+      { env, timeout, maxBuffer: maxOutput, windowsHide: true, killSignal: 'SIGKILL' },
+      (error, stdout) => {
+        if (error === null) resolve(stdout);
+        // It fails with its message on standard output, and this is the one that is no failure.
+        else if (/credentials not found/i.test(stdout)) resolve(undefined);
+        else reject(failed(name, action, reasonOf(error, stdout)));
+      },
+    );
+    // A helper that doesn't read its input is judged by its answer.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(input);
+  });
+}
+
+function reasonOf(
+  error: Error & { readonly code?: unknown; readonly killed?: boolean },
+  stdout: string,
+): string {
+  if (error.code === 'ENOENT') return 'it is not in PATH';
+  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'it says too much';
+  if (error.killed === true) return 'it gave no answer in time';
+  const said = stdout.trim().slice(0, 200);
+  return said === '' ? `it ended with ${String(error.code)}` : said;
+}
+
+function failed(name: string, action: string, why: string): AuthError {
+  return new AuthError('HELPER_FAILED', `docker-credential-${name} ${action}: ${why}`);
+}

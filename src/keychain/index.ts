@@ -1,0 +1,3 @@
+export type { Credential, Keychain } from './credential.ts';
+export { createKeychain, type KeychainOptions } from './keychain.ts';
+export { eraseCredential, type StoreOptions, type StoreOutcome, storeCredential } from './store.ts';
