@@ -27,7 +27,7 @@ const rules: Readonly<Record<string, Rule>> = {
   wire: { imports: words, node: [] },
   http: {
     imports: ['wire', ...words],
-    node: ['node:http', 'node:https', 'node:net', 'node:tls', 'node:dns', 'node:stream'],
+    node: ['node:http', 'node:https', 'node:net', 'node:tls', 'node:dns', 'node:stream', 'node:events'],
   },
   keychain: { imports: words, node: [...disk, 'node:child_process'] },
   auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },
@@ -60,8 +60,6 @@ const rules: Readonly<Record<string, Rule>> = {
   index: { imports: [...works, 'store', 'remote', ...line, ...places, ...words], node: [] },
 };
 
-/** Files that are a room of their own inside a folder. */
-const ownRooms = new Set(['server/node', 'server/index']);
 const packages: Readonly<Record<string, readonly string[]>> = {
   json: ['valibot'],
   cli: ['commander'],
@@ -101,7 +99,9 @@ function imported(file: string): string[] {
 
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, '');
-  if (ownRooms.has(path)) return path;
+  // The files that know sockets, and the door, are rooms of their own inside the server's folder.
+  if (path.startsWith('server/node')) return 'server/node';
+  if (path === 'server/index') return path;
   const [folder = '', ...rest] = path.split('/');
   return rest.length === 0 ? path : folder;
 }

@@ -7,6 +7,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseMediaType } from '../spec/media-type.ts';
+import { checkBytes } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { descriptorOf, digestHeader } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
@@ -19,6 +20,8 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     get: (reference, options) => get(exchange, repository, reference, options),
 
     async put(manifest, { tags = [], signal } = {}) {
+      // Put under a tag, a registry can't know what the bytes were meant to be.
+      checkBytes(manifest);
       const references = tags.length === 0 ? [manifest.descriptor.digest] : tags;
       for (const reference of references) {
         await performBodiless(

@@ -41,7 +41,9 @@ function openRepository(exchange: Exchange, name: string): Repository {
     manifests,
     tags: remoteTags(exchange, name),
     referrers: (subject, options) => remoteReferrers(exchange, name, manifests, subject, options),
-    async commit() {},
+    async commit({ signal } = {}) {
+      signal?.throwIfAborted();
+    },
     async [Symbol.asyncDispose]() {},
   };
 }

@@ -1,4 +1,5 @@
 import { UnsupportedError } from '../errors.ts';
+import { mapContent } from '../flow/content.ts';
 import type { Intent, Registry } from '../store/contract.ts';
 import { errorReply } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
@@ -23,7 +24,7 @@ export interface AppOptions {
 
 /**
  * A registry as a function from requests to answers: every endpoint of distribution-spec 1.1 over `registry`, which does
- * the storing. Takes a bare path or a URL; rejects only when the request was aborted.
+ * the storing. Takes a bare path or a URL; rejects only when the request was aborted or its body broke off.
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Send {
   return async (request) => {
@@ -33,16 +34,47 @@ export function createApp(registry: Registry, options: AppOptions = {}): Send {
 }
 
 async function reply(registry: Registry, request: HttpRequest, options: AppOptions): Promise<HttpResponse> {
+  const { received, broken } = receive(request);
   try {
+    request.signal?.throwIfAborted();
     const operation = parseOperation(request.method, request.url);
     if (operation.kind === 'failure') return refuse(operation);
-    return await dispatch(registry, operation, request, options);
+    return await dispatch(registry, operation, received, options);
   } catch (error) {
     request.signal?.throwIfAborted();
+    const failure = broken();
+    if (failure !== undefined) throw failure.error;
     const response = errorReply(error);
     if (response.status >= 500) options.onFailure?.(error, request);
     return response;
   }
+}
+
+/** The request, its body ending with its signal; `broken` tells a body that failed by itself from one that was refused. */
+function receive(request: HttpRequest): {
+  readonly received: HttpRequest;
+  broken(): { readonly error: unknown } | undefined;
+} {
+  const { body, signal } = request;
+  let failure: { readonly error: unknown } | undefined;
+  if (body === undefined) return { received: request, broken: () => undefined };
+  const watched = mapContent(body, async function* (source) {
+    const chunks = source[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        const chunk = await chunks.next().catch((error: unknown) => {
+          failure = { error };
+          throw error;
+        });
+        if (chunk.done === true) return;
+        yield chunk.value;
+      }
+    } finally {
+      await chunks.return?.();
+    }
+  });
+  return { received: { ...request, body: watched }, broken: () => failure };
 }
 
 function dispatch(

@@ -1,4 +1,4 @@
-import { isGantryError } from '../../errors.ts';
+import { isGantryError, NotFoundError } from '../../errors.ts';
 import { discard } from '../../flow/collect.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -13,7 +13,10 @@ import { type Answer, ask, type Exchange } from '../exchange.ts';
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
 
-/** One upload session at a registry. Its id is the newest Location. */
+/**
+ * One upload session at a registry. Its id is the newest Location, and before it the offset: registries say `0-0` of a
+ * session with one byte and of an empty one, so the next process has to know which it was.
+ */
 export class RemoteUpload implements Upload {
   readonly #exchange: Exchange;
   readonly #repository: string;
@@ -28,7 +31,7 @@ export class RemoteUpload implements Upload {
   }
 
   get id(): string {
-    return this.#state.location;
+    return `${this.#offset}@${this.#state.location}`;
   }
 
   get offset(): number {
@@ -133,12 +136,28 @@ export class RemoteUpload implements Upload {
 export async function resumeUpload(
   exchange: Exchange,
   repository: string,
-  location: string,
+  id: string,
   options: SignalOptions = {},
 ): Promise<RemoteUpload> {
-  const upload = new RemoteUpload(exchange, repository, { location });
+  options.signal?.throwIfAborted();
+  const [, offset, location] = /^(\d+)@(.*)$/.exec(id) ?? [];
+  if (location === undefined || !isOurs(location, exchange.base, repository)) {
+    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository}: there is no such upload`);
+  }
+  const upload = new RemoteUpload(exchange, repository, { location }, Number(offset));
   await upload.locate(options);
   return upload;
+}
+
+/**
+ * Whether an id that comes from outside may be asked for. Behind an embedded registry it comes from its client, who must
+ * not choose what host we talk to, nor another repository than the one it was let into.
+ */
+function isOurs(location: string, base: string, repository: string): boolean {
+  if (!location.startsWith(`${base}/`) || !URL.canParse(location)) return false;
+  const { origin, pathname } = new URL(location);
+  if (origin !== new URL(base).origin) return false;
+  return !pathname.startsWith('/v2/') || pathname.startsWith(`/v2/${repository}/`);
 }
 
 /** Counts what the transport takes out of the content, and tells it. */

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { openDiskRegistry } from '../../src/disk/registry.ts';
+import { createLine } from '../../src/http/line.ts';
+import { createNodeTransport } from '../../src/http/transport.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import { registryContract } from '../../src/testing/contract.ts';
+import { startRegistry } from '../../src/testing/start-registry.ts';
+
+/** The one suite over every stack of rooms: what holds for a place holds for it behind the protocol, and behind it twice. */
+
+async function disk(test: TestContext): Promise<Registry> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-contract-'));
+  const registry = await openDiskRegistry(folder);
+  test.after(async () => {
+    await registry[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return registry;
+}
+
+/** A client over a server over `registry`, with no port between them. */
+function direct(registry: Registry): Registry {
+  return createRemoteRegistry({ base: 'http://registry.test', send: createApp(registry) });
+}
+
+/** The same with a real connection. */
+async function connected(test: TestContext, registry: Registry): Promise<Registry> {
+  const server = await startRegistry({ registry });
+  const transport = createNodeTransport();
+  test.after(async () => {
+    await transport.close();
+    await server.close();
+  });
+  return createRemoteRegistry({ base: server.url, send: createLine({ transport: transport.send }) });
+}
+
+registryContract('client over server over memory', () => direct(createMemoryRegistry()));
+registryContract('client over server over disk', async (test) => direct(await disk(test)));
+registryContract('client over server over client over server over memory', () =>
+  direct(direct(createMemoryRegistry())),
+);
+registryContract('client over server over memory, over sockets', (test) =>
+  connected(test, createMemoryRegistry()),
+);
+registryContract('client over server over disk, over sockets', async (test) =>
+  connected(test, await disk(test)),
+);
+registryContract('client over server over client over server over memory, over sockets', async (test) =>
+  connected(test, await connected(test, createMemoryRegistry())),
+);
