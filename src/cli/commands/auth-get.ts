@@ -1,0 +1,26 @@
+import type { Credential } from '../../keychain/credential.ts';
+import { createKeychain } from '../../keychain/keychain.ts';
+import type { Context } from '../context.ts';
+import { Failed } from '../exit.ts';
+import type { Given } from '../given.ts';
+import { registryArgument } from '../registry-argument.ts';
+import { readStdin } from '../stdin.ts';
+
+/** `gantry auth get REGISTRY`: speaks the protocol of docker's credential helpers, so it prints JSON in any case. */
+export async function authGet(context: Context, given: Given): Promise<void> {
+  const registry = registryArgument(given.arguments[0] ?? (await readStdin(context.signal)));
+  const credential = await createKeychain()(registry);
+  if (credential === undefined) {
+    // These very words on stdout are how docker tells "none" from a failure.
+    await context.output.line('credentials not found in native keychain');
+    throw new Failed();
+  }
+  await context.output.line(JSON.stringify(answer(credential)));
+}
+
+/** Tokens go under the name that helpers have for them. */
+function answer(credential: Credential): { readonly Username: string; readonly Secret: string } {
+  return credential.kind === 'basic'
+    ? { Username: credential.username, Secret: credential.password }
+    : { Username: '<token>', Secret: credential.token };
+}

@@ -1,0 +1,16 @@
+import type { Context } from '../context.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry auth token REPO` */
+export async function authToken(context: Context, given: Given): Promise<void> {
+  const [repository = ''] = given.arguments;
+  const client = await context.client();
+  const answer = await client.token(repository, {
+    push: given.flag('push'),
+    mountFrom: given.list('mount'),
+    signal: context.signal,
+  });
+  // Without a line feed: it is made for "$(...)".
+  if (given.flag('header')) await context.output.write(`Authorization: Bearer ${answer.token}`);
+  else await context.output.line(JSON.stringify(answer));
+}

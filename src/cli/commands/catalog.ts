@@ -1,0 +1,14 @@
+import type { Context } from '../context.ts';
+import { fullRepository } from '../full-name.ts';
+import type { Given } from '../given.ts';
+import { list } from '../listing.ts';
+
+/** `gantry catalog REGISTRY` */
+export async function catalog(context: Context, given: Given): Promise<void> {
+  const [registry = ''] = given.arguments;
+  const client = await context.client();
+  await list(context, client.catalog(registry, { signal: context.signal }), {
+    show: (name) => (given.flag('full-ref') ? fullRepository(registry, name) : name),
+    value: (repositories) => ({ registry, repositories }),
+  });
+}

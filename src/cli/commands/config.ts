@@ -1,0 +1,10 @@
+import type { Context } from '../context.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry config IMAGE`: the very bytes, which are JSON already. */
+export async function config(context: Context, given: Given): Promise<void> {
+  const [image = ''] = given.arguments;
+  const options = { ...(await context.platform()), signal: context.signal };
+  const client = await context.client();
+  await context.output.write(await client.getConfig(image, options));
+}

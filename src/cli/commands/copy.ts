@@ -1,0 +1,36 @@
+import type { CopyPlaceOptions } from '../../client/copy.ts';
+import type { Context } from '../context.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry copy SRC DST` */
+export async function copy(context: Context, given: Given): Promise<void> {
+  const [source = '', destination = ''] = given.arguments;
+  const platforms = await context.platforms();
+  const jobs = given.count('jobs');
+  const options: CopyPlaceOptions = {
+    noClobber: given.flag('no-clobber'),
+    ...(platforms === undefined ? {} : { platforms }),
+    // crane's default is 0, for "as you like".
+    ...(jobs ? { jobs } : {}),
+    signal: context.signal,
+  };
+  if (given.flag('all-tags')) return copyAll(context, source, destination, options);
+  const client = await context.client();
+  const root = await context.follow((onEvent) => client.copy(source, destination, { ...options, onEvent }));
+  await context.result({ source, destination, ...root });
+}
+
+async function copyAll(
+  context: Context,
+  source: string,
+  destination: string,
+  options: CopyPlaceOptions,
+): Promise<void> {
+  const client = await context.client();
+  const tags: unknown[] = [];
+  for await (const copied of client.copyRepository(source, destination, options)) {
+    context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);
+    tags.push(copied);
+  }
+  await context.result({ source, destination, tags });
+}

@@ -1,0 +1,21 @@
+import { InputError } from '../../errors.ts';
+import type { Context } from '../context.ts';
+import { fullDigest } from '../full-name.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry digest IMAGE` or `gantry digest --tarball FILE` */
+export async function digest(context: Context, given: Given): Promise<void> {
+  const [image] = given.arguments;
+  const tarball = given.text('tarball');
+  const whole = given.flag('full-ref');
+  if (tarball !== undefined && (image !== undefined || whole)) {
+    throw new InputError('INVALID_OPTION', '--tarball goes with neither an image nor --full-ref');
+  }
+  const subject = tarball === undefined ? image : `docker-archive:${tarball}`;
+  if (subject === undefined) throw new InputError('INVALID_OPTION', 'digest needs IMAGE or --tarball');
+  const options = { ...(await context.platform()), signal: context.signal };
+  const client = await context.client();
+  const descriptor = await client.getDescriptor(subject, options);
+  const text = whole ? fullDigest(subject, descriptor.digest) : descriptor.digest;
+  await context.result({ reference: subject, ...descriptor }, text);
+}

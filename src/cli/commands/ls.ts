@@ -1,0 +1,16 @@
+import type { Context } from '../context.ts';
+import { fullTag } from '../full-name.ts';
+import type { Given } from '../given.ts';
+import { list } from '../listing.ts';
+
+/** `gantry ls REPO` */
+export async function ls(context: Context, given: Given): Promise<void> {
+  const [repository = ''] = given.arguments;
+  const client = await context.client();
+  const omit = given.flag('omit-digest-tags');
+  await list(context, client.tags(repository, { signal: context.signal }), {
+    keep: (tag) => !(omit && tag.startsWith('sha256-')),
+    show: (tag) => (given.flag('full-ref') ? fullTag(repository, tag) : tag),
+    value: (tags) => ({ repository, tags }),
+  });
+}

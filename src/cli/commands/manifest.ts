@@ -1,0 +1,11 @@
+import type { Context } from '../context.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry manifest IMAGE`: the very bytes, which are JSON already. */
+export async function manifest(context: Context, given: Given): Promise<void> {
+  const [image = ''] = given.arguments;
+  const options = { ...(await context.platform()), signal: context.signal };
+  const client = await context.client();
+  const { bytes } = await client.getManifest(image, options);
+  await context.output.write(bytes);
+}

@@ -1,0 +1,24 @@
+import { writeFile } from 'node:fs/promises';
+import type { Context } from '../context.ts';
+import { fullDigest } from '../full-name.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry push PATH IMAGE` */
+export async function push(context: Context, given: Given): Promise<void> {
+  const [path = '', image = ''] = given.arguments;
+  const platforms = await context.platforms();
+  const client = await context.client();
+  const root = await context.follow((onEvent) =>
+    client.push(path, image, {
+      index: given.flag('index'),
+      ...(platforms === undefined ? {} : { platforms }),
+      onEvent,
+      signal: context.signal,
+    }),
+  );
+  const reference = fullDigest(image, root.digest);
+  const file = given.text('image-refs');
+  // No line feed at the end, as crane has it.
+  if (file !== undefined) await writeFile(file, reference);
+  await context.result({ reference, ...root }, reference);
+}

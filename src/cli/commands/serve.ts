@@ -1,0 +1,44 @@
+import type { Registry } from '../../store/contract.ts';
+import { parseAddress } from '../address.ts';
+import type { Context } from '../context.ts';
+import { errorLine } from '../failure.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry serve`: until a signal ends it. */
+export async function serve(context: Context, given: Given): Promise<void> {
+  const disk = given.text('disk');
+  const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
+  const { createApp } = await import('../../server/app.ts');
+  const { listen } = await import('../../server/node.ts');
+  await using store = await openStore(disk);
+  const handler = createApp(store.registry, {
+    onFailure: (error) => context.output.note(errorLine(error), 'warning'),
+  });
+  await using listener = await listen(handler, address);
+  const { host, port, url } = listener;
+  if (context.json) await context.result({ url, host, port });
+  // It begins as crane's does: scripts wait for that.
+  context.output.note(`serving on port ${port}: ${url}, ${disk ? `kept in ${disk}` : 'in memory'}`);
+  await aborted(context.signal);
+}
+
+interface Store extends AsyncDisposable {
+  readonly registry: Registry;
+}
+
+async function openStore(disk: string | undefined): Promise<Store> {
+  if (disk === undefined) {
+    const { createMemoryRegistry } = await import('../../memory/registry.ts');
+    return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
+  }
+  const { openDiskRegistry } = await import('../../disk/registry.ts');
+  const registry = await openDiskRegistry(disk);
+  return { registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

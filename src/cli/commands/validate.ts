@@ -1,0 +1,37 @@
+import { InputError } from '../../errors.ts';
+import type { Context } from '../context.ts';
+import { Failed } from '../exit.ts';
+import type { Given } from '../given.ts';
+
+/** `gantry validate --remote IMAGE --tarball FILE` */
+export async function validate(context: Context, given: Given): Promise<void> {
+  const tarball = given.text('tarball');
+  const remote = given.text('remote');
+  const subjects = [
+    ...(tarball === undefined ? [] : [{ tarball }]),
+    ...(remote === undefined ? [] : [remote]),
+  ];
+  if (subjects.length === 0) throw new InputError('INVALID_OPTION', 'validate needs --remote or --tarball');
+  const platforms = await context.platforms();
+  const options = {
+    fast: given.flag('fast'),
+    ...(platforms === undefined ? {} : { platforms }),
+    signal: context.signal,
+  };
+  const client = await context.client();
+  const findings: unknown[] = [];
+  let failed = false;
+  for (const subject of subjects) {
+    for await (const finding of client.validate(subject, options)) {
+      failed ||= finding.problem !== undefined;
+      if (context.json) findings.push({ ...finding, passed: finding.problem === undefined });
+      else await context.output.line(verdict(finding));
+    }
+  }
+  if (context.json) await context.result(findings);
+  if (failed) throw new Failed();
+}
+
+function verdict({ subject, problem }: { readonly subject: string; readonly problem?: string }): string {
+  return problem === undefined ? `PASS: ${subject}` : `FAIL: ${subject}: ${problem}`;
+}

@@ -1,0 +1,8 @@
+import type { Context } from '../context.ts';
+import { packageVersion } from '../version.ts';
+
+/** `gantry version` with options; alone it is answered in main.ts. */
+export async function version(context: Context): Promise<void> {
+  const number = packageVersion();
+  await context.result({ version: number, node: process.versions.node }, number);
+}

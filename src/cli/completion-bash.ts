@@ -1,0 +1,50 @@
+import type { Level } from './level.ts';
+
+/** bash knows no descriptions. */
+export function bashCompletion(levels: readonly Level[]): string {
+  return `# bash completion for gantry: source it, or put it into ~/.local/share/bash-completion/completions/gantry
+_gantry() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
+  local level="" words="" options="" i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "\${level:+$level }\${COMP_WORDS[i]}" in
+      ${paths(levels)}) level="\${level:+$level }\${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case "$level" in
+${levels.map(levelCase).join('\n')}
+  esac
+  if [[ "$current" == -* ]]; then
+    COMPREPLY=($(compgen -W "$options" -- "$current"))
+  elif [[ -n "$words" ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$current"))
+  fi
+}
+complete -o default -F _gantry gantry
+`;
+}
+
+function paths(levels: readonly Level[]): string {
+  return levels
+    .filter(({ path }) => path !== '')
+    .map(({ path }) => `"${path}"`)
+    .join('|');
+}
+
+function levelCase({ path, words, options }: Level): string {
+  const values = options
+    .filter(({ choices }) => choices.length > 0)
+    .map(({ spellings, choices }) => `${spellings.join('|')}) words="${choices.join(' ')}" ;;`);
+  const free = options.filter(({ value, choices }) => value && choices.length === 0);
+  // A value that can be anything is left to the shell, which knows files.
+  const other =
+    free.length === 0 ? [] : [`${free.flatMap(({ spellings }) => spellings).join('|')}) words="" ;;`];
+  return [
+    `    "${path}")`,
+    `      words="${words.map(({ text }) => text).join(' ')}"`,
+    `      options="${options.map(({ text }) => text).join(' ')} --help"`,
+    `      case "$previous" in ${[...values, ...other].join(' ')} esac`,
+    '      ;;',
+  ].join('\n');
+}

@@ -1,0 +1,17 @@
+import { bashCompletion } from './completion-bash.ts';
+import { fishCompletion } from './completion-fish.ts';
+import { powershellCompletion } from './completion-powershell.ts';
+import { zshCompletion } from './completion-zsh.ts';
+import type { Level } from './level.ts';
+
+const scripts: ReadonlyMap<string, (levels: readonly Level[]) => string> = new Map([
+  ['bash', bashCompletion],
+  ['zsh', zshCompletion],
+  ['fish', fishCompletion],
+  ['powershell', powershellCompletion],
+]);
+
+/** The script that completes gantry's command line in a shell, or undefined for a shell that is not known. */
+export function completionScript(shell: string, levels: readonly Level[]): string | undefined {
+  return scripts.get(shell)?.(levels);
+}

@@ -1,0 +1,113 @@
+import type { Client } from '../client/client.ts';
+import type { CopyObserver } from '../copy/events.ts';
+import { InputError } from '../errors.ts';
+import type { WireEvent } from '../http/event.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { Given } from './given.ts';
+import type { Level } from './level.ts';
+import type { Output } from './output.ts';
+import { type ProgressMode, progressModes } from './renderer.ts';
+import { packageVersion } from './version.ts';
+
+/** What a command gets beside its own arguments: the global flags, made into what they mean. */
+export interface Context {
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+  /** The client, made at the first call and closed when the command ends. */
+  client(): Promise<Client>;
+  /** --platform: undefined is `all`, also when it was not given. */
+  platforms(): Promise<readonly Platform[] | undefined>;
+  /** --platform where only one makes sense, ready to be spread into options. Throws INVALID_OPTION. */
+  platform(): Promise<{ readonly platform?: Platform }>;
+  /** A result: `value` with --json, else `text`, or nothing where there is none. */
+  result(value: unknown, text?: string): Promise<void>;
+  /** The whole command line as words, for completion. */
+  readonly vocabulary: Vocabulary;
+  /** Runs a copy and shows how it gets on. */
+  follow<T>(work: (onEvent: CopyObserver) => Promise<T>): Promise<T>;
+}
+
+/** Given from above: the command table can't be known here, since it knows the commands and they know this. */
+export type Vocabulary = (options: { readonly descriptions: boolean }) => Promise<readonly Level[]>;
+
+export interface OpenContext extends Context, AsyncDisposable {}
+
+export interface ContextOptions {
+  readonly globals: Given;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+  readonly vocabulary: Vocabulary;
+}
+
+export function createContext({ globals, output, signal, vocabulary }: ContextOptions): OpenContext {
+  const json = globals.flag('json');
+  const mode = progressMode(globals.text('progress'));
+  let client: Client | undefined;
+
+  const platforms = async (): Promise<readonly Platform[] | undefined> => {
+    const given = globals.list('platform');
+    if (given.length === 0 || (given.length === 1 && given[0] === 'all')) return undefined;
+    const { parsePlatform } = await import('../spec/platform.ts');
+    return given.map(parsePlatform);
+  };
+
+  return {
+    output,
+    signal,
+    json,
+    platforms,
+    vocabulary,
+    async client() {
+      const { createClient } = await import('../client/client.ts');
+      client ??= createClient({
+        insecure: globals.flag('insecure'),
+        nondistributable: globals.flag('allow-nondistributable-artifacts'),
+        userAgent: `gantry/${packageVersion()}`,
+        onWire: await wireObserver(output, globals.flag('verbose')),
+      });
+      return client;
+    },
+    async platform() {
+      const [platform, ...others] = (await platforms()) ?? [];
+      if (others.length > 0) throw new InputError('INVALID_OPTION', 'only one --platform can be given here');
+      return platform === undefined ? {} : { platform };
+    },
+    async result(value, text) {
+      if (json) await output.line(JSON.stringify(value));
+      else if (text !== undefined) await output.line(text);
+    },
+    async follow(work) {
+      const { startProgress } = await import('./progress.ts');
+      const progress = startProgress(output, { mode });
+      let done = false;
+      try {
+        const answer = await work(progress.observe);
+        done = true;
+        return answer;
+      } finally {
+        progress.end(done);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await client?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function progressMode(text: string | undefined): ProgressMode | undefined {
+  return progressModes.find((mode) => mode === text);
+}
+
+/** Registries' warnings are shown at once, each text once: a command that fails later has shown them too. */
+async function wireObserver(output: Output, verbose: boolean): Promise<(event: WireEvent) => void> {
+  const warned = new Set<string>();
+  const wireLines = verbose ? (await import('./wire-log.ts')).wireLines : () => [];
+  return (event) => {
+    if (event.kind === 'warning' && !warned.has(event.text)) {
+      warned.add(event.text);
+      output.note(`warning from ${event.host}: ${event.text}`, 'warning');
+    }
+    for (const line of wireLines(event)) output.note(line, 'dim');
+  };
+}

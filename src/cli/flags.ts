@@ -1,0 +1,30 @@
+import { InputError } from '../errors.ts';
+import type { Option } from './command.ts';
+
+const yes = new Set(['1', 't', 'T', 'true', 'True', 'TRUE']);
+const no = new Set(['0', 'f', 'F', 'false', 'False', 'FALSE']);
+
+/**
+ * The command line with `--flag=true`, `--flag=false` and `-j=4`, which Go's flag parsers take and scripts written for
+ * crane hold, in the form that every parser knows.
+ */
+export function plainFlags(argv: readonly string[], options: readonly Option[]): string[] {
+  const end = argv.indexOf('--');
+  const rest = end < 0 ? [] : argv.slice(end);
+  return [...argv.slice(0, end < 0 ? argv.length : end).flatMap((word) => plainFlag(word, options)), ...rest];
+}
+
+function plainFlag(word: string, options: readonly Option[]): string[] {
+  const [, dashes, name, value] = /^(--?)([^=-][^=]*)=(.*)$/s.exec(word) ?? [];
+  if (dashes === undefined || name === undefined || value === undefined) return [word];
+  const meant = options.filter((option) => (dashes === '--' ? option.name : option.short) === name);
+  if (meant.length === 0) return [word];
+  if (meant.some((option) => option.value !== undefined))
+    return dashes === '--' ? [word] : [`-${name}`, value];
+  if (yes.has(value)) return [`${dashes}${name}`];
+  if (no.has(value)) return [];
+  throw new InputError(
+    'INVALID_OPTION',
+    `${dashes}${name} is a flag: it takes true or false, not "${value}"`,
+  );
+}

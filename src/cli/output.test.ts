@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { PassThrough, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { createOutput, type Output, OutputClosed } from './output.ts';
+
+const esc = '\u001b';
+
+/** What is written to stdout and stderr by `use`. */
+async function printed(
+  use: (output: Output) => Promise<void> | void,
+  { env = {}, isTTY = false }: { readonly env?: NodeJS.ProcessEnv; readonly isTTY?: boolean } = {},
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const stdout = new PassThrough();
+  const stderr = Object.assign(new PassThrough(), { isTTY, columns: 60 });
+  const both = Promise.all([text(stdout), text(stderr)]);
+  await use(createOutput({ stdout, stderr, env }));
+  stdout.end();
+  stderr.end();
+  const [out, err] = await both;
+  return { stdout: out, stderr: err };
+}
+
+function failing(code: string): Writable {
+  return new Writable({
+    write: (_chunk, _encoding, done) => done(Object.assign(new Error('write failed'), { code })),
+  });
+}
+
+describe('output', () => {
+  it('puts results on stdout and notes on stderr', async () => {
+    const { stdout, stderr } = await printed(async (output) => {
+      await output.line('a');
+      await output.write(new Uint8Array([98]));
+      output.note('c');
+    });
+    assert.deepEqual([stdout, stderr], ['a\nb', 'c\n']);
+  });
+
+  it('lets nobody else move the cursor', async () => {
+    const { stderr } = await printed((output) => output.note(`a\n${esc}[2Jb\u202ec`));
+    assert.equal(stderr, 'a  [2Jb c\n');
+  });
+
+  it('colours on a terminal', async () => {
+    const { stderr } = await printed((output) => output.note('a', 'error'), { isTTY: true });
+    assert.equal(stderr, `${esc}[31ma${esc}[0m\n`);
+  });
+
+  for (const [name, options] of [
+    ['elsewhere', {}],
+    ['with NO_COLOR', { isTTY: true, env: { NO_COLOR: '1' } }],
+    ['on a dumb terminal', { isTTY: true, env: { TERM: 'dumb' } }],
+  ] as const) {
+    it(`does not colour ${name}`, async () => {
+      const { stderr } = await printed((output) => output.note('a', 'error'), options);
+      assert.equal(stderr, 'a\n');
+    });
+  }
+
+  it('an empty NO_COLOR is none', async () => {
+    const { stderr } = await printed((output) => output.note('a', 'dim'), {
+      isTTY: true,
+      env: { NO_COLOR: '' },
+    });
+    assert.ok(stderr.startsWith(esc));
+  });
+
+  it('keeps the status below the notes', async () => {
+    const { stderr } = await printed(
+      (output) => {
+        output.status('50%');
+        output.note('a');
+        output.status(undefined);
+      },
+      { isTTY: true, env: { NO_COLOR: '1' } },
+    );
+    const clear = `\r${esc}[K`;
+    assert.equal(stderr, `${clear}50%${clear}a\n50%${clear}`);
+  });
+
+  it('shows no status where there is no terminal', async () => {
+    const { stderr } = await printed((output) => output.status('50%'));
+    assert.equal(stderr, '');
+  });
+
+  it('tells a reader that has gone from a disk that is full', async () => {
+    const stderr = new PassThrough();
+    const to = (code: string): Promise<void> =>
+      createOutput({ stdout: failing(code), stderr, env: {} }).line('a');
+    await assert.rejects(to('EPIPE'), OutputClosed);
+    await assert.rejects(to('ENOSPC'), (error) => isGantryError(error, 'NO_SPACE'));
+    await assert.rejects(to('EIO'), (error) => isGantryError(error, 'IO_FAILED'));
+  });
+
+  it('survives a stderr that nobody reads', async () => {
+    const output = createOutput({ stdout: new PassThrough(), stderr: failing('EPIPE'), env: {} });
+    output.note('a');
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+});

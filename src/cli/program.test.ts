@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { isGroup } from './command.ts';
+import { parseCommandLine } from './program.ts';
+import { commands } from './table.ts';
+
+interface Meant {
+  readonly command: string;
+  readonly arguments?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly texts?: Readonly<Record<string, string>>;
+  readonly globals?: Readonly<Record<string, readonly string[]>>;
+}
+
+const meant: readonly (readonly [string, string, Meant])[] = [
+  ['arguments come in order', 'push a b', { command: 'push', arguments: ['a', 'b'] }],
+  [
+    'options stand anywhere',
+    'push a --index b',
+    { command: 'push', arguments: ['a', 'b'], flags: ['index'] },
+  ],
+  ['short flags can be joined', 'cp -an a b', { command: 'copy', flags: ['all-tags', 'no-clobber'] }],
+  ['a value can be joined to its option', 'cp -j4 a b', { command: 'copy', texts: { jobs: '4' } }],
+  ['or follow an equals sign', 'cp -j=4 a b', { command: 'copy', texts: { jobs: '4' } }],
+  ['the last value counts', 'cp -j 4 --jobs 5 a b', { command: 'copy', texts: { jobs: '5' } }],
+  ['an option that begins with no is no negation', 'cp a b', { command: 'copy', flags: [] }],
+  [
+    'global options stand before the command',
+    '--platform linux/arm64 digest a',
+    { command: 'digest', globals: { platform: ['linux/arm64'] } },
+  ],
+  [
+    'and after it',
+    'digest a --platform linux/arm64',
+    { command: 'digest', globals: { platform: ['linux/arm64'] } },
+  ],
+  [
+    'and both, and several at once',
+    '--platform a/b cp --platform c/d,e/f a b',
+    { command: 'copy', globals: { platform: ['a/b', 'c/d', 'e/f'] } },
+  ],
+  ['and between two words', 'auth --json get a', { command: 'get', globals: { json: [''] } }],
+  [
+    "a value that looks like a global option is the command's own",
+    'auth login r -u me -p -v',
+    { command: 'login', texts: { password: '-v' }, globals: { verbose: [] } },
+  ],
+  ['serve has a second name', 'registry serve --disk d', { command: 'serve', texts: { disk: 'd' } }],
+  ['as many images as you like', 'pull a b c d', { command: 'pull', arguments: ['a', 'b', 'c', 'd'] }],
+  ['an argument can be left out', 'digest --tarball t', { command: 'digest', arguments: [] }],
+  ['what follows two dashes is an argument', 'ls -- -x', { command: 'ls', arguments: ['-x'] }],
+];
+
+describe('a command line', () => {
+  for (const [name, line, expected] of meant) {
+    it(`${name}: gantry ${line}`, () => {
+      const invocation = parseCommandLine(line.split(' '));
+      assert.ok(invocation.kind === 'run');
+      const { command, given, globals } = invocation;
+      assert.equal(command.name, expected.command);
+      if (expected.arguments) assert.deepEqual(given.arguments, expected.arguments);
+      if (expected.flags) {
+        const flags = command.options.map((option) => option.name).filter((option) => given.flag(option));
+        assert.deepEqual(flags, expected.flags);
+      }
+      for (const [option, text] of Object.entries(expected.texts ?? {}))
+        assert.equal(given.text(option), text);
+      for (const [option, list] of Object.entries(expected.globals ?? {})) {
+        assert.deepEqual(globals.list(option), list);
+      }
+    });
+  }
+
+  for (const line of [
+    'psh a b',
+    'push',
+    'push a',
+    'push a b c',
+    'pull a',
+    'version x',
+    'digest a b',
+    'auth what',
+    'push --indx a b',
+    'push --index=maybe a b',
+    'pull --format zip a b',
+    'ls --progress=fancy a',
+    'cp a b --jobs',
+    '--no-such ls a',
+  ]) {
+    it(`is refused: gantry ${line}`, () => {
+      assert.throws(
+        () => parseCommandLine(line.split(' ')),
+        (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes('\n'),
+      );
+    });
+  }
+
+  for (const [line, word] of [
+    ['psh a b', 'push'],
+    ['push --indx a b', '--index'],
+    ['auth logn x', 'login'],
+  ] as const) {
+    it(`proposes what may have been meant: gantry ${line}`, () => {
+      assert.throws(
+        () => parseCommandLine(line.split(' ')),
+        (error) => isGantryError(error) && error.message.includes(word),
+      );
+    });
+  }
+
+  it('takes whole numbers only where it wants a number', () => {
+    const invocation = parseCommandLine(['cp', '-j', 'many', 'a', 'b']);
+    assert.ok(invocation.kind === 'run');
+    assert.throws(
+      () => invocation.given.count('jobs'),
+      (error) => isGantryError(error, 'INVALID_OPTION'),
+    );
+  });
+});
+
+describe('the help', () => {
+  const paths = commands.flatMap((entry) =>
+    isGroup(entry)
+      ? [entry.name, ...entry.commands.map(({ name }) => `${entry.name} ${name}`)]
+      : [entry.name],
+  );
+
+  it('lists every command', () => {
+    const invocation = parseCommandLine([]);
+    assert.ok(invocation.kind === 'help');
+    for (const entry of commands) assert.match(invocation.text, new RegExp(`^  ${entry.name}\\b`, 'm'));
+  });
+
+  for (const path of paths) {
+    it(`says what ${path} takes, in lines that fit a terminal`, () => {
+      for (const line of [`${path} --help`, `help ${path}`]) {
+        if (line === `help ${path}` && path.includes(' ')) continue;
+        const invocation = parseCommandLine(line.split(' '));
+        assert.ok(invocation.kind === 'help');
+        assert.ok(invocation.text.includes(`gantry ${path}`));
+      }
+    });
+  }
+});

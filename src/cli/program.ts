@@ -1,0 +1,110 @@
+import { CommanderError, Command as Parser, Option as ParserOption } from 'commander';
+import { InputError } from '../errors.ts';
+import type { Command, Option } from './command.ts';
+import { isGroup } from './command.ts';
+import { plainFlags } from './flags.ts';
+import { checkArguments, createGiven, type Given } from './given.ts';
+import { commands, globalOptions } from './table.ts';
+
+export type Invocation =
+  | { readonly kind: 'run'; readonly command: Command; readonly given: Given; readonly globals: Given }
+  | { readonly kind: 'help'; readonly text: string };
+
+const summary = 'Move container images and OCI artifacts between registries, disks and programs.';
+
+/** Reads a command line. Throws InputError for one that can't be meant. */
+export function parseCommandLine(argv: readonly string[]): Invocation {
+  const globals = new Map<string, string[]>();
+  let printed = '';
+  let invocation: Invocation | undefined;
+  const print = (text: string): void => {
+    printed += text;
+  };
+
+  const root = new Parser('gantry')
+    .description(summary)
+    .usage('COMMAND [options]')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [COMMAND]', 'show help for a command')
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', ') })
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: print });
+  addOptions(root, globalOptions, globals);
+
+  const add = (parent: Parser, command: Command): void => {
+    const options = new Map<string, string[]>();
+    const parser = describe(parent.command(command.name), command);
+    addOptions(parser, command.options, options);
+    addOptions(parser, globalOptions, globals, 'Global options:');
+    parser.argument('[args...]').action((args: string[]) => {
+      checkArguments(command.name, command.arguments, args);
+      invocation = {
+        kind: 'run',
+        command,
+        given: createGiven(args, options),
+        globals: createGiven([], globals),
+      };
+    });
+  };
+
+  for (const entry of commands) {
+    if (!isGroup(entry)) add(root, entry);
+    else {
+      const group = root.command(entry.name).summary(entry.summary).description(entry.summary);
+      group.usage('COMMAND [options]').enablePositionalOptions().helpOption('-h, --help', 'show help');
+      addOptions(group, globalOptions, globals);
+      for (const command of entry.commands) add(group, command);
+    }
+  }
+
+  try {
+    root.parse(plainFlags(argv, allOptions()), { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help was asked for, or a word that has commands below it stood alone.
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
+      return { kind: 'help', text: printed };
+    }
+    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, ''));
+  }
+  return invocation ?? { kind: 'help', text: root.helpInformation() };
+}
+
+function describe(parser: Parser, command: Command): Parser {
+  const names = command.choices === undefined ? command.arguments : [command.choices.join('|')];
+  const examples = command.examples.map((example) => `  ${example}`).join('\n');
+  parser
+    .summary(command.summary)
+    .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))
+    .usage([...names, '[options]'].join(' '))
+    .helpOption('-h, --help', 'show help')
+    .addHelpText('after', `\nExamples:\n${examples}`);
+  for (const alias of command.aliases ?? []) parser.alias(alias);
+  // The argument is there for the parser only: the usage line and the description tell more.
+  return parser.configureHelp({ visibleArguments: () => [] });
+}
+
+/** Every value given is noted in `given`, under the option's own name. */
+function addOptions(
+  parser: Parser,
+  options: readonly Option[],
+  given: Map<string, string[]>,
+  group?: string,
+): void {
+  for (const option of options) {
+    const short = option.short === undefined ? '' : `-${option.short}, `;
+    const value = option.value === undefined ? '' : ` <${option.value}>`;
+    const known = new ParserOption(`${short}--${option.name}${value}`, option.summary);
+    if (option.choices !== undefined) known.choices(option.choices);
+    if (group !== undefined) known.helpGroup(group);
+    parser.addOption(known).on(`option:${option.name}`, (text: string | null | undefined) => {
+      given.set(option.name, [...(given.get(option.name) ?? []), text ?? '']);
+    });
+  }
+}
+
+function allOptions(): readonly Option[] {
+  const flat = commands.flatMap((entry) => (isGroup(entry) ? entry.commands : [entry]));
+  return [...globalOptions, ...flat.flatMap(({ options }) => options)];
+}

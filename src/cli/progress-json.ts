@@ -1,0 +1,19 @@
+import type { Output } from './output.ts';
+import type { Renderer } from './renderer.ts';
+
+/** One JSON object a line: each blob and manifest as it is done, progress twice a second, `done` or `failed` last. */
+export function jsonProgress(output: Output): Renderer {
+  const tell = (value: unknown): void => output.note(JSON.stringify(value));
+  return {
+    interval: 500,
+    event(event) {
+      if (event.kind !== 'progress') tell(event);
+    },
+    tick({ complete, sent, total, rate, left }) {
+      tell({ kind: 'progress', complete, sent, total, rate: Math.round(rate), left });
+    },
+    end(reading, done) {
+      tell({ kind: done ? 'done' : 'failed', ...reading, rate: Math.round(reading.rate) });
+    },
+  };
+}

@@ -1,0 +1,38 @@
+import type { Reading } from './meter.ts';
+import type { Output } from './output.ts';
+import type { Renderer } from './renderer.ts';
+import { formatBytes, formatSeconds } from './units.ts';
+
+/** A line every few seconds and one at the end: for logs. */
+export function plainProgress(output: Output): Renderer {
+  return {
+    interval: 5000,
+    tick(reading) {
+      output.note(progressText(reading));
+    },
+    end(reading, done) {
+      if (done) output.note(summaryText(reading));
+    },
+  };
+}
+
+/** `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left` */
+export function progressText({ complete, total, rate, left }: Reading): string {
+  const share = total === 0 ? '' : ` (${Math.floor((complete / total) * 100)}%)`;
+  const end = left === undefined ? 'waiting' : `${formatSeconds(left)} left`;
+  return `${formatBytes(complete)} of ${formatBytes(total)}${share}, ${formatBytes(rate)}/s, ${end}`;
+}
+
+/** `blobs: 3 uploaded, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */
+export function summaryText({ blobs, manifests, sent, elapsed }: Reading): string {
+  return [
+    ...counted('blobs', blobs),
+    ...counted('manifests', manifests),
+    `${formatBytes(sent)} moved in ${formatSeconds(elapsed)}`,
+  ].join('; ');
+}
+
+function counted(what: string, counts: Readonly<Record<string, number>>): string[] {
+  const parts = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
+  return parts.length === 0 ? [] : [`${what}: ${parts.join(', ')}`];
+}

@@ -1,0 +1,37 @@
+import type { Reading } from './meter.ts';
+import type { Output } from './output.ts';
+import { progressText, summaryText } from './progress-plain.ts';
+import type { Renderer } from './renderer.ts';
+import { formatBytes } from './units.ts';
+
+const widestBar = 30;
+
+/** A bar at the bottom of the terminal, and a line above it for each blob that is done. */
+export function ttyProgress(output: Output): Renderer {
+  const columns = output.columns ?? 80;
+  return {
+    interval: 100,
+    event(event) {
+      if (event.kind !== 'blob') return;
+      const { digest, size } = event.descriptor;
+      output.note(`${event.outcome.padEnd(8)} ${digest.slice(0, 19)} ${formatBytes(size)}`, 'dim');
+    },
+    tick(reading) {
+      output.status(barText(reading, columns));
+    },
+    end(reading, done) {
+      output.status(undefined);
+      if (done) output.note(summaryText(reading), 'dim');
+    },
+  };
+}
+
+/** Fits into `columns`, so that it never wraps: the bar gives way to the words. */
+export function barText(reading: Reading, columns: number): string {
+  const words = progressText(reading).slice(0, Math.max(0, columns - 1));
+  const width = Math.min(widestBar, columns - words.length - 4);
+  if (width < 5) return words;
+  const share = reading.total === 0 ? 0 : Math.min(1, reading.complete / reading.total);
+  const filled = Math.floor(share * width);
+  return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${words}`;
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CopyEvent } from '../copy/events.ts';
+import { createManualClock } from '../http/manual-clock.ts';
+import { parseDigest } from '../spec/digest.ts';
+import { createMeter } from './meter.ts';
+import type { Output } from './output.ts';
+import { startProgress } from './progress.ts';
+import { progressText } from './progress-plain.ts';
+import { barText } from './progress-tty.ts';
+import type { ProgressMode } from './renderer.ts';
+
+const MiB = 1024 * 1024;
+const descriptor = {
+  mediaType: 'application/octet-stream',
+  digest: parseDigest(`sha256:${'a'.repeat(64)}`),
+  size: MiB,
+};
+const moved = (complete: number, total: number, sent = complete): CopyEvent => ({
+  kind: 'progress',
+  complete,
+  sent,
+  total,
+});
+
+interface Shown {
+  readonly notes: string[];
+  readonly statuses: (string | undefined)[];
+  readonly output: Output;
+}
+
+function unused(): Promise<void> {
+  return Promise.reject(new Error('progress never goes to stdout'));
+}
+
+function recording(columns?: number): Shown {
+  const notes: string[] = [];
+  const statuses: (string | undefined)[] = [];
+  const output: Output = {
+    columns,
+    line: unused,
+    write: unused,
+    note: (text) => notes.push(text),
+    status: (text) => statuses.push(text),
+  };
+  return { notes, statuses, output };
+}
+
+describe('the meter', () => {
+  it('knows the rate of the last while and the time left', () => {
+    let now = 0;
+    const meter = createMeter(() => now);
+    assert.equal(meter.read().left, undefined);
+    for (let second = 1; second <= 30; second++) {
+      now = second * 1000;
+      // It slows down after twenty seconds.
+      meter.note(moved(second <= 20 ? second * 2 * MiB : (20 + second) * MiB, 100 * MiB));
+      meter.read();
+    }
+    const { rate, left, elapsed } = meter.read();
+    assert.equal(rate, MiB);
+    assert.equal(left, 50);
+    assert.equal(elapsed, 30);
+  });
+
+  it('counts what a retry sends again as sent, not as done', () => {
+    let now = 0;
+    const meter = createMeter(() => now);
+    now = 1000;
+    meter.note(moved(MiB, 3 * MiB, 2 * MiB));
+    assert.equal(meter.read().rate, 2 * MiB);
+    assert.equal(meter.read().complete, MiB);
+  });
+
+  it('counts how blobs and manifests ended', () => {
+    const meter = createMeter(() => 0);
+    for (const outcome of ['existed', 'uploaded', 'existed'] as const) {
+      meter.note({ kind: 'blob', descriptor, outcome });
+    }
+    meter.note({ kind: 'manifest', descriptor, outcome: 'written', tags: [] });
+    assert.deepEqual(meter.read().blobs, { existed: 2, uploaded: 1 });
+    assert.deepEqual(meter.read().manifests, { written: 1 });
+  });
+});
+
+/** A copy of 2 MiB that takes twelve seconds. */
+async function copy(
+  shown: Shown,
+  mode: ProgressMode | undefined,
+  { done = true }: { readonly done?: boolean } = {},
+): Promise<void> {
+  const clock = createManualClock();
+  const progress = startProgress(shown.output, { mode, clock });
+  progress.observe(moved(0, 2 * MiB));
+  await clock.advance(6000);
+  progress.observe(moved(MiB, 2 * MiB));
+  progress.observe({ kind: 'blob', descriptor, outcome: 'uploaded' });
+  await clock.advance(6000);
+  progress.end(done);
+  const { length } = shown.notes;
+  await clock.advance(60_000);
+  assert.equal(shown.notes.length, length, 'nothing is said after the end');
+}
+
+describe('progress', () => {
+  it('is a line every few seconds, with rate and time left, where there is no terminal', async () => {
+    const shown = recording();
+    await copy(shown, undefined);
+    assert.equal(shown.notes.length, 3);
+    assert.match(shown.notes[1] ?? '', /1\.00 MiB of 2\.00 MiB \(50%\), 102 KiB\/s, 10s left/);
+    assert.match(shown.notes[2] ?? '', /1 uploaded/);
+    assert.deepEqual(shown.statuses, []);
+  });
+
+  it('is a bar on a terminal, which is gone at the end', async () => {
+    const shown = recording(60);
+    await copy(shown, undefined);
+    assert.ok(shown.statuses.length > 100);
+    assert.ok(shown.statuses.some((status) => status?.includes('50%')));
+    assert.equal(shown.statuses.at(-1), undefined);
+  });
+
+  it('is JSON when asked for', async () => {
+    const shown = recording(60);
+    await copy(shown, 'json');
+    const kinds = shown.notes.map((note): unknown => JSON.parse(note).kind);
+    assert.equal(kinds.filter((kind) => kind === 'progress').length, 24);
+    assert.ok(kinds.includes('blob'));
+    assert.equal(kinds.at(-1), 'done');
+  });
+
+  it('says in JSON that the copy failed', async () => {
+    const shown = recording();
+    await copy(shown, 'json', { done: false });
+    assert.equal(JSON.parse(shown.notes.at(-1) ?? '').kind, 'failed');
+  });
+
+  it('leaves the summary out when the copy failed', async () => {
+    const shown = recording();
+    await copy(shown, 'plain', { done: false });
+    assert.equal(shown.notes.length, 2);
+  });
+
+  it('is nothing when not wanted', async () => {
+    const shown = recording(60);
+    await copy(shown, 'none');
+    assert.deepEqual([shown.notes, shown.statuses], [[], []]);
+  });
+
+  const nothing = { sent: 0, elapsed: 0, blobs: {}, manifests: {} };
+
+  it('of nothing yet is no division by zero', () => {
+    const reading = { ...nothing, complete: 0, total: 0, rate: 0, left: undefined };
+    assert.doesNotMatch(progressText(reading), /NaN|Infinity/);
+  });
+
+  for (const columns of [10, 40, 60, 200]) {
+    it(`fits into ${columns} columns`, () => {
+      const bar = barText({ ...nothing, complete: 1, total: 2, rate: 1, left: 1 }, columns);
+      assert.ok(bar.length < columns);
+    });
+  }
+});

@@ -1,0 +1,50 @@
+import { exit, exitCode, Failed } from './exit.ts';
+import { causeLines, errorLine } from './failure.ts';
+import type { Level } from './level.ts';
+import { createOutput, type Output, OutputClosed } from './output.ts';
+import { type Invocation, parseCommandLine } from './program.ts';
+import { watchSignals } from './signals.ts';
+
+/** Runs one command line from its words to its exit code; says what went wrong in one line. Never rejects. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const output = createOutput(process);
+  const interruption = watchSignals();
+  let verbose = false;
+  try {
+    const invocation = parseCommandLine(argv);
+    if (invocation.kind === 'help') {
+      await output.write(invocation.text);
+      return exit.ok;
+    }
+    verbose = invocation.globals.flag('verbose');
+    await execute(invocation, output, interruption.signal);
+    return interruption.exitCode() ?? exit.ok;
+  } catch (error) {
+    return interruption.exitCode() ?? report(error, output, verbose);
+  } finally {
+    interruption.stop();
+  }
+}
+
+async function execute(
+  { command, given, globals }: Extract<Invocation, { kind: 'run' }>,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const { createContext } = await import('./context.ts');
+  await using context = createContext({ globals, output, signal, vocabulary });
+  const run = await command.load();
+  await run(context, given);
+}
+
+function report(error: unknown, output: Output, verbose: boolean): number {
+  if (error instanceof OutputClosed) return exit.ok;
+  if (error instanceof Failed) return exit.failed;
+  output.note(`gantry: ${errorLine(error)}`, 'error');
+  if (verbose) for (const line of causeLines(error)) output.note(`  ${line}`, 'dim');
+  return exitCode(error);
+}
+
+async function vocabulary(options: { readonly descriptions: boolean }): Promise<readonly Level[]> {
+  return (await import('./vocabulary.ts')).vocabulary(options);
+}

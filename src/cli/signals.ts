@@ -1,0 +1,32 @@
+import { constants } from 'node:os';
+
+export interface Interruption {
+  /** Aborted by the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** What the shell expects of a command that a signal ended, or undefined if none came. */
+  exitCode(): number | undefined;
+  stop(): void;
+}
+
+const watched = ['SIGINT', 'SIGTERM'] as const;
+
+/** The first signal asks the command to stop and clean up; the second one ends the process at once. */
+export function watchSignals(): Interruption {
+  const controller = new AbortController();
+  let code: number | undefined;
+
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (code !== undefined) process.exit(code);
+    code = 128 + constants.signals[name];
+    controller.abort();
+  };
+  for (const name of watched) process.on(name, onSignal);
+
+  return {
+    signal: controller.signal,
+    exitCode: () => code,
+    stop() {
+      for (const name of watched) process.off(name, onSignal);
+    },
+  };
+}

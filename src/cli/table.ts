@@ -1,0 +1,271 @@
+import type { Command, CommandGroup, Option } from './command.ts';
+import { progressModes } from './renderer.ts';
+
+/** Taken before and after every command. */
+export const globalOptions: readonly Option[] = [
+  { name: 'verbose', short: 'v', summary: 'log what happens on the wire to stderr, secrets left out' },
+  { name: 'insecure', summary: 'allow plain HTTP and certificates that do not verify' },
+  { name: 'allow-nondistributable-artifacts', summary: 'push layers that are not meant to be distributed' },
+  {
+    name: 'platform',
+    value: 'PLATFORM',
+    repeatable: true,
+    summary: 'os/arch[/variant][:osversion], or all; copy, push and pull take several',
+  },
+  { name: 'json', summary: 'print the result as JSON' },
+  { name: 'progress', value: 'MODE', choices: progressModes, summary: 'how to show progress on stderr' },
+];
+
+const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
+
+const serve: Command = {
+  name: 'serve',
+  summary: 'run a registry on this machine',
+  details:
+    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end.',
+  arguments: [],
+  options: [
+    { name: 'address', value: 'ADDRESS', summary: 'host:port, or :port for every address of this machine' },
+    { name: 'disk', value: 'DIR', summary: 'keep what is pushed in this folder' },
+  ],
+  examples: ['gantry serve --address localhost:5000 --disk ./registry'],
+  load: async () => (await import('./commands/serve.ts')).serve,
+};
+
+const copies: readonly Command[] = [
+  {
+    name: 'push',
+    summary: 'push an image from disk to a registry',
+    details:
+      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file); prints the digest it has there.',
+    arguments: ['PATH', 'IMAGE'],
+    options: [
+      { name: 'index', summary: 'push all images of a layout as one index' },
+      { name: 'image-refs', value: 'FILE', summary: 'write the pushed reference to this file, too' },
+    ],
+    examples: ['gantry push ./layout ghcr.io/acme/app:1', 'gantry push app.tar localhost:5000/app'],
+    load: async () => (await import('./commands/push.ts')).push,
+  },
+  {
+    name: 'pull',
+    summary: 'save images from a registry to disk',
+    arguments: ['IMAGE...', 'PATH'],
+    options: [
+      {
+        name: 'format',
+        value: 'FORMAT',
+        choices: ['tarball', 'legacy', 'oci'],
+        summary: 'tarball (what docker load reads; the default), legacy, or oci (a layout in a folder)',
+      },
+      { name: 'annotate-ref', summary: 'with --format=oci: keep the reference as an annotation' },
+      { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers here and take them from here' },
+    ],
+    examples: ['gantry pull alpine:3.20 alpine.tar', 'gantry pull --format=oci alpine ./layout'],
+    load: async () => (await import('./commands/pull.ts')).pull,
+  },
+  {
+    name: 'copy',
+    aliases: ['cp'],
+    summary: 'copy an image, keeping its digest',
+    details:
+      'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]. ' +
+      'With several --platform the copy is an index of just these.',
+    arguments: ['SRC', 'DST'],
+    options: [
+      { name: 'all-tags', short: 'a', summary: 'copy every tag of the repository SRC to the repository DST' },
+      { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
+      { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default 4)' },
+    ],
+    examples: [
+      'gantry copy alpine:3.20 localhost:5000/alpine:3.20',
+      'gantry cp -a registry.example/app ghcr.io/acme/app',
+      'gantry copy --platform linux/amd64 --platform linux/arm64 alpine oci:./layout',
+    ],
+    load: async () => (await import('./commands/copy.ts')).copy,
+  },
+];
+
+const questions: readonly Command[] = [
+  {
+    name: 'digest',
+    summary: 'print the digest of an image',
+    arguments: ['[IMAGE]'],
+    options: [
+      fullRef,
+      { name: 'tarball', value: 'FILE', summary: 'read the image from this archive instead of a registry' },
+    ],
+    examples: ['gantry digest alpine:3.20', 'gantry digest --platform linux/arm64 --full-ref alpine'],
+    load: async () => (await import('./commands/digest.ts')).digest,
+  },
+  {
+    name: 'inspect',
+    summary: 'show what an image is made of',
+    arguments: ['IMAGE'],
+    options: [],
+    examples: ['gantry inspect alpine', 'gantry inspect --json --platform linux/arm64 alpine'],
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
+    name: 'manifest',
+    summary: 'print the manifest of an image, byte for byte',
+    arguments: ['IMAGE'],
+    options: [],
+    examples: ['gantry manifest alpine', 'gantry manifest --platform linux/arm64 alpine'],
+    load: async () => (await import('./commands/manifest.ts')).manifest,
+  },
+  {
+    name: 'config',
+    summary: 'print the config of an image, byte for byte',
+    arguments: ['IMAGE'],
+    options: [],
+    examples: ['gantry config alpine'],
+    load: async () => (await import('./commands/config.ts')).config,
+  },
+  {
+    name: 'blob',
+    summary: 'print a blob, byte for byte',
+    arguments: ['BLOB'],
+    options: [],
+    examples: ['gantry blob alpine@sha256:4c1d20cd... > layer.tar.gz'],
+    load: async () => (await import('./commands/blob.ts')).blob,
+  },
+  {
+    name: 'ls',
+    summary: 'list the tags of a repository',
+    arguments: ['REPO'],
+    options: [
+      fullRef,
+      { name: 'omit-digest-tags', short: 'O', summary: 'leave out tags such as sha256-...' },
+    ],
+    examples: ['gantry ls ghcr.io/acme/app'],
+    load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    name: 'catalog',
+    summary: 'list the repositories of a registry',
+    arguments: ['REGISTRY'],
+    options: [fullRef],
+    examples: ['gantry catalog localhost:5000'],
+    load: async () => (await import('./commands/catalog.ts')).catalog,
+  },
+  {
+    name: 'validate',
+    summary: 'check that an image is whole and is what it says it is',
+    arguments: [],
+    options: [
+      { name: 'remote', value: 'IMAGE', summary: 'an image in a registry' },
+      { name: 'tarball', value: 'FILE', summary: 'an image in an archive' },
+      { name: 'fast', summary: 'look whether the layers are there, but do not read them' },
+    ],
+    examples: ['gantry validate --remote alpine', 'gantry validate --tarball app.tar'],
+    load: async () => (await import('./commands/validate.ts')).validate,
+  },
+];
+
+const changes: readonly Command[] = [
+  {
+    name: 'tag',
+    summary: 'give an image in a registry another tag',
+    arguments: ['IMAGE', 'TAG'],
+    options: [],
+    examples: ['gantry tag ghcr.io/acme/app:1.2.3 latest'],
+    load: async () => (await import('./commands/tag.ts')).tag,
+  },
+  {
+    name: 'delete',
+    summary: 'delete a tag or a manifest from a registry',
+    arguments: ['IMAGE'],
+    options: [],
+    examples: ['gantry delete localhost:5000/app@sha256:4c1d20cd...'],
+    load: async () => (await import('./commands/delete.ts')).deleteReference,
+  },
+];
+
+const auth: CommandGroup = {
+  name: 'auth',
+  summary: 'log in, log out, and show credentials',
+  commands: [
+    {
+      name: 'login',
+      summary: 'store a name and password for a registry',
+      details: "Kept in docker's config.json, or with the credential helper that it names.",
+      arguments: ['[REGISTRY]'],
+      options: [
+        { name: 'username', short: 'u', value: 'NAME', summary: 'user name' },
+        {
+          name: 'password',
+          short: 'p',
+          value: 'PASSWORD',
+          summary: 'password; others can see it: rather use stdin',
+        },
+        { name: 'password-stdin', summary: 'read the password from stdin' },
+      ],
+      examples: ['gantry auth login ghcr.io -u me --password-stdin < token.txt'],
+      load: async () => (await import('./commands/auth-login.ts')).authLogin,
+    },
+    {
+      name: 'logout',
+      summary: 'forget the credentials of a registry',
+      arguments: ['[REGISTRY]'],
+      options: [],
+      examples: ['gantry auth logout ghcr.io'],
+      load: async () => (await import('./commands/auth-logout.ts')).authLogout,
+    },
+    {
+      name: 'get',
+      summary: 'print credentials, as a docker credential helper does',
+      details: 'The registry may also be given on stdin.',
+      arguments: ['[REGISTRY]'],
+      options: [],
+      examples: ['echo ghcr.io | gantry auth get'],
+      load: async () => (await import('./commands/auth-get.ts')).authGet,
+    },
+    {
+      name: 'token',
+      summary: 'print a token for a repository',
+      arguments: ['REPO'],
+      options: [
+        { name: 'header', short: 'H', summary: 'print it as an Authorization header' },
+        { name: 'push', summary: 'ask for the right to push, too' },
+        {
+          name: 'mount',
+          short: 'm',
+          value: 'REPO',
+          repeatable: true,
+          summary: 'ask for the right to mount from here, too',
+        },
+      ],
+      examples: [
+        'curl -H "$(gantry auth token -H alpine)" https://registry-1.docker.io/v2/library/alpine/tags/list',
+      ],
+      load: async () => (await import('./commands/auth-token.ts')).authToken,
+    },
+  ],
+};
+
+/** Every command, in the order of the help. */
+export const commands: readonly (Command | CommandGroup)[] = [
+  ...copies,
+  ...questions,
+  ...changes,
+  auth,
+  serve,
+  { name: 'registry', summary: 'the same as serve, by the name crane has for it', commands: [serve] },
+  {
+    name: 'completion',
+    summary: 'print a completion script for a shell',
+    arguments: ['SHELL'],
+    choices: ['bash', 'zsh', 'fish', 'powershell'],
+    options: [{ name: 'no-descriptions', summary: 'leave the descriptions out' }],
+    examples: ['gantry completion bash > ~/.local/share/bash-completion/completions/gantry'],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    arguments: [],
+    options: [],
+    examples: ['gantry version'],
+    load: async () => (await import('./commands/version.ts')).version,
+  },
+];

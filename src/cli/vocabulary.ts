@@ -1,0 +1,47 @@
+import type { Command, Option } from './command.ts';
+import { isGroup } from './command.ts';
+import type { Level, OptionWord, Word } from './level.ts';
+import { commands, globalOptions } from './table.ts';
+
+/** All that can be completed, from the command table itself, so a new command is there by itself. */
+export function vocabulary({ descriptions }: { readonly descriptions: boolean }): readonly Level[] {
+  const describe = (summary: string): string => (descriptions ? summary : '');
+  const optionWord = ({ name, short, summary, value, choices = [] }: Option): OptionWord => ({
+    text: `--${name}`,
+    description: describe(summary),
+    spellings: [`--${name}`, ...(short === undefined ? [] : [`-${short}`])],
+    value: value !== undefined,
+    choices,
+  });
+  const globals = globalOptions.map(optionWord);
+  const words = (command: Command): Word[] =>
+    names(command).map((text) => ({ text, description: describe(command.summary) }));
+  const levels = (command: Command, before: string): Level[] =>
+    names(command).map((name) => ({
+      path: `${before}${name}`,
+      words: (command.choices ?? []).map((text) => ({ text, description: '' })),
+      options: [...command.options.map(optionWord), ...globals],
+    }));
+
+  return [
+    {
+      path: '',
+      words: commands.flatMap((entry) =>
+        isGroup(entry) ? [{ text: entry.name, description: describe(entry.summary) }] : words(entry),
+      ),
+      options: globals,
+    },
+    ...commands.flatMap((entry) =>
+      isGroup(entry)
+        ? [
+            { path: entry.name, words: entry.commands.flatMap(words), options: globals },
+            ...entry.commands.flatMap((command) => levels(command, `${entry.name} `)),
+          ]
+        : levels(entry, ''),
+    ),
+  ];
+}
+
+function names({ name, aliases = [] }: Command): readonly string[] {
+  return [name, ...aliases];
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { WireEvent } from '../http/event.ts';
+import { wireLines } from './wire-log.ts';
+
+const about = { id: 1, method: 'GET', url: 'https://r/v2/' };
+
+describe('the wire log', () => {
+  for (const [name, event, expected] of [
+    [
+      'shows a request with each header line',
+      { kind: 'request', ...about, headers: { accept: ['a', 'b'] } },
+      ['--> GET https://r/v2/', '    accept: a', '    accept: b'],
+    ],
+    [
+      'shows an answer',
+      { kind: 'response', ...about, status: 200, headers: {}, milliseconds: 1.6 },
+      ['<-- 200 GET https://r/v2/ (2 ms)'],
+    ],
+    [
+      'shows a failure',
+      { kind: 'failure', ...about, error: 'cut', milliseconds: 1 },
+      ['<-- GET https://r/v2/: cut'],
+    ],
+    [
+      'shows a retry',
+      { kind: 'retry', ...about, attempt: 1, attempts: 3, wait: 1100, status: 503 },
+      ['retry of GET https://r/v2/ in 1.1 s (attempt 1 of 3: status 503)'],
+    ],
+    ['leaves warnings to the caller', { kind: 'warning', host: 'r', text: 'old' }, []],
+  ] as const satisfies readonly (readonly [string, WireEvent, readonly string[]])[]) {
+    it(name, () => assert.deepEqual(wireLines(event), expected));
+  }
+});

@@ -1,0 +1,33 @@
+import type { WireEvent } from '../http/event.ts';
+import type { HeaderMap } from '../wire/message.ts';
+import { errorLine } from './failure.ts';
+
+/** The lines of the wire log (-v) for one event. Secrets are gone before an event is made. */
+export function wireLines(event: WireEvent): string[] {
+  switch (event.kind) {
+    case 'request':
+      return [`--> ${event.method} ${event.url}`, ...headerLines(event.headers)];
+    case 'response':
+      return [
+        `<-- ${event.status} ${event.method} ${event.url} (${Math.round(event.milliseconds)} ms)`,
+        ...headerLines(event.headers),
+      ];
+    case 'failure':
+      return [`<-- ${event.method} ${event.url}: ${errorLine(event.error)}`];
+    case 'retry': {
+      const reason = event.status === undefined ? errorLine(event.error) : `status ${event.status}`;
+      const wait = (event.wait / 1000).toFixed(1);
+      return [
+        `retry of ${event.method} ${event.url} in ${wait} s (attempt ${event.attempt} of ${event.attempts}: ${reason})`,
+      ];
+    }
+    case 'warning':
+      return [];
+    default:
+      return event satisfies never;
+  }
+}
+
+function headerLines(headers: HeaderMap): string[] {
+  return Object.entries(headers).flatMap(([name, lines]) => lines.map((line) => `    ${name}: ${line}`));
+}
