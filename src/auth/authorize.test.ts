@@ -1,0 +1,518 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
+import { createManualClock, type ManualClock } from '../http/manual-clock.ts';
+import type { Credential, Keychain } from '../keychain/credential.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { createAuthorize } from './authorize.ts';
+
+const origin = 'https://registry.example.com';
+const realm = 'https://auth.example.com/token';
+const alice: Credential = { kind: 'basic', username: 'alice', password: 'pass:word' };
+const basicAlice = `Basic ${Buffer.from('alice:pass:word').toString('base64')}`;
+const pull = ['repository:a/b:pull'];
+const push = ['repository:a/b:pull,push'];
+
+const text = async (body: AsyncIterable<Uint8Array>): Promise<string> =>
+  new TextDecoder().decode(await collect(body, { limit: 1 << 20, what: 'test body' }));
+
+function answer(
+  status: number,
+  { headers = {}, body = '' }: { headers?: Record<string, string[]>; body?: string } = {},
+): HttpResponse {
+  return { status, headers, body: bytesContent(new TextEncoder().encode(body)).open() };
+}
+
+const json = (value: unknown): HttpResponse => answer(200, { body: JSON.stringify(value) });
+const challenge = (line: string, status = 401): HttpResponse =>
+  answer(status, { headers: { 'www-authenticate': [line] } });
+const bearer = (more = ''): string => `Bearer realm="${realm}",service="example"${more}`;
+
+interface TokenRequestSeen {
+  readonly method: string;
+  readonly url: URL;
+  readonly authorization: string | undefined;
+  readonly form: URLSearchParams;
+}
+
+interface Stage {
+  readonly clock: ManualClock;
+  /** The Authorization of each request that reached the registry. */
+  readonly shown: (string | undefined)[];
+  readonly tokens: TokenRequestSeen[];
+  readonly send: (request?: Partial<HttpRequest>) => Promise<HttpResponse>;
+}
+
+interface Roles {
+  readonly registry: (
+    request: HttpRequest,
+    authorization: string | undefined,
+  ) => HttpResponse | Promise<HttpResponse>;
+  /** Default: a token that tells its number. */
+  readonly service?: (seen: TokenRequestSeen, number: number) => HttpResponse | Promise<HttpResponse>;
+  readonly credential?: Credential;
+  readonly keychain?: Keychain;
+}
+
+/** A registry, a token service and a client between them. */
+function stage({ registry, service, credential, keychain }: Roles): Stage {
+  const clock = createManualClock(1_000_000);
+  const shown: (string | undefined)[] = [];
+  const tokens: TokenRequestSeen[] = [];
+  const tokenLine: Send = async (request) => {
+    const form = new URLSearchParams(await text((request.body ?? emptyContent).open()));
+    const seen = {
+      method: request.method,
+      url: new URL(request.url),
+      authorization: headerValue(request.headers, 'authorization'),
+      form,
+    };
+    tokens.push(seen);
+    return (await service?.(seen, tokens.length)) ?? json({ token: `t${tokens.length}`, expires_in: 100 });
+  };
+  const authorize = createAuthorize({
+    registry: 'registry.example.com',
+    origin,
+    keychain: keychain ?? (() => Promise.resolve(credential)),
+    send: tokenLine,
+    clock,
+  });
+  const line = authorize(async (request) => {
+    const authorization = headerValue(request.headers, 'authorization');
+    shown.push(authorization);
+    if (request.body !== undefined) await text(request.body.open());
+    return await registry(request, authorization);
+  });
+  return {
+    clock,
+    shown,
+    tokens,
+    send: (request = {}) =>
+      line({ method: 'GET', url: `${origin}/v2/`, headers: {}, replay: 'safe', scopes: pull, ...request }),
+  };
+}
+
+/** Lets in who shows a bearer token. */
+const bearerRegistry: Roles['registry'] = (_, authorization) =>
+  authorization?.startsWith('Bearer ') ? answer(200) : challenge(bearer());
+
+const wantsBasic: Roles['registry'] = (_, authorization) =>
+  authorization === basicAlice ? answer(200) : challenge('Basic realm="not a URL"');
+
+const rejects = (promise: Promise<unknown>, code: string): Promise<void> =>
+  assert.rejects(promise, (error) => isGantryError(error, code));
+
+describe('a registry that lets everybody in', () => {
+  it('is shown nothing, and nobody is asked', async () => {
+    const { send, shown } = stage({ registry: () => answer(200), keychain: () => assert.fail('asked') });
+    assert.equal((await send()).status, 200);
+    assert.deepEqual(shown, [undefined]);
+  });
+});
+
+describe('a registry that wants Basic', () => {
+  it('is shown user and password, at once from the second request on', async () => {
+    const { send, shown } = stage({ registry: wantsBasic, credential: alice });
+    await send();
+    await send();
+    assert.deepEqual(shown, [undefined, basicAlice, basicAlice]);
+  });
+
+  it('has the last word when there is no credential', async () => {
+    const { send, shown } = stage({ registry: wantsBasic });
+    assert.equal((await send()).status, 401);
+    assert.equal(shown.length, 1);
+  });
+
+  it('has the last word when the credential is wrong', async () => {
+    const { send, shown } = stage({ registry: wantsBasic, credential: { ...alice, password: 'wrong' } });
+    assert.equal((await send()).status, 401);
+    assert.equal(shown.length, 2);
+  });
+
+  it('is shown another credential when that has changed in the keychain', async () => {
+    let asked = 0;
+    const keychain: Keychain = async () => (asked++ === 0 ? { ...alice, password: 'old' } : alice);
+    const { send, shown } = stage({ registry: wantsBasic, keychain });
+    assert.equal((await send()).status, 200);
+    assert.equal(shown.at(-1), basicAlice);
+  });
+
+  it('is not shown an identity token', async () => {
+    const { send, shown } = stage({
+      registry: wantsBasic,
+      credential: { kind: 'identity', token: 'refresh' },
+    });
+    assert.equal((await send()).status, 401);
+    assert.deepEqual(shown, [undefined]);
+  });
+
+  it('gets Bearer where it offers both', async () => {
+    const { send, shown } = stage({
+      credential: alice,
+      registry: (_, authorization) =>
+        authorization === 'Bearer t1' ? answer(200) : challenge(`Basic realm="x", ${bearer()}`),
+    });
+    assert.equal((await send()).status, 200);
+    assert.deepEqual(shown, [undefined, 'Bearer t1']);
+  });
+});
+
+describe('a registry that wants a token', () => {
+  it('is shown one, got by GET with the scopes of the request and of the challenge, those that push first', async () => {
+    const { send, shown, tokens } = stage({
+      credential: alice,
+      registry: (_, authorization) =>
+        authorization === undefined
+          ? challenge(bearer(',scope="repository:a/b:pull repository:c/d:pull aws"'))
+          : answer(200),
+    });
+    assert.equal((await send({ scopes: ['repository:c/d:pull', ...push] })).status, 200);
+    assert.deepEqual(shown, [undefined, 'Bearer t1']);
+    const [seen] = tokens;
+    assert.equal(seen?.method, 'GET');
+    assert.equal(seen?.authorization, basicAlice);
+    assert.equal(seen?.url.searchParams.get('service'), 'example');
+    assert.equal(seen?.url.searchParams.get('client_id'), 'gantry');
+    assert.equal(seen?.url.searchParams.get('account'), 'alice');
+    assert.deepEqual(seen?.url.searchParams.getAll('scope'), [
+      'repository:a/b:pull,push',
+      'repository:c/d:pull',
+      'aws',
+    ]);
+  });
+
+  it('gets an anonymous one when there is no credential', async () => {
+    const { send, tokens } = stage({ registry: bearerRegistry });
+    assert.equal((await send()).status, 200);
+    assert.equal(tokens[0]?.authorization, undefined);
+  });
+
+  it('is shown a registry token as it is', async () => {
+    const { send, shown, tokens } = stage({
+      registry: bearerRegistry,
+      credential: { kind: 'registry', token: 'mine' },
+    });
+    assert.equal((await send()).status, 200);
+    assert.deepEqual(shown, [undefined, 'Bearer mine']);
+    assert.equal(tokens.length, 0);
+  });
+
+  it('gets the same one for all that ask together, and for all later requests that need no more', async () => {
+    const { send, shown, tokens } = stage({ registry: bearerRegistry });
+    await Promise.all([send({ scopes: push }), send({ scopes: push }), send({ scopes: pull })]);
+    assert.ok(tokens.length <= 2);
+    const before = tokens.length;
+    await send({ scopes: pull });
+    assert.equal(tokens.length, before);
+    assert.equal(shown.at(-1)?.startsWith('Bearer '), true);
+    await send({ scopes: ['repository:other:pull'] });
+    assert.equal(tokens.length, before + 1);
+    assert.equal(shown.length, 3 * 2 + 2);
+  });
+
+  it('gets a new one before the old one ends', async () => {
+    const { send, shown, clock } = stage({ registry: bearerRegistry });
+    await send();
+    await clock.advance(84_000);
+    await send();
+    await clock.advance(2_000);
+    await send();
+    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+  });
+
+  for (const [name, reply, life] of [
+    ['expires_in', { expires_in: 1000 }, 850],
+    ['60 seconds where it says nothing', {}, 51],
+    ['60 seconds where it makes no sense', { expires_in: -1 }, 51],
+    ['its issued_at', { expires_in: 1000, issued_at: new Date(900_000).toISOString() }, 765],
+    [
+      'our clock where issued_at is to come',
+      { expires_in: 1000, issued_at: new Date(9e6).toISOString() },
+      850,
+    ],
+    ['our clock where issued_at is long ago', { expires_in: 500, issued_at: '1969-01-01T00:00:00Z' }, 425],
+  ] as const) {
+    it(`trusts a token for as long as by ${name}`, async () => {
+      const { send, tokens, clock } = stage({
+        registry: bearerRegistry,
+        service: () => json({ access_token: 't', ...reply }),
+      });
+      await send();
+      await clock.advance(life * 1000 - 1);
+      await send();
+      assert.equal(tokens.length, 1);
+      await clock.advance(2);
+      await send();
+      assert.equal(tokens.length, 2);
+    });
+  }
+
+  it('gets another one once when it refuses a kept one', async () => {
+    let valid = 'Bearer t1';
+    const { send, shown } = stage({
+      registry: (_, authorization) =>
+        authorization === valid ? answer(200) : challenge(bearer(',error="invalid_token"')),
+    });
+    await send();
+    valid = 'Bearer t2';
+    assert.equal((await send()).status, 200);
+    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+  });
+
+  it('has the last word when it refuses a new one', async () => {
+    const { send, shown, tokens } = stage({ registry: () => challenge(bearer()) });
+    assert.equal((await send()).status, 401);
+    assert.deepEqual([shown.length, tokens.length], [2, 1]);
+  });
+
+  it('gets a wider one when it says that the scope does not do', async () => {
+    const wide = 'repository:a/b:delete';
+    const { send, tokens } = stage({
+      registry: (_, authorization) => {
+        if (authorization === undefined) return challenge(bearer());
+        return authorization === 'Bearer t2'
+          ? answer(200)
+          : challenge(bearer(`,error="insufficient_scope",scope="${wide}"`), 403);
+      },
+    });
+    assert.equal((await send()).status, 200);
+    assert.deepEqual(tokens[1]?.url.searchParams.getAll('scope'), ['repository:a/b:pull,delete']);
+  });
+
+  it('has the last word with any other 403', async () => {
+    const { send, shown } = stage({ registry: () => challenge(bearer(), 403) });
+    assert.equal((await send()).status, 403);
+    assert.equal(shown.length, 1);
+  });
+
+  it('gets a token by what it wanted before when it says 401 without a challenge', async () => {
+    let first = true;
+    const { send } = stage({
+      registry: (_, authorization) => {
+        if (first) {
+          first = false;
+          return challenge(bearer());
+        }
+        return authorization === 'Bearer t2' ? answer(200) : answer(401);
+      },
+    });
+    await send();
+    assert.equal((await send()).status, 200);
+  });
+
+  it('has the last word when it never says what it wants', async () => {
+    const { send } = stage({ registry: () => answer(401), credential: alice });
+    assert.equal((await send()).status, 401);
+  });
+});
+
+describe('an identity token', () => {
+  const credential: Credential = { kind: 'identity', token: 'refresh' };
+
+  it('is exchanged by POST', async () => {
+    const { send, shown, tokens } = stage({
+      registry: bearerRegistry,
+      credential,
+      service: () => json({ access_token: 'fresh' }),
+    });
+    await send({ scopes: [...push, 'repository:c/d:pull'] });
+    assert.deepEqual(shown, [undefined, 'Bearer fresh']);
+    assert.equal(tokens[0]?.method, 'POST');
+    assert.deepEqual(Object.fromEntries(tokens[0]?.form ?? []), {
+      grant_type: 'refresh_token',
+      refresh_token: 'refresh',
+      client_id: 'gantry',
+      service: 'example',
+      scope: 'repository:a/b:pull,push repository:c/d:pull',
+    });
+  });
+
+  for (const status of [400, 404, 405, 501]) {
+    it(`goes by GET to a token service that answers ${status} to a POST`, async () => {
+      const { send, tokens } = stage({
+        registry: bearerRegistry,
+        credential,
+        service: ({ method }) => (method === 'POST' ? answer(status) : json({ token: 'x' })),
+      });
+      assert.equal((await send()).status, 200);
+      assert.equal(tokens[1]?.authorization, `Basic ${Buffer.from('<token>:refresh').toString('base64')}`);
+    });
+  }
+});
+
+describe('a token service', () => {
+  for (const [name, reply, code] of [
+    ['says 401', answer(401), 'UNAUTHORIZED'],
+    ['says 403', answer(403), 'DENIED'],
+    ['says 429', answer(429), 'TOOMANYREQUESTS'],
+    ['says 404, which is no missing repository', answer(404), 'UNEXPECTED_STATUS'],
+    ['redirects', answer(307, { headers: { location: ['https://evil.com/'] } }), 'UNEXPECTED_STATUS'],
+    ['says 500', answer(500), 'UNEXPECTED_STATUS'],
+    ['answers with a web page', answer(200, { body: '<html>' }), 'CHALLENGE_INVALID'],
+    ['answers without a token', json({ token: '' }), 'CHALLENGE_INVALID'],
+    ['answers with a token that is not one', json({ token: 'a\r\nevil: header' }), 'CHALLENGE_INVALID'],
+    ['answers with more than 128 KiB', json({ token: 'x'.repeat(129 * 1024) }), 'TOO_LARGE'],
+  ] as const) {
+    it(`is ${code} when it ${name}`, async () => {
+      const { send } = stage({ registry: bearerRegistry, service: () => reply, credential: alice });
+      await rejects(send(), code);
+    });
+  }
+
+  it('is asked again after a failure', async () => {
+    const { send } = stage({
+      registry: bearerRegistry,
+      service: (_, number) => (number === 1 ? answer(500) : json({ token: 'x' })),
+    });
+    await rejects(send(), 'UNEXPECTED_STATUS');
+    assert.equal((await send()).status, 200);
+  });
+
+  it('keeps the query that its realm has', async () => {
+    const { send, tokens } = stage({
+      registry: (_, authorization) =>
+        authorization ? answer(200) : challenge(`Bearer realm="${realm}?a=%20b"`),
+    });
+    await send();
+    assert.equal(tokens[0]?.url.search.startsWith('?a=%20b&scope='), true);
+  });
+
+  for (const [name, address, shown] of [
+    ['on the same host', `${origin}/token`, true],
+    ['on a relative address', '/token', true],
+    ['on a host of the same owner', 'https://auth.example.com/token', true],
+    ['on a host with a port', 'https://auth.example.com:8443/token', true],
+    ["on somebody else's host", 'https://example.org/token', false],
+    ['on a host that only ends alike', 'https://evilexample.com/token', false],
+    ['on an address', 'https://203.0.113.7/token', false],
+  ] as const) {
+    it(`${name} is ${shown ? '' : 'not '}shown the credential`, async () => {
+      const { send, tokens } = stage({
+        credential: alice,
+        registry: (_, authorization) =>
+          authorization ? answer(200) : challenge(`Bearer realm="${address}"`),
+      });
+      assert.equal((await send()).status, 200);
+      assert.equal(tokens[0]?.authorization, shown ? basicAlice : undefined);
+    });
+  }
+
+  for (const address of [
+    '',
+    'http://auth.example.com/token',
+    'https://user:secret@auth.example.com/token',
+    'ftp://auth.example.com/token',
+    'https://127.0.0.1/token',
+    'https://localhost/token',
+    'https://2130706433/token',
+    'https://10.0.0.1/token',
+    'https://169.254.169.254/token',
+    'https://[::ffff:127.0.0.1]/token',
+    'https://[fe80::1]/token',
+    'https://0.0.0.0/token',
+  ]) {
+    it(`is CHALLENGE_INVALID on "${address}", and is not asked`, async () => {
+      const { send, tokens } = stage({
+        registry: () => challenge(`Bearer realm="${address}"`),
+        credential: alice,
+      });
+      await rejects(send(), 'CHALLENGE_INVALID');
+      assert.equal(tokens.length, 0);
+    });
+  }
+});
+
+describe('a challenge', () => {
+  it('is CHALLENGE_INVALID when it can not be read', () =>
+    rejects(stage({ registry: () => challenge('"') }).send(), 'CHALLENGE_INVALID'));
+  it('is CHALLENGE_INVALID when its schemes are not known', () =>
+    rejects(stage({ registry: () => challenge('Negotiate') }).send(), 'CHALLENGE_INVALID'));
+});
+
+describe('a refused request with a body', () => {
+  const body = new TextEncoder().encode('body');
+  async function* once(): AsyncGenerator<Uint8Array> {
+    yield body;
+  }
+
+  it('goes out again when the body can be opened again', async () => {
+    const { send } = stage({ registry: bearerRegistry });
+    assert.equal((await send({ method: 'PUT', body: bytesContent(body) })).status, 200);
+  });
+
+  it('comes back when the body is used up, and the next one carries the token', async () => {
+    const { send } = stage({ registry: bearerRegistry });
+    assert.equal((await send({ method: 'PUT', body: streamContent(once()) })).status, 401);
+    await send();
+    assert.equal((await send({ method: 'PUT', body: streamContent(once()) })).status, 200);
+  });
+});
+
+describe('credentials', () => {
+  for (const url of ['https://cdn.example.com/x', `${origin}:8443/x`, 'http://registry.example.com/x']) {
+    it(`are not for ${url}`, async () => {
+      const { send, shown } = stage({ registry: bearerRegistry, credential: alice });
+      await send();
+      shown.length = 0;
+      assert.equal((await send({ url })).status, 401);
+      assert.deepEqual(shown, [undefined]);
+    });
+  }
+
+  it('leave an Authorization alone that the request has', async () => {
+    const { send, shown } = stage({ registry: () => answer(401), credential: alice });
+    await send({ headers: { authorization: ['Bearer own'] } });
+    assert.deepEqual(shown, ['Bearer own']);
+  });
+
+  it('are asked for once for each repository, and again after a failure', async () => {
+    const asked: (string | undefined)[] = [];
+    let fails = true;
+    const keychain: Keychain = async (_, repository) => {
+      asked.push(repository);
+      if (!fails) return undefined;
+      fails = false;
+      throw new Error('locked');
+    };
+    const { send } = stage({ registry: bearerRegistry, keychain });
+    await assert.rejects(send());
+    await send();
+    await send();
+    await send({ scopes: ['repository:c:pull'] });
+    assert.deepEqual(asked, ['a/b', 'a/b', 'c']);
+  });
+});
+
+describe('an abort', () => {
+  it('of one who waits for a token does not take it from the others', async () => {
+    let release: (() => void) | undefined;
+    let asked: (() => void) | undefined;
+    const waiting = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const { send, tokens } = stage({
+      registry: bearerRegistry,
+      service: async () => {
+        asked?.();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        return json({ token: 'x' });
+      },
+    });
+    const reason = new Error('enough');
+    const abort = new AbortController();
+    const impatient = assert.rejects(send({ signal: abort.signal }), (error) => error === reason);
+    const patient = send();
+    await waiting;
+    abort.abort(reason);
+    await impatient;
+    release?.();
+    assert.equal((await patient).status, 200);
+    assert.equal(tokens.length, 1);
+  });
+});
