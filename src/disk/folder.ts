@@ -1,5 +1,5 @@
 import { opendir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { blobSize } from '../layout/blob-file.ts';
 import { absentAs, makeFolder, onDisk, readSmall, removeFile, replaceFile } from '../layout/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -86,7 +86,8 @@ export class RepositoryFolder {
   }
 
   async #write(path: string, text: string): Promise<void> {
-    await makeFolder(join(path, '..'));
+    if ((await this.#text(path)) === text) return;
+    await makeFolder(dirname(path));
     await replaceFile(path, new TextEncoder().encode(text));
   }
 }

@@ -1,8 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { bytesContent } from '../flow/content.ts';
+import { blobPath } from '../layout/blob-file.ts';
+import { openLayout } from '../layout/repository.ts';
+import {
+  blobOf,
+  failsWith,
+  give,
+  giveImage,
+  indexOf,
+  listOf,
+  noise,
+  read,
+} from '../testing/contract/sample.ts';
 import { registryContract } from '../testing/contract.ts';
-import { openDiskRegistry } from './registry.ts';
+import { type DiskRegistry, openDiskRegistry } from './registry.ts';
 
 registryContract('disk', async (test) => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
@@ -13,3 +29,241 @@ registryContract('disk', async (test) => {
   });
   return registry;
 });
+
+/** A path where nothing is yet. */
+async function newPath(test: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
+  test.after(() => rm(folder, { recursive: true }));
+  return join(folder, 'store');
+}
+
+async function within<T>(path: string, task: (registry: DiskRegistry) => Promise<T>): Promise<T> {
+  await using registry = await openDiskRegistry(path);
+  // Awaited here: the store is closed when this function ends, not when the promise does.
+  return await task(registry);
+}
+
+/** A module beside this one as a literal for another process's code. */
+function at(file: string): string {
+  return JSON.stringify(new URL(file, import.meta.url).href);
+}
+
+/** Does `code` with `registry` in another process, which is killed before it could close anything. */
+async function killedAfter(path: string, code: string): Promise<string> {
+  const script = `
+    const { openDiskRegistry } = await import(${at('./registry.js')});
+    const { bytesContent } = await import(${at('../flow/content.js')});
+    const { giveImage, noise } = await import(${at('../testing/contract/sample.js')});
+    const registry = await openDiskRegistry(${JSON.stringify(path)});
+    const say = (text) => new Promise((done) => process.stdout.write(text, done));
+    ${code}
+    process.kill(process.pid, 'SIGKILL');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  return said;
+}
+
+const layer = blobOf('a layer');
+const layoutOf = (path: string, ...name: readonly string[]): string =>
+  join(path, 'repositories', ...name, '_layout');
+
+describe('a store on disk', () => {
+  it('holds after it was closed and opened what was put into it', async (test) => {
+    const path = await newPath(test);
+    const manifest = await within(path, (registry) =>
+      giveImage(registry.repository('acme/app'), { layers: [layer] }, 'v1', 'V1'),
+    );
+    const referrer = await within(path, (registry) =>
+      giveImage(registry.repository('acme/app'), { subject: manifest.descriptor }),
+    );
+    await within(path, async (registry) => {
+      const repository = registry.repository('acme/app');
+      assert.deepEqual(await listOf(registry.repositories()), ['acme/app']);
+      assert.deepEqual(await listOf(repository.tags.list()), ['V1', 'v1']);
+      const got = await repository.manifests.get('V1');
+      assert.ok(Buffer.from(got.bytes).equals(manifest.bytes));
+      assert.deepEqual(await read(repository.blobs.open(layer.descriptor)), layer.bytes);
+      const referrers = await listOf(repository.referrers(manifest.descriptor.digest));
+      assert.deepEqual(
+        referrers.map(({ digest }) => digest),
+        [referrer.descriptor.digest],
+      );
+    });
+  });
+
+  it('can be entered by its owner only', {
+    skip: process.platform === 'win32' && 'no modes',
+  }, async (test) => {
+    const path = await newPath(test);
+    await within(path, async () => undefined);
+    assert.equal((await stat(path)).mode & 0o777, 0o700);
+  });
+
+  it('is open in one process at a time', async (test) => {
+    const path = await newPath(test);
+    await within(path, () => failsWith(openDiskRegistry(path), 'IN_USE'));
+    await within(path, async () => undefined);
+  });
+
+  it('that another version wrote is not touched', async (test) => {
+    const path = await newPath(test);
+    await mkdir(path);
+    await writeFile(join(path, 'gantry-store'), 'gantry store 2\n');
+    await failsWith(openDiskRegistry(path), 'UNSUPPORTED');
+    assert.deepEqual(await readdir(path), ['gantry-store']);
+  });
+
+  it('keeps a blob once, however many repositories have it, and no longer than one has', async (test) => {
+    const path = await newPath(test);
+    await within(path, async (registry) => {
+      const [a, b, c] = ['a', 'a/b', 'c'].map((name) => registry.repository(name));
+      assert.ok(a && b && c);
+      const { digest } = layer.descriptor;
+      await give(a, layer);
+      await b.blobs.mount(digest, { from: 'a' });
+      await give(c, layer);
+      const pooled = await stat(blobPath(path, digest));
+      for (const name of [['a'], ['a', 'b'], ['c']]) {
+        assert.equal((await stat(blobPath(layoutOf(path, ...name), digest))).ino, pooled.ino);
+      }
+      await a.blobs.delete(digest);
+      await c.blobs.delete(digest);
+      assert.deepEqual(await read(b.blobs.open(digest)), layer.bytes);
+      await b.blobs.delete(digest);
+      await assert.rejects(stat(blobPath(path, digest)), { code: 'ENOENT' });
+      assert.deepEqual(await listOf(registry.repositories()), []);
+    });
+  });
+
+  it('does not lose the bytes of a manifest to a deletion of the blob', async (test) => {
+    await within(await newPath(test), async (registry) => {
+      const repository = registry.repository('a');
+      const { descriptor } = await giveImage(repository, {}, 'v1');
+      assert.equal(await repository.blobs.delete(descriptor.digest), false);
+      assert.deepEqual((await repository.manifests.get('v1')).descriptor, descriptor);
+    });
+  });
+
+  it('notices a blob whose file was cut short', async (test) => {
+    const path = await newPath(test);
+    await within(path, async (registry) => {
+      const repository = registry.repository('a');
+      await give(repository, layer);
+      await truncate(blobPath(path, layer.descriptor.digest), 3);
+      await failsWith(read(repository.blobs.open(layer.descriptor)), 'SIZE_INVALID');
+      await failsWith(read(repository.blobs.open(layer.descriptor.digest)), 'DIGEST_INVALID');
+    });
+  });
+});
+
+describe('an upload session on disk', () => {
+  it('goes on in a new process, with what the old one had', async (test) => {
+    const path = await newPath(test);
+    const { bytes, descriptor } = blobOf(noise(300_000));
+    const id = await killedAfter(
+      path,
+      `const upload = await registry.repository('acme/app').blobs.start();
+       await upload.append(bytesContent(noise(300_000).subarray(0, 200_000)));
+       await say(upload.id);`,
+    );
+    await within(path, async (registry) => {
+      const { blobs } = registry.repository('acme/app');
+      await failsWith(registry.repository('acme/other').blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN');
+      const [upload, same] = await Promise.all([blobs.resume(id), blobs.resume(id)]);
+      assert.equal(upload, same);
+      assert.equal(upload.offset, 200_000);
+      assert.deepEqual(
+        await upload.commit(descriptor.digest, bytesContent(bytes.subarray(200_000))),
+        descriptor,
+      );
+      assert.ok(Buffer.from(await read(blobs.open(descriptor))).equals(bytes));
+      await failsWith(blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN');
+    });
+  });
+
+  for (const id of ['', '..', '../../../blobs/sha256/x', 'a/b', 'x'.repeat(300), '\0']) {
+    it(`is never named by ${JSON.stringify(id.slice(0, 30))}`, async (test) => {
+      await within(await newPath(test), (registry) =>
+        failsWith(registry.repository('a').blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN'),
+      );
+    });
+  }
+});
+
+describe('a repository on disk is an image layout', () => {
+  it('with its tags, its untagged images and everything they need, once the store is closed', async (test) => {
+    const path = await newPath(test);
+    const [tagged, alone] = await within(path, async (registry) => {
+      const repository = registry.repository('acme/app');
+      const child = await giveImage(repository, { layers: [layer] });
+      const index = indexOf([child.descriptor]);
+      await repository.manifests.put(index, { tags: ['b', 'a'] });
+      const untagged = await giveImage(repository, { annotations: { no: 'tag' } });
+      return [index.descriptor, untagged.descriptor];
+    });
+    const layout = await openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' });
+    assert.deepEqual(await listOf(layout.tags.list()), ['a', 'b']);
+    assert.deepEqual(
+      (await layout.roots()).map(({ digest }) => digest),
+      [tagged?.digest, tagged?.digest, alone?.digest],
+    );
+    assert.deepEqual(await read(layout.blobs.open(layer.descriptor)), layer.bytes);
+  });
+
+  it('also after the process that wrote it was killed, once the store was open again', async (test) => {
+    const path = await newPath(test);
+    await killedAfter(path, `await giveImage(registry.repository('acme/app'), {}, 'v1');`);
+    await failsWith(openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' }), 'MANIFEST_INVALID');
+    await within(path, async () => undefined);
+    const layout = await openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' });
+    assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
+  });
+
+  it('and follows what is moved and deleted', async (test) => {
+    const path = await newPath(test);
+    await within(path, async (registry) => {
+      await giveImage(registry.repository('a'), { annotations: { n: '1' } }, 'gone', 'moved', 'kept');
+    });
+    const moved = await within(path, async (registry) => {
+      const repository = registry.repository('a');
+      await repository.tags.delete('gone');
+      return giveImage(repository, { annotations: { n: '2' } }, 'moved');
+    });
+    const layout = await openLayout(layoutOf(path, 'a'), { mode: 'read' });
+    assert.deepEqual(await listOf(layout.tags.list()), ['kept', 'moved']);
+    assert.deepEqual(await layout.manifests.resolve('moved'), moved.descriptor);
+  });
+});
+
+describe('pushing one more tag', () => {
+  it('writes as many files as pushing the first did', async (test) => {
+    const path = await newPath(test);
+    await within(path, async (registry) => {
+      const repository = registry.repository('a');
+      const manifest = await giveImage(repository, {}, 'first');
+      const before = await snapshot(path);
+      for (let n = 0; n < 20; n++) await repository.manifests.put(manifest, { tags: [`t${n}`] });
+      const between = await snapshot(path);
+      assert.equal(changes(before, between), 20);
+      await repository.manifests.put(manifest, { tags: ['last'] });
+      assert.equal(changes(between, await snapshot(path)), 1);
+    });
+  });
+});
+
+/** Each file with the inode that stands under its name: a file that is replaced gets another. */
+async function snapshot(path: string): Promise<ReadonlyMap<string, number>> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).ino] as const)));
+}
+
+function changes(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): number {
+  return [...after].filter(([file, inode]) => before.get(file) !== inode).length;
+}

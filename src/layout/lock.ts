@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { StorageError } from '../errors.ts';
-import { absentAs, lookAt, onDisk, readSmall, systemCode } from './files.ts';
+import { lookAt, onDisk, readSmall, removeFile, systemCode } from './files.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
 const interval = 50;
@@ -45,10 +45,7 @@ export async function takeLock(path: string, { wait = 0, signal, what }: LockOpt
     if (await create(path, mine)) return { [Symbol.asyncDispose]: () => release(path, mine) };
     const other = await holderOf(path);
     if (other === 'none') continue;
-    if (other !== 'unknown' && !isAlive(other)) {
-      await takeAway(path, other);
-      continue;
-    }
+    if (other !== 'unknown' && !isAlive(other) && (await takeAway(path, other, mine))) continue;
     if (performance.now() >= deadline) {
       const who = other === 'unknown' ? 'another process' : `process ${other.pid} on ${other.host}`;
       throw new StorageError('IN_USE', `${what} is being written by ${who} (lock file ${path})`, { path });
@@ -121,25 +118,31 @@ function startOf(pid: number): { readonly start?: string } {
   }
 }
 
-/** Moved aside before it is removed, and looked at again: another process may have taken it over in between. */
-async function takeAway(path: string, dead: Holder): Promise<void> {
-  const aside = `${path}.${crypto.randomUUID()}`;
-  await onDisk(path, async () => {
-    const moved = await absentAs(
-      false,
-      rename(path, aside).then(() => true),
-    );
-    if (!moved) return;
-    const found = await holderOf(aside);
-    if (typeof found === 'object' && found.token !== dead.token) await rename(aside, path);
-    else await rm(aside, { force: true });
-  });
+/**
+ * Removes the lock of a dead process. Two who judged it dead must not do so one after the other, when the first holds
+ * a lock of its own there already: a second lock decides whose turn it is. Answers false if it is another's.
+ */
+async function takeAway(path: string, dead: Holder, mine: Holder): Promise<boolean> {
+  const turn = `${path}.takeover`;
+  if (!(await create(turn, mine))) {
+    const taken = (await lookAt(turn))?.mtimeMs;
+    // It is held for a moment only; an old one was left by a crash in that moment.
+    if (taken !== undefined && Date.now() - taken > blankFor) await removeFile(turn);
+    return false;
+  }
+  try {
+    const found = await holderOf(path);
+    if (typeof found === 'object' && found.token === dead.token) await removeFile(path);
+  } finally {
+    await removeFile(turn);
+  }
+  return true;
 }
 
 async function release(path: string, mine: Holder): Promise<void> {
   const holder = await holderOf(path);
   if (typeof holder !== 'object' || holder.token !== mine.token) return;
-  await onDisk(path, () => rm(path, { force: true }));
+  await removeFile(path);
 }
 
 function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {

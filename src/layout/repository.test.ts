@@ -1,8 +1,42 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { bytesContent } from '../flow/content.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import {
+  blobOf,
+  emptyConfig,
+  failsWith,
+  give,
+  giveImage,
+  imageOf,
+  indexOf,
+  listOf,
+  read,
+} from '../testing/contract/sample.ts';
 import { repositoryContract } from '../testing/contract.ts';
-import { openLayout } from './repository.ts';
+import { blobPath } from './blob-file.ts';
+import { type LayoutRepository, openLayout } from './repository.ts';
+
+/** A path where nothing is yet. */
+async function newPath(test: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-layout-'));
+  test.after(() => rm(folder, { recursive: true }));
+  return join(folder, 'images', 'app');
+}
 
 repositoryContract(
   'layout',
@@ -17,3 +51,305 @@ repositoryContract(
   },
   { mounts: false, mountsFromAny: false },
 );
+
+async function writeTo(path: string, task: (layout: LayoutRepository) => Promise<void>): Promise<void> {
+  await using layout = await openLayout(path, { mode: 'write' });
+  await task(layout);
+  await layout.commit();
+}
+
+async function filesIn(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory());
+  return files.map((entry) => relative(path, join(entry.parentPath, entry.name))).sort();
+}
+
+async function indexOfLayout(path: string): Promise<{ manifests: (Descriptor & Record<string, unknown>)[] }> {
+  return JSON.parse(await readFile(join(path, 'index.json'), 'utf8'));
+}
+
+const refName = 'org.opencontainers.image.ref.name';
+
+describe('a layout that is written', () => {
+  it('is there for readers after the commit, with nothing beside it', async (test) => {
+    const path = await newPath(test);
+    const layer = blobOf('layer');
+    await writeTo(path, async (layout) => void (await giveImage(layout, { layers: [layer] }, 'v1')));
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
+    assert.deepEqual(await read(reader.blobs.open(layer.descriptor)), layer.bytes);
+    assert.deepEqual(JSON.parse(await readFile(join(path, 'oci-layout'), 'utf8')), {
+      imageLayoutVersion: '1.0.0',
+    });
+    const names = (await filesIn(path)).filter((file) => !file.startsWith('blobs'));
+    assert.deepEqual(names, ['index.json', 'oci-layout']);
+  });
+
+  it('is gone with its folders if it was new and nothing was committed', async (test) => {
+    const path = await newPath(test);
+    {
+      await using layout = await openLayout(path, { mode: 'write' });
+      await giveImage(layout, { layers: [blobOf('layer')] }, 'v1');
+      await (await layout.blobs.start()).append(blobOf('half').content);
+    }
+    assert.deepEqual(await readdir(join(path, '../..')), []);
+  });
+
+  it('is as it was if it was there and nothing was committed', async (test) => {
+    const path = await newPath(test);
+    await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
+    const before = await filesIn(path);
+    const index = await readFile(join(path, 'index.json'));
+    {
+      await using layout = await openLayout(path, { mode: 'write' });
+      await giveImage(layout, { layers: [blobOf('new')] }, 'v1', 'v2');
+      await layout.manifests.delete((await layout.roots())[0]?.digest ?? emptyConfig.descriptor.digest);
+      await layout.blobs.delete(emptyConfig.descriptor.digest);
+    }
+    assert.deepEqual(await filesIn(path), before);
+    assert.deepEqual(await readFile(join(path, 'index.json')), index);
+  });
+
+  it('takes any text for a name but nothing and a digest', async (test) => {
+    const path = await newPath(test);
+    const names = ['ghcr.io/acme/app:v1', 'v1', 'with space', 'ünï'];
+    await writeTo(path, async (layout) => {
+      const manifest = await giveImage(layout, {}, ...names);
+      for (const name of ['', manifest.descriptor.digest]) {
+        await failsWith(layout.manifests.put(manifest, { tags: [name] }), 'INVALID_REFERENCE');
+      }
+    });
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await listOf(reader.tags.list()), names);
+    assert.ok(await reader.manifests.resolve('ghcr.io/acme/app:v1'));
+  });
+
+  it('lists what has no name and that nothing else names, and its children not', async (test) => {
+    const path = await newPath(test);
+    let expected: Descriptor[] = [];
+    await writeTo(path, async (layout) => {
+      const child = await giveImage(layout, { annotations: { a: 'child' } });
+      const alone = await giveImage(layout, { annotations: { an: 'only one' } });
+      const index = indexOf([child.descriptor]);
+      await layout.manifests.put(index);
+      expected = [alone.descriptor, index.descriptor];
+    });
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await reader.roots(), expected);
+  });
+
+  it('keeps what other tools wrote into index.json', async (test) => {
+    const path = await newPath(test);
+    await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'moves', 'stays')));
+    const json = await indexOfLayout(path);
+    const [moves, stays] = json.manifests;
+    const theirs = {
+      ...stays,
+      'x-unknown': [1],
+      annotations: { ...stays?.annotations, 'com.example': 'kept' },
+    };
+    await writeFile(
+      join(path, 'index.json'),
+      JSON.stringify({ ...json, manifests: [moves, theirs], annotations: { top: 'kept' }, 'x-top': true }),
+    );
+    await writeTo(
+      path,
+      async (layout) => void (await giveImage(layout, { annotations: { n: '2' } }, 'moves')),
+    );
+    const after = await indexOfLayout(path);
+    const { manifests, ...top } = after;
+    assert.deepEqual(top, {
+      schemaVersion: 2,
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      annotations: { top: 'kept' },
+      'x-top': true,
+    });
+    assert.deepEqual(manifests[1], theirs);
+    assert.deepEqual(
+      manifests.map((entry) => entry.annotations?.[refName]),
+      ['moves', 'stays'],
+    );
+    assert.notEqual(manifests[0]?.digest, moves?.digest);
+  });
+
+  it('removes at the commit what was deleted', async (test) => {
+    const path = await newPath(test);
+    const layer = blobOf('layer');
+    let manifest: Descriptor = emptyConfig.descriptor;
+    await writeTo(path, async (layout) => {
+      manifest = (await giveImage(layout, { layers: [layer] }, 'v1')).descriptor;
+    });
+    await writeTo(path, async (layout) => {
+      await layout.manifests.delete(manifest.digest);
+      await layout.blobs.delete(layer.descriptor.digest);
+      assert.ok((await readFile(blobPath(path, layer.descriptor.digest))).equals(layer.bytes));
+    });
+    assert.deepEqual((await indexOfLayout(path)).manifests, []);
+    assert.deepEqual(
+      await filesIn(path),
+      ['index.json', 'oci-layout', relative(path, blobPath(path, emptyConfig.descriptor.digest))].sort(),
+    );
+  });
+
+  it('keeps a manifest whose only tag is deleted', async (test) => {
+    const path = await newPath(test);
+    await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
+    await writeTo(path, async (layout) => void (await layout.tags.delete('v1')));
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.equal((await reader.roots()).length, 1);
+    assert.deepEqual(await listOf(reader.tags.list()), []);
+  });
+
+  it('has one writer at a time', async (test) => {
+    const path = await newPath(test);
+    await using first = await openLayout(path, { mode: 'write' });
+    await failsWith(openLayout(path, { mode: 'write' }), 'IN_USE');
+    const waiting = openLayout(path, { mode: 'write', wait: 60_000 });
+    await giveImage(first, {}, 'v1');
+    await first.commit();
+    await first[Symbol.asyncDispose]();
+    await using second = await waiting;
+    assert.deepEqual(await listOf(second.tags.list()), ['v1']);
+  });
+
+  it('is taken over from a writer that was killed, and what that one had begun is cleared away', async (test) => {
+    const path = await newPath(test);
+    const code = `
+      const { openLayout } = await import(${JSON.stringify(new URL('./repository.js', import.meta.url).href)});
+      const { bytesContent } = await import(${JSON.stringify(new URL('../flow/content.js', import.meta.url).href)});
+      const layout = await openLayout(${JSON.stringify(path)}, { mode: 'write' });
+      await (await layout.blobs.start()).append(bytesContent(new Uint8Array(1000)));
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
+    await new Promise((resolve) => child.once('exit', resolve));
+    await failsWith(openLayout(path, { mode: 'read' }), 'MANIFEST_INVALID');
+    await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
+    const names = (await filesIn(path)).filter((file) => !file.startsWith('blobs'));
+    assert.deepEqual(names, ['index.json', 'oci-layout']);
+  });
+});
+
+describe('a layout that is read', () => {
+  const layer = blobOf('layer');
+  async function ready(test: TestContext): Promise<{ path: string; manifest: Descriptor }> {
+    const path = await newPath(test);
+    let manifest = layer.descriptor;
+    await writeTo(path, async (layout) => {
+      manifest = (await giveImage(layout, { layers: [layer] }, 'v1')).descriptor;
+    });
+    return { path, manifest };
+  }
+
+  it('refuses every change', async (test) => {
+    const { path } = await ready(test);
+    const reader = await openLayout(path, { mode: 'read' });
+    await failsWith(reader.blobs.write(layer.descriptor, layer.content), 'UNSUPPORTED');
+    await failsWith(reader.manifests.put(imageOf()), 'UNSUPPORTED');
+  });
+
+  it('is read while another process writes', async (test) => {
+    const { path } = await ready(test);
+    await using writer = await openLayout(path, { mode: 'write' });
+    await giveImage(writer, { annotations: { n: '2' } }, 'v2');
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
+  });
+
+  it('does not follow a blob that is a symbolic link', async (test) => {
+    const { path, manifest } = await ready(test);
+    for (const digest of [layer.descriptor.digest, manifest.digest]) {
+      const blob = blobPath(path, digest);
+      const elsewhere = join(dirname(path), digest.slice(7));
+      await writeFile(elsewhere, await readFile(blob));
+      await unlink(blob);
+      await symlink(elsewhere, blob);
+    }
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.equal(await reader.blobs.stat(layer.descriptor.digest), undefined);
+    await failsWith(read(reader.blobs.open(layer.descriptor.digest)), 'IO_FAILED');
+    await failsWith(reader.manifests.get('v1'), 'MANIFEST_UNKNOWN');
+  });
+
+  it('notices a blob whose bytes were changed', async (test) => {
+    const { path, manifest } = await ready(test);
+    for (const digest of [layer.descriptor.digest, manifest.digest]) {
+      const blob = blobPath(path, digest);
+      const bytes = await readFile(blob);
+      bytes[1] = 0;
+      await writeFile(blob, bytes);
+    }
+    const reader = await openLayout(path, { mode: 'read' });
+    await failsWith(read(reader.blobs.open(layer.descriptor.digest)), 'DIGEST_INVALID');
+    await failsWith(reader.manifests.get('v1'), 'DIGEST_INVALID');
+    await truncate(blobPath(path, manifest.digest), 5);
+    await failsWith(reader.manifests.get('v1'), 'SIZE_INVALID');
+  });
+
+  const broken: Readonly<Record<string, (path: string) => Promise<void>>> = {
+    'a folder that is not there': (path) => rm(path, { recursive: true }),
+    'a file': async (path) => {
+      await rm(path, { recursive: true });
+      await writeFile(path, 'a file');
+    },
+    'a folder without oci-layout': (path) => unlink(join(path, 'oci-layout')),
+    'a folder without index.json': (path) => unlink(join(path, 'index.json')),
+    'a layout of another version': (path) =>
+      writeFile(join(path, 'oci-layout'), '{"imageLayoutVersion":"2.0.0"}'),
+    'an oci-layout that is no JSON': (path) => writeFile(join(path, 'oci-layout'), 'layout'),
+    'an index.json that is no JSON': (path) => writeFile(join(path, 'index.json'), '{"schema'),
+    'an index.json that is an image': (path) =>
+      writeFile(join(path, 'index.json'), imageOf({ layers: [layer] }).bytes),
+  };
+  for (const [name, damage] of Object.entries(broken)) {
+    it(`${name} is refused, and the error names the path`, async (test) => {
+      const { path } = await ready(test);
+      await damage(path);
+      await assert.rejects(openLayout(path, { mode: 'read' }), (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'MANIFEST_INVALID');
+        assert.ok(error.message.includes(path), error.message);
+        return true;
+      });
+    });
+  }
+
+  it('an index.json over the limit is refused before it is read', async (test) => {
+    const { path } = await ready(test);
+    await truncate(join(path, 'index.json'), 33 * 1024 * 1024);
+    await failsWith(openLayout(path, { mode: 'read' }), 'TOO_LARGE');
+  });
+});
+
+describe('a disk that refuses', () => {
+  it('for want of permission is NO_PERMISSION and names the path', {
+    skip: process.platform !== 'linux' && 'needs /sys',
+  }, async () => {
+    const path = '/sys/gantry-test/image';
+    await assert.rejects(openLayout(path, { mode: 'write' }), { code: 'NO_PERMISSION', path });
+  });
+
+  it('for want of space is NO_SPACE, and nothing is left', async (test) => {
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-small-'));
+    test.after(() => rm(folder, { recursive: true }));
+    const disk = join(folder, 'disk');
+    await mkdir(disk);
+    const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk);
+    if (!mounted) return test.skip('a small disk can not be mounted here');
+    test.after(() => run('umount', disk));
+    const big = new Uint8Array(1024 * 1024);
+    {
+      await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
+      await failsWith(layout.blobs.ingest(bytesContent(big)), 'NO_SPACE');
+      await give(layout, emptyConfig);
+    }
+    assert.deepEqual(await readdir(disk), []);
+    await run('umount', disk);
+  });
+});
+
+function run(command: string, ...args: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
+}

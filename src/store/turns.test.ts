@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { createTurns } from './turns.ts';
+
+it('tasks run one at a time, in the order of the calls', async () => {
+  const turns = createTurns();
+  const seen: string[] = [];
+  const task = (name: string) => async (): Promise<void> => {
+    seen.push(`${name} begins`);
+    await Promise.resolve();
+    seen.push(`${name} ends`);
+  };
+  await Promise.all([turns(task('a')), turns(task('b'))]);
+  assert.deepEqual(seen, ['a begins', 'a ends', 'b begins', 'b ends']);
+});
+
+it('a task that fails fails its caller and nobody else', async () => {
+  const turns = createTurns();
+  const fault = new Error('no');
+  const failed = turns(async () => {
+    throw fault;
+  });
+  const next = turns(async () => 'done');
+  await assert.rejects(failed, (error) => error === fault);
+  assert.equal(await next, 'done');
+});
