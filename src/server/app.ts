@@ -50,28 +50,26 @@ async function reply(registry: Registry, request: HttpRequest, options: AppOptio
   }
 }
 
-/** The request, its body ending with its signal; `broken` tells a body that failed by itself from one that was refused. */
-function receive(request: HttpRequest): {
+interface Received {
   readonly received: HttpRequest;
-  broken(): { readonly error: unknown } | undefined;
-} {
+  /** What the body failed with by itself, which is no fault of the registry's and gets no answer. */
+  readonly broken: () => { readonly error: unknown } | undefined;
+}
+
+/** The request as the store may read it: its body ends with its signal. */
+function receive(request: HttpRequest): Received {
   const { body, signal } = request;
-  let failure: { readonly error: unknown } | undefined;
   if (body === undefined) return { received: request, broken: () => undefined };
+  let failure: { readonly error: unknown } | undefined;
   const watched = mapContent(body, async function* (source) {
-    const chunks = source[Symbol.asyncIterator]();
     try {
-      for (;;) {
+      for await (const chunk of source) {
         signal?.throwIfAborted();
-        const chunk = await chunks.next().catch((error: unknown) => {
-          failure = { error };
-          throw error;
-        });
-        if (chunk.done === true) return;
-        yield chunk.value;
+        yield chunk;
       }
-    } finally {
-      await chunks.return?.();
+    } catch (error) {
+      failure = { error };
+      throw error;
     }
   });
   return { received: { ...request, body: watched }, broken: () => failure };

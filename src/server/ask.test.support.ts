@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { collect } from '../flow/collect.ts';
+import { bytesContent, type Content, streamContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import type { Digest } from '../spec/digest.ts';
+import { headerLines, headerValue } from '../wire/headers.ts';
+import type { HeaderMap, Send } from '../wire/message.ts';
+
+export interface Asked {
+  readonly status: number;
+  readonly headers: HeaderMap;
+  readonly bytes: Uint8Array;
+  readonly text: string;
+  header(name: string): string | undefined;
+  lines(name: string): readonly string[];
+}
+
+export interface AskOptions {
+  readonly body?: string | Uint8Array | Content;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Ask = (method: string, target: string, options?: AskOptions) => Promise<Asked>;
+
+/** Sends requests straight into a handler and reads the whole answers. */
+export function asking(send: Send): Ask {
+  return async (method, target, { body, headers = {} } = {}) => {
+    const content = typeof body === 'string' ? bytesContent(encode(body)) : toContent(body);
+    const length = content?.size === undefined ? {} : { 'content-length': String(content.size) };
+    const response = await send({
+      method,
+      url: target,
+      headers: Object.fromEntries(
+        Object.entries({ ...length, ...headers }).map(([name, value]) => [name, [value]]),
+      ),
+      ...(content === undefined ? {} : { body: content }),
+      replay: 'never',
+    });
+    const bytes = await collect(response.body, { limit: 64 * 1024 * 1024, what: target });
+    return {
+      status: response.status,
+      headers: response.headers,
+      bytes,
+      text: new TextDecoder().decode(bytes),
+      header: (name) => headerValue(response.headers, name),
+      lines: (name) => headerLines(response.headers, name),
+    };
+  };
+}
+
+function toContent(body: Uint8Array | Content | undefined): Content | undefined {
+  return body instanceof Uint8Array ? bytesContent(body) : body;
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** A body whose length nobody knows, that ends with an error if there is one. */
+export function streamOf(chunks: readonly string[], failure?: Error): Content {
+  const read = async function* (): AsyncIterable<Uint8Array> {
+    for (const chunk of chunks) yield encode(chunk);
+    if (failure !== undefined) throw failure;
+  };
+  return streamContent(read());
+}
+
+export function digestText(text: string, algorithm?: 'sha256' | 'sha512'): Digest {
+  return digestOf(encode(text), algorithm);
+}
+
+/** The answer must be an error of that status and code, in the specification's form. */
+export function assertRefused(asked: Asked, status: number, code: string): void {
+  const body: unknown = JSON.parse(asked.text);
+  assert.equal(asked.status, status);
+  assert.equal(asked.header('content-type'), 'application/json');
+  assert.ok(typeof body === 'object' && body !== null && 'errors' in body && Array.isArray(body.errors));
+  assert.equal(body.errors[0].code, code);
+}
+
+/** Puts a blob there in two requests. */
+export async function pushBlob(ask: Ask, repository: string, text: string): Promise<Digest> {
+  const digest = digestText(text);
+  const start = await ask('POST', `/v2/${repository}/blobs/uploads/`);
+  const end = await ask('PUT', `${start.header('location')}?digest=${digest}`, { body: text });
+  assert.equal(end.status, 201);
+  return digest;
+}
+
+export const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
+export const ociIndex = 'application/vnd.oci.image.index.v1+json';
+
+/** Puts an image of one layer there, with what else its manifest shall say. */
+export async function pushImage(
+  ask: Ask,
+  repository: string,
+  reference: string | undefined,
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<{ readonly digest: Digest; readonly text: string; readonly answer: Asked }> {
+  await pushBlob(ask, repository, '{}');
+  await pushBlob(ask, repository, 'layer');
+  const text = imageText(fields);
+  const digest = digestText(text);
+  const answer = await ask('PUT', `/v2/${repository}/manifests/${reference ?? digest}`, {
+    body: text,
+    headers: { 'content-type': ociManifest },
+  });
+  return { digest, text, answer };
+}
+
+export function imageText(fields: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: ociManifest,
+    config: { mediaType: 'application/vnd.example.config', digest: digestText('{}'), size: 2 },
+    layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: digestText('layer'), size: 5 }],
+    ...fields,
+  });
+}

@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { manifestLimit } from '../json/manifest.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from './app.ts';
+import {
+  type Ask,
+  type Asked,
+  asking,
+  assertRefused,
+  digestText,
+  imageText,
+  ociIndex,
+  ociManifest,
+  pushBlob,
+  pushImage,
+  streamOf,
+} from './ask.test.support.ts';
+
+function newRegistry(): Ask {
+  return asking(createApp(createMemoryRegistry()));
+}
+
+function put(ask: Ask, reference: string, body: string, type: string = ociManifest): Promise<Asked> {
+  return ask('PUT', `/v2/a/manifests/${reference}`, { body, headers: { 'content-type': type } });
+}
+
+describe('end-3, GET of a manifest', () => {
+  it('gives the exact bytes and the type, by tag and by digest', async () => {
+    const ask = newRegistry();
+    const spaced = `${imageText().replaceAll(',', ' ,\n')}\n`;
+    await pushImage(ask, 'a', 'v1');
+    assert.equal((await put(ask, 'v2', spaced)).status, 201);
+    const digest = digestText(spaced);
+    for (const reference of ['v2', digest]) {
+      const answer = await ask('GET', `/v2/a/manifests/${reference}`);
+      assert.equal(answer.status, 200);
+      assert.equal(answer.text, spaced);
+      assert.equal(answer.header('content-type'), ociManifest);
+      assert.equal(answer.header('docker-content-digest'), digest);
+      assert.equal(answer.header('x-content-type-options'), 'nosniff');
+    }
+  });
+
+  it('gives nothing to a client that has it', async () => {
+    const ask = newRegistry();
+    const { digest } = await pushImage(ask, 'a', 'v1');
+    const headers = { 'if-none-match': `"${digest}"` };
+    assert.equal((await ask('GET', '/v2/a/manifests/v1', { headers })).status, 304);
+    assert.equal((await ask('HEAD', '/v2/a/manifests/v1', { headers })).status, 304);
+  });
+
+  it('does not care what the client says it accepts', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    const answer = await ask('GET', '/v2/a/manifests/v1', { headers: { accept: 'text/html' } });
+    assert.equal(answer.header('content-type'), ociManifest);
+  });
+
+  it('knows when there is none', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    assertRefused(await ask('GET', '/v2/a/manifests/v2'), 404, 'MANIFEST_UNKNOWN');
+    assertRefused(await ask('GET', `/v2/b/manifests/${digestText('')}`), 404, 'MANIFEST_UNKNOWN');
+  });
+});
+
+describe('end-7, PUT of a manifest', () => {
+  it('says where it is, by its digest', async () => {
+    const ask = newRegistry();
+    const { answer, digest, text } = await pushImage(ask, 'a', 'v1');
+    assert.equal(answer.status, 201);
+    assert.equal(answer.header('location'), `/v2/a/manifests/${digest}`);
+    assert.equal(answer.header('docker-content-digest'), digest);
+    assert.equal(answer.header('oci-subject'), undefined);
+    assert.equal((await ask('GET', answer.header('location') ?? '')).text, text);
+  });
+
+  it('keeps it under sha512 when it is put so', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    const digest = digestText(imageText(), 'sha512');
+    const answer = await put(ask, digest, imageText());
+    assert.equal(answer.status, 201);
+    assert.equal(answer.header('docker-content-digest'), digest);
+    const got = await ask('GET', `/v2/a/manifests/${digest}`);
+    assert.equal(got.header('docker-content-digest'), digest);
+  });
+
+  it('sets the tags beside a digest and says which (end-7b)', async () => {
+    const ask = newRegistry();
+    const { digest } = await pushImage(ask, 'a', undefined);
+    const answer = await put(ask, `${digest}?tag=x&tag=y`, imageText());
+    assert.equal(answer.status, 201);
+    assert.deepEqual(answer.lines('oci-tag'), ['x', 'y']);
+    assert.equal((await ask('GET', '/v2/a/manifests/y')).header('docker-content-digest'), digest);
+  });
+
+  it('moves a tag', async () => {
+    const ask = newRegistry();
+    const first = await pushImage(ask, 'a', 'v1');
+    const second = await pushImage(ask, 'a', 'v1', { annotations: { a: '1' } });
+    assert.equal((await ask('GET', '/v2/a/manifests/v1')).text, second.text);
+    assert.equal((await ask('GET', `/v2/a/manifests/${first.digest}`)).status, 200);
+  });
+
+  it('says that it lists the subject, which need not be there', async () => {
+    const subject = { mediaType: ociManifest, digest: digestText('nothing'), size: 7 };
+    const { answer } = await pushImage(newRegistry(), 'a', 'v1', { subject });
+    assert.equal(answer.status, 201);
+    assert.equal(answer.header('oci-subject'), subject.digest);
+  });
+
+  it('takes an index, empty, nested or sparse', async () => {
+    const ask = newRegistry();
+    const missing = { mediaType: ociManifest, digest: digestText('missing'), size: 7 };
+    for (const manifests of [[], [missing], [{ ...missing, mediaType: ociIndex }]]) {
+      const body = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests });
+      const answer = await put(ask, 'v1', body, ociIndex);
+      assert.equal(answer.status, 201);
+      assert.equal((await ask('HEAD', '/v2/a/manifests/v1')).header('content-type'), ociIndex);
+    }
+  });
+
+  it('takes an image without layers, with unknown fields, and with layers that are never pushed', async () => {
+    const ask = newRegistry();
+    const foreign = {
+      mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+      digest: digestText('never'),
+      size: 5,
+      urls: ['https://example.com/x'],
+    };
+    assert.equal((await pushImage(ask, 'a', 'v1', { layers: [] })).answer.status, 201);
+    assert.equal(
+      (await pushImage(ask, 'a', 'v2', { layers: [foreign], 'org.example': {} })).answer.status,
+      201,
+    );
+  });
+
+  it('takes a type with parameters, which are none of the type', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    assert.equal((await put(ask, 'v2', imageText(), `${ociManifest}; charset=utf-8`)).status, 201);
+    assert.equal((await ask('GET', '/v2/a/manifests/v2')).header('content-type'), ociManifest);
+  });
+
+  it('refuses an image whose config or layer is not there', async () => {
+    const ask = newRegistry();
+    assertRefused(await put(ask, 'v1', imageText()), 404, 'MANIFEST_BLOB_UNKNOWN');
+    await pushBlob(ask, 'a', '{}');
+    assertRefused(await put(ask, 'v1', imageText()), 404, 'MANIFEST_BLOB_UNKNOWN');
+    await pushBlob(ask, 'b', 'layer');
+    assertRefused(await put(ask, 'v1', imageText()), 404, 'MANIFEST_BLOB_UNKNOWN');
+    assert.equal((await ask('HEAD', '/v2/a/manifests/v1')).status, 404);
+  });
+
+  const both = JSON.stringify({ ...JSON.parse(imageText()), manifests: [] });
+  const untyped = JSON.stringify({ ...JSON.parse(imageText()), mediaType: undefined });
+  const refused: readonly [name: string, reference: string, body: string, type: string, code: string][] = [
+    ['whose digest is another', digestText('x'), imageText(), ociManifest, 'DIGEST_INVALID'],
+    ['under a digest that can not be computed', 'x:1', imageText(), ociManifest, 'DIGEST_INVALID'],
+    ['whose type is not what it says it is', 'v1', imageText(), ociIndex, 'MANIFEST_INVALID'],
+    ['that is not JSON', 'v1', 'hello', ociManifest, 'MANIFEST_INVALID'],
+    ['that is nothing', 'v1', '', ociManifest, 'MANIFEST_INVALID'],
+    ['that is no object', 'v1', '[]', ociManifest, 'MANIFEST_INVALID'],
+    ['that is image and index in one', 'v1', both, ociManifest, 'MANIFEST_INVALID'],
+    ['that has a key twice', 'v1', '{"schemaVersion":2,"schemaVersion":2}', ociManifest, 'MANIFEST_INVALID'],
+    ['of a type that is a page', 'v1', '{"a":"<script>"}', 'text/html', 'MANIFEST_INVALID'],
+    ['under a tag that is none', '.v1', imageText(), ociManifest, 'TAG_INVALID'],
+    ['under a digest that is none', 'sha256:baddigeststring', imageText(), ociManifest, 'DIGEST_INVALID'],
+  ];
+  for (const [name, reference, body, type, code] of refused) {
+    it(`refuses one ${name}`, async () => {
+      const ask = newRegistry();
+      await pushImage(ask, 'a', 'there');
+      assertRefused(await put(ask, reference, body, type), 400, code);
+    });
+  }
+
+  it('takes the type from the document where the client does not say it, and refuses neither', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    assert.equal((await ask('PUT', '/v2/a/manifests/v2', { body: imageText() })).status, 201);
+    assert.equal((await put(ask, 'v3', untyped)).status, 201);
+    assert.equal((await ask('GET', '/v2/a/manifests/v3')).header('content-type'), ociManifest);
+  });
+
+  it('refuses what is too large, before or while it comes', async () => {
+    const ask = newRegistry();
+    const body = new Uint8Array(manifestLimit + 1).fill(0x20);
+    const headers = { 'content-type': ociManifest };
+    assertRefused(await ask('PUT', '/v2/a/manifests/v1', { body, headers }), 413, 'SIZE_INVALID');
+    const megabyte = ' '.repeat(1024 * 1024);
+    const long = streamOf([megabyte, megabyte, megabyte, megabyte, ' ']);
+    assertRefused(await ask('PUT', '/v2/a/manifests/v1', { body: long, headers }), 413, 'SIZE_INVALID');
+  });
+
+  it('takes one as large as may be', async () => {
+    const ask = newRegistry();
+    await pushImage(ask, 'a', 'v1');
+    const body = imageText().padEnd(manifestLimit, ' ');
+    assert.equal((await put(ask, 'v2', body)).status, 201);
+    assert.equal((await ask('GET', '/v2/a/manifests/v2')).bytes.byteLength, manifestLimit);
+  });
+});
+
+describe('end-9, DELETE of a manifest', () => {
+  it('takes a tag alone', async () => {
+    const ask = newRegistry();
+    const { digest } = await pushImage(ask, 'a', 'v1');
+    assert.equal((await ask('DELETE', '/v2/a/manifests/v1')).status, 202);
+    assert.equal((await ask('GET', '/v2/a/manifests/v1')).status, 404);
+    assert.equal((await ask('GET', `/v2/a/manifests/${digest}`)).status, 200);
+    assertRefused(await ask('DELETE', '/v2/a/manifests/v1'), 404, 'MANIFEST_UNKNOWN');
+  });
+
+  it('takes a digest with its tags', async () => {
+    const ask = newRegistry();
+    const { digest } = await pushImage(ask, 'a', 'v1');
+    assert.equal((await ask('DELETE', `/v2/a/manifests/${digest}`)).status, 202);
+    assert.equal((await ask('GET', '/v2/a/manifests/v1')).status, 404);
+    assertRefused(await ask('DELETE', `/v2/a/manifests/${digest}`), 404, 'MANIFEST_UNKNOWN');
+  });
+});

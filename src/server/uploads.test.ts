@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from './app.ts';
+import { type Ask, asking, assertRefused, digestText, pushBlob, streamOf } from './ask.test.support.ts';
+
+const text = 'hello, blob!';
+const digest = digestText(text);
+
+function newRegistry(): Ask {
+  return asking(createApp(createMemoryRegistry()));
+}
+
+async function start(ask: Ask, query = ''): Promise<string> {
+  const answer = await ask('POST', `/v2/a/blobs/uploads/${query}`);
+  assert.equal(answer.status, 202);
+  return answer.header('location') ?? '';
+}
+
+function chunk(from: number, body: string): { body: string; headers: Record<string, string> } {
+  return { body, headers: { 'content-range': `${from}-${from + body.length - 1}` } };
+}
+
+describe('end-4a, POST of an upload', () => {
+  it('says where to go on, by a path, whatever the client says the host is', async () => {
+    const answer = await newRegistry()('POST', '/v2/a/b/blobs/uploads/', { headers: { host: 'evil' } });
+    assert.equal(answer.status, 202);
+    assert.match(answer.header('location') ?? '', /^\/v2\/a\/b\/blobs\/uploads\/[\w-]+$/);
+    assert.equal(answer.header('content-length'), '0');
+  });
+
+  it('gives each its own', async () => {
+    const ask = newRegistry();
+    assert.notEqual(await start(ask), await start(ask));
+  });
+
+  it('takes sha512 where it is announced (end-4c)', async () => {
+    const ask = newRegistry();
+    const location = await start(ask, '?digest-algorithm=sha512');
+    const sha512 = digestText(text, 'sha512');
+    const end = await ask('PUT', `${location}?digest=${sha512}`, { body: text });
+    assert.equal(end.status, 201);
+    assert.equal(end.header('docker-content-digest'), sha512);
+    assert.equal((await ask('GET', `/v2/a/blobs/${sha512}`)).header('docker-content-digest'), sha512);
+  });
+
+  it('refuses an algorithm that it can not compute', async () => {
+    const ask = newRegistry();
+    assertRefused(await ask('POST', '/v2/a/blobs/uploads/?digest-algorithm=md5'), 400, 'DIGEST_INVALID');
+    assertRefused(await ask('POST', '/v2/a/blobs/uploads/?digest=x:1', { body: 'x' }), 400, 'DIGEST_INVALID');
+    assertRefused(await ask('POST', '/v2/a/blobs/uploads/?mount=x:1'), 400, 'DIGEST_INVALID');
+  });
+});
+
+describe('end-4b, POST of a whole blob', () => {
+  it('keeps it', async () => {
+    const ask = newRegistry();
+    const answer = await ask('POST', `/v2/a/blobs/uploads/?digest=${digest}`, { body: text });
+    assert.equal(answer.status, 201);
+    assert.equal(answer.header('location'), `/v2/a/blobs/${digest}`);
+    assert.equal((await ask('GET', answer.header('location') ?? '')).text, text);
+  });
+
+  it('keeps an empty one', async () => {
+    const answer = await newRegistry()('POST', `/v2/a/blobs/uploads/?digest=${digestText('')}`);
+    assert.equal(answer.status, 201);
+  });
+
+  it('keeps nothing that has another digest', async () => {
+    const ask = newRegistry();
+    const answer = await ask('POST', `/v2/a/blobs/uploads/?digest=${digest}`, { body: 'other' });
+    assertRefused(answer, 400, 'DIGEST_INVALID');
+    assert.equal((await ask('HEAD', `/v2/a/blobs/${digest}`)).status, 404);
+  });
+});
+
+describe('end-5, PATCH of a chunk', () => {
+  it('takes chunks in order and says how far it is', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const first = await ask('PATCH', location, chunk(0, 'hello, '));
+    assert.equal(first.status, 202);
+    assert.equal(first.header('range'), '0-6');
+    assert.equal(first.header('location'), location);
+    const second = await ask('PATCH', first.header('location') ?? '', chunk(7, 'blob!'));
+    assert.equal(second.header('range'), '0-11');
+    assert.equal((await ask('PUT', `${location}?digest=${digest}`)).status, 201);
+    assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
+  });
+
+  it('takes a stream without a range or a length, as docker sends it', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const answer = await ask('PATCH', location, { body: streamOf(['hello, ', 'blob!']) });
+    assert.equal(answer.header('range'), '0-11');
+    assert.equal((await ask('PUT', `${location}?digest=${digest}`)).status, 201);
+  });
+
+  const wrong: readonly [name: string, range: string][] = [
+    ['too far ahead', '9-13'],
+    ['again from the beginning', '0-4'],
+    ['with the range of RFC 9110', 'bytes 7-11/12'],
+    ['backwards', '11-7'],
+  ];
+  for (const [name, range] of wrong) {
+    it(`refuses a chunk ${name}, keeps nothing of it, and takes the right one after`, async () => {
+      const ask = newRegistry();
+      const location = await start(ask);
+      await ask('PATCH', location, chunk(0, 'hello, '));
+      const refused = await ask('PATCH', location, { body: 'blob!', headers: { 'content-range': range } });
+      assertRefused(refused, 416, 'RANGE_INVALID');
+      assert.equal(refused.header('range'), '0-6');
+      assert.equal(refused.header('location'), location);
+      const status = await ask('GET', location);
+      assert.equal(status.header('range'), '0-6');
+      assert.equal((await ask('PATCH', location, chunk(7, 'blob!'))).status, 202);
+      assert.equal((await ask('PUT', `${location}?digest=${digest}`)).status, 201);
+    });
+  }
+
+  it('takes only one of two chunks that come for the same place at once', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const answers = await Promise.all([
+      ask('PATCH', location, chunk(0, 'hello')),
+      ask('PATCH', location, chunk(0, 'HELLO')),
+    ]);
+    assert.deepEqual(
+      answers.map(({ status }) => status).sort((a, b) => a - b),
+      [202, 416],
+    );
+    assert.equal((await ask('GET', location)).header('range'), '0-4');
+  });
+
+  it('refuses a body that is not as long as its range', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const headers = { 'content-range': '0-99' };
+    assertRefused(await ask('PATCH', location, { body: 'short', headers }), 400, 'SIZE_INVALID');
+    const sixty = 'x'.repeat(60);
+    const long = await ask('PATCH', location, { body: streamOf([sixty, sixty]), headers });
+    assertRefused(long, 400, 'SIZE_INVALID');
+    assert.equal((await ask('GET', location)).header('range'), '0-59');
+  });
+
+  it('refuses a chunk that has a range and no body', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const answer = await ask('PATCH', location, { headers: { 'content-range': '0-5' } });
+    assertRefused(answer, 400, 'SIZE_INVALID');
+  });
+
+  it('knows only sessions of this repository', async () => {
+    const ask = newRegistry();
+    const location = (await start(ask)).replace('/v2/a/', '/v2/b/');
+    for (const method of ['GET', 'PATCH', 'DELETE']) {
+      assertRefused(await ask(method, location), 404, 'BLOB_UPLOAD_UNKNOWN');
+    }
+    assertRefused(await ask('PUT', `${location}?digest=${digest}`), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
+
+describe('end-6, PUT that closes an upload', () => {
+  it('takes the whole blob', async () => {
+    const ask = newRegistry();
+    const end = await ask('PUT', `${await start(ask)}?digest=${digest}`, { body: text });
+    assert.equal(end.status, 201);
+    assert.equal(end.header('location'), `/v2/a/blobs/${digest}`);
+    assert.equal(end.header('docker-content-digest'), digest);
+  });
+
+  it('takes the last chunk, with or without its range', async () => {
+    for (const last of [chunk(7, 'blob!'), { body: 'blob!' }]) {
+      const ask = newRegistry();
+      const location = await start(ask);
+      await ask('PATCH', location, chunk(0, 'hello, '));
+      assert.equal((await ask('PUT', `${location}?digest=${digest}`, last)).status, 201);
+      assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
+    }
+  });
+
+  it('refuses a last chunk in the wrong place, and the session goes on at the same address', async () => {
+    const ask = newRegistry();
+    const location = `${await start(ask)}?digest=${digest}`;
+    await ask('PATCH', location, chunk(0, 'hello, '));
+    for (const from of [8, 0]) {
+      assertRefused(await ask('PUT', location, chunk(from, 'blob!')), 416, 'RANGE_INVALID');
+      const status = await ask('GET', location);
+      assert.equal(status.status, 204);
+      assert.equal(status.header('range'), '0-6');
+    }
+    assert.equal((await ask('PUT', location, chunk(7, 'blob!'))).status, 201);
+  });
+
+  it('keeps nothing that has another digest', async () => {
+    const ask = newRegistry();
+    const end = await ask('PUT', `${await start(ask)}?digest=${digest}`, { body: 'other' });
+    assertRefused(end, 400, 'DIGEST_INVALID');
+    assert.equal((await ask('HEAD', `/v2/a/blobs/${digest}`)).status, 404);
+  });
+
+  it('asks for a digest, and for one that can be computed', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    assertRefused(await ask('PUT', location), 400, 'DIGEST_INVALID');
+    assertRefused(await ask('PUT', `${location}?digest=x:1`), 400, 'DIGEST_INVALID');
+    assertRefused(await ask('PUT', `${location}?digest=sha256:bad`), 400, 'DIGEST_INVALID');
+  });
+
+  it('closes once', async () => {
+    const ask = newRegistry();
+    const location = `${await start(ask)}?digest=${digest}`;
+    await ask('PUT', location, { body: text });
+    assertRefused(await ask('PUT', location, { body: text }), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
+
+describe('end-11, POST that mounts', () => {
+  it('links a blob of another repository', async () => {
+    const ask = newRegistry();
+    await pushBlob(ask, 'from/here', text);
+    const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}&from=from%2Fhere`);
+    assert.equal(answer.status, 201);
+    assert.equal(answer.header('location'), `/v2/a/blobs/${digest}`);
+    assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
+  });
+
+  it('links a blob of any repository when none is named, unless it may not', async () => {
+    const registry = createMemoryRegistry();
+    const ask = asking(createApp(registry));
+    await pushBlob(ask, 'b', text);
+    const careful = asking(createApp(registry, { anonymousMounts: false }));
+    assert.equal((await careful('POST', `/v2/a/blobs/uploads/?mount=${digest}`)).status, 202);
+    assert.equal((await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}`)).status, 201);
+  });
+
+  for (const query of ['&from=b', '&from=..%2F..%2Fetc', '&from=', '']) {
+    it(`begins an upload where there is nothing to link (${query || 'no from'})`, async () => {
+      const ask = newRegistry();
+      const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}${query}`);
+      assert.equal(answer.status, 202);
+      const end = await ask('PUT', `${answer.header('location')}?digest=${digest}`, { body: text });
+      assert.equal(end.status, 201);
+    });
+  }
+});
+
+describe('end-13, GET of an upload', () => {
+  it('says where an empty session stands, as everybody does', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const status = await ask('GET', location);
+    assert.equal(status.status, 204);
+    assert.equal(status.header('range'), '0-0');
+    assert.equal(status.header('location'), location);
+    assert.equal(status.header('content-length'), undefined);
+  });
+
+  it('says how far a body came that broke off', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const cut = new Error('cut');
+    await assert.rejects(
+      ask('PATCH', location, { body: streamOf(['hello'], cut) }),
+      (error) => error === cut,
+    );
+    assert.equal((await ask('GET', location)).header('range'), '0-4');
+  });
+});
+
+describe('end-14, DELETE of an upload', () => {
+  it('forgets it', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    assert.equal((await ask('DELETE', location)).status, 204);
+    assertRefused(await ask('GET', location), 404, 'BLOB_UPLOAD_UNKNOWN');
+    assertRefused(await ask('DELETE', location), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
