@@ -15,10 +15,10 @@ import { sameName, tagOf } from './names.ts';
 export function readableArchive(path: string, contents: ArchiveContents): Readable {
   const find = async (reference: string, options: SignalOptions = {}): Promise<Manifest | undefined> => {
     options.signal?.throwIfAborted();
-    if (!isDigest(reference)) {
-      const root = findRoot(path, contents.roots, reference);
-      return root === undefined ? undefined : contents.manifests.get((await root.load(options)).digest);
-    }
+    // Names first: `alpine:3` has the form of a digest of some algorithm, too.
+    const root = findRoot(path, contents.roots, reference);
+    if (root !== undefined) return contents.manifests.get((await root.load(options)).digest);
+    if (!isDigest(reference)) return undefined;
     // Manifests that are yet to be made may have that digest, too.
     if (!contents.manifests.has(reference))
       await Promise.all(contents.roots.map((root) => root.load(options)));

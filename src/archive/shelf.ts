@@ -23,7 +23,8 @@ export function createShelf(path: string, blobs: Blobs): Shelf {
   const all = new Map<Digest, Manifest>();
   const names = new Map<string, Digest>();
   const find = (reference: string): Manifest | undefined => {
-    const digest = isDigest(reference) ? reference : names.get(reference);
+    // Names first: `alpine:3` has the form of a digest of some algorithm, too.
+    const digest = names.get(reference) ?? (isDigest(reference) ? reference : undefined);
     return digest === undefined ? undefined : all.get(digest);
   };
   return {

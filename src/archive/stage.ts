@@ -121,6 +121,7 @@ class StagedUpload implements Upload {
   readonly #hasher: Hasher;
   readonly #turns: Turns = createTurns();
   #offset = 0;
+  #isOpen = true;
 
   constructor(id: string, path: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
@@ -141,13 +142,14 @@ class StagedUpload implements Upload {
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
     return this.#turns(async () => {
+      this.#demandOpen();
       if (content !== undefined) await this.#take(content, options);
       options.signal?.throwIfAborted();
       // An upload of nothing has no file yet, and a write that failed may have left more than was counted.
       await this.#opened(async () => undefined);
       await onDisk(this.path, () => truncate(this.path, this.#offset));
       const actual = await this.#digest(algorithm);
-      this.#ends.forget();
+      this.#close();
       if (actual === digest) return this.#ends.keep(this, digest);
       await rm(this.path, { force: true });
       throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
@@ -158,11 +160,25 @@ class StagedUpload implements Upload {
   }
 
   async cancel(): Promise<void> {
+    await this.#turns(async () => {
+      // A blob has moved away from this path by then.
+      this.#close();
+      await rm(this.path, { force: true });
+    });
+  }
+
+  #close(): void {
+    this.#isOpen = false;
     this.#ends.forget();
-    await this.#turns(() => rm(this.path, { force: true }));
+  }
+
+  #demandOpen(): void {
+    if (this.#isOpen) return;
+    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', 'the upload session is closed');
   }
 
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
+    this.#demandOpen();
     signal?.throwIfAborted();
     await this.#opened(async (file) => {
       for await (const chunk of gathered(content.open(signal === undefined ? {} : { signal }), step)) {

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { isGantryError } from '../errors.ts';
+import { bytesContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import { repositoryContract } from '../testing/contract.ts';
+import { folder, indexOf, manifestOf, type SampleImage, sampleImage } from './archives.test.samples.ts';
+import { openArchive } from './read.ts';
+import { type CreateArchiveOptions, createArchive } from './write.ts';
+
+const image = await sampleImage('hello');
+const other = await sampleImage('hello', 'arm64');
+const formats = ['docker', 'oci', 'legacy'] as const;
+
+repositoryContract(
+  'archive',
+  async (test) => {
+    const archive = await createArchive(join(folder(test), 'image.tar'), { format: 'oci' });
+    test.after(() => archive[Symbol.asyncDispose]());
+    return archive;
+  },
+  { mounts: false, mountsFromAny: false },
+);
+
+async function put(to: Repository, sample: SampleImage, ...tags: readonly string[]): Promise<void> {
+  await Promise.all(
+    [...sample.blobs].map(([digest, bytes]) =>
+      to.blobs.write(
+        { mediaType: MediaType.octetStream, digest, size: bytes.byteLength },
+        bytesContent(bytes),
+      ),
+    ),
+  );
+  await to.manifests.put(sample.manifest, { tags });
+}
+
+async function write(
+  test: TestContext,
+  options: CreateArchiveOptions,
+  fill: (to: Repository) => Promise<void>,
+): Promise<string> {
+  const path = join(folder(test), 'image.tar');
+  const archive = await createArchive(path, options);
+  await fill(archive);
+  await archive.commit();
+  await archive[Symbol.asyncDispose]();
+  assert.deepEqual(readdirSync(dirname(path)), [basename(path)]);
+  return path;
+}
+
+const putOne = (to: Repository): Promise<void> => put(to, image, 'acme/app:1');
+
+function jsonIn(path: string, name: string): unknown {
+  return JSON.parse(execFileSync('tar', ['-xOf', path, name], { encoding: 'utf8' }));
+}
+
+function blob(digest: string): string {
+  return `blobs/sha256/${digest.slice(7)}`;
+}
+
+describe('createArchive', () => {
+  for (const format of formats) {
+    for (const gzip of [false, true]) {
+      it(`writes a ${format} archive${gzip ? ', gzipped,' : ''} that is read again`, async (test) => {
+        const path = await write(test, { format, gzip }, putOne);
+        await using archive = await openArchive(path);
+        assert.equal(archive.format, format === 'oci' ? 'oci' : 'docker');
+        const manifest = await archive.manifests.get('acme/app:1');
+        if (format !== 'legacy') assert.deepEqual(manifest.bytes, image.manifest.bytes);
+        assert.ok(manifest.body.kind === 'image');
+        assert.equal(manifest.body.config.digest, digestOf(image.config));
+        assert.equal(manifest.body.layers.length, 2);
+      });
+    }
+
+    it(`makes the same bytes of the same ${format} archive, in whatever order it came`, async (test) => {
+      const one = await write(test, { format }, async (to) => {
+        await put(to, image, 'acme/app:1');
+        await put(to, other, 'acme/app:2');
+      });
+      const two = await write(test, { format }, async (to) => {
+        await put(to, other, 'acme/app:2');
+        await put(to, image, 'acme/app:1');
+      });
+      assert.ok(readFileSync(one).equals(readFileSync(two)));
+    });
+
+    it(`writes a ${format} archive that GNU tar lists`, {
+      skip: process.platform === 'win32' ? 'no GNU tar' : false,
+    }, async (test) => {
+      const path = await write(test, { format }, putOne);
+      const names = execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n');
+      assert.ok(names.includes(format === 'legacy' ? 'repositories' : 'oci-layout'));
+    });
+  }
+
+  it('names the image for docker load, and the layers by their digests', async (test) => {
+    const path = await write(test, { format: 'docker' }, putOne);
+    const { body } = image.manifest;
+    assert.ok(body.kind === 'image');
+    assert.deepEqual(jsonIn(path, 'manifest.json'), [
+      {
+        Config: blob(body.config.digest),
+        RepoTags: ['acme/app:1'],
+        Layers: body.layers.map(({ digest }) => blob(digest)),
+      },
+    ]);
+    assert.deepEqual(jsonIn(path, 'index.json'), {
+      schemaVersion: 2,
+      mediaType: MediaType.ociIndex,
+      manifests: [
+        {
+          ...image.manifest.descriptor,
+          annotations: {
+            'io.containerd.image.name': 'docker.io/acme/app:1',
+            'org.opencontainers.image.ref.name': '1',
+          },
+        },
+      ],
+    });
+  });
+
+  it('keeps a name in an OCI archive as it was given', async (test) => {
+    const path = await write(test, { format: 'oci' }, (to) => put(to, image, 'v1'));
+    await using archive = await openArchive(path);
+    assert.equal((await archive.manifests.resolve('v1'))?.digest, image.manifest.descriptor.digest);
+  });
+
+  it('writes the whole index, and its amd64 image for docker load', async (test) => {
+    const index = indexOf(other, image);
+    const path = await write(test, { format: 'docker' }, async (to) => {
+      await put(to, other);
+      await put(to, image);
+      await to.manifests.put(index, { tags: ['acme/app:1'] });
+    });
+    const saved = jsonIn(path, 'manifest.json');
+    assert.ok(Array.isArray(saved));
+    assert.equal(saved.length, 1);
+    assert.equal(saved[0].Config, `blobs/sha256/${digestOf(image.config).slice(7)}`);
+    await using archive = await openArchive(path);
+    assert.deepEqual((await archive.manifests.get('acme/app:1')).bytes, index.bytes);
+    assert.deepEqual((await archive.roots()).length, 1);
+  });
+
+  it('writes an image once that has two names', async (test) => {
+    const path = await write(test, { format: 'docker' }, (to) =>
+      put(to, image, 'acme/app:1', 'acme/app:2', 'bare'),
+    );
+    const saved = jsonIn(path, 'manifest.json');
+    assert.ok(Array.isArray(saved));
+    assert.deepEqual(
+      saved.map(({ RepoTags }) => RepoTags),
+      [['acme/app:1', 'acme/app:2']],
+    );
+  });
+
+  it('lists what nobody named in index.json, such as signatures', async (test) => {
+    const path = await write(test, { format: 'oci' }, async (to) => {
+      await put(to, image, 'acme/app:1');
+      await put(to, other);
+    });
+    await using archive = await openArchive(path);
+    assert.equal((await archive.roots()).length, 2);
+  });
+
+  it('writes v1 layers that name the one below', async (test) => {
+    const path = await write(test, { format: 'legacy' }, putOne);
+    const repositories = jsonIn(path, 'repositories');
+    assert.ok(typeof repositories === 'object' && repositories !== null && 'acme/app' in repositories);
+    const [saved] = [jsonIn(path, 'manifest.json')].flat();
+    assert.ok(
+      typeof saved === 'object' && saved !== null && 'Layers' in saved && Array.isArray(saved.Layers),
+    );
+    const ids = saved.Layers.map((name) => String(name).split('/')[0]);
+    const top = jsonIn(path, `${ids[1]}/json`);
+    assert.ok(typeof top === 'object' && top !== null && 'parent' in top);
+    assert.equal(top.parent, ids[0]);
+    assert.deepEqual(repositories['acme/app'], { '1': ids[1] });
+  });
+
+  it('leaves nothing behind when it is disposed before the commit', async (test) => {
+    const dir = folder(test);
+    const archive = await createArchive(join(dir, 'image.tar'), { format: 'docker' });
+    await put(archive, image, 'acme/app:1');
+    await archive[Symbol.asyncDispose]();
+    assert.deepEqual(readdirSync(dir), []);
+  });
+
+  it('replaces a file only when it is committed', async (test) => {
+    const path = join(folder(test), 'image.tar');
+    writeFileSync(path, 'before');
+    await using archive = await createArchive(path, { format: 'oci' });
+    await put(archive, image, 'acme/app:1');
+    assert.equal(readFileSync(path, 'utf8'), 'before');
+    await archive.commit();
+    await using written = await openArchive(path);
+    assert.equal(written.format, 'oci');
+  });
+
+  it('keeps the file that was there when the commit is aborted', async (test) => {
+    const path = join(folder(test), 'image.tar');
+    writeFileSync(path, 'before');
+    await using archive = await createArchive(path, { format: 'oci' });
+    await put(archive, image, 'acme/app:1');
+    await assert.rejects(archive.commit({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
+    assert.equal(readFileSync(path, 'utf8'), 'before');
+  });
+
+  it('writes into a pipe', {
+    skip: process.platform === 'win32' ? 'Windows has no /dev/stdout' : false,
+  }, async (test) => {
+    const dir = folder(test);
+    const pipe = join(dir, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const out = join(dir, 'out.tar');
+    const cat = spawn('sh', ['-c', 'exec cat "$0" > "$1"', pipe, out], { stdio: 'ignore' });
+    const done = new Promise((resolve) => cat.on('close', resolve));
+    await using archive = await createArchive(pipe, { format: 'oci' });
+    await putOne(archive);
+    await archive.commit();
+    await done;
+    await using written = await openArchive(out);
+    assert.equal(written.format, 'oci');
+  });
+});
+
+describe('createArchive refuses', () => {
+  it('a folder', async (test) => {
+    await assert.rejects(createArchive(folder(test), { format: 'oci' }), (error) =>
+      isGantryError(error, 'INVALID_OPTION'),
+    );
+  });
+
+  it('a file in a folder that is not there', async (test) => {
+    await assert.rejects(createArchive(join(folder(test), 'no', 'image.tar'), { format: 'oci' }), (error) =>
+      isGantryError(error, 'NAME_UNKNOWN'),
+    );
+  });
+
+  const root = process.getuid?.() === 0 || process.platform === 'win32';
+  it('a folder that it may not write to', {
+    skip: root ? 'root may write anywhere' : false,
+  }, async (test) => {
+    const dir = folder(test);
+    chmodSync(dir, 0o500);
+    await assert.rejects(createArchive(join(dir, 'image.tar'), { format: 'oci' }), (error) =>
+      isGantryError(error, 'NO_PERMISSION'),
+    );
+  });
+
+  it('a full disk', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full' }, async () => {
+    await using archive = await createArchive('/dev/full', { format: 'oci' });
+    await put(archive, image, 'acme/app:1');
+    await assert.rejects(archive.commit(), (error) => isGantryError(error, 'NO_SPACE'));
+  });
+
+  it('a name that is none', async (test) => {
+    await using archive = await createArchive(join(folder(test), 'image.tar'), { format: 'docker' });
+    await assert.rejects(put(archive, image, 'Not A Name'), (error) =>
+      isGantryError(error, 'INVALID_REFERENCE'),
+    );
+  });
+
+  const artifact: Manifest = manifestOf(MediaType.ociManifest, {
+    config: {
+      mediaType: 'application/vnd.acme',
+      digest: digestOf(image.config),
+      size: image.config.byteLength,
+    },
+    layers: [],
+  });
+  for (const format of ['docker', 'legacy'] as const) {
+    it(`to write a ${format} archive of what Docker can't load`, async (test) => {
+      const dir = folder(test);
+      await using archive = await createArchive(join(dir, 'image.tar'), { format });
+      await archive.blobs.ingest(bytesContent(image.config));
+      await archive.manifests.put(artifact, { tags: ['acme/app:1'] });
+      await assert.rejects(archive.commit(), (error) => isGantryError(error, 'UNSUPPORTED'));
+      assert.ok(!existsSync(join(dir, 'image.tar')));
+    });
+  }
+});
+
+function hasSkopeo(): boolean {
+  try {
+    execFileSync('skopeo', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function copyOut(test: TestContext, source: string): { readonly dir: string; readonly manifest: Buffer } {
+  const dir = join(folder(test), 'dir');
+  execFileSync('skopeo', ['copy', '-q', '--insecure-policy', source, `dir:${dir}`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  return { dir, manifest: readFileSync(join(dir, 'manifest.json')) };
+}
+
+describe('skopeo', { skip: hasSkopeo() ? false : 'skopeo is not in PATH' }, () => {
+  for (const [format, transport, name] of [
+    ['docker', 'docker-archive', ''],
+    ['docker', 'docker-archive', ':docker.io/acme/app:1'],
+    ['docker', 'oci-archive', ''],
+    ['oci', 'oci-archive', ''],
+    ['oci', 'oci-archive', ':acme/app:1'],
+    ['legacy', 'docker-archive', ''],
+    ['legacy', 'docker-archive', ':docker.io/acme/app:1'],
+  ] as const) {
+    it(`reads a ${format} archive as ${transport}:FILE${name}`, async (test) => {
+      const path = await write(test, { format }, putOne);
+      const { dir, manifest } = copyOut(test, `${transport}:${path}${name}`);
+      if (transport === 'oci-archive') assert.ok(manifest.equals(image.manifest.bytes));
+      assert.ok(readFileSync(join(dir, digestOf(image.config).slice(7))).equals(image.config));
+    });
+  }
+
+  for (const transport of ['docker-archive', 'oci-archive'] as const) {
+    it(`writes a ${transport} that is read`, async (test) => {
+      const path = await write(test, { format: 'oci' }, putOne);
+      const target = join(folder(test), 'out.tar');
+      execFileSync(
+        'skopeo',
+        [
+          'copy',
+          '-q',
+          '--insecure-policy',
+          `oci-archive:${path}`,
+          `${transport}:${target}:docker.io/acme/app:2`,
+        ],
+        {
+          stdio: ['ignore', 'ignore', 'pipe'],
+        },
+      );
+      await using archive = await openArchive(target);
+      const { body } = await archive.manifests.get('acme/app:2');
+      assert.ok(body.kind === 'image');
+      assert.equal(body.config.digest, digestOf(image.config));
+      for (const layer of body.layers) {
+        let bytes = Buffer.alloc(0);
+        for await (const chunk of archive.blobs.open(layer).open()) bytes = Buffer.concat([bytes, chunk]);
+        assert.ok(image.layers.some((plain) => gunzipSync(bytes).equals(plain)));
+      }
+    });
+  }
+});
