@@ -10,8 +10,9 @@ import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
+import { createSessions, type Sessions } from './sessions.ts';
 import { listTags } from './tags.ts';
-import { appendUpload, cancelUpload, commitUpload, mountBlob, startUpload, uploadStatus } from './uploads.ts';
+import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 
 export interface AppOptions {
   /** Whether tags, manifests and blobs can be deleted; without it every such request is refused with 405. Default true. */
@@ -27,25 +28,31 @@ export interface AppOptions {
  * the storing. Takes a bare path or a URL; rejects only when the request was aborted or its body broke off.
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Send {
+  const app: App = { ...options, registry, sessions: createSessions() };
   return async (request) => {
-    const response = await reply(registry, request, options);
+    const response = await reply(app, request);
     return request.method === 'HEAD' ? withoutBody(response) : response;
   };
 }
 
-async function reply(registry: Registry, request: HttpRequest, options: AppOptions): Promise<HttpResponse> {
+interface App extends AppOptions {
+  readonly registry: Registry;
+  readonly sessions: Sessions;
+}
+
+async function reply(app: App, request: HttpRequest): Promise<HttpResponse> {
   const { received, broken } = receive(request);
   try {
     request.signal?.throwIfAborted();
     const operation = parseOperation(request.method, request.url);
     if (operation.kind === 'failure') return refuse(operation);
-    return await dispatch(registry, operation, received, options);
+    return await dispatch(app, operation, received);
   } catch (error) {
     request.signal?.throwIfAborted();
     const failure = broken();
     if (failure !== undefined) throw failure.error;
     const response = errorReply(error);
-    if (response.status >= 500) options.onFailure?.(error, request);
+    if (response.status >= 500) app.onFailure?.(error, request);
     return response;
   }
 }
@@ -76,10 +83,9 @@ function receive(request: HttpRequest): Received {
 }
 
 function dispatch(
-  registry: Registry,
+  { registry, sessions, deletes = true, anonymousMounts = true }: App,
   operation: Operation,
   request: HttpRequest,
-  { deletes = true, anonymousMounts = true }: AppOptions,
 ): Promise<HttpResponse> | HttpResponse {
   if (operation.kind === 'ping') return jsonAnswer(200, {});
   if (operation.kind === 'catalog') return listCatalog(registry, operation, request);
@@ -97,13 +103,12 @@ function dispatch(
     case 'upload.mount':
       return mountBlob(repository, operation, request, { anonymous: anonymousMounts });
     case 'upload.status':
-      return uploadStatus(repository, operation, request);
     case 'upload.append':
-      return appendUpload(repository, operation, request);
     case 'upload.commit':
-      return commitUpload(repository, operation, request);
     case 'upload.cancel':
-      return cancelUpload(repository, operation);
+      return sessions(`${operation.repository} ${operation.id}`, () =>
+        stepUpload(repository, operation, request),
+      );
     case 'manifest.get':
     case 'manifest.head':
       return getManifest(repository, operation, request);

@@ -1,4 +1,4 @@
-import { ContentError, isGantryError, ResponseError } from '../errors.ts';
+import { ContentError } from '../errors.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { isRepositoryName } from '../spec/reference.ts';
@@ -37,45 +37,39 @@ export async function mountBlob(
   return sessionAnswer(202, name, upload);
 }
 
-export async function uploadStatus(
+/** What is done with a session that has begun: to ask for it, to add to it, to close it, to forget it. */
+export async function stepUpload(
   { name, blobs }: Repository,
-  { id }: SessionOperation,
+  { kind, id, digest }: SessionOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  return sessionAnswer(204, name, await blobs.resume(id, signalOf(request)));
+  const upload = await blobs.resume(id, signalOf(request));
+  switch (kind) {
+    case 'upload.status':
+      return sessionAnswer(204, name, upload);
+    case 'upload.append':
+      return append(name, upload, request);
+    case 'upload.commit':
+      if (digest === undefined) {
+        throw new ContentError('DIGEST_INVALID', "an upload is closed with the blob's digest as a parameter");
+      }
+      return isNext(upload, request)
+        ? commit(name, upload, digest, bodyOf(request))
+        : chunkRefused(name, upload);
+    case 'upload.cancel':
+      await upload.cancel();
+      return deleted(204);
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** Takes the next chunk, or without a Content-Range whatever comes. */
-export async function appendUpload(
-  { name, blobs }: Repository,
-  { id }: SessionOperation,
-  request: HttpRequest,
-): Promise<HttpResponse> {
-  const upload = await blobs.resume(id, signalOf(request));
-  return inOrder(name, upload, async () => {
-    const content = placed(upload, request);
-    if (content !== undefined) await upload.append(content, signalOf(request));
-    return sessionAnswer(202, name, upload);
-  });
-}
-
-/** Takes the last chunk, if there is one, and keeps the blob. */
-export async function commitUpload(
-  { name, blobs }: Repository,
-  { id, digest }: SessionOperation,
-  request: HttpRequest,
-): Promise<HttpResponse> {
-  const upload = await blobs.resume(id, signalOf(request));
-  if (digest === undefined) {
-    throw new ContentError('DIGEST_INVALID', "an upload is closed with the blob's digest as a parameter");
-  }
-  return inOrder(name, upload, () => commit(name, upload, digest, placed(upload, request)));
-}
-
-export async function cancelUpload({ blobs }: Repository, { id }: SessionOperation): Promise<HttpResponse> {
-  const upload = await blobs.resume(id);
-  await upload.cancel();
-  return deleted(204);
+async function append(name: string, upload: Upload, request: HttpRequest): Promise<HttpResponse> {
+  if (!isNext(upload, request)) return chunkRefused(name, upload);
+  const content = bodyOf(request);
+  if (content !== undefined) await upload.append(content, signalOf(request));
+  return sessionAnswer(202, name, upload);
 }
 
 /** Goes on when the client goes away: it finds the blob when it asks again. A body that breaks off ends it all the same. */
@@ -94,30 +88,22 @@ function parseAlgorithm(text = 'sha256'): Algorithm {
   throw new ContentError('DIGEST_INVALID', 'digests are computed by sha256 and sha512 only');
 }
 
-function bodyOf({ body, headers }: HttpRequest): Content | undefined {
-  return contentLength(headers) === 0 ? undefined : body;
+/** Whether the body belongs where the session stands; one that is in the wrong place is never read. */
+function isNext(upload: Upload, { headers }: HttpRequest): boolean {
+  const text = headerValue(headers, 'content-range');
+  return text === undefined || parseChunkRange(text)?.from === upload.offset;
 }
 
-/**
- * The body as the chunk that its Content-Range says it is. The order is checked at once, so that a body in the wrong place
- * is never read, and again when the store opens it: only then is the session this request's alone.
- */
-function placed(upload: Upload, request: HttpRequest): Content | undefined {
-  const body = bodyOf(request);
-  const text = headerValue(request.headers, 'content-range');
-  if (text === undefined) return body;
-  const range = parseChunkRange(text);
-  if (range === undefined) throw outOfOrder(upload);
+/** The body, exactly as long as its Content-Range says if there is one; undefined for none. */
+function bodyOf({ body, headers }: HttpRequest): Content | undefined {
+  const content = contentLength(headers) === 0 ? undefined : body;
+  const range = parseChunkRange(headerValue(headers, 'content-range'));
+  if (range === undefined) return content;
   const length = range.to - range.from;
-  const check = (): void => {
-    if (range.from !== upload.offset) throw outOfOrder(upload);
-  };
-  check();
-  if (body === undefined || (body.size ?? length) !== length) throw wrongLength(length, body?.size ?? 0);
-  return mapContent(body, (source) => {
-    check();
-    return exactly(source, length);
-  });
+  if (content === undefined || (content.size ?? length) !== length) {
+    throw wrongLength(length, content?.size ?? 0);
+  }
+  return mapContent(content, (source) => exactly(source, length));
 }
 
 async function* exactly(source: AsyncIterable<Uint8Array>, length: number): AsyncIterable<Uint8Array> {
@@ -135,22 +121,4 @@ function wrongLength(expected: number, actual: number): ContentError {
     expected,
     actual,
   });
-}
-
-function outOfOrder({ offset }: Upload): ResponseError {
-  return new ResponseError('RANGE_INVALID', `the next chunk begins at ${offset}`);
-}
-
-/** Tells a client whose chunk is not the next one where the session stands. */
-async function inOrder(
-  name: string,
-  upload: Upload,
-  step: () => Promise<HttpResponse>,
-): Promise<HttpResponse> {
-  try {
-    return await step();
-  } catch (error) {
-    if (isGantryError(error, 'RANGE_INVALID')) return chunkRefused(name, upload);
-    throw error;
-  }
 }
