@@ -61,7 +61,6 @@ const rules: Readonly<Record<string, Rule>> = {
 };
 
 const packages: Readonly<Record<string, readonly string[]>> = {
-  json: ['valibot'],
   cli: ['commander'],
 };
 
