@@ -141,14 +141,17 @@ describe('a store on disk', () => {
     });
   });
 
-  it('does not lose the bytes of a manifest to a deletion of the blob', async (test) => {
-    await within(await newPath(test), async (registry) => {
-      const repository = registry.repository('a');
-      const { descriptor } = await giveImage(repository, {}, 'v1');
-      assert.equal(await repository.blobs.delete(descriptor.digest), false);
-      assert.deepEqual((await repository.manifests.get('v1')).descriptor, descriptor);
+  for (const tag of ['../v1', '..', 'a/b', '', '.hidden', 'a\\b', 'x'.repeat(129)]) {
+    it(`takes ${JSON.stringify(tag.slice(0, 20))} for no tag, wherever it comes from`, async (test) => {
+      await within(await newPath(test), async (registry) => {
+        const { manifests, tags } = registry.repository('a');
+        const manifest = await giveImage(registry.repository('a'));
+        await failsWith(manifests.put(manifest, { tags: [tag] }), 'INVALID_REFERENCE');
+        assert.equal(await manifests.resolve(tag), undefined);
+        assert.equal(await tags.delete(tag), false);
+      });
     });
-  });
+  }
 
   it('notices a blob whose file was cut short', async (test) => {
     const path = await newPath(test);

@@ -48,7 +48,7 @@ export async function takeLock(path: string, { wait = 0, signal, what }: LockOpt
     if (other !== 'unknown' && !isAlive(other) && (await takeAway(path, other, mine))) continue;
     if (performance.now() >= deadline) {
       const who = other === 'unknown' ? 'another process' : `process ${other.pid} on ${other.host}`;
-      throw new StorageError('IN_USE', `${what} is being written by ${who} (lock file ${path})`, { path });
+      throw new StorageError('IN_USE', `${what} is in use by ${who} (lock file ${path})`, { path });
     }
     await pause(interval, signal);
   }

@@ -25,6 +25,7 @@ import {
   imageOf,
   indexOf,
   listOf,
+  noise,
   read,
 } from '../testing/contract/sample.ts';
 import { repositoryContract } from '../testing/contract.ts';
@@ -108,6 +109,16 @@ describe('a layout that is written', () => {
     }
     assert.deepEqual(await filesIn(path), before);
     assert.deepEqual(await readFile(join(path, 'index.json')), index);
+  });
+
+  it('leaves an empty folder that was there before', async (test) => {
+    const path = await newPath(test);
+    await mkdir(path, { recursive: true });
+    {
+      await using layout = await openLayout(path, { mode: 'write' });
+      await give(layout, emptyConfig);
+    }
+    assert.deepEqual(await readdir(path), []);
   });
 
   it('takes any text for a name but nothing and a digest', async (test) => {
@@ -328,23 +339,44 @@ describe('a disk that refuses', () => {
   });
 
   it('for want of space is NO_SPACE, and nothing is left', async (test) => {
-    const folder = await mkdtemp(join(tmpdir(), 'gantry-small-'));
-    test.after(() => rm(folder, { recursive: true }));
-    const disk = join(folder, 'disk');
-    await mkdir(disk);
-    const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk);
-    if (!mounted) return test.skip('a small disk can not be mounted here');
-    test.after(() => run('umount', disk));
-    const big = new Uint8Array(1024 * 1024);
+    const disk = await smallDisk(test);
+    if (disk === undefined) return test.skip('a small disk can not be mounted here');
     {
       await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
-      await failsWith(layout.blobs.ingest(bytesContent(big)), 'NO_SPACE');
+      await failsWith(layout.blobs.ingest(bytesContent(noise(1024 * 1024))), 'NO_SPACE');
       await give(layout, emptyConfig);
     }
     assert.deepEqual(await readdir(disk), []);
-    await run('umount', disk);
+  });
+
+  it('leaves an upload at what the disk took, and it goes on once there is room', async (test) => {
+    const disk = await smallDisk(test);
+    if (disk === undefined) return test.skip('a small disk can not be mounted here');
+    await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
+    const { bytes, descriptor } = blobOf(noise(120 * 1024));
+    const filler = join(disk, 'filler');
+    await writeFile(filler, noise(100 * 1024));
+    const upload = await layout.blobs.start();
+    await upload.append(bytesContent(bytes.subarray(0, 40 * 1024)));
+    await failsWith(upload.append(bytesContent(bytes.subarray(40 * 1024, 200 * 1024))), 'NO_SPACE');
+    assert.equal(upload.offset, 40 * 1024);
+    await rm(filler);
+    const rest = bytesContent(bytes.subarray(upload.offset));
+    assert.deepEqual(await upload.commit(descriptor.digest, rest), descriptor);
+    assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
   });
 });
+
+/** An empty disk of 192 KiB; `undefined` where nothing can be mounted. */
+async function smallDisk(test: TestContext): Promise<string | undefined> {
+  const disk = await mkdtemp(join(tmpdir(), 'gantry-small-'));
+  const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=192k', 'tmpfs', disk);
+  test.after(async () => {
+    if (mounted) await run('umount', '-l', disk);
+    await rm(disk, { recursive: true });
+  });
+  return mounted ? disk : undefined;
+}
 
 function run(command: string, ...args: readonly string[]): Promise<boolean> {
   return new Promise((resolve) => {

@@ -70,8 +70,9 @@ function openBlobs(session: WriteSession): Blobs {
       signal?.throwIfAborted();
       return session.resume(id);
     },
-    async delete(digest, { signal } = {}) {
-      signal?.throwIfAborted();
+    async delete(digest, options = {}) {
+      // The bytes of a manifest go when it is deleted as one.
+      if ((await session.manifests.resolve(digest, options)) !== undefined) return false;
       return session.remove(digest);
     },
   };

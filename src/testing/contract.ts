@@ -8,8 +8,6 @@ import { registryCases } from './contract/registries.ts';
 import { signalCases } from './contract/signals.ts';
 import { uploadCases } from './contract/uploads.ts';
 
-export type { ContractFeatures } from './contract/case.ts';
-
 /** Opens a place of its own for one test; `test.after` is where to close it. */
 export type Open<Place> = (test: TestContext) => Place | Promise<Place>;
 

@@ -113,6 +113,26 @@ export const manifestCases: readonly RepositoryCase[] = [
     },
   },
   {
+    name: 'what is kept does not change with the array that was put',
+    async run(repository) {
+      await give(repository, emptyConfig);
+      const { descriptor, body, bytes } = imageOf();
+      const given = bytes.slice();
+      await repository.manifests.put({ descriptor, body, bytes: given }, { tags: ['v1'] });
+      given.fill(0);
+      assert.ok(Buffer.from((await repository.manifests.get('v1')).bytes).equals(bytes));
+    },
+  },
+  {
+    name: 'deleting a blob never takes a manifest away',
+    needs: 'deletes',
+    async run(repository) {
+      const { descriptor } = await giveImage(repository, {}, 'v1');
+      assert.equal(await repository.blobs.delete(descriptor.digest), false);
+      assert.deepEqual((await repository.manifests.get('v1')).descriptor, descriptor);
+    },
+  },
+  {
     name: 'deleting a manifest removes every tag on it and no other',
     needs: 'deletes',
     async run(repository) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Registry, Repository } from '../../store/contract.ts';
 import type { RegistryCase } from './case.ts';
-import { blobOf, failsWith, give, giveImage, listOf, read } from './sample.ts';
+import { blobOf, emptyConfig, failsWith, give, giveImage, listOf, read } from './sample.ts';
 
 const hello = blobOf('hello, neighbour');
 const { digest } = hello.descriptor;
@@ -32,6 +32,18 @@ export const registryCases: readonly RegistryCase[] = [
       assert.deepEqual(await listOf(registry.repositories()), expected);
       assert.deepEqual(await listOf(registry.repositories({ pageSize: 2 })), expected);
       assert.deepEqual(await listOf(registry.repositories({ after: 'a/b' })), expected.slice(3));
+    },
+  },
+  {
+    name: 'a repository whose last content was deleted is no longer listed',
+    needs: 'deletes',
+    async run(registry) {
+      const repository = openIn(registry, 'acme/app');
+      const { descriptor } = await giveImage(repository, {}, 'v1');
+      await repository.manifests.delete(descriptor.digest);
+      assert.deepEqual(await listOf(registry.repositories()), ['acme/app']);
+      await repository.blobs.delete(emptyConfig.descriptor.digest);
+      assert.deepEqual(await listOf(registry.repositories()), []);
     },
   },
   {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Repository, SignalOptions } from '../../store/contract.ts';
 import type { RepositoryCase } from './case.ts';
-import { blobOf, emptyConfig, give, imageOf, listOf, read } from './sample.ts';
+import { blobOf, emptyConfig, give, imageOf, listOf, noise, read, reusingContent } from './sample.ts';
 
 const hello = blobOf('hello, signal');
 const { digest } = hello.descriptor;
@@ -28,7 +28,24 @@ const calls: Readonly<Record<string, Call>> = {
   commit: (repository, options) => repository.commit(options),
 };
 
-export const signalCases: readonly RepositoryCase[] = Object.entries(calls).map(([name, call]) => ({
+const whileReading: RepositoryCase = {
+  name: 'an abort while bytes come out is rethrown untouched',
+  async run(repository) {
+    const large = blobOf(noise(4 * 1024 * 1024));
+    // In pieces, so that no place has it as one chunk, of which nothing would be left to abort.
+    await repository.blobs.write(large.descriptor, reusingContent(large.bytes, 64 * 1024));
+    const abort = new AbortController();
+    const { signal } = abort;
+    const reading = async (): Promise<void> => {
+      for await (const _ of repository.blobs.open(large.descriptor).open({ signal })) {
+        abort.abort(new Error('the caller had enough'));
+      }
+    };
+    await assert.rejects(reading(), (error) => error === signal.reason);
+  },
+};
+
+const beforehand: readonly RepositoryCase[] = Object.entries(calls).map(([name, call]) => ({
   name: `${name} with an aborted signal rejects with its very reason`,
   async run(repository) {
     await give(repository, emptyConfig);
@@ -36,3 +53,5 @@ export const signalCases: readonly RepositoryCase[] = Object.entries(calls).map(
     await assert.rejects(call(repository, { signal }), (error) => error === signal.reason);
   },
 }));
+
+export const signalCases: readonly RepositoryCase[] = [...beforehand, whileReading];
