@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { isGantryError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { digestEncoded } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
 import type { TarFileWithBody } from '../tar/write.ts';
 import {
   classicFiles,
@@ -13,6 +14,7 @@ import {
   indexOf,
   layoutFiles,
   manifestJson,
+  manifestOf,
   sampleImage,
   save,
   saveTar,
@@ -131,6 +133,19 @@ describe('openArchive refuses', () => {
   it('a file that is not there', async (test) => {
     const path = join(folder(test), 'none.tar');
     await assert.rejects(openArchive(path), (error) => isGantryError(error, 'NAME_UNKNOWN'));
+  });
+
+  it('indexes that are nested without end', async (test) => {
+    const indexes = [indexOf(image)];
+    for (let depth = 0; depth < 10; depth++) {
+      indexes.push(
+        manifestOf(MediaType.ociIndex, { manifests: indexes.slice(-1).map(({ descriptor }) => descriptor) }),
+      );
+    }
+    const files = layoutFiles(indexes.map((manifest) => ({ manifest })).toReversed(), [image]);
+    await assert.rejects(openArchive(await saveTar(test, files)), (error) =>
+      isGantryError(error, 'MANIFEST_INVALID'),
+    );
   });
 
   it('a folder', async (test) => {

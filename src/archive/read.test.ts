@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -64,7 +64,7 @@ async function sameImage(archive: ArchiveRepository, sample: SampleImage, exact 
   if (exact) assert.deepEqual(config, sample.config);
   const layers = await Promise.all(body.layers.map((layer) => bytesOf(archive, layer)));
   assert.deepEqual(
-    layers.map((layer) => digestOf(gunzipSync(layer))),
+    layers.map((layer) => digestOf(zlib.gunzipSync(layer))),
     sample.layers.map((layer) => digestOf(layer)),
   );
   assert.deepEqual(
@@ -171,6 +171,28 @@ describe('openArchive', () => {
     });
   }
 
+  it('gives an image with a zstd layer an OCI manifest, where the runtime can unpack that', async (test) => {
+    const [layer = new Uint8Array(0)] = image.layers;
+    const compress: unknown = Reflect.get(zlib, 'zstdCompressSync');
+    const magic = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd]);
+    const zstd = typeof compress === 'function' ? new Uint8Array(compress(layer)) : magic;
+    const archive = await openFiles(test, [
+      file('layer', zstd),
+      file('config', { os: 'linux', rootfs: { type: 'layers', diff_ids: [digestOf(layer)] } }),
+      manifestJson('config', ['layer']),
+    ]);
+    if (typeof compress !== 'function') {
+      await assert.rejects(archive.roots(), (error) => isGantryError(error, 'UNSUPPORTED'));
+      return;
+    }
+    const { descriptor, body } = await archive.manifests.get('acme/app:1');
+    assert.ok(body.kind === 'image');
+    assert.equal(descriptor.mediaType, MediaType.ociManifest);
+    assert.deepEqual(body.layers, [
+      { mediaType: MediaType.ociLayerZstd, digest: digestOf(zstd), size: zstd.byteLength },
+    ]);
+  });
+
   it('reads archives whose names begin with ./', async (test) => {
     const files = classicFiles(image, ['acme/app:1']).map((entry) => ({ ...entry, name: `./${entry.name}` }));
     await sameImage(await openFiles(test, files), image);
@@ -178,7 +200,7 @@ describe('openArchive', () => {
 
   it('unpacks a gzipped archive to disk and removes it when it is disposed', async (test) => {
     const before = spools();
-    const path = save(test, gzipSync(await tarOf(classicFiles(image, ['acme/app:1']))), 'image.tar.gz');
+    const path = save(test, zlib.gzipSync(await tarOf(classicFiles(image, ['acme/app:1']))), 'image.tar.gz');
     const archive = await openArchive(path);
     await sameImage(archive, image);
     assert.equal(spools().length, before.length + 1);
@@ -188,7 +210,7 @@ describe('openArchive', () => {
 
   it('leaves nothing on disk when a gzipped archive is none', async (test) => {
     const before = spools();
-    const path = save(test, gzipSync('not an archive'));
+    const path = save(test, zlib.gzipSync('not an archive'));
     await assert.rejects(openArchive(path), (error) => isGantryError(error, 'MANIFEST_INVALID'));
     assert.deepEqual(spools(), before);
   });
@@ -263,7 +285,7 @@ describe('openArchive', () => {
 
   it('stops when it is aborted, and leaves nothing on disk', async (test) => {
     const before = spools();
-    const path = save(test, gzipSync(await tarOf(classicFiles(image, null))));
+    const path = save(test, zlib.gzipSync(await tarOf(classicFiles(image, null))));
     await assert.rejects(openArchive(path, { signal: AbortSignal.abort(new Error('enough')) }), /enough/);
     assert.deepEqual(spools(), before);
   });

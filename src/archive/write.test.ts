@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -201,6 +209,18 @@ describe('createArchive', () => {
     assert.equal(readFileSync(path, 'utf8'), 'before');
     await archive.commit();
     await using written = await openArchive(path);
+    assert.equal(written.format, 'oci');
+  });
+
+  it('writes to where a link leads', async (test) => {
+    const dir = folder(test);
+    writeFileSync(join(dir, 'image.tar'), 'before');
+    symlinkSync('image.tar', join(dir, 'link.tar'));
+    await using archive = await createArchive(join(dir, 'link.tar'), { format: 'oci' });
+    await putOne(archive);
+    await archive.commit();
+    assert.ok(lstatSync(join(dir, 'link.tar')).isSymbolicLink());
+    await using written = await openArchive(join(dir, 'image.tar'));
     assert.equal(written.format, 'oci');
   });
 

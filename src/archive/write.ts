@@ -1,4 +1,4 @@
-import { mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
@@ -29,7 +29,9 @@ export interface CreateArchiveOptions {
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
   const kind = await kindOf(path);
   if (kind === 'folder') throw new InputError('INVALID_OPTION', `${path} is a folder, not a file`);
-  const folder = await makeFolder(path, kind);
+  // A rename would replace a link, and what it leads to would stay as it was.
+  const target = kind === 'file' ? await onDisk(path, () => realpath(path)) : path;
+  const folder = await makeFolder(target, kind);
   const stage = createStage(folder);
   const shelf = createShelf(path, stage.blobs);
   return {
@@ -41,8 +43,8 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
       const bytes = archiveBytes({ path, shelf, stage }, options, signal);
-      if (kind === 'pipe') await writeFile(path, bytes);
-      else await replace(path, join(folder, 'archive'), bytes);
+      if (kind === 'pipe') await writeFile(target, bytes);
+      else await replace(target, join(folder, 'archive'), bytes);
     },
     async [Symbol.asyncDispose]() {
       await rm(folder, { recursive: true, force: true });

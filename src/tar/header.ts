@@ -71,8 +71,8 @@ function checkSum(block: Uint8Array, where: string): void {
 /** The sum of all bytes, those of the checksum itself read as spaces. */
 function sumOf(block: Uint8Array): number {
   let sum = 8 * 0x20;
-  for (const [at, byte] of block.entries()) {
-    if (at < checksumAt || at >= checksumAt + 8) sum += byte;
+  for (let at = 0; at < blockSize; at++) {
+    if (at < checksumAt || at >= checksumAt + 8) sum += block[at] ?? 0;
   }
   return sum;
 }

@@ -250,6 +250,24 @@ describe('indexTar', () => {
     });
   }
 
+  it('refuses a tar of very many entries', async () => {
+    let count = 0;
+    const endless = {
+      size: 2 ** 40,
+      replayable: true,
+      async *open() {
+        count++;
+        yield tarHeader({ name: `n${count}` });
+      },
+    };
+    await assert.rejects(indexTar(endless), (error) => isGantryError(error, 'TOO_LARGE'));
+  });
+
+  it('refuses a source that can be read only once', async () => {
+    const once = { size: 1024, replayable: false, open: () => chunksOf(tarEnd, 512) };
+    await assert.rejects(indexTar(once), (error) => isGantryError(error, 'INVALID_OPTION'));
+  });
+
   it('notices a tar that is cut off', async () => {
     const bytes = await tarOf(file('a', 'x'.repeat(5000)));
     await assert.rejects(indexTar(bytesContent(bytes.subarray(0, 3000))), (error) =>
