@@ -1,0 +1,146 @@
+import type { GantryError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import type { Content } from '../flow/content.ts';
+import type { HeaderMap, HttpRequest } from '../wire/message.ts';
+import { transportError } from './failure.ts';
+import { parseTarget, type Target } from './target.ts';
+import type { Transport } from './transport.ts';
+
+/** The part of a `fetch` that is used: the global one, another runtime's, or one that goes through a proxy. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Up to here a body is handed over whole: not every `fetch` can stream one. */
+const smallBody = 64 * 1024;
+
+/**
+ * Sends through a `fetch`, for where `node:http` is not to be had. Slower than the other transport, and compressed answers
+ * arrive decoded. Rejects with NO_CONNECTION, CUT_OFF, whatever the body's source throws, or the signal's own reason.
+ */
+export function fetchTransport(fetch: Fetch): Transport {
+  return {
+    async send(request) {
+      const { signal } = request;
+      signal?.throwIfAborted();
+      const target = parseTarget(request.url);
+      const source = createSource();
+      const init = await requestInit(request, source);
+      try {
+        const response = await fetch(request.url, init);
+        const body = response.body === null ? nothing : receivedBody(response.body, { target, signal });
+        return {
+          status: response.status,
+          headers: responseHeaders(response.headers),
+          body,
+          url: request.url,
+        };
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw source.failure() ?? fetchError(error, target);
+      }
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Keeps apart what the source of a body throws from what `fetch` makes of it. */
+interface Source {
+  stream(content: Content, signal: AbortSignal | undefined): ReadableStream<Uint8Array>;
+  failure(): unknown;
+}
+
+function createSource(): Source {
+  let failure: unknown;
+  return {
+    stream(content, signal) {
+      const chunks = content.open(signal === undefined ? {} : { signal })[Symbol.asyncIterator]();
+      return new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            try {
+              const next = await chunks.next();
+              // A copy: `fetch` keeps chunks for as long as it likes.
+              if (next.done !== true) controller.enqueue(next.value.slice());
+              else controller.close();
+            } catch (error) {
+              failure = error;
+              controller.error(error);
+            }
+          },
+          async cancel() {
+            await chunks.return?.();
+          },
+        },
+        { highWaterMark: 0 },
+      );
+    },
+    failure: () => failure,
+  };
+}
+
+async function requestInit(
+  { method, headers, body, signal }: HttpRequest,
+  source: Source,
+): Promise<RequestInit> {
+  const lines = Object.entries(headers).flatMap(([name, values]) =>
+    values.map((value): [string, string] => [name, value]),
+  );
+  const common: RequestInit = {
+    method,
+    headers: lines,
+    redirect: 'manual',
+    ...(signal === undefined ? {} : { signal }),
+  };
+  if (body === undefined) return common;
+  if (body.size !== undefined && body.size <= smallBody) {
+    return { ...common, body: await collect(body.open(), { limit: smallBody, what: 'request body' }) };
+  }
+  return { ...common, body: source.stream(body, signal), duplex: 'half' };
+}
+
+function responseHeaders(headers: Headers): HeaderMap {
+  const map = Object.fromEntries(Array.from(headers, ([name, value]) => [name.toLowerCase(), [value]]));
+  if (map['content-encoding'] === undefined) return map;
+  // The body has been decoded, so neither is true any more.
+  const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = map;
+  return rest;
+}
+
+function receivedBody(
+  stream: ReadableStream<Uint8Array>,
+  { target, signal }: { readonly target: Target; readonly signal: AbortSignal | undefined },
+): AsyncIterable<Uint8Array> {
+  const reader = stream.getReader();
+  const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
+    [Symbol.asyncIterator]: () => iterator,
+    async next() {
+      try {
+        const next = await reader.read();
+        return next.done ? { done: true, value: undefined } : { done: false, value: next.value };
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw transportError(causeOf(error), { target, connected: true });
+      }
+    },
+    async return() {
+      await reader.cancel().catch(() => {});
+      return { done: true, value: undefined };
+    },
+  };
+  return iterator;
+}
+
+/** `fetch` fails with a TypeError whose cause is the news. */
+function fetchError(error: unknown, target: Target): GantryError {
+  const cause = causeOf(error);
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const connected = code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
+  return transportError(cause, { target, connected });
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error;
+}
+
+const nothing: AsyncIterable<Uint8Array> = {
+  async *[Symbol.asyncIterator]() {},
+};

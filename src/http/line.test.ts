@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError, TransportError } from '../errors.ts';
+import { emptyContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import type { WireEvent } from './event.ts';
+import { createLine } from './line.ts';
+
+const request: HttpRequest = {
+  method: 'GET',
+  url: 'https://a.example/v2/?sig=secret',
+  headers: { authorization: ['Bearer secret'], cookie: ['secret'] },
+  replay: 'safe',
+};
+
+function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResponse {
+  return { status, headers, body: emptyContent.open() };
+}
+
+/** Answers in turn. */
+function script(...answers: readonly (HttpResponse | Error)[]): {
+  readonly send: Send;
+  readonly seen: HttpRequest[];
+} {
+  const seen: HttpRequest[] = [];
+  return {
+    seen,
+    send: async (sent) => {
+      const next = answers[seen.push(sent) - 1];
+      assert.ok(next !== undefined);
+      if (next instanceof Error) throw next;
+      return next;
+    },
+  };
+}
+
+const warned = (): HttpResponse => answer(404, { warning: ['299 - "old"', '299 - "older"', '199 - "no"'] });
+
+const silent: Send = ({ signal }) =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+
+const impatient = { initial: 0, jitter: 0 };
+
+const badge: Middleware = (next) => (sent) =>
+  next({ ...sent, headers: { ...sent.headers, authorization: ['badge'] } });
+
+describe('a line', () => {
+  it('shows credentials on every hop and retry within the origin, and to nobody else', async () => {
+    const { send, seen } = script(
+      answer(503),
+      answer(307, { location: ['/there'] }),
+      answer(307, { location: ['https://cdn.example/x'] }),
+      answer(200),
+    );
+    await createLine({ transport: send, authorize: badge, retry: impatient })(request);
+    assert.deepEqual(
+      seen.map(({ url, headers }) => [url, headers['authorization']?.[0]]),
+      [
+        [request.url, 'badge'],
+        [request.url, 'badge'],
+        ['https://a.example/there', 'badge'],
+        ['https://cdn.example/x', undefined],
+      ],
+    );
+  });
+
+  it('without redirects hands one on as the answer', async () => {
+    const { send } = script(answer(307, { location: ['/there'] }));
+    assert.equal((await createLine({ transport: send, redirects: false })(request)).status, 307);
+  });
+
+  it('tells of requests, answers, failures and retries, without a secret', async () => {
+    const events: WireEvent[] = [];
+    const { send } = script(
+      new TransportError('CUT_OFF', 'broken'),
+      answer(307, { location: ['https://cdn.example/x?X-Amz-Signature=secret'], 'set-cookie': ['secret'] }),
+      answer(200),
+    );
+    await createLine({ transport: send, retry: impatient, observe: (event) => events.push(event) })(request);
+    assert.deepEqual(
+      events.map(({ kind }) => kind),
+      ['request', 'failure', 'retry', 'request', 'response', 'request', 'response'],
+    );
+    assert.equal(JSON.stringify(events).includes('secret'), false);
+    const ids = events.flatMap((event) => ('id' in event ? [event.id] : []));
+    assert.deepEqual(ids, [1, 1, 2, 2, 3, 3]);
+  });
+
+  it('tells of each warning once for a host', async () => {
+    const warnings: unknown[] = [];
+    const { send } = script(warned(), warned(), warned());
+    const observe = (event: WireEvent): void => {
+      if (event.kind === 'warning') warnings.push([event.host, event.text]);
+    };
+    const line = createLine({ transport: send, observe });
+    await line(request);
+    await line(request);
+    await line({ ...request, url: 'https://b.example/' });
+    assert.deepEqual(warnings, [
+      ['a.example', 'old'],
+      ['a.example', 'older'],
+      ['b.example', 'old'],
+      ['b.example', 'older'],
+    ]);
+  });
+
+  it('ends the silence of a transport', async () => {
+    const line = createLine({ transport: silent, timeouts: { answer: 1 }, retry: { attempts: 1 } });
+    await assert.rejects(line(request), (error) => isGantryError(error, 'TIMED_OUT'));
+  });
+});

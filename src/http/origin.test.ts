@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { checkHop, isSameSite, originOf, resolveHop } from './origin.ts';
+
+const from = 'https://registry.example.com/v2/a/b/blobs/uploads/?x=1';
+
+describe('an address out of an answer', () => {
+  for (const [to, expected] of [
+    ['https://cdn.example.com/a/../b?X-Amz-Signature=%7E~+&empty&b=%2f', undefined],
+    ['/v2/a/../b?_state=a%20b', 'https://registry.example.com/v2/a/../b?_state=a%20b'],
+    ['//cdn.example.com/x', 'https://cdn.example.com/x'],
+    ['?n=2', 'https://registry.example.com/v2/a/b/blobs/uploads/?n=2'],
+    ['uuid?x', 'https://registry.example.com/v2/a/b/blobs/uploads/uuid?x'],
+    ['/x#fragment', 'https://registry.example.com/x'],
+    ['http://registry.example.com/x?y', 'https://registry.example.com/x?y'],
+    ['http://registry.example.com:80/x?http://b:80/', 'https://registry.example.com/x?http://b:80/'],
+    ['http://other.example.com/x', undefined],
+    ['http://registry.example.com:8080/x', undefined],
+  ] as const) {
+    it(`${to} is ${expected ?? 'left as it is'}`, () => assert.equal(resolveHop(from, to), expected ?? to));
+  }
+
+  for (const to of [
+    'ftp://x/',
+    'https://user:secret@x/',
+    'https://user@x/',
+    'https://',
+    'javascript://alert',
+    'https://a b/',
+  ]) {
+    it(`${to} is REDIRECT_REFUSED, without the secret`, () => {
+      assert.throws(
+        () => resolveHop(from, to),
+        (error: unknown) => isGantryError(error, 'REDIRECT_REFUSED') && !error.message.includes('secret'),
+      );
+    });
+  }
+});
+
+describe('a hop', () => {
+  const rows: readonly (readonly [from: string, to: string, allowed: boolean])[] = [
+    ['https://a.example/', 'https://b.example/', true],
+    ['https://a.example/', 'http://a.example/', false],
+    ['http://a.example/', 'https://a.example/', true],
+    ['http://a.example/', 'http://b.example/', true],
+    ['https://a.example/', 'https://10.1.2.3/', false],
+    ['https://a.example/', 'https://192.168.0.1/', false],
+    ['https://a.example/', 'https://172.31.0.1/', false],
+    ['https://a.example/', 'https://172.32.0.1/', true],
+    ['https://a.example/', 'https://100.64.0.1/', false],
+    ['https://a.example/', 'https://127.1/', false],
+    ['https://a.example/', 'https://0x7f000001/', false],
+    ['https://a.example/', 'https://localhost/', false],
+    ['https://a.example/', 'https://x.localhost./', false],
+    ['https://a.example/', 'https://0.0.0.0/', false],
+    ['https://a.example/', 'https://[::1]/', false],
+    ['https://a.example/', 'https://[::]/', false],
+    ['https://a.example/', 'https://[fd00::1]/', false],
+    ['https://a.example/', 'https://[fe80::1]/', false],
+    ['https://a.example/', 'https://[::ffff:10.0.0.1]/', false],
+    ['https://a.example/', 'https://[64:ff9b::a00:1]/', false],
+    ['https://a.example/', 'https://[2001:db8::1]/', true],
+    ['https://a.example/', 'https://169.254.169.254/', false],
+    ['http://10.0.0.1/', 'http://10.0.0.2/', true],
+    ['http://10.0.0.1/', 'http://127.0.0.1/', false],
+    ['http://10.0.0.1/', 'http://169.254.169.254/', false],
+    ['http://127.0.0.1:5000/', 'http://127.0.0.1:9000/', true],
+    ['http://localhost:5000/', 'http://[::1]:9000/', true],
+    ['http://localhost:5000/', 'http://10.0.0.1/', true],
+    ['http://localhost:5000/', 'http://169.254.169.254/', false],
+  ];
+  for (const [source, target, allowed] of rows) {
+    it(`from ${source} to ${target} is ${allowed ? 'allowed' : 'REDIRECT_REFUSED'}`, () => {
+      if (allowed) return checkHop(source, target, { home: source });
+      assert.throws(
+        () => checkHop(source, target, { home: source }),
+        (error) => isGantryError(error, 'REDIRECT_REFUSED'),
+      );
+    });
+  }
+
+  it("to the registry's own host is allowed from anywhere, but not out of https", () => {
+    checkHop('https://cdn.example/', 'https://10.0.0.1:5000/x', { home: 'https://10.0.0.1:5000/' });
+    checkHop('https://cdn.example/', 'https://169.254.1.1/x', { home: 'https://169.254.1.1/' });
+    assert.throws(
+      () => checkHop('https://cdn.example/', 'http://10.0.0.1/', { home: 'http://10.0.0.1/' }),
+      (error) => isGantryError(error, 'REDIRECT_REFUSED'),
+    );
+  });
+});
+
+describe('an origin', () => {
+  it('is the same however its host and port are spelled', () => {
+    assert.equal(originOf('https://A.example:443/x'), originOf('https://a.example'));
+    assert.notEqual(originOf('https://a.example:8443'), originOf('https://a.example'));
+    assert.notEqual(originOf('http://a.example'), originOf('https://a.example'));
+  });
+
+  for (const [one, other, same] of [
+    ['https://registry-1.docker.io', 'https://auth.docker.io', true],
+    ['https://registry.gitlab.com', 'https://gitlab.com', true],
+    ['https://localhost:5000', 'https://localhost:5001', true],
+    ['https://a.co.uk', 'https://b.co.uk', false],
+    ['https://x.a.co.uk', 'https://y.a.co.uk', true],
+    ['https://a.example', 'https://b.example', false],
+    ['https://aexample.com', 'https://example.com', false],
+    ['https://10.0.0.1', 'https://11.0.0.1', false],
+    ['https://com', 'https://a.com', false],
+  ] as const) {
+    it(`of ${one} ${same ? 'is' : 'is not'} of one owner with ${other}`, () =>
+      assert.equal(isSameSite(one, other), same));
+  }
+});

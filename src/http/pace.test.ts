@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bytesContent, emptyContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { createManualClock } from './manual-clock.ts';
+import { pace } from './pace.ts';
+
+const get = (url: string): HttpRequest => ({ method: 'GET', url, headers: {}, replay: 'safe' });
+const put = (url: string): HttpRequest => ({
+  ...get(url),
+  method: 'PUT',
+  body: bytesContent(new Uint8Array(1)),
+});
+
+function answer(status = 200, headers: HttpResponse['headers'] = {}): HttpResponse {
+  return { status, headers, body: emptyContent.open() };
+}
+
+/** A far side that answers when it is told to. */
+function createFarSide(): { readonly send: Send; readonly pending: ((response?: HttpResponse) => void)[] } {
+  const pending: ((response?: HttpResponse) => void)[] = [];
+  return {
+    pending,
+    send: () => new Promise((resolve) => pending.push((response = answer()) => resolve(response))),
+  };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the pace', () => {
+  it('gives a host no more requests at once than it may have, and the next when one is answered', async () => {
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 2 })(send);
+    const all = Promise.all(['1', '2', '3'].map((name) => paced(get(`https://a/${name}`))));
+    await turn();
+    assert.equal(pending.length, 2);
+    pending.shift()?.();
+    await turn();
+    assert.equal(pending.length, 2);
+    for (const resolve of pending) resolve();
+    await all;
+  });
+
+  it('counts each host by itself, and requests with a body apart from those without', async () => {
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 1 })(send);
+    const all = Promise.all(
+      [get('https://a/'), get('https://a:8443/'), put('https://a/'), get('http://b/')].map(paced),
+    );
+    await turn();
+    assert.equal(pending.length, 4);
+    for (const resolve of pending) resolve();
+    await all;
+  });
+
+  it('frees the place of a request that fails', async () => {
+    const paced = pace({ jobs: 1 })(() => Promise.reject(new Error('broken')));
+    await assert.rejects(paced(get('https://a/')));
+    await assert.rejects(paced(get('https://a/')));
+  });
+
+  it('lets a request that waits for its place be aborted', async () => {
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 1 })(send);
+    const first = paced(get('https://a/'));
+    const abort = new AbortController();
+    const second = paced({ ...get('https://a/'), signal: abort.signal });
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await assert.rejects(second, (error) => error === reason);
+    pending[0]?.();
+    await first;
+  });
+
+  for (const status of [429, 503]) {
+    it(`holds every line's requests to a host back when it says so with ${status}, and no other host's`, async () => {
+      const clock = createManualClock();
+      const sent: string[] = [];
+      const middleware = pace({ clock });
+      const far: Send = async ({ url }) => {
+        sent.push(url);
+        return url.endsWith('busy') ? answer(status, { 'retry-after': ['5'] }) : answer();
+      };
+      const [one, other] = [middleware(far), middleware(far)];
+      await one(get('https://a/busy'));
+      const held = [one(get('https://a/1')), other(put('https://a/2'))];
+      await other(get('https://b/3'));
+      assert.deepEqual(sent, ['https://a/busy', 'https://b/3']);
+      await clock.advance(4_999);
+      assert.equal(sent.length, 2);
+      await clock.advance(1);
+      await Promise.all(held);
+      assert.equal(sent.length, 4);
+    });
+  }
+
+  it('is held no longer than the cap, and not at all without a Retry-After', async () => {
+    const clock = createManualClock();
+    let response = answer(429, { 'retry-after': ['86400'] });
+    const paced = pace({ clock, cap: 10_000 })(async () => response);
+    await paced(get('https://a/'));
+    const held = paced(get('https://a/'));
+    response = answer(429);
+    assert.equal(await clock.waiting(), 10_000);
+    await clock.advance(10_000);
+    await held;
+    await paced(get('https://a/'));
+  });
+
+  it('lets a request that is held back be aborted', async () => {
+    const clock = createManualClock();
+    const paced = pace({ clock })(async () => answer(429, { 'retry-after': ['5'] }));
+    await paced(get('https://a/'));
+    const abort = new AbortController();
+    const held = paced({ ...get('https://a/'), signal: abort.signal });
+    await clock.waiting();
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await assert.rejects(held, (error) => error === reason);
+  });
+});

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { redirect } from './redirect.ts';
+
+const home = 'https://registry.example.com';
+
+interface Seen {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: HeaderMap;
+  /** Whether it went past the credentials. */
+  readonly foreign: boolean;
+}
+
+/** Answers by URL; what is not in the map is the end of the way. */
+function follow(
+  hops: Readonly<Record<string, readonly [status: number, location?: string]>>,
+  more: Partial<HttpRequest> = {},
+): { readonly response: Promise<HttpResponse>; readonly seen: Seen[] } {
+  const seen: Seen[] = [];
+  const side = (foreign: boolean): Send => {
+    return async ({ url, method, headers }) => {
+      seen.push({ url, method, headers, foreign });
+      const [status, location] = hops[url] ?? [200];
+      return {
+        status,
+        headers: location === undefined ? {} : { location: [location] },
+        body: emptyContent.open(),
+      };
+    };
+  };
+  const send = redirect({ foreign: side(true) })(side(false));
+  return {
+    response: send({ method: 'GET', url: `${home}/blob`, headers: {}, replay: 'safe', ...more }),
+    seen,
+  };
+}
+
+/** Redirects that many times. */
+const chain = (length: number): Record<string, readonly [number, string]> =>
+  Object.fromEntries(
+    Array.from({ length }, (_, at) => [`${home}/${at === 0 ? 'blob' : at}`, [302, `/${at + 1}`]]),
+  );
+
+const urls = (seen: readonly Seen[]): readonly string[] => seen.map(({ url }) => url);
+
+describe('a redirect', () => {
+  for (const status of [301, 302, 303, 307, 308]) {
+    for (const method of ['GET', 'HEAD']) {
+      it(`of ${status} is followed for ${method}, and the answer tells its URL`, async () => {
+        const { response, seen } = follow({ [`${home}/blob`]: [status, '/there?a=%7E'] }, { method });
+        assert.equal((await response).status, 200);
+        assert.equal((await response).url, `${home}/there?a=%7E`);
+        assert.deepEqual(
+          seen.map(({ method, foreign }) => [method, foreign]),
+          [
+            [method, false],
+            [method, false],
+          ],
+        );
+      });
+    }
+  }
+
+  for (const [status, method] of [
+    [301, 'POST'],
+    [302, 'PUT'],
+    [303, 'POST'],
+    [304, 'GET'],
+    [300, 'GET'],
+  ] as const) {
+    it(`of ${status} is the answer to ${method}`, async () => {
+      const { response, seen } = follow({ [`${home}/blob`]: [status, '/there'] }, { method });
+      assert.equal((await response).status, status);
+      assert.equal(seen.length, 1);
+    });
+  }
+
+  it('without a Location is the answer', async () => {
+    assert.equal((await follow({ [`${home}/blob`]: [307] }).response).status, 307);
+  });
+
+  it('of 307 is followed within the origin with a body that can be opened again, or none', async () => {
+    const hops = { [`${home}/blob`]: [307, '/there'] } as const;
+    assert.equal((await follow(hops, { method: 'POST' }).response).status, 200);
+    assert.equal(
+      (await follow(hops, { method: 'PUT', body: bytesContent(new Uint8Array(1)) }).response).status,
+      200,
+    );
+    const oneShot = { method: 'PUT', body: streamContent(emptyContent.open()) };
+    assert.equal((await follow(hops, oneShot).response).status, 307);
+  });
+
+  it('of 307 is the answer to a write when it leads to another origin', async () => {
+    const { response, seen } = follow(
+      { [`${home}/blob`]: [307, 'https://cdn.example/x'] },
+      { method: 'PUT' },
+    );
+    assert.equal((await response).status, 307);
+    assert.equal(seen.length, 1);
+  });
+
+  const headers = {
+    accept: ['a'],
+    range: ['bytes=1-2'],
+    'user-agent': ['gantry'],
+    authorization: ['Bearer x'],
+    cookie: ['x'],
+    'x-custom': ['secret'],
+  };
+
+  it('within the origin keeps every header', async () => {
+    const { response, seen } = follow({ [`${home}/blob`]: [307, `${home}:443/there`] }, { headers });
+    await response;
+    assert.deepEqual(seen[1]?.headers, headers);
+  });
+
+  it('to another origin drops what is not for strangers, for good, and goes past the credentials, for good', async () => {
+    const { response, seen } = follow(
+      { [`${home}/blob`]: [307, 'https://cdn.example/x'], 'https://cdn.example/x': [307, `${home}/back`] },
+      { headers },
+    );
+    await response;
+    assert.deepEqual(urls(seen), [`${home}/blob`, 'https://cdn.example/x', `${home}/back`]);
+    assert.deepEqual(
+      seen.map(({ foreign }) => foreign),
+      [false, true, true],
+    );
+    for (const hop of seen.slice(1))
+      assert.deepEqual(Object.keys(hop.headers), ['accept', 'range', 'user-agent']);
+  });
+
+  for (const location of [
+    'http://cdn.example/x',
+    'https://10.0.0.1/x',
+    'https://localhost/x',
+    'ftp://x/',
+    'https://u:p@x/',
+  ]) {
+    it(`to ${location} is REDIRECT_REFUSED`, async () => {
+      const { response, seen } = follow({ [`${home}/blob`]: [307, location] });
+      await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));
+      assert.equal(seen.length, 1);
+    });
+  }
+
+  it('is followed ten times and REDIRECT_REFUSED the eleventh time', async () => {
+    assert.equal((await follow(chain(10)).response).status, 200);
+    const { response, seen } = follow(chain(11));
+    await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));
+    assert.equal(seen.length, 11);
+  });
+});

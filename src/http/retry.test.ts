@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError, TransportError } from '../errors.ts';
+import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import type { WireEvent } from './event.ts';
+import { createManualClock } from './manual-clock.ts';
+import { type RetryOptions, retry } from './retry.ts';
+
+const request: HttpRequest = {
+  method: 'GET',
+  url: 'https://host/v2/?sig=secret',
+  headers: {},
+  replay: 'safe',
+};
+
+type Outcome = number | HttpResponse | Error;
+
+function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResponse {
+  return { status, headers, body: emptyContent.open() };
+}
+
+/** Sends to a far side with these outcomes, the last for ever; every wait passes at once and is noted. */
+async function run(
+  outcomes: readonly Outcome[],
+  { sent = request, ...options }: RetryOptions & { readonly sent?: HttpRequest } = {},
+): Promise<{
+  readonly status?: number;
+  readonly error?: unknown;
+  readonly waits: number[];
+  readonly sends: number;
+}> {
+  const waits: number[] = [];
+  let sends = 0;
+  const clock = {
+    now: () => 0,
+    after(milliseconds: number, wake: () => void) {
+      waits.push(milliseconds);
+      queueMicrotask(wake);
+      return () => {};
+    },
+  };
+  const send = retry({ clock, random: () => 0, ...options })(async () => {
+    const outcome = outcomes[Math.min(sends++, outcomes.length - 1)];
+    if (outcome instanceof Error) throw outcome;
+    assert.ok(outcome !== undefined);
+    return typeof outcome === 'number' ? answer(outcome) : outcome;
+  });
+  try {
+    return { status: (await send(sent)).status, waits, sends };
+  } catch (error) {
+    return { error, waits, sends };
+  }
+}
+
+describe('a retry', () => {
+  for (const status of [408, 429, 499, 500, 502, 503, 504, 522]) {
+    it(`follows ${status}`, async () => {
+      assert.deepEqual(await run([status, 200]), { status: 200, waits: [1000], sends: 2 });
+    });
+  }
+
+  for (const status of [200, 206, 307, 400, 401, 403, 404, 416, 501, 505]) {
+    it(`does not follow ${status}`, async () => {
+      assert.deepEqual(await run([status]), { status, waits: [], sends: 1 });
+    });
+  }
+
+  for (const code of ['CUT_OFF', 'TIMED_OUT', 'STALLED'] as const) {
+    it(`follows ${code}`, async () => {
+      assert.equal((await run([new TransportError(code, 'x'), 200])).status, 200);
+    });
+  }
+
+  it('follows a name server that is busy, and no other NO_CONNECTION', async () => {
+    const busy = new TransportError('NO_CONNECTION', 'x', {
+      cause: Object.assign(new Error(), { code: 'EAI_AGAIN' }),
+    });
+    assert.equal((await run([busy, 200])).status, 200);
+    const refused = await run([
+      new TransportError('NO_CONNECTION', 'x', { cause: new Error('refused') }),
+      200,
+    ]);
+    assert.ok(isGantryError(refused.error, 'NO_CONNECTION'));
+    assert.equal(refused.sends, 1);
+  });
+
+  it('comes twice, after 1 and 3 seconds; then the last outcome stands', async () => {
+    assert.deepEqual(await run([503]), { status: 503, waits: [1000, 3000], sends: 3 });
+    const cut = await run([new TransportError('CUT_OFF', 'x')]);
+    assert.ok(isGantryError(cut.error, 'CUT_OFF'));
+    assert.equal(cut.sends, 3);
+  });
+
+  it('waits as it is told to', async () => {
+    const options = { attempts: 5, initial: 10, factor: 2, cap: 50, jitter: 1, random: () => 0.5 };
+    assert.deepEqual((await run([503], options)).waits, [15, 30, 50, 50]);
+    assert.deepEqual(await run([503], { attempts: 1 }), { status: 503, waits: [], sends: 1 });
+    assert.deepEqual(await run([404, 200], { statuses: [404] }), { status: 200, waits: [1000], sends: 2 });
+  });
+
+  for (const [name, header, wait] of [
+    ['seconds', '7', 7000],
+    ['a date', new Date(9000).toUTCString(), 9000],
+    ['more than the cap', '3600', 60_000],
+    ['nonsense, which counts as nothing', 'soon', 1000],
+  ] as const) {
+    it(`obeys a Retry-After of ${name}`, async () => {
+      assert.deepEqual((await run([answer(429, { 'retry-after': [header] }), 200])).waits, [wait]);
+    });
+  }
+
+  it('is only for what may be repeated', async () => {
+    for (const [more, sends] of [
+      [{ replay: 'never' }, 1],
+      [{ body: streamContent(emptyContent.open()) }, 1],
+      [{ body: bytesContent(new Uint8Array(1)) }, 3],
+    ] as const) {
+      assert.equal((await run([503], { sent: { ...request, ...more } })).sends, sends);
+    }
+  });
+
+  it('is told of, without a secret', async () => {
+    const events: WireEvent[] = [];
+    await run([503, new TransportError('CUT_OFF', 'x'), 200], { onRetry: (event) => events.push(event) });
+    assert.deepEqual(
+      events.map((event) =>
+        event.kind === 'retry' ? [event.attempt, event.attempts, event.wait, event.status] : [],
+      ),
+      [
+        [1, 3, 1000, 503],
+        [2, 3, 3000, undefined],
+      ],
+    );
+    assert.equal(JSON.stringify(events).includes('secret'), false);
+  });
+
+  it('ends at once when it waits and is aborted', async () => {
+    const clock = createManualClock();
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const sent = retry({ clock })(async () => answer(503))({ ...request, signal: abort.signal });
+    await clock.waiting();
+    abort.abort(reason);
+    await assert.rejects(sent, (error) => error === reason);
+  });
+
+  it('is not for an abort', async () => {
+    const reason = new TransportError('CUT_OFF', 'looks like a failure');
+    const outcome = await run([reason], { sent: { ...request, signal: AbortSignal.abort(reason) } });
+    assert.equal(outcome.error, reason);
+    assert.equal(outcome.sends, 1);
+  });
+});

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { drain } from '../flow/collect.ts';
+import { bytesContent, type Content, streamContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { createManualClock, type ManualClock } from './manual-clock.ts';
+import { timeout } from './timeout.ts';
+
+const request: HttpRequest = { method: 'GET', url: 'https://host:5000/', headers: {}, replay: 'safe' };
+
+/** A far side that does nothing by itself, and gives up when it is told to. */
+const silent: Send = ({ signal }) =>
+  new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
+
+function answer(body: AsyncIterable<Uint8Array>): HttpResponse {
+  return { status: 200, headers: {}, body };
+}
+
+function failsWith(promise: Promise<unknown>, code: string): Promise<void> {
+  return assert.rejects(promise, (error: unknown) => {
+    assert.ok(isGantryError(error, code));
+    return error.message.includes('host:5000');
+  });
+}
+
+async function* chunks(count: number, pause: () => Promise<void>): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < count; at++) {
+    await pause();
+    yield new Uint8Array(1);
+  }
+}
+
+/** Never ends before the signal aborts. */
+async function* stuck(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(1);
+  await new Promise((_, reject) =>
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+}
+
+/** Takes the whole request and then does nothing. */
+const taking: Send = async (sent) => {
+  if (sent.body !== undefined) await drain(sent.body.open());
+  return await silent(sent);
+};
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const limits = (clock: ManualClock): Parameters<typeof timeout>[0] => ({
+  answer: 10_000,
+  progress: 3_000,
+  clock,
+});
+
+describe('a silence', () => {
+  it('instead of an answer is TIMED_OUT, after the time that the line or the request gives', async () => {
+    for (const [more, within] of [
+      [{}, 10_000],
+      [{ answerWithin: 900_000 }, 900_000],
+    ] as const) {
+      const clock = createManualClock();
+      const sent = failsWith(timeout(limits(clock))(silent)({ ...request, ...more }), 'TIMED_OUT');
+      assert.equal(await clock.waiting(), within);
+      await clock.advance(within);
+      await sent;
+    }
+  });
+
+  it('while the request is being taken is STALLED', async () => {
+    const clock = createManualClock();
+    const neverTaken = failsWith(
+      timeout(limits(clock))(silent)({
+        ...request,
+        body: bytesContent(new Uint8Array(1)),
+        answerWithin: 900_000,
+      }),
+      'STALLED',
+    );
+    assert.equal(await clock.waiting(), 3_000);
+    await clock.advance(3_000);
+    await neverTaken;
+  });
+
+  it('after the request was taken is TIMED_OUT', async () => {
+    const clock = createManualClock();
+    const sent = failsWith(
+      timeout(limits(clock))(taking)({ ...request, body: bytesContent(new Uint8Array(1)) }),
+      'TIMED_OUT',
+    );
+    // The timer of the last chunk is replaced by that of the answer in the same turn.
+    await turn();
+    assert.equal(await clock.waiting(), 10_000);
+    await clock.advance(10_000);
+    await sent;
+  });
+
+  it('within an answer is STALLED', async () => {
+    const clock = createManualClock();
+    const { body } = await timeout(limits(clock))(async ({ signal }) => answer(stuck(signal)))(request);
+    const read = failsWith(drain(body), 'STALLED');
+    // The chunk that comes at once is read.
+    await turn();
+    assert.equal(await clock.waiting(), 3_000);
+    await clock.advance(3_000);
+    await read;
+  });
+});
+
+describe('no limit is set', () => {
+  it('to an exchange that goes on', async () => {
+    const clock = createManualClock();
+    const slow = (): Promise<void> => clock.advance(2_000);
+    const taking: Send = async (sent) => {
+      for await (const _ of (sent.body ?? bytesContent(new Uint8Array(0))).open()) await slow();
+      return answer(chunks(20, slow));
+    };
+    const body = bytesContent(new Uint8Array(1));
+    const response = await timeout(limits(clock))(taking)({ ...request, body });
+    assert.equal(await drain(response.body), 20);
+  });
+
+  it('to a source that thinks, nor to a reader that does', async () => {
+    const clock = createManualClock();
+    const think = (): Promise<void> => clock.advance(100_000);
+    const body: Content = streamContent(chunks(3, think));
+    const taking: Send = async (sent) => {
+      assert.equal(await drain((sent.body ?? body).open()), 3);
+      return answer(chunks(3, () => Promise.resolve()));
+    };
+    const response = await timeout(limits(clock))(taking)({ ...request, body });
+    for await (const _ of response.body) await think();
+  });
+
+  it('to what has been answered, even if the reader never comes', async () => {
+    const clock = createManualClock();
+    let seen: AbortSignal | undefined;
+    await timeout(limits(clock))(async ({ signal }) => {
+      seen = signal;
+      return answer(stuck(signal));
+    })(request);
+    await clock.advance(1_000_000);
+    assert.equal(seen?.aborted, false);
+  });
+});
+
+describe('under a watch', () => {
+  it("the caller's abort goes through with its own reason", async () => {
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const sent = timeout({ clock: createManualClock() })(silent)({ ...request, signal: abort.signal });
+    abort.abort(reason);
+    await assert.rejects(sent, (error) => error === reason);
+  });
+
+  it('a body that is ended early ends what is behind it', async () => {
+    let returned = false;
+    const body: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => Promise.resolve({ done: false, value: new Uint8Array(1) }),
+        return: () => {
+          returned = true;
+          return Promise.resolve({ done: true, value: undefined });
+        },
+      }),
+    };
+    const response = await timeout()(async () => answer(body))(request);
+    await response.body[Symbol.asyncIterator]().return?.();
+    assert.equal(returned, true);
+  });
+});
