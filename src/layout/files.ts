@@ -1,6 +1,6 @@
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ContentError, type StorageCode, StorageError } from '../errors.ts';
 
 const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
@@ -108,6 +108,15 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     }
     await syncFolder(dirname(path));
   });
+}
+
+/** Removes what `replaceFile` left in the folder in a process that was killed. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  const names = await onDisk(folder, () => readdir(folder));
+  for (const name of names) {
+    if (/\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name))
+      await removeFile(join(folder, name));
+  }
 }
 
 /** What was written to the file is on the disk, and not only on its way there. */

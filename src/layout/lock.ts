@@ -24,6 +24,8 @@ export interface LockOptions {
   readonly signal?: AbortSignal;
   /** What an error calls the locked thing. */
   readonly what: string;
+  /** Called before each try: makes the folder of the lock, which whoever held it may have cleared away. */
+  readonly prepare?: () => Promise<void>;
 }
 
 export type Lock = AsyncDisposable;
@@ -32,7 +34,10 @@ export type Lock = AsyncDisposable;
  * Holds `path` against every other process and every other caller in this one, until disposed.
  * The lock of a process that has died is taken over. Throws IN_USE.
  */
-export async function takeLock(path: string, { wait = 0, signal, what }: LockOptions): Promise<Lock> {
+export async function takeLock(
+  path: string,
+  { wait = 0, signal, what, prepare }: LockOptions,
+): Promise<Lock> {
   const mine: Holder = {
     pid: process.pid,
     host: hostname(),
@@ -42,6 +47,7 @@ export async function takeLock(path: string, { wait = 0, signal, what }: LockOpt
   const deadline = performance.now() + wait;
   for (;;) {
     signal?.throwIfAborted();
+    await prepare?.();
     if (await create(path, mine)) return { [Symbol.asyncDispose]: () => release(path, mine) };
     const other = await holderOf(path);
     if (other === 'none') continue;

@@ -223,6 +223,22 @@ describe('a layout that is written', () => {
     assert.deepEqual(await listOf(second.tags.list()), ['v1']);
   });
 
+  it('can be waited for, also while it is cleared away', async (test) => {
+    const path = await newPath(test);
+    const first = await openLayout(path, { mode: 'write' });
+    const waiting = openLayout(path, { mode: 'write', wait: 60_000 });
+    await first[Symbol.asyncDispose]();
+    await using second = await waiting;
+    const upload = await second.blobs.start();
+    // Disposing again takes nothing from the one who came after.
+    await first[Symbol.asyncDispose]();
+    await upload.commit(emptyConfig.descriptor.digest, emptyConfig.content);
+    await giveImage(second, {}, 'v1');
+    await second.commit();
+    const reader = await openLayout(path, { mode: 'read' });
+    assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
+  });
+
   it('is taken over from a writer that was killed, and what that one had begun is cleared away', async (test) => {
     const path = await newPath(test);
     const code = `
@@ -234,6 +250,7 @@ describe('a layout that is written', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
     await new Promise((resolve) => child.once('exit', resolve));
     await failsWith(openLayout(path, { mode: 'read' }), 'MANIFEST_INVALID');
+    await writeFile(join(path, `index.json.${crypto.randomUUID()}.tmp`), 'half');
     await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
     const names = (await filesIn(path)).filter((file) => !file.startsWith('blobs'));
     assert.deepEqual(names, ['index.json', 'oci-layout']);

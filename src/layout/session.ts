@@ -7,7 +7,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
-import { lookAt, moveFile, onDisk, removeFile, replaceFile, syncFile } from './files.ts';
+import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile, syncFile } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { LayoutManifests } from './manifests.ts';
@@ -38,6 +38,7 @@ export class WriteSession {
   /** Manifests that were put without a tag: roots, unless another one names them. */
   readonly #untagged = new Map<Digest, Descriptor>();
   readonly #turns: Turns = createTurns();
+  #disposed = false;
 
   private constructor(folder: string, index: LayoutIndex, lock: Lock, trail: Trail) {
     this.folder = folder;
@@ -49,14 +50,15 @@ export class WriteSession {
 
   static async open(folder: string, options: SessionOptions): Promise<WriteSession> {
     const trail = new Trail();
-    await trail.folder(folder);
     try {
-      const lock = await takeLock(join(folder, lockFile), { ...options, what: folder });
+      const prepare = (): Promise<void> => trail.folder(folder);
+      const lock = await takeLock(join(folder, lockFile), { ...options, what: folder, prepare });
       try {
         await isLayout(folder);
         const index = (await readIndex(folder)) ?? LayoutIndex.of();
         // What a writer left that was killed.
         await removeAll(join(folder, uploadFolder));
+        await removeTemporaries(folder);
         return new WriteSession(folder, index, lock, trail);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
@@ -135,6 +137,9 @@ export class WriteSession {
 
   dispose(): Promise<void> {
     return this.#turns(async () => {
+      // The second time, the folder may be another writer's.
+      if (this.#disposed) return;
+      this.#disposed = true;
       try {
         await removeAll(join(this.folder, uploadFolder));
       } finally {
