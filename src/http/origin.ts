@@ -94,7 +94,7 @@ function blockList(...subnets: readonly (readonly [string, number])[]): BlockLis
 }
 
 /** How close to us an address is. `URL` has already turned `127.1` and `0x7f000001` into their usual form. */
-export function privacyOf(hostname: string): Privacy {
+function privacyOf(hostname: string): Privacy {
   const address = bare(hostname).replace(/\.$/, '');
   if (/(^|\.)localhost$/i.test(address)) return 'loopback';
   const family = isIP(address);

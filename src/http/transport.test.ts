@@ -172,6 +172,12 @@ describe('the transport', () => {
     );
   });
 
+  it('takes 100 KiB of headers', async () => {
+    const long = 'x'.repeat(100 * 1024);
+    const url = await serve((_, response) => response.setHeader('x-long', long).end());
+    assert.deepEqual((await transport().send(get(url))).headers['x-long'], [long]);
+  });
+
   it('serves many requests over one connection', async () => {
     let connections = 0;
     const server = http.createServer((request, response) => {

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { after, describe, it } from 'node:test';
+import { TLSSocket } from 'node:tls';
+import { isGantryError } from '../errors.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import { createNodeTransport, type TlsOptions, type Transport } from './transport.ts';
+
+/** Made for this test and of no other use: it signs itself, for localhost and 127.0.0.1, until 2126. */
+const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjZJHDxMiFI486iHo
+ollbQNCGPPLoL8obBXvvvPQVM8OhRANCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4r
+bHECkV7GBs8qSdcdf959sRD958qYaQ/SpzYYosaawzvGEkZyPIM+JZo6
+-----END PRIVATE KEY-----
+`;
+const cert = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUNCZiG+xDQ+lIUC01q5N8ia/rJK8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA1NTA1MloYDzIxMjYxMDI5
+MDU1MDUyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4rbHECkV7GBs8qSdcdf959sRD9
+58qYaQ/SpzYYosaawzvGEkZyPIM+JZo6o28wbTAdBgNVHQ4EFgQUdUDEw7yn10r0
+4iODiuxGOKAX6B8wHwYDVR0jBBgwFoAUdUDEw7yn10r04iODiuxGOKAX6B8wDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgQWASslufZvyWLtrgd98YShyXHxBVzfjvHk6UzzePvkYCIQDd
+K7aqj/VkzwBQ721MtBkS4MfF9CIrdvxfJ6mtPs9O/Q==
+-----END CERTIFICATE-----
+`;
+
+const closers: (() => unknown)[] = [];
+after(() => {
+  for (const close of closers) close();
+});
+
+/** Answers with the common name of the client's certificate. */
+async function serve(options: https.ServerOptions = {}): Promise<HttpRequest> {
+  const server = https.createServer({ key, cert, ...options }, (request, response) => {
+    const peer = request.socket instanceof TLSSocket ? request.socket.getPeerCertificate() : undefined;
+    response.setHeader('x-client', String(peer?.subject?.CN)).end();
+  });
+  closers.push(
+    () => server.close(),
+    () => server.closeAllConnections(),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address: AddressInfo | string | null = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return { method: 'GET', url: `https://127.0.0.1:${address.port}/`, headers: {}, replay: 'safe' };
+}
+
+function transport(tls: TlsOptions): Transport {
+  const made = createNodeTransport({ tls });
+  closers.push(() => made.close());
+  return made;
+}
+
+describe('TLS', () => {
+  it('is NO_CONNECTION with a certificate that nobody vouches for', async () => {
+    await assert.rejects(transport({}).send(await serve()), (error) => isGantryError(error, 'NO_CONNECTION'));
+  });
+
+  it('trusts the authorities that it is given', async () => {
+    for (const ca of [cert, [cert]]) assert.equal((await transport({ ca }).send(await serve())).status, 200);
+  });
+
+  it('trusts anybody when it is told to', async () => {
+    assert.equal((await transport({ rejectUnauthorized: false }).send(await serve())).status, 200);
+  });
+
+  it("shows the client's certificate", async () => {
+    const request = await serve({ requestCert: true, rejectUnauthorized: true, ca: cert });
+    const response = await transport({ ca: cert, cert, key }).send(request);
+    assert.deepEqual(response.headers['x-client'], ['localhost']);
+  });
+});
