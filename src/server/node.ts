@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { InputError, StorageError, TransportError } from '../errors.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { requestBody } from './node-body.ts';
+import { type Connections, trackConnections } from './node-connections.ts';
 import { within } from './node-idle.ts';
 
 export interface ListenOptions {
@@ -38,14 +39,16 @@ export async function listen(handler: Send, options: ListenOptions = {}): Promis
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
   const server = createServer({ maxHeaderSize, requestTimeout: 0, keepAliveTimeout });
   const running = new Set<Promise<void>>();
+  const connections = trackConnections(server);
   let closing = false;
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
     if (closing) outgoing.setHeader('connection', 'close');
-    const exchange = serve(handler, incoming, outgoing, { idleTimeout, expects }).finally(() => {
-      running.delete(exchange);
-      // Its connection was not idle when the closing began.
-      if (closing) server.closeIdleConnections();
-    });
+    const exchange = connections
+      .whileBusy(incoming.socket, serve(handler, incoming, outgoing, { idleTimeout, expects }))
+      .finally(() => {
+        running.delete(exchange);
+        if (closing) connections.endIdle();
+      });
     running.add(exchange);
   };
   server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
@@ -57,7 +60,7 @@ export async function listen(handler: Send, options: ListenOptions = {}): Promis
   let closed: Promise<void> | undefined;
   const close = ({ grace = defaultGrace }: { readonly grace?: number } = {}): Promise<void> => {
     closing = true;
-    closed ??= stopped(server, running, grace);
+    closed ??= stopped(server, connections, running, grace);
     return closed;
   };
   return {
@@ -86,7 +89,12 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
   return new InputError('INVALID_OPTION', `can't listen on ${path}: ${cause.code}`, { cause });
 }
 
-async function stopped(server: Server, running: ReadonlySet<Promise<void>>, grace: number): Promise<void> {
+async function stopped(
+  server: Server,
+  connections: Connections,
+  running: ReadonlySet<Promise<void>>,
+  grace: number,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
@@ -96,7 +104,7 @@ async function stopped(server: Server, running: ReadonlySet<Promise<void>>, grac
   });
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
-    server.closeIdleConnections();
+    connections.endIdle();
   });
   // A client that has gone leaves its exchange behind, which may still be storing.
   await Promise.race([Promise.all(running), over]);

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { streamContent } from '../flow/content.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from './app.ts';
 import { type Ask, asking, assertRefused, digestText, pushBlob, streamOf } from './ask.test.support.ts';
+import { Gate } from './socket.test.support.ts';
 
 const text = 'hello, blob!';
 const digest = digestText(text);
@@ -265,6 +267,24 @@ describe('end-13, GET of an upload', () => {
       (error) => error === cut,
     );
     assert.equal((await ask('GET', location)).header('range'), '0-4');
+  });
+});
+
+describe('a session in use', () => {
+  it('is asked where it stands only when the bytes on their way are in', async () => {
+    const ask = newRegistry();
+    const location = await start(ask);
+    const arrival = new Gate();
+    const parts = async function* (): AsyncIterable<Uint8Array> {
+      yield new Uint8Array(5);
+      await arrival.opened;
+      yield new Uint8Array(5);
+    };
+    const append = ask('PATCH', location, { body: streamContent(parts()) });
+    const status = ask('GET', location);
+    arrival.open();
+    assert.equal((await status).header('range'), '0-9');
+    assert.equal((await append).status, 202);
   });
 });
 
