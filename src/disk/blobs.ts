@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { blobFileContent, blobSize } from '../layout/blob-file.ts';
 import { lookAt, makeFolder } from '../layout/files.ts';
-import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
+import { FileUpload, type FileUploadOptions, ingestFile } from '../layout/upload.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -27,18 +27,8 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
     },
     open: (blob) => blobFileContent(layout, blob),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
-    async ingest(content, options = {}): Promise<Descriptor> {
-      const { algorithm = 'sha256', mediaType = MediaType.octetStream, signal } = options;
-      signal?.throwIfAborted();
-      const upload = await startUpload(registry, folder, algorithm);
-      try {
-        await upload.append(content, options);
-        return { ...(await upload.commitAsIs()), mediaType };
-      } catch (error) {
-        await upload.cancel();
-        throw error;
-      }
-    },
+    ingest: (content, options) =>
+      ingestFile((algorithm) => startUpload(registry, folder, algorithm), content, options),
     async mount(digest, { from, signal } = {}) {
       signal?.throwIfAborted();
       if (from !== undefined && !isRepositoryName(from)) return undefined;

@@ -5,7 +5,8 @@ import { createHasher, type Hasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { AppendOptions, Upload } from '../store/contract.ts';
+import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts';
+import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { hashFile } from './blob-file.ts';
 import { onDisk, removeFile } from './files.ts';
@@ -167,6 +168,24 @@ export class FileUpload implements Upload {
 
   #mustBeOpen(): void {
     if (this.#closed) throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', 'the upload session has ended');
+  }
+}
+
+/** `Blobs.ingest` where a session can be committed under whatever digest its bytes have: they are hashed once. */
+export async function ingestFile(
+  start: (algorithm: Algorithm) => Promise<FileUpload>,
+  content: Content,
+  options: IngestOptions = {},
+): Promise<Descriptor> {
+  const { algorithm = 'sha256', mediaType = MediaType.octetStream, signal } = options;
+  signal?.throwIfAborted();
+  const upload = await start(algorithm);
+  try {
+    await upload.append(content, options);
+    return { ...(await upload.commitAsIs()), mediaType };
+  } catch (error) {
+    await abandon(upload);
+    throw error;
   }
 }
 

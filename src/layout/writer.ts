@@ -1,6 +1,5 @@
 import { InputError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { checkBlobs, checkBytes } from '../store/admission.ts';
@@ -10,6 +9,7 @@ import { writeBlob } from '../store/write.ts';
 import { blobFileContent } from './blob-file.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
+import { ingestFile } from './upload.ts';
 
 /** Throws IN_USE. */
 export async function openWriter(folder: string, options: SessionOptions): Promise<LayoutRepository> {
@@ -46,18 +46,7 @@ function openBlobs(session: WriteSession): Blobs {
     },
     open: (blob) => blobFileContent(session.folder, blob, session.isGone),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
-    async ingest(content, options = {}): Promise<Descriptor> {
-      const { algorithm = 'sha256', mediaType = MediaType.octetStream, signal } = options;
-      signal?.throwIfAborted();
-      const upload = await session.start(algorithm);
-      try {
-        await upload.append(content, options);
-        return { ...(await upload.commitAsIs()), mediaType };
-      } catch (error) {
-        await upload.cancel();
-        throw error;
-      }
-    },
+    ingest: (content, options) => ingestFile((algorithm) => session.start(algorithm), content, options),
     async mount(_digest, { signal } = {}) {
       signal?.throwIfAborted();
       return undefined;

@@ -1,7 +1,8 @@
 import { type Content, mapContent } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Blobs, IngestOptions } from './contract.ts';
+import type { Algorithm, Digest } from '../spec/digest.ts';
+import type { Blobs, IngestOptions, Upload } from './contract.ts';
 
 /** `Blobs.ingest` by way of an upload: the digest is computed as the bytes go in. A failed one is cancelled. */
 export async function ingestBlob(
@@ -10,21 +11,38 @@ export async function ingestBlob(
   options: IngestOptions = {},
 ): Promise<Descriptor> {
   const { mediaType, algorithm = 'sha256' } = options;
-  const hasher = createHasher(algorithm);
-  const hashed = mapContent(content, async function* hash(source) {
-    for await (const chunk of source) {
-      hasher.update(chunk);
-      yield chunk;
-    }
-  });
+  const { hashed, digest } = hashedContent(content, algorithm);
   const upload = await blobs.start(options);
   try {
     await upload.append(hashed, options);
-    const blob = await upload.commit(hasher.digest(), undefined, options);
+    const blob = await upload.commit(digest(), undefined, options);
     return mediaType === undefined ? blob : { ...blob, mediaType };
   } catch (error) {
-    // Without the signal: an abort is when cleaning up matters most.
-    await upload.cancel();
+    await abandon(upload);
     throw error;
   }
+}
+
+/** Cancels without the caller's signal, since an abort is when it matters most; the failure before is the one to tell. */
+export async function abandon(upload: Pick<Upload, 'cancel'>): Promise<void> {
+  await upload.cancel().catch(() => undefined);
+}
+
+/** The content, with each byte hashed the first time it goes by: an upload that recovers reads some again. */
+function hashedContent(
+  content: Content,
+  algorithm: Algorithm,
+): { readonly hashed: Content; readonly digest: () => Digest } {
+  const hasher = createHasher(algorithm);
+  let end = 0;
+  const hashed = mapContent(content, async function* hash(source, { from = 0 }) {
+    let at = from;
+    for await (const chunk of source) {
+      hasher.update(chunk.subarray(Math.min(chunk.byteLength, end - at)));
+      at += chunk.byteLength;
+      end = Math.max(end, at);
+      yield chunk;
+    }
+  });
+  return { hashed, digest: () => hasher.digest() };
 }

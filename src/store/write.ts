@@ -3,6 +3,7 @@ import { type Content, mapContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm } from '../spec/digest.ts';
 import type { Blobs, WriteOptions, WriteOutcome } from './contract.ts';
+import { abandon } from './ingest.ts';
 
 /**
  * `Blobs.write` for a place where every step is cheap: is it there, can it be mounted, else upload it.
@@ -40,8 +41,7 @@ async function uploadBlob(
   try {
     await upload.commit(blob.digest, sized(content, blob), options);
   } catch (error) {
-    // Without the signal: an abort is when cleaning up matters most.
-    await upload.cancel();
+    await abandon(upload);
     throw error;
   }
 }
