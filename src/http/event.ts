@@ -1,4 +1,5 @@
 import type { HeaderMap } from '../wire/message.ts';
+import type { RetryEvent } from './backoff.ts';
 
 /** What happens on the wire, for a log. Nothing in it is secret: URLs and headers are redacted. */
 export type WireEvent =
@@ -28,19 +29,11 @@ export type WireEvent =
       readonly error: unknown;
       readonly milliseconds: number;
     }
-  | {
+  | (RetryEvent & {
       readonly kind: 'retry';
       readonly method: string;
       readonly url: string;
-      /** The attempt that failed, from 1. */
-      readonly attempt: number;
-      readonly attempts: number;
-      /** Milliseconds until the next one. */
-      readonly wait: number;
-      /** The status that was answered, or the error where there was no answer. */
-      readonly status?: number;
-      readonly error?: unknown;
-    }
+    })
   /** What a registry asks to be shown to the user: each text once for a host. The far side's words, untrusted. */
   | { readonly kind: 'warning'; readonly host: string; readonly text: string };
 

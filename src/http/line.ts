@@ -1,9 +1,10 @@
 import type { Middleware, Send } from '../wire/message.ts';
+import type { RetryOptions } from './backoff.ts';
 import type { WireObserver } from './event.ts';
 import { log } from './log.ts';
 import { pace } from './pace.ts';
 import { redirect } from './redirect.ts';
-import { type RetryOptions, retry } from './retry.ts';
+import { retry } from './retry.ts';
 import { type TimeoutOptions, timeout } from './timeout.ts';
 
 export interface LineOptions {
@@ -27,5 +28,5 @@ export function createLine(options: LineOptions): Send {
   const paced = (options.pace ?? pace())(timeout(timeouts)(logged));
   const authorized = authorize === undefined ? paced : authorize(paced);
   const redirected = redirects ? redirect({ foreign: paced })(authorized) : authorized;
-  return retry({ ...(observe === undefined ? {} : { onRetry: observe }), ...options.retry })(redirected);
+  return retry(options.retry, observe)(redirected);
 }

@@ -72,6 +72,23 @@ describe('the pace', () => {
     await first;
   });
 
+  it('lets many wait under one signal without a warning', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', note);
+    const { signal } = new AbortController();
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 1 })(send);
+    const all = Promise.all(Array.from({ length: 20 }, () => paced({ ...get('https://a/'), signal })));
+    for (let left = 20; left > 0; left--) {
+      await turn();
+      pending.shift()?.();
+    }
+    await all;
+    process.off('warning', note);
+    assert.deepEqual(warnings, []);
+  });
+
   for (const status of [429, 503]) {
     it(`holds every line's requests to a host back when it says so with ${status}, and no other host's`, async () => {
       const clock = createManualClock();
