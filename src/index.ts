@@ -18,7 +18,7 @@ export { bytesContent, type Content, type OpenOptions, streamContent } from './f
 export { digestOf } from './flow/hash.ts';
 export type { WireEvent, WireObserver } from './http/event.ts';
 export { fetchTransport } from './http/fetch-transport.ts';
-export type { RetryOptions } from './http/retry.ts';
+export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export { createNodeTransport, type NodeTransportOptions, type Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';

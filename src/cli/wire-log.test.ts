@@ -24,8 +24,8 @@ describe('the wire log', () => {
     ],
     [
       'shows a retry',
-      { kind: 'retry', ...about, attempt: 1, attempts: 3, wait: 1100, status: 503 },
-      ['retry of GET https://r/v2/ in 1.1 s (attempt 1 of 3: status 503)'],
+      { kind: 'retry', ...about, attempt: 1, maxAttempts: 3, nextRetryIn: 1100, error: 'busy' },
+      ['retry of GET https://r/v2/ in 1.1 s (attempt 1 of 3): busy'],
     ],
     ['leaves warnings to the caller', { kind: 'warning', host: 'r', text: 'old' }, []],
   ] as const satisfies readonly (readonly [string, WireEvent, readonly string[]])[]) {

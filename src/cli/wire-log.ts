@@ -15,10 +15,10 @@ export function wireLines(event: WireEvent): string[] {
     case 'failure':
       return [`<-- ${event.method} ${event.url}: ${errorLine(event.error)}`];
     case 'retry': {
-      const reason = event.status === undefined ? errorLine(event.error) : `status ${event.status}`;
-      const wait = (event.wait / 1000).toFixed(1);
+      const { method, url, attempt, maxAttempts, error } = event;
+      const wait = (event.nextRetryIn / 1000).toFixed(1);
       return [
-        `retry of ${event.method} ${event.url} in ${wait} s (attempt ${event.attempt} of ${event.attempts}: ${reason})`,
+        `retry of ${method} ${url} in ${wait} s (attempt ${attempt} of ${maxAttempts}): ${errorLine(error)}`,
       ];
     }
     case 'warning':

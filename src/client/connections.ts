@@ -3,7 +3,7 @@ import type { WireObserver } from '../http/event.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
 import { pace } from '../http/pace.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
-import type { RetryOptions } from '../http/retry.ts';
+import type { RetryOptions } from '../http/backoff.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';

@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { isGantryError, TransportError } from '../errors.ts';
 import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
-import type { WireEvent } from './event.ts';
+import type { RetryOptions } from './backoff.ts';
+import type { WireEvent, WireObserver } from './event.ts';
 import { createManualClock } from './manual-clock.ts';
-import { type RetryOptions, retry } from './retry.ts';
+import { retry } from './retry.ts';
 
 const request: HttpRequest = {
   method: 'GET',
@@ -23,7 +24,11 @@ function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResp
 /** Sends to a far side with these outcomes, the last for ever; every wait passes at once and is noted. */
 async function run(
   outcomes: readonly Outcome[],
-  { sent = request, ...options }: RetryOptions & { readonly sent?: HttpRequest } = {},
+  {
+    sent = request,
+    observe,
+    ...options
+  }: RetryOptions & { readonly sent?: HttpRequest; readonly observe?: WireObserver } = {},
 ): Promise<{
   readonly status?: number;
   readonly error?: unknown;
@@ -40,7 +45,10 @@ async function run(
       return () => {};
     },
   };
-  const send = retry({ clock, random: () => 0, ...options })(async () => {
+  const send = retry(
+    { clock, random: () => 0, ...options },
+    observe,
+  )(async () => {
     const outcome = outcomes[Math.min(sends++, outcomes.length - 1)];
     if (outcome instanceof Error) throw outcome;
     assert.ok(outcome !== undefined);
@@ -122,10 +130,12 @@ describe('a retry', () => {
 
   it('is told of, without a secret', async () => {
     const events: WireEvent[] = [];
-    await run([503, new TransportError('CUT_OFF', 'x'), 200], { onRetry: (event) => events.push(event) });
+    await run([503, new TransportError('CUT_OFF', 'x'), 200], { observe: (event) => events.push(event) });
     assert.deepEqual(
       events.map((event) =>
-        event.kind === 'retry' ? [event.attempt, event.attempts, event.wait, event.status] : [],
+        event.kind === 'retry'
+          ? [event.attempt, event.maxAttempts, event.nextRetryIn, statusOf(event.error)]
+          : [],
       ),
       [
         [1, 3, 1000, 503],
@@ -133,6 +143,15 @@ describe('a retry', () => {
       ],
     );
     assert.equal(JSON.stringify(events).includes('secret'), false);
+  });
+
+  it('is ended by an observer that says no, and by a predicate that has the last word', async () => {
+    assert.deepEqual(await run([503], { onRetry: () => false }), { status: 503, waits: [], sends: 1 });
+    assert.equal((await run([503], { retryable: () => false })).sends, 1);
+    const judged: boolean[] = [];
+    const retryable = (_: unknown, verdict: boolean) => judged.push(verdict) > 0;
+    assert.deepEqual(await run([404, 200], { retryable }), { status: 200, waits: [1000], sends: 2 });
+    assert.deepEqual(judged, [false]);
   });
 
   it('ends at once when it waits and is aborted', async () => {
@@ -152,3 +171,7 @@ describe('a retry', () => {
     assert.equal(outcome.sends, 1);
   });
 });
+
+function statusOf(error: unknown): number | undefined {
+  return isGantryError(error) ? error.response?.status : undefined;
+}

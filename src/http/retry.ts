@@ -17,13 +17,14 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
     for (;;) {
       const { response, error } = await settle(next, request);
       if (response !== undefined && response.status < 400) return response;
-      const after =
-        response && parseRetryAfter(headerValue(response.headers, 'retry-after'), backoff.clock.now());
-      // The place of a refused request is free while it waits, so its answer is let go only when there is another.
-      const again = await backoff.again(error, { retryAfter: after, signal: request.signal });
-      if (!again && response === undefined) throw error;
-      if (!again && response !== undefined) return response;
+      const asked = headerValue(response?.headers ?? {}, 'retry-after');
+      const wait = backoff.plan(error, parseRetryAfter(asked, backoff.clock.now()));
+      if (wait === undefined) {
+        if (response === undefined) throw error;
+        return response;
+      }
       if (response !== undefined) await leave(response.body);
+      await backoff.wait(wait, request.signal);
     }
   };
 }
