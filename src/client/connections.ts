@@ -1,9 +1,9 @@
 import { createAuthorize } from '../auth/authorize.ts';
+import type { RetryOptions } from '../http/backoff.ts';
 import type { WireObserver } from '../http/event.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
 import { pace } from '../http/pace.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
-import type { RetryOptions } from '../http/backoff.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';

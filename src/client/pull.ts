@@ -9,12 +9,14 @@ import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 
+export type PullFormat = 'tarball' | 'legacy' | 'oci';
+
 export interface PullOptions extends TransferOptions {
   /**
    * `tarball` (default): an archive that `docker load` and OCI tools read. `legacy`: one as docker wrote before 1.10.
    * `oci`: a layout, to which the images are added. Archives take one platform, by default linux/amd64.
    */
-  readonly format?: 'tarball' | 'legacy' | 'oci';
+  readonly format?: PullFormat;
   /** `oci` only: note the whole reference in the layout, so that the image can be found there by its name. */
   readonly annotateRef?: boolean;
   /** A folder that keeps blobs for the next pull. */
@@ -40,7 +42,7 @@ export async function pullTo(
     const source = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
     const from = cache === undefined ? source : cachedBlobs(source, cache);
     const name = reference.digest ?? reference.tag ?? 'latest';
-    const tags = format !== 'oci' || annotateRef ? nameInPlace(reference) : [];
+    const tags = format !== 'oci' || annotateRef ? nameInPlace(reference, format) : [];
     roots.push(
       await copyImage(from, name, destination, {
         ...rest,
@@ -56,15 +58,23 @@ export async function pullTo(
 
 async function openTarget(
   path: string,
-  format: 'tarball' | 'legacy' | 'oci',
+  format: PullFormat,
   signal: { readonly signal?: AbortSignal },
 ): Promise<Repository> {
   if (format === 'oci') return openLayout(path, { ...signal, mode: 'write' });
   return createArchive(path, { format: format === 'legacy' ? 'legacy' : 'docker' });
 }
 
-/** The full name: docker reads it as well as a short one, and it says where the image came from. */
-function nameInPlace({ registry, repository, tag, digest }: Reference): readonly string[] {
-  if (tag !== undefined) return [formatReference({ registry, repository, tag })];
-  return digest === undefined ? [] : [formatReference({ registry, repository, digest })];
+/**
+ * The full name: docker reads it as well as a short one, and it says where the image came from. What was pulled by its
+ * digest has no tag, and archives know nothing else: it gets the one that crane gives it.
+ */
+function nameInPlace(
+  { registry, repository, tag, digest }: Reference,
+  format: PullFormat,
+): readonly string[] {
+  if (tag === undefined && digest !== undefined && format === 'oci') {
+    return [formatReference({ registry, repository, digest })];
+  }
+  return [formatReference({ registry, repository, tag: tag ?? 'i-was-a-digest' })];
 }

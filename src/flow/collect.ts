@@ -22,7 +22,7 @@ export async function collect(
         actual: length,
       });
     }
-    chunks.push(chunk.slice());
+    chunks.push(new Uint8Array(chunk));
   }
   const bytes = new Uint8Array(length);
   let at = 0;

@@ -32,9 +32,10 @@ export class LayoutManifests {
 
   async resolve(reference: string, options: SignalOptions = {}): Promise<Descriptor | undefined> {
     options.signal?.throwIfAborted();
-    const byDigest = isDigest(reference);
-    const listed = byDigest ? this.#index.withDigest(reference) : this.#index.tagged(reference);
-    const digest = byDigest ? reference : listed?.digest;
+    // A name first: by the grammar alone `alpine:3` is a digest, too.
+    const named = this.#index.tagged(reference);
+    const listed = named ?? (isDigest(reference) ? this.#index.withDigest(reference) : undefined);
+    const digest = listed?.digest ?? (isDigest(reference) ? reference : undefined);
     if (digest === undefined || this.#isGone(digest)) return undefined;
     const size = await blobSize(this.#folder, digest);
     if (size === undefined) return undefined;
