@@ -8,9 +8,9 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { answer } from '../wire/reply.ts';
 import { createApp } from './app.ts';
-import { streamOf } from './ask.test.support.ts';
+import { endless, Gate, streamOf } from './ask.test.support.ts';
 import { type Listener, type ListenOptions, listen } from './node.ts';
-import { dial, endless, Gate, head } from './socket.test.support.ts';
+import { dial, head } from './node-dial.test.support.ts';
 
 async function serve(test: TestContext, handler: Send, options?: ListenOptions): Promise<Listener> {
   const listener = await listen(handler, options);

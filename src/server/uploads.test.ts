@@ -3,8 +3,7 @@ import { describe, it } from 'node:test';
 import { streamContent } from '../flow/content.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from './app.ts';
-import { type Ask, asking, assertRefused, digestText, pushBlob, streamOf } from './ask.test.support.ts';
-import { Gate } from './socket.test.support.ts';
+import { type Ask, asking, assertRefused, digestText, Gate, pushBlob, streamOf } from './ask.test.support.ts';
 
 const text = 'hello, blob!';
 const digest = digestText(text);

@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { TestContext } from 'node:test';
 
 export interface Dialled {
   readonly socket: Socket;
@@ -8,11 +6,11 @@ export interface Dialled {
   readonly read: (pattern?: RegExp) => Promise<string>;
 }
 
-/** A connection by hand. */
-export async function dial(test: TestContext, port: number): Promise<Dialled> {
+/** A connection by hand, until the test is over. */
+export async function dial(test: { after(clean: () => void): void }, port: number): Promise<Dialled> {
   const socket = connect(port, '127.0.0.1');
   test.after(() => socket.destroy());
-  await once(socket, 'connect');
+  await happened(socket, ['connect']);
   const come = { text: '', ended: false };
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {
@@ -25,7 +23,7 @@ export async function dial(test: TestContext, port: number): Promise<Dialled> {
   });
   const read = async (pattern?: RegExp): Promise<string> => {
     while (!come.ended && pattern?.test(come.text) !== true) {
-      await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+      await happened(socket, ['data', 'close']);
     }
     const seen = come.text;
     come.text = '';
@@ -34,30 +32,17 @@ export async function dial(test: TestContext, port: number): Promise<Dialled> {
   return { socket, read };
 }
 
+function happened(socket: Socket, events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      for (const event of events) socket.off(event, settle);
+      resolve();
+    };
+    for (const event of events) socket.on(event, settle);
+  });
+}
+
 /** A request's first part as it goes over the line. */
 export function head(lines: readonly string[]): string {
   return `${[...lines, 'Host: h'].join('\r\n')}\r\n\r\n`;
-}
-
-/** A promise, and what settles it. */
-export class Gate {
-  readonly opened: Promise<void>;
-  readonly open: () => void;
-
-  constructor() {
-    let settle: (() => void) | undefined;
-    this.opened = new Promise((resolve) => {
-      settle = resolve;
-    });
-    this.open = () => settle?.();
-  }
-}
-
-/** Chunks without end; `onEnd` when nobody wants more. */
-export async function* endless(size: number, onEnd: () => void): AsyncIterable<Uint8Array> {
-  try {
-    for (;;) yield new Uint8Array(size);
-  } finally {
-    onEnd();
-  }
 }
