@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { streamContent } from '../flow/content.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from './app.ts';
-import { type Ask, asking, assertRefused, digestText, Gate, pushBlob, streamOf } from './ask.test.support.ts';
+import { type Ask, asking, assertRefused, digestText, Gate, streamOf } from './ask.test.support.ts';
 
 const text = 'hello, blob!';
 const digest = digestText(text);
@@ -214,36 +214,6 @@ describe('end-6, PUT that closes an upload', () => {
     await ask('PUT', location, { body: text });
     assertRefused(await ask('PUT', location, { body: text }), 404, 'BLOB_UPLOAD_UNKNOWN');
   });
-});
-
-describe('end-11, POST that mounts', () => {
-  it('links a blob of another repository', async () => {
-    const ask = newRegistry();
-    await pushBlob(ask, 'from/here', text);
-    const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}&from=from%2Fhere`);
-    assert.equal(answer.status, 201);
-    assert.equal(answer.header('location'), `/v2/a/blobs/${digest}`);
-    assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
-  });
-
-  it('links a blob of any repository when none is named, unless it may not', async () => {
-    const registry = createMemoryRegistry();
-    const ask = asking(createApp(registry));
-    await pushBlob(ask, 'b', text);
-    const careful = asking(createApp(registry, { anonymousMounts: false }));
-    assert.equal((await careful('POST', `/v2/a/blobs/uploads/?mount=${digest}`)).status, 202);
-    assert.equal((await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}`)).status, 201);
-  });
-
-  for (const query of ['&from=b', '&from=..%2F..%2Fetc', '&from=', '']) {
-    it(`begins an upload where there is nothing to link (${query || 'no from'})`, async () => {
-      const ask = newRegistry();
-      const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}${query}`);
-      assert.equal(answer.status, 202);
-      const end = await ask('PUT', `${answer.header('location')}?digest=${digest}`, { body: text });
-      assert.equal(end.status, 201);
-    });
-  }
 });
 
 describe('end-13, GET of an upload', () => {

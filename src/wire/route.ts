@@ -80,7 +80,11 @@ function parseManifest(
   return withName(repository, () => {
     // With a colon it is meant as a digest: taken for a tag, `sha256:bad` ends as a 500 in distribution.
     if (reference.includes(':') ? !isDigest(reference) : !isTag(reference)) {
-      return failure(400, reference.includes(':') ? 'DIGEST_INVALID' : 'TAG_INVALID', 'no tag and no digest');
+      return failure(
+        400,
+        reference.includes(':') ? 'DIGEST_INVALID' : 'TAG_INVALID',
+        'the reference is neither a tag nor a digest',
+      );
     }
     return choose(method, {
       GET: () => ({ kind: 'manifest.get', repository, reference }),
@@ -89,7 +93,7 @@ function parseManifest(
       PUT: () => {
         const tags = query.getAll('tag');
         if (tags.length > maxTags) return failure(414, 'TAG_INVALID', `more than ${maxTags} tags`);
-        if (!tags.every(isTag)) return failure(400, 'TAG_INVALID', 'a tag parameter is no tag');
+        if (!tags.every(isTag)) return failure(400, 'TAG_INVALID', 'a tag parameter is not a tag');
         return { kind: 'manifest.put', repository, reference, tags };
       },
     });
@@ -199,7 +203,9 @@ function withDigestText(
   text: string,
   choice: (digest: Digest) => Operation | RouteFailure,
 ): Operation | RouteFailure {
-  return isDigest(text) ? choice(text) : failure(400, 'DIGEST_INVALID', 'what stands for a digest is none');
+  return isDigest(text)
+    ? choice(text)
+    : failure(400, 'DIGEST_INVALID', 'a digest in the address is malformed');
 }
 
 function withPage(
