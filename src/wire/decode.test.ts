@@ -10,7 +10,6 @@ import {
   nextLink,
   referrersPage,
   tagsPage,
-  tagsSet,
   uploadStateOf,
 } from './decode.ts';
 import type { HeaderMap, HttpResponse } from './message.ts';
@@ -147,12 +146,5 @@ describe('a page of referrers', () => {
   it('is not a web page', async () => {
     assert.equal(await referrersPage(answer({ 'content-type': ['text/html'] }, '<html>'), url), undefined);
     assert.equal(await referrersPage(answer({}), url), undefined);
-  });
-});
-
-describe('the tags that were set', () => {
-  it('come in lines and lists', () => {
-    assert.deepEqual(tagsSet(answer({ 'oci-tag': ['a, b', 'c'] })), ['a', 'b', 'c']);
-    assert.deepEqual(tagsSet(answer({})), []);
   });
 });

@@ -153,11 +153,6 @@ export async function referrersPage(
   };
 }
 
-/** The tags that a manifest.put says it has set (OCI-Tag); the others are still to be put. */
-export function tagsSet(response: HttpResponse): readonly string[] {
-  return headerLines(response.headers, 'oci-tag').flatMap((line) => line.split(',').map((tag) => tag.trim()));
-}
-
 async function readJson(response: HttpResponse, requestUrl: string): Promise<Record<string, unknown>> {
   const what = `the answer to GET ${redactUrl(requestUrl)}`;
   const bytes = await collect(response.body, { limit: pageLimit, what });

@@ -81,10 +81,6 @@ export function parseWarnings(lines: readonly string[]): readonly string[] {
   return texts;
 }
 
-export function formatWarning(text: string): string {
-  return `299 - "${text.replace(/["\\]/g, '\\$&')}"`;
-}
-
 /** Whether an If-None-Match names the tag, so that the client has the content already. Compared weakly, as GET and HEAD do. */
 export function matchesEntityTag(lines: readonly string[], entityTag: string): boolean {
   return lines

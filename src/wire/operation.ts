@@ -19,7 +19,7 @@ export type Operation =
 export type OperationKind = Operation['kind'];
 
 /** end-1: is this a registry? */
-export interface PingOperation {
+interface PingOperation {
   readonly kind: 'ping';
 }
 
