@@ -1,4 +1,4 @@
-import { onAbort } from '../http/abort.ts';
+import { onAbort } from '../flow/abort.ts';
 import type { Clock } from '../http/clock.ts';
 import type { Token } from './token.ts';
 

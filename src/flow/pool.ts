@@ -1,3 +1,5 @@
+import { onAbort } from './abort.ts';
+
 /**
  * How much work goes on at once. A task holds a place while it moves bytes and never while it waits for
  * tasks of its own: that would be a deadlock as soon as the pool is full of waiters.
@@ -20,14 +22,13 @@ export function createPool(jobs: number): Pool {
     }
     return new Promise((resolve, reject) => {
       const enter = (): void => {
-        signal?.removeEventListener('abort', leave);
+        release();
         resolve();
       };
-      const leave = (): void => {
+      const release = onAbort(signal, () => {
         waiting.splice(waiting.indexOf(enter), 1);
         reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', leave, { once: true });
+      });
       waiting.push(enter);
     });
   };

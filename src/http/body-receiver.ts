@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { TransportError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
 import type { HttpRequest } from '../wire/message.ts';
-import { onAbort } from './abort.ts';
 import type { Target } from './target.ts';
 
 interface Receiving {

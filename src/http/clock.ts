@@ -1,4 +1,4 @@
-import { onAbort } from './abort.ts';
+import { onAbort } from '../flow/abort.ts';
 
 /** The time, as far as sending depends on it: a test brings its own. */
 export interface Clock {

@@ -1,0 +1,29 @@
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `act` when the signal aborts, at once if it has; the answer takes that back. However many wait for one signal,
+ * it has one listener: Node takes more than ten for a leak and says so on stderr.
+ */
+export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
+  if (signal === undefined) return () => {};
+  if (signal.aborted) {
+    act();
+    return () => {};
+  }
+  const acts = waiting.get(signal) ?? listen(signal);
+  acts.add(act);
+  return () => acts.delete(act);
+}
+
+function listen(signal: AbortSignal): Set<() => void> {
+  const acts = new Set<() => void>();
+  waiting.set(signal, acts);
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const act of [...acts]) act();
+    },
+    { once: true },
+  );
+  return acts;
+}
