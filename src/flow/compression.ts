@@ -5,9 +5,13 @@ export type Compression = 'gzip' | 'zstd' | 'none';
 
 /** The part of a `node:zlib` stream that is used here. */
 interface Transform extends AsyncIterable<Uint8Array> {
+  readonly destroyed: boolean;
+  readonly readableEnded: boolean;
   write(chunk: Uint8Array, done: (error?: Error | null) => void): unknown;
+  once(event: 'close', react: () => void): unknown;
+  off(event: 'close', react: () => void): unknown;
   end(): unknown;
-  destroy(error?: Error): unknown;
+  destroy(): unknown;
 }
 
 /** What the first bytes say. Labels lie: some layers called gzip are plain tar or zstd. */
@@ -20,25 +24,30 @@ export function sniffCompression(start: Uint8Array): Compression {
 
 /**
  * The bytes without their compression, which is found by looking at them; plain ones pass as they are.
- * Throws DIGEST_INVALID for a damaged stream, UNSUPPORTED for zstd where the runtime has none (Node before 22.15).
+ * Throws DIGEST_INVALID for a damaged stream, UNSUPPORTED for zstd where the runtime has none (Node before 22.15). Node 22
+ * does not notice that a zstd stream is cut off: only a source that checks itself does.
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
   { what }: { readonly what: string },
 ): AsyncIterable<Uint8Array> {
-  const { start, rest } = await peek(source, 4);
-  const compression = sniffCompression(start);
-  if (compression === 'none') {
-    yield* rest;
-    return;
-  }
-  const transform =
-    compression === 'gzip' ? zlib.createGunzip({ chunkSize: 128 * 1024 }) : zstdDecompress(what);
-  yield* through(rest, transform, (error) => {
-    throw new ContentError('DIGEST_INVALID', `${what}: its ${compression} stream is damaged`, {
-      cause: error,
+  const chunks = source[Symbol.asyncIterator]();
+  try {
+    const start = await peek(chunks, 4);
+    const rest = resumed(start, chunks);
+    const compression = sniffCompression(start);
+    if (compression === 'none') {
+      yield* rest;
+      return;
+    }
+    const transform =
+      compression === 'gzip' ? zlib.createGunzip({ chunkSize: 128 * 1024 }) : zstdDecompress(what);
+    yield* through(rest, transform, (cause) => {
+      throw new ContentError('DIGEST_INVALID', `${what}: its ${compression} stream is damaged`, { cause });
     });
-  });
+  } finally {
+    await chunks.return?.();
+  }
 }
 
 /**
@@ -61,38 +70,34 @@ export async function* gzipped(
   }
 }
 
-/** Feeds a transform chunk by chunk, each only when the last is used up: a source may reuse its buffer. */
+/**
+ * Feeds a transform chunk by chunk, each only when the last is used up: a source may reuse its buffer. A source is read
+ * to its end also where the stream ends before it (padding), because one that checks itself does so there.
+ */
 async function* through(
   source: AsyncIterable<Uint8Array>,
   transform: Transform,
-  onDamage: (error: Error) => never,
+  onDamage: (error: unknown) => never,
 ): AsyncIterable<Uint8Array> {
   let failure: { readonly error: unknown } | undefined;
   const feed = async (): Promise<void> => {
     try {
       for await (const chunk of source) {
-        await new Promise<void>((resolve, reject) => {
-          transform.write(chunk, (error) => (error ? reject(new DamagedStream(error)) : resolve()));
-        });
+        if (!(await isTaken(transform, chunk)) && !transform.readableEnded) return;
       }
       transform.end();
     } catch (error) {
-      if (!(error instanceof DamagedStream)) failure = { error };
-      transform.destroy(error instanceof Error ? error : undefined);
+      failure = { error };
+      transform.destroy();
     }
   };
   const feeding = feed();
   try {
     yield* transform;
   } catch (error) {
+    // The source's failures keep their face.
     if (failure !== undefined) throw failure.error;
-    onDamage(
-      error instanceof DamagedStream
-        ? error.damage
-        : error instanceof Error
-          ? error
-          : new Error(String(error)),
-    );
+    onDamage(error);
   } finally {
     transform.destroy();
     await feeding;
@@ -100,13 +105,17 @@ async function* through(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Marks a failure as the transform's own, so that the source's keep their face. */
-class DamagedStream extends Error {
-  readonly damage: Error;
-  constructor(damage: Error) {
-    super(damage.message);
-    this.damage = damage;
-  }
+/** Waits until the chunk is used up; false where it won't be: zlib never calls back once its stream has ended or failed. */
+function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const gone = (): void => resolve(false);
+    if (transform.destroyed) return gone();
+    transform.once('close', gone);
+    transform.write(chunk, (error) => {
+      transform.off('close', gone);
+      resolve(!error);
+    });
+  });
 }
 
 function zstdDecompress(what: string): Transform {
@@ -117,28 +126,22 @@ function zstdDecompress(what: string): Transform {
   return create();
 }
 
-/** The first bytes, copied, and the whole again. */
-async function peek(
-  source: AsyncIterable<Uint8Array>,
-  wanted: number,
-): Promise<{ readonly start: Uint8Array; readonly rest: AsyncIterable<Uint8Array> }> {
-  const iterator = source[Symbol.asyncIterator]();
+/** The first bytes, copied: at least as many as `wanted`, where there are so many. */
+async function peek(chunks: AsyncIterator<Uint8Array>, wanted: number): Promise<Uint8Array> {
   let start: Uint8Array = new Uint8Array(0);
   while (start.byteLength < wanted) {
-    const { done, value } = await iterator.next();
+    const { done, value } = await chunks.next();
     if (done === true) break;
     const joined = new Uint8Array(start.byteLength + value.byteLength);
     joined.set(start);
     joined.set(value, start.byteLength);
     start = joined;
   }
-  async function* whole(): AsyncIterable<Uint8Array> {
-    try {
-      yield start;
-      yield* { [Symbol.asyncIterator]: () => iterator };
-    } finally {
-      await iterator.return?.();
-    }
-  }
-  return { start, rest: whole() };
+  return start;
+}
+
+/** The whole again. Ending it does not end `chunks`. */
+async function* resumed(start: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield start;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
 }

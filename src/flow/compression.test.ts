@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { randomFillSync } from 'node:crypto';
+import { describe, it } from 'node:test';
+import * as zlib from 'node:zlib';
+import * as fc from 'fast-check';
+import { failsWith } from '../testing/contract/sample.ts';
+import { collect } from './collect.ts';
+import { type Compression, decompressed, gzipped, sniffCompression } from './compression.ts';
+import { digestOf } from './hash.ts';
+import { verified } from './verify.ts';
+
+/** Every chunk in the same memory, overwritten as soon as the next is asked for. */
+async function* reused(bytes: Uint8Array, step: number = 64 * 1024): AsyncIterable<Uint8Array> {
+  const buffer = Buffer.alloc(step);
+  for (let at = 0; at < bytes.byteLength; at += step) {
+    const part = bytes.subarray(at, at + step);
+    buffer.set(part);
+    yield buffer.subarray(0, part.byteLength);
+    buffer.fill(0xee);
+  }
+}
+
+/** Tells when it has been left. */
+function watched(bytes: Uint8Array, step?: number) {
+  const state = { letGo: false, finished: false };
+  async function* source(): AsyncIterable<Uint8Array> {
+    try {
+      yield* reused(bytes, step);
+      state.finished = true;
+    } finally {
+      state.letGo = true;
+    }
+  }
+  return { source: source(), state };
+}
+
+async function unpack(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const bytes = await collect(decompressed(source, { what: 'layer' }), { limit: 2 ** 26, what: 'layer' });
+  return Buffer.from(bytes);
+}
+
+const text = Buffer.from('the same words again and again. '.repeat(20_000));
+const noise = randomFillSync(Buffer.alloc(300_000));
+/** 16 MiB that come from 16 KiB: one chunk in is many out, so the transform is full all the time. */
+const bomb = zlib.gzipSync(Buffer.alloc(2 ** 24));
+
+/** The frame that `zstd` makes of "hello zstd\n", without a checksum. */
+const zstdFrame = Buffer.from('28b52ffd200b59000068656c6c6f207a7374640a', 'hex');
+const hasZstd = Reflect.has(zlib, 'createZstdDecompress');
+
+describe('compression is told by the first bytes', () => {
+  for (const [name, start, expected] of [
+    ['gzip', [0x1f, 0x8b, 8, 0], 'gzip'],
+    ['gzip of which only two bytes came', [0x1f, 0x8b], 'gzip'],
+    ['zstd', [0x28, 0xb5, 0x2f, 0xfd, 0], 'zstd'],
+    ['the beginning of a zstd magic', [0x28, 0xb5, 0x2f], 'none'],
+    ['text', [0x68, 0x65, 0x6c, 0x6c], 'none'],
+    ['nothing', [], 'none'],
+  ] satisfies [string, number[], Compression][]) {
+    it(name, () => assert.equal(sniffCompression(Uint8Array.from(start)), expected));
+  }
+});
+
+describe('decompressed', () => {
+  for (const [name, bytes, expected] of [
+    ['gzip is unpacked', zlib.gzipSync(text), text],
+    ['gzip of what does not compress is unpacked', zlib.gzipSync(noise), noise],
+    ['gzip of nothing is nothing', zlib.gzipSync(''), Buffer.alloc(0)],
+    [
+      'gzip in several members is one stream, as pigz and estargz write it',
+      Buffer.concat([zlib.gzipSync(text), zlib.gzipSync(''), zlib.gzipSync(noise)]),
+      Buffer.concat([text, noise]),
+    ],
+    ['gzip with zeros behind it is unpacked', Buffer.concat([zlib.gzipSync(text), Buffer.alloc(512)]), text],
+    ['plain bytes pass as they are', noise, noise],
+    ['a few plain bytes pass as they are', Buffer.from('abc'), Buffer.from('abc')],
+    ['nothing stays nothing', Buffer.alloc(0), Buffer.alloc(0)],
+  ] as const) {
+    it(`${name}, from a source that uses its memory again`, async () => {
+      for (const step of [1000, 64 * 1024]) assert.ok((await unpack(reused(bytes, step))).equals(expected));
+    });
+  }
+
+  it('is the same bytes however they are cut', async () => {
+    const packed = zlib.gzipSync(text.subarray(0, 500));
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: packed.byteLength }), async (step) => {
+        assert.ok((await unpack(reused(packed, step))).equals(text.subarray(0, 500)));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  const packed = zlib.gzipSync(noise);
+  const flipped = (at: number, bytes: Buffer = packed): Buffer => {
+    const damaged = Buffer.from(bytes);
+    damaged.writeUInt8(damaged.readUInt8(at) ^ 0xff, at);
+    return damaged;
+  };
+  for (const [name, bytes] of [
+    ['its method is unknown', flipped(2)],
+    ['a byte in it changed', flipped(10)],
+    ['its checksum is another', flipped(packed.byteLength - 8)],
+    ['its length is another', flipped(packed.byteLength - 1)],
+    ['its checksum is another, with much unpacked', flipped(bomb.byteLength - 5, bomb)],
+    ['it is cut off in the middle', packed.subarray(0, 1000)],
+    ['it is cut off before its checksum', packed.subarray(0, -8)],
+    ['only its header is there', packed.subarray(0, 10)],
+    ['only three bytes are there', packed.subarray(0, 3)],
+    ['words follow it', Buffer.concat([packed, Buffer.from('and more')])],
+  ] as const) {
+    it(`gzip is refused when ${name}, and the source is let go`, async () => {
+      for (const step of [1000, 2 ** 20]) {
+        const { source, state } = watched(bytes, step);
+        await failsWith(unpack(source), 'DIGEST_INVALID');
+        assert.equal(state.letGo, true);
+      }
+    });
+  }
+
+  it('leaves a failure of the source its face, wherever it comes', async () => {
+    for (const after of [0, 2, 3, 5000, packed.byteLength]) {
+      const failure = new Error('the cable is out');
+      const source = async function* (): AsyncIterable<Uint8Array> {
+        if (after > 0) yield packed.subarray(0, after);
+        throw failure;
+      };
+      await assert.rejects(unpack(source()), (error) => error === failure);
+    }
+  });
+
+  it('does so for what is no Error, too', async () => {
+    const words = 'words';
+    const source = async function* (): AsyncIterable<Uint8Array> {
+      yield packed;
+      throw words;
+    };
+    await assert.rejects(unpack(source()), (error) => error === words);
+  });
+
+  it('reads a source that checks itself to its end, where padding is all that is left', async () => {
+    const padded = Buffer.concat([zlib.gzipSync(text), Buffer.alloc(300_000)]);
+    const { source, state } = watched(padded, 1000);
+    assert.ok((await unpack(source)).equals(text));
+    assert.equal(state.finished, true);
+    const lying = verified(reused(padded, 1000), { digest: digestOf(text) });
+    await failsWith(unpack(lying), 'DIGEST_INVALID');
+  });
+
+  for (const [name, bytes] of [
+    ['gzip', zlib.gzipSync(noise)],
+    ['gzip of much that comes from little', bomb],
+    ['plain bytes', noise],
+  ] as const) {
+    it(`lets the source of ${name} go when the reader leaves early`, async () => {
+      const { source, state } = watched(bytes, 4096);
+      for await (const _ of decompressed(source, { what: 'layer' })) break;
+      assert.deepEqual(state, { letGo: true, finished: false });
+    });
+  }
+
+  it('zstd is unpacked where the runtime can', {
+    skip: hasZstd ? false : 'this Node has no zstd',
+  }, async () => {
+    for (const step of [1, 5, 64]) {
+      assert.equal((await unpack(reused(zstdFrame, step))).toString(), 'hello zstd\n');
+    }
+    const { source, state } = watched(Buffer.concat([zstdFrame.subarray(0, 4), Buffer.alloc(99, 0xff)]), 10);
+    await failsWith(unpack(source), 'DIGEST_INVALID');
+    assert.equal(state.letGo, true);
+  });
+
+  it('zstd is refused where the runtime can not, and the source is let go', {
+    skip: hasZstd ? 'this Node has zstd' : false,
+  }, async () => {
+    const { source, state } = watched(zstdFrame);
+    await failsWith(unpack(source), 'UNSUPPORTED');
+    assert.equal(state.letGo, true);
+  });
+});
+
+async function pack(
+  bytes: Uint8Array,
+  options?: { readonly level?: number },
+  step?: number,
+): Promise<Buffer> {
+  return Buffer.from(await collect(gzipped(reused(bytes, step), options), { limit: 2 ** 26, what: 'layer' }));
+}
+
+describe('gzipped', () => {
+  it('can be read by others', async () => {
+    for (const bytes of [text, noise, Buffer.alloc(0)]) {
+      assert.ok(zlib.gunzipSync(await pack(bytes)).equals(bytes));
+    }
+  });
+
+  it('has a header that says neither when nor where it was made', async () => {
+    for (const bytes of [text, Buffer.from('a'), Buffer.alloc(0)]) {
+      const header = (await pack(bytes)).subarray(0, 10);
+      assert.deepEqual([...header.subarray(0, 8)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+      assert.equal(header[9], 255);
+    }
+  });
+
+  it('is the same however the bytes were cut', async () => {
+    const whole = await pack(text);
+    for (const step of [999, 4096, 2 ** 20]) assert.ok((await pack(text, {}, step)).equals(whole));
+  });
+
+  it('is smaller at a higher level', async () => {
+    assert.ok((await pack(text, { level: 9 })).byteLength < (await pack(text, { level: 1 })).byteLength);
+  });
+
+  it('leaves a failure of the source its face and lets it go when the reader leaves', async () => {
+    const failure = new Error('the cable is out');
+    const failing = async function* (): AsyncIterable<Uint8Array> {
+      yield noise;
+      throw failure;
+    };
+    await assert.rejects(
+      collect(gzipped(failing()), { limit: 2 ** 26, what: 'layer' }),
+      (error) => error === failure,
+    );
+    const { source, state } = watched(noise, 4096);
+    for await (const _ of gzipped(source)) break;
+    assert.equal(state.letGo, true);
+  });
+});

@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { failsWith } from '../testing/contract/sample.ts';
+import { collect, discard, drain } from './collect.ts';
+import { gathered } from './gather.ts';
+
+/** Each chunk in the same memory as the one before, as a source may do. Node's Buffer: its `slice` is a view. */
+async function* reused(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+  const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ byteLength }) => byteLength)));
+  for (const chunk of chunks) {
+    buffer.set(chunk);
+    yield buffer.subarray(0, chunk.byteLength);
+    buffer.fill(0xee);
+  }
+}
+
+async function sizesOf(source: AsyncIterable<Uint8Array>): Promise<readonly number[]> {
+  const sizes: number[] = [];
+  for await (const { byteLength } of source) sizes.push(byteLength);
+  return sizes;
+}
+
+const sized = (...sizes: readonly number[]): Uint8Array[] => sizes.map((size) => new Uint8Array(size));
+
+describe('gathered chunks', () => {
+  it('are the same bytes in chunks of the size, however they came', async () => {
+    const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(chunks, fc.integer({ min: 1, max: 64 }), async (given, size) => {
+        const whole = Buffer.concat(given);
+        const bytes = await collect(gathered(reused(given), size), { limit: 1000, what: 'sample' });
+        assert.deepEqual(Buffer.from(bytes), whole);
+        const sizes = await sizesOf(gathered(reused(given), size));
+        assert.ok(sizes.slice(0, -1).every((length) => length >= size));
+        assert.ok(sizes.every((length) => length > 0));
+      }),
+    );
+  });
+
+  for (const [name, given, expected] of [
+    ['that are small are joined', sized(4, 4, 4), [10, 2]],
+    ['that fit exactly leave nothing over', sized(5, 5, 10), [10, 10]],
+    ['that are large already pass as they are', sized(25), [25]],
+    ['that are large fill up what was begun first', sized(4, 25), [10, 19]],
+    ['that are empty are left out', sized(0, 3, 0), [3]],
+    ['that are none stay none', [], []],
+  ] as const) {
+    it(name, async () => assert.deepEqual(await sizesOf(gathered(reused(given), 10)), expected));
+  }
+
+  it('let their source go when the reader leaves', async () => {
+    let letGo = false;
+    async function* source(): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) yield new Uint8Array(3);
+      } finally {
+        letGo = true;
+      }
+    }
+    for await (const _ of gathered(source(), 10)) break;
+    assert.equal(letGo, true);
+  });
+});
+
+describe('collected bytes', () => {
+  it('are kept also where the source uses its memory again', async () => {
+    const source = reused([Buffer.from('one '), Buffer.from('two '), Buffer.from('three')]);
+    assert.equal(Buffer.from(await collect(source, { limit: 13, what: 'text' })).toString(), 'one two three');
+  });
+
+  it('may be as many as the limit and not one more', async () => {
+    assert.equal((await collect(reused(sized(4, 4)), { limit: 8, what: 'text' })).byteLength, 8);
+    await assert.rejects(collect(reused(sized(4, 5)), { limit: 8, what: 'text' }), {
+      code: 'TOO_LARGE',
+      expected: 8,
+      actual: 9,
+    });
+  });
+
+  it('over the limit end the source, which may have no end', async () => {
+    let letGo = false;
+    async function* endless(): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) yield new Uint8Array(1024);
+      } finally {
+        letGo = true;
+      }
+    }
+    await failsWith(collect(endless(), { limit: 4096, what: 'text' }), 'TOO_LARGE');
+    assert.equal(letGo, true);
+  });
+
+  it('are counted when they are drained', async () => {
+    assert.equal(await drain(reused(sized(4, 0, 5))), 9);
+  });
+
+  it('are not read when they are discarded, and their source is let go', async () => {
+    const asked: string[] = [];
+    await discard({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => assert.fail('was read'),
+        async return() {
+          asked.push('return');
+          return { done: true, value: undefined };
+        },
+      }),
+    });
+    await discard({ [Symbol.asyncIterator]: () => ({ next: async () => assert.fail('was read') }) });
+    assert.deepEqual(asked, ['return']);
+  });
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createPool } from './pool.ts';
+
+/** A task that runs until it is told to end, and notes when it began. */
+function task(name: string, begun: string[]) {
+  const over = new EventTarget();
+  const ended = new Promise<string>((resolve) => {
+    over.addEventListener('over', () => resolve(name));
+  });
+  const run = (): Promise<string> => {
+    begun.push(name);
+    return ended;
+  };
+  return { run, end: () => over.dispatchEvent(new Event('over')) };
+}
+
+/** Lets everything that is ready go on. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('a pool', () => {
+  it('runs as many tasks at once as it has places, the others in the order they came', async () => {
+    const pool = createPool(2);
+    const begun: string[] = [];
+    const tasks = ['a', 'b', 'c', 'd'].map((name) => task(name, begun));
+    const running = tasks.map(({ run }) => pool.run(run));
+    await settled();
+    assert.deepEqual(begun, ['a', 'b']);
+    tasks[1]?.end();
+    await settled();
+    assert.deepEqual(begun, ['a', 'b', 'c']);
+    for (const { end } of tasks) end();
+    assert.deepEqual(await Promise.all(running), ['a', 'b', 'c', 'd']);
+    assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
+  });
+
+  it('hands a place over: who comes in that moment waits behind those who wait', async () => {
+    const pool = createPool(1);
+    const begun: string[] = [];
+    const [first, second, late] = [task('first', begun), task('second', begun), task('late', begun)];
+    const one = pool.run(first.run);
+    const two = pool.run(second.run);
+    const three = one.then(() => pool.run(late.run));
+    await settled();
+    first.end();
+    await settled();
+    assert.deepEqual(begun, ['first', 'second']);
+    second.end();
+    late.end();
+    await Promise.all([two, three]);
+    assert.deepEqual(begun, ['first', 'second', 'late']);
+  });
+
+  it('gives the place of a task that failed to the next', async () => {
+    const pool = createPool(1);
+    const failure = new Error('mine');
+    const failed = pool.run(async () => {
+      throw failure;
+    });
+    const next = pool.run(async () => 'next');
+    await assert.rejects(failed, (error) => error === failure);
+    assert.equal(await next, 'next');
+  });
+
+  it('does not begin what was aborted while it waited, and rejects with the very reason', async () => {
+    const pool = createPool(1);
+    const begun: string[] = [];
+    const [first, gone, last] = [task('first', begun), task('gone', begun), task('last', begun)];
+    const end = new AbortController();
+    const reason = { why: 'enough' };
+    const one = pool.run(first.run);
+    const two = pool.run(gone.run, { signal: end.signal });
+    const three = pool.run(last.run);
+    end.abort(reason);
+    await assert.rejects(two, (error) => error === reason);
+    first.end();
+    last.end();
+    assert.deepEqual(await Promise.all([one, three]), ['first', 'last']);
+    assert.deepEqual(begun, ['first', 'last']);
+  });
+
+  it('leaves the abort of a running task to the task, and keeps its place until that has ended', async () => {
+    const pool = createPool(1);
+    const begun: string[] = [];
+    const [first, second] = [task('first', begun), task('second', begun)];
+    const end = new AbortController();
+    const one = pool.run(first.run, { signal: end.signal });
+    const two = pool.run(second.run);
+    await settled();
+    end.abort();
+    await settled();
+    assert.deepEqual(begun, ['first']);
+    first.end();
+    second.end();
+    assert.deepEqual(await Promise.all([one, two]), ['first', 'second']);
+  });
+
+  it('refuses a signal that has aborted without taking a place', async () => {
+    const pool = createPool(1);
+    await assert.rejects(
+      pool.run(async () => 'never', { signal: AbortSignal.abort('no') }),
+      (error) => error === 'no',
+    );
+    assert.equal(await pool.run(async () => 'free'), 'free');
+  });
+
+  it('lets any number wait on one signal without a warning', async (test) => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', note);
+    test.after(() => process.off('warning', note));
+    const pool = createPool(1);
+    const { signal } = new AbortController();
+    const waiting = Array.from({ length: 40 }, () => pool.run(settled, { signal }));
+    await Promise.all(waiting);
+    assert.deepEqual(warnings, []);
+  });
+});
