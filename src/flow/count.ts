@@ -1,3 +1,5 @@
+import { type Content, mapContent } from './content.ts';
+
 /** Hands the bytes on and tells how many went by, chunk by chunk. */
 export async function* counted(
   source: AsyncIterable<Uint8Array>,
@@ -7,4 +9,9 @@ export async function* counted(
     yield chunk;
     onBytes(chunk.byteLength);
   }
+}
+
+/** The same content, telling of every byte that is read, again for each time that it is. */
+export function meteredContent(content: Content, onBytes: (bytes: number) => void): Content {
+  return mapContent(content, (source) => counted(source, onBytes));
 }

@@ -1,24 +1,25 @@
 import type { Content } from '../flow/content.ts';
 import type { Blobs } from '../store/contract.ts';
-import { ingestBlob } from '../store/ingest.ts';
 import { openBlob } from './download.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
-import { startUpload, writeBlob } from './upload/ladder.ts';
+import { ingestContent, startUpload, writeBlob } from './upload/ladder.ts';
 import { mountBlob } from './upload/mount.ts';
+import type { UploadOptions } from './upload/plan.ts';
 import { resumeUpload } from './upload/session.ts';
 
-export function remoteBlobs(exchange: Exchange, repository: string): Blobs {
-  const blobs: Blobs = {
+export function remoteBlobs(exchange: Exchange, repository: string, upload: UploadOptions): Blobs {
+  const uploading = { exchange, repository, options: upload };
+  return {
     stat: (digest, options) => statBlob(exchange, repository, digest, options),
 
     open(blob): Content {
       return openBlob(exchange, repository, typeof blob === 'string' ? { digest: blob } : blob);
     },
 
-    write: (blob, content, options) => writeBlob(exchange, repository, blob, content, options),
+    write: (blob, content, options) => writeBlob(uploading, blob, content, options),
 
-    ingest: (content, options) => ingestBlob(blobs, content, options),
+    ingest: (content, options) => ingestContent(uploading, content, options),
 
     async mount(digest, { from, ...options } = {}) {
       const outcome = await mountBlob(
@@ -42,5 +43,4 @@ export function remoteBlobs(exchange: Exchange, repository: string): Blobs {
       return response.status !== 404;
     },
   };
-  return blobs;
 }

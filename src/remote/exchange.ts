@@ -5,6 +5,7 @@ import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
+import type { Learned } from './learned.ts';
 
 /** How a repository talks to its registry: what all of its parts need to know. */
 export interface Exchange {
@@ -13,6 +14,7 @@ export interface Exchange {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly send: Send;
+  readonly learned: Learned;
   /** What the first token is asked for, so that it serves the last request too. */
   readonly scopes: readonly string[];
 }

@@ -1,13 +1,15 @@
 import { InputError } from '../errors.ts';
 import { isRepositoryName } from '../spec/reference.ts';
-import type { Registry, Repository } from '../store/contract.ts';
+import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Send } from '../wire/message.ts';
 import { catalogScope } from '../wire/scope.ts';
 import { remoteBlobs } from './blobs.ts';
 import { type Exchange, intentScopes } from './exchange.ts';
+import { createLearned } from './learned.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
 import { remoteReferrers } from './referrers.ts';
+import type { UploadOptions } from './upload/plan.ts';
 
 export interface RemoteOptions {
   /** The registry's root, without a slash at its end: `https://ghcr.io`. */
@@ -16,28 +18,37 @@ export interface RemoteOptions {
   readonly registry?: string;
   /** The whole line to it: whatever answers as a registry does, an embedded one included. */
   readonly send: Send;
+  /** How blobs are sent, where a repository isn't opened with options of its own. */
+  readonly upload?: UploadOptions;
 }
 
-/** A registry over HTTP, as a place. */
-export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): Registry {
+/** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
+export interface RemoteRegistry extends Registry {
+  repository(name: string, intent?: Intent, upload?: UploadOptions): Repository;
+}
+
+export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const exchange = { base, registry, send };
+  const exchange = { base, registry, send, learned: createLearned() };
   return {
-    repository(name, intent = { actions: ['pull'] }) {
+    repository(name, intent = { actions: ['pull'] }, upload = {}) {
       if (!isRepositoryName(name)) {
         throw new InputError('NAME_INVALID', `"${name.slice(0, 300)}" is not a repository name`);
       }
-      return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name);
+      return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name, {
+        ...options.upload,
+        ...upload,
+      });
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };
 }
 
-function openRepository(exchange: Exchange, name: string): Repository {
+function openRepository(exchange: Exchange, name: string, upload: UploadOptions): Repository {
   const manifests = remoteManifests(exchange, name);
   return {
     name,
-    blobs: remoteBlobs(exchange, name),
+    blobs: remoteBlobs(exchange, name, upload),
     manifests,
     tags: remoteTags(exchange, name),
     referrers: (subject, options) => remoteReferrers(exchange, name, manifests, subject, options),

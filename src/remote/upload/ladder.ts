@@ -1,41 +1,136 @@
 import type { Content } from '../../flow/content.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { digestAlgorithm } from '../../spec/digest.ts';
-import type { StartOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
+import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
+import type {
+  IngestOptions,
+  SignalOptions,
+  StartOptions,
+  WriteOptions,
+  WriteOutcome,
+} from '../../store/contract.ts';
 import { uploadStateOf } from '../../wire/decode.ts';
+import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
+import { habitsOf } from '../hosts.ts';
 import { statBlob } from '../stat.ts';
 import { mountBlob } from './mount.ts';
+import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './recover.ts';
 import { RemoteUpload } from './session.ts';
+import { sendStream } from './stream.ts';
+
+/** One repository's uploads. */
+export interface Uploading {
+  readonly exchange: Exchange;
+  readonly repository: string;
+  readonly options: UploadOptions;
+}
 
 /**
- * How a blob gets there, the cheapest way first: it exists, it is mounted, it is sent.
- * A mount that is declined leaves a session behind, which is used: nothing is asked twice.
+ * How a blob gets there, the cheapest way first: it exists, it is mounted, it is sent. A mount that is declined leaves a
+ * session behind, which is used; so where the registry allows it, beginning an upload also asks for a mount from anywhere.
  */
 export async function writeBlob(
-  exchange: Exchange,
-  repository: string,
+  uploading: Uploading,
   blob: Descriptor,
   content: Content,
   options: WriteOptions = {},
 ): Promise<WriteOutcome> {
+  const { exchange, repository } = uploading;
+  const { holders } = exchange.learned;
   const there = await statBlob(exchange, repository, blob.digest, options);
-  if (there !== undefined) return 'existed';
+  const mounted = there === undefined ? await mountFromHolders(uploading, blob.digest, options) : 'existed';
+  if (mounted === 'existed' || mounted === 'mounted') {
+    holders.note(blob.digest, repository);
+    return mounted;
+  }
+  const send = () => beginAndSend(uploading, { blob, content, session: mounted }, options);
+  const outcome = await (options.pool === undefined ? send() : options.pool.run(send, options));
+  holders.note(blob.digest, repository);
+  return outcome;
+}
+
+/** Content whose digest is learned on the way, in one pass. */
+export async function ingestContent(
+  { exchange, repository, options: upload }: Uploading,
+  content: Content,
+  options: IngestOptions = {},
+): Promise<Descriptor> {
+  const { algorithm, mediaType, onProgress, signal } = options;
+  const habits = habitsOf(exchange.registry);
+  const blob = await sendStream(
+    {
+      content,
+      algorithm: algorithm ?? 'sha256',
+      start: () => startUpload(exchange, repository, options),
+      chunk: ({ limits }) => planStreamChunks(limits, habits, upload),
+      headers: commitHeaders(upload, mediaType),
+    },
+    { ...retryOf(upload), ...(onProgress === undefined ? {} : { onProgress }), ...signalOf({ signal }) },
+  );
+  exchange.learned.holders.note(blob.digest, repository);
+  return mediaType === undefined ? blob : { ...blob, mediaType };
+}
+
+/** Asks the repositories that are known to have the blob; a session that one leaves behind is the upload's. */
+async function mountFromHolders(
+  { exchange, repository }: Uploading,
+  digest: Digest,
+  options: WriteOptions,
+): Promise<'mounted' | RemoteUpload | undefined> {
+  const sources = new Set([...(options.mountFrom ?? []), ...exchange.learned.holders.of(digest)]);
+  sources.delete(repository);
   let session: RemoteUpload | undefined;
-  for (const from of options.mountFrom ?? []) {
-    if (from === repository) continue;
-    await session?.cancel();
-    const outcome = await mountBlob(exchange, repository, { digest: blob.digest, from }, options);
+  for (const from of sources) {
+    await session?.cancel(options);
+    session = undefined;
+    const outcome = await mountBlob(exchange, repository, { digest, from }, signalOf(options));
     if (outcome === 'mounted') return 'mounted';
     session = outcome;
   }
-  const send = async (): Promise<void> => {
-    const start = () => startUpload(exchange, repository, { ...options, ...algorithmOf(blob) });
-    await sendBlob({ blob, content, start, ...(session === undefined ? {} : { session }) }, options);
-  };
-  await (options.pool === undefined ? send() : options.pool.run(send, options));
+  return session;
+}
+
+interface Bytes {
+  readonly blob: Descriptor;
+  readonly content: Content;
+  readonly session: RemoteUpload | undefined;
+}
+
+async function beginAndSend(
+  uploading: Uploading,
+  { blob, content, session: left }: Bytes,
+  options: WriteOptions,
+): Promise<WriteOutcome> {
+  const { exchange, repository, options: upload } = uploading;
+  const { signal, onProgress } = options;
+  const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, signalOf(options)));
+  if (session === 'mounted') return 'mounted';
+  const habits = habitsOf(exchange.registry);
+  await sendBlob(
+    {
+      blob,
+      content,
+      start: () =>
+        startUpload(exchange, repository, { ...signalOf({ signal }), ...algorithmOf(blob.digest) }),
+      chunk: ({ limits }) => planChunks(blob.size, limits, habits, upload),
+      headers: commitHeaders(upload, blob.mediaType),
+      ...(session === undefined ? {} : { session }),
+    },
+    { ...retryOf(upload), ...signalOf({ signal }), ...(onProgress === undefined ? {} : { onProgress }) },
+  );
   return 'uploaded';
+}
+
+/** Costs nothing where it is understood: declined, it has begun the upload. Others are asked once (Quay said 400). */
+async function mountFromAnywhere(
+  exchange: Exchange,
+  repository: string,
+  digest: Digest,
+  options: SignalOptions,
+): Promise<'mounted' | RemoteUpload | undefined> {
+  if (exchange.learned.anonymousMounts === false) return undefined;
+  return mountBlob(exchange, repository, { digest }, options);
 }
 
 export async function startUpload(
@@ -49,11 +144,23 @@ export async function startUpload(
     exchange,
     { kind: 'upload.start', repository, ...named },
     [202],
-    signal === undefined ? {} : { signal },
+    signalOf({ signal }),
   );
   return new RemoteUpload(exchange, repository, uploadStateOf(response, request.url));
 }
 
-function algorithmOf({ digest }: Descriptor): Pick<StartOptions, 'algorithm'> {
+function commitHeaders({ sendMediaType = false }: UploadOptions, mediaType: string | undefined): HeaderMap {
+  return sendMediaType && mediaType !== undefined ? { 'oci-layer-media-type': [mediaType] } : {};
+}
+
+function algorithmOf(digest: Digest): Pick<StartOptions, 'algorithm'> {
   return digestAlgorithm(digest) === 'sha512' ? { algorithm: 'sha512' } : {};
+}
+
+function retryOf({ retry }: UploadOptions): Pick<UploadOptions, 'retry'> {
+  return retry === undefined ? {} : { retry };
+}
+
+function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): SignalOptions {
+  return signal === undefined ? {} : { signal };
 }

@@ -5,8 +5,15 @@ import type { SignalOptions } from '../../store/contract.ts';
 import { uploadStateOf } from '../../wire/decode.ts';
 import { encode } from '../../wire/encode.ts';
 import { headerValue } from '../../wire/headers.ts';
+import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
 import type { Exchange } from '../exchange.ts';
 import { RemoteUpload } from './session.ts';
+
+export interface MountRequest {
+  readonly digest: Digest;
+  /** The repository that has the blob; left out, any may. */
+  readonly from?: string;
+}
 
 /**
  * Asks for a blob to be linked from another repository. A registry that would rather have the bytes answers with a
@@ -16,7 +23,7 @@ import { RemoteUpload } from './session.ts';
 export async function mountBlob(
   exchange: Exchange,
   repository: string,
-  { digest, from }: { readonly digest: Digest; readonly from?: string },
+  { digest, from }: MountRequest,
   { signal }: SignalOptions = {},
 ): Promise<'mounted' | RemoteUpload | undefined> {
   const operation = {
@@ -25,13 +32,16 @@ export async function mountBlob(
     digest,
     ...(from === undefined ? {} : { from }),
   } as const;
+  const source = from === undefined ? [] : [repositoryScope(from, ['pull'])];
   const request = encode(operation, exchange.base, {
-    scopes: exchange.scopes,
+    scopes: mergeScopes([...exchange.scopes, ...source]),
     ...(signal === undefined ? {} : { signal }),
   });
   try {
     const response = await exchange.send(request);
     await discard(response.body);
+    const { learned } = exchange;
+    if (from === undefined) learned.anonymousMounts = response.status === 201 || response.status === 202;
     if (response.status === 201) return 'mounted';
     if (response.status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return new RemoteUpload(exchange, repository, uploadStateOf(response, request.url));

@@ -1,7 +1,10 @@
-import { isGantryError, NotFoundError } from '../../errors.ts';
+import { isGantryError } from '../../errors.ts';
 import { type Content, sliceContent } from '../../flow/content.ts';
+import { meteredContent } from '../../flow/count.ts';
+import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import type { AppendOptions } from '../../store/contract.ts';
+import type { ProgressObserver, SignalOptions } from '../../store/contract.ts';
+import type { HeaderMap } from '../../wire/message.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Sending {
@@ -10,74 +13,166 @@ export interface Sending {
   start(): Promise<RemoteUpload>;
   /** A session that is open already: a mount that was declined left it. */
   readonly session?: RemoteUpload;
+  /** Bytes of each chunk in such a session; undefined: all in one request. */
+  readonly chunk: (session: RemoteUpload) => number | undefined;
+  /** Said with the commit. */
+  readonly headers?: HeaderMap;
 }
 
-/** How often in a row sending is taken up again without the registry having more than before. */
-const attempts = 3;
+export interface SendOptions extends SignalOptions {
+  readonly retry?: RetryOptions;
+  readonly onProgress?: ProgressObserver;
+}
+
+/** What a proxy in front of the registry takes, when it has refused the whole in one request. */
+const chunkForProxies = 16 * 1024 * 1024;
 
 /**
- * Sends a whole blob through one session after another until one holds: POST, then one PUT. After a failure that
- * may pass, the session is asked how far it came and the rest is sent; a session that is gone is begun anew. Attempts
- * start again whenever the registry has more than before. A one-shot source has one chance.
+ * Sends a blob whose bytes can be read again. After a failure that may pass, the session is asked how far it came and
+ * the rest is sent; a session that is gone is begun anew. Attempts start again whenever the registry has more.
  */
-export async function sendBlob(sending: Sending, options: AppendOptions): Promise<void> {
-  const { blob, content } = sending;
-  let session = sending.session ?? (await sending.start());
-  let best = 0;
-  let left = attempts;
-  for (;;) {
-    try {
-      await commitRest(session, blob, content, options);
-      return;
-    } catch (error) {
-      const final = options.signal?.aborted === true || !content.replayable || !isPassing(error);
-      if (session.offset > best) left = attempts;
-      best = Math.max(best, session.offset);
-      if (final || --left === 0) {
-        // Without the signal: an abort is when cleaning up matters most.
-        await session.cancel();
-        throw error;
+export async function sendBlob(sending: Sending, options: SendOptions): Promise<void> {
+  const attempt = new Attempt(sending, options);
+  const backoff = createBackoff(uploadRetry(options.retry));
+  try {
+    for (;;) {
+      try {
+        await attempt.run(backoff);
+        return;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (await attempt.changeWay(error)) continue;
+        const wait = sending.content.replayable ? backoff.plan(error) : undefined;
+        if (wait === undefined) throw error;
+        await backoff.wait(wait, options.signal);
+        await attempt.findSession(backoff);
       }
-      session = (await isOpen(session, options)) ? session : await sending.start();
+    }
+  } catch (error) {
+    await attempt.abandon();
+    throw error;
+  }
+}
+
+/** A session that is gone may be begun anew, which no status says. */
+export function uploadRetry(options: RetryOptions = defaultLayerRetry): RetryOptions {
+  return {
+    ...options,
+    retryable: (error, judged) => {
+      const passing = judged || isSessionGone(error);
+      return options.retryable?.(error, passing) ?? passing;
+    },
+  };
+}
+
+export function isSessionGone(error: unknown): boolean {
+  return isGantryError(error, 'BLOB_UPLOAD_UNKNOWN') || isGantryError(error, 'BLOB_UPLOAD_INVALID');
+}
+
+/** One blob on its way: which session, in which way, how far. */
+class Attempt {
+  readonly #sending: Sending;
+  readonly #options: SendOptions;
+  readonly #content: Content;
+  #session: RemoteUpload | undefined;
+  /** The way that a refusal has taught: in one request, or in chunks of so many bytes. */
+  #way: 'whole' | number | undefined;
+  /** Whether the session was taken up after a failure, by what the registry said of it. */
+  #resumed = false;
+  #sent = 0;
+  #acknowledged = 0;
+
+  constructor(sending: Sending, options: SendOptions) {
+    this.#sending = sending;
+    this.#options = options;
+    this.#session = sending.session;
+    this.#content = meteredContent(sending.content, (bytes) => {
+      this.#sent += bytes;
+      this.#tell();
+    });
+  }
+
+  async run(backoff: Backoff): Promise<void> {
+    const { blob, headers } = this.#sending;
+    const { signal } = this.#options;
+    const options = { ...(signal === undefined ? {} : { signal }) };
+    this.#session ??= await this.#sending.start();
+    const session = this.#session;
+    const chunk = this.#chunkOf(session);
+    while (blob.size - session.offset > chunk) {
+      await session.append(this.#part(session.offset, session.offset + chunk), options);
+      backoff.reset();
+      this.#acknowledge(session.offset);
+    }
+    const rest = this.#part(session.offset, blob.size);
+    await session.commit(blob.digest, rest, { ...options, ...(headers === undefined ? {} : { headers }) });
+    this.#acknowledge(blob.size);
+  }
+
+  /** Whether the refusal is of the way of sending, and there is another. */
+  async changeWay(error: unknown): Promise<boolean> {
+    const session = this.#session;
+    if (session === undefined || !this.#sending.content.replayable || !isGantryError(error)) return false;
+    const status = error.response?.status;
+    if (error.code === 'DIGEST_INVALID' && this.#resumed) {
+      // What the registry said it had, it had not. One more time, from the start.
+      this.#resumed = false;
+    } else if ((status === 416 || status === 400) && session.offset === 0 && this.#isChunked(session)) {
+      this.#way = 'whole';
+    } else if (status === 413 && this.#way === undefined && !this.#isChunked(session)) {
+      this.#way = chunkForProxies;
+    } else {
+      return false;
+    }
+    await this.abandon();
+    return true;
+  }
+
+  /** After a failure: the session goes on from where the registry has it, or there will be another. */
+  async findSession(backoff: Backoff): Promise<void> {
+    const session = this.#session;
+    const { signal } = this.#options;
+    if (session === undefined) return;
+    const before = this.#acknowledged;
+    try {
+      await session.locate(signal === undefined ? {} : { signal });
+      this.#resumed = session.offset > 0;
+      this.#acknowledge(session.offset);
+      if (this.#acknowledged > before) backoff.reset();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isGantryError(error)) throw error;
+      await this.abandon();
     }
   }
-}
 
-async function commitRest(
-  session: RemoteUpload,
-  { digest, size }: Descriptor,
-  content: Content,
-  options: AppendOptions,
-): Promise<void> {
-  if (session.offset > size)
-    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `upload of ${digest}: the session has more than the blob`);
-  const rest = session.offset === 0 ? content : sliceContent(content, session.offset, size);
-  await session.commit(digest, rest, options);
-}
+  /** Without the caller's signal: an abort is when cleaning up matters most. */
+  async abandon(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.cancel().catch(() => undefined);
+  }
 
-async function isOpen(session: RemoteUpload, options: AppendOptions): Promise<boolean> {
-  try {
-    await session.locate(options);
-    return true;
-  } catch (error) {
-    if (options.signal?.aborted === true || !isGantryError(error)) throw error;
-    return false;
+  #part(from: number, to: number): Content {
+    const whole = from === 0 && to === this.#sending.blob.size;
+    return whole ? this.#content : sliceContent(this.#content, from, to);
+  }
+
+  #isChunked(session: RemoteUpload): boolean {
+    return this.#chunkOf(session) < this.#sending.blob.size;
+  }
+
+  #chunkOf(session: RemoteUpload): number {
+    if (this.#way === 'whole') return Number.POSITIVE_INFINITY;
+    return this.#way ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
+  }
+
+  #acknowledge(offset: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, offset);
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#options.onProgress?.({ sent: this.#sent, acknowledged: this.#acknowledged });
   }
 }
-
-/** Whether the same bytes may get through next time. */
-function isPassing(error: unknown): boolean {
-  if (!isGantryError(error)) return false;
-  const status = error.response?.status;
-  if (status !== undefined && passingStatuses.has(status)) return true;
-  return passingCodes.has(error.code);
-}
-
-const passingStatuses = new Set([408, 429, 500, 502, 503, 504, 499, 522]);
-const passingCodes = new Set([
-  'CUT_OFF',
-  'STALLED',
-  'TIMED_OUT',
-  'BLOB_UPLOAD_UNKNOWN',
-  'BLOB_UPLOAD_INVALID',
-]);

@@ -7,11 +7,16 @@ import { MediaType } from '../../spec/media-type.ts';
 import type { AppendOptions, ProgressObserver, SignalOptions, Upload } from '../../store/contract.ts';
 import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
 import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
-import type { HttpRequest } from '../../wire/message.ts';
+import type { HeaderMap, HttpRequest } from '../../wire/message.ts';
 import { type Answer, ask, type Exchange } from '../exchange.ts';
 
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
+
+interface StepOptions extends SignalOptions {
+  readonly answerWithin?: number;
+  readonly headers?: HeaderMap;
+}
 
 /**
  * One upload session at a registry. Its id is the newest Location, and before it the offset: registries say `0-0` of a
@@ -21,13 +26,22 @@ export class RemoteUpload implements Upload {
   readonly #exchange: Exchange;
   readonly #repository: string;
   #state: UploadState;
+  /** Bytes that the registry has for certain. */
   #offset: number;
+  /** Bytes that it can have at most; undefined where another process sent them. */
+  #most: number | undefined;
 
-  constructor(exchange: Exchange, repository: string, state: UploadState, offset: number = 0) {
+  constructor(
+    exchange: Exchange,
+    repository: string,
+    state: UploadState,
+    known: { readonly offset?: number } = {},
+  ) {
     this.#exchange = exchange;
     this.#repository = repository;
     this.#state = state;
-    this.#offset = offset;
+    this.#offset = known.offset ?? 0;
+    this.#most = known.offset === undefined ? 0 : undefined;
   }
 
   get id(): string {
@@ -38,13 +52,13 @@ export class RemoteUpload implements Upload {
     return this.#offset;
   }
 
-  get limits(): { readonly min?: number; readonly max?: number } {
+  get limits(): Upload['limits'] {
     const { min, max } = this.#state;
     return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
   }
 
-  async append(content: Content, { signal, onProgress }: AppendOptions = {}): Promise<void> {
-    const sent = meter(content, this.#offset, onProgress);
+  async append(content: Content, { onProgress, ...options }: AppendOptions = {}): Promise<void> {
+    const sent = this.#meter(content, onProgress);
     // A chunk of unknown length goes without a Content-Range: distribution and most others take it as a stream.
     const from = content.size === undefined ? {} : { from: this.#offset };
     try {
@@ -52,13 +66,13 @@ export class RemoteUpload implements Upload {
       const answer = await this.#step(
         { kind: 'append', content: sent.content, ...from },
         [202, 201, 204],
-        signal,
+        options,
       );
       // What the answer's Range says can be stale (ECR): the registry took the chunk, so its length is what counts.
       this.#move(answer);
-      this.#offset += sent.bytes();
+      this.#settle(this.#offset + sent.bytes());
     } catch (error) {
-      await this.#catchUp(error, sent.bytes(), signal);
+      await this.#catchUp(error, options);
       throw error;
     }
     onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
@@ -67,36 +81,52 @@ export class RemoteUpload implements Upload {
   async commit(
     digest: Digest,
     content?: Content,
-    { signal, onProgress }: AppendOptions = {},
+    { onProgress, headers = {}, ...options }: AppendOptions & Pick<StepOptions, 'headers'> = {},
   ): Promise<Descriptor> {
-    const sent = content === undefined ? undefined : meter(content, this.#offset, onProgress);
+    const sent = content === undefined ? undefined : this.#meter(content, onProgress);
     const from = this.#offset > 0 && content?.size !== undefined ? { from: this.#offset } : {};
     const body = sent === undefined ? {} : { content: sent.content, ...from };
-    await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], signal, commitPatience);
-    this.#offset += sent?.bytes() ?? 0;
+    await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], {
+      ...options,
+      headers,
+      answerWithin: commitPatience,
+    });
+    this.#settle(this.#offset + (sent?.bytes() ?? 0));
     onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };
   }
 
-  async cancel({ signal }: SignalOptions = {}): Promise<void> {
+  async cancel(options: SignalOptions = {}): Promise<void> {
     try {
       // Quay never grants the right to, distribution wants `delete`: the session ends by itself then.
-      const response = await this.#exchange.send(this.#request({ kind: 'cancel' }, signal));
+      const response = await this.#exchange.send(this.#request({ kind: 'cancel' }, options));
       await discard(response.body);
     } catch (error) {
       if (!isGantryError(error)) throw error;
     }
   }
 
-  /** Asks the registry how far it is. Throws BLOB_UPLOAD_UNKNOWN when it has dropped the session. */
-  async locate({ signal }: SignalOptions = {}): Promise<void> {
-    const answer = await this.#step({ kind: 'status' }, [204, 200, 202], signal);
-    this.#offset = this.#move(answer).offset ?? 0;
+  /**
+   * Asks the registry how far it is. Throws BLOB_UPLOAD_UNKNOWN when it has dropped the session, or says what can't be:
+   * going on from a wrong offset would spoil the blob, and is only found out when all of it is sent.
+   */
+  async locate(options: SignalOptions = {}): Promise<void> {
+    const answer = await this.#step({ kind: 'status' }, [204, 200, 202], options);
+    const offset = this.#move(answer).offset ?? 0;
+    if (this.#most !== undefined && (offset < this.#offset || offset > this.#most)) {
+      const said = `has ${offset} bytes, not ${this.#offset} to ${this.#most}`;
+      throw new NotFoundError(
+        'BLOB_UPLOAD_UNKNOWN',
+        `upload to ${this.#repository}: the registry says it ${said}`,
+      );
+    }
+    this.#settle(offset);
   }
 
   /** After a failure: what arrived counts, if the registry can still say. */
-  async #catchUp(error: unknown, sent: number, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true || sent === 0 || isGantryError(error, 'BLOB_UPLOAD_UNKNOWN')) return;
+  async #catchUp(error: unknown, { signal }: SignalOptions): Promise<void> {
+    if (signal?.aborted === true || this.#most === this.#offset) return;
+    if (isGantryError(error, 'BLOB_UPLOAD_UNKNOWN')) return;
     try {
       await this.locate(signal === undefined ? {} : { signal });
     } catch (unknown) {
@@ -104,31 +134,46 @@ export class RemoteUpload implements Upload {
     }
   }
 
-  #request(step: UploadStep, signal: AbortSignal | undefined, answerWithin?: number): HttpRequest {
-    return uploadRequest(step, this.#state.location, {
-      scopes: this.#exchange.scopes,
-      ...(signal === undefined ? {} : { signal }),
-      ...(answerWithin === undefined ? {} : { answerWithin }),
-    });
+  #settle(offset: number): void {
+    this.#offset = offset;
+    this.#most = offset;
   }
 
-  async #step(
-    step: UploadStep,
-    accept: readonly number[],
-    signal: AbortSignal | undefined,
-    answerWithin?: number,
-  ): Promise<Answer> {
-    const request = this.#request(step, signal, answerWithin);
+  #request(step: UploadStep, options: StepOptions): HttpRequest {
+    return uploadRequest(step, this.#state.location, { ...options, scopes: this.#exchange.scopes });
+  }
+
+  async #step(step: UploadStep, accept: readonly number[], options: StepOptions): Promise<Answer> {
     const operation = { kind: `upload.${step.kind}`, repository: this.#repository, id: this.id } as const;
-    const answer = await ask(this.#exchange, request, operation, accept);
+    const answer = await ask(this.#exchange, this.#request(step, options), operation, accept);
     await discard(answer.response.body);
     return answer;
   }
 
   /** The newest Location wins, always; one that is not repeated stays. */
   #move({ request, response }: Answer): UploadState {
-    this.#state = uploadStateOf(response, request.url, { previous: this.#state, sent: this.#offset });
+    const sent = this.#most ?? this.#offset;
+    this.#state = uploadStateOf(response, request.url, { previous: this.#state, sent });
     return this.#state;
+  }
+
+  /** Counts what the transport takes out of the content, and tells it. */
+  #meter(
+    content: Content,
+    onProgress: ProgressObserver | undefined,
+  ): { readonly content: Content; readonly bytes: () => number } {
+    const offset = this.#offset;
+    let bytes = 0;
+    const count = async function* (this: RemoteUpload, source: AsyncIterable<Uint8Array>) {
+      bytes = 0;
+      for await (const chunk of source) {
+        bytes += chunk.byteLength;
+        this.#most = Math.max(this.#most ?? 0, offset + bytes);
+        yield chunk;
+        onProgress?.({ sent: offset + bytes, acknowledged: offset });
+      }
+    };
+    return { bytes: () => bytes, content: mapContent(content, count.bind(this)) };
   }
 }
 
@@ -144,7 +189,7 @@ export async function resumeUpload(
   if (location === undefined || !isOurs(location, exchange.base, repository)) {
     throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository}: there is no such upload`);
   }
-  const upload = new RemoteUpload(exchange, repository, { location }, Number(offset));
+  const upload = new RemoteUpload(exchange, repository, { location }, { offset: Number(offset) });
   await upload.locate(options);
   return upload;
 }
@@ -158,24 +203,4 @@ function isOurs(location: string, base: string, repository: string): boolean {
   const { origin, pathname } = new URL(location);
   if (origin !== new URL(base).origin) return false;
   return !pathname.startsWith('/v2/') || pathname.startsWith(`/v2/${repository}/`);
-}
-
-/** Counts what the transport takes out of the content, and tells it. */
-function meter(
-  content: Content,
-  offset: number,
-  onProgress: ProgressObserver | undefined,
-): { readonly content: Content; bytes(): number } {
-  let bytes = 0;
-  return {
-    bytes: () => bytes,
-    content: mapContent(content, async function* count(source) {
-      bytes = 0;
-      for await (const chunk of source) {
-        yield chunk;
-        bytes += chunk.byteLength;
-        onProgress?.({ sent: offset + bytes, acknowledged: offset });
-      }
-    }),
-  };
 }

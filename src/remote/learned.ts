@@ -1,0 +1,42 @@
+import type { Digest } from '../spec/digest.ts';
+
+/** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
+export interface Learned {
+  /** Whether a mount without a source is understood: an answer of 201 or 202 says so. */
+  anonymousMounts?: boolean;
+  /** Whether one PUT sets several tags. */
+  tagParameters?: boolean;
+  /** Whether it lists referrers itself, so that nobody has to keep the fallback tag. */
+  referrersApi?: boolean;
+  /** Repositories in which a blob was just seen. */
+  readonly holders: Holders;
+}
+
+export interface Holders {
+  note(digest: Digest, repository: string): void;
+  /** The newest first, few: each is a request when it turns out to be wrong. */
+  of(digest: Digest): readonly string[];
+}
+
+/** Enough for the largest repository copied tag by tag; the oldest go first. */
+const maxDigests = 20_000;
+const maxHolders = 2;
+
+export function createLearned(): Learned {
+  const holders = new Map<Digest, readonly string[]>();
+  return {
+    holders: {
+      note(digest, repository) {
+        const known = holders.get(digest) ?? [];
+        holders.delete(digest);
+        holders.set(
+          digest,
+          [repository, ...known.filter((name) => name !== repository)].slice(0, maxHolders),
+        );
+        const [oldest] = holders.size > maxDigests ? holders.keys() : [];
+        if (oldest !== undefined) holders.delete(oldest);
+      },
+      of: (digest) => holders.get(digest) ?? [],
+    },
+  };
+}

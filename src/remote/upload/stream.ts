@@ -1,0 +1,218 @@
+import { isGantryError } from '../../errors.ts';
+import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
+import { meteredContent } from '../../flow/count.ts';
+import { createHasher, type Hasher } from '../../flow/hash.ts';
+import { createPool } from '../../flow/pool.ts';
+import { type Backoff, createBackoff } from '../../http/backoff.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import type { Algorithm } from '../../spec/digest.ts';
+import type { SignalOptions } from '../../store/contract.ts';
+import type { HeaderMap } from '../../wire/message.ts';
+import { isSessionGone, type SendOptions, uploadRetry } from './recover.ts';
+import type { RemoteUpload } from './session.ts';
+
+export interface Streaming {
+  readonly content: Content;
+  readonly algorithm: Algorithm;
+  start(): Promise<RemoteUpload>;
+  /** Bytes of each chunk in such a session; undefined: one request without a length. */
+  readonly chunk: (session: RemoteUpload) => number | undefined;
+  /** Said with the commit. */
+  readonly headers: HeaderMap;
+}
+
+/** Each stream keeps one chunk of 16 MiB: together no more than 64 MiB for the process. */
+const streams = createPool(4);
+
+/**
+ * Sends content that can be read once and whose digest is only known at its end. One chunk at a time is kept, and sent
+ * again as far as the registry has not got it; a session that the registry has dropped can't be begun anew.
+ */
+export function sendStream(streaming: Streaming, options: SendOptions): Promise<Descriptor> {
+  return streams.run(async () => {
+    const upload = new StreamUpload(streaming, options);
+    try {
+      return await upload.run();
+    } catch (error) {
+      await upload.abandon();
+      throw error;
+    }
+  }, options);
+}
+
+/** The upload of one stream: which session, how far. */
+class StreamUpload {
+  readonly #streaming: Streaming;
+  readonly #options: SendOptions;
+  readonly #backoff: Backoff;
+  #session: RemoteUpload | undefined;
+  #sent = 0;
+
+  constructor(streaming: Streaming, options: SendOptions) {
+    this.#streaming = streaming;
+    this.#options = options;
+    this.#backoff = createBackoff(uploadRetry(options.retry));
+  }
+
+  async run(): Promise<Descriptor> {
+    const { content, algorithm, chunk } = this.#streaming;
+    const session = await this.#start();
+    const hasher = createHasher(algorithm);
+    const source = hashing(content.open(this.#signal()), hasher);
+    const size = chunk(session);
+    if (size === undefined) return await this.#sendWhole(session, source, hasher);
+    const chunks = inChunks(source, size)[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { value, done } = await chunks.next();
+        if (done === true) throw new RangeError('the last chunk was not the last');
+        if (value.last) return await this.#commit(session, value.bytes, hasher);
+        const taken = await this.#append(session, value.bytes);
+        if (!taken)
+          return await this.#sendWhole(await this.#startAnew(), rejoined(value.bytes, chunks), hasher);
+      }
+    } finally {
+      await chunks.return?.();
+    }
+  }
+
+  /** Without the caller's signal: an abort is when cleaning up matters most. */
+  async abandon(): Promise<void> {
+    await this.#session?.cancel().catch(() => undefined);
+  }
+
+  /** Everything in one request without a length, which can't be repeated. */
+  async #sendWhole(
+    session: RemoteUpload,
+    source: AsyncIterable<Uint8Array>,
+    hasher: Hasher,
+  ): Promise<Descriptor> {
+    await session.append(this.#metered(streamContent(source)), this.#signal());
+    this.#tell(session.offset);
+    return this.#commit(session, new Uint8Array(0), hasher);
+  }
+
+  /** Answers whether the registry takes chunks at all: some refuse the first one with 400 or 416. */
+  async #append(session: RemoteUpload, bytes: Uint8Array): Promise<boolean> {
+    const first = session.offset === 0;
+    try {
+      await this.#persist(session, bytes, async (rest) => {
+        if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
+      });
+      this.#backoff.reset();
+      return true;
+    } catch (error) {
+      const status = isGantryError(error) ? error.response?.status : undefined;
+      if (first && session.offset === 0 && (status === 400 || status === 416)) return false;
+      throw error;
+    }
+  }
+
+  #commit(session: RemoteUpload, bytes: Uint8Array, hasher: Hasher): Promise<Descriptor> {
+    const digest = hasher.digest();
+    const { headers } = this.#streaming;
+    return this.#persist(session, bytes, (rest) =>
+      session.commit(digest, rest && this.#metered(rest), { ...this.#signal(), headers }),
+    );
+  }
+
+  /** Does a step with what of the bytes the registry has not got yet, as often as it takes. */
+  async #persist<T>(
+    session: RemoteUpload,
+    bytes: Uint8Array,
+    step: (rest: Content | undefined) => Promise<T>,
+  ): Promise<T> {
+    const start = session.offset;
+    for (;;) {
+      const before = session.offset;
+      const rest = bytes.subarray(before - start);
+      try {
+        const outcome = await step(rest.byteLength === 0 ? undefined : bytesContent(rest));
+        this.#tell(session.offset);
+        return outcome;
+      } catch (error) {
+        this.#options.signal?.throwIfAborted();
+        const wait = isSessionGone(error) ? undefined : this.#backoff.plan(error);
+        if (wait === undefined) throw error;
+        await this.#backoff.wait(wait, this.#options.signal);
+        await session.locate(this.#signal());
+        if (session.offset > before) this.#backoff.reset();
+      }
+    }
+  }
+
+  async #start(): Promise<RemoteUpload> {
+    for (;;) {
+      try {
+        this.#session = await this.#streaming.start();
+        return this.#session;
+      } catch (error) {
+        this.#options.signal?.throwIfAborted();
+        const wait = this.#backoff.plan(error);
+        if (wait === undefined) throw error;
+        await this.#backoff.wait(wait, this.#options.signal);
+      }
+    }
+  }
+
+  async #startAnew(): Promise<RemoteUpload> {
+    await this.abandon();
+    return this.#start();
+  }
+
+  #metered(content: Content): Content {
+    return meteredContent(content, (bytes) => {
+      this.#sent += bytes;
+      this.#tell(this.#session?.offset ?? 0);
+    });
+  }
+
+  #tell(acknowledged: number): void {
+    this.#options.onProgress?.({ sent: this.#sent, acknowledged });
+  }
+
+  #signal(): SignalOptions {
+    const { signal } = this.#options;
+    return signal === undefined ? {} : { signal };
+  }
+}
+
+async function* hashing(source: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}
+
+interface StreamChunk {
+  /** Valid until the next chunk is asked for. */
+  readonly bytes: Uint8Array;
+  readonly last: boolean;
+}
+
+/** Chunks of exactly `size` bytes, and a last one of what is left, which may be nothing: one always comes. */
+async function* inChunks(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<StreamChunk> {
+  const buffer = new Uint8Array(size);
+  let filled = 0;
+  for await (const chunk of source) {
+    let rest = chunk;
+    while (rest.byteLength > 0) {
+      // A full one goes out only when more has come: whether it is the last is not known before.
+      if (filled === size) {
+        yield { bytes: buffer, last: false };
+        filled = 0;
+      }
+      const part = rest.subarray(0, size - filled);
+      buffer.set(part, filled);
+      filled += part.byteLength;
+      rest = rest.subarray(part.byteLength);
+    }
+  }
+  yield { bytes: buffer.subarray(0, filled), last: true };
+}
+
+/** A chunk that was taken out, and everything after it. */
+async function* rejoined(first: Uint8Array, chunks: AsyncIterator<StreamChunk>): AsyncIterable<Uint8Array> {
+  yield first;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value.bytes;
+}
