@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { projectRoot } from './project.ts';
+
+const root = projectRoot();
+const manifest = readJson('package.json');
+
+/** Each needs its reason in CONTRIBUTING.md. */
+const runtimeDependencies = ['commander'];
+
+/** What each door is there for. */
+const doors: Readonly<Record<string, readonly string[]>> = {
+  gantry: ['createClient', 'copyImage', 'isGantryError', 'openLayout'],
+  'gantry/server': ['createApp', 'listen', 'openDiskRegistry'],
+  'gantry/keychain': ['createKeychain', 'storeCredential', 'eraseCredential'],
+  'gantry/testing': ['startRegistry', 'repositoryContract', 'registryContract'],
+};
+
+/** A packed package that has grown past this holds something that nobody meant to publish. */
+const maxPacked = 512 * 1024;
+
+describe('the package', () => {
+  let home = '';
+  let packed: Packed;
+
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), 'gantry-package-'));
+    packed = await pack(home);
+    await install(packed.path, home);
+  });
+  after(() => rm(home, { recursive: true, force: true }));
+
+  it('holds the built library, its documents and nothing else', () => {
+    const meant = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/.*\.(?:js|d\.ts|js\.map))$/;
+    assert.deepEqual(
+      packed.files.filter((file) => !meant.test(file) || /\.test\.|^dist\/(?:test|examples)\//.test(file)),
+      [],
+    );
+    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/src/cli/main.js']) {
+      assert.ok(packed.files.includes(file), file);
+    }
+  });
+
+  it('is small', () => {
+    assert.ok(packed.size < maxPacked, `${packed.size} bytes`);
+  });
+
+  it('has behind each door what is documented', async () => {
+    for (const [door, names] of Object.entries(doors)) {
+      const script = `console.log(JSON.stringify(Object.keys(await import('${door}'))))`;
+      const exported = parseNames(await node(['--input-type=module', '-e', script], home));
+      assert.deepEqual(
+        names.filter((name) => !exported.includes(name)),
+        [],
+        door,
+      );
+    }
+  });
+
+  it('has every door of package.json open, and no other', async () => {
+    const paths = Object.keys(object(manifest['exports'])).map((path) => path.replace(/^\./, 'gantry'));
+    assert.deepEqual(paths.sort(), [...Object.keys(doors), 'gantry/package.json'].sort());
+    const load = "import('gantry/package.json', { with: { type: 'json' } })";
+    const script = `console.log((await ${load}).default.version)`;
+    assert.equal(
+      await node(['--no-warnings', '--input-type=module', '-e', script], home),
+      manifest['version'],
+    );
+    const inside = "await import('gantry/dist/src/errors.js')";
+    await assert.rejects(node(['--input-type=module', '-e', inside], home), /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+  });
+
+  it('has one version: in package.json, in the changelog and on the command line', async () => {
+    const [, newest] = /^## \[?(\d+\.\d+\.\d+)/m.exec(readText('CHANGELOG.md')) ?? [];
+    assert.equal(newest, manifest['version']);
+    assert.equal(await gantry(['version'], home), newest);
+    assert.match(await gantry(['version', '--json'], home), new RegExp(`"version":"${newest}"`));
+  });
+
+  it('has a manifest that publint finds nothing wrong with', async () => {
+    await tool('publint', 'src/cli.js', ['run', packed.path, '--strict'], home);
+  });
+
+  it('has types that resolve for everyone who can import it', async () => {
+    await tool('@arethetypeswrong/cli', 'dist/index.js', [packed.path, '--profile', 'esm-only'], home);
+  });
+});
+
+describe('the dependencies', () => {
+  const lock = readJson('package-lock.json');
+  const entries = Object.entries(object(lock['packages'])).map(
+    ([path, entry]) => [path, object(entry)] as const,
+  );
+
+  it('are at run time those that CONTRIBUTING.md gives a reason for', () => {
+    const contributing = readText('CONTRIBUTING.md');
+    assert.deepEqual(Object.keys(object(manifest['dependencies'])), runtimeDependencies);
+    const named = [...runtimeDependencies, ...Object.keys(object(manifest['devDependencies']))];
+    assert.deepEqual(
+      named.filter((name) => !contributing.includes(`| ${name} |`)),
+      [],
+    );
+  });
+
+  it('are locked without the address of any registry', () => {
+    assert.deepEqual(
+      entries.filter(([, entry]) => 'resolved' in entry).map(([path]) => path),
+      [],
+    );
+  });
+
+  it('are locked by their digests', () => {
+    const unlocked = entries.filter(([path, entry]) => path !== '' && !('integrity' in entry));
+    assert.deepEqual(
+      unlocked.filter(([, entry]) => entry['inBundle'] !== true && entry['link'] !== true),
+      [],
+    );
+  });
+
+  it('run no script when they are installed', () => {
+    assert.deepEqual(
+      entries.filter(([, entry]) => entry['hasInstallScript'] === true).map(([path]) => path),
+      [],
+    );
+  });
+});
+
+interface Packed {
+  readonly path: string;
+  readonly size: number;
+  readonly files: readonly string[];
+}
+
+async function pack(folder: string): Promise<Packed> {
+  // On Windows npm is a batch file, which only a shell can start.
+  const options = { cwd: root, shell: process.platform === 'win32' };
+  const { stdout } = await run(
+    'npm',
+    ['pack', '--json', '--ignore-scripts', `--pack-destination=${folder}`],
+    options,
+  );
+  const [entry]: unknown[] = JSON.parse(stdout);
+  const { filename, size, files } = object(entry);
+  assert.ok(typeof filename === 'string' && typeof size === 'number' && Array.isArray(files));
+  return { path: join(folder, filename), size, files: files.map((file) => String(object(file)['path'])) };
+}
+
+/** As npm would install it, without asking a registry: the packed files, and the dependencies that are here. */
+async function install(tarball: string, home: string): Promise<void> {
+  const modules = join(home, 'node_modules');
+  await mkdir(modules);
+  await run('tar', ['-xzf', tarball, '-C', modules], {});
+  await rename(join(modules, 'package'), join(modules, 'gantry'));
+  for (const name of runtimeDependencies) {
+    await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
+  }
+}
+
+/** The command line of a tool that the project has installed; it fails when the tool finds something. */
+async function tool(name: string, main: string, args: readonly string[], cwd: string): Promise<void> {
+  await node([join(root, 'node_modules', name, main), ...args], cwd);
+}
+
+function gantry(args: readonly string[], home: string): Promise<string> {
+  return node([join(home, 'node_modules', 'gantry', 'dist', 'src', 'cli', 'main.js'), ...args], home);
+}
+
+async function node(args: readonly string[], cwd: string): Promise<string> {
+  const { stdout } = await run(process.execPath, args, { cwd });
+  return stdout.trim();
+}
+
+const run = promisify(execFile);
+
+function readText(name: string): string {
+  return readFileSync(join(root, name), 'utf8');
+}
+
+function readJson(name: string): Readonly<Record<string, unknown>> {
+  return object(JSON.parse(readText(name)));
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  assert.ok(typeof value === 'object' && value !== null);
+  return { ...value };
+}
+
+function parseNames(json: string): readonly unknown[] {
+  const names: unknown = JSON.parse(json);
+  assert.ok(Array.isArray(names));
+  return names;
+}
