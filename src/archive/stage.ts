@@ -181,7 +181,7 @@ class StagedUpload implements Upload {
     this.#demandOpen();
     signal?.throwIfAborted();
     await this.#opened(async (file) => {
-      for await (const chunk of gathered(content.open(signal === undefined ? {} : { signal }), step)) {
+      for await (const chunk of gathered(content.open({ signal }), step)) {
         signal?.throwIfAborted();
         await onDisk(this.path, () => writeAll(file, chunk, this.#offset));
         this.#hasher.update(chunk);

@@ -25,9 +25,9 @@ const maxLinks = 8;
 export async function openTarball(
   path: string,
   content: FileContent,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Tarball> {
-  const entries = await indexTar(content, { what: path, ...(signal === undefined ? {} : { signal }) });
+  const entries = await indexTar(content, { what: path, signal });
   const find = (name: string): TarEntry | undefined => {
     let at = safeName(name, path);
     for (let links = 0; links <= maxLinks; links++) {
@@ -51,7 +51,7 @@ export async function openTarball(
     async read(name, limit) {
       const entry = find(name);
       if (entry === undefined) return undefined;
-      return collect(slice(entry).open(signal === undefined ? {} : { signal }), {
+      return collect(slice(entry).open({ signal }), {
         limit,
         what: `${name} of ${path}`,
       });

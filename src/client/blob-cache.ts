@@ -9,7 +9,7 @@ export function cachedBlobs(source: Repository, cache: Repository): Repository {
     replayable: true,
     async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
       const { signal } = options;
-      await cache.blobs.write(blob, source.blobs.open(blob), signal === undefined ? {} : { signal });
+      await cache.blobs.write(blob, source.blobs.open(blob), { signal });
       yield* cache.blobs.open(blob).open(options);
     },
   });

@@ -22,7 +22,7 @@ export interface ClientOptions extends ConnectionOptions {
   /** Copy layers, too, that are not meant to be distributed. */
   readonly nondistributable?: boolean;
   /** Ends everything that the client is doing, as the signal of each call does for that call. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

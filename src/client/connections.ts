@@ -20,7 +20,7 @@ export interface ConnectionOptions {
   /** What sends the requests. Default: `node:http(s)` with connections kept alive. A `fetch` fits through `fetchTransport`. */
   readonly transport?: Transport | Send;
   /** For requests that may be repeated as they are; uploads recover by their own rules. */
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions;
   /** Default `gantry`. */
   readonly userAgent?: string;

@@ -35,11 +35,10 @@ export async function transfer(
   target: Place,
   { noClobber = false, ...options }: CopyPlaceOptions,
 ): Promise<Descriptor> {
-  await using source = disposable(await openSource(connections, origin, signalOf(options)));
+  const { signal } = options;
+  await using source = disposable(await openSource(connections, origin, { signal }));
   const mountFrom = mountSource(source, target);
-  await using destination = disposable(
-    await openDestination(connections, target, { ...mountFrom, ...signalOf(options) }),
-  );
+  await using destination = disposable(await openDestination(connections, target, { ...mountFrom, signal }));
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);
   const root = await copyImage(source.repository, source.reference, repository, {
@@ -47,7 +46,7 @@ export async function transfer(
     ...mountFrom,
     tags,
   });
-  await repository.commit(signalOf(options));
+  await repository.commit({ signal });
   return root;
 }
 
@@ -61,10 +60,10 @@ function mountSource(source: Source, target: Place): { readonly mountFrom?: stri
 async function refuseToClobber(
   { repository, tags }: Destination,
   target: Place,
-  options: TransferOptions,
+  { signal }: TransferOptions,
 ): Promise<void> {
   for (const tag of tags) {
-    const there = await repository.manifests.resolve(tag, signalOf(options));
+    const there = await repository.manifests.resolve(tag, { signal });
     if (there === undefined) continue;
     const name = target.kind === 'registry' ? formatReference(target.reference) : `${target.path}:${tag}`;
     throw new CopyError(`refusing to clobber existing tag ${name}@${there.digest}`, {
@@ -92,8 +91,4 @@ function withDefaultName(target: Place, origin: Place): Place {
 /** Lets the place go when the verb is done, finished or not. */
 function disposable<T extends Source | Destination>(opened: T): T & AsyncDisposable {
   return { ...opened, [Symbol.asyncDispose]: () => opened.repository[Symbol.asyncDispose]() };
-}
-
-function signalOf({ signal }: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

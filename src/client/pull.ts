@@ -59,7 +59,7 @@ export async function pullTo(
 async function openTarget(
   path: string,
   format: PullFormat,
-  signal: { readonly signal?: AbortSignal },
+  signal: { readonly signal?: AbortSignal | undefined },
 ): Promise<Repository> {
   if (format === 'oci') return openLayout(path, { ...signal, mode: 'write' });
   return createArchive(path, { format: format === 'legacy' ? 'legacy' : 'docker' });

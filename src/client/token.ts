@@ -49,7 +49,7 @@ export async function fetchToken(
     carried = headerValue(request.headers, 'authorization');
     return bare(request);
   };
-  const request = encode({ kind: 'ping' }, base, { scopes, ...(signal === undefined ? {} : { signal }) });
+  const request = encode({ kind: 'ping' }, base, { scopes, signal });
   const response = await authorize(recording)(request);
   const { registry } = reference;
   if (response.status === 401)

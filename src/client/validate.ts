@@ -4,7 +4,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { openSource } from './open.ts';
-import { parsePlace } from './place.ts';
+import { type Place, parsePlace } from './place.ts';
 
 export interface ValidateOptions extends SignalOptions {
   /** Only ask whether everything is there; read nothing. */
@@ -25,7 +25,8 @@ export async function* validateSubject(
   { platforms, ...options }: ValidateOptions = {},
 ): AsyncIterable<Finding> {
   const name = typeof subject === 'string' ? subject : subject.tarball;
-  const place = parsePlace(typeof subject === 'string' ? subject : `docker-archive:${subject.tarball}`);
+  const place: Place =
+    typeof subject === 'string' ? parsePlace(subject) : { kind: 'docker-archive', path: subject.tarball };
   const { repository, reference } = await openSource(connections, place, options);
   let sound = true;
   try {

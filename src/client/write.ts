@@ -32,7 +32,7 @@ export interface WriteLayerOptions extends SignalOptions {
   /** The repository to push to, e.g. `ghcr.io/acme/model`. */
   readonly repository: string;
   readonly layer: Layer;
-  readonly onProgress?: ProgressObserver;
+  readonly onProgress?: ProgressObserver | undefined;
 }
 
 /** Pushes one layer and no manifest: it is there to be named by one that follows. */

@@ -1,5 +1,7 @@
+import { InputError } from '../errors.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
@@ -27,7 +29,8 @@ export interface CopyOptions extends SignalOptions {
  * Blobs come before the manifest that names them and the root last, so a tag never names half an image.
  * Bytes that the destination has are not read from the source. `to.commit()` is the caller's.
  *
- * Answers the root's descriptor at the destination. Throws COPY_FAILED with the side, the step and the cause.
+ * Answers the root's descriptor at the destination. Throws COPY_FAILED with the side, the step and the cause; the
+ * reason of an aborted signal as it is.
  */
 export async function copyImage(
   from: Repository,
@@ -36,6 +39,7 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<Descriptor> {
   const { tags = [], platforms, mountFrom, jobs = 4, nondistributable = false } = options;
+  if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
@@ -54,19 +58,21 @@ export async function copyImage(
   const [tag] = tags;
   // Asked while the source is still answering. Several tags are simply written.
   const named = tag === undefined || tags.length > 1 ? undefined : resolveAt(journey, tag);
+  let root: Manifest;
   try {
-    const root = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
+    root = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
       const found = await from.manifests.get(reference, { signal });
       return platforms === undefined ? found : await selectRoot(from, found, platforms, { signal });
     });
     const there =
       tags.length > 1 ? Promise.resolve(undefined) : (named ?? resolveAt(journey, root.descriptor.digest));
     await bring(journey, root, there, { tags });
-    return root.descriptor;
   } finally {
     end.abort();
     await Promise.allSettled([named, ...journey.blobs.values(), ...journey.manifests.values()]);
   }
+  journey.tally.finish();
+  return root.descriptor;
 }
 
 function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {

@@ -6,6 +6,8 @@ import type { CopyObserver } from './events.ts';
 export interface Tally {
   /** Takes the blob into the total; answers the observer of its own transfer and how to settle it. */
   begin(descriptor: Descriptor): BlobTally;
+  /** Everything is there: also what was found to be needless, because the manifest above it was there. */
+  finish(): void;
 }
 
 export interface BlobTally {
@@ -40,6 +42,11 @@ export function createTally(observe: CopyObserver): Tally {
           tell();
         },
       };
+    },
+    finish() {
+      if (complete === total) return;
+      complete = total;
+      tell();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { ContentError, InputError, NotFoundError } from '../errors.ts';
+import { ContentError, NotFoundError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -20,7 +20,6 @@ export async function selectRoot(
   platforms: readonly Platform[],
   options: SignalOptions = {},
 ): Promise<Manifest> {
-  if (platforms.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   if (root.body.kind !== 'index') return root;
   const { manifests } = root.body;
   const chosen = platforms.map((platform) => choose(root, manifests, platform));

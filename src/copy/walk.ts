@@ -1,4 +1,4 @@
-import { ContentError } from '../errors.ts';
+import { ContentError, CopyError } from '../errors.ts';
 import type { Pool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -56,11 +56,16 @@ export async function bring(
 
 async function bringChildren(journey: Journey, { descriptor, body }: Manifest, depth: number): Promise<void> {
   if (depth > maxDepth) {
-    throw new ContentError(
-      'MANIFEST_INVALID',
-      `index ${descriptor.digest}: indexes are nested more than ${maxDepth} deep`,
-      { expected: maxDepth, actual: depth },
-    );
+    const { digest } = descriptor;
+    throw new CopyError(`source: index ${digest} is nested more than ${maxDepth} deep`, {
+      side: 'source',
+      step: 'read manifest',
+      digest,
+      cause: new ContentError('MANIFEST_INVALID', `nested more than ${maxDepth} deep`, {
+        expected: maxDepth,
+        actual: depth,
+      }),
+    });
   }
   if (body.kind === 'image') {
     const blobs = [body.config, ...body.layers];

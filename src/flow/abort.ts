@@ -21,7 +21,7 @@ function listen(signal: AbortSignal): Set<() => void> {
   signal.addEventListener(
     'abort',
     () => {
-      for (const act of [...acts]) act();
+      for (const act of acts) act();
     },
     { once: true },
   );

@@ -21,7 +21,7 @@ export interface OpenOptions {
   readonly from?: number;
   /** One past the last byte, default the end. */
   readonly to?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bytes that are already here. */
@@ -79,6 +79,21 @@ export function mapContent(
     replayable: content.replayable,
     open: (options: OpenOptions = {}) => pipe(content.open(options), options),
   };
+}
+
+/** The same part of a source that can't seek: what comes before is read and dropped. */
+export async function* sliced(
+  source: AsyncIterable<Uint8Array>,
+  { from = 0, to = Number.POSITIVE_INFINITY }: Pick<OpenOptions, 'from' | 'to'>,
+): AsyncIterable<Uint8Array> {
+  let at = 0;
+  for await (const chunk of source) {
+    const part = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
+    if (part.byteLength > 0) yield part;
+    at += chunk.byteLength;
+    // The end itself is still asked for: that is where a check speaks up.
+    if (at > to) return;
+  }
 }
 
 async function* abortable(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncIterable<Uint8Array> {

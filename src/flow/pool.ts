@@ -7,7 +7,7 @@ import { onAbort } from './abort.ts';
 export interface Pool {
   readonly jobs: number;
   /** Runs the task when there is a place for it, first come first served. Rejects with the signal's reason while it waits. */
-  run<T>(task: () => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T>;
+  run<T>(task: () => Promise<T>, options?: { readonly signal?: AbortSignal | undefined }): Promise<T>;
 }
 
 export function createPool(jobs: number): Pool {

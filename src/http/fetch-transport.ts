@@ -52,7 +52,7 @@ function createSource(): Source {
   let failure: unknown;
   return {
     stream(content, signal) {
-      const chunks = content.open(signal === undefined ? {} : { signal })[Symbol.asyncIterator]();
+      const chunks = content.open({ signal })[Symbol.asyncIterator]();
       return new ReadableStream<Uint8Array>(
         {
           async pull(controller) {
@@ -88,7 +88,7 @@ async function requestInit(
     method,
     headers: lines,
     redirect: 'manual',
-    ...(signal === undefined ? {} : { signal }),
+    signal: signal ?? null,
   };
   if (body === undefined) return common;
   if (body.size !== undefined && body.size <= smallBody) {

@@ -14,7 +14,7 @@ export interface LineOptions {
   readonly authorize?: Middleware;
   /** Whether redirects are followed. Default true; a line for token requests says no, since its requests carry credentials. */
   readonly redirects?: boolean;
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions;
   /** Give the same one to every line of a process, so that a host's limits hold for all of them. */
   readonly pace?: Middleware;

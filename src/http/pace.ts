@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { createPool, type Pool } from '../flow/pool.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
@@ -52,8 +51,6 @@ export function pace({ jobs = 16, cap = 60_000, clock = systemClock }: PaceOptio
       holdBack(host, response);
       return response;
     };
-    // All that wait for a place may wait under one signal, which Node would warn of as a leak.
-    if (signal !== undefined) setMaxListeners(0, signal);
-    return pool.run(task, signal === undefined ? {} : { signal });
+    return pool.run(task, { signal });
   };
 }

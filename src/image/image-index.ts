@@ -3,7 +3,7 @@ import { digestOf } from '../flow/hash.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
-import { MediaType } from '../spec/media-type.ts';
+import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type Image, openImage } from './image.ts';
@@ -29,13 +29,15 @@ export function openIndex(repository: Repository, manifest: Manifest): Index {
     kind: 'index',
     manifest: async () => ({ descriptor, bytes, body }),
     async children(options) {
-      const manifests = await Promise.all(
-        body.manifests.map(({ digest }) => repository.manifests.get(digest, options)),
+      const listed = body.manifests.filter(
+        ({ mediaType }) => isIndexType(mediaType) || isImageType(mediaType),
       );
-      return manifests.flatMap((child): readonly (Image | Index)[] => {
-        if (child.body.kind === 'unknown') return [];
-        return [child.body.kind === 'index' ? openIndex(repository, child) : openImage(repository, child)];
-      });
+      const manifests = await Promise.all(
+        listed.map(({ digest }) => repository.manifests.get(digest, options)),
+      );
+      return manifests.map((child) =>
+        child.body.kind === 'index' ? openIndex(repository, child) : openImage(repository, child),
+      );
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
+import { isConfigType } from '../spec/media-type.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { createLayer, type Layer } from './layer.ts';
 
@@ -26,10 +27,13 @@ const configLimit = 8 * 1024 * 1024;
 export function openImage(repository: Repository, manifest: Manifest): Image {
   const { descriptor, bytes, body } = manifest;
   if (body.kind !== 'image') {
-    throw new ContentError('MANIFEST_INVALID', `${repository.name}@${descriptor.digest} is not an image`);
+    throw new ContentError(
+      'MANIFEST_INVALID',
+      `${repository.name}@${descriptor.digest} is not an image but ${descriptor.mediaType}`,
+    );
   }
   const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
-    collect(repository.blobs.open(body.config).open(signal === undefined ? {} : { signal }), {
+    collect(repository.blobs.open(body.config).open({ signal }), {
       limit: configLimit,
       what: `config ${body.config.digest} of ${repository.name}`,
     });
@@ -41,8 +45,9 @@ export function openImage(repository: Repository, manifest: Manifest): Image {
     rawConfig,
     config,
     async layers(options) {
-      const { rootfs } = await config(options);
-      return body.layers.map((layer, at) => openLayer(repository, layer, rootfs.diff_ids[at]));
+      // An artifact's config means something to somebody else, and its layers are no change sets.
+      const diffIds = isConfigType(body.config.mediaType) ? (await config(options)).rootfs.diff_ids : [];
+      return body.layers.map((layer, at) => openLayer(repository, layer, diffIds[at]));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { decompressed } from '../flow/compression.ts';
-import type { Content } from '../flow/content.ts';
+import { type Content, sliced } from '../flow/content.ts';
 import { measure } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -15,7 +15,7 @@ export interface Layer {
   diffId(options?: SignalOptions): Promise<Digest>;
   /** The bytes as they are stored. */
   compressed(): Content;
-  /** The tar itself. Not seekable where it has to be decompressed. */
+  /** The tar itself. A part of it costs the reading of all that comes before. */
   uncompressed(): Content;
 }
 
@@ -32,14 +32,14 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   const what = options.descriptor?.digest ?? 'layer';
   const uncompressed: Content = {
     replayable: content.replayable,
-    open: ({ signal } = {}) => decompressed(content.open(signal === undefined ? {} : { signal }), { what }),
+    open: ({ signal, ...part } = {}) => sliced(decompressed(content.open({ signal }), { what }), part),
   };
   const stored = lazily(options.descriptor, async (signal) => ({
     mediaType,
-    ...(await measure(content.open(signal === undefined ? {} : { signal }))),
+    ...(await measure(content.open({ signal }))),
   }));
   const diffId = lazily(options.diffId, async (signal) => {
-    const { digest } = await measure(uncompressed.open(signal === undefined ? {} : { signal }));
+    const { digest } = await measure(uncompressed.open({ signal }));
     return digest;
   });
   return {

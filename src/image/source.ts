@@ -25,9 +25,7 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
       stat: async (digest) => blobs.get(digest)?.descriptor,
       open(blob) {
         const digest = typeof blob === 'string' ? blob : blob.digest;
-        const found = blobs.get(digest);
-        if (found === undefined) throw new NotFoundError('BLOB_UNKNOWN', `the image has no blob ${digest}`);
-        return found.content;
+        return blobs.get(digest)?.content ?? missing(digest);
       },
     },
     manifests: {
@@ -43,6 +41,17 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
     async *referrers() {},
   });
   return { repository, root };
+}
+
+/** Absence shows when the content is read, as everywhere. */
+function missing(digest: Digest): Content {
+  return {
+    replayable: true,
+    // biome-ignore lint/correctness/useYield: it fails before the first byte.
+    async *open(): AsyncIterable<Uint8Array> {
+      throw new NotFoundError('BLOB_UNKNOWN', `the image has no blob ${digest}`);
+    },
+  };
 }
 
 async function gather(

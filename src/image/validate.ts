@@ -112,7 +112,7 @@ async function* validateLayer(
   diffId: string | undefined,
   { signal }: SignalOptions,
 ): AsyncIterable<Problem> {
-  const open = () => repository.blobs.open(layer).open(signal === undefined ? {} : { signal });
+  const open = () => repository.blobs.open(layer).open({ signal });
   if (diffId === undefined || !isLayerType(layer.mediaType)) {
     const failure = await found(() => drain(open()));
     if (typeof failure === 'string') yield { descriptor: layer, message: failure };

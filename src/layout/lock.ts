@@ -21,7 +21,7 @@ interface Holder {
 export interface LockOptions {
   /** Milliseconds to wait for another process; default: don't. */
   readonly wait?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** What an error calls the locked thing. */
   readonly what: string;
   /** Called before each try: makes the folder of the lock, which whoever held it may have cleared away. */

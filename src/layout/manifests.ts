@@ -58,7 +58,7 @@ export class LayoutManifests {
     more: Iterable<Digest> = [],
   ): AsyncIterable<Descriptor> {
     signal?.throwIfAborted();
-    for await (const facts of this.walk(more, signal === undefined ? {} : { signal })) {
+    for await (const facts of this.walk(more, { signal })) {
       if (facts.subject !== subject) continue;
       if (artifactType === undefined || facts.entry.artifactType === artifactType) yield facts.entry;
     }

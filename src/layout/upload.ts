@@ -105,7 +105,7 @@ export class FileUpload implements Upload {
     };
     const report = (): void => onProgress?.({ sent: this.#offset + filled, acknowledged: this.#offset });
     try {
-      for await (const chunk of content.open(signal === undefined ? {} : { signal })) {
+      for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
         let rest = chunk;
         while (rest.byteLength > 0) {

@@ -79,12 +79,7 @@ function openManifests(session: WriteSession, blobs: Blobs): Manifests {
       for (const tag of tags) checkName(tag);
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);
-      await writeBlob(
-        blobs,
-        manifest.descriptor,
-        bytesContent(manifest.bytes),
-        signal === undefined ? {} : { signal },
-      );
+      await writeBlob(blobs, manifest.descriptor, bytesContent(manifest.bytes), { signal });
       session.list(manifest, tags);
     },
     async delete(digest: Digest, options = {}) {

@@ -67,7 +67,7 @@ export class MemoryUpload implements Upload {
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
-    for await (const chunk of content.open(signal === undefined ? {} : { signal })) {
+    for await (const chunk of content.open({ signal })) {
       signal?.throwIfAborted();
       // Not slice(): a Buffer's would be a view.
       this.#chunks.push(new Uint8Array(chunk));

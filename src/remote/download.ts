@@ -95,7 +95,7 @@ async function openPart(
     [200, 206],
     {
       ...(ranged ? { range: { from, ...(to === undefined ? {} : { to }) } } : {}),
-      ...(signal === undefined ? {} : { signal }),
+      signal,
     },
   );
   return response.status === 206 ? await partial(response, blob, from) : full(response, from, to);

@@ -36,7 +36,7 @@ async function* listed(
   read: (response: HttpResponse, url: string) => Promise<NamesPage>,
   { after, pageSize = defaultPageSize, signal }: ListOptions = {},
 ): AsyncIterable<string> {
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   const first = operation({ n: pageSize, ...(after === undefined ? {} : { last: after }) });
   let answer = await perform(exchange, first, [200], options);
   for (const seen = new Set<string>(); ; ) {

@@ -31,7 +31,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
           {
             body: bytesContent(manifest.bytes),
             mediaType: manifest.descriptor.mediaType,
-            ...(signal === undefined ? {} : { signal }),
+            signal,
           },
         );
       }

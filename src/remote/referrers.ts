@@ -25,7 +25,7 @@ export async function* remoteReferrers(
   subject: Digest,
   { artifactType, signal }: ReferrersOptions = {},
 ): AsyncIterable<Descriptor> {
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   const wanted = ({ artifactType: type }: Descriptor) => artifactType === undefined || type === artifactType;
   const operation = {
     kind: 'referrers',
@@ -63,7 +63,7 @@ function entries({ bytes }: Pick<ReferrersPage, 'bytes'>): readonly Descriptor[]
 async function fallbackReferrers(
   manifests: Pick<Manifests, 'get'>,
   subject: Digest,
-  options: { readonly signal?: AbortSignal },
+  options: { readonly signal?: AbortSignal | undefined },
 ): Promise<readonly Descriptor[]> {
   try {
     const { body } = await manifests.get(referrersTag(subject), options);

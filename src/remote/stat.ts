@@ -14,7 +14,7 @@ export async function statBlob(
   { signal }: SignalOptions = {},
 ): Promise<Descriptor | undefined> {
   const operation = { kind: 'blob.head', repository, digest } as const;
-  const options = signal === undefined ? {} : { signal };
+  const options = { signal };
   const { response } = await performBodiless(exchange, operation, [200, 404], options);
   if (response.status === 404) return undefined;
   const blob = descriptorOf(response, { digest, mediaType: MediaType.octetStream });

@@ -5,7 +5,6 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { BlobOperation } from '../wire/operation.ts';
 import { parseRange } from '../wire/range.ts';
 import { blobAnswer, deleted, entityTag, rangeRefused, unchanged } from '../wire/reply.ts';
-import { signalOf } from './signal.ts';
 
 /** The blob, or the part of it that is asked for; nothing is opened for a HEAD. */
 export async function getBlob(
@@ -13,7 +12,7 @@ export async function getBlob(
   { kind, digest }: BlobOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  const blob = await blobs.stat(digest, signalOf(request));
+  const blob = await blobs.stat(digest, { signal: request.signal });
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
   const { headers } = request;
   if (matchesEntityTag(headerLines(headers, 'if-none-match'), entityTag(digest))) return unchanged(digest);
@@ -22,7 +21,7 @@ export async function getBlob(
   const asked = condition === undefined || condition === entityTag(digest);
   const range = parseRange(asked ? headerValue(headers, 'range') : undefined, blob.size);
   if (range === 'unsatisfiable') return rangeRefused(blob);
-  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, ...signalOf(request) }));
+  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, signal: request.signal }));
 }
 
 export async function deleteBlob(
@@ -30,6 +29,6 @@ export async function deleteBlob(
   { digest }: BlobOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  if (await blobs.delete(digest, signalOf(request))) return deleted();
+  if (await blobs.delete(digest, { signal: request.signal })) return deleted();
   throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
 }

@@ -11,7 +11,6 @@ import { contentLength, headerLines, headerValue, matchesEntityTag } from '../wi
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { ManifestOperation, PutManifestOperation } from '../wire/operation.ts';
 import { deleted, entityTag, manifestAnswer, manifestCreated, unchanged } from '../wire/reply.ts';
-import { signalOf } from './signal.ts';
 
 /** The manifest's exact bytes under the type it was pushed with, whatever the client says it accepts: there is one form only. */
 export async function getManifest(
@@ -19,7 +18,7 @@ export async function getManifest(
   { kind, reference }: ManifestOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  const descriptor = await manifests.resolve(reference, signalOf(request));
+  const descriptor = await manifests.resolve(reference, { signal: request.signal });
   if (descriptor === undefined) throw unknown(name, reference);
   const { digest } = descriptor;
   if (matchesEntityTag(headerLines(request.headers, 'if-none-match'), entityTag(digest))) {
@@ -27,7 +26,7 @@ export async function getManifest(
   }
   if (kind === 'manifest.head') return manifestAnswer(descriptor);
   // By digest: the tag may have moved meanwhile.
-  const manifest = await manifests.get(digest, signalOf(request));
+  const manifest = await manifests.get(digest, { signal: request.signal });
   return manifestAnswer(manifest.descriptor, manifest.bytes);
 }
 
@@ -39,7 +38,7 @@ export async function putManifest(
   const manifest = await readManifest(request, isDigest(reference) ? reference : undefined);
   const { digest } = manifest.descriptor;
   const allTags = isDigest(reference) ? tags : [reference, ...tags];
-  await manifests.put(manifest, { tags: [...new Set(allTags)], ...signalOf(request) });
+  await manifests.put(manifest, { tags: [...new Set(allTags)], signal: request.signal });
   const subject = manifest.body.kind === 'unknown' ? undefined : manifest.body.subject?.digest;
   return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
 }
@@ -54,7 +53,10 @@ async function readManifest(request: HttpRequest, wanted: Digest | undefined): P
       actual: announced,
     });
   }
-  const bytes = await collect(body.open(signalOf(request)), { limit: manifestLimit, what: 'the manifest' });
+  const bytes = await collect(body.open({ signal: request.signal }), {
+    limit: manifestLimit,
+    what: 'the manifest',
+  });
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : computableAlgorithm(wanted));
   if (wanted !== undefined && digest !== wanted) {
     throw new ContentError('DIGEST_INVALID', `the manifest's digest is ${digest}`, {
@@ -80,8 +82,8 @@ export async function deleteManifest(
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const there = isDigest(reference)
-    ? await manifests.delete(reference, signalOf(request))
-    : await tags.delete(reference, signalOf(request));
+    ? await manifests.delete(reference, { signal: request.signal })
+    : await tags.delete(reference, { signal: request.signal });
   if (!there) throw unknown(name, reference);
   return deleted();
 }

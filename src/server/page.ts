@@ -1,7 +1,6 @@
 import type { ListOptions } from '../store/contract.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import type { PageQuery } from '../wire/operation.ts';
-import { signalOf } from './signal.ts';
 
 /** The most names in one answer, whatever a client asks for. */
 const maxNames = 1000;
@@ -23,7 +22,7 @@ export async function takePage(
   const options = {
     pageSize: count + 1,
     ...(last === undefined ? {} : { after: last }),
-    ...signalOf(request),
+    signal: request.signal,
   };
   for await (const name of list(options)) {
     const end = names.at(-1);

@@ -3,7 +3,6 @@ import type { Repository } from '../store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { ReferrersOperation } from '../wire/operation.ts';
 import { referrersAnswer } from '../wire/reply.ts';
-import { signalOf } from './signal.ts';
 
 /** A page must stay an index that clients take: they stop reading manifests at 4 MiB. */
 const pageBytes = 2 * 1024 * 1024;
@@ -17,7 +16,7 @@ export async function listReferrers(
   const { digest: subject, artifactType, last = '' } = operation;
   const filter = artifactType === undefined ? {} : { artifactType };
   const rest: Descriptor[] = [];
-  for await (const referrer of repository.referrers(subject, { ...filter, ...signalOf(request) })) {
+  for await (const referrer of repository.referrers(subject, { ...filter, signal: request.signal })) {
     if (referrer.digest > last) rest.push(referrer);
   }
   rest.sort((a, b) => (a.digest < b.digest ? -1 : 1));

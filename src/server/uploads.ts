@@ -8,7 +8,6 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { MountOperation, SessionOperation, StartOperation } from '../wire/operation.ts';
 import { parseChunkRange } from '../wire/range.ts';
 import { blobCreated, chunkRefused, deleted, sessionAnswer } from '../wire/reply.ts';
-import { signalOf } from './signal.ts';
 
 /** Begins a session; with a digest the body is the whole blob and there is nothing more to do. */
 export async function startUpload(
@@ -17,7 +16,7 @@ export async function startUpload(
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const named = digest === undefined ? parseAlgorithm(algorithm) : computableAlgorithm(digest);
-  const upload = await blobs.start({ algorithm: named, ...signalOf(request) });
+  const upload = await blobs.start({ algorithm: named, signal: request.signal });
   if (digest === undefined) return sessionAnswer(202, name, upload);
   return commit(name, upload, digest, bodyOf(request));
 }
@@ -30,10 +29,10 @@ export async function mountBlob(
   { anonymous }: { readonly anonymous: boolean },
 ): Promise<HttpResponse> {
   const allowed = from === undefined ? anonymous : isRepositoryName(from);
-  const options = { ...(from === undefined ? {} : { from }), ...signalOf(request) };
+  const options = { ...(from === undefined ? {} : { from }), signal: request.signal };
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
-  const upload = await blobs.start({ algorithm: computableAlgorithm(digest), ...signalOf(request) });
+  const upload = await blobs.start({ algorithm: computableAlgorithm(digest), signal: request.signal });
   return sessionAnswer(202, name, upload);
 }
 
@@ -43,7 +42,7 @@ export async function stepUpload(
   { kind, id, digest }: SessionOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  const upload = await blobs.resume(id, signalOf(request));
+  const upload = await blobs.resume(id, { signal: request.signal });
   switch (kind) {
     case 'upload.status':
       return sessionAnswer(204, name, upload);
@@ -68,7 +67,7 @@ export async function stepUpload(
 async function append(name: string, upload: Upload, request: HttpRequest): Promise<HttpResponse> {
   if (!isNext(upload, request)) return chunkRefused(name, upload);
   const content = bodyOf(request);
-  if (content !== undefined) await upload.append(content, signalOf(request));
+  if (content !== undefined) await upload.append(content, { signal: request.signal });
   return sessionAnswer(202, name, upload);
 }
 

@@ -64,14 +64,14 @@ export interface WriteOptions extends SignalOptions {
   /** Names of repositories of the same registry that are known to hold the blob, best first. */
   readonly mountFrom?: readonly string[];
   /** Where bytes have to move, they move in a place of this pool; questions and mounts don't wait for one. */
-  readonly pool?: Pool;
-  readonly onProgress?: ProgressObserver;
+  readonly pool?: Pool | undefined;
+  readonly onProgress?: ProgressObserver | undefined;
 }
 
 export interface IngestOptions extends SignalOptions {
   readonly mediaType?: string;
   readonly algorithm?: 'sha256' | 'sha512';
-  readonly onProgress?: ProgressObserver;
+  readonly onProgress?: ProgressObserver | undefined;
 }
 
 /** `sent`: bytes handed to the transport, which a retry counts again; `acknowledged`: bytes the place has, never going back. */
@@ -106,7 +106,7 @@ export interface Upload {
 }
 
 export interface AppendOptions extends SignalOptions {
-  readonly onProgress?: ProgressObserver;
+  readonly onProgress?: ProgressObserver | undefined;
 }
 
 export interface Manifests {
@@ -132,7 +132,7 @@ export interface Tags {
 }
 
 export interface SignalOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ListOptions extends SignalOptions {

@@ -7,7 +7,7 @@ import { safeName } from './name.ts';
 export interface TarOptions {
   /** What an error calls the tar. Default: `tar`. */
   readonly what?: string;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An entry of a tar that is going by. The body is read before the next entry is asked for, or not at all. */

@@ -17,7 +17,7 @@ export interface EncodeOptions {
   readonly range?: { readonly from: number; readonly to?: number };
   readonly scopes?: readonly string[];
   readonly answerWithin?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The request of an operation at the registry whose root is `base` (`https://ghcr.io`, without a slash at its end). */

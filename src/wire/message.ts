@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly replay: 'safe' | 'never';
   /** How long the answer may take once the body is sent, in milliseconds, where the usual limit is too short (a closing PUT). */
   readonly answerWithin?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HttpResponse {

@@ -66,7 +66,7 @@ export async function ingestContent(
       chunk: ({ limits }) => planStreamChunks(limits, habits, upload),
       headers: commitHeaders(upload, mediaType),
     },
-    { ...retryOf(upload), ...(onProgress === undefined ? {} : { onProgress }), ...signalOf({ signal }) },
+    { retry: upload.retry, onProgress, signal },
   );
   exchange.learned.holders.note(blob.digest, repository);
   return mediaType === undefined ? blob : { ...blob, mediaType };
@@ -84,7 +84,7 @@ async function mountFromHolders(
   for (const from of sources) {
     await session?.cancel(options);
     session = undefined;
-    const outcome = await mountBlob(exchange, repository, { digest, from }, signalOf(options));
+    const outcome = await mountBlob(exchange, repository, { digest, from }, options);
     if (outcome === 'mounted') return 'mounted';
     session = outcome;
   }
@@ -104,20 +104,19 @@ async function beginAndSend(
 ): Promise<WriteOutcome> {
   const { exchange, repository, options: upload } = uploading;
   const { signal, onProgress } = options;
-  const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, signalOf(options)));
+  const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options));
   if (session === 'mounted') return 'mounted';
   const habits = habitsOf(exchange.registry);
   await sendBlob(
     {
       blob,
       content,
-      start: () =>
-        startUpload(exchange, repository, { ...signalOf({ signal }), ...algorithmOf(blob.digest) }),
+      start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
       chunk: ({ limits }) => planChunks(blob.size, limits, habits, upload),
       headers: commitHeaders(upload, blob.mediaType),
       ...(session === undefined ? {} : { session }),
     },
-    { ...retryOf(upload), ...signalOf({ signal }), ...(onProgress === undefined ? {} : { onProgress }) },
+    { retry: upload.retry, onProgress, signal },
   );
   return 'uploaded';
 }
@@ -144,7 +143,7 @@ export async function startUpload(
     exchange,
     { kind: 'upload.start', repository, ...named },
     [202],
-    signalOf({ signal }),
+    { signal },
   );
   return new RemoteUpload(exchange, repository, uploadStateOf(response, request.url));
 }
@@ -155,12 +154,4 @@ function commitHeaders({ sendMediaType = false }: UploadOptions, mediaType: stri
 
 function algorithmOf(digest: Digest): Pick<StartOptions, 'algorithm'> {
   return digestAlgorithm(digest) === 'sha512' ? { algorithm: 'sha512' } : {};
-}
-
-function retryOf({ retry }: UploadOptions): Pick<UploadOptions, 'retry'> {
-  return retry === undefined ? {} : { retry };
-}
-
-function signalOf({ signal }: { readonly signal?: AbortSignal | undefined }): SignalOptions {
-  return signal === undefined ? {} : { signal };
 }

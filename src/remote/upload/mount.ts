@@ -35,7 +35,7 @@ export async function mountBlob(
   const source = from === undefined ? [] : [repositoryScope(from, ['pull'])];
   const request = encode(operation, exchange.base, {
     scopes: mergeScopes([...exchange.scopes, ...source]),
-    ...(signal === undefined ? {} : { signal }),
+    signal,
   });
   try {
     const response = await exchange.send(request);

@@ -20,8 +20,8 @@ export interface Sending {
 }
 
 export interface SendOptions extends SignalOptions {
-  readonly retry?: RetryOptions;
-  readonly onProgress?: ProgressObserver;
+  readonly retry?: RetryOptions | undefined;
+  readonly onProgress?: ProgressObserver | undefined;
 }
 
 /** What a proxy in front of the registry takes, when it has refused the whole in one request. */
@@ -95,7 +95,7 @@ class Attempt {
   async run(backoff: Backoff): Promise<void> {
     const { blob, headers } = this.#sending;
     const { signal } = this.#options;
-    const options = { ...(signal === undefined ? {} : { signal }) };
+    const options = { signal };
     this.#session ??= await this.#sending.start();
     const session = this.#session;
     const chunk = this.#chunkOf(session);
@@ -135,7 +135,7 @@ class Attempt {
     if (session === undefined) return;
     const before = this.#acknowledged;
     try {
-      await session.locate(signal === undefined ? {} : { signal });
+      await session.locate({ signal });
       this.#resumed = session.offset > 0;
       this.#acknowledge(session.offset);
       if (this.#acknowledged > before) backoff.reset();

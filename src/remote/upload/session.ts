@@ -128,7 +128,7 @@ export class RemoteUpload implements Upload {
     if (signal?.aborted === true || this.#most === this.#offset) return;
     if (isGantryError(error, 'BLOB_UPLOAD_UNKNOWN')) return;
     try {
-      await this.locate(signal === undefined ? {} : { signal });
+      await this.locate({ signal });
     } catch (unknown) {
       if (!isGantryError(unknown)) throw unknown;
     }

@@ -173,7 +173,7 @@ class StreamUpload {
 
   #signal(): SignalOptions {
     const { signal } = this.#options;
-    return signal === undefined ? {} : { signal };
+    return { signal };
   }
 }
 
