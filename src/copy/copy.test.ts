@@ -1,0 +1,669 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CopyError, isGantryError } from '../errors.ts';
+import { digestOf } from '../flow/hash.ts';
+import { parseManifest } from '../json/manifest.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { children, type Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import {
+  blobOf,
+  emptyConfig,
+  failsWith,
+  give,
+  giveImage,
+  imageOf,
+  indexOf,
+  listOf,
+  noise,
+  read,
+} from '../testing/contract/sample.ts';
+import { type CopyOptions, copyImage } from './copy.ts';
+import type { CopyEvent } from './events.ts';
+import { type Hook, type Note, watched } from './watched.test.support.ts';
+
+const place = (name = 'acme/app'): Repository => createMemoryRegistry().repository(name);
+
+/** A manifest of any shape. */
+function manifestOf(mediaType: string, fields: object): Manifest {
+  const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, ...fields }));
+  return parseManifest(bytes, { digest: digestOf(bytes), mediaType });
+}
+
+const image = (...names: readonly string[]): Parameters<typeof giveImage>[1] => ({
+  layers: names.map((name) => blobOf(name)),
+});
+
+/** An index of two images that share their config and a layer. */
+async function giveIndex(repository: Repository, tag = 'v1') {
+  const one = await giveImage(repository, image('shared', 'one'));
+  const two = await giveImage(repository, image('shared', 'two'));
+  const index = indexOf([
+    { ...one.descriptor, platform: { os: 'linux', architecture: 'amd64' } },
+    { ...two.descriptor, platform: { os: 'linux', architecture: 'arm64' } },
+  ]);
+  await repository.manifests.put(index, { tags: [tag] });
+  return { index, one, two };
+}
+
+/** Everything that the manifests name is there, byte for byte. */
+async function assertThere(repository: Repository, ...manifests: readonly Manifest[]): Promise<void> {
+  for (const { descriptor, bytes, body } of manifests) {
+    const there = await repository.manifests.get(descriptor.digest);
+    assert.deepEqual(there.bytes, bytes);
+    assert.equal(there.descriptor.mediaType, descriptor.mediaType);
+    if (body.kind !== 'image') continue;
+    for (const blob of children(body)) {
+      assert.equal(digestOf(await read(repository.blobs.open(blob))), blob.digest);
+    }
+  }
+}
+
+/** Whatever a manifest names was there before the manifest was written. */
+function assertOrder(notes: readonly Note[], ...manifests: readonly Manifest[]): void {
+  for (const { descriptor, body } of manifests) {
+    const put = notes.findIndex(({ step, what }) => step === 'put' && what === descriptor.digest);
+    assert.notEqual(put, -1);
+    for (const { digest } of children(body)) {
+      const child = notes.findIndex(
+        ({ step, what }) => (step === 'wrote' || step === 'put') && what === digest,
+      );
+      assert.ok(child !== -1 && child < put, `${digest} comes before ${descriptor.digest}`);
+    }
+  }
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => assert.fail('it did not fail'),
+    (error: unknown) => error,
+  );
+}
+
+/** The failure of a copy, which must be a CopyError whose cause is gantry's. */
+async function copyFailure(promise: Promise<unknown>) {
+  const error = await failureOf(promise);
+  assert.ok(error instanceof CopyError, String(error));
+  const { code, side, step, digest, cause } = error;
+  assert.equal(code, 'COPY_FAILED');
+  return { side, step, digest, cause: isGantryError(cause) ? cause.code : cause };
+}
+
+async function assertNothingNamed(repository: Repository): Promise<void> {
+  const tags = listOf(repository.tags.list());
+  assert.deepEqual(
+    await tags.catch((error: unknown) => (isGantryError(error, 'NAME_UNKNOWN') ? [] : error)),
+    [],
+  );
+}
+
+describe('a copy', () => {
+  it('of an image brings every byte of it, and answers its root', async () => {
+    const [from, to] = [place(), place()];
+    const root = await giveImage(from, image('base', 'top'), 'v1');
+    const descriptor = await copyImage(from, 'v1', to, { tags: ['v1'] });
+    assert.equal(descriptor.digest, root.descriptor.digest);
+    await assertThere(to, root);
+    assert.equal((await to.manifests.resolve('v1'))?.digest, root.descriptor.digest);
+  });
+
+  it('by digest and without tags is there under its digest alone', async () => {
+    const [from, to] = [place(), place()];
+    const root = await giveImage(from, image('base'), 'v1');
+    await copyImage(from, root.descriptor.digest, to);
+    await assertThere(to, root);
+    await assertNothingNamed(to);
+  });
+
+  it('of an index brings all its images; each manifest comes after what it names, the root with the tag last', async () => {
+    const from = place();
+    const { index, one, two } = await giveIndex(from);
+    const to = watched(place());
+    await copyImage(from, 'v1', to.repository, { tags: ['a'] });
+    assertOrder(to.notes, index, one, two);
+    assert.deepEqual(to.notes.at(-1), { step: 'put', what: index.descriptor.digest, tags: ['a'] });
+    await assertThere(to.repository, index, one, two);
+    const tagged = to.notes.filter(({ tags }) => tags !== undefined && tags.length > 0);
+    assert.equal(tagged.length, 1);
+  });
+
+  it('writes several tags with the one last manifest', async () => {
+    const [from, to] = [place(), watched(place())];
+    const root = await giveImage(from, image('base'), 'v1');
+    await copyImage(from, 'v1', to.repository, { tags: ['a', 'b'] });
+    assert.deepEqual(to.notes.at(-1), { step: 'put', what: root.descriptor.digest, tags: ['a', 'b'] });
+    assert.deepEqual(await listOf(to.repository.tags.list()), ['a', 'b']);
+  });
+
+  it('goes down indexes in indexes', async () => {
+    const from = place();
+    const { index, one, two } = await giveIndex(from);
+    const outer = indexOf([index.descriptor]);
+    const outermost = indexOf([outer.descriptor, one.descriptor]);
+    for (const manifest of [outer, outermost]) await from.manifests.put(manifest);
+    const to = watched(place());
+    await copyImage(from, outermost.descriptor.digest, to.repository);
+    await assertThere(to.repository, outermost, outer, index, one, two);
+    assertOrder(to.notes, outermost, outer, index, one, two);
+    assert.equal(to.of('put').length, 5);
+  });
+
+  it('does not go down without end', async () => {
+    const [from, to] = [place(), place()];
+    let manifest = await giveImage(from, image('base'));
+    for (let depth = 0; depth < 12; depth++) {
+      manifest = indexOf([manifest.descriptor]);
+      await from.manifests.put(manifest);
+    }
+    const { side, cause } = await copyFailure(
+      copyImage(from, manifest.descriptor.digest, to, { tags: ['v1'] }),
+    );
+    assert.deepEqual({ side, cause }, { side: 'source', cause: 'MANIFEST_INVALID' });
+    await assertNothingNamed(to);
+  });
+
+  it('brings what several images share once', async () => {
+    const source = watched(place());
+    await giveIndex(source.repository);
+    const to = watched(place());
+    await copyImage(source.repository, 'v1', to.repository, { tags: ['v1'] });
+    const blobs = ['shared', 'one', 'two'].map((name) => blobOf(name).descriptor.digest);
+    const wanted = [emptyConfig.descriptor.digest, ...blobs].sort();
+    assert.deepEqual([...to.of('wrote')].sort(), wanted);
+    assert.deepEqual([...source.of('open')].sort(), wanted);
+  });
+
+  it('of what is there under its tag reads no content and writes nothing', async () => {
+    const source = watched(place());
+    await giveIndex(source.repository);
+    const to = watched(place());
+    await copyImage(source.repository, 'v1', to.repository, { tags: ['v1'] });
+    const before = { read: source.of('open').length, put: to.of('put').length };
+    const events: CopyEvent[] = [];
+    await copyImage(source.repository, 'v1', to.repository, {
+      tags: ['v1'],
+      onEvent: (event) => events.push(event),
+    });
+    assert.deepEqual({ read: source.of('open').length, put: to.of('put').length }, before);
+    const manifests = events.flatMap((event) => (event.kind === 'manifest' ? [event.outcome] : []));
+    assert.ok(manifests.length > 0 && manifests.every((outcome) => outcome === 'existed'));
+  });
+
+  it('of what is there under a new tag writes the root again and reads no content', async () => {
+    const source = watched(place());
+    const { index } = await giveIndex(source.repository);
+    const to = watched(place());
+    await copyImage(source.repository, 'v1', to.repository, { tags: ['v1'] });
+    const read = source.of('open').length;
+    const put = to.of('put').length;
+    await copyImage(source.repository, 'v1', to.repository, { tags: ['v2'] });
+    assert.equal(source.of('open').length, read);
+    assert.deepEqual(to.of('put').slice(put), [index.descriptor.digest]);
+    assert.deepEqual(await listOf(to.repository.tags.list()), ['v1', 'v2']);
+  });
+
+  it('moves a tag that names something else', async () => {
+    const [from, to] = [place(), place()];
+    await giveImage(to, image('old'), 'v1');
+    const root = await giveImage(from, image('new'), 'v1');
+    await copyImage(from, 'v1', to, { tags: ['v1'] });
+    assert.equal((await to.manifests.resolve('v1'))?.digest, root.descriptor.digest);
+  });
+
+  it('within a registry mounts the blobs and opens none', async () => {
+    const registry = createMemoryRegistry();
+    const source = watched(registry.repository('acme/app'));
+    const { index, one, two } = await giveIndex(source.repository);
+    const opened = source.of('open').length;
+    const to = registry.repository('acme/copy');
+    const outcomes: string[] = [];
+    await copyImage(source.repository, 'v1', to, {
+      mountFrom: 'acme/app',
+      onEvent: (event) => event.kind === 'blob' && outcomes.push(event.outcome),
+    });
+    await assertThere(to, index, one, two);
+    assert.equal(source.of('open').length, opened);
+    assert.deepEqual(outcomes, ['mounted', 'mounted', 'mounted', 'mounted']);
+  });
+
+  it('moves as many blobs at once as it has jobs', async () => {
+    const from = place();
+    await giveImage(from, image('a', 'b', 'c', 'd', 'e', 'f'), 'v1');
+    for (const jobs of [1, 3]) {
+      let [now, most] = [0, 0];
+      const source = watched(from, async ({ step }) => {
+        if (step !== 'open') return;
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setImmediate(resolve));
+        now--;
+      });
+      await copyImage(source.repository, 'v1', place(), { jobs });
+      assert.equal(most, jobs);
+    }
+  });
+});
+
+const attestation = (of: Descriptor, itself: Descriptor): Descriptor => ({
+  ...itself,
+  platform: { os: 'unknown', architecture: 'unknown' },
+  annotations: {
+    'vnd.docker.reference.type': 'attestation-manifest',
+    'vnd.docker.reference.digest': of.digest,
+  },
+});
+
+const linux = (architecture: string) => ({ os: 'linux', architecture });
+
+/** Three platforms, each with an attestation, and a field that gantry doesn't know. */
+async function giveMany(repository: Repository) {
+  const entries: Descriptor[] = [];
+  for (const architecture of ['amd64', 'arm64', 's390x']) {
+    const { descriptor } = await giveImage(repository, image(architecture));
+    const proof = await giveImage(repository, image(`proof of ${architecture}`));
+    entries.push(
+      { ...descriptor, platform: { os: 'linux', architecture } },
+      attestation(descriptor, proof.descriptor),
+    );
+  }
+  const index = manifestOf(MediaType.ociIndex, {
+    manifests: entries,
+    annotations: { title: 'many' },
+    'x-unknown': { kept: true },
+  });
+  await repository.manifests.put(index, { tags: ['v1'] });
+  return { index, entries };
+}
+
+describe('a copy of chosen platforms', () => {
+  it('of one makes its image the root, and leaves the rest', async () => {
+    const source = watched(place());
+    const { entries } = await giveMany(source.repository);
+    const to = watched(place());
+    const root = await copyImage(source.repository, 'v1', to.repository, {
+      tags: ['v1'],
+      platforms: [linux('arm64')],
+    });
+    assert.equal(root.digest, entries[2]?.digest);
+    assert.deepEqual(to.of('put'), [root.digest]);
+    assert.equal((await to.repository.manifests.resolve('v1'))?.digest, root.digest);
+  });
+
+  it('of several makes an index of these with their attestations; every other field stays', async () => {
+    const [from, to] = [place(), watched(place())];
+    const { index, entries } = await giveMany(from);
+    const root = await copyImage(from, 'v1', to.repository, {
+      tags: ['v1'],
+      platforms: [linux('s390x'), linux('amd64')],
+    });
+    assert.notEqual(root.digest, index.descriptor.digest);
+    assert.equal(root.mediaType, MediaType.ociIndex);
+    const { bytes } = await to.repository.manifests.get('v1');
+    const kept = [0, 1, 4, 5].map((at) => entries[at]);
+    assert.deepEqual(JSON.parse(new TextDecoder().decode(bytes)), {
+      schemaVersion: 2,
+      mediaType: MediaType.ociIndex,
+      manifests: kept,
+      annotations: { title: 'many' },
+      'x-unknown': { kept: true },
+    });
+    assert.deepEqual(new Set(to.of('put')), new Set([root.digest, ...kept.map((entry) => entry?.digest)]));
+  });
+
+  it('makes the same index every time', async () => {
+    const from = place();
+    await giveMany(from);
+    const platforms = [linux('arm64'), linux('amd64')];
+    const first = await copyImage(from, 'v1', place(), { platforms });
+    const second = await copyImage(from, 'v1', place(), { platforms: platforms.toReversed() });
+    assert.deepEqual(first, second);
+  });
+
+  it('does not ask for children that it leaves, so an index may lack them', async () => {
+    const from = place();
+    const { entries } = await giveMany(from);
+    const [amd64, , arm64] = entries;
+    assert.ok(amd64 && arm64);
+    await from.manifests.delete(arm64.digest);
+    const root = await copyImage(from, 'v1', place(), { platforms: [linux('amd64')] });
+    assert.equal(root.digest, amd64.digest);
+  });
+
+  it('of one that is not there fails at the source, naming it', async () => {
+    const [from, to] = [place(), place()];
+    await giveMany(from);
+    for (const platforms of [[linux('riscv64')], [linux('amd64'), linux('riscv64')]]) {
+      const error = await failureOf(copyImage(from, 'v1', to, { tags: ['v1'], platforms }));
+      assert.ok(error instanceof CopyError);
+      assert.equal(error.side, 'source');
+      assert.ok(isGantryError(error.cause, 'MANIFEST_UNKNOWN'));
+      assert.match(error.message, /linux\/riscv64/);
+    }
+    await assertNothingNamed(to);
+  });
+
+  it('takes a root that is an image as it is', async () => {
+    const [from, to] = [place(), place()];
+    const { descriptor } = await giveImage(from, image('only'), 'v1');
+    const root = await copyImage(from, 'v1', to, { platforms: [linux('riscv64')] });
+    assert.equal(root.digest, descriptor.digest);
+  });
+
+  it('of none is refused before anything is asked', async () => {
+    const [from, to] = [watched(place()), watched(place())];
+    await failsWith(copyImage(from.repository, 'v1', to.repository, { platforms: [] }), 'INVALID_OPTION');
+    assert.deepEqual([from.notes, to.notes], [[], []]);
+  });
+});
+
+async function giveForeign(repository: Repository) {
+  const [config, layer, foreign] = [emptyConfig, blobOf('layer'), blobOf('foreign')];
+  await give(repository, config, layer, foreign);
+  const root = manifestOf(MediaType.dockerManifest, {
+    config: { ...config.descriptor, mediaType: MediaType.dockerConfig },
+    layers: [
+      {
+        ...foreign.descriptor,
+        mediaType: MediaType.dockerForeignLayer,
+        urls: ['https://example.com/base'],
+      },
+      { ...layer.descriptor, mediaType: MediaType.dockerLayer },
+    ],
+  });
+  await repository.manifests.put(root, { tags: ['v1'] });
+  return { root, foreign: foreign.descriptor.digest };
+}
+
+describe('what an image may hold besides', () => {
+  it('layers that may not be distributed are left where they are', async () => {
+    const source = watched(place());
+    const { root, foreign } = await giveForeign(source.repository);
+    const to = place();
+    const outcomes = new Map<string, string>();
+    await copyImage(source.repository, 'v1', to, {
+      onEvent: (event) => event.kind === 'blob' && outcomes.set(event.descriptor.digest, event.outcome),
+    });
+    assert.equal(outcomes.get(foreign), 'skipped');
+    assert.equal(await to.blobs.stat(foreign), undefined);
+    assert.ok(!source.of('open').includes(foreign));
+    assert.ok((await to.manifests.resolve(root.descriptor.digest)) !== undefined);
+  });
+
+  it('and come along where they are asked for', async () => {
+    const [from, to] = [place(), place()];
+    const { root } = await giveForeign(from);
+    await copyImage(from, 'v1', to, { nondistributable: true });
+    await assertThere(to, root);
+  });
+
+  it('children of a type that is not known are manifests where the source keeps them as such, blobs otherwise', async () => {
+    const [from, to] = [place(), watched(place())];
+    const thing = manifestOf('application/vnd.acme.thing.v1+json', { acme: true });
+    await from.manifests.put(thing);
+    const blob = blobOf('a wasm module');
+    await give(from, blob);
+    const index = indexOf([thing.descriptor, { ...blob.descriptor, mediaType: 'application/wasm' }]);
+    await from.manifests.put(index, { tags: ['v1'] });
+    await copyImage(from, 'v1', to.repository, { tags: ['v1'] });
+    await assertThere(to.repository, index, thing);
+    assert.deepEqual(
+      to.of('put').toSorted(),
+      [thing, index].map(({ descriptor }) => descriptor.digest).toSorted(),
+    );
+    assert.deepEqual(to.of('wrote'), [blob.descriptor.digest]);
+    assertOrder(to.notes, index);
+  });
+
+  it('the one blob named twice in an image moves once', async () => {
+    const [source, to] = [watched(place()), place()];
+    await giveImage(source.repository, image('same', 'same'), 'v1');
+    await copyImage(source.repository, 'v1', to);
+    assert.equal(source.of('open').length, 2);
+  });
+});
+
+describe('a copy that fails', () => {
+  const shared = blobOf('shared').descriptor.digest;
+  const broken = new Error('the cable is out');
+  const breaking =
+    (step: Note['step'], what: (note: Note) => boolean): Hook =>
+    (note) => {
+      if (note.step === step && what(note)) throw broken;
+    };
+
+  for (const [name, side, step, hook, expected] of [
+    ['reading the root', 'source', 'get', (root: string) => (what: string) => what === root, 'read v1'],
+    ['reading a child', 'source', 'get', () => (what: string) => what !== 'v1', 'read manifest'],
+    ['reading a blob', 'source', 'open', () => (what: string) => what === shared, 'read blob'],
+    ['asking for the root', 'destination', 'resolve', () => (what: string) => what === 'v1', 'resolve v1'],
+    ['asking for a child', 'destination', 'resolve', () => (what: string) => what !== 'v1', 'resolve'],
+    ['writing a blob', 'destination', 'write', () => (what: string) => what === shared, 'write blob'],
+    [
+      'writing a child',
+      'destination',
+      'put',
+      (_: string, index: string) => (what: string) => what !== index,
+      'write manifest',
+    ],
+    [
+      'writing the root',
+      'destination',
+      'put',
+      (_: string, index: string) => (what: string) => what === index,
+      'write manifest',
+    ],
+  ] as const) {
+    it(`${name} says side, step, digest and cause, and tags nothing`, async () => {
+      const [from, to] = [place(), place()];
+      const { index } = await giveIndex(from);
+      const matches = hook('v1', index.descriptor.digest);
+      const hooked = breaking(step, ({ what }) => matches(what));
+      const source = side === 'source' ? watched(from, hooked).repository : from;
+      const target = side === 'destination' ? watched(to, hooked).repository : to;
+      const failure = await copyFailure(copyImage(source, 'v1', target, { tags: ['v1'] }));
+      assert.deepEqual(
+        { ...failure, digest: undefined },
+        { side, step: expected, digest: undefined, cause: broken },
+      );
+      assert.equal(failure.digest !== undefined, !expected.endsWith('v1'));
+      if (expected.endsWith('blob')) assert.equal(failure.digest, shared);
+      await assertNothingNamed(to);
+    });
+  }
+
+  it('for want of the root, a child or a blob at the source has that as its cause', async () => {
+    const from = place();
+    const { one } = await giveIndex(from);
+    assert.deepEqual(await copyFailure(copyImage(from, 'v2', place())), {
+      side: 'source',
+      step: 'read v2',
+      digest: undefined,
+      cause: 'MANIFEST_UNKNOWN',
+    });
+    await from.blobs.delete(shared);
+    assert.deepEqual(await copyFailure(copyImage(from, 'v1', place())), {
+      side: 'source',
+      step: 'read blob',
+      digest: shared,
+      cause: 'BLOB_UNKNOWN',
+    });
+    await from.manifests.delete(one.descriptor.digest);
+    const to = place();
+    assert.deepEqual(await copyFailure(copyImage(from, 'v1', to, { tags: ['v1'] })), {
+      side: 'source',
+      step: 'read manifest',
+      digest: one.descriptor.digest,
+      cause: 'MANIFEST_UNKNOWN',
+    });
+    await assertNothingNamed(to);
+  });
+
+  it('on bytes that are not what they are called leaves no blob and no tag', async () => {
+    const from = place();
+    await giveIndex(from);
+    const lying: Repository = {
+      ...from,
+      blobs: {
+        ...from.blobs,
+        open: (blob) =>
+          (typeof blob === 'string' ? blob : blob.digest) === shared
+            ? blobOf('SHARED').content
+            : from.blobs.open(blob),
+      },
+    };
+    const to = place();
+    const failure = await copyFailure(copyImage(lying, 'v1', to, { tags: ['v1'] }));
+    assert.deepEqual([failure.digest, failure.cause], [shared, 'DIGEST_INVALID']);
+    assert.equal(await to.blobs.stat(shared), undefined);
+    await assertNothingNamed(to);
+  });
+
+  it('ends what goes on beside it, and waits until that has ended', async () => {
+    const from = place();
+    await giveImage(from, image('fails', 'hangs'), 'v1');
+    const [fails, hangs] = ['fails', 'hangs'].map((name) => blobOf(name).descriptor.digest);
+    const ended: string[] = [];
+    const source = watched(from, async ({ step, what }, { signal }) => {
+      if (step !== 'open' || (what !== fails && what !== hangs)) return;
+      if (what === fails) throw broken;
+      await new Promise<void>((resolve) =>
+        signal?.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+      ended.push(what);
+      signal?.throwIfAborted();
+    });
+    const failure = await copyFailure(copyImage(source.repository, 'v1', place()));
+    assert.deepEqual([failure.digest, failure.cause], [fails, broken]);
+    assert.deepEqual(ended, [hangs]);
+  });
+
+  it('in several places at once leaves no rejection behind', async (test) => {
+    const stray: unknown[] = [];
+    const note = (reason: unknown): unknown => stray.push(reason);
+    process.on('unhandledRejection', note);
+    test.after(() => process.off('unhandledRejection', note));
+    const from = place();
+    await giveIndex(from);
+    for (const step of ['get', 'open', 'resolve', 'write', 'put'] as const) {
+      const all = watched(
+        from,
+        breaking(step, () => true),
+      );
+      await copyFailure(
+        copyImage(
+          all.repository,
+          'v1',
+          watched(
+            place(),
+            breaking(step, () => true),
+          ).repository,
+        ),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(stray, []);
+  });
+});
+
+describe("the caller's abort", () => {
+  const reason = { why: 'the user went home' };
+
+  for (const step of ['get', 'open', 'resolve', 'write', 'put'] satisfies Note['step'][]) {
+    it(`while it is at "${step}" is rethrown as it is, and nothing is tagged`, async () => {
+      const [from, to] = [place(), place()];
+      await giveIndex(from);
+      const end = new AbortController();
+      const hook: Hook = (note, { signal }) => {
+        if (note.step === step) end.abort(reason);
+        signal?.throwIfAborted();
+      };
+      const isSource = step === 'get' || step === 'open';
+      const copying = copyImage(
+        isSource ? watched(from, hook).repository : from,
+        'v1',
+        isSource ? to : watched(to, hook).repository,
+        { tags: ['v1'], signal: end.signal },
+      );
+      assert.equal(await failureOf(copying), reason);
+      await assertNothingNamed(to);
+    });
+  }
+
+  it('before the copy begins is rethrown as it is', async () => {
+    const from = place();
+    await giveIndex(from);
+    const copying = copyImage(from, 'v1', place(), { signal: AbortSignal.abort(reason) });
+    assert.equal(await failureOf(copying), reason);
+  });
+
+  it('of a copy that has ended changes nothing', async () => {
+    const [from, to] = [place(), place()];
+    await giveIndex(from);
+    const end = new AbortController();
+    await copyImage(from, 'v1', to, { tags: ['v1'], signal: end.signal });
+    end.abort(reason);
+    assert.ok(await to.manifests.resolve('v1'));
+  });
+});
+
+async function eventsOf(from: Repository, to: Repository, options: CopyOptions = {}) {
+  const events: CopyEvent[] = [];
+  await copyImage(from, 'v1', to, { ...options, onEvent: (event) => events.push(event) });
+  const progress = events.flatMap((event) => (event.kind === 'progress' ? [event] : []));
+  const blobs = events.flatMap((event) => (event.kind === 'blob' ? [event.descriptor.digest] : []));
+  let last = 0;
+  for (const { complete, total } of progress) {
+    assert.ok(complete >= last && complete <= total, `${complete} of ${total} after ${last}`);
+    last = complete;
+  }
+  return { blobs, progress, last: progress.at(-1) };
+}
+
+async function giveLarge(repository: Repository): Promise<number> {
+  const layers = [blobOf(noise(300_000)), blobOf('small')];
+  const one = await giveImage(repository, { layers });
+  const two = await giveImage(repository, { layers: [...layers, blobOf('other')] });
+  await repository.manifests.put(indexOf([one.descriptor, two.descriptor]), { tags: ['v1'] });
+  return emptyConfig.descriptor.size + 300_000 + 'small'.length + 'other'.length;
+}
+
+describe('progress', () => {
+  it('counts each digest once, never goes back and ends at the total', async () => {
+    const from = place();
+    const total = await giveLarge(from);
+    const { blobs, last } = await eventsOf(from, place());
+    assert.deepEqual(last, { kind: 'progress', complete: total, sent: total, total });
+    assert.equal(blobs.length, 4);
+    assert.equal(new Set(blobs).size, 4);
+  });
+
+  it('counts what was there and what was mounted as complete, and as sent nothing', async () => {
+    const registry = createMemoryRegistry();
+    const from = registry.repository('a');
+    const total = await giveLarge(from);
+    const { last } = await eventsOf(from, registry.repository('b'), { mountFrom: 'a' });
+    assert.deepEqual(last, { kind: 'progress', complete: total, sent: 0, total });
+  });
+
+  it('ends at the total also where the manifest was there and its blobs need not be asked for', async () => {
+    const [from, to] = [place(), place()];
+    await giveLarge(from);
+    await copyImage(from, 'v1', to, { tags: ['v1'] });
+    const { last } = await eventsOf(from, to, { tags: ['v1'] });
+    assert.equal(last?.complete, last?.total);
+    assert.equal(last?.sent ?? 0, 0);
+  });
+});
+
+describe('an image that is made of nothing', () => {
+  it('is copied', async () => {
+    const [from, to] = [place(), place()];
+    await give(from, emptyConfig);
+    const root = imageOf();
+    await from.manifests.put(root);
+    await copyImage(from, root.descriptor.digest, to);
+    await assertThere(to, root);
+  });
+});

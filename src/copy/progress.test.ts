@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { blobOf, noise } from '../testing/contract/sample.ts';
+import type { CopyEvent } from './events.ts';
+import { createTally } from './progress.ts';
+
+describe('the tally of a copy', () => {
+  const { descriptor } = blobOf(noise(100));
+
+  it('counts what a retry sends again as sent, and what is there once', () => {
+    const seen: (readonly number[])[] = [];
+    const tally = createTally((event) => {
+      if (event.kind === 'progress') seen.push([event.complete, event.sent, event.total]);
+    });
+    const blob = tally.begin(descriptor);
+    blob.onProgress({ sent: 60, acknowledged: 0 });
+    blob.onProgress({ sent: 60, acknowledged: 40 });
+    // The connection breaks; the session says that it has 40.
+    blob.onProgress({ sent: 50, acknowledged: 40 });
+    blob.onProgress({ sent: 100, acknowledged: 40 });
+    // An attempt from the start: the place has told less than before.
+    blob.onProgress({ sent: 10, acknowledged: 0 });
+    blob.settle('uploaded');
+    assert.deepEqual(seen, [
+      [0, 0, 100],
+      [0, 60, 100],
+      [40, 60, 100],
+      [40, 110, 100],
+      [40, 160, 100],
+      [40, 170, 100],
+      [100, 170, 100],
+    ]);
+  });
+
+  it('tells the outcome of a blob before the sum that it makes', () => {
+    const events: CopyEvent[] = [];
+    const tally = createTally((event) => events.push(event));
+    tally.begin(descriptor).settle('mounted');
+    tally.finish();
+    assert.deepEqual(events, [
+      { kind: 'progress', complete: 0, sent: 0, total: 100 },
+      { kind: 'blob', descriptor, outcome: 'mounted' },
+      { kind: 'progress', complete: 100, sent: 0, total: 100 },
+    ]);
+  });
+
+  it('is complete when it is finished, whatever was left undone', () => {
+    const events: CopyEvent[] = [];
+    const tally = createTally((event) => events.push(event));
+    tally.begin(descriptor);
+    tally.finish();
+    assert.deepEqual(events.at(-1), { kind: 'progress', complete: 100, sent: 0, total: 100 });
+  });
+});

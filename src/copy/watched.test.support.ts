@@ -1,0 +1,74 @@
+import { type Content, mapContent } from '../flow/content.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+
+/** One thing that was asked of a place. `wrote` follows its `write` when that has ended well. */
+export interface Note {
+  readonly step: 'resolve' | 'get' | 'put' | 'stat' | 'open' | 'write' | 'wrote';
+  /** A tag or digest. */
+  readonly what: string;
+  readonly tags?: readonly string[];
+}
+
+/** Called before each thing is done: it may throw, or wait. */
+export type Hook = (note: Note, options: SignalOptions) => void | Promise<void>;
+
+export interface Watched {
+  readonly repository: Repository;
+  /** In the order in which they were begun. */
+  readonly notes: readonly Note[];
+  /** What was asked by one kind of step. */
+  of(step: Note['step']): readonly string[];
+}
+
+/** A real place, with everything that a copy asks of it noted; `open` is noted when content is read, not when it is handed out. */
+export function watched(place: Repository, hook: Hook = () => undefined): Watched {
+  const notes: Note[] = [];
+  const note = async (entry: Note, options: SignalOptions = {}): Promise<void> => {
+    notes.push(entry);
+    await hook(entry, options);
+  };
+  const content = (what: string, source: Content): Content =>
+    mapContent(source, async function* read(bytes, options) {
+      await note({ step: 'open', what }, options);
+      yield* bytes;
+    });
+  const { blobs, manifests } = place;
+  const repository: Repository = {
+    ...place,
+    blobs: {
+      ...blobs,
+      async stat(digest, options) {
+        await note({ step: 'stat', what: digest }, options);
+        return blobs.stat(digest, options);
+      },
+      open: (blob) => content(typeof blob === 'string' ? blob : blob.digest, blobs.open(blob)),
+      async write(blob, bytes, options) {
+        await note({ step: 'write', what: blob.digest }, options);
+        const outcome = await blobs.write(blob, bytes, options);
+        await note({ step: 'wrote', what: blob.digest }, options);
+        return outcome;
+      },
+    },
+    manifests: {
+      ...manifests,
+      async resolve(reference, options) {
+        await note({ step: 'resolve', what: reference }, options);
+        return manifests.resolve(reference, options);
+      },
+      async get(reference, options) {
+        await note({ step: 'get', what: reference }, options);
+        return manifests.get(reference, options);
+      },
+      async put(manifest, options = {}) {
+        const { tags = [] } = options;
+        await note({ step: 'put', what: manifest.descriptor.digest, tags }, options);
+        return manifests.put(manifest, options);
+      },
+    },
+  };
+  return {
+    repository,
+    notes,
+    of: (step) => notes.filter((one) => one.step === step).map(({ what }) => what),
+  };
+}
