@@ -41,7 +41,9 @@ export async function* decompressed(
       return;
     }
     const transform =
-      compression === 'gzip' ? zlib.createGunzip({ chunkSize: 128 * 1024 }) : zstdDecompress(what);
+      compression === 'gzip'
+        ? zlib.createGunzip({ chunkSize: 128 * 1024 })
+        : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
     yield* through(rest, transform, (cause) => {
       throw new ContentError('DIGEST_INVALID', `${what}: its ${compression} stream is damaged`, { cause });
     });
@@ -68,6 +70,18 @@ export async function* gzipped(
     first = false;
     yield chunk;
   }
+}
+
+/** The bytes compressed; `none` hands them on. Throws UNSUPPORTED for zstd where the runtime has none. */
+export function compressed(
+  source: AsyncIterable<Uint8Array>,
+  { compression, level }: { readonly compression: Compression; readonly level?: number | undefined },
+): AsyncIterable<Uint8Array> {
+  if (compression === 'none') return source;
+  if (compression === 'gzip') return gzipped(source, level === undefined ? {} : { level });
+  return through(source, zstdTransform('createZstdCompress', 'compressing with zstd'), (error) => {
+    throw error;
+  });
 }
 
 /**
@@ -118,10 +132,10 @@ function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
   });
 }
 
-function zstdDecompress(what: string): Transform {
-  const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
+function zstdTransform(name: 'createZstdCompress' | 'createZstdDecompress', what: string): Transform {
+  const create: unknown = Reflect.get(zlib, name);
   if (typeof create !== 'function') {
-    throw new UnsupportedError('zstd', `${what} is compressed with zstd, which needs Node 22.15 or later`);
+    throw new UnsupportedError('zstd', `${what} needs Node 22.15 or later`);
   }
   return create();
 }

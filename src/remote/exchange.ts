@@ -1,4 +1,5 @@
 import { discard } from '../flow/collect.ts';
+import { checkHop, resolveHop } from '../http/origin.ts';
 import type { Intent } from '../store/contract.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
 import { readError } from '../wire/error-body.ts';
@@ -65,6 +66,16 @@ export async function ask(
     registry,
     ...(scope === undefined ? {} : { scope }),
   });
+}
+
+/**
+ * Where an answer sends us (a Location, a Link), if the origin policy lets it: byte for byte as it was written, never from
+ * https to http, never to a more private address. Throws REDIRECT_REFUSED.
+ */
+export function followed({ base }: Exchange, from: string, to: string): string {
+  const url = resolveHop(from, to);
+  checkHop(from, url, { home: base });
+  return url;
 }
 
 /** As `perform`, where only the head of the answer counts: its body is let go. */

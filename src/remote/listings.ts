@@ -1,11 +1,11 @@
-import { ResponseError } from '../errors.ts';
-import { discard } from '../flow/collect.ts';
+import { ResponseError, TransportError } from '../errors.ts';
+import { originOf } from '../http/origin.ts';
 import type { ListOptions, Tags } from '../store/contract.ts';
 import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
-import { type Answer, ask, type Exchange, perform, performBodiless } from './exchange.ts';
+import { type Answer, ask, type Exchange, followed, perform, performBodiless } from './exchange.ts';
 
 /** ECR's most; the others give less when it is too much for them. */
 const defaultPageSize = 1000;
@@ -60,13 +60,11 @@ export async function nextPage(
   { operation, request, response }: Answer,
   next: string,
 ): Promise<Answer> {
-  const { origin } = new URL(response.url ?? request.url);
-  if (!URL.canParse(next) || new URL(next).origin !== origin) {
-    await discard(response.body);
-    throw new ResponseError(
-      'UNEXPECTED_ANSWER',
-      `${redactUrl(request.url)} links to another host: ${redactUrl(next)}`,
-    );
+  const from = response.url ?? request.url;
+  const url = followed(exchange, from, next);
+  if (originOf(url) !== originOf(from)) {
+    const shown = redactUrl(next);
+    throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);
   }
-  return ask(exchange, { ...request, url: next }, operation, [200]);
+  return ask(exchange, { ...request, url }, operation, [200]);
 }

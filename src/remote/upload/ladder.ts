@@ -8,7 +8,6 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from '../../store/contract.ts';
-import { uploadStateOf } from '../../wire/decode.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
 import { habitsOf } from '../hosts.ts';
@@ -16,7 +15,7 @@ import { statBlob } from '../stat.ts';
 import { mountBlob } from './mount.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './recover.ts';
-import { RemoteUpload } from './session.ts';
+import { openedUpload, type RemoteUpload } from './session.ts';
 import { sendStream } from './stream.ts';
 
 /** One repository's uploads. */
@@ -139,13 +138,10 @@ export async function startUpload(
 ): Promise<RemoteUpload> {
   // sha256 is what every registry takes for granted, so it is not said.
   const named = algorithm === undefined || algorithm === 'sha256' ? {} : { algorithm };
-  const { request, response } = await performBodiless(
-    exchange,
-    { kind: 'upload.start', repository, ...named },
-    [202],
-    { signal },
-  );
-  return new RemoteUpload(exchange, repository, uploadStateOf(response, request.url));
+  const answer = await performBodiless(exchange, { kind: 'upload.start', repository, ...named }, [202], {
+    signal,
+  });
+  return openedUpload(exchange, repository, answer);
 }
 
 function commitHeaders({ sendMediaType = false }: UploadOptions, mediaType: string | undefined): HeaderMap {

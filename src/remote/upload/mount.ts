@@ -2,12 +2,11 @@ import { isGantryError } from '../../errors.ts';
 import { discard } from '../../flow/collect.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
-import { uploadStateOf } from '../../wire/decode.ts';
 import { encode } from '../../wire/encode.ts';
 import { headerValue } from '../../wire/headers.ts';
 import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
 import type { Exchange } from '../exchange.ts';
-import { RemoteUpload } from './session.ts';
+import { openedUpload, type RemoteUpload } from './session.ts';
 
 export interface MountRequest {
   readonly digest: Digest;
@@ -44,7 +43,7 @@ export async function mountBlob(
     if (from === undefined) learned.anonymousMounts = response.status === 201 || response.status === 202;
     if (response.status === 201) return 'mounted';
     if (response.status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
-    return new RemoteUpload(exchange, repository, uploadStateOf(response, request.url));
+    return openedUpload(exchange, repository, { request, response });
   } catch (error) {
     // The right to read the source is a wish: without it the bytes are sent.
     if (isGantryError(error, 'DENIED') || isGantryError(error, 'UNAUTHORIZED')) return undefined;

@@ -8,7 +8,7 @@ import type { AppendOptions, ProgressObserver, SignalOptions, Upload } from '../
 import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
 import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
 import type { HeaderMap, HttpRequest } from '../../wire/message.ts';
-import { type Answer, ask, type Exchange } from '../exchange.ts';
+import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
 
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
@@ -151,9 +151,9 @@ export class RemoteUpload implements Upload {
   }
 
   /** The newest Location wins, always; one that is not repeated stays. */
-  #move({ request, response }: Answer): UploadState {
+  #move(answer: Answer): UploadState {
     const sent = this.#most ?? this.#offset;
-    this.#state = uploadStateOf(response, request.url, { previous: this.#state, sent });
+    this.#state = stateOf(this.#exchange, answer, { previous: this.#state, sent });
     return this.#state;
   }
 
@@ -175,6 +175,25 @@ export class RemoteUpload implements Upload {
     };
     return { bytes: () => bytes, content: mapContent(content, count.bind(this)) };
   }
+}
+
+/** The session that a registry has begun, in answer to a POST. */
+export function openedUpload(
+  exchange: Exchange,
+  repository: string,
+  answer: Pick<Answer, 'request' | 'response'>,
+): RemoteUpload {
+  return new RemoteUpload(exchange, repository, stateOf(exchange, answer));
+}
+
+function stateOf(
+  exchange: Exchange,
+  { request, response }: Pick<Answer, 'request' | 'response'>,
+  known: { readonly previous?: UploadState; readonly sent?: number } = {},
+): UploadState {
+  const state = uploadStateOf(response, request.url, known);
+  if (state.location === known.previous?.location) return state;
+  return { ...state, location: followed(exchange, response.url ?? request.url, state.location) };
 }
 
 /** A session known only by its id; the registry is asked where it stands. Throws BLOB_UPLOAD_UNKNOWN. */
