@@ -4,7 +4,7 @@ import type { Index } from '../image/image-index.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseRegistry } from '../spec/reference.ts';
-import type { ListOptions, SignalOptions, WriteOutcome } from '../store/contract.ts';
+import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import { type ConnectionOptions, createConnections } from './connections.ts';
 import { type CopyPlaceOptions, copyBetween, type TransferOptions } from './copy.ts';
 import { type CopiedTag, copyTags } from './copy-repository.ts';
@@ -37,6 +37,8 @@ export interface Client extends AsyncDisposable {
   inspect(place: string, options?: read.ReadOptions): Promise<Inspection>;
   /** A lazy view; of an index, of its image for `platform`, by default linux/amd64. */
   getImage(reference: string, options?: read.ReadOptions): Promise<Image>;
+  /** A lazy view of an index, as `getImage` is of an image. */
+  getIndex(reference: string, options?: SignalOptions): Promise<Index>;
   getDescriptor(place: string, options?: read.ReadOptions): Promise<Descriptor>;
   getManifest(place: string, options?: read.ReadOptions): Promise<Manifest>;
   /** The config's exact bytes. */
@@ -56,9 +58,7 @@ export interface Client extends AsyncDisposable {
   pushImage(reference: string, image: Image, options?: TransferOptions): Promise<Descriptor>;
   pushIndex(reference: string, index: Index, options?: TransferOptions): Promise<Descriptor>;
   /** Pushes one layer and no manifest. */
-  writeLayer(
-    options: write.WriteLayerOptions,
-  ): Promise<{ readonly descriptor: Descriptor; readonly outcome: WriteOutcome }>;
+  writeLayer(options: write.WriteLayerOptions): Promise<write.WrittenLayer>;
   /** Adds tags to a manifest that is there. */
   tag(reference: string, tags: string | readonly string[], options?: SignalOptions): Promise<Descriptor>;
   putManifest(reference: string, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
@@ -92,6 +92,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return {
     inspect: (place, own = {}) => read.inspect(connections, place, merged(own)),
     getImage: (reference, own = {}) => read.getImage(connections, reference, merged(own)),
+    getIndex: (reference, own = {}) => read.getIndex(connections, reference, merged(own)),
     getDescriptor: (place, own = {}) => read.getDescriptor(connections, place, merged(own)),
     getManifest: (place, own = {}) => read.getManifest(connections, place, merged(own)),
     getConfig: (place, own = {}) => read.getConfig(connections, place, merged(own)),

@@ -9,9 +9,9 @@ import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
-import { createRemoteRegistry } from '../remote/registry.ts';
+import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
+import type { UploadOptions } from '../remote/upload/plan.ts';
 import { apiHost, isLoopback, type Reference } from '../spec/reference.ts';
-import type { Registry } from '../store/contract.ts';
 import type { Middleware, Send } from '../wire/message.ts';
 
 export interface ConnectionOptions {
@@ -19,8 +19,10 @@ export interface ConnectionOptions {
   readonly keychain?: Keychain;
   /** What sends the requests. Default: `node:http(s)` with connections kept alive. A `fetch` fits through `fetchTransport`. */
   readonly transport?: Transport | Send;
-  /** For requests that may be repeated as they are; uploads recover by their own rules. */
+  /** For requests that may be repeated as they are. Default: 3 attempts, 1 s tripling. */
   readonly retry?: RetryOptions | undefined;
+  /** How blobs are sent, and how patiently. */
+  readonly upload?: UploadOptions;
   readonly timeouts?: TimeoutOptions;
   /** Default `gantry`. */
   readonly userAgent?: string;
@@ -32,7 +34,7 @@ export interface ConnectionOptions {
 
 /** The registries that one client talks to: each has one line, so tokens, pace and connections are shared. */
 export interface Connections extends AsyncDisposable {
-  registry(name: Pick<Reference, 'registry' | 'scheme'>): Registry;
+  registry(name: Pick<Reference, 'registry' | 'scheme'>): RemoteRegistry;
   /** The parts of a registry's line, for what is no operation of a place. */
   line(name: Pick<Reference, 'registry' | 'scheme'>): Line;
 }
@@ -51,7 +53,8 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   const common = lineOptions(options, transport.send);
   const bare = createLine(common);
   const tokenLine = createLine({ ...common, redirects: false });
-  const registries = new Map<string, { readonly line: Line; readonly registry: Registry }>();
+  const upload = options.upload === undefined ? {} : { upload: options.upload };
+  const registries = new Map<string, { readonly line: Line; readonly registry: RemoteRegistry }>();
 
   const open = ({ registry, scheme }: Pick<Reference, 'registry' | 'scheme'>) => {
     const base = `${scheme ?? (isLoopback(registry) ? 'http' : 'https')}://${apiHost(registry)}`;
@@ -61,7 +64,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const send = createLine({ ...common, authorize });
     const opened = {
       line: { base, authorize, bare },
-      registry: createRemoteRegistry({ base, registry, send }),
+      registry: createRemoteRegistry({ base, registry, send, ...upload }),
     };
     registries.set(base, opened);
     return opened;

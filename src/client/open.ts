@@ -60,9 +60,11 @@ export async function openRoots(
   }
 }
 
-/** A place with one image needs no name for it; one with several does. */
+/** A place with one image needs no name for it; one with several does. What has no name gives way to what has. */
 function onlyRoot(roots: readonly Descriptor[], path: string): Descriptor {
-  const distinct = new Map(roots.map((root) => [root.digest, root]));
+  // oras lists the children of an index beside it, without a name, and so the referrers of an image.
+  const named = roots.filter(({ annotations }) => annotations?.[refName] !== undefined);
+  const distinct = new Map((named.length > 0 ? named : roots).map((root) => [root.digest, root]));
   const [root] = distinct.values();
   if (root !== undefined && distinct.size === 1) return root;
   const names = [...distinct.values()].map(({ digest, annotations }) => annotations?.[refName] ?? digest);

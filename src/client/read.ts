@@ -1,6 +1,7 @@
 import { InputError, NotFoundError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import { type Image, openImage } from '../image/image.ts';
+import { type Index, openIndex } from '../image/image-index.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -16,7 +17,7 @@ import { parseReference, parseRepository } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { type Inspection, inspectManifest } from './inspect.ts';
-import { openSource } from './open.ts';
+import { openSource, type Source } from './open.ts';
 import { parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
@@ -105,11 +106,9 @@ async function readManifest(
   );
 }
 
-async function readImage(repository: Repository, reference: string, options: ReadOptions): Promise<Image> {
-  return openImage(
-    repository,
-    await readManifest(repository, reference, { platform: defaultPlatform, ...options }),
-  );
+async function readImage({ repository, reference, registry }: Source, options: ReadOptions): Promise<Image> {
+  const manifest = await readManifest(repository, reference, { platform: defaultPlatform, ...options });
+  return openImage(repository, manifest, { registry });
 }
 
 /** The config's exact bytes; of an index, that of the image for `platform`, by default linux/amd64. */
@@ -119,7 +118,7 @@ export function getConfig(
   options: ReadOptions = {},
 ): Promise<Uint8Array> {
   return reading(connections, text, options, async (repository, reference) =>
-    (await readImage(repository, reference, options)).rawConfig(options),
+    (await readImage({ repository, reference }, options)).rawConfig(options),
   );
 }
 
@@ -129,9 +128,24 @@ export async function getImage(
   text: string,
   options: ReadOptions = {},
 ): Promise<Image> {
+  return readImage(registrySource(connections, text), options);
+}
+
+/** A view of an index in a registry. Throws MANIFEST_INVALID if it is none. */
+export async function getIndex(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<Index> {
+  const { repository, reference, registry } = registrySource(connections, text);
+  return openIndex(repository, await repository.manifests.get(reference, options), { registry });
+}
+
+function registrySource(connections: Connections, text: string): Source {
   const reference = parseReference(text);
-  const repository = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
-  return readImage(repository, reference.digest ?? reference.tag ?? 'latest', options);
+  const { registry, repository: name, tag = 'latest', digest } = reference;
+  const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
+  return { repository, reference: digest ?? tag, registry };
 }
 
 /** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */

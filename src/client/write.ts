@@ -4,15 +4,20 @@ import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer } from '../image/layer.ts';
 import { imageSource } from '../image/source.ts';
+import { isStreamLayer } from '../image/stream-layer.ts';
+import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { formatReference, parseReference } from '../spec/reference.ts';
+import { formatReference, parseReference, parseRepository } from '../spec/reference.ts';
 import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
-import { openRepository } from './read.ts';
+import { pushStreams } from './push-streams.ts';
 
-/** Pushes a view with everything that it names: `image` may be made up or opened somewhere else. */
+/**
+ * Pushes a view with everything that it names: `image` may be made up or opened somewhere else. Layers that are streamed
+ * go first, since config and manifest are made of what they turn out to be.
+ */
 export async function pushView(
   connections: Connections,
   text: string,
@@ -20,29 +25,62 @@ export async function pushView(
   options: TransferOptions = {},
 ): Promise<Descriptor> {
   const reference = parseReference(text);
-  const { repository, root } = await imageSource(image, options);
-  const destination = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push'] });
-  const tags = reference.tag === undefined ? [] : [reference.tag];
-  return copyImage(repository, root.digest, destination, { ...options, tags });
+  const { registry, repository: name, tag: wanted } = reference;
+  const repository = connections.registry(reference).repository(name, { actions: ['pull', 'push'] });
+  const following = await pushStreams(image, repository, options);
+  const source = await imageSource(image, options);
+  const mountFrom = ({ digest }: Descriptor): readonly string[] => {
+    const origin = source.originOf(digest);
+    return origin?.registry === registry && origin.repository !== name ? [origin.repository] : [];
+  };
+  return copyImage(source.repository, source.root.digest, repository, {
+    ...options,
+    ...following,
+    mountFrom,
+    tags: wanted === undefined ? [] : [wanted],
+  });
 }
 
-export interface WriteLayerOptions extends SignalOptions {
+export interface WriteLayerOptions extends SignalOptions, UploadOptions {
   /** The repository to push to, e.g. `ghcr.io/acme/model`. */
   readonly repository: string;
   readonly layer: Layer;
   readonly onProgress?: ProgressObserver | undefined;
 }
 
-/** Pushes one layer and no manifest: it is there to be named by one that follows. */
+export interface WrittenLayer {
+  readonly descriptor: Descriptor;
+  readonly outcome: WriteOutcome;
+}
+
+const mebibyte = 1024 * 1024;
+
+/**
+ * Pushes one layer and no manifest: it is there to be named by one that follows. Meant for very large ones, it goes in
+ * chunks of 96 MiB from 128 MiB on, where the registry doesn't ask for others.
+ */
 export async function writeLayer(
   connections: Connections,
-  { repository, layer, ...options }: WriteLayerOptions,
-): Promise<{ readonly descriptor: Descriptor; readonly outcome: WriteOutcome }> {
-  const descriptor = await layer.descriptor(options);
-  const { blobs } = openRepository(connections, repository, ['pull', 'push']);
-  return { descriptor, outcome: await blobs.write(descriptor, layer.compressed(), options) };
+  { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
+): Promise<WrittenLayer> {
+  const reference = parseRepository(text);
+  const { blobs } = connections
+    .registry(reference)
+    .repository(
+      reference.repository,
+      { actions: ['pull', 'push'] },
+      { chunkThreshold: 128 * mebibyte, ...upload },
+    );
+  if (isStreamLayer(layer)) {
+    return { descriptor: await layer.ingest(blobs, { onProgress, signal }), outcome: 'uploaded' };
+  }
+  const descriptor = await layer.descriptor({ signal });
+  const { origin } = layer;
+  const mountFrom = origin?.registry === reference.registry ? [origin.repository] : [];
+  return {
+    descriptor,
+    outcome: await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal }),
+  };
 }
 
 /** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */

@@ -15,8 +15,8 @@ export interface CopyOptions extends SignalOptions {
   readonly tags?: readonly string[];
   /** Default: everything. One: that image becomes the root. Several: an index of just these. */
   readonly platforms?: readonly Platform[];
-  /** Name of the source's repository where the destination is on the same registry. */
-  readonly mountFrom?: string;
+  /** Repositories of the destination's registry that are known to hold a blob: the source's own name, or by blob. */
+  readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
   /** Blobs whose bytes move at once. Default 4. */
   readonly jobs?: number;
   /** Copy layers, too, that are not meant to be distributed. */
@@ -47,7 +47,8 @@ export async function copyImage(
     from,
     to,
     pool: createPool(jobs),
-    mountFrom: mountFrom === undefined ? [] : [mountFrom],
+    mountFrom:
+      typeof mountFrom === 'function' ? mountFrom : () => (mountFrom === undefined ? [] : [mountFrom]),
     nondistributable,
     tally: createTally(observe),
     observe,

@@ -14,7 +14,7 @@ export interface Journey {
   readonly from: Repository;
   readonly to: Repository;
   readonly pool: Pool;
-  readonly mountFrom: readonly string[];
+  readonly mountFrom: (blob: Descriptor) => readonly string[];
   readonly nondistributable: boolean;
   readonly tally: Tally;
   readonly observe: CopyObserver;
@@ -103,7 +103,7 @@ async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
   const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
   const outcome = await attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
-    to.blobs.write(blob, content, { mountFrom, pool, onProgress: tally.onProgress, signal }),
+    to.blobs.write(blob, content, { mountFrom: mountFrom(blob), pool, onProgress: tally.onProgress, signal }),
   );
   tally.settle(outcome);
 }

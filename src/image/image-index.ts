@@ -6,7 +6,7 @@ import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
-import { type Image, openImage } from './image.ts';
+import { type Image, openImage, type ViewPlace } from './image.ts';
 
 /** A manifest that is known to be an index. */
 export type IndexView = Manifest & { readonly body: IndexManifest };
@@ -14,19 +14,26 @@ export type IndexView = Manifest & { readonly body: IndexManifest };
 /** An image index as a lazy, immutable view. */
 export interface Index {
   readonly kind: 'index';
+  /** Where all of it is, of a view that was opened there. */
+  readonly place?: ViewPlace;
   manifest(options?: SignalOptions): Promise<IndexView>;
   /** The images and indexes that it lists, in its order; whatever else it lists is left out. */
   children(options?: SignalOptions): Promise<readonly (Image | Index)[]>;
 }
 
 /** The index that a manifest is, its children being in `repository`. Throws MANIFEST_INVALID if it is none. */
-export function openIndex(repository: Repository, manifest: Manifest): Index {
+export function openIndex(
+  repository: Repository,
+  manifest: Manifest,
+  { registry }: Pick<ViewPlace, 'registry'> = {},
+): Index {
   const { descriptor, bytes, body } = manifest;
   if (body.kind !== 'index') {
     throw new ContentError('MANIFEST_INVALID', `${repository.name}@${descriptor.digest} is not an index`);
   }
   return {
     kind: 'index',
+    place: { repository, registry },
     manifest: async () => ({ descriptor, bytes, body }),
     async children(options) {
       const listed = body.manifests.filter(
@@ -36,7 +43,9 @@ export function openIndex(repository: Repository, manifest: Manifest): Index {
         listed.map(({ digest }) => repository.manifests.get(digest, options)),
       );
       return manifests.map((child) =>
-        child.body.kind === 'index' ? openIndex(repository, child) : openImage(repository, child),
+        child.body.kind === 'index'
+          ? openIndex(repository, child, { registry })
+          : openImage(repository, child, { registry }),
       );
     },
   };

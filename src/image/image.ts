@@ -7,11 +7,13 @@ import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
-import { createLayer, type Layer } from './layer.ts';
+import { createLayer, type Layer, type LayerOrigin } from './layer.ts';
 
 /** An image as a lazy, immutable view: each part is read when it is asked for, and again each time. */
 export interface Image {
   readonly kind: 'image';
+  /** Where all of it is, of a view that was opened there. */
+  readonly place?: ViewPlace;
   manifest(options?: SignalOptions): Promise<Manifest & { readonly body: ImageManifest }>;
   /** The config's exact bytes. */
   rawConfig(options?: SignalOptions): Promise<Uint8Array>;
@@ -23,8 +25,18 @@ export interface Image {
 /** A config that is larger is no image's. */
 const configLimit = 8 * 1024 * 1024;
 
+export interface ViewPlace {
+  readonly repository: Repository;
+  /** Of a place in a registry: its name, which lets blobs be mounted when they are pushed there again. */
+  readonly registry?: string | undefined;
+}
+
 /** The image that a manifest describes, its blobs being in `repository`. Throws MANIFEST_INVALID if it describes none. */
-export function openImage(repository: Repository, manifest: Manifest): Image {
+export function openImage(
+  repository: Repository,
+  manifest: Manifest,
+  { registry }: Pick<ViewPlace, 'registry'> = {},
+): Image {
   const { descriptor, bytes, body } = manifest;
   if (body.kind !== 'image') {
     throw new ContentError(
@@ -41,20 +53,27 @@ export function openImage(repository: Repository, manifest: Manifest): Image {
     parseImageConfig(await rawConfig(options));
   return {
     kind: 'image',
+    place: { repository, registry },
     manifest: async () => ({ descriptor, bytes, body }),
     rawConfig,
     config,
     async layers(options) {
       // An artifact's config means something to somebody else, and its layers are no change sets.
       const diffIds = isConfigType(body.config.mediaType) ? (await config(options)).rootfs.diff_ids : [];
-      return body.layers.map((layer, at) => openLayer(repository, layer, diffIds[at]));
+      const origin = registry === undefined ? undefined : { registry, repository: repository.name };
+      return body.layers.map((layer, at) => openLayer(repository, layer, { diffId: diffIds[at], origin }));
     },
   };
 }
 
-function openLayer(repository: Repository, descriptor: Descriptor, diffId: string | undefined): Layer {
+function openLayer(
+  repository: Repository,
+  descriptor: Descriptor,
+  { diffId, origin }: { readonly diffId: string | undefined; readonly origin: LayerOrigin | undefined },
+): Layer {
   return createLayer(repository.blobs.open(descriptor), {
     descriptor,
+    origin,
     ...(diffId !== undefined && isDigest(diffId) ? { diffId } : {}),
   });
 }

@@ -9,6 +9,8 @@ import type { SignalOptions } from '../store/contract.ts';
 /** A file system change set, as a lazy view: nothing is read before it is asked for. */
 export interface Layer {
   readonly mediaType: string;
+  /** The repository that is known to hold it: pushed to the same registry, it is mounted from there. */
+  readonly origin?: LayerOrigin;
   /** Type, digest and size of the bytes as they are stored. Costs a whole read where they are not known yet. */
   descriptor(options?: SignalOptions): Promise<Descriptor>;
   /** Digest of the uncompressed tar. Costs a whole read where it is not known yet. */
@@ -19,11 +21,18 @@ export interface Layer {
   uncompressed(): Content;
 }
 
+export interface LayerOrigin {
+  /** As in a reference: `ghcr.io`, `localhost:5000`. */
+  readonly registry: string;
+  readonly repository: string;
+}
+
 export interface LayerOptions {
   /** What the content is. Default `application/vnd.oci.image.layer.v1.tar+gzip`. */
   readonly mediaType?: string;
   readonly descriptor?: Descriptor;
   readonly diffId?: Digest;
+  readonly origin?: LayerOrigin | undefined;
 }
 
 /** A layer of stored bytes that can be read again and again. What isn't told is computed when it is asked for. */
@@ -44,6 +53,7 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   });
   return {
     mediaType,
+    ...(options.origin === undefined ? {} : { origin: options.origin }),
     descriptor: ({ signal } = {}) => stored(signal),
     diffId: ({ signal } = {}) => diffId(signal),
     compressed: () => content,

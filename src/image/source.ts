@@ -5,19 +5,23 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
-import type { Image } from './image.ts';
+import type { Image, ViewPlace } from './image.ts';
 import type { Index } from './image-index.ts';
+import type { LayerOrigin } from './layer.ts';
 
 export interface ImageSource {
   /** Everything that the image is made of, to be copied from. */
   readonly repository: Repository;
   readonly root: Descriptor;
+  /** The repository that is known to hold a blob, so that it can be mounted. */
+  originOf(digest: Digest): LayerOrigin | undefined;
 }
 
 /** An image or an index with all that it holds, shown as a place: what is copied is a place, so this pushes it too. */
 export async function imageSource(image: Image | Index, options: SignalOptions = {}): Promise<ImageSource> {
+  if (image.place !== undefined) return placedSource(image.place, await image.manifest(options));
   const manifests = new Map<string, Manifest>();
-  const blobs = new Map<Digest, { readonly descriptor: Descriptor; readonly content: Content }>();
+  const blobs = new Map<Digest, SourceBlob>();
   const root = await gather(image, manifests, blobs, options);
   const repository = readOnlyRepository({
     name: 'image',
@@ -40,7 +44,19 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
     tags: { async *list() {} },
     async *referrers() {},
   });
-  return { repository, root };
+  return { repository, root, originOf: (digest) => blobs.get(digest)?.origin };
+}
+
+/** What was opened is copied from where it is. */
+function placedSource({ repository, registry }: ViewPlace, { descriptor }: Manifest): ImageSource {
+  const origin = registry === undefined ? undefined : { registry, repository: repository.name };
+  return { repository, root: descriptor, originOf: () => origin };
+}
+
+interface SourceBlob {
+  readonly descriptor: Descriptor;
+  readonly content: Content;
+  readonly origin?: LayerOrigin | undefined;
 }
 
 /** Absence shows when the content is read, as everywhere. */
@@ -57,7 +73,7 @@ function missing(digest: Digest): Content {
 async function gather(
   image: Image | Index,
   manifests: Map<string, Manifest>,
-  blobs: Map<Digest, { readonly descriptor: Descriptor; readonly content: Content }>,
+  blobs: Map<Digest, SourceBlob>,
   options: SignalOptions,
 ): Promise<Descriptor> {
   const manifest = await image.manifest(options);
@@ -70,7 +86,7 @@ async function gather(
   blobs.set(config.digest, { descriptor: config, content: bytesContent(await image.rawConfig(options)) });
   for (const layer of await image.layers(options)) {
     const descriptor = await layer.descriptor(options);
-    blobs.set(descriptor.digest, { descriptor, content: layer.compressed() });
+    blobs.set(descriptor.digest, { descriptor, content: layer.compressed(), origin: layer.origin });
   }
   return manifest.descriptor;
 }

@@ -5,7 +5,7 @@ import { createHasher } from '../flow/hash.ts';
 import { parseImageConfig } from '../json/image-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
-import { isConfigType, isDistributable, isLayerType } from '../spec/media-type.ts';
+import { isConfigType, isDistributable, isLayerType, isManifestType } from '../spec/media-type.ts';
 import { formatPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readTar } from '../tar/read.ts';
@@ -47,6 +47,14 @@ async function* validateChild(
   child: Descriptor,
   options: ValidateOptions,
 ): AsyncIterable<Problem> {
+  if (!isManifestType(child.mediaType)) {
+    // An index may list anything. What the place keeps as a manifest is one; the rest are blobs.
+    const known = await repository.manifests.resolve(child.digest, options);
+    if (known === undefined) {
+      yield* validateBlob(repository, child, options);
+      return;
+    }
+  }
   const manifest = await found(() => repository.manifests.get(child.digest, options));
   if (typeof manifest === 'string') {
     yield { descriptor: child, message: manifest };
@@ -79,11 +87,7 @@ async function* validateImage(
 ): AsyncIterable<Problem> {
   const layers = body.layers.filter((layer) => isDistributable(layer.mediaType));
   if (options.fast === true) {
-    for (const blob of [body.config, ...layers]) {
-      if ((await repository.blobs.stat(blob.digest, options)) === undefined) {
-        yield { descriptor: blob, message: 'is not there' };
-      }
-    }
+    for (const blob of [body.config, ...layers]) yield* validateBlob(repository, blob, options);
     return;
   }
   const raw = await found(() => openImage(repository, manifest).rawConfig(options));
@@ -106,18 +110,32 @@ async function diffIdsOf(rawConfig: Uint8Array): Promise<readonly string[] | str
   return typeof config === 'string' ? config : config.rootfs.diff_ids;
 }
 
+/** Bytes that mean something to somebody else: that they are there, and are what they are called. */
+async function* validateBlob(
+  repository: Repository,
+  blob: Descriptor,
+  { fast = false, signal }: ValidateOptions,
+): AsyncIterable<Problem> {
+  if (fast) {
+    const there = await repository.blobs.stat(blob.digest, { signal });
+    if (there === undefined) yield { descriptor: blob, message: 'is not there' };
+    return;
+  }
+  const failure = await found(() => drain(repository.blobs.open(blob).open({ signal })));
+  if (typeof failure === 'string') yield { descriptor: blob, message: failure };
+}
+
 async function* validateLayer(
   repository: Repository,
   layer: Descriptor,
   diffId: string | undefined,
   { signal }: SignalOptions,
 ): AsyncIterable<Problem> {
-  const open = () => repository.blobs.open(layer).open({ signal });
   if (diffId === undefined || !isLayerType(layer.mediaType)) {
-    const failure = await found(() => drain(open()));
-    if (typeof failure === 'string') yield { descriptor: layer, message: failure };
+    yield* validateBlob(repository, layer, { signal });
     return;
   }
+  const open = () => repository.blobs.open(layer).open({ signal });
   const seen = await found(() => readLayer(decompressed(open(), { what: `layer ${layer.digest}` })));
   if (typeof seen === 'string') yield { descriptor: layer, message: seen };
   else if (seen.diffId !== diffId) {

@@ -1,0 +1,78 @@
+import type { CopyEvent, CopyObserver } from '../copy/events.ts';
+import { createPool } from '../flow/pool.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import { isStreamLayer, type StreamLayer } from '../image/stream-layer.ts';
+import type { Repository } from '../store/contract.ts';
+import type { TransferOptions } from './copy.ts';
+
+/**
+ * Pushes the layers of a view that can be read only once. Answers the observer for the copy that follows, whose figures
+ * then go on from what these have moved.
+ */
+export async function pushStreams(
+  image: Image | Index,
+  { blobs }: Repository,
+  { jobs = 4, onEvent, signal }: TransferOptions,
+): Promise<{ readonly onEvent?: CopyObserver }> {
+  const layers = await streamLayersOf(image);
+  if (layers.length === 0) return onEvent === undefined ? {} : { onEvent };
+  const pool = createPool(jobs);
+  const end = new AbortController();
+  const whole = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
+  const moved = new Map<StreamLayer, { readonly sent: number; readonly acknowledged: number }>();
+  const figures = (): Figures => {
+    const all = [...moved.values()];
+    return {
+      complete: all.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
+      sent: all.reduce((sum, { sent }) => sum + sent, 0),
+    };
+  };
+  const push = async (layer: StreamLayer): Promise<void> => {
+    const descriptor = await layer.ingest(blobs, {
+      signal: whole,
+      onProgress(progress) {
+        moved.set(layer, progress);
+        const { complete, sent } = figures();
+        // How much there will be is not known: as much as has come so far.
+        onEvent?.({ kind: 'progress', complete, sent, total: sent });
+      },
+    });
+    onEvent?.({ kind: 'blob', descriptor, outcome: 'uploaded' });
+  };
+  const pushes = layers.map((layer) => pool.run(() => push(layer), { signal: whole }));
+  try {
+    await Promise.all(pushes);
+  } finally {
+    // The first failure ends the others, and nothing goes on behind it.
+    end.abort();
+    await Promise.allSettled(pushes);
+  }
+  return onEvent === undefined ? {} : { onEvent: continued(onEvent, figures()) };
+}
+
+interface Figures {
+  readonly complete: number;
+  readonly sent: number;
+}
+
+/** The streamed layers exist in the copy that follows: its figures begin where theirs ended. */
+function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
+  return (event: CopyEvent) => {
+    if (event.kind !== 'progress') return onEvent(event);
+    onEvent({
+      ...event,
+      complete: Math.max(event.complete, before.complete),
+      sent: event.sent + before.sent,
+      total: Math.max(event.total, before.complete),
+    });
+  };
+}
+
+async function streamLayersOf(image: Image | Index): Promise<readonly StreamLayer[]> {
+  // A view that was opened names what is there already.
+  if (image.place !== undefined) return [];
+  if (image.kind === 'image') return (await image.layers()).filter(isStreamLayer);
+  const children = await Promise.all((await image.children()).map(streamLayersOf));
+  return children.flat();
+}

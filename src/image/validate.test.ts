@@ -1,0 +1,289 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { TransportError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { bytesContent, mapContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import { verified } from '../flow/verify.ts';
+import { parseManifest } from '../json/manifest.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import { writeTar } from '../tar/write.ts';
+import { blobOf, give, indexOf, listOf, type SampleBlob } from '../testing/contract/sample.ts';
+import { validate } from './validate.ts';
+
+function tarOf(...names: readonly string[]): Promise<Uint8Array> {
+  return collect(writeTar(names.map((name) => ({ name }))), { limit: 2 ** 20, what: 'tar' });
+}
+
+const place = (): Repository => createMemoryRegistry().repository('acme/app');
+
+function manifestOf(mediaType: string, fields: object): Manifest {
+  const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, ...fields }));
+  return parseManifest(bytes, { digest: digestOf(bytes), mediaType });
+}
+
+interface Parts {
+  readonly layers: readonly SampleBlob[];
+  readonly diffIds: readonly string[];
+  readonly config?: SampleBlob;
+  readonly configType?: string;
+  readonly layerType?: string;
+  readonly architecture?: string;
+}
+
+/** Puts an image there that may be anything but missing. */
+async function giveImage(repository: Repository, parts: Parts): Promise<Manifest> {
+  const { layers, diffIds, architecture = 'amd64' } = parts;
+  const json = { os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: diffIds } };
+  const config = parts.config ?? blobOf(JSON.stringify(json));
+  await give(repository, config, ...layers);
+  const manifest = manifestOf(MediaType.ociManifest, {
+    config: { ...config.descriptor, mediaType: parts.configType ?? MediaType.ociConfig },
+    layers: layers.map(({ descriptor }) => ({
+      ...descriptor,
+      mediaType: parts.layerType ?? MediaType.ociLayerGzip,
+    })),
+  });
+  await repository.manifests.put(manifest);
+  return manifest;
+}
+
+/** A sound image of two layers. */
+async function soundParts(): Promise<Parts> {
+  const tars = [await tarOf('base', 'file'), await tarOf('top')];
+  return { layers: tars.map((tar) => blobOf(gzipSync(tar))), diffIds: tars.map((tar) => digestOf(tar)) };
+}
+
+/** The same place, in which the bytes of one blob are others. What is read is verified, as it is over HTTP. */
+function withBytes(repository: Repository, digest: Digest, bytes: Uint8Array): Repository {
+  return {
+    ...repository,
+    blobs: {
+      ...repository.blobs,
+      open(blob) {
+        const wanted = typeof blob === 'string' ? { digest: blob } : blob;
+        if (wanted.digest !== digest) return repository.blobs.open(blob);
+        return mapContent(bytesContent(bytes), (source) => verified(source, wanted));
+      },
+    },
+  };
+}
+
+/** The digests with which something is wrong, in order. */
+async function problemsOf(
+  repository: Repository,
+  manifest: Manifest,
+  options: { readonly fast?: boolean } = {},
+): Promise<readonly string[]> {
+  const problems = await listOf(validate(repository, manifest, options));
+  for (const { message } of problems) assert.notEqual(message, '');
+  return problems.map(({ descriptor }) => descriptor.digest);
+}
+
+const blobsOf = ({ body }: Manifest): readonly Descriptor[] =>
+  body.kind === 'image' ? [body.config, ...body.layers] : [];
+
+describe('validating an image', () => {
+  it('finds nothing wrong with a sound one', async () => {
+    const there = place();
+    const manifest = await giveImage(there, await soundParts());
+    assert.deepEqual(await problemsOf(there, manifest), []);
+    assert.deepEqual(await problemsOf(there, manifest, { fast: true }), []);
+  });
+
+  for (const fast of [false, true]) {
+    it(`finds each blob that is missing${fast ? ', without reading' : ''}`, async () => {
+      const there = place();
+      const manifest = await giveImage(there, await soundParts());
+      const [config, , top] = blobsOf(manifest).map(({ digest }) => digest);
+      assert.ok(config !== undefined && top !== undefined);
+      await there.blobs.delete(top);
+      assert.deepEqual(await problemsOf(there, manifest, { fast }), [top]);
+      await there.blobs.delete(config);
+      assert.deepEqual(await problemsOf(there, manifest, { fast }), [config, top]);
+    });
+  }
+
+  it('finds bytes that are not their digest, shorter and longer ones included, but not without reading', async () => {
+    const sound = place();
+    const manifest = await giveImage(sound, await soundParts());
+    for (const blob of blobsOf(manifest)) {
+      const bytes = await collect(sound.blobs.open(blob).open(), { limit: 2 ** 20, what: 'blob' });
+      for (const other of [
+        bytes.with(bytes.length - 1, 1),
+        bytes.subarray(1),
+        Buffer.concat([bytes, bytes]),
+      ]) {
+        const lying = withBytes(sound, blob.digest, other);
+        assert.deepEqual(await problemsOf(lying, manifest), [blob.digest]);
+        assert.deepEqual(await problemsOf(lying, manifest, { fast: true }), []);
+      }
+    }
+  });
+
+  for (const [name, change] of [
+    [
+      'a layer that unpacks to another than the config says',
+      ({ diffIds }: Parts) => ({ diffIds: diffIds.toReversed() }),
+    ],
+    [
+      'a layer that is no gzip any more',
+      ({ layers }: Parts) => ({ layers: [damaged(layers[0]), ...layers.slice(1)] }),
+    ],
+    [
+      'a layer that is no tar',
+      ({ layers, diffIds }: Parts) => {
+        const text = 'not a tar, though as long as a header of one is. '.repeat(20);
+        return {
+          layers: [blobOf(text), ...layers.slice(1)],
+          diffIds: [blobOf(text).descriptor.digest, ...diffIds.slice(1)],
+        };
+      },
+    ],
+  ] satisfies [string, (parts: Parts) => Partial<Parts>][]) {
+    it(`finds ${name}`, async () => {
+      const there = place();
+      const parts = await soundParts();
+      const manifest = await giveImage(there, { ...parts, ...change(parts) });
+      const [, first] = blobsOf(manifest);
+      assert.equal((await problemsOf(there, manifest))[0], first?.digest);
+      assert.deepEqual(await problemsOf(there, manifest, { fast: true }), []);
+    });
+  }
+
+  it('finds a layer that has a path twice', async () => {
+    const there = place();
+    const tar = await tarOf('bin', 'bin/sh', 'bin/sh');
+    const manifest = await giveImage(there, { layers: [blobOf(gzipSync(tar))], diffIds: [digestOf(tar)] });
+    assert.deepEqual(await problemsOf(there, manifest), [blobsOf(manifest)[1]?.digest]);
+  });
+
+  it('finds a config that is none, or names another number of layers', async () => {
+    const there = place();
+    const parts = await soundParts();
+    const html = await giveImage(there, { ...parts, config: blobOf('<html></html>') });
+    assert.deepEqual(await problemsOf(there, html), [blobsOf(html)[0]?.digest]);
+    const fewer = await giveImage(there, { ...parts, diffIds: parts.diffIds.slice(0, 1) });
+    assert.deepEqual(await problemsOf(there, fewer), [blobsOf(fewer)[0]?.digest]);
+  });
+
+  it('does not unpack what an artifact holds', async () => {
+    const there = place();
+    const manifest = await giveImage(there, {
+      layers: [blobOf('a chart')],
+      diffIds: [],
+      config: blobOf('{}'),
+      configType: MediaType.empty,
+      layerType: 'application/vnd.acme.chart',
+    });
+    assert.deepEqual(await problemsOf(there, manifest), []);
+    const [, layer] = blobsOf(manifest);
+    assert.ok(layer);
+    await there.blobs.delete(layer.digest);
+    assert.deepEqual(await problemsOf(there, manifest), [layer.digest]);
+  });
+
+  it('does not ask for layers that may not be distributed', async () => {
+    const there = place();
+    const manifest = await giveImage(there, {
+      ...(await soundParts()),
+      layerType: MediaType.ociForeignLayerGzip,
+    });
+    for (const { digest } of blobsOf(manifest).slice(1)) await there.blobs.delete(digest);
+    for (const fast of [true, false]) assert.deepEqual(await problemsOf(there, manifest, { fast }), []);
+  });
+});
+
+const linux = (architecture: string) => ({ os: 'linux', architecture });
+
+describe('validating an index', () => {
+  it('goes through everything below it', async () => {
+    const there = place();
+    const one = await giveImage(there, await soundParts());
+    const two = await giveImage(there, { ...(await soundParts()), architecture: 'arm64' });
+    const inner = indexOf([{ ...two.descriptor, platform: linux('arm64') }]);
+    const wasm = blobOf('wasm');
+    await give(there, wasm);
+    await there.manifests.put(inner);
+    const index = indexOf([
+      { ...one.descriptor, platform: linux('amd64') },
+      inner.descriptor,
+      { ...wasm.descriptor, mediaType: 'application/wasm' },
+    ]);
+    for (const fast of [false, true]) assert.deepEqual(await problemsOf(there, index, { fast }), []);
+    await there.blobs.delete(wasm.descriptor.digest);
+    const [config] = blobsOf(two);
+    assert.ok(config);
+    await there.blobs.delete(config.digest);
+    for (const fast of [false, true]) {
+      assert.deepEqual(await problemsOf(there, index, { fast }), [config.digest, wasm.descriptor.digest]);
+    }
+    await there.manifests.delete(inner.descriptor.digest);
+    for (const fast of [false, true]) {
+      const expected = [inner.descriptor.digest, wasm.descriptor.digest];
+      assert.deepEqual(await problemsOf(there, index, { fast }), expected);
+    }
+  });
+
+  it('finds a child that is not as long as the index says', async () => {
+    const there = place();
+    const { descriptor } = await giveImage(there, await soundParts());
+    const index = indexOf([{ ...descriptor, size: descriptor.size + 1 }]);
+    assert.deepEqual(await problemsOf(there, index), [descriptor.digest]);
+  });
+
+  it('finds a child that is for another platform than the index says', async () => {
+    const there = place();
+    const { descriptor } = await giveImage(there, await soundParts());
+    assert.deepEqual(await problemsOf(there, indexOf([{ ...descriptor, platform: linux('arm64') }])), [
+      descriptor.digest,
+    ]);
+    for (const platform of [linux('amd64'), { os: 'unknown', architecture: 'unknown' }]) {
+      assert.deepEqual(await problemsOf(there, indexOf([{ ...descriptor, platform }])), []);
+    }
+  });
+});
+
+describe('validating anything else', () => {
+  it('says of what is neither image nor index that it is not', async () => {
+    const there = place();
+    const thing = manifestOf('application/vnd.acme.thing+json', {});
+    assert.deepEqual(await problemsOf(there, thing), [thing.descriptor.digest]);
+  });
+
+  it('throws what says nothing about the image', async () => {
+    const sound = place();
+    const manifest = await giveImage(sound, await soundParts());
+    const failure = new TransportError('NO_CONNECTION', 'nobody is there');
+    const dead: Repository = {
+      ...sound,
+      blobs: {
+        ...sound.blobs,
+        open: (blob) =>
+          // biome-ignore lint/correctness/useYield: it fails before the first byte.
+          mapContent(sound.blobs.open(blob), async function* () {
+            throw failure;
+          }),
+      },
+    };
+    await assert.rejects(problemsOf(dead, manifest), (error) => error === failure);
+  });
+
+  it('ends with the signal', async () => {
+    const there = place();
+    const manifest = await giveImage(there, await soundParts());
+    const signal = AbortSignal.abort('stop');
+    await assert.rejects(listOf(validate(there, manifest, { signal })), (error) => error === 'stop');
+  });
+});
+
+function damaged(blob: SampleBlob | undefined): SampleBlob {
+  const bytes = new Uint8Array(blob?.bytes ?? []);
+  return blobOf(bytes.fill(0xff, 12, 40));
+}
