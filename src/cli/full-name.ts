@@ -10,7 +10,7 @@ import {
  * References as crane prints them, whose output scripts take apart: Docker Hub is `index.docker.io` there.
  * Everywhere else in gantry it is `docker.io`; both are read.
  */
-export function fullName(reference: Omit<Reference, 'scheme'>): string {
+function fullName(reference: Omit<Reference, 'scheme'>): string {
   return formatReference(reference).replace(/^docker\.io\//, 'index.docker.io/');
 }
 

@@ -80,6 +80,14 @@ describe('output', () => {
     assert.equal(stderr, `${clear}50%${clear}a\n50%${clear}`);
   });
 
+  it('takes a terminal that does not know its width for a usual one', () => {
+    const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
+    const output = createOutput({ stdout: new PassThrough(), stderr, env: {} });
+    assert.equal(output.columns, 80);
+    stderr.columns = 120;
+    assert.equal(output.columns, 120);
+  });
+
   it('shows no status where there is no terminal', async () => {
     const { stderr } = await printed((output) => output.status('50%'));
     assert.equal(stderr, '');

@@ -4,7 +4,7 @@ import { StorageError } from '../errors.ts';
  * The only place that prints. Results go to stdout and nothing else does; everything said to a person goes to stderr.
  */
 export interface Output {
-  /** Columns of stderr where it is a terminal that can be drawn on. */
+  /** Columns of stderr, now, where it is a terminal that can be drawn on. */
   readonly columns: number | undefined;
   line(text: string): Promise<void>;
   /** As it is, with no line feed added. Resolves when stdout took it, so a slow reader slows the source. */
@@ -47,7 +47,10 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   };
 
   return {
-    columns: terminal ? (stderr.columns ?? 80) : undefined,
+    get columns() {
+      // Some terminals say 0.
+      return terminal ? stderr.columns || 80 : undefined;
+    },
     line: (text) => write(`${text}\n`),
     write,
     note(text, style) {

@@ -23,7 +23,7 @@ export function progressText({ complete, total, rate, left }: Reading): string {
   return `${formatBytes(complete)} of ${formatBytes(total)}${share}, ${formatBytes(rate)}/s, ${end}`;
 }
 
-/** `blobs: 3 uploaded, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */
+/** `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */
 export function summaryText({ blobs, manifests, sent, elapsed }: Reading): string {
   return [
     ...counted('blobs', blobs),
@@ -33,6 +33,11 @@ export function summaryText({ blobs, manifests, sent, elapsed }: Reading): strin
 }
 
 function counted(what: string, counts: Readonly<Record<string, number>>): string[] {
-  const parts = Object.entries(counts).map(([outcome, count]) => `${count} ${outcome}`);
+  const parts = Object.entries(counts).map(([outcome, count]) => `${count} ${outcomeText(outcome)}`);
   return parts.length === 0 ? [] : [`${what}: ${parts.join(', ')}`];
+}
+
+/** Bytes that went to a file were not uploaded: a word for both. */
+export function outcomeText(outcome: string): string {
+  return outcome === 'uploaded' ? 'copied' : outcome;
 }

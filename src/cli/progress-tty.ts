@@ -1,6 +1,6 @@
 import type { Reading } from './meter.ts';
 import type { Output } from './output.ts';
-import { progressText, summaryText } from './progress-plain.ts';
+import { outcomeText, progressText, summaryText } from './progress-plain.ts';
 import type { Renderer } from './renderer.ts';
 import { formatBytes } from './units.ts';
 
@@ -8,16 +8,18 @@ const widestBar = 30;
 
 /** A bar at the bottom of the terminal, and a line above it for each blob that is done. */
 export function ttyProgress(output: Output): Renderer {
-  const columns = output.columns ?? 80;
   return {
     interval: 100,
     event(event) {
       if (event.kind !== 'blob') return;
       const { digest, size } = event.descriptor;
-      output.note(`${event.outcome.padEnd(8)} ${digest.slice(0, 19)} ${formatBytes(size)}`, 'dim');
+      output.note(
+        `${outcomeText(event.outcome).padEnd(7)} ${digest.slice(0, 19)} ${formatBytes(size)}`,
+        'dim',
+      );
     },
     tick(reading) {
-      output.status(barText(reading, columns));
+      output.status(barText(reading, output.columns ?? 80));
     },
     end(reading, done) {
       output.status(undefined);

@@ -108,7 +108,7 @@ describe('progress', () => {
     await copy(shown, undefined);
     assert.equal(shown.notes.length, 3);
     assert.match(shown.notes[1] ?? '', /1\.00 MiB of 2\.00 MiB \(50%\), 102 KiB\/s, 10s left/);
-    assert.match(shown.notes[2] ?? '', /1 uploaded/);
+    assert.match(shown.notes[2] ?? '', /1 copied/);
     assert.deepEqual(shown.statuses, []);
   });
 

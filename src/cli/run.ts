@@ -10,6 +10,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   const output = createOutput(process);
   const interruption = watchSignals();
   let verbose = false;
+  const onBug = (error: unknown): void => process.exit(report(error, output, verbose));
+  // What no command awaits must not end in a stack either.
+  process.on('uncaughtException', onBug);
   try {
     const invocation = parseCommandLine(argv);
     if (invocation.kind === 'help') {
@@ -23,6 +26,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return interruption.exitCode() ?? report(error, output, verbose);
   } finally {
     interruption.stop();
+    process.off('uncaughtException', onBug);
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -253,17 +254,21 @@ describe('a script written for crane', needsCrane(), () => {
     assert.equal(JSON.parse(actual.stdout).token, JSON.parse(expected.stdout).token);
   });
 
-  it('serves a registry on a port that it names on stderr', async () => {
-    for (const child of [
-      startProgram('crane', ['registry', 'serve', '--address', 'localhost:0']),
-      startGantry(['registry', 'serve', '--address', 'localhost:0']),
-    ]) {
+  for (const [name, start] of [
+    ['crane', (args) => startProgram('crane', args)],
+    ['gantry', (args) => startGantry(args)],
+  ] as const satisfies readonly (readonly [string, (args: readonly string[]) => ChildProcess])[]) {
+    it(`serves a registry on a port that it names on stderr: ${name}`, async (test) => {
+      const child = start(['registry', 'serve', '--address', 'localhost:0']);
+      test.after(() => child.kill('SIGKILL'));
+      // Listened to before the rest is read, or the words may have gone by.
+      const said = saidOnStderr(child, /serving on port (\d+)/);
       const ended = finished(child);
-      const [, port] = await saidOnStderr(child, /serving on port (\d+)/);
+      const [, port] = await said;
       const { code, stdout } = await gantry(['catalog', `localhost:${port}`]);
       assert.deepEqual([code, stdout], [0, '']);
       child.kill();
       assert.equal((await ended).stdout, '');
-    }
-  });
+    });
+  }
 });

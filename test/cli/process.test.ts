@@ -111,6 +111,20 @@ describe('a signal', { skip: noSignals }, () => {
   });
 });
 
+describe('a bug in what no command awaits', { skip: noSignals }, () => {
+  it('ends in one line and no stack', async () => {
+    const bug = "process.once('SIGUSR2', () => { throw new TypeError('broken'); });";
+    const child = startGantry(['serve'], { nodeOptions: ['--import', `data:text/javascript,${bug}`] });
+    const said = saidOnStderr(child, /serving on port/);
+    const ended = finished(child);
+    await said;
+    child.kill('SIGUSR2');
+    const { code, stderr } = await ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /\ngantry: [^\n]*TypeError: broken[^\n]*\n$/);
+  });
+});
+
 describe('a reader that goes away', () => {
   it('ends the command silently', async (test) => {
     const tags = Array.from({ length: 50_000 }, (_, i) => `tag-${i}`);
