@@ -1,0 +1,72 @@
+import type { HttpRequest, Send } from '../../src/wire/message.ts';
+
+export interface Count {
+  readonly requests: number;
+  /** Answers that had to be waited for one after the other. */
+  readonly depth: number;
+  /** What was asked in each round, e.g. `HEAD blob`, sorted. */
+  readonly rounds: readonly (readonly string[])[];
+}
+
+/**
+ * A proxy that answers in rounds: it holds every answer until no new request has come for a while, then releases all
+ * that are ready. So what a client asks at once falls into one round, and the number of rounds is the depth of what it
+ * does, on any machine and however slow. Put the same one in front of all registries that take part.
+ */
+export interface Rounds {
+  readonly proxy: (send: Send) => Send;
+  /** What came since the last time, and begins anew. */
+  take(): Count;
+}
+
+/** Milliseconds without a request after which nobody is expected to ask more without an answer. */
+const quiet = 50;
+
+export function createRounds(): Rounds {
+  let rounds: string[][] = [];
+  let asked: string[] = [];
+  let held: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  const wait = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const before = asked.length;
+      // A machine that was busy has requests that came in time still to be read: they are before these turns.
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+      if (asked.length === before && held.length > 0) release();
+    }, quiet);
+  };
+
+  const release = (): void => {
+    const free = held;
+    held = [];
+    rounds.push(asked.toSorted());
+    asked = [];
+    for (const go of free) go();
+  };
+
+  return {
+    proxy: (send) => async (request) => {
+      asked.push(nameOf(request));
+      wait();
+      const response = await send(request);
+      await new Promise<void>((resolve) => {
+        held.push(resolve);
+        wait();
+      });
+      return response;
+    },
+    take() {
+      const count = { requests: rounds.flat().length, depth: rounds.length, rounds };
+      rounds = [];
+      return count;
+    },
+  };
+}
+
+function nameOf({ method, url }: HttpRequest): string {
+  const [path = ''] = url.split('?');
+  const noun = /\/(manifests|blobs\/uploads|blobs|tags|referrers)\//.exec(path)?.[1] ?? 'root';
+  return `${method} ${noun}`;
+}
