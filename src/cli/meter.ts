@@ -46,7 +46,7 @@ export function createMeter(now: () => number): Meter {
     note(event) {
       if (event.kind === 'progress') latest = event;
       else if (event.kind === 'blob') blobs[event.outcome] = (blobs[event.outcome] ?? 0) + 1;
-      else manifests[event.outcome] = (manifests[event.outcome] ?? 0) + 1;
+      else if (event.kind === 'manifest') manifests[event.outcome] = (manifests[event.outcome] ?? 0) + 1;
     },
     read() {
       const time = now();

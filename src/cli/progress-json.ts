@@ -7,7 +7,7 @@ export function jsonProgress(output: Output): Renderer {
   return {
     interval: 500,
     event(event) {
-      if (event.kind !== 'progress') tell(event);
+      if (event.kind === 'blob' || event.kind === 'manifest') tell(event);
     },
     tick({ complete, sent, total, rate, left }) {
       tell({ kind: 'progress', complete, sent, total, rate: Math.round(rate), left });

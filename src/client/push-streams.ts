@@ -59,7 +59,7 @@ interface Figures {
 /** The streamed layers exist in the copy that follows: its figures begin where theirs ended. */
 function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
   return (event: CopyEvent) => {
-    if (event.kind !== 'progress') return onEvent(event);
+    if (event.kind !== 'progress' && event.kind !== 'end') return onEvent(event);
     onEvent({
       ...event,
       complete: Math.max(event.complete, before.complete),

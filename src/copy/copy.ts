@@ -7,7 +7,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt } from './failure.ts';
 import { createTally } from './progress.ts';
-import { selectRoot } from './select.ts';
+import { selectChildren, selectRoot } from './select.ts';
 import { bring, type Journey } from './walk.ts';
 
 export interface CopyOptions extends SignalOptions {
@@ -15,6 +15,8 @@ export interface CopyOptions extends SignalOptions {
   readonly tags?: readonly string[];
   /** Default: everything. One: that image becomes the root. Several: an index of just these. */
   readonly platforms?: readonly Platform[];
+  /** With `platforms`: the index as it is, its digest kept, of which only these children are brought. */
+  readonly sparse?: boolean;
   /** Repositories of the destination's registry that are known to hold a blob: the source's own name, or by blob. */
   readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
   /** Blobs whose bytes move at once. Default 4. */
@@ -61,19 +63,37 @@ export async function copyImage(
   const named = tag === undefined || tags.length > 1 ? undefined : resolveAt(journey, tag);
   let root: Manifest;
   try {
-    root = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
-      const found = await from.manifests.get(reference, { signal });
-      return platforms === undefined ? found : await selectRoot(from, found, platforms, { signal });
-    });
-    const there =
-      tags.length > 1 ? Promise.resolve(undefined) : (named ?? resolveAt(journey, root.descriptor.digest));
-    await bring(journey, root, there, { tags });
+    const chosen = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () =>
+      choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
+    );
+    root = chosen.root;
+    const isAsked = tags.length <= 1 && chosen.wants === undefined;
+    const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
+    await bring(journey, root, Promise.resolve(there), { ...chosen, tags });
+  } catch (error) {
+    journey.tally.fail(error);
+    throw error;
   } finally {
     end.abort();
     await Promise.allSettled([named, ...journey.blobs.values(), ...journey.manifests.values()]);
   }
   journey.tally.finish();
   return root.descriptor;
+}
+
+/**
+ * What a copy begins with. Of a sparse index it is not enough that the destination has it: the children that are
+ * wanted now may be others than those that were wanted then.
+ */
+async function choose(
+  from: Repository,
+  found: Manifest,
+  { platforms, sparse = false, signal }: CopyOptions,
+): Promise<{ readonly root: Manifest; readonly wants?: (child: Descriptor) => boolean }> {
+  if (platforms === undefined) return { root: found };
+  if (!sparse || found.body.kind !== 'index')
+    return { root: await selectRoot(from, found, platforms, { signal }) };
+  return { root: found, wants: selectChildren(found, found.body, platforms).includes };
 }
 
 function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {

@@ -15,7 +15,8 @@ export type CopyEvent =
       readonly outcome: 'existed' | 'written';
       readonly tags: readonly string[];
     }
-  | CopyProgress;
+  | CopyProgress
+  | CopyEnd;
 
 /** Bytes of blobs, each digest counted once in the whole tree. */
 export interface CopyProgress {
@@ -26,6 +27,12 @@ export interface CopyProgress {
   readonly sent: number;
   /** Of all blobs found so far: it grows while an index is being read. */
   readonly total: number;
+}
+
+/** The last event of every copy, with what it came to; `error` if it failed. */
+export interface CopyEnd extends Omit<CopyProgress, 'kind'> {
+  readonly kind: 'end';
+  readonly error?: unknown;
 }
 
 export type CopyObserver = (event: CopyEvent) => void;

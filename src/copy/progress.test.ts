@@ -41,6 +41,7 @@ describe('the tally of a copy', () => {
       { kind: 'progress', complete: 0, sent: 0, total: 100 },
       { kind: 'blob', descriptor, outcome: 'mounted' },
       { kind: 'progress', complete: 100, sent: 0, total: 100 },
+      { kind: 'end', complete: 100, sent: 0, total: 100 },
     ]);
   });
 
@@ -49,6 +50,18 @@ describe('the tally of a copy', () => {
     const tally = createTally((event) => events.push(event));
     tally.begin(descriptor);
     tally.finish();
-    assert.deepEqual(events.at(-1), { kind: 'progress', complete: 100, sent: 0, total: 100 });
+    assert.deepEqual(events.slice(-2), [
+      { kind: 'progress', complete: 100, sent: 0, total: 100 },
+      { kind: 'end', complete: 100, sent: 0, total: 100 },
+    ]);
+  });
+
+  it('ends with the error and with how far it came', () => {
+    const events: CopyEvent[] = [];
+    const tally = createTally((event) => events.push(event));
+    tally.begin(descriptor).onProgress({ sent: 60, acknowledged: 40 });
+    const error = new Error('broken');
+    tally.fail(error);
+    assert.deepEqual(events.at(-1), { kind: 'end', complete: 40, sent: 60, total: 100, error });
   });
 });

@@ -8,6 +8,8 @@ export interface Tally {
   begin(descriptor: Descriptor): BlobTally;
   /** Everything is there: also what was found to be needless, because the manifest above it was there. */
   finish(): void;
+  /** It failed, and this is how far it came. */
+  fail(error: unknown): void;
 }
 
 export interface BlobTally {
@@ -44,9 +46,14 @@ export function createTally(observe: CopyObserver): Tally {
       };
     },
     finish() {
-      if (complete === total) return;
-      complete = total;
-      tell();
+      if (complete !== total) {
+        complete = total;
+        tell();
+      }
+      observe({ kind: 'end', complete, sent, total });
+    },
+    fail(error) {
+      observe({ kind: 'end', complete, sent, total, error });
     },
   };
 }

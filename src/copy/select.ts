@@ -3,8 +3,7 @@ import { digestOf } from '../flow/hash.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm } from '../spec/digest.ts';
-import type { Manifest } from '../spec/manifest.ts';
-import { isAttestationOf } from '../spec/manifest.ts';
+import { type IndexManifest, isAttestationOf, type Manifest } from '../spec/manifest.ts';
 import { formatPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
@@ -21,12 +20,28 @@ export async function selectRoot(
   options: SignalOptions = {},
 ): Promise<Manifest> {
   if (root.body.kind !== 'index') return root;
-  const { manifests } = root.body;
-  const chosen = platforms.map((platform) => choose(root, manifests, platform));
-  const [only] = chosen;
+  const wanted = selectChildren(root, root.body, platforms);
+  const [only] = wanted.images;
   if (only !== undefined && platforms.length === 1) return from.manifests.get(only.digest, options);
-  const kept = new Set(chosen.map(({ digest }) => digest));
-  return rewriteIndex(root, (child) => kept.has(child.digest) || isAttestationOf(child, kept));
+  return rewriteIndex(root, wanted.includes);
+}
+
+export interface SelectedChildren {
+  /** One for each platform, in their order. */
+  readonly images: readonly Descriptor[];
+  /** Whether a child is one of them, or an attestation of one. */
+  includes(child: Descriptor): boolean;
+}
+
+/** The children of an index for these platforms. Throws MANIFEST_UNKNOWN naming the platform that is not there. */
+export function selectChildren(
+  root: Manifest,
+  { manifests }: IndexManifest,
+  platforms: readonly Platform[],
+): SelectedChildren {
+  const images = platforms.map((platform) => choose(root, manifests, platform));
+  const kept = new Set(images.map(({ digest }) => digest));
+  return { images, includes: (child) => kept.has(child.digest) || isAttestationOf(child, kept) };
 }
 
 function choose(root: Manifest, manifests: readonly Descriptor[], platform: Platform): Descriptor {

@@ -28,6 +28,14 @@ export interface Journey {
 /** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
 const maxDepth = 8;
 
+interface BringOptions {
+  readonly tags?: readonly string[];
+  /** How many indexes stand above this one. */
+  readonly depth?: number;
+  /** Which children of an index are brought. Default: all. */
+  readonly wants?: (child: Descriptor) => boolean;
+}
+
 /**
  * Brings everything below a manifest to the destination, then the manifest itself, unless `there` answers that the
  * destination has it. The question and the children's own questions go out together, because a round trip costs
@@ -37,11 +45,11 @@ export async function bring(
   journey: Journey,
   manifest: Manifest,
   there: Promise<Descriptor | undefined>,
-  { tags = [], depth = 0 }: { readonly tags?: readonly string[]; readonly depth?: number } = {},
+  { tags = [], depth = 0, wants = () => true }: BringOptions = {},
 ): Promise<void> {
   const { to, observe, signal } = journey;
   const { descriptor } = manifest;
-  const children = bringChildren(journey, manifest, depth);
+  const children = bringChildren(journey, manifest, { depth, wants });
   // Judged below, or not at all where the manifest is there already.
   children.catch(() => undefined);
   if ((await there)?.digest === descriptor.digest) {
@@ -54,7 +62,11 @@ export async function bring(
   observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
 }
 
-async function bringChildren(journey: Journey, { descriptor, body }: Manifest, depth: number): Promise<void> {
+async function bringChildren(
+  journey: Journey,
+  { descriptor, body }: Manifest,
+  { depth, wants }: Required<Pick<BringOptions, 'depth' | 'wants'>>,
+): Promise<void> {
   if (depth > maxDepth) {
     const { digest } = descriptor;
     throw new CopyError(`source: index ${digest} is nested more than ${maxDepth} deep`, {
@@ -73,7 +85,7 @@ async function bringChildren(journey: Journey, { descriptor, body }: Manifest, d
   } else if (body.kind === 'index') {
     const bringOne = (child: Descriptor) =>
       once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
-    await Promise.all(body.manifests.map(bringOne));
+    await Promise.all(body.manifests.filter(wants).map(bringOne));
   }
 }
 
