@@ -9,6 +9,7 @@ import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
+import type { DownloadOptions } from '../remote/download.ts';
 import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import { apiHost, isLoopback, type Reference } from '../spec/reference.ts';
@@ -23,6 +24,8 @@ export interface ConnectionOptions {
   readonly retry?: RetryOptions | undefined;
   /** How blobs are sent, and how patiently. */
   readonly upload?: UploadOptions;
+  /** How patiently blobs are fetched. */
+  readonly download?: DownloadOptions;
   readonly timeouts?: TimeoutOptions;
   /** Default `gantry`. */
   readonly userAgent?: string;
@@ -53,7 +56,11 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   const common = lineOptions(options, transport.send);
   const bare = createLine(common);
   const tokenLine = createLine({ ...common, redirects: false });
-  const upload = options.upload === undefined ? {} : { upload: options.upload };
+  const { upload, download } = options;
+  const transfer = {
+    ...(upload === undefined ? {} : { upload }),
+    ...(download === undefined ? {} : { download }),
+  };
   const registries = new Map<string, { readonly line: Line; readonly registry: RemoteRegistry }>();
 
   const open = ({ registry, scheme }: Pick<Reference, 'registry' | 'scheme'>) => {
@@ -64,7 +71,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const send = createLine({ ...common, authorize });
     const opened = {
       line: { base, authorize, bare },
-      registry: createRemoteRegistry({ base, registry, send, ...upload }),
+      registry: createRemoteRegistry({ base, registry, send, ...transfer }),
     };
     registries.set(base, opened);
     return opened;

@@ -499,6 +499,33 @@ describe('a copy that fails', () => {
     await assertNothingNamed(to);
   });
 
+  it('fetches once more what came spoilt, and only once', async () => {
+    for (const spoilt of ['SHARED', 'too long to be shared', '']) {
+      const from = place();
+      await giveIndex(from);
+      let left = 1;
+      const spoiling: Repository = {
+        ...from,
+        blobs: {
+          ...from.blobs,
+          open: (blob) => ({
+            replayable: true,
+            open(options) {
+              const wanted = (typeof blob === 'string' ? blob : blob.digest) === shared && left-- > 0;
+              return wanted ? blobOf(spoilt).content.open() : from.blobs.open(blob).open(options);
+            },
+          }),
+        },
+      };
+      const to = watched(place());
+      await copyImage(spoiling, 'v1', to.repository, { tags: ['v1'] });
+      assert.equal(to.of('write').filter((digest) => digest === shared).length, 2);
+      assert.equal(left, -1);
+      const there = await read(to.repository.blobs.open(blobOf('shared').descriptor));
+      assert.deepEqual(there, blobOf('shared').bytes);
+    }
+  });
+
   it('on bytes that are not what they are called leaves no blob and no tag', async () => {
     const from = place();
     await giveIndex(from);
@@ -512,11 +539,12 @@ describe('a copy that fails', () => {
             : from.blobs.open(blob),
       },
     };
-    const to = place();
-    const failure = await copyFailure(copyImage(lying, 'v1', to, { tags: ['v1'] }));
+    const to = watched(place());
+    const failure = await copyFailure(copyImage(lying, 'v1', to.repository, { tags: ['v1'] }));
     assert.deepEqual([failure.digest, failure.cause], [shared, 'DIGEST_INVALID']);
-    assert.equal(await to.blobs.stat(shared), undefined);
-    await assertNothingNamed(to);
+    assert.equal(to.of('write').filter((digest) => digest === shared).length, 2);
+    assert.equal(await to.repository.blobs.stat(shared), undefined);
+    await assertNothingNamed(to.repository);
   });
 
   it('ends what goes on beside it, and waits until that has ended', async () => {

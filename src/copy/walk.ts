@@ -1,4 +1,4 @@
-import { ContentError, CopyError } from '../errors.ts';
+import { ContentError, CopyError, isGantryError } from '../errors.ts';
 import type { Pool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -114,10 +114,23 @@ async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
   const tally = journey.tally.begin(blob);
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
   const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
-  const outcome = await attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
-    to.blobs.write(blob, content, { mountFrom: mountFrom(blob), pool, onProgress: tally.onProgress, signal }),
-  );
+  const options = { mountFrom: mountFrom(blob), pool, onProgress: tally.onProgress, signal };
+  const write = () =>
+    attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
+      to.blobs.write(blob, content, options),
+    );
+  const outcome = await write().catch((error: unknown) => {
+    // What a connection has spoilt may come well the second time. The destination has let go of what came.
+    if (!content.replayable || !isSpoilt(error)) throw error;
+    return write();
+  });
   tally.settle(outcome);
+}
+
+/** Whether the bytes were not those that the descriptor says, whoever found it out. */
+function isSpoilt(error: unknown): boolean {
+  if (!(error instanceof CopyError)) return false;
+  return isGantryError(error.cause, 'DIGEST_INVALID') || isGantryError(error.cause, 'SIZE_INVALID');
 }
 
 /** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */

@@ -1,141 +1,173 @@
 import { isGantryError, ResponseError, TransportError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
-import type { Content, OpenOptions } from '../flow/content.ts';
+import { type Content, type OpenOptions, sliced } from '../flow/content.ts';
 import { verified } from '../flow/verify.ts';
+import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { contentLength, headerValue } from '../wire/headers.ts';
+import type { EncodeOptions } from '../wire/encode.ts';
+import { contentLength, headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
 import { type Exchange, perform } from './exchange.ts';
 
+/** How blobs are fetched. */
+export interface DownloadOptions {
+  /** Default `defaultLayerRetry`; attempts begin again whenever bytes have come. */
+  readonly retry?: RetryOptions | undefined;
+}
+
 type Known = Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
 
-/** How often in a row a download is taken up again without a byte having come. */
-const attempts = 5;
-
 /** A blob to be read: whole reads are verified, parts can't be. */
-export function openBlob(exchange: Exchange, repository: string, blob: Known): Content {
+export function openBlob(
+  exchange: Exchange,
+  repository: string,
+  blob: Known,
+  options: DownloadOptions = {},
+): Content {
   return {
     ...(blob.size === undefined ? {} : { size: blob.size }),
     replayable: true,
-    open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      const whole = from === 0 && (to === undefined || to === blob.size);
-      const bytes = download(exchange, repository, blob, {
-        from,
-        ...(to === undefined ? {} : { to }),
-        signal,
-      });
-      return whole ? verified(bytes, { ...blob, what: `blob ${blob.digest} of ${repository}` }) : bytes;
+    open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const { from = 0, to } = part;
+      const bytes = new Download({ exchange, repository, blob }, part, options).bytes();
+      if (from !== 0 || (to !== undefined && to !== blob.size)) return bytes;
+      return verified(bytes, { ...blob, what: `blob ${blob.digest} of ${repository}` });
     },
   };
 }
 
-interface Part {
-  readonly from: number;
-  readonly to?: number;
-  readonly signal: AbortSignal | undefined;
+interface Source {
+  readonly exchange: Exchange;
+  readonly repository: string;
+  readonly blob: Known;
 }
 
 /**
- * The bytes from `from` on. A connection that breaks, stalls or ends too early is taken up again with a Range from
- * the last byte that arrived; attempts start again whenever bytes came.
+ * One blob, or a part of it, on its way here. A connection that breaks, stalls or ends too early, and a registry that
+ * refuses for a while, only interrupt it: it goes on from the last byte that came.
  */
-async function* download(
-  exchange: Exchange,
-  repository: string,
-  blob: Known,
-  { from, to, signal }: Part,
-): AsyncIterable<Uint8Array> {
-  let at = from;
-  let left = attempts;
-  for (;;) {
-    const part = await openPart(exchange, repository, blob, {
-      from: at,
-      ...(to === undefined ? {} : { to }),
-      signal,
-    });
-    if (part === undefined) return;
-    const end = to ?? part.end ?? blob.size;
-    try {
-      for await (const chunk of part.bytes) {
-        at += chunk.byteLength;
-        left = attempts;
-        yield chunk;
+class Download {
+  readonly #source: Source;
+  readonly #signal: AbortSignal | undefined;
+  readonly #backoff: Backoff;
+  readonly #to: number | undefined;
+  #at: number;
+  /** One past the last byte that there should be; undefined until somebody says it. */
+  #end: number | undefined;
+  /** Whether an answer has begun. Before that the line has tried as often as makes sense. */
+  #begun = false;
+  /** Whether the registry sends the parts that it is asked for. Otherwise what came already is read again, and dropped. */
+  #ranges = true;
+  #entityTag: string | undefined;
+
+  constructor(source: Source, { from = 0, to, signal }: OpenOptions, { retry }: DownloadOptions) {
+    this.#source = source;
+    this.#signal = signal;
+    this.#backoff = createBackoff(downloadRetry(retry));
+    this.#to = to;
+    this.#at = from;
+    this.#end = to ?? source.blob.size;
+  }
+
+  async *bytes(): AsyncIterable<Uint8Array> {
+    // Nothing is left to ask for, and a Range that begins at the end would be refused.
+    if (this.#at > 0 && this.#isOver()) return;
+    for (;;) {
+      const before = this.#at;
+      try {
+        for await (const chunk of await this.#open()) {
+          this.#at += chunk.byteLength;
+          yield chunk;
+        }
+        if (this.#end === undefined || this.#isOver()) return;
+      } catch (error) {
+        this.#signal?.throwIfAborted();
+        if (!this.#begun) throw error;
+        await this.#pause(error, { came: this.#at > before });
+        continue;
       }
-      if (end === undefined || at >= end) return;
-      throw new TransportError(
-        'CUT_OFF',
-        `blob ${blob.digest} of ${repository} ended at byte ${at} of ${end}`,
-      );
-    } catch (error) {
-      if (!isInterruption(error) || --left === 0) throw error;
+      await this.#pause(this.#endedEarly(), { came: this.#at > before, early: true });
     }
   }
-}
 
-interface OpenPart {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** One past the last byte that the registry means to send, where it says. */
-  readonly end?: number;
-}
+  /** Waits for the next attempt; throws the error if there is none. */
+  async #pause(
+    error: unknown,
+    { came, early = false }: { readonly came: boolean; readonly early?: boolean },
+  ): Promise<void> {
+    if (came) this.#backoff.reset();
+    // Who ends an answer in good order is well, and can be asked for the rest at once.
+    const wait = this.#backoff.plan(error, early && came ? 0 : undefined);
+    if (wait === undefined) throw error;
+    await this.#backoff.wait(wait, this.#signal);
+  }
 
-async function openPart(
-  exchange: Exchange,
-  repository: string,
-  blob: Known,
-  { from, to, signal }: Part,
-): Promise<OpenPart | undefined> {
-  // Nothing is left to ask for, and a Range that begins at the end would be refused.
-  const end = to ?? blob.size;
-  if (from > 0 && end !== undefined && from >= end) return undefined;
-  const ranged = from > 0 || to !== undefined;
-  const { response } = await perform(
-    exchange,
-    { kind: 'blob.get', repository, digest: blob.digest },
-    [200, 206],
-    {
-      ...(ranged ? { range: { from, ...(to === undefined ? {} : { to }) } } : {}),
-      signal,
-    },
-  );
-  return response.status === 206 ? await partial(response, blob, from) : full(response, from, to);
-}
+  #isOver(): boolean {
+    return this.#end !== undefined && this.#at >= this.#end;
+  }
 
-async function partial(response: HttpResponse, { digest }: Known, from: number): Promise<OpenPart> {
-  const range = parseContentRange(headerValue(response.headers, 'content-range'));
-  if (range?.from === from) return { bytes: response.body, end: range.to };
-  await discard(response.body);
-  throw new ResponseError(
-    'UNEXPECTED_ANSWER',
-    `blob ${digest}: asked for bytes from ${from}, got another part`,
-  );
-}
+  #endedEarly(): TransportError {
+    const { repository, blob } = this.#source;
+    const said = `ended at byte ${this.#at} of ${this.#end}`;
+    return new TransportError('CUT_OFF', `blob ${blob.digest} of ${repository} ${said}`);
+  }
 
-/** The registry does not honour Range: what was not asked for is read and dropped. */
-function full(response: HttpResponse, from: number, to: number | undefined): OpenPart {
-  const length = contentLength(response.headers);
-  const end = to ?? length;
-  return {
-    bytes: from === 0 && to === undefined ? response.body : within(response.body, from, to),
-    ...(end === undefined ? {} : { end }),
-  };
-}
+  /** The bytes from where it stands, as far as one answer brings them. */
+  async #open(): Promise<AsyncIterable<Uint8Array>> {
+    const { repository, blob } = this.#source;
+    const resumes = this.#begun;
+    const ranged = this.#ranges && (this.#at > 0 || this.#to !== undefined);
+    const { response } = await perform(
+      this.#source.exchange,
+      { kind: 'blob.get', repository, digest: blob.digest },
+      ranged ? [200, 206, 416] : [200, 206],
+      { ...(ranged ? this.#range() : {}), signal: this.#signal },
+    );
+    this.#begun = true;
+    this.#entityTag = strongEntityTag(response.headers);
+    const start = this.#startOf(response, resumes);
+    if (start !== undefined) {
+      const to = this.#to === undefined ? {} : { to: this.#to - start };
+      return sliced(response.body, { from: this.#at - start, ...to });
+    }
+    await discard(response.body);
+    if (ranged) {
+      this.#ranges = false;
+      return this.#open();
+    }
+    const what = `blob ${blob.digest} of ${repository}`;
+    throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for all of it, got some other part`);
+  }
 
-async function* within(
-  source: AsyncIterable<Uint8Array>,
-  from: number,
-  to: number = Number.POSITIVE_INFINITY,
-): AsyncIterable<Uint8Array> {
-  let at = 0;
-  for await (const chunk of source) {
-    const start = Math.max(0, from - at);
-    const end = Math.min(chunk.byteLength, to - at);
-    if (start < end) yield chunk.subarray(start, end);
-    at += chunk.byteLength;
-    if (at >= to) return;
+  #range(): Pick<EncodeOptions, 'range' | 'headers'> {
+    const range = { from: this.#at, ...(this.#to === undefined ? {} : { to: this.#to }) };
+    return this.#entityTag === undefined ? { range } : { range, headers: { 'if-range': [this.#entityTag] } };
+  }
+
+  /** Where in the blob the answer begins; undefined if it is of no use here. */
+  #startOf({ status, headers }: HttpResponse, resumes: boolean): number | undefined {
+    if (status === 200) {
+      const length = contentLength(headers);
+      this.#end ??= length;
+      // Twice the registry has said that this is all. The check of what came will tell what is wrong with it.
+      if (resumes && length !== undefined && length <= this.#at) this.#end = this.#at;
+      return 0;
+    }
+    const range = status === 206 ? parseContentRange(headerValue(headers, 'content-range')) : undefined;
+    if (range === undefined || range.from > this.#at || range.to <= this.#at) return undefined;
+    this.#end ??= range.size;
+    return range.from;
   }
 }
 
-function isInterruption(error: unknown): boolean {
-  return isGantryError(error, 'CUT_OFF') || isGantryError(error, 'STALLED');
+/** In the middle of a blob a refused connection, too, may pass: the registry is being started again. */
+function downloadRetry(options: RetryOptions = defaultLayerRetry): RetryOptions {
+  return {
+    ...options,
+    retryable: (error, judged) => {
+      const passing = judged || isGantryError(error, 'NO_CONNECTION');
+      return options.retryable?.(error, passing) ?? passing;
+    },
+  };
 }

@@ -3,7 +3,8 @@ import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Send } from '../wire/message.ts';
 import { catalogScope } from '../wire/scope.ts';
-import { remoteBlobs } from './blobs.ts';
+import { remoteBlobs, type TransferOptions } from './blobs.ts';
+import type { DownloadOptions } from './download.ts';
 import { type Exchange, intentScopes } from './exchange.ts';
 import { createLearned } from './learned.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
@@ -20,6 +21,7 @@ export interface RemoteOptions {
   readonly send: Send;
   /** How blobs are sent, where a repository isn't opened with options of its own. */
   readonly upload?: UploadOptions;
+  readonly download?: DownloadOptions;
 }
 
 /** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
@@ -36,19 +38,19 @@ export function createRemoteRegistry({ base, send, ...options }: RemoteOptions):
         throw new InputError('NAME_INVALID', `"${name.slice(0, 300)}" is not a repository name`);
       }
       return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name, {
-        ...options.upload,
-        ...upload,
+        upload: { ...options.upload, ...upload },
+        download: options.download ?? {},
       });
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };
 }
 
-function openRepository(exchange: Exchange, name: string, upload: UploadOptions): Repository {
+function openRepository(exchange: Exchange, name: string, transfer: TransferOptions): Repository {
   const manifests = remoteManifests(exchange, name);
   return {
     name,
-    blobs: remoteBlobs(exchange, name, upload),
+    blobs: remoteBlobs(exchange, name, transfer),
     manifests,
     tags: remoteTags(exchange, name),
     referrers: (subject, options) => remoteReferrers(exchange, name, manifests, subject, options),

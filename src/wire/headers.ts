@@ -81,6 +81,12 @@ export function parseWarnings(lines: readonly string[]): readonly string[] {
   return texts;
 }
 
+/** The entity tag, if it is one that stands for exactly these bytes: an If-Range takes no other. */
+export function strongEntityTag(headers: HeaderMap): string | undefined {
+  const tag = headerValue(headers, 'etag');
+  return tag !== undefined && /^"[^"]*"$/.test(tag) ? tag : undefined;
+}
+
 /** Whether an If-None-Match names the tag, so that the client has the content already. Compared weakly, as GET and HEAD do. */
 export function matchesEntityTag(lines: readonly string[], entityTag: string): boolean {
   return lines

@@ -1,0 +1,397 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { TransportError } from '../errors.ts';
+import { drain } from '../flow/collect.ts';
+import type { OpenOptions } from '../flow/content.ts';
+import type { RetryEvent, RetryOptions } from '../http/backoff.ts';
+import type { Clock } from '../http/clock.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, emptyConfig, failsWith, give, noise, read } from '../testing/contract/sample.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import { errorAnswer } from '../wire/reply.ts';
+import { createRemoteRegistry } from './registry.ts';
+
+const size = 100_000;
+const sample = blobOf(noise(size));
+
+/** What one answer to a GET of the blob suffers; `request` can be sent on in another form. */
+type Fault = (
+  send: (request: HttpRequest) => Promise<HttpResponse>,
+  request: HttpRequest,
+) => Promise<HttpResponse>;
+
+const none: Fault = (send, request) => send(request);
+
+/** The answer's body passed through `change`. */
+function body(change: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>): Fault {
+  return async (send, request) => {
+    const response = await send(request);
+    return { ...response, body: change(response.body) };
+  };
+}
+
+async function* firstOf(source: AsyncIterable<Uint8Array>, length: number): AsyncIterable<Uint8Array> {
+  let left = length;
+  for await (const chunk of source) {
+    if (left > 0) yield chunk.subarray(0, left);
+    left -= chunk.byteLength;
+    if (left <= 0) return;
+  }
+}
+
+const broken = (code: 'CUT_OFF' | 'STALLED', length: number): Fault =>
+  body(async function* (source) {
+    yield* firstOf(source, length);
+    throw new TransportError(code, 'the far side is gone');
+  });
+const cut = (length: number): Fault => broken('CUT_OFF', length);
+const endsAfter = (length: number): Fault => body((source) => firstOf(source, length));
+
+const headers =
+  (change: Readonly<Record<string, readonly string[]>>, inner: Fault = none): Fault =>
+  async (send, request) => {
+    const response = await inner(send, request);
+    return { ...response, headers: { ...response.headers, ...change } };
+  };
+
+const withoutRange: Fault = (send, request) =>
+  send({ ...request, headers: { ...request.headers, range: [] } });
+const answers =
+  (status: number): Fault =>
+  async () =>
+    errorAnswer('UNKNOWN', 'not now', { status });
+const refuses: Fault = async () => {
+  throw new TransportError('NO_CONNECTION', 'nothing listens there');
+};
+const flips: Fault = body(async function* (source) {
+  for await (const chunk of source) {
+    const changed = chunk.slice();
+    changed[0] = (changed[0] ?? 0) ^ 1;
+    yield changed;
+  }
+});
+
+/** All waiting is over at once. */
+const hasty: Clock = {
+  now: () => 0,
+  after(_, wake) {
+    queueMicrotask(wake);
+    return () => undefined;
+  },
+};
+
+interface Asked {
+  readonly range: string | undefined;
+  readonly condition: string | undefined;
+}
+
+interface Seen {
+  readonly repository: Repository;
+  readonly asked: readonly Asked[];
+  readonly retries: readonly RetryEvent[];
+}
+
+/** A registry with the sample, whose answers to GETs of blobs suffer one fault after the other, and then none. */
+async function registry(faults: readonly Fault[], retry: RetryOptions = {}): Promise<Seen> {
+  const memory = createMemoryRegistry();
+  await give(memory.repository('acme/app'), sample, emptyConfig);
+  const app = createApp(memory);
+  const asked: Asked[] = [];
+  const retries: RetryEvent[] = [];
+  const remote = createRemoteRegistry({
+    base: 'http://registry.test',
+    send: (request) => {
+      if (request.method !== 'GET') return app(request);
+      const fault = faults[asked.length] ?? none;
+      asked.push({
+        range: headerValue(request.headers, 'range'),
+        condition: headerValue(request.headers, 'if-range'),
+      });
+      return fault(app, request);
+    },
+    download: {
+      retry: {
+        attempts: 3,
+        initial: 100,
+        factor: 2,
+        jitter: 0,
+        clock: hasty,
+        onRetry: (event) => retries.push(event),
+        ...retry,
+      },
+    },
+  });
+  return { repository: remote.repository('acme/app'), asked, retries };
+}
+
+const entityTag = `"${sample.descriptor.digest}"`;
+
+interface Row {
+  readonly name: string;
+  readonly faults: readonly Fault[];
+  readonly part?: OpenOptions;
+  /** The Range of each GET. */
+  readonly ranges: readonly (string | undefined)[];
+  /** Milliseconds. */
+  readonly waits?: readonly number[];
+  /** Default: the bytes are what they should be. */
+  readonly fails?: string;
+}
+
+const rows: readonly Row[] = [
+  { name: 'without a fault is one GET', faults: [], ranges: [undefined], waits: [] },
+  {
+    name: 'that is cut goes on from the last byte',
+    faults: [cut(30_000)],
+    ranges: [undefined, 'bytes=30000-'],
+    waits: [100],
+  },
+  {
+    name: 'that is cut before the first byte starts over',
+    faults: [cut(0)],
+    ranges: [undefined, undefined],
+    waits: [100],
+  },
+  {
+    name: 'that stalls goes on from the last byte',
+    faults: [broken('STALLED', 5)],
+    ranges: [undefined, 'bytes=5-'],
+  },
+  {
+    name: 'that ends early in good order goes on at once',
+    faults: [endsAfter(40_000)],
+    ranges: [undefined, 'bytes=40000-'],
+    waits: [0],
+  },
+  {
+    name: 'whose Content-Length is too short goes on at once',
+    faults: [headers({ 'content-length': ['40000'] }, endsAfter(40_000))],
+    ranges: [undefined, 'bytes=40000-'],
+    waits: [0],
+  },
+  {
+    name: 'has its attempts again whenever bytes have come',
+    faults: [cut(10), cut(10), cut(10), cut(10), cut(10)],
+    ranges: [undefined, 'bytes=10-', 'bytes=20-', 'bytes=30-', 'bytes=40-', 'bytes=50-'],
+    waits: [100, 100, 100, 100, 100],
+  },
+  {
+    name: 'that brings nothing any more fails when its attempts are used up',
+    faults: [cut(10), cut(0), cut(0), cut(0)],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+    waits: [100, 200],
+    fails: 'CUT_OFF',
+  },
+  {
+    name: 'that ends early again and again with nothing fails',
+    faults: [endsAfter(10), endsAfter(0), endsAfter(0)],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+    waits: [0, 200],
+    fails: 'CUT_OFF',
+  },
+  ...[408, 429, 500, 502, 503, 504].map((status) => ({
+    name: `that is refused with ${status} in the middle waits and goes on`,
+    faults: [cut(10), answers(status)],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+    waits: [100, 200],
+  })),
+  {
+    name: 'that is refused again and again in the middle fails with what was said',
+    faults: [cut(10), answers(503), answers(429)],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+    fails: 'TOOMANYREQUESTS',
+  },
+  {
+    name: 'goes on when the registry was started again in the middle',
+    faults: [cut(10), refuses],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+  },
+  {
+    name: 'that is refused at its beginning is not asked for again',
+    faults: [answers(503)],
+    ranges: [undefined],
+    waits: [],
+    fails: 'UNKNOWN',
+  },
+  {
+    name: 'does not go on where the blob has gone',
+    faults: [cut(10), answers(404)],
+    ranges: [undefined, 'bytes=10-'],
+    waits: [100],
+    fails: 'BLOB_UNKNOWN',
+  },
+  {
+    name: 'where Range is not honoured reads again what came, and drops it',
+    faults: [cut(30_000), withoutRange],
+    ranges: [undefined, 'bytes=30000-'],
+  },
+  {
+    name: 'where Range is not honoured and all of it is cut again starts over',
+    faults: [cut(30_000), (send, request) => cut(50_000)((one) => withoutRange(send, one), request)],
+    ranges: [undefined, 'bytes=30000-', 'bytes=50000-'],
+    waits: [100, 100],
+  },
+  {
+    name: 'whose Range is refused starts over without one',
+    faults: [cut(30_000), answers(416)],
+    ranges: [undefined, 'bytes=30000-', undefined],
+    waits: [100],
+  },
+  {
+    name: 'that gets a part without a Content-Range starts over without asking for parts',
+    faults: [cut(30_000), headers({ 'content-range': [] })],
+    ranges: [undefined, 'bytes=30000-', undefined],
+  },
+  {
+    name: 'that gets another part starts over, and asks for no part from then on',
+    faults: [cut(30_000), headers({ 'content-range': [`bytes 30001-99999/${size}`] }), cut(40_000)],
+    ranges: [undefined, 'bytes=30000-', undefined, undefined],
+  },
+  {
+    name: 'that gets a part that begins earlier drops what came already',
+    faults: [
+      cut(30_000),
+      (send, request) => send({ ...request, headers: { ...request.headers, range: ['bytes=20000-'] } }),
+    ],
+    ranges: [undefined, 'bytes=30000-'],
+  },
+  {
+    name: 'that gets less than it asked for asks for the rest',
+    faults: [
+      cut(30_000),
+      (send, request) => send({ ...request, headers: { ...request.headers, range: ['bytes=30000-59999'] } }),
+    ],
+    ranges: [undefined, 'bytes=30000-', 'bytes=60000-'],
+    waits: [100, 0],
+  },
+  {
+    name: 'that is answered with a part of what was not asked in parts is refused',
+    faults: [(send, request) => send({ ...request, headers: { range: ['bytes=10-'] } })],
+    ranges: [undefined],
+    fails: 'UNEXPECTED_ANSWER',
+  },
+  {
+    name: 'with a flipped byte is refused at its end',
+    faults: [flips],
+    ranges: [undefined],
+    fails: 'DIGEST_INVALID',
+  },
+  {
+    name: 'with a flipped byte before the cut is refused at its end: the hash goes on',
+    faults: [(send, request) => cut(30_000)((one) => flips(send, one), request)],
+    ranges: [undefined, 'bytes=30000-'],
+    fails: 'DIGEST_INVALID',
+  },
+  {
+    name: 'of a part goes on within the part',
+    faults: [cut(10)],
+    part: { from: 100, to: 200 },
+    ranges: ['bytes=100-199', 'bytes=110-199'],
+  },
+  {
+    name: 'of a part where Range is not honoured drops what is around it',
+    faults: [withoutRange],
+    part: { from: 100, to: 200 },
+    ranges: ['bytes=100-199'],
+  },
+  { name: 'of what lies behind the end asks nothing', faults: [], part: { from: size }, ranges: [] },
+];
+
+describe('a download', () => {
+  for (const { name, faults, part = {}, ranges, waits, fails } of rows) {
+    it(name, async () => {
+      const { repository, asked, retries } = await registry(faults);
+      const bytes = read(repository.blobs.open(sample.descriptor), part);
+      if (fails === undefined) {
+        assert.ok(Buffer.from(sample.bytes.subarray(part.from ?? 0, part.to)).equals(await bytes));
+      } else {
+        await failsWith(bytes, fails);
+      }
+      assert.deepEqual(
+        asked.map(({ range }) => range),
+        ranges,
+      );
+      if (waits !== undefined)
+        assert.deepEqual(
+          retries.map(({ nextRetryIn }) => nextRetryIn),
+          waits,
+        );
+    });
+  }
+
+  it('whose size nobody knows takes it from the answer', async () => {
+    const { repository, asked } = await registry([cut(10), endsAfter(10)]);
+    assert.deepEqual(await read(repository.blobs.open(sample.descriptor.digest)), sample.bytes);
+    assert.deepEqual(
+      asked.map(({ range }) => range),
+      [undefined, 'bytes=10-', 'bytes=20-'],
+    );
+  });
+
+  it('of a blob that is shorter than its descriptor says is refused when the registry has said it twice', async () => {
+    const { repository, asked } = await registry([]);
+    const longer = { ...sample.descriptor, size: size + 1 };
+    await failsWith(read(repository.blobs.open(longer)), 'SIZE_INVALID');
+    assert.deepEqual(
+      asked.map(({ range }) => range),
+      [undefined, `bytes=${size}-`, undefined],
+    );
+  });
+
+  it('asks for the rest only of the same entity, where the registry names it', async () => {
+    const { repository, asked } = await registry([cut(10)]);
+    await drain(repository.blobs.open(sample.descriptor).open());
+    assert.deepEqual(
+      asked.map(({ condition }) => condition),
+      [undefined, entityTag],
+    );
+  });
+
+  for (const tag of [`W/${entityTag}`, 'no-quotes', '']) {
+    it(`sets no condition with the entity tag ${tag}`, async () => {
+      const { repository, asked } = await registry([headers({ etag: [tag] }, cut(10))]);
+      assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
+      assert.deepEqual(
+        asked.map(({ condition }) => condition),
+        [undefined, undefined],
+      );
+    });
+  }
+
+  it('of what is another entity by now starts over', async () => {
+    const { repository, asked } = await registry([headers({ etag: ['"before"'] }, cut(10))]);
+    assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
+    assert.deepEqual(asked, [
+      { range: undefined, condition: undefined },
+      { range: 'bytes=10-', condition: '"before"' },
+    ]);
+  });
+
+  it('ends at once when it is aborted while it waits', async () => {
+    const abort = new AbortController();
+    const { repository, asked } = await registry([cut(10)], {
+      clock: { now: () => 0, after: () => () => undefined },
+      onRetry: () => queueMicrotask(() => abort.abort(new Error('enough'))),
+    });
+    const { signal } = abort;
+    await assert.rejects(
+      read(repository.blobs.open(sample.descriptor), { signal }),
+      (error) => error === signal.reason,
+    );
+    assert.equal(asked.length, 1);
+  });
+
+  it('is given up when its observer says so', async () => {
+    const { repository, asked } = await registry([cut(10)], { onRetry: () => false });
+    await failsWith(read(repository.blobs.open(sample.descriptor)), 'CUT_OFF');
+    assert.equal(asked.length, 1);
+  });
+
+  it('lets the caller judge what is worth another attempt', async () => {
+    const { repository } = await registry([cut(10), answers(404)], { retryable: () => true });
+    assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
+  });
+});
