@@ -5,6 +5,7 @@ export type { ConnectionOptions } from './client/connections.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag } from './client/copy-repository.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
+export { type Place, parsePlace } from './client/place.ts';
 export type { PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';

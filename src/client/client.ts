@@ -9,6 +9,7 @@ import { type ConnectionOptions, createConnections } from './connections.ts';
 import { type CopyPlaceOptions, copyBetween, type TransferOptions } from './copy.ts';
 import { type CopiedTag, copyTags } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
+import type { Place } from './place.ts';
 import { type PullOptions, pullTo } from './pull.ts';
 import { type PushOptions, pushPath } from './push.ts';
 import * as read from './read.ts';
@@ -34,18 +35,18 @@ export interface ClientOptions extends ConnectionOptions {
  */
 export interface Client extends AsyncDisposable {
   /** What an image or index is; with `platform`, the image of the index for that. */
-  inspect(place: string, options?: read.ReadOptions): Promise<Inspection>;
+  inspect(place: string | Place, options?: read.ReadOptions): Promise<Inspection>;
   /** A lazy view; of an index, of its image for `platform`, by default linux/amd64. */
   getImage(reference: string, options?: read.ReadOptions): Promise<Image>;
   /** A lazy view of an index, as `getImage` is of an image. */
   getIndex(reference: string, options?: SignalOptions): Promise<Index>;
-  getDescriptor(place: string, options?: read.ReadOptions): Promise<Descriptor>;
-  getManifest(place: string, options?: read.ReadOptions): Promise<Manifest>;
+  getDescriptor(place: string | Place, options?: read.ReadOptions): Promise<Descriptor>;
+  getManifest(place: string | Place, options?: read.ReadOptions): Promise<Manifest>;
   /** The config's exact bytes. */
-  getConfig(place: string, options?: read.ReadOptions): Promise<Uint8Array>;
+  getConfig(place: string | Place, options?: read.ReadOptions): Promise<Uint8Array>;
   /** Of a `repository@digest`; nothing is fetched until it is opened. */
   openBlob(reference: string): Content;
-  exists(place: string, options?: SignalOptions): Promise<boolean>;
+  exists(place: string | Place, options?: SignalOptions): Promise<boolean>;
   blobExists(repository: string, digest: string, options?: SignalOptions): Promise<boolean>;
 
   /** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
@@ -68,7 +69,7 @@ export interface Client extends AsyncDisposable {
   tags(repository: string, options?: ListOptions): AsyncIterable<string>;
   catalog(registry: string, options?: ListOptions): AsyncIterable<string>;
   /** Each thing that is wrong, or one finding without a problem. */
-  validate(subject: string | { readonly tarball: string }, options?: ValidateOptions): AsyncIterable<Finding>;
+  validate(subject: string | Place, options?: ValidateOptions): AsyncIterable<Finding>;
   /** The bearer token that requests to a repository carry. */
   token(repository: string, options?: TokenOptions): Promise<TokenReply>;
 }

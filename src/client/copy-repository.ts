@@ -1,4 +1,5 @@
 import { copyImage } from '../copy/copy.ts';
+import type { CopyObserver, CopyProgress } from '../copy/events.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
@@ -24,7 +25,7 @@ export async function* copyTags(
   connections: Connections,
   sourceName: string,
   destinationName: string,
-  { noClobber = false, ...options }: CopyPlaceOptions = {},
+  { noClobber = false, onEvent, ...options }: CopyPlaceOptions = {},
 ): AsyncIterable<CopiedTag> {
   const from = parseRepository(sourceName);
   const to = parseRepository(destinationName);
@@ -38,12 +39,14 @@ export async function* copyTags(
     ...(mount ? { mountFrom: [from.repository] } : {}),
   });
 
+  const observeTag = onEvent && summed(onEvent);
   const copyTag = async (tag: string): Promise<CopiedTag> => {
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
     const { digest } = await copyImage(source, tag, destination, {
       ...options,
       ...mountFrom,
+      ...(observeTag === undefined ? {} : { onEvent: observeTag(tag) }),
       signal,
       tags: [tag],
     });
@@ -56,6 +59,19 @@ export async function* copyTags(
     end.abort();
     await Promise.allSettled(running);
   }
+}
+
+/** One observer for many copies: their figures are added up, and the end of each is none of the whole. */
+function summed(observe: CopyObserver): (tag: string) => CopyObserver {
+  const figures = new Map<string, CopyProgress>();
+  const sum = (key: 'complete' | 'sent' | 'total'): number =>
+    [...figures.values()].reduce((total, progress) => total + progress[key], 0);
+  return (tag) => (event) => {
+    if (event.kind === 'end') return;
+    if (event.kind !== 'progress') return observe(event);
+    figures.set(tag, event);
+    observe({ kind: 'progress', complete: sum('complete'), sent: sum('sent'), total: sum('total') });
+  };
 }
 
 /** Starts up to `jobs` copies ahead of the one that is waited for. */

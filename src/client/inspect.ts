@@ -87,7 +87,7 @@ function inspectChild({ digest, mediaType, size, platform, ...rest }: Descriptor
   return { digest, mediaType, size, ...(platform === undefined ? {} : { platform }), ...described(rest) };
 }
 
-/** An index has no labels of its own. A child that is missing is the index's business, not the labels'. */
+/** An index has no labels of its own. A child that is missing or broken is no reason not to show it. */
 async function labelsOf(
   repository: Repository,
   manifests: readonly Descriptor[],
@@ -103,7 +103,8 @@ async function labelsOf(
     if (manifest.body.kind !== 'image') return {};
     return (await inspectManifest(repository, manifest, options)).labels;
   } catch (error) {
-    if (isGantryError(error, 'MANIFEST_UNKNOWN') || isGantryError(error, 'BLOB_UNKNOWN')) return {};
+    const own = ['MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'MANIFEST_INVALID'];
+    if (isGantryError(error) && own.includes(error.code)) return {};
     throw error;
   }
 }

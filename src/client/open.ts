@@ -3,6 +3,7 @@ import { createArchive } from '../archive/write.ts';
 import { ContentError } from '../errors.ts';
 import { openLayout } from '../layout/repository.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Place } from './place.ts';
@@ -47,17 +48,25 @@ export async function openSource(
 export async function openRoots(
   place: Exclude<Place, { kind: 'registry' }>,
   options: SignalOptions = {},
-): Promise<{ readonly repository: Repository; readonly roots: readonly Descriptor[] }> {
-  const repository =
-    place.kind === 'oci'
-      ? await openLayout(place.path, { ...options, mode: 'read' })
-      : await openArchive(place.path, options);
+): Promise<DiskPlace> {
+  if (place.kind === 'oci') {
+    const layout = await openLayout(place.path, { ...options, mode: 'read' });
+    return { repository: layout, roots: await layout.roots(options), index: () => layout.index(options) };
+  }
+  const archive = await openArchive(place.path, options);
   try {
-    return { repository, roots: await repository.roots(options) };
+    return { repository: archive, roots: await archive.roots(options) };
   } catch (error) {
-    await repository[Symbol.asyncDispose]();
+    await archive[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+export interface DiskPlace {
+  readonly repository: Repository;
+  readonly roots: readonly Descriptor[];
+  /** The list of the roots as the place has it, where it has one that can be pushed. */
+  readonly index?: () => Promise<Manifest>;
 }
 
 /** A place with one image needs no name for it; one with several does. What has no name gives way to what has. */

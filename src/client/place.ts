@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
-import { parseReference, type Reference } from '../spec/reference.ts';
+import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
 
 /** Where an image is or goes to, as a user writes it. */
 export type Place =
@@ -31,6 +31,13 @@ export async function placeOfPath(path: string): Promise<Exclude<Place, { kind: 
     throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder`, { cause });
   });
   return { kind: found.isDirectory() ? 'oci' : 'docker-archive', path };
+}
+
+/** As a user would write it. */
+export function formatPlace(place: string | Place): string {
+  if (typeof place === 'string') return place;
+  if (place.kind === 'registry') return formatReference(place.reference);
+  return `${place.kind}:${place.path}${place.name === undefined ? '' : `:${place.name}`}`;
 }
 
 function splitPath(text: string, rest: string): { readonly path: string; readonly name?: string } {

@@ -25,9 +25,9 @@ export async function pushPath(
   const origin = await placeOfPath(path);
   const target = { kind: 'registry', reference } as const;
   if (!index) return transfer(connections, origin, target, options);
-  const { repository: source, roots } = await openRoots(origin, options);
+  const { repository: source, roots, index: listed } = await openRoots(origin, options);
   try {
-    const root = indexOf(roots);
+    const root = (await listed?.()) ?? indexOf(roots);
     const { repository, tags } = await openDestination(connections, target, options);
     return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
       ...options,

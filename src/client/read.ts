@@ -18,21 +18,25 @@ import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { type Inspection, inspectManifest } from './inspect.ts';
 import { openSource, type Source } from './open.ts';
-import { parsePlace } from './place.ts';
+import { formatPlace, type Place, parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
   /** Of an index, the image for this platform. */
   readonly platform?: Platform;
 }
 
-/** What a name stands for, opened for the time of `use`. `text`: a reference or a place on disk. */
+/** What a name stands for, opened for the time of `use`. `place`: a reference or a place on disk. */
 async function reading<T>(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: SignalOptions,
   use: (repository: Repository, reference: string) => Promise<T>,
 ): Promise<T> {
-  const { repository, reference } = await openSource(connections, parsePlace(text), options);
+  const { repository, reference } = await openSource(
+    connections,
+    typeof place === 'string' ? parsePlace(place) : place,
+    options,
+  );
   try {
     return await use(repository, reference);
   } finally {
@@ -43,20 +47,20 @@ async function reading<T>(
 /** One HEAD; undefined if it is not there. */
 function resolve(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: SignalOptions = {},
 ): Promise<Descriptor | undefined> {
-  return reading(connections, text, options, (repository, reference) =>
+  return reading(connections, place, options, (repository, reference) =>
     repository.manifests.resolve(reference, options),
   );
 }
 
 export async function exists(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: SignalOptions = {},
 ): Promise<boolean> {
-  return (await resolve(connections, text, options)) !== undefined;
+  return (await resolve(connections, place, options)) !== undefined;
 }
 
 export async function blobExists(
@@ -71,21 +75,21 @@ export async function blobExists(
 
 export async function getDescriptor(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: ReadOptions = {},
 ): Promise<Descriptor> {
-  if (options.platform !== undefined) return (await getManifest(connections, text, options)).descriptor;
-  const found = await resolve(connections, text, options);
+  if (options.platform !== undefined) return (await getManifest(connections, place, options)).descriptor;
+  const found = await resolve(connections, place, options);
   if (found !== undefined) return found;
-  throw new NotFoundError('MANIFEST_UNKNOWN', `${text}: there is no such image`);
+  throw new NotFoundError('MANIFEST_UNKNOWN', `${formatPlace(place)}: there is no such image`);
 }
 
 export function getManifest(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: ReadOptions = {},
 ): Promise<Manifest> {
-  return reading(connections, text, options, (repository, reference) =>
+  return reading(connections, place, options, (repository, reference) =>
     readManifest(repository, reference, options),
   );
 }
@@ -114,10 +118,10 @@ async function readImage({ repository, reference, registry }: Source, options: R
 /** The config's exact bytes; of an index, that of the image for `platform`, by default linux/amd64. */
 export function getConfig(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: ReadOptions = {},
 ): Promise<Uint8Array> {
-  return reading(connections, text, options, async (repository, reference) =>
+  return reading(connections, place, options, async (repository, reference) =>
     (await readImage({ repository, reference }, options)).rawConfig(options),
   );
 }
@@ -162,10 +166,10 @@ export function openBlob(connections: Connections, text: string): Content {
 /** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */
 export function inspect(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: ReadOptions = {},
 ): Promise<Inspection> {
-  return reading(connections, text, options, async (repository, reference) => {
+  return reading(connections, place, options, async (repository, reference) => {
     const manifest = await readManifest(repository, reference, options);
     if (options.platform !== undefined) await checkPlatform(repository, manifest, options.platform, options);
     return inspectManifest(repository, manifest, options);

@@ -4,7 +4,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { openSource } from './open.ts';
-import { type Place, parsePlace } from './place.ts';
+import { formatPlace, type Place, parsePlace } from './place.ts';
 
 export interface ValidateOptions extends SignalOptions {
   /** Only ask whether everything is there; read nothing. */
@@ -18,15 +18,15 @@ export interface Finding {
   readonly problem?: string;
 }
 
-/** Each problem of an image or index, or one finding without any. `subject`: a reference, a place, or a docker archive. */
+/** Each problem of an image or index, or one finding without any. `subject`: a reference or a place. */
 export async function* validateSubject(
   connections: Connections,
-  subject: string | { readonly tarball: string },
+  subject: string | Place,
   { platforms, ...options }: ValidateOptions = {},
 ): AsyncIterable<Finding> {
-  const name = typeof subject === 'string' ? subject : subject.tarball;
-  const place: Place =
-    typeof subject === 'string' ? parsePlace(subject) : { kind: 'docker-archive', path: subject.tarball };
+  const name =
+    typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
+  const place = typeof subject === 'string' ? parsePlace(subject) : subject;
   const { repository, reference } = await openSource(connections, place, options);
   let sound = true;
   try {

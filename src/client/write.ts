@@ -9,6 +9,7 @@ import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, parseReference, parseRepository } from '../spec/reference.ts';
+import { checkTags } from '../store/admission.ts';
 import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
@@ -91,6 +92,7 @@ export async function tag(
   options: SignalOptions = {},
 ): Promise<Descriptor> {
   const reference = parseReference(text);
+  checkTags(tags);
   const repository = connections
     .registry(reference)
     .repository(reference.repository, { actions: ['pull', 'push'] });

@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import { ContentError } from '../errors.ts';
-import { indexJsonLimit } from '../json/manifest.ts';
+import { digestOf } from '../flow/hash.ts';
+import { indexJsonLimit, manifestLimit, parseManifest } from '../json/manifest.ts';
 import { parseJson } from '../json/parse.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
 import { readSmall } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
 
@@ -34,4 +37,12 @@ export async function readIndex(folder: string): Promise<LayoutIndex | undefined
     if (!(error instanceof ContentError)) throw error;
     throw new ContentError(error.code, `${path}: ${error.message}`, { cause: error });
   }
+}
+
+/** index.json as a manifest: an index that can be pushed. Throws MANIFEST_INVALID, TOO_LARGE beyond what registries take. */
+export async function readIndexManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, indexFile);
+  const bytes = await readSmall(path, manifestLimit);
+  if (bytes === undefined) throw new ContentError('MANIFEST_INVALID', `${folder} has no ${indexFile}`);
+  return parseManifest(bytes, { digest: digestOf(bytes), mediaType: MediaType.ociIndex });
 }

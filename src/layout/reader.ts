@@ -1,12 +1,13 @@
 import { ContentError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { ListOptions, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import { blobFileContent, blobSize } from './blob-file.ts';
 import { LayoutManifests } from './manifests.ts';
-import { isLayout, readIndex } from './marker.ts';
+import { isLayout, readIndex, readIndexManifest } from './marker.ts';
 
 /**
  * An OCI image layout on disk. A reference is a digest or the value of an entry's `org.opencontainers.image.ref.name`,
@@ -16,6 +17,8 @@ import { isLayout, readIndex } from './marker.ts';
 export interface LayoutRepository extends Repository {
   /** The entries of index.json as they stand there, annotations included. */
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
+  /** index.json itself, byte for byte as it was last written, as the index that it is. */
+  index(options?: SignalOptions): Promise<Manifest>;
 }
 
 /** Throws MANIFEST_INVALID for what is no layout. */
@@ -52,5 +55,5 @@ export async function openReader(folder: string): Promise<LayoutRepository> {
     },
     referrers: (subject, options) => manifests.referrers(subject, options),
   });
-  return { ...repository, roots: async () => index.roots };
+  return { ...repository, roots: async () => index.roots, index: () => readIndexManifest(folder) };
 }

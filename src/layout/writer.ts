@@ -7,6 +7,7 @@ import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { writeBlob } from '../store/write.ts';
 import { blobFileContent } from './blob-file.ts';
+import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
 import { ingestFile } from './upload.ts';
@@ -32,6 +33,7 @@ export async function openWriter(folder: string, options: SessionOptions): Promi
     },
     referrers: (subject, options) => manifests.referrers(subject, options, session.untagged),
     roots: async () => index.roots,
+    index: () => readIndexManifest(folder),
     commit: (options) => session.commit(options),
     [Symbol.asyncDispose]: () => session.dispose(),
   };

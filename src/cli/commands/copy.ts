@@ -28,9 +28,11 @@ async function copyAll(
 ): Promise<void> {
   const client = await context.client();
   const tags: unknown[] = [];
-  for await (const copied of client.copyRepository(source, destination, options)) {
-    context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);
-    tags.push(copied);
-  }
+  await context.follow(async (onEvent) => {
+    for await (const copied of client.copyRepository(source, destination, { ...options, onEvent })) {
+      context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);
+      tags.push(copied);
+    }
+  });
   await context.result({ source, destination, tags });
 }

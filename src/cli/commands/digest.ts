@@ -1,3 +1,4 @@
+import type { Place } from '../../client/place.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
@@ -11,11 +12,15 @@ export async function digest(context: Context, given: Given): Promise<void> {
   if (tarball !== undefined && (image !== undefined || whole)) {
     throw new InputError('INVALID_OPTION', '--tarball goes with neither an image nor --full-ref');
   }
-  const subject = tarball === undefined ? image : `docker-archive:${tarball}`;
-  if (subject === undefined) throw new InputError('INVALID_OPTION', 'digest needs IMAGE or --tarball');
+  if (tarball === undefined && image === undefined) {
+    throw new InputError('INVALID_OPTION', 'digest needs IMAGE or --tarball');
+  }
+  const reference = image ?? tarball ?? '';
+  const subject: string | Place =
+    tarball === undefined ? reference : { kind: 'docker-archive', path: tarball };
   const options = { ...(await context.platform()), signal: context.signal };
   const client = await context.client();
   const descriptor = await client.getDescriptor(subject, options);
-  const text = whole ? fullDigest(subject, descriptor.digest) : descriptor.digest;
-  await context.result({ reference: subject, ...descriptor }, text);
+  const text = whole ? fullDigest(reference, descriptor.digest) : descriptor.digest;
+  await context.result({ reference, ...descriptor }, text);
 }

@@ -1,3 +1,4 @@
+import type { Place } from '../../client/place.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
@@ -7,8 +8,8 @@ import type { Given } from '../given.ts';
 export async function validate(context: Context, given: Given): Promise<void> {
   const tarball = given.text('tarball');
   const remote = given.text('remote');
-  const subjects = [
-    ...(tarball === undefined ? [] : [{ tarball }]),
+  const subjects: readonly (string | Place)[] = [
+    ...(tarball === undefined ? [] : [{ kind: 'docker-archive', path: tarball } as const]),
     ...(remote === undefined ? [] : [remote]),
   ];
   if (subjects.length === 0) throw new InputError('INVALID_OPTION', 'validate needs --remote or --tarball');

@@ -1,0 +1,353 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { openArchive } from '../archive/read.ts';
+import { CopyError, isGantryError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { bytesContent } from '../flow/content.ts';
+import type { WireEvent } from '../http/event.ts';
+import { createImage } from '../image/create.ts';
+import type { Image } from '../image/image.ts';
+import { createIndex } from '../image/image-index.ts';
+import { createLayer } from '../image/layer.ts';
+import { openLayout } from '../layout/repository.ts';
+import { writeTar } from '../tar/write.ts';
+import { failsWith, listOf } from '../testing/contract/sample.ts';
+import { startRegistry } from '../testing/start-registry.ts';
+import { createClient } from './client.ts';
+import type { CopiedTag } from './copy-repository.ts';
+
+async function open(test: TestContext) {
+  const registry = await startRegistry();
+  const events: WireEvent[] = [];
+  const client = createClient({
+    keychain: async () => undefined,
+    retry: { attempts: 1 },
+    onWire: (event) => events.push(event),
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-client-'));
+  test.after(async () => {
+    await client[Symbol.asyncDispose]();
+    await registry.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  /** The requests since the last time, e.g. `GET blobs`. */
+  const asked = (): readonly string[] => {
+    const requests = events.splice(0).flatMap((event) => (event.kind === 'request' ? [event] : []));
+    return requests.map(
+      ({ method, url }) => `${method} ${/\/(manifests|blobs|tags)\//.exec(url)?.[1] ?? url}`,
+    );
+  };
+  return { client, registry, host: registry.host, folder, asked };
+}
+
+async function makeImage(text: string, architecture = 'amd64'): Promise<Image> {
+  const bytes = new TextEncoder().encode(text);
+  const files = [{ name: 'file', size: bytes.byteLength, body: bytesContent(bytes).open() }];
+  const tar = await collect(writeTar(files), { limit: 2 ** 20, what: 'tar' });
+  return createImage({
+    config: { os: 'linux', architecture, config: { Labels: { text } } },
+    layers: [createLayer(bytesContent(gzipSync(tar)))],
+  });
+}
+
+async function makeIndex(text: string) {
+  const entry = async (architecture: string) => ({
+    image: await makeImage(`${text} ${architecture}`, architecture),
+    platform: { os: 'linux', architecture },
+  });
+  return createIndex([await entry('amd64'), await entry('arm64')]);
+}
+
+const arm64 = { os: 'linux', architecture: 'arm64' };
+
+describe('a place on disk', () => {
+  for (const kind of ['oci', 'oci-archive', 'docker-archive']) {
+    it(`${kind}: takes an image under a name and gives it back, byte for byte`, async (test) => {
+      const { client, host, folder } = await open(test);
+      const { digest } = await client.pushImage(`${host}/app:1`, await makeImage('hello'));
+      const place = `${kind}:${join(folder, 'place')}`;
+      assert.equal((await client.copy(`${host}/app:1`, `${place}:named`)).digest, digest);
+      for (const name of [place, `${place}:named`]) {
+        assert.equal((await client.getDescriptor(name)).digest, digest);
+        assert.deepEqual((await client.inspect(name)).labels, { text: 'hello' });
+        assert.equal(await client.exists(name), true);
+        assert.deepEqual(await listOf(client.validate(name)), [{ subject: name }]);
+      }
+      assert.equal(await client.exists(`${place}:other`), false);
+      await failsWith(client.getManifest(`${place}:other`), 'MANIFEST_UNKNOWN');
+      assert.equal((await client.copy(`${place}:named`, `${host}/back:1`)).digest, digest);
+      assert.equal((await client.getDescriptor(`${host}/back:1`)).digest, digest);
+      assert.deepEqual(await readdir(folder), ['place']);
+    });
+  }
+
+  it('gives what came from a registry its name there', async (test) => {
+    const { client, host, folder } = await open(test);
+    const { digest } = await client.pushImage(`${host}/acme/app:v1`, await makeImage('hello'));
+    for (const [kind, name] of [
+      ['oci', 'v1'],
+      ['oci-archive', 'v1'],
+      ['docker-archive', `${host}/acme/app:v1`],
+    ]) {
+      const place = `${kind}:${join(folder, kind ?? '')}`;
+      await client.copy(`${host}/acme/app:v1`, place);
+      assert.equal((await client.getDescriptor(`${place}:${name}`)).digest, digest);
+    }
+  });
+
+  it('holds several images in one layout, each by its name, and asks which where none is said', async (test) => {
+    const { client, host, folder } = await open(test);
+    const layout = `oci:${join(folder, 'layout')}`;
+    const digests: string[] = [];
+    for (const tag of ['one', 'two']) {
+      await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+      digests.push((await client.copy(`${host}/app:${tag}`, `${layout}:${tag}`)).digest);
+    }
+    assert.equal((await client.getDescriptor(`${layout}:one`)).digest, digests[0]);
+    await failsWith(client.getDescriptor(layout), 'MANIFEST_INVALID');
+    await failsWith(client.push(join(folder, 'layout'), `${host}/all:1`), 'MANIFEST_INVALID');
+    assert.equal(await client.exists(`${host}/all:1`), false);
+    const root = await client.push(join(folder, 'layout'), `${host}/all:1`, { index: true });
+    const told = await client.inspect(`${host}/all:1`);
+    assert.equal(told.digest, root.digest);
+    assert.deepEqual(
+      told.manifests?.map(({ digest }) => digest),
+      digests,
+    );
+    assert.deepEqual(await listOf(client.validate(`${host}/all:1`)), [{ subject: `${host}/all:1` }]);
+  });
+
+  it('that holds nothing, or is not there, is named', async (test) => {
+    const { client, host, folder } = await open(test);
+    await mkdir(join(folder, 'empty'));
+    await writeFile(join(folder, 'notes.txt'), 'these are notes');
+    for (const place of [`oci:${join(folder, 'empty')}`, `oci-archive:${join(folder, 'notes.txt')}`]) {
+      await failsWith(client.copy(place, `${host}/app:1`), 'MANIFEST_INVALID', 'NAME_UNKNOWN');
+    }
+    await failsWith(
+      client.copy(`oci:${join(folder, 'none')}`, `${host}/app:1`),
+      'NAME_UNKNOWN',
+      'MANIFEST_INVALID',
+    );
+    assert.deepEqual(await listOf(client.catalog(host)), []);
+  });
+
+  it('of an archive may have a colon in its path where it is said to be one', async (test) => {
+    const { client, host, folder } = await open(test);
+    const tarball = join(folder, 'a:b.tar');
+    await client.pushImage(`${host}/app:1`, await makeImage('hello'));
+    await client.pull([`${host}/app:1`], tarball);
+    assert.deepEqual(await listOf(client.validate({ tarball })), [{ subject: tarball }]);
+    assert.ok(await client.push(tarball, `${host}/back:1`));
+  });
+});
+
+describe('a pull', () => {
+  it('into a tarball takes one platform and notes the full names', async (test) => {
+    const { client, host, folder } = await open(test);
+    await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
+    await client.pushImage(`${host}/other:2`, await makeImage('b'));
+    const path = join(folder, 'images.tar');
+    const roots = await client.pull([`${host}/app:1`, `${host}/other:2`], path);
+    await using archive = await openArchive(path);
+    assert.deepEqual(await listOf(archive.tags.list()), [`${host}/app:1`, `${host}/other:2`]);
+    const [app, other] = roots;
+    assert.equal((await archive.manifests.resolve(`${host}/app:1`))?.digest, app?.digest);
+    assert.equal((await archive.manifests.resolve(`${host}/other:2`))?.digest, other?.digest);
+    assert.equal(
+      app?.digest,
+      (await client.getDescriptor(`${host}/app:1`, { platform: { ...arm64, architecture: 'amd64' } })).digest,
+    );
+    await client.pull([`${host}/app:1`], join(folder, 'arm.tar'), { platforms: [arm64] });
+    assert.deepEqual((await client.inspect(`docker-archive:${join(folder, 'arm.tar')}`)).labels, {
+      text: 'a arm64',
+    });
+    await client.pull([`${host}/app:1`], join(folder, 'old.tar'), { format: 'legacy' });
+    assert.deepEqual((await client.inspect(`docker-archive:${join(folder, 'old.tar')}`)).labels, {
+      text: 'a amd64',
+    });
+  });
+
+  it('into a layout takes everything, and the names where they are asked for', async (test) => {
+    const { client, host, folder } = await open(test);
+    const { digest } = await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
+    for (const [annotateRef, names] of [
+      [false, []],
+      [true, [`${host}/app:1`]],
+    ] as const) {
+      const path = join(folder, String(annotateRef));
+      await client.pull([`${host}/app:1`], path, { format: 'oci', annotateRef });
+      await using layout = await openLayout(path, { mode: 'read' });
+      assert.deepEqual(await listOf(layout.tags.list()), names);
+      assert.deepEqual(
+        (await layout.roots()).map((root) => root.digest),
+        [digest],
+      );
+      assert.deepEqual(await listOf(client.validate(`oci:${path}`)), [{ subject: `oci:${path}` }]);
+    }
+  });
+
+  it('is whole or not at all', async (test) => {
+    const { client, host, folder } = await open(test);
+    await client.pushImage(`${host}/app:1`, await makeImage('a'));
+    for (const format of ['tarball', 'legacy', 'oci'] as const) {
+      const path = join(folder, 'place');
+      const pulled = client.pull([`${host}/app:1`, `${host}/app:none`], path, { format });
+      await assert.rejects(
+        pulled,
+        (error) => error instanceof CopyError && isGantryError(error.cause, 'MANIFEST_UNKNOWN'),
+      );
+      assert.deepEqual(await readdir(folder), []);
+    }
+    await writeFile(join(folder, 'old'), 'what was there');
+    await assert.rejects(client.pull([`${host}/app:none`], join(folder, 'old')));
+    assert.equal(await readFile(join(folder, 'old'), 'utf8'), 'what was there');
+  });
+
+  it('keeps its blobs in the cache and fetches none twice', async (test) => {
+    const { client, host, folder, asked } = await open(test);
+    await client.pushImage(`${host}/app:1`, await makeImage('a'));
+    const cachePath = join(folder, 'cache');
+    asked();
+    await client.pull([`${host}/app:1`], join(folder, 'one.tar'), { cachePath });
+    assert.deepEqual(asked(), ['GET manifests', 'GET blobs', 'GET blobs']);
+    await client.pull([`${host}/app:1`], join(folder, 'two.tar'), { cachePath });
+    assert.deepEqual(asked(), ['GET manifests']);
+    assert.ok((await readFile(join(folder, 'one.tar'))).equals(await readFile(join(folder, 'two.tar'))));
+  });
+});
+
+describe('a copy between names', () => {
+  it('takes chosen platforms', async (test) => {
+    const { client, host } = await open(test);
+    await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
+    await client.copy(`${host}/app:1`, `${host}/arm:1`, { platforms: [arm64] });
+    assert.deepEqual((await client.inspect(`${host}/arm:1`)).labels, { text: 'a arm64' });
+    const failed = client.copy(`${host}/app:1`, `${host}/none:1`, {
+      platforms: [{ ...arm64, architecture: 's390x' }],
+    });
+    await assert.rejects(
+      failed,
+      (error) => error instanceof CopyError && isGantryError(error.cause, 'MANIFEST_UNKNOWN'),
+    );
+    assert.equal(await client.exists(`${host}/none:1`), false);
+  });
+
+  it('mounts within a registry: no blob is read', async (test) => {
+    const { client, host, asked } = await open(test);
+    await client.pushImage(`${host}/app:1`, await makeImage('a'));
+    asked();
+    await client.copy(`${host}/app:1`, `${host}/copy:1`);
+    assert.ok(!asked().includes('GET blobs'));
+  });
+
+  it('by digest needs no tag and makes none', async (test) => {
+    const { client, host } = await open(test);
+    const { digest } = await client.pushImage(`${host}/app:1`, await makeImage('a'));
+    await client.copy(`${host}/app@${digest}`, `${host}/copy@${digest}`);
+    assert.equal(await client.exists(`${host}/copy@${digest}`), true);
+    assert.deepEqual(await listOf(client.tags(`${host}/copy`)), []);
+  });
+
+  it('does not move a tag that is there where it must not', async (test) => {
+    const { client, host, folder } = await open(test);
+    await client.pushImage(`${host}/app:1`, await makeImage('a'));
+    const { digest } = await client.pushImage(`${host}/copy:1`, await makeImage('b'));
+    const options = { noClobber: true };
+    await assert.rejects(client.copy(`${host}/app:1`, `${host}/copy:1`, options), {
+      code: 'COPY_FAILED',
+      side: 'destination',
+      digest,
+    });
+    assert.equal((await client.getDescriptor(`${host}/copy:1`)).digest, digest);
+    assert.ok(await client.copy(`${host}/app:1`, `${host}/copy:2`, options));
+    const layout = `oci:${join(folder, 'layout')}:1`;
+    await client.copy(`${host}/app:1`, layout, options);
+    await failsWith(client.copy(`${host}/copy:1`, layout, options), 'COPY_FAILED');
+  });
+});
+
+describe('a copy of all tags', () => {
+  const tags = ['a', 'b', 'c', 'd', 'e', 'f'];
+
+  it('yields each in order, those that are there and kept included', async (test) => {
+    const { client, host } = await open(test);
+    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+    await client.pushImage(`${host}/copy:b`, await makeImage('mine'));
+    const kept = (await client.getDescriptor(`${host}/copy:b`)).digest;
+    const copied = await listOf(client.copyRepository(`${host}/app`, `${host}/copy`, { noClobber: true }));
+    assert.deepEqual(
+      copied.map(({ tag, outcome }) => `${tag} ${outcome}`),
+      tags.map((tag) => `${tag} ${tag === 'b' ? 'kept' : 'copied'}`),
+    );
+    assert.equal(copied[1]?.digest, kept);
+    for (const { tag, digest } of copied) {
+      assert.equal((await client.getDescriptor(`${host}/copy:${tag}`)).digest, digest);
+    }
+  });
+
+  it('ends with the first failure; what was yielded is there', async (test) => {
+    const { client, host, registry } = await open(test);
+    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+    const { layers = [] } = await client.inspect(`${host}/app:d`);
+    assert.ok(layers[0]);
+    await registry.registry.repository('app').blobs.delete(layers[0].digest);
+    const yielded: CopiedTag[] = [];
+    const copying = async (): Promise<void> => {
+      const all = client.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 2 });
+      for await (const one of all) yielded.push(one);
+    };
+    await failsWith(copying(), 'COPY_FAILED');
+    assert.deepEqual(
+      yielded.map(({ tag }) => tag),
+      ['a', 'b', 'c'],
+    );
+    const there = await listOf(client.tags(`${host}/copy`));
+    assert.deepEqual(
+      there.filter((tag) => tag <= 'd'),
+      ['a', 'b', 'c'],
+    );
+  });
+
+  it('stops when nobody wants more', async (test) => {
+    const { client, host, asked } = await open(test);
+    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+    for await (const { tag } of client.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 1 })) {
+      assert.equal(tag, 'a');
+      break;
+    }
+    asked();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(asked(), []);
+    assert.ok((await listOf(client.tags(`${host}/copy`))).length < tags.length);
+  });
+
+  it('of a repository that is not there says so', async (test) => {
+    const { client, host } = await open(test);
+    await failsWith(listOf(client.copyRepository(`${host}/none`, `${host}/copy`)), 'NAME_UNKNOWN');
+  });
+});
+
+describe('validating', () => {
+  it('names each thing that is wrong', async (test) => {
+    const { client, host, registry } = await open(test);
+    const name = `${host}/app:1`;
+    await client.pushIndex(name, await makeIndex('a'));
+    assert.deepEqual(await listOf(client.validate(name)), [{ subject: name }]);
+    const { layers = [] } = await client.inspect(name, { platform: arm64 });
+    assert.ok(layers[0]);
+    await registry.registry.repository('app').blobs.delete(layers[0].digest);
+    for (const fast of [true, false]) {
+      const [finding, ...rest] = await listOf(client.validate(name, { fast }));
+      assert.equal(finding?.subject, name);
+      assert.ok(finding?.problem?.includes(layers[0].digest));
+      assert.deepEqual(rest, []);
+    }
+    const platforms = [{ os: 'linux', architecture: 'amd64' }];
+    assert.deepEqual(await listOf(client.validate(name, { platforms })), [{ subject: name }]);
+  });
+});
