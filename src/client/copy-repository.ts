@@ -1,5 +1,5 @@
 import { copyImage } from '../copy/copy.ts';
-import type { CopyObserver, CopyProgress } from '../copy/events.ts';
+import type { CopyObserver } from '../copy/events.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
@@ -46,7 +46,7 @@ export async function* copyTags(
     const { digest } = await copyImage(source, tag, destination, {
       ...options,
       ...mountFrom,
-      ...(observeTag === undefined ? {} : { onEvent: observeTag(tag) }),
+      ...(observeTag === undefined ? {} : { onEvent: observeTag() }),
       signal,
       tags: [tag],
     });
@@ -62,15 +62,21 @@ export async function* copyTags(
 }
 
 /** One observer for many copies: their figures are added up, and the end of each is none of the whole. */
-function summed(observe: CopyObserver): (tag: string) => CopyObserver {
-  const figures = new Map<string, CopyProgress>();
-  const sum = (key: 'complete' | 'sent' | 'total'): number =>
-    [...figures.values()].reduce((total, progress) => total + progress[key], 0);
-  return (tag) => (event) => {
-    if (event.kind === 'end') return;
-    if (event.kind !== 'progress') return observe(event);
-    figures.set(tag, event);
-    observe({ kind: 'progress', complete: sum('complete'), sent: sum('sent'), total: sum('total') });
+function summed(observe: CopyObserver): () => CopyObserver {
+  let complete = 0;
+  let sent = 0;
+  let total = 0;
+  return () => {
+    let last = { complete: 0, sent: 0, total: 0 };
+    return (event) => {
+      if (event.kind === 'end') return;
+      if (event.kind !== 'progress') return observe(event);
+      complete += event.complete - last.complete;
+      sent += event.sent - last.sent;
+      total += event.total - last.total;
+      last = event;
+      observe({ kind: 'progress', complete, sent, total });
+    };
   };
 }
 
