@@ -1,5 +1,6 @@
 import { type CopyOptions, copyImage } from '../copy/copy.ts';
-import { CopyError } from '../errors.ts';
+import { selectRoot } from '../copy/select.ts';
+import { ContentError, CopyError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { formatReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
@@ -41,6 +42,7 @@ export async function transfer(
   await using destination = disposable(await openDestination(connections, target, { ...mountFrom, signal }));
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);
+  await checkDigest(source, target, options);
   const root = await copyImage(source.repository, source.reference, repository, {
     ...options,
     ...mountFrom,
@@ -72,6 +74,24 @@ async function refuseToClobber(
       digest: there.digest,
     });
   }
+}
+
+/** A destination that names a digest says what must come out. Throws DIGEST_INVALID before anything is written. */
+async function checkDigest(
+  { repository, reference }: Source,
+  target: Place,
+  { platforms, signal }: TransferOptions,
+): Promise<void> {
+  const expected = target.kind === 'registry' ? target.reference.digest : undefined;
+  if (expected === undefined || (expected === reference && platforms === undefined)) return;
+  const found = await repository.manifests.get(reference, { signal });
+  const root = platforms === undefined ? found : await selectRoot(repository, found, platforms, { signal });
+  const actual = root.descriptor.digest;
+  if (actual === expected) return;
+  throw new ContentError('DIGEST_INVALID', `${repository.name}: ${reference} is ${actual}, not ${expected}`, {
+    expected,
+    actual,
+  });
 }
 
 /** What comes from a registry keeps its name where it goes to disk: the tag in a layout, all of it where docker reads. */

@@ -253,6 +253,20 @@ describe('a copy between names', () => {
     assert.deepEqual(await listOf(client.tags(`${host}/copy`)), []);
   });
 
+  it('to a digest that is not what would come out is refused, and nothing is written', async (test) => {
+    const { client, host } = await open(test);
+    const { digest } = await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
+    const { digest: other } = await client.getDescriptor(`${host}/app:1`, { platform: arm64 });
+    await assert.rejects(client.copy(`${host}/app:1`, `${host}/copy@${other}`), {
+      code: 'DIGEST_INVALID',
+      expected: other,
+      actual: digest,
+    });
+    assert.deepEqual(await listOf(client.catalog(host)), ['app']);
+    const root = await client.copy(`${host}/app:1`, `${host}/copy@${other}`, { platforms: [arm64] });
+    assert.equal(root.digest, other);
+  });
+
   it('does not move a tag that is there where it must not', async (test) => {
     const { client, host, folder } = await open(test);
     await client.pushImage(`${host}/app:1`, await makeImage('a'));

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { HeaderMap, Send } from '../wire/message.ts';
+import { userAgent } from './user-agent.ts';
+
+/** The headers that go out. */
+async function sent(headers: HeaderMap): Promise<HeaderMap> {
+  let seen: HeaderMap = {};
+  const send: Send = async (request) => {
+    seen = request.headers;
+    return { status: 200, headers: {}, body: { async *[Symbol.asyncIterator]() {} } };
+  };
+  await userAgent('gantry/1')(send)({ method: 'GET', url: 'http://r.test/v2/', headers, replay: 'safe' });
+  return seen;
+}
+
+describe('the user agent', () => {
+  it('is said on every request, beside its own headers', async () => {
+    assert.deepEqual(await sent({ accept: ['*/*'] }), { 'user-agent': ['gantry/1'], accept: ['*/*'] });
+  });
+
+  it('gives way to the one that a request says itself', async () => {
+    assert.deepEqual(await sent({ 'user-agent': ['mine'] }), { 'user-agent': ['mine'] });
+  });
+});
