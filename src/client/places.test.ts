@@ -141,7 +141,9 @@ describe('a place on disk', () => {
     const tarball = join(folder, 'a:b.tar');
     await client.pushImage(`${host}/app:1`, await makeImage('hello'));
     await client.pull([`${host}/app:1`], tarball);
-    assert.deepEqual(await listOf(client.validate({ kind: 'docker-archive', path: tarball })), [{ subject: tarball }]);
+    assert.deepEqual(await listOf(client.validate({ kind: 'docker-archive', path: tarball })), [
+      { subject: tarball },
+    ]);
     assert.ok(await client.push(tarball, `${host}/back:1`));
   });
 });
