@@ -50,7 +50,17 @@ function layoutFiles(staged: Staged, refName: (name: string) => string): readonl
     const content = stage.content(digest);
     if (content !== undefined && !shelf.all.has(digest)) files.push(blobFile(digest, content));
   }
-  return files.sort((a, b) => compareBytes(a.name, b.name));
+  return [...files, ...foldersOf(files)].sort((a, b) => compareBytes(a.name, b.name));
+}
+
+/**
+ * The layout's folders, as entries of their own: skopeo 1.9 gives a folder that it has to make up itself to root, and
+ * fails where it isn't run by root.
+ */
+function foldersOf(files: readonly TarFileWithBody[]): readonly TarFileWithBody[] {
+  const folders = files.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1));
+  const names = new Set(['blobs/', ...folders.filter((name) => name !== '')]);
+  return [...names].map((name) => ({ name, type: 'directory' }));
 }
 
 function blobFile(digest: Digest, content: FileContent): TarFileWithBody {

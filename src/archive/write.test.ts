@@ -105,7 +105,9 @@ describe('createArchive', () => {
     }, async (test) => {
       const path = await write(test, { format }, putOne);
       const names = execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n');
-      assert.ok(names.includes(format === 'legacy' ? 'repositories' : 'oci-layout'));
+      if (format === 'legacy') assert.ok(names.includes('repositories'));
+      // skopeo gives folders that it has to make up itself to root, and fails where it isn't run by root.
+      else assert.deepEqual(names.slice(0, 2), ['blobs/', 'blobs/sha256/']);
     });
   }
 
