@@ -32,7 +32,8 @@ const skips: string[] = [];
 const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
 
 stream.on('test:pass', ({ name, skip, todo, details }) => {
-  if (details.type === 'suite') return;
+  // A suite counts only when it is skipped: nothing else tells of its tests.
+  if (details.type === 'suite' && skip === undefined) return;
   if (skip === undefined && todo === undefined) counts.passed++;
   else {
     counts.skipped++;
