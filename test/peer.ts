@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { text } from 'node:stream/consumers';
+
+/** Other people's programs that the tests run beside gantry. */
+export type Peer = 'skopeo' | 'docker-registry' | 'crane' | 'oras' | 'podman';
+
+/**
+ * Options for a suite that runs these programs. Where one is not in PATH the suite is skipped and says so;
+ * in CI (`CI=true`) this throws instead, which fails the file.
+ */
+export function needs(...peers: readonly Peer[]): {
+  readonly skip: string | false;
+  readonly timeout: number;
+} {
+  const missing = peers.filter((peer) => !isInPath(peer));
+  if (missing.length > 0 && process.env['CI'] === 'true') {
+    throw new Error(`CI runs every peer; not in PATH: ${missing.join(', ')}`);
+  }
+  return { skip: missing.length > 0 && `not in PATH: ${missing.join(', ')}`, timeout: suiteTimeout };
+}
+
+/** A suite takes seconds; one that takes this long hangs. Milliseconds. */
+const suiteTimeout = 300_000;
+
+/** For one program, likewise. */
+const programTimeout = 60_000;
+
+function isInPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+export interface RunOptions {
+  /** Over the environment of the tests, which has no logins. */
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
+export interface Ended {
+  /** null when a signal ended it, ours for being too slow among them. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end, without the logins of this machine. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  { env = {}, input = '' }: RunOptions = {},
+): Promise<Ended> {
+  const child = spawn(program, args, {
+    env: { ...process.env, ...withoutLogins, ...env },
+    timeout: programTimeout,
+    killSignal: 'SIGKILL',
+  });
+  // A program that doesn't read its stdin closes it.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { code: child.exitCode, stdout, stderr };
+}
+
+/** Runs a program that has to succeed, and gives its stdout. */
+export async function output(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await run(program, args, options);
+  assert.equal(code, 0, `${program} ${args.join(' ')} ended with ${code}: ${stderr}`);
+  return stdout;
+}
+
+/** A folder that is never made: no config file is found there. */
+const nowhere = join(tmpdir(), 'gantry-test-no-config');
+const withoutLogins = { DOCKER_CONFIG: nowhere, REGISTRY_AUTH_FILE: join(nowhere, 'auth.json') };

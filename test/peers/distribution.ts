@@ -1,0 +1,64 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { RunningRegistry } from './registries.ts';
+
+/** Debian's `docker-registry` (distribution 2.8) on a free port, its store in a folder that goes with it. */
+export async function startDistribution(
+  options: {
+    /** Lines of an htpasswd file: only these users may do anything. */ readonly htpasswd?: string;
+  } = {},
+): Promise<RunningRegistry> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-distribution-'));
+  const users = join(folder, 'htpasswd');
+  const config = join(folder, 'config.json');
+  if (options.htpasswd !== undefined) await writeFile(users, options.htpasswd);
+  const auth = { htpasswd: { realm: 'gantry tests', path: users } };
+  // JSON is YAML, and needs no care with quotes.
+  await writeFile(
+    config,
+    JSON.stringify({
+      version: 0.1,
+      log: { level: 'info', accesslog: { disabled: true } },
+      storage: { filesystem: { rootdirectory: join(folder, 'store') }, delete: { enabled: true } },
+      http: { addr: '127.0.0.1:0' },
+      ...(options.htpasswd === undefined ? {} : { auth }),
+    }),
+  );
+  const child = spawn('docker-registry', ['serve', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // Whatever becomes of the tests, it doesn't live for ever.
+    timeout: 600_000,
+  });
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) {
+      await once(child, 'close');
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    return { host: await addressOf(child), [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** It says in its log which port the system gave it. The log is read to its end: a full pipe would stop it. */
+function addressOf({ stderr }: ChildProcessByStdio<null, null, Readable>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = '';
+    const onData = (chunk: unknown): void => {
+      log += String(chunk);
+      const address = /listening on (127\.0\.0\.1:\d+)/.exec(log)?.[1];
+      if (address === undefined) return;
+      stderr.off('data', onData).resume();
+      resolve(address);
+    };
+    stderr.on('data', onData);
+    stderr.on('close', () => reject(new Error(`docker-registry ended without listening: ${log}`)));
+  });
+}

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import {
+  bytesContent,
+  copyImage,
+  createArchive,
+  createImage,
+  createIndex,
+  createLayer,
+  digestOf,
+  type Image,
+  type Index,
+  imageSource,
+  type Layer,
+  MediaType,
+  openLayout,
+  type Repository,
+  writeTar,
+} from '../../src/index.ts';
+
+/** The name of every image in every layout here. */
+export const tag = 'v1';
+
+export interface Sample {
+  readonly name: string;
+  /** The name as a part of a repository's. */
+  readonly path: string;
+  readonly root: Image | Index;
+  readonly parts: Parts;
+  /** The image itself, or the index's for linux/amd64. */
+  readonly amd64: Image;
+}
+
+/** One image or index of each shape that a registry has to carry unchanged. */
+export async function samples(): Promise<readonly Sample[]> {
+  return Promise.all([
+    sample('image', await imageOf('amd64', [await gzipLayer('base'), await gzipLayer('plain')])),
+    sample('image with annotations', await annotatedImage()),
+    sample('image with a zstd layer', await imageOf('amd64', [await zstdLayer('zstd')])),
+    sample('index of two platforms', await indexOfTwo()),
+  ]);
+}
+
+async function sample(name: string, root: Image | Index): Promise<Sample> {
+  const amd64 = root.kind === 'image' ? root : await firstImage(root);
+  return { name, path: name.replaceAll(' ', '-'), root, parts: await partsOf(root), amd64 };
+}
+
+async function firstImage(index: Index): Promise<Image> {
+  const [first] = await index.children();
+  if (first?.kind !== 'image') throw new Error('the index has no image');
+  return first;
+}
+
+/** linux/amd64 and linux/arm64, with the lowest layer in common. */
+export async function indexOfTwo(): Promise<Index> {
+  const entries = ['amd64', 'arm64'].map(async (architecture) => ({
+    image: await imageOf(architecture, [await gzipLayer('base'), await gzipLayer(architecture)]),
+    platform: { os: 'linux', architecture },
+  }));
+  return createIndex(await Promise.all(entries), {
+    annotations: { 'org.opencontainers.image.title': 'two' },
+  });
+}
+
+export async function imageOf(architecture: string, layers: readonly Layer[]): Promise<Image> {
+  return createImage({ config: configFor(architecture), layers });
+}
+
+async function annotatedImage(): Promise<Image> {
+  return createImage({
+    config: {
+      ...configFor('amd64'),
+      config: {
+        Cmd: ['/hello'],
+        Env: ['PATH=/bin', 'GREETING=grüß <dich> & "mich"'],
+        Labels: { 'org.opencontainers.image.title': 'hello' },
+        ExposedPorts: { '80/tcp': {} },
+      },
+    },
+    layers: [await gzipLayer('annotated')],
+    annotations: { 'org.opencontainers.image.description': 'grüß <dich> & "mich"', 'com.example.empty': '' },
+  });
+}
+
+function configFor(architecture: string): Parameters<typeof createImage>[0]['config'] {
+  const created = '2020-01-01T00:00:00Z';
+  return { os: 'linux', architecture, created, config: { Cmd: ['/hello'] } };
+}
+
+export async function gzipLayer(text: string): Promise<Layer> {
+  return createLayer(bytesContent(gzipSync(await tarOf(text))));
+}
+
+async function zstdLayer(text: string): Promise<Layer> {
+  const tar = await tarOf(text);
+  return createLayer(bytesContent(zstdStored(tar)), {
+    mediaType: MediaType.ociLayerZstd,
+    // Not every Node of ours can look into it.
+    diffId: digestOf(tar),
+  });
+}
+
+/**
+ * A zstd frame of one stored block: a single segment whose size is told in 4 bytes.
+ * @see https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
+ */
+function zstdStored(bytes: Uint8Array): Uint8Array {
+  const head = Buffer.alloc(12);
+  head.writeUInt32LE(0xfd2fb528, 0);
+  head.writeUInt8(0xa0, 4);
+  head.writeUInt32LE(bytes.byteLength, 5);
+  head.writeUIntLE((bytes.byteLength << 3) | 1, 9, 3);
+  return Buffer.concat([head, bytes]);
+}
+
+async function tarOf(text: string): Promise<Uint8Array> {
+  const bytes = Buffer.from(`${text} `.repeat(2000));
+  const chunks: Uint8Array[] = [];
+  const file = { name: `${text}.txt`, size: bytes.byteLength, body: bytesContent(bytes).open() };
+  for await (const chunk of writeTar([file])) chunks.push(chunk.slice());
+  return Buffer.concat(chunks);
+}
+
+/** An OCI layout in `folder` that holds `root` alone. */
+export async function saveLayout(root: Image | Index, folder: string): Promise<Parts> {
+  await using layout = await openLayout(folder, { mode: 'write' });
+  // Kept open until it is whole.
+  return await save(root, layout, tag);
+}
+
+export async function saveArchive(
+  root: Image | Index,
+  file: string,
+  format: 'oci' | 'docker',
+): Promise<Parts> {
+  await using archive = await createArchive(file, { format });
+  return await save(root, archive, `acme/app:${tag}`);
+}
+
+async function save(root: Image | Index, place: Repository, name: string): Promise<Parts> {
+  const { repository, root: descriptor } = await imageSource(root);
+  await copyImage(repository, descriptor.digest, place, { tags: [name] });
+  await place.commit();
+  return partsOf(root);
+}
+
+export interface Parts {
+  readonly root: string;
+  /** Everything that the root is made of and the root itself, in byte order. */
+  readonly blobs: readonly string[];
+}
+
+export async function partsOf(root: Image | Index): Promise<Parts> {
+  const { descriptor } = await root.manifest();
+  return { root: descriptor.digest, blobs: [...new Set(await digestsIn(root))].sort() };
+}
+
+async function digestsIn(root: Image | Index): Promise<readonly string[]> {
+  const { digest } = (await root.manifest()).descriptor;
+  if (root.kind === 'index') {
+    const children = (await root.children()).map((child) => digestsIn(child));
+    return [digest, ...(await Promise.all(children)).flat()];
+  }
+  const { config, layers } = (await root.manifest()).body;
+  return [digest, config.digest, ...layers.map((layer) => layer.digest)];
+}
+
+/** What an OCI layout holds, read without gantry: every file hashed, and the one root that index.json names. */
+export async function partsInLayout(folder: string): Promise<Parts> {
+  const blobs = join(folder, 'blobs', 'sha256');
+  const names = await readdir(blobs);
+  const digests = names.map(async (name) => {
+    const hash = createHash('sha256').update(await readFile(join(blobs, name)));
+    return `sha256:${hash.digest('hex')}`;
+  });
+  const { manifests }: { readonly manifests: readonly Entry[] } = JSON.parse(
+    await readFile(join(folder, 'index.json'), 'utf8'),
+  );
+  // oras lists the children of an index, too, but names only the index.
+  const named = manifests.filter(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']);
+  const roots = new Set((named.length > 0 ? named : manifests).map(({ digest }) => digest));
+  return { root: [...roots].join(), blobs: (await Promise.all(digests)).sort() };
+}
+
+interface Entry {
+  readonly digest: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** What docker's world knows an image by: the digests of its config and of its uncompressed layers, base first. */
+export interface Identity {
+  readonly config: string;
+  readonly diffIds: readonly string[];
+}
+
+/** Told by the bytes: each layer is unpacked and hashed, whatever the config says. */
+export async function identityOf(image: Image): Promise<Identity> {
+  const layers = (await image.layers()).map(async (layer) => {
+    const hash = createHash('sha256');
+    for await (const chunk of layer.uncompressed().open()) hash.update(chunk);
+    return `sha256:${hash.digest('hex')}`;
+  });
+  return { config: digestOf(await image.rawConfig()), diffIds: await Promise.all(layers) };
+}
+
+/** A folder for the length of a test. */
+export async function folder(test: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'gantry-peers-'));
+  test.after(() => rm(path, { recursive: true, force: true }));
+  return path;
+}

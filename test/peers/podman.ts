@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { output } from '../peer.ts';
+import type { Identity } from './images.ts';
+
+/** podman with an image store of its own. It only moves images; nothing is ever run, so no privileges are needed. */
+export interface Podman extends AsyncDisposable {
+  (...args: readonly string[]): Promise<string>;
+}
+
+export async function openPodman(): Promise<Podman> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-podman-'));
+  // podman insists on a file that its environment names.
+  const auth = join(folder, 'auth.json');
+  await writeFile(auth, '{}');
+  const env = { REGISTRY_AUTH_FILE: auth };
+  const options = [
+    `--root=${join(folder, 'root')}`,
+    `--runroot=${join(folder, 'run')}`,
+    // The one driver that needs neither mounts nor the kernel's overlays; and no systemd, no journal.
+    '--storage-driver=vfs',
+    '--cgroup-manager=cgroupfs',
+    '--events-backend=none',
+  ];
+  const podman = (...args: readonly string[]): Promise<string> =>
+    output('podman', [...options, ...args], { env });
+  return Object.assign(podman, {
+    async [Symbol.asyncDispose]() {
+      // Folders that nobody may write to: only podman can remove them, where it isn't run by root.
+      await podman('rmi', '--all', '--force');
+      await rm(folder, { recursive: true, force: true });
+    },
+  });
+}
+
+export interface PodmanImage extends Identity {
+  /** Of its manifest. */
+  readonly digest: string;
+  readonly repoDigests: readonly string[];
+}
+
+export async function inspect(podman: Podman, name: string): Promise<PodmanImage> {
+  const [image]: readonly {
+    readonly Id: string;
+    readonly Digest: string;
+    readonly RepoDigests: readonly string[];
+    readonly RootFS: { readonly Layers: readonly string[] };
+  }[] = JSON.parse(await podman('image', 'inspect', name));
+  if (image === undefined) throw new Error(`podman has no ${name}`);
+  return {
+    digest: image.Digest,
+    repoDigests: image.RepoDigests,
+    config: `sha256:${image.Id}`,
+    diffIds: image.RootFS.Layers,
+  };
+}
