@@ -9,7 +9,7 @@ import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
-import type { DownloadOptions } from '../remote/download.ts';
+import type { DownloadOptions } from '../remote/exchange.ts';
 import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import { apiHost, isLoopback, type Reference } from '../spec/reference.ts';
@@ -24,7 +24,7 @@ export interface ConnectionOptions {
   readonly retry?: RetryOptions | undefined;
   /** How blobs are sent, and how patiently. */
   readonly upload?: UploadOptions;
-  /** How patiently blobs are fetched. */
+  /** How patiently answers are read. */
   readonly download?: DownloadOptions;
   readonly timeouts?: TimeoutOptions;
   /** Default `gantry`. */

@@ -1,6 +1,6 @@
 import type { Content } from '../flow/content.ts';
 import type { Blobs } from '../store/contract.ts';
-import { type DownloadOptions, openBlob } from './download.ts';
+import { openBlob } from './download.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
 import { ingestContent, startUpload, writeBlob } from './upload/ladder.ts';
@@ -8,24 +8,13 @@ import { mountBlob } from './upload/mount.ts';
 import type { UploadOptions } from './upload/plan.ts';
 import { resumeUpload } from './upload/session.ts';
 
-/** How blobs come and go. */
-export interface TransferOptions {
-  readonly upload: UploadOptions;
-  readonly download: DownloadOptions;
-}
-
-export function remoteBlobs(
-  exchange: Exchange,
-  repository: string,
-  { upload, download }: TransferOptions,
-): Blobs {
+export function remoteBlobs(exchange: Exchange, repository: string, upload: UploadOptions): Blobs {
   const uploading = { exchange, repository, options: upload };
   return {
     stat: (digest, options) => statBlob(exchange, repository, digest, options),
 
     open(blob): Content {
-      const known = typeof blob === 'string' ? { digest: blob } : blob;
-      return openBlob(exchange, repository, known, download);
+      return openBlob(exchange, repository, typeof blob === 'string' ? { digest: blob } : blob);
     },
 
     write: (blob, content, options) => writeBlob(uploading, blob, content, options),

@@ -10,27 +10,16 @@ import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
 import { type Exchange, perform } from './exchange.ts';
 
-/** How blobs are fetched. */
-export interface DownloadOptions {
-  /** Default `defaultLayerRetry`; attempts begin again whenever bytes have come. */
-  readonly retry?: RetryOptions | undefined;
-}
-
 type Known = Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
 
 /** A blob to be read: whole reads are verified, parts can't be. */
-export function openBlob(
-  exchange: Exchange,
-  repository: string,
-  blob: Known,
-  options: DownloadOptions = {},
-): Content {
+export function openBlob(exchange: Exchange, repository: string, blob: Known): Content {
   return {
     ...(blob.size === undefined ? {} : { size: blob.size }),
     replayable: true,
     open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
       const { from = 0, to } = part;
-      const bytes = new Download({ exchange, repository, blob }, part, options).bytes();
+      const bytes = new Download({ exchange, repository, blob }, part).bytes();
       if (from !== 0 || (to !== undefined && to !== blob.size)) return bytes;
       return verified(bytes, { ...blob, what: `blob ${blob.digest} of ${repository}` });
     },
@@ -61,10 +50,10 @@ class Download {
   #ranges = true;
   #entityTag: string | undefined;
 
-  constructor(source: Source, { from = 0, to, signal }: OpenOptions, { retry }: DownloadOptions) {
+  constructor(source: Source, { from = 0, to, signal }: OpenOptions) {
     this.#source = source;
     this.#signal = signal;
-    this.#backoff = createBackoff(downloadRetry(retry));
+    this.#backoff = createBackoff(downloadRetry(source.exchange.download.retry));
     this.#to = to;
     this.#at = from;
     this.#end = to ?? source.blob.size;

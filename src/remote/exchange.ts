@@ -1,6 +1,8 @@
+import { isGantryError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
+import { createBackoff, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
-import type { Intent } from '../store/contract.ts';
+import type { Intent, SignalOptions } from '../store/contract.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
 import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
@@ -16,8 +18,18 @@ export interface Exchange {
   readonly registry: string;
   readonly send: Send;
   readonly learned: Learned;
+  readonly download: DownloadOptions;
   /** What the first token is asked for, so that it serves the last request too. */
   readonly scopes: readonly string[];
+}
+
+/** How answers are read. */
+export interface DownloadOptions {
+  /**
+   * When one breaks off in its middle, which the line no longer repairs. Default: `defaultLayerRetry` for blobs, of which
+   * what came is kept and attempts begin again with each byte; 3 attempts for the rest.
+   */
+  readonly retry?: RetryOptions | undefined;
 }
 
 /** An answer with the request that it answers. */
@@ -88,6 +100,34 @@ export async function performBodiless(
   const answer = await perform(exchange, operation, accept, options);
   await discard(answer.response.body);
   return answer;
+}
+
+/**
+ * An operation whose answer is small: it is read to its end, and asked for once more each time that it breaks off before,
+ * or that its bytes have not the digest that they should.
+ */
+export async function performWhole<T>(
+  exchange: Exchange,
+  send: () => Promise<Answer>,
+  read: (answer: Answer) => Promise<T>,
+  { signal }: SignalOptions = {},
+): Promise<T> {
+  const backoff = createBackoff(exchange.download.retry);
+  for (let spoilt = false; ; ) {
+    const answer = await send();
+    try {
+      return await read(answer);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!spoilt && isGantryError(error, 'DIGEST_INVALID')) {
+        spoilt = true;
+        continue;
+      }
+      const wait = backoff.plan(error);
+      if (wait === undefined) throw error;
+      await backoff.wait(wait, signal);
+    }
+  }
 }
 
 /** What an operation is about, in a user's words. */

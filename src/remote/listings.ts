@@ -5,7 +5,15 @@ import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
-import { type Answer, ask, type Exchange, followed, perform, performBodiless } from './exchange.ts';
+import {
+  type Answer,
+  ask,
+  type Exchange,
+  followed,
+  perform,
+  performBodiless,
+  performWhole,
+} from './exchange.ts';
 
 /** ECR's most; the others give less when it is too much for them. */
 const defaultPageSize = 1000;
@@ -33,24 +41,23 @@ export function remoteCatalog(exchange: Exchange, options?: ListOptions): AsyncI
 async function* listed(
   exchange: Exchange,
   operation: (page: { readonly n: number; readonly last?: string }) => Operation,
-  read: (response: HttpResponse, url: string) => Promise<NamesPage>,
+  parse: (response: HttpResponse, url: string) => Promise<NamesPage>,
   { after, pageSize = defaultPageSize, signal }: ListOptions = {},
 ): AsyncIterable<string> {
   const options = { signal };
   const first = operation({ n: pageSize, ...(after === undefined ? {} : { last: after }) });
-  let answer = await perform(exchange, first, [200], options);
+  let follow = (): Promise<Answer> => perform(exchange, first, [200], options);
+  const read = async (answer: Answer) => ({ answer, page: await parse(answer.response, answer.request.url) });
   for (const seen = new Set<string>(); ; ) {
-    const page = await read(answer.response, answer.request.url);
+    const { answer, page } = await performWhole(exchange, follow, read, options);
     yield* page.names;
-    if (page.next === undefined) return;
-    if (seen.has(page.next) || seen.size >= maxPages) {
-      throw new ResponseError(
-        'UNEXPECTED_ANSWER',
-        `${redactUrl(page.next)}: the registry's pages have no end`,
-      );
+    const { next } = page;
+    if (next === undefined) return;
+    if (seen.has(next) || seen.size >= maxPages) {
+      throw new ResponseError('UNEXPECTED_ANSWER', `${redactUrl(next)}: the registry's pages have no end`);
     }
-    seen.add(page.next);
-    answer = await nextPage(exchange, answer, page.next);
+    seen.add(next);
+    follow = () => nextPage(exchange, answer, next);
   }
 }
 

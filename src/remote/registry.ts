@@ -3,9 +3,8 @@ import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Send } from '../wire/message.ts';
 import { catalogScope } from '../wire/scope.ts';
-import { remoteBlobs, type TransferOptions } from './blobs.ts';
-import type { DownloadOptions } from './download.ts';
-import { type Exchange, intentScopes } from './exchange.ts';
+import { remoteBlobs } from './blobs.ts';
+import { type DownloadOptions, type Exchange, intentScopes } from './exchange.ts';
 import { createLearned } from './learned.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
@@ -31,26 +30,27 @@ export interface RemoteRegistry extends Registry {
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const exchange = { base, registry, send, learned: createLearned() };
+  const { download = {} } = options;
+  const exchange = { base, registry, send, download, learned: createLearned() };
   return {
     repository(name, intent = { actions: ['pull'] }, upload = {}) {
       if (!isRepositoryName(name)) {
         throw new InputError('NAME_INVALID', `"${name.slice(0, 300)}" is not a repository name`);
       }
       return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name, {
-        upload: { ...options.upload, ...upload },
-        download: options.download ?? {},
+        ...options.upload,
+        ...upload,
       });
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };
 }
 
-function openRepository(exchange: Exchange, name: string, transfer: TransferOptions): Repository {
+function openRepository(exchange: Exchange, name: string, upload: UploadOptions): Repository {
   const manifests = remoteManifests(exchange, name);
   return {
     name,
-    blobs: remoteBlobs(exchange, name, transfer),
+    blobs: remoteBlobs(exchange, name, upload),
     manifests,
     tags: remoteTags(exchange, name),
     referrers: (subject, options) => remoteReferrers(exchange, name, manifests, subject, options),
