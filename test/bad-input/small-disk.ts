@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+
+/** Why no disk of its own size can be had here, or false: `skip` of a test. */
+export const noMounts: string | false = reason();
+
+function reason(): string | false {
+  if (process.platform !== 'linux') return 'a tmpfs can be mounted on Linux only';
+  const path = mkdtempSync(join(tmpdir(), 'gantry-mount-'));
+  const mounted = run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]);
+  if (mounted) run('umount', [path]);
+  rmSync(path, { recursive: true, force: true });
+  return mounted ? false : 'mounting a tmpfs is not allowed here';
+}
+
+/** A disk of one mebibyte for the length of a test. */
+export function smallDisk(test: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'gantry-disk-'));
+  run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]);
+  test.after(() => {
+    run('umount', [path]);
+    rmSync(path, { recursive: true, force: true });
+  });
+  return path;
+}
+
+/** The same disk as a place that nobody may write to, root included. */
+export function lock(path: string): void {
+  run('mount', ['-o', 'remount,ro', path]);
+}
+
+function run(program: string, args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
