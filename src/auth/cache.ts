@@ -1,4 +1,4 @@
-import { onAbort } from '../flow/abort.ts';
+import { unlessAborted } from '../flow/abort.ts';
 import type { Clock } from '../http/clock.ts';
 import type { Token } from './token.ts';
 
@@ -97,13 +97,6 @@ export function createTokenCache(clock: Clock): TokenCache {
       }
     },
   };
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const release = onAbort(signal, () => reject(signal?.reason));
-    promise.then(resolve, reject).finally(release);
-  });
 }
 
 /** One grant for each action of each resource; what is no resource scope stands for itself. */

@@ -27,3 +27,11 @@ function listen(signal: AbortSignal): Set<() => void> {
   );
   return acts;
 }
+
+/** Waits for what others wait for, too: their promise goes on when this one's signal aborts. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const release = onAbort(signal, () => reject(signal?.reason));
+    promise.then(resolve, reject).finally(release);
+  });
+}

@@ -1,4 +1,4 @@
-import { ContentError } from '../errors.ts';
+import { AuthError, ContentError, NotFoundError } from '../errors.ts';
 import { collect, discard } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -9,9 +9,14 @@ import type { Manifest } from '../spec/manifest.ts';
 import { parseMediaType } from '../spec/media-type.ts';
 import { checkBytes } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
-import { descriptorOf, digestHeader } from '../wire/decode.ts';
+import { referrerEntry, subjectOf } from '../store/referrers.ts';
+import { descriptorOf, digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
-import { type Exchange, perform, performBodiless } from './exchange.ts';
+import type { HttpResponse } from '../wire/message.ts';
+import type { ManifestOperation } from '../wire/operation.ts';
+import { type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
+import { hasReferrersApi } from './referrers.ts';
+import { changeList } from './subject.ts';
 
 export function remoteManifests(exchange: Exchange, repository: string): Manifests {
   return {
@@ -22,27 +27,95 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     async put(manifest, { tags = [], signal } = {}) {
       // Put under a tag, a registry can't know what the bytes were meant to be.
       checkBytes(manifest);
-      const references = tags.length === 0 ? [manifest.descriptor.digest] : tags;
-      for (const reference of references) {
-        await performBodiless(
-          exchange,
-          { kind: 'manifest.put', repository, reference, tags: [] },
-          [201, 200, 202],
-          {
-            body: bytesContent(manifest.bytes),
-            mediaType: manifest.descriptor.mediaType,
-            signal,
-          },
-        );
+      const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal });
+      const subject = subjectOf(manifest);
+      if (subject === undefined) return;
+      if (listed) exchange.learned.referrersApi = true;
+      else if (await hasReferrersApi(exchange, repository, subject, { signal })) return;
+      else {
+        const change = { digest: manifest.descriptor.digest, entry: referrerEntry(manifest) };
+        await changeList(exchange, repository, subject, change, { signal });
       }
     },
 
     async delete(digest, options) {
+      const subject = await subjectToTell(exchange, repository, digest, options);
       const operation = { kind: 'manifest.delete', repository, reference: digest } as const;
       const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
+      if (subject !== undefined) {
+        await changeList(exchange, repository, subject, { digest }, options);
+      }
       return response.status !== 404;
     },
   };
+}
+
+/** As many as every registry should take that knows the parameter. */
+const tagsAtOnce = 10;
+/** How a PUT with tags is refused by registries that don't know what it is, or have enough of it. */
+const tagsRefused = [400, 404, 405, 414, 431];
+
+/** Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers. */
+async function putUnder(
+  exchange: Exchange,
+  repository: string,
+  manifest: Manifest,
+  tags: readonly string[],
+  { signal }: SignalOptions,
+): Promise<boolean> {
+  const { learned } = exchange;
+  const { digest, mediaType } = manifest.descriptor;
+  const body = bytesContent(manifest.bytes);
+  let listed = false;
+  const put = async (
+    reference: string,
+    beside: readonly string[] = [],
+    accept: readonly number[] = [],
+  ): Promise<HttpResponse> => {
+    const operation = { kind: 'manifest.put', repository, reference, tags: beside } as const;
+    const options = { body, mediaType, signal };
+    const { response } = await performBodiless(exchange, operation, [201, 200, 202, ...accept], options);
+    listed ||= subjectHeader(response) !== undefined;
+    return response;
+  };
+  const left = new Set(tags);
+  // Under a tag alone it would be there by its sha256.
+  const needsDigest = digestAlgorithm(digest) !== 'sha256';
+  if (tags.length === 0 || (needsDigest && learned.tagParameters === false)) await put(digest);
+  else if (tags.length > 1 || needsDigest) {
+    for (let at = 0; at < tags.length && learned.tagParameters !== false; at += tagsAtOnce) {
+      const response = await put(digest, tags.slice(at, at + tagsAtOnce), tagsRefused);
+      if (response.status >= 400) break;
+      const set = tagHeaders(response);
+      learned.tagParameters = set.length > 0;
+      for (const tag of set) left.delete(tag);
+    }
+  }
+  for (const tag of left) await put(tag);
+  return listed;
+}
+
+/**
+ * Whose fallback tag lists the manifest that is about to be deleted, which only its bytes can say. Where the registry
+ * keeps the list itself, which it is asked once, nothing is read. What can't be read can be deleted all the same.
+ */
+async function subjectToTell(
+  exchange: Exchange,
+  repository: string,
+  digest: Digest,
+  options: SignalOptions = {},
+): Promise<Digest | undefined> {
+  try {
+    if (exchange.learned.referrersApi === true) return undefined;
+    if (await hasReferrersApi(exchange, repository, digest, options)) return undefined;
+    return subjectOf(await get(exchange, repository, digest, options));
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof ContentError || error instanceof NotFoundError || error instanceof AuthError) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /**
@@ -61,8 +134,7 @@ async function resolve(
   const asked = isDigest(reference) ? { digest: reference } : {};
   const descriptor = response.status === 200 ? descriptorOf(response, asked) : undefined;
   if (descriptor !== undefined) return descriptor;
-  const found = await fetchManifest(exchange, repository, reference, [200, 404], options);
-  return found?.descriptor;
+  return (await fetchManifest(exchange, repository, reference, [200, 404], options))?.descriptor;
 }
 
 async function get(
@@ -72,33 +144,36 @@ async function get(
   options: SignalOptions = {},
 ): Promise<Manifest> {
   const manifest = await fetchManifest(exchange, repository, reference, [200], options);
-  if (manifest === undefined)
-    throw new ContentError('MANIFEST_INVALID', `${repository}: no manifest ${reference}`);
-  return manifest;
+  if (manifest !== undefined) return manifest;
+  throw new ContentError('MANIFEST_INVALID', `${repository}: no manifest ${reference}`);
 }
 
-async function fetchManifest(
+/** Bytes that are not what was asked for, or what the registry says they are, are fetched once more and then refused. */
+function fetchManifest(
   exchange: Exchange,
   repository: string,
   reference: string,
   accept: readonly number[],
   options: SignalOptions,
 ): Promise<Manifest | undefined> {
-  const what = `manifest ${reference} of ${repository}`;
   const operation = { kind: 'manifest.get', repository, reference } as const;
-  const { response } = await perform(exchange, operation, accept, options);
+  const ask = () => perform(exchange, operation, accept, options);
+  return performWhole(exchange, ask, ({ response }) => readManifest(response, operation), options);
+}
+
+async function readManifest(
+  response: HttpResponse,
+  { repository, reference }: Pick<ManifestOperation, 'repository' | 'reference'>,
+): Promise<Manifest | undefined> {
   if (response.status === 404) {
     await discard(response.body);
     return undefined;
   }
+  const what = `manifest ${reference} of ${repository}`;
   const type = headerValue(response.headers, 'content-type');
   const bytes = await collect(response.body, { limit: manifestLimit, what });
-  const digest = verifiedDigest(
-    bytes,
-    isDigest(reference) ? reference : undefined,
-    digestHeader(response),
-    what,
-  );
+  const asked = isDigest(reference) ? reference : undefined;
+  const digest = verifiedDigest(bytes, asked, digestHeader(response), what);
   return parseManifest(bytes, { digest, ...(type === undefined ? {} : { mediaType: parseMediaType(type) }) });
 }
 

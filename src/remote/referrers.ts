@@ -1,4 +1,5 @@
-import { isGantryError } from '../errors.ts';
+import { type GantryError, isGantryError, ResponseError } from '../errors.ts';
+import { unlessAborted } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { parseManifest } from '../json/manifest.ts';
@@ -6,16 +7,31 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { referrersTag } from '../spec/referrers-tag.ts';
-import type { Manifests, ReferrersOptions } from '../store/contract.ts';
+import type { Manifests, ReferrersOptions, SignalOptions } from '../store/contract.ts';
 import { type ReferrersPage, referrersPage } from '../wire/decode.ts';
+import { readError } from '../wire/error-body.ts';
+import type { ReferrersOperation } from '../wire/operation.ts';
+import { redactUrl } from '../wire/redact.ts';
 import { type Answer, type Exchange, perform } from './exchange.ts';
+import type { Learned } from './learned.ts';
 import { nextPage } from './listings.ts';
 
 /** Statuses that registries without the referrers API have for it. */
 const unsupported = [400, 404, 405, 406];
+/** What such a status means where one of these comes with it: the registry has understood, and speaks of what was asked for. */
+const aboutContent: readonly string[] = [
+  'NAME_UNKNOWN',
+  'NAME_INVALID',
+  'MANIFEST_UNKNOWN',
+  'DIGEST_INVALID',
+];
+/** Each is 2 MiB where it is ours: more is a registry that pages in circles. */
+const maxPages = 1000;
 
 /**
- * The referrers that the registry lists, or, where it has no such list, those of the fallback tag.
+ * The referrers that the registry lists and those of the fallback tag, each digest once. A registry that has taken up
+ * the referrers API need not have taken over what stood under the tags before, and tags are copied between registries:
+ * so both are read, at once, and the tag alone where the registry has shown that it has no API.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
 export async function* remoteReferrers(
@@ -25,32 +41,105 @@ export async function* remoteReferrers(
   subject: Digest,
   { artifactType, signal }: ReferrersOptions = {},
 ): AsyncIterable<Descriptor> {
-  const options = { signal };
-  const wanted = ({ artifactType: type }: Descriptor) => artifactType === undefined || type === artifactType;
-  const operation = {
-    kind: 'referrers',
-    repository,
-    digest: subject,
-    ...(artifactType === undefined ? {} : { artifactType }),
-  } as const;
-  let answer: Answer = await perform(exchange, operation, [200, ...unsupported], options);
-  let page = await readPage(answer);
-  if (page === undefined) {
-    yield* (await fallbackReferrers(manifests, subject, options)).filter(wanted);
-    return;
+  const seen = new Set<Digest>();
+  const wanted = (entry: Descriptor): boolean => {
+    if (seen.has(entry.digest)) return false;
+    seen.add(entry.digest);
+    // Not every registry filters, and not every one that does says so.
+    return artifactType === undefined || entry.artifactType === artifactType;
+  };
+  const tagged = taggedReferrers(manifests, subject, { signal });
+  tagged.catch(() => undefined);
+  if (exchange.learned.referrersApi !== false) {
+    const filter = artifactType === undefined ? {} : { artifactType };
+    const operation = { kind: 'referrers', repository, digest: subject, ...filter } as const;
+    for await (const page of pages(exchange, operation, { signal })) yield* entries(page).filter(wanted);
   }
-  for (;;) {
-    yield* entries(page).filter(wanted);
+  yield* (await tagged).filter(wanted);
+}
+
+const probes = new WeakMap<Learned, Promise<unknown>>();
+
+/**
+ * Whether the registry lists referrers itself. It is asked once, however many want to know, and never where an answer
+ * has shown it already.
+ */
+export async function hasReferrersApi(
+  exchange: Exchange,
+  repository: string,
+  subject: Digest,
+  { signal }: SignalOptions = {},
+): Promise<boolean> {
+  const { learned } = exchange;
+  for (let asked = probes.get(learned); asked !== undefined; asked = probes.get(learned)) {
+    await unlessAborted(asked, signal);
+  }
+  if (learned.referrersApi !== undefined) return learned.referrersApi;
+  const probe = firstPage(exchange, { kind: 'referrers', repository, digest: subject }, { signal });
+  const settled = probe.then(
+    () => probes.delete(learned),
+    () => probes.delete(learned),
+  );
+  probes.set(learned, settled);
+  return (await probe) !== undefined;
+}
+
+interface Listed {
+  readonly answer: Answer;
+  readonly page: ReferrersPage;
+}
+
+async function* pages(
+  exchange: Exchange,
+  operation: ReferrersOperation,
+  options: SignalOptions,
+): AsyncIterable<ReferrersPage> {
+  let listed = await firstPage(exchange, operation, options);
+  for (const seen = new Set<string>(); listed !== undefined; ) {
+    const { answer, page } = listed;
+    yield page;
     if (page.next === undefined) return;
-    answer = await nextPage(exchange, answer, page.next);
-    page = await readPage(answer);
-    if (page === undefined) return;
+    if (seen.has(page.next) || seen.size >= maxPages) throw unexpected(page.next, 'the pages have no end');
+    seen.add(page.next);
+    const next = await nextPage(exchange, answer, page.next);
+    const rest = await readPage(next);
+    // To stop here would be to show a part as if it were all.
+    if (rest === undefined) throw unexpected(page.next, 'the next page is no list of referrers');
+    listed = { answer: next, page: rest };
   }
 }
 
-/** Undefined where the answer is no list of referrers: the registry doesn't know the question. */
+/** Undefined where the registry doesn't know the question. Either way it has shown whether it does. */
+async function firstPage(
+  exchange: Exchange,
+  operation: ReferrersOperation,
+  options: SignalOptions,
+): Promise<Listed | undefined> {
+  const { learned } = exchange;
+  const answer = await perform(exchange, operation, [200, ...unsupported], options);
+  if (answer.response.status !== 200) {
+    const { request, response } = answer;
+    const error = await readError(response, { request, what: operation.digest, kind: operation.kind });
+    if (!speaksOfContent(error)) learned.referrersApi ??= false;
+    return undefined;
+  }
+  const page = await readPage(answer);
+  if (page === undefined) {
+    learned.referrersApi ??= false;
+    return undefined;
+  }
+  learned.referrersApi = true;
+  return { answer, page };
+}
+
+/** A registry that doesn't know this repository may well know the referrers of others. */
+function speaksOfContent({ response }: GantryError): boolean {
+  return response?.errors.some(({ code }) => aboutContent.includes(code)) ?? false;
+}
+
+/** Undefined where the answer is no list of referrers: 200 with a web page is what a proxy has for everything. */
 async function readPage({ request, response }: Answer): Promise<ReferrersPage | undefined> {
-  const page = response.status === 200 ? await referrersPage(response, request.url) : undefined;
+  const page = await referrersPage(response, request.url);
   if (page === undefined) await discard(response.body);
   return page;
 }
@@ -60,10 +149,10 @@ function entries({ bytes }: Pick<ReferrersPage, 'bytes'>): readonly Descriptor[]
   return body.kind === 'index' ? body.manifests : [];
 }
 
-async function fallbackReferrers(
+async function taggedReferrers(
   manifests: Pick<Manifests, 'get'>,
   subject: Digest,
-  options: { readonly signal?: AbortSignal | undefined },
+  options: SignalOptions,
 ): Promise<readonly Descriptor[]> {
   try {
     const { body } = await manifests.get(referrersTag(subject), options);
@@ -72,4 +161,8 @@ async function fallbackReferrers(
     if (isGantryError(error, 'MANIFEST_UNKNOWN') || isGantryError(error, 'NAME_UNKNOWN')) return [];
     throw error;
   }
+}
+
+function unexpected(url: string, what: string): ResponseError {
+  return new ResponseError('UNEXPECTED_ANSWER', `${redactUrl(url)}: ${what}`);
 }

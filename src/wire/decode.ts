@@ -19,6 +19,18 @@ export function digestHeader(response: HttpResponse): Digest | undefined {
   return text !== undefined && isDigest(text) ? text : undefined;
 }
 
+/** OCI-Subject: the registry lists what was put among the referrers of this manifest. */
+export function subjectHeader(response: HttpResponse): Digest | undefined {
+  const text = headerValue(response.headers, 'oci-subject');
+  return text !== undefined && isDigest(text) ? text : undefined;
+}
+
+/** OCI-Tag: the tags that a registry has set which understands `?tag=`; none where it doesn't. */
+export function tagHeaders({ headers }: HttpResponse): readonly string[] {
+  const tags = headerLines(headers, 'oci-tag').flatMap((line) => line.split(','));
+  return tags.map((tag) => tag.trim()).filter((tag) => tag !== '');
+}
+
 /**
  * What a HEAD or GET of a blob or manifest says it is; undefined if the answer leaves out the digest, the size or the type.
  * A digest that was asked for stands, since some registries answer sha512 with sha256. Throws DIGEST_INVALID if the header

@@ -1,0 +1,133 @@
+import { collect } from '../flow/collect.ts';
+import { digestOf } from '../flow/hash.ts';
+import type { Clock } from '../http/clock.ts';
+import { parseManifest } from '../json/manifest.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Registry, Repository } from '../store/contract.ts';
+import { listOf } from '../testing/contract/sample.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { answer, errorAnswer, referrersAnswer } from '../wire/reply.ts';
+import { createRemoteRegistry } from './registry.ts';
+
+/** A registry behind the protocol, with what was asked of it. */
+export interface Behind {
+  /** As the client sees it. */
+  readonly repository: Repository;
+  /** Another repository of the same registry, known by what the first has shown. */
+  other(name: string): Repository;
+  /** A client that knows nothing of the first one. */
+  stranger(): Repository;
+  /** The place itself. */
+  readonly place: Repository;
+  readonly asked: string[];
+  /** How often a request like this was made: `GET referrers`, `PUT manifests/sha256-`. */
+  count(request: string): number;
+}
+
+/** Waits that are over at once, in the order in which they began. */
+export const hasty: Clock = {
+  now: () => 0,
+  after(_, wake) {
+    const soon = setImmediate(wake);
+    return () => clearImmediate(soon);
+  },
+};
+
+export const repositoryName = 'acme/app';
+
+/** `habits`: what the registry does otherwise than ours; the first is nearest to the client. */
+export function behind(...habits: readonly Middleware[]): Behind {
+  const registry: Registry = createMemoryRegistry();
+  const asked: string[] = [];
+  const noted: Middleware = (next) => (request) => {
+    asked.push(`${request.method} ${request.url.slice(`http://registry.test/v2/`.length)}`);
+    return next(request);
+  };
+  const send = [noted, ...habits].reduceRight<Send>((next, habit) => habit(next), createApp(registry));
+  const client = () =>
+    createRemoteRegistry({
+      base: 'http://registry.test',
+      send,
+      download: { retry: { clock: hasty, random: () => 0.5 } },
+    });
+  const first = client();
+  return {
+    repository: first.repository(repositoryName),
+    other: (name) => first.repository(name),
+    stranger: () => client().repository(repositoryName),
+    place: registry.repository(repositoryName),
+    asked,
+    count: (request) => {
+      const [method = '', part = ''] = request.split(' ');
+      return asked.filter((line) => line.startsWith(`${method} `) && line.includes(part)).length;
+    },
+  };
+}
+
+export function isReferrers({ url }: HttpRequest): boolean {
+  return /\/referrers\/[^/]+$/.test(url);
+}
+
+/** A PUT or GET of a fallback tag. */
+export function isList({ url }: HttpRequest): boolean {
+  return /\/manifests\/sha256-[0-9a-f]{64}$/.test(url);
+}
+
+/** The registry knows nothing of subjects: `refuse` is what it has for the referrers API. */
+export function withoutApi(
+  refuse: () => HttpResponse = () => answer(404, { 'content-type': ['text/plain'] }, text('404 not found')),
+): Middleware {
+  return (next) => async (request) => {
+    if (isReferrers(request)) return refuse();
+    const response = await next(request);
+    const { 'oci-subject': _, ...headers } = response.headers;
+    return { ...response, headers };
+  };
+}
+
+/** It keeps the lists, and doesn't say so when a referrer is put. */
+export const silentApi: Middleware = (next) => async (request) => {
+  const response = await next(request);
+  const { 'oci-subject': _, ...headers } = response.headers;
+  return { ...response, headers };
+};
+
+export const webPage = (): HttpResponse =>
+  answer(200, { 'content-type': ['text/html'] }, text('<html>Sign in</html>'));
+
+export const unknownName = (): HttpResponse => errorAnswer('NAME_UNKNOWN', 'repository name not known');
+
+/** It links page to page, one entry on each, and filters nothing. */
+export const pagedByOne: Middleware = (next) => async (request) => {
+  if (!isReferrers({ ...request, url: request.url.replace(/\?.*$/, '') })) return next(request);
+  const [url = '', query = ''] = request.url.split('?');
+  const at = Number(new URLSearchParams(query).get('page') ?? 0);
+  const entries = await entriesOf(await next({ ...request, url }));
+  const more = at + 1 < entries.length ? { link: [`<?page=${at + 1}>; rel="next"`] } : {};
+  const page = referrersAnswer(entries.slice(at, at + 1), { filtered: false });
+  return { ...page, headers: { ...page.headers, ...more } };
+};
+
+async function entriesOf({ body }: HttpResponse): Promise<readonly Descriptor[]> {
+  const bytes = await collect(body, { limit: 1_000_000, what: 'referrers' });
+  const index = parseManifest(bytes, { digest: anyDigest });
+  return index.body.kind === 'index' ? index.body.manifests : [];
+}
+
+const anyDigest = digestOf(new Uint8Array());
+
+export function text(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
+}
+
+/** In the order of their digests. */
+export async function referrersOf(
+  repository: Repository,
+  subject: Descriptor,
+  options: { readonly artifactType?: string } = {},
+): Promise<readonly Digest[]> {
+  return (await listOf(repository.referrers(subject.digest, options))).map(({ digest }) => digest).sort();
+}

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MediaType } from '../spec/media-type.ts';
+import { referrersTag } from '../spec/referrers-tag.ts';
+import { referrerEntry } from '../store/referrers.ts';
+import { emptyConfig, failsWith, give, giveImage, imageOf, indexOf } from '../testing/contract/sample.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { answer, errorAnswer } from '../wire/reply.ts';
+import {
+  type Behind,
+  behind,
+  isList,
+  referrersOf,
+  repositoryName,
+  silentApi,
+  text,
+  unknownName,
+  webPage,
+  withoutApi,
+} from './registries.test.support.ts';
+
+const subject = imageOf({ annotations: { is: 'the subject' } }).descriptor;
+const tag = referrersTag(subject.digest);
+
+function referrer(name: string) {
+  return imageOf({ subject, artifactType: 'application/vnd.example.note', annotations: { name } });
+}
+
+/** What stands under the fallback tag, as the registry has it. */
+async function listed({ place }: Behind, of = tag) {
+  const { body, descriptor } = await place.manifests.get(of);
+  assert.ok(body.kind === 'index' && descriptor.mediaType === MediaType.ociIndex);
+  return body.manifests;
+}
+
+async function start(...habits: readonly Middleware[]): Promise<Behind> {
+  const registry = behind(...habits);
+  await give(registry.place, emptyConfig);
+  return registry;
+}
+
+const byDigest = (a: { readonly digest: string }, b: { readonly digest: string }): number =>
+  a.digest < b.digest ? -1 : 1;
+
+/** Answers for the registry where `act` has something for the nth request (from 0) of those that match. */
+function onRequest(
+  matches: (request: HttpRequest) => boolean,
+  act: (nth: number, request: HttpRequest) => Promise<HttpResponse | undefined>,
+): Middleware {
+  let nth = 0;
+  return (next) => async (request) =>
+    (matches(request) ? await act(nth++, request) : undefined) ?? (await next(request));
+}
+
+const isListPut = (request: HttpRequest): boolean => request.method === 'PUT' && isList(request);
+const isListGet = (request: HttpRequest): boolean => request.method === 'GET' && isList(request);
+
+describe('a referrer that is put', () => {
+  it('is left to a registry that says it lists it, which then is never asked', async () => {
+    const registry = await start();
+    await registry.repository.manifests.put(referrer('a'));
+    await registry.repository.manifests.put(referrer('b'), { tags: ['b'] });
+    assert.equal(registry.asked.length, 2);
+    assert.equal(registry.count('PUT manifests'), 2);
+  });
+
+  it('is left to a registry that lists it without saying so, which is asked once', async () => {
+    const registry = await start(silentApi);
+    await give(registry.other('acme/other'), emptyConfig);
+    await Promise.all([
+      registry.repository.manifests.put(referrer('a')),
+      registry.repository.manifests.put(imageOf({ subject: emptyConfig.descriptor })),
+      registry.other('acme/other').manifests.put(referrer('b')),
+    ]);
+    assert.equal(registry.count('GET referrers'), 1);
+    assert.equal(registry.count(`PUT sha256-`), 0);
+    assert.equal(await registry.place.manifests.resolve(tag), undefined);
+  });
+
+  const refusals: readonly (readonly [string, Parameters<typeof withoutApi>[0], number])[] = [
+    ['with 404 and a text', undefined, 1],
+    ['with a web page', webPage, 1],
+    ['with 405', () => errorAnswer('UNSUPPORTED', 'no'), 1],
+    ['with 400', () => answer(400), 1],
+    ['with 406', () => answer(406), 1],
+    ['with the code of another endpoint', () => errorAnswer('METHOD_UNKNOWN', 'what?', { status: 404 }), 1],
+    ['only for a repository that it does not know', unknownName, 3],
+  ];
+  for (const [how, refuse, probes] of refusals) {
+    it(`is listed by us where the registry refuses the question ${how}`, async () => {
+      const registry = await start(withoutApi(refuse));
+      const others = [imageOf({ subject: emptyConfig.descriptor }), imageOf({ subject: blob })];
+      const index = indexOf([], { subject, annotations: { is: 'an index' } });
+      const ours = [referrer('a'), index, referrer('b')];
+      await registry.repository.manifests.put(ours[0] ?? index);
+      for (const other of others) await registry.repository.manifests.put(other);
+      assert.equal(registry.count('GET referrers'), probes);
+      for (const one of ours.slice(1)) await registry.repository.manifests.put(one);
+      assert.deepEqual(await listed(registry), ours.map(referrerEntry).sort(byDigest));
+      assert.deepEqual(await listed(registry, referrersTag(blob.digest)), others.slice(1).map(referrerEntry));
+    });
+  }
+
+  it('is listed once, however often it is put, and is not written again', async () => {
+    const registry = await start(withoutApi());
+    await registry.repository.manifests.put(referrer('a'));
+    await registry.repository.manifests.put(referrer('a'), { tags: ['a'] });
+    assert.deepEqual(await listed(registry), [referrerEntry(referrer('a'))]);
+    assert.equal(registry.count(`PUT ${tag}`), 1);
+    assert.equal(registry.count('GET referrers'), 1);
+  });
+
+  it('twenty at once are listed together', async () => {
+    const registry = await start(withoutApi());
+    const all = Array.from({ length: 20 }, (_, at) => referrer(`number ${at}`));
+    await Promise.all(all.map((one) => registry.repository.manifests.put(one)));
+    assert.deepEqual(await listed(registry), all.map(referrerEntry).sort(byDigest));
+    assert.equal(registry.count('GET referrers'), 1);
+    assert.ok(registry.count(`PUT ${tag}`) < 20);
+  });
+
+  it('is listed beside those of a process that knows nothing of it', async () => {
+    const registry = await start(withoutApi());
+    const all = Array.from({ length: 12 }, (_, at) => referrer(`number ${at}`));
+    const strangers = [registry.repository, registry.stranger(), registry.stranger()];
+    await Promise.all(all.map((one, at) => (strangers[at % 3] ?? registry.repository).manifests.put(one)));
+    assert.deepEqual(await listed(registry), all.map(referrerEntry).sort(byDigest));
+  });
+
+  it('is not listed over something that is no list, which stays', async () => {
+    const registry = await start(withoutApi());
+    const image = await giveImage(registry.place, {}, tag);
+    await failsWith(registry.repository.manifests.put(referrer('a')), 'MANIFEST_INVALID');
+    assert.deepEqual(await registry.place.manifests.resolve(tag), image.descriptor);
+    assert.equal(registry.count('PUT manifests/sha256:'), 1);
+  });
+});
+
+const blob = imageOf({ annotations: { is: 'another' } }).descriptor;
+
+describe('a list that others write, too', () => {
+  it('is written again until it stays', async () => {
+    let overwritten = 0;
+    // A writer that has read the list before, and writes it back after each of our first writes.
+    const stale: Middleware = (next) => async (request) => {
+      const response = await next(request);
+      if (isListPut(request) && overwritten < 5) {
+        overwritten++;
+        await registry.place.manifests.put(list, { tags: [tag] });
+      }
+      return response;
+    };
+    const theirs = referrer('theirs');
+    const list = indexOf([referrerEntry(theirs)]);
+    const registry = await start(withoutApi(), stale);
+    await registry.place.manifests.put(list, { tags: [tag] });
+    await Promise.all([
+      registry.repository.manifests.put(referrer('a')),
+      registry.repository.manifests.put(referrer('b')),
+    ]);
+    const expected = [theirs, referrer('a'), referrer('b')].map(referrerEntry).sort(byDigest);
+    assert.deepEqual(await listed(registry), expected);
+    assert.equal(overwritten, 5);
+  });
+
+  it('that never stays as it was written is given up', async () => {
+    const stubborn: Middleware = (next) => async (request) => {
+      const response = await next(request);
+      if (isListPut(request)) await registry.place.manifests.put(indexOf([]), { tags: [tag] });
+      return response;
+    };
+    const registry = await start(withoutApi(), stubborn);
+    await failsWith(registry.repository.manifests.put(referrer('a')), 'UNEXPECTED_ANSWER');
+    assert.equal(registry.count('PUT manifests/sha256:'), 1);
+  });
+
+  it('is replaced only as it was read, where the registry minds conditions', async () => {
+    const theirs = referrer('theirs');
+    const refused: (readonly string[])[] = [];
+    const minding = onRequest(isListPut, async (nth, { headers }) => {
+      // Somebody is faster, the first time that there is nothing and the first time that there is something.
+      if (nth === 0) await registry.place.manifests.put(indexOf([]), { tags: [tag] });
+      if (nth === 1) {
+        await registry.place.manifests.put(indexOf([referrerEntry(theirs)]), { tags: [tag] });
+      }
+      const current = await registry.place.manifests.resolve(tag);
+      const holds =
+        current === undefined
+          ? headerValue(headers, 'if-none-match') === '*'
+          : headerValue(headers, 'if-match') === `"${current.digest}"`;
+      if (holds) return undefined;
+      refused.push(Object.keys(headers).filter((name) => name.startsWith('if-')));
+      return answer(412);
+    });
+    const registry = await start(withoutApi(), minding);
+    await registry.repository.manifests.put(referrer('a'));
+    const expected = [theirs, referrer('a')].map(referrerEntry).sort(byDigest);
+    assert.deepEqual(await listed(registry), expected);
+    assert.deepEqual(refused, [['if-none-match'], ['if-match']]);
+  });
+
+  it('is written without a condition where the registry refuses every one', async () => {
+    const strict = onRequest(isListPut, async (_, { headers }) =>
+      'if-match' in headers || 'if-none-match' in headers ? answer(412) : undefined,
+    );
+    const registry = await start(withoutApi(), strict);
+    await registry.repository.manifests.put(referrer('a'));
+    await registry.repository.manifests.put(referrer('b'));
+    assert.equal((await listed(registry)).length, 2);
+    assert.equal(registry.count(`PUT ${tag}`), 4);
+  });
+
+  const readings: readonly (readonly [string, () => ReturnType<typeof answer>])[] = [
+    ['finds nothing', () => errorAnswer('MANIFEST_UNKNOWN', 'no such tag')],
+    ['fails', () => errorAnswer('UNKNOWN', 'empty link', { status: 500 })],
+    ['gets a part of it', () => answer(200, { 'content-type': [MediaType.ociIndex] }, text('{"schemaVe'))],
+  ];
+  for (const [how, reply] of readings) {
+    for (const nth of [0, 1, 2]) {
+      it(`is not lost when reading number ${nth + 1} ${how}, because it is just being replaced`, async () => {
+        const theirs = referrer('theirs');
+        const list = indexOf([referrerEntry(theirs)]);
+        const busy = onRequest(isListGet, async (at) => (at === nth ? reply() : undefined));
+        const registry = await start(withoutApi(), busy);
+        await registry.place.manifests.put(list, { tags: [tag] });
+        await registry.repository.manifests.put(referrer('a'));
+        const expected = [theirs, referrer('a')].map(referrerEntry).sort(byDigest);
+        assert.deepEqual(await listed(registry), expected);
+        assert.equal(registry.count(`PUT ${tag}`), 1);
+      });
+    }
+  }
+
+  it('is all that is tried again when writing it fails', async () => {
+    const busy = onRequest(isListPut, async (nth) =>
+      nth < 3 ? errorAnswer('UNAVAILABLE', 'later', { status: 503 }) : undefined,
+    );
+    const registry = await start(withoutApi(), busy);
+    await registry.repository.manifests.put(referrer('a'), { tags: ['a'] });
+    assert.deepEqual(await listed(registry), [referrerEntry(referrer('a'))]);
+    assert.equal(registry.count('PUT manifests/a'), 1);
+    assert.equal(registry.count(`PUT ${tag}`), 4);
+  });
+
+  it('fails the put where it may not be written, or is never well', async () => {
+    for (const [status, code] of [
+      [403, 'DENIED'],
+      [503, 'UNEXPECTED_STATUS'],
+    ] as const) {
+      const refusing = onRequest(isListPut, async () => answer(status));
+      const registry = await start(withoutApi(), refusing);
+      const puts = [referrer('a'), referrer('b')].map((one) => registry.repository.manifests.put(one));
+      await Promise.all(puts.map((put) => failsWith(put, code)));
+      assert.equal(registry.count('PUT manifests/sha256:'), 2);
+    }
+  });
+
+  it('is still written for the others when one of them aborts', async () => {
+    const abort = new AbortController();
+    const stopping = onRequest(isListPut, async () => {
+      abort.abort('enough');
+      return undefined;
+    });
+    const registry = await start(withoutApi(), stopping);
+    const [given, kept] = await Promise.allSettled([
+      registry.repository.manifests.put(referrer('a'), { signal: abort.signal }),
+      registry.repository.manifests.put(referrer('b')),
+    ]);
+    assert.deepEqual(given, { status: 'rejected', reason: 'enough' });
+    assert.equal(kept.status, 'fulfilled');
+    assert.ok((await listed(registry)).some(({ digest }) => digest === referrer('b').descriptor.digest));
+  });
+
+  it('is begun anew after everybody has aborted', async () => {
+    const abort = new AbortController();
+    const stopping = onRequest(isListPut, async (nth) => {
+      if (nth === 0) abort.abort('enough');
+      return undefined;
+    });
+    const registry = await start(withoutApi(), stopping);
+    await assert.rejects(
+      registry.repository.manifests.put(referrer('a'), { signal: abort.signal }),
+      (error) => error === 'enough',
+    );
+    await registry.repository.manifests.put(referrer('b'));
+    assert.ok((await listed(registry)).some(({ digest }) => digest === referrer('b').descriptor.digest));
+  });
+});
+
+describe('a manifest that is deleted', () => {
+  it('is taken out of the list of its subject', async () => {
+    const registry = await start(withoutApi());
+    for (const name of ['a', 'b', 'c']) await registry.repository.manifests.put(referrer(name));
+    const gone = [referrer('a'), referrer('c')].map(({ descriptor }) => descriptor.digest);
+    const deleted = await Promise.all(gone.map((digest) => registry.repository.manifests.delete(digest)));
+    assert.deepEqual(deleted, [true, true]);
+    assert.deepEqual(await listed(registry), [referrerEntry(referrer('b'))]);
+    assert.deepEqual(await referrersOf(registry.repository, subject), [referrer('b').descriptor.digest]);
+  });
+
+  it('stays out of a list that is written back', async () => {
+    let back = true;
+    const stale: Middleware = (next) => async (request) => {
+      const response = await next(request);
+      if (isListPut(request) && back && deleting) {
+        back = false;
+        await registry.place.manifests.put(before, { tags: [tag] });
+      }
+      return response;
+    };
+    let deleting = false;
+    const registry = await start(withoutApi(), stale);
+    for (const name of ['a', 'b']) await registry.repository.manifests.put(referrer(name));
+    const before = await registry.place.manifests.get(tag);
+    deleting = true;
+    assert.equal(await registry.repository.manifests.delete(referrer('a').descriptor.digest), true);
+    assert.deepEqual(await listed(registry), [referrerEntry(referrer('b'))]);
+  });
+
+  const costs: readonly (readonly [string, readonly Middleware[], readonly string[]])[] = [
+    ['with the API', [], ['GET referrers', 'DELETE', 'DELETE']],
+    [
+      'without the API',
+      [withoutApi()],
+      ['GET referrers', 'GET manifests', 'DELETE', 'GET manifests', 'DELETE'],
+    ],
+  ];
+  for (const [what, habits, expected] of costs) {
+    it(`costs as few requests as can be at a registry ${what}`, async () => {
+      const registry = await start(...habits);
+      const plain = [imageOf({ annotations: { n: '1' } }), imageOf({ annotations: { n: '2' } })];
+      for (const one of plain) await registry.place.manifests.put(one);
+      for (const { descriptor } of plain) {
+        assert.equal(await registry.repository.manifests.delete(descriptor.digest), true);
+      }
+      const asked = registry.asked.map((line) =>
+        line.startsWith('DELETE') ? 'DELETE' : line.replace(`${repositoryName}/`, '').replace(/\/.*/, ''),
+      );
+      assert.deepEqual(asked, expected);
+    });
+  }
+
+  it('goes although it can not be read', async () => {
+    const spoilt: Middleware = (next) => async (request) =>
+      request.method === 'GET' && request.url.includes('/manifests/sha256:')
+        ? answer(200, { 'content-type': [MediaType.ociManifest] }, text('{}'))
+        : next(request);
+    const registry = await start(withoutApi(), spoilt);
+    const { descriptor } = await giveImage(registry.place);
+    assert.equal(await registry.repository.manifests.delete(descriptor.digest), true);
+    assert.equal(await registry.repository.manifests.delete(descriptor.digest), false);
+  });
+});

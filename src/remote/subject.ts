@@ -1,0 +1,266 @@
+import { ContentError, ResponseError } from '../errors.ts';
+import { unlessAborted } from '../flow/abort.ts';
+import { collect, discard } from '../flow/collect.ts';
+import { bytesContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import { type Backoff, createBackoff } from '../http/backoff.ts';
+import { type Clock, sleep, systemClock } from '../http/clock.ts';
+import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType, parseMediaType } from '../spec/media-type.ts';
+import { referrersTag } from '../spec/referrers-tag.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { encode } from '../wire/encode.ts';
+import { headerValue, strongEntityTag } from '../wire/headers.ts';
+import type { HeaderMap } from '../wire/message.ts';
+import { ask, type Exchange } from './exchange.ts';
+import type { Learned } from './learned.ts';
+import { changedList } from './subject-list.ts';
+
+/** What becomes of one referrer in the list: it stands there with this entry, or, without one, no longer. */
+export interface ListChange {
+  readonly digest: Digest;
+  readonly entry?: Descriptor;
+}
+
+const writers = new WeakMap<Learned, Map<string, ListWriter>>();
+
+/**
+ * Changes the list of referrers that stands under the fallback tag of `subject`, for registries that keep none
+ * themselves. Other writers know nothing of this one, and registries ignore If-Match: so what was written is read again
+ * until all of it has stood in three readings some 100 ms apart, and is written again where it has not. In one process
+ * changes of one list are made together.
+ *
+ * It can't be promised that an entry stays. Another process may have read the list before the change, and write it back
+ * after the third reading; if it stops then, or knows nothing of reading again, the entry is lost. Every replaced list
+ * stays in the registry without a tag: to delete it could hit the same list come back.
+ *
+ * Throws MANIFEST_INVALID, with nothing overwritten, where something else than an OCI index stands under the tag;
+ * UNEXPECTED_ANSWER where the list never stays as it was written.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
+ */
+export function changeList(
+  exchange: Exchange,
+  repository: string,
+  subject: Digest,
+  change: ListChange,
+  { signal }: SignalOptions = {},
+): Promise<void> {
+  const { learned } = exchange;
+  const ours = writers.get(learned) ?? new Map<string, ListWriter>();
+  writers.set(learned, ours);
+  const tag = referrersTag(subject);
+  const key = `${repository}:${tag}`;
+  const known = ours.get(key);
+  if (known !== undefined) return known.change(change, signal);
+  const writer: ListWriter = new ListWriter({ exchange, repository, tag }, () => {
+    if (ours.get(key) === writer) ours.delete(key);
+  });
+  ours.set(key, writer);
+  return writer.change(change, signal);
+}
+
+/** How often in a row a list has to be found as it was written. */
+const readings = 3;
+/** A tag that isn't there may be one that somebody is just replacing. */
+const absences = 2;
+/** More than two crowds need that write at once, with no change of ours in between. */
+const maxWrites = 50;
+
+interface Waiting {
+  /** Readings since the last write that found everything as it is wanted. */
+  found: number;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+interface ListPlace {
+  readonly exchange: Exchange;
+  readonly repository: string;
+  readonly tag: string;
+}
+
+/** What stands under the tag, and the condition under which it may be replaced; nothing where there is none. */
+interface Standing {
+  readonly list?: Manifest;
+  readonly condition: HeaderMap;
+}
+
+/** The one writer of a list in this process, from the first change until the last one has stayed. */
+class ListWriter {
+  readonly #place: ListPlace;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #reading: Backoff;
+  readonly #writing: Backoff;
+  readonly #onEnd: () => void;
+  readonly #abort = new AbortController();
+  /** All that this writer was asked for, so that whoever overwrites one change is told all of them again. */
+  readonly #wanted = new Map<Digest, Descriptor | undefined>();
+  readonly #waiting = new Set<Waiting>();
+  #running = false;
+  #writes = 0;
+  /** The condition that was refused although nothing had changed since, or will be found so. */
+  #refused: string | undefined;
+
+  constructor(place: ListPlace, onEnd: () => void) {
+    const { clock = systemClock, random = Math.random } = place.exchange.download.retry ?? {};
+    this.#place = place;
+    this.#clock = clock;
+    this.#random = random;
+    this.#onEnd = onEnd;
+    const patience = {
+      attempts: 6,
+      initial: 100,
+      factor: 2,
+      clock,
+      random,
+      // Half a list is what a reader may get while it is replaced.
+      retryable: (error: unknown, judged: boolean) => judged || error instanceof ContentError,
+    };
+    this.#reading = createBackoff(patience);
+    this.#writing = createBackoff(patience);
+  }
+
+  async change({ digest, entry }: ListChange, signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    this.#wanted.set(digest, entry);
+    this.#writes = 0;
+    let waiting: Waiting | undefined;
+    const stands = new Promise<void>((done, failed) => {
+      waiting = { found: 0, done, failed };
+      this.#waiting.add(waiting);
+    });
+    if (!this.#running) void this.#run();
+    try {
+      await unlessAborted(stands, signal);
+    } finally {
+      if (waiting !== undefined) this.#waiting.delete(waiting);
+      if (this.#waiting.size === 0) {
+        this.#onEnd();
+        this.#abort.abort();
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (this.#waiting.size > 0) await this.#round();
+      this.#onEnd();
+    } catch (error) {
+      this.#onEnd();
+      for (const { failed } of this.#waiting) failed(error);
+    }
+  }
+
+  /** One reading, and one writing where it wasn't as it should be. */
+  async #round(): Promise<void> {
+    const standing = await this.#read();
+    const list = changedList(this.#what(), standing.list, this.#wanted);
+    if (list === undefined) {
+      for (const waiting of this.#waiting) {
+        waiting.found++;
+        if (waiting.found < readings) continue;
+        this.#waiting.delete(waiting);
+        waiting.done();
+      }
+      if (this.#waiting.size === 0) return;
+    } else {
+      for (const waiting of this.#waiting) waiting.found = 0;
+      await this.#write(list, standing.condition);
+    }
+    await this.#pause();
+  }
+
+  /** Long enough for others' requests to fall in between, and never the same for two writers. */
+  #pause(): Promise<void> {
+    return sleep(this.#clock, 60 + 80 * this.#random(), this.#abort.signal);
+  }
+
+  /** What stands there, though others may be replacing it: then a reading may fail, or find nothing. */
+  async #read(): Promise<Standing> {
+    for (let absent = 0; ; ) {
+      try {
+        const standing = await this.#readOnce();
+        this.#reading.reset();
+        if (standing.list !== undefined || ++absent === absences) return standing;
+        await this.#pause();
+      } catch (error) {
+        await this.#again(this.#reading, error);
+      }
+    }
+  }
+
+  async #readOnce(): Promise<Standing> {
+    const { exchange, repository, tag } = this.#place;
+    const operation = { kind: 'manifest.get', repository, reference: tag } as const;
+    const request = encode(operation, exchange.base, this.#options());
+    // Tried again here, and sooner than other requests are.
+    const { response } = await ask(exchange, { ...request, replay: 'never' }, operation, [200, 404]);
+    if (response.status === 404) {
+      await discard(response.body);
+      return { condition: { 'if-none-match': ['*'] } };
+    }
+    const bytes = await collect(response.body, { limit: manifestLimit, what: this.#what() });
+    const type = headerValue(response.headers, 'content-type');
+    const entityTag = strongEntityTag(response.headers);
+    return {
+      list: parseManifest(bytes, {
+        digest: digestOf(bytes),
+        ...(type === undefined ? {} : { mediaType: parseMediaType(type) }),
+      }),
+      condition: entityTag === undefined ? {} : { 'if-match': [entityTag] },
+    };
+  }
+
+  /** Once: sent again later, it would undo what others have written meanwhile. */
+  async #write(bytes: Uint8Array, condition: HeaderMap): Promise<void> {
+    const { exchange, repository, tag } = this.#place;
+    if (++this.#writes > maxWrites) {
+      throw new ResponseError('UNEXPECTED_ANSWER', `${this.#what()}: it never stays as it was written`);
+    }
+    const name = JSON.stringify(condition);
+    const operation = { kind: 'manifest.put', repository, reference: tag, tags: [] } as const;
+    const request = encode(operation, exchange.base, {
+      ...this.#options(),
+      body: bytesContent(bytes),
+      mediaType: MediaType.ociIndex,
+      // Refused, and yet nothing has changed: the registry means something else by it.
+      headers: name === this.#refused ? {} : condition,
+    });
+    try {
+      const { response } = await ask(
+        exchange,
+        { ...request, replay: 'never' },
+        operation,
+        [201, 200, 202, 412],
+      );
+      await discard(response.body);
+      if (response.status === 412) this.#refused = name;
+      this.#writing.reset();
+    } catch (error) {
+      await this.#again(this.#writing, error);
+    }
+  }
+
+  #options(): { readonly scopes: readonly string[]; readonly signal: AbortSignal } {
+    return { scopes: this.#place.exchange.scopes, signal: this.#abort.signal };
+  }
+
+  /** Waits for the next attempt; throws the error where there is none. */
+  async #again(backoff: Backoff, error: unknown): Promise<void> {
+    const { signal } = this.#abort;
+    signal.throwIfAborted();
+    const wait = backoff.plan(error);
+    if (wait === undefined) throw error;
+    await backoff.wait(wait, signal);
+  }
+
+  #what(): string {
+    const { exchange, repository, tag } = this.#place;
+    return `referrers under ${exchange.registry}/${repository}:${tag}`;
+  }
+}
