@@ -13,6 +13,7 @@ import type { Place } from './place.ts';
 import { type PullOptions, pullTo } from './pull.ts';
 import { type PushOptions, pushPath } from './push.ts';
 import * as read from './read.ts';
+import { listReferrers, type ReferrersOfOptions, type ReferrerTree, referrerTree } from './referrers.ts';
 import { fetchToken, type TokenOptions, type TokenReply } from './token.ts';
 import { type Finding, type ValidateOptions, validateSubject } from './validate.ts';
 import * as write from './write.ts';
@@ -66,6 +67,13 @@ export interface Client extends AsyncDisposable {
   /** A tag is removed alone, a digest with every tag on it. */
   delete(reference: string, options?: SignalOptions): Promise<void>;
 
+  /**
+   * What refers to an image: signatures, lists of what is in it. Of an index, what refers to the index, or with `platform`
+   * to its image for that. From the referrers API and the fallback tag, each digest once.
+   */
+  referrers(place: string | Place, options?: ReferrersOfOptions): AsyncIterable<Descriptor>;
+  /** As `referrers`, with what refers to them in turn. */
+  referrerTree(place: string | Place, options?: ReferrersOfOptions): Promise<ReferrerTree>;
   tags(repository: string, options?: ListOptions): AsyncIterable<string>;
   catalog(registry: string, options?: ListOptions): AsyncIterable<string>;
   /** Each thing that is wrong, or one finding without a problem. */
@@ -113,6 +121,8 @@ export function createClient(options: ClientOptions = {}): Client {
     putManifest: (reference, manifest, own = {}) =>
       write.putManifest(connections, reference, manifest, merged(own)),
     delete: (reference, own = {}) => write.deleteManifest(connections, reference, merged(own)),
+    referrers: (place, own = {}) => listReferrers(connections, place, merged(own)),
+    referrerTree: (place, own = {}) => referrerTree(connections, place, merged(own)),
     tags: (repository, own = {}) => read.openRepository(connections, repository).tags.list(merged(own)),
     catalog: (registry, own = {}) => connections.registry(parseRegistry(registry)).repositories(merged(own)),
     validate: (subject, own = {}) => validateSubject(connections, subject, merged(own)),

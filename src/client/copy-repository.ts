@@ -2,6 +2,7 @@ import { copyImage } from '../copy/copy.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
+import { isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { CopyPlaceOptions } from './copy.ts';
@@ -54,7 +55,9 @@ export async function* copyTags(
   };
   const running: Promise<CopiedTag>[] = [];
   try {
-    yield* inOrder(source, copyTag, running, { jobs: options.jobs ?? tagsAtOnce, signal });
+    // With the referrers their lists come by themselves, in the destination's own way.
+    const wanted = (tag: string): boolean => !(options.referrers === true && isReferrersTag(tag));
+    yield* inOrder(source, copyTag, running, { jobs: options.jobs ?? tagsAtOnce, wanted, signal });
   } finally {
     end.abort();
     await Promise.allSettled(running);
@@ -85,9 +88,18 @@ async function* inOrder(
   source: Repository,
   copyTag: (tag: string) => Promise<CopiedTag>,
   running: Promise<CopiedTag>[],
-  { jobs, signal }: { readonly jobs: number; readonly signal: AbortSignal },
+  {
+    jobs,
+    wanted,
+    signal,
+  }: {
+    readonly jobs: number;
+    readonly wanted: (tag: string) => boolean;
+    readonly signal: AbortSignal;
+  },
 ): AsyncIterable<CopiedTag> {
   for await (const tag of source.tags.list({ signal })) {
+    if (!wanted(tag)) continue;
     const copy = copyTag(tag);
     copy.catch(() => undefined);
     running.push(copy);

@@ -10,7 +10,7 @@ import { type Place, parsePlace } from './place.ts';
 /** What every verb that moves an image takes. */
 export type TransferOptions = Pick<
   CopyOptions,
-  'platforms' | 'sparse' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
+  'platforms' | 'sparse' | 'referrers' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
 >;
 
 export interface CopyPlaceOptions extends TransferOptions {

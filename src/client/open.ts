@@ -92,13 +92,12 @@ export async function openDestination(
 ): Promise<Destination> {
   if (place.kind === 'registry') {
     const { reference } = place;
-    const { registry, repository: name, tag, digest } = reference;
+    const { registry, repository: name, tag } = reference;
     const repository = connections.registry(reference).repository(name, {
       actions: ['pull', 'push'],
       ...(mountFrom === undefined ? {} : { mountFrom: [mountFrom] }),
     });
-    // A name with a digest and no tag says what must come out, and is where it can be found.
-    return { repository, tags: tag === undefined || digest !== undefined ? [] : [tag], registry };
+    return { repository, tags: tag === undefined ? [] : [tag], registry };
   }
   const tags = place.name === undefined ? [] : [place.name];
   if (place.kind === 'oci')

@@ -1,5 +1,5 @@
 import { copyImage } from '../copy/copy.ts';
-import { NotFoundError } from '../errors.ts';
+import { ContentError, NotFoundError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer } from '../image/layer.ts';
@@ -7,6 +7,7 @@ import { imageSource } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, parseReference, parseRepository } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
@@ -30,6 +31,7 @@ export async function pushView(
   const repository = connections.registry(reference).repository(name, { actions: ['pull', 'push'] });
   const following = await pushStreams(image, repository, options);
   const source = await imageSource(image, options);
+  if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
   const mountFrom = ({ digest }: Descriptor): readonly string[] => {
     const origin = source.originOf(digest);
     return origin?.registry === registry && origin.repository !== name ? [origin.repository] : [];
@@ -39,6 +41,15 @@ export async function pushView(
     ...following,
     mountFrom,
     tags: wanted === undefined ? [] : [wanted],
+  });
+}
+
+/** A name with a digest says what must come out. Throws DIGEST_INVALID. */
+function checkRoot(text: string, expected: Digest, actual: Digest): void {
+  if (actual === expected) return;
+  throw new ContentError('DIGEST_INVALID', `${text}: what is to be pushed there is ${actual}`, {
+    expected,
+    actual,
   });
 }
 
@@ -109,6 +120,7 @@ export async function putManifest(
   options: SignalOptions = {},
 ): Promise<Descriptor> {
   const reference = parseReference(text, { defaultTag: null });
+  if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
   const repository = connections
     .registry(reference)
     .repository(reference.repository, { actions: ['pull', 'push'] });

@@ -59,7 +59,7 @@ function createSource(): Source {
             try {
               const next = await chunks.next();
               // A copy: `fetch` keeps chunks for as long as it likes.
-              if (next.done !== true) controller.enqueue(next.value.slice());
+              if (next.done !== true) controller.enqueue(new Uint8Array(next.value));
               else controller.close();
             } catch (error) {
               failure = error;

@@ -61,17 +61,30 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   };
 }
 
-/** What is known, or is computed once; a failure is not kept, so that the next one who asks tries again. */
+/**
+ * What is known, or is computed once however many ask. A failure is not kept, and is only told to who began: it may be
+ * their own abort, so the others try for themselves.
+ */
 function lazily<T>(
   known: T | undefined,
   compute: (signal?: AbortSignal) => Promise<T>,
 ): (signal?: AbortSignal) => Promise<T> {
   let value: Promise<T> | undefined = known === undefined ? undefined : Promise.resolve(known);
-  return (signal) => {
-    value ??= compute(signal).catch((error: unknown) => {
+  const begin = (signal?: AbortSignal): Promise<T> => {
+    value = compute(signal).catch((error: unknown) => {
       value = undefined;
       throw error;
     });
     return value;
+  };
+  return async (signal) => {
+    while (value !== undefined) {
+      try {
+        return await value;
+      } catch {
+        signal?.throwIfAborted();
+      }
+    }
+    return await begin(signal);
   };
 }
