@@ -11,6 +11,8 @@ export interface Sending {
   readonly blob: Descriptor;
   readonly content: Content;
   start(): Promise<RemoteUpload>;
+  /** Asks whether the blob is there by now: the answer to its commit may be all that was lost. */
+  find(): Promise<Descriptor | undefined>;
   /** A session that is open already: a mount that was declined left it. */
   readonly session?: RemoteUpload;
   /** Bytes of each chunk in such a session; undefined: all in one request. */
@@ -65,7 +67,7 @@ export function uploadRetry(options: RetryOptions = defaultLayerRetry): RetryOpt
   };
 }
 
-export function isSessionGone(error: unknown): boolean {
+function isSessionGone(error: unknown): boolean {
   return isGantryError(error, 'BLOB_UPLOAD_UNKNOWN') || isGantryError(error, 'BLOB_UPLOAD_INVALID');
 }
 
@@ -79,6 +81,8 @@ class Attempt {
   #way: 'whole' | number | undefined;
   /** Whether the session was taken up after a failure, by what the registry said of it. */
   #resumed = false;
+  /** Whether a commit has gone out whose answer did not come. */
+  #committing = false;
   #sent = 0;
   #acknowledged = 0;
 
@@ -96,6 +100,10 @@ class Attempt {
     const { blob, headers } = this.#sending;
     const { signal } = this.#options;
     const options = { signal };
+    if (this.#session === undefined && this.#committing && (await this.#sending.find()) !== undefined) {
+      this.#acknowledge(blob.size);
+      return;
+    }
     this.#session ??= await this.#sending.start();
     const session = this.#session;
     const chunk = this.#chunkOf(session);
@@ -105,6 +113,7 @@ class Attempt {
       this.#acknowledge(session.offset);
     }
     const rest = this.#part(session.offset, blob.size);
+    this.#committing = true;
     await session.commit(blob.digest, rest, { ...options, ...(headers === undefined ? {} : { headers }) });
     this.#acknowledge(blob.size);
   }
@@ -114,7 +123,7 @@ class Attempt {
     const session = this.#session;
     if (session === undefined || !this.#sending.content.replayable || !isGantryError(error)) return false;
     const status = error.response?.status;
-    if (error.code === 'DIGEST_INVALID' && this.#resumed) {
+    if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
       // What the registry said it had, it had not. One more time, from the start.
       this.#resumed = false;
     } else if ((status === 416 || status === 400) && session.offset === 0 && this.#isChunked(session)) {
@@ -136,7 +145,7 @@ class Attempt {
     const before = this.#acknowledged;
     try {
       await session.locate({ signal });
-      this.#resumed = session.offset > 0;
+      this.#resumed = true;
       this.#acknowledge(session.offset);
       if (this.#acknowledged > before) backoff.reset();
     } catch (error) {

@@ -112,12 +112,16 @@ export class RemoteUpload implements Upload {
    */
   async locate(options: SignalOptions = {}): Promise<void> {
     const answer = await this.#step({ kind: 'status' }, [204, 200, 202], options);
-    const offset = this.#move(answer).offset ?? 0;
-    if (this.#most !== undefined && (offset < this.#offset || offset > this.#most)) {
-      const said = `has ${offset} bytes, not ${this.#offset} to ${this.#most}`;
+    const said = this.#move(answer).offset;
+    // What it says where nothing is in doubt is no news, and can be stale (ECR).
+    if (this.#most === this.#offset) return;
+    // One that says nothing may have any of the bytes that were under way.
+    const offset = said ?? (this.#most === undefined ? this.#offset : Number.NaN);
+    if (this.#most !== undefined && !(offset >= this.#offset && offset <= this.#most)) {
+      const has = said === undefined ? 'does not say how much it has' : `says it has ${said} bytes`;
       throw new NotFoundError(
         'BLOB_UPLOAD_UNKNOWN',
-        `upload to ${this.#repository}: the registry says it ${said}`,
+        `upload to ${this.#repository}: the registry ${has}, not ${this.#offset} to ${this.#most}`,
       );
     }
     this.#settle(offset);

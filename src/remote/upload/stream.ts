@@ -5,16 +5,18 @@ import { createHasher, type Hasher } from '../../flow/hash.ts';
 import { createPool } from '../../flow/pool.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Algorithm } from '../../spec/digest.ts';
+import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
-import { isSessionGone, type SendOptions, uploadRetry } from './recover.ts';
+import { type SendOptions, uploadRetry } from './recover.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Streaming {
   readonly content: Content;
   readonly algorithm: Algorithm;
   start(): Promise<RemoteUpload>;
+  /** Asks whether a blob is there: the answer to its commit may be all that was lost. */
+  find(digest: Digest): Promise<Descriptor | undefined>;
   /** Bytes of each chunk in such a session; undefined: one request without a length. */
   readonly chunk: (session: RemoteUpload) => number | undefined;
   /** Said with the commit. */
@@ -38,6 +40,12 @@ export function sendStream(streaming: Streaming, options: SendOptions): Promise<
       throw error;
     }
   }, options);
+}
+
+interface Step<T> {
+  readonly step: (session: RemoteUpload, rest: Content | undefined) => Promise<T>;
+  /** Whether it has been done already. */
+  readonly find?: () => Promise<T | undefined>;
 }
 
 /** The upload of one stream: which session, how far. */
@@ -66,8 +74,8 @@ class StreamUpload {
       for (;;) {
         const { value, done } = await chunks.next();
         if (done === true) throw new RangeError('the last chunk was not the last');
-        if (value.last) return await this.#commit(session, value.bytes, hasher);
-        const taken = await this.#append(session, value.bytes);
+        if (value.last) return await this.#commit(value.bytes, hasher);
+        const taken = await this.#append(value.bytes);
         if (!taken)
           return await this.#sendWhole(await this.#startAnew(), rejoined(value.bytes, chunks), hasher);
       }
@@ -89,55 +97,77 @@ class StreamUpload {
   ): Promise<Descriptor> {
     await session.append(this.#metered(streamContent(source)), this.#signal());
     this.#tell(session.offset);
-    return this.#commit(session, new Uint8Array(0), hasher);
+    return this.#commit(new Uint8Array(0), hasher);
   }
 
   /** Answers whether the registry takes chunks at all: some refuse the first one with 400 or 416. */
-  async #append(session: RemoteUpload, bytes: Uint8Array): Promise<boolean> {
-    const first = session.offset === 0;
+  async #append(bytes: Uint8Array): Promise<boolean> {
+    const first = this.#session?.offset === 0;
     try {
-      await this.#persist(session, bytes, async (rest) => {
-        if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
+      await this.#persist(bytes, {
+        step: async (session, rest) => {
+          if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
+        },
       });
       this.#backoff.reset();
       return true;
     } catch (error) {
       const status = isGantryError(error) ? error.response?.status : undefined;
-      if (first && session.offset === 0 && (status === 400 || status === 416)) return false;
+      if (first && this.#session?.offset === 0 && (status === 400 || status === 416)) return false;
       throw error;
     }
   }
 
-  #commit(session: RemoteUpload, bytes: Uint8Array, hasher: Hasher): Promise<Descriptor> {
+  #commit(bytes: Uint8Array, hasher: Hasher): Promise<Descriptor> {
     const digest = hasher.digest();
     const { headers } = this.#streaming;
-    return this.#persist(session, bytes, (rest) =>
-      session.commit(digest, rest && this.#metered(rest), { ...this.#signal(), headers }),
-    );
+    return this.#persist(bytes, {
+      step: (session, rest) =>
+        session.commit(digest, rest && this.#metered(rest), { ...this.#signal(), headers }),
+      find: () => this.#streaming.find(digest),
+    });
   }
 
-  /** Does a step with what of the bytes the registry has not got yet, as often as it takes. */
-  async #persist<T>(
-    session: RemoteUpload,
-    bytes: Uint8Array,
-    step: (rest: Content | undefined) => Promise<T>,
-  ): Promise<T> {
+  /**
+   * Does a step with what of the bytes the registry has not got yet, as often as it takes. In a session that has nothing
+   * but these bytes it can be done again from the start.
+   */
+  async #persist<T>(bytes: Uint8Array, { step, find }: Step<T>): Promise<T> {
+    let session = this.#session ?? (await this.#start());
     const start = session.offset;
     for (;;) {
       const before = session.offset;
       const rest = bytes.subarray(before - start);
       try {
-        const outcome = await step(rest.byteLength === 0 ? undefined : bytesContent(rest));
+        const outcome = await step(session, rest.byteLength === 0 ? undefined : bytesContent(rest));
         this.#tell(session.offset);
         return outcome;
       } catch (error) {
         this.#options.signal?.throwIfAborted();
-        const wait = isSessionGone(error) ? undefined : this.#backoff.plan(error);
+        const wait = this.#backoff.plan(error);
         if (wait === undefined) throw error;
         await this.#backoff.wait(wait, this.#options.signal);
-        await session.locate(this.#signal());
-        if (session.offset > before) this.#backoff.reset();
+        const lost = await this.#relocate(session);
+        if (lost === undefined) {
+          if (session.offset > before) this.#backoff.reset();
+          continue;
+        }
+        const there = await find?.();
+        if (there !== undefined) return there;
+        if (start > 0) throw lost;
+        session = await this.#startAnew();
       }
+    }
+  }
+
+  /** Finds out where the session stands; answers why that can't be known. */
+  async #relocate(session: RemoteUpload): Promise<unknown> {
+    try {
+      await session.locate(this.#signal());
+      return undefined;
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      return error;
     }
   }
 

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { isGantryError } from '../../src/errors.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import type { Middleware } from '../../src/wire/message.ts';
+import { giveSamples, type Transfer, transfers } from './operations.ts';
+import type { WireFault } from './proxy.ts';
+import * as spoil from './spoil.ts';
+import { openStage, type StageOptions } from './stage.ts';
+
+/** Every fault against every transfer: it comes through, or fails with an error of its own kind and leaves nothing. */
+
+interface Fault {
+  readonly name: string;
+  readonly on?: Transfer['kind'];
+  readonly wire?: (transfer: Transfer) => WireFault;
+  readonly http?: (transfer: Transfer) => Middleware;
+  readonly impatient?: true;
+  /** The answer that tells of a session may be lost: nobody can cancel that one. */
+  readonly orphans?: true;
+  /** Where it can't come through: the code, and why. */
+  readonly fails?: Fails | undefined;
+}
+
+type Fails = (transfer: Transfer) => Failure | undefined;
+
+interface Failure {
+  readonly code: string;
+  readonly because: string;
+}
+
+const half = ({ bytes }: Transfer): number => Math.floor(bytes / 2);
+const cutInTheMiddle = (transfer: Transfer): WireFault => ({
+  direction: transfer.kind === 'write' ? 'request' : 'response',
+  after: half(transfer),
+  how: 'cut',
+});
+const stallInTheMiddle = (transfer: Transfer): WireFault => ({ ...cutInTheMiddle(transfer), how: 'stall' });
+
+/** Of a stream one chunk is kept: what came before it can't be sent again. */
+const notForStreams =
+  (code: string): Fails =>
+  ({ name }) =>
+    name === 'stream' ? { code, because: 'of a stream only the last chunk can be sent again' } : undefined;
+
+const always =
+  (code: string, because: string): Fails =>
+  () => ({ code, because });
+
+const statuses = [408, 429, 500, 502, 503, 504];
+
+const faults: readonly Fault[] = [
+  { name: 'no fault' },
+  { name: 'request cut in its headers', wire: () => ({ direction: 'request', after: 30, how: 'cut' }) },
+  { name: 'request cut in the middle', on: 'write', wire: cutInTheMiddle },
+  {
+    name: 'answer cut in its headers',
+    wire: () => ({ direction: 'response', after: 30, how: 'cut' }),
+    orphans: true,
+  },
+  { name: 'answer cut in the middle', on: 'read', wire: cutInTheMiddle },
+  { name: 'answers to commits lost', on: 'write', http: () => spoil.losesAnswers(['upload.commit'], 2) },
+  { name: 'answers to chunks lost', on: 'write', http: () => spoil.losesAnswers(['upload.append'], 2) },
+  { name: 'answer to the manifest lost', on: 'write', http: () => spoil.losesAnswers(['manifest.put']) },
+  { name: 'request stalls in the middle', on: 'write', wire: stallInTheMiddle, impatient: true },
+  { name: 'answer stalls in the middle', on: 'read', wire: stallInTheMiddle, impatient: true },
+  {
+    name: 'answer stalls in its headers',
+    wire: () => ({ direction: 'response', after: 30, how: 'stall' }),
+    impatient: true,
+    orphans: true,
+  },
+  { name: 'clean early end', on: 'read', http: () => spoil.endsEarly(1000, 'nothing', 2) },
+  { name: 'short Content-Length', on: 'read', http: () => spoil.endsEarly(1000, 'short', 2) },
+  ...statuses.map((status) => ({
+    name: `${status} once for everything`,
+    http: () => spoil.refusesOnce(status),
+  })),
+  ...statuses.map((status) => ({
+    name: `${status} for every body`,
+    http: () => spoil.refusesSteps(status),
+    fails: always(status === 429 ? 'TOOMANYREQUESTS' : 'UNEXPECTED_STATUS', 'it never takes or gives a body'),
+  })),
+  {
+    name: '503 in the middle of a read',
+    on: 'read',
+    wire: cutInTheMiddle,
+    http: () => spoil.refusesRanges(503, 7),
+  },
+  { name: 'Retry-After in seconds', http: () => spoil.refusesOnce(429, { 'retry-after': ['0.02'] }) },
+  {
+    name: 'Retry-After as a date',
+    http: () => spoil.refusesOnce(503, { 'retry-after': [new Date().toUTCString()] }),
+  },
+  { name: '401 when bytes are to go', http: () => spoil.endsTokens(spoil.bodySteps, 2) },
+  {
+    name: '401 after a cut',
+    wire: cutInTheMiddle,
+    http: () => spoil.endsTokens(['upload.status', 'blob.get'], 2),
+  },
+  {
+    name: 'session lost before the first byte',
+    on: 'write',
+    http: () => spoil.losesSessions(({ ofSession }) => ofSession === 1),
+  },
+  {
+    name: 'session lost after a chunk',
+    on: 'write',
+    http: () => spoil.losesSessions(({ ofSession }) => ofSession === 2),
+    fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
+  },
+  {
+    name: 'session lost by a cut',
+    on: 'write',
+    wire: cutInTheMiddle,
+    http: () => spoil.losesSessionsOnCuts(),
+    fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
+  },
+  { name: 'chunks refused with 416', on: 'write', http: () => spoil.refusesChunks(416) },
+  { name: 'chunks refused with 400', on: 'write', http: () => spoil.refusesChunks(400) },
+  { name: 'Location elsewhere each time', on: 'write', http: () => spoil.movesSessions() },
+  {
+    name: 'Location elsewhere and a cut',
+    on: 'write',
+    wire: cutInTheMiddle,
+    http: () => spoil.movesSessions(),
+  },
+  ...[
+    { name: 'none', said: () => undefined },
+    { name: '0-0', said: () => '0-0' },
+    { name: '0--1', said: () => '0--1' },
+    { name: 'one byte too many', said: (bytes: number) => `0-${bytes}`, code: 'RANGE_INVALID' },
+    { name: 'more than was sent', said: () => '0-99999999' },
+    {
+      name: 'one byte too few',
+      said: (bytes: number) => `0-${Math.max(0, bytes - 2)}`,
+      code: 'RANGE_INVALID',
+    },
+    { name: 'nonsense', said: () => 'all of it' },
+  ].map(({ name, said, code = 'BLOB_UPLOAD_UNKNOWN' }) => ({
+    name: `Range of a session after a cut: ${name}`,
+    on: 'write' as const,
+    wire: cutInTheMiddle,
+    http: () => spoil.saysOfSessions(said),
+    fails: notForStreams(code),
+  })),
+  { name: 'no Docker-Content-Digest', http: () => spoil.namesNoDigests },
+  { name: 'flipped byte once', on: 'read', http: () => spoil.flipsBytes(1) },
+  {
+    name: 'flipped byte always',
+    on: 'read',
+    http: () => spoil.flipsBytes(Number.POSITIVE_INFINITY),
+    fails: always('DIGEST_INVALID', 'no other bytes are to be had'),
+  },
+  { name: 'Range ignored after a cut', on: 'read', wire: cutInTheMiddle, http: () => spoil.ignoresRanges },
+  {
+    name: 'Range refused after a cut',
+    on: 'read',
+    wire: cutInTheMiddle,
+    http: () => spoil.refusesRanges(416),
+  },
+  {
+    name: 'Content-Range missing after a cut',
+    on: 'read',
+    wire: cutInTheMiddle,
+    http: () => spoil.saysOfParts(undefined),
+  },
+  {
+    name: 'Content-Range wrong after a cut',
+    on: 'read',
+    wire: cutInTheMiddle,
+    http: () => spoil.saysOfParts('bytes 7-8/9'),
+  },
+];
+
+const held = createMemoryRegistry();
+const figures: { readonly fault: string; readonly transfer: string; readonly figure: string }[] = [];
+
+async function play(fault: Fault, transfer: Transfer): Promise<void> {
+  await giveSamples(held.repository('acme/app'));
+  const options: StageOptions = {
+    http: fault.http?.(transfer),
+    wire: fault.wire?.(transfer),
+    impatient: fault.impatient,
+    ...(transfer.kind === 'read' ? { holds: held } : {}),
+  };
+  await using stage = await openStage(options);
+  const failure = fault.fails?.(transfer);
+  const error: unknown = await transfer.run(stage).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (failure === undefined) {
+    if (error !== undefined) throw error;
+    await transfer.assertThere(stage);
+  } else {
+    assert.equal(codeOf(error), failure.code, String(error));
+    await transfer.assertClean(stage);
+  }
+  if (fault.orphans !== true) assert.deepEqual(await stage.sessionsLeft(), []);
+  const carried = stage.proxy.carried[transfer.kind === 'write' ? 'request' : 'response'];
+  const figure = failure === undefined ? (carried / transfer.bytes).toFixed(2) : failure.code;
+  figures.push({ fault: fault.name, transfer: transfer.name, figure });
+}
+
+/** The code of what was at the bottom of it. */
+function codeOf(error: unknown): string {
+  assert.ok(isGantryError(error), String(error));
+  return error.code === 'COPY_FAILED' ? codeOf(error.cause) : error.code;
+}
+
+for (const fault of faults) {
+  describe(fault.name, { concurrency: 4 }, () => {
+    for (const transfer of transfers.filter(({ kind }) => fault.on === undefined || fault.on === kind)) {
+      const because = fault.fails?.(transfer)?.because;
+      const outcome = because === undefined ? 'comes through' : `fails and leaves nothing: ${because}`;
+      it(`${transfer.name}: ${outcome}`, { timeout: 30_000 }, () => play(fault, transfer));
+    }
+  });
+}
+
+function row(first: string, cells: readonly string[]): string {
+  return `${first.padEnd(46)}${cells.map((cell) => cell.slice(0, 13).padEnd(14)).join('')}\n`;
+}
+
+after(() => {
+  const names = transfers.map(({ name }) => name);
+  process.stdout.write(row('bytes on the wire ÷ bytes needed', names));
+  for (const { name } of faults) {
+    const cell = (transfer: string): string =>
+      figures.find((one) => one.fault === name && one.transfer === transfer)?.figure ?? '';
+    process.stdout.write(row(name, names.map(cell)));
+  }
+});

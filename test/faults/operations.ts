@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openArchive } from '../../src/archive/read.ts';
+import type { Client } from '../../src/client/client.ts';
+import { copyImage } from '../../src/copy/copy.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { streamContent } from '../../src/flow/content.ts';
+import { measure } from '../../src/flow/hash.ts';
+import { openLayout } from '../../src/layout/repository.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import type { Descriptor } from '../../src/spec/descriptor.ts';
+import { children, type Manifest } from '../../src/spec/manifest.ts';
+import type { Repository } from '../../src/store/contract.ts';
+import { blobOf, emptyConfig, giveImage, indexOf, listOf, noise } from '../../src/testing/contract/sample.ts';
+
+/** Where an operation takes place. */
+export interface Scene {
+  /** The registry on the spoilt way, through its client. */
+  readonly remote: Repository;
+  /** The same without any way: what it really holds. */
+  readonly inside: Repository;
+  readonly client: Client;
+  /** How the client calls the spoilt repository, and one whose way is good. */
+  readonly spoilt: string;
+  readonly good: string;
+  readonly insideGood: Repository;
+  /** A folder of its own. */
+  readonly folder: string;
+}
+
+/** Something that has to come through. */
+export interface Transfer {
+  readonly name: string;
+  readonly kind: 'write' | 'read';
+  /** The bytes that have to go over the spoilt way. */
+  readonly bytes: number;
+  run(scene: Scene): Promise<unknown>;
+  /** Everything is there, byte for byte. */
+  assertThere(scene: Scene): Promise<void>;
+  /** Nothing is there under a name, and nothing that is not what its digest says. */
+  assertClean(scene: Scene): Promise<void>;
+}
+
+const layer = (seed: string, size = 300_000) => blobOf(Buffer.concat([Buffer.from(seed), noise(size)]));
+const small = layer('small', 64 * 1024);
+const stream = layer('stream', 4.5 * 1024 * 1024);
+const layers = { base: layer('base'), amd64: layer('amd64'), arm64: layer('arm64') };
+
+/** A place with an image `v1` and an index `all` of two images that share their config and a layer. */
+export async function giveSamples(place: Repository): Promise<void> {
+  const one = await giveImage(place, { layers: [layers.base, layers.amd64] }, 'v1');
+  const two = await giveImage(place, { layers: [layers.base, layers.arm64] });
+  const index = indexOf([
+    { ...one.descriptor, platform: { os: 'linux', architecture: 'amd64' } },
+    { ...two.descriptor, platform: { os: 'linux', architecture: 'arm64' } },
+  ]);
+  await place.manifests.put(index, { tags: ['all'] });
+}
+
+const size = (...blobs: readonly { readonly descriptor: Descriptor }[]): number =>
+  blobs.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+const imageBytes = size(emptyConfig, layers.base, layers.amd64);
+const indexBytes = size(emptyConfig, layers.base, layers.amd64, layers.arm64);
+
+async function manifestAt(place: Repository, reference: string): Promise<Manifest> {
+  const expected = createMemoryRegistry().repository('expected');
+  await giveSamples(expected);
+  const manifest = await place.manifests.get(reference);
+  assert.equal(manifest.descriptor.digest, (await expected.manifests.resolve(reference))?.digest);
+  return manifest;
+}
+
+async function assertAll(place: Repository, { body }: Manifest): Promise<void> {
+  for (const child of body.kind === 'unknown' ? [] : children(body)) {
+    if (body.kind === 'index') await assertAll(place, await place.manifests.get(child.digest));
+    else await assertBlob(place, child);
+  }
+}
+
+async function assertBlob(place: Repository, blob: Descriptor): Promise<void> {
+  assert.equal((await measure(place.blobs.open(blob).open())).digest, blob.digest);
+}
+
+/** No tag, and each blob that came is whole. */
+async function assertUnnamed(place: Repository): Promise<void> {
+  const tags = await listOf(place.tags.list()).catch((error: unknown) => {
+    if (isGantryError(error, 'NAME_UNKNOWN')) return [];
+    throw error;
+  });
+  assert.deepEqual(tags, []);
+  for (const { descriptor } of [small, stream, ...Object.values(layers)]) {
+    if ((await place.blobs.stat(descriptor.digest)) !== undefined) await assertBlob(place, descriptor);
+  }
+}
+
+function pushes(reference: string) {
+  return {
+    async run({ remote }: Scene): Promise<void> {
+      const from = createMemoryRegistry().repository('acme/from');
+      await giveSamples(from);
+      await copyImage(from, reference, remote, { tags: [reference] });
+    },
+    async assertThere({ inside }: Scene): Promise<void> {
+      await assertAll(inside, await manifestAt(inside, reference));
+    },
+    assertClean: ({ inside }: Scene) => assertUnnamed(inside),
+  };
+}
+
+async function assertNoFiles({ folder }: Scene): Promise<void> {
+  assert.deepEqual(await readdir(folder, { recursive: true }), []);
+}
+
+export const transfers: readonly Transfer[] = [
+  {
+    name: 'small blob',
+    kind: 'write',
+    bytes: size(small),
+    run: ({ remote }) => remote.blobs.write(small.descriptor, small.content),
+    assertThere: ({ inside }) => assertBlob(inside, small.descriptor),
+    async assertClean({ inside }) {
+      assert.equal(await inside.blobs.stat(small.descriptor.digest), undefined);
+    },
+  },
+  {
+    name: 'stream',
+    kind: 'write',
+    bytes: size(stream),
+    async run({ remote }) {
+      const { digest } = await remote.blobs.ingest(streamContent(stream.content.open()));
+      assert.equal(digest, stream.descriptor.digest);
+    },
+    assertThere: ({ inside }) => assertBlob(inside, stream.descriptor),
+    async assertClean({ inside }) {
+      assert.equal(await inside.blobs.stat(stream.descriptor.digest), undefined);
+    },
+  },
+  { name: 'image', kind: 'write', bytes: imageBytes, ...pushes('v1') },
+  { name: 'index', kind: 'write', bytes: indexBytes, ...pushes('all') },
+  {
+    name: 'to a layout',
+    kind: 'read',
+    bytes: indexBytes,
+    run: ({ client, spoilt, folder }) =>
+      client.pull([`${spoilt}:all`], join(folder, 'layout'), { format: 'oci', annotateRef: true }),
+    async assertThere({ folder, spoilt }) {
+      await using place = await openLayout(join(folder, 'layout'), { mode: 'read' });
+      const [root] = await place.roots();
+      assert.ok(root !== undefined, spoilt);
+      const manifest = await manifestAt(
+        { ...place, manifests: { ...place.manifests, get: () => place.manifests.get(root.digest) } },
+        'all',
+      );
+      await assertAll(place, manifest);
+    },
+    assertClean: assertNoFiles,
+  },
+  {
+    name: 'to an archive',
+    kind: 'read',
+    bytes: imageBytes,
+    run: ({ client, spoilt, folder }) => client.pull([`${spoilt}:v1`], join(folder, 'archive.tar')),
+    async assertThere({ folder }) {
+      await using place = await openArchive(join(folder, 'archive.tar'));
+      await assertAll(place, await place.manifests.get('v1'));
+      assert.deepEqual(await readdir(folder), ['archive.tar']);
+    },
+    assertClean: assertNoFiles,
+  },
+  {
+    name: 'to a registry',
+    kind: 'read',
+    bytes: indexBytes,
+    run: ({ client, spoilt, good }) => client.copy(`${spoilt}:all`, `${good}:all`),
+    async assertThere({ insideGood }) {
+      await assertAll(insideGood, await manifestAt(insideGood, 'all'));
+    },
+    assertClean: ({ insideGood }) => assertUnnamed(insideGood),
+  },
+];

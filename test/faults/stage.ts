@@ -1,0 +1,117 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ClientOptions, createClient } from '../../src/client/client.ts';
+import { createConnections } from '../../src/client/connections.ts';
+import type { RetryOptions } from '../../src/http/backoff.ts';
+import type { TimeoutOptions } from '../../src/http/timeout.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import type { UploadOptions } from '../../src/remote/upload/plan.ts';
+import { createApp } from '../../src/server/app.ts';
+import { type Listener, listen } from '../../src/server/node.ts';
+import { parseReference } from '../../src/spec/reference.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { Middleware, Send } from '../../src/wire/message.ts';
+import type { Scene } from './operations.ts';
+import { startProxy, type TestProxy, type WireFault } from './proxy.ts';
+import { operationOf } from './spoil.ts';
+
+export interface StageOptions {
+  /** Around the registry. */
+  readonly http?: Middleware | undefined;
+  /** Between it and the client. */
+  readonly wire?: WireFault | undefined;
+  /** Whether silence ends soon, on both sides. */
+  readonly impatient?: boolean | undefined;
+  readonly upload?: UploadOptions;
+  /** What the registry holds already. Default: nothing. */
+  readonly holds?: Registry;
+}
+
+export interface Stage extends Scene, AsyncDisposable {
+  readonly proxy: TestProxy;
+  /** Sessions that were begun and neither closed nor cancelled. */
+  sessionsLeft(): Promise<readonly string[]>;
+}
+
+/** Nobody waits for long here; there is one more attempt than any fault spoils. */
+export const hasty: RetryOptions = { attempts: 5, initial: 1, factor: 1, cap: 100 };
+/** Milliseconds after which the impatient take silence for an end. The registry is the first to. */
+const patience = { client: 900, registry: 600 };
+
+/** A registry with a client, a proxy between them, and whatever is at fault with either. */
+export async function openStage(options: StageOptions): Promise<Stage> {
+  const memory = options.holds ?? createMemoryRegistry();
+  const goodMemory = createMemoryRegistry();
+  const app = createApp(memory);
+  const watched = watchSessions(app);
+  const idle = options.impatient === true ? { idleTimeout: patience.registry } : {};
+  const server = await listen(options.http?.(watched.send) ?? watched.send, idle);
+  const good = await listen(createApp(goodMemory));
+  const proxy = await startProxy(hostOf(server), options.wire);
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-faults-'));
+  const settings = clientOptions(options);
+  const client = createClient(settings);
+  const connections = createConnections(settings);
+  const spoilt = `${proxy.host}/acme/app`;
+  const reference = parseReference(spoilt);
+  return {
+    remote: connections.registry(reference).repository('acme/app', { actions: ['pull', 'push'] }),
+    inside: memory.repository('acme/app'),
+    client,
+    spoilt,
+    good: `${hostOf(good)}/acme/app`,
+    insideGood: goodMemory.repository('acme/app'),
+    folder,
+    proxy,
+    sessionsLeft: () => watched.sessionsLeft(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([client[Symbol.asyncDispose](), connections[Symbol.asyncDispose]()]);
+      await proxy[Symbol.asyncDispose]();
+      await Promise.all([server.close({ grace: 0 }), good.close({ grace: 0 })]);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export function clientOptions({ impatient = false, upload = {} }: StageOptions = {}): ClientOptions {
+  const timeouts: TimeoutOptions = { answer: patience.client, progress: patience.client };
+  return {
+    keychain: async () => undefined,
+    retry: hasty,
+    upload: { retry: hasty, chunkSize: 1024 * 1024, ...upload },
+    download: { retry: hasty },
+    ...(impatient ? { timeouts } : {}),
+  };
+}
+
+function hostOf({ url }: Listener): string {
+  return url.slice('http://'.length);
+}
+
+interface WatchedApp extends Pick<Stage, 'sessionsLeft'> {
+  readonly send: Send;
+}
+
+function watchSessions(app: Send): WatchedApp {
+  const begun: string[] = [];
+  return {
+    async send(request) {
+      const response = await app(request);
+      const kind = operationOf(request)?.kind;
+      const location = headerValue(response.headers, 'location');
+      const begins = kind === 'upload.start' || kind === 'upload.mount';
+      if (begins && response.status === 202 && location !== undefined) begun.push(location);
+      return response;
+    },
+    async sessionsLeft() {
+      const left: string[] = [];
+      for (const url of begun) {
+        const { status } = await app({ method: 'GET', url, headers: {}, replay: 'safe' });
+        if (status !== 404) left.push(url);
+      }
+      return left;
+    },
+  };
+}
