@@ -131,7 +131,7 @@ export async function performWhole<T>(
 }
 
 /** What an operation is about, in a user's words. */
-function describe(operation: Operation, registry: string): string {
+export function describe(operation: Operation, registry: string): string {
   switch (operation.kind) {
     case 'ping':
     case 'catalog':

@@ -7,14 +7,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseMediaType } from '../spec/media-type.ts';
-import { checkBytes } from '../store/admission.ts';
+import { checkBytes, checkTags } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { descriptorOf, digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
-import type { ManifestOperation } from '../wire/operation.ts';
-import { type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
+import { describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
 import { changeList } from './subject.ts';
 
@@ -27,6 +26,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     async put(manifest, { tags = [], signal } = {}) {
       // Put under a tag, a registry can't know what the bytes were meant to be.
       checkBytes(manifest);
+      checkTags(tags);
       const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal });
       const subject = subjectOf(manifest);
       if (subject === undefined) return;
@@ -158,23 +158,31 @@ function fetchManifest(
 ): Promise<Manifest | undefined> {
   const operation = { kind: 'manifest.get', repository, reference } as const;
   const ask = () => perform(exchange, operation, accept, options);
-  return performWhole(exchange, ask, ({ response }) => readManifest(response, operation), options);
+  const what = describe(operation, exchange.registry);
+  return performWhole(exchange, ask, ({ response }) => readManifest(response, { reference, what }), options);
 }
 
 async function readManifest(
   response: HttpResponse,
-  { repository, reference }: Pick<ManifestOperation, 'repository' | 'reference'>,
+  { reference, what }: { readonly reference: string; readonly what: string },
 ): Promise<Manifest | undefined> {
   if (response.status === 404) {
     await discard(response.body);
     return undefined;
   }
-  const what = `manifest ${reference} of ${repository}`;
   const type = headerValue(response.headers, 'content-type');
   const bytes = await collect(response.body, { limit: manifestLimit, what });
   const asked = isDigest(reference) ? reference : undefined;
   const digest = verifiedDigest(bytes, asked, digestHeader(response), what);
-  return parseManifest(bytes, { digest, ...(type === undefined ? {} : { mediaType: parseMediaType(type) }) });
+  try {
+    return parseManifest(bytes, {
+      digest,
+      ...(type === undefined ? {} : { mediaType: parseMediaType(type) }),
+    });
+  } catch (error) {
+    if (!(error instanceof ContentError)) throw error;
+    throw new ContentError(error.code, `${what}: ${error.message}`, { cause: error });
+  }
 }
 
 /**
