@@ -75,6 +75,7 @@ const copies: readonly Command[] = [
       { name: 'all-tags', short: 'a', summary: 'copy every tag of the repository SRC to the repository DST' },
       { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
       { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default 4)' },
+      { name: 'referrers', summary: 'copy what refers to the image, too: signatures, attestations, SBOMs' },
     ],
     examples: [
       'gantry copy alpine:3.20 localhost:5000/alpine:3.20',
@@ -139,6 +140,20 @@ const questions: readonly Command[] = [
     ],
     examples: ['gantry ls ghcr.io/acme/app'],
     load: async () => (await import('./commands/ls.ts')).ls,
+  },
+  {
+    name: 'referrers',
+    summary: 'list what refers to an image: signatures, attestations, SBOMs',
+    arguments: ['IMAGE'],
+    options: [
+      { name: 'artifact-type', value: 'TYPE', summary: 'only those of this type' },
+      { name: 'tree', summary: 'show what refers to them, too' },
+    ],
+    examples: [
+      'gantry referrers ghcr.io/acme/app:1',
+      'gantry referrers --tree --artifact-type application/spdx+json ghcr.io/acme/app:1',
+    ],
+    load: async () => (await import('./commands/referrers.ts')).referrers,
   },
   {
     name: 'catalog',

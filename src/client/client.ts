@@ -13,7 +13,7 @@ import type { Place } from './place.ts';
 import { type PullOptions, pullTo } from './pull.ts';
 import { type PushOptions, pushPath } from './push.ts';
 import * as read from './read.ts';
-import { listReferrers, type ReferrersOfOptions, type ReferrerTree, referrerTree } from './referrers.ts';
+import { type ListReferrersOptions, listReferrers, type ReferrerTree, referrerTree } from './referrers.ts';
 import { fetchToken, type TokenOptions, type TokenReply } from './token.ts';
 import { type Finding, type ValidateOptions, validateSubject } from './validate.ts';
 import * as write from './write.ts';
@@ -71,9 +71,9 @@ export interface Client extends AsyncDisposable {
    * What refers to an image: signatures, lists of what is in it. Of an index, what refers to the index, or with `platform`
    * to its image for that. From the referrers API and the fallback tag, each digest once.
    */
-  referrers(place: string | Place, options?: ReferrersOfOptions): AsyncIterable<Descriptor>;
+  referrers(place: string | Place, options?: ListReferrersOptions): AsyncIterable<Descriptor>;
   /** As `referrers`, with what refers to them in turn. */
-  referrerTree(place: string | Place, options?: ReferrersOfOptions): Promise<ReferrerTree>;
+  referrerTree(place: string | Place, options?: ListReferrersOptions): Promise<ReferrerTree>;
   tags(repository: string, options?: ListOptions): AsyncIterable<string>;
   catalog(registry: string, options?: ListOptions): AsyncIterable<string>;
   /** Each thing that is wrong, or one finding without a problem. */

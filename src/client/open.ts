@@ -4,7 +4,9 @@ import { ContentError } from '../errors.ts';
 import { openLayout } from '../layout/repository.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { isCosignTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
+import { subjectOf } from '../store/referrers.ts';
 import type { Connections } from './connections.ts';
 import type { Place } from './place.ts';
 
@@ -37,7 +39,9 @@ export async function openSource(
   }
   const { repository, roots } = await openRoots(place, options);
   try {
-    return { repository, reference: place.name ?? onlyRoot(roots, place.path).digest };
+    if (place.name !== undefined) return { repository, reference: place.name };
+    const own = await withoutReferrers(repository, roots, options);
+    return { repository, reference: onlyRoot(own, place.path).digest };
   } catch (error) {
     await repository[Symbol.asyncDispose]();
     throw error;
@@ -83,6 +87,25 @@ function onlyRoot(roots: readonly Descriptor[], path: string): Descriptor {
 }
 
 const refName = 'org.opencontainers.image.ref.name';
+
+/** The roots that are there for their own sake: what a copy has brought along for another is not what is meant. */
+async function withoutReferrers(
+  { manifests }: Repository,
+  roots: readonly Descriptor[],
+  options: SignalOptions,
+): Promise<readonly Descriptor[]> {
+  if (roots.length < 2) return roots;
+  const digests = new Set(roots.map(({ digest }) => digest));
+  const own = roots.map(async ({ digest, annotations }) => {
+    if (isCosignTag(annotations?.[refName] ?? '')) return false;
+    if ((await manifests.resolve(digest, options)) === undefined) return true;
+    const subject = subjectOf(await manifests.get(digest, options));
+    if (subject === undefined) return true;
+    return !digests.has(subject) && (await manifests.resolve(subject, options)) === undefined;
+  });
+  const isOwn = await Promise.all(own);
+  return roots.filter((_, at) => isOwn[at] === true);
+}
 
 /** `mountFrom`: the repository that the content comes from, where that is on the same registry. */
 export async function openDestination(

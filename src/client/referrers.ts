@@ -8,7 +8,7 @@ import { openSource, type Source } from './open.ts';
 import { type Place, parsePlace } from './place.ts';
 import type { ReadOptions } from './read.ts';
 
-export interface ReferrersOfOptions extends ReadOptions {
+export interface ListReferrersOptions extends ReadOptions {
   /** Only the referrers of this type. Of a tree: only those of the image itself, with all that is below them. */
   readonly artifactType?: string;
 }
@@ -30,7 +30,7 @@ const maxDepth = 8;
 export async function* listReferrers(
   connections: Connections,
   place: string | Place,
-  options: ReferrersOfOptions = {},
+  options: ListReferrersOptions = {},
 ): AsyncIterable<Descriptor> {
   const source = await open(connections, place, options);
   try {
@@ -44,7 +44,7 @@ export async function* listReferrers(
 export async function referrerTree(
   connections: Connections,
   place: string | Place,
-  { artifactType, ...options }: ReferrersOfOptions = {},
+  { artifactType, ...options }: ListReferrersOptions = {},
 ): Promise<ReferrerTree> {
   const source = await open(connections, place, options);
   try {
@@ -84,8 +84,8 @@ async function subjectOf(
 interface Walk {
   /** What stands in the tree: a registry that lists in circles shows everything once. */
   readonly seen: Set<Digest>;
-  readonly first: ReferrersOfOptions;
-  readonly options: ReferrersOfOptions;
+  readonly first: ListReferrersOptions;
+  readonly options: ListReferrersOptions;
   readonly depth: number;
 }
 

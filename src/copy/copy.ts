@@ -7,6 +7,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt } from './failure.ts';
 import { createTally } from './progress.ts';
+import { bringReferrers } from './referrers.ts';
 import { selectChildren, selectRoot } from './select.ts';
 import { bring, type Journey } from './walk.ts';
 
@@ -23,6 +24,11 @@ export interface CopyOptions extends SignalOptions {
   readonly jobs?: number;
   /** Copy layers, too, that are not meant to be distributed. */
   readonly nondistributable?: boolean;
+  /**
+   * Bring what refers to what is copied, too: the graph of referrers, and the tags of cosign (`sha256-….sig` and its
+   * kin). They come before the root gets its tags. The destination lists them in its own way.
+   */
+  readonly referrers?: boolean;
   readonly onEvent?: CopyObserver;
 }
 
@@ -40,7 +46,7 @@ export async function copyImage(
   to: Repository,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { tags = [], platforms, mountFrom, jobs = 4, nondistributable = false } = options;
+  const { tags = [], platforms, mountFrom, jobs = 4, nondistributable = false, referrers = false } = options;
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
@@ -67,9 +73,12 @@ export async function copyImage(
       choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
     );
     root = chosen.root;
-    const isAsked = tags.length <= 1 && chosen.wants === undefined;
-    const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
-    await bring(journey, root, Promise.resolve(there), { ...chosen, tags });
+    if (referrers) await bringAround(journey, chosen);
+    if (!referrers || tags.length > 0) {
+      const isAsked = tags.length <= 1 && chosen.wants === undefined;
+      const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
+      await bring(journey, root, Promise.resolve(there), { ...chosen, tags });
+    }
   } catch (error) {
     journey.tally.fail(error);
     throw error;
@@ -81,6 +90,19 @@ export async function copyImage(
   return root.descriptor;
 }
 
+interface Chosen {
+  readonly root: Manifest;
+  readonly wants?: (child: Descriptor) => boolean;
+}
+
+/** Not every registry takes a referrer before its subject: the root comes first, and once more for its tags. */
+async function bringAround(journey: Journey, chosen: Chosen): Promise<void> {
+  const { root, wants } = chosen;
+  const there = wants === undefined ? resolveAt(journey, root.descriptor.digest) : undefined;
+  await bring(journey, root, Promise.resolve(there), chosen);
+  await bringReferrers(journey, root, wants);
+}
+
 /**
  * What a copy begins with. Of a sparse index it is not enough that the destination has it: the children that are
  * wanted now may be others than those that were wanted then.
@@ -89,7 +111,7 @@ async function choose(
   from: Repository,
   found: Manifest,
   { platforms, sparse = false, signal }: CopyOptions,
-): Promise<{ readonly root: Manifest; readonly wants?: (child: Descriptor) => boolean }> {
+): Promise<Chosen> {
   if (platforms === undefined) return { root: found };
   if (!sparse || found.body.kind !== 'index')
     return { root: await selectRoot(from, found, platforms, { signal }) };

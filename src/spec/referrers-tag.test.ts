@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseDigest } from './digest.ts';
 import { isTag } from './reference.ts';
-import { referrersTag } from './referrers-tag.ts';
+import { cosignTags, isCosignTag, isReferrersTag, referrersTag } from './referrers-tag.ts';
 
 describe('referrersTag', () => {
   const rows = [
@@ -16,5 +16,17 @@ describe('referrersTag', () => {
       assert.equal(referrersTag(parseDigest(digest)), tag);
       assert.ok(isTag(tag));
     });
+  }
+});
+
+test('what is a list of referrers or was put there by cosign shows in its tag', () => {
+  const list = referrersTag(parseDigest(`sha256:${'0a'.repeat(32)}`));
+  const cosign = cosignTags(parseDigest(`sha256:${'0a'.repeat(32)}`));
+  assert.deepEqual(cosign, [`${list}.sig`, `${list}.att`, `${list}.sbom`]);
+  assert.ok(cosign.every(isTag) && cosign.every(isCosignTag) && !cosign.some(isReferrersTag));
+  assert.ok(isReferrersTag(list) && !isCosignTag(list));
+  assert.ok(isReferrersTag(referrersTag(parseDigest(`sha512:${'b'.repeat(128)}`))));
+  for (const tag of ['latest', 'sha256-abc', `${list}0`, `${list}.txt`, `v${list}.sig`]) {
+    assert.equal(isReferrersTag(tag) || isCosignTag(tag), false, tag);
   }
 });

@@ -9,6 +9,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
   const jobs = given.count('jobs');
   const options: CopyPlaceOptions = {
     noClobber: given.flag('no-clobber'),
+    referrers: given.flag('referrers'),
     ...(platforms === undefined ? {} : { platforms }),
     // crane's default is 0, for "as you like".
     ...(jobs ? { jobs } : {}),

@@ -1,0 +1,167 @@
+import { ContentError, CopyError, isGantryError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { isIndexType, isManifestType } from '../spec/media-type.ts';
+import { cosignTags } from '../spec/referrers-tag.ts';
+import type { Repository } from '../store/contract.ts';
+import { subjectOf } from '../store/referrers.ts';
+import { attempt } from './failure.ts';
+import { bring, type Journey } from './walk.ts';
+
+/** A signature of a list of what is in an image is two deep; without end they would be an attack. */
+const maxDepth = 8;
+
+/**
+ * Brings what refers to the root and to the children that went with it, what refers to that in turn, and the manifests
+ * that cosign has put beside each of them. Referrers are put without a tag, so that the destination lists them in its own
+ * way; the source's fallback tags stay there.
+ *
+ * What is listed and gone, or has another subject, is passed over: a fallback tag can say anything.
+ */
+export async function bringReferrers(
+  journey: Journey,
+  root: Manifest,
+  wants?: (child: Descriptor) => boolean,
+): Promise<void> {
+  const end = new AbortController();
+  const own = { ...journey, signal: AbortSignal.any([journey.signal, end.signal]) };
+  let subjects = await treeOf(own, root, wants);
+  const seen = new Set(subjects);
+  for (let depth = 1; subjects.length > 0; depth++) {
+    if (depth > maxDepth) throw tooDeep(subjects[0]);
+    const found = subjects.flatMap((subject) => [
+      bringListed(own, subject, { seen, end }),
+      bringTagged(own, subject, { seen, end }),
+    ]);
+    subjects = (await together(found, end)).flat();
+  }
+}
+
+interface Graph {
+  /** What was set out for as a referrer, or came with one. */
+  readonly seen: Set<Digest>;
+  readonly end: AbortController;
+}
+
+/** Answers what came and was not seen before. */
+async function bringListed(
+  journey: Journey,
+  subject: Digest,
+  { seen, end }: Graph,
+): Promise<readonly Digest[]> {
+  const listed = await list(journey, 'source', subject);
+  let atDestination: Promise<readonly Descriptor[]> | undefined;
+  /** A referrer that is there and not listed is put once more, so that it is. */
+  const isListed = async (digest: Digest): Promise<boolean> => {
+    atDestination ??= list(journey, 'destination', subject);
+    return (await atDestination).some((entry) => entry.digest === digest);
+  };
+  const bringOne = async ({ digest }: Descriptor): Promise<readonly Digest[]> => {
+    const manifest = await find(journey, digest);
+    if (manifest === undefined || !refersTo(manifest, subject)) return [];
+    const there = resolveAt(journey, digest).then(async (found) =>
+      found !== undefined && (await isListed(digest)) ? found : undefined,
+    );
+    there.catch(() => undefined);
+    await bring(journey, manifest, there);
+    return (await treeOf(journey, manifest)).filter((below) => below === digest || isNew(seen, below));
+  };
+  const fresh = listed.filter(({ digest }) => isNew(seen, digest));
+  return (await together(fresh.map(bringOne), end)).flat();
+}
+
+/** Answers what came and was not seen before. */
+async function bringTagged(
+  journey: Journey,
+  subject: Digest,
+  { seen, end }: Graph,
+): Promise<readonly Digest[]> {
+  const bringOne = async (tag: string): Promise<readonly Digest[]> => {
+    const manifest = await find(journey, tag);
+    if (manifest === undefined) return [];
+    const there = resolveAt(journey, tag);
+    there.catch(() => undefined);
+    await bring(journey, manifest, there, { tags: [tag] });
+    return (await treeOf(journey, manifest)).filter((below) => isNew(seen, below));
+  };
+  return (await together(cosignTags(subject).map(bringOne), end)).flat();
+}
+
+/** All that is waited for together: the first failure ends the others, and is told when they have ended. */
+async function together<T>(running: readonly Promise<T>[], end: AbortController): Promise<readonly T[]> {
+  try {
+    return await Promise.all(running);
+  } catch (error) {
+    end.abort(error);
+    await Promise.allSettled(running);
+    throw error;
+  }
+}
+
+/** The manifest and those below it: each may be a subject. */
+async function treeOf(
+  journey: Journey,
+  { descriptor, body }: Manifest,
+  wants: (child: Descriptor) => boolean = () => true,
+): Promise<readonly Digest[]> {
+  if (body.kind !== 'index') return [descriptor.digest];
+  const children = body.manifests.filter((child) => isManifestType(child.mediaType) && wants(child));
+  const below = children.map(async ({ mediaType, digest }) => {
+    const child = isIndexType(mediaType) ? await find(journey, digest) : undefined;
+    return child === undefined ? [digest] : treeOf(journey, child);
+  });
+  return [descriptor.digest, ...(await Promise.all(below)).flat()];
+}
+
+function isNew(seen: Set<Digest>, digest: Digest): boolean {
+  if (seen.has(digest)) return false;
+  seen.add(digest);
+  return true;
+}
+
+/** A kind of manifest that gantry can't look into is believed to refer to what it is listed for. */
+function refersTo(manifest: Manifest, subject: Digest): boolean {
+  return manifest.body.kind === 'unknown' || subjectOf(manifest) === subject;
+}
+
+function list(
+  { from, to, signal }: Journey,
+  side: 'source' | 'destination',
+  subject: Digest,
+): Promise<readonly Descriptor[]> {
+  const place: Repository = side === 'source' ? from : to;
+  return attempt({ side, step: 'list referrers', digest: subject }, signal, async () => {
+    const found: Descriptor[] = [];
+    for await (const referrer of place.referrers(subject, { signal })) found.push(referrer);
+    return found;
+  });
+}
+
+/** Of the source; undefined if it isn't there. */
+function find({ from, signal }: Journey, reference: string): Promise<Manifest | undefined> {
+  return attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
+    try {
+      return await from.manifests.get(reference, { signal });
+    } catch (error) {
+      if (isGantryError(error, 'MANIFEST_UNKNOWN') || isGantryError(error, 'NAME_UNKNOWN')) return undefined;
+      throw error;
+    }
+  });
+}
+
+function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {
+  return attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
+    to.manifests.resolve(reference, { signal }),
+  );
+}
+
+function tooDeep(digest: Digest | undefined): CopyError {
+  const said = `referrers of referrers go more than ${maxDepth} deep`;
+  return new CopyError(`source: ${said}, at ${digest}`, {
+    side: 'source',
+    step: 'list referrers',
+    ...(digest === undefined ? {} : { digest }),
+    cause: new ContentError('MANIFEST_INVALID', said, { expected: maxDepth, actual: maxDepth + 1 }),
+  });
+}

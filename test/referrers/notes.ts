@@ -1,0 +1,24 @@
+import { type Descriptor, digestOf, type Manifest, MediaType, parseManifest } from '../../src/index.ts';
+
+/** The config and the one layer of every note. */
+export const empty: { readonly bytes: Uint8Array; readonly descriptor: Descriptor } = {
+  bytes: new TextEncoder().encode('{}'),
+  descriptor: { mediaType: MediaType.empty, digest: digestOf(new TextEncoder().encode('{}')), size: 2 },
+};
+
+export const noteType = 'application/vnd.example.note';
+
+/** An artifact without a body that says something, about `subject` if there is one. */
+export function noteOf(text: string, subject?: Descriptor, artifactType: string = noteType): Manifest {
+  const value = {
+    schemaVersion: 2,
+    mediaType: MediaType.ociManifest,
+    artifactType,
+    config: empty.descriptor,
+    layers: [empty.descriptor],
+    ...(subject === undefined ? {} : { subject }),
+    annotations: { 'com.example.text': text },
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return parseManifest(bytes, { digest: digestOf(bytes) });
+}
