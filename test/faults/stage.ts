@@ -24,9 +24,11 @@ export interface StageOptions {
   readonly wire?: WireFault | undefined;
   /** Whether silence ends soon, on both sides. */
   readonly impatient?: boolean | undefined;
+  /** Default: streams go in chunks of 1 MiB. */
   readonly upload?: UploadOptions;
-  /** What the registry holds already. Default: nothing. */
+  /** What the registry holds already, and the one whose way is good. Default: nothing. */
   readonly holds?: Registry;
+  readonly goodHolds?: Registry;
 }
 
 export interface Stage extends Scene, AsyncDisposable {
@@ -43,7 +45,7 @@ const patience = { client: 900, registry: 600 };
 /** A registry with a client, a proxy between them, and whatever is at fault with either. */
 export async function openStage(options: StageOptions): Promise<Stage> {
   const memory = options.holds ?? createMemoryRegistry();
-  const goodMemory = createMemoryRegistry();
+  const goodMemory = options.goodHolds ?? createMemoryRegistry();
   const app = createApp(memory);
   const watched = watchSessions(app);
   const idle = options.impatient === true ? { idleTimeout: patience.registry } : {};
@@ -75,12 +77,12 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   };
 }
 
-export function clientOptions({ impatient = false, upload = {} }: StageOptions = {}): ClientOptions {
+export function clientOptions({ impatient = false, upload }: StageOptions = {}): ClientOptions {
   const timeouts: TimeoutOptions = { answer: patience.client, progress: patience.client };
   return {
     keychain: async () => undefined,
     retry: hasty,
-    upload: { retry: hasty, chunkSize: 1024 * 1024, ...upload },
+    upload: { retry: hasty, ...(upload ?? { chunkSize: 1024 * 1024 }) },
     download: { retry: hasty },
     ...(impatient ? { timeouts } : {}),
   };
