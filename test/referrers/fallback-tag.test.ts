@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MediaType } from '../spec/media-type.ts';
-import { referrersTag } from '../spec/referrers-tag.ts';
-import { referrerEntry } from '../store/referrers.ts';
-import { emptyConfig, failsWith, give, giveImage, imageOf, indexOf } from '../testing/contract/sample.ts';
-import { headerValue } from '../wire/headers.ts';
-import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
-import { answer, errorAnswer } from '../wire/reply.ts';
+import { MediaType } from '../../src/spec/media-type.ts';
+import { referrersTag } from '../../src/spec/referrers-tag.ts';
+import { referrerEntry } from '../../src/store/referrers.ts';
+import {
+  emptyConfig,
+  failsWith,
+  give,
+  giveImage,
+  imageOf,
+  indexOf,
+} from '../../src/testing/contract/sample.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/message.ts';
+import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import {
   type Behind,
   behind,
@@ -18,7 +25,7 @@ import {
   unknownName,
   webPage,
   withoutApi,
-} from './registries.test.support.ts';
+} from './registries.ts';
 
 const subject = imageOf({ annotations: { is: 'the subject' } }).descriptor;
 const tag = referrersTag(subject.digest);
@@ -288,6 +295,11 @@ describe('a list that others write, too', () => {
   });
 });
 
+const unreadable: Middleware = (next) => async (request) =>
+  request.method === 'GET' && request.url.includes('/manifests/sha256:')
+    ? answer(200, { 'content-type': [MediaType.ociManifest] }, text('{}'))
+    : next(request);
+
 describe('a manifest that is deleted', () => {
   it('is taken out of the list of its subject', async () => {
     const registry = await start(withoutApi());
@@ -342,11 +354,7 @@ describe('a manifest that is deleted', () => {
   }
 
   it('goes although it can not be read', async () => {
-    const spoilt: Middleware = (next) => async (request) =>
-      request.method === 'GET' && request.url.includes('/manifests/sha256:')
-        ? answer(200, { 'content-type': [MediaType.ociManifest] }, text('{}'))
-        : next(request);
-    const registry = await start(withoutApi(), spoilt);
+    const registry = await start(withoutApi(), unreadable);
     const { descriptor } = await giveImage(registry.place);
     assert.equal(await registry.repository.manifests.delete(descriptor.digest), true);
     assert.equal(await registry.repository.manifests.delete(descriptor.digest), false);

@@ -1,16 +1,16 @@
-import { collect } from '../flow/collect.ts';
-import { digestOf } from '../flow/hash.ts';
-import type { Clock } from '../http/clock.ts';
-import { parseManifest } from '../json/manifest.ts';
-import { createMemoryRegistry } from '../memory/registry.ts';
-import { createApp } from '../server/app.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
-import type { Digest } from '../spec/digest.ts';
-import type { Registry, Repository } from '../store/contract.ts';
-import { listOf } from '../testing/contract/sample.ts';
-import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
-import { answer, errorAnswer, referrersAnswer } from '../wire/reply.ts';
-import { createRemoteRegistry } from './registry.ts';
+import { collect } from '../../src/flow/collect.ts';
+import { digestOf } from '../../src/flow/hash.ts';
+import type { Clock } from '../../src/http/clock.ts';
+import { parseManifest } from '../../src/json/manifest.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { Descriptor } from '../../src/spec/descriptor.ts';
+import type { Digest } from '../../src/spec/digest.ts';
+import type { Registry, Repository } from '../../src/store/contract.ts';
+import { listOf } from '../../src/testing/contract/sample.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+import { answer, errorAnswer, referrersAnswer } from '../../src/wire/reply.ts';
 
 /** A registry behind the protocol, with what was asked of it. */
 export interface Behind {

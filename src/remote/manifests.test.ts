@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { digestOf } from '../flow/hash.ts';
+import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
+import { emptyConfig, failsWith, give, giveImage, imageOf, listOf } from '../testing/contract/sample.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { answer, errorAnswer } from '../wire/reply.ts';
+import { createRemoteRegistry } from './registry.ts';
+
+interface Started {
+  readonly repository: Repository;
+  readonly place: Repository;
+  readonly asked: string[];
+  readonly requests: HttpRequest[];
+}
+
+async function start(habit: Middleware = (next) => next): Promise<Started> {
+  const registry = createMemoryRegistry();
+  const place = registry.repository('acme/app');
+  await give(place, emptyConfig);
+  const send = habit(createApp(registry));
+  const requests: HttpRequest[] = [];
+  const asked: string[] = [];
+  const remote = createRemoteRegistry({
+    base: 'http://registry.test',
+    send: (request) => {
+      requests.push(request);
+      asked.push(
+        `${request.method} ${request.url.replace(/.*\/manifests\//, '').replace(/sha\d+:\w+/, 'DIGEST')}`,
+      );
+      return send(request);
+    },
+  });
+  return { repository: remote.repository('acme/app'), place, asked, requests };
+}
+
+/** The registry knows no `?tag=`, and does as if it weren't there. */
+const withoutTags: Middleware = (next) => (request) =>
+  next({ ...request, url: request.url.replace(/\?.*/, '') });
+
+const refusingTags =
+  (status: number): Middleware =>
+  (next) =>
+  async (request) =>
+    request.url.includes('?tag=') ? answer(status) : next(request);
+
+/** It takes only so many at once, silently. */
+const fewTags: Middleware = (next) => (request) =>
+  next({ ...request, url: request.url.replace(/(\?tag=\w+&tag=\w+)&.*/, '$1') });
+
+const refusing: Middleware = (next) => async (request) =>
+  request.method === 'PUT' ? errorAnswer('MANIFEST_INVALID', 'no') : next(request);
+
+describe('several tags', () => {
+  const rows: readonly (readonly [string, Middleware | undefined, readonly string[], readonly string[]])[] = [
+    ['go with one request', undefined, ['a', 'b', 'c'], ['PUT DIGEST?tag=a&tag=b&tag=c']],
+    [
+      'that are many go ten by ten',
+      undefined,
+      Array.from('abcdefghijkl'),
+      [`PUT DIGEST?${Array.from('abcdefghij', (tag) => `tag=${tag}`).join('&')}`, 'PUT DIGEST?tag=k&tag=l'],
+    ],
+    ['that are the same are one', undefined, ['a', 'a'], ['PUT a']],
+    [
+      'go one by one where the registry says nothing of them',
+      withoutTags,
+      ['a', 'b'],
+      ['PUT DIGEST?tag=a&tag=b', 'PUT a', 'PUT b'],
+    ],
+    [
+      'that were not taken with the others follow',
+      fewTags,
+      ['a', 'b', 'c'],
+      ['PUT DIGEST?tag=a&tag=b&tag=c', 'PUT c'],
+    ],
+    ...[400, 404, 405, 414, 431].map(
+      (status) =>
+        [
+          `go one by one where the registry answers ${status}`,
+          refusingTags(status),
+          ['a', 'b'],
+          ['PUT DIGEST?tag=a&tag=b', 'PUT a', 'PUT b'],
+        ] as const,
+    ),
+  ];
+  for (const [name, habit, tags, expected] of rows) {
+    it(name, async () => {
+      const { repository, place, asked } = await start(habit);
+      await repository.manifests.put(imageOf(), { tags });
+      assert.deepEqual(asked, expected);
+      assert.deepEqual(await listOf(place.tags.list()), [...new Set(tags)]);
+    });
+  }
+
+  it('are not tried together again where the registry does not know how', async () => {
+    const { repository, asked } = await start(withoutTags);
+    await repository.manifests.put(imageOf(), { tags: ['a', 'b'] });
+    await repository.manifests.put(imageOf(), { tags: ['c', 'd'] });
+    assert.deepEqual(asked.slice(3), ['PUT c', 'PUT d']);
+  });
+
+  it('fail as one does', async () => {
+    const { repository } = await start(refusing);
+    await failsWith(repository.manifests.put(imageOf(), { tags: ['a', 'b'] }), 'MANIFEST_INVALID');
+  });
+});
+
+describe('a manifest that is put', () => {
+  for (const status of [200, 201, 202]) {
+    it(`is there when the registry answers ${status}`, async () => {
+      const { repository } = await start((next) => async (request) => ({ ...(await next(request)), status }));
+      await repository.manifests.put(imageOf(), { tags: ['a'] });
+    });
+  }
+
+  const { mediaType: _, ...untyped } = JSON.parse(new TextDecoder().decode(imageOf().bytes));
+  const schema1 = { schemaVersion: 1, name: 'acme/app', tag: 'a', fsLayers: [] };
+  const types: readonly (readonly [string, object, string])[] = [
+    ['the type that it says', { ...untyped, mediaType: MediaType.dockerManifest }, MediaType.dockerManifest],
+    ['the type of an image where it says none', untyped, MediaType.ociManifest],
+    ['the type of an index where it says none', { schemaVersion: 2, manifests: [] }, MediaType.ociIndex],
+    ['the type of docker schema 1 where it says none', schema1, MediaType.schema1],
+  ];
+  for (const [what, value, expected] of types) {
+    it(`is sent as ${what}`, async () => {
+      const { repository, requests } = await start(() => async () => answer(201));
+      const bytes = encodeManifest(value);
+      await repository.manifests.put(parseManifest(bytes, { digest: digestOf(bytes) }), { tags: ['a'] });
+      assert.equal(headerValue(requests[0]?.headers ?? {}, 'content-type'), expected);
+    });
+  }
+
+  it('under a sha512 and a tag is there by that digest, however the registry takes tags', async () => {
+    for (const habit of [undefined, withoutTags]) {
+      const { repository, place } = await start(habit);
+      // The second time it is known whether the registry knows the parameter.
+      for (const name of ['1', '2']) {
+        const manifest = imageOf({ algorithm: 'sha512', annotations: { name } });
+        await repository.manifests.put(manifest, { tags: [`tag-${name}`] });
+        const { digest } = manifest.descriptor;
+        assert.equal((await place.manifests.resolve(digest))?.digest, digest);
+        assert.notEqual(await place.manifests.resolve(`tag-${name}`), undefined);
+      }
+    }
+  });
+});
+
+describe('a manifest that is got', () => {
+  const other = imageOf({ annotations: { is: 'another' } });
+  /** The first `times` answers to a GET have other bytes, under the headers of the right ones. */
+  const spoilt = (times: number): Middleware => {
+    let left = times;
+    return (next) =>
+      async (request): Promise<HttpResponse> => {
+        const response = await next(request);
+        if (request.method !== 'GET' || left-- <= 0) return response;
+        const headers = { ...response.headers, 'content-length': [`${other.bytes.byteLength}`] };
+        return answer(200, headers, other.bytes);
+      };
+  };
+  const references: readonly (readonly [string, (manifest: Manifest) => string])[] = [
+    ['by tag', () => 'a'],
+    ['by digest', ({ descriptor }) => descriptor.digest],
+  ];
+  for (const [how, referenceOf] of references) {
+    it(`${how} with other bytes than the registry says is got once more`, async () => {
+      const { repository, place, requests } = await start(spoilt(1));
+      const manifest = await giveImage(place, {}, 'a');
+      const got = await repository.manifests.get(referenceOf(manifest));
+      assert.deepEqual(got.descriptor, manifest.descriptor);
+      assert.equal(requests.length, 2);
+    });
+
+    it(`${how} with other bytes twice is refused`, async () => {
+      const { repository, place, requests } = await start(spoilt(2));
+      const manifest = await giveImage(place, {}, 'a');
+      await failsWith(repository.manifests.get(referenceOf(manifest)), 'DIGEST_INVALID');
+      assert.equal(requests.length, 2);
+    });
+  }
+});
