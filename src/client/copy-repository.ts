@@ -1,11 +1,11 @@
 import { copyImage } from '../copy/copy.ts';
-import type { CopyObserver } from '../copy/events.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { CopyPlaceOptions } from './copy.ts';
+import { createWatch } from './watch.ts';
 
 /** What became of one tag. */
 export interface CopiedTag {
@@ -26,12 +26,13 @@ export async function* copyTags(
   connections: Connections,
   sourceName: string,
   destinationName: string,
-  { noClobber = false, onEvent, ...options }: CopyPlaceOptions = {},
+  { noClobber = false, ...options }: CopyPlaceOptions = {},
 ): AsyncIterable<CopiedTag> {
   const from = parseRepository(sourceName);
   const to = parseRepository(destinationName);
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+  const watch = createWatch({ ...options, signal });
   const mount = from.registry === to.registry && from.repository !== to.repository;
   const mountFrom = mount ? { mountFrom: from.repository } : {};
   const source = connections.registry(from).repository(from.repository, { actions: ['pull'] });
@@ -40,47 +41,31 @@ export async function* copyTags(
     ...(mount ? { mountFrom: [from.repository] } : {}),
   });
 
-  const observeTag = onEvent && summed(onEvent);
   const copyTag = async (tag: string): Promise<CopiedTag> => {
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
     const { digest } = await copyImage(source, tag, destination, {
       ...options,
       ...mountFrom,
-      ...(observeTag === undefined ? {} : { onEvent: observeTag() }),
-      signal,
+      ...watch.part(),
       tags: [tag],
     });
     return { tag, digest, outcome: 'copied' };
   };
   const running: Promise<CopiedTag>[] = [];
+  let failure: unknown;
   try {
     // With the referrers their lists come by themselves, in the destination's own way.
     const wanted = (tag: string): boolean => !(options.referrers === true && isReferrersTag(tag));
     yield* inOrder(source, copyTag, running, { jobs: options.jobs ?? tagsAtOnce, wanted, signal });
+  } catch (error) {
+    failure = error;
+    throw error;
   } finally {
     end.abort();
     await Promise.allSettled(running);
+    watch.end(failure);
   }
-}
-
-/** One observer for many copies: their figures are added up, and the end of each is none of the whole. */
-function summed(observe: CopyObserver): () => CopyObserver {
-  let complete = 0;
-  let sent = 0;
-  let total = 0;
-  return () => {
-    let last = { complete: 0, sent: 0, total: 0 };
-    return (event) => {
-      if (event.kind === 'end') return;
-      if (event.kind !== 'progress') return observe(event);
-      complete += event.complete - last.complete;
-      sent += event.sent - last.sent;
-      total += event.total - last.total;
-      last = event;
-      observe({ kind: 'progress', complete, sent, total });
-    };
-  };
 }
 
 /** Starts up to `jobs` copies ahead of the one that is waited for. */

@@ -6,6 +6,7 @@ import { formatReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
 import { type Destination, openDestination, openSource, type Source } from './open.ts';
 import { type Place, parsePlace } from './place.ts';
+import { type Watch, watching } from './watch.ts';
 
 /** What every verb that moves an image takes. */
 export type TransferOptions = Pick<
@@ -30,12 +31,22 @@ export async function copyBetween(
   return transfer(connections, origin, target, options);
 }
 
-export async function transfer(
+export function transfer(
   connections: Connections,
   origin: Place,
   target: Place,
-  { noClobber = false, ...options }: CopyPlaceOptions,
+  options: CopyPlaceOptions,
 ): Promise<Descriptor> {
+  return watching(options, (watch) => transferWatched(connections, { origin, target }, watch, options));
+}
+
+async function transferWatched(
+  connections: Connections,
+  { origin, target }: { readonly origin: Place; readonly target: Place },
+  watch: Watch,
+  { noClobber = false, ...rest }: CopyPlaceOptions,
+): Promise<Descriptor> {
+  const options = { ...rest, ...watch.part() };
   const { signal } = options;
   await using source = disposable(await openSource(connections, origin, { signal }));
   const mountFrom = mountSource(source, target);

@@ -8,6 +8,7 @@ import type { Repository } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
+import { type Watch, watching } from './watch.ts';
 
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
 
@@ -24,15 +25,24 @@ export interface PullOptions extends TransferOptions {
 }
 
 /** Pulls images into one layout or archive. It is there when all of them are, or it is as before. */
-export async function pullTo(
+export function pullTo(
   connections: Connections,
   references: readonly string[],
   path: string,
   options: PullOptions = {},
 ): Promise<readonly Descriptor[]> {
+  return watching(options, (watch) => pullWatched(connections, { references, path }, watch, options));
+}
+
+async function pullWatched(
+  connections: Connections,
+  { references, path }: { readonly references: readonly string[]; readonly path: string },
+  watch: Watch,
+  options: PullOptions,
+): Promise<readonly Descriptor[]> {
   const { format = 'tarball', annotateRef = false, cachePath, platforms, ...rest } = options;
   const parsed = references.map((text) => parseReference(text));
-  const signal = rest.signal === undefined ? {} : { signal: rest.signal };
+  const signal = { signal: watch.part().signal };
   await using cache =
     cachePath === undefined ? undefined : await openLayout(cachePath, { ...signal, mode: 'write' });
   await using destination = await openTarget(path, format, signal);
@@ -46,6 +56,7 @@ export async function pullTo(
     roots.push(
       await copyImage(from, name, destination, {
         ...rest,
+        ...watch.part(),
         tags,
         ...(chosen === undefined ? {} : { platforms: chosen }),
       }),

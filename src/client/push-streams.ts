@@ -15,7 +15,8 @@ export async function pushStreams(
   { blobs }: Repository,
   { jobs = 4, onEvent, signal }: TransferOptions,
 ): Promise<{ readonly onEvent?: CopyObserver }> {
-  const layers = await streamLayersOf(image);
+  // The images of an index may share one, which can be read only once.
+  const layers = [...new Set(await streamLayersOf(image))];
   if (layers.length === 0) return onEvent === undefined ? {} : { onEvent };
   const pool = createPool(jobs);
   const end = new AbortController();
@@ -60,7 +61,7 @@ interface Figures {
 function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
   return (event: CopyEvent) => {
     if (event.kind !== 'progress' && event.kind !== 'end') return onEvent(event);
-    onEvent({
+    return onEvent({
       ...event,
       complete: Math.max(event.complete, before.complete),
       sent: event.sent + before.sent,

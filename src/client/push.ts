@@ -8,6 +8,7 @@ import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
 import { openDestination, openRoots } from './open.ts';
 import { placeOfPath } from './place.ts';
+import { watching } from './watch.ts';
 
 export interface PushOptions extends TransferOptions {
   /** Push everything that the place holds as one index. Without it a place with several images is refused. */
@@ -25,17 +26,20 @@ export async function pushPath(
   const origin = await placeOfPath(path);
   const target = { kind: 'registry', reference } as const;
   if (!index) return transfer(connections, origin, target, options);
-  const { repository: source, roots, index: listed } = await openRoots(origin, options);
-  try {
-    const root = (await listed?.()) ?? indexOf(roots);
-    const { repository, tags } = await openDestination(connections, target, options);
-    return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
-      ...options,
-      tags,
-    });
-  } finally {
-    await source[Symbol.asyncDispose]();
-  }
+  return watching(options, async (watch) => {
+    const watched = { ...options, ...watch.part() };
+    const { repository: source, roots, index: listed } = await openRoots(origin, watched);
+    try {
+      const root = (await listed?.()) ?? indexOf(roots);
+      const { repository, tags } = await openDestination(connections, target, watched);
+      return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
+        ...watched,
+        tags,
+      });
+    } finally {
+      await source[Symbol.asyncDispose]();
+    }
+  });
 }
 
 /** The place with one more manifest, which is only in memory. */

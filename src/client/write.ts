@@ -2,19 +2,20 @@ import { copyImage } from '../copy/copy.ts';
 import { ContentError, NotFoundError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
-import type { Layer } from '../image/layer.ts';
-import { imageSource } from '../image/source.ts';
+import type { Layer, LayerOrigin } from '../image/layer.ts';
+import { imageSource, originsOf } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { formatReference, parseReference, parseRepository } from '../spec/reference.ts';
+import { formatReference, parseReference, parseRepository, type Reference } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
 import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { pushStreams } from './push-streams.ts';
+import { watching } from './watch.ts';
 
 /**
  * Pushes a view with everything that it names: `image` may be made up or opened somewhere else. Layers that are streamed
@@ -27,21 +28,32 @@ export async function pushView(
   options: TransferOptions = {},
 ): Promise<Descriptor> {
   const reference = parseReference(text);
-  const { registry, repository: name, tag: wanted } = reference;
-  const repository = connections.registry(reference).repository(name, { actions: ['pull', 'push'] });
-  const following = await pushStreams(image, repository, options);
-  const source = await imageSource(image, options);
-  if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
-  const mountFrom = ({ digest }: Descriptor): readonly string[] => {
-    const origin = source.originOf(digest);
-    return origin?.registry === registry && origin.repository !== name ? [origin.repository] : [];
-  };
-  return copyImage(source.repository, source.root.digest, repository, {
-    ...options,
-    ...following,
-    mountFrom,
-    tags: wanted === undefined ? [] : [wanted],
+  const { repository: name, tag: wanted } = reference;
+  return watching(options, async (watch) => {
+    const watched = { ...options, ...watch.part() };
+    const origins = await originsOf(image, watched);
+    const repository = connections.registry(reference).repository(name, {
+      actions: ['pull', 'push'],
+      mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
+    });
+    const following = await pushStreams(image, repository, watched);
+    const source = await imageSource(image, watched);
+    if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
+    return copyImage(source.repository, source.root.digest, repository, {
+      ...watched,
+      ...following,
+      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference),
+      tags: wanted === undefined ? [] : [wanted],
+    });
   });
+}
+
+/** The repository that a blob can be mounted from: another one of the registry that it goes to. */
+function mountSource(
+  origin: LayerOrigin | undefined,
+  { registry, repository }: Reference,
+): readonly string[] {
+  return origin?.registry === registry && origin.repository !== repository ? [origin.repository] : [];
 }
 
 /** A name with a digest says what must come out. Throws DIGEST_INVALID. */
@@ -57,6 +69,7 @@ export interface WriteLayerOptions extends SignalOptions, UploadOptions {
   /** The repository to push to, e.g. `ghcr.io/acme/model`. */
   readonly repository: string;
   readonly layer: Layer;
+  /** Told all of it in one call where nothing has to be sent. One that throws ends the upload with what it threw. */
   readonly onProgress?: ProgressObserver | undefined;
 }
 
@@ -76,23 +89,21 @@ export async function writeLayer(
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
   const reference = parseRepository(text);
+  const mountFrom = mountSource(layer.origin, reference);
   const { blobs } = connections
     .registry(reference)
     .repository(
       reference.repository,
-      { actions: ['pull', 'push'] },
+      { actions: ['pull', 'push'], mountFrom },
       { chunkThreshold: 128 * mebibyte, ...upload },
     );
   if (isStreamLayer(layer)) {
     return { descriptor: await layer.ingest(blobs, { onProgress, signal }), outcome: 'uploaded' };
   }
   const descriptor = await layer.descriptor({ signal });
-  const { origin } = layer;
-  const mountFrom = origin?.registry === reference.registry ? [origin.repository] : [];
-  return {
-    descriptor,
-    outcome: await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal }),
-  };
+  const outcome = await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal });
+  if (outcome !== 'uploaded') onProgress?.({ sent: 0, acknowledged: descriptor.size });
+  return { descriptor, outcome };
 }
 
 /** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */

@@ -1,7 +1,7 @@
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { WriteOutcome } from '../store/contract.ts';
 
-/** What a copy tells its one observer. A slow observer slows the copy: it should note the event and return. */
+/** What a copy tells its one observer. */
 export type CopyEvent =
   | {
       readonly kind: 'blob';
@@ -35,4 +35,9 @@ export interface CopyEnd extends Omit<CopyProgress, 'kind'> {
   readonly error?: unknown;
 }
 
-export type CopyObserver = (event: CopyEvent) => void;
+/**
+ * Called with each event as it happens. The verbs of a client wait for nobody: an observer that answers a promise gets the
+ * next event when that has settled, of the progress in between only the newest, and the end in any case; one that throws
+ * ends the verb with what it threw. `copyImage` itself calls it and goes on: there it should note the event and return.
+ */
+export type CopyObserver = (event: CopyEvent) => unknown;

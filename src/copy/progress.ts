@@ -21,7 +21,9 @@ export function createTally(observe: CopyObserver): Tally {
   let complete = 0;
   let sent = 0;
   let total = 0;
-  const tell = (): void => observe({ kind: 'progress', complete, sent, total });
+  const tell = (): void => {
+    observe({ kind: 'progress', complete, sent, total });
+  };
 
   return {
     begin(descriptor) {

@@ -47,10 +47,25 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
   return { repository, root, originOf: (digest) => blobs.get(digest)?.origin };
 }
 
+/** The repositories that layers of a view are known to be in; nothing is read. */
+export async function originsOf(
+  image: Image | Index,
+  options: SignalOptions = {},
+): Promise<readonly LayerOrigin[]> {
+  if (image.place !== undefined) return [originOfPlace(image.place) ?? []].flat();
+  if (image.kind === 'image') return (await image.layers(options)).flatMap(({ origin }) => origin ?? []);
+  const children = await image.children(options);
+  return (await Promise.all(children.map((child) => originsOf(child, options)))).flat();
+}
+
 /** What was opened is copied from where it is. */
-function placedSource({ repository, registry }: ViewPlace, { descriptor }: Manifest): ImageSource {
-  const origin = registry === undefined ? undefined : { registry, repository: repository.name };
-  return { repository, root: descriptor, originOf: () => origin };
+function placedSource(place: ViewPlace, { descriptor }: Manifest): ImageSource {
+  const origin = originOfPlace(place);
+  return { repository: place.repository, root: descriptor, originOf: () => origin };
+}
+
+function originOfPlace({ repository, registry }: ViewPlace): LayerOrigin | undefined {
+  return registry === undefined ? undefined : { registry, repository: repository.name };
 }
 
 interface SourceBlob {

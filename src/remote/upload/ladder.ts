@@ -43,8 +43,19 @@ export async function writeBlob(
     holders.note(blob.digest, repository);
     return mounted;
   }
-  const send = () => beginAndSend(uploading, { blob, content, session: mounted }, options);
-  const outcome = await (options.pool === undefined ? send() : options.pool.run(send, options));
+  let begun = false;
+  const send = () => {
+    begun = true;
+    return beginAndSend(uploading, { blob, content, session: mounted }, options);
+  };
+  let outcome: WriteOutcome;
+  try {
+    outcome = await (options.pool === undefined ? send() : options.pool.run(send, options));
+  } catch (error) {
+    // Given up while it waited for its turn: nobody else knows of the session.
+    if (!begun) await mounted?.cancel();
+    throw error;
+  }
   holders.note(blob.digest, repository);
   return outcome;
 }

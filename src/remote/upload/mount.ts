@@ -17,7 +17,8 @@ export interface MountRequest {
 /**
  * Asks for a blob to be linked from another repository. A registry that would rather have the bytes answers with a
  * session, which then is the upload; every other answer (400, 401, 403, 404, 405 and 500 are seen for a source that
- * is unknown or closed) means that there was no mount and nothing else.
+ * is unknown or closed), or none, means that there was no mount and nothing else: the upload that follows meets whatever
+ * is wrong by itself, and is more patient.
  */
 export async function mountBlob(
   exchange: Exchange,
@@ -40,13 +41,19 @@ export async function mountBlob(
     const response = await exchange.send(request);
     await discard(response.body);
     const { learned } = exchange;
-    if (from === undefined) learned.anonymousMounts = response.status === 201 || response.status === 202;
-    if (response.status === 201) return 'mounted';
-    if (response.status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
+    const { status } = response;
+    // A refusal of the moment says nothing of the next blob.
+    if (from === undefined && !isTransient(status))
+      learned.anonymousMounts = status === 201 || status === 202;
+    if (status === 201) return 'mounted';
+    if (status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return openedUpload(exchange, repository, { request, response });
   } catch (error) {
-    // The right to read the source is a wish: without it the bytes are sent.
-    if (isGantryError(error, 'DENIED') || isGantryError(error, 'UNAUTHORIZED')) return undefined;
+    if (isGantryError(error)) return undefined;
     throw error;
   }
+}
+
+function isTransient(status: number): boolean {
+  return status >= 500 || status === 429 || status === 408;
 }

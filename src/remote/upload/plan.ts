@@ -35,7 +35,9 @@ export function planChunks(
   const chunk = Math.max(most === undefined ? wanted : Math.min(wanted, most), min ?? 1);
   const asked = max !== undefined || min !== undefined;
   const threshold = chunkThreshold ?? habits.chunkOver ?? (asked ? chunk : Number.POSITIVE_INFINITY);
-  return size > threshold && size > chunk ? chunk : undefined;
+  // A threshold is a wish; what is more than the maximum would be refused.
+  const must = max !== undefined && size > max;
+  return (must || size > threshold) && size > chunk ? chunk : undefined;
 }
 
 /** As `planChunks`, where the size is not known; undefined: one request without a length. */

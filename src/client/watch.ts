@@ -1,0 +1,90 @@
+import type { CopyEvent, CopyObserver } from '../copy/events.ts';
+import type { SignalOptions } from '../store/contract.ts';
+
+export interface WatchOptions extends SignalOptions {
+  readonly onEvent?: CopyObserver;
+}
+
+/** What one verb tells its one observer, however many copies it makes. */
+export interface Watch {
+  /** The options for one copy more: its figures are added to those of the others, and its end is none of the whole. */
+  part(): WatchOptions;
+  /** The last event. Throws what the observer threw, if the verb has succeeded without that. */
+  end(error?: unknown): void;
+}
+
+/** Runs a verb whose observer is told of its end, whether it comes to a copy or not. */
+export async function watching<T>(options: WatchOptions, verb: (watch: Watch) => Promise<T>): Promise<T> {
+  const watch = createWatch(options);
+  let outcome: T;
+  try {
+    outcome = await verb(watch);
+  } catch (error) {
+    watch.end(error);
+    throw error;
+  }
+  watch.end();
+  return outcome;
+}
+
+const nothing = { complete: 0, sent: 0, total: 0 };
+
+export function createWatch({ onEvent, signal }: WatchOptions): Watch {
+  if (onEvent === undefined) return { part: () => ({ signal }), end: () => undefined };
+  const failed = new AbortController();
+  const whole = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  const tell = unhurried(onEvent, (error) => failed.abort(error));
+  let figures = nothing;
+
+  const observePart = (): CopyObserver => {
+    let last = nothing;
+    return (event) => {
+      if (event.kind !== 'progress' && event.kind !== 'end') return tell(event);
+      const { complete, sent, total } = event;
+      figures = {
+        complete: figures.complete + complete - last.complete,
+        sent: figures.sent + sent - last.sent,
+        total: figures.total + total - last.total,
+      };
+      last = { complete, sent, total };
+      if (event.kind === 'progress') tell({ kind: 'progress', ...figures });
+    };
+  };
+  return {
+    part: () => ({ onEvent: observePart(), signal: whole }),
+    end(error) {
+      tell({ kind: 'end', ...figures, ...(error === undefined ? {} : { error }) });
+      if (error === undefined) failed.signal.throwIfAborted();
+    },
+  };
+}
+
+/**
+ * Nobody waits for the observer: while a promise that it answered is not settled, events are kept for it, of the progress
+ * only the newest. `fail` is told what it throws.
+ */
+function unhurried(observe: CopyObserver, fail: (error: unknown) => void): (event: CopyEvent) => void {
+  const waiting: CopyEvent[] = [];
+  let busy = false;
+  const next = (): void => {
+    for (let event = waiting.shift(); event !== undefined; event = busy ? undefined : waiting.shift()) {
+      try {
+        const answer = observe(event);
+        if (!(answer instanceof Promise)) continue;
+        busy = true;
+        void answer.catch(fail).then(() => {
+          busy = false;
+          next();
+        });
+      } catch (error) {
+        fail(error);
+      }
+    }
+  };
+  return (event) => {
+    const old = event.kind === 'progress' ? waiting.findIndex(({ kind }) => kind === 'progress') : -1;
+    if (old !== -1) waiting.splice(old, 1);
+    waiting.push(event);
+    if (!busy) next();
+  };
+}
