@@ -1,5 +1,6 @@
-import { ContentError, CopyError, isGantryError } from '../errors.ts';
+import { ContentError, CopyError } from '../errors.ts';
 import type { Pool } from '../flow/pool.ts';
+import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -120,17 +121,11 @@ async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
       to.blobs.write(blob, content, options),
     );
   const outcome = await write().catch((error: unknown) => {
-    // What a connection has spoilt may come well the second time. The destination has let go of what came.
-    if (!content.replayable || !isSpoilt(error)) throw error;
+    // The destination has let go of what came, so all of it can come once more.
+    if (!content.replayable || !(error instanceof CopyError && isSpoilt(error.cause))) throw error;
     return write();
   });
   tally.settle(outcome);
-}
-
-/** Whether the bytes were not those that the descriptor says, whoever found it out. */
-function isSpoilt(error: unknown): boolean {
-  if (!(error instanceof CopyError)) return false;
-  return isGantryError(error.cause, 'DIGEST_INVALID') || isGantryError(error.cause, 'SIZE_INVALID');
 }
 
 /** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */

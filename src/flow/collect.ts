@@ -1,4 +1,6 @@
 import { ContentError } from '../errors.ts';
+import type { Content, OpenOptions } from './content.ts';
+import { isSpoilt } from './verify.ts';
 
 export interface CollectOptions {
   /** Bytes; one more throws TOO_LARGE. There is no reading without a limit. */
@@ -31,6 +33,18 @@ export async function collect(
     at += chunk.byteLength;
   }
   return bytes;
+}
+
+/** The whole of small content; what comes spoilt is read once more. Throws as `collect`, and what the content throws. */
+export async function collectContent(
+  content: Content,
+  { signal, ...options }: CollectOptions & Pick<OpenOptions, 'signal'>,
+): Promise<Uint8Array> {
+  const read = (): Promise<Uint8Array> => collect(content.open({ signal }), options);
+  return read().catch((error: unknown) => {
+    if (content.replayable && isSpoilt(error)) return read();
+    throw error;
+  });
 }
 
 /** Reads to the end and keeps nothing; answers the number of bytes. */

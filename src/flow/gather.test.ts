@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { failsWith } from '../testing/contract/sample.ts';
-import { collect, discard, drain } from './collect.ts';
+import { collect, collectContent, discard, drain } from './collect.ts';
+import { bytesContent, type Content, streamContent } from './content.ts';
 import { gathered } from './gather.ts';
+import { digestOf } from './hash.ts';
+import { verified } from './verify.ts';
 
 /** Each chunk in the same memory as the one before, as a source may do. Node's Buffer: its `slice` is a view. */
 async function* reused(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
@@ -89,6 +92,29 @@ describe('collected bytes', () => {
     }
     await failsWith(collect(endless(), { limit: 4096, what: 'text' }), 'TOO_LARGE');
     assert.equal(letGo, true);
+  });
+
+  it('that come spoilt are read once more, and only once', async () => {
+    const good = new TextEncoder().encode('hello');
+    const bad = new TextEncoder().encode('jello');
+    const digest = digestOf(good);
+    for (const spoilt of [0, 1, 2]) {
+      let opened = 0;
+      const content: Content = {
+        replayable: true,
+        open: () => verified(bytesContent(opened++ < spoilt ? bad : good).open(), { digest }),
+      };
+      const read = collectContent(content, { limit: 5, what: 'greeting' });
+      if (spoilt < 2) assert.deepEqual(await read, good);
+      else await failsWith(read, 'DIGEST_INVALID');
+      assert.equal(opened, Math.min(2, spoilt + 1));
+    }
+  });
+
+  it('that come spoilt from a one-shot source are refused', async () => {
+    const digest = digestOf(new TextEncoder().encode('hello'));
+    const content = streamContent(verified(bytesContent(new Uint8Array(5)).open(), { digest }));
+    await failsWith(collectContent(content, { limit: 5, what: 'greeting' }), 'DIGEST_INVALID');
   });
 
   it('are counted when they are drained', async () => {

@@ -1,4 +1,4 @@
-import { ContentError } from '../errors.ts';
+import { ContentError, isGantryError } from '../errors.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createHasher } from './hash.ts';
 
@@ -35,6 +35,11 @@ export async function* verified(
       actual,
     });
   }
+}
+
+/** Whether bytes were not what their descriptor says, whoever found it out: what was spoilt on the way may come well again. */
+export function isSpoilt(error: unknown): boolean {
+  return isGantryError(error, 'DIGEST_INVALID') || isGantryError(error, 'SIZE_INVALID');
 }
 
 function sizeError(what: string, expected: number, actual: number): ContentError {

@@ -1,5 +1,5 @@
 import { ContentError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
+import { collectContent } from '../flow/collect.ts';
 import { parseImageConfig } from '../json/image-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { isDigest } from '../spec/digest.ts';
@@ -45,9 +45,10 @@ export function openImage(
     );
   }
   const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
-    collect(repository.blobs.open(body.config).open({ signal }), {
+    collectContent(repository.blobs.open(body.config), {
       limit: configLimit,
       what: `config ${body.config.digest} of ${repository.name}`,
+      signal,
     });
   const config = async (options?: SignalOptions): Promise<ImageConfig> =>
     parseImageConfig(await rawConfig(options));
