@@ -9,7 +9,7 @@ export { type Place, parsePlace } from './client/place.ts';
 export type { PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';
-export type { ReferrerNode, ListReferrersOptions, ReferrerTree } from './client/referrers.ts';
+export type { ListReferrersOptions, ReferrerNode, ReferrerTree } from './client/referrers.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { WriteLayerOptions, WrittenLayer } from './client/write.ts';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
-import { createManualClock, type ManualClock } from '../http/manual-clock.ts';
+import { createManualClock, type ManualClock } from '../http/clock.test.support.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CopyEvent } from '../copy/events.ts';
-import { createManualClock } from '../http/manual-clock.ts';
+import { createManualClock } from '../http/clock.test.support.ts';
 import { parseDigest } from '../spec/digest.ts';
 import { createMeter } from './meter.ts';
 import type { Output } from './output.ts';

@@ -4,8 +4,8 @@ import { isGantryError, TransportError } from '../errors.ts';
 import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { RetryOptions } from './backoff.ts';
+import { createManualClock } from './clock.test.support.ts';
 import type { WireEvent, WireObserver } from './event.ts';
-import { createManualClock } from './manual-clock.ts';
 import { retry } from './retry.ts';
 
 const request: HttpRequest = {

@@ -4,7 +4,7 @@ import { isGantryError } from '../errors.ts';
 import { drain } from '../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { createManualClock, type ManualClock } from './manual-clock.ts';
+import { createManualClock, type ManualClock } from './clock.test.support.ts';
 import { timeout } from './timeout.ts';
 
 const request: HttpRequest = { method: 'GET', url: 'https://host:5000/', headers: {}, replay: 'safe' };
