@@ -15,9 +15,14 @@ import { fileURLToPath } from 'node:url';
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const unit = process.argv.includes('--unit');
-const slow = ['test/peers', 'test/cli', 'test/package', 'test/readme'].map((path) =>
-  path.split('/').join(sep),
-);
+const slow = [
+  'test/peers',
+  'test/cli',
+  'test/package',
+  'test/readme',
+  'test/referrers/race',
+  'test/referrers/commands',
+].map((path) => path.split('/').join(sep));
 
 const files = ['src', 'test']
   .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))
