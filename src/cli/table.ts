@@ -76,6 +76,10 @@ const copies: readonly Command[] = [
       { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
       { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default 4)' },
       { name: 'referrers', summary: 'copy what refers to the image, too: signatures, attestations, SBOMs' },
+      {
+        name: 'sparse',
+        summary: 'with --platform: keep the index as it is, and copy only these of its images',
+      },
     ],
     examples: [
       'gantry copy alpine:3.20 localhost:5000/alpine:3.20',

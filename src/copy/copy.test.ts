@@ -330,6 +330,21 @@ describe('a copy of chosen platforms', () => {
     assert.equal(root.digest, amd64.digest);
   });
 
+  it('of a sparse index keeps it as it is, and brings what is wanted now beside what was wanted before', async () => {
+    const [from, to] = [place(), place()];
+    const { index, one, two } = await giveIndex(from);
+    const sparse = (architecture: string): CopyOptions => ({
+      tags: ['v1'],
+      sparse: true,
+      platforms: [{ os: 'linux', architecture }],
+    });
+    assert.deepEqual(await copyImage(from, 'v1', to, sparse('amd64')), index.descriptor);
+    await assertThere(to, index, one);
+    assert.equal(await to.manifests.resolve(two.descriptor.digest), undefined);
+    assert.deepEqual(await copyImage(from, 'v1', to, sparse('arm64')), index.descriptor);
+    await assertThere(to, index, one, two);
+  });
+
   it('of one that is not there fails at the source, naming it', async () => {
     const [from, to] = [place(), place()];
     await giveMany(from);

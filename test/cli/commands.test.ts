@@ -98,6 +98,11 @@ describe('what the commands print', () => {
       `cp --json --platform linux/arm64,linux/amd64 ${reference} ${registry.host}/two:1`,
     );
     assert.equal(both['mediaType'], 'application/vnd.oci.image.index.v1+json');
+    const sparse = await jsonOf(
+      `cp --json --sparse --platform linux/arm64 ${reference} ${registry.host}/sparse:1`,
+    );
+    assert.equal(sparse['digest'], root.digest);
+    assert.equal((await gantry(['digest', `${registry.host}/sparse@${amd64.digest}`])).code, 3);
   });
 
   it('inspect shows what is inside', async () => {

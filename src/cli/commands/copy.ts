@@ -10,6 +10,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
   const options: CopyPlaceOptions = {
     noClobber: given.flag('no-clobber'),
     referrers: given.flag('referrers'),
+    sparse: given.flag('sparse'),
     ...(platforms === undefined ? {} : { platforms }),
     // crane's default is 0, for "as you like".
     ...(jobs ? { jobs } : {}),
