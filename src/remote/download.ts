@@ -150,9 +150,13 @@ class Download {
   }
 }
 
-/** In the middle of a blob a refused connection, too, may pass: the registry is being started again. */
-function downloadRetry(options: RetryOptions = defaultLayerRetry): RetryOptions {
+/**
+ * `defaultLayerRetry` where the options say nothing. In the middle of a blob a refused connection, too, may pass: the
+ * registry is being started again.
+ */
+function downloadRetry(options: RetryOptions = {}): RetryOptions {
   return {
+    ...defaultLayerRetry,
     ...options,
     retryable: (error, judged) => {
       const passing = judged || isGantryError(error, 'NO_CONNECTION');

@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bytesContent, streamContent } from '../../flow/content.ts';
+import { blobOf, failsWith, noise, read, reusingContent } from '../../testing/contract/sample.ts';
+import { answers, cutAfter, type Fate, losesAnswer, passes, says, scripted } from '../../testing/scripted.ts';
+import type { UploadOptions } from './plan.ts';
+
+const size = 1000;
+const blob = blobOf(noise(size));
+const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 400 };
+const whole = ['blob.head', 'mount', 'commit'];
+
+interface Row {
+  readonly name: string;
+  readonly script: Readonly<Record<string, readonly Fate[]>>;
+  readonly options?: UploadOptions;
+  readonly asked: readonly string[];
+  /** Default: the blob is there. */
+  readonly fails?: string;
+}
+
+const rows: readonly Row[] = [
+  { name: 'goes in one request', script: {}, asked: whole },
+  {
+    name: 'goes in chunks, the last with the commit',
+    script: {},
+    options: inChunks,
+    asked: ['blob.head', 'mount', 'append 0-399', 'append 400-799', 'commit 800-999'],
+  },
+  {
+    name: 'that is cut goes on from where the registry has it',
+    script: { commit: [cutAfter(300)] },
+    asked: [...whole, 'status', 'commit 300-999'],
+  },
+  {
+    name: 'that is cut before its first byte goes on in the same session',
+    script: { commit: [cutAfter(0)] },
+    asked: [...whole, 'status', 'commit'],
+  },
+  {
+    name: 'whose chunk is cut goes on from where the registry has it',
+    script: { append: [passes, cutAfter(100)] },
+    options: inChunks,
+    asked: [
+      'blob.head',
+      'mount',
+      'append 0-399',
+      'append 400-799',
+      'status',
+      'status',
+      'append 500-899',
+      'commit 900-999',
+    ],
+  },
+  {
+    name: 'has its attempts again whenever the registry has more',
+    script: { commit: [cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10)] },
+    asked: [...whole, ...[10, 20, 30, 40, 50].flatMap((from) => ['status', `commit ${from}-999`])],
+  },
+  {
+    name: 'that comes no further fails when its attempts are used up, and its session is cancelled',
+    script: { commit: [cutAfter(10), cutAfter(0), cutAfter(0), cutAfter(0)] },
+    asked: [...whole, ...Array.from({ length: 3 }).flatMap(() => ['status', 'commit 10-999']), 'cancel'],
+    fails: 'CUT_OFF',
+  },
+  ...[408, 429, 500, 502, 503, 504].map((status) => ({
+    name: `that is refused with ${status} is sent again in the same session`,
+    script: { commit: [answers(status)] },
+    asked: [...whole, 'status', 'commit'],
+  })),
+  {
+    name: 'that is denied is not sent again',
+    script: { commit: [answers(403)] },
+    asked: [...whole, 'cancel'],
+    fails: 'DENIED',
+  },
+  {
+    name: 'whose upload is refused for a while is begun again',
+    script: { mount: [answers(503)], start: [answers(503)] },
+    asked: ['blob.head', 'mount', 'start', 'start', 'commit'],
+  },
+  {
+    name: 'whose session is gone after a cut starts over',
+    script: { commit: [cutAfter(300)], status: [answers(404)] },
+    asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
+  },
+  {
+    name: 'whose session is gone starts over',
+    script: { commit: [answers(404)] },
+    asked: [...whole, 'status', 'commit'],
+  },
+  {
+    name: 'whose commit was taken and whose answer was lost is there',
+    script: { commit: [losesAnswer] },
+    asked: [...whole, 'status', 'cancel', 'blob.head'],
+  },
+  {
+    name: 'of which the registry says more than was sent starts over',
+    script: { commit: [cutAfter(300)], status: [says('0-5000')] },
+    asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
+  },
+  {
+    name: 'of which the registry says less than it had taken starts over',
+    script: { append: [passes, cutAfter(100)], status: [says('0-9'), says('0-9')] },
+    options: inChunks,
+    asked: [
+      'blob.head',
+      'mount',
+      'append 0-399',
+      'append 400-799',
+      'status',
+      'status',
+      'cancel',
+      'start',
+      'append 0-399',
+      'append 400-799',
+      'commit 800-999',
+    ],
+  },
+  {
+    name: 'of which the registry does not say how much it has starts over',
+    script: { commit: [cutAfter(300)], status: [says()] },
+    asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
+  },
+  {
+    name: 'of which the registry says one byte too many starts over when that is refused',
+    script: { commit: [cutAfter(300)], status: [says('0-300')] },
+    asked: [...whole, 'status', 'commit 301-999', 'cancel', 'blob.head', 'start', 'commit'],
+  },
+  {
+    name: 'of which the registry says that nothing came starts over when the digest is wrong',
+    script: { commit: [cutAfter(300)], status: [says('0-0')] },
+    asked: [...whole, 'status', 'commit', 'cancel', 'blob.head', 'start', 'commit'],
+  },
+  {
+    name: 'of which a registry says stale things after a refusal goes on from what it took',
+    script: { append: [passes, answers(503)], status: [says('0-9')] },
+    options: inChunks,
+    asked: [
+      'blob.head',
+      'mount',
+      'append 0-399',
+      'append 400-799',
+      'status',
+      'append 400-799',
+      'commit 800-999',
+    ],
+  },
+  ...[400, 416].map((status) => ({
+    name: `whose first chunk is refused with ${status} goes in one request in a new session`,
+    script: { append: [answers(status)] },
+    options: inChunks,
+    asked: ['blob.head', 'mount', 'append 0-399', 'cancel', 'start', 'commit'],
+  })),
+  {
+    name: 'whose second chunk is refused with 400 fails',
+    script: { append: [passes, answers(400)] },
+    options: inChunks,
+    asked: ['blob.head', 'mount', 'append 0-399', 'append 400-799', 'cancel'],
+    fails: 'UNEXPECTED_STATUS',
+  },
+  {
+    name: 'that is too large for a proxy, and smaller than what proxies take, fails',
+    script: { commit: [answers(413), answers(413)] },
+    asked: [...whole, 'cancel', 'blob.head', 'start', 'commit', 'cancel'],
+    fails: 'TOO_LARGE',
+  },
+];
+
+describe('a blob on its way to a registry', () => {
+  for (const { name, script, options = {}, asked, fails } of rows) {
+    it(name, async () => {
+      const registry = scripted(script, options);
+      const written = registry.repository.blobs.write(blob.descriptor, blob.content);
+      if (fails === undefined) {
+        assert.equal(await written, 'uploaded');
+        assert.deepEqual(await read(registry.inside.blobs.open(blob.descriptor)), blob.bytes);
+      } else {
+        await failsWith(written, fails);
+        assert.equal(await registry.inside.blobs.stat(blob.descriptor.digest), undefined);
+      }
+      assert.deepEqual(registry.asked, asked);
+    });
+  }
+
+  it('of more than a proxy takes goes in chunks that it does', async () => {
+    const large = blobOf(noise(17 * 1024 * 1024));
+    const { repository, asked } = scripted({ commit: [answers(413)] });
+    await repository.blobs.write(large.descriptor, large.content);
+    assert.deepEqual(asked.slice(3), [
+      'cancel',
+      'blob.head',
+      'start',
+      'append 0-16777215',
+      'commit 16777216-17825791',
+    ]);
+  });
+
+  it('is refused at once when it is not what its digest says', async () => {
+    const { repository, asked } = scripted({});
+    const other = bytesContent(noise(size).fill(7));
+    await failsWith(repository.blobs.write(blob.descriptor, other), 'DIGEST_INVALID');
+    assert.deepEqual(asked, [...whole, 'cancel']);
+  });
+
+  it('that can be read once is not sent again', async () => {
+    const { repository, asked } = scripted({ commit: [cutAfter(300)] });
+    const content = streamContent(blob.content.open(), { size });
+    await failsWith(repository.blobs.write(blob.descriptor, content), 'CUT_OFF');
+    assert.deepEqual(asked, [...whole, 'cancel']);
+  });
+
+  it('is given up when the observer of its retries says so', async () => {
+    const { repository, asked } = scripted({ commit: [cutAfter(300)] }, { retry: { onRetry: () => false } });
+    await failsWith(repository.blobs.write(blob.descriptor, blob.content), 'CUT_OFF');
+    assert.deepEqual(asked, [...whole, 'cancel']);
+  });
+
+  it('that is aborted leaves no session', async () => {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const { repository, asked } = scripted({
+      commit: [
+        async () => {
+          abort.abort(new Error('enough'));
+          throw signal.reason;
+        },
+      ],
+    });
+    await assert.rejects(
+      repository.blobs.write(blob.descriptor, blob.content, { signal }),
+      (error) => error === signal.reason,
+    );
+    assert.deepEqual(asked, [...whole, 'cancel']);
+  });
+
+  it('tells what the registry has, which never goes back, and what was sent, which counts again', async () => {
+    const { repository } = scripted({ commit: [cutAfter(300)], status: [answers(404)] });
+    const told: { readonly sent: number; readonly acknowledged: number }[] = [];
+    await repository.blobs.write(blob.descriptor, reusingContent(blob.bytes, 100), {
+      onProgress: (progress) => told.push(progress),
+    });
+    const acknowledged = told.map((progress) => progress.acknowledged);
+    assert.deepEqual(
+      acknowledged,
+      acknowledged.toSorted((a, b) => a - b),
+    );
+    assert.deepEqual(told.at(-1), { sent: size + 200, acknowledged: size });
+  });
+
+  it('says its media type with the commit where it is asked to', async () => {
+    let said: readonly string[] | undefined;
+    const listens: Fate = (send, request) => {
+      said = request.headers['oci-layer-media-type'];
+      return send(request);
+    };
+    for (const sendMediaType of [true, false]) {
+      const { repository } = scripted({ commit: [listens] }, { sendMediaType });
+      await repository.blobs.write({ ...blob.descriptor, mediaType: 'text/plain' }, blob.content);
+      assert.deepEqual(said, sendMediaType ? ['text/plain'] : undefined);
+    }
+  });
+});

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { streamContent } from '../../flow/content.ts';
+import {
+  blobOf,
+  brokenContent,
+  failsWith,
+  noise,
+  read,
+  reusingContent,
+} from '../../testing/contract/sample.ts';
+import { answers, cutAfter, type Fate, losesAnswer, passes, says, scripted } from '../../testing/scripted.ts';
+
+interface Row {
+  readonly name: string;
+  readonly size?: number;
+  readonly script?: Readonly<Record<string, readonly Fate[]>>;
+  readonly asked: readonly string[];
+  /** Default: the blob is there. */
+  readonly fails?: string;
+}
+
+const chunkSize = 400;
+const chunks = ['append 0-399', 'append 400-799', 'commit 800-999'];
+
+const rows: readonly Row[] = [
+  { name: 'goes in chunks, the last with the commit', asked: ['start', ...chunks] },
+  { name: 'of nothing is a commit of nothing', size: 0, asked: ['start', 'commit'] },
+  { name: 'of one byte is a commit', size: 1, asked: ['start', 'commit'] },
+  { name: 'of exactly one chunk is a commit', size: 400, asked: ['start', 'commit'] },
+  {
+    name: 'of exactly two chunks ends with the second',
+    size: 800,
+    asked: ['start', 'append 0-399', 'commit 400-799'],
+  },
+  {
+    name: 'that is cut goes on from where the registry has it',
+    script: { append: [passes, cutAfter(100)] },
+    asked: [
+      'start',
+      'append 0-399',
+      'append 400-799',
+      'status',
+      'status',
+      'append 500-799',
+      'commit 800-999',
+    ],
+  },
+  {
+    name: 'whose commit is cut goes on from where the registry has it',
+    script: { commit: [cutAfter(100)] },
+    asked: ['start', ...chunks, 'status', 'commit 900-999'],
+  },
+  {
+    name: 'has its attempts again whenever the registry has more',
+    script: { commit: [cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10)] },
+    asked: ['start', ...chunks, ...[810, 820, 830, 840].flatMap((from) => ['status', `commit ${from}-999`])],
+  },
+  {
+    name: 'that comes no further fails when its attempts are used up, and its session is cancelled',
+    script: { commit: [cutAfter(0), cutAfter(0), cutAfter(0)] },
+    asked: ['start', ...chunks, 'status', 'commit 800-999', 'status', 'commit 800-999', 'cancel'],
+    fails: 'CUT_OFF',
+  },
+  {
+    name: 'whose chunk is refused for a while is sent again',
+    script: { append: [answers(503), passes, answers(429)] },
+    asked: [
+      'start',
+      'append 0-399',
+      'status',
+      'append 0-399',
+      'append 400-799',
+      'status',
+      'append 400-799',
+      'commit 800-999',
+    ],
+  },
+  {
+    name: 'whose upload is refused for a while is begun again',
+    script: { start: [answers(503)] },
+    asked: ['start', 'start', ...chunks],
+  },
+  {
+    name: 'whose session is gone in the first chunk starts over with the chunk that is kept',
+    script: { append: [cutAfter(100)], status: [answers(404), answers(404)] },
+    asked: ['start', 'append 0-399', 'status', 'status', 'cancel', 'start', ...chunks],
+  },
+  {
+    name: 'whose session is gone after the first chunk fails',
+    script: { append: [passes, cutAfter(100)], status: [answers(404), answers(404)] },
+    asked: ['start', 'append 0-399', 'append 400-799', 'status', 'status', 'cancel'],
+    fails: 'BLOB_UPLOAD_UNKNOWN',
+  },
+  {
+    name: 'whose commit was taken and whose answer was lost is there',
+    script: { commit: [losesAnswer] },
+    asked: ['start', ...chunks, 'status', 'blob.head'],
+  },
+  {
+    name: 'of which the registry says more than was sent fails',
+    script: { append: [passes, cutAfter(100)], status: [says('0-5000'), says('0-5000')] },
+    asked: ['start', 'append 0-399', 'append 400-799', 'status', 'status', 'cancel'],
+    fails: 'BLOB_UPLOAD_UNKNOWN',
+  },
+  {
+    name: 'of which the registry says stale things goes on from what it took',
+    script: { append: [passes, answers(503)], status: [says('0-9')] },
+    asked: ['start', 'append 0-399', 'append 400-799', 'status', 'append 400-799', 'commit 800-999'],
+  },
+  ...[400, 416].map((status) => ({
+    name: `whose first chunk is refused with ${status} goes in one request without a length`,
+    script: { append: [answers(status)] },
+    asked: ['start', 'append 0-399', 'cancel', 'start', 'append', 'commit'],
+  })),
+  {
+    name: 'that goes in one request can not be sent again',
+    script: { append: [answers(416), cutAfter(100)] },
+    asked: ['start', 'append 0-399', 'cancel', 'start', 'append', 'status', 'cancel'],
+    fails: 'CUT_OFF',
+  },
+  {
+    name: 'whose second chunk is refused with 400 fails',
+    script: { append: [passes, answers(400)] },
+    asked: ['start', 'append 0-399', 'append 400-799', 'cancel'],
+    fails: 'UNEXPECTED_STATUS',
+  },
+];
+
+describe('a stream on its way to a registry', () => {
+  for (const { name, size = 1000, script = {}, asked, fails } of rows) {
+    it(name, async () => {
+      const registry = scripted(script, { chunkSize });
+      const blob = blobOf(noise(size));
+      // In pieces that fit no chunk, all in the same memory.
+      const source = streamContent(reusingContent(blob.bytes, 7).open());
+      const ingested = registry.repository.blobs.ingest(source);
+      if (fails === undefined) {
+        assert.deepEqual(await ingested, blob.descriptor);
+        assert.deepEqual(await read(registry.inside.blobs.open(blob.descriptor)), blob.bytes);
+      } else {
+        await failsWith(ingested, fails);
+        assert.equal(await registry.inside.blobs.stat(blob.descriptor.digest), undefined);
+      }
+      assert.deepEqual(registry.asked, asked);
+    });
+  }
+
+  it('whose source fails leaves no session', async () => {
+    const { repository, asked } = scripted({}, { chunkSize });
+    const fault = new Error('the source broke');
+    const content = brokenContent(noise(1000), 500, () => {
+      throw fault;
+    });
+    await assert.rejects(repository.blobs.ingest(content), (error) => error === fault);
+    assert.deepEqual(asked, ['start', 'append 0-399', 'cancel']);
+  });
+
+  it('lets its source go when the registry refuses it', async () => {
+    const { repository } = scripted({ append: [passes, answers(403)] }, { chunkSize });
+    let ended = false;
+    async function* endless(): AsyncIterable<Uint8Array> {
+      try {
+        for (;;) yield new Uint8Array(100);
+      } finally {
+        ended = true;
+      }
+    }
+    await failsWith(repository.blobs.ingest(streamContent(endless())), 'DENIED');
+    assert.equal(ended, true);
+  });
+
+  it('tells what the registry has, which never goes back', async () => {
+    const { repository } = scripted(
+      { append: [cutAfter(100)], status: [answers(404), answers(404)] },
+      { chunkSize },
+    );
+    const told: number[] = [];
+    const onProgress = ({ acknowledged }: { readonly acknowledged: number }): number =>
+      told.push(acknowledged);
+    await repository.blobs.ingest(streamContent(blobOf(noise(1000)).content.open()), { onProgress });
+    assert.deepEqual(
+      told,
+      told.toSorted((a, b) => a - b),
+    );
+    assert.equal(told.at(-1), 1000);
+  });
+
+  it('is hashed as it is asked to be', async () => {
+    const { repository } = scripted({}, { chunkSize });
+    const blob = blobOf(noise(1000), 'sha512');
+    const source = streamContent(blob.content.open());
+    assert.deepEqual(await repository.blobs.ingest(source, { algorithm: 'sha512' }), blob.descriptor);
+  });
+});

@@ -1,0 +1,104 @@
+import { TransportError } from '../errors.ts';
+import { mapContent } from '../flow/content.ts';
+import type { Clock } from '../http/clock.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createRemoteRegistry } from '../remote/registry.ts';
+import type { UploadOptions } from '../remote/upload/plan.ts';
+import { createApp } from '../server/app.ts';
+import type { Repository } from '../store/contract.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { answer } from '../wire/reply.ts';
+import { parseOperation } from '../wire/route.ts';
+
+/** What becomes of one request. */
+export type Fate = (send: Send, request: HttpRequest) => Promise<HttpResponse>;
+
+export interface ScriptedRegistry {
+  readonly repository: Repository;
+  /** What the registry really holds. */
+  readonly inside: Repository;
+  /** Each request as `append 0-9`, `commit`, `status`: its kind, and where its bytes belong if it says so. */
+  readonly asked: readonly string[];
+}
+
+/** All waiting is over at once. */
+const hasty: Clock = {
+  now: () => 0,
+  after(_, wake) {
+    queueMicrotask(wake);
+    return () => undefined;
+  },
+};
+
+/** A registry that deals with the first requests of each kind as the script says, and then as it should. */
+export function scripted(
+  script: Readonly<Record<string, readonly Fate[]>>,
+  { retry, ...upload }: UploadOptions = {},
+): ScriptedRegistry {
+  const memory = createMemoryRegistry();
+  const app = createApp(memory, { anonymousMounts: false });
+  const asked: string[] = [];
+  const counts = new Map<string, number>();
+  const remote = createRemoteRegistry({
+    base: 'http://registry.test',
+    upload: { retry: { attempts: 3, initial: 1, clock: hasty, ...retry }, ...upload },
+    send(request) {
+      const { kind } = parseOperation(request.method, request.url);
+      const name = kind.replace(/^upload\./, '');
+      const range = headerValue(request.headers, 'content-range');
+      asked.push(range === undefined ? name : `${name} ${range}`);
+      const count = counts.get(name) ?? 0;
+      counts.set(name, count + 1);
+      const fate = script[name]?.[count];
+      return fate === undefined ? app(request) : fate(app, request);
+    },
+  });
+  return {
+    repository: remote.repository('acme/app', { actions: ['pull', 'push'] }),
+    inside: memory.repository('acme/app'),
+    asked,
+  };
+}
+
+export const passes: Fate = (send, request) => send(request);
+
+export const answers =
+  (status: number, headers: Readonly<Record<string, readonly string[]>> = {}): Fate =>
+  async () =>
+    answer(status, headers);
+
+/** The connection breaks when so many bytes of the request have arrived. */
+export const cutAfter =
+  (bytes: number): Fate =>
+  (send, { body, ...request }) =>
+    send({
+      ...request,
+      ...(body === undefined
+        ? {}
+        : {
+            body: mapContent(body, async function* cut(source) {
+              let left = bytes;
+              for await (const chunk of source) {
+                yield chunk.subarray(0, left);
+                left -= chunk.byteLength;
+                if (left <= 0) throw new TransportError('CUT_OFF', 'the far side is gone');
+              }
+            }),
+          }),
+    });
+
+/** The registry does it, and nobody gets to know. */
+export const losesAnswer: Fate = async (send, request) => {
+  await send(request);
+  throw new TransportError('CUT_OFF', 'the far side is gone');
+};
+
+/** The answer has this Range, or none. */
+export const says =
+  (range?: string): Fate =>
+  async (send, request) => {
+    const { headers, ...response } = await send(request);
+    const { range: _range, ...rest } = headers;
+    return { ...response, headers: range === undefined ? rest : { ...rest, range: [range] } };
+  };
