@@ -4,7 +4,7 @@ import type { HostHabits } from '../hosts.ts';
 
 /** How blobs are sent; nothing here is needed for it to work. */
 export interface UploadOptions {
-  /** Default `defaultLayerRetry`; attempts begin again whenever the registry has more than before. */
+  /** Where it says nothing, `defaultLayerRetry`. Attempts begin again whenever the registry has more than before. */
   readonly retry?: RetryOptions | undefined;
   /** Bytes of a chunk, where a blob goes in chunks. What the registry asks for comes first. Default 96 MiB, of a stream 16 MiB. */
   readonly chunkSize?: number;

@@ -56,9 +56,10 @@ export async function sendBlob(sending: Sending, options: SendOptions): Promise<
   }
 }
 
-/** A session that is gone may be begun anew, which no status says. */
-export function uploadRetry(options: RetryOptions = defaultLayerRetry): RetryOptions {
+/** `defaultLayerRetry` where the options say nothing. A session that is gone may be begun anew, which no status says. */
+export function uploadRetry(options: RetryOptions = {}): RetryOptions {
   return {
+    ...defaultLayerRetry,
     ...options,
     retryable: (error, judged) => {
       const passing = judged || isSessionGone(error);

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../../src/errors.ts';
+import type { Content } from '../../src/flow/content.ts';
+import { failsWith } from '../../src/testing/contract/sample.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import { changing, cutting, limits, refuse, refusing, withoutLocation } from './habits.ts';
+import { assertThere, chunks, declined, open, sample } from './scene.ts';
+import { answering, host, kindsOf, type Wire, wire } from './wire.ts';
+
+/** What each PATCH and PUT said of itself. */
+function chunksOf(wired: Wire): readonly unknown[] {
+  return wired.asked
+    .filter(({ kind }) => kind === 'upload.append' || kind === 'upload.commit')
+    .map(({ kind, headers, bytes }) => [
+      kind === 'upload.append' ? 'PATCH' : 'PUT',
+      headerValue(headers, 'content-range'),
+      headerValue(headers, 'content-length'),
+      bytes,
+    ]);
+}
+
+describe('a blob in chunks', () => {
+  it('says where each chunk belongs, and how long it is', async () => {
+    const wired = wire();
+    await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+    assert.deepEqual(chunksOf(wired), [
+      ['PATCH', '0-9', '10', 10],
+      ['PATCH', '10-19', '10', 10],
+      ['PUT', '20-24', '5', 5],
+    ]);
+    await assertThere(wired);
+  });
+
+  it('of just the threshold goes whole', async () => {
+    const wired = wire();
+    await open(wired, { ...chunks, chunkThreshold: 25 }).blobs.write(sample.descriptor, sample.content);
+    assert.deepEqual(chunksOf(wired), [['PUT', undefined, '25', 25]]);
+  });
+
+  for (const [said, upload, expected] of [
+    [{ 'oci-chunk-max-length': ['15'] }, {}, ['0-14', '15-24']],
+    [{ 'oci-chunk-max-length': ['15'] }, chunks, ['0-9', '10-19', '20-24']],
+    [{ 'oci-chunk-min-length': ['12'] }, chunks, ['0-11', '12-23', '24-24']],
+    [{ 'oci-chunk-min-length': ['12'] }, { chunkSize: 10 }, ['0-11', '12-23', '24-24']],
+    [{ 'oci-chunk-max-length': ['15'] }, { chunkThreshold: 100 }, ['0-14', '15-24']],
+    [{ 'oci-chunk-max-length': ['soon'] }, {}, [undefined]],
+  ] as const) {
+    it(`goes by ${JSON.stringify(said)} with ${JSON.stringify(upload)}`, async () => {
+      const wired = wire(limits(said));
+      await open(wired, upload).blobs.write(sample.descriptor, sample.content);
+      assert.deepEqual(
+        wired.asked.slice(2).map(({ headers }) => headerValue(headers, 'content-range')),
+        expected,
+      );
+      await assertThere(wired);
+    });
+  }
+
+  for (const status of [416, 400]) {
+    it(`goes whole in a new session when the first chunk is answered with ${status}`, async () => {
+      const wired = wire(refusing('upload.append', status, {}, 9));
+      await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+      assert.deepEqual(kindsOf(wired.asked), [
+        ...declined,
+        'upload.append',
+        'upload.status',
+        'upload.cancel',
+        'upload.start',
+        'upload.commit',
+      ]);
+      assert.deepEqual(chunksOf(wired).at(-1), ['PUT', undefined, '25', 25]);
+      await assertThere(wired);
+    });
+  }
+
+  it('fails when a later chunk is refused, and leaves no session behind', async () => {
+    const wired = wire(answering(['upload.append'], (_, __, nth) => (nth === 1 ? refuse(400) : undefined)));
+    await assert.rejects(
+      open(wired, chunks).blobs.write(sample.descriptor, sample.content),
+      (error) => isGantryError(error) && error.response?.status === 400,
+    );
+    assert.equal(kindsOf(wired.asked).at(-1), 'upload.cancel');
+  });
+
+  for (const status of [201, 202, 204]) {
+    it(`takes ${status} for a chunk that was taken`, async () => {
+      const wired = wire(changing(['upload.append'], () => ({ status })));
+      await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+      assert.equal(chunksOf(wired).length, 3);
+      await assertThere(wired);
+    });
+  }
+
+  it('stays at the old Location where a chunk is answered without one', async () => {
+    const wired = wire(changing(['upload.append'], withoutLocation));
+    await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+    const [first, second, last] = wired.asked.slice(2);
+    assert.equal(first?.url, second?.url);
+    assert.ok(last?.url.startsWith(`${first?.url}?digest=`));
+    await assertThere(wired);
+  });
+});
+
+describe('the session of an upload', () => {
+  it('without a Location is an error', async () => {
+    const wired = wire(changing(['upload.mount', 'upload.start'], withoutLocation));
+    await failsWith(open(wired).blobs.write(sample.descriptor, sample.content), 'UNEXPECTED_ANSWER');
+    assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.start']);
+  });
+
+  it('has the digest added to its Location, of which no other byte is changed', async () => {
+    const odd = '?_state=a%7eb~%2F+c%20&e=&z=%C3%BC';
+    const seen: string[] = [];
+    const wired = wire((next) => async (request) => {
+      const at = request.url.indexOf(odd);
+      if (at > 0) seen.push(request.url.slice(at));
+      const url = request.url
+        .replace(odd, '')
+        .replace(/\/&digest=/, '?digest=')
+        .replace(/&digest=/, '?digest=');
+      const response = await next({ ...request, url });
+      const location = headerValue(response.headers, 'location');
+      const moves = location !== undefined && response.status !== 201;
+      return moves ? { ...response, headers: { ...response.headers, location: [location + odd] } } : response;
+    });
+    await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+    const { digest } = sample.descriptor;
+    assert.deepEqual(seen, [odd, odd, `${odd}&digest=${encodeURIComponent(digest)}`]);
+  });
+
+  for (const [name, location] of [
+    ['a path', (path: string) => path],
+    ['a whole address', (path: string) => `https://${host}${path}`],
+    ['an address without its scheme', (path: string) => `//${host}${path}`],
+  ] as const) {
+    it(`may be named by ${name}`, async () => {
+      const wired = wire(
+        changing(['upload.mount', 'upload.append'], ({ headers }) => ({
+          headers: { ...headers, location: [location(headerValue(headers, 'location') ?? '')] },
+        })),
+      );
+      await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
+      await assertThere(wired);
+    });
+  }
+
+  it('tells the type of the layer where it is asked to, with the commit and nothing else', async () => {
+    for (const sendMediaType of [true, false]) {
+      const wired = wire();
+      const blob = { ...sample.descriptor, mediaType: 'application/vnd.acme.weights' };
+      await open(wired, { ...chunks, sendMediaType }).blobs.write(blob, sample.content);
+      const said = wired.asked.map(({ kind, headers }) => [kind, headers['oci-layer-media-type']]);
+      const expected = sendMediaType ? ['application/vnd.acme.weights'] : undefined;
+      assert.deepEqual(said.at(-1), ['upload.commit', expected]);
+      assert.ok(said.slice(0, -1).every(([, type]) => type === undefined));
+    }
+  });
+
+  it('that the registry has lost is begun anew', async () => {
+    const wired = wire(refusing('upload.commit', 404));
+    await open(wired).blobs.write(sample.descriptor, sample.content);
+    await assertThere(wired);
+  });
+
+  it('goes on after a cut from where the registry stands', async () => {
+    const wired = wire(cutting('upload.commit', 15));
+    const steady: Content = {
+      size: 25,
+      replayable: true,
+      async *open({ from = 0, to = 25 } = {}) {
+        for (let at = from; at < to; at += 5) yield sample.bytes.subarray(at, Math.min(at + 5, to));
+      },
+    };
+    await open(wired).blobs.write(sample.descriptor, steady);
+    const sent = wired.asked.filter(({ kind }) => kind === 'upload.commit');
+    assert.equal(headerValue(sent.at(-1)?.headers ?? {}, 'content-range'), '15-24');
+    await assertThere(wired);
+  });
+});

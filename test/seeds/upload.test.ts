@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { TransportError } from '../../src/errors.ts';
+import { createPool } from '../../src/flow/pool.ts';
+import { blobOf, brokenContent, give } from '../../src/testing/contract/sample.ts';
+import { refuse, refusing } from './habits.ts';
+import { assertThere, declined, open, push, sample } from './scene.ts';
+import { answering, kindsOf, wire } from './wire.ts';
+
+/** Every way for a blob to get there, and every request of it. */
+
+describe('a blob', () => {
+  it('that is there is asked for with one HEAD, and not opened', async () => {
+    const wired = wire();
+    await give(wired.at().repository('app'), sample);
+    const unread = brokenContent(sample.bytes, 0, () => assert.fail('opened'));
+    assert.equal(await open(wired).blobs.write(sample.descriptor, unread), 'existed');
+    assert.deepEqual(kindsOf(wired.asked), ['blob.head']);
+  });
+
+  it('that a known repository of the registry has is mounted from there, and not opened', async () => {
+    const wired = wire();
+    await give(wired.at().repository('base'), sample);
+    const unread = brokenContent(sample.bytes, 0, () => assert.fail('opened'));
+    const repository = wired.remote().repository('app', { ...push, mountFrom: ['base'] });
+    const outcome = await repository.blobs.write(sample.descriptor, unread, { mountFrom: ['base'] });
+    assert.equal(outcome, 'mounted');
+    assert.deepEqual(kindsOf(wired.asked), ['blob.head', 'upload.mount']);
+    const mount = wired.asked[1];
+    assert.ok(
+      mount?.url.endsWith(
+        `/v2/app/blobs/uploads/?mount=${encodeURIComponent(sample.descriptor.digest)}&from=base`,
+      ),
+    );
+    await assertThere(wired);
+  });
+
+  it('asks for the right to mount with the first request, the right to push standing first', async () => {
+    const wired = wire();
+    const repository = wired.remote().repository('app', { ...push, mountFrom: ['base'] });
+    await repository.blobs.write(sample.descriptor, sample.content, { mountFrom: ['base'] });
+    for (const { scopes } of wired.asked)
+      assert.deepEqual(scopes, ['repository:app:pull,push', 'repository:base:pull']);
+  });
+
+  it('that was just seen in another repository is mounted from there without being told', async () => {
+    const wired = wire(
+      answering(['upload.mount'], (request) => (request.url.includes('from=') ? undefined : refuse(405))),
+    );
+    const remote = wired.remote();
+    await remote.repository('one', push).blobs.write(sample.descriptor, sample.content);
+    wired.take();
+    assert.equal(
+      await remote.repository('app', push).blobs.write(sample.descriptor, sample.content),
+      'mounted',
+    );
+    const asked = wired.take();
+    assert.deepEqual(kindsOf(asked), ['blob.head', 'upload.mount']);
+    assert.ok(asked[1]?.url.endsWith('&from=one'));
+  });
+
+  it('that any repository has is mounted where the registry finds it itself', async () => {
+    const wired = wire();
+    await give(wired.at().repository('base'), sample);
+    assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'mounted');
+    assert.deepEqual(kindsOf(wired.asked), ['blob.head', 'upload.mount']);
+    assert.ok(!wired.asked[1]?.url.includes('from'));
+  });
+
+  it('that nobody has goes with one PUT into the session that the declined mount left', async () => {
+    const wired = wire();
+    assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'uploaded');
+    assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.commit']);
+    const put = wired.asked[2];
+    assert.deepEqual([put?.bytes, put?.headers['content-length']], [25, ['25']]);
+    assert.equal(put?.headers['content-range'], undefined);
+    assert.deepEqual(put?.headers['content-type'], ['application/octet-stream']);
+    await assertThere(wired);
+  });
+
+  for (const status of [400, 401, 403, 404, 405, 429, 500, 503]) {
+    it(`is sent when the mount is answered with ${status}`, async () => {
+      const wired = wire(refusing('upload.mount', status, {}, 9));
+      const options = { mountFrom: ['base'] };
+      assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content, options), 'uploaded');
+      const [head, fromBase, fromAny, ...rest] = kindsOf(wired.asked);
+      assert.deepEqual([head, fromBase, fromAny], ['blob.head', 'upload.mount', 'upload.mount']);
+      assert.deepEqual(rest, ['upload.start', 'upload.commit']);
+      await assertThere(wired);
+    });
+  }
+
+  it('is sent when the mount is never answered', async () => {
+    const wired = wire(
+      answering(['upload.mount'], () => Promise.reject(new TransportError('CUT_OFF', 'gone'))),
+    );
+    assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'uploaded');
+    assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.start', 'upload.commit']);
+  });
+
+  for (const [status, again] of [
+    [400, false],
+    [503, true],
+  ] as const) {
+    it(`${again ? 'asks once more' : 'never asks again'} for a mount from anywhere after ${status}`, async () => {
+      const wired = wire(refusing('upload.mount', status));
+      const { blobs } = open(wired);
+      await blobs.write(sample.descriptor, sample.content);
+      wired.take();
+      const other = blobOf('other');
+      await blobs.write(other.descriptor, other.content);
+      assert.equal(kindsOf(wired.take()).includes('upload.mount'), again);
+    });
+  }
+
+  it('that is given up while it waits for its turn leaves no session behind', async () => {
+    const wired = wire();
+    const pool = createPool(1);
+    const other = new AbortController();
+    const busy = pool.run(() => once(other.signal, 'abort'));
+    const end = new AbortController();
+    const options = { mountFrom: ['base'], pool, signal: end.signal };
+    const writing = open(wired).blobs.write(sample.descriptor, sample.content, options);
+    writing.catch(() => undefined);
+    while (wired.asked.at(-1)?.status !== 202) await new Promise((resolve) => setImmediate(resolve));
+    end.abort('enough');
+    await assert.rejects(writing, (error) => error === 'enough');
+    assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.cancel']);
+    other.abort();
+    await busy;
+  });
+
+  it('by sha512 is stored under that, the session being told', async () => {
+    const wired = wire(refusing('upload.mount', 405));
+    const strong = blobOf(sample.bytes, 'sha512');
+    assert.equal(await open(wired).blobs.write(strong.descriptor, strong.content), 'uploaded');
+    assert.ok(
+      wired.asked.find(({ kind }) => kind === 'upload.start')?.url.endsWith('?digest-algorithm=sha512'),
+    );
+  });
+});
