@@ -22,6 +22,7 @@ const slow = [
   'test/readme',
   'test/referrers/race',
   'test/referrers/commands',
+  'test/referrers/oras',
 ].map((path) => path.split('/').join(sep));
 
 const files = ['src', 'test']

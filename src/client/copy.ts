@@ -15,7 +15,10 @@ export type TransferOptions = Pick<
 >;
 
 export interface CopyPlaceOptions extends TransferOptions {
-  /** Fail with COPY_FAILED rather than move a tag that is there. Check and write are two requests: a race can win. */
+  /**
+   * Fail with COPY_FAILED rather than move a tag that is there. Check and write are two requests: a race can win. With
+   * `referrers`, cosign's tags are brought up to date all the same.
+   */
   readonly noClobber?: boolean;
 }
 

@@ -102,7 +102,7 @@ class ListWriter {
   readonly #waiting = new Set<Waiting>();
   #running = false;
   #writes = 0;
-  /** The condition that was refused although nothing had changed since, or will be found so. */
+  /** The condition that was refused last. Where the next one is the same, nothing had changed. */
   #refused: string | undefined;
 
   constructor(place: ListPlace, onEnd: () => void) {
@@ -111,17 +111,11 @@ class ListWriter {
     this.#clock = clock;
     this.#random = random;
     this.#onEnd = onEnd;
-    const patience = {
-      attempts: 6,
-      initial: 100,
-      factor: 2,
-      clock,
-      random,
-      // Half a list is what a reader may get while it is replaced.
-      retryable: (error: unknown, judged: boolean) => judged || error instanceof ContentError,
-    };
-    this.#reading = createBackoff(patience);
+    const patience = { attempts: 6, initial: 100, factor: 2, clock, random };
     this.#writing = createBackoff(patience);
+    // Half a list is what a reader may get while it is replaced.
+    const retryable = (error: unknown, judged: boolean): boolean => judged || error instanceof ContentError;
+    this.#reading = createBackoff({ ...patience, retryable });
   }
 
   async change({ digest, entry }: ListChange, signal: AbortSignal | undefined): Promise<void> {
@@ -228,7 +222,7 @@ class ListWriter {
       ...this.#options(),
       body: bytesContent(bytes),
       mediaType: MediaType.ociIndex,
-      // Refused, and yet nothing has changed: the registry means something else by it.
+      // Refused, and nothing has changed since: the registry means something else by it.
       headers: name === this.#refused ? {} : condition,
     });
     try {
