@@ -113,9 +113,11 @@ class ListWriter {
     this.#onEnd = onEnd;
     const patience = { attempts: 6, initial: 100, factor: 2, clock, random };
     this.#writing = createBackoff(patience);
-    // Half a list is what a reader may get while it is replaced.
-    const retryable = (error: unknown, judged: boolean): boolean => judged || error instanceof ContentError;
-    this.#reading = createBackoff({ ...patience, retryable });
+    this.#reading = createBackoff({
+      ...patience,
+      // Half a list is what a reader may get while it is replaced.
+      retryable: (error, judged) => judged || error instanceof ContentError,
+    });
   }
 
   async change({ digest, entry }: ListChange, signal: AbortSignal | undefined): Promise<void> {
