@@ -276,6 +276,12 @@ async function giveMany(repository: Repository) {
   return { index, entries };
 }
 
+const sparse = (architecture: string): CopyOptions => ({
+  tags: ['v1'],
+  sparse: true,
+  platforms: [linux(architecture)],
+});
+
 describe('a copy of chosen platforms', () => {
   it('of one makes its image the root, and leaves the rest', async () => {
     const source = watched(place());
@@ -333,11 +339,6 @@ describe('a copy of chosen platforms', () => {
   it('of a sparse index keeps it as it is, and brings what is wanted now beside what was wanted before', async () => {
     const [from, to] = [place(), place()];
     const { index, one, two } = await giveIndex(from);
-    const sparse = (architecture: string): CopyOptions => ({
-      tags: ['v1'],
-      sparse: true,
-      platforms: [{ os: 'linux', architecture }],
-    });
     assert.deepEqual(await copyImage(from, 'v1', to, sparse('amd64')), index.descriptor);
     await assertThere(to, index, one);
     assert.equal(await to.manifests.resolve(two.descriptor.digest), undefined);

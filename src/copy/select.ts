@@ -30,7 +30,7 @@ export interface SelectedChildren {
   /** One for each platform, in their order. */
   readonly images: readonly Descriptor[];
   /** Whether a child is one of them, or an attestation of one. */
-  includes(child: Descriptor): boolean;
+  readonly includes: (child: Descriptor) => boolean;
 }
 
 /** The children of an index for these platforms. Throws MANIFEST_UNKNOWN naming the platform that is not there. */
