@@ -43,7 +43,7 @@ async function cutOnce(
 describe('a cut on the way to distribution 2.8', needs('docker-registry'), () => {
   it('costs a large blob no more than twice its bytes, and none again when it is read', async () => {
     await using registry = await startDistribution();
-    const { descriptor, content } = await generated(size);
+    const { descriptor, content } = generated(size);
     await cutOnce('request cut, large blob', registry.host, { direction: 'request', most: 2 }, (place) =>
       place.blobs.write(descriptor, content),
     );
@@ -60,7 +60,7 @@ describe('a cut on the way to distribution 2.8', needs('docker-registry'), () =>
 
   it('ends a stream of which more than a chunk has gone, and leaves nothing', async () => {
     await using registry = await startDistribution();
-    const { descriptor, content } = await generated(size);
+    const { descriptor, content } = generated(size);
     await cutOnce(
       'request cut, large stream',
       registry.host,

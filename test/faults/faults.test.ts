@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { isGantryError } from '../../src/errors.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { Middleware } from '../../src/wire/message.ts';
@@ -174,10 +174,10 @@ const faults: readonly Fault[] = [
 ];
 
 const held = createMemoryRegistry();
+before(() => giveSamples(held.repository('acme/app')));
 const figures: { readonly fault: string; readonly transfer: string; readonly figure: string }[] = [];
 
 async function play(fault: Fault, transfer: Transfer): Promise<void> {
-  await giveSamples(held.repository('acme/app'));
   const options: StageOptions = {
     http: fault.http?.(transfer),
     wire: fault.wire?.(transfer),

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { isGantryError } from '../../src/errors.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import type { Middleware } from '../../src/wire/message.ts';
-import { holdsLarge, large } from './large.ts';
+import { giveLarge, large } from './large.ts';
 import type { Transfer } from './operations.ts';
 import type { WireFault } from './proxy.ts';
 import * as spoil from './spoil.ts';
@@ -116,7 +117,8 @@ const rows: readonly Row[] = [
   { name: 'flipped byte once', of: [toRegistry], http: () => spoil.flipsBytes(1), most: 2.1 },
 ];
 
-const held = await holdsLarge();
+const held = createMemoryRegistry();
+before(() => giveLarge(held));
 const figures: string[] = [];
 
 async function play(row: Row, transfer: Transfer): Promise<void> {

@@ -4,7 +4,6 @@ import { openArchive } from '../../src/archive/read.ts';
 import { streamContent } from '../../src/flow/content.ts';
 import { measure } from '../../src/flow/hash.ts';
 import { openLayout } from '../../src/layout/repository.ts';
-import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { Registry, Repository } from '../../src/store/contract.ts';
 import { emptyConfig, give, imageOf } from '../../src/testing/contract/sample.ts';
 import { generated } from './generated.ts';
@@ -13,18 +12,16 @@ import type { Scene, Transfer } from './operations.ts';
 /** Transfers of one layer of this many bytes. */
 const bytes = 300 * 1024 * 1024;
 
-const layer = await generated(bytes);
+const layer = generated(bytes);
 const blob = { ...layer.descriptor, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' };
 
-/** A registry with an image `v1` of the layer. */
-export async function holdsLarge(): Promise<Registry> {
-  const registry = createMemoryRegistry();
+/** Puts an image `v1` of the layer there. */
+export async function giveLarge(registry: Registry): Promise<void> {
   const place = registry.repository('acme/app');
   await give(place, emptyConfig);
   await place.blobs.write(blob, layer.content);
   const image = imageOf({ layers: [{ descriptor: blob, bytes: new Uint8Array(0), content: layer.content }] });
   await place.manifests.put(image, { tags: ['v1'] });
-  return registry;
 }
 
 async function assertLayer(place: Repository): Promise<void> {

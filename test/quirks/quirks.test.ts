@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import { copyImage } from '../../src/copy/copy.ts';
 import { streamContent } from '../../src/flow/content.ts';
 import { measure } from '../../src/flow/hash.ts';
@@ -28,7 +28,7 @@ import {
 
 const mebibyte = 1024 * 1024;
 /** Larger than every limit that is known. */
-const layer = await generated(24.5 * mebibyte);
+const layer = generated(24.5 * mebibyte);
 
 interface Quirk {
   readonly name: string;
@@ -273,15 +273,13 @@ const image = imageOf({
   layers: [{ descriptor: layer.descriptor, bytes: new Uint8Array(0), content: layer.content }],
 });
 
-async function source(): Promise<Repository> {
-  const place = createMemoryRegistry().repository('acme/from');
-  await place.blobs.write(layer.descriptor, layer.content);
-  await giveImage(place);
-  await place.manifests.put(image, { tags: ['v1'] });
-  return place;
-}
+const from = createMemoryRegistry().repository('acme/from');
 
-const from = await source();
+before(async () => {
+  await from.blobs.write(layer.descriptor, layer.content);
+  await giveImage(from);
+  await from.manifests.put(image, { tags: ['v1'] });
+});
 
 async function assertThere(place: Repository): Promise<void> {
   assert.equal((await place.manifests.resolve('v1'))?.digest, image.descriptor.digest);
