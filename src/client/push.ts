@@ -1,9 +1,8 @@
 import { copyImage } from '../copy/copy.ts';
 import { indexOf } from '../image/image-index.ts';
+import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Manifest } from '../spec/manifest.ts';
 import { parseReference } from '../spec/reference.ts';
-import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
 import { openDestination, openRoots } from './open.ts';
@@ -40,17 +39,4 @@ export async function pushPath(
       await source[Symbol.asyncDispose]();
     }
   });
-}
-
-/** The place with one more manifest, which is only in memory. */
-function withManifest(source: Repository, manifest: Manifest): Repository {
-  const { manifests } = source;
-  return {
-    ...source,
-    manifests: {
-      ...manifests,
-      get: async (reference, options) =>
-        reference === manifest.descriptor.digest ? manifest : await manifests.get(reference, options),
-    },
-  };
 }

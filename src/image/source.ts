@@ -58,10 +58,24 @@ export async function originsOf(
   return (await Promise.all(children.map((child) => originsOf(child, options)))).flat();
 }
 
-/** What was opened is copied from where it is. */
-function placedSource(place: ViewPlace, { descriptor }: Manifest): ImageSource {
+/** What was opened is copied from where it is. Its manifest is here already. */
+function placedSource(place: ViewPlace, manifest: Manifest): ImageSource {
   const origin = originOfPlace(place);
-  return { repository: place.repository, root: descriptor, originOf: () => origin };
+  const repository = withManifest(place.repository, manifest);
+  return { repository, root: manifest.descriptor, originOf: () => origin };
+}
+
+/** The place with one manifest more, or one that need not be read there. */
+export function withManifest(source: Repository, manifest: Manifest): Repository {
+  const { manifests } = source;
+  return {
+    ...source,
+    manifests: {
+      ...manifests,
+      get: async (reference, options) =>
+        reference === manifest.descriptor.digest ? manifest : await manifests.get(reference, options),
+    },
+  };
 }
 
 function originOfPlace({ repository, registry }: ViewPlace): LayerOrigin | undefined {
