@@ -178,8 +178,9 @@ before(() => giveSamples(held.repository('acme/app')));
 const figures: { readonly fault: string; readonly transfer: string; readonly figure: string }[] = [];
 
 async function play(fault: Fault, transfer: Transfer): Promise<void> {
+  const around = [fault.http?.(transfer), transfer.around].filter((one) => one !== undefined);
   const options: StageOptions = {
-    http: fault.http?.(transfer),
+    http: spoil.all(...around),
     wire: fault.wire?.(transfer),
     impatient: fault.impatient,
     ...(transfer.kind === 'read' ? { holds: held } : {}),

@@ -11,8 +11,20 @@ import { openLayout } from '../../src/layout/repository.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { Descriptor } from '../../src/spec/descriptor.ts';
 import { children, type Manifest } from '../../src/spec/manifest.ts';
+import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import type { Repository } from '../../src/store/contract.ts';
-import { blobOf, emptyConfig, giveImage, indexOf, listOf, noise } from '../../src/testing/contract/sample.ts';
+import {
+  blobOf,
+  emptyConfig,
+  give,
+  giveImage,
+  imageOf,
+  indexOf,
+  listOf,
+  noise,
+} from '../../src/testing/contract/sample.ts';
+import type { Middleware } from '../../src/wire/message.ts';
+import { listsNoReferrers } from './spoil.ts';
 
 /** Where an operation takes place. */
 export interface Scene {
@@ -35,6 +47,8 @@ export interface Transfer {
   readonly kind: 'write' | 'read';
   /** The bytes that have to go over the spoilt way. */
   readonly bytes: number;
+  /** What the registry is like in any case. */
+  readonly around?: Middleware;
   run(scene: Scene): Promise<unknown>;
   /** Everything is there, byte for byte. */
   assertThere(scene: Scene): Promise<void>;
@@ -108,6 +122,36 @@ function pushes(reference: string) {
   };
 }
 
+const subject = imageOf({ layers: [layers.base] });
+const referrer = imageOf({
+  layers: [small],
+  subject: subject.descriptor,
+  artifactType: 'application/vnd.acme.proof',
+  annotations: { by: 'acme' },
+});
+const entry: Descriptor = {
+  ...referrer.descriptor,
+  artifactType: 'application/vnd.acme.proof',
+  annotations: { by: 'acme' },
+};
+
+/** A manifest that names a subject, which need not be there. */
+const refers: Pick<Transfer, 'kind' | 'bytes' | 'run'> = {
+  kind: 'write',
+  bytes: size(emptyConfig, small, referrer),
+  async run({ remote }) {
+    await give(remote, emptyConfig, small);
+    await remote.manifests.put(referrer);
+  },
+};
+
+async function taggedReferrers({ inside }: Scene): Promise<readonly Descriptor[]> {
+  const tag = referrersTag(subject.descriptor.digest);
+  if ((await inside.manifests.resolve(tag)) === undefined) return [];
+  const { body } = await inside.manifests.get(tag);
+  return body.kind === 'index' ? body.manifests : [];
+}
+
 async function assertNoFiles({ folder }: Scene): Promise<void> {
   assert.deepEqual(await readdir(folder, { recursive: true }), []);
 }
@@ -138,6 +182,27 @@ export const transfers: readonly Transfer[] = [
   },
   { name: 'image', kind: 'write', bytes: imageBytes, ...pushes('v1') },
   { name: 'index', kind: 'write', bytes: indexBytes, ...pushes('all') },
+  {
+    name: 'referrer',
+    ...refers,
+    async assertThere({ inside }) {
+      assert.deepEqual(await listOf(inside.referrers(subject.descriptor.digest)), [entry]);
+    },
+    async assertClean({ inside }) {
+      assert.deepEqual(await listOf(inside.referrers(subject.descriptor.digest)), []);
+    },
+  },
+  {
+    name: 'referrer by tag',
+    around: listsNoReferrers,
+    ...refers,
+    async assertThere(scene) {
+      assert.deepEqual(await taggedReferrers(scene), [entry]);
+    },
+    async assertClean(scene) {
+      assert.deepEqual(await taggedReferrers(scene), []);
+    },
+  },
   {
     name: 'to a layout',
     kind: 'read',

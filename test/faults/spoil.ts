@@ -268,6 +268,12 @@ export function saysOfParts(text: string | undefined): Middleware {
 export const namesNoDigests: Middleware = (next) => async (request) =>
   withHeaders(await next(request), { 'docker-content-digest': [] });
 
+/** As registries without the referrers API. */
+export const listsNoReferrers: Middleware = all(
+  refuses(({ kind }) => (kind === 'referrers' ? answer(404) : undefined)),
+  answers(['manifest.put'], (response) => withHeaders(response, { 'oci-subject': [] })),
+);
+
 /** The first is the outermost. */
 export function all(...middlewares: readonly Middleware[]): Middleware {
   return (next) => middlewares.reduceRight((send, middleware) => middleware(send), next);
