@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Upload } from '../../store/contract.ts';
-import { type HostHabits, habitsOf } from '../hosts.ts';
+import type { HostHabits } from '../hosts.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 
 const mebibyte = 1024 * 1024;
+const gibibyte = 1024 * mebibyte;
 const margin = 64 * 1024;
 
 interface Row {
@@ -12,145 +13,143 @@ interface Row {
   readonly limits?: Upload['limits'];
   readonly habits?: HostHabits;
   readonly options?: UploadOptions;
+  readonly size: number;
   readonly chunk: number | undefined;
 }
 
-const large = 300 * mebibyte;
-
-const blobs: readonly (Row & { readonly size?: number })[] = [
-  { name: 'goes whole where nobody asks for anything else', chunk: undefined },
+const rows: readonly Row[] = [
+  { name: 'goes whole where nobody wants otherwise', size: 10 * gibibyte, chunk: undefined },
   {
-    name: 'goes in chunks over the threshold',
+    name: 'goes in 96 MiB over the threshold of the caller',
     options: { chunkThreshold: 128 * mebibyte },
+    size: 128 * mebibyte + 1,
     chunk: 96 * mebibyte,
   },
-  { name: 'goes whole up to the threshold', options: { chunkThreshold: large }, chunk: undefined },
   {
-    name: 'goes in chunks of the size that is asked for',
-    options: { chunkThreshold: mebibyte, chunkSize: 5 * mebibyte },
-    chunk: 5 * mebibyte,
-  },
-  {
-    name: 'goes whole where a chunk would hold it',
-    size: 50,
-    options: { chunkThreshold: 1 },
+    name: 'goes whole at the threshold',
+    options: { chunkThreshold: 128 * mebibyte },
+    size: 128 * mebibyte,
     chunk: undefined,
   },
   {
-    name: "goes in chunks of the registry's maximum less a margin",
-    limits: { max: 10 * mebibyte },
-    chunk: 10 * mebibyte - margin,
+    name: 'goes in the size of the caller',
+    options: { chunkThreshold: 0, chunkSize: 5 },
+    size: 6,
+    chunk: 5,
   },
   {
-    name: 'goes in chunks of a maximum that is no more than the margin',
+    name: 'goes whole where one chunk would hold it',
+    options: { chunkThreshold: 0, chunkSize: 5 },
+    size: 5,
+    chunk: undefined,
+  },
+  {
+    name: 'goes in the maximum of the registry less a margin',
+    limits: { max: 20 * mebibyte },
+    size: gibibyte,
+    chunk: 20 * mebibyte - margin,
+  },
+  {
+    name: 'goes in a maximum that is smaller than the margin as it is',
     limits: { max: margin },
+    size: gibibyte,
     chunk: margin,
   },
   {
-    name: 'goes in the chunks that were asked for below the maximum',
-    limits: { max: 200 * mebibyte },
-    chunk: 96 * mebibyte,
-  },
-  {
-    name: 'has no larger chunks than the registry takes, whatever was asked for',
-    limits: { max: 10 * mebibyte },
-    options: { chunkSize: 50 * mebibyte },
-    chunk: 10 * mebibyte - margin,
-  },
-  {
-    name: 'has no smaller chunks than the registry takes',
-    limits: { min: 100 * mebibyte },
-    chunk: 100 * mebibyte,
-  },
-  {
-    name: 'has chunks of the minimum where minimum and maximum are one',
-    limits: { min: 10 * mebibyte, max: 10 * mebibyte },
+    name: 'goes in the size of the caller where the maximum allows more',
+    limits: { max: gibibyte },
+    options: { chunkSize: 10 * mebibyte },
+    size: 2 * gibibyte,
     chunk: 10 * mebibyte,
   },
   {
-    name: 'of more than the maximum goes in chunks, whatever the threshold',
-    limits: { max: 10 * mebibyte },
-    options: { chunkThreshold: 2 * large },
-    chunk: 10 * mebibyte - margin,
+    name: 'goes in the maximum where the caller wants more',
+    limits: { max: 20 * mebibyte },
+    options: { chunkSize: 96 * mebibyte, chunkThreshold: 128 * mebibyte },
+    size: gibibyte,
+    chunk: 20 * mebibyte - margin,
   },
   {
-    name: 'goes whole where the registry takes no chunks, whatever it says',
-    limits: { max: 10 * mebibyte },
-    habits: { whole: true },
-    options: { chunkThreshold: 1 },
-    chunk: undefined,
+    name: 'goes in chunks over the maximum, though it is under the threshold',
+    limits: { max: 20 * mebibyte },
+    options: { chunkThreshold: 128 * mebibyte },
+    size: 21 * mebibyte,
+    chunk: 20 * mebibyte - margin,
   },
   {
-    name: "goes in the host's chunks over the host's threshold",
-    habits: { chunkOver: 20, chunk: 4 * mebibyte },
-    chunk: 4 * mebibyte,
-  },
-  {
-    name: 'goes whole where only the size of chunks is known of the host',
-    habits: { chunk: 4 * mebibyte },
-    chunk: undefined,
-  },
-];
-
-const streams: readonly Row[] = [
-  { name: 'goes in chunks of 16 MiB', chunk: 16 * mebibyte },
-  { name: 'goes in chunks of the size that is asked for', options: { chunkSize: mebibyte }, chunk: mebibyte },
-  {
-    name: 'has no chunk of more than 64 MiB, which is kept in memory',
-    options: { chunkSize: large },
-    chunk: 64 * mebibyte,
-  },
-  {
-    name: "goes in chunks of the registry's maximum less a margin",
-    limits: { max: 10 * mebibyte },
-    chunk: 10 * mebibyte - margin,
-  },
-  {
-    name: 'has no smaller chunks than the registry takes',
+    name: 'goes in the minimum where the caller wants less',
     limits: { min: 20 * mebibyte },
+    options: { chunkSize: 10 * mebibyte },
+    size: gibibyte,
     chunk: 20 * mebibyte,
   },
   {
-    name: 'goes in one request where the smallest chunk is too large to keep',
-    limits: { min: 65 * mebibyte },
+    name: 'goes in 96 MiB where the minimum is less',
+    limits: { min: 5 * mebibyte },
+    size: gibibyte,
+    chunk: 96 * mebibyte,
+  },
+  {
+    name: 'goes by the minimum where it is more than the maximum allows',
+    limits: { min: 20 * mebibyte, max: 20 * mebibyte },
+    size: gibibyte,
+    chunk: 20 * mebibyte,
+  },
+  {
+    name: 'goes whole where the host takes no chunks, whatever is asked for',
+    habits: { whole: true },
+    options: { chunkThreshold: 1 },
+    size: gibibyte,
     chunk: undefined,
   },
   {
-    name: 'goes in one request where the registry takes no chunks',
-    habits: { whole: true },
+    name: 'goes in the chunks that the host is known for, over the size that it is known for',
+    habits: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
+    size: 21 * mebibyte,
+    chunk: 4 * mebibyte,
+  },
+  {
+    name: 'goes whole up to the size that the host is known for',
+    habits: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
+    size: 20 * mebibyte,
     chunk: undefined,
   },
-  { name: "goes in the host's chunks", habits: { chunk: 4 * mebibyte }, chunk: 4 * mebibyte },
+  {
+    name: 'goes in what the registry says itself rather than what is known of its host',
+    limits: { max: 50 * mebibyte },
+    habits: { chunk: 4 * mebibyte },
+    size: gibibyte,
+    chunk: 50 * mebibyte - margin,
+  },
 ];
 
 describe('a blob', () => {
-  for (const { name, size = large, limits = {}, habits = {}, options = {}, chunk } of blobs) {
+  for (const { name, limits = {}, habits = {}, options = {}, size, chunk } of rows) {
     it(name, () => assert.equal(planChunks(size, limits, habits, options), chunk));
   }
 });
 
+const streams: readonly Omit<Row, 'size'>[] = [
+  { name: 'goes in 16 MiB, each of which is kept', chunk: 16 * mebibyte },
+  { name: 'goes in the size of the caller', options: { chunkSize: 5 }, chunk: 5 },
+  { name: 'goes in at most 64 MiB', options: { chunkSize: gibibyte }, chunk: 64 * mebibyte },
+  {
+    name: 'goes in the maximum of the registry less a margin',
+    limits: { max: 5 * mebibyte },
+    chunk: 5 * mebibyte - margin,
+  },
+  { name: 'goes in the minimum of the registry', limits: { min: 20 * mebibyte }, chunk: 20 * mebibyte },
+  {
+    name: 'goes whole where the minimum is more than may be kept',
+    limits: { min: 65 * mebibyte },
+    chunk: undefined,
+  },
+  { name: 'goes whole where the host takes no chunks', habits: { whole: true }, chunk: undefined },
+  { name: 'goes in the chunks that the host is known for', habits: { chunk: 5 }, chunk: 5 },
+];
+
 describe('a stream', () => {
   for (const { name, limits = {}, habits = {}, options = {}, chunk } of streams) {
     it(name, () => assert.equal(planStreamChunks(limits, habits, options), chunk));
-  }
-});
-
-describe('the table of hosts', () => {
-  const rows: readonly (readonly [registry: string, habits: HostHabits])[] = [
-    ['ghcr.io', { chunk: 4 * mebibyte }],
-    ['123456789012.dkr.ecr.eu-central-1.amazonaws.com', { chunk: 10 * mebibyte }],
-    ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', { chunk: 10 * mebibyte }],
-    ['public.ecr.aws', { chunk: 10 * mebibyte }],
-    ['gcr.io', { whole: true }],
-    ['eu.gcr.io', { whole: true }],
-    ['europe-docker.pkg.dev', { whole: true }],
-    ['acme.azurecr.io', { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte }],
-    ['docker.io', {}],
-    ['ghcr.io.example.com', {}],
-    ['notgcr.io', {}],
-    ['localhost:5000', {}],
-  ];
-  for (const [registry, habits] of rows) {
-    it(`knows of ${registry} ${JSON.stringify(habits)}`, () => assert.deepEqual(habitsOf(registry), habits));
   }
 });

@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { CopyEvent, CopyObserver } from '../copy/events.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Registry } from '../store/contract.ts';
+import { blobOf, giveImage, indexOf, listOf } from '../testing/contract/sample.ts';
+import { answer } from '../wire/reply.ts';
+import { type Client, createClient } from './client.ts';
+import { createWatch, watching } from './watch.ts';
+
+const progress = (complete: number, total = 10): CopyEvent => ({
+  kind: 'progress',
+  complete,
+  sent: complete,
+  total,
+});
+const blob: CopyEvent = { kind: 'blob', descriptor: blobOf('x').descriptor, outcome: 'uploaded' };
+
+describe('the observer of a verb', () => {
+  it('is told the sum of its copies, and one end', async () => {
+    const events: CopyEvent[] = [];
+    await watching({ onEvent: (event) => events.push(event) }, async (watch) => {
+      const [one, two] = [watch.part().onEvent, watch.part().onEvent];
+      one?.(progress(4));
+      two?.(progress(1));
+      two?.(progress(3));
+      one?.({ kind: 'end', complete: 10, sent: 10, total: 10 });
+    });
+    assert.deepEqual(events, [
+      progress(4),
+      progress(5, 20),
+      progress(7, 20),
+      { kind: 'end', complete: 13, sent: 13, total: 20 },
+    ]);
+  });
+
+  it('that is busy is not waited for, and misses nothing but old progress', async () => {
+    const seen: CopyEvent[] = [];
+    const free: (() => void)[] = [];
+    const onEvent: CopyObserver = (event) => {
+      seen.push(event);
+      return new Promise<void>((resolve) => free.push(resolve));
+    };
+    await watching({ onEvent }, async (watch) => {
+      const { onEvent: tell } = watch.part();
+      for (const event of [progress(1), progress(2), blob, progress(3), progress(4)]) tell?.(event);
+    });
+    assert.deepEqual(seen, [progress(1)]);
+    for (let done = free.shift(); done !== undefined; done = free.shift()) {
+      done();
+      await turn();
+    }
+    assert.deepEqual(seen, [
+      progress(1),
+      blob,
+      progress(4),
+      { kind: 'end', complete: 4, sent: 4, total: 10 },
+    ]);
+  });
+
+  for (const [how, fail] of [
+    [
+      'throws',
+      (error: Error) => {
+        throw error;
+      },
+    ],
+    ['answers a promise that is rejected', (error: Error) => Promise.reject(error)],
+  ] as const) {
+    it(`ends the verb with its own error when it ${how}`, async () => {
+      const failure = new Error('the screen is gone');
+      const ends: CopyEvent[] = [];
+      const onEvent: CopyObserver = (event) => (event.kind === 'end' ? ends.push(event) : fail(failure));
+      const verb = watching({ onEvent }, async (watch) => {
+        const { onEvent: tell, signal } = watch.part();
+        tell?.(progress(1));
+        await turn();
+        signal?.throwIfAborted();
+        assert.fail('it went on');
+      });
+      await assert.rejects(verb, (error) => error === failure);
+      assert.deepEqual(ends, [{ kind: 'end', complete: 1, sent: 1, total: 10, error: failure }]);
+    });
+  }
+
+  it('that throws at the end makes the verb fail, too', async () => {
+    const failure = new Error('the screen is gone');
+    const onEvent: CopyObserver = () => {
+      throw failure;
+    };
+    await assert.rejects(
+      watching({ onEvent }, async () => 1),
+      (error) => error === failure,
+    );
+  });
+
+  it('leaves the signal of the caller what it is', () => {
+    const { signal } = new AbortController();
+    assert.equal(createWatch({ signal }).part().signal, signal);
+    const end = new AbortController();
+    const own = createWatch({ signal: end.signal, onEvent: () => undefined }).part().signal;
+    end.abort('enough');
+    assert.equal(own?.reason, 'enough');
+  });
+});
+
+interface Scene {
+  readonly client: Client;
+  readonly registry: Registry;
+  /** From now on everything is refused. */
+  refuse(): void;
+  readonly folder: string;
+}
+
+async function open(test: TestContext): Promise<Scene> {
+  const registry = createMemoryRegistry();
+  const app = createApp(registry);
+  let refuses = false;
+  const client = createClient({
+    keychain: async () => undefined,
+    transport: (request) => (refuses ? Promise.resolve(answer(403)) : app(request)),
+  });
+  const place = registry.repository('from');
+  const image = await giveImage(place, { layers: [blobOf('a layer')] }, 'one', 'two');
+  await place.manifests.put(indexOf([image.descriptor]), { tags: ['all'] });
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-watch-'));
+  test.after(() => rm(folder, { recursive: true, force: true }));
+  await client.pull(['registry.test/from:one'], join(folder, 'image'), { format: 'oci' });
+  return {
+    client,
+    registry,
+    folder,
+    refuse: () => {
+      refuses = true;
+    },
+  };
+}
+
+const from = 'registry.test/from';
+const to = 'registry.test/to';
+
+const verbs: readonly {
+  readonly name: string;
+  /** What it takes is got before it is watched. */
+  readonly prepare: (scene: Scene) => Promise<(onEvent: CopyObserver) => Promise<unknown>>;
+}[] = [
+  {
+    name: 'push',
+    prepare:
+      async ({ client, folder }) =>
+      (onEvent) =>
+        client.push(join(folder, 'image'), `${to}:1`, { onEvent }),
+  },
+  {
+    name: 'push of an index',
+    prepare:
+      async ({ client, folder }) =>
+      (onEvent) =>
+        client.push(join(folder, 'image'), `${to}:1`, { index: true, onEvent }),
+  },
+  {
+    name: 'pull of two images',
+    prepare:
+      async ({ client, folder }) =>
+      (onEvent) =>
+        client.pull([`${from}:one`, `${from}:all`], join(folder, 'both'), { format: 'oci', onEvent }),
+  },
+  {
+    name: 'copy',
+    prepare:
+      async ({ client }) =>
+      (onEvent) =>
+        client.copy(`${from}:all`, `${to}:all`, { onEvent }),
+  },
+  {
+    name: 'copy of a repository',
+    prepare:
+      async ({ client }) =>
+      (onEvent) =>
+        listOf(client.copyRepository(from, to, { onEvent })),
+  },
+  {
+    name: 'push of an image view',
+    async prepare({ client }) {
+      const image = await client.getImage(`${from}:one`);
+      return (onEvent) => client.pushImage(`${to}:1`, image, { onEvent });
+    },
+  },
+  {
+    name: 'push of an index view',
+    async prepare({ client }) {
+      const index = await client.getIndex(`${from}:all`);
+      return (onEvent) => client.pushIndex(`${to}:1`, index, { onEvent });
+    },
+  },
+];
+
+describe('the last event', () => {
+  for (const { name, prepare } of verbs) {
+    it(`of a ${name} is its end, once, with everything complete`, async (test) => {
+      const run = await prepare(await open(test));
+      const events: CopyEvent[] = [];
+      await run((event) => events.push(event));
+      assert.equal(events.filter(({ kind }) => kind === 'end').length, 1);
+      const last = events.at(-1);
+      assert.ok(last?.kind === 'end' && last.error === undefined);
+      assert.ok(last.total > 0 && last.complete === last.total);
+    });
+
+    it(`of a ${name} that fails is its end, once, with the error`, async (test) => {
+      const scene = await open(test);
+      const run = await prepare(scene);
+      scene.refuse();
+      const events: CopyEvent[] = [];
+      const error: unknown = await run((event) => events.push(event)).catch((reason: unknown) => reason);
+      assert.ok(error instanceof Error);
+      assert.equal(events.filter(({ kind }) => kind === 'end').length, 1);
+      const last = events.at(-1);
+      assert.ok(last?.kind === 'end' && last.error === error);
+    });
+
+    it(`of a ${name} whose observer throws is followed by nothing, and no tag`, async (test) => {
+      const scene = await open(test);
+      const run = await prepare(scene);
+      const failure = new Error('the screen is gone');
+      const throwing: CopyObserver = () => {
+        throw failure;
+      };
+      await assert.rejects(run(throwing), (error) => error === failure);
+      for (const tag of ['1', 'all', 'one', 'two']) {
+        assert.equal(await scene.registry.repository('to').manifests.resolve(tag), undefined);
+      }
+    });
+  }
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as zlib from 'node:zlib';
+import { digestOf } from '../flow/hash.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { blobOf, failsWith, noise, read } from '../testing/contract/sample.ts';
+import { createLayer } from './layer.ts';
+import { createStreamLayer, isStreamLayer, type StreamLayerOptions } from './stream-layer.ts';
+
+const tar = noise(10_000);
+const place = () => createMemoryRegistry().repository('app').blobs;
+
+async function* pieces(): AsyncIterable<Uint8Array> {
+  // One buffer for all of them, as the contract of Content allows.
+  const buffer = Buffer.alloc(1000);
+  for (let at = 0; at < tar.byteLength; at += 1000) {
+    buffer.set(tar.subarray(at, at + 1000));
+    yield buffer;
+  }
+}
+
+const rows: readonly {
+  readonly name: string;
+  readonly options?: StreamLayerOptions;
+  readonly mediaType: string;
+  readonly unpack: (bytes: Uint8Array) => Uint8Array;
+}[] = [
+  { name: 'is gzipped', mediaType: MediaType.ociLayerGzip, unpack: zlib.gunzipSync },
+  {
+    name: 'is gzipped harder',
+    options: { level: 9 },
+    mediaType: MediaType.ociLayerGzip,
+    unpack: zlib.gunzipSync,
+  },
+  {
+    name: 'stays a tar',
+    options: { compression: 'none' },
+    mediaType: MediaType.ociLayer,
+    unpack: (bytes) => bytes,
+  },
+  {
+    name: 'is of the type that it is told',
+    options: { compression: 'none', mediaType: 'application/vnd.acme' },
+    mediaType: 'application/vnd.acme',
+    unpack: (bytes) => bytes,
+  },
+];
+
+describe('a streaming layer', () => {
+  for (const { name, options, mediaType, unpack } of rows) {
+    it(`${name}, hashed and stored in one pass`, async () => {
+      const blobs = place();
+      const layer = createStreamLayer(pieces(), options);
+      assert.equal(layer.mediaType, mediaType);
+      const descriptor = await layer.ingest(blobs);
+      const stored = await read(blobs.open(descriptor));
+      assert.deepEqual(descriptor, { mediaType, digest: digestOf(stored), size: stored.byteLength });
+      assert.deepEqual(new Uint8Array(unpack(stored)), tar);
+      assert.deepEqual(await layer.descriptor(), descriptor);
+      assert.equal(await layer.diffId(), digestOf(tar));
+    });
+  }
+
+  it('is zstd where the runtime has that, and says so where it has not', async () => {
+    const blobs = place();
+    const layer = createStreamLayer(pieces(), { compression: 'zstd' });
+    assert.equal(layer.mediaType, MediaType.ociLayerZstd);
+    if (!('createZstdCompress' in zlib)) return failsWith(layer.ingest(blobs), 'UNSUPPORTED');
+    const stored = createLayer(blobs.open(await layer.ingest(blobs)));
+    assert.deepEqual(await read(stored.uncompressed()), tar);
+  });
+
+  it('knows nothing of itself before', async () => {
+    const layer = createStreamLayer(pieces());
+    await failsWith(layer.descriptor(), 'UNSUPPORTED');
+    await failsWith(layer.diffId(), 'UNSUPPORTED');
+    for (const content of [layer.compressed(), layer.uncompressed()]) {
+      assert.equal(content.replayable, false);
+      assert.throws(() => content.open(), { code: 'UNSUPPORTED' });
+    }
+  });
+
+  it('is read once, also when that failed', async () => {
+    const blobs = place();
+    const layer = createStreamLayer(pieces());
+    const signal = AbortSignal.abort('stop');
+    await assert.rejects(layer.ingest(blobs, { signal }), (error) => error === 'stop');
+    await failsWith(layer.ingest(blobs), 'INVALID_OPTION');
+    await failsWith(layer.descriptor(), 'UNSUPPORTED');
+  });
+
+  it('is told from one that can be read again', () => {
+    assert.equal(isStreamLayer(createStreamLayer(pieces())), true);
+    assert.equal(isStreamLayer(createLayer(blobOf('x').content)), false);
+  });
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type HostHabits, habitsOf } from './hosts.ts';
+
+const mebibyte = 1024 * 1024;
+const ecr: HostHabits = { chunk: 10 * mebibyte };
+const google: HostHabits = { whole: true };
+const azure: HostHabits = { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte };
+
+const rows: readonly [host: string, habits: HostHabits][] = [
+  ['ghcr.io', { chunk: 4 * mebibyte }],
+  ['eu.ghcr.io', {}],
+  ['123456789012.dkr.ecr.eu-central-1.amazonaws.com', ecr],
+  ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', ecr],
+  ['public.ecr.aws', ecr],
+  ['amazonaws.com', {}],
+  ['gcr.io', google],
+  ['eu.gcr.io', google],
+  ['europe-west1-docker.pkg.dev', google],
+  ['notgcr.io', {}],
+  ['acme.azurecr.io', azure],
+  ['acme.azurecr.cn', azure],
+  ['acme.azurecr.io.evil.test', {}],
+  ['docker.io', {}],
+  ['localhost:5000', {}],
+];
+
+describe('what is known of a host', () => {
+  for (const [host, habits] of rows) {
+    it(`${host} is ${JSON.stringify(habits)}`, () => assert.deepEqual(habitsOf(host), habits));
+  }
+});
