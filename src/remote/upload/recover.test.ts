@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent, streamContent } from '../../flow/content.ts';
 import { blobOf, failsWith, noise, read, reusingContent } from '../../testing/contract/sample.ts';
-import { answers, cutAfter, type Fate, losesAnswer, passes, says, scripted } from '../../testing/scripted.ts';
 import type { UploadOptions } from './plan.ts';
+import {
+  answers,
+  cutAfter,
+  type Fate,
+  losesAnswer,
+  passes,
+  says,
+  scripted,
+} from './scripted.test.support.ts';
 
 const size = 1000;
 const blob = blobOf(noise(size));

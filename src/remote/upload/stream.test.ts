@@ -9,7 +9,15 @@ import {
   read,
   reusingContent,
 } from '../../testing/contract/sample.ts';
-import { answers, cutAfter, type Fate, losesAnswer, passes, says, scripted } from '../../testing/scripted.ts';
+import {
+  answers,
+  cutAfter,
+  type Fate,
+  losesAnswer,
+  passes,
+  says,
+  scripted,
+} from './scripted.test.support.ts';
 
 interface Row {
   readonly name: string;

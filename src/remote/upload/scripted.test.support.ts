@@ -1,15 +1,15 @@
-import { TransportError } from '../errors.ts';
-import { mapContent } from '../flow/content.ts';
-import type { Clock } from '../http/clock.ts';
-import { createMemoryRegistry } from '../memory/registry.ts';
-import { createRemoteRegistry } from '../remote/registry.ts';
-import type { UploadOptions } from '../remote/upload/plan.ts';
-import { createApp } from '../server/app.ts';
-import type { Repository } from '../store/contract.ts';
-import { headerValue } from '../wire/headers.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { answer } from '../wire/reply.ts';
-import { parseOperation } from '../wire/route.ts';
+import { TransportError } from '../../errors.ts';
+import { mapContent } from '../../flow/content.ts';
+import type { Clock } from '../../http/clock.ts';
+import { createMemoryRegistry } from '../../memory/registry.ts';
+import { createApp } from '../../server/app.ts';
+import type { Repository } from '../../store/contract.ts';
+import { headerValue } from '../../wire/headers.ts';
+import type { HttpRequest, HttpResponse, Send } from '../../wire/message.ts';
+import { answer } from '../../wire/reply.ts';
+import { parseOperation } from '../../wire/route.ts';
+import { createRemoteRegistry } from '../registry.ts';
+import type { UploadOptions } from './plan.ts';
 
 /** What becomes of one request. */
 export type Fate = (send: Send, request: HttpRequest) => Promise<HttpResponse>;
