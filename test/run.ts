@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
  * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
  * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it.
  *
- * `--unit` leaves out what starts other programs: real peers and the command line. A further argument is a part of
+ * `--unit` leaves out what starts other programs or takes long: real peers, the command line, the faults. A further argument is a part of
  * a file's name: only those run.
  */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,6 +18,7 @@ const unit = process.argv.includes('--unit');
 const slow = [
   'test/peers',
   'test/cli',
+  'test/faults',
   'test/package',
   'test/readme',
   'test/referrers/race',

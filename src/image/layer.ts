@@ -78,13 +78,14 @@ function lazily<T>(
     return value;
   };
   return async (signal) => {
-    while (value !== undefined) {
+    for (;;) {
+      const current = value;
+      if (current === undefined) return await begin(signal);
       try {
-        return await value;
+        return await current;
       } catch {
         signal?.throwIfAborted();
       }
     }
-    return await begin(signal);
   };
 }
