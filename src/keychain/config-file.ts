@@ -18,8 +18,8 @@ export function dockerConfigFile({ env = process.env, configFile }: ConfigFileOp
 }
 
 /**
- * Every place that credentials are read from, the first that has one winning: DOCKER_AUTH_CONFIG, docker's file, and
- * podman's files unless one file was named.
+ * Every place that credentials are read from, the first that has one winning: DOCKER_AUTH_CONFIG, docker's file, podman's
+ * files, and docker's file of ten years ago; the named file alone if one was named.
  */
 export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<DockerConfig> {
   const { env = process.env, configFile } = options;
@@ -31,6 +31,9 @@ export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<Do
     const config = await readConfigFile(path);
     if (config !== undefined) yield config;
   }
+  const legacy = configFile === undefined && (await readConfigFile(join(homeOf(env), '.dockercfg')));
+  // It holds the entries and nothing else.
+  if (legacy) yield { what: legacy.what, document: { auths: legacy.document } };
 }
 
 /** Undefined if there is no such file. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */

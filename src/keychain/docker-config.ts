@@ -47,6 +47,30 @@ export function inlineCredential(
   return undefined;
 }
 
+/** The helpers that the file names, each with the canonical keys it is for; the one for all has none. */
+export function helpersOf({ document }: DockerConfig): ReadonlyMap<string, readonly string[] | undefined> {
+  const helpers = new Map<string, readonly string[] | undefined>();
+  const { credHelpers, credsStore } = document;
+  for (const [key, helper] of Object.entries(isObject(credHelpers) ? credHelpers : {})) {
+    if (typeof helper !== 'string' || helper === '') continue;
+    helpers.set(helper, [...(helpers.get(helper) ?? []), canonicalKey(key)]);
+  }
+  if (typeof credsStore === 'string' && credsStore !== '') helpers.set(credsStore, undefined);
+  return helpers;
+}
+
+/** Every credential that the file itself holds, by its canonical key. Throws INVALID_OPTION if one can't be read. */
+export function* inlineCredentials({
+  document,
+  what,
+}: DockerConfig): Iterable<readonly [string, Credential]> {
+  const { auths } = document;
+  for (const [key, entry] of Object.entries(isObject(auths) ? auths : {})) {
+    const credential = isObject(entry) ? readEntry(entry, `${what}: the entry of ${key}`) : undefined;
+    if (credential !== undefined) yield [canonicalKey(key), credential];
+  }
+}
+
 /** The keys of `auths` that mean this registry, however they are spelled. */
 export function keysOf({ document }: DockerConfig, registry: string): readonly string[] {
   const auths = document['auths'];

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { AuthError } from '../errors.ts';
+import { AuthError, isGantryError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 import { namedCredential } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
@@ -24,13 +24,7 @@ export async function askHelper(
 ): Promise<Credential | undefined> {
   const output = await runHelper(name, 'get', serverKey(registry), options);
   if (output === undefined) return undefined;
-  let reply: unknown;
-  try {
-    reply = JSON.parse(output);
-  } catch {
-    // Neither the output nor the parser's message may be shown: both hold the secret, or a part of it.
-    throw failed(name, 'get', 'its answer is not JSON');
-  }
+  const reply = parseAnswer(name, 'get', output);
   if (typeof reply !== 'object' || reply === null || !('Username' in reply) || !('Secret' in reply)) {
     throw failed(name, 'get', 'its answer has no Username and Secret');
   }
@@ -66,10 +60,46 @@ export async function clearHelper(
   await runHelper(name, 'erase', serverKey(registry), options);
 }
 
+/** The keys that a helper has credentials for, each with its user. Throws HELPER_FAILED. */
+export async function listHelper(
+  name: string,
+  options: HelperOptions = {},
+): Promise<ReadonlyMap<string, string>> {
+  const output = await runHelper(name, 'list', '', options);
+  const answer = output === undefined ? {} : parseAnswer(name, 'list', output);
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
+    throw failed(name, 'list', 'its answer is no list of users');
+  }
+  return new Map(
+    Object.entries(answer).map(([key, user]) => {
+      if (typeof user !== 'string') throw failed(name, 'list', 'its answer is no list of users');
+      return [key, user];
+    }),
+  );
+}
+
+/** Whether this is the failure of a helper that isn't installed: what it would have known, it could not say. */
+export function isHelperMissing(error: unknown): boolean {
+  if (!isGantryError(error, 'HELPER_FAILED')) return false;
+  const { cause } = error;
+  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT';
+}
+
+type Action = 'get' | 'store' | 'erase' | 'list';
+
+function parseAnswer(name: string, action: Action, output: string): unknown {
+  try {
+    return JSON.parse(output);
+  } catch {
+    // Neither the output nor the parser's message may be shown: both hold the secret, or a part of it.
+    throw failed(name, action, 'its answer is not JSON');
+  }
+}
+
 /** Runs `docker-credential-NAME` without a shell. Undefined: it says that it has nothing. */
 function runHelper(
   name: string,
-  action: 'get' | 'store' | 'erase',
+  action: Action,
   input: string,
   { env = process.env, timeout = 60_000 }: HelperOptions,
 ): Promise<string | undefined> {
@@ -83,7 +113,7 @@ function runHelper(
         if (error === null) resolve(stdout);
         // It fails with its message on standard output, and this is the one that is no failure.
         else if (/credentials not found/i.test(stdout)) resolve(undefined);
-        else reject(failed(name, action, reasonOf(error, stdout)));
+        else reject(failed(name, action, reasonOf(error, { action, stdout }), missingOnly(error)));
       },
     );
     // A helper that doesn't read its input is judged by its answer.
@@ -92,17 +122,28 @@ function runHelper(
   });
 }
 
+/** Of all causes the one that someone asks for: the others may hold what the helper was told. */
+function missingOnly(error: Error & { readonly code?: unknown }): Error | undefined {
+  return error.code === 'ENOENT' ? error : undefined;
+}
+
 function reasonOf(
   error: Error & { readonly code?: unknown; readonly killed?: boolean },
-  stdout: string,
+  { action, stdout }: { readonly action: Action; readonly stdout: string },
 ): string {
   if (error.code === 'ENOENT') return 'it is not in PATH';
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'it says too much';
   if (error.killed === true) return 'it gave no answer in time';
-  const said = stdout.trim().slice(0, 200);
-  return said === '' ? `it ended with ${String(error.code)}` : said;
+  const said = stdout.trim();
+  // What fails may yet have answered, or say what it was given to keep: words only, and none when it had a secret.
+  const isUnfit = said === '' || action === 'store' || /^[[{]|secret/i.test(said);
+  return isUnfit ? `it ended with ${String(error.code)}` : said.slice(0, 200);
 }
 
-function failed(name: string, action: string, why: string): AuthError {
-  return new AuthError('HELPER_FAILED', `docker-credential-${name} ${action}: ${why}`);
+function failed(name: string, action: string, why: string, cause?: Error): AuthError {
+  return new AuthError(
+    'HELPER_FAILED',
+    `docker-credential-${name} ${action}: ${why}`,
+    cause === undefined ? {} : { cause },
+  );
 }

@@ -1,84 +1,10 @@
 import assert from 'node:assert/strict';
-import {
-  chmod,
-  lstat,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
 import { isGantryError } from '../errors.ts';
 import type { Credential } from './credential.ts';
+import { auth, basic, config, entry, home } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
-import { eraseCredential, storeCredential } from './store.ts';
-
-let root = '';
-let homes = 0;
-before(async () => {
-  root = await mkdtemp(join(tmpdir(), 'gantry-keychain-'));
-});
-after(() => rm(root, { recursive: true, force: true }));
-
-interface Home {
-  readonly path: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** A home directory of its own, with these files in it. */
-async function home(
-  files: Readonly<Record<string, unknown>> = {},
-  env: NodeJS.ProcessEnv = {},
-): Promise<Home> {
-  const path = join(root, `home-${++homes}`);
-  await mkdir(join(path, 'bin'), { recursive: true });
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
-  }
-  return {
-    path,
-    env: {
-      HOME: path,
-      PATH: `${join(path, 'bin')}${delimiter}${process.env['PATH']}`,
-      XDG_RUNTIME_DIR: join(path, 'run'),
-      ...env,
-    },
-  };
-}
-
-/** A helper that is a real program: it notes each run in `runs`, its input in `input`, and then does what `body` says. */
-async function addHelper({ path }: Home, name: string, body: string): Promise<void> {
-  const file = join(path, 'bin', `docker-credential-${name}`);
-  const script = `#!${process.execPath}
-const fs = require('node:fs');
-const input = fs.readFileSync(0, 'utf8');
-fs.appendFileSync(${JSON.stringify(join(path, 'runs'))}, process.argv[2] + ' ' + input + '\\n');
-${body}
-`;
-  await writeFile(file, script);
-  await chmod(file, 0o755);
-}
-
-async function runsOf({ path }: Home): Promise<readonly string[]> {
-  const text = await readFile(join(path, 'runs'), 'utf8').catch(() => '');
-  return text.split('\n').slice(0, -1);
-}
-
-const config = '.docker/config.json';
-const auth = (text: string): string => Buffer.from(text).toString('base64');
-const basic = (username: string, password: string): Credential => ({ kind: 'basic', username, password });
-/** A file that knows one registry, `a`. */
-const entry = (name: string): unknown => ({ auths: { a: { auth: auth(`${name}:x`) } } });
-/** What a helper does to answer. */
-const answer = (value: unknown): string => `console.log(${JSON.stringify(JSON.stringify(value))});`;
-const unlessWindows = process.platform === 'win32' ? { skip: 'a script is no program on Windows' } : {};
 
 describe('the file of docker', () => {
   const user = auth('user:secret');
@@ -158,6 +84,24 @@ describe('the file of docker', () => {
       'accepts missing padding',
       { auths: { a: { auth: auth('u:pp').replace(/=+$/, '') } }, registry: 'a' },
       basic('u', 'pp'),
+    ],
+    [
+      'finds Docker Hub by the name that the CLI shows',
+      { auths: { 'https://index.docker.io/v2/': { auth: user } }, registry: 'docker.io' },
+      basic('user', 'secret'),
+    ],
+    [
+      'keeps Docker Hub from a host with its name in front',
+      {
+        auths: { 'docker.io.evil.com': { auth: user }, 'hub.docker.io': { auth: user } },
+        registry: 'docker.io',
+      },
+      undefined,
+    ],
+    [
+      'takes a registry token before an identity token, and that before a password',
+      { auths: { a: { auth: user, identitytoken: 'i', registrytoken: 'r' } }, registry: 'a' },
+      { kind: 'registry', token: 'r' },
     ],
     ['drops NULs at the end', { auths: { a: { auth: auth('u:p\0\0\0') } }, registry: 'a' }, basic('u', 'p')],
     [
@@ -243,11 +187,15 @@ describe('the places where credentials are looked for', () => {
     'explicit.json',
     'run/containers/auth.json',
     '.config/containers/auth.json',
+    '.dockercfg',
   ];
   for (const [at, place] of places.entries()) {
     it(`${place} comes before those that follow it`, async () => {
       const files = Object.fromEntries(
-        places.slice(at).flatMap((name) => (name === 'DOCKER_AUTH_CONFIG' ? [] : [[name, entry(name)]])),
+        places.slice(at).flatMap((name) => {
+          if (name === 'DOCKER_AUTH_CONFIG') return [];
+          return [[name, name === '.dockercfg' ? entry(name).auths : entry(name)]];
+        }),
       );
       const { path, env } = await home(files);
       const keychain = createKeychain({
@@ -276,172 +224,58 @@ describe('the places where credentials are looked for', () => {
     const { path, env } = await home({ [config]: entry('docker'), 'mine.json': { auths: {} } });
     assert.equal(await createKeychain({ env, configFile: join(path, 'mine.json') })('a'), undefined);
   });
-});
 
-describe('a credential helper', unlessWindows, () => {
-  it('of a registry comes before the one for all, and that before the file', async () => {
-    const place = await home({
-      [config]: {
-        credHelpers: { a: 'own' },
-        credsStore: 'all',
-        auths: { a: { auth: auth('file:x') }, b: { auth: auth('file:x') }, c: { auth: auth('file:x') } },
+  it('credentials that are given come before all of them, the longest key that fits first', async () => {
+    const { env } = await home(
+      {
+        [config]: {
+          auths: { 'ghcr.io': { auth: auth('file:x') }, 'ghcr.io/acme/app': { auth: auth('file:x') } },
+        },
       },
-    });
-    await addHelper(place, 'own', answer({ Username: 'own', Secret: 's' }));
-    await addHelper(
-      place,
-      'all',
-      `if (input === 'c') { console.log('credentials not found in native keychain'); process.exit(1); }
-       ${answer({ ServerURL: 'b', Username: 'all', Secret: 's' })}`,
+      { DOCKER_AUTH_CONFIG: JSON.stringify({ auths: { 'ghcr.io': { auth: auth('env:x') } } }) },
     );
-    const keychain = createKeychain({ env: place.env });
-    assert.deepEqual(await keychain('a'), basic('own', 's'));
-    assert.deepEqual(await keychain('b'), basic('all', 's'));
-    assert.deepEqual(await keychain('c'), basic('file', 'x'));
+    const credentials = { 'https://ghcr.io/v2/': basic('all', 'a'), 'ghcr.io/acme': basic('acme', 'b') };
+    const keychain = createKeychain({ env, credentials });
+    assert.deepEqual(await keychain('ghcr.io', 'other/app'), basic('all', 'a'));
+    assert.deepEqual(await keychain('ghcr.io', 'acme/app'), basic('acme', 'b'));
+    assert.equal(await keychain('ghcr.io:443', 'acme/app'), undefined);
+    assert.equal(await keychain('evil-ghcr.io', 'acme/app'), undefined);
   });
 
-  it('is asked for Docker Hub by the key that it knows, and may answer with an identity token', async () => {
-    const place = await home({ [config]: { credHelpers: { 'index.docker.io': 'own' } } });
-    await addHelper(place, 'own', answer({ Username: '<token>', Secret: 'refresh' }));
-    assert.deepEqual(await createKeychain({ env: place.env })('docker.io'), {
-      kind: 'identity',
-      token: 'refresh',
-    });
-    assert.deepEqual(await runsOf(place), ['get https://index.docker.io/v1/']);
-  });
-
-  it('runs once however many ask, and again when its answer is old', async () => {
-    const place = await home({ [config]: { credsStore: 'all' } });
-    await addHelper(place, 'all', answer({ Username: 'all', Secret: 's' }));
-    let now = 0;
-    const keychain = createKeychain({ env: place.env, now: () => now });
-    await Promise.all([keychain('a', 'x'), keychain('a', 'y'), keychain('a')]);
-    await keychain('a');
-    assert.equal((await runsOf(place)).length, 1);
-    now = 5 * 60_000;
-    await keychain('a');
-    assert.equal((await runsOf(place)).length, 2);
-  });
-
-  for (const [name, helper, body] of [
-    ['fails', 'own', "console.log('the keychain is locked'); process.exit(1);"],
-    ['says nothing', 'own', 'process.exit(3);'],
-    ['answers no JSON', 'own', "console.log('hunter2');"],
-    ['answers without a secret', 'own', answer({ Username: 'u' })],
-    ['answers something else than text', 'own', answer({ Username: 'hunter2', Secret: 1 })],
-    ['says too much', 'own', "process.stdout.write('x'.repeat(4 * 1024 * 1024));"],
-    ['is not there', 'absent', ''],
-    ['has a name that would leave the PATH', '../own', ''],
-  ] as const) {
-    it(`is HELPER_FAILED when it ${name}`, async () => {
-      const place = await home({ [config]: { credHelpers: { a: helper } } });
-      await addHelper(place, 'own', body);
-      await assert.rejects(createKeychain({ env: place.env })('a'), (error: unknown) => {
-        assert.ok(isGantryError(error, 'HELPER_FAILED'));
-        return !error.message.includes('hunter2');
+  for (const runtime of ['', undefined]) {
+    it(`XDG_RUNTIME_DIR may be ${runtime === '' ? 'empty' : 'missing'}, XDG_CONFIG_HOME elsewhere`, async () => {
+      const { path, env } = await home({ 'elsewhere/containers/auth.json': entry('elsewhere') });
+      const keychain = createKeychain({
+        env: { ...env, XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: join(path, 'elsewhere') },
       });
+      assert.deepEqual(await keychain('a'), basic('elsewhere', 'x'));
     });
   }
-
-  it('is HELPER_FAILED when it gives no answer in time, and is asked again the next time', async () => {
-    const place = await home({ [config]: { credHelpers: { a: 'own' } } });
-    await addHelper(place, 'own', 'setInterval(() => {}, 1000);');
-    const keychain = createKeychain({ env: place.env, timeout: 200 });
-    await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
-    await addHelper(place, 'own', answer({ Username: 'u', Secret: 's' }));
-    assert.deepEqual(await createKeychain({ env: place.env })('a'), basic('u', 's'));
-  });
-
-  it('keeps and forgets what a login gives it', async () => {
-    const place = await home({ [config]: { credsStore: 'all' } });
-    await addHelper(place, 'all', '');
-    const stored = await storeCredential('docker.io', basic('u', 'p'), { env: place.env });
-    assert.equal(stored.helper, 'all');
-    await storeCredential('a', { kind: 'identity', token: 't' }, { env: place.env });
-    assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, {
-      'https://index.docker.io/v1/': {},
-      a: {},
-    });
-    await eraseCredential('docker.io', { env: place.env });
-    assert.deepEqual(await runsOf(place), [
-      'store {"ServerURL":"https://index.docker.io/v1/","Username":"u","Secret":"p"}',
-      'store {"ServerURL":"a","Username":"<token>","Secret":"t"}',
-      'erase https://index.docker.io/v1/',
-    ]);
-    assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, { a: {} });
-  });
 });
 
-describe('a login', () => {
-  const rows: readonly (readonly [string, Credential])[] = [
-    ['a user and password', basic('u', 'p:q')],
-    ['an identity token', { kind: 'identity', token: 't' }],
-    ['an identity token with its user', { kind: 'identity', token: 't', username: 'u' }],
-    ['a registry token', { kind: 'registry', token: 't' }],
+describe('GITHUB_TOKEN', () => {
+  const token = { GITHUB_TOKEN: 'ghs_x' };
+  const rows: readonly (readonly [string, NodeJS.ProcessEnv, string, Credential | undefined])[] = [
+    ['is for ghcr.io, with the actor', { ...token, GITHUB_ACTOR: 'me' }, 'ghcr.io', basic('me', 'ghs_x')],
+    ['needs no actor', token, 'ghcr.io', basic('x-access-token', 'ghs_x')],
+    ['is for no other registry', token, 'docker.io', undefined],
+    ['is for no name below ghcr.io', token, 'evil.ghcr.io', undefined],
+    ['is for no other port', token, 'ghcr.io:8443', undefined],
+    ['is nothing when empty', { GITHUB_TOKEN: '' }, 'ghcr.io', undefined],
   ];
-  for (const [name, credential] of rows) {
-    it(`keeps ${name} so that it is found again`, async () => {
-      const { env } = await home();
-      await storeCredential('docker.io', credential, { env });
-      assert.deepEqual(await createKeychain({ env })('docker.io'), credential);
-      await eraseCredential('docker.io', { env });
-      assert.equal(await createKeychain({ env })('docker.io'), undefined);
+  for (const [name, variables, registry, expected] of rows) {
+    it(name, async () => {
+      const { env } = await home({}, variables);
+      assert.deepEqual(await createKeychain({ env })(registry), expected);
     });
   }
 
-  it('leaves every other field and entry as it was, and replaces other spellings of its own', async () => {
-    const { path, env } = await home({
-      [config]: {
-        detachKeys: 'ctrl-e',
-        auths: { other: { auth: 'eDp5', email: 'x' }, 'https://a/v2/': { auth: 'eDp5' } },
-        plugins: { x: { y: 'z' } },
-      },
-    });
-    await storeCredential('a', basic('u', 'p'), { env });
-    assert.deepEqual(JSON.parse(await readFile(join(path, config), 'utf8')), {
-      detachKeys: 'ctrl-e',
-      auths: { other: { auth: 'eDp5', email: 'x' }, a: { auth: auth('u:p') } },
-      plugins: { x: { y: 'z' } },
-    });
-  });
-
-  it('makes the file for its owner only, and leaves no temporary one', unlessWindows, async () => {
-    const { path, env } = await home();
-    await storeCredential('a', basic('u', 'p'), { env });
-    assert.equal((await stat(join(path, config))).mode & 0o777, 0o600);
-    assert.equal((await stat(join(path, '.docker'))).mode & 0o777, 0o700);
-    assert.deepEqual(await readdir(join(path, '.docker')), ['config.json']);
-  });
-
-  it('keeps the mode of a file and writes through a symbolic link', unlessWindows, async () => {
-    const { path, env } = await home({ 'real.json': {}, '.docker/other': {} });
-    await chmod(join(path, 'real.json'), 0o640);
-    await symlink(join(path, 'real.json'), join(path, config));
-    await storeCredential('a', basic('u', 'p'), { env });
-    assert.equal((await lstat(join(path, config))).isSymbolicLink(), true);
-    assert.equal((await stat(join(path, 'real.json'))).mode & 0o777, 0o640);
-    assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
-  });
-
-  it('changes nothing of a file that it does not understand', async () => {
-    const { path, env } = await home({ [config]: '{' });
-    await assert.rejects(storeCredential('a', basic('u', 'p'), { env }), (error) =>
-      isGantryError(error, 'INVALID_OPTION'),
+  it('comes after every file, and not at all where one file was named', async () => {
+    const { path, env } = await home(
+      { '.dockercfg': { 'ghcr.io': { auth: auth('file:x') } }, 'mine.json': {} },
+      token,
     );
-    assert.equal(await readFile(join(path, config), 'utf8'), '{');
-  });
-
-  it('is IO_FAILED where there can be no file', async () => {
-    const { path, env } = await home({ plain: 'a file' });
-    const configFile = join(path, 'plain', 'config.json');
-    await assert.rejects(storeCredential('a', basic('u', 'p'), { env, configFile }), (error) =>
-      isGantryError(error, 'IO_FAILED'),
-    );
-  });
-
-  it('that is undone where there was none changes nothing', async () => {
-    const { path, env } = await home();
-    await eraseCredential('a', { env });
-    await assert.rejects(stat(join(path, config)));
+    assert.deepEqual(await createKeychain({ env })('ghcr.io'), basic('file', 'x'));
+    assert.equal(await createKeychain({ env, configFile: join(path, 'mine.json') })('ghcr.io'), undefined);
   });
 });

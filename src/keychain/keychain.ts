@@ -1,56 +1,46 @@
+import { type AnswerOptions, rememberedAnswer } from './answers.ts';
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
 import type { Credential, Keychain } from './credential.ts';
-import { type DockerConfig, helperFor, inlineCredential } from './docker-config.ts';
-import { askHelper, type HelperOptions } from './helper.ts';
-import { canonicalKey } from './server-key.ts';
+import { helperFor, inlineCredential } from './docker-config.ts';
+import { candidateKeys, canonicalKey } from './server-key.ts';
 
-export interface KeychainOptions extends ConfigFileOptions, HelperOptions {
-  /** Milliseconds since some moment; tells when an answer of a helper is too old. Default `Date.now`. */
-  readonly now?: () => number;
+export interface KeychainOptions extends ConfigFileOptions, AnswerOptions {
+  /** Come before all that is found, under keys as in an auth file (`ghcr.io`, `ghcr.io/acme`); the longest that fits counts. */
+  readonly credentials?: Readonly<Record<string, Credential>>;
 }
 
-/** Helpers of clouds make up credentials that last hours at most, and asking costs a process. */
-const helperAnswerLasts = 5 * 60_000;
-
 /**
- * The credentials that docker and podman would use: their files, and the helpers that those name. Files are read anew for
- * every question, so that a login shows; a helper runs once in five minutes for a registry, however many ask.
+ * The credentials that docker and podman would use: given ones, DOCKER_AUTH_CONFIG, their files and the helpers that
+ * those name, GITHUB_TOKEN for ghcr.io. Files are read anew for every question, so that a login shows.
  *
  * The keychain throws HELPER_FAILED, NO_PERMISSION, INVALID_OPTION (a file that can't be understood).
  */
 export function createKeychain(options: KeychainOptions = {}): Keychain {
-  const { now = Date.now } = options;
-  const answers = new Map<
-    string,
-    { readonly at: number; readonly credential: Promise<Credential | undefined> }
-  >();
-
-  const ask = (helper: string, registry: string): Promise<Credential | undefined> => {
-    const key = `${helper} ${canonicalKey(registry)}`;
-    const known = answers.get(key);
-    if (known !== undefined && now() - known.at < helperAnswerLasts) return known.credential;
-    const credential = askHelper(helper, registry, options);
-    answers.set(key, { at: now(), credential });
-    // A failure is no answer to keep: the next time the keychain may be unlocked.
-    credential.catch(() => answers.delete(key));
-    return credential;
-  };
-
-  const lookUp = async (
-    config: DockerConfig,
-    registry: string,
-    repository: string | undefined,
-  ): Promise<Credential | undefined> => {
-    const helper = helperFor(config, registry);
-    const kept = helper === undefined ? undefined : await ask(helper, registry);
-    return kept ?? inlineCredential(config, registry, repository);
-  };
+  const given = new Map(
+    Object.entries(options.credentials ?? {}).map(([key, credential]) => [canonicalKey(key), credential]),
+  );
 
   return async (registry, repository) => {
-    for await (const config of readConfigs(options)) {
-      const credential = await lookUp(config, registry, repository);
+    for (const key of candidateKeys(registry, repository)) {
+      const credential = given.get(key);
       if (credential !== undefined) return credential;
     }
-    return undefined;
+    for await (const config of readConfigs(options)) {
+      const helper = helperFor(config, registry);
+      const kept = helper === undefined ? undefined : await rememberedAnswer(helper, registry, options);
+      const credential = kept ?? inlineCredential(config, registry, repository);
+      if (credential !== undefined) return credential;
+    }
+    return options.configFile === undefined ? githubCredential(registry, options) : undefined;
   };
+}
+
+/** What a workflow of GitHub is given: its registry looks at the token and takes any user. */
+function githubCredential(
+  registry: string,
+  { env = process.env }: ConfigFileOptions,
+): Credential | undefined {
+  const password = env['GITHUB_TOKEN'];
+  if (!password || canonicalKey(registry) !== 'ghcr.io') return undefined;
+  return { kind: 'basic', username: env['GITHUB_ACTOR'] || 'x-access-token', password };
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile, storageError } from './config-file.ts';
 import type { Credential } from './credential.ts';
 import { type DockerConfig, formatEntry, helperFor, keysOf } from './docker-config.ts';
@@ -27,7 +29,10 @@ export async function storeCredential(
   const path = dockerConfigFile(options);
   const config = (await readConfigFile(path)) ?? { what: path, document: {} };
   const helper = helperFor(config, registry);
-  if (helper !== undefined) await tellHelper(helper, registry, credential, options);
+  if (helper !== undefined) {
+    await tellHelper(helper, registry, credential, options);
+    forgetAnswer(helper, registry, options);
+  }
   // An empty entry beside a helper is how docker notes that it is logged in.
   const entry = helper === undefined ? formatEntry(credential) : {};
   await writeConfigFile(path, withAuths(config, registry, { [serverKey(registry)]: entry }));
@@ -40,7 +45,10 @@ export async function eraseCredential(registry: string, options: StoreOptions = 
   const config = await readConfigFile(path);
   if (config === undefined) return { path };
   const helper = helperFor(config, registry);
-  if (helper !== undefined) await clearHelper(helper, registry, options);
+  if (helper !== undefined) {
+    await clearHelper(helper, registry, options);
+    forgetAnswer(helper, registry, options);
+  }
   if (keysOf(config, registry).length > 0) await writeConfigFile(path, withAuths(config, registry, {}));
   return { path, ...(helper === undefined ? {} : { helper }) };
 }
@@ -60,26 +68,26 @@ function withAuths(
   return { ...config.document, auths: { ...Object.fromEntries(kept), ...entries } };
 }
 
-/** Replaces the file as a whole, with the mode it had; the file behind a symbolic link, not the link. */
+/** Replaces the file as a whole, with the mode and owner it had; the file behind a symbolic link, not the link. */
 async function writeConfigFile(path: string, document: Record<string, unknown>): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const target = await realpath(path).catch(() => path);
-    const mode = await stat(target).then(
-      (found) => found.mode & 0o777,
-      () => 0o600,
-    );
-    await replaceFile(target, `${JSON.stringify(document, undefined, '\t')}\n`, mode);
+    const was = await stat(target).catch(() => undefined);
+    await replaceFile(target, `${JSON.stringify(document, undefined, '\t')}\n`, was);
   } catch (error) {
     throw storageError(error, path, 'write');
   }
 }
 
-async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+async function replaceFile(path: string, text: string, was: Stats | undefined): Promise<void> {
+  const mode = was === undefined ? 0o600 : was.mode & 0o777;
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {
+      // With sudo, the user's own file must not become root's.
+      if (was !== undefined && process.getuid?.() === 0) await file.chown(was.uid, was.gid);
       // The mode that `open` is given is cut by the process's umask.
       await file.chmod(mode);
       await file.writeFile(text);

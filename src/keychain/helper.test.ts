@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { addHelper, answer, auth, basic, config, home, runsOf, unlessWindows } from './home.test.support.ts';
+import { createKeychain } from './keychain.ts';
+import { listLogins } from './logins.ts';
+import { eraseCredential, storeCredential } from './store.ts';
+
+describe('a credential helper', unlessWindows, () => {
+  it('of a registry comes before the one for all, and that before the file', async () => {
+    const place = await home({
+      [config]: {
+        credHelpers: { a: 'own' },
+        credsStore: 'all',
+        auths: { a: { auth: auth('file:x') }, b: { auth: auth('file:x') }, c: { auth: auth('file:x') } },
+      },
+    });
+    await addHelper(place, 'own', answer({ Username: 'own', Secret: 's' }));
+    await addHelper(
+      place,
+      'all',
+      `if (input === 'c') { console.log('credentials not found in native keychain'); process.exit(1); }
+       ${answer({ ServerURL: 'b', Username: 'all', Secret: 's' })}`,
+    );
+    const keychain = createKeychain({ env: place.env });
+    assert.deepEqual(await keychain('a'), basic('own', 's'));
+    assert.deepEqual(await keychain('b'), basic('all', 's'));
+    assert.deepEqual(await keychain('c'), basic('file', 'x'));
+  });
+
+  it('is asked for Docker Hub by the key that it knows, and may answer with an identity token', async () => {
+    const place = await home({ [config]: { credHelpers: { 'index.docker.io': 'own' } } });
+    await addHelper(place, 'own', answer({ Username: '<token>', Secret: 'refresh' }));
+    assert.deepEqual(await createKeychain({ env: place.env })('docker.io'), {
+      kind: 'identity',
+      token: 'refresh',
+    });
+    assert.deepEqual(await runsOf(place), ['get https://index.docker.io/v1/']);
+  });
+
+  it('runs once in the process however many ask, and again when its answer is old', async () => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    await addHelper(place, 'all', answer({ Username: 'all', Secret: 's' }));
+    let now = 0;
+    const keychain = createKeychain({ env: place.env, now: () => now });
+    const another = createKeychain({ env: place.env, now: () => now });
+    await Promise.all([keychain('a', 'x'), keychain('a', 'y'), another('a')]);
+    await keychain('a');
+    assert.equal((await runsOf(place)).length, 1);
+    now = 5 * 60_000;
+    await keychain('a');
+    assert.equal((await runsOf(place)).length, 2);
+  });
+
+  for (const [name, helper, body] of [
+    ['wants the address of the server', 'own', "console.log('no credentials server URL'); process.exit(1);"],
+    ['wants a user', 'own', "console.log('no credentials username'); process.exit(1);"],
+    ['fails after it answered', 'own', `${answer({ Username: 'u', Secret: 'hunter2' })} process.exit(1);`],
+    ['answers more than JSON', 'own', `${answer({ Username: 'u', Secret: 'hunter2' })} console.log('x');`],
+    ['fails', 'own', "console.log('the keychain is locked'); process.exit(1);"],
+    ['says nothing', 'own', 'process.exit(3);'],
+    ['answers no JSON', 'own', "console.log('hunter2');"],
+    ['answers without a secret', 'own', answer({ Username: 'u' })],
+    ['answers something else than text', 'own', answer({ Username: 'hunter2', Secret: 1 })],
+    ['says too much', 'own', "process.stdout.write('x'.repeat(4 * 1024 * 1024));"],
+    ['is not there', 'absent', ''],
+    ['has a name that would leave the PATH', '../own', ''],
+  ] as const) {
+    it(`is HELPER_FAILED when it ${name}`, async () => {
+      const place = await home({ [config]: { credHelpers: { a: helper } } });
+      await addHelper(place, 'own', body);
+      await assert.rejects(createKeychain({ env: place.env })('a'), (error: unknown) => {
+        assert.ok(isGantryError(error, 'HELPER_FAILED'));
+        return !error.message.includes('hunter2');
+      });
+    });
+  }
+
+  it('is HELPER_FAILED when it gives no answer in time, and is asked again the next time', async () => {
+    const place = await home({ [config]: { credHelpers: { a: 'own' } } });
+    await addHelper(place, 'own', 'setInterval(() => {}, 1000);');
+    const keychain = createKeychain({ env: place.env, timeout: 200 });
+    await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
+    await addHelper(place, 'own', answer({ Username: 'u', Secret: 's' }));
+    assert.deepEqual(await createKeychain({ env: place.env })('a'), basic('u', 's'));
+  });
+
+  it('is HELPER_FAILED in time also when a program that it started lives on', async () => {
+    const place = await home({ [config]: { credHelpers: { a: 'own' } } });
+    const lasting =
+      "require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'], ";
+    await addHelper(place, 'own', `${lasting}{ stdio: 'inherit' }); setInterval(() => {}, 1000);`);
+    const keychain = createKeychain({ env: place.env, timeout: 300 });
+    await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
+  });
+
+  it('is asked anew after a login and after a logout', async () => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    await addHelper(place, 'all', answer({ Username: 'old', Secret: 's' }));
+    const keychain = createKeychain({ env: place.env });
+    assert.deepEqual(await keychain('a'), basic('old', 's'));
+    await addHelper(place, 'all', answer({ Username: 'new', Secret: 's' }));
+    assert.deepEqual(await keychain('a'), basic('old', 's'));
+    await storeCredential('a', basic('new', 's'), { env: place.env });
+    assert.deepEqual(await keychain('a'), basic('new', 's'));
+    await addHelper(
+      place,
+      'all',
+      "console.log('credentials not found in native keychain'); process.exit(1);",
+    );
+    await eraseCredential('a', { env: place.env });
+    assert.equal(await keychain('a'), undefined);
+  });
+
+  it('does not tell what it was given to keep when it fails', async () => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    await addHelper(place, 'all', "console.log('can not keep ' + input); process.exit(1);");
+    await assert.rejects(
+      storeCredential('a', basic('u', 'hunter2'), { env: place.env }),
+      (error: unknown) => {
+        assert.ok(isGantryError(error, 'HELPER_FAILED'));
+        return !`${error.message}${String(error.cause)}`.includes('hunter2');
+      },
+    );
+  });
+
+  it('can not keep a registry token', async () => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    await addHelper(place, 'all', '');
+    await assert.rejects(
+      storeCredential('a', { kind: 'registry', token: 't' }, { env: place.env }),
+      (error) => isGantryError(error, 'HELPER_FAILED'),
+    );
+    assert.deepEqual(await runsOf(place), []);
+  });
+
+  it('keeps and forgets what a login gives it', async () => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    await addHelper(place, 'all', '');
+    const stored = await storeCredential('docker.io', basic('u', 'p'), { env: place.env });
+    assert.equal(stored.helper, 'all');
+    await storeCredential('a', { kind: 'identity', token: 't' }, { env: place.env });
+    assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, {
+      'https://index.docker.io/v1/': {},
+      a: {},
+    });
+    await eraseCredential('docker.io', { env: place.env });
+    assert.deepEqual(await runsOf(place), [
+      'store {"ServerURL":"https://index.docker.io/v1/","Username":"u","Secret":"p"}',
+      'store {"ServerURL":"a","Username":"<token>","Secret":"t"}',
+      'erase https://index.docker.io/v1/',
+    ]);
+    assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, { a: {} });
+  });
+});
+
+describe('the list of logins', unlessWindows, () => {
+  it('has what the files and their helpers know, in the order in which they count', async () => {
+    const place = await home({
+      [config]: {
+        credHelpers: { 'ghcr.io': 'own', 'a.example': 'own' },
+        credsStore: 'all',
+        auths: {
+          'ghcr.io': {},
+          'b.example': { auth: auth('file:x') },
+          'c.example/team': { auth: auth('team:x') },
+        },
+      },
+      '.config/containers/auth.json': {
+        auths: { 'c.example': { registrytoken: 't' }, 'ghcr.io': { auth: auth('podman:x') } },
+      },
+    });
+    await addHelper(place, 'own', answer({ 'ghcr.io': 'mine', 'not.asked.example': 'x' }));
+    await addHelper(place, 'all', answer({ 'https://index.docker.io/v1/': 'hub', 'b.example': 'helped' }));
+    const at = join(place.path, config);
+    assert.deepEqual(await listLogins({ env: place.env }), [
+      { registry: 'ghcr.io', username: 'mine', path: at, helper: 'own' },
+      { registry: 'docker.io', username: 'hub', path: at, helper: 'all' },
+      { registry: 'b.example', username: 'helped', path: at, helper: 'all' },
+      { registry: 'c.example/team', username: 'team', path: at },
+      { registry: 'c.example', path: join(place.path, '.config/containers/auth.json') },
+    ]);
+    assert.deepEqual(await runsOf(place), ['list ', 'list ']);
+  });
+
+  for (const [name, body] of [
+    ['no JSON', "console.log('hunter2');"],
+    ['a list of something else', answer(['hunter2'])],
+    ['users that are no text', answer({ a: 1 })],
+    ['a failure', 'process.exit(1);'],
+  ] as const) {
+    it(`is HELPER_FAILED when a helper answers with ${name}`, async () => {
+      const place = await home({ [config]: { credsStore: 'all' } });
+      await addHelper(place, 'all', body);
+      await assert.rejects(listLogins({ env: place.env }), (error: unknown) => {
+        assert.ok(isGantryError(error, 'HELPER_FAILED'));
+        return !error.message.includes('hunter2');
+      });
+    });
+  }
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { chmod, chown, lstat, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import type { Credential } from './credential.ts';
+import { auth, basic, config, home, unlessWindows } from './home.test.support.ts';
+import { createKeychain } from './keychain.ts';
+import { eraseCredential, storeCredential } from './store.ts';
+
+const onlyForRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can write files of others' };
+
+describe('a login', () => {
+  const rows: readonly (readonly [string, Credential])[] = [
+    ['a user and password', basic('u', 'p:q')],
+    ['an identity token', { kind: 'identity', token: 't' }],
+    ['an identity token with its user', { kind: 'identity', token: 't', username: 'u' }],
+    ['a registry token', { kind: 'registry', token: 't' }],
+  ];
+  for (const [name, credential] of rows) {
+    it(`keeps ${name} so that it is found again`, async () => {
+      const { env } = await home();
+      await storeCredential('docker.io', credential, { env });
+      assert.deepEqual(await createKeychain({ env })('docker.io'), credential);
+      await eraseCredential('docker.io', { env });
+      assert.equal(await createKeychain({ env })('docker.io'), undefined);
+    });
+  }
+
+  it('leaves every other field and entry as it was, and replaces other spellings of its own', async () => {
+    const { path, env } = await home({
+      [config]: {
+        detachKeys: 'ctrl-e',
+        auths: { other: { auth: 'eDp5', email: 'x' }, 'https://a/v2/': { auth: 'eDp5' } },
+        plugins: { x: { y: 'z' } },
+      },
+    });
+    await storeCredential('a', basic('u', 'p'), { env });
+    assert.deepEqual(JSON.parse(await readFile(join(path, config), 'utf8')), {
+      detachKeys: 'ctrl-e',
+      auths: { other: { auth: 'eDp5', email: 'x' }, a: { auth: auth('u:p') } },
+      plugins: { x: { y: 'z' } },
+    });
+  });
+
+  it('makes the file for its owner only, and leaves no temporary one', unlessWindows, async () => {
+    const { path, env } = await home();
+    await storeCredential('a', basic('u', 'p'), { env });
+    assert.equal((await stat(join(path, config))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(path, '.docker'))).mode & 0o777, 0o700);
+    assert.deepEqual(await readdir(join(path, '.docker')), ['config.json']);
+  });
+
+  it('keeps the mode of a file and writes through a symbolic link', unlessWindows, async () => {
+    const { path, env } = await home({ 'real.json': {}, '.docker/other': {} });
+    await chmod(join(path, 'real.json'), 0o640);
+    await symlink(join(path, 'real.json'), join(path, config));
+    await storeCredential('a', basic('u', 'p'), { env });
+    assert.equal((await lstat(join(path, config))).isSymbolicLink(), true);
+    assert.equal((await stat(join(path, 'real.json'))).mode & 0o777, 0o640);
+    assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
+  });
+
+  it('keeps the owner of a file that root writes for another user', onlyForRoot, async () => {
+    const { path, env } = await home({ [config]: {} });
+    await chown(join(path, config), 1234, 4321);
+    await storeCredential('a', basic('u', 'p'), { env });
+    const { uid, gid } = await stat(join(path, config));
+    assert.deepEqual([uid, gid], [1234, 4321]);
+  });
+
+  it('of another registry in the same file is not disturbed by keys that look like properties', async () => {
+    const { path, env } = await home({
+      [config]: '{"__proto__":{"x":1},"auths":{"__proto__":{"auth":"eDp5"}}}',
+    });
+    await storeCredential('a', basic('u', 'p'), { env });
+    const text = await readFile(join(path, config), 'utf8');
+    assert.equal(text.split('__proto__').length, 3);
+  });
+
+  it('changes nothing of a file that it does not understand', async () => {
+    const { path, env } = await home({ [config]: '{' });
+    await assert.rejects(storeCredential('a', basic('u', 'p'), { env }), (error) =>
+      isGantryError(error, 'INVALID_OPTION'),
+    );
+    assert.equal(await readFile(join(path, config), 'utf8'), '{');
+  });
+
+  it('is IO_FAILED where there can be no file', async () => {
+    const { path, env } = await home({ plain: 'a file' });
+    const configFile = join(path, 'plain', 'config.json');
+    await assert.rejects(storeCredential('a', basic('u', 'p'), { env, configFile }), (error) =>
+      isGantryError(error, 'IO_FAILED'),
+    );
+  });
+
+  it('that is undone where there was none changes nothing', async () => {
+    const { path, env } = await home();
+    await eraseCredential('a', { env });
+    await assert.rejects(stat(join(path, config)));
+  });
+});
