@@ -32,7 +32,8 @@ export async function pushView(
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
     const origins = await originsOf(image, watched);
-    const repository = connections.registry(reference).repository(name, {
+    const registry = connections.registry(reference);
+    const repository = registry.repository(name, {
       actions: ['pull', 'push'],
       mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
     });
@@ -42,18 +43,20 @@ export async function pushView(
     return copyImage(source.repository, source.root.digest, repository, {
       ...watched,
       ...following,
-      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference),
+      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference, registry.upload),
       tags: wanted === undefined ? [] : [wanted],
     });
   });
 }
 
-/** The repository that a blob can be mounted from: another one of the registry that it goes to. */
+/** The repository that a blob can be mounted from: another one of the registry that it goes to, or of the one that is told. */
 function mountSource(
   origin: LayerOrigin | undefined,
   { registry, repository }: Reference,
+  { mountOrigin = registry }: UploadOptions = {},
 ): readonly string[] {
-  return origin?.registry === registry && origin.repository !== repository ? [origin.repository] : [];
+  if (origin?.registry !== mountOrigin) return [];
+  return mountOrigin === registry && origin.repository === repository ? [] : [origin.repository];
 }
 
 /** A name with a digest says what must come out. Throws DIGEST_INVALID. */
@@ -89,14 +92,13 @@ export async function writeLayer(
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
   const reference = parseRepository(text);
-  const mountFrom = mountSource(layer.origin, reference);
-  const { blobs } = connections
-    .registry(reference)
-    .repository(
-      reference.repository,
-      { actions: ['pull', 'push'], mountFrom },
-      { chunkThreshold: 128 * mebibyte, ...upload },
-    );
+  const registry = connections.registry(reference);
+  const mountFrom = mountSource(layer.origin, reference, { ...registry.upload, ...upload });
+  const { blobs } = registry.repository(
+    reference.repository,
+    { actions: ['pull', 'push'], mountFrom: mountSource(layer.origin, reference) },
+    { chunkThreshold: 128 * mebibyte, ...upload },
+  );
   if (isStreamLayer(layer)) {
     return { descriptor: await layer.ingest(blobs, { onProgress, signal }), outcome: 'uploaded' };
   }

@@ -25,20 +25,23 @@ export interface RemoteOptions {
 
 /** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
 export interface RemoteRegistry extends Registry {
+  /** How blobs are sent, where a repository isn't opened with options of its own. */
+  readonly upload: UploadOptions;
   repository(name: string, intent?: Intent, upload?: UploadOptions): Repository;
 }
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {} } = options;
+  const { download = {}, upload: common = {} } = options;
   const exchange = { base, registry, send, download, learned: createLearned() };
   return {
+    upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {
       if (!isRepositoryName(name)) {
         throw new InputError('NAME_INVALID', `"${name.slice(0, 300)}" is not a repository name`);
       }
       return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name, {
-        ...options.upload,
+        ...common,
         ...upload,
       });
     },

@@ -89,6 +89,25 @@ describe('an image', () => {
     assert.ok(await wired.at('other.test').repository('app').blobs.stat(base.descriptor.digest));
   });
 
+  it('has its layers mounted from another registry, which is told as their origin, only where that is asked for', async () => {
+    const base = blobOf('base');
+    const layer = createLayer(base.content, { origin: { registry: 'other.test', repository: 'base' } });
+    for (const mountOrigin of [undefined, 'other.test']) {
+      const wired = wire(namedMounts);
+      const upload = mountOrigin === undefined ? {} : { mountOrigin };
+      const client = wired.client({ upload });
+      await client.pushImage(`${host}/app:1`, imageOf('amd64', layer));
+      await client.writeLayer({ repository: `${host}/two`, layer });
+      const asked = wired.take();
+      const mounts = asked.filter(({ url }) => url.includes('origin=') || url.includes('from=base'));
+      const said = mounts.map(({ url }) => url.replace(/.*&from=/, ''));
+      const both = ['base&origin=other.test', 'base&origin=other.test'];
+      assert.deepEqual(said, mountOrigin === undefined ? [] : both);
+      assert.ok(asked.every(({ scopes }) => !scopes.join().includes('base')));
+      assert.ok(await wired.at().repository('app').blobs.stat(base.descriptor.digest));
+    }
+  });
+
   it('that was opened is mounted from where it is, config and all, with nothing read', async () => {
     const wired = wire(namedMounts);
     await wired.client().pushImage(`${host}/base:1`, imageOf('amd64', layerOf('a'), layerOf('b')));

@@ -85,17 +85,18 @@ export async function ingestContent(
 
 /** Asks the repositories that are known to have the blob; a session that one leaves behind is the upload's. */
 async function mountFromHolders(
-  { exchange, repository }: Uploading,
+  { exchange, repository, options: { mountOrigin } }: Uploading,
   digest: Digest,
-  options: WriteOptions,
+  { mountFrom = [], ...options }: WriteOptions,
 ): Promise<'mounted' | RemoteUpload | undefined> {
-  const sources = new Set([...(options.mountFrom ?? []), ...exchange.learned.holders.of(digest)]);
-  sources.delete(repository);
+  const sources = new Set([...mountFrom, ...exchange.learned.holders.of(digest)]);
+  if ((mountOrigin ?? exchange.registry) === exchange.registry) sources.delete(repository);
   let session: RemoteUpload | undefined;
   for (const from of sources) {
     await session?.cancel(options);
     session = undefined;
-    const outcome = await mountBlob(exchange, repository, { digest, from }, options);
+    const origin = mountFrom.includes(from) ? mountOrigin : undefined;
+    const outcome = await mountBlob(exchange, repository, { digest, from, origin }, options);
     if (outcome === 'mounted') return 'mounted';
     session = outcome;
   }

@@ -12,6 +12,8 @@ export interface MountRequest {
   readonly digest: Digest;
   /** The repository that has the blob; left out, any may. */
   readonly from?: string;
+  /** The registry that `from` is of, to be told. */
+  readonly origin?: string | undefined;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface MountRequest {
 export async function mountBlob(
   exchange: Exchange,
   repository: string,
-  { digest, from }: MountRequest,
+  { digest, from, origin }: MountRequest,
   { signal }: SignalOptions = {},
 ): Promise<'mounted' | RemoteUpload | undefined> {
   const operation = {
@@ -32,11 +34,15 @@ export async function mountBlob(
     digest,
     ...(from === undefined ? {} : { from }),
   } as const;
-  const source = from === undefined ? [] : [repositoryScope(from, ['pull'])];
-  const request = encode(operation, exchange.base, {
+  // Nobody can be given a right to another registry here.
+  const isOurs = from !== undefined && (origin ?? exchange.registry) === exchange.registry;
+  const source = isOurs ? [repositoryScope(from, ['pull'])] : [];
+  const encoded = encode(operation, exchange.base, {
     scopes: mergeScopes([...exchange.scopes, ...source]),
     signal,
   });
+  const told = origin === undefined ? '' : `&origin=${encodeURIComponent(origin)}`;
+  const request = { ...encoded, url: encoded.url + told };
   try {
     const response = await exchange.send(request);
     await discard(response.body);

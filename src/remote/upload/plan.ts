@@ -12,6 +12,11 @@ export interface UploadOptions {
   readonly chunkThreshold?: number;
   /** Say the layer's media type with the commit, in the header `OCI-Layer-Media-Type`. */
   readonly sendMediaType?: boolean;
+  /**
+   * The registry that layers are mounted from, said with each such mount as `origin`. No part of the specification: a few
+   * registries mount so from another one. Default: the own one, and it is not said.
+   */
+  readonly mountOrigin?: string;
 }
 
 const mebibyte = 1024 * 1024;
