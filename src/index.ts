@@ -17,6 +17,7 @@ export type { WriteLayerOptions, WrittenLayer } from './client/write.ts';
 export { type CopyOptions, copyImage } from './copy/copy.ts';
 export type { CopyEnd, CopyEvent, CopyObserver, CopyProgress } from './copy/events.ts';
 export * from './errors.ts';
+export type { UnpackLimits } from './flow/compression.ts';
 export { bytesContent, type Content, type OpenOptions, streamContent } from './flow/content.ts';
 export { digestOf } from './flow/hash.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';

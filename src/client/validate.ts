@@ -1,4 +1,5 @@
 import { selectRoot } from '../copy/select.ts';
+import type { UnpackLimits } from '../flow/compression.ts';
 import { validate } from '../image/validate.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -9,6 +10,8 @@ import { formatPlace, type Place, parsePlace } from './place.ts';
 export interface ValidateOptions extends SignalOptions {
   /** Only ask whether everything is there; read nothing. */
   readonly fast?: boolean;
+  /** How far a layer may unfold; beyond it that is a finding. */
+  readonly unpack?: UnpackLimits;
   readonly platforms?: readonly Platform[];
 }
 

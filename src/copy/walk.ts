@@ -5,6 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import { refuseSchema1 } from '../spec/schema1.ts';
 import type { Repository } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt, fromSource } from './failure.ts';
@@ -87,6 +88,10 @@ async function bringChildren(
     const bringOne = (child: Descriptor) =>
       once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
     await Promise.all(body.manifests.filter(wants).map(bringOne));
+  } else {
+    // Its layers have no sizes and would stay behind.
+    const step = { side: 'source', step: 'read manifest', digest: descriptor.digest } as const;
+    await attempt(step, journey.signal, async () => refuseSchema1(descriptor, journey.from.name));
   }
 }
 

@@ -14,6 +14,16 @@ interface Transform extends AsyncIterable<Uint8Array> {
   destroy(): unknown;
 }
 
+/** How far content may unfold before it counts as a bomb: its own descriptor says nothing of what comes out. */
+export interface UnpackLimits {
+  /** Bytes that may come out. Default 256 GiB. */
+  readonly bytes?: number;
+  /** Bytes that may come out for each that went in, beyond `free`. Default 200: layers come to 5, whole disks of zeros to 1000. */
+  readonly ratio?: number;
+  /** Bytes that may come out at any ratio. Default 1 GiB. */
+  readonly free?: number;
+}
+
 /** What the first bytes say. Labels lie: some layers called gzip are plain tar or zstd. */
 export function sniffCompression(start: Uint8Array): Compression {
   const [a, b, c, d] = start;
@@ -24,17 +34,21 @@ export function sniffCompression(start: Uint8Array): Compression {
 
 /**
  * The bytes without their compression, which is found by looking at them; plain ones pass as they are.
- * Throws DIGEST_INVALID for a damaged stream, UNSUPPORTED for zstd where the runtime has none (Node before 22.15). Node 22
+ * Throws DIGEST_INVALID for a damaged stream, TOO_LARGE where more comes out than `limits` allow, UNSUPPORTED for zstd where the runtime has none (Node before 22.15). Node 22
  * does not notice that a zstd stream is cut off: only a source that checks itself does.
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
-  { what }: { readonly what: string },
+  { what, limits = {} }: { readonly what: string; readonly limits?: UnpackLimits },
 ): AsyncIterable<Uint8Array> {
+  const { bytes = 256 * gibibyte, ratio = 200, free = gibibyte } = limits;
   const chunks = source[Symbol.asyncIterator]();
   try {
     const start = await peek(chunks, 4);
-    const rest = resumed(start, chunks);
+    let taken = 0;
+    const rest = resumed(start, chunks, (length) => {
+      taken += length;
+    });
     const compression = sniffCompression(start);
     if (compression === 'none') {
       yield* rest;
@@ -44,12 +58,27 @@ export async function* decompressed(
       compression === 'gzip'
         ? zlib.createGunzip({ chunkSize: 128 * 1024 })
         : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
-    yield* through(rest, transform, (cause) => {
+    let given = 0;
+    for await (const chunk of through(rest, transform, (cause) => {
       throw new ContentError('DIGEST_INVALID', `${what}: its ${compression} stream is damaged`, { cause });
-    });
+    })) {
+      given += chunk.byteLength;
+      const allowed = Math.min(bytes, Math.max(free, taken * ratio));
+      if (given > allowed) throw bomb(what, allowed, given);
+      yield chunk;
+    }
   } finally {
     await chunks.return?.();
   }
+}
+
+const gibibyte = 2 ** 30;
+
+function bomb(what: string, expected: number, actual: number): ContentError {
+  return new ContentError('TOO_LARGE', `${what} unpacks to more than ${expected} bytes`, {
+    expected,
+    actual,
+  });
 }
 
 /**
@@ -154,8 +183,16 @@ async function peek(chunks: AsyncIterator<Uint8Array>, wanted: number): Promise<
   return start;
 }
 
-/** The whole again. Ending it does not end `chunks`. */
-async function* resumed(start: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+/** The whole again, telling of the bytes before they are used. Ending it does not end `chunks`. */
+async function* resumed(
+  start: Uint8Array,
+  chunks: AsyncIterator<Uint8Array>,
+  onBytes: (length: number) => void,
+): AsyncIterable<Uint8Array> {
+  onBytes(start.byteLength);
   yield start;
-  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+    onBytes(next.value.byteLength);
+    yield next.value;
+  }
 }

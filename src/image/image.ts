@@ -6,6 +6,7 @@ import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
+import { refuseSchema1 } from '../spec/schema1.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { createLayer, type Layer, type LayerOrigin } from './layer.ts';
 
@@ -31,13 +32,17 @@ export interface ViewPlace {
   readonly registry?: string | undefined;
 }
 
-/** The image that a manifest describes, its blobs being in `repository`. Throws MANIFEST_INVALID if it describes none. */
+/**
+ * The image that a manifest describes, its blobs being in `repository`. Throws MANIFEST_INVALID if it describes none,
+ * UNSUPPORTED for one of docker's schema 1.
+ */
 export function openImage(
   repository: Repository,
   manifest: Manifest,
   { registry }: Pick<ViewPlace, 'registry'> = {},
 ): Image {
   const { descriptor, bytes, body } = manifest;
+  refuseSchema1(descriptor, repository.name);
   if (body.kind !== 'image') {
     throw new ContentError(
       'MANIFEST_INVALID',

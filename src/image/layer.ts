@@ -1,4 +1,4 @@
-import { decompressed } from '../flow/compression.ts';
+import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { type Content, sliced } from '../flow/content.ts';
 import { measure } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -17,8 +17,11 @@ export interface Layer {
   diffId(options?: SignalOptions): Promise<Digest>;
   /** The bytes as they are stored. */
   compressed(): Content;
-  /** The tar itself. A part of it costs the reading of all that comes before. */
-  uncompressed(): Content;
+  /**
+   * The tar itself. A part of it costs the reading of all that comes before. Reading throws TOO_LARGE where it unpacks
+   * beyond all measure, by default 256 GiB, or 200 times what it was after the first gibibyte.
+   */
+  uncompressed(limits?: UnpackLimits): Content;
 }
 
 export interface LayerOrigin {
@@ -39,16 +42,17 @@ export interface LayerOptions {
 export function createLayer(content: Content, options: LayerOptions = {}): Layer {
   const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
   const what = options.descriptor?.digest ?? 'layer';
-  const uncompressed: Content = {
+  const uncompressed = (limits: UnpackLimits = {}): Content => ({
     replayable: content.replayable,
-    open: ({ signal, ...part } = {}) => sliced(decompressed(content.open({ signal }), { what }), part),
-  };
+    open: ({ signal, ...part } = {}) =>
+      sliced(decompressed(content.open({ signal }), { what, limits }), part),
+  });
   const stored = lazily(options.descriptor, async (signal) => ({
     mediaType,
     ...(await measure(content.open({ signal }))),
   }));
   const diffId = lazily(options.diffId, async (signal) => {
-    const { digest } = await measure(uncompressed.open({ signal }));
+    const { digest } = await measure(uncompressed().open({ signal }));
     return digest;
   });
   return {
@@ -57,7 +61,7 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
     descriptor: ({ signal } = {}) => stored(signal),
     diffId: ({ signal } = {}) => diffId(signal),
     compressed: () => content,
-    uncompressed: () => uncompressed,
+    uncompressed,
   };
 }
 

@@ -1,12 +1,14 @@
-import { isGantryError } from '../errors.ts';
+import { ContentError, isGantryError } from '../errors.ts';
 import { drain } from '../flow/collect.ts';
-import { decompressed } from '../flow/compression.ts';
+import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { createHasher } from '../flow/hash.ts';
 import { parseImageConfig } from '../json/image-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType, isDistributable, isLayerType, isManifestType } from '../spec/media-type.ts';
 import { formatPlatform } from '../spec/platform.ts';
+import { isSchema1 } from '../spec/schema1.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readTar } from '../tar/read.ts';
 import { openImage } from './image.ts';
@@ -14,6 +16,8 @@ import { openImage } from './image.ts';
 export interface ValidateOptions extends SignalOptions {
   /** Only ask whether everything is there; read nothing. */
   readonly fast?: boolean;
+  /** How far a layer may unfold; beyond it that is a problem of the layer. */
+  readonly unpack?: UnpackLimits;
 }
 
 /** One thing that is wrong, in a sentence. */
@@ -32,21 +36,43 @@ export async function* validate(
   manifest: Manifest,
   options: ValidateOptions = {},
 ): AsyncIterable<Problem> {
-  const { body } = manifest;
+  yield* validateTree(repository, manifest, { options, seen: new Set(), depth: 0 });
+}
+
+/** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
+const maxDepth = 8;
+
+interface Walk {
+  readonly options: ValidateOptions;
+  /** What was judged: indexes that name each other's children would multiply them. */
+  readonly seen: Set<Digest>;
+  readonly depth: number;
+}
+
+async function* validateTree(repository: Repository, manifest: Manifest, walk: Walk): AsyncIterable<Problem> {
+  const { body, descriptor } = manifest;
   if (body.kind === 'image') {
-    yield* validateImage(repository, manifest, body, options);
-  } else if (body.kind === 'index') {
-    for (const child of body.manifests) yield* validateChild(repository, child, options);
+    yield* validateImage(repository, manifest, body, walk.options);
+  } else if (body.kind !== 'index') {
+    yield {
+      descriptor,
+      message: isSchema1(descriptor)
+        ? 'is a docker schema 1 manifest, no image any more'
+        : 'is neither an image nor an index',
+    };
+  } else if (walk.depth > maxDepth) {
+    yield { descriptor, message: `is nested more than ${maxDepth} deep` };
   } else {
-    yield { descriptor: manifest.descriptor, message: 'is neither an image nor an index' };
+    for (const child of body.manifests) {
+      if (walk.seen.has(child.digest)) continue;
+      walk.seen.add(child.digest);
+      yield* validateChild(repository, child, { ...walk, depth: walk.depth + 1 });
+    }
   }
 }
 
-async function* validateChild(
-  repository: Repository,
-  child: Descriptor,
-  options: ValidateOptions,
-): AsyncIterable<Problem> {
+async function* validateChild(repository: Repository, child: Descriptor, walk: Walk): AsyncIterable<Problem> {
+  const { options } = walk;
   if (!isManifestType(child.mediaType)) {
     // An index may list anything. What the place keeps as a manifest is one; the rest are blobs.
     const known = await repository.manifests.resolve(child.digest, options);
@@ -66,7 +92,7 @@ async function* validateChild(
       message: `has ${manifest.descriptor.size} bytes, its index says ${child.size}`,
     };
   }
-  yield* validate(repository, manifest, options);
+  yield* validateTree(repository, manifest, walk);
   const { body } = manifest;
   if (options.fast === true || body.kind !== 'image' || child.platform === undefined) return;
   if (!isConfigType(body.config.mediaType)) return;
@@ -129,14 +155,15 @@ async function* validateLayer(
   repository: Repository,
   layer: Descriptor,
   diffId: string | undefined,
-  { signal }: SignalOptions,
+  { signal, unpack = {} }: ValidateOptions,
 ): AsyncIterable<Problem> {
   if (diffId === undefined || !isLayerType(layer.mediaType)) {
     yield* validateBlob(repository, layer, { signal });
     return;
   }
   const open = () => repository.blobs.open(layer).open({ signal });
-  const seen = await found(() => readLayer(decompressed(open(), { what: `layer ${layer.digest}` })));
+  const what = `layer ${layer.digest}`;
+  const seen = await found(() => readLayer(decompressed(open(), { what, limits: unpack }), what));
   if (typeof seen === 'string') yield { descriptor: layer, message: seen };
   else if (seen.diffId !== diffId) {
     yield { descriptor: layer, message: `unpacks to ${seen.diffId}, the config says ${diffId}` };
@@ -145,9 +172,13 @@ async function* validateLayer(
   }
 }
 
+/** All names of a layer together: a whole distribution has 10 MiB of them. They are all kept, to find those that come twice. */
+const maxNames = 128 * 2 ** 20;
+
 /** In one read: the digest of the tar, and the first path that it has twice, which it must not. */
 async function readLayer(
   tar: AsyncIterable<Uint8Array>,
+  what: string,
 ): Promise<{ readonly diffId: string; readonly twice: string | undefined }> {
   const hasher = createHasher();
   const chunks = tar[Symbol.asyncIterator]();
@@ -157,11 +188,22 @@ async function readLayer(
     return chunk;
   };
   const seen = new Set<string>();
+  let room = maxNames;
   let twice: string | undefined;
   try {
     // Without a `return` the reader can't end it: what follows the tar's end is still to be hashed.
     for await (const { name } of readTar({ [Symbol.asyncIterator]: () => ({ next }) })) {
       const path = name.replace(/\/$/, '');
+      room -= path.length + 1;
+      if (room < 0) {
+        throw new ContentError(
+          'TOO_LARGE',
+          `${what}: the names in it are longer than ${maxNames} characters`,
+          {
+            expected: maxNames,
+          },
+        );
+      }
       if (seen.has(path)) twice ??= path;
       seen.add(path);
     }

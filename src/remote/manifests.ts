@@ -3,10 +3,11 @@ import { collect, discard } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import { signedPayload } from '../json/schema1.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { parseMediaType } from '../spec/media-type.ts';
+import { MediaType, parseMediaType } from '../spec/media-type.ts';
 import { checkBytes, checkTags } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
@@ -170,15 +171,14 @@ async function readManifest(
     await discard(response.body);
     return undefined;
   }
-  const type = headerValue(response.headers, 'content-type');
+  const type = parseMediaType(headerValue(response.headers, 'content-type') ?? '');
   const bytes = await collect(response.body, { limit: manifestLimit, what });
   const asked = isDigest(reference) ? reference : undefined;
-  const digest = verifiedDigest(bytes, asked, digestHeader(response), what);
+  // The digest of a signed schema 1 manifest is that of what was signed.
+  const hashed = (type === MediaType.schema1Signed ? signedPayload(bytes) : undefined) ?? bytes;
+  const digest = verifiedDigest(hashed, asked, digestHeader(response), what);
   try {
-    return parseManifest(bytes, {
-      digest,
-      ...(type === undefined ? {} : { mediaType: parseMediaType(type) }),
-    });
+    return parseManifest(bytes, { digest, mediaType: type });
   } catch (error) {
     if (!(error instanceof ContentError)) throw error;
     throw new ContentError(error.code, `${what}: ${error.message}`, { cause: error });

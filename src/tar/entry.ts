@@ -43,6 +43,7 @@ const maxRecords = 1024 * 1024;
 /** The next entry, its long names and PAX records applied, and the cursor at its body; undefined at the end. */
 export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry | undefined> {
   const records = new Map<string, string>();
+  let held = 0;
   for (;;) {
     const where = `${what} at byte ${cursor.offset}`;
     const bytes = await cursor.take(blockSize);
@@ -51,6 +52,9 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
       throw cursor.offset < blockSize ? noTar(what) : cutOff(what, cursor.offset);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes, where);
+    // All that stand before one entry, since they are kept until it comes.
+    if ('xgLK'.includes(block.typeflag)) held += block.size;
+    if (held > maxRecords) throw tooManyRecords(what, held);
     switch (block.typeflag) {
       case 'x':
         for (const [key, value] of decodePax(await body(cursor, block, what), where)) records.set(key, value);
@@ -70,6 +74,13 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
   }
 }
 
+function tooManyRecords(what: string, actual: number): ContentError {
+  return new ContentError('TOO_LARGE', `${what}: header records of ${actual} bytes before one entry`, {
+    expected: maxRecords,
+    actual,
+  });
+}
+
 function noTar(what: string): ContentError {
   return new ContentError('MANIFEST_INVALID', `${what} is not a tar archive`);
 }
@@ -84,12 +95,6 @@ export function paddingOf(size: number): number {
 }
 
 async function body(cursor: Cursor, { size }: TarBlock, what: string): Promise<Uint8Array> {
-  if (size > maxRecords) {
-    throw new ContentError('TOO_LARGE', `${what}: a header record of ${size} bytes`, {
-      expected: maxRecords,
-      actual: size,
-    });
-  }
   const bytes = await cursor.take(size);
   if ((await cursor.skip(paddingOf(size))) < paddingOf(size)) throw cutOff(what, cursor.offset);
   return bytes;

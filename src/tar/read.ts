@@ -17,6 +17,8 @@ export interface TarPart extends TarEntry {
 
 /** An archive of so many entries is an attack on memory; images have a few hundred. */
 const maxIndexed = 100_000;
+/** All their names together, in characters. */
+const maxNames = 64 * 2 ** 20;
 
 /**
  * The entries of a tar in one pass. Throws MANIFEST_INVALID for what is no tar, SIZE_INVALID where it is cut off,
@@ -64,13 +66,15 @@ export async function indexTar(
   }
   const cursor = new ContentCursor(content, size, signal);
   const index = new Map<string, TarEntry>();
+  let room = maxNames;
   for (;;) {
     const entry = await nextEntry(cursor, what);
     if (entry === undefined) return index;
     const name = safeName(entry.name, what);
     if (!index.has(name)) index.set(name, entry);
-    if (index.size > maxIndexed) {
-      throw new ContentError('TOO_LARGE', `${what} has more than ${maxIndexed} entries`, {
+    room -= name.length + (entry.linkname?.length ?? 0);
+    if (index.size > maxIndexed || room < 0) {
+      throw new ContentError('TOO_LARGE', `${what} has more than ${maxIndexed} entries, or longer names`, {
         expected: maxIndexed,
       });
     }

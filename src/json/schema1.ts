@@ -1,0 +1,44 @@
+import { parseJson } from './parse.ts';
+
+/** More than a manifest may hold, so that the whole is judged elsewhere. */
+const maxBytes = 4 * 1024 * 1024;
+
+/**
+ * What a signed docker schema 1 manifest was before it was signed: its digest is of these bytes, not of its own.
+ * Undefined for what isn't signed in that form.
+ * @see https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/manifest-v2-1.md#signed-manifests
+ */
+export function signedPayload(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    const what = 'schema 1 manifest';
+    const [first] = listOf(fieldOf(parseJson(bytes, { what, maxBytes }), 'signatures'));
+    const header = parseJson(fromBase64url(fieldOf(first, 'protected')), { what });
+    const length = fieldOf(header, 'formatLength');
+    const tail = fromBase64url(fieldOf(header, 'formatTail'));
+    if (typeof length !== 'number' || !Number.isSafeInteger(length)) return undefined;
+    if (length < 0 || length > bytes.byteLength) return undefined;
+    const payload = new Uint8Array(length + tail.byteLength);
+    payload.set(bytes.subarray(0, length));
+    payload.set(tail, length);
+    return payload;
+  } catch {
+    return undefined;
+  }
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  const fields = new Map<string, unknown>(
+    typeof value === 'object' && value !== null ? Object.entries(value) : [],
+  );
+  return fields.get(name);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Throws for what is no text, or not in base64. */
+function fromBase64url(value: unknown): Uint8Array {
+  const binary = atob(String(value).replaceAll('-', '+').replaceAll('_', '/'));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
