@@ -62,6 +62,7 @@ const rules: Readonly<Record<string, Rule>> = {
 
 const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ['commander'],
+  http: ['tldts'],
 };
 
 const source = join(projectRoot(), 'src');

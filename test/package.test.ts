@@ -12,7 +12,7 @@ const root = projectRoot();
 const manifest = readJson('package.json');
 
 /** Each needs its reason in CONTRIBUTING.md. */
-const runtimeDependencies = ['commander'];
+const runtimeDependencies = ['commander', 'tldts'];
 
 /** What each door is there for. */
 const doors: Readonly<Record<string, readonly string[]>> = {

@@ -1,24 +1,14 @@
 import type { Content } from '../flow/content.ts';
-import { type Clock, systemClock } from '../http/clock.ts';
 import { leave } from '../http/leave.ts';
 import { originOf } from '../http/origin.ts';
-import type { Keychain } from '../keychain/credential.ts';
 import { headerLines } from '../wire/headers.ts';
-import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { createProver, type Proof } from './prover.ts';
+import { createProver, type Proof, type ProverOptions } from './prover.ts';
 
-export interface AuthorizeOptions {
-  /** The registry's name, which the keychain knows it by: `docker.io`. */
-  readonly registry: string;
+export interface AuthorizeOptions extends ProverOptions {
   /** The only origin that is shown credentials: `https://registry-1.docker.io`. */
   readonly origin: string;
-  readonly keychain: Keychain;
-  /** Sends token requests: a line that follows no redirects and knows no credentials. */
-  readonly send: Send;
-  /** What token services are told of the program that asks. Default `gantry`. */
-  readonly clientId?: string;
-  readonly clock?: Clock;
 }
 
 /** A first try with what is known, one with what the challenge asks for, one in case that asked for more. */
@@ -32,15 +22,8 @@ const maxTries = 3;
  * to another origin, or with an Authorization of their own, pass as they are.
  * Throws CHALLENGE_INVALID, HELPER_FAILED, and UNAUTHORIZED or DENIED when the token service says so.
  */
-export function createAuthorize({
-  registry,
-  origin,
-  keychain,
-  send,
-  clientId = 'gantry',
-  clock = systemClock,
-}: AuthorizeOptions): Middleware {
-  const prover = createProver({ registry, keychain, send, clientId, clock });
+export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
+  const prover = createProver(options);
   const ours = originOf(origin);
 
   return (next) => async (request) => {

@@ -12,6 +12,8 @@ export interface TokenQuestion {
   /** Whose token and where from: origin, realm, service and identity. Tokens never serve another holder. */
   readonly holder: string;
   readonly scopes: readonly string[];
+  /** Whether the request takes long, so that a token near its end won't do. */
+  readonly lasting: boolean;
   readonly signal: AbortSignal | undefined;
   /** Gets a token; its signal aborts when nobody waits for it any more. */
   readonly fetch: (signal: AbortSignal) => Promise<Token>;
@@ -31,31 +33,31 @@ interface Entry {
   readonly grants: ReadonlySet<string>;
   readonly pending: Promise<Token>;
   readonly abort: AbortController;
+  readonly started: number;
   /** Set when it has come. */
   token?: Token;
-  /** Infinite until it has come. */
-  renewAt: number;
   waiters: number;
 }
 
 /** The part of a token's life before whose end it is renewed: what begins with it may take a while. */
 const renewalPart = 0.15;
+/** For a long upload: some registries look at the token again when the last byte has come. At most twice the token requests. */
+const lastingPart = 0.5;
 
 export function createTokenCache(clock: Clock): TokenCache {
   const holders = new Map<string, Set<Entry>>();
 
   const begin = (entries: Set<Entry>, { scopes, fetch }: TokenQuestion): Entry => {
     const abort = new AbortController();
-    const started = clock.now();
+    const grants = grantsOf(scopes);
     const entry: Entry = {
-      grants: grantsOf(scopes),
+      grants,
       abort,
-      renewAt: Number.POSITIVE_INFINITY,
+      started: clock.now(),
       waiters: 0,
       pending: fetch(abort.signal).then(
         (token) => {
           entry.token = token;
-          entry.renewAt = token.expires - (token.expires - started) * renewalPart;
           return token;
         },
         (error: unknown) => {
@@ -64,20 +66,25 @@ export function createTokenCache(clock: Clock): TokenCache {
         },
       ),
     };
+    for (const old of entries) if (covers(grants, old.grants)) entries.delete(old);
     entries.add(entry);
     return entry;
   };
+  const isDue = ({ started, token }: Entry, part: number): boolean =>
+    token !== undefined && token.expires - (token.expires - started) * part <= clock.now();
 
   return {
     async get(question) {
-      const { holder, scopes, signal } = question;
+      const { holder, scopes, lasting, signal } = question;
       signal?.throwIfAborted();
       const entries = holders.get(holder) ?? new Set();
       holders.set(holder, entries);
-      for (const entry of entries) if (entry.renewAt <= clock.now()) entries.delete(entry);
+      for (const entry of entries) if (isDue(entry, renewalPart)) entries.delete(entry);
 
       const wanted = grantsOf(scopes);
-      const kept = [...entries].find(({ grants }) => covers(grants, wanted));
+      const kept = [...entries].find(
+        (entry) => covers(entry.grants, wanted) && !(lasting && isDue(entry, lastingPart)),
+      );
       if (kept?.token !== undefined) return { token: kept.token, fresh: false };
       const entry = kept ?? begin(entries, question);
       entry.waiters++;

@@ -1,7 +1,8 @@
 import { AuthError } from '../errors.ts';
-import type { Clock } from '../http/clock.ts';
-import { isSameSite } from '../http/origin.ts';
+import { type Clock, systemClock } from '../http/clock.ts';
+import { trustsRealm } from '../http/site.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
+import { isHelperMissing } from '../keychain/helper.ts';
 import type { HttpRequest, Send } from '../wire/message.ts';
 import { mergeScopes } from '../wire/scope.ts';
 import { createTokenCache } from './cache.ts';
@@ -42,16 +43,28 @@ export interface Prover {
   answer(challenges: readonly Challenge[], refusal: Refusal): Promise<Proof | undefined>;
 }
 
-interface ProverOptions {
+export interface ProverOptions {
+  /** The registry's name, which the keychain knows it by: `docker.io`. */
   readonly registry: string;
   readonly keychain: Keychain;
+  /** Sends token requests: a line that follows no redirects and knows no credentials. */
   readonly send: Send;
-  readonly clientId: string;
-  readonly clock: Clock;
+  /** What token services are told of the program that asks. Default `gantry`. */
+  readonly clientId?: string;
+  /** Hosts of token services that may be shown the credentials, besides those of the registry's own domain. */
+  readonly trustedRealms?: readonly string[] | undefined;
+  /** Told why a credential was not shown: each text once. */
+  readonly warn?: (text: string) => void;
+  readonly clock?: Clock;
 }
 
+/** From here on a body takes its time, and a token with it. Bytes. */
+const longBody = 1024 * 1024;
+
 /** Finds the proof for a request: remembers what the registry wants, who we are and what tokens we have. */
-export function createProver({ registry, keychain, send, clientId, clock }: ProverOptions): Prover {
+export function createProver(options: ProverOptions): Prover {
+  const { registry, keychain, send, clientId = 'gantry', trustedRealms, clock = systemClock } = options;
+  const warn = onceForEach(options.warn);
   const tokens = createTokenCache(clock);
   /** By repository, since Artifactory has a realm for each of its own; '' is what was wanted last. */
   const demands = new Map<string, Demand>();
@@ -66,33 +79,64 @@ export function createProver({ registry, keychain, send, clientId, clock }: Prov
     return asked;
   };
 
+  /** Who we are; nobody, where the helper that would know is not installed and that may do. */
+  const identify = async (demand: Demand, { scopes = [], ...request }: HttpRequest): Promise<Identity> => {
+    try {
+      return { credential: await credentialOf(repositoryOf({ ...request, scopes })) };
+    } catch (error) {
+      // A config file that came from another machine names helpers of there; public images can be read all the same.
+      const mayDoWithout = demand.kind === 'bearer' && scopes.every((scope) => scope.endsWith(':pull'));
+      if (!mayDoWithout || !isHelperMissing(error)) throw error;
+      warn(`asked without credentials: ${error instanceof Error ? error.message : String(error)}`);
+      return { credential: undefined, missing: error };
+    }
+  };
+
+  /** What a token service gets to know of us: a stranger's gets what we want to read, but not who we are. */
+  const shownTo = async (
+    realm: string,
+    url: string,
+    credential: Exclude<Credential, { kind: 'registry' }> | undefined,
+  ): Promise<typeof credential> => {
+    if (credential === undefined || (await trustsRealm(url, realm, trustedRealms))) return credential;
+    warn(`its tokens come from ${new URL(realm).host}, which was not shown your credentials`);
+    return undefined;
+  };
+
   const prove = async (
     demand: Demand,
     scopes: readonly string[],
     { request, refused }: Refusal,
   ): Promise<Proof | undefined> => {
-    const credential = await credentialOf(repositoryOf(request));
+    const { credential, missing } = await identify(demand, request);
     if (credential?.kind === 'registry') return standing(`Bearer ${credential.token}`, refused);
     if (demand.kind === 'basic') {
       return credential?.kind === 'basic' ? standing(basicAuthorization(credential), refused) : undefined;
     }
     const { realm, service } = demand;
-    // A stranger's token service gets to know what we want to read, but not who we are.
-    const shown = isSameSite(request.url, realm) ? credential : undefined;
+    const shown = await shownTo(realm, request.url, credential);
     const holder = JSON.stringify([realm, service, shown]);
     const question = JSON.stringify([holder, scopes]);
-    if (refused?.fresh === true && refused.question === question) return undefined;
-    const { token, fresh } = await tokens.get({
-      holder,
-      scopes,
-      signal: request.signal,
-      fetch: (signal) =>
-        fetchToken(
-          { registry, realm, service, scopes, credential: shown, clientId, signal },
-          { send, clock },
-        ),
-    });
-    return { authorization: `Bearer ${token.value}`, question, fresh };
+    if (refused?.fresh === true && refused.question === question) {
+      if (missing !== undefined) throw missing;
+      return undefined;
+    }
+    try {
+      const { token, fresh } = await tokens.get({
+        holder,
+        scopes,
+        lasting: request.body !== undefined && (request.body.size ?? longBody) >= longBody,
+        signal: request.signal,
+        fetch: (signal) =>
+          fetchToken(
+            { registry, realm, service, scopes, credential: shown, clientId, signal },
+            { send, clock },
+          ),
+      });
+      return { authorization: `Bearer ${token.value}`, question, fresh };
+    } catch (error) {
+      throw missing !== undefined && error instanceof AuthError ? missing : error;
+    }
   };
 
   return {
@@ -118,6 +162,20 @@ export function createProver({ registry, keychain, send, clientId, clock }: Prov
       const asked = demand.kind === 'bearer' ? demand.scopes : [];
       return await prove(demand, mergeScopes([...(request.scopes ?? []), ...asked]), refusal);
     },
+  };
+}
+
+interface Identity {
+  readonly credential: Credential | undefined;
+  /** Why there is none, if it isn't that we have none. */
+  readonly missing?: unknown;
+}
+
+function onceForEach(warn: (text: string) => void = () => undefined): (text: string) => void {
+  const warned = new Set<string>();
+  return (text) => {
+    if (!warned.has(text)) warn(text);
+    warned.add(text);
   };
 }
 

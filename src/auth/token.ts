@@ -151,8 +151,9 @@ async function readToken(
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
     throw new AuthError('CHALLENGE_INVALID', `${what} holds no token`, { registry });
   }
-  const life = reply['expires_in'];
-  const seconds = typeof life === 'number' && life > 0 ? life : defaultLife;
+  // Some write the number as a text.
+  const life = Number(reply['expires_in']);
+  const seconds = life > 0 && Number.isFinite(life) ? life : defaultLife;
   return { value, expires: issuedAt(reply['issued_at'], { asked, life: seconds * 1000 }) + seconds * 1000 };
 }
 

@@ -21,6 +21,12 @@ export function wireLines(event: WireEvent): string[] {
         `retry of ${method} ${url} in ${wait} s (attempt ${attempt} of ${maxAttempts}): ${errorLine(error)}`,
       ];
     }
+    case 'ratelimit': {
+      const { host, remaining, limit, window } = event;
+      return [
+        `limit of ${host}: ${remaining} of ${limit} left${window === undefined ? '' : ` in ${window} s`}`,
+      ];
+    }
     case 'warning':
       return [];
     default:

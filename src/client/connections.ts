@@ -4,7 +4,9 @@ import type { WireObserver } from '../http/event.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
 import { pace } from '../http/pace.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
+import type { ProxyOption } from '../http/proxy.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
+import type { TlsChoice, TlsOptions } from '../http/tls.ts';
 import { createNodeTransport, type Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
 import type { Keychain } from '../keychain/credential.ts';
@@ -12,27 +14,48 @@ import { createKeychain } from '../keychain/keychain.ts';
 import type { DownloadOptions } from '../remote/exchange.ts';
 import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
-import { apiHost, isLoopback, type Reference } from '../spec/reference.ts';
+import { apiHost, isLoopback, parseRegistry, type Reference } from '../spec/reference.ts';
 import type { Middleware, Send } from '../wire/message.ts';
+import { certificatesOf, machineAuthorities } from './certificates.ts';
+import { ownHeaders } from './own-headers.ts';
 
 export interface ConnectionOptions {
   /** Who to be where. Default: docker's config file and credential helpers, as `createKeychain()` reads them. */
   readonly keychain?: Keychain;
-  /** What sends the requests. Default: `node:http(s)` with connections kept alive. A `fetch` fits through `fetchTransport`. */
+  /**
+   * What sends the requests. Default: `node:http(s)` with connections kept alive. A `fetch` fits through `fetchTransport`.
+   * With one of your own, `tls`, `proxy` and the time to connect are its affair, and so is where names lead.
+   */
   readonly transport?: Transport | Send;
+  /**
+   * Beside what docker's and containers' `certs.d` folders hold and the machine trusts: authorities for every host, a client
+   * certificate for the registries that are named. A function says for each host all there is to say.
+   */
+  readonly tls?: TlsOptions | TlsChoice;
+  /** Default: what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say. */
+  readonly proxy?: ProxyOption;
+  /** Headers for a registry, by its name. They go to nobody else. */
+  readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Hosts of token services that may be shown credentials, besides those of the registry's own domain. */
+  readonly trustedRealms?: readonly string[];
   /** For requests that may be repeated as they are. Default: 3 attempts, 1 s tripling. */
   readonly retry?: RetryOptions | undefined;
   /** How blobs are sent, and how patiently. */
   readonly upload?: UploadOptions;
   /** How patiently answers are read. */
   readonly download?: DownloadOptions;
-  readonly timeouts?: TimeoutOptions;
+  readonly timeouts?: ConnectionTimeouts;
   /** Default `gantry`. */
   readonly userAgent?: string;
-  /** Every registry may speak plain HTTP or show any certificate. */
-  readonly insecure?: boolean;
+  /** These registries, or all that are named, may speak plain HTTP or show any certificate; not whom they send us to. */
+  readonly insecure?: boolean | readonly string[];
   /** Told of every request, answer, retry and warning, with secrets redacted. */
   readonly onWire?: WireObserver;
+}
+
+export interface ConnectionTimeouts extends TimeoutOptions {
+  /** Milliseconds until a connection, TLS included, must stand. Default 30 s. */
+  readonly connect?: number;
 }
 
 /** The registries that one client talks to: each has one line, so tokens, pace and connections are shared. */
@@ -46,16 +69,20 @@ export interface Line {
   /** The registry's root, without a slash at its end. */
   readonly base: string;
   readonly authorize: Middleware;
+  /** As `authorize`, for another keychain and with tokens of its own; token requests pass `watch`. */
+  readonly authorizeWith: (keychain: Keychain, watch: Middleware) => Middleware;
   /** Without credentials. */
   readonly bare: Send;
 }
 
+/** One for the whole process, so that a host's limits hold for all clients in it. */
+const commonPace = pace();
+
 export function createConnections(options: ConnectionOptions = {}): Connections {
   const keychain = options.keychain ?? createKeychain();
-  const transport = openTransport(options);
-  const common = lineOptions(options, transport.send);
-  const bare = createLine(common);
-  const tokenLine = createLine({ ...common, redirects: false });
+  const hosts = knownHosts(options.insecure ?? false);
+  const transport = openTransport(options, hosts);
+  const common = lineOptions(options, transport.send, hosts);
   const { upload, download } = options;
   const transfer = {
     ...(upload === undefined ? {} : { upload }),
@@ -67,11 +94,26 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const base = `${scheme ?? (isLoopback(registry) ? 'http' : 'https')}://${apiHost(registry)}`;
     const known = registries.get(base);
     if (known !== undefined) return known;
-    const authorize = createAuthorize({ registry, origin: base, keychain, send: tokenLine });
-    const send = createLine({ ...common, authorize });
+    hosts.name(base);
+    const home = { ...common, home: base };
+    const tokenLine = createLine({ ...home, redirects: false });
+    const { trustedRealms, onWire } = options;
+    const warn = (text: string): void => onWire?.({ kind: 'warning', host: registry, text });
+    const own = ownHeaders(options.headers?.[registry] ?? {}, base);
+    const authorizeWith = (chain: Keychain, watch?: Middleware): Middleware => {
+      const send = watch === undefined ? tokenLine : watch(tokenLine);
+      const proving = createAuthorize({ registry, origin: base, keychain: chain, send, trustedRealms, warn });
+      return (next) => own(proving(next));
+    };
+    const authorize = authorizeWith(keychain);
     const opened = {
-      line: { base, authorize, bare },
-      registry: createRemoteRegistry({ base, registry, send, ...transfer }),
+      line: { base, authorize, authorizeWith, bare: createLine(home) },
+      registry: createRemoteRegistry({
+        base,
+        registry,
+        send: createLine({ ...home, authorize }),
+        ...transfer,
+      }),
     };
     registries.set(base, opened);
     return opened;
@@ -86,20 +128,69 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   };
 }
 
-/** What all lines of a client have in common; the pace is one, so that a host's limits hold for all of them. */
-function lineOptions(options: ConnectionOptions, transport: Send): LineOptions {
-  const { insecure = false, onWire, retry, timeouts } = options;
+/** Which hosts were named by the user, and which of these may be insecure. */
+interface Hosts {
+  readonly name: (base: string) => void;
+  readonly isNamed: (host: string) => boolean;
+  readonly isInsecure: (host: string) => boolean;
+}
+
+/** Throws INVALID_REFERENCE for what is no registry's name. */
+function knownHosts(insecure: boolean | readonly string[]): Hosts {
+  const named = new Set<string>();
+  const listed = new Set(
+    typeof insecure === 'boolean'
+      ? []
+      : insecure.map((name) => hostOf(`https://${apiHost(parseRegistry(name).registry)}`)),
+  );
+  return {
+    name: (base) => {
+      named.add(hostOf(base));
+    },
+    isNamed: (host) => named.has(host),
+    isInsecure: (host) => (insecure === true ? named : listed).has(host),
+  };
+}
+
+function hostOf(base: string): string {
+  return new URL(base).host;
+}
+
+/** What all lines of a client have in common. */
+function lineOptions(options: ConnectionOptions, transport: Send, { isInsecure }: Hosts): LineOptions {
+  const { onWire, retry, timeouts } = options;
   const named = userAgent(options.userAgent ?? 'gantry')(transport);
   return {
-    transport: insecure ? plainFallback()(named) : named,
-    pace: pace(),
+    transport: plainFallback(isInsecure)(named),
+    pace: commonPace,
     ...(onWire === undefined ? {} : { observe: onWire }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeouts === undefined ? {} : { timeouts }),
   };
 }
 
-function openTransport({ transport, insecure = false }: ConnectionOptions): Transport {
+function openTransport(options: ConnectionOptions, hosts: Hosts): Transport {
+  const { transport, proxy, timeouts } = options;
   if (typeof transport === 'function') return { send: transport, close: async () => {} };
-  return transport ?? createNodeTransport(insecure ? { tls: { rejectUnauthorized: false } } : {});
+  return (
+    transport ??
+    createNodeTransport({
+      tls: tlsFor(options, hosts),
+      moreAuthorities: () => machineAuthorities(),
+      ...(proxy === undefined ? {} : { proxy }),
+      ...(timeouts?.connect === undefined ? {} : { connectWithin: timeouts.connect }),
+    })
+  );
+}
+
+/** A client certificate says who we are, so it is shown only where the user sent us. */
+function tlsFor({ tls = {} }: ConnectionOptions, { isNamed, isInsecure }: Hosts): TlsChoice {
+  return async (host) => {
+    const loose = isInsecure(host) ? { rejectUnauthorized: false } : {};
+    if (typeof tls === 'function') return { ...(await tls(host)), ...loose };
+    const found = await certificatesOf(host);
+    const { ca = [], ...own } = tls;
+    const authorities = [...[ca].flat(), ...[found.ca ?? []].flat()];
+    return { ...found, ...(isNamed(host) ? own : {}), ca: authorities, ...loose };
+  };
 }

@@ -1,5 +1,6 @@
 import type { HeaderMap } from '../wire/message.ts';
 import type { RetryEvent } from './backoff.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** What happens on the wire, for a log. Nothing in it is secret: URLs and headers are redacted. */
 export type WireEvent =
@@ -34,8 +35,10 @@ export type WireEvent =
       readonly method: string;
       readonly url: string;
     })
-  /** What a registry asks to be shown to the user: each text once for a host. The far side's words, untrusted. */
-  | { readonly kind: 'warning'; readonly host: string; readonly text: string };
+  /** What a registry asks to be shown to the user, or we have to say of it: each text once for a host. Untrusted words. */
+  | { readonly kind: 'warning'; readonly host: string; readonly text: string }
+  /** How much may be asked of a host and how much is left, each time that it says something new of it. */
+  | (RateLimit & { readonly kind: 'ratelimit'; readonly host: string });
 
 /** Told of each event as it happens; must not throw. */
 export type WireObserver = (event: WireEvent) => void;

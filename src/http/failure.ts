@@ -1,13 +1,17 @@
-import { GantryError, TransportError } from '../errors.ts';
+import { GantryError, isGantryError, TransportError } from '../errors.ts';
 import type { Target } from './target.ts';
 
 /** What a failed exchange is called: by whether a connection stood, and with the host in the message. */
 export function transportError(
   error: unknown,
-  { target, connected }: { readonly target: Target; readonly connected: boolean },
+  { target, connected }: { readonly target: Pick<Target, 'host'>; readonly connected: boolean },
 ): GantryError {
   if (error instanceof GantryError) return error;
   const reason = reasonOf(error);
+  // In TLS 1.3 the far side judges our certificate when the connection stands already.
+  if (/^ERR_SSL_.*ALERT/.test(codeOf(error))) {
+    return new TransportError('NO_CONNECTION', `${target.host} refuses our TLS: ${reason}`, { cause: error });
+  }
   if (connected && /^HPE_(?!INVALID_EOF_STATE)/.test(codeOf(error))) {
     return new TransportError('NO_CONNECTION', `${target.host} does not speak HTTP: ${reason}`, {
       cause: error,
@@ -26,6 +30,21 @@ export function transportError(
   return new TransportError('NO_CONNECTION', `no connection to ${target.host}: ${reason}`, { cause: error });
 }
 
+/** Whether this failure says that nobody speaks TLS there: nobody is there at all, or whoever is speaks otherwise. */
+export function isWithoutTls(error: unknown): boolean {
+  return isGantryError(error, 'NO_CONNECTION') && withoutTls.has(codeOf(error.cause));
+}
+
+/** A far side that does speak TLS sends an alert, of which OpenSSL makes other codes. */
+const withoutTls = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPROTO',
+  'ERR_SSL_HTTP_REQUEST',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+]);
+
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
@@ -37,6 +56,15 @@ const reasons: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'there is no way to that host',
   ENETUNREACH: 'there is no way to that network',
   EPROTO: 'it does not speak TLS',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'nobody that we trust vouches for its certificate',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  SELF_SIGNED_CERT_IN_CHAIN: 'nobody that we trust vouches for its certificate',
+  UNABLE_TO_GET_ISSUER_CERT: 'nobody that we trust vouches for its certificate',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'nobody that we trust vouches for its certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'nobody that we trust vouches for its certificate',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not know who vouches for our certificate',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
 };
 

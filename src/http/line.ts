@@ -2,6 +2,7 @@ import type { Middleware, Send } from '../wire/message.ts';
 import type { RetryOptions } from './backoff.ts';
 import type { WireObserver } from './event.ts';
 import { log } from './log.ts';
+import { sentBy } from './origin.ts';
 import { pace } from './pace.ts';
 import { redirect } from './redirect.ts';
 import { retry } from './retry.ts';
@@ -12,6 +13,8 @@ export interface LineOptions {
   readonly transport: Send;
   /** Adds credentials. Redirects to another origin go past it. */
   readonly authorize?: Middleware;
+  /** Any URL of the registry. What goes to other hosts was named by its answers: the origin policy holds where it leads. */
+  readonly home?: string;
   /** Whether redirects are followed. Default true; a line for token requests says no, since its requests carry credentials. */
   readonly redirects?: boolean;
   readonly retry?: RetryOptions | undefined;
@@ -23,10 +26,16 @@ export interface LineOptions {
 
 /** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ timeout ▸ log ▸ transport. */
 export function createLine(options: LineOptions): Send {
-  const { transport, authorize, redirects = true, timeouts, observe } = options;
+  const { transport, authorize, home, redirects = true, timeouts, observe } = options;
   const logged = observe === undefined ? transport : log({ observe })(transport);
-  const paced = (options.pace ?? pace())(timeout(timeouts)(logged));
+  const paced = held(home, (options.pace ?? pace())(timeout(timeouts)(logged)));
   const authorized = authorize === undefined ? paced : authorize(paced);
   const redirected = redirects ? redirect({ foreign: paced })(authorized) : authorized;
   return retry(options.retry, observe)(redirected);
+}
+
+/** A redirect has named its sender already. */
+function held(home: string | undefined, next: Send): Send {
+  if (home === undefined) return next;
+  return (request) => next(request.sentBy === undefined ? sentBy(request, home, { home }) : request);
 }

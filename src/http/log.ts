@@ -1,8 +1,9 @@
 import { headerLines, parseWarnings } from '../wire/headers.ts';
-import type { Middleware } from '../wire/message.ts';
+import type { HeaderMap, Middleware } from '../wire/message.ts';
 import { redactHeaders, redactUrl } from '../wire/redact.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { WireObserver } from './event.ts';
+import { parseRateLimit } from './rate-limit.ts';
 import { parseTarget } from './target.ts';
 
 export interface LogOptions {
@@ -10,22 +11,34 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
-/** A registry that sends ever new warnings can't fill the memory. */
-const maxWarnings = 1000;
+/** A registry that sends ever new warnings, or sends us to ever new hosts, can't fill the memory. */
+const maxRemembered = 1000;
 
-/** Tells the observer of every request, answer and failure, and of each new warning. Changes nothing. */
+/** Tells the observer of every request, answer and failure, each new warning and each change of a host's limits. Changes nothing. */
 export function log({ observe, clock = systemClock }: LogOptions): Middleware {
   const warned = new Set<string>();
+  /** What each host said last. */
+  const limits = new Map<string, string>();
   let requests = 0;
 
   const warn = (url: string, lines: readonly string[]): void => {
     for (const text of parseWarnings(lines)) {
       const { host } = parseTarget(url);
       const key = `${host} ${text}`;
-      if (warned.has(key) || warned.size >= maxWarnings) continue;
+      if (warned.has(key) || warned.size >= maxRemembered) continue;
       warned.add(key);
       observe({ kind: 'warning', host, text });
     }
+  };
+
+  const limit = (url: string, headers: HeaderMap): void => {
+    const rate = parseRateLimit(headers);
+    if (rate === undefined) return;
+    const { host } = parseTarget(url);
+    const said = JSON.stringify(rate);
+    if (limits.get(host) === said || (!limits.has(host) && limits.size >= maxRemembered)) return;
+    limits.set(host, said);
+    observe({ kind: 'ratelimit', host, ...rate });
   };
 
   return (next) => async (request) => {
@@ -39,6 +52,7 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
       const milliseconds = clock.now() - start;
       observe({ kind: 'response', ...told, status, headers: redactHeaders(headers), milliseconds });
       warn(request.url, headerLines(headers, 'warning'));
+      limit(request.url, headers);
       return response;
     } catch (error) {
       observe({ kind: 'failure', ...told, error, milliseconds: clock.now() - start });

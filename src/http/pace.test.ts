@@ -93,7 +93,7 @@ describe('the pace', () => {
     it(`holds every line's requests to a host back when it says so with ${status}, and no other host's`, async () => {
       const clock = createManualClock();
       const sent: string[] = [];
-      const middleware = pace({ clock });
+      const middleware = pace({ clock, random: () => 0 });
       const far: Send = async ({ url }) => {
         sent.push(url);
         return url.endsWith('busy') ? answer(status, { 'retry-after': ['5'] }) : answer();
@@ -114,7 +114,7 @@ describe('the pace', () => {
   it('is held no longer than the cap, and not at all without a Retry-After', async () => {
     const clock = createManualClock();
     let response = answer(429, { 'retry-after': ['86400'] });
-    const paced = pace({ clock, cap: 10_000 })(async () => response);
+    const paced = pace({ clock, cap: 10_000, random: () => 0 })(async () => response);
     await paced(get('https://a/'));
     const held = paced(get('https://a/'));
     response = answer(429);
@@ -126,7 +126,7 @@ describe('the pace', () => {
 
   it('lets a request that is held back be aborted', async () => {
     const clock = createManualClock();
-    const paced = pace({ clock })(async () => answer(429, { 'retry-after': ['5'] }));
+    const paced = pace({ clock, random: () => 0 })(async () => answer(429, { 'retry-after': ['5'] }));
     await paced(get('https://a/'));
     const abort = new AbortController();
     const held = paced({ ...get('https://a/'), signal: abort.signal });
@@ -134,5 +134,41 @@ describe('the pace', () => {
     const reason = new Error('enough');
     abort.abort(reason);
     await assert.rejects(held, (error) => error === reason);
+  });
+
+  it('lets those that it held back go one after the other, within a second', async () => {
+    const clock = createManualClock();
+    const parts = [0.25, 0.75];
+    const sent: number[] = [];
+    const far: Send = async ({ url }) => {
+      sent.push(clock.now());
+      return url.endsWith('busy') ? answer(429, { 'retry-after': ['5'] }) : answer();
+    };
+    const paced = pace({ clock, random: () => parts.shift() ?? 0 })(far);
+    await paced(get('https://a/busy'));
+    const held = [paced(get('https://a/1')), paced(get('https://a/2'))];
+    await clock.waiting();
+    await clock.advance(6_000);
+    await Promise.all(held);
+    assert.deepEqual(sent, [0, 5_250, 5_750]);
+  });
+
+  it('gives a host half as many requests after it said that it was too much, and slowly more again', async () => {
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 4 })(send);
+    const all = Array.from({ length: 40 }, (_, at) => paced(get(`https://a/${at}`)));
+    const widths: number[] = [];
+    let status = 429;
+    while (pending.length > 0 || widths.length === 0) {
+      await turn();
+      widths.push(pending.length);
+      for (const resolve of pending.splice(0)) resolve(answer(status));
+      status = 200;
+      await turn();
+    }
+    await Promise.all(all);
+    // Four complaints at once are one complaint.
+    assert.deepEqual(widths.slice(0, 5), [4, 2, 2, 3, 4]);
+    assert.equal(Math.max(...widths), 4);
   });
 });

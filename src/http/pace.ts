@@ -1,7 +1,7 @@
-import { createPool, type Pool } from '../flow/pool.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
+import { createLane, type Lane } from './lane.ts';
 import { parseTarget } from './target.ts';
 
 export interface PaceOptions {
@@ -10,47 +10,60 @@ export interface PaceOptions {
   /** Longest that a host can make us hold back, in milliseconds. Default 60 s. */
   readonly cap?: number;
   readonly clock?: Clock;
+  /** From 0 up to, not including, 1. */
+  readonly random?: () => number;
 }
 
 interface Host {
-  readonly asking: Pool;
-  readonly sending: Pool;
+  readonly asking: Lane;
+  readonly sending: Lane;
   heldUntil: number;
 }
 
+/** Those that were held back come again within this time, not all at once. */
+const spread = 1000;
+
 /**
- * Limits how many requests a host gets at once, and holds all of them back when it asks for that (Retry-After on 429 or
- * 503). Lines that share one pace share both.
+ * Limits how many requests a host gets at once, fewer after each 429 and 503 and slowly more again, and holds all of them
+ * back when it asks for that (Retry-After). Lines that share one pace share both.
  *
  * A place is held until the answer begins: its body may feed another request to the same host. For the same reason
  * requests with a body have places of their own: their source may itself be a request that needs one.
  */
-export function pace({ jobs = 16, cap = 60_000, clock = systemClock }: PaceOptions = {}): Middleware {
+export function pace(options: PaceOptions = {}): Middleware {
+  const { jobs = 16, cap = 60_000, clock = systemClock, random = Math.random } = options;
   const hosts = new Map<string, Host>();
   const hostOf = ({ url }: HttpRequest): Host => {
     const name = parseTarget(url).host;
     const known = hosts.get(name);
     if (known !== undefined) return known;
-    const host = { asking: createPool(jobs), sending: createPool(jobs), heldUntil: 0 };
+    const host = { asking: createLane(jobs), sending: createLane(jobs), heldUntil: 0 };
     hosts.set(name, host);
     return host;
   };
-  const holdBack = (host: Host, { status, headers }: HttpResponse): void => {
-    if (status !== 429 && status !== 503) return;
+  const holdBack = (host: Host, { headers }: HttpResponse): void => {
     const wait = parseRetryAfter(headerValue(headers, 'retry-after'), clock.now());
     if (wait !== undefined) host.heldUntil = Math.max(host.heldUntil, clock.now() + Math.min(wait, cap));
   };
+  const untilReleased = async (host: Host, signal: AbortSignal | undefined): Promise<void> => {
+    for (let left = host.heldUntil - clock.now(); left > 0; left = host.heldUntil - clock.now()) {
+      await sleep(clock, left + Math.min(spread, left) * random(), signal);
+    }
+  };
 
-  return (next) => (request) => {
+  return (next) => async (request) => {
     const host = hostOf(request);
     const { signal } = request;
-    const pool = request.body === undefined ? host.asking : host.sending;
-    const task = async (): Promise<HttpResponse> => {
-      while (host.heldUntil > clock.now()) await sleep(clock, host.heldUntil - clock.now(), signal);
+    const leave = await (request.body === undefined ? host.asking : host.sending).enter(signal);
+    try {
+      await untilReleased(host, signal);
       const response = await next(request);
-      holdBack(host, response);
+      const throttled = response.status === 429 || response.status === 503;
+      if (throttled) holdBack(host, response);
+      leave(throttled ? 'throttled' : 'answered');
       return response;
-    };
-    return pool.run(task, { signal });
+    } finally {
+      leave(undefined);
+    }
   };
 }

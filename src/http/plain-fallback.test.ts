@@ -8,42 +8,70 @@ import { userAgent } from './user-agent.ts';
 
 const request: HttpRequest = { method: 'GET', url: 'https://host:5000/v2/?x', headers: {}, replay: 'safe' };
 
+const isAsked = (): boolean => true;
+
+function failure(code: string): TransportError {
+  return new TransportError('NO_CONNECTION', 'x', { cause: Object.assign(new Error('x'), { code }) });
+}
+
 /** Notes what it is sent, and fails for the URLs that begin with `dead`. */
 function createFarSide(
   dead: string,
-  code: 'NO_CONNECTION' | 'CUT_OFF',
+  error: Error = failure('ECONNREFUSED'),
 ): { readonly send: Send; readonly seen: string[] } {
   const seen: string[] = [];
   return {
     seen,
     send: async ({ url, headers }) => {
       seen.push(url);
-      if (url.startsWith(dead)) throw new TransportError(code, 'x');
+      if (url.startsWith(dead)) throw error;
       return { status: 200, headers, body: emptyContent.open() };
     },
   };
 }
 
 describe('the fallback to plain HTTP', () => {
-  it('comes when there is no connection in TLS, and stays', async () => {
-    const { send, seen } = createFarSide('https:', 'NO_CONNECTION');
-    const line = plainFallback()(send);
-    await line(request);
-    await line(request);
-    assert.deepEqual(seen, ['https://host:5000/v2/?x', 'http://host:5000/v2/?x', 'http://host:5000/v2/?x']);
-  });
+  for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER']) {
+    it(`comes when nobody speaks TLS there (${code}), and stays`, async () => {
+      const { send, seen } = createFarSide('https:', failure(code));
+      const line = plainFallback(isAsked)(send);
+      await line(request);
+      await line(request);
+      assert.deepEqual(seen, ['https://host:5000/v2/?x', 'http://host:5000/v2/?x', 'http://host:5000/v2/?x']);
+    });
+  }
 
-  it('does not come where TLS is spoken, not even when it breaks', async () => {
-    const spoken = createFarSide('http:', 'NO_CONNECTION');
-    await plainFallback()(spoken.send)(request);
-    const broken = createFarSide('https:', 'CUT_OFF');
-    await assert.rejects(plainFallback()(broken.send)(request), (error) => isGantryError(error, 'CUT_OFF'));
-    assert.deepEqual([...spoken.seen, ...broken.seen], [request.url, request.url]);
+  for (const [name, error] of [
+    ['breaks', new TransportError('CUT_OFF', 'x')],
+    ['stays silent', new TransportError('TIMED_OUT', 'x')],
+    ['has a certificate that nobody vouches for', failure('DEPTH_ZERO_SELF_SIGNED_CERT')],
+    ['wants a certificate of ours', failure('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')],
+    ['speaks another version', failure('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')],
+    ['has a name that is not known', failure('ENOTFOUND')],
+    [
+      'lies behind a proxy that is not there',
+      new TransportError('NO_CONNECTION', 'x', { cause: failure('ECONNREFUSED') }),
+    ],
+  ] as const) {
+    it(`does not come where TLS ${name}`, async () => {
+      const { send, seen } = createFarSide('https:', error);
+      await assert.rejects(plainFallback(isAsked)(send)(request), (thrown) => thrown === error);
+      assert.deepEqual(seen, [request.url]);
+    });
+  }
+
+  it('does not come where TLS is spoken, nor for a host that it was not asked for', async () => {
+    const spoken = createFarSide('http:');
+    await plainFallback(isAsked)(spoken.send)(request);
+    const other = createFarSide('https:');
+    const line = plainFallback((host) => host !== 'host:5000')(other.send);
+    await assert.rejects(line(request), (error) => isGantryError(error, 'NO_CONNECTION'));
+    assert.deepEqual([...spoken.seen, ...other.seen], [request.url, request.url]);
   });
 
   it('does not stay when there is no connection in plain HTTP either', async () => {
-    const { send, seen } = createFarSide('http', 'NO_CONNECTION');
-    const line = plainFallback()(send);
+    const { send, seen } = createFarSide('http');
+    const line = plainFallback(isAsked)(send);
     for (let round = 0; round < 2; round++) {
       await assert.rejects(line(request), (error) => isGantryError(error, 'NO_CONNECTION'));
     }
@@ -53,7 +81,7 @@ describe('the fallback to plain HTTP', () => {
 
 describe('the user agent', () => {
   it('is added where a request has none', async () => {
-    const { send } = createFarSide('-', 'CUT_OFF');
+    const { send } = createFarSide('-');
     const line = userAgent('gantry/1')(send);
     assert.deepEqual((await line(request)).headers['user-agent'], ['gantry/1']);
     const own = { ...request, headers: { 'user-agent': ['own'] } };

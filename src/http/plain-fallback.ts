@@ -1,22 +1,22 @@
-import { isGantryError } from '../errors.ts';
 import type { Middleware } from '../wire/message.ts';
+import { isWithoutTls } from './failure.ts';
 
 /**
- * For a registry that was said to be insecure: where nobody answers in TLS, plain HTTP is spoken from then on.
- * Never part of a line unless the caller asked for it.
+ * For hosts that were said to be insecure: where nobody speaks TLS, plain HTTP is spoken from then on. Where somebody does
+ * and it fails, it stays a failure, and so it is with every other host.
  */
-export function plainFallback(): Middleware {
+export function plainFallback(isInsecure: (host: string) => boolean): Middleware {
   const plain = new Set<string>();
   return (next) => async (request) => {
     const { protocol, host } = new URL(request.url);
-    if (protocol !== 'https:') return next(request);
+    if (protocol !== 'https:' || !isInsecure(host)) return next(request);
     const inPlain = () => next({ ...request, url: `http:${request.url.slice(protocol.length)}` });
     if (plain.has(host)) return inPlain();
     try {
       return await next(request);
     } catch (error) {
       // With no connection no byte of the body was taken, so even a one-shot body can be sent.
-      if (!isGantryError(error, 'NO_CONNECTION')) throw error;
+      if (!isWithoutTls(error)) throw error;
       const response = await inPlain();
       plain.add(host);
       return response;

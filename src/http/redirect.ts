@@ -2,7 +2,7 @@ import { TransportError } from '../errors.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { leave } from './leave.ts';
-import { checkHop, originOf, resolveHop } from './origin.ts';
+import { checkHop, originOf, resolveHop, sentBy } from './origin.ts';
 
 export interface RedirectOptions {
   /** Sends what has left its first origin, even if it comes back to it: a line that knows no credentials. */
@@ -50,7 +50,7 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
         send = foreign;
         hop = { ...hop, headers: neutral(hop.headers) };
       }
-      hop = { ...hop, url };
+      hop = sentBy({ ...hop, url }, hop.url, { home: request.url });
     }
   };
 }

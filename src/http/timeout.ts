@@ -5,7 +5,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { parseTarget } from './target.ts';
 
 export interface TimeoutOptions {
-  /** Milliseconds that the answer may take once the request is sent, where the request itself doesn't say. Default 60 s. */
+  /** Milliseconds that the answer may take once the request is sent, unless it says itself that it needs more. Default 60 s. */
   readonly answer?: number;
   /** Milliseconds that a body may stand still, either way. Default 60 s. */
   readonly progress?: number;
@@ -24,7 +24,7 @@ export function timeout({
   return (next) => async (request) => {
     const { host } = parseTarget(request.url);
     const watch = createWatch(clock, request.signal);
-    const within = request.answerWithin ?? answer;
+    const within = Math.max(request.answerWithin ?? 0, answer);
     const expectAnswer = (): void =>
       watch.expect(
         within,

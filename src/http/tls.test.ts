@@ -5,7 +5,8 @@ import { after, describe, it } from 'node:test';
 import { TLSSocket } from 'node:tls';
 import { isGantryError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
-import { createNodeTransport, type TlsOptions, type Transport } from './transport.ts';
+import type { TlsOptions } from './tls.ts';
+import { createNodeTransport, type Transport } from './transport.ts';
 
 /** Made for this test and of no other use: it signs itself, for localhost and 127.0.0.1, until 2126. */
 const key = `-----BEGIN PRIVATE KEY-----

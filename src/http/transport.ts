@@ -1,13 +1,16 @@
-import http from 'node:http';
-import https from 'node:https';
-import type { Socket } from 'node:net';
+import type http from 'node:http';
+import type { LookupFunction, Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { receiveBody } from './body-receiver.ts';
 import { createBodySender } from './body-sender.ts';
 import { transportError } from './failure.ts';
+import type { ProxyOption } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
+import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
+import type { Way } from './way.ts';
+import { createWays } from './ways.ts';
 
 /** The end of every line: sends one request as it is, and knows nothing of retries, redirects and credentials. */
 export interface Transport {
@@ -16,26 +19,19 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface TlsOptions {
-  /** PEM certificates that are trusted instead of the built-in ones. */
-  readonly ca?: string | readonly string[];
-  /** PEM client certificate and key. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** `false` accepts any certificate. */
-  readonly rejectUnauthorized?: boolean;
-}
-
 export interface NodeTransportOptions {
-  readonly tls?: TlsOptions;
+  /** For every host, or for each its own. */
+  readonly tls?: TlsOptions | TlsChoice;
+  /** Asked for once, when a certificate is met whose authority is not known: PEM certificates that are trusted, too. */
+  readonly moreAuthorities?: () => Promise<readonly string[]>;
+  /** Default: what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say. */
+  readonly proxy?: ProxyOption;
   /** Milliseconds until a connection, TLS included, must stand. Default 30 s. */
   readonly connectWithin?: number;
+  /** How names are looked up. Default: as the machine does it. */
+  readonly lookup?: LookupFunction;
 }
 
-/** Google's and AWS's front ends send signed addresses and tokens beyond Node's 16 KiB. */
-const maxHeaderSize = 128 * 1024;
-/** An idle connection is given up before most servers and middleboxes do it for us. */
-const idleFor = 30_000;
 /** What the kernel may have swallowed of a small body before a closed connection shows. */
 const smallBody = 64 * 1024;
 
@@ -43,48 +39,50 @@ const smallBody = 64 * 1024;
  * Sends over `node:http` and `node:https` with connections kept alive: raw bytes both ways, no redirects, no cookies.
  *
  * A request that meets a kept connection which the server has closed in the meantime is sent once more over a new one.
+ * One with `sentBy` goes to no address that is closer to us than whoever sent us there.
  * Rejects with NO_CONNECTION, TIMED_OUT (no connection in time), CUT_OFF, SIZE_INVALID (a body unlike its announced
- * length), whatever the body's source throws, or the signal's own reason.
+ * length), REDIRECT_REFUSED, INVALID_OPTION (certificates), whatever the body's source throws, or the signal's own reason.
  */
-export function createNodeTransport({ tls, connectWithin = 30_000 }: NodeTransportOptions = {}): Transport {
-  const options = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, timeout: idleFor };
-  const agents = { plain: new http.Agent(options), secure: new https.Agent(options) };
+export function createNodeTransport(options: NodeTransportOptions = {}): Transport {
+  const { connectWithin = 30_000, moreAuthorities } = options;
+  const ways = createWays({ ...options, connectWithin });
 
-  const open = (request: HttpRequest, target: Target, fresh: boolean): http.ClientRequest => {
-    const { secure, hostname, port, path } = target;
-    const common = {
-      hostname,
-      port,
-      path,
-      method: request.method,
-      headers: outgoingHeaders(request),
-      maxHeaderSize,
-    };
-    if (!secure) return http.request({ ...common, agent: fresh ? false : agents.plain });
-    return https.request({ ...common, ...tlsOptions(tls), agent: fresh ? false : agents.secure });
+  const attempt = (request: HttpRequest, target: Target, way: Way, fresh: boolean): Exchange => {
+    const { method } = request;
+    const outgoing = way.open({ method, path: target.path, headers: outgoingHeaders(request) }, { fresh });
+    return exchange(outgoing, request, { target, opensWith: way.opensWith, connectWithin });
   };
-
-  const send: Send = async (request) => {
-    request.signal?.throwIfAborted();
-    const target = parseTarget(request.url);
-    const attempt = (fresh: boolean): Exchange =>
-      exchange(open(request, target, fresh), request, { target, connectWithin });
-    const first = attempt(false);
+  const sendOver = async (way: Way, request: HttpRequest, target: Target): Promise<HttpResponse> => {
+    const first = attempt(request, target, way, false);
     try {
       return await first.response;
     } catch (error) {
       if (!first.wasStale()) throw error;
       // A new connection, not another of the pool: after a restart of the server all of those are dead.
-      return await attempt(true).response;
+      return await attempt(request, target, way, true).response;
+    }
+  };
+
+  const send: Send = async (request) => {
+    request.signal?.throwIfAborted();
+    const target = parseTarget(request.url);
+    const way = await ways.to(request, target);
+    request.signal?.throwIfAborted();
+    try {
+      return await sendOver(way, request, target);
+    } catch (error) {
+      if (moreAuthorities === undefined || !isUnknownIssuer(error)) throw error;
+      await ways.trust(moreAuthorities);
+      const wider = await ways.to(request, target);
+      if (wider === way) throw error;
+      return await sendOver(wider, request, target);
     }
   };
 
   return {
     send,
-    close(): Promise<void> {
-      agents.plain.destroy();
-      agents.secure.destroy();
-      return Promise.resolve();
+    async close(): Promise<void> {
+      await ways.close();
     },
   };
 }
@@ -95,13 +93,18 @@ interface Exchange {
   wasStale(): boolean;
 }
 
+interface ExchangeOptions extends Pick<Way, 'opensWith'> {
+  readonly target: Target;
+  readonly connectWithin: number;
+}
+
 function exchange(
   outgoing: http.ClientRequest,
   request: HttpRequest,
-  { target, connectWithin }: { readonly target: Target; readonly connectWithin: number },
+  { target, opensWith, connectWithin }: ExchangeOptions,
 ): Exchange {
   const { signal } = request;
-  const line = watchConnection(outgoing, target, connectWithin);
+  const line = watchConnection(outgoing, { target, opensWith, connectWithin });
   const sender = createBodySender(outgoing, request, target);
   let stale = false;
 
@@ -148,29 +151,29 @@ interface Connection {
   isStale(error: Error): boolean;
 }
 
-function watchConnection(outgoing: http.ClientRequest, target: Target, connectWithin: number): Connection {
-  const { host, secure } = target;
+function watchConnection(
+  outgoing: http.ClientRequest,
+  { target: { host }, opensWith, connectWithin }: ExchangeOptions,
+): Connection {
   let up = false;
   let react: (() => void) | undefined;
   let socket: Socket | undefined;
   let readBefore = 0;
+  const timer = setTimeout(() => {
+    const message = `no connection to ${host} within ${connectWithin / 1000} s`;
+    outgoing.destroy(new TransportError('TIMED_OUT', message));
+  }, connectWithin);
+  outgoing.once('close', () => clearTimeout(timer));
   const rise = (): void => {
+    clearTimeout(timer);
     up = true;
     react?.();
   };
   outgoing.once('socket', (assigned) => {
     socket = assigned;
     readBefore = assigned.bytesRead;
-    if (outgoing.reusedSocket) return rise();
-    const timer = setTimeout(() => {
-      const message = `no connection to ${host} within ${connectWithin / 1000} s`;
-      outgoing.destroy(new TransportError('TIMED_OUT', message));
-    }, connectWithin);
-    outgoing.once('close', () => clearTimeout(timer));
-    assigned.once(secure ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timer);
-      rise();
-    });
+    if (outgoing.reusedSocket) rise();
+    else assigned.once(opensWith, rise);
   });
   return {
     isUp: () => up,
@@ -207,13 +210,4 @@ function incomingHeaders({ rawHeaders }: http.IncomingMessage): HeaderMap {
     else values.push(rawHeaders[at + 1] ?? '');
   }
   return Object.fromEntries(lines);
-}
-
-function tlsOptions({ ca, cert, key, rejectUnauthorized }: TlsOptions = {}): https.RequestOptions {
-  return {
-    ...(ca === undefined ? {} : { ca: typeof ca === 'string' ? ca : [...ca] }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-  };
 }

@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly replay: 'safe' | 'never';
   /** How long the answer may take once the body is sent, in milliseconds, where the usual limit is too short (a closing PUT). */
   readonly answerWithin?: number;
+  /** The address of the answer that named this one's (a redirect, a realm): it may not lead closer to us than its sender is. */
+  readonly sentBy?: string;
   readonly signal?: AbortSignal | undefined;
 }
 

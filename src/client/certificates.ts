@@ -1,0 +1,110 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError, StorageError } from '../errors.ts';
+import { systemAuthorities } from '../http/authorities.ts';
+import type { TlsOptions } from '../http/tls.ts';
+
+/** Where certificates are looked for. Default: the process's own environment. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * What docker's and containers' `certs.d/<host:port>` folders hold for a host: authorities (`*.crt`) of all of them, and of
+ * the first that has one a client certificate (`*.cert` with its `*.key`).
+ * Throws INVALID_OPTION for a certificate without its key, NO_PERMISSION, IO_FAILED.
+ * @see https://github.com/containers/image/blob/main/docs/containers-certs.d.5.md
+ */
+export async function certificatesOf(host: string, env: Environment = process.env): Promise<TlsOptions> {
+  // Windows has no colons in the names of folders: docker leaves them out.
+  const name = process.platform === 'win32' ? host.replaceAll(':', '') : host;
+  const found = await Promise.all(folders(env).map((folder) => readFolder(join(folder, name))));
+  const ca = found.flatMap((folder) => folder.ca);
+  const own = found.find((folder) => folder.own !== undefined)?.own;
+  return { ...(ca.length === 0 ? {} : { ca }), ...own };
+}
+
+function folders(env: Environment): readonly string[] {
+  const home = env['HOME'] || env['USERPROFILE'];
+  return [
+    ...(home ? [join(home, '.config/containers/certs.d'), join(home, '.docker/certs.d')] : []),
+    '/etc/containers/certs.d',
+    '/etc/docker/certs.d',
+  ];
+}
+
+interface Found {
+  readonly ca: readonly string[];
+  readonly own?: { readonly cert: string; readonly key: string };
+}
+
+async function readFolder(folder: string): Promise<Found> {
+  const names = await listFolder(folder);
+  const authorities = names.filter((name) => name.endsWith('.crt'));
+  const ca = await Promise.all(authorities.map((name) => readText(join(folder, name))));
+  const cert = names.find((name) => name.endsWith('.cert'));
+  if (cert === undefined) return { ca };
+  const key = cert.replace(/cert$/, 'key');
+  if (!names.includes(key)) throw new InputError('INVALID_OPTION', `${join(folder, cert)} has no ${key}`);
+  const [own, secret] = await Promise.all([readText(join(folder, cert)), readText(join(folder, key))]);
+  return { ca, own: { cert: own, key: secret } };
+}
+
+/** None if there is no such folder, or if it is kept from us: docker's own is root's on many machines. */
+async function listFolder(folder: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** A file that the user named or put in its place. Throws NO_PERMISSION, IO_FAILED. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const refused = cause instanceof Error && 'code' in cause && cause.code === 'EACCES';
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StorageError(refused ? 'NO_PERMISSION' : 'IO_FAILED', `can't read ${path}: ${reason}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+/** What Linux calls them, in the order in which Go looks for them, so that what crane trusts is trusted. */
+const bundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+/**
+ * The authorities that this machine trusts beside Node's own: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the
+ * system's. What can't be read is left out: nobody asked for it here and now.
+ */
+export async function machineAuthorities(env: Environment = process.env): Promise<readonly string[]> {
+  const named = [env['NODE_EXTRA_CA_CERTS'], env['SSL_CERT_FILE']].filter((path) => path !== undefined);
+  const directories = (env['SSL_CERT_DIR'] ?? '').split(':').filter((path) => path !== '');
+  const listed = await Promise.all(
+    directories.map(async (folder) => (await listFolder(folder)).map((name) => join(folder, name))),
+  );
+  const system = systemAuthorities() ?? (await firstReadable(bundles));
+  const own = await Promise.all([...named, ...listed.flat()].map((path) => readable(path)));
+  return [...own.flat(), ...system].filter((text) => text.includes('-----BEGIN CERTIFICATE-----'));
+}
+
+async function firstReadable(paths: readonly string[]): Promise<readonly string[]> {
+  for (const path of paths) {
+    const found = await readable(path);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+async function readable(path: string): Promise<readonly string[]> {
+  return await readText(path).then(
+    (text) => [text],
+    () => [],
+  );
+}

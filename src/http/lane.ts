@@ -1,0 +1,63 @@
+import { onAbort } from '../flow/abort.ts';
+
+/**
+ * How many requests a host gets at once: `most`, and half as many each time that it says it is too much, down to one. With
+ * every answer after that it gets a little more again, about one more for each round of answers.
+ */
+export interface Lane {
+  /** Waits for a place, first come first served. Rejects with the signal's reason. The answer gives the place back. */
+  enter(signal?: AbortSignal): Promise<Leave>;
+}
+
+/** `throttled`: the host said that it was too much; `undefined`: nothing was learned. */
+export type Leave = (outcome: 'answered' | 'throttled' | undefined) => void;
+
+export function createLane(most: number): Lane {
+  const waiting: (() => void)[] = [];
+  let width = most;
+  let running = 0;
+  /** Counts the halvings: what went out before the last one complains of what is over. */
+  let era = 0;
+
+  const letIn = (): void => {
+    while (running < Math.floor(width)) {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      running++;
+      next();
+    }
+  };
+  const ticket = (): Leave => {
+    const entered = era;
+    let left = false;
+    return (outcome) => {
+      if (left) return;
+      left = true;
+      running--;
+      if (outcome === 'answered') width = Math.min(most, width + 1 / width);
+      if (outcome === 'throttled' && entered === era) {
+        width = Math.max(1, width / 2);
+        era++;
+      }
+      letIn();
+    };
+  };
+
+  return {
+    enter(signal) {
+      signal?.throwIfAborted();
+      return new Promise((resolve, reject) => {
+        const enter = (): void => {
+          release();
+          resolve(ticket());
+        };
+        const release = onAbort(signal, () => {
+          waiting.splice(waiting.indexOf(enter), 1);
+          reject(signal?.reason);
+        });
+        waiting.push(enter);
+        letIn();
+      });
+    },
+  };
+}

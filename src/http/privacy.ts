@@ -1,0 +1,57 @@
+import { BlockList, isIP } from 'node:net';
+
+/** How close to us a host is. */
+export type Privacy = 'public' | 'private' | 'loopback' | 'link-local';
+
+const ranks: Readonly<Record<Privacy, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
+
+const networks: readonly (readonly [Privacy, BlockList])[] = [
+  ['loopback', blockList(['127.0.0.0', 8], ['0.0.0.0', 8], ['::1', 128], ['::', 128])],
+  ['link-local', blockList(['169.254.0.0', 16], ['fe80::', 10])],
+  [
+    'private',
+    blockList(
+      ['10.0.0.0', 8],
+      ['172.16.0.0', 12],
+      ['192.168.0.0', 16],
+      ['100.64.0.0', 10],
+      ['fc00::', 7],
+      ['64:ff9b::', 96],
+    ),
+  ],
+];
+
+function blockList(...subnets: readonly (readonly [string, number])[]): BlockList {
+  const list = new BlockList();
+  for (const [network, prefix] of subnets)
+    list.addSubnet(network, prefix, isIP(network) === 6 ? 'ipv6' : 'ipv4');
+  return list;
+}
+
+/**
+ * By an address or a name, which is not looked up: any name but `localhost` is public. `URL` has already turned `127.1`
+ * and `0x7f000001` into their usual form.
+ */
+export function privacyOf(hostname: string): Privacy {
+  const address = withoutBrackets(hostname).replace(/%.*$|\.$/, '');
+  if (/(^|\.)localhost$/i.test(address)) return 'loopback';
+  const family = isIP(address);
+  if (family === 0) return 'public';
+  const found = networks.find(([, list]) => list.check(address, family === 6 ? 'ipv6' : 'ipv4'));
+  return found?.[0] ?? 'public';
+}
+
+/** The most public of the addresses that a name has: whoever has both speaks for the public. */
+export function mostPublic(addresses: readonly string[]): Privacy {
+  const found = addresses.map(privacyOf).sort((a, b) => ranks[a] - ranks[b]);
+  return found[0] ?? 'public';
+}
+
+/** Whether somebody at `from` may send us to `to`. Nobody may to where clouds keep the secrets of their machines. */
+export function mayReach(from: Privacy, to: Privacy): boolean {
+  return to !== 'link-local' && ranks[to] <= ranks[from];
+}
+
+export function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
+}

@@ -1,0 +1,33 @@
+import { isIP } from 'node:net';
+import { withoutBrackets } from './privacy.ts';
+
+/**
+ * Token services of another domain than their registry's.
+ * @see https://github.com/NVIDIA/nvidia-container-toolkit/issues/1945
+ * @see https://github.com/Azure/acr/issues/651
+ */
+const knownPairs: readonly (readonly [registry: string, service: string])[] = [
+  ['nvcr.io', 'authn.nvidia.com'],
+  ['registry.hub.docker.com', 'auth.docker.io'],
+];
+
+/**
+ * Whether the token service at `realm` may be shown the credentials of the registry at `url`: it has the same host or the
+ * same registrable domain, its pair is known, or its host is one of `trusted`.
+ */
+export async function trustsRealm(
+  url: string,
+  realm: string,
+  trusted: readonly string[] = [],
+): Promise<boolean> {
+  const [registry, service] = [new URL(url), new URL(realm)];
+  if (registry.hostname === service.hostname || trusted.includes(service.host)) return true;
+  if (knownPairs.some(([from, to]) => from === registry.host && to === service.host)) return true;
+  if ([registry, service].some(({ hostname }) => isIP(withoutBrackets(hostname)) !== 0)) return false;
+  // The list of public suffixes is large, and most registries have their token service at their own host.
+  const { getDomain } = await import('tldts');
+  const site = ({ hostname }: URL): string | null =>
+    getDomain(hostname.replace(/\.$/, ''), { allowPrivateDomains: true, extractHostname: false });
+  const own = site(registry);
+  return own !== null && own === site(service);
+}

@@ -1,0 +1,99 @@
+import http from 'node:http';
+import https from 'node:https';
+import { isIP, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TransportError } from '../errors.ts';
+import { transportError } from './failure.ts';
+import type { ProxyServer } from './proxy.ts';
+
+export interface TunnelOptions {
+  readonly proxy: ProxyServer;
+  /** For a proxy that speaks TLS itself. */
+  readonly proxyTls: https.RequestOptions;
+  /** Milliseconds. */
+  readonly connectWithin: number;
+}
+
+/** Keeps connections that speak TLS with their far side through a proxy, which sees nothing but its name. */
+export class TunnelAgent extends https.Agent {
+  readonly #tunnel: TunnelOptions;
+  readonly #opening = new Set<http.ClientRequest>();
+
+  constructor(options: https.AgentOptions, tunnel: TunnelOptions) {
+    super(options);
+    this.#tunnel = tunnel;
+  }
+
+  override createConnection(
+    options: https.RequestOptions,
+    callback: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const outgoing = askForTunnel(options, this.#tunnel);
+    this.#opening.add(outgoing);
+    const fail = (error: Error): void => callback(error, new Socket());
+    outgoing.once('close', () => this.#opening.delete(outgoing));
+    outgoing.once('error', (error) => fail(proxyFailure(error, this.#tunnel.proxy)));
+    outgoing.once('connect', ({ statusCode = 0 }, socket) => {
+      if (statusCode < 200 || statusCode > 299) {
+        socket.destroy();
+        fail(refusal(statusCode, this.#tunnel.proxy));
+        return;
+      }
+      socket.setTimeout(0);
+      const through = { ...options, socket };
+      const secured = super.createConnection(through);
+      if (secured !== null && secured !== undefined) callback(null, secured);
+    });
+    outgoing.end();
+    return undefined;
+  }
+
+  override destroy(): void {
+    for (const outgoing of this.#opening) outgoing.destroy();
+    super.destroy();
+  }
+}
+
+/** What of a request's options goes to a proxy rather than to the far side. */
+export function proxyAddress({ hostname, port }: ProxyServer): https.RequestOptions {
+  // The name would else be taken from the Host header, which is the far side's.
+  return { hostname, port, servername: isIP(hostname) === 0 ? hostname : '' };
+}
+
+export function proxyHeaders({ authorization }: ProxyServer): Readonly<Record<string, string>> {
+  return authorization === undefined ? {} : { 'proxy-authorization': authorization };
+}
+
+function askForTunnel(
+  { host, port }: https.RequestOptions,
+  { proxy, proxyTls, connectWithin }: TunnelOptions,
+): http.ClientRequest {
+  const authority = `${host?.includes(':') ? `[${host}]` : host}:${port}`;
+  const request = {
+    ...proxyAddress(proxy),
+    method: 'CONNECT',
+    path: authority,
+    headers: { host: authority, ...proxyHeaders(proxy) },
+    agent: false,
+    timeout: connectWithin,
+  };
+  const outgoing = proxy.secure ? https.request({ ...proxyTls, ...request }) : http.request(request);
+  return outgoing.once('timeout', () => {
+    const message = `the proxy ${proxy.host} opened no way to ${host} within ${connectWithin / 1000} s`;
+    outgoing.destroy(new TransportError('TIMED_OUT', message));
+  });
+}
+
+/** Wrapped once more, so that nobody takes the proxy's silence for that of the far side. */
+function proxyFailure(error: Error, proxy: ProxyServer): TransportError {
+  const target = { host: `the proxy ${proxy.host}` };
+  const cause = transportError(error, { target, connected: false });
+  const code = cause.code === 'TIMED_OUT' ? 'TIMED_OUT' : 'NO_CONNECTION';
+  return new TransportError(code, cause.message, { cause });
+}
+
+function refusal(status: number, { host, authorization }: ProxyServer): TransportError {
+  const who = authorization === undefined ? 'a user and password' : 'another user or password';
+  const why = status === 407 ? `it wants ${who}` : `it answered with ${status}`;
+  return new TransportError('NO_CONNECTION', `the proxy ${host} does not let us through: ${why}`);
+}

@@ -1,0 +1,99 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { LookupFunction } from 'node:net';
+import type { ProxyServer } from './proxy.ts';
+import type { Target } from './target.ts';
+import { secureOptions, type TlsOptions } from './tls.ts';
+import { proxyAddress, proxyHeaders, TunnelAgent } from './tunnel.ts';
+
+/** How requests get to one origin: straight or through a proxy, over connections of their own. */
+export interface Way {
+  /** The event of a new socket after which bytes can be sent. */
+  readonly opensWith: 'connect' | 'secureConnect';
+  /** `fresh`: over a new connection, whatever is kept. */
+  open(request: Outgoing, options: { readonly fresh: boolean }): http.ClientRequest;
+  close(): void;
+}
+
+interface Outgoing {
+  readonly method: string;
+  /** Byte for byte as it goes into the request line. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+}
+
+export interface WayOptions {
+  readonly tls: TlsOptions;
+  readonly proxy: ProxyServer | undefined;
+  readonly proxyTls: TlsOptions;
+  readonly lookup: LookupFunction;
+  /** Milliseconds. */
+  readonly connectWithin: number;
+}
+
+/** Google's and AWS's front ends send signed addresses and tokens beyond Node's 16 KiB. */
+const maxHeaderSize = 128 * 1024;
+/** An idle connection is given up before most servers and middleboxes do it for us. */
+const idleFor = 30_000;
+
+export function createWay(target: Target, options: WayOptions): Way {
+  const { proxy } = options;
+  if (target.secure || proxy === undefined) return straightOrTunnelled(target, options);
+  return carried(target, proxy, options);
+}
+
+/** Straight, or through a proxy that doesn't know what it carries. */
+function straightOrTunnelled(
+  { secure, hostname, host, port }: Target,
+  { tls, proxy, proxyTls, lookup, connectWithin }: WayOptions,
+): Way {
+  const secured = secure ? secureOptions(tls, host) : {};
+  const createAgent = (keepAlive: boolean): http.Agent => {
+    if (!secure) return new http.Agent({ ...kept(keepAlive), lookup });
+    if (proxy === undefined) return new https.Agent({ ...kept(keepAlive), ...secured, lookup });
+    return new TunnelAgent(
+      { ...kept(keepAlive), ...secured },
+      { proxy, proxyTls: secureOptions(proxyTls, proxy.host), connectWithin },
+    );
+  };
+  const pool = createAgent(true);
+  return {
+    opensWith: secure ? 'secureConnect' : 'connect',
+    open: (request, { fresh }) =>
+      (secure ? https : http).request({
+        ...request,
+        hostname,
+        port,
+        maxHeaderSize,
+        agent: fresh ? createAgent(false) : pool,
+      }),
+    close: () => pool.destroy(),
+  };
+}
+
+/** Plain HTTP through a proxy, which is told the whole address. */
+function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: WayOptions): Way {
+  const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
+  const createAgent = (keepAlive: boolean): http.Agent =>
+    proxy.secure
+      ? new https.Agent({ ...kept(keepAlive), ...secured, lookup })
+      : new http.Agent({ ...kept(keepAlive), lookup });
+  const pool = createAgent(true);
+  return {
+    opensWith: proxy.secure ? 'secureConnect' : 'connect',
+    open: ({ method, path, headers }, { fresh }) =>
+      (proxy.secure ? https : http).request({
+        ...proxyAddress(proxy),
+        method,
+        path: `http://${host}${path}`,
+        headers: { host, ...headers, ...proxyHeaders(proxy) },
+        maxHeaderSize,
+        agent: fresh ? createAgent(false) : pool,
+      }),
+    close: () => pool.destroy(),
+  };
+}
+
+function kept(keepAlive: boolean): http.AgentOptions {
+  return { keepAlive, maxSockets: Number.POSITIVE_INFINITY, timeout: idleFor };
+}

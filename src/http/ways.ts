@@ -1,0 +1,111 @@
+import dns from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { TransportError } from '../errors.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import { mayReach, mostPublic, type Privacy, privacyOf } from './privacy.ts';
+import { type ProxyOption, proxyChoice } from './proxy.ts';
+import { parseTarget, type Target } from './target.ts';
+import type { TlsChoice, TlsOptions } from './tls.ts';
+import { createWay, type Way } from './way.ts';
+
+/** The ways to all origins, made when they are first needed. */
+export interface Ways {
+  to(request: HttpRequest, target: Target): Promise<Way>;
+  /** From the first call on, these authorities are trusted, too. */
+  trust(authorities: () => Promise<readonly string[]>): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface WaysOptions {
+  readonly tls?: TlsOptions | TlsChoice;
+  readonly proxy?: ProxyOption;
+  readonly lookup?: LookupFunction;
+  readonly connectWithin: number;
+}
+
+export function createWays({ tls = {}, proxy, connectWithin, lookup = dns.lookup }: WaysOptions): Ways {
+  const choose = proxyChoice(proxy);
+  const ways = new Map<string, Promise<Way>>();
+  const retired: Promise<Way>[] = [];
+  /** How close those are whose names were looked up. */
+  const reached = new Map<string, Privacy>();
+  let more: Promise<readonly string[]> | undefined;
+
+  const tlsOf = async (host: string): Promise<TlsOptions> => {
+    const own = typeof tls === 'function' ? await tls(host) : tls;
+    return more === undefined ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...(await more)] };
+  };
+  const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Way> => {
+    const { host, hostname, secure } = target;
+    const through = choose(url);
+    const direct = privacyOf(hostname);
+    if (through === undefined && limit !== undefined && !mayReach(limit, direct)) {
+      throw tooClose(hostname, direct);
+    }
+    return createWay(target, {
+      tls: secure ? await tlsOf(host) : {},
+      proxy: through,
+      proxyTls: through?.secure ? await tlsOf(through.host) : {},
+      lookup: watchedLookup(lookup, {
+        // A proxy is chosen by the user, and what it can reach is its own affair.
+        limit: through === undefined ? limit : undefined,
+        found: (privacy) => through ?? reached.set(hostname, privacy),
+      }),
+      connectWithin,
+    });
+  };
+
+  return {
+    to({ url, sentBy }, target) {
+      const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
+      const limit = sentBy === undefined ? undefined : (reached.get(hostname) ?? privacyOf(hostname));
+      const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
+      const known = ways.get(key);
+      if (known !== undefined) return known;
+      const way = build(url, target, limit);
+      ways.set(key, way);
+      way.catch(() => ways.delete(key));
+      return way;
+    },
+    async trust(authorities) {
+      more ??= authorities().then((found) => {
+        if (found.length > 0) {
+          // Not closed yet: other requests may be on their way over them.
+          retired.push(...ways.values());
+          ways.clear();
+        }
+        return found;
+      });
+      await more;
+    },
+    async close() {
+      const all = await Promise.allSettled([...ways.values(), ...retired]);
+      for (const settled of all) if (settled.status === 'fulfilled') settled.value.close();
+    },
+  };
+}
+
+/**
+ * Looks names up and tells `found` how close to us they are. With `limit` a name that leads closer fails with
+ * REDIRECT_REFUSED, before a connection is made: what was looked up is what is connected to.
+ */
+function watchedLookup(
+  lookup: LookupFunction,
+  { limit, found }: { readonly limit: Privacy | undefined; readonly found: (privacy: Privacy) => void },
+): LookupFunction {
+  return (hostname, options, callback) =>
+    lookup(hostname, options, (error, address, family) => {
+      if (error !== null) return callback(error, address, family);
+      const addresses = typeof address === 'string' ? [address] : address.map((entry) => entry.address);
+      found(mostPublic(addresses));
+      const wrong = limit && addresses.map(privacyOf).find((privacy) => !mayReach(limit, privacy));
+      callback(wrong === undefined ? null : tooClose(hostname, wrong), address, family);
+    });
+}
+
+function tooClose(hostname: string, privacy: Privacy): TransportError {
+  return new TransportError(
+    'REDIRECT_REFUSED',
+    `we were sent to ${hostname}: refused, it is a ${privacy} address and who sent us is not that close`,
+  );
+}
