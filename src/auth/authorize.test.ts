@@ -1,109 +1,23 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isGantryError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
-import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
-import { createManualClock, type ManualClock } from '../http/clock.test.support.ts';
+import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
-import { headerValue } from '../wire/headers.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { createAuthorize } from './authorize.ts';
-
-const origin = 'https://registry.example.com';
-const realm = 'https://auth.example.com/token';
-const alice: Credential = { kind: 'basic', username: 'alice', password: 'pass:word' };
-const basicAlice = `Basic ${Buffer.from('alice:pass:word').toString('base64')}`;
-const pull = ['repository:a/b:pull'];
-const push = ['repository:a/b:pull,push'];
-
-const text = async (body: AsyncIterable<Uint8Array>): Promise<string> =>
-  new TextDecoder().decode(await collect(body, { limit: 1 << 20, what: 'test body' }));
-
-function answer(
-  status: number,
-  { headers = {}, body = '' }: { headers?: Record<string, string[]>; body?: string } = {},
-): HttpResponse {
-  return { status, headers, body: bytesContent(new TextEncoder().encode(body)).open() };
-}
-
-const json = (value: unknown): HttpResponse => answer(200, { body: JSON.stringify(value) });
-const challenge = (line: string, status = 401): HttpResponse =>
-  answer(status, { headers: { 'www-authenticate': [line] } });
-const bearer = (more = ''): string => `Bearer realm="${realm}",service="example"${more}`;
-
-interface TokenRequestSeen {
-  readonly method: string;
-  readonly url: URL;
-  readonly authorization: string | undefined;
-  readonly form: URLSearchParams;
-}
-
-interface Stage {
-  readonly clock: ManualClock;
-  /** The Authorization of each request that reached the registry. */
-  readonly shown: (string | undefined)[];
-  readonly tokens: TokenRequestSeen[];
-  readonly send: (request?: Partial<HttpRequest>) => Promise<HttpResponse>;
-}
-
-interface Roles {
-  readonly registry: (
-    request: HttpRequest,
-    authorization: string | undefined,
-  ) => HttpResponse | Promise<HttpResponse>;
-  /** Default: a token that tells its number. */
-  readonly service?: (seen: TokenRequestSeen, number: number) => HttpResponse | Promise<HttpResponse>;
-  readonly credential?: Credential;
-  readonly keychain?: Keychain;
-}
-
-/** A registry, a token service and a client between them. */
-function stage({ registry, service, credential, keychain }: Roles): Stage {
-  const clock = createManualClock(1_000_000);
-  const shown: (string | undefined)[] = [];
-  const tokens: TokenRequestSeen[] = [];
-  const tokenLine: Send = async (request) => {
-    const form = new URLSearchParams(await text((request.body ?? emptyContent).open()));
-    const seen = {
-      method: request.method,
-      url: new URL(request.url),
-      authorization: headerValue(request.headers, 'authorization'),
-      form,
-    };
-    tokens.push(seen);
-    return (await service?.(seen, tokens.length)) ?? json({ token: `t${tokens.length}`, expires_in: 100 });
-  };
-  const authorize = createAuthorize({
-    registry: 'registry.example.com',
-    origin,
-    keychain: keychain ?? (() => Promise.resolve(credential)),
-    send: tokenLine,
-    clock,
-  });
-  const line = authorize(async (request) => {
-    const authorization = headerValue(request.headers, 'authorization');
-    shown.push(authorization);
-    if (request.body !== undefined) await text(request.body.open());
-    return await registry(request, authorization);
-  });
-  return {
-    clock,
-    shown,
-    tokens,
-    send: (request = {}) =>
-      line({ method: 'GET', url: `${origin}/v2/`, headers: {}, replay: 'safe', scopes: pull, ...request }),
-  };
-}
-
-/** Lets in who shows a bearer token. */
-const bearerRegistry: Roles['registry'] = (_, authorization) =>
-  authorization?.startsWith('Bearer ') ? answer(200) : challenge(bearer());
-
-const wantsBasic: Roles['registry'] = (_, authorization) =>
-  authorization === basicAlice ? answer(200) : challenge('Basic realm="not a URL"');
-
-const rejects = (promise: Promise<unknown>, code: string): Promise<void> =>
-  assert.rejects(promise, (error) => isGantryError(error, code));
+import {
+  alice,
+  answer,
+  basicAlice,
+  bearer,
+  bearerRegistry,
+  challenge,
+  json,
+  origin,
+  pull,
+  push,
+  realm,
+  rejects,
+  stage,
+  wantsBasic,
+} from './stage.test.support.ts';
 
 describe('a registry that lets everybody in', () => {
   it('is shown nothing, and nobody is asked', async () => {
@@ -226,6 +140,7 @@ describe('a registry that wants a token', () => {
 
   for (const [name, reply, life] of [
     ['expires_in', { expires_in: 1000 }, 850],
+    ['expires_in that is a text', { expires_in: '1000' }, 850],
     ['60 seconds where it says nothing', {}, 51],
     ['60 seconds where it makes no sense', { expires_in: -1 }, 51],
     ['its issued_at', { expires_in: 1000, issued_at: new Date(900_000).toISOString() }, 765],

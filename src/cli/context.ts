@@ -2,6 +2,7 @@ import type { Client } from '../client/client.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
 import type { WireEvent } from '../http/event.ts';
+import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Given } from './given.ts';
 import type { Level } from './level.ts';
@@ -14,8 +15,8 @@ export interface Context {
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly json: boolean;
-  /** The client, made at the first call and closed when the command ends. */
-  client(): Promise<Client>;
+  /** The client, made at the first call and closed when the command ends. `keychain`: in place of what --username gives. */
+  client(keychain?: Keychain): Promise<Client>;
   /** --platform: undefined is `all`, also when it was not given. */
   platforms(): Promise<readonly Platform[] | undefined>;
   /** --platform where only one makes sense, ready to be spread into options. Throws INVALID_OPTION. */
@@ -35,12 +36,15 @@ export interface OpenContext extends Context, AsyncDisposable {}
 
 export interface ContextOptions {
   readonly globals: Given;
+  /** The registries that the command line names. */
+  readonly named: () => Promise<readonly string[]>;
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly vocabulary: Vocabulary;
 }
 
-export function createContext({ globals, output, signal, vocabulary }: ContextOptions): OpenContext {
+export function createContext(options: ContextOptions): OpenContext {
+  const { globals, output, signal, vocabulary } = options;
   const json = globals.flag('json');
   const mode = progressMode(globals.text('progress'));
   let client: Client | undefined;
@@ -58,9 +62,12 @@ export function createContext({ globals, output, signal, vocabulary }: ContextOp
     json,
     platforms,
     vocabulary,
-    async client() {
+    async client(own) {
+      if (client !== undefined) return client;
       const { createClient } = await import('../client/client.ts');
-      client ??= createClient({
+      const keychain = (await signedIn(options, own)) ?? own;
+      client = createClient({
+        ...(keychain === undefined ? {} : { keychain }),
         insecure: globals.flag('insecure'),
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
         userAgent: `gantry/${packageVersion()}`,
@@ -95,6 +102,17 @@ export function createContext({ globals, output, signal, vocabulary }: ContextOp
   };
 }
 
+/** Who --username says to be; undefined where it says nothing. */
+async function signedIn(options: ContextOptions, own: Keychain | undefined): Promise<Keychain | undefined> {
+  const { globals, named } = options;
+  if (!globals.flag('username') && !globals.flag('password-stdin')) return undefined;
+  if (own !== undefined) {
+    throw new InputError('INVALID_OPTION', '--username excludes --src-username and --dest-username');
+  }
+  const { signedIn } = await import('./sign-in.ts');
+  return await signedIn(globals, named, options);
+}
+
 function progressMode(text: string | undefined): ProgressMode | undefined {
   return progressModes.find((mode) => mode === text);
 }
@@ -106,7 +124,7 @@ async function wireObserver(output: Output, verbose: boolean): Promise<(event: W
   return (event) => {
     if (event.kind === 'warning' && !warned.has(event.text)) {
       warned.add(event.text);
-      output.note(`warning from ${event.host}: ${event.text}`, 'warning');
+      output.note(`warning about ${event.host}: ${event.text}`, 'warning');
     }
     for (const line of wireLines(event)) output.note(line, 'dim');
   };

@@ -4,7 +4,7 @@ import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
 import { checkArguments, createGiven, type Given } from './given.ts';
-import { commands, globalOptions } from './table.ts';
+import { commands, globalOptions, globalOptionsOf } from './table.ts';
 
 export type Invocation =
   | { readonly kind: 'run'; readonly command: Command; readonly given: Given; readonly globals: Given }
@@ -36,7 +36,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     const options = new Map<string, string[]>();
     const parser = describe(parent.command(command.name), command);
     addOptions(parser, command.options, options);
-    addOptions(parser, globalOptions, globals, 'Global options:');
+    addOptions(parser, globalOptionsOf(command), globals, 'Global options:');
     parser.argument('[args...]').action((args: string[]) => {
       checkArguments(command.name, command.arguments, args);
       invocation = {

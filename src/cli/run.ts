@@ -36,7 +36,9 @@ async function execute(
   signal: AbortSignal,
 ): Promise<void> {
   const { createContext } = await import('./context.ts');
-  await using context = createContext({ globals, output, signal, vocabulary });
+  const named = async (): Promise<readonly string[]> =>
+    (await import('./named.ts')).namedRegistries(command, given);
+  await using context = createContext({ globals, named, output, signal, vocabulary });
   const run = await command.load();
   await run(context, given);
 }

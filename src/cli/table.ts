@@ -12,6 +12,8 @@ export const globalOptions: readonly Option[] = [
     repeatable: true,
     summary: 'os/arch[/variant][:osversion], or all; copy, push and pull take several',
   },
+  { name: 'username', value: 'NAME', summary: 'be this user at the registry, for this command only' },
+  { name: 'password-stdin', summary: 'with --username: read the password from stdin' },
   { name: 'json', summary: 'print the result as JSON' },
   { name: 'progress', value: 'MODE', choices: progressModes, summary: 'how to show progress on stderr' },
 ];
@@ -31,6 +33,23 @@ const serve: Command = {
   examples: ['gantry serve --address localhost:5000 --disk ./registry'],
   load: async () => (await import('./commands/serve.ts')).serve,
 };
+
+/** Of one side of a copy. */
+function sideOptions(prefix: 'src-' | 'dest-', side: string): readonly Option[] {
+  return [
+    {
+      name: `${prefix}username`,
+      value: 'NAME',
+      summary: `be this user at the ${side}, for this command only`,
+    },
+    { name: `${prefix}password-stdin`, summary: `read that user's password from stdin` },
+    {
+      name: `${prefix}creds`,
+      value: 'NAME[:PASSWORD]',
+      summary: `user and password at the ${side}; others can see it: rather use stdin`,
+    },
+  ];
+}
 
 const copies: readonly Command[] = [
   {
@@ -80,6 +99,8 @@ const copies: readonly Command[] = [
         name: 'sparse',
         summary: 'with --platform: keep the index as it is, and copy only these of its images',
       },
+      ...sideOptions('src-', 'source'),
+      ...sideOptions('dest-', 'destination'),
     ],
     examples: [
       'gantry copy alpine:3.20 localhost:5000/alpine:3.20',
@@ -207,7 +228,9 @@ const auth: CommandGroup = {
     {
       name: 'login',
       summary: 'store a name and password for a registry',
-      details: "Kept in docker's config.json, or with the credential helper that it names.",
+      details:
+        "Kept in docker's config.json, or with the credential helper that it names, once the registry has accepted it. " +
+        'Asks for what is not given, where there is a terminal.',
       arguments: ['[REGISTRY]'],
       options: [
         { name: 'username', short: 'u', value: 'NAME', summary: 'user name' },
@@ -218,6 +241,7 @@ const auth: CommandGroup = {
           summary: 'password; others can see it: rather use stdin',
         },
         { name: 'password-stdin', summary: 'read the password from stdin' },
+        { name: 'no-verify', summary: 'store it without asking the registry' },
       ],
       examples: ['gantry auth login ghcr.io -u me --password-stdin < token.txt'],
       load: async () => (await import('./commands/auth-login.ts')).authLogin,
@@ -288,3 +312,8 @@ export const commands: readonly (Command | CommandGroup)[] = [
     load: async () => (await import('./commands/version.ts')).version,
   },
 ];
+
+/** Those that a command takes beside its own: `auth login` has a user name in a sense of its own. */
+export function globalOptionsOf({ options }: Command): readonly Option[] {
+  return globalOptions.filter(({ name }) => !options.some((own) => own.name === name));
+}

@@ -1,7 +1,7 @@
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import type { Level, OptionWord, Word } from './level.ts';
-import { commands, globalOptions } from './table.ts';
+import { commands, globalOptions, globalOptionsOf } from './table.ts';
 
 /** All that can be completed, from the command table itself, so a new command is there by itself. */
 export function vocabulary({ descriptions }: { readonly descriptions: boolean }): readonly Level[] {
@@ -20,7 +20,7 @@ export function vocabulary({ descriptions }: { readonly descriptions: boolean })
     names(command).map((name) => ({
       path: `${before}${name}`,
       words: (command.choices ?? []).map((text) => ({ text, description: '' })),
-      options: [...command.options.map(optionWord), ...globals],
+      options: [...command.options, ...globalOptionsOf(command)].map(optionWord),
     }));
 
   return [

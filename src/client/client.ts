@@ -1,6 +1,7 @@
 import type { Content } from '../flow/content.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
+import type { Credential } from '../keychain/credential.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseRegistry } from '../spec/reference.ts';
@@ -9,6 +10,7 @@ import { type ConnectionOptions, createConnections } from './connections.ts';
 import { type CopyPlaceOptions, copyBetween, type TransferOptions } from './copy.ts';
 import { type CopiedTag, copyTags } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
+import { checkLogin, type LoginCheck } from './login.ts';
 import type { Place } from './place.ts';
 import { type PullOptions, pullTo } from './pull.ts';
 import { type PushOptions, pushPath } from './push.ts';
@@ -80,6 +82,8 @@ export interface Client extends AsyncDisposable {
   validate(subject: string | Place, options?: ValidateOptions): AsyncIterable<Finding>;
   /** The bearer token that requests to a repository carry. */
   token(repository: string, options?: TokenOptions): Promise<TokenReply>;
+  /** Asks a registry whether a credential is right, without keeping it. */
+  checkLogin(registry: string, credential: Credential, options?: SignalOptions): Promise<LoginCheck>;
 }
 
 export function createClient(options: ClientOptions = {}): Client {
@@ -127,6 +131,8 @@ export function createClient(options: ClientOptions = {}): Client {
     catalog: (registry, own = {}) => connections.registry(parseRegistry(registry)).repositories(merged(own)),
     validate: (subject, own = {}) => validateSubject(connections, subject, merged(own)),
     token: (repository, own = {}) => fetchToken(connections, repository, merged(own)),
+    checkLogin: (registry, credential, own = {}) =>
+      checkLogin(connections, registry, credential, merged(own)),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }

@@ -10,13 +10,18 @@ import type { RunningRegistry } from './registries.ts';
 export async function startDistribution(
   options: {
     /** Lines of an htpasswd file: only these users may do anything. */ readonly htpasswd?: string;
+    /** Whose tokens it takes: the `token` part of its configuration. */
+    readonly token?: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
   } = {},
 ): Promise<RunningRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-distribution-'));
   const users = join(folder, 'htpasswd');
   const config = join(folder, 'config.json');
   if (options.htpasswd !== undefined) await writeFile(users, options.htpasswd);
-  const auth = { htpasswd: { realm: 'gantry tests', path: users } };
+  const auth = {
+    ...(options.htpasswd === undefined ? {} : { htpasswd: { realm: 'gantry tests', path: users } }),
+    ...(options.token === undefined ? {} : { token: options.token }),
+  };
   // JSON is YAML, and needs no care with quotes.
   await writeFile(
     config,
@@ -25,7 +30,7 @@ export async function startDistribution(
       log: { level: 'info', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, 'store') }, delete: { enabled: true } },
       http: { addr: '127.0.0.1:0' },
-      ...(options.htpasswd === undefined ? {} : { auth }),
+      ...(Object.keys(auth).length === 0 ? {} : { auth }),
     }),
   );
   const child = spawn('docker-registry', ['serve', config], {

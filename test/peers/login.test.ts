@@ -117,7 +117,8 @@ describe('logins at docker-registry', needs('docker-registry', 'crane', 'skopeo'
 
     it(`gantry ${command} with a wrong password ends with exit code 4`, async (test) => {
       const { home, layout } = await homeWithLayout(test);
-      await gantryOutput(['auth', 'login', registry.host, '-u', user, '-p', 'wrong'], at(home));
+      const login = ['auth', 'login', registry.host, '-u', user, '--password-stdin', '--no-verify'];
+      await gantryOutput(login, { ...at(home), input: 'wrong' });
       const { code, stdout, stderr } = await gantry(args(layout), at(home));
       assert.equal(code, 4);
       assert.equal(stdout, '');

@@ -1,27 +1,43 @@
 import { InputError } from '../../errors.ts';
-import { namedCredential } from '../../keychain/docker-config.ts';
+import type { Credential } from '../../keychain/credential.ts';
 import { storeCredential } from '../../keychain/store.ts';
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
+import { ask, findTerminal } from '../prompt.ts';
 import { registryArgument } from '../registry-argument.ts';
-import { readStdin } from '../stdin.ts';
+import { credentialOf, hideArguments, readPassword } from '../sign-in.ts';
 
-/** `gantry auth login REGISTRY`: the registry is not asked, as with crane. */
+/** `gantry auth login REGISTRY`: what the registry refuses is not kept. */
 export async function authLogin(context: Context, given: Given): Promise<void> {
-  const registry = registryArgument(given.arguments[0]);
-  const username = given.text('username') ?? '';
-  const fromStdin = given.flag('password-stdin');
-  if (fromStdin && given.text('password') !== undefined) {
-    throw new InputError('INVALID_OPTION', '--password and --password-stdin exclude each other');
-  }
-  const password = fromStdin ? await readStdin(context.signal) : (given.text('password') ?? '');
-  const credential = namedCredential(username, password);
-  if (credential === undefined) {
-    throw new InputError('INVALID_OPTION', 'auth login needs --username and --password or --password-stdin');
+  const { registry, scheme } = registryArgument(given.arguments[0]);
+  const credential = await readCredential(context, given);
+  if (!given.flag('no-verify')) {
+    const client = await context.client();
+    const name = scheme === undefined ? registry : `${scheme}://${registry}`;
+    const check = await client.checkLogin(name, credential, { signal: context.signal });
+    if (check === 'unasked')
+      context.output.note(`${registry} asks for no credentials yet: nothing was checked`);
   }
   const outcome = await storeCredential(registry, credential);
   const where =
     outcome.helper === undefined ? `${outcome.path}, unencrypted` : `the helper ${outcome.helper}`;
   context.output.note(`logged in to ${registry} via ${where}`);
   await context.result({ registry, ...outcome });
+}
+
+async function readCredential({ output, signal }: Context, given: Given): Promise<Credential> {
+  const fromStdin = given.flag('password-stdin');
+  const inArguments = given.text('password');
+  if (fromStdin && inArguments !== undefined) {
+    throw new InputError('INVALID_OPTION', '--password and --password-stdin exclude each other');
+  }
+  if (inArguments !== undefined) hideArguments('--password', output);
+  const username = given.text('username') ?? (await askUsername(fromStdin, signal));
+  return credentialOf(username, inArguments ?? (await readPassword(fromStdin, '--username', signal)));
+}
+
+async function askUsername(fromStdin: boolean, signal: AbortSignal): Promise<string> {
+  const terminal = findTerminal();
+  if (terminal !== undefined && !fromStdin) return await ask(terminal, 'user name: ', { signal });
+  throw new InputError('INVALID_OPTION', 'auth login needs --username and --password-stdin');
 }

@@ -5,7 +5,7 @@ import { registryArgument } from '../registry-argument.ts';
 
 /** `gantry auth logout REGISTRY` */
 export async function authLogout(context: Context, given: Given): Promise<void> {
-  const registry = registryArgument(given.arguments[0]);
+  const { registry } = registryArgument(given.arguments[0]);
   const outcome = await eraseCredential(registry);
   context.output.note(`logged out of ${registry} via ${outcome.helper ?? outcome.path}`);
   await context.result({ registry, ...outcome });

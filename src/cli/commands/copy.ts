@@ -1,6 +1,8 @@
+import type { Client } from '../../client/client.ts';
 import type { CopyPlaceOptions } from '../../client/copy.ts';
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
+import { copyKeychain } from '../sides.ts';
 
 /** `gantry copy SRC DST` */
 export async function copy(context: Context, given: Given): Promise<void> {
@@ -16,19 +18,23 @@ export async function copy(context: Context, given: Given): Promise<void> {
     ...(jobs ? { jobs } : {}),
     signal: context.signal,
   };
-  if (given.flag('all-tags')) return copyAll(context, source, destination, options);
-  const client = await context.client();
+  const client = await context.client(await copyKeychain(context, given));
+  if (given.flag('all-tags')) return copyAll(context, client, { source, destination, options });
   const root = await context.follow((onEvent) => client.copy(source, destination, { ...options, onEvent }));
   await context.result({ source, destination, ...root });
 }
 
+interface Everything {
+  readonly source: string;
+  readonly destination: string;
+  readonly options: CopyPlaceOptions;
+}
+
 async function copyAll(
   context: Context,
-  source: string,
-  destination: string,
-  options: CopyPlaceOptions,
+  client: Client,
+  { source, destination, options }: Everything,
 ): Promise<void> {
-  const client = await context.client();
   const tags: unknown[] = [];
   await context.follow(async (onEvent) => {
     for await (const copied of client.copyRepository(source, destination, { ...options, onEvent })) {

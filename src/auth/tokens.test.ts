@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { AuthError } from '../errors.ts';
+import { bytesContent, streamContent } from '../flow/content.ts';
+import type { Credential, Keychain } from '../keychain/credential.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import {
+  alice,
+  answer,
+  basicAlice,
+  bearer,
+  bearerRegistry,
+  challenge,
+  json,
+  origin,
+  pull,
+  push,
+  rejects,
+  stage,
+} from './stage.test.support.ts';
+
+const mebibyte = 1024 * 1024;
+const upload = (size: number): Partial<HttpRequest> => ({
+  method: 'PUT',
+  scopes: push,
+  body: bytesContent(new Uint8Array(size)),
+});
+const streamed = (): Partial<HttpRequest> => ({
+  method: 'PATCH',
+  scopes: push,
+  body: streamContent(
+    (async function* () {
+      yield new Uint8Array(1);
+    })(),
+  ),
+});
+
+const aliceButNotForAb: Keychain = async (_, repository) => (repository === 'a/b' ? undefined : alice);
+const rejecting =
+  (error: Error): Keychain =>
+  () =>
+    Promise.reject(error);
+
+describe('a token that is kept', () => {
+  // The token service gives each token 100 s.
+  const rows: readonly (readonly [string, () => Partial<HttpRequest>, number, string])[] = [
+    ['with half of its life left goes with a long upload', () => upload(mebibyte), 49, 'Bearer t1'],
+    [
+      'with less than half of its life gives way to a new one before a long upload',
+      () => upload(mebibyte),
+      51,
+      'Bearer t2',
+    ],
+    ['gives way before a stream, which nobody knows the end of', streamed, 51, 'Bearer t2'],
+    ['goes with a short upload until near its end', () => upload(mebibyte - 1), 84, 'Bearer t1'],
+    ['goes with a request without a body until near its end', () => ({ scopes: push }), 84, 'Bearer t1'],
+    ['gives way near its end to whatever request', () => ({ scopes: push }), 86, 'Bearer t2'],
+  ];
+  for (const [name, request, seconds, expected] of rows) {
+    it(name, async () => {
+      const { send, shown, clock } = stage({ registry: bearerRegistry, credential: alice });
+      await send({ scopes: push });
+      await clock.advance(seconds * 1000);
+      await send(request());
+      assert.equal(shown.at(-1), expected);
+    });
+  }
+
+  it('is renewed once for all long uploads that begin together, and the new one serves all others', async () => {
+    const { send, shown, tokens, clock } = stage({ registry: bearerRegistry, credential: alice });
+    await send({ scopes: push });
+    await clock.advance(60_000);
+    await Promise.all([send(upload(mebibyte)), send(upload(mebibyte)), send({ scopes: pull })]);
+    assert.equal(tokens.length, 2);
+    await send({ scopes: pull });
+    assert.equal(tokens.length, 2);
+    assert.equal(shown.at(-1), 'Bearer t2');
+  });
+
+  it('is not taken for a request that needs more, nor asked for more than that needs', async () => {
+    const { send, tokens } = stage({ registry: bearerRegistry });
+    await send({ scopes: pull });
+    await send({ scopes: push });
+    await send({ scopes: pull });
+    assert.deepEqual(
+      tokens.map(({ url }) => url.searchParams.getAll('scope')),
+      [['repository:a/b:pull'], ['repository:a/b:pull,push']],
+    );
+  });
+
+  for (const [name, first, second] of [
+    ['another realm', bearer(), 'Bearer realm="https://auth.example.com/other",service="example"'],
+    ['another service', bearer(), 'Bearer realm="https://auth.example.com/token",service="other"'],
+  ] as const) {
+    it(`serves no request that is to have one of ${name}`, async () => {
+      const { send, tokens } = stage({
+        registry: ({ method }, authorization) =>
+          authorization === (method === 'GET' ? 'Bearer t1' : 'Bearer t2')
+            ? answer(200)
+            : challenge(method === 'GET' ? first : second),
+      });
+      await send();
+      assert.equal((await send({ method: 'HEAD' })).status, 200);
+      assert.equal(tokens.length, 2);
+    });
+  }
+
+  it('of nobody serves no one who has a name', async () => {
+    const { send, tokens } = stage({ registry: bearerRegistry, keychain: aliceButNotForAb });
+    await send({ scopes: ['repository:c:pull', ...pull] });
+    await send({ scopes: pull });
+    await send({ scopes: pull });
+    assert.deepEqual(
+      tokens.map(({ authorization }) => authorization),
+      [basicAlice, undefined],
+    );
+  });
+
+  it('is asked for once however many requests come back with a challenge together', async () => {
+    const { send, tokens } = stage({ registry: bearerRegistry });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send()));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
+    assert.equal(tokens.length, 1);
+  });
+});
+
+describe('a scope that is no resource', () => {
+  for (const scope of ['aws', '*']) {
+    it(`${scope} is asked for as it came, also for the requests that follow`, async () => {
+      const { send, tokens } = stage({
+        registry: (_, authorization) =>
+          authorization ? answer(200) : challenge(bearer(`,scope="${scope}"`)),
+      });
+      await send({ scopes: pull });
+      await send({ scopes: ['repository:other:pull'] });
+      assert.deepEqual(
+        tokens.map(({ url }) => url.searchParams.getAll('scope')),
+        [
+          ['repository:a/b:pull', scope],
+          ['repository:other:pull', scope],
+        ],
+      );
+    });
+  }
+});
+
+describe('a challenge in the middle', () => {
+  for (const method of ['HEAD', 'POST', 'PATCH', 'PUT', 'DELETE']) {
+    it(`is answered on a ${method}, after requests that were let in`, async () => {
+      const { send, shown } = stage({
+        credential: alice,
+        registry: (request, authorization) =>
+          request.method === method && authorization === undefined ? challenge(bearer()) : answer(202),
+      });
+      await send();
+      assert.equal((await send({ method, url: `${origin}/v2/a/b/x` })).status, 202);
+      assert.deepEqual(shown, [undefined, undefined, 'Bearer t1']);
+    });
+  }
+
+  for (const [name, lines] of [
+    ['one header', [`Basic realm="a, b", ${bearer()}`]],
+    ['two headers, Basic last', [bearer(), 'Basic']],
+    ['two headers, Basic first', ['Basic', bearer()]],
+  ] as const) {
+    it(`is answered with a token where Bearer and Basic come in ${name}`, async () => {
+      const { send, shown } = stage({
+        credential: alice,
+        registry: (_, authorization) =>
+          authorization === undefined
+            ? answer(401, { headers: { 'www-authenticate': [...lines] } })
+            : answer(200),
+      });
+      await send();
+      assert.deepEqual(shown, [undefined, 'Bearer t1']);
+    });
+  }
+
+  for (const [error, status] of [
+    ['invalid_token', 401],
+    ['insufficient_scope', 403],
+    ['insufficient_scope', 401],
+  ] as const) {
+    it(`with ${error} and ${status} to every token is final after one more`, async () => {
+      const { send, shown, tokens } = stage({
+        registry: (request, authorization) =>
+          authorization !== undefined && request.method === 'GET'
+            ? answer(200)
+            : challenge(
+                bearer(authorization === undefined ? '' : `,error="${error}"`),
+                authorization === undefined ? 401 : status,
+              ),
+      });
+      await send();
+      assert.equal((await send({ method: 'HEAD' })).status, status);
+      assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+      assert.equal(tokens.length, 2);
+    });
+  }
+
+  it('that wants more each time is final after the third request', async () => {
+    let asked = 0;
+    const { send, shown } = stage({
+      registry: () => challenge(bearer(`,error="insufficient_scope",scope="repository:x${++asked}:pull"`)),
+    });
+    assert.equal((await send()).status, 401);
+    assert.equal(shown.length, 3);
+  });
+});
+
+describe('a token service of another domain', () => {
+  const elsewhere = 'Bearer realm="https://tokens.example.net/token"';
+  const registry = (_: HttpRequest, authorization: string | undefined): ReturnType<typeof answer> =>
+    authorization ? answer(200) : challenge(elsewhere);
+
+  it('is not shown the credential, which is said once', async () => {
+    const { send, tokens, warnings } = stage({ registry, credential: alice });
+    await send();
+    await send({ scopes: push });
+    assert.deepEqual(
+      tokens.map(({ authorization }) => authorization),
+      [undefined, undefined],
+    );
+    assert.equal(warnings.length, 1);
+  });
+
+  it('is shown it where its host was named as trusted', async () => {
+    const trustedRealms = ['tokens.example.net'];
+    const { send, tokens, warnings } = stage({ registry, credential: alice, trustedRealms });
+    await send();
+    assert.equal(tokens[0]?.authorization, basicAlice);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('is no matter where there is nothing to show', async () => {
+    const { send, warnings } = stage({ registry });
+    await send();
+    assert.deepEqual(warnings, []);
+  });
+});
+
+describe('a helper that is not installed', () => {
+  const missing = new AuthError('HELPER_FAILED', 'it is not in PATH', {
+    cause: Object.assign(new Error('spawn'), { code: 'ENOENT' }),
+  });
+  const failing = new AuthError('HELPER_FAILED', 'locked');
+
+  it('is not needed to pull what is public, and is told of once', async () => {
+    const { send, tokens, warnings } = stage({ registry: bearerRegistry, keychain: rejecting(missing) });
+    assert.equal((await send()).status, 200);
+    assert.equal((await send()).status, 200);
+    assert.equal(tokens[0]?.authorization, undefined);
+    assert.equal(warnings.length, 1);
+  });
+
+  it('is HELPER_FAILED to push', () =>
+    rejects(
+      stage({ registry: bearerRegistry, keychain: rejecting(missing) }).send({ scopes: push }),
+      'HELPER_FAILED',
+    ));
+
+  it('is HELPER_FAILED where the registry wants Basic', () =>
+    rejects(
+      stage({ registry: () => challenge('Basic realm="x"'), keychain: rejecting(missing) }).send(),
+      'HELPER_FAILED',
+    ));
+
+  it('is HELPER_FAILED where the token service lets nobody in without a name', () =>
+    rejects(
+      stage({ registry: bearerRegistry, service: () => answer(401), keychain: rejecting(missing) }).send(),
+      'HELPER_FAILED',
+    ));
+
+  it('is HELPER_FAILED where the registry takes no token of nobody', () =>
+    rejects(
+      stage({ registry: () => challenge(bearer()), keychain: rejecting(missing) }).send(),
+      'HELPER_FAILED',
+    ));
+
+  it('is another thing than one that fails', () =>
+    rejects(stage({ registry: bearerRegistry, keychain: rejecting(failing) }).send(), 'HELPER_FAILED'));
+});
+
+describe('an identity token with a user', () => {
+  const credential: Credential = { kind: 'identity', token: 'refresh', username: 'alice' };
+  it('goes under that name where the token service takes no POST', async () => {
+    const { send, tokens } = stage({
+      registry: bearerRegistry,
+      credential,
+      service: ({ method }) => (method === 'POST' ? answer(404) : json({ token: 'x' })),
+    });
+    await send();
+    assert.equal(tokens[1]?.authorization, `Basic ${Buffer.from('alice:refresh').toString('base64')}`);
+    assert.equal(tokens[1]?.url.searchParams.get('account'), 'alice');
+  });
+
+  it('is not sent on by GET when the token service knows POST and refuses', () =>
+    rejects(
+      stage({ registry: bearerRegistry, credential, service: () => answer(401) }).send(),
+      'UNAUTHORIZED',
+    ));
+});

@@ -1,0 +1,82 @@
+import type { Buffer } from 'node:buffer';
+import { StringDecoder } from 'node:string_decoder';
+import { InputError } from '../errors.ts';
+
+/** Where a person is asked. */
+export interface Terminal {
+  readonly input: NodeJS.ReadStream;
+  /** Not stdout, which is for results. */
+  readonly output: NodeJS.WritableStream;
+}
+
+/** Where a person can be asked, if one is there. */
+export function findTerminal(): Terminal | undefined {
+  return process.stdin.isTTY ? { input: process.stdin, output: process.stderr } : undefined;
+}
+
+export interface AskOptions {
+  /** Show nothing of the answer. */
+  readonly hidden?: boolean;
+  readonly signal: AbortSignal;
+}
+
+const interrupt = '\u0003';
+const end = '\u0004';
+const erase = new Set(['\b', '\u007f']);
+const eraseAll = '\u0015';
+
+/** Asks for one line. Throws INVALID_OPTION if there is none, and the signal's reason. */
+export function ask(
+  { input, output }: Terminal,
+  question: string,
+  { hidden = false, signal }: AskOptions,
+): Promise<string> {
+  const decoder = new StringDecoder();
+  const wasRaw = input.isRaw;
+  return new Promise((resolve, reject) => {
+    let typed: string[] = [];
+
+    const settle = (then: () => void): void => {
+      input.off('data', onData).off('end', onEnd);
+      signal.removeEventListener('abort', onAbort);
+      input.setRawMode(wasRaw).pause();
+      output.write('\n');
+      then();
+    };
+    const onEnd = (): void => settle(() => reject(new InputError('INVALID_OPTION', 'nothing was typed')));
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    const onData = (data: Buffer): void => {
+      const keys = Array.from(decoder.write(data));
+      for (const [at, key] of keys.entries()) {
+        if (key === '\r' || key === '\n') {
+          // Typed ahead: it answers the next question.
+          const rest = keys.slice(at + 1).join('');
+          if (rest !== '') input.unshift(rest);
+          settle(() => resolve(typed.join('')));
+          return;
+        }
+        if (key === end && typed.length === 0) {
+          onEnd();
+          return;
+        }
+        // In raw mode the terminal makes no signals of keys.
+        if (key === interrupt) process.kill(process.pid, 'SIGINT');
+        else if (key === eraseAll) show('\b \b'.repeat(typed.splice(0).length));
+        else if (erase.has(key)) show('\b \b'.repeat(typed.splice(-1).length));
+        else if (key >= ' ') {
+          typed = [...typed, key];
+          show(key);
+        }
+      }
+    };
+    const show = (text: string): void => {
+      if (!hidden) output.write(text);
+    };
+
+    output.write(question);
+    input.setRawMode(true);
+    input.on('data', onData).on('end', onEnd).resume();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
+}

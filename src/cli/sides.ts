@@ -1,0 +1,50 @@
+import { parsePlace } from '../client/place.ts';
+import { InputError } from '../errors.ts';
+import type { Credential, Keychain } from '../keychain/credential.ts';
+import { formatRepository } from '../spec/reference.ts';
+import type { Given } from './given.ts';
+import { keychainWith, readSignIn, type SignInOptions, type SignInSide } from './sign-in.ts';
+
+interface Side {
+  readonly registry: string;
+  readonly repository: string;
+  readonly credential: Credential;
+}
+
+/**
+ * Who `--src-username` and `--dest-username` and their kin say to be. By repository, since both sides may be in one
+ * registry. Undefined where they say nothing. Throws INVALID_OPTION for what can't be meant.
+ */
+export async function copyKeychain(context: SignInOptions, given: Given): Promise<Keychain | undefined> {
+  const [source = '', destination = ''] = given.arguments;
+  if (given.flag('src-password-stdin') && given.flag('dest-password-stdin')) {
+    throw refused(
+      'stdin holds one password: only one of --src-password-stdin and --dest-password-stdin can have it',
+    );
+  }
+  const from = await readSide('src-', source, given, context);
+  const to = await readSide('dest-', destination, given, context);
+  const sides = [from, to].filter((side) => side !== undefined);
+  if (from !== undefined && to !== undefined && formatRepository(from) === formatRepository(to)) {
+    throw refused(`${formatRepository(from)} is source and destination: it takes one login`);
+  }
+  return sides.length === 0 ? undefined : keychainWith(sides);
+}
+
+async function readSide(
+  side: SignInSide,
+  text: string,
+  given: Given,
+  context: SignInOptions,
+): Promise<Side | undefined> {
+  const credential = await readSignIn(given, side, context);
+  if (credential === undefined) return undefined;
+  const place = parsePlace(text);
+  if (place.kind !== 'registry') throw refused(`${text} is in no registry: it takes no login`);
+  const { registry, repository } = place.reference;
+  return { registry, repository, credential };
+}
+
+function refused(message: string): InputError {
+  return new InputError('INVALID_OPTION', message);
+}

@@ -1,0 +1,109 @@
+import { InputError } from '../errors.ts';
+import type { Credential, Keychain } from '../keychain/credential.ts';
+import { namedCredential } from '../keychain/docker-config.ts';
+import { createKeychain } from '../keychain/keychain.ts';
+import type { Given } from './given.ts';
+import type { Output } from './output.ts';
+import { ask, findTerminal } from './prompt.ts';
+import { readStdin } from './stdin.ts';
+
+export interface SignInOptions {
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** What stands before the flags of a login: nothing, or the side of a copy that it is for. */
+export type SignInSide = '' | 'src-' | 'dest-';
+
+/**
+ * The credential that flags give: `--username` with `--password-stdin` or a question on the terminal, or `--src-creds`.
+ * Undefined where none of them was given. Throws INVALID_OPTION for half a credential.
+ */
+export async function readSignIn(
+  given: Given,
+  side: SignInSide,
+  { output, signal }: SignInOptions,
+): Promise<Credential | undefined> {
+  const creds = given.text(`${side}creds`);
+  const fromStdin = given.flag(`${side}password-stdin`);
+  const [, named = creds, secret] = /^([^:]*):(.*)$/s.exec(creds ?? '') ?? [];
+  const username = given.text(`${side}username`) ?? named;
+  if (username === undefined && !fromStdin) return undefined;
+  if (!username) throw refused(`--${side}password-stdin needs --${side}username`);
+  if (creds !== undefined && given.text(`${side}username`) !== undefined) {
+    throw refused(`--${side}creds and --${side}username exclude each other`);
+  }
+  if (secret !== undefined && fromStdin) {
+    throw refused(`--${side}creds has a password already: --${side}password-stdin is too much`);
+  }
+  if (secret !== undefined) hideArguments(`--${side}creds`, output);
+  const password = secret ?? (await readPassword(fromStdin, `--${side}username`, signal));
+  return credentialOf(username, password);
+}
+
+/** From stdin, or by asking the person. Throws INVALID_OPTION where there is nobody to ask. */
+export async function readPassword(fromStdin: boolean, flag: string, signal: AbortSignal): Promise<string> {
+  if (fromStdin) return await readStdin(signal);
+  const terminal = findTerminal();
+  if (terminal === undefined) {
+    throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
+  }
+  return await ask(terminal, 'password: ', { hidden: true, signal });
+}
+
+/** Throws INVALID_OPTION if either is empty. */
+export function credentialOf(username: string, password: string): Credential {
+  const credential = username === '' || password === '' ? undefined : namedCredential(username, password);
+  if (credential === undefined) throw refused('a login needs a user name and a password');
+  return credential;
+}
+
+/**
+ * A password among the arguments can be read by every user of this machine, as long as the process lives: what can be
+ * done about it from within is to write over it.
+ */
+export function hideArguments(flag: string, output: Output): void {
+  process.title = 'gantry';
+  output.note(
+    `warning: a password in ${flag} can be seen by others, and stays in the history of the shell`,
+    'warning',
+  );
+}
+
+/** A credential for one registry, or for one repository of it; whoever else asks gets what the machine has for them. */
+export function keychainWith(
+  signIns: readonly {
+    readonly registry: string;
+    readonly repository?: string;
+    readonly credential: Credential;
+  }[],
+  others: Keychain = createKeychain(),
+): Keychain {
+  return async (registry, repository) => {
+    const own = signIns.find(
+      (signIn) =>
+        signIn.registry === registry && (signIn.repository === undefined || signIn.repository === repository),
+    );
+    return own?.credential ?? (await others(registry, repository));
+  };
+}
+
+/** For `--username`, which is for the one registry that the command line names. Throws INVALID_OPTION if it names several. */
+export async function signedIn(
+  globals: Given,
+  named: () => Promise<readonly string[]>,
+  options: SignInOptions,
+): Promise<Keychain | undefined> {
+  const credential = await readSignIn(globals, '', options);
+  if (credential === undefined) return undefined;
+  const [registry, another] = await named();
+  if (registry === undefined) return undefined;
+  if (another !== undefined) {
+    throw refused(`--username is for one registry, not for ${registry} and ${another}`);
+  }
+  return keychainWith([{ registry, credential }]);
+}
+
+function refused(message: string): InputError {
+  return new InputError('INVALID_OPTION', message);
+}

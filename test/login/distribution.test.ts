@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { createKeychain } from '../../src/keychain/keychain.ts';
+import { folder, gantry } from '../cli/gantry.ts';
+import { needs, output } from '../peer.ts';
+import { startDistribution } from '../peers/distribution.ts';
+import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers/images.ts';
+import type { RunningRegistry } from '../peers/registries.ts';
+import { startTokenService, type TokenService } from './token-service.ts';
+
+/** Debian's `docker-registry` that takes the tokens of a service beside it. */
+
+const user = 'someone';
+const password = 'not a secret: of tests';
+const refreshToken = 'refresh-token-of-tests';
+const image = await imageOf('amd64', [await gzipLayer('with tokens')]);
+
+describe('docker-registry with tokens', needs('docker-registry', 'crane'), () => {
+  let tokens: TokenService;
+  let registry: RunningRegistry;
+  before(async () => {
+    tokens = await startTokenService({ user, password, refreshToken });
+    registry = await startDistribution({ token: tokens.settings });
+  });
+  after(async () => {
+    await registry[Symbol.asyncDispose]();
+    await tokens[Symbol.asyncDispose]();
+  });
+  const signIn = (): readonly string[] => ['auth', 'login', registry.host, '-u', user, '--password-stdin'];
+
+  it('login, push, list, copy and pull go together, and so for crane with the same login', async (test) => {
+    const home = await folder(test);
+    const env = { DOCKER_CONFIG: home };
+    const layout = join(home, 'layout');
+    await saveLayout(image, layout);
+    const ok = async (...args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await gantry(args, { env });
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    assert.equal((await gantry(signIn(), { env, input: `${password}\n` })).code, 0);
+    const { host } = registry;
+    await ok('push', layout, `${host}/private/app:1`);
+    await ok('copy', `${host}/private/app:1`, `${host}/other/app:2`);
+    assert.equal(await ok('ls', `${host}/other/app`), '2\n');
+    await ok('pull', '--format=oci', `${host}/other/app:2`, join(home, 'pulled'));
+    const wanted = await partsOf(image);
+    assert.deepEqual(await partsInLayout(join(home, 'pulled')), wanted);
+    assert.equal(await output('crane', ['digest', `${host}/other/app:2`], { env }), `${wanted.root}\n`);
+  });
+
+  it('a wrong password is refused by login, which keeps nothing of it', async (test) => {
+    const env = { DOCKER_CONFIG: await folder(test) };
+    const { code, stderr } = await gantry(signIn(), { env, input: 'wr0ng' });
+    assert.equal(code, 4);
+    assert.ok(!stderr.includes('wr0ng'));
+    await assert.rejects(readFile(join(env.DOCKER_CONFIG, 'config.json')));
+  });
+
+  it('what is public is for everybody to pull, and for nobody without a name to push', async (test) => {
+    const home = await folder(test);
+    const layout = join(home, 'layout');
+    await saveLayout(image, layout);
+    const reference = `${registry.host}/public/app:1`;
+    const named = ['--username', user, '--password-stdin'];
+    assert.equal((await gantry(['push', layout, reference, ...named], { input: password })).code, 0);
+    assert.equal((await gantry(['digest', reference])).code, 0);
+    assert.equal((await gantry(['push', layout, `${reference}2`])).code, 4);
+    assert.equal((await gantry(['digest', `${registry.host}/private/app:1`])).code, 4);
+  });
+
+  it('an identity token is exchanged by POST', async (test) => {
+    const home = await folder(test);
+    const entry = { auths: { [registry.host]: { identitytoken: refreshToken } } };
+    await writeFile(join(home, 'config.json'), JSON.stringify(entry));
+    await using client = createClient({
+      keychain: createKeychain({ env: { DOCKER_CONFIG: home, HOME: home } }),
+    });
+    const before = tokens.asked.length;
+    await client.pushImage(`${registry.host}/private/identity:1`, image);
+    const asked = tokens.asked.slice(before);
+    assert.ok(asked.length > 0);
+    assert.deepEqual([...new Set(asked.map(({ grant }) => grant))], ['refresh_token']);
+  });
+
+  it('a push asks for one token, with the right to push first and no other than it needs', async () => {
+    const credentials = { [registry.host]: { kind: 'basic', username: user, password } } as const;
+    await using client = createClient({ keychain: createKeychain({ env: {}, credentials }) });
+    const before = tokens.asked.length;
+    await client.pushImage(`${registry.host}/private/counted:1`, image);
+    assert.deepEqual(
+      tokens.asked.slice(before).map(({ scopes }) => scopes),
+      [['repository:private/counted:pull,push']],
+    );
+  });
+
+  it('a registry token is sent as it is, and is refused when it is not for this', async (test) => {
+    const home = await folder(test);
+    const env = { DOCKER_CONFIG: home };
+    assert.equal((await gantry(signIn(), { env, input: password })).code, 0);
+    const printed = await gantry(['auth', 'token', `${registry.host}/private/app`], { env });
+    const { token } = JSON.parse(printed.stdout);
+    const credentials = { [registry.host]: { kind: 'registry', token } } as const;
+    await using client = createClient({ keychain: createKeychain({ env: {}, credentials }) });
+    const before = tokens.asked.length;
+    assert.equal(
+      await client.checkLogin(registry.host, credentials[registry.host] ?? assert.fail()),
+      'accepted',
+    );
+    await assert.rejects(
+      client.pushImage(`${registry.host}/private/app:2`, image),
+      (error) => isGantryError(error, 'COPY_FAILED') && isGantryError(error.cause),
+    );
+    assert.equal(tokens.asked.length, before);
+  });
+});

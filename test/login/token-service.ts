@@ -1,0 +1,133 @@
+import { createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { output } from '../peer.ts';
+
+/** A question that was put to the service. */
+export interface Asked {
+  readonly method: string;
+  readonly authorization: string | undefined;
+  readonly scopes: readonly string[];
+  /** Of a POST. */
+  readonly grant: string | undefined;
+}
+
+export interface TokenService extends AsyncDisposable {
+  /** For a registry's configuration. */
+  readonly settings: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
+  readonly asked: readonly Asked[];
+}
+
+interface ServiceOptions {
+  readonly user: string;
+  readonly password: string;
+  /** Taken by POST for whatever the user may do. */
+  readonly refreshToken: string;
+  /** Of each token, in seconds. Default 300. */
+  readonly life?: number;
+}
+
+const service = 'gantry tests';
+const issuer = 'gantry test tokens';
+
+/**
+ * A token service as distribution's specification has it: the user may do everything, and anybody may pull what is
+ * below `public/`. Its tokens are signed with a key whose certificate `openssl` makes.
+ * @see https://distribution.github.io/distribution/spec/auth/jwt/
+ */
+export async function startTokenService(options: ServiceOptions): Promise<TokenService> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-tokens-'));
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  const names = ['-subj', '/CN=gantry tests', '-keyout', key, '-out', certificate];
+  await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...names]);
+  const signer: Signer = {
+    key: createPrivateKey(await readFile(key)),
+    chain: [new X509Certificate(await readFile(certificate)).raw.toString('base64')],
+  };
+  const asked: Asked[] = [];
+  const server = createServer((from, to) => void answer(from, to, { options, signer, asked }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' ? address?.port : undefined;
+  return {
+    settings: { realm: `http://127.0.0.1:${port}/token`, service, issuer, rootcertbundle: certificate },
+    asked,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Signer {
+  readonly key: KeyObject;
+  readonly chain: readonly string[];
+}
+
+interface Desk {
+  readonly options: ServiceOptions;
+  readonly signer: Signer;
+  readonly asked: Asked[];
+}
+
+async function answer(from: IncomingMessage, to: ServerResponse, desk: Desk): Promise<void> {
+  const { options, asked } = desk;
+  const form = new URLSearchParams(await text(from));
+  const url = new URL(from.url ?? '/', 'http://service');
+  const { authorization } = from.headers;
+  const isPost = from.method === 'POST';
+  const scopes = isPost ? (form.get('scope') ?? '').split(' ') : url.searchParams.getAll('scope');
+  asked.push({
+    method: from.method ?? '',
+    authorization,
+    scopes: scopes.filter((scope) => scope !== ''),
+    grant: form.get('grant_type') ?? undefined,
+  });
+  const basic = `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}`;
+  const isUser = isPost ? form.get('refresh_token') === options.refreshToken : authorization === basic;
+  if (!isUser && (isPost || authorization !== undefined)) {
+    to.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
+    return;
+  }
+  const life = options.life ?? 300;
+  const granted = scopes.flatMap((scope) => grant(scope, isUser));
+  const token = signed(granted, life, desk.signer);
+  to.writeHead(200, { 'content-type': 'application/json' });
+  to.end(JSON.stringify({ [isPost ? 'access_token' : 'token']: token, expires_in: life }));
+}
+
+interface Grant {
+  readonly type: string;
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
+/** As much as is allowed: asking for too much is no failure. */
+function grant(scope: string, isUser: boolean): readonly Grant[] {
+  const [, type = '', name = '', actions = ''] = /^([^:]+):(.+):([^:]+)$/.exec(scope) ?? [];
+  if (isUser) return [{ type, name, actions: actions.split(',') }];
+  return name.startsWith('public/') ? [{ type, name, actions: ['pull'] }] : [];
+}
+
+function signed(access: readonly Grant[], life: number, { key, chain }: Signer): string {
+  const now = Math.floor(Date.now() / 1000);
+  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    iss: issuer,
+    sub: 'someone',
+    aud: service,
+    exp: now + life,
+    nbf: now - 5,
+    iat: now,
+    jti: `${Math.random()}`,
+    access,
+  };
+  const content = `${encode({ typ: 'JWT', alg: 'RS256', x5c: chain })}.${encode(claims)}`;
+  return `${content}.${sign('sha256', Buffer.from(content), key).toString('base64url')}`;
+}
