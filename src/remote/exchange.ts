@@ -1,26 +1,20 @@
-import { isGantryError } from '../errors.ts';
+import { type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
 import { readError } from '../wire/error-body.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import type { Operation } from '../wire/operation.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
-import type { Learned } from './learned.ts';
+import { answered, type Line } from './answered.ts';
 
 /** How a repository talks to its registry: what all of its parts need to know. */
-export interface Exchange {
-  /** The registry's root, without a slash at its end: `https://ghcr.io`. */
-  readonly base: string;
+export interface Exchange extends Line {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
-  readonly send: Send;
-  readonly learned: Learned;
   readonly download: DownloadOptions;
-  /** What the first token is asked for, so that it serves the last request too. */
-  readonly scopes: readonly string[];
 }
 
 /** How answers are read. */
@@ -63,20 +57,34 @@ export function perform(
 
 /** As `perform`, for a request that is made already. */
 export async function ask(
-  { registry, scopes, send }: Exchange,
+  exchange: Exchange,
   request: HttpRequest,
   operation: Operation,
   accept: readonly number[],
 ): Promise<Answer> {
-  const response = await send(request);
+  const { registry, scopes } = exchange;
+  const response = await answered(exchange, request, operation);
   if (accept.includes(response.status)) return { operation, request, response };
   const [scope] = scopes;
-  throw await readError(response, {
+  const error = await readError(response, {
     request,
     what: describe(operation, registry),
     kind: operation.kind,
     registry,
     ...(scope === undefined ? {} : { scope }),
+  });
+  throw writes.includes(operation.kind) ? advised(error) : error;
+}
+
+const writes: readonly OperationKind[] = ['upload.start', 'upload.append', 'upload.commit', 'manifest.put'];
+
+/** Most registries make a repository with its first push; of the others (ECR) this is all that they say. */
+function advised(error: GantryError): GantryError {
+  if (!isGantryError(error, 'NAME_UNKNOWN')) return error;
+  const { message, response } = error;
+  return new NotFoundError('NAME_UNKNOWN', `${message}; create the repository there before the push`, {
+    cause: error,
+    ...(response === undefined ? {} : { response }),
   });
 }
 

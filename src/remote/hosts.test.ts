@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type HostHabits, habitsOf } from './hosts.ts';
 
 const mebibyte = 1024 * 1024;
-const ecr: HostHabits = { chunk: 10 * mebibyte };
+const ecr: HostHabits = { chunk: 10 * mebibyte, pageSize: 1000 };
 const google: HostHabits = { whole: true };
 const azure: HostHabits = { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte };
 
@@ -21,6 +21,7 @@ const rows: readonly [host: string, habits: HostHabits][] = [
   ['acme.azurecr.io', azure],
   ['acme.azurecr.cn', azure],
   ['acme.azurecr.io.evil.test', {}],
+  ['quay.io', { pageSize: 100 }],
   ['docker.io', {}],
   ['localhost:5000', {}],
 ];

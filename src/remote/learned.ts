@@ -8,6 +8,8 @@ export interface Learned {
   tagParameters?: boolean;
   /** Whether it lists referrers itself, so that nobody has to keep the fallback tag. */
   referrersApi?: boolean;
+  /** Whether tokens for several repositories are refused because of those that are to be mounted from. */
+  ownScopesOnly?: boolean;
   /** Repositories in which a blob was just seen. */
   readonly holders: Holders;
 }

@@ -1,4 +1,4 @@
-import { AuthError, ContentError, NotFoundError } from '../errors.ts';
+import { AuthError, ContentError, isGantryError, NotFoundError } from '../errors.ts';
 import { collect, discard } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -54,7 +54,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
 /** As many as every registry should take that knows the parameter. */
 const tagsAtOnce = 10;
 /** How a PUT with tags is refused by registries that don't know what it is, or have enough of it. */
-const tagsRefused = [400, 404, 405, 414, 431];
+const tagsRefused = [400, 404, 405, 413, 414, 431];
 
 /** Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers. */
 async function putUnder(
@@ -92,8 +92,22 @@ async function putUnder(
       for (const tag of set) left.delete(tag);
     }
   }
-  for (const tag of left) await put(tag);
+  for (const tag of left) {
+    try {
+      await put(tag);
+    } catch (error) {
+      if (!isTagTaken(error) || (await resolve(exchange, repository, tag, { signal }))?.digest !== digest) {
+        throw error;
+      }
+    }
+  }
   return listed;
+}
+
+/** A tag that must stay what it is. ECR says so, too, of what it is already. */
+function isTagTaken(error: unknown): boolean {
+  if (!isGantryError(error)) return false;
+  return error.code === 'TAG_INVALID' || error.response?.status === 409 || error.response?.status === 412;
 }
 
 /**

@@ -40,10 +40,14 @@ export function createRemoteRegistry({ base, send, ...options }: RemoteOptions):
       if (!isRepositoryName(name)) {
         throw new InputError('NAME_INVALID', `"${name.slice(0, 300)}" is not a repository name`);
       }
-      return openRepository({ ...exchange, scopes: intentScopes(name, intent) }, name, {
-        ...common,
-        ...upload,
-      });
+      const scopes = intentScopes(name, intent);
+      const own = {
+        ...exchange,
+        get scopes(): readonly string[] {
+          return exchange.learned.ownScopesOnly === true ? scopes.slice(0, 1) : scopes;
+        },
+      };
+      return openRepository(own, name, { ...common, ...upload });
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };

@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../../src/errors.ts';
+import { bytesContent } from '../../src/flow/content.ts';
+import { createImage } from '../../src/image/create.ts';
+import { createLayer } from '../../src/image/layer.ts';
+import { failsWith, listOf } from '../../src/testing/contract/sample.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpRequest } from '../../src/wire/message.ts';
+import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
+import { door, image, layer, readsWhole, scopesOf, stage, withImage, worksWhole } from './stage.ts';
+
+/** How registries ask who is there, each as far as it is unlike the others. */
+
+const basic = (username: string, password: string) => ({ kind: 'basic', username, password }) as const;
+const basicLine = (username: string, password: string): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+
+interface Row {
+  readonly name: string;
+  readonly registry: string;
+  readonly challenge: readonly string[];
+  /** Where on the registry's own host the token service is. */
+  readonly path?: string;
+  /** The whole address of a token service that is elsewhere. */
+  readonly realm?: string;
+  readonly user?: readonly [username: string, password: string];
+  /** What the token is asked for beside the repository. */
+  readonly scope?: string;
+  readonly reply?: Readonly<Record<string, unknown>>;
+}
+
+const rows: readonly Row[] = [
+  {
+    name: 'Docker Hub: a token service on another host',
+    registry: 'docker.io',
+    challenge: ['Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'],
+    realm: 'https://auth.docker.io/token',
+    user: ['alice', 'dckr_pat_x'],
+  },
+  {
+    name: 'GHCR: any user with a token for a password',
+    registry: 'ghcr.io',
+    challenge: ['Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull"'],
+    path: '/token',
+    user: ['anybody', 'ghp_x'],
+  },
+  {
+    name: 'ECR Public: the scope aws',
+    registry: 'public.ecr.aws',
+    challenge: ['Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws"'],
+    path: '/token/',
+    user: ['AWS', 'eyJ'],
+    scope: 'aws',
+  },
+  {
+    name: 'Artifact Registry: an access token for a password',
+    registry: 'europe-docker.pkg.dev',
+    challenge: ['Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev"'],
+    path: '/v2/token',
+    user: ['oauth2accesstoken', 'ya29.x'],
+  },
+  {
+    name: 'ACR: the user of zeros, whose password is a refresh token',
+    registry: 'acme.azurecr.io',
+    challenge: ['Bearer realm="https://acme.azurecr.io/oauth2/token",service="acme.azurecr.io"'],
+    path: '/oauth2/token',
+    user: ['00000000-0000-0000-0000-000000000000', 'refresh'],
+    reply: { access_token: 'given' },
+  },
+  {
+    name: 'Quay: a robot, and no right to delete is ever granted',
+    registry: 'quay.io',
+    challenge: ['Bearer realm="https://quay.io/v2/auth",service="quay.io"'],
+    path: '/v2/auth',
+    user: ['acme+robot', 'secret'],
+  },
+  {
+    name: 'GitLab: a token for a few minutes',
+    registry: 'registry.gitlab.com',
+    challenge: ['Bearer realm="https://gitlab.com/jwt/auth",service="container_registry"'],
+    realm: 'https://gitlab.com/jwt/auth',
+    user: ['gitlab-ci-token', 'job'],
+    reply: { token: 'given', expires_in: 300, issued_at: '2999-01-01T00:00:00Z' },
+  },
+  {
+    name: 'Harbor: a robot with a dollar in its name',
+    registry: 'harbor.test',
+    challenge: ['Bearer realm="https://harbor.test/service/token",service="harbor-registry"'],
+    path: '/service/token',
+    user: ['robot$acme+ci', 'secret'],
+  },
+  {
+    name: 'Artifactory: a token service for each repository, and Basic with a realm that is no address',
+    registry: 'jfrog.test',
+    challenge: [
+      'Bearer realm="https://jfrog.test/artifactory/api/docker/acme/v2/token",service="jfrog.test", Basic realm="Artifactory Realm"',
+    ],
+    path: '/artifactory/api/docker/acme/v2/token',
+    user: ['alice', 'identity'],
+  },
+  {
+    name: 'Nexus: an anonymous token from a path of its own',
+    registry: 'nexus.test:8082',
+    challenge: ['BEARER realm="https://nexus.test:8082/v2/token",service="https://nexus.test:8082/v2/token"'],
+    path: '/v2/token',
+  },
+  {
+    name: 'Gitea: Bearer and Basic in two headers, and the scope *',
+    registry: 'gitea.test',
+    challenge: ['Bearer realm="https://gitea.test/v2/token",service="container_registry",scope="*"', 'Basic'],
+    path: '/v2/token',
+    user: ['alice', 'pat'],
+    scope: '*',
+  },
+  {
+    name: 'Forgejo: both in one header',
+    registry: 'forgejo.test',
+    challenge: [
+      'Bearer realm="https://forgejo.test/v2/token",service="container_registry",scope="*",Basic realm="https://forgejo.test"',
+    ],
+    path: '/v2/token',
+    user: ['alice', 'pat'],
+    scope: '*',
+  },
+  {
+    name: 'IBM: the user iamapikey',
+    registry: 'de.icr.io',
+    challenge: ['Bearer realm="https://de.icr.io/oauth/token",service="registry"'],
+    path: '/oauth/token',
+    user: ['iamapikey', 'key'],
+  },
+  {
+    name: 'a realm that is relative',
+    registry: 'registry.test',
+    challenge: ['Bearer realm="/token",service="registry.test"'],
+    path: '/token',
+    user: ['alice', 'secret'],
+  },
+];
+
+describe('who asks is shown, and all goes through, at', () => {
+  for (const { name, registry, challenge, path, realm, user, scope, reply = { token: 'given' } } of rows) {
+    it(name, async () => {
+      const tokens: HttpRequest[] = [];
+      const grants = (request: HttpRequest) => {
+        tokens.push(request);
+        return jsonAnswer(200, reply);
+      };
+      const own = path === undefined ? {} : { path };
+      await worksWhole(
+        stage({
+          registry,
+          quirk: door({ challenge, ...own, grants }),
+          elsewhere(request) {
+            assert.ok(realm !== undefined && request.url.startsWith(`${realm}?`), request.url);
+            return grants(request);
+          },
+          ...(user === undefined ? {} : { credential: basic(...user) }),
+        }),
+      );
+      assert.ok(tokens.length > 0);
+      for (const request of tokens) {
+        const shown = headerValue(request.headers, 'authorization');
+        assert.equal(shown, user === undefined ? undefined : basicLine(...user));
+        if (scope !== undefined) assert.ok(scopesOf(request).includes(scope), scopesOf(request).join());
+      }
+      assert.deepEqual(scopesOf(tokens[0] ?? assert.fail())[0]?.endsWith('acme/app:pull,push'), true);
+    });
+  }
+
+  const basics: readonly (readonly [
+    name: string,
+    registry: string,
+    user: readonly [string, string],
+    challenge: string,
+  ])[] = [
+    [
+      'ECR: Basic with the user AWS',
+      '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
+      ['AWS', 'eyJ'],
+      'Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com"',
+    ],
+    ['zot and Cloudflare: Basic', 'zot.test', ['alice', 'secret'], 'Basic realm="Authorization Required"'],
+    [
+      'a registry of DigitalOcean: the same token twice',
+      'registry.digitalocean.com',
+      ['dop', 'dop'],
+      'Basic',
+    ],
+  ];
+  for (const [name, registry, user, challenge] of basics) {
+    it(name, async () => {
+      const quirk = door({ challenge: [challenge], key: basicLine(...user) });
+      await worksWhole(stage({ registry, quirk, credential: basic(...user) }));
+      await failsWith(
+        stage({ registry, quirk }).client.getManifest(`${registry}/acme/app:v1`),
+        'UNAUTHORIZED',
+      );
+    });
+  }
+
+  it('zot: anybody may ask for /v2/, and few for more', async () => {
+    const closed = door();
+    const credential = basic('alice', 'secret');
+    await worksWhole(
+      stage({
+        credential,
+        quirk: (next) => (request) => (request.url === '/v2/' ? next(request) : closed(next)(request)),
+      }),
+    );
+  });
+
+  it('Artifact Registry and gcr.io: 401 without a challenge anywhere but at /v2/', async () => {
+    const quirk = door();
+    const made = stage({
+      credential: basic('_json_key', '{}'),
+      quirk: (next) => async (request) => {
+        const response = await quirk(next)(request);
+        return response.status === 401 && request.url !== '/v2/' ? answer(401) : response;
+      },
+    });
+    await worksWhole(made);
+    const before = made.asked.length;
+    await listOf(made.client.tags(made.name));
+    assert.equal(made.asked.length, before + 1, 'what is known is not asked again');
+  });
+});
+
+describe('a 401 without a challenge', () => {
+  it('is final where /v2/ says no more', () =>
+    failsWith(
+      stage({ quirk: () => async () => answer(401) }).client.getManifest('registry.test/acme/app:v1'),
+      'UNAUTHORIZED',
+    ));
+
+  it('is final where /v2/ lets in who is refused all the same', async () => {
+    const { client, name, asked } = stage({
+      quirk:
+        () =>
+        async ({ url }) =>
+          answer(url === '/v2/' ? 200 : 401),
+    });
+    await failsWith(client.getManifest(`${name}:v1`), 'UNAUTHORIZED');
+    assert.equal(asked.length, 3);
+  });
+});
+
+const refusesGone = (request: HttpRequest) =>
+  scopesOf(request).some((scope) => scope.includes('acme/gone'))
+    ? errorAnswer('DENIED', 'requested access to the resource is denied')
+    : jsonAnswer(200, { token: 'given' });
+
+describe('a token service', () => {
+  it('DigitalOcean: 403 for a plan that is used up is DENIED, with its words', async () => {
+    const said = 'registry contains 1 repositories, limit is 1';
+    const { client, name } = stage({
+      quirk: door({ grants: () => errorAnswer('DENIED', said) }),
+      credential: basic('dop', 'dop'),
+    });
+    await assert.rejects(client.pushImage(`${name}:v1`, image), (error: Error) => {
+      assert.ok(isGantryError(error.cause, 'DENIED'));
+      return error.cause.message.includes(said);
+    });
+  });
+
+  it('GHCR: 403 for what is not there is DENIED', () =>
+    failsWith(
+      stage({ quirk: door({ grants: () => errorAnswer('DENIED', 'requested access') }) }).client.getManifest(
+        'registry.test/acme/app:v1',
+      ),
+      'DENIED',
+    ));
+
+  it('GHCR: 403 for a repository to mount from that is not there leaves the push as it is', async () => {
+    const { client, name, inside } = stage({ quirk: door({ grants: refusesGone }) });
+    const origin = { registry: 'registry.test', repository: 'acme/gone' };
+    const moved = createImage({
+      config: { os: 'linux', architecture: 'amd64' },
+      layers: [{ ...createLayer(bytesContent(layer)), origin }],
+    });
+    const { digest } = await client.pushImage(`${name}:v1`, moved);
+    assert.equal((await inside.manifests.resolve('v1'))?.digest, digest);
+  });
+
+  for (const status of [429, 503]) {
+    it(`Quay: ${status} for a token is tried again`, async () => {
+      let left = 2;
+      const grants = () => (left-- > 0 ? answer(status) : jsonAnswer(200, { token: 'given' }));
+      await readsWhole(await withImage({ quirk: door({ grants }) }));
+      assert.ok(left < 0);
+    });
+
+    it(`Quay: ${status} for every token ends with what it is`, async () => {
+      const { client, name } = stage({ quirk: door({ grants: () => answer(status) }) });
+      const code = status === 429 ? 'TOOMANYREQUESTS' : 'UNEXPECTED_STATUS';
+      await failsWith(client.getManifest(`${name}:v1`), code);
+    });
+  }
+});
+
+describe('a cookie', () => {
+  it('Harbor, OpenShift: is never sent back', async () => {
+    await worksWhole(
+      stage({
+        registry: 'harbor.test',
+        quirk: (next) => async (request) => {
+          if (headerValue(request.headers, 'cookie') !== undefined)
+            return errorAnswer('DENIED', 'CSRF token invalid');
+          const response = await next(request);
+          return {
+            ...response,
+            headers: { ...response.headers, 'set-cookie': ['sid=1; Path=/', 'route=a'] },
+          };
+        },
+      }),
+    );
+  });
+});
