@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts';
 
 /** Where a person is asked. */
 export interface Terminal {
-  readonly input: NodeJS.ReadStream;
+  readonly input: NodeJS.ReadableStream & Pick<NodeJS.ReadStream, 'isRaw' | 'setRawMode'>;
   /** Not stdout, which is for results. */
   readonly output: NodeJS.WritableStream;
 }
@@ -39,7 +39,8 @@ export function ask(
     const settle = (then: () => void): void => {
       input.off('data', onData).off('end', onEnd);
       signal.removeEventListener('abort', onAbort);
-      input.setRawMode(wasRaw).pause();
+      input.setRawMode(wasRaw);
+      input.pause();
       output.write('\n');
       then();
     };
@@ -49,10 +50,10 @@ export function ask(
       const keys = Array.from(decoder.write(data));
       for (const [at, key] of keys.entries()) {
         if (key === '\r' || key === '\n') {
+          settle(() => resolve(typed.join('')));
           // Typed ahead: it answers the next question.
           const rest = keys.slice(at + 1).join('');
           if (rest !== '') input.unshift(rest);
-          settle(() => resolve(typed.join('')));
           return;
         }
         if (key === end && typed.length === 0) {
@@ -73,9 +74,11 @@ export function ask(
       if (!hidden) output.write(text);
     };
 
-    output.write(question);
+    // In this order: what is typed at the sight of the question must not be shown.
     input.setRawMode(true);
-    input.on('data', onData).on('end', onEnd).resume();
+    output.write(question);
+    input.on('data', onData).on('end', onEnd);
+    input.resume();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
   });

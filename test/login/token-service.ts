@@ -117,7 +117,6 @@ function grant(scope: string, isUser: boolean): readonly Grant[] {
 
 function signed(access: readonly Grant[], life: number, { key, chain }: Signer): string {
   const now = Math.floor(Date.now() / 1000);
-  const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const claims = {
     iss: issuer,
     sub: 'someone',
@@ -130,4 +129,8 @@ function signed(access: readonly Grant[], life: number, { key, chain }: Signer):
   };
   const content = `${encode({ typ: 'JWT', alg: 'RS256', x5c: chain })}.${encode(claims)}`;
   return `${content}.${sign('sha256', Buffer.from(content), key).toString('base64url')}`;
+}
+
+function encode(value: unknown): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

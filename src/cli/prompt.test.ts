@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { PassThrough, Writable } from 'node:stream';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { type AskOptions, ask, type Terminal } from './prompt.ts';
+
+const signal = new AbortController().signal;
+
+interface Screen extends Terminal {
+  readonly input: Terminal['input'] & PassThrough;
+  shown(): string;
+}
+
+function createScreen(): Screen {
+  let shown = '';
+  const input = Object.assign(new PassThrough(), {
+    isRaw: false,
+    setRawMode(mode: boolean): never {
+      input.isRaw = mode;
+      return input as never;
+    },
+  });
+  const output = new Writable({
+    write(chunk, _, done) {
+      shown += String(chunk);
+      done();
+    },
+  });
+  return { input, output, shown: () => shown };
+}
+
+async function answerTo(
+  typed: readonly string[],
+  options: Partial<AskOptions> = {},
+): Promise<[string, string]> {
+  const screen = createScreen();
+  const answer = ask(screen, 'name: ', { signal, ...options });
+  for (const text of typed) screen.input.write(text);
+  const result = await answer;
+  assert.equal(screen.input.isRaw, false);
+  return [result, screen.shown()];
+}
+
+describe('a question on the terminal', () => {
+  it('shows what is typed', async () => {
+    assert.deepEqual(await answerTo(['me', '\r']), ['me', 'name: me\n']);
+  });
+  it('shows nothing of what is to be hidden', async () => {
+    assert.deepEqual(await answerTo(['s3c', 'ret\n'], { hidden: true }), ['s3cret', 'name: \n']);
+  });
+  it('takes characters of several bytes', async () => {
+    const screen = createScreen();
+    const answer = ask(screen, '', { signal, hidden: true });
+    for (const byte of Buffer.from('pässwörd😀\r')) screen.input.write(Buffer.of(byte));
+    assert.equal(await answer, 'pässwörd😀');
+  });
+  it('takes back a character, and all of them', async () => {
+    assert.equal((await answerTo(['ab\u007fc\b\bd\u007f\u007f\u007fe\r'], { hidden: true }))[0], 'e');
+    assert.equal((await answerTo(['wrong\u0015right\r']))[0], 'right');
+  });
+  it('leaves out keys that are no characters', async () => {
+    assert.equal((await answerTo(['a\u0001\tb\r']))[0], 'ab');
+  });
+  it('keeps what was typed ahead for the next question', async () => {
+    const screen = createScreen();
+    screen.input.write('me\rpw\r');
+    assert.equal(await ask(screen, '', { signal }), 'me');
+    assert.equal(await ask(screen, '', { signal, hidden: true }), 'pw');
+    assert.ok(!screen.shown().includes('pw'));
+  });
+  it('is INVALID_OPTION when it is not answered', async () => {
+    await assert.rejects(answerTo(['\u0004']), (error) => isGantryError(error, 'INVALID_OPTION'));
+    const screen = createScreen();
+    screen.input.end();
+    await assert.rejects(ask(screen, '', { signal }), (error) => isGantryError(error, 'INVALID_OPTION'));
+  });
+  it('ends with the signal, and leaves the terminal as it was', async () => {
+    const screen = createScreen();
+    const abort = new AbortController();
+    const asked = ask(screen, '', { signal: abort.signal, hidden: true });
+    assert.equal(screen.input.isRaw, true);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await assert.rejects(asked, (error) => error === reason);
+    assert.equal(screen.input.isRaw, false);
+    await assert.rejects(ask(screen, '', { signal: abort.signal }), (error) => error === reason);
+  });
+});

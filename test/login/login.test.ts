@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { describe, it, type TestContext } from 'node:test';
+import { fakeRegistry } from '../cli/fake-registry.ts';
+import { binary, finished, folder, gantry, startGantry } from '../cli/gantry.ts';
+import { startGuarded } from './guarded.ts';
+
+const password = 's3cret:of-tests';
+const isMe = (who: string): boolean => who === `me:${password}`;
+
+interface Home {
+  readonly env: NodeJS.ProcessEnv;
+  /** What the file of logins holds, if there is one. */
+  readonly kept: () => Promise<string | undefined>;
+}
+
+async function openHome(test: TestContext): Promise<Home> {
+  const path = await folder(test);
+  return {
+    env: { DOCKER_CONFIG: path },
+    kept: () => readFile(join(path, 'config.json'), 'utf8').catch(() => undefined),
+  };
+}
+
+const login = (host: string, ...more: readonly string[]): readonly string[] => [
+  'auth',
+  'login',
+  host,
+  '-u',
+  'me',
+  '--password-stdin',
+  ...more,
+];
+
+describe('gantry auth login', () => {
+  it('keeps what the registry accepts', async (test) => {
+    const { host, shown } = await startGuarded(test, isMe);
+    const { env, kept } = await openHome(test);
+    const { code, stdout, stderr } = await gantry([...login(host), '--json'], {
+      env,
+      input: `${password}\n`,
+    });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual([...shown], [`me:${password}`]);
+    assert.ok((await kept())?.includes(host));
+    assert.equal(JSON.parse(stdout).registry, host);
+    assert.ok(!`${stdout}${stderr}`.includes('s3cret'));
+  });
+
+  it('keeps nothing of what the registry refuses, and leaves the login alone that was there', async (test) => {
+    const { host } = await startGuarded(test, isMe);
+    const { env, kept } = await openHome(test);
+    assert.equal((await gantry(login(host), { env, input: password })).code, 0);
+    const before = await kept();
+    const { code, stdout, stderr } = await gantry(login(host), { env, input: 'wr0ng' });
+    assert.deepEqual([code, stdout], [4, '']);
+    assert.equal(await kept(), before);
+    assert.ok(!stderr.includes('wr0ng'));
+  });
+
+  it('keeps nothing when the registry can not be asked', async (test) => {
+    const { env, kept } = await openHome(test);
+    assert.equal((await gantry(login('localhost:1'), { env, input: password })).code, 5);
+    assert.equal(await kept(), undefined);
+  });
+
+  it('--no-verify keeps it without asking', async (test) => {
+    const { host, requests } = await startGuarded(test, isMe);
+    const { env, kept } = await openHome(test);
+    assert.equal((await gantry(login(host, '--no-verify'), { env, input: 'wr0ng' })).code, 0);
+    assert.equal(requests.length, 0);
+    assert.ok((await kept())?.includes(host));
+  });
+
+  it('keeps it where the registry asks nobody, and says that nothing was checked', async (test) => {
+    const host = await fakeRegistry(test, (_, to) => to.end('{}'));
+    const { env, kept } = await openHome(test);
+    const { code, stderr } = await gantry(login(host), { env, input: password });
+    assert.equal(code, 0);
+    assert.equal(stderr.trimEnd().split('\n').length, 2);
+    assert.ok((await kept())?.includes(host));
+  });
+
+  it('keeps nothing where the tokens come from a stranger, who is not shown it', async (test) => {
+    const authorizations: (string | undefined)[] = [];
+    const stranger = await fakeRegistry(test, (from, to) => {
+      authorizations.push(from.headers.authorization);
+      to.end('{"token":"for anybody"}');
+    });
+    const realm = `http://${stranger.replace('127.0.0.1', 'localhost')}/token`;
+    const host = await fakeRegistry(test, (from, to) => {
+      if (from.headers.authorization !== undefined) return to.end('{}');
+      return to.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end();
+    });
+    const { env, kept } = await openHome(test);
+    assert.equal((await gantry(login(host), { env, input: password })).code, 4);
+    assert.deepEqual(authorizations, [undefined]);
+    assert.equal(await kept(), undefined);
+  });
+
+  for (const [name, status] of [
+    ['a page that is not there', 404],
+    ['a refusal', 403],
+    ['a failure', 501],
+  ] as const) {
+    it(`keeps nothing where the registry answers with ${name}`, async (test) => {
+      const host = await fakeRegistry(test, (_, to) => to.writeHead(status).end());
+      const { env, kept } = await openHome(test);
+      assert.notEqual((await gantry(login(host), { env, input: password })).code, 0);
+      assert.equal(await kept(), undefined);
+    });
+  }
+
+  for (const [name, args] of [
+    ['no user', ['--password-stdin']],
+    ['an empty user', ['-u', '', '--password-stdin']],
+    ['no password where there is no terminal', ['-u', 'me']],
+    ['an empty password', ['-u', 'me', '-p', '']],
+    ['two passwords', ['-u', 'me', '-p', 'x', '--password-stdin']],
+  ] as const) {
+    it(`is a wrong use with ${name}`, async (test) => {
+      const { env, kept } = await openHome(test);
+      const { code } = await gantry(['auth', 'login', 'r.example', ...args], { env, input: 'x' });
+      assert.equal(code, 2);
+      assert.equal(await kept(), undefined);
+    });
+  }
+});
+
+const onLinux = {
+  skip: process.platform !== 'linux' && 'arguments and terminals are looked at as Linux has them',
+};
+
+describe('a password', onLinux, () => {
+  it('among the arguments is written over', async (test) => {
+    const seen: string[] = [];
+    const { host } = await startGuarded(test, (who) => {
+      seen.push('asked');
+      return isMe(who);
+    });
+    const { env } = await openHome(test);
+    const slow = await fakeRegistry(test, async (from, to) => {
+      seen.push(await readFile(`/proc/${child.pid}/cmdline`, 'utf8'));
+      to.writeHead(from.headers.authorization === undefined ? 401 : 200, {
+        'www-authenticate': 'Basic',
+      }).end();
+    });
+    assert.notEqual(slow, host);
+    const child = startGantry(['auth', 'login', slow, '-u', 'me', '-p', password], { env });
+    const { code, stderr } = await finished(child);
+    assert.equal(code, 0, stderr);
+    assert.ok(seen.length > 0);
+    assert.ok(
+      seen.every((line) => !line.includes('s3cret')),
+      seen.join(),
+    );
+    assert.ok(!stderr.includes('s3cret'));
+  });
+
+  it('is asked for on a terminal, and not shown', async (test) => {
+    const { host, shown } = await startGuarded(test, isMe);
+    const { env, kept } = await openHome(test);
+    const command = `${process.execPath} ${binary} auth login ${host}`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, ...env } });
+    let screen = '';
+    const answers: [string, string][] = [
+      ['user name: ', 'me'],
+      ['password: ', password],
+    ];
+    child.stdout.on('data', (data) => {
+      screen += String(data);
+      const [question = '', answer] = answers[0] ?? [];
+      if (answer === undefined || !screen.includes(question)) return;
+      answers.shift();
+      child.stdin.write(`${answer}\r`);
+    });
+    await once(child, 'close');
+    assert.equal(child.exitCode, 0, screen);
+    assert.deepEqual([...shown], [`me:${password}`]);
+    assert.ok(screen.includes('user name: me'), screen);
+    assert.ok(!screen.includes('s3cret'), screen);
+    assert.ok((await kept())?.includes(host));
+  });
+});
+
+describe('a login is kept whole', () => {
+  it('beside what others have written', async (test) => {
+    const { host } = await startGuarded(test, isMe);
+    const { env, kept } = await openHome(test);
+    await writeFile(
+      join(env['DOCKER_CONFIG'] ?? '', 'config.json'),
+      '{"proxies":{"default":{}},"auths":{"x":{}}}',
+    );
+    assert.equal((await gantry(login(host), { env, input: password })).code, 0);
+    const { auths, proxies } = JSON.parse((await kept()) ?? '');
+    assert.deepEqual([Object.keys(auths), proxies], [['x', host], { default: {} }]);
+  });
+});
