@@ -1,0 +1,134 @@
+import type { TestContext } from 'node:test';
+import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { drain } from '../../src/flow/collect.ts';
+import type { Credential } from '../../src/keychain/credential.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+
+/** What is never to be shown to a stranger: the password of `alice`, and what it looks like in a header. */
+export const password = 'correct-horse-battery-staple';
+export const basic: string = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+export const alice: Credential = { kind: 'basic', username: 'alice', password };
+
+export const registry = 'registry.example';
+export const home: string = `https://${registry}`;
+
+export interface Net {
+  readonly send: Send;
+  /** Every request that was sent, whoever got it. */
+  readonly asked: HttpRequest[];
+  /** Those to one origin. */
+  readonly at: (origin: string) => readonly HttpRequest[];
+}
+
+/** Hosts in memory, by origin. A request to any other is kept, and answered as if nobody were there. */
+export function net(hosts: Readonly<Record<string, Send>>): Net {
+  const asked: HttpRequest[] = [];
+  return {
+    asked,
+    at: (origin) => asked.filter(({ url }) => new URL(url).origin === origin),
+    async send(request) {
+      asked.push(request);
+      const host = hosts[new URL(request.url).origin];
+      if (host !== undefined) return host(request);
+      if (request.body !== undefined) await drain(request.body.open());
+      return reply(404);
+    },
+  };
+}
+
+/** A client of these hosts that is alice at `registry` and nobody elsewhere, and never waits to try again. */
+export function clientOf(
+  test: TestContext,
+  { send }: Pick<Net, 'send'>,
+  options: ClientOptions = {},
+): Client {
+  const client = createClient({
+    transport: send,
+    keychain: async (name) => (name === registry ? alice : undefined),
+    retry: { attempts: 1 },
+    download: { retry: { attempts: 1 } },
+    upload: { retry: { attempts: 1 } },
+    ...options,
+  });
+  test.after(() => client[Symbol.asyncDispose]());
+  return client;
+}
+
+/** A registry that is right, behind what makes it strange. */
+export function served(store: Registry = createMemoryRegistry(), ...strange: readonly Middleware[]): Send {
+  return strange.reduceRight<Send>((next, middleware) => middleware(next), createApp(store));
+}
+
+/** Lets in whoever shows alice's password. */
+export const wantsBasic: Middleware = (next) => async (request) =>
+  request.headers['authorization']?.[0] === basic
+    ? next(request)
+    : reply(401, { 'www-authenticate': 'Basic realm="here"' });
+
+/** Lets in whoever shows the token, and sends everybody else to `realm` for it. */
+export const wantsToken =
+  (realm: string, token = 'a-token'): Middleware =>
+  (next) =>
+  async (request) =>
+    request.headers['authorization']?.[0] === `Bearer ${token}`
+      ? next(request)
+      : reply(401, { 'www-authenticate': `Bearer realm="${realm}",service="${registry}"` });
+
+/** A token service that gives everybody this token. */
+export const tokenService =
+  (token = 'a-token'): Send =>
+  async () =>
+    reply(200, {}, JSON.stringify({ token, expires_in: 300 }));
+
+/** The registry's own token service, at `/token`. */
+export const withTokens =
+  (service: Send): Middleware =>
+  (next) =>
+  (request) =>
+    new URL(request.url).pathname === '/token' ? service(request) : next(request);
+
+export function reply(
+  status: number,
+  headers: Readonly<Record<string, string | readonly string[]>> = {},
+  body: string | Uint8Array = '',
+): HttpResponse {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  return {
+    status,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value].flat()])),
+    body: (async function* () {
+      if (bytes.byteLength > 0) yield bytes;
+    })(),
+  };
+}
+
+/** Everything that a request says, as one text. */
+export function textOf({ method, url, headers }: HttpRequest): string {
+  return `${method} ${url} ${JSON.stringify(headers)}`;
+}
+
+/** Whether any of what alice has, in any form that it travels in, or any token is in the request's head. */
+export function showsSecret(request: HttpRequest): boolean {
+  const text = textOf(request);
+  return (
+    text.includes(password) ||
+    text.includes(basic.slice(6)) ||
+    request.headers['authorization'] !== undefined ||
+    request.headers['cookie'] !== undefined
+  );
+}
+
+/** The code of a failure, below a copy's that of its cause; undefined if there was none. Anything but gantry's own errors is rethrown. */
+export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    if (!isGantryError(error)) throw error;
+    return error.code === 'COPY_FAILED' && isGantryError(error.cause) ? error.cause.code : error.code;
+  }
+}
