@@ -19,7 +19,7 @@ const password = 'not a secret: of tests';
 const refreshToken = 'refresh-token-of-tests';
 const image = await imageOf('amd64', [await gzipLayer('with tokens')]);
 
-describe('docker-registry with tokens', needs('docker-registry', 'crane'), () => {
+describe('docker-registry with tokens', needs('docker-registry', 'crane', 'openssl'), () => {
   let tokens: TokenService;
   let registry: RunningRegistry;
   before(async () => {
