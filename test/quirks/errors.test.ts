@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../../src/errors.ts';
+import type { HttpResponse } from '../../src/wire/message.ts';
+import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
+import { refusesOnce } from '../faults/spoil.ts';
+import { readsWhole, stage, withImage, worksWhole } from './stage.ts';
+
+/** What registries and what stands in front of them say when they say no. */
+
+const said = (status: number, type: string, body: string): HttpResponse =>
+  answer(status, { 'content-type': [type] }, new TextEncoder().encode(body));
+
+interface Row {
+  readonly name: string;
+  readonly refusal: () => HttpResponse;
+  readonly code: string;
+  readonly says?: string;
+}
+
+const rows: readonly Row[] = [
+  { name: 'nothing, with 404', refusal: () => answer(404), code: 'MANIFEST_UNKNOWN' },
+  {
+    name: 'registry.redhat.io: UNKNOWN "Not Found"',
+    refusal: () => errorAnswer('UNKNOWN', 'Not Found', { status: 404 }),
+    code: 'MANIFEST_UNKNOWN',
+    says: 'Not Found',
+  },
+  {
+    name: 'Harbor: NOT_FOUND',
+    refusal: () => errorAnswer('NOT_FOUND', 'artifact acme/app:v1 not found', { status: 404 }),
+    code: 'MANIFEST_UNKNOWN',
+    says: 'artifact acme/app:v1 not found',
+  },
+  {
+    name: 'a code that is a number',
+    refusal: () => jsonAnswer(404, { errors: [{ code: 404, message: 'no such thing' }] }),
+    code: 'MANIFEST_UNKNOWN',
+    says: 'no such thing',
+  },
+  {
+    name: 'Gitea: errors that are null',
+    refusal: () => jsonAnswer(400, { errors: null }),
+    code: 'UNEXPECTED_STATUS',
+    says: '400',
+  },
+  {
+    name: 'a detail alone',
+    refusal: () => jsonAnswer(400, { detail: 'what is that?' }),
+    code: 'UNKNOWN',
+    says: 'what is that?',
+  },
+  {
+    name: 'a message alone',
+    refusal: () => jsonAnswer(403, { message: 'the scan is not done' }),
+    code: 'DENIED',
+    says: 'the scan is not done',
+  },
+  {
+    name: 'a web page, with 404',
+    refusal: () => said(404, 'text/html', '<html>404'),
+    code: 'MANIFEST_UNKNOWN',
+  },
+  {
+    name: 'a web page, with 502',
+    refusal: () => said(502, 'text/html', '<html>Bad Gateway'),
+    code: 'UNEXPECTED_STATUS',
+    says: '502',
+  },
+  {
+    name: 'crane’s registry: JSON under text/plain',
+    refusal: () => said(404, 'text/plain', '{"errors":[{"code":"NAME_UNKNOWN","message":"Unknown name"}]}'),
+    code: 'NAME_UNKNOWN',
+    says: 'Unknown name',
+  },
+  {
+    name: 'distribution: 404 for an OCI manifest that is not accepted',
+    refusal: () =>
+      errorAnswer('MANIFEST_UNKNOWN', 'OCI manifest found, but accept header does not support OCI manifests'),
+    code: 'MANIFEST_UNKNOWN',
+    says: 'accept header',
+  },
+  {
+    name: 'Harbor: a policy, with 412',
+    refusal: () => errorAnswer('PROJECTPOLICYVIOLATION', 'cosign signature missing', { status: 412 }),
+    code: 'PROJECTPOLICYVIOLATION',
+    says: 'cosign signature missing',
+  },
+  {
+    name: 'distribution: 500',
+    refusal: () => errorAnswer('UNKNOWN', 'unknown error'),
+    code: 'UNKNOWN',
+    says: '500',
+  },
+  {
+    name: 'Docker Hub: a rate that is used up',
+    refusal: () =>
+      errorAnswer('TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit', {
+        status: 429,
+      }),
+    code: 'TOOMANYREQUESTS',
+    says: 'pull rate limit',
+  },
+  {
+    name: 'Docker Hub: the same in small letters',
+    refusal: () => said(429, 'text/plain', 'toomanyrequests: You have reached your pull rate limit'),
+    code: 'TOOMANYREQUESTS',
+    says: '429',
+  },
+  {
+    name: 'Quay: the page of its nginx',
+    refusal: () => said(429, 'text/html', '<html>429 Too Many Requests'),
+    code: 'TOOMANYREQUESTS',
+  },
+  {
+    name: 'ECR Public: too much data',
+    refusal: () => errorAnswer('TOOMANYREQUESTS', 'Data limit exceeded', { status: 429 }),
+    code: 'TOOMANYREQUESTS',
+    says: 'Data limit exceeded',
+  },
+  {
+    name: 'ECR, before: the rate with 503',
+    refusal: () => errorAnswer('TOOMANYREQUESTS', 'Rate exceeded', { status: 503 }),
+    code: 'TOOMANYREQUESTS',
+    says: 'Rate exceeded',
+  },
+];
+
+describe('a read that is refused says what it is, when the answer is', () => {
+  for (const { name, refusal, code, says = '' } of rows) {
+    it(name, async () => {
+      const { client, name: repository, asked } = stage({ quirk: () => async () => refusal() });
+      await assert.rejects(client.getManifest(`${repository}:v1`), (error) => {
+        assert.ok(isGantryError(error, code), String(error));
+        assert.ok(error.message.includes(says) && !error.message.includes('<html>'), error.message);
+        return true;
+      });
+      const { status } = refusal();
+      const isTransient = [429, 500, 502, 503].includes(status);
+      assert.equal(asked.length, isTransient ? 3 : 1, 'only what may pass is asked again');
+      if (status === 404) assert.equal(await client.exists(`${repository}:v1`), false);
+    });
+  }
+});
+
+describe('whoever says no for a while is asked again, and all goes through', () => {
+  for (const [name, status, headers] of [
+    ['429 without a Retry-After', 429, {}],
+    ['429 with a Retry-After', 429, { 'retry-after': ['0'] }],
+    ['429 with the date of one', 429, { 'retry-after': ['Wed, 21 Oct 2015 07:28:00 GMT'] }],
+    ['429 with a Retry-After that makes no sense', 429, { 'retry-after': ['soon'] }],
+    ['ECR: 503 for a throttle', 503, {}],
+    ['503 with a Retry-After', 503, { 'retry-after': ['0'] }],
+    ['408', 408, {}],
+    ['499, as nginx', 499, {}],
+    ['500', 500, {}],
+    ['502', 502, {}],
+    ['504', 504, {}],
+    ['522, as Cloudflare', 522, {}],
+  ] as const) {
+    it(name, async () => {
+      await worksWhole(stage({ quirk: refusesOnce(status, headers) }));
+      await readsWhole(await withImage({ quirk: refusesOnce(status, headers) }));
+    });
+  }
+
+  for (const status of [501, 505]) {
+    it(`${status} is final`, async () => {
+      const { client, name, asked } = stage({ quirk: () => async () => answer(status) });
+      await assert.rejects(client.getManifest(`${name}:v1`), (error) => isGantryError(error));
+      assert.equal(asked.length, 1);
+    });
+  }
+});
+
+describe('Docker Hub, where only a GET of a manifest counts,', () => {
+  it('is looked at with a HEAD, and asked for an image with one GET', async () => {
+    const { client, name, asked } = await withImage({ quirk: (next) => next });
+    await client.exists(`${name}:v1`);
+    await client.getDescriptor(`${name}:v1`);
+    const gets = () => asked.filter(({ kind }) => kind === 'manifest.get').length;
+    assert.equal(gets(), 0);
+    await client.getImage(`${name}:v1`);
+    assert.equal(gets(), 1);
+  });
+});

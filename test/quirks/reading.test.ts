@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { digestOf } from '../../src/flow/hash.ts';
+import { failsWith, listOf, read } from '../../src/testing/contract/sample.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/message.ts';
+import type { OperationKind } from '../../src/wire/operation.ts';
+import { answer, errorAnswer } from '../../src/wire/reply.ts';
+import { all, answers, namesNoDigests, refuses, withHeaders } from '../faults/spoil.ts';
+import { door, type Habit, layer, readsWhole, withImage } from './stage.ts';
+
+/** What registries make of answers, each read all the same. */
+
+const looks: readonly OperationKind[] = ['manifest.head', 'manifest.get'];
+const texts: readonly OperationKind[] = [...looks, 'tags.list', 'referrers', 'catalog'];
+
+const page = (status = 200): HttpResponse =>
+  answer(status, { 'content-type': ['text/html; charset=utf-8'] }, new TextEncoder().encode('<html>Sign in'));
+
+async function* gzippedBody(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk.slice());
+  yield gzipSync(Buffer.concat(chunks));
+}
+
+/** As nginx with `gzip_types application/json` and worse. */
+const gzips: Middleware = answers(texts, (response, { method }) => ({
+  ...withHeaders(response, {
+    'content-encoding': ['gzip'],
+    'content-length': method === 'HEAD' ? ['20'] : [],
+  }),
+  body: method === 'HEAD' ? response.body : gzippedBody(response.body),
+}));
+
+const wanted = [
+  'oci.image.manifest.v1',
+  'oci.image.index.v1',
+  'docker.distribution.manifest.v2',
+  'manifest.list.v2',
+];
+
+const typed = (type: readonly string[]): Middleware =>
+  answers(looks, (response) => withHeaders(response, { 'content-type': type }));
+
+/** Blobs are elsewhere, at an address that is signed and takes no other proof. */
+const moved = (to: string): Pick<Habit, 'quirk' | 'elsewhere' | 'credential'> => ({
+  credential: { kind: 'basic', username: 'alice', password: 'secret' },
+  quirk: all(
+    door(),
+    refuses((operation) =>
+      operation.kind === 'blob.get'
+        ? answer(307, { location: [`${to}/${operation.digest}?sig=a%2Fb%3D&se=2`] })
+        : undefined,
+    ),
+  ),
+  elsewhere: storage(to),
+});
+
+const storage =
+  (at: string) =>
+  ({ url, headers }: HttpRequest): HttpResponse => {
+    assert.ok(url.startsWith(`${at}/sha256:`) && url.endsWith('?sig=a%2Fb%3D&se=2'), url);
+    if (headerValue(headers, 'authorization') !== undefined) return answer(400);
+    const bytes = [layer, config].find((some) => url.includes(digestOf(some)));
+    return bytes === undefined ? answer(404) : answer(200, {}, bytes);
+  };
+
+const config: Uint8Array = await (async () => {
+  const { client, name } = await withImage({ quirk: (next) => next });
+  return client.getConfig(`${name}:v1`);
+})();
+
+const habits: readonly (Habit & { readonly name: string })[] = [
+  { name: 'Quay and proxies: no Docker-Content-Digest', quirk: namesNoDigests },
+  {
+    name: 'Harbor: the Content-Length of a HEAD is of something else',
+    quirk: answers(['manifest.head'], (response) => withHeaders(response, { 'content-length': ['7'] })),
+  },
+  {
+    name: 'Harbor, before 2.1.3: a HEAD without type and length',
+    quirk: answers(['manifest.head'], (response) =>
+      withHeaders(response, { 'content-type': [], 'content-length': [] }),
+    ),
+  },
+  { name: 'a proxy that compresses although nobody asked for it', quirk: gzips },
+  {
+    name: 'Apache: what is no text is labelled gzip, and is what it should be',
+    quirk: answers(['manifest.get', 'blob.get'], (response) =>
+      withHeaders(response, { 'content-encoding': ['x-gzip'] }),
+    ),
+  },
+  { name: 'Artifactory: manifests are application/json', quirk: typed(['application/json']) },
+  { name: 'manifests without a type', quirk: typed([]) },
+  {
+    name: 'Docker Hub, Quay, distribution: 404 or schema 1 for whoever does not accept all types',
+    quirk: refuses(({ kind }, { headers }) => {
+      const accept = headerValue(headers, 'accept') ?? '';
+      return looks.includes(kind) && !wanted.every((type) => accept.includes(type))
+        ? errorAnswer(
+            'MANIFEST_UNKNOWN',
+            'OCI manifest found, but accept header does not support OCI manifests',
+          )
+        : undefined;
+    }),
+  },
+  {
+    name: 'Cloudflare: no Content-Length',
+    quirk: answers([...looks, 'blob.get', 'blob.head', 'tags.list'], (response) =>
+      withHeaders(response, { 'content-length': [] }),
+    ),
+  },
+  {
+    name: 'Docker Hub: blobs from elsewhere',
+    ...moved('https://production.cloudflare.docker.com/registry-v2'),
+  },
+  {
+    name: 'ACR: blobs from a storage that refuses an Authorization',
+    registry: 'acme.azurecr.io',
+    ...moved('https://weu.blob.core.windows.net/registry'),
+    quirk: all(
+      door({ challenge: ['Bearer realm="https://acme.azurecr.io/token",service="acme.azurecr.io"'] }),
+      refuses((operation) =>
+        operation.kind === 'blob.get'
+          ? answer(307, {
+              location: [`https://weu.blob.core.windows.net/registry/${operation.digest}?sig=a%2Fb%3D&se=2`],
+            })
+          : undefined,
+      ),
+    ),
+  },
+];
+
+describe('every byte of an image is read, and its digest is right', () => {
+  for (const { name, ...habit } of habits) {
+    it(name, async () => {
+      const made = await withImage(habit);
+      const digest = (await made.inside.manifests.resolve('v1'))?.digest;
+      assert.equal(await readsWhole(made), digest);
+      assert.deepEqual(await listOf(made.client.tags(made.name)), ['v1']);
+    });
+  }
+
+  it('a size that the proxy has made another is not believed', async () => {
+    const { client, name, inside } = await withImage({ quirk: gzips });
+    assert.deepEqual(await client.getDescriptor(`${name}:v1`), await inside.manifests.resolve('v1'));
+  });
+});
+
+const parted = (type: string): Middleware =>
+  refuses(({ kind }, { headers }) =>
+    kind === 'blob.get' && headerValue(headers, 'range') !== undefined
+      ? answer(206, { 'content-type': [type] }, new TextEncoder().encode('--a:b'))
+      : undefined,
+  );
+
+describe('a part of a blob', () => {
+  it('CloudFront: is read from the whole where it comes in several parts', async () => {
+    const quirk = parted('multipart/byteranges; boundary=CloudFront:3F750DE58C0D');
+    const { client, name } = await withImage({ quirk });
+    const content = client.openBlob(`${name}@${digestOf(layer)}`);
+    assert.deepEqual(
+      Buffer.from(await read(content, { from: 10, to: 20 })),
+      Buffer.from(layer.subarray(10, 20)),
+    );
+  });
+
+  it('distribution 2.8, which cuts the line for one that is not there: is never asked for beyond the end', async () => {
+    const { client, name, asked } = await withImage({ quirk: (next) => next });
+    const { size } = (await (await client.getImage(`${name}:v1`)).layers())[0]?.compressed() ?? {};
+    assert.equal(size, layer.byteLength);
+    await read(client.openBlob(`${name}@${digestOf(layer)}`), { from: layer.byteLength - 1 });
+    const ranges = asked
+      .map(({ headers }) => headerValue(headers, 'range'))
+      .filter((range) => range !== undefined);
+    assert.deepEqual(ranges, [`bytes=${layer.byteLength - 1}-`]);
+  });
+});
+
+describe('a web page for an answer', () => {
+  it('Artifact Registry: is no list of referrers, and there are none', async () => {
+    const { client, name } = await withImage({
+      quirk: refuses(({ kind }) => (kind === 'referrers' ? page() : undefined)),
+    });
+    assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
+  });
+
+  it('Artifact Registry: is none where a redirect leads to it', async () => {
+    const { client, name } = await withImage({
+      quirk: refuses(({ kind }) =>
+        kind === 'referrers' ? answer(302, { location: ['https://accounts.google.com/signin'] }) : undefined,
+      ),
+      elsewhere: () => page(),
+    });
+    assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
+  });
+
+  it('GitLab: is none with 404, either', async () => {
+    const { client, name } = await withImage({
+      quirk: refuses(({ kind }) => (kind === 'referrers' ? page(404) : undefined)),
+    });
+    assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
+  });
+
+  it('a captive portal: is refused as whatever was asked for', async () => {
+    const { client, name } = await withImage({ quirk: () => async () => page() });
+    await failsWith(client.getManifest(`${name}:v1`), 'MANIFEST_INVALID');
+    await failsWith(client.inspect(`${name}:v1`), 'MANIFEST_INVALID');
+    await failsWith(listOf(client.tags(name)), 'UNEXPECTED_ANSWER');
+    await failsWith(listOf(client.catalog('registry.test')), 'UNEXPECTED_ANSWER');
+    await failsWith(read(client.openBlob(`${name}@${digestOf(layer)}`)), 'DIGEST_INVALID');
+  });
+});

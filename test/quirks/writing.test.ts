@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError, TransportError } from '../../src/errors.ts';
+import { collect } from '../../src/flow/collect.ts';
+import { createIndex } from '../../src/image/image-index.ts';
+import { parseJson } from '../../src/json/parse.ts';
+import { failsWith, giveImage, imageOf, listOf } from '../../src/testing/contract/sample.ts';
+import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
+import type { OperationKind } from '../../src/wire/operation.ts';
+import { answer, errorAnswer } from '../../src/wire/reply.ts';
+import { all, answers, operationOf, refuses, withHeaders } from '../faults/spoil.ts';
+import { type Habit, image, stage, withImage, worksWhole } from './stage.ts';
+
+/** What registries have against a push or a delete. */
+
+const refusesKind = (kind: OperationKind, refusal: () => HttpResponse): Middleware =>
+  refuses((operation) => (operation.kind === kind ? refusal() : undefined));
+
+const isTag = (reference: string): boolean => !reference.includes(':');
+
+/** No tag is set twice, not even to what it is. */
+function immutable(refusal: () => HttpResponse): Middleware {
+  const taken = new Set<string>();
+  return refuses((operation) => {
+    if (operation.kind !== 'manifest.put' || !isTag(operation.reference)) return undefined;
+    if (taken.has(operation.reference)) return refusal();
+    taken.add(operation.reference);
+    return undefined;
+  });
+}
+
+const text = (status: number, words: string): HttpResponse =>
+  answer(status, { 'content-type': ['text/plain; charset=utf-8'] }, new TextEncoder().encode(words));
+
+describe('a tag that is never changed', () => {
+  const habits: readonly (readonly [name: string, refusal: () => HttpResponse, code: string])[] = [
+    [
+      'ECR: TAG_INVALID',
+      () => errorAnswer('TAG_INVALID', 'The image tag already exists and is immutable'),
+      'TAG_INVALID',
+    ],
+    [
+      'Harbor: 412',
+      () => errorAnswer('PRECONDITION', 'configured as immutable', { status: 412 }),
+      'PRECONDITION',
+    ],
+    ['others: 409', () => errorAnswer('CONFLICT', 'immutable', { status: 409 }), 'CONFLICT'],
+  ];
+  for (const [name, refusal, code] of habits) {
+    it(`${name} is no error where it is what it should be, and is one where it is not`, async () => {
+      const { client, name: repository, inside } = stage({ quirk: immutable(refusal) });
+      const { digest } = await client.pushImage(`${repository}:v1`, image);
+      assert.equal((await client.tag(`${repository}@${digest}`, 'v1')).digest, digest);
+      const other = await giveImage(inside);
+      await failsWith(client.tag(`${repository}@${other.descriptor.digest}`, 'v1'), code);
+      assert.equal((await inside.manifests.resolve('v1'))?.digest, digest);
+    });
+  }
+});
+
+interface Refusal extends Partial<Habit> {
+  readonly name: string;
+  readonly kind: OperationKind;
+  readonly refusal: () => HttpResponse;
+  readonly code: string;
+  /** What must be left of the registry's words, or come beside them. */
+  readonly says?: string;
+}
+
+const refusals: readonly Refusal[] = [
+  {
+    name: 'ECR: a repository that nobody has created, with advice',
+    kind: 'upload.start',
+    refusal: () => errorAnswer('NAME_UNKNOWN', "The repository with name 'acme/app' does not exist"),
+    code: 'NAME_UNKNOWN',
+    says: 'create the repository',
+  },
+  {
+    name: 'ECR: a repository that nobody has created, with a cut',
+    kind: 'upload.start',
+    refusal: () => {
+      throw new TransportError('CUT_OFF', 'registry.test has cut the line');
+    },
+    code: 'CUT_OFF',
+    says: 'registry.test',
+  },
+  {
+    name: 'ECR: too many layers',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('UNSUPPORTED', "Invalid parameter: Limit on number of layers '127' exceeded"),
+    code: 'UNSUPPORTED',
+    says: 'Limit on number of layers',
+  },
+  {
+    name: 'ECR: too many images',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('DENIED', 'images per repository limit exceeded'),
+    code: 'DENIED',
+    says: 'limit exceeded',
+  },
+  {
+    name: 'DigitalOcean: nothing while garbage is collected',
+    kind: 'upload.start',
+    refusal: () => errorAnswer('UNSUPPORTED', 'registry is read-only'),
+    code: 'UNSUPPORTED',
+    says: 'read-only',
+  },
+  {
+    name: 'Quay: a type that is not on its list',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('MANIFEST_INVALID', 'manifest schema version not supported', { status: 415 }),
+    code: 'MANIFEST_INVALID',
+  },
+  {
+    name: 'Quay: an index that lists docker manifests',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('MANIFEST_INVALID', 'mixed'),
+    code: 'MANIFEST_INVALID',
+    says: 'mixed',
+  },
+  {
+    name: 'zot: a type that it does not know',
+    kind: 'manifest.put',
+    refusal: () => answer(415),
+    code: 'UNEXPECTED_STATUS',
+    says: '415',
+  },
+  {
+    name: 'Artifactory: a manifest that its parser gave up',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('MANIFEST_INVALID', 'circuit breaker: 5000 iterations'),
+    code: 'MANIFEST_INVALID',
+    says: 'circuit breaker',
+  },
+  {
+    name: 'distribution: a manifest of more than 4 MiB',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('MANIFEST_INVALID', 'manifest too large'),
+    code: 'MANIFEST_INVALID',
+  },
+  {
+    name: 'Nexus: a blob that is not what it takes',
+    kind: 'upload.commit',
+    refusal: () => errorAnswer('BLOB_UPLOAD_INVALID', 'content validation failed'),
+    code: 'BLOB_UPLOAD_INVALID',
+    says: 'content validation',
+  },
+  {
+    name: 'Nexus: a manifest of more than 10 MiB',
+    kind: 'manifest.put',
+    refusal: () => answer(413),
+    code: 'TOO_LARGE',
+  },
+  {
+    name: 'Harbor: a project that is not there, with 401',
+    kind: 'upload.start',
+    refusal: () => errorAnswer('UNAUTHORIZED', 'project acme not found'),
+    code: 'UNAUTHORIZED',
+    says: 'project acme not found',
+  },
+  {
+    name: 'Harbor: a quota',
+    kind: 'upload.commit',
+    refusal: () => errorAnswer('DENIED', 'adding 8.0 MiB will exceed the quota'),
+    code: 'DENIED',
+    says: 'quota',
+  },
+  {
+    name: 'Harbor: a policy, with 412',
+    kind: 'manifest.put',
+    refusal: () => errorAnswer('PROJECTPOLICYVIOLATION', 'current image is vulnerable', { status: 412 }),
+    code: 'PROJECTPOLICYVIOLATION',
+    says: 'vulnerable',
+  },
+  {
+    name: 'Gitea: an owner that is not there',
+    kind: 'upload.start',
+    refusal: () => errorAnswer('NAME_INVALID', 'invalid', { status: 404 }),
+    code: 'NAME_UNKNOWN',
+  },
+];
+
+describe('a push that a registry refuses says so, in its words', () => {
+  for (const { name, kind, refusal, code, says = '' } of refusals) {
+    it(name, async () => {
+      const {
+        client,
+        name: repository,
+        inside,
+      } = stage({
+        // A mount is no reason: its refusal only means that the bytes go.
+        quirk: all(refusesKind(kind, refusal), kind === 'upload.start' ? withoutMounts : (next) => next),
+      });
+      await assert.rejects(client.pushImage(`${repository}:v1`, image), ({ cause }: Error) => {
+        assert.ok(isGantryError(cause, code), String(cause));
+        assert.ok(cause.message.includes(says), cause.message);
+        return true;
+      });
+      assert.equal(await inside.manifests.resolve('v1'), undefined);
+    });
+  }
+});
+
+const withoutMounts: Middleware = refuses(({ kind }) => (kind === 'upload.mount' ? answer(404) : undefined));
+
+describe('what is pushed', () => {
+  it('ECR: says its own type in each manifest, and children go by their digests', async () => {
+    const put: string[] = [];
+    const { client, name } = stage({
+      quirk: (next) => async (request) => {
+        const operation = operationOf(request);
+        if (operation?.kind !== 'manifest.put' || request.body === undefined) return next(request);
+        put.push(operation.reference);
+        const bytes = await collect(request.body.open(), { limit: 1e6, what: 'a manifest' });
+        const body = parseJson(bytes, { what: 'a manifest', maxBytes: 1e6 });
+        const says = typeof body === 'object' && body !== null && 'mediaType' in body;
+        return says ? next(request) : errorAnswer('UNSUPPORTED', 'Invalid JSON syntax');
+      },
+    });
+    await client.pushIndex(
+      `${name}:v1`,
+      createIndex([{ image, platform: { os: 'linux', architecture: 'amd64' } }]),
+    );
+    assert.deepEqual(put.map(isTag), [false, true]);
+  });
+
+  it('zot: is tagged one by one where it says 413 to several tags', async () => {
+    const { client, name, inside } = await withImage({
+      quirk: refuses((operation) =>
+        operation.kind === 'manifest.put' && operation.tags.length > 0 ? answer(413) : undefined,
+      ),
+    });
+    await client.tag(`${name}:v1`, ['v2', 'v3']);
+    assert.deepEqual((await listOf(inside.tags.list())).sort(), ['v1', 'v2', 'v3']);
+  });
+
+  it('distribution: is refused in its words where it knows no sha512', async () => {
+    const { client, name } = stage({
+      quirk: refuses((operation) =>
+        'reference' in operation && operation.reference.startsWith('sha512')
+          ? errorAnswer('DIGEST_INVALID', 'provided digest did not match')
+          : undefined,
+      ),
+    });
+    const manifest = imageOf({ algorithm: 'sha512' });
+    await failsWith(client.putManifest(`${name}@${manifest.descriptor.digest}`, manifest), 'DIGEST_INVALID');
+  });
+
+  it('crane’s registry: is there although no 201 has a Location and no session can be asked for', async () => {
+    await worksWhole(
+      stage({
+        quirk: all(
+          answers(['upload.commit', 'manifest.put'], (response) => withHeaders(response, { location: [] })),
+          refuses(({ kind }) =>
+            kind === 'upload.status' || kind === 'upload.cancel'
+              ? text(400, 'BLOB_UPLOAD_UNKNOWN')
+              : undefined,
+          ),
+        ),
+      }),
+    );
+  });
+
+  it('ECR, before: is found although OCI-Subject promised a list that is not there', async () => {
+    const { client, name, inside } = await withImage({ quirk: refusesKind('referrers', () => answer(404)) });
+    const subject = await inside.manifests.get('v1');
+    const { config, layers } = subject.body.kind === 'image' ? subject.body : assert.fail();
+    const manifest = imageOf({ subject: subject.descriptor, artifactType: 'a/b' });
+    await inside.blobs.write(config, inside.blobs.open(config));
+    assert.ok(layers.length > 0);
+    await giveImage(inside);
+    await client.putManifest(`${name}@${manifest.descriptor.digest}`, manifest);
+    assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
+    assert.equal(await client.exists(`${name}@${manifest.descriptor.digest}`), true);
+  });
+
+  it('Docker Hub, before: is refused as what it is where 404 comes for a subject', async () => {
+    const { client, name, inside } = await withImage({
+      quirk: refusesKind('manifest.put', () => answer(404)),
+    });
+    const subject = await inside.manifests.resolve('v1');
+    const manifest = imageOf(subject === undefined ? {} : { subject });
+    await failsWith(client.putManifest(`${name}@${manifest.descriptor.digest}`, manifest), 'NAME_UNKNOWN');
+  });
+});
+
+describe('a delete', () => {
+  const byTag: readonly (readonly [string, () => HttpResponse])[] = [
+    ['Docker Hub and others: 405', () => answer(405)],
+    ['distribution 2.8: 400 DIGEST_INVALID', () => errorAnswer('DIGEST_INVALID', 'invalid digest')],
+    ['a registry that says UNSUPPORTED with 400', () => errorAnswer('UNSUPPORTED', 'no', { status: 400 })],
+  ];
+  for (const [name, refusal] of byTag) {
+    it(`of a tag is UNSUPPORTED, and by digest it goes: ${name}`, async () => {
+      const made = await withImage({
+        quirk: refuses((operation) =>
+          operation.kind === 'manifest.delete' && isTag(operation.reference) ? refusal() : undefined,
+        ),
+      });
+      await failsWith(made.client.delete(`${made.name}:v1`), 'UNSUPPORTED');
+      const { digest } = await made.client.getDescriptor(`${made.name}:v1`);
+      await made.client.delete(`${made.name}@${digest}`);
+      assert.equal(await made.client.exists(`${made.name}:v1`), false);
+    });
+  }
+
+  const byDigest: readonly (readonly [string, () => HttpResponse, string])[] = [
+    [
+      'GHCR, distribution: switched off',
+      () => errorAnswer('UNSUPPORTED', 'The operation is unsupported.'),
+      'UNSUPPORTED',
+    ],
+    ['Docker Hub: what has a tag', () => errorAnswer('DENIED', 'manifest is referenced'), 'DENIED'],
+    ['Docker Hub: 500', () => answer(500), 'UNEXPECTED_STATUS'],
+    [
+      'crane’s registry: 500 in plain text for what is not there',
+      () => text(500, 'unknown'),
+      'UNEXPECTED_STATUS',
+    ],
+  ];
+  for (const [name, refusal, code] of byDigest) {
+    it(`of a digest is ${code}: ${name}`, async () => {
+      const { client, name: repository } = await withImage({
+        quirk: refusesKind('manifest.delete', refusal),
+      });
+      const { digest } = await client.getDescriptor(`${repository}:v1`);
+      await failsWith(client.delete(`${repository}@${digest}`), code);
+      assert.equal(await client.exists(`${repository}:v1`), true);
+    });
+  }
+
+  it('Artifact Registry: of a digest that has a tag is refused by its own code, and goes after the tag', async () => {
+    let tagged = true;
+    const { client, name, inside } = await withImage({
+      registry: 'europe-docker.pkg.dev',
+      quirk: refuses((operation) => {
+        if (operation.kind !== 'manifest.delete') return undefined;
+        if (isTag(operation.reference)) tagged = false;
+        return tagged
+          ? errorAnswer('GOOGLE_MANIFEST_DANGLING_TAG', 'Manifest is still referenced by tag: v1', {
+              status: 400,
+            })
+          : undefined;
+      }),
+    });
+    const { digest } = await client.getDescriptor(`${name}:v1`);
+    await failsWith(client.delete(`${name}@${digest}`), 'GOOGLE_MANIFEST_DANGLING_TAG');
+    await client.delete(`${name}:v1`);
+    await client.delete(`${name}@${digest}`);
+    assert.equal(await inside.manifests.resolve(digest), undefined);
+  });
+
+  it('crane’s registry: of a digest leaves the tag, which can be deleted then', async () => {
+    const { client, name } = await withImage({
+      quirk: refuses((operation) =>
+        operation.kind === 'manifest.delete' && !isTag(operation.reference) ? answer(202) : undefined,
+      ),
+    });
+    const { digest } = await client.getDescriptor(`${name}:v1`);
+    await client.delete(`${name}@${digest}`);
+    assert.equal(await client.exists(`${name}:v1`), true);
+    await client.delete(`${name}:v1`);
+    assert.equal(await client.exists(`${name}:v1`), false);
+  });
+
+  it('Forgejo: of a tag takes the manifest with it, whose digest then is MANIFEST_UNKNOWN', async () => {
+    const { client, name, inside } = await withImage({ quirk: (next) => next });
+    const { digest } = await client.getDescriptor(`${name}:v1`);
+    await inside.manifests.delete(digest);
+    await failsWith(client.getManifest(`${name}@${digest}`), 'MANIFEST_UNKNOWN');
+  });
+});
