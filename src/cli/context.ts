@@ -36,6 +36,8 @@ export interface OpenContext extends Context, AsyncDisposable {}
 
 export interface ContextOptions {
   readonly globals: Given;
+  /** What was given to the command itself. */
+  readonly given: Given;
   /** The registries that the command line names. */
   readonly named: () => Promise<readonly string[]>;
   readonly output: Output;
@@ -44,7 +46,7 @@ export interface ContextOptions {
 }
 
 export function createContext(options: ContextOptions): OpenContext {
-  const { globals, output, signal, vocabulary } = options;
+  const { globals, given, output, signal, vocabulary } = options;
   const json = globals.flag('json');
   const mode = progressMode(globals.text('progress'));
   let client: Client | undefined;
@@ -65,10 +67,11 @@ export function createContext(options: ContextOptions): OpenContext {
     async client(own) {
       if (client !== undefined) return client;
       const { createClient } = await import('../client/client.ts');
+      const { connectionFlags } = await import('./connection-flags.ts');
       const keychain = (await signedIn(options, own)) ?? own;
       client = createClient({
+        ...(await connectionFlags(globals, given)),
         ...(keychain === undefined ? {} : { keychain }),
-        insecure: globals.flag('insecure'),
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
         userAgent: `gantry/${packageVersion()}`,
         onWire: await wireObserver(output, globals.flag('verbose')),

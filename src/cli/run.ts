@@ -38,7 +38,7 @@ async function execute(
   const { createContext } = await import('./context.ts');
   const named = async (): Promise<readonly string[]> =>
     (await import('./named.ts')).namedRegistries(command, given);
-  await using context = createContext({ globals, named, output, signal, vocabulary });
+  await using context = createContext({ globals, given, named, output, signal, vocabulary });
   const run = await command.load();
   await run(context, given);
 }

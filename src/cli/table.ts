@@ -4,7 +4,41 @@ import { progressModes } from './renderer.ts';
 /** Taken before and after every command. */
 export const globalOptions: readonly Option[] = [
   { name: 'verbose', short: 'v', summary: 'log what happens on the wire to stderr, secrets left out' },
-  { name: 'insecure', summary: 'allow plain HTTP and certificates that do not verify' },
+  {
+    name: 'insecure',
+    summary: 'allow the registries that are named plain HTTP and certificates that do not verify',
+  },
+  {
+    name: 'insecure-registry',
+    value: 'REGISTRY',
+    repeatable: true,
+    summary: 'as --insecure, for this registry only',
+  },
+  {
+    name: 'cacert',
+    value: 'FILE',
+    repeatable: true,
+    summary: 'trust the certificate authorities in this file, too (PEM)',
+  },
+  { name: 'cert', value: 'FILE', summary: 'show registries this client certificate (PEM)' },
+  { name: 'key', value: 'FILE', summary: 'the key of --cert (PEM)' },
+  {
+    name: 'timeout',
+    value: 'SECONDS',
+    summary: 'how long a registry may be silent (default 60; 30 until a connection stands)',
+  },
+  {
+    name: 'trusted-realm',
+    value: 'HOST',
+    repeatable: true,
+    summary: "a token service of another domain than its registry's that may see credentials",
+  },
+  {
+    name: 'docker-headers',
+    value: 'REGISTRY',
+    repeatable: true,
+    summary: "send this registry the HttpHeaders of docker's config file",
+  },
   { name: 'allow-nondistributable-artifacts', summary: 'push layers that are not meant to be distributed' },
   {
     name: 'platform',
@@ -48,6 +82,7 @@ function sideOptions(prefix: 'src-' | 'dest-', side: string): readonly Option[] 
       value: 'NAME[:PASSWORD]',
       summary: `user and password at the ${side}; others can see it: rather use stdin`,
     },
+    { name: `${prefix}insecure`, summary: `as --insecure, for the ${side} only` },
   ];
 }
 

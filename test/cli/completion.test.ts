@@ -38,7 +38,7 @@ describe('completion in bash', { skip: missing('bash') }, () => {
     [
       'completes an option of a command',
       ['gantry', 'push', '--i'],
-      ['--index', '--image-refs', '--insecure'],
+      ['--index', '--image-refs', '--insecure', '--insecure-registry'],
     ],
     ['completes an option of a grouped command', ['gantry', 'auth', 'token', '--pu'], ['--push']],
     ['completes the values of an option', ['gantry', 'pull', '--format', ''], ['tarball', 'legacy', 'oci']],

@@ -1,0 +1,67 @@
+import { readText } from '../client/certificates.ts';
+import type { ConnectionOptions } from '../client/connections.ts';
+import { parsePlace } from '../client/place.ts';
+import { InputError } from '../errors.ts';
+import { dockerConfigFile, readConfigFile } from '../keychain/config-file.ts';
+import { parseRegistry } from '../spec/reference.ts';
+import type { Given } from './given.ts';
+
+/**
+ * What the flags say of the way to registries. Throws INVALID_OPTION, INVALID_REFERENCE, and NO_PERMISSION and IO_FAILED
+ * for files that they name.
+ */
+export async function connectionFlags(globals: Given, given: Given): Promise<ConnectionOptions> {
+  const timeouts = timeoutsOf(globals);
+  const trustedRealms = globals.list('trusted-realm');
+  return {
+    tls: await tlsOf(globals),
+    insecure: globals.flag('insecure') || [...globals.list('insecure-registry'), ...insecureSides(given)],
+    headers: await dockerHeaders(globals.list('docker-headers')),
+    ...(timeouts === undefined ? {} : { timeouts }),
+    ...(trustedRealms.length === 0 ? {} : { trustedRealms }),
+  };
+}
+
+async function tlsOf(globals: Given): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
+  const ca = await Promise.all(globals.list('cacert').map(readText));
+  const [cert, key] = [globals.text('cert'), globals.text('key')];
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new InputError('INVALID_OPTION', '--cert and --key go together');
+  }
+  if (cert === undefined || key === undefined) return { ca };
+  return { ca, cert: await readText(cert), key: await readText(key) };
+}
+
+function timeoutsOf(globals: Given): ConnectionOptions['timeouts'] {
+  const seconds = globals.count('timeout');
+  if (seconds === undefined) return undefined;
+  if (seconds === 0) throw new InputError('INVALID_OPTION', '--timeout takes at least one second');
+  const milliseconds = seconds * 1000;
+  return { connect: milliseconds, answer: milliseconds, progress: milliseconds };
+}
+
+/** Of a copy, the registries of `--src-insecure` and `--dest-insecure`. */
+function insecureSides(given: Given): readonly string[] {
+  const [source = '', destination = ''] = given.arguments;
+  const sides = [
+    ...(given.flag('src-insecure') ? [source] : []),
+    ...(given.flag('dest-insecure') ? [destination] : []),
+  ];
+  return sides
+    .map(parsePlace)
+    .flatMap((place) => (place.kind === 'registry' ? [place.reference.registry] : []));
+}
+
+/** The HttpHeaders of docker's config file, for the registries that may have them: they can hold secrets. */
+async function dockerHeaders(
+  registries: readonly string[],
+): Promise<Exclude<ConnectionOptions['headers'], undefined>> {
+  if (registries.length === 0) return {};
+  const path = dockerConfigFile({});
+  const given: unknown = (await readConfigFile(path))?.document['HttpHeaders'] ?? {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new InputError('INVALID_OPTION', `${path}: HttpHeaders is no object`);
+  }
+  const headers = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
+  return Object.fromEntries(registries.map((name) => [parseRegistry(name).registry, headers]));
+}

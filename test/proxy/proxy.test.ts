@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Ended, gantry } from '../cli/gantry.ts';
+import { needs } from '../peer.ts';
+import { startDistribution } from '../peers/distribution.ts';
+import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
+import type { RunningRegistry } from '../peers/registries.ts';
+import { createAuthority } from '../tls/authority.ts';
+import { type Front, startFront } from '../tls/front.ts';
+import { type ConnectProxy, startProxy } from './connect-proxy.ts';
+
+/** A registry with users that is to be had only through a proxy with a password: nobody else knows its name. */
+
+const user = 'someone';
+const password = 'not a secret: of tests';
+/** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
+const htpasswd = `${user}:$2b$04$0hzBj41YE5gTIZwDEfCHl.lFQ17h4t.GkaxPo1x3eaJg/7bAqSiHW\n`;
+const login = 'carrier:p@ss:word';
+const escaped = 'carrier:p%40ss%3Aword';
+const noConnection = 5;
+
+describe('docker-registry behind a proxy with a password', needs('docker-registry'), () => {
+  let folder = '';
+  let caFile = '';
+  let registry: RunningRegistry;
+  let front: Front;
+  let tunnel: ConnectProxy;
+  let carrier: ConnectProxy;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gantry-proxy-'));
+    await saveLayout(await imageOf('amd64', [await gzipLayer('far away')]), join(folder, 'layout'));
+    registry = await startDistribution({ htpasswd });
+    const authority = await createAuthority(folder);
+    caFile = authority.caFile;
+    front = await startFront(registry.host, await authority.issue('registry', 'DNS:registry.example'));
+    tunnel = await startProxy(`127.0.0.1:${front.port}`, login);
+    carrier = await startProxy(registry.host, login);
+  });
+  after(async () => {
+    for (const part of [tunnel, carrier, front, registry]) await part[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> =>
+    gantry([...args, '--cacert', caFile], {
+      input: password,
+      env: { HOME: folder, DOCKER_CONFIG: join(folder, '.docker'), ...env },
+    });
+
+  it('takes a login, a push and a pull through a tunnel', async () => {
+    const env = { HTTPS_PROXY: through(tunnel) };
+    const name = 'registry.example:5000/acme/app:v1';
+    for (const args of [
+      ['auth', 'login', 'registry.example:5000', '-u', user, '--password-stdin'],
+      ['push', join(folder, 'layout'), name],
+      ['pull', name, join(folder, 'image.tar')],
+    ]) {
+      const { code, stderr } = await run(args, env);
+      assert.equal(code, 0, stderr);
+    }
+    assert.deepEqual([...new Set(tunnel.asked)], ['CONNECT registry.example:5000']);
+  });
+
+  it('takes a push in plain HTTP, where that was asked for, with whole addresses', async () => {
+    const name = 'http://registry.example:5000/acme/plain:v1';
+    const args = ['push', join(folder, 'layout'), name, '--username', user, '--password-stdin'];
+    const { code, stderr } = await run(args, { http_proxy: through(carrier) });
+    assert.equal(code, 0, stderr);
+    assert.ok(carrier.asked.every((line) => /^[A-Z]+ http:\/\/registry\.example:5000\/v2\//.test(line)));
+    assert.ok(carrier.asked.length > 3);
+  });
+
+  it('is not reached with a wrong password, which is not shown with -v either', async () => {
+    const env = { HTTPS_PROXY: through(tunnel, 'carrier:hidden-word') };
+    const { code, stderr } = await run(['digest', 'registry.example:5000/acme/app:v1', '-v'], env);
+    assert.equal(code, noConnection, stderr);
+    assert.ok(tunnel.asked.at(-1)?.endsWith(' 407'));
+    const secret = Buffer.from('carrier:hidden-word').toString('base64');
+    assert.ok(!stderr.includes('hidden-word') && !stderr.includes(secret));
+  });
+
+  it('shows no password of a proxy with -v when all goes well', async () => {
+    const name = 'registry.example:5000/acme/app:v1';
+    const { stderr } = await run(['digest', name, '-v'], { ALL_PROXY: through(tunnel) });
+    for (const secret of [escaped, login, Buffer.from(login).toString('base64')]) {
+      assert.ok(!stderr.includes(secret));
+    }
+  });
+
+  it('is looked for directly where NO_PROXY names it, and found nowhere', async () => {
+    const before = tunnel.asked.length;
+    for (const list of ['registry.example', '.example', '*', 'registry.example:5000']) {
+      const env = { HTTPS_PROXY: through(tunnel), NO_PROXY: list };
+      assert.equal((await run(['digest', 'registry.example:5000/acme/app:v1'], env)).code, noConnection);
+    }
+    assert.equal(tunnel.asked.length, before);
+  });
+
+  it('is not reached through a proxy that is not there, or that is none', async () => {
+    const name = 'registry.example:5000/acme/app:v1';
+    const gone = await startProxy(registry.host, login);
+    await gone[Symbol.asyncDispose]();
+    assert.equal((await run(['digest', name], { HTTPS_PROXY: through(gone) })).code, noConnection);
+    assert.equal((await run(['digest', name], { HTTPS_PROXY: 'socks5://x' })).code, 2);
+  });
+
+  it('is no affair of this machine: loopback never goes through a proxy', async () => {
+    const { port } = new URL(`http://${registry.host}`);
+    const before = carrier.asked.length;
+    const args = ['catalog', `localhost:${port}`, '--username', user, '--password-stdin'];
+    assert.equal((await run(args, { HTTP_PROXY: through(carrier), ALL_PROXY: through(carrier) })).code, 0);
+    assert.equal(carrier.asked.length, before);
+  });
+});
+
+function through({ host }: ConnectProxy, as = escaped): string {
+  return `http://${as}@${host}`;
+}

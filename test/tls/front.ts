@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import tls from 'node:tls';
+
+export interface Front extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Ends TLS in front of what listens on `backend`, as nginx does before many registries. */
+export async function startFront(backend: string, options: tls.TlsOptions): Promise<Front> {
+  const { hostname, port } = new URL(`http://${backend}`);
+  const open = new Set<Socket>();
+  const server = tls.createServer(options, (socket) =>
+    join(socket, net.connect(Number(port), hostname), open),
+  );
+  // A client that wants no more after the handshake is what is tested.
+  server.on('tlsClientError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: portOf(server.address()),
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Pours each socket into the other until one of them ends. */
+export function join(one: Socket, other: Socket, open: Set<Socket>): void {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    open.add(from);
+    from.once('error', () => to.destroy());
+    from.once('close', () => {
+      open.delete(from);
+      to.destroy();
+    });
+    from.pipe(to);
+  }
+}
+
+export function portOf(address: AddressInfo | string | null): number {
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Ended, gantry } from '../cli/gantry.ts';
+import { needs } from '../peer.ts';
+import { startDistribution } from '../peers/distribution.ts';
+import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
+import type { RunningRegistry } from '../peers/registries.ts';
+import { type Authority, type Certificate, createAuthority } from './authority.ts';
+import { type Front, startFront } from './front.ts';
+
+/** docker-registry with one user, behind TLS that only our own authority vouches for. */
+
+const user = 'someone';
+const password = 'not a secret: of tests';
+/** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
+const htpasswd = `${user}:$2b$04$0hzBj41YE5gTIZwDEfCHl.lFQ17h4t.GkaxPo1x3eaJg/7bAqSiHW\n`;
+/** The exit codes of a failed connection, and of an answer that is no. */
+const noConnection = 5;
+
+const image = await imageOf('amd64', [await gzipLayer('behind TLS')]);
+
+interface Scene {
+  readonly folder: string;
+  readonly layout: string;
+  readonly authority: Authority;
+  readonly client: Certificate;
+  /** For everybody. */
+  readonly open: Front;
+  /** For clients with a certificate of our authority. */
+  readonly guarded: Front;
+  /** With a certificate for another name. */
+  readonly misnamed: Front;
+  readonly registry: RunningRegistry;
+}
+
+describe('docker-registry behind TLS', needs('docker-registry'), () => {
+  let scene: Scene;
+  before(async () => {
+    scene = await openScene();
+  });
+  after(() => closeScene(scene));
+
+  /** A home folder of its own, in which only what `prepare` puts there is known. */
+  const homeWith = async (...files: readonly (readonly [from: string, to: string])[]): Promise<string> => {
+    const home = await mkdtemp(join(scene.folder, 'home-'));
+    for (const [from, to] of files) {
+      await mkdir(join(home, to, '..'), { recursive: true });
+      await copyFile(from, join(home, to));
+    }
+    return home;
+  };
+  const push = async (
+    front: Pick<Front, 'port'>,
+    flags: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Ended> =>
+    gantry(['push', scene.layout, named(front), '--username', user, '--password-stdin', ...flags], {
+      input: password,
+      env: { HOME: scene.folder, ...env },
+    });
+
+  it('is not spoken to when nobody that we trust vouches for it, and told nothing', async () => {
+    const { code, stderr } = await push(scene.open, []);
+    assert.equal(code, noConnection, stderr);
+    assert.ok(!stderr.includes(password));
+  });
+
+  it('takes a login, a push and a pull with --cacert', async () => {
+    const home = await homeWith();
+    const env = { HOME: home, DOCKER_CONFIG: join(home, '.docker') };
+    const flags = ['--cacert', scene.authority.caFile];
+    const run = async (args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await gantry([...args, ...flags], { env, input: password });
+      assert.equal(code, 0, stderr);
+      return stdout.trim();
+    };
+    await run(['auth', 'login', `https://${registryOf(scene.open)}`, '-u', user, '--password-stdin']);
+    const pushed = await run(['push', scene.layout, named(scene.open)]);
+    assert.equal(await run(['digest', named(scene.open)]), pushed.replace(/^.*@/, ''));
+    await run(['pull', named(scene.open), join(home, 'image.tar')]);
+  });
+
+  for (const place of ['.config/containers/certs.d', '.docker/certs.d']) {
+    it(`is trusted by what ${place} has for it`, async () => {
+      const home = await homeWith([scene.authority.caFile, `${place}/${registryOf(scene.open)}/ca.crt`]);
+      assert.equal((await push(scene.open, [], { HOME: home })).code, 0);
+    });
+  }
+
+  it('is not trusted by what certs.d has for another port', async () => {
+    const home = await homeWith([scene.authority.caFile, '.docker/certs.d/localhost:1/ca.crt']);
+    assert.equal((await push(scene.open, [], { HOME: home })).code, noConnection);
+  });
+
+  for (const variable of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
+    it(`is trusted by ${variable}`, async () => {
+      assert.equal((await push(scene.open, [], { [variable]: scene.authority.caFile })).code, 0);
+    });
+  }
+
+  it('is trusted by a folder in SSL_CERT_DIR', async () => {
+    const home = await homeWith([scene.authority.caFile, 'trusted/own.pem']);
+    assert.equal((await push(scene.open, [], { SSL_CERT_DIR: join(home, 'trusted') })).code, 0);
+  });
+
+  it('that wants a client certificate gets it from --cert and --key', async () => {
+    const { certFile, keyFile } = scene.client;
+    const ca = ['--cacert', scene.authority.caFile];
+    assert.equal((await push(scene.guarded, ca)).code, noConnection);
+    const shown = await push(scene.guarded, [...ca, '--cert', certFile, '--key', keyFile]);
+    assert.equal(shown.code, 0, shown.stderr);
+  });
+
+  it('that wants a client certificate gets it from certs.d', async () => {
+    const place = `.config/containers/certs.d/${registryOf(scene.guarded)}`;
+    const home = await homeWith(
+      [scene.authority.caFile, `${place}/ca.crt`],
+      [scene.client.certFile, `${place}/us.cert`],
+      [scene.client.keyFile, `${place}/us.key`],
+    );
+    const { code, stderr } = await push(scene.guarded, [], { HOME: home });
+    assert.equal(code, 0, stderr);
+  });
+
+  it('is not spoken to with a client certificate that has no key', async () => {
+    const place = `.docker/certs.d/${registryOf(scene.guarded)}`;
+    const home = await homeWith([scene.client.certFile, `${place}/us.cert`]);
+    assert.equal((await push(scene.guarded, [], { HOME: home })).code, 2);
+    assert.equal((await push(scene.guarded, ['--cert', scene.client.certFile])).code, 2);
+    assert.equal((await push(scene.open, ['--cacert', scene.layout])).code !== 0, true);
+  });
+
+  it('with a certificate for another name is not spoken to', async () => {
+    const { code } = await push(scene.misnamed, ['--cacert', scene.authority.caFile]);
+    assert.equal(code, noConnection);
+  });
+
+  it('may show any certificate with --insecure, or where it is named, and where another is named not', async () => {
+    assert.equal((await push(scene.open, ['--insecure'])).code, 0);
+    assert.equal((await push(scene.open, ['--insecure-registry', registryOf(scene.open)])).code, 0);
+    assert.equal((await push(scene.open, ['--insecure-registry', 'localhost:1'])).code, noConnection);
+  });
+
+  it('is no plain HTTP in disguise: TLS is given up only where nobody speaks it, and where that was allowed', async () => {
+    const plain = { port: Number(scene.registry.host.replace(/^.*:/, '')) };
+    assert.equal((await push(plain, [])).code, noConnection);
+    assert.equal((await push(plain, ['--insecure'])).code, 0);
+    // Somebody speaks TLS there, so the password is not shown to the plain port of the same name.
+    assert.equal((await push(scene.guarded, ['--insecure'])).code, noConnection);
+  });
+
+  it('may be insecure as one side of a copy', async () => {
+    const copy = async (flags: readonly string[]): Promise<number | null> => {
+      const target = named(scene.misnamed).replace(/:v1$/, ':copied');
+      const login = ['--src-creds', `${user}:${password}`, '--dest-creds', `${user}:${password}`];
+      const args = ['copy', named(scene.open), target.replace('acme/app', 'acme/copy'), ...login, ...flags];
+      return (await gantry(args, { env: { HOME: scene.folder } })).code;
+    };
+    assert.equal((await push(scene.open, ['--insecure'])).code, 0);
+    assert.notEqual(await copy(['--cacert', scene.authority.caFile]), 0);
+    assert.notEqual(await copy(['--cacert', scene.authority.caFile, '--src-insecure']), 0);
+    assert.notEqual(await copy(['--dest-insecure']), 0);
+    assert.equal(await copy(['--cacert', scene.authority.caFile, '--dest-insecure']), 0);
+    assert.equal(await copy(['--src-insecure', '--dest-insecure']), 0);
+  });
+});
+
+/** Loopback is spoken to in plain HTTP unless it is told otherwise. */
+function named({ port }: Pick<Front, 'port'>): string {
+  return `https://localhost:${port}/acme/app:v1`;
+}
+
+function registryOf({ port }: Pick<Front, 'port'>): string {
+  return `localhost:${port}`;
+}
+
+async function openScene(): Promise<Scene> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-tls-'));
+  const layout = join(folder, 'layout');
+  const [authority] = await Promise.all([createAuthority(folder), saveLayout(image, layout)]);
+  const server = await authority.issue('localhost', 'DNS:localhost,IP:127.0.0.1');
+  const other = await authority.issue('other', 'DNS:other.example');
+  const client = await authority.issue('client', 'DNS:client.example');
+  const registry = await startDistribution({ htpasswd });
+  const shown = { key: server.key, cert: server.cert };
+  return {
+    folder,
+    layout,
+    authority,
+    client,
+    registry,
+    open: await startFront(registry.host, shown),
+    guarded: await startFront(registry.host, {
+      ...shown,
+      ca: authority.ca,
+      requestCert: true,
+      rejectUnauthorized: true,
+    }),
+    misnamed: await startFront(registry.host, { key: other.key, cert: other.cert }),
+  };
+}
+
+async function closeScene({ folder, ...scene }: Scene): Promise<void> {
+  for (const part of [scene.open, scene.guarded, scene.misnamed, scene.registry]) {
+    await part[Symbol.asyncDispose]();
+  }
+  await rm(folder, { recursive: true, force: true });
+}
