@@ -15,6 +15,12 @@ export interface SignInOptions {
 /** What stands before the flags of a login: nothing, or the side of a copy that it is for. */
 export type SignInSide = '' | 'src-' | 'dest-';
 
+const questions: Readonly<Record<SignInSide, string>> = {
+  '': 'password: ',
+  'src-': 'password at the source: ',
+  'dest-': 'password at the destination: ',
+};
+
 /**
  * The credential that flags give: `--username` with `--password-stdin` or a question on the terminal, or `--src-creds`.
  * Undefined where none of them was given. Throws INVALID_OPTION for half a credential.
@@ -37,18 +43,27 @@ export async function readSignIn(
     throw refused(`--${side}creds has a password already: --${side}password-stdin is too much`);
   }
   if (secret !== undefined) hideArguments(`--${side}creds`, output);
-  const password = secret ?? (await readPassword(fromStdin, `--${side}username`, signal));
+  const flag = `--${side}username`;
+  const question = questions[side];
+  const password = secret ?? (await readPassword({ flag, fromStdin, question, signal }));
   return credentialOf(username, password);
 }
 
-/** From stdin, or by asking the person. Throws INVALID_OPTION where there is nobody to ask. */
-export async function readPassword(fromStdin: boolean, flag: string, signal: AbortSignal): Promise<string> {
-  if (fromStdin) return await readStdin(signal);
+export interface PasswordOptions {
+  /** What was given without a password. */
+  readonly flag: string;
+  readonly fromStdin: boolean;
+  readonly question?: string;
+  readonly signal: AbortSignal;
+}
+
+/** From stdin: by asking the person, if one sits there. Throws INVALID_OPTION where it was not said to come from there. */
+export async function readPassword(options: PasswordOptions): Promise<string> {
+  const { flag, fromStdin, question = 'password: ', signal } = options;
   const terminal = findTerminal();
-  if (terminal === undefined) {
-    throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
-  }
-  return await ask(terminal, 'password: ', { hidden: true, signal });
+  if (terminal !== undefined) return await ask(terminal, question, { hidden: true, signal });
+  if (fromStdin) return await readStdin(signal);
+  throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
 }
 
 /** Throws INVALID_OPTION if either is empty. */

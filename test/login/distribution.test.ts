@@ -73,6 +73,22 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
     assert.equal((await gantry(['digest', `${registry.host}/private/app:1`])).code, 4);
   });
 
+  it('a helper that is not installed keeps nobody from what is public, and from all else', async (test) => {
+    const home = await folder(test);
+    const env = { DOCKER_CONFIG: home };
+    const layout = join(home, 'layout');
+    await saveLayout(image, layout);
+    const reference = `${registry.host}/public/helped:1`;
+    const named = ['--username', user, '--password-stdin'];
+    await writeFile(join(home, 'config.json'), '{"credsStore":"gantry-tests-absent"}');
+    assert.equal((await gantry(['push', layout, reference, ...named], { env, input: password })).code, 0);
+    const { code, stderr } = await gantry(['digest', reference], { env });
+    assert.equal(code, 0);
+    assert.equal(stderr.trimEnd().split('\n').length, 1);
+    assert.equal((await gantry(['push', layout, `${reference}2`], { env })).code, 4);
+    assert.equal((await gantry(['digest', `${registry.host}/private/app:1`], { env })).code, 4);
+  });
+
   it('an identity token is exchanged by POST', async (test) => {
     const home = await folder(test);
     const entry = { auths: { [registry.host]: { identitytoken: refreshToken } } };

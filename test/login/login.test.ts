@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { describe, it, type TestContext } from 'node:test';
 import { fakeRegistry } from '../cli/fake-registry.ts';
-import { binary, finished, folder, gantry, startGantry } from '../cli/gantry.ts';
+import { binary, finished, folder, gantry, startGantry, startProgram } from '../cli/gantry.ts';
+import { makeImage, store } from '../cli/images.ts';
 import { needs } from '../peer.ts';
 import { startGuarded } from './guarded.ts';
 
@@ -157,31 +157,82 @@ describe('a password', () => {
     assert.ok(!stderr.includes('s3cret'));
   });
 
-  it('is asked for on a terminal, and not shown', needs('script'), async (test) => {
+  it('is nowhere in the log of the wire', async (test) => {
+    const { host } = await startGuarded(test, isMe);
+    const { env } = await openHome(test);
+    for (const given of [password, 'wr0ng']) {
+      const { stderr } = await gantry([...login(host), '-v'], { env, input: given });
+      assert.match(stderr, /--> GET/);
+      const secrets = [given, Buffer.from(`me:${given}`).toString('base64')];
+      assert.ok(
+        secrets.every((secret) => !stderr.includes(secret)),
+        stderr,
+      );
+    }
+  });
+});
+
+describe('on a terminal', needs('script'), () => {
+  it('user and password are asked for, and only the user is shown', async (test) => {
     const { host, shown } = await startGuarded(test, isMe);
     const { env, kept } = await openHome(test);
-    const command = `${process.execPath} ${binary} auth login ${host}`;
-    const child = spawn('script', ['-qec', command, '/dev/null'], { env: { ...process.env, ...env } });
-    let screen = '';
-    const answers: [string, string][] = [
-      ['user name: ', 'me'],
-      ['password: ', password],
-    ];
-    child.stdout.on('data', (data) => {
-      screen += String(data);
-      const [question = '', answer] = answers[0] ?? [];
-      if (answer === undefined || !screen.includes(question)) return;
-      answers.shift();
-      child.stdin.write(`${answer}\r`);
-    });
-    await once(child, 'close');
-    assert.equal(child.exitCode, 0, screen);
+    const { code, screen } = await onTerminal(['auth', 'login', host], env, [
+      ['user name: ', 'me\r'],
+      ['password: ', `${password}\r`],
+    ]);
+    assert.equal(code, 0, screen);
     assert.deepEqual([...shown], [`me:${password}`]);
     assert.ok(screen.includes('user name: me'), screen);
     assert.ok(!screen.includes('s3cret'), screen);
     assert.ok((await kept())?.includes(host));
   });
+
+  it('each side of a copy is asked for, as is a password that was to come from stdin', async (test) => {
+    const [from, to] = [await startGuarded(test, isMe), await startGuarded(test, (who) => who === 'you:pw')];
+    await store(from.registry, 'app', ['1'], await makeImage('hello'));
+    const args = ['--src-username', 'me', '--dest-username', 'you', '--dest-password-stdin'];
+    const { code, screen } = await onTerminal(
+      ['copy', `${from.host}/app:1`, `${to.host}/app:1`, ...args],
+      {},
+      [
+        ['source: ', `${password}\r`],
+        ['destination: ', 'pw\r'],
+      ],
+    );
+    assert.equal(code, 0, screen);
+    assert.ok(!screen.includes('s3cret'), screen);
+  });
+
+  it('Ctrl-C ends the question', async (test) => {
+    const { env, kept } = await openHome(test);
+    const { code } = await onTerminal(['auth', 'login', 'localhost:1', '-u', 'me'], env, [
+      ['password: ', '\u0003'],
+    ]);
+    assert.equal(code, 130);
+    assert.equal(await kept(), undefined);
+  });
 });
+
+/** Runs gantry on a terminal of its own, typing each answer when its question stands there. */
+async function onTerminal(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  answers: readonly (readonly [question: string, answer: string])[],
+): Promise<{ readonly code: number | null; readonly screen: string }> {
+  const command = [process.execPath, binary, ...args].join(' ');
+  const child = startProgram('script', ['-qec', command, '/dev/null'], { env });
+  let screen = '';
+  let next = 0;
+  child.stdout?.on('data', (data) => {
+    screen += String(data);
+    const [question, answer] = answers[next] ?? [];
+    if (question === undefined || !screen.includes(question)) return;
+    next++;
+    child.stdin?.write(answer);
+  });
+  await once(child, 'close');
+  return { code: child.exitCode, screen };
+}
 
 describe('a login is kept whole', () => {
   it('beside what others have written', async (test) => {

@@ -33,7 +33,10 @@ async function readCredential({ output, signal }: Context, given: Given): Promis
   }
   if (inArguments !== undefined) hideArguments('--password', output);
   const username = given.text('username') ?? (await askUsername(fromStdin, signal));
-  return credentialOf(username, inArguments ?? (await readPassword(fromStdin, '--username', signal)));
+  return credentialOf(
+    username,
+    inArguments ?? (await readPassword({ flag: '--username', fromStdin, signal })),
+  );
 }
 
 async function askUsername(fromStdin: boolean, signal: AbortSignal): Promise<string> {
