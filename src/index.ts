@@ -1,7 +1,7 @@
 export { openArchive } from './archive/read.ts';
 export { createArchive } from './archive/write.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
-export type { ConnectionOptions } from './client/connections.ts';
+export type { ConnectionOptions, ConnectionTimeouts } from './client/connections.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag } from './client/copy-repository.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
@@ -23,7 +23,9 @@ export { digestOf } from './flow/hash.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
 export type { WireEvent, WireObserver } from './http/event.ts';
 export { fetchTransport } from './http/fetch-transport.ts';
+export type { ProxyOption } from './http/proxy.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
+export type { TlsChoice, TlsOptions } from './http/tls.ts';
 export { createNodeTransport, type NodeTransportOptions, type Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
 export { type Image, openImage } from './image/image.ts';

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import type { LookupFunction } from 'node:net';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { type Client, createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { bytesContent } from '../../src/flow/content.ts';
+import type { ProxyOption } from '../../src/http/proxy.ts';
+import { createNodeTransport } from '../../src/http/transport.ts';
+import { createLayer } from '../../src/image/layer.ts';
+import { portOf } from '../tls/front.ts';
+
+/** Every name that is looked up is this machine: `inner.example` only looks public. */
+const lookup: LookupFunction = (_name, { all }, callback) =>
+  all === true ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4);
+
+const repository = '/v2/acme/app';
+const unauthorized = (realm: string): Answer => ({
+  status: 401,
+  'www-authenticate': `Bearer realm="${realm}"`,
+});
+
+interface Answer extends http.OutgoingHttpHeaders {
+  readonly status: number;
+}
+
+interface Row {
+  readonly name: string;
+  /** What the registry answers, by method and path, where `inner` is the origin that it must not lead us to. */
+  readonly answers: (inner: string) => Readonly<Record<string, Answer>>;
+  readonly work?: (client: Client, name: string) => Promise<unknown>;
+}
+
+const rows: readonly Row[] = [
+  {
+    name: 'by a redirect',
+    answers: (inner) => ({
+      [`GET ${repository}/manifests/v1`]: { status: 307, location: `${inner}/x` },
+    }),
+  },
+  {
+    name: 'by a redirect of a redirect',
+    answers: (inner) => ({
+      [`GET ${repository}/manifests/v1`]: { status: 307, location: 'http://cdn.example/there' },
+      'GET /there': { status: 302, location: `${inner}/x` },
+    }),
+  },
+  {
+    name: 'by a realm',
+    answers: (inner) => ({ [`GET ${repository}/manifests/v1`]: unauthorized(`${inner}/token`) }),
+  },
+  {
+    name: "by an upload's Location",
+    answers: (inner) => ({
+      [`POST ${repository}/blobs/uploads/`]: { status: 202, location: `${inner}/upload` },
+    }),
+    work: (client, name) =>
+      client.writeLayer({
+        repository: `${name}/acme/app`,
+        layer: createLayer(bytesContent(new Uint8Array(9))),
+      }),
+  },
+];
+
+describe('a registry that sends us to a name of our own network', () => {
+  /** Plays the proxy with all that is behind it, and `inner.example`: the Host tells them apart. */
+  const server = http.createServer();
+  const asked: string[] = [];
+  let answers: Readonly<Record<string, Answer>> = {};
+  let port = 0;
+
+  before(async () => {
+    server.on('request', ({ method, url = '', headers }, response) => {
+      asked.push(headers.host ?? '');
+      const path = url.replace(/^http:\/\/[^/]*|\?.*$/g, '');
+      const { status, ...lines } = answers[`${method} ${path}`] ?? { status: 404 };
+      response.writeHead(status, lines).end();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    port = portOf(server.address());
+  });
+  after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  beforeEach(() => {
+    asked.length = 0;
+  });
+
+  const attempt = async ({ work }: Row, name: string, proxy: ProxyOption): Promise<unknown> => {
+    await using client = createClient({
+      transport: createNodeTransport({ lookup, proxy }),
+      retry: { attempts: 1 },
+      upload: { retry: { attempts: 1 } },
+      keychain: async () => undefined,
+    });
+    const getManifest = async (): Promise<unknown> => client.getManifest(`${name}/acme/app:v1`);
+    try {
+      return await (work === undefined ? getManifest() : work(client, name));
+    } catch (error) {
+      return isGantryError(error) ? error.code : error;
+    }
+  };
+  const inner = (): string => `http://inner.example:${port}`;
+  const behind = (...hosts: readonly string[]): ProxyOption => {
+    return (url) =>
+      hosts.some((host) => url.startsWith(`http://${host}`)) ? `http://127.0.0.1:${port}` : undefined;
+  };
+  const wasAsked = (): boolean => asked.some((host) => host.startsWith('inner.'));
+
+  for (const row of rows) {
+    it(`${row.name} is REDIRECT_REFUSED, and nobody is asked there, where the registry is public`, async () => {
+      answers = row.answers(inner());
+      const code = await attempt(row, 'http://registry.example', behind('registry.example', 'cdn.example'));
+      assert.equal(code, 'REDIRECT_REFUSED');
+      assert.ok(asked.length > 0);
+      assert.equal(wasAsked(), false);
+    });
+
+    it(`${row.name} is followed where the proxy does the asking`, async () => {
+      answers = row.answers(inner());
+      const all = behind('registry.example', 'cdn.example', 'inner.example');
+      assert.notEqual(await attempt(row, 'http://registry.example', all), 'REDIRECT_REFUSED');
+      assert.equal(wasAsked(), true);
+    });
+  }
+
+  it('is followed where its own name leads there, too', async () => {
+    const [row] = rows;
+    assert.ok(row !== undefined);
+    answers = row.answers(inner());
+    assert.notEqual(await attempt(row, `http://near.example:${port}`, false), 'REDIRECT_REFUSED');
+    assert.equal(wasAsked(), true);
+  });
+
+  it('is not followed over a connection that was made for somebody who may go there', async () => {
+    const [row] = rows;
+    assert.ok(row !== undefined);
+    answers = row.answers(inner());
+    const transport = createNodeTransport({ lookup, proxy: behind('registry.example') });
+    await using client = createClient({ transport, keychain: async () => undefined });
+    await assert.rejects(client.getManifest(`${inner()}/acme/other:v1`), (error) =>
+      isGantryError(error, 'MANIFEST_UNKNOWN'),
+    );
+    asked.length = 0;
+    await assert.rejects(client.getManifest('http://registry.example/acme/app:v1'), (error) =>
+      isGantryError(error, 'REDIRECT_REFUSED'),
+    );
+    assert.equal(wasAsked(), false);
+  });
+});
