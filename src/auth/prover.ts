@@ -99,7 +99,7 @@ export function createProver(options: ProverOptions): Prover {
     credential: Exclude<Credential, { kind: 'registry' }> | undefined,
   ): Promise<typeof credential> => {
     if (credential === undefined || (await trustsRealm(url, realm, trustedRealms))) return credential;
-    warn(`its tokens come from ${new URL(realm).host}, which was not shown your credentials`);
+    warn(`its tokens come from ${new URL(realm).host}, which sees your credentials only as a trusted realm`);
     return undefined;
   };
 

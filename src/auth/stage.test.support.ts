@@ -10,7 +10,11 @@ import { createAuthorize } from './authorize.ts';
 
 export const origin = 'https://registry.example.com';
 export const realm = 'https://auth.example.com/token';
-export const alice: Extract<Credential, { kind: 'basic' }> = { kind: 'basic', username: 'alice', password: 'pass:word' };
+export const alice: Extract<Credential, { kind: 'basic' }> = {
+  kind: 'basic',
+  username: 'alice',
+  password: 'pass:word',
+};
 export const basicAlice: string = `Basic ${Buffer.from('alice:pass:word').toString('base64')}`;
 export const pull: readonly string[] = ['repository:a/b:pull'];
 export const push: readonly string[] = ['repository:a/b:pull,push'];
