@@ -2,7 +2,7 @@ import { AuthError } from '../errors.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
 import { trustsRealm } from '../http/site.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
-import { isHelperMissing } from '../keychain/helper.ts';
+import { isHelperMissing } from '../keychain/helper-missing.ts';
 import type { HttpRequest, Send } from '../wire/message.ts';
 import { mergeScopes } from '../wire/scope.ts';
 import { createTokenCache } from './cache.ts';

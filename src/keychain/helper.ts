@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { AuthError, isGantryError } from '../errors.ts';
+import { AuthError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 import { namedCredential } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
@@ -76,13 +76,6 @@ export async function listHelper(
       return [key, user];
     }),
   );
-}
-
-/** Whether this is the failure of a helper that isn't installed: what it would have known, it could not say. */
-export function isHelperMissing(error: unknown): boolean {
-  if (!isGantryError(error, 'HELPER_FAILED')) return false;
-  const { cause } = error;
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT';
 }
 
 type Action = 'get' | 'store' | 'erase' | 'list';
