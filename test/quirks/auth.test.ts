@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isGantryError } from '../../src/errors.ts';
-import { bytesContent } from '../../src/flow/content.ts';
-import { createImage } from '../../src/image/create.ts';
-import { createLayer } from '../../src/image/layer.ts';
 import { failsWith, listOf } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';
-import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
-import { door, image, layer, readsWhole, scopesOf, stage, withImage, worksWhole } from './stage.ts';
+import { answer, jsonAnswer } from '../../src/wire/reply.ts';
+import { basic, door, scopesOf, stage, worksWhole } from './stage.ts';
 
 /** How registries ask who is there, each as far as it is unlike the others. */
 
-const basic = (username: string, password: string) => ({ kind: 'basic', username, password }) as const;
 const basicLine = (username: string, password: string): string =>
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
@@ -243,77 +238,5 @@ describe('a 401 without a challenge', () => {
     });
     await failsWith(client.getManifest(`${name}:v1`), 'UNAUTHORIZED');
     assert.equal(asked.length, 3);
-  });
-});
-
-const refusesGone = (request: HttpRequest) =>
-  scopesOf(request).some((scope) => scope.includes('acme/gone'))
-    ? errorAnswer('DENIED', 'requested access to the resource is denied')
-    : jsonAnswer(200, { token: 'given' });
-
-describe('a token service', () => {
-  it('DigitalOcean: 403 for a plan that is used up is DENIED, with its words', async () => {
-    const said = 'registry contains 1 repositories, limit is 1';
-    const { client, name } = stage({
-      quirk: door({ grants: () => errorAnswer('DENIED', said) }),
-      credential: basic('dop', 'dop'),
-    });
-    await assert.rejects(client.pushImage(`${name}:v1`, image), (error: Error) => {
-      assert.ok(isGantryError(error.cause, 'DENIED'));
-      return error.cause.message.includes(said);
-    });
-  });
-
-  it('GHCR: 403 for what is not there is DENIED', () =>
-    failsWith(
-      stage({ quirk: door({ grants: () => errorAnswer('DENIED', 'requested access') }) }).client.getManifest(
-        'registry.test/acme/app:v1',
-      ),
-      'DENIED',
-    ));
-
-  it('GHCR: 403 for a repository to mount from that is not there leaves the push as it is', async () => {
-    const { client, name, inside } = stage({ quirk: door({ grants: refusesGone }) });
-    const origin = { registry: 'registry.test', repository: 'acme/gone' };
-    const moved = createImage({
-      config: { os: 'linux', architecture: 'amd64' },
-      layers: [{ ...createLayer(bytesContent(layer)), origin }],
-    });
-    const { digest } = await client.pushImage(`${name}:v1`, moved);
-    assert.equal((await inside.manifests.resolve('v1'))?.digest, digest);
-  });
-
-  for (const status of [429, 503]) {
-    it(`Quay: ${status} for a token is tried again`, async () => {
-      let left = 2;
-      const grants = () => (left-- > 0 ? answer(status) : jsonAnswer(200, { token: 'given' }));
-      await readsWhole(await withImage({ quirk: door({ grants }) }));
-      assert.ok(left < 0);
-    });
-
-    it(`Quay: ${status} for every token ends with what it is`, async () => {
-      const { client, name } = stage({ quirk: door({ grants: () => answer(status) }) });
-      const code = status === 429 ? 'TOOMANYREQUESTS' : 'UNEXPECTED_STATUS';
-      await failsWith(client.getManifest(`${name}:v1`), code);
-    });
-  }
-});
-
-describe('a cookie', () => {
-  it('Harbor, OpenShift: is never sent back', async () => {
-    await worksWhole(
-      stage({
-        registry: 'harbor.test',
-        quirk: (next) => async (request) => {
-          if (headerValue(request.headers, 'cookie') !== undefined)
-            return errorAnswer('DENIED', 'CSRF token invalid');
-          const response = await next(request);
-          return {
-            ...response,
-            headers: { ...response.headers, 'set-cookie': ['sid=1; Path=/', 'route=a'] },
-          };
-        },
-      }),
-    );
   });
 });

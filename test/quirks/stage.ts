@@ -14,7 +14,7 @@ import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/message.ts';
 import type { OperationKind } from '../../src/wire/operation.ts';
 import { answer, jsonAnswer } from '../../src/wire/reply.ts';
-import { operationOf } from '../faults/spoil.ts';
+import { operationOf, refuses } from '../faults/spoil.ts';
 
 /** A client, and a registry with a habit that the client knows nothing of but its host. */
 
@@ -154,3 +154,19 @@ export function door({
 export function scopesOf({ url }: HttpRequest): readonly string[] {
   return new URL(url, 'https://registry.test').searchParams.getAll('scope');
 }
+
+/** Every request of that kind is refused. */
+export const refusesKind = (kind: OperationKind, refusal: () => HttpResponse): Middleware =>
+  refuses((operation) => (operation.kind === kind ? refusal() : undefined));
+
+export const isTag = (reference: string): boolean => !reference.includes(':');
+
+/** An answer in plain text. */
+export const text = (status: number, words: string): HttpResponse =>
+  answer(status, { 'content-type': ['text/plain; charset=utf-8'] }, encode(words));
+
+export const basic = (username: string, password: string): Credential => ({
+  kind: 'basic',
+  username,
+  password,
+});
