@@ -89,20 +89,6 @@ describe('a registry that sends us to a name of our own network', () => {
     asked.length = 0;
   });
 
-  const attempt = async ({ work }: Row, name: string, proxy: ProxyOption): Promise<unknown> => {
-    await using client = createClient({
-      transport: createNodeTransport({ lookup, proxy }),
-      retry: { attempts: 1 },
-      upload: { retry: { attempts: 1 } },
-      keychain: async () => undefined,
-    });
-    const getManifest = async (): Promise<unknown> => client.getManifest(`${name}/acme/app:v1`);
-    try {
-      return await (work === undefined ? getManifest() : work(client, name));
-    } catch (error) {
-      return isGantryError(error) ? error.code : error;
-    }
-  };
   const inner = (): string => `http://inner.example:${port}`;
   const behind = (...hosts: readonly string[]): ProxyOption => {
     return (url) =>
@@ -151,3 +137,19 @@ describe('a registry that sends us to a name of our own network', () => {
     assert.equal(wasAsked(), false);
   });
 });
+
+/** What the work brings, or the code of its failure. */
+async function attempt({ work }: Row, name: string, proxy: ProxyOption): Promise<unknown> {
+  await using client = createClient({
+    transport: createNodeTransport({ lookup, proxy }),
+    retry: { attempts: 1 },
+    upload: { retry: { attempts: 1 } },
+    keychain: async () => undefined,
+  });
+  const getManifest = async (): Promise<unknown> => client.getManifest(`${name}/acme/app:v1`);
+  try {
+    return await (work === undefined ? getManifest() : work(client, name));
+  } catch (error) {
+    return isGantryError(error) ? error.code : error;
+  }
+}
