@@ -29,7 +29,7 @@ export interface ConnectionOptions {
   readonly transport?: Transport | Send;
   /**
    * Beside what docker's and containers' `certs.d` folders hold and the machine trusts: authorities for every host, a client
-   * certificate for the registries that are named. A function says for each host all there is to say.
+   * certificate for the registries that are named. A function takes the place of `certs.d`, for each host.
    */
   readonly tls?: TlsOptions | TlsChoice;
   /** Default: what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say. */
@@ -75,7 +75,7 @@ export interface Line {
   readonly bare: Send;
 }
 
-/** One for the whole process, so that a host's limits hold for all clients in it. */
+/** One for the whole process, so that a host's limits hold for all clients in it. A transport of one's own has its own hosts. */
 const commonPace = pace();
 
 export function createConnections(options: ConnectionOptions = {}): Connections {
@@ -162,7 +162,7 @@ function lineOptions(options: ConnectionOptions, transport: Send, { isInsecure }
   const named = userAgent(options.userAgent ?? 'gantry')(transport);
   return {
     transport: plainFallback(isInsecure)(named),
-    pace: commonPace,
+    pace: options.transport === undefined ? commonPace : pace(),
     ...(onWire === undefined ? {} : { observe: onWire }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeouts === undefined ? {} : { timeouts }),

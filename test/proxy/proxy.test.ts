@@ -8,7 +8,7 @@ import { needs } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
 import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
-import { createAuthority } from '../tls/authority.ts';
+import { type Authority, createAuthority } from '../tls/authority.ts';
 import { type Front, startFront } from '../tls/front.ts';
 import { type ConnectProxy, startProxy } from './connect-proxy.ts';
 
@@ -24,7 +24,7 @@ const noConnection = 5;
 
 describe('docker-registry behind a proxy with a password', needs('docker-registry'), () => {
   let folder = '';
-  let caFile = '';
+  let authority: Authority;
   let registry: RunningRegistry;
   let front: Front;
   let tunnel: ConnectProxy;
@@ -34,8 +34,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     folder = await mkdtemp(join(tmpdir(), 'gantry-proxy-'));
     await saveLayout(await imageOf('amd64', [await gzipLayer('far away')]), join(folder, 'layout'));
     registry = await startDistribution({ htpasswd });
-    const authority = await createAuthority(folder);
-    caFile = authority.caFile;
+    authority = await createAuthority(folder);
     front = await startFront(registry.host, await authority.issue('registry', 'DNS:registry.example'));
     tunnel = await startProxy(`127.0.0.1:${front.port}`, login);
     carrier = await startProxy(registry.host, login);
@@ -46,7 +45,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
   });
 
   const run = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> =>
-    gantry([...args, '--cacert', caFile], {
+    gantry([...args, '--cacert', authority.caFile], {
       input: password,
       env: { HOME: folder, DOCKER_CONFIG: join(folder, '.docker'), ...env },
     });
@@ -63,6 +62,21 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
       assert.equal(code, 0, stderr);
     }
     assert.deepEqual([...new Set(tunnel.asked)], ['CONNECT registry.example:5000']);
+  });
+
+  it('is reached through a proxy that speaks TLS itself', async () => {
+    const proxied = await authority.issue('proxy', 'DNS:localhost');
+    for (const [proxy, variable, name] of [
+      [tunnel, 'HTTPS_PROXY', 'registry.example:5000'],
+      [carrier, 'HTTP_PROXY', 'http://registry.example:5000'],
+    ] as const) {
+      await using wrapped = await startFront(proxy.host, proxied);
+      const args = ['catalog', name, '--username', user, '--password-stdin'];
+      const { code, stderr } = await run(args, {
+        [variable]: `https://${escaped}@localhost:${wrapped.port}`,
+      });
+      assert.equal(code, 0, stderr);
+    }
   });
 
   it('takes a push in plain HTTP, where that was asked for, with whole addresses', async () => {

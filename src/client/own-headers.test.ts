@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { emptyContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { createConnections } from './connections.ts';
+import { ownHeaders } from './own-headers.ts';
+
+const home = 'https://registry.example';
+
+function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResponse {
+  return { status, headers, body: emptyContent.open() };
+}
+
+describe('headers for one registry', () => {
+  it('go to its origin on every request, and neither to its token service nor where it redirects to', async () => {
+    const seen: HttpRequest[] = [];
+    const transport: Send = async (request) => {
+      seen.push(request);
+      const { url, headers } = request;
+      if (url.startsWith('https://auth.registry.example')) return answer(500);
+      if (url.startsWith('https://cdn.example')) return answer(404);
+      if (url.includes('tags'))
+        return answer(401, { 'www-authenticate': ['Bearer realm="https://auth.registry.example/"'] });
+      return answer(307, { location: ['https://cdn.example/x'], 'x-echo': headers['x-own'] ?? [] });
+    };
+    const headers = { 'registry.example': { 'X-Own': 'secret' } };
+    await using connections = createConnections({
+      transport,
+      headers,
+      retry: { attempts: 1 },
+      keychain: async () => undefined,
+    });
+    for (const registry of ['registry.example', 'other.example']) {
+      const { tags, manifests } = connections.registry({ registry }).repository('a', { actions: ['pull'] });
+      await assert.rejects(manifests.get('x'));
+      await assert.rejects(async () => {
+        for await (const _ of tags.list()) assert.fail();
+      });
+    }
+    const told = seen.filter((request) => request.headers['x-own'] !== undefined);
+    assert.ok(seen.length > 4);
+    assert.deepEqual([...new Set(told.map(({ url }) => new URL(url).origin))], [home]);
+  });
+
+  for (const [name, value] of [
+    ['x-own', 'line\r\nbreak'],
+    ['x own', 'x'],
+    ['', 'x'],
+    ['x-own:', 'x'],
+    ['Authorization', 'x'],
+    ['cookie', 'x'],
+    ['Host', 'x'],
+    ['Transfer-Encoding', 'x'],
+  ] as const) {
+    it(`are INVALID_OPTION with ${JSON.stringify(name)}: ${JSON.stringify(value)}`, () =>
+      assert.throws(
+        () => ownHeaders({ [name]: value }, home),
+        (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes('break'),
+      ));
+  }
+});
