@@ -13,7 +13,7 @@ export interface ByteRange {
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
 export function parseRange(text: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const match = /^bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$/i.exec(text ?? '');
+  const match = /^bytes\s?=\s?(\d*)\s?-\s?(\d*)$/i.exec(text?.trim() ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
@@ -33,7 +33,7 @@ export function formatRange({ from, to }: { readonly from: number; readonly to?:
 export function parseContentRange(
   text: string | undefined,
 ): (ByteRange & { readonly size?: number }) | undefined {
-  const match = /^bytes\s+(\d+)-(\d+)\/(\d+|\*)$/i.exec(text?.trim() ?? '');
+  const match = /^bytes\s(\d+)-(\d+)\/(\d+|\*)$/i.exec(text?.trim() ?? '');
   const from = wholeNumber(match?.[1]);
   const last = wholeNumber(match?.[2]);
   if (from === undefined || last === undefined || last < from) return undefined;
@@ -75,7 +75,7 @@ export function parseUploadRange(
   text: string | undefined,
   { sent }: { readonly sent?: number } = {},
 ): number | undefined {
-  const last = /^(?:bytes\s*[= ]\s*)?0-(\d+|-1)(?:\/(?:\d+|\*))?$/i.exec(text ?? '')?.[1];
+  const last = /^(?:bytes\s?[= ]\s?)?0-(\d+|-1)(?:\/(?:\d+|\*))?$/i.exec(text ?? '')?.[1];
   if (last === '-1') return 0;
   const number = wholeNumber(last);
   if (number === undefined) return undefined;

@@ -1,0 +1,64 @@
+import { describe } from 'node:test';
+import { collect } from '../../src/flow/collect.ts';
+import { bytesContent } from '../../src/flow/content.ts';
+import { decodePax } from '../../src/tar/pax.ts';
+import { indexTar, readTar } from '../../src/tar/read.ts';
+import { writeTar } from '../../src/tar/write.ts';
+import { bytesOf, fuzz, grammar, runs, spoilt, standsPathological } from './fuzz.ts';
+
+/** Archives and layers. */
+
+const sample = await collect(
+  writeTar([
+    { name: 'manifest.json', size: 2, body: bytesContent(bytesOf('[]')).open() },
+    { name: `${'long/'.repeat(60)}name`, size: 600, body: bytesContent(new Uint8Array(600)).open() },
+    { name: 'link', type: 'symlink', linkname: 'x/'.repeat(80) },
+    { name: 'folder/', type: 'directory' },
+  ]),
+  { limit: 2 ** 20, what: 'tar' },
+);
+
+/** Reads everything, bodies in part. */
+async function readAll(bytes: Uint8Array): Promise<void> {
+  for await (const { body } of readTar(bytesContent(bytes).open())) {
+    for await (const _ of body) break;
+  }
+}
+
+/** The header's checksum made right again, so that what lies behind it is reached, too. */
+function withChecksums(bytes: Uint8Array): Uint8Array {
+  const fixed = Uint8Array.from(bytes);
+  for (let at = 0; at + 512 <= fixed.byteLength; at += 512) {
+    const block = fixed.subarray(at, at + 512);
+    if (String.fromCharCode(...block.subarray(257, 262)) !== 'ustar') continue;
+    block.fill(0x20, 148, 156);
+    const sum = block.reduce((total, byte) => total + byte, 0);
+    block.set(bytesOf(`${sum.toString(8).padStart(6, '0')}\0 `), 148);
+  }
+  return fixed;
+}
+
+describe('fuzz: tar', () => {
+  fuzz('tar', spoilt(sample), readAll);
+  fuzz('tar with right checksums', spoilt(sample).map(withChecksums), readAll);
+  fuzz('index of a tar', spoilt(sample).map(withChecksums), (bytes) => indexTar(bytesContent(bytes)), runs);
+  standsPathological('tar', ['\0', 'a', 'ustar', '7777'], (text) => readAll(bytesOf(text)));
+});
+
+describe('fuzz: PAX records', () => {
+  const pieces = [
+    '10 path=ab\n',
+    '6 a=b\n',
+    ' ',
+    '=',
+    '\n',
+    'size=',
+    '9',
+    '0',
+    '\0',
+    'path=',
+    '30 GNU.sparse.major=1\n',
+  ];
+  fuzz('PAX records', grammar(...pieces), (text) => decodePax(bytesOf(text), 'tar'));
+  standsPathological('PAX records', pieces, (text) => decodePax(bytesOf(text), 'tar'));
+});
