@@ -78,6 +78,17 @@ const takesNoPatches: Middleware = refuses(({ kind }, { headers }) =>
   kind === 'upload.append' && headerValue(headers, 'content-range') !== undefined ? answer(400) : undefined,
 );
 
+/** Bytes are for PATCH; a commit may bring the last of them. */
+const wantsPatches = (): Middleware => {
+  const begun = new Set<string>();
+  return refuses((operation, { headers }) => {
+    if (operation.kind === 'upload.append') begun.add(operation.id);
+    const refused =
+      operation.kind === 'upload.commit' && !begun.has(operation.id) && contentLength(headers) !== 0;
+    return refused ? errorAnswer('BLOB_UNKNOWN', 'blob unknown to registry') : undefined;
+  });
+};
+
 const ghcr = (): Middleware => refusesChunksOver(4 * mebibyte, 416);
 const acr = (): Middleware => all(wantsLengths(400), refusesBodiesOver(20_000_000));
 
@@ -222,6 +233,7 @@ const quirks: readonly Quirk[] = [
   { name: '204 for a commit', quirk: () => statusOf('upload.commit', 201, 204) },
   { name: '200 for a manifest', quirk: () => statusOf('manifest.put', 201, 200) },
   { name: '202 for a manifest', quirk: () => statusOf('manifest.put', 201, 202) },
+  { name: 'Artifactory, before: 404 for a commit with all bytes', quirk: wantsPatches },
   { name: 'Nexus: 411 without a length', quirk: () => wantsLengths(411) },
   {
     name: 'Harbor: 403 for whoever brings its cookie back',

@@ -78,8 +78,8 @@ class Attempt {
   readonly #options: SendOptions;
   readonly #content: Content;
   #session: RemoteUpload | undefined;
-  /** The way that a refusal has taught: in one request, or in chunks of so many bytes. */
-  #way: 'whole' | number | undefined;
+  /** The way that a refusal has taught: in one request, in one before an empty commit, or in chunks of so many bytes. */
+  #way: 'whole' | 'beforehand' | number | undefined;
   /** Whether the session was taken up after a failure, by what the registry said of it. */
   #resumed = false;
   /** Whether a commit has gone out whose answer did not come. */
@@ -108,8 +108,9 @@ class Attempt {
     this.#session ??= await this.#sending.start();
     const session = this.#session;
     const chunk = this.#chunkOf(session);
-    while (blob.size - session.offset > chunk) {
-      await session.append(this.#part(session.offset, session.offset + chunk), options);
+    const left = this.#way === 'beforehand' ? 0 : chunk;
+    while (blob.size - session.offset > left) {
+      await session.append(this.#part(session.offset, Math.min(session.offset + chunk, blob.size)), options);
       backoff.reset();
       this.#acknowledge(session.offset);
     }
@@ -129,6 +130,9 @@ class Attempt {
       this.#resumed = false;
     } else if ((status === 416 || status === 400) && session.offset === 0 && this.#isChunked(session)) {
       this.#way = 'whole';
+    } else if (error.code === 'BLOB_UNKNOWN' && this.#way === undefined && !this.#isChunked(session)) {
+      // Artifactory, once: a commit with all of the bytes is a commit of nothing (docker/buildx#196).
+      this.#way = 'beforehand';
     } else if (status === 413 && this.#way === undefined && !this.#isChunked(session)) {
       this.#way = chunkForProxies;
     } else {
@@ -173,7 +177,7 @@ class Attempt {
   }
 
   #chunkOf(session: RemoteUpload): number {
-    if (this.#way === 'whole') return Number.POSITIVE_INFINITY;
+    if (this.#way === 'whole' || this.#way === 'beforehand') return Number.POSITIVE_INFINITY;
     return this.#way ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
   }
 
