@@ -15,7 +15,7 @@ import { errorStatus } from './error-code.ts';
 import { headerValue } from './headers.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import type { OperationKind } from './operation.ts';
-import { redactUrl } from './redact.ts';
+import { redactUrl, redactWords } from './redact.ts';
 import { errorAnswer } from './reply.ts';
 
 /** What an error message and its code depend on beside the answer itself. */
@@ -140,7 +140,8 @@ async function readStart(
 function parseErrors(bytes: Uint8Array): readonly RegistryError[] {
   let body: unknown;
   try {
-    body = parseJson(bytes, { what: 'error body', maxBytes: errorBodyLimit });
+    const text = redactWords(new TextDecoder().decode(bytes));
+    body = parseJson(new TextEncoder().encode(text), { what: 'error body', maxBytes: errorBodyLimit });
   } catch {
     return [];
   }

@@ -1,4 +1,5 @@
 import type { HeaderMap } from './message.ts';
+import { redactWords } from './redact.ts';
 
 /** All lines of a header in order; none if it is absent. */
 export function headerLines(headers: HeaderMap, name: string): readonly string[] {
@@ -73,7 +74,7 @@ export function parseWarnings(lines: readonly string[]): readonly string[] {
   let room = 4096;
   for (const line of lines) {
     for (const [, quoted = ''] of line.matchAll(/(?<![^\s,])299 - "((?:[^"\\]|\\.)*)"/g)) {
-      const text = quoted.replace(/\\(.)/g, '$1');
+      const text = redactWords(quoted.replace(/\\(.)/g, '$1'));
       room -= text.length;
       if (room >= 0) texts.push(text);
     }

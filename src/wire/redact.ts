@@ -45,6 +45,17 @@ function redactPair(pair: string): string {
   return shown.has(name) ? pair : `${name}=${hidden}`;
 }
 
+/**
+ * The far side's words as they may be shown: an Authorization that it repeats, in an error body or a warning, is hidden.
+ * Of a JSON text it leaves JSON.
+ */
+export function redactWords(text: string): string {
+  return text.replace(
+    /\b(Basic|Bearer)\s+(?:[A-Za-z0-9._~+/-]|\\\/){8,}=*(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
+    (_, scheme?: string) => (scheme === undefined ? hidden : `${scheme} ${hidden}`),
+  );
+}
+
 /** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
 export function redactHeaders(headers: HeaderMap): HeaderMap {
   return Object.fromEntries(
@@ -57,7 +68,9 @@ function redactHeader(name: string, line: string): string {
     const scheme = /^\s*([A-Za-z]+)\s+\S/.exec(line)?.[1];
     return scheme === undefined ? hidden : `${scheme} ${hidden}`;
   }
-  if (name === 'www-authenticate' || name === 'proxy-authenticate') return line;
+  if (name === 'www-authenticate' || name === 'proxy-authenticate' || name === 'warning') {
+    return redactWords(line);
+  }
   if (name === 'location' || name === 'content-location' || name === 'referer') return redactUrl(line);
   if (name === 'link') return line.replace(/<([^>]*)>|^[^\s<;]+/g, (target) => redactTarget(target));
   // Custom headers of a proxy or of docker's config file: the name is all there is to judge by.

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { inspect } from 'node:util';
+import { createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import type { Credential } from '../../src/keychain/credential.ts';
+import { formatEntry } from '../../src/keychain/docker-config.ts';
+import { listOf } from '../../src/testing/contract/sample.ts';
+import { fakeRegistry } from '../cli/fake-registry.ts';
+import { finished, folder, startGantry } from '../cli/gantry.ts';
+
+/** Whatever a server says, and wherever we say what it said: none of our secrets is in it. */
+
+const secrets = {
+  password: 'pw-5f2c81d09a7b-SECRET',
+  identity: 'id-77c1e0b4f3a2-SECRET',
+  registryToken: 'rt-1b9d6a0e8c55-SECRET',
+  bearer: 'bt-c0ffee4dad99-SECRET',
+  signature: 'sg-90ab12cd34ef-SECRET',
+  cookie: 'ck-a1b2c3d4e5f6-SECRET',
+  proxy: 'px-0f1e2d3c4b5a-SECRET',
+} as const;
+
+/** Each secret as it is, and as it looks in a header. */
+const forbidden: readonly string[] = [
+  ...Object.values(secrets),
+  ...Object.values(secrets).map(encodeURIComponent),
+  Buffer.from(`alice:${secrets.password}`).toString('base64'),
+  Buffer.from(secrets.identity).toString('base64'),
+];
+
+function assertNoSecret(text: string, what: string): void {
+  const found = forbidden.filter((secret) => text.includes(secret));
+  const at = found[0] === undefined ? 0 : text.indexOf(found[0]);
+  assert.deepEqual(found, [], `${what}: …${text.slice(Math.max(0, at - 200), at + 100)}…`);
+}
+
+/** Repeats what it was shown in everything that it says, and sends reads on to a signed address of its own. */
+function echo(status: number, challenge: 'Basic' | 'Bearer') {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const { pathname, origin } = new URL(request.url ?? '/', `http://${request.headers.host}`);
+    const shown = request.headers.authorization ?? '';
+    response.setHeader('set-cookie', `session=${secrets.cookie}`);
+    response.setHeader('warning', `299 - "you sent ${shown}"`);
+    if (pathname === '/token') {
+      response.end(
+        JSON.stringify({ token: secrets.bearer, refresh_token: secrets.identity, expires_in: 300 }),
+      );
+    } else if (shown === '') {
+      const where = challenge === 'Basic' ? 'Basic realm="x"' : `Bearer realm="${origin}/token",service="x"`;
+      response.writeHead(401, { 'www-authenticate': where }).end();
+    } else if (pathname.includes('/blobs/') && request.method === 'GET') {
+      response
+        .writeHead(307, { location: `/signed?X-Amz-Signature=${secrets.signature}&sig=${secrets.signature}` })
+        .end();
+    } else {
+      response.setHeader('www-authenticate', `${challenge} realm="x",error_description="you sent ${shown}"`);
+      response.setHeader('location', `/again?_state=${secrets.signature}`);
+      response.writeHead(status, { 'content-type': 'application/json' });
+      const body = { errors: [{ code: 'DENIED', message: `you sent ${shown}`, detail: { header: shown } }] };
+      response.end(request.method === 'HEAD' ? undefined : JSON.stringify(body));
+    }
+  };
+}
+
+const credentials: readonly (readonly [
+  name: string,
+  challenge: 'Basic' | 'Bearer',
+  credential: Credential,
+])[] = [
+  ['a password', 'Basic', { kind: 'basic', username: 'alice', password: secrets.password }],
+  ['a password for a token', 'Bearer', { kind: 'basic', username: 'alice', password: secrets.password }],
+  ['an identity token', 'Bearer', { kind: 'identity', token: secrets.identity }],
+  ['a registry token', 'Bearer', { kind: 'registry', token: secrets.registryToken }],
+];
+const digest = `sha256:${'a'.repeat(64)}`;
+
+describe('C8 the library', () => {
+  for (const [name, challenge, credential] of credentials) {
+    for (const status of [400, 401, 403, 404, 500]) {
+      it(`C8 says nothing of ${name} to which it is answered ${status}, in no error and no event`, async (test) => {
+        const host = await fakeRegistry(test, echo(status, challenge));
+        const events: unknown[] = [];
+        const client = createClient({
+          keychain: async () => credential,
+          retry: { attempts: 1 },
+          download: { retry: { attempts: 1 } },
+          upload: { retry: { attempts: 1 } },
+          onWire: (event) => events.push(event),
+        });
+        test.after(() => client[Symbol.asyncDispose]());
+        const place = join(await folder(test), 'place');
+        for (const ask of [
+          () => client.getManifest(`${host}/app:1`),
+          () => client.exists(`${host}/app:1`),
+          () => listOf(client.tags(`${host}/app`)),
+          () => client.openBlob(`${host}/app@${digest}`).open()[Symbol.asyncIterator]().next(),
+          () => client.pull([`${host}/app:1`], place),
+          () => client.copy(`${host}/app:1`, `${host}/copy:1`),
+          () => client.delete(`${host}/app@${digest}`),
+        ]) {
+          const error: unknown = await ask().catch((reason: unknown) => reason);
+          if (!isGantryError(error)) continue;
+          const whole = { depth: null, showHidden: true, maxStringLength: null, maxArrayLength: null };
+          assertNoSecret(inspect(error, whole), 'util.inspect');
+          assertNoSecret(JSON.stringify(error), 'toJSON');
+          assertNoSecret(`${error.stack}`, 'stack');
+        }
+        assert.ok(events.length > 0);
+        assertNoSecret(
+          inspect(events, { depth: null, maxStringLength: null, maxArrayLength: null }),
+          'events',
+        );
+      });
+    }
+  }
+});
+
+async function configWith(test: TestContext, host: string, credential: Credential): Promise<string> {
+  const home = join(await folder(test), 'docker');
+  await mkdir(home);
+  await writeFile(join(home, 'config.json'), JSON.stringify({ auths: { [host]: formatEntry(credential) } }));
+  return home;
+}
+
+describe('C8 the command line', () => {
+  for (const [name, challenge, credential] of credentials) {
+    it(`C8 prints nothing of ${name}, nor shows it in a process title`, async (test) => {
+      const host = await fakeRegistry(test, echo(403, challenge));
+      const env = { DOCKER_CONFIG: await configWith(test, host, credential) };
+      for (const args of [
+        ['-v', 'manifest', `${host}/app:1`],
+        ['-v', '--json', 'inspect', `${host}/app:1`],
+        ['-v', '--progress', 'json', 'copy', `${host}/app:1`, `${host}/copy:1`],
+        ['-v', 'blob', `${host}/app@${digest}`],
+        ['ls', `${host}/app`],
+      ]) {
+        const child = startGantry(args, { env });
+        const title = process.platform === 'linux' ? readFileSync(`/proc/${child.pid}/cmdline`, 'utf8') : '';
+        const { stdout, stderr, code } = await finished(child);
+        assert.notEqual(code, 0);
+        for (const [where, text] of Object.entries({ stdout, stderr, title })) {
+          assertNoSecret(text, `${args.join(' ')} on ${where}`);
+        }
+      }
+    });
+  }
+
+  it('C24 prints nothing of a password that it is told on stdin, nor passes it on in a process title', async (test) => {
+    const host = await fakeRegistry(test, echo(403, 'Basic'));
+    const env = { DOCKER_CONFIG: join(await folder(test), 'docker') };
+    const child = startGantry(['-v', 'auth', 'login', host, '-u', 'alice', '--password-stdin'], { env });
+    const title = process.platform === 'linux' ? readFileSync(`/proc/${child.pid}/cmdline`, 'utf8') : '';
+    const { stdout, stderr } = await finished(child, secrets.password);
+    assertNoSecret(stdout + stderr + title, 'auth login');
+  });
+
+  it('C8 prints nothing of the password of a proxy', async (test) => {
+    const host = await fakeRegistry(test, echo(403, 'Basic'));
+    const proxy = `http://alice:${secrets.proxy}@127.0.0.1:1`;
+    const env = { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: '' };
+    for (const name of [`${host}/app:1`, 'registry.example/app:1']) {
+      const { stdout, stderr } = await finished(startGantry(['-v', 'manifest', name], { env }));
+      assertNoSecret(stdout + stderr, name);
+    }
+  });
+});
