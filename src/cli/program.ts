@@ -4,7 +4,8 @@ import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
 import { checkArguments, createGiven, type Given } from './given.ts';
-import { commands, globalOptions, globalOptionsOf } from './table.ts';
+import { globalOptions } from './shared-options.ts';
+import { commands, globalOptionsOf } from './table.ts';
 
 export type Invocation =
   | { readonly kind: 'run'; readonly command: Command; readonly given: Given; readonly globals: Given }

@@ -1,7 +1,8 @@
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import type { Level, OptionWord, Word } from './level.ts';
-import { commands, globalOptions, globalOptionsOf } from './table.ts';
+import { globalOptions } from './shared-options.ts';
+import { commands, globalOptionsOf } from './table.ts';
 
 /** All that can be completed, from the command table itself, so a new command is there by itself. */
 export function vocabulary({ descriptions }: { readonly descriptions: boolean }): readonly Level[] {
