@@ -156,6 +156,14 @@ describe('readTar', () => {
     ['refuses a name with a NUL in it', 'MANIFEST_INVALID', record('x', encodePax([['path', 'a\0b']]))],
     ['refuses a global record that renames', 'MANIFEST_INVALID', record('g', encodePax([['path', 'evil']]))],
     ['refuses a name of megabytes', 'TOO_LARGE', record('L', new Uint8Array(2 ** 21))],
+    [
+      'refuses megabytes of records before one entry',
+      'TOO_LARGE',
+      joined(
+        record('x', encodePax([['a', 'x'.repeat(700_000)]])),
+        record('x', encodePax([['b', 'x'.repeat(700_000)]])),
+      ),
+    ],
     ['refuses records that describe nothing', 'SIZE_INVALID', record('x', encodePax([['path', 'a']]))],
     ['refuses sparse files of GNU', 'UNSUPPORTED', forged(156, 'S')],
     [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { redactHeaders, redactUrl } from './redact.ts';
+import { redactHeaders, redactUrl, redactWords } from './redact.ts';
 
 describe('a redacted URL', () => {
   const rows: readonly [name: string, url: string, expected: string][] = [
@@ -46,5 +46,18 @@ describe('redacted headers', () => {
   ];
   for (const [name, header, line, expected] of rows) {
     it(name, () => assert.deepEqual(redactHeaders({ [header]: [line] }), { [header]: [expected] }));
+  }
+});
+
+describe('redactWords', () => {
+  for (const [said, shown] of [
+    ['you sent Basic YWxpY2U6c2VjcmV0', 'you sent Basic ***'],
+    ['{"message":"bearer abc.def-1234=="}', '{"message":"bearer ***"}'],
+    ['{"message":"Basic YWxp\\/2U6c2Vj"}', '{"message":"Basic ***"}'],
+    ['the token eyJh.eyJz.c2ln has expired', 'the token *** has expired'],
+    ['Bearer realm="https://r.example/token"', 'Bearer realm="https://r.example/token"'],
+    ['Basic authentication is off', 'Basic authentication is off'],
+  ] as const) {
+    it(`shows ${said} as ${shown}`, () => assert.equal(redactWords(said), shown));
   }
 });

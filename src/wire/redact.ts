@@ -51,8 +51,12 @@ function redactPair(pair: string): string {
  */
 export function redactWords(text: string): string {
   return text.replace(
-    /\b(Basic|Bearer)\s+(?:[A-Za-z0-9._~+/-]|\\\/){8,}=*(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
-    (_, scheme?: string) => (scheme === undefined ? hidden : `${scheme} ${hidden}`),
+    /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]|\\\/){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
+    (words: string, scheme?: string, token = '') => {
+      if (scheme === undefined) return hidden;
+      // "Basic authentication is off" is advice.
+      return /^[A-Z]?[a-z]+[.]?$/.test(token) ? words : `${scheme} ${hidden}`;
+    },
   );
 }
 
