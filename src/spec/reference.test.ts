@@ -35,7 +35,7 @@ describe('parseReference', () => {
     ['a port with zeros before it', 'reg.io:0443/app:1', on('reg.io:443', 'app', { tag: '1' })],
     ['a host known by its port', 'box:5000/app:1', on('box:5000', 'app', { tag: '1' })],
     ['localhost', 'localhost/app:1', on('localhost', 'app', { tag: '1' })],
-    ['a host known by its upper case', 'Box/app:1', on('box', 'app', { tag: '1' })],
+    ['a host known by its upper case', 'Box/app:1', on('box:443', 'app', { tag: '1' })],
     ['an IPv4 address', '127.0.0.1:5000/a/b:1', on('127.0.0.1:5000', 'a/b', { tag: '1' })],
     ['an IPv4 address in short', '127.1:5000/app:1', on('127.0.0.1:5000', 'app', { tag: '1' })],
     ['an IPv6 address', '[2001:db8::1]:5000/app:1', on('[2001:db8::1]:5000', 'app', { tag: '1' })],

@@ -144,7 +144,7 @@ function parseName(
   const registry =
     host === undefined
       ? parseRegistry(defaultRegistry ?? dockerHub).registry
-      : canonicalRegistry(host, scheme);
+      : canonicalRegistry(host, scheme ?? schemeBySpelling(host));
   if (registry === undefined)
     throw refusal('INVALID_REFERENCE', text, `names no registry that could exist before the first "/"`);
   const official = registry === dockerHub && !remainder.includes('/');
@@ -176,6 +176,11 @@ function checkRepository(repository: string, registry: string, text: string): vo
     );
   }
   throw refusal('INVALID_REFERENCE', text, 'is not a reference: [registry/]repository[:tag][@digest]');
+}
+
+/** `Z/app` names a host by its capital alone, which `z/app` doesn't: as after a scheme, the port has to say so. */
+function schemeBySpelling(host: string): Scheme | undefined {
+  return isHostLike(host.toLowerCase()) ? undefined : 'https';
 }
 
 function splitScheme(text: string): { scheme?: Scheme; rest: string } {
