@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -9,29 +9,20 @@ import { fileURLToPath } from 'node:url';
  * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
  * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it.
  *
- * `--unit` leaves out what starts other programs or takes long: real peers, the command line, the faults. A further argument is a part of
- * a file's name: only those run.
+ * `--unit` runs what stands beside the sources, and the architecture. A further argument is a part of a file's name:
+ * only those run.
  */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const unit = process.argv.includes('--unit');
-const slow = [
-  'test/peers',
-  'test/cli',
-  'test/faults',
-  'test/package',
-  'test/readme',
-  'test/referrers/race',
-  'test/referrers/commands',
-  'test/referrers/oras',
-].map((path) => path.split('/').join(sep));
+const quick = ['src', join('test', 'architecture.test.js')].map((path) => join(compiled, path));
 
 const files = ['src', 'test']
   .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
   .map((entry) => join(entry.parentPath, entry.name))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.slice(compiled.length).includes(part)))
-  .filter((file) => !unit || !slow.some((part) => file.startsWith(join(compiled, part))))
+  .filter((file) => !unit || quick.some((part) => file.startsWith(part)))
   .sort();
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
