@@ -1,5 +1,5 @@
 import type { Credential } from './credential.ts';
-import { askHelper, type HelperOptions } from './helper.ts';
+import { askHelper, type HelperOptions } from './credential-helper.ts';
 import { canonicalKey } from './server-key.ts';
 
 export interface AnswerOptions extends HelperOptions {

@@ -1,6 +1,6 @@
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
+import { type HelperOptions, listHelper } from './credential-helper.ts';
 import { helpersOf, inlineCredentials } from './docker-config.ts';
-import { type HelperOptions, listHelper } from './helper.ts';
 import { canonicalKey } from './server-key.ts';
 
 /** A credential that is kept somewhere, without its secret. */

@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile, storageError } from './config-file.ts';
 import type { Credential } from './credential.ts';
+import { clearHelper, type HelperOptions, tellHelper } from './credential-helper.ts';
 import { type DockerConfig, formatEntry, helperFor, keysOf } from './docker-config.ts';
-import { clearHelper, type HelperOptions, tellHelper } from './helper.ts';
 import { serverKey } from './server-key.ts';
 
 export interface StoreOptions extends ConfigFileOptions, HelperOptions {}
