@@ -1,4 +1,5 @@
 import type { Command, CommandGroup, Option } from './command.ts';
+import { serveOptions } from './serve/options.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 
 const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
@@ -9,10 +10,7 @@ const serve: Command = {
   details:
     'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end.',
   arguments: [],
-  options: [
-    { name: 'address', value: 'ADDRESS', summary: 'host:port, or :port for every address of this machine' },
-    { name: 'disk', value: 'DIR', summary: 'keep what is pushed in this folder' },
-  ],
+  options: serveOptions,
   examples: ['gantry serve --address localhost:5000 --disk ./registry'],
   load: async () => (await import('./commands/serve.ts')).serve,
 };

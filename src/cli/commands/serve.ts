@@ -1,8 +1,8 @@
-import type { Registry } from '../../store/contract.ts';
 import { parseAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
+import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: until a signal ends it. */
 export async function serve(context: Context, given: Given): Promise<void> {
@@ -20,20 +20,6 @@ export async function serve(context: Context, given: Given): Promise<void> {
   // It begins as crane's does: scripts wait for that.
   context.output.note(`serving on port ${port}: ${url}, ${disk ? `kept in ${disk}` : 'in memory'}`);
   await aborted(context.signal);
-}
-
-interface Store extends AsyncDisposable {
-  readonly registry: Registry;
-}
-
-async function openStore(disk: string | undefined): Promise<Store> {
-  if (disk === undefined) {
-    const { createMemoryRegistry } = await import('../../memory/registry.ts');
-    return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
-  }
-  const { openDiskRegistry } = await import('../../disk/registry.ts');
-  const registry = await openDiskRegistry(disk);
-  return { registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,16 @@
+import type { Registry } from '../../store/contract.ts';
+
+export interface Store extends AsyncDisposable {
+  readonly registry: Registry;
+}
+
+/** The place that a served registry keeps its content in: a folder, or this process's memory. */
+export async function openStore(disk: string | undefined): Promise<Store> {
+  if (disk === undefined) {
+    const { createMemoryRegistry } = await import('../../memory/registry.ts');
+    return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
+  }
+  const { openDiskRegistry } = await import('../../disk/registry.ts');
+  const registry = await openDiskRegistry(disk);
+  return { registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
+}
