@@ -19,6 +19,11 @@ export interface AppOptions {
   readonly deletes?: boolean;
   /** Whether a mount that names no repository may find the blob in any of them. Default true. */
   readonly anonymousMounts?: boolean;
+  /**
+   * Whether an image is taken although blobs that it names are not there: the spec leaves that to the registry.
+   * Default false: refused with MANIFEST_BLOB_UNKNOWN.
+   */
+  readonly sparse?: boolean;
   /** Sees what became a 500 or 503, of which the client is told no more than that. */
   readonly onFailure?: (error: unknown, request: HttpRequest) => void;
 }
@@ -83,7 +88,7 @@ function receive(request: HttpRequest): Received {
 }
 
 function dispatch(
-  { registry, sessions, deletes = true, anonymousMounts = true }: App,
+  { registry, sessions, deletes = true, anonymousMounts = true, sparse = false }: App,
   operation: Operation,
   request: HttpRequest,
 ): Promise<HttpResponse> | HttpResponse {
@@ -113,7 +118,7 @@ function dispatch(
     case 'manifest.head':
       return getManifest(repository, operation, request);
     case 'manifest.put':
-      return putManifest(repository, operation, request);
+      return putManifest(repository, operation, request, { sparse });
     case 'tags.list':
       return listTags(repository, operation, request);
     case 'referrers':

@@ -154,6 +154,12 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('HEAD', '/v2/a/manifests/v1')).status, 404);
   });
 
+  it('takes an image whose blobs are not there where images may be sparse', async () => {
+    const ask = asking(createApp(createMemoryRegistry(), { sparse: true }));
+    assert.equal((await put(ask, 'v1', imageText())).status, 201);
+    assert.equal((await ask('GET', '/v2/a/manifests/v1')).text, imageText());
+  });
+
   const both = JSON.stringify({ ...JSON.parse(imageText()), manifests: [] });
   const untyped = JSON.stringify({ ...JSON.parse(imageText()), mediaType: undefined });
   const refused: readonly [name: string, reference: string, body: string, type: string, code: string][] = [

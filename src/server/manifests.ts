@@ -34,11 +34,12 @@ export async function putManifest(
   { name, manifests }: Repository,
   { reference, tags }: PutManifestOperation,
   request: HttpRequest,
+  { sparse }: { readonly sparse: boolean },
 ): Promise<HttpResponse> {
   const manifest = await readManifest(request, isDigest(reference) ? reference : undefined);
   const { digest } = manifest.descriptor;
   const allTags = isDigest(reference) ? tags : [reference, ...tags];
-  await manifests.put(manifest, { tags: [...new Set(allTags)], signal: request.signal });
+  await manifests.put(manifest, { tags: [...new Set(allTags)], sparse, signal: request.signal });
   const subject = manifest.body.kind === 'unknown' ? undefined : manifest.body.subject?.digest;
   return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
 }

@@ -5,7 +5,7 @@ import { computableAlgorithm } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isDistributable } from '../spec/media-type.ts';
 import { isTag } from '../spec/reference.ts';
-import type { Blobs, SignalOptions } from './contract.ts';
+import type { Blobs, PutOptions } from './contract.ts';
 
 /** The descriptor must be true of the bytes. Throws DIGEST_INVALID, SIZE_INVALID, UNSUPPORTED. */
 export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 'bytes'>): void {
@@ -28,14 +28,14 @@ export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 
 
 /**
  * The blobs that an image names must be there first. Children of an index and a subject need not be: sparse indexes
- * and early signatures are allowed. Throws MANIFEST_BLOB_UNKNOWN for the first one missing.
+ * and early signatures are allowed. Throws MANIFEST_BLOB_UNKNOWN for the first one missing, unless it may be `sparse`.
  */
 export async function checkBlobs(
   { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,
   blobs: Pick<Blobs, 'stat'>,
-  options: SignalOptions = {},
+  options: Pick<PutOptions, 'signal' | 'sparse'> = {},
 ): Promise<void> {
-  if (body.kind !== 'image') return;
+  if (options.sparse === true || body.kind !== 'image') return;
   const needed: Descriptor[] = [
     body.config,
     ...body.layers.filter((layer) => isDistributable(layer.mediaType)),

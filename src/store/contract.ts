@@ -122,6 +122,8 @@ export interface Manifests {
 
 export interface PutOptions extends SignalOptions {
   readonly tags?: readonly string[];
+  /** Whether an image is kept although blobs that it names are not there, as lazily filled mirrors need it. Default false. */
+  readonly sparse?: boolean;
 }
 
 export interface Tags {

@@ -53,6 +53,18 @@ describe('gantry serve', () => {
     assert.equal(host, `127.0.0.1:${port}`);
   });
 
+  it('takes an image whose blobs are not there, unless it is to be strict', async (test) => {
+    const { descriptor, bytes } = await (await makeImage('hello')).manifest();
+    const put = async (...args: string[]): Promise<number> => {
+      const { host } = await serve(test, ['serve', ...args]);
+      const headers = { 'content-type': descriptor.mediaType };
+      return (await fetch(`http://${host}/v2/app/manifests/1`, { method: 'PUT', headers, body: bytes }))
+        .status;
+    };
+    assert.equal(await put(), 201);
+    assert.equal(await put('--strict'), 404);
+  });
+
   it('the address counts more than $PORT', async (test) => {
     const { host } = await serve(test, ['serve', '--address', 'localhost:0'], { env: { PORT: '1' } });
     assert.match(host, /^localhost:\d+$/);

@@ -12,6 +12,7 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const { listen } = await import('../../server/node.ts');
   await using store = await openStore(disk);
   const handler = createApp(store.registry, {
+    sparse: !given.flag('strict'),
     onFailure: (error) => context.output.note(errorLine(error), 'warning'),
   });
   await using listener = await listen(handler, address);
