@@ -105,6 +105,18 @@ describe('a store on disk', () => {
     assert.equal((await stat(path)).mode & 0o777, 0o700);
   });
 
+  it('has a secret of its own, the same for all who ask and at every start, and for its owner only', async (test) => {
+    const path = await newPath(test);
+    const [a, b] = await within(path, (registry) => Promise.all([registry.secret(), registry.secret()]));
+    assert.equal(a.byteLength, 32);
+    assert.deepEqual(a, b);
+    assert.deepEqual(await within(path, (registry) => registry.secret()), a);
+    assert.notDeepEqual(await within(await newPath(test), (registry) => registry.secret()), a);
+    if (process.platform !== 'win32') assert.equal((await stat(join(path, 'secret'))).mode & 0o777, 0o600);
+    await truncate(join(path, 'secret'), 3);
+    await within(path, (registry) => failsWith(registry.secret(), 'IO_FAILED'));
+  });
+
   it('is open in one process at a time', async (test) => {
     const path = await newPath(test);
     await within(path, () => failsWith(openDiskRegistry(path), 'IN_USE'));

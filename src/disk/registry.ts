@@ -11,11 +11,15 @@ import { RepositoryFolder } from './folder.ts';
 import { openManifests, openReferrers, openTags } from './manifests.ts';
 import { componentOf } from './names.ts';
 import { BlobPool } from './pool.ts';
+import { readSecret } from './secret.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 
 /** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
-export interface DiskRegistry extends Registry, AsyncDisposable {}
+export interface DiskRegistry extends Registry, AsyncDisposable {
+  /** 32 random bytes that belong to the store, the same at every start: what tokens are signed with. */
+  secret(): Promise<Uint8Array>;
+}
 
 export interface OpenDiskOptions extends SignalOptions {
   /** Milliseconds to wait while another process has the store open; default: don't. */
@@ -42,7 +46,13 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
       stale: await StaleLayouts.open(join(path, 'stale'), repositories),
       turns: new Map(),
     };
+    let secret: Promise<Uint8Array> | undefined;
     return {
+      secret() {
+        // Two who ask at once must not make two.
+        secret ??= readSecret(join(path, 'secret'));
+        return secret;
+      },
       repository: (name) => openRepository(state, name),
       repositories: (listing) => listRepositories(state, listing),
       async [Symbol.asyncDispose]() {

@@ -90,11 +90,11 @@ export function makeFolder(path: string, mode = 0o777): Promise<string | undefin
 }
 
 /** Replaces the file in one step: readers see the old bytes or the new ones, also after a crash. */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   await onDisk(path, async () => {
     try {
-      const file = await open(temporary, 'wx', 0o644);
+      const file = await open(temporary, 'wx', mode);
       try {
         await file.writeFile(bytes);
         await file.sync();
