@@ -7,18 +7,19 @@ import type { Manifest } from '../spec/manifest.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import { type ConnectionOptions, createConnections } from './connections.ts';
-import { type CopyPlaceOptions, copyBetween, type TransferOptions } from './copy.ts';
-import { type CopiedTag, copyTags } from './copy-repository.ts';
+import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
+import type { CopiedTag } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
-import { checkLogin, type LoginCheck } from './login.ts';
+import type { LoginCheck } from './login.ts';
+import { openBlob, openRepository } from './open.ts';
 import type { Place } from './place.ts';
-import { type PullOptions, pullTo } from './pull.ts';
-import { type PushOptions, pushPath } from './push.ts';
-import * as read from './read.ts';
-import { type ListReferrersOptions, listReferrers, type ReferrerTree, referrerTree } from './referrers.ts';
-import { fetchToken, type TokenOptions, type TokenReply } from './token.ts';
-import { type Finding, type ValidateOptions, validateSubject } from './validate.ts';
-import * as write from './write.ts';
+import type { PullOptions } from './pull.ts';
+import type { PushOptions } from './push.ts';
+import type { ReadOptions } from './read.ts';
+import type { ListReferrersOptions, ReferrerTree } from './referrers.ts';
+import type { TokenOptions, TokenReply } from './token.ts';
+import type { Finding, ValidateOptions } from './validate.ts';
+import type { WriteLayerOptions, WrittenLayer } from './write.ts';
 
 export interface ClientOptions extends ConnectionOptions {
   /** Blobs whose bytes move at once in one copy. Default 4. */
@@ -38,15 +39,15 @@ export interface ClientOptions extends ConnectionOptions {
  */
 export interface Client extends AsyncDisposable {
   /** What an image or index is; with `platform`, the image of the index for that. */
-  inspect(place: string | Place, options?: read.ReadOptions): Promise<Inspection>;
+  inspect(place: string | Place, options?: ReadOptions): Promise<Inspection>;
   /** A lazy view; of an index, of its image for `platform`, by default linux/amd64. */
-  getImage(reference: string, options?: read.ReadOptions): Promise<Image>;
+  getImage(reference: string, options?: ReadOptions): Promise<Image>;
   /** A lazy view of an index, as `getImage` is of an image. */
   getIndex(reference: string, options?: SignalOptions): Promise<Index>;
-  getDescriptor(place: string | Place, options?: read.ReadOptions): Promise<Descriptor>;
-  getManifest(place: string | Place, options?: read.ReadOptions): Promise<Manifest>;
+  getDescriptor(place: string | Place, options?: ReadOptions): Promise<Descriptor>;
+  getManifest(place: string | Place, options?: ReadOptions): Promise<Manifest>;
   /** The config's exact bytes. */
-  getConfig(place: string | Place, options?: read.ReadOptions): Promise<Uint8Array>;
+  getConfig(place: string | Place, options?: ReadOptions): Promise<Uint8Array>;
   /** Of a `repository@digest`; nothing is fetched until it is opened. */
   openBlob(reference: string): Content;
   exists(place: string | Place, options?: SignalOptions): Promise<boolean>;
@@ -62,7 +63,7 @@ export interface Client extends AsyncDisposable {
   pushImage(reference: string, image: Image, options?: TransferOptions): Promise<Descriptor>;
   pushIndex(reference: string, index: Index, options?: TransferOptions): Promise<Descriptor>;
   /** Pushes one layer and no manifest. */
-  writeLayer(options: write.WriteLayerOptions): Promise<write.WrittenLayer>;
+  writeLayer(options: WriteLayerOptions): Promise<WrittenLayer>;
   /** Adds tags to a manifest that is there. */
   tag(reference: string, tags: string | readonly string[], options?: SignalOptions): Promise<Descriptor>;
   putManifest(reference: string, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
@@ -86,6 +87,10 @@ export interface Client extends AsyncDisposable {
   checkLogin(registry: string, credential: Credential, options?: SignalOptions): Promise<LoginCheck>;
 }
 
+// Each verb loads its own file when it is first asked for: a program that asks for a digest never loads the rest.
+const reading = () => import('./read.ts');
+const writing = () => import('./write.ts');
+
 export function createClient(options: ClientOptions = {}): Client {
   const connections = createConnections(options);
   const { jobs, nondistributable, signal: whole } = options;
@@ -103,36 +108,54 @@ export function createClient(options: ClientOptions = {}): Client {
   });
 
   return {
-    inspect: (place, own = {}) => read.inspect(connections, place, merged(own)),
-    getImage: (reference, own = {}) => read.getImage(connections, reference, merged(own)),
-    getIndex: (reference, own = {}) => read.getIndex(connections, reference, merged(own)),
-    getDescriptor: (place, own = {}) => read.getDescriptor(connections, place, merged(own)),
-    getManifest: (place, own = {}) => read.getManifest(connections, place, merged(own)),
-    getConfig: (place, own = {}) => read.getConfig(connections, place, merged(own)),
-    openBlob: (reference) => read.openBlob(connections, reference),
-    exists: (place, own = {}) => read.exists(connections, place, merged(own)),
-    blobExists: (repository, digest, own = {}) =>
-      read.blobExists(connections, repository, digest, merged(own)),
-    push: (path, reference, own = {}) => pushPath(connections, path, reference, merged(own)),
-    pull: (references, path, own = {}) => pullTo(connections, references, path, merged(own)),
-    copy: (source, destination, own = {}) => copyBetween(connections, source, destination, merged(own)),
-    copyRepository: (source, destination, own = {}) =>
-      copyTags(connections, source, destination, merged(own)),
-    pushImage: (reference, image, own = {}) => write.pushView(connections, reference, image, merged(own)),
-    pushIndex: (reference, index, own = {}) => write.pushView(connections, reference, index, merged(own)),
-    writeLayer: (own) => write.writeLayer(connections, merged(own)),
-    tag: (reference, tags, own = {}) => write.tag(connections, reference, [tags].flat(), merged(own)),
-    putManifest: (reference, manifest, own = {}) =>
-      write.putManifest(connections, reference, manifest, merged(own)),
-    delete: (reference, own = {}) => write.deleteManifest(connections, reference, merged(own)),
-    referrers: (place, own = {}) => listReferrers(connections, place, merged(own)),
-    referrerTree: (place, own = {}) => referrerTree(connections, place, merged(own)),
-    tags: (repository, own = {}) => read.openRepository(connections, repository).tags.list(merged(own)),
+    inspect: async (place, own = {}) => (await reading()).inspect(connections, place, merged(own)),
+    getImage: async (reference, own = {}) => (await reading()).getImage(connections, reference, merged(own)),
+    getIndex: async (reference, own = {}) => (await reading()).getIndex(connections, reference, merged(own)),
+    getDescriptor: async (place, own = {}) =>
+      (await reading()).getDescriptor(connections, place, merged(own)),
+    getManifest: async (place, own = {}) => (await reading()).getManifest(connections, place, merged(own)),
+    getConfig: async (place, own = {}) => (await reading()).getConfig(connections, place, merged(own)),
+    openBlob: (reference) => openBlob(connections, reference),
+    exists: async (place, own = {}) => (await reading()).exists(connections, place, merged(own)),
+    blobExists: async (repository, digest, own = {}) =>
+      (await reading()).blobExists(connections, repository, digest, merged(own)),
+    push: async (path, reference, own = {}) =>
+      (await import('./push.ts')).pushPath(connections, path, reference, merged(own)),
+    pull: async (references, path, own = {}) =>
+      (await import('./pull.ts')).pullTo(connections, references, path, merged(own)),
+    copy: async (source, destination, own = {}) =>
+      (await import('./copy.ts')).copyBetween(connections, source, destination, merged(own)),
+    copyRepository: async function* (source, destination, own = {}) {
+      const { copyTags } = await import('./copy-repository.ts');
+      yield* copyTags(connections, source, destination, merged(own));
+    },
+    pushImage: async (reference, image, own = {}) =>
+      (await writing()).pushView(connections, reference, image, merged(own)),
+    pushIndex: async (reference, index, own = {}) =>
+      (await writing()).pushView(connections, reference, index, merged(own)),
+    writeLayer: async (own) => (await writing()).writeLayer(connections, merged(own)),
+    tag: async (reference, tags, own = {}) =>
+      (await writing()).tag(connections, reference, [tags].flat(), merged(own)),
+    putManifest: async (reference, manifest, own = {}) =>
+      (await writing()).putManifest(connections, reference, manifest, merged(own)),
+    delete: async (reference, own = {}) =>
+      (await writing()).deleteManifest(connections, reference, merged(own)),
+    referrers: async function* (place, own = {}) {
+      const { listReferrers } = await import('./referrers.ts');
+      yield* listReferrers(connections, place, merged(own));
+    },
+    referrerTree: async (place, own = {}) =>
+      (await import('./referrers.ts')).referrerTree(connections, place, merged(own)),
+    tags: (repository, own = {}) => openRepository(connections, repository).tags.list(merged(own)),
     catalog: (registry, own = {}) => connections.registry(parseRegistry(registry)).repositories(merged(own)),
-    validate: (subject, own = {}) => validateSubject(connections, subject, merged(own)),
-    token: (repository, own = {}) => fetchToken(connections, repository, merged(own)),
-    checkLogin: (registry, credential, own = {}) =>
-      checkLogin(connections, registry, credential, merged(own)),
+    validate: async function* (subject, own = {}) {
+      const { validateSubject } = await import('./validate.ts');
+      yield* validateSubject(connections, subject, merged(own));
+    },
+    token: async (repository, own = {}) =>
+      (await import('./token.ts')).fetchToken(connections, repository, merged(own)),
+    checkLogin: async (registry, credential, own = {}) =>
+      (await import('./login.ts')).checkLogin(connections, registry, credential, merged(own)),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }

@@ -1,11 +1,10 @@
-import { openArchive } from '../archive/read.ts';
-import { createArchive } from '../archive/write.ts';
-import { ContentError } from '../errors.ts';
-import { openLayout } from '../layout/repository.ts';
+import { ContentError, InputError } from '../errors.ts';
+import type { Content } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { parseReference, parseRepository } from '../spec/reference.ts';
 import { isCosignTag } from '../spec/referrers-tag.ts';
-import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import type { Connections } from './connections.ts';
 import type { Place } from './place.ts';
@@ -54,9 +53,11 @@ export async function openRoots(
   options: SignalOptions = {},
 ): Promise<DiskPlace> {
   if (place.kind === 'oci') {
+    const { openLayout } = await import('../layout/repository.ts');
     const layout = await openLayout(place.path, { ...options, mode: 'read' });
     return { repository: layout, roots: await layout.roots(options), index: () => layout.index(options) };
   }
+  const { openArchive } = await import('../archive/read.ts');
   const archive = await openArchive(place.path, options);
   try {
     return { repository: archive, roots: await archive.roots(options) };
@@ -123,8 +124,32 @@ export async function openDestination(
     return { repository, tags: tag === undefined ? [] : [tag], registry };
   }
   const tags = place.name === undefined ? [] : [place.name];
-  if (place.kind === 'oci')
+  if (place.kind === 'oci') {
+    const { openLayout } = await import('../layout/repository.ts');
     return { repository: await openLayout(place.path, { ...options, mode: 'write' }), tags };
+  }
+  const { createArchive } = await import('../archive/write.ts');
   const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
   return { repository: await createArchive(place.path, { format }), tags };
+}
+
+/** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */
+export function openBlob(connections: Connections, text: string): Content {
+  const { digest, ...reference } = parseReference(text, { defaultTag: null });
+  if (digest === undefined)
+    throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
+  return connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull'] })
+    .blobs.open(digest);
+}
+
+/** `text`: a reference without tag and digest. Throws INVALID_REFERENCE if it has one. */
+export function openRepository(
+  connections: Connections,
+  text: string,
+  actions: readonly Action[] = ['pull'],
+): Repository {
+  const reference = parseRepository(text);
+  return connections.registry(reference).repository(reference.repository, { actions });
 }

@@ -1,7 +1,6 @@
-import { InputError, NotFoundError } from '../errors.ts';
-import type { Content } from '../flow/content.ts';
-import { type Image, openImage } from '../image/image.ts';
-import { type Index, openIndex } from '../image/image-index.ts';
+import { NotFoundError } from '../errors.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -13,11 +12,11 @@ import {
   type Platform,
   selectPlatform,
 } from '../spec/platform.ts';
-import { parseReference, parseRepository } from '../spec/reference.ts';
-import type { Action, Repository, SignalOptions } from '../store/contract.ts';
+import { parseReference } from '../spec/reference.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import { type Inspection, inspectManifest } from './inspect.ts';
-import { openSource, type Source } from './open.ts';
+import type { Inspection } from './inspect.ts';
+import { openRepository, openSource, type Source } from './open.ts';
 import { formatPlace, type Place, parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
@@ -112,6 +111,7 @@ async function readManifest(
 
 async function readImage({ repository, reference, registry }: Source, options: ReadOptions): Promise<Image> {
   const manifest = await readManifest(repository, reference, { platform: defaultPlatform, ...options });
+  const { openImage } = await import('../image/image.ts');
   return openImage(repository, manifest, { registry });
 }
 
@@ -142,6 +142,7 @@ export async function getIndex(
   options: SignalOptions = {},
 ): Promise<Index> {
   const { repository, reference, registry } = registrySource(connections, text);
+  const { openIndex } = await import('../image/image-index.ts');
   return openIndex(repository, await repository.manifests.get(reference, options), { registry });
 }
 
@@ -150,17 +151,6 @@ function registrySource(connections: Connections, text: string): Source {
   const { registry, repository: name, tag = 'latest', digest } = reference;
   const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
   return { repository, reference: digest ?? tag, registry };
-}
-
-/** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */
-export function openBlob(connections: Connections, text: string): Content {
-  const { digest, ...reference } = parseReference(text, { defaultTag: null });
-  if (digest === undefined)
-    throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
-  return connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull'] })
-    .blobs.open(digest);
 }
 
 /** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */
@@ -172,6 +162,7 @@ export function inspect(
   return reading(connections, place, options, async (repository, reference) => {
     const manifest = await readManifest(repository, reference, options);
     if (options.platform !== undefined) await checkPlatform(repository, manifest, options.platform, options);
+    const { inspectManifest } = await import('./inspect.ts');
     return inspectManifest(repository, manifest, options);
   });
 }
@@ -185,20 +176,11 @@ async function checkPlatform(
 ): Promise<void> {
   const { body, descriptor } = manifest;
   if (body.kind !== 'image' || !isConfigType(body.config.mediaType)) return;
+  const { openImage } = await import('../image/image.ts');
   const config = await openImage(repository, manifest).config(options);
   if (matchesPlatform(config, platform)) return;
   throw new NotFoundError(
     'MANIFEST_UNKNOWN',
     `image ${repository.name}@${descriptor.digest} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`,
   );
-}
-
-/** `text`: a reference without tag and digest. Throws INVALID_REFERENCE if it has one. */
-export function openRepository(
-  connections: Connections,
-  text: string,
-  actions: readonly Action[] = ['pull'],
-): Repository {
-  const reference = parseRepository(text);
-  return connections.registry(reference).repository(reference.repository, { actions });
 }
