@@ -19,10 +19,18 @@ export interface Rounds {
   take(): Count;
 }
 
+/** What holds the answers, for whoever stands between a client and its registries. */
+export interface RoundGate extends Pick<Rounds, 'take'> {
+  /** A request has come. */
+  ask(request: Pick<HttpRequest, 'method' | 'url'>): void;
+  /** Its answer is there: resolves when it may go on. */
+  hold(): Promise<void>;
+}
+
 /** Milliseconds without a request after which nobody is expected to ask more without an answer. */
 const quiet = 50;
 
-export function createRounds(): Rounds {
+export function createRoundGate(): RoundGate {
   let rounds: string[][] = [];
   let asked: string[] = [];
   let held: (() => void)[] = [];
@@ -47,16 +55,15 @@ export function createRounds(): Rounds {
   };
 
   return {
-    proxy: (send) => async (request) => {
+    ask(request) {
       asked.push(nameOf(request));
       wait();
-      const response = await send(request);
-      await new Promise<void>((resolve) => {
+    },
+    hold: () =>
+      new Promise<void>((resolve) => {
         held.push(resolve);
         wait();
-      });
-      return response;
-    },
+      }),
     take() {
       const count = { requests: rounds.flat().length, depth: rounds.length, rounds };
       rounds = [];
@@ -65,8 +72,21 @@ export function createRounds(): Rounds {
   };
 }
 
-function nameOf({ method, url }: HttpRequest): string {
+export function createRounds(): Rounds {
+  const gate = createRoundGate();
+  return {
+    proxy: (send) => async (request) => {
+      gate.ask(request);
+      const response = await send(request);
+      await gate.hold();
+      return response;
+    },
+    take: gate.take,
+  };
+}
+
+function nameOf({ method, url }: Pick<HttpRequest, 'method' | 'url'>): string {
   const [path = ''] = url.split('?');
-  const noun = /\/(manifests|blobs\/uploads|blobs|tags|referrers)\//.exec(path)?.[1] ?? 'root';
+  const noun = /\/(manifests|blobs\/uploads|blobs|tags|referrers|token)(?:\/|$)/.exec(path)?.[1] ?? 'root';
   return `${method} ${noun}`;
 }

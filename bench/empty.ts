@@ -1,0 +1,2 @@
+// What a program of Node's takes that does nothing.
+export {};

@@ -1,0 +1,107 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import {
+  bytesContent,
+  type Content,
+  copyImage,
+  createImage,
+  createIndex,
+  createLayer,
+  type Descriptor,
+  type Image,
+  type Index,
+  imageSource,
+  type Layer,
+  openLayout,
+  writeTar,
+} from '../src/index.ts';
+
+/** What a scenario moves. */
+export interface ImageShape {
+  /** An index of images for as many platforms. Default: one image and no index. */
+  readonly platforms?: number;
+  /** Of each image. */
+  readonly layers: number;
+  /** Bytes of each layer. */
+  readonly layerSize: number;
+}
+
+/** The name that an image has in the layout that tools push from. */
+export const imageTag = 'v1';
+
+const architectures = ['amd64', 'arm64', 'ppc64le', 's390x', 'riscv64', 'mips64le'];
+
+/** An image of random bytes, which nobody has and no compression makes smaller. `layers`: some that another has, too. */
+export async function makeImage(
+  { platforms, layers, layerSize }: ImageShape,
+  shared: readonly Layer[] = [],
+): Promise<Image | Index> {
+  const image = async (architecture: string): Promise<Image> => {
+    const made = await Promise.all(
+      Array.from({ length: layers - shared.length }, () => randomLayer(layerSize)),
+    );
+    return createImage({ config: { os: 'linux', architecture }, layers: [...shared, ...made] });
+  };
+  if (platforms === undefined) return image('amd64');
+  const entries = architectures.slice(0, platforms).map(async (architecture) => ({
+    image: await image(architecture),
+    platform: { os: 'linux', architecture },
+  }));
+  return createIndex(await Promise.all(entries));
+}
+
+/** Puts an image into a layout that every tool reads. */
+export async function writeImage(image: Image | Index, folder: string): Promise<Descriptor> {
+  const { repository, root } = await imageSource(image);
+  await using layout = await openLayout(folder, { mode: 'write' });
+  await copyImage(repository, root.digest, layout, { tags: [imageTag] });
+  await layout.commit();
+  return root;
+}
+
+/** Layers from this size on are made anew each time they are read, and not kept in memory. */
+const large = 64 * 1024 * 1024;
+
+/** One file of random bytes in a gzipped tar. */
+async function randomLayer(size: number): Promise<Layer> {
+  const content = gzippedTar(size, size < large ? randomBytes(size) : randomBytes(1024 * 1024));
+  return createLayer(size < large ? bytesContent(await buffer(content.open())) : content);
+}
+
+/** The block again and again, each time told from the others by a number. */
+function gzippedTar(size: number, block: Buffer): Content {
+  async function* body(): AsyncIterable<Uint8Array> {
+    for (let at = 0; at < size; at += block.length) {
+      const part = Buffer.from(block.subarray(0, Math.min(block.length, size - at)));
+      if (part.length >= 4 && size > block.length) part.writeUInt32BE(at / block.length);
+      yield part;
+    }
+  }
+  return {
+    replayable: true,
+    async *open() {
+      // Nothing to gain by compressing: the format is what the tools want.
+      const gzip = createGzip({ level: 0 });
+      const piped = pipeline(Readable.from(writeTar([{ name: 'file', size, body: body() }])), gzip);
+      yield* gzip;
+      await piped;
+    },
+  };
+}
+
+/** Throws for a layout that isn't whole: every blob is what its name says, and so many there are. */
+export async function checkLayout(folder: string, blobs: number): Promise<void> {
+  const files = await readdir(join(folder, 'blobs', 'sha256'));
+  if (files.length < blobs) throw new Error(`${files.length} blobs of ${blobs} were pulled`);
+  for (const file of files) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(join(folder, 'blobs', 'sha256', file)), hash);
+    if (hash.digest('hex') !== file) throw new Error(`the blob ${file} was pulled as something else`);
+  }
+}

@@ -1,0 +1,32 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { delimiter, dirname, join, relative } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../test/project.ts';
+
+/** Where this was compiled to: what stands beside it is measured. */
+const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** The file that users run as `gantry`. */
+export function gantryProgram(): string {
+  const { bin }: { readonly bin: { readonly gantry: string } } = JSON.parse(
+    readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
+  );
+  return join(compiled, relative('dist', bin.gantry));
+}
+
+/** A file of the bench itself that is run as a program. */
+export function ownProgram(name: string): string {
+  return join(compiled, 'bench', `${name}.js`);
+}
+
+export function isInPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { TokenService } from '../test/login/token-service.ts';
+import { startDistribution } from '../test/peers/distribution.ts';
+import type { RunningRegistry } from '../test/peers/registries.ts';
+import { gantryProgram } from './programs.ts';
+
+/** What the tools meet at: Debian's registry, and the one that gantry is. Both keep their content on disk. */
+export type RegistryKind = 'docker-registry' | 'gantry';
+
+export interface StartOptions {
+  /** Only with tokens of this service, which is met at `realm`. */
+  readonly login?: { readonly service: TokenService; readonly realm: string };
+}
+
+/** Empty, in a process of its own, on a port of this machine. */
+export function startRegistry(kind: RegistryKind, { login }: StartOptions = {}): Promise<RunningRegistry> {
+  if (kind === 'gantry') return startGantry();
+  return startDistribution(
+    login === undefined ? {} : { token: { ...login.service.settings, realm: login.realm } },
+  );
+}
+
+async function startGantry(): Promise<RunningRegistry> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-store-'));
+  const child = spawn(
+    process.execPath,
+    [gantryProgram(), 'serve', '--json', '--address', '127.0.0.1:0', '--disk', folder],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) {
+      await once(child, 'close');
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const line = await Promise.race([once(child.stdout, 'data'), once(child, 'close').then(() => undefined)]);
+    if (line === undefined) throw new Error('the embedded registry ended without listening');
+    const { url }: { readonly url: string } = JSON.parse(String(line[0]));
+    return { host: new URL(url).host, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Scenario } from '../scenario.ts';
+
+/** An image as applications have them: five layers that are small enough for the round trips to be what counts. */
+export const fiveLayers = { layers: 5, layerSize: 200_000 } as const;
+const fourPlatforms = { platforms: 4, layers: 3, layerSize: 200_000 } as const;
+const far = { rtt: 50 } as const;
+
+/** Where the round trip is what people wait for. */
+export const slowNetwork: readonly Scenario[] = [
+  {
+    name: 'push-far',
+    title: 'push of a new image of 5 layers at 50 ms round trip',
+    wanted: "wall ≤ 0.5 × crane's, and below every peer's",
+    verb: 'push',
+    image: fiveLayers,
+    network: far,
+  },
+  {
+    name: 'push-index-far',
+    title: 'push of a new 4-platform index at 50 ms round trip',
+    wanted: "wall ≤ 0.5 × crane's, and below every peer's",
+    verb: 'push',
+    image: fourPlatforms,
+    network: far,
+  },
+  {
+    name: 'copy-index-far',
+    title: 'copy of a 4-platform index between two registries, both at 50 ms round trip',
+    wanted: "wall ≤ 0.5 × crane's, and below every peer's",
+    verb: 'copy',
+    image: fourPlatforms,
+    network: far,
+  },
+  {
+    name: 'pull-index-far',
+    title: 'pull of a 4-platform index into a layout at 50 ms round trip',
+    wanted: "wall ≤ 0.8 × the best peer's",
+    verb: 'pull',
+    image: fourPlatforms,
+    network: far,
+  },
+  {
+    name: 'tag-far',
+    title: 'a further tag at 50 ms round trip',
+    wanted: "wall less the runtime's own start ≤ the best peer's",
+    verb: 'tag',
+    image: fiveLayers,
+    network: far,
+    lessStart: true,
+  },
+  {
+    name: 'push-again-far',
+    title: 'push of an image that is there, at 50 ms round trip',
+    wanted: "wall less the runtime's own start ≤ the best peer's",
+    verb: 'push',
+    image: fiveLayers,
+    holds: 'the image',
+    network: far,
+    lessStart: true,
+  },
+];

@@ -1,0 +1,101 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient, type Descriptor, type Image, type Index } from '../src/index.ts';
+import type { Credential } from '../src/keychain/index.ts';
+import { startTokenService, type TokenService } from '../test/login/token-service.ts';
+import type { RunningRegistry } from '../test/peers/registries.ts';
+import { imageTag, makeImage, writeImage } from './images.ts';
+import { type RegistryKind, startRegistry } from './registries.ts';
+import type { Held, Scenario } from './scenario.ts';
+
+/** Who the tools are where a login is needed. */
+export const user = { username: 'someone', password: 'a password' } as const;
+const credential: Credential = { kind: 'basic', ...user };
+
+/** What all runs of a scenario at one kind of registry share. */
+export interface Stage extends AsyncDisposable {
+  /** Of this process's disk, gone with the stage. */
+  readonly folder: string;
+  readonly layout: string;
+  readonly root: Descriptor;
+  /** How many blobs there are in all, the manifests among them. */
+  readonly blobs: number;
+  readonly service: TokenService | undefined;
+  /** A registry that holds the image under all tags of the scenario; with a login, met at `realm`. */
+  source(realm?: string): Promise<RunningRegistry>;
+  /** An empty registry, but for what the scenario says that it holds. */
+  destination(realm?: string): Promise<RunningRegistry>;
+}
+
+/** The repository, the same everywhere: each run has registries of its own. */
+export const repository = 'bench/app';
+
+/** For what is arranged before a run, and looked at after it. */
+export function ownClient(): Client {
+  return createClient({ keychain: async () => credential });
+}
+
+export async function openStage(scenario: Scenario, kind: RegistryKind): Promise<Stage> {
+  const { image: shape, holds = 'nothing', tags = 1, login = false } = scenario;
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
+  const service = login
+    ? await startTokenService({ user: user.username, password: user.password, refreshToken: '' })
+    : undefined;
+  const image = await makeImage(shape);
+  const before = await heldImage(scenario, image);
+  const layout = join(folder, 'layout');
+  const root = await writeImage(image, layout);
+
+  const start = (realm: string | undefined): Promise<RunningRegistry> =>
+    startRegistry(kind, service === undefined || realm === undefined ? {} : { login: { service, realm } });
+  const push = async (host: string, pushed: Image | Index, names: readonly string[]): Promise<void> => {
+    await using client = ownClient();
+    const [first = imageTag, ...more] = names;
+    const reference = `${host}/${repository}:${first}`;
+    await (pushed.kind === 'image'
+      ? client.pushImage(reference, pushed)
+      : client.pushIndex(reference, pushed));
+    if (more.length > 0) await client.tag(reference, more);
+  };
+
+  return {
+    folder,
+    layout,
+    root,
+    blobs: (shape.platforms ?? 1) * (shape.layers + 2) + (shape.platforms === undefined ? 0 : 1),
+    service,
+    async source(realm) {
+      const registry = await start(realm);
+      if (scenario.eachItsOwn === true) {
+        for (let at = 1; at <= tags; at++) await push(registry.host, await makeImage(shape), [`v${at}`]);
+      } else {
+        await push(
+          registry.host,
+          image,
+          Array.from({ length: tags }, (_, at) => `v${at + 1}`),
+        );
+      }
+      return registry;
+    },
+    async destination(realm) {
+      const registry = await start(realm);
+      if (before !== undefined)
+        await push(registry.host, before, [holds === 'the image' ? imageTag : 'before']);
+      return registry;
+    },
+    async [Symbol.asyncDispose]() {
+      await service?.[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function heldImage(
+  { image: shape, holds = 'nothing' }: { readonly image: Scenario['image']; readonly holds?: Held },
+  image: Image | Index,
+): Promise<Image | Index | undefined> {
+  if (holds === 'nothing') return undefined;
+  if (holds !== 'all but one layer' || image.kind === 'index') return image;
+  return makeImage(shape, (await image.layers()).slice(0, -1));
+}

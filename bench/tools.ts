@@ -1,0 +1,150 @@
+import process from 'node:process';
+import { imageTag } from './images.ts';
+import { gantryProgram, isInPath, ownProgram } from './programs.ts';
+
+/** What a tool is asked to do. */
+export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls';
+
+/** Where a run takes place. References are `host/repository:tag`, repositories without the tag. */
+export interface Places {
+  /** Holds one root, named `v1`. */
+  readonly layout: string;
+  readonly from: string;
+  readonly to: string;
+  /** For `tag`: the further tag of `from`. */
+  readonly tag: string;
+  /** For `pull`: is not there yet. */
+  readonly folder: string;
+}
+
+type Arguments = (places: Places) => readonly string[];
+
+export interface Tool {
+  readonly name: string;
+  /** The program with what always stands first. */
+  readonly program: readonly string[];
+  readonly verbs: Readonly<Partial<Record<Verb, Arguments>>>;
+  /** What its runtime takes to start and do nothing: an empty program, or the least that the tool can be asked for. */
+  readonly start: readonly string[];
+}
+
+const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
+const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
+
+const gantry: Tool = {
+  name: 'gantry',
+  program: [process.execPath, gantryProgram()],
+  verbs: {
+    push: ({ layout, to }) => ['push', layout, to],
+    pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
+    copy: ({ from, to }) => ['copy', from, to],
+    copyAll: ({ from, to }) => ['copy', '-a', repositoryOf(from), repositoryOf(to)],
+    tag: ({ from, tag }) => ['tag', from, tag],
+    digest: ({ from }) => ['digest', from],
+    ls: ({ from }) => ['ls', repositoryOf(from)],
+  },
+  start: [process.execPath, ownProgram('empty')],
+};
+
+// On loopback crane speaks plain HTTP by itself.
+const crane: Tool = {
+  name: 'crane',
+  program: ['crane'],
+  verbs: {
+    push: ({ layout, to }) => ['push', layout, to],
+    pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
+    copy: ({ from, to }) => ['copy', from, to],
+    copyAll: ({ from, to }) => ['copy', '-a', repositoryOf(from), repositoryOf(to)],
+    tag: ({ from, tag }) => ['tag', from, tag],
+    digest: ({ from }) => ['digest', from],
+    ls: ({ from }) => ['ls', repositoryOf(from)],
+  },
+  start: ['crane', 'version'],
+};
+
+// It has no verb for all tags of a repository.
+const oras: Tool = {
+  name: 'oras',
+  program: ['oras'],
+  verbs: {
+    push: ({ layout, to }) => ['cp', '--from-oci-layout', `${layout}:${imageTag}`, '--to-plain-http', to],
+    pull: ({ from, folder }) => ['cp', '--from-plain-http', from, '--to-oci-layout', `${folder}:${imageTag}`],
+    copy: ({ from, to }) => ['cp', '--from-plain-http', '--to-plain-http', from, to],
+    tag: ({ from, tag }) => ['tag', '--plain-http', from, tag],
+    digest: ({ from }) => ['resolve', '--plain-http', from],
+    ls: ({ from }) => ['repo', 'tags', '--plain-http', repositoryOf(from)],
+  },
+  start: ['oras', 'version'],
+};
+
+const plainFrom = '--src-tls-verify=false';
+const plainTo = '--dest-tls-verify=false';
+const skopeoCopy = ['copy', '--insecure-policy', '--all', '--preserve-digests'];
+
+const skopeo: Tool = {
+  name: 'skopeo',
+  program: ['skopeo'],
+  verbs: {
+    push: ({ layout, to }) => [...skopeoCopy, plainTo, `oci:${layout}:${imageTag}`, `docker://${to}`],
+    pull: ({ from, folder }) => [...skopeoCopy, plainFrom, `docker://${from}`, `oci:${folder}:${imageTag}`],
+    copy: ({ from, to }) => [...skopeoCopy, plainFrom, plainTo, `docker://${from}`, `docker://${to}`],
+    // The copies are below the host under the repository's last name.
+    copyAll: ({ from, to }) => [
+      'sync',
+      '--insecure-policy',
+      '--all',
+      '--preserve-digests',
+      '--src=docker',
+      '--dest=docker',
+      plainFrom,
+      plainTo,
+      repositoryOf(from),
+      `${hostOf(to)}/bench`,
+    ],
+    tag: ({ from, tag }) => [
+      ...skopeoCopy,
+      plainFrom,
+      plainTo,
+      `docker://${from}`,
+      `docker://${repositoryOf(from)}:${tag}`,
+    ],
+    digest: ({ from }) => [
+      'inspect',
+      '--no-tags',
+      '--tls-verify=false',
+      '--format={{.Digest}}',
+      `docker://${from}`,
+    ],
+    ls: ({ from }) => ['list-tags', '--tls-verify=false', `docker://${repositoryOf(from)}`],
+  },
+  start: ['skopeo', '--version'],
+};
+
+/** It has to be told for each host that it speaks plain HTTP. */
+const regctlHosts = (...references: readonly string[]): readonly string[] =>
+  [...new Set(references.map(hostOf))].map((host) => `--host=reg=${host},tls=disabled`);
+
+const regctl: Tool = {
+  name: 'regctl',
+  program: ['regctl'],
+  verbs: {
+    push: ({ layout, to }) => [...regctlHosts(to), 'image', 'copy', `ocidir://${layout}:${imageTag}`, to],
+    pull: ({ from, folder }) => [
+      ...regctlHosts(from),
+      'image',
+      'copy',
+      from,
+      `ocidir://${folder}:${imageTag}`,
+    ],
+    copy: ({ from, to }) => [...regctlHosts(from, to), 'image', 'copy', from, to],
+    tag: ({ from, tag }) => [...regctlHosts(from), 'image', 'copy', from, `${repositoryOf(from)}:${tag}`],
+    digest: ({ from }) => [...regctlHosts(from), 'image', 'digest', from],
+    ls: ({ from }) => [...regctlHosts(from), 'tag', 'ls', repositoryOf(from)],
+  },
+  start: ['regctl', 'version'],
+};
+
+/** gantry, and every peer that is in PATH. */
+export function toolsHere(): readonly Tool[] {
+  return [gantry, ...[crane, oras, skopeo, regctl].filter(({ name }) => isInPath(name))];
+}
