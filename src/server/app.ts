@@ -1,22 +1,22 @@
-import { UnsupportedError } from '../errors.ts';
-import { mapContent } from '../flow/content.ts';
 import type { Intent, Registry } from '../store/contract.ts';
 import { errorReply } from '../wire/error-body.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { parseOperation, type RouteFailure } from '../wire/route.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
+import type { Serve, ServedResponse } from './exchange.ts';
+import { checkGate, type GateOptions } from './gate.ts';
+import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { listTags } from './tags.ts';
 import { mountBlob, startUpload, stepUpload } from './uploads.ts';
+import { type WatchedBody, watchBody } from './watched-body.ts';
 
-export interface AppOptions {
-  /** Whether tags, manifests and blobs can be deleted; without it every such request is refused with 405. Default true. */
-  readonly deletes?: boolean;
+export interface AppOptions extends GateOptions {
   /** Whether a mount that names no repository may find the blob in any of them. Default true. */
   readonly anonymousMounts?: boolean;
   /**
@@ -24,6 +24,9 @@ export interface AppOptions {
    * Default false: refused with MANIFEST_BLOB_UNKNOWN.
    */
   readonly sparse?: boolean;
+  readonly limits?: Partial<Limits>;
+  /** Where the upload sessions are kept count of, for others to see. Default: its own, with these limits. */
+  readonly sessions?: Sessions;
   /** Sees what became a 500 or 503, of which the client is told no more than that. */
   readonly onFailure?: (error: unknown, request: HttpRequest) => void;
 }
@@ -32,8 +35,10 @@ export interface AppOptions {
  * A registry as a function from requests to answers: every endpoint of distribution-spec 1.1 over `registry`, which does
  * the storing. Takes a bare path or a URL; rejects only when the request was aborted or its body broke off.
  */
-export function createApp(registry: Registry, options: AppOptions = {}): Send {
-  const app: App = { ...options, registry, sessions: createSessions() };
+export function createApp(registry: Registry, options: AppOptions = {}): Serve {
+  const limits = { ...defaultLimits, ...options.limits };
+  const { sessions = createSessions(limits) } = options;
+  const app: App = { ...options, registry, sessions, limits };
   return async (request) => {
     const response = await reply(app, request);
     return request.method === 'HEAD' ? withoutBody(response) : response;
@@ -43,84 +48,61 @@ export function createApp(registry: Registry, options: AppOptions = {}): Send {
 interface App extends AppOptions {
   readonly registry: Registry;
   readonly sessions: Sessions;
+  readonly limits: Limits;
 }
 
-async function reply(app: App, request: HttpRequest): Promise<HttpResponse> {
-  const { received, broken } = receive(request);
+async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
+  const body = request.body === undefined ? undefined : watchBody(request.body, request.signal);
+  const received = body === undefined ? request : { ...request, body: body.content };
+  const operation = parseOperation(request.method, request.url, app.limits);
+  if (operation.kind === 'failure') return refuse(operation);
+  const note = { operation: operation.kind };
   try {
     request.signal?.throwIfAborted();
-    const operation = parseOperation(request.method, request.url);
-    if (operation.kind === 'failure') return refuse(operation);
-    return await dispatch(app, operation, received);
+    return { ...(await dispatch(app, operation, received, body)), note };
   } catch (error) {
     request.signal?.throwIfAborted();
-    const failure = broken();
+    const failure = body?.broken();
     if (failure !== undefined) throw failure.error;
     const response = errorReply(error);
     if (response.status >= 500) app.onFailure?.(error, request);
-    return response;
+    return { ...response, note };
   }
-}
-
-interface Received {
-  readonly received: HttpRequest;
-  /** What the body failed with by itself, which is no fault of the registry's and gets no answer. */
-  readonly broken: () => { readonly error: unknown } | undefined;
-}
-
-/** The request as the store may read it: its body ends with its signal. */
-function receive(request: HttpRequest): Received {
-  const { body, signal } = request;
-  if (body === undefined) return { received: request, broken: () => undefined };
-  let failure: { readonly error: unknown } | undefined;
-  const watched = mapContent(body, async function* (source) {
-    try {
-      for await (const chunk of source) {
-        signal?.throwIfAborted();
-        yield chunk;
-      }
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-  });
-  return { received: { ...request, body: watched }, broken: () => failure };
 }
 
 function dispatch(
-  { registry, sessions, deletes = true, anonymousMounts = true, sparse = false }: App,
+  app: App,
   operation: Operation,
   request: HttpRequest,
+  body: WatchedBody | undefined,
 ): Promise<HttpResponse> | HttpResponse {
+  const { registry, sessions, limits, anonymousMounts = true, sparse = false } = app;
+  checkGate(operation.kind, app);
   if (operation.kind === 'ping') return jsonAnswer(200, {});
-  if (operation.kind === 'catalog') return listCatalog(registry, operation, request);
-  // One gate for all that deletes: distribution's once forgot the tags (CVE-2026-41888).
-  if (!deletes && (operation.kind === 'blob.delete' || operation.kind === 'manifest.delete')) {
-    throw new UnsupportedError(operation.kind, 'nothing can be deleted here');
-  }
+  if (operation.kind === 'catalog') return listCatalog(registry, operation, request, limits);
   const repository = registry.repository(operation.repository, intentOf(operation));
   switch (operation.kind) {
     case 'blob.get':
     case 'blob.head':
       return getBlob(repository, operation, request);
     case 'upload.start':
-      return startUpload(repository, operation, request);
+      return startUpload(repository, operation, request, app);
     case 'upload.mount':
-      return mountBlob(repository, operation, request, { anonymous: anonymousMounts });
+      return mountBlob(repository, operation, request, { sessions, anonymous: anonymousMounts });
     case 'upload.status':
     case 'upload.append':
     case 'upload.commit':
     case 'upload.cancel':
-      return sessions(`${operation.repository} ${operation.id}`, () =>
-        stepUpload(repository, operation, request),
+      return sessions.step({ repository, operation, request, body }, (upload) =>
+        stepUpload(repository, upload, operation, request, limits),
       );
     case 'manifest.get':
     case 'manifest.head':
       return getManifest(repository, operation, request);
     case 'manifest.put':
-      return putManifest(repository, operation, request, { sparse });
+      return putManifest(repository, operation, request, { sparse, limits });
     case 'tags.list':
-      return listTags(repository, operation, request);
+      return listTags(repository, operation, request, limits);
     case 'referrers':
       return listReferrers(repository, operation, request);
     case 'blob.delete':

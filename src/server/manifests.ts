@@ -2,7 +2,7 @@ import { ContentError, NotFoundError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { emptyContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
-import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import { parseManifest } from '../json/manifest.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isManifestType, parseMediaType } from '../spec/media-type.ts';
@@ -11,6 +11,7 @@ import { contentLength, headerLines, headerValue, matchesEntityTag } from '../wi
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { ManifestOperation, PutManifestOperation } from '../wire/operation.ts';
 import { deleted, entityTag, manifestAnswer, manifestCreated, unchanged } from '../wire/reply.ts';
+import type { Limits } from './limits.ts';
 
 /** The manifest's exact bytes under the type it was pushed with, whatever the client says it accepts: there is one form only. */
 export async function getManifest(
@@ -34,9 +35,10 @@ export async function putManifest(
   { name, manifests }: Repository,
   { reference, tags }: PutManifestOperation,
   request: HttpRequest,
-  { sparse }: { readonly sparse: boolean },
+  { sparse, limits }: { readonly sparse: boolean; readonly limits: Limits },
 ): Promise<HttpResponse> {
-  const manifest = await readManifest(request, isDigest(reference) ? reference : undefined);
+  const wanted = isDigest(reference) ? reference : undefined;
+  const manifest = await readManifest(request, wanted, limits.manifestBytes);
   const { digest } = manifest.descriptor;
   const allTags = isDigest(reference) ? tags : [reference, ...tags];
   await manifests.put(manifest, { tags: [...new Set(allTags)], sparse, signal: request.signal });
@@ -45,19 +47,19 @@ export async function putManifest(
 }
 
 /** The body as a manifest: small enough, of the digest that it is put under, and of the type that it is said to be. */
-async function readManifest(request: HttpRequest, wanted: Digest | undefined): Promise<Manifest> {
-  const { body = emptyContent, headers } = request;
+async function readManifest(
+  { body = emptyContent, headers, signal }: HttpRequest,
+  wanted: Digest | undefined,
+  limit: number,
+): Promise<Manifest> {
   const announced = contentLength(headers) ?? 0;
-  if (announced > manifestLimit) {
-    throw new ContentError('TOO_LARGE', `a manifest has at most ${manifestLimit} bytes`, {
-      expected: manifestLimit,
+  if (announced > limit) {
+    throw new ContentError('TOO_LARGE', `a manifest has at most ${limit} bytes`, {
+      expected: limit,
       actual: announced,
     });
   }
-  const bytes = await collect(body.open({ signal: request.signal }), {
-    limit: manifestLimit,
-    what: 'the manifest',
-  });
+  const bytes = await collect(body.open({ signal }), { limit, what: 'the manifest' });
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : computableAlgorithm(wanted));
   if (wanted !== undefined && digest !== wanted) {
     throw new ContentError('DIGEST_INVALID', `the manifest's digest is ${digest}`, {

@@ -1,9 +1,7 @@
 import type { ListOptions } from '../store/contract.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import type { PageQuery } from '../wire/operation.ts';
-
-/** The most names in one answer, whatever a client asks for. */
-const maxNames = 1000;
+import type { Limits } from './limits.ts';
 
 export interface Page {
   readonly names: readonly string[];
@@ -14,10 +12,11 @@ export interface Page {
 /** One page of a listing. `n=0` is an empty page, and no other follows it. */
 export async function takePage(
   list: (options: ListOptions) => AsyncIterable<string>,
-  { n = maxNames, last }: PageQuery,
+  { n, last }: PageQuery,
   request: HttpRequest,
+  { pageNames }: Pick<Limits, 'pageNames'>,
 ): Promise<Page> {
-  const count = Math.min(n, maxNames);
+  const count = Math.min(n ?? pageNames, pageNames);
   const names: string[] = [];
   const options = {
     pageSize: count + 1,

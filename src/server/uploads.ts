@@ -8,52 +8,73 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { MountOperation, SessionOperation, StartOperation } from '../wire/operation.ts';
 import { parseChunkRange } from '../wire/range.ts';
 import { blobCreated, chunkRefused, deleted, sessionAnswer } from '../wire/reply.ts';
+import type { Limits } from './limits.ts';
+import type { Sessions } from './sessions.ts';
+
+interface StartOptions {
+  readonly sessions: Sessions;
+  readonly limits: Limits;
+}
 
 /** Begins a session; with a digest the body is the whole blob and there is nothing more to do. */
 export async function startUpload(
-  { name, blobs }: Repository,
+  repository: Repository,
   { digest, algorithm }: StartOperation,
   request: HttpRequest,
+  { sessions, limits }: StartOptions,
 ): Promise<HttpResponse> {
+  const { name, blobs } = repository;
+  const { signal } = request;
   const named = digest === undefined ? parseAlgorithm(algorithm) : computableAlgorithm(digest);
-  const upload = await blobs.start({ algorithm: named, signal: request.signal });
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }));
   if (digest === undefined) return sessionAnswer(202, name, upload);
-  return commit(name, upload, digest, bodyOf(request));
+  try {
+    return await commit(name, upload, digest, bodyOf(request, upload, limits));
+  } catch (error) {
+    // Nobody was told of this session.
+    await upload.cancel().catch(() => undefined);
+    throw error;
+  } finally {
+    sessions.end(repository, upload.id);
+  }
 }
 
 /** Links a blob; where that can't be, for whatever reason, a session begins in which the client can send it. */
 export async function mountBlob(
-  { name, blobs }: Repository,
+  repository: Repository,
   { digest, from }: MountOperation,
-  request: HttpRequest,
-  { anonymous }: { readonly anonymous: boolean },
+  { signal }: HttpRequest,
+  { sessions, anonymous }: { readonly sessions: Sessions; readonly anonymous: boolean },
 ): Promise<HttpResponse> {
+  const { name, blobs } = repository;
   const allowed = from === undefined ? anonymous : isRepositoryName(from);
-  const options = { ...(from === undefined ? {} : { from }), signal: request.signal };
+  const options = { ...(from === undefined ? {} : { from }), signal };
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
-  const upload = await blobs.start({ algorithm: computableAlgorithm(digest), signal: request.signal });
+  const algorithm = computableAlgorithm(digest);
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }));
   return sessionAnswer(202, name, upload);
 }
 
 /** What is done with a session that has begun: to ask for it, to add to it, to close it, to forget it. */
 export async function stepUpload(
-  { name, blobs }: Repository,
-  { kind, id, digest }: SessionOperation,
+  { name }: Repository,
+  upload: Upload,
+  { kind, digest }: SessionOperation,
   request: HttpRequest,
+  limits: Limits,
 ): Promise<HttpResponse> {
-  const upload = await blobs.resume(id, { signal: request.signal });
   switch (kind) {
     case 'upload.status':
       return sessionAnswer(204, name, upload);
     case 'upload.append':
-      return append(name, upload, request);
+      return append(name, upload, request, limits);
     case 'upload.commit':
       if (digest === undefined) {
         throw new ContentError('DIGEST_INVALID', "an upload is closed with the blob's digest as a parameter");
       }
       return isNext(upload, request)
-        ? commit(name, upload, digest, bodyOf(request))
+        ? commit(name, upload, digest, bodyOf(request, upload, limits))
         : chunkRefused(name, upload);
     case 'upload.cancel':
       await upload.cancel();
@@ -64,9 +85,14 @@ export async function stepUpload(
 }
 
 /** Takes the next chunk, or without a Content-Range whatever comes. */
-async function append(name: string, upload: Upload, request: HttpRequest): Promise<HttpResponse> {
+async function append(
+  name: string,
+  upload: Upload,
+  request: HttpRequest,
+  limits: Limits,
+): Promise<HttpResponse> {
   if (!isNext(upload, request)) return chunkRefused(name, upload);
-  const content = bodyOf(request);
+  const content = bodyOf(request, upload, limits);
   if (content !== undefined) await upload.append(content, { signal: request.signal });
   return sessionAnswer(202, name, upload);
 }
@@ -93,16 +119,39 @@ function isNext(upload: Upload, { headers }: HttpRequest): boolean {
   return text === undefined || parseChunkRange(text)?.from === upload.offset;
 }
 
-/** The body, exactly as long as its Content-Range says if there is one; undefined for none. */
-function bodyOf({ body, headers }: HttpRequest): Content | undefined {
+/** The body, exactly as long as its Content-Range says if there is one, and no longer than a blob may be; undefined for none. */
+function bodyOf(
+  { body, headers }: HttpRequest,
+  { offset }: Upload,
+  { blobBytes }: Limits,
+): Content | undefined {
   const content = contentLength(headers) === 0 ? undefined : body;
   const range = parseChunkRange(headerValue(headers, 'content-range'));
-  if (range === undefined) return content;
+  const room = blobBytes - offset;
+  if (range === undefined) return content === undefined ? undefined : atMost(content, room);
   const length = range.to - range.from;
   if (content === undefined || (content.size ?? length) !== length) {
     throw wrongLength(length, content?.size ?? 0);
   }
-  return mapContent(content, (source) => exactly(source, length));
+  return mapContent(atMost(content, room), (source) => exactly(source, length));
+}
+
+function atMost(content: Content, room: number): Content {
+  if ((content.size ?? 0) > room) throw tooLarge(room);
+  // A body of a known length is no longer than that.
+  if (content.size !== undefined || room === Number.POSITIVE_INFINITY) return content;
+  return mapContent(content, async function* (source) {
+    let seen = 0;
+    for await (const chunk of source) {
+      seen += chunk.byteLength;
+      if (seen > room) throw tooLarge(room);
+      yield chunk;
+    }
+  });
+}
+
+function tooLarge(room: number): ContentError {
+  return new ContentError('TOO_LARGE', 'the blob is larger than a blob may be here', { expected: room });
 }
 
 async function* exactly(source: AsyncIterable<Uint8Array>, length: number): AsyncIterable<Uint8Array> {

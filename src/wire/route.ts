@@ -14,16 +14,23 @@ export interface RouteFailure {
   readonly allow?: readonly string[];
 }
 
-/** More tags than this in one request are no client's need: 414, as the specification has it. */
-export const maxTags = 100;
-/** No name, digest and session together come near it; queries carry up to `maxTags` tags. */
+export interface RouteOptions {
+  /** More tags than this in one request are refused with 414, as the specification has it. Default: whatever fits. */
+  readonly tagParameters?: number;
+}
+
+/** No name, digest and session together come near it; a query of a hundred tags does. */
 const maxTarget = 16 * 1024;
 
 /**
  * Reads the raw target of a request, byte by byte as it came: a URL parser would fold `..` and `%2e%2e` into other paths.
  * Names contain `/` and may end like an endpoint (`a/blobs/uploads`), so a path is read from the right.
  */
-export function parseOperation(method: string, rawTarget: string): Operation | RouteFailure {
+export function parseOperation(
+  method: string,
+  rawTarget: string,
+  options: RouteOptions = {},
+): Operation | RouteFailure {
   if (rawTarget.length > maxTarget) return failure(414, 'NAME_INVALID', 'the address is too long');
   const target = rawTarget.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const mark = target.indexOf('?');
@@ -37,18 +44,19 @@ export function parseOperation(method: string, rawTarget: string): Operation | R
   if (path === '/v2/_catalog') {
     return choose(method, { GET: () => withPage(query, (page) => ({ kind: 'catalog', ...page })) });
   }
-  return parseResource(method, path.slice('/v2/'.length).split('/'), query);
+  return parseResource(method, path.slice('/v2/'.length).split('/'), query, options);
 }
 
 function parseResource(
   method: string,
   segments: readonly string[],
   query: URLSearchParams,
+  options: RouteOptions,
 ): Operation | RouteFailure {
   const [third, second, last = ''] = [segments.at(-3), segments.at(-2), segments.at(-1)];
   const name = (count: number): string => segments.slice(0, -count).join('/');
   if (second === 'tags' && last === 'list') return parseTags(method, name(2), query);
-  if (second === 'manifests') return parseManifest(method, name(2), last, query);
+  if (second === 'manifests') return parseManifest(method, name(2), last, query, options);
   if (second === 'referrers') return parseReferrers(method, name(2), last, query);
   if (third === 'blobs' && second === 'uploads') {
     return last === '' ? parseStart(method, name(3), query) : parseSession(method, name(3), last, query);
@@ -76,6 +84,7 @@ function parseManifest(
   repository: string,
   reference: string,
   query: URLSearchParams,
+  { tagParameters = Number.POSITIVE_INFINITY }: RouteOptions,
 ): Operation | RouteFailure {
   return withName(repository, () => {
     // With a colon it is meant as a digest: taken for a tag, `sha256:bad` ends as a 500 in distribution.
@@ -92,7 +101,9 @@ function parseManifest(
       DELETE: () => ({ kind: 'manifest.delete', repository, reference }),
       PUT: () => {
         const tags = query.getAll('tag');
-        if (tags.length > maxTags) return failure(414, 'TAG_INVALID', `more than ${maxTags} tags`);
+        if (tags.length > tagParameters) {
+          return failure(414, 'TAG_INVALID', `more than ${tagParameters} tags`);
+        }
         if (!tags.every(isTag)) return failure(400, 'TAG_INVALID', 'a tag parameter is not a tag');
         return { kind: 'manifest.put', repository, reference, tags };
       },
