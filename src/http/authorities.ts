@@ -6,14 +6,14 @@ interface Authorities {
   readonly getCACertificates?: (kind: 'default' | 'system') => readonly string[];
 }
 
-const known: Authorities = tls;
-
 /** The certificates that Node trusts by itself. */
 export function defaultAuthorities(): readonly string[] {
+  const known: Authorities = tls;
   return known.getCACertificates?.('default') ?? known.rootCertificates;
 }
 
 /** Those that the machine trusts; undefined where Node can't tell. */
 export function systemAuthorities(): readonly string[] | undefined {
+  const known: Authorities = tls;
   return known.getCACertificates?.('system');
 }

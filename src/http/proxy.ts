@@ -1,3 +1,4 @@
+import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { InputError } from '../errors.ts';
 import { privacyOf } from './privacy.ts';
@@ -82,6 +83,16 @@ export function parseProxy(text: string): ProxyServer {
       ? {}
       : { authorization: `Basic ${Buffer.from(shown).toString('base64')}` }),
   };
+}
+
+/** What of a request's options goes to a proxy rather than to the far side. */
+export function proxyAddress({ hostname, port }: ProxyServer): RequestOptions {
+  // The name would else be taken from the Host header, which is the far side's.
+  return { hostname, port, servername: isIP(hostname) === 0 ? hostname : '' };
+}
+
+export function proxyHeaders({ authorization }: ProxyServer): Readonly<Record<string, string>> {
+  return authorization === undefined ? {} : { 'proxy-authorization': authorization };
 }
 
 /** A stray `%` in a password is meant as it stands. */

@@ -1,10 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
-import { isIP, Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TransportError } from '../errors.ts';
 import { transportError } from './failure.ts';
-import type { ProxyServer } from './proxy.ts';
+import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 
 export interface TunnelOptions {
   readonly proxy: ProxyServer;
@@ -52,16 +52,6 @@ export class TunnelAgent extends https.Agent {
     for (const outgoing of this.#opening) outgoing.destroy();
     super.destroy();
   }
-}
-
-/** What of a request's options goes to a proxy rather than to the far side. */
-export function proxyAddress({ hostname, port }: ProxyServer): https.RequestOptions {
-  // The name would else be taken from the Host header, which is the far side's.
-  return { hostname, port, servername: isIP(hostname) === 0 ? hostname : '' };
-}
-
-export function proxyHeaders({ authorization }: ProxyServer): Readonly<Record<string, string>> {
-  return authorization === undefined ? {} : { 'proxy-authorization': authorization };
 }
 
 function askForTunnel(

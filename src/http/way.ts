@@ -1,10 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { LookupFunction } from 'node:net';
-import type { ProxyServer } from './proxy.ts';
+import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
-import { proxyAddress, proxyHeaders, TunnelAgent } from './tunnel.ts';
 
 /** How requests get to one origin: straight or through a proxy, over connections of their own. */
 export interface Way {
@@ -36,26 +35,28 @@ const maxHeaderSize = 128 * 1024;
 /** An idle connection is given up before most servers and middleboxes do it for us. */
 const idleFor = 30_000;
 
-export function createWay(target: Target, options: WayOptions): Way {
-  const { proxy } = options;
-  if (target.secure || proxy === undefined) return straightOrTunnelled(target, options);
-  return carried(target, proxy, options);
+export async function createWay(target: Target, options: WayOptions): Promise<Way> {
+  const { proxy, lookup } = options;
+  if (!target.secure) {
+    if (proxy !== undefined) return carried(target, proxy, options);
+    return direct(target, (keepAlive) => new http.Agent({ ...kept(keepAlive), lookup }));
+  }
+  const secured = secureOptions(options.tls, target.host);
+  if (proxy === undefined) {
+    return direct(target, (keepAlive) => new https.Agent({ ...kept(keepAlive), ...secured, lookup }));
+  }
+  // Loaded only where it is needed: its agent is made from that of node:https, which plain HTTP does without.
+  const { TunnelAgent } = await import('./tunnel.ts');
+  const tunnel = {
+    proxy,
+    proxyTls: secureOptions(options.proxyTls, proxy.host),
+    connectWithin: options.connectWithin,
+  };
+  return direct(target, (keepAlive) => new TunnelAgent({ ...kept(keepAlive), ...secured }, tunnel));
 }
 
-/** Straight, or through a proxy that doesn't know what it carries. */
-function straightOrTunnelled(
-  { secure, hostname, host, port }: Target,
-  { tls, proxy, proxyTls, lookup, connectWithin }: WayOptions,
-): Way {
-  const secured = secure ? secureOptions(tls, host) : {};
-  const createAgent = (keepAlive: boolean): http.Agent => {
-    if (!secure) return new http.Agent({ ...kept(keepAlive), lookup });
-    if (proxy === undefined) return new https.Agent({ ...kept(keepAlive), ...secured, lookup });
-    return new TunnelAgent(
-      { ...kept(keepAlive), ...secured },
-      { proxy, proxyTls: secureOptions(proxyTls, proxy.host), connectWithin },
-    );
-  };
+/** Straight, or through a proxy that doesn't know what it carries: the agents know. */
+function direct({ secure, hostname, port }: Target, createAgent: (keepAlive: boolean) => http.Agent): Way {
   const pool = createAgent(true);
   return {
     opensWith: secure ? 'secureConnect' : 'connect',

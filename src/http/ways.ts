@@ -23,7 +23,7 @@ interface WaysOptions {
   readonly connectWithin: number;
 }
 
-export function createWays({ tls = {}, proxy, connectWithin, lookup = dns.lookup }: WaysOptions): Ways {
+export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: WaysOptions): Ways {
   const choose = proxyChoice(proxy);
   const ways = new Map<string, Promise<Way>>();
   const retired: Promise<Way>[] = [];
@@ -84,6 +84,9 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = dns.lookup
     },
   };
 }
+
+/** As the machine does it. The module is asked for late: an address needs no lookup. */
+const lookUp: LookupFunction = (hostname, options, callback) => dns.lookup(hostname, options, callback);
 
 /**
  * Looks names up and tells `found` how close to us they are. With `limit` a name that leads closer fails with
