@@ -9,23 +9,30 @@ export interface Connections {
 }
 
 export function trackConnections(server: Server): Connections {
-  const exchanges = new Map<Socket, number>();
+  // By their far end: over TLS, an exchange knows another socket than the one that was accepted.
+  const open = new Map<string, { readonly socket: Socket; exchanges: number }>();
   server.on('connection', (socket) => {
-    exchanges.set(socket, 0);
-    socket.once('close', () => exchanges.delete(socket));
+    const key = keyOf(socket);
+    const connection = { socket, exchanges: 0 };
+    open.set(key, connection);
+    socket.once('close', () => {
+      if (open.get(key) === connection) open.delete(key);
+    });
   });
-  const add = (socket: Socket, count: number): void => {
-    const before = exchanges.get(socket);
-    if (before !== undefined) exchanges.set(socket, before + count);
-  };
   return {
     async whileBusy(socket, exchange) {
-      add(socket, 1);
+      const connection = open.get(keyOf(socket));
+      if (connection === undefined) return await exchange;
+      connection.exchanges++;
       await exchange;
-      add(socket, -1);
+      connection.exchanges--;
     },
     endIdle() {
-      for (const [socket, count] of exchanges) if (count === 0) socket.destroySoon();
+      for (const { socket, exchanges } of open.values()) if (exchanges === 0) socket.destroySoon();
     },
   };
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -1,13 +1,19 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { InputError, StorageError, TransportError } from '../errors.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { requestBody } from './node-body.ts';
 import { type Connections, trackConnections } from './node-connections.ts';
+import { checkExposure } from './node-exposure.ts';
 import { within } from './node-idle.ts';
+import { createListeningServer, type TlsIdentity } from './node-tls.ts';
 
 export interface ListenOptions {
   /** Default 127.0.0.1: a registry without access rules is for this machine. */
   readonly host?: string;
+  /** Lets an app without a login listen on other addresses than loopback: whoever reaches them may do everything. */
+  readonly anonymous?: boolean;
+  /** With it, `https`. */
+  readonly tls?: TlsIdentity;
   /** Default 0: a free port. */
   readonly port?: number;
   /** Milliseconds that a client may send or take nothing before the connection ends. Default 60 s. */
@@ -15,7 +21,7 @@ export interface ListenOptions {
 }
 
 export interface Listener extends AsyncDisposable {
-  /** `http://127.0.0.1:5000` */
+  /** `http://127.0.0.1:5000`, or with `https:`. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -32,19 +38,24 @@ const defaultGrace = 10_000;
 
 /**
  * Serves a handler on a port. Throws IN_USE for a port that is taken, NO_PERMISSION for one that is not allowed,
- * INVALID_OPTION for a host that is not this machine's.
+ * INVALID_OPTION for a host that is not this machine's, a certificate that is none, and, before the port opens, for an
+ * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant.
  */
-export async function listen(handler: Send, options: ListenOptions = {}): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0, idleTimeout = defaultIdle } = options;
+export async function listen(
+  handler: Send & { readonly guarded?: boolean },
+  options: ListenOptions = {},
+): Promise<Listener> {
+  const { host = '127.0.0.1', port = 0, idleTimeout = defaultIdle, tls } = options;
+  checkExposure(host, handler.guarded === true || options.anonymous === true);
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
-  const server = createServer({ maxHeaderSize, requestTimeout: 0, keepAliveTimeout });
+  const server = createListeningServer({ maxHeaderSize, requestTimeout: 0, keepAliveTimeout }, tls);
   const running = new Set<Promise<void>>();
   const connections = trackConnections(server);
   let closing = false;
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
     if (closing) outgoing.setHeader('connection', 'close');
     const exchange = connections
-      .whileBusy(incoming.socket, serve(handler, incoming, outgoing, { idleTimeout, expects }))
+      .whileBusy(incoming.socket, serve(handler, incoming, outgoing, { idleTimeout, expects, listener: url }))
       .finally(() => {
         running.delete(exchange);
         if (closing) connections.endIdle();
@@ -57,6 +68,7 @@ export async function listen(handler: Send, options: ListenOptions = {}): Promis
   await started(server, host, port);
   const address = server.address();
   const actual = typeof address === 'object' && address !== null ? address.port : port;
+  const url = `${tls === undefined ? 'http' : 'https'}://${formatAddress(host, actual)}`;
   let closed: Promise<void> | undefined;
   const close = ({ grace = defaultGrace }: { readonly grace?: number } = {}): Promise<void> => {
     closing = true;
@@ -64,7 +76,7 @@ export async function listen(handler: Send, options: ListenOptions = {}): Promis
     return closed;
   };
   return {
-    url: `http://${formatAddress(host, actual)}`,
+    url,
     host,
     port: actual,
     close,
@@ -114,6 +126,7 @@ async function stopped(
 interface ServeOptions {
   readonly idleTimeout: number;
   readonly expects: boolean;
+  readonly listener: string;
 }
 
 /** One exchange, from the raw request to the last byte of its answer. Never rejects. */
@@ -121,7 +134,7 @@ async function serve(
   handler: Send,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { idleTimeout, expects }: ServeOptions,
+  { idleTimeout, expects, listener }: ServeOptions,
 ): Promise<void> {
   const abort = new AbortController();
   const closed = new Promise<void>((resolve) => {
@@ -132,6 +145,7 @@ async function serve(
   });
   const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
   const body = requestBody(incoming, idleTimeout, onContinue);
+  const peer = incoming.socket.remoteAddress;
   const request: HttpRequest = {
     method: incoming.method ?? 'GET',
     // Raw: a parser would fold dots and take the Host for granted.
@@ -139,6 +153,7 @@ async function serve(
     headers: headersOf(incoming),
     ...(body === undefined ? {} : { body: body.content }),
     replay: 'never',
+    arrival: { listener, ...(peer === undefined ? {} : { peer }) },
     signal: abort.signal,
   };
   try {

@@ -18,7 +18,17 @@ export interface HttpRequest {
   readonly answerWithin?: number;
   /** The address of the answer that named this one's (a redirect, a realm): it may not lead closer to us than its sender is. */
   readonly sentBy?: string;
+  /** How a server got it; none where it was handed over within the process. */
+  readonly arrival?: Arrival;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What a server knows of a connection by itself, whatever is said over it. */
+export interface Arrival {
+  /** Where it listens: `http://127.0.0.1:5000`. */
+  readonly listener: string;
+  /** The IP address that the connection came from. */
+  readonly peer?: string;
 }
 
 export interface HttpResponse {
