@@ -15,6 +15,7 @@ const summary = 'Move container images and OCI artifacts between registries, dis
 
 /** Reads a command line. Throws InputError for one that can't be meant. */
 export function parseCommandLine(argv: readonly string[]): Invocation {
+  const words = plainFlags(argv, allOptions());
   const globals = new Map<string, string[]>();
   let printed = '';
   let invocation: Invocation | undefined;
@@ -34,8 +35,12 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   addOptions(root, globalOptions, globals);
 
   const add = (parent: Parser, command: Command): void => {
+    const parser = parent.command(command.name).summary(command.summary);
+    for (const alias of command.aliases ?? []) parser.alias(alias);
+    // Of a command whose name nobody wrote, nothing is asked but that: to tell the parser more would take its time.
+    if (![command.name, ...(command.aliases ?? [])].some((name) => words.includes(name))) return;
     const options = new Map<string, string[]>();
-    const parser = describe(parent.command(command.name), command);
+    describe(parser, command);
     addOptions(parser, command.options, options);
     addOptions(parser, globalOptionsOf(command), globals, 'Global options:');
     parser.argument('[args...]').action((args: string[]) => {
@@ -60,7 +65,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   }
 
   try {
-    root.parse(plainFlags(argv, allOptions()), { from: 'user' });
+    root.parse(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // Help was asked for, or a word that has commands below it stood alone.
@@ -72,18 +77,16 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }
 
-function describe(parser: Parser, command: Command): Parser {
+function describe(parser: Parser, command: Command): void {
   const names = command.choices === undefined ? command.arguments : [command.choices.join('|')];
   const examples = command.examples.map((example) => `  ${example}`).join('\n');
   parser
-    .summary(command.summary)
     .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))
     .usage([...names, '[options]'].join(' '))
     .helpOption('-h, --help', 'show help')
     .addHelpText('after', `\nExamples:\n${examples}`);
-  for (const alias of command.aliases ?? []) parser.alias(alias);
   // The argument is there for the parser only: the usage line and the description tell more.
-  return parser.configureHelp({ visibleArguments: () => [] });
+  parser.configureHelp({ visibleArguments: () => [] });
 }
 
 /** Every value given is noted in `given`, under the option's own name. */
