@@ -80,7 +80,7 @@ export async function hashFile(
 }
 
 /** All chunks stand in one buffer. */
-async function* fileChunks(
+export async function* fileChunks(
   file: FileHandle,
   path: string,
   {

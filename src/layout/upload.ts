@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ContentError, NotFoundError } from '../errors.ts';
-import type { Content } from '../flow/content.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
@@ -8,8 +8,8 @@ import { MediaType } from '../spec/media-type.ts';
 import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts';
 import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
-import { hashFile } from './blob-file.ts';
-import { onDisk, removeFile } from './files.ts';
+import { fileChunks, hashFile } from './blob-file.ts';
+import { onDisk, openRegular, removeFile } from './files.ts';
 
 /** Small chunks of a network are gathered to this before they are written. */
 const step = 1024 * 1024;
@@ -85,6 +85,17 @@ export class FileUpload implements Upload {
   /** Commits under whatever digest the bytes turned out to have. */
   commitAsIs(): Promise<Descriptor> {
     return this.#turns(async () => this.#finish(await this.#digest(this.#options.algorithm)));
+  }
+
+  async *open({ from = 0, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    const { path } = this.#options;
+    const file = await openRegular(path);
+    if (file === undefined) return;
+    try {
+      yield* fileChunks(file, path, { from, to: Math.min(to, this.#offset), signal });
+    } finally {
+      await file.close();
+    }
   }
 
   cancel(): Promise<void> {

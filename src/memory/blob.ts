@@ -33,7 +33,8 @@ export function blobContent(wanted: Digest | Descriptor, find: () => MemoryBlob 
   };
 }
 
-async function* slices(
+/** The part of the blob that the options name. */
+export async function* slices(
   { chunks, size }: MemoryBlob,
   { from = 0, to = size, signal }: OpenOptions,
 ): AsyncIterable<Uint8Array> {

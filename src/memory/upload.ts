@@ -1,11 +1,11 @@
 import { ContentError, NotFoundError } from '../errors.ts';
-import type { Content } from '../flow/content.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { AppendOptions, Upload } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
-import type { MemoryBlob } from './blob.ts';
+import { type MemoryBlob, slices } from './blob.ts';
 
 interface Ends {
   /** Keeps the finished blob in the repository that the session belongs to. */
@@ -58,6 +58,12 @@ export class MemoryUpload implements Upload {
       }
       return this.#ends.keep(digest, { chunks: this.#chunks, size: this.#offset });
     });
+  }
+
+  async *open({ from, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    if (this.#closed) return;
+    const arrived = { chunks: this.#chunks, size: this.#offset };
+    yield* slices(arrived, { from: from ?? 0, to: Math.min(to, this.#offset), signal });
   }
 
   async cancel(): Promise<void> {

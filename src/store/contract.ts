@@ -1,4 +1,4 @@
-import type { Content } from '../flow/content.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Pool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -101,6 +101,11 @@ export interface Upload {
   append(content: Content, options?: AppendOptions): Promise<void>;
   /** Adds `content` if given, closes the session and keeps the blob if it has that digest; throws DIGEST_INVALID otherwise. */
   commit(digest: Digest, content?: Content, options?: AppendOptions): Promise<Descriptor>;
+  /**
+   * Bytes that the place has so far, unverified, up to `offset`; none once the session has ended. Left out where a place
+   * shows nothing before the commit.
+   */
+  open?(options?: OpenOptions): AsyncIterable<Uint8Array>;
   /** Forgets the session and its bytes. Quiet when it is gone already. */
   cancel(options?: SignalOptions): Promise<void>;
 }

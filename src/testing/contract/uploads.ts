@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { collect } from '../../flow/collect.ts';
 import { bytesContent } from '../../flow/content.ts';
 import type { RepositoryCase } from './case.ts';
 import { blobOf, brokenContent, failsWith, noise, read } from './sample.ts';
@@ -47,6 +48,21 @@ export const uploadCases: readonly RepositoryCase[] = [
       const empty = blobOf('');
       const upload = await blobs.start();
       assert.deepEqual(await upload.commit(empty.descriptor.digest), empty.descriptor);
+    },
+  },
+  {
+    name: 'an upload that shows what has arrived shows all of it in order, and nothing once it has ended',
+    async run({ blobs }) {
+      const upload = await blobs.start();
+      if (upload.open === undefined) return;
+      const { bytes, descriptor } = large;
+      assert.deepEqual(await collected(upload.open()), new Uint8Array());
+      await upload.append(bytesContent(bytes.subarray(0, 1_500_000)));
+      assert.deepEqual(await collected(upload.open()), bytes.subarray(0, 1_500_000));
+      await upload.append(bytesContent(bytes.subarray(1_500_000)));
+      assert.deepEqual(await collected(upload.open({ from: 7, to: 1_600_000 })), bytes.slice(7, 1_600_000));
+      await upload.commit(descriptor.digest);
+      assert.deepEqual(await collected(upload.open()), new Uint8Array());
     },
   },
   {
@@ -187,4 +203,8 @@ function cutAt(bytes: Uint8Array, cuts: number): Uint8Array[] {
   }
   pieces.push(bytes.subarray(start));
   return pieces;
+}
+
+function collected(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  return collect(source, { limit: large.bytes.byteLength, what: 'what has arrived' });
 }

@@ -1,0 +1,112 @@
+import { isGantryError, NotFoundError } from '../../errors.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import { type Digest, isDigest } from '../../spec/digest.ts';
+import type { Manifest } from '../../spec/manifest.ts';
+import type { Manifests, SignalOptions } from '../contract.ts';
+import { failed, fromUpstream, type Source } from './source.ts';
+import { isSilence } from './upstream.ts';
+
+/** By digest what is kept is right for ever; what a tag stands for only the upstream knows. */
+export function openManifests(source: Source): Pick<Manifests, 'resolve' | 'get'> {
+  return {
+    resolve: (reference, options) => resolve(source, reference, options),
+    async get(reference, options) {
+      const found = isDigest(reference) ? reference : (await resolve(source, reference, options))?.digest;
+      if (found !== undefined) return get(source, found, options);
+      throw new NotFoundError('MANIFEST_UNKNOWN', `${source.name} has no manifest ${reference}`);
+    },
+  };
+}
+
+async function resolve(
+  source: Source,
+  reference: string,
+  options: SignalOptions = {},
+): Promise<Descriptor | undefined> {
+  const { name, cache, upstream, resolving } = source;
+  const what = `manifest ${name} ${reference}`;
+  if (!isDigest(reference)) {
+    return (
+      source.tags.fresh(name, reference) ??
+      resolving(what, (own) => resolveTag(source, reference, what, own), options)
+    );
+  }
+  const kept = await cache.manifests.resolve(reference, options);
+  if (kept !== undefined) return kept;
+  const ask = (own: SignalOptions) =>
+    fromUpstream(source, what, () => upstream.manifests.resolve(reference, own));
+  return resolving(what, ask, options);
+}
+
+/** A HEAD: registries that count pulls (Docker Hub) count only GETs, so an unchanged tag costs nothing. */
+async function resolveTag(
+  source: Source,
+  tag: string,
+  what: string,
+  options: SignalOptions,
+): Promise<Descriptor | undefined> {
+  const { name, cache, upstream, tags, onFailure } = source;
+  const kept = await cache.manifests.resolve(tag, options);
+  let found: Descriptor | undefined;
+  try {
+    found = await upstream.manifests.resolve(tag, options);
+  } catch (error) {
+    if (kept === undefined || !isSilence(error)) throw failed(source, what, error);
+    onFailure({ what, error, served: true });
+    return kept;
+  }
+  if (found === undefined) {
+    tags.forget(name, tag);
+    // Or it would be back as soon as the upstream can't be reached.
+    if (kept !== undefined) await cache.tags.delete(tag, options);
+    return undefined;
+  }
+  tags.see(name, tag, found);
+  if (kept?.digest !== found.digest) await moveTag(source, found.digest, options);
+  return found;
+}
+
+/** Only a manifest that is here can have the tag; another gets it when it is fetched. */
+async function moveTag(source: Source, digest: Digest, options: SignalOptions): Promise<void> {
+  const manifest = await keptManifest(source, digest, options);
+  if (manifest !== undefined) await keep(source, manifest, options);
+}
+
+async function get(source: Source, digest: Digest, options: SignalOptions = {}): Promise<Manifest> {
+  const kept = await keptManifest(source, digest, options);
+  if (kept !== undefined) return kept;
+  const { name, upstream, getting } = source;
+  const what = `manifest ${name} ${digest}`;
+  const ask = async (own: SignalOptions): Promise<Manifest> => {
+    const manifest = await fromUpstream(source, what, () => upstream.manifests.get(digest, own));
+    await keep(source, manifest, own);
+    return manifest;
+  };
+  return getting(what, ask, options);
+}
+
+async function keptManifest(
+  { cache }: Source,
+  digest: Digest,
+  options: SignalOptions,
+): Promise<Manifest | undefined> {
+  try {
+    return await cache.manifests.get(digest, options);
+  } catch (error) {
+    if (isGantryError(error, 'MANIFEST_UNKNOWN')) return undefined;
+    throw error;
+  }
+}
+
+/** Under every tag that the upstream has said of it. A cache that takes nothing (full, read-only) doesn't keep its readers from reading. */
+async function keep(source: Source, manifest: Manifest, { signal }: SignalOptions): Promise<void> {
+  const { name, cache, tags, onFailure } = source;
+  const { digest } = manifest.descriptor;
+  try {
+    await cache.manifests.put(manifest, { tags: tags.of(name, digest), sparse: true, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!isGantryError(error)) throw error;
+    onFailure({ what: `manifest ${name} ${digest} could not be kept`, error, served: true });
+  }
+}

@@ -1,0 +1,84 @@
+import { createPool } from '../../flow/pool.ts';
+import type { Registry, Repository } from '../contract.ts';
+import { readOnlyRepository } from '../read-only.ts';
+import { openBlobs } from './blobs.ts';
+import { openManifests } from './manifests.ts';
+import { createQuestions } from './questions.ts';
+import { listedOrKept, type Shared } from './source.ts';
+import { createSeenTags } from './tags.ts';
+import type { UpstreamFailure } from './upstream.ts';
+
+export interface PullThroughOptions {
+  /** Milliseconds for which the upstream is not asked again what a tag stands for. Default 0: it always is. */
+  readonly ttl?: number;
+  /** The name that the upstream has for a repository, and the cache, too: Docker Hub's `alpine` is `library/alpine`. Default: the same. */
+  readonly rename?: (name: string) => string;
+  /** Told of every failure of the upstream, also where what is kept was answered in its place. */
+  readonly onFailure?: (failure: UpstreamFailure) => void;
+  /** The time in milliseconds. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A cache in use. Disposing ends what is being fetched; upstream and cache stay open. */
+export interface PullThrough extends Registry, AsyncDisposable {}
+
+/** More blobs are not fetched at once: each takes a connection, a buffer and an open file. */
+const maxFetches = 64;
+
+/**
+ * The upstream, read by way of a cache: what a digest names is asked for once, what a tag stands for every time, with a HEAD.
+ * Where the upstream can't be asked, what is kept is answered. Nothing can be written. Throws BAD_GATEWAY or
+ * GATEWAY_TIMEOUT for what only the upstream would know, and DENIED where it refuses us.
+ */
+export function createPullThrough(
+  upstream: Registry,
+  cache: Registry,
+  options: PullThroughOptions = {},
+): PullThrough {
+  const { ttl = 0, rename = (name) => name, onFailure = () => undefined, now = Date.now } = options;
+  const end = new AbortController();
+  const shared: Shared = {
+    resolving: createQuestions(end.signal),
+    getting: createQuestions(end.signal),
+    fetches: new Map(),
+    pool: createPool(maxFetches),
+    tags: createSeenTags(ttl, now),
+    stop: end.signal,
+    onFailure,
+  };
+  return {
+    repository: (name) => openRepository(name, rename(name), { upstream, cache }, shared),
+    repositories: (listing) => cache.repositories(listing),
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await Promise.all([...shared.fetches.values()].map(({ settled }) => settled));
+    },
+  };
+}
+
+interface Ends {
+  readonly upstream: Registry;
+  readonly cache: Registry;
+}
+
+function openRepository(name: string, inside: string, ends: Ends, shared: Shared): Repository {
+  const upstream = ends.upstream.repository(inside, { actions: ['pull'] });
+  const cache = ends.cache.repository(inside);
+  const source = { ...shared, name: inside, upstream, cache };
+  return readOnlyRepository({
+    name,
+    blobs: openBlobs(source),
+    manifests: openManifests(source),
+    tags: {
+      list: (listing) =>
+        listedOrKept(source, `tags of ${inside}`, upstream.tags.list(listing), cache.tags.list(listing)),
+    },
+    referrers: (subject, listing) =>
+      listedOrKept(
+        source,
+        `referrers of ${inside} ${subject}`,
+        upstream.referrers(subject, listing),
+        cache.referrers(subject, listing),
+      ),
+  });
+}

@@ -1,0 +1,71 @@
+import { isGantryError, NotFoundError } from '../../errors.ts';
+import type { Pool } from '../../flow/pool.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import type { Manifest } from '../../spec/manifest.ts';
+import type { Repository } from '../contract.ts';
+import type { BlobFetch } from './fetch.ts';
+import type { Questions } from './questions.ts';
+import type { SeenTags } from './tags.ts';
+import { isSilence, type UpstreamFailure, upstreamError } from './upstream.ts';
+
+/** What all repositories of one cache share. */
+export interface Shared {
+  readonly resolving: Questions<Descriptor | undefined>;
+  readonly getting: Questions<Manifest>;
+  readonly fetches: Map<string, BlobFetch>;
+  readonly pool: Pool;
+  readonly tags: SeenTags;
+  readonly stop: AbortSignal;
+  readonly onFailure: (failure: UpstreamFailure) => void;
+}
+
+/** One repository, at both ends. */
+export interface Source extends Shared {
+  /** As the upstream and the cache know it. */
+  readonly name: string;
+  readonly upstream: Repository;
+  readonly cache: Repository;
+}
+
+/** What the upstream answers; its failures are told as those of the cache. */
+export async function fromUpstream<T>(source: Source, what: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw failed(source, what, error);
+  }
+}
+
+/** What the upstream lists, or while it is silent what is kept. Once it has begun, it goes on or fails. */
+export async function* listedOrKept<T>(
+  source: Source,
+  what: string,
+  listed: AsyncIterable<T>,
+  kept: AsyncIterable<T>,
+): AsyncIterable<T> {
+  let begun = false;
+  let failure: unknown;
+  try {
+    for await (const item of listed) {
+      begun = true;
+      yield item;
+    }
+    return;
+  } catch (error) {
+    if (begun || !isSilence(error)) throw failed(source, what, error);
+    failure = error;
+  }
+  try {
+    yield* kept;
+  } catch (error) {
+    if (error instanceof NotFoundError) throw failed(source, what, failure);
+    throw error;
+  }
+  source.onFailure({ what, error: failure, served: true });
+}
+
+/** The failure as those may see it who ask; absence is none that anybody has to hear of. */
+export function failed({ onFailure }: Pick<Source, 'onFailure'>, what: string, error: unknown): unknown {
+  if (isGantryError(error) && !(error instanceof NotFoundError)) onFailure({ what, error, served: false });
+  return upstreamError(error, what);
+}

@@ -1,0 +1,52 @@
+import type { Descriptor } from '../../spec/descriptor.ts';
+import type { Digest } from '../../spec/digest.ts';
+
+/** What the upstream last said that tags stand for. */
+export interface SeenTags {
+  /** What it said, if that is so recent that it need not be asked again. */
+  fresh(repository: string, tag: string): Descriptor | undefined;
+  /** The tags that it said of this manifest. */
+  of(repository: string, digest: Digest): readonly string[];
+  see(repository: string, tag: string, manifest: Descriptor): void;
+  forget(repository: string, tag: string): void;
+}
+
+interface Seen {
+  readonly repository: string;
+  readonly tag: string;
+  readonly manifest: Descriptor;
+  readonly until: number;
+}
+
+/** More are not remembered; the oldest go first. */
+const limit = 10_000;
+
+export function createSeenTags(ttl: number, now: () => number): SeenTags {
+  const seen = new Map<string, Seen>();
+  return {
+    fresh(repository, tag) {
+      const found = seen.get(keyOf(repository, tag));
+      return found !== undefined && now() < found.until ? found.manifest : undefined;
+    },
+    of(repository, digest) {
+      return [...seen.values()]
+        .filter((one) => one.repository === repository && one.manifest.digest === digest)
+        .map(({ tag }) => tag);
+    },
+    see(repository, tag, manifest) {
+      const key = keyOf(repository, tag);
+      // Taken out first, so that it stands last.
+      seen.delete(key);
+      seen.set(key, { repository, tag, manifest, until: now() + ttl });
+      const [oldest] = seen.keys();
+      if (seen.size > limit && oldest !== undefined) seen.delete(oldest);
+    },
+    forget(repository, tag) {
+      seen.delete(keyOf(repository, tag));
+    },
+  };
+}
+
+function keyOf(repository: string, tag: string): string {
+  return `${repository}:${tag}`;
+}
