@@ -1,14 +1,25 @@
 import { TransportError } from '../errors.ts';
 
-/** The outcome of `wait`, or STALLED when there is none after so many milliseconds. */
-export async function within<T>(wait: Promise<T>, milliseconds: number, message: string): Promise<T> {
+/** Ends the silences of one exchange, with a single timer for all of its chunks. */
+export interface Idle {
+  /** The outcome of `wait`, or STALLED with the message when there is none in time. One wait after the other. */
+  within<T>(wait: Promise<T>, message: string): Promise<T>;
+  end(): void;
+}
+
+export function createIdle(milliseconds: number): Idle {
   let timer: NodeJS.Timeout | undefined;
-  const stalled = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TransportError('STALLED', message)), milliseconds);
-  });
-  try {
-    return await Promise.race([wait, stalled]);
-  } finally {
-    clearTimeout(timer);
-  }
+  let stalled: (() => void) | undefined;
+  return {
+    within: (wait, message) =>
+      new Promise((resolve, reject) => {
+        stalled = () => reject(new TransportError('STALLED', message));
+        timer = timer?.refresh() ?? setTimeout(() => stalled?.(), milliseconds);
+        const settle = (): void => {
+          stalled = undefined;
+        };
+        wait.finally(settle).then(resolve, reject);
+      }),
+    end: () => clearTimeout(timer),
+  };
 }

@@ -204,7 +204,7 @@ describe('the body of a request', () => {
       }
       return answer(200);
     };
-    const { port } = await serve(test, reading, { idleTimeout: 20 });
+    const { port } = await serve(test, reading, { requestIdle: 20 });
     const { socket, read } = await dial(test, port);
     socket.write(head(['PUT / HTTP/1.1', 'Content-Length: 5']));
     await failed.opened;
@@ -215,7 +215,7 @@ describe('the body of a request', () => {
   it('ends the connection when the client takes nothing any more', async (test) => {
     const returned = new Gate();
     const { port } = await serve(test, async () => answer(200, {}, endless(1_000_000, returned.open)), {
-      idleTimeout: 50,
+      answerIdle: 50,
     });
     const { socket } = await dial(test, port);
     socket.pause();

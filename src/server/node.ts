@@ -1,10 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { InputError, StorageError, TransportError } from '../errors.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { requestBody } from './node-body.ts';
+import { InputError, StorageError } from '../errors.ts';
+import type { ExchangeObserver, Serve } from './exchange.ts';
 import { type Connections, trackConnections } from './node-connections.ts';
+import { exchange } from './node-exchange.ts';
 import { checkExposure } from './node-exposure.ts';
-import { within } from './node-idle.ts';
 import { createListeningServer, type TlsIdentity } from './node-tls.ts';
 
 export interface ListenOptions {
@@ -16,8 +15,15 @@ export interface ListenOptions {
   readonly tls?: TlsIdentity;
   /** Default 0: a free port. */
   readonly port?: number;
-  /** Milliseconds that a client may send or take nothing before the connection ends. Default 60 s. */
-  readonly idleTimeout?: number;
+  /** Milliseconds that a client may send nothing of a request's body before the connection ends. Default 60 s. */
+  readonly requestIdle?: number;
+  /** Milliseconds that a client may take nothing of an answer before the connection ends. Default 60 s. */
+  readonly answerIdle?: number;
+  /** Bytes of a request's line and headers; longer ones are refused with 431. Default 128 KiB. */
+  readonly headerBytes?: number;
+  /** Connections at once; one more is closed. Default 4,000. */
+  readonly connections?: number;
+  readonly observer?: ExchangeObserver;
 }
 
 export interface Listener extends AsyncDisposable {
@@ -30,10 +36,13 @@ export interface Listener extends AsyncDisposable {
 }
 
 /** Tokens and signed addresses make headers longer than Node's 16 KiB. */
-const maxHeaderSize = 128 * 1024;
+const defaultHeaderBytes = 128 * 1024;
 /** Longer than clients keep idle connections, so that it is they who close them and no request meets a closing one. */
 const keepAliveTimeout = 75_000;
+/** Longer than a network stays away, shorter than anybody wants to wait for one that has gone. */
 const defaultIdle = 60_000;
+/** Each has a file descriptor and some 20 KiB: in all less than a small machine has of both. */
+const defaultConnections = 4_000;
 const defaultGrace = 10_000;
 
 /**
@@ -42,25 +51,28 @@ const defaultGrace = 10_000;
  * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant.
  */
 export async function listen(
-  handler: Send & { readonly guarded?: boolean },
+  handler: Serve & { readonly guarded?: boolean },
   options: ListenOptions = {},
 ): Promise<Listener> {
-  const { host = '127.0.0.1', port = 0, idleTimeout = defaultIdle, tls } = options;
+  const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
+  const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;
   checkExposure(host, handler.guarded === true || options.anonymous === true);
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
-  const server = createListeningServer({ maxHeaderSize, requestTimeout: 0, keepAliveTimeout }, tls);
+  const http = { maxHeaderSize: headerBytes, requestTimeout: 0, keepAliveTimeout };
+  const server = createListeningServer(http, tls);
+  server.maxConnections = options.connections ?? defaultConnections;
   const running = new Set<Promise<void>>();
   const connections = trackConnections(server);
   let closing = false;
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
-    if (closing) outgoing.setHeader('connection', 'close');
-    const exchange = connections
-      .whileBusy(incoming.socket, serve(handler, incoming, outgoing, { idleTimeout, expects, listener: url }))
+    const rules = { requestIdle, answerIdle, observer, expects, listener: url, closing: () => closing };
+    const exchanging = connections
+      .whileBusy(incoming.socket, exchange(handler, incoming, outgoing, rules))
       .finally(() => {
-        running.delete(exchange);
+        running.delete(exchanging);
         if (closing) connections.endIdle();
       });
-    running.add(exchange);
+    running.add(exchanging);
   };
   server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
   // Answered when the body is asked for: what is refused need not be sent at all.
@@ -121,92 +133,6 @@ async function stopped(
   // A client that has gone leaves its exchange behind, which may still be storing.
   await Promise.race([Promise.all(running), over]);
   clearTimeout(timer);
-}
-
-interface ServeOptions {
-  readonly idleTimeout: number;
-  readonly expects: boolean;
-  readonly listener: string;
-}
-
-/** One exchange, from the raw request to the last byte of its answer. Never rejects. */
-async function serve(
-  handler: Send,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  { idleTimeout, expects, listener }: ServeOptions,
-): Promise<void> {
-  const abort = new AbortController();
-  const closed = new Promise<void>((resolve) => {
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) abort.abort(new TransportError('CUT_OFF', 'the client has gone'));
-      resolve();
-    });
-  });
-  const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
-  const body = requestBody(incoming, idleTimeout, onContinue);
-  const peer = incoming.socket.remoteAddress;
-  const request: HttpRequest = {
-    method: incoming.method ?? 'GET',
-    // Raw: a parser would fold dots and take the Host for granted.
-    url: incoming.url ?? '/',
-    headers: headersOf(incoming),
-    ...(body === undefined ? {} : { body: body.content }),
-    replay: 'never',
-    arrival: { listener, ...(peer === undefined ? {} : { peer }) },
-    signal: abort.signal,
-  };
-  try {
-    const response = await handler(request);
-    const early = body?.unread() === 'much';
-    if (early) outgoing.setHeader('connection', 'close');
-    await send(response, outgoing, idleTimeout);
-    if (early && outgoing.hasHeader('content-length')) {
-      // The answer is whole, and the client reads it while what it was still sending is let go.
-      outgoing.flushHeaders();
-      await body?.linger();
-    }
-    incoming.resume();
-    outgoing.end();
-  } catch {
-    // Too late for another status: a cut connection is how the client learns that there is no answer, or not all of it.
-    outgoing.destroy();
-  }
-  await closed;
-}
-
-function headersOf(incoming: IncomingMessage): HttpRequest['headers'] {
-  return Object.fromEntries(
-    Object.entries(incoming.headersDistinct).flatMap(([name, lines]) =>
-      lines === undefined ? [] : [[name, lines]],
-    ),
-  );
-}
-
-async function send(
-  { status, headers, body }: HttpResponse,
-  outgoing: ServerResponse,
-  idleTimeout: number,
-): Promise<void> {
-  outgoing.statusCode = status;
-  for (const [name, lines] of Object.entries(headers)) outgoing.setHeader(name, lines);
-  for await (const chunk of body) {
-    await within(written(outgoing, chunk), idleTimeout, 'the client takes nothing');
-  }
-}
-
-/** Waits until the chunk has left, since its source may use the same memory for the next one. */
-function written(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new Error('the client has gone'));
-    if (outgoing.destroyed) return gone();
-    outgoing.once('close', gone);
-    outgoing.write(chunk, (error) => {
-      outgoing.off('close', gone);
-      if (error) reject(error);
-      else resolve();
-    });
-  });
 }
 
 function formatAddress(host: string, port: number): string {

@@ -149,13 +149,13 @@ async function cancel({ blobs }: Repository, id: string): Promise<void> {
 
 /** The sessions that are open, counted by repository. */
 interface Book {
-  count(): number;
-  countOf(name: string): number;
+  readonly count: () => number;
+  readonly countOf: (name: string) => number;
   /** Takes a place for a session that has no id yet; what is returned gives it back. */
-  reserve(name: string): () => void;
-  touch(repository: Repository, id: string): Session;
-  remove(repository: Repository, id: string): void;
-  oldestFirst(): Iterable<Session>;
+  readonly reserve: (name: string) => () => void;
+  readonly touch: (repository: Repository, id: string) => Session;
+  readonly remove: (repository: Repository, id: string) => void;
+  readonly oldestFirst: () => Iterable<Session>;
 }
 
 function createBook(): Book {
@@ -169,7 +169,6 @@ function createBook(): Book {
     else places.set(name, sum);
     count += change;
   };
-  const keyOf = ({ name }: Repository, id: string): string => `${name} ${id}`;
   return {
     count: () => count,
     countOf: (name) => places.get(name) ?? 0,
@@ -192,4 +191,8 @@ function createBook(): Book {
     },
     oldestFirst: () => open.values(),
   };
+}
+
+function keyOf({ name }: Repository, id: string): string {
+  return `${name} ${id}`;
 }

@@ -48,7 +48,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const goodMemory = options.goodHolds ?? createMemoryRegistry();
   const app = createApp(memory);
   const watched = watchSessions(app);
-  const idle = options.impatient === true ? { idleTimeout: patience.registry } : {};
+  const idle =
+    options.impatient === true ? { requestIdle: patience.registry, answerIdle: patience.registry } : {};
   const server = await listen(options.http?.(watched.send) ?? watched.send, idle);
   const good = await listen(createApp(goodMemory));
   const proxy = await startProxy(hostOf(server), options.wire);
