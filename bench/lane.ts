@@ -27,6 +27,7 @@ export function startLane(from: Socket, to: Socket, { delay, bandwidth, opens, w
   let timer: NodeJS.Timeout | undefined;
   let blocked = false;
   let watching = false;
+  let ended = false;
 
   const deliver = (): void => {
     timer = undefined;
@@ -62,10 +63,15 @@ export function startLane(from: Socket, to: Socket, { delay, bandwidth, opens, w
     void watched.then(() => {
       watching = false;
       push(chunk);
-      if (queued < room) from.resume();
+      if (ended) push(undefined);
+      else if (queued < room) from.resume();
     });
   });
-  from.on('end', () => push(undefined));
+  // A socket tells of its end even while it is paused.
+  from.on('end', () => {
+    ended = true;
+    if (!watching) push(undefined);
+  });
   to.on('drain', () => {
     blocked = false;
     if (timer === undefined) deliver();
