@@ -7,18 +7,28 @@ import process from 'node:process';
 import type { TokenService } from '../test/login/token-service.ts';
 import { startDistribution } from '../test/peers/distribution.ts';
 import type { RunningRegistry } from '../test/peers/registries.ts';
+import { startPages } from './pages.ts';
 import { gantryProgram } from './programs.ts';
 
-/** What the tools meet at: Debian's registry, and the one that gantry is. Both keep their content on disk. */
-export type RegistryKind = 'docker-registry' | 'gantry';
+/**
+ * What the tools meet at: Debian's registry, and the one that gantry is, both with their content on disk; or one that
+ * has nothing but tags.
+ */
+export type RegistryKind = 'docker-registry' | 'gantry' | 'pages';
 
 export interface StartOptions {
+  /** How many tags there are, where there is nothing else. */
+  readonly tags?: number;
   /** Only with tokens of this service, which is met at `realm`. */
   readonly login?: { readonly service: TokenService; readonly realm: string };
 }
 
 /** Empty, in a process of its own, on a port of this machine. */
-export function startRegistry(kind: RegistryKind, { login }: StartOptions = {}): Promise<RunningRegistry> {
+export function startRegistry(
+  kind: RegistryKind,
+  { login, tags = 1 }: StartOptions = {},
+): Promise<RunningRegistry> {
+  if (kind === 'pages') return startPages(tags);
   if (kind === 'gantry') return startGantry();
   return startDistribution(
     login === undefined ? {} : { token: { ...login.service.settings, realm: login.realm } },

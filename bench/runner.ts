@@ -2,14 +2,19 @@ import type { RunningRegistry } from '../test/peers/registries.ts';
 import { type Measure, measured } from './measure.ts';
 import type { Traffic } from './network.ts';
 import type { RegistryKind } from './registries.ts';
-import { runOnce } from './run.ts';
+import { countWarm, runOnce } from './run.ts';
+import { runtimeTools } from './runtimes.ts';
 import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
-import type { Tool } from './tools.ts';
+import { peersHere, type Tool } from './tools.ts';
 
 /** What one tool took: the median of its runs. */
-export interface Row extends Measure {
+export interface Row {
   readonly tool: string;
+  /** Whom it is compared with; otherwise with the best of the peers. */
+  readonly beside?: string;
+  /** Not there where it was only counted. */
+  readonly measure?: Measure;
   readonly runs: number;
   readonly traffic: Traffic;
   /** Seconds that its runtime takes to start, where that matters. */
@@ -28,18 +33,23 @@ export interface Result {
   readonly failures: readonly Failure[];
 }
 
+/** Who has taken this long in all has no more turns: seconds. */
+const patience = 8;
+
 /** Runs a scenario at one kind of registry with each of the tools that can do it, in turn. */
 export async function runScenario(
   scenario: Scenario,
   registry: RegistryKind,
-  {
-    tools,
-    runs = scenario.runs ?? 5,
-  }: { readonly tools: readonly Tool[]; readonly runs?: number | undefined },
+  { runs = scenario.runs ?? 5 }: { readonly runs?: number | undefined } = {},
 ): Promise<Result> {
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
-  const able = tools.filter(({ verbs }) => verbs[scenario.verb] !== undefined);
+  const { verb } = scenario;
+  const tools =
+    scenario.tools === 'runtimes' && (verb === 'version' || verb === 'digest')
+      ? runtimeTools(verb)
+      : peersHere();
+  const able = tools.filter(({ verbs }) => verbs[verb] !== undefined);
   const taken = new Map<string, Measure[]>();
   const counted = new Map<string, Traffic>();
   const failures: Failure[] = [];
@@ -60,24 +70,30 @@ export async function runScenario(
   for (let run = 0; run < runs; run++) {
     // Nobody is always first.
     for (const tool of [...able.slice(run % able.length), ...able.slice(0, run % able.length)]) {
+      const before = taken.get(tool.name) ?? [];
+      if (before.reduce((sum, { wall }) => sum + wall, 0) > patience) continue;
       await attempt(tool, async () => {
         const { measured } = await runOnce(scenario, tool, stage, 'time');
-        taken.set(tool.name, [...(taken.get(tool.name) ?? []), measured]);
+        taken.set(tool.name, [...before, measured]);
       });
     }
   }
   const rows: Row[] = [];
-  for (const { name, start } of able) {
+  for (const { name, start, beside } of able) {
     const [measures, traffic] = [taken.get(name), counted.get(name)];
     if (measures === undefined || traffic === undefined) continue;
     if (failures.some(({ tool }) => tool === name)) continue;
     rows.push({
       tool: name,
+      ...(beside === undefined ? {} : { beside }),
       runs: measures.length,
-      ...medians(measures),
+      measure: medians(measures),
       traffic,
       ...(scenario.lessStart === true ? { start: await startOf(start) } : {}),
     });
+  }
+  if (scenario.warm === true) {
+    rows.push({ tool: 'gantry, warm', runs: 0, traffic: await countWarm(scenario, stage) });
   }
   return { scenario, registry, rows, failures };
 }

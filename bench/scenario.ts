@@ -18,14 +18,17 @@ export interface Scenario {
   readonly image: ImageShape;
   /** Default: nothing. */
   readonly holds?: Held;
-  /** Tags of the source's repository, all of the same image or, with `eachItsOwn`, of one each. Default 1. */
+  /** Tags of the source's repository, each of an image of its own. Default 1. */
   readonly tags?: number;
-  readonly eachItsOwn?: boolean;
+  /** Who takes part: gantry beside the peers, or on each runtime beside what does nothing. Default: the peers. */
+  readonly tools?: 'peers' | 'runtimes';
+  /** Whether it is also counted with a client that has pushed to the repository before. */
+  readonly warm?: boolean;
   /** With tokens, at every registry that takes part. */
   readonly login?: boolean;
   /** Default: loopback as it is, with no proxy between. */
   readonly network?: Shape;
-  /** Timed runs of each tool. Default 5. */
+  /** Timed runs of each tool, as long as it has time left. Default 5. */
   readonly runs?: number;
   /** Rounds are only counted where a flow has few of them. Default true. */
   readonly countDepth?: boolean;

@@ -11,7 +11,7 @@ import type { Held, Scenario } from './scenario.ts';
 
 /** Who the tools are where a login is needed. */
 export const user = { username: 'someone', password: 'a password' } as const;
-const credential: Credential = { kind: 'basic', ...user };
+export const credential: Credential = { kind: 'basic', ...user };
 
 /** What all runs of a scenario at one kind of registry share. */
 export interface Stage extends AsyncDisposable {
@@ -48,15 +48,16 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
   const root = await writeImage(image, layout);
 
   const start = (realm: string | undefined): Promise<RunningRegistry> =>
-    startRegistry(kind, service === undefined || realm === undefined ? {} : { login: { service, realm } });
-  const push = async (host: string, pushed: Image | Index, names: readonly string[]): Promise<void> => {
+    startRegistry(kind, {
+      tags,
+      ...(service === undefined || realm === undefined ? {} : { login: { service, realm } }),
+    });
+  const push = async (host: string, pushed: Image | Index, tag: string): Promise<void> => {
     await using client = ownClient();
-    const [first = imageTag, ...more] = names;
-    const reference = `${host}/${repository}:${first}`;
+    const reference = `${host}/${repository}:${tag}`;
     await (pushed.kind === 'image'
       ? client.pushImage(reference, pushed)
       : client.pushIndex(reference, pushed));
-    if (more.length > 0) await client.tag(reference, more);
   };
 
   return {
@@ -67,21 +68,15 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
     service,
     async source(realm) {
       const registry = await start(realm);
-      if (scenario.eachItsOwn === true) {
-        for (let at = 1; at <= tags; at++) await push(registry.host, await makeImage(shape), [`v${at}`]);
-      } else {
-        await push(
-          registry.host,
-          image,
-          Array.from({ length: tags }, (_, at) => `v${at + 1}`),
-        );
-      }
+      if (kind === 'pages') return registry;
+      await push(registry.host, image, imageTag);
+      for (let at = 2; at <= tags; at++) await push(registry.host, await makeImage(shape), `v${at}`);
       return registry;
     },
     async destination(realm) {
       const registry = await start(realm);
       if (before !== undefined)
-        await push(registry.host, before, [holds === 'the image' ? imageTag : 'before']);
+        await push(registry.host, before, holds === 'the image' ? imageTag : 'before');
       return registry;
     },
     async [Symbol.asyncDispose]() {

@@ -5,37 +5,44 @@ interface Column {
   readonly cell: (row: Row, result: Result) => string;
 }
 
+const wallOf = ({ measure }: Row): number | undefined => measure?.wall;
+const lessStart = ({ measure, start = 0 }: Row): number | undefined => measure && measure.wall - start;
+
 const columns: readonly Column[] = [
   { head: 'tool', cell: ({ tool }) => tool },
-  { head: 'wall s', cell: ({ wall }) => wall.toFixed(3) },
-  { head: '× best peer', cell: (row, result) => ratio(row, result, ({ wall }) => wall) },
-  { head: 'CPU s', cell: ({ cpu }) => cpu.toFixed(2) },
-  { head: 'peak RSS MiB', cell: ({ rss }) => (rss / 1024 / 1024).toFixed(0) },
+  { head: 'wall s', cell: (row) => figure(wallOf(row), 3) },
+  { head: 'ratio', cell: (row, result) => figure(ratio(row, result, wallOf), 2) },
+];
+const startColumns: readonly Column[] = [
+  { head: 'less start s', cell: (row) => figure(lessStart(row), 3) },
+  { head: 'ratio', cell: (row, result) => figure(ratio(row, result, lessStart), 2) },
+];
+const moreColumns: readonly Column[] = [
+  { head: 'CPU s', cell: ({ measure }) => figure(measure?.cpu, 2) },
+  { head: 'peak RSS MiB', cell: ({ measure }) => figure(measure && measure.rss / 1024 / 1024, 0) },
   { head: 'requests', cell: ({ traffic }) => String(traffic.requests) },
-  { head: 'depth', cell: ({ traffic }) => (traffic.depth === undefined ? '–' : String(traffic.depth)) },
+  { head: 'depth', cell: ({ traffic }) => figure(traffic.depth, 0) },
   { head: 'connections', cell: ({ traffic }) => String(traffic.connections) },
   { head: 'sent', cell: ({ traffic }) => size(traffic.sent) },
   { head: 'received', cell: ({ traffic }) => size(traffic.received) },
+  { head: 'runs', cell: ({ runs }) => String(runs) },
 ];
 
-const lessStart = (row: Row): number => row.wall - (row.start ?? 0);
-const startColumns: readonly Column[] = [
-  { head: 'wall less start', cell: (row) => lessStart(row).toFixed(3) },
-  { head: '× best peer', cell: (row, result) => ratio(row, result, lessStart) },
-];
+function figure(value: number | undefined, digits: number): string {
+  return value === undefined ? '–' : value.toFixed(digits);
+}
 
 /** What is measured, of whom it is a ratio, and all figures. */
 export function formatResult(result: Result, { markdown }: { readonly markdown: boolean }): string {
   const { scenario, registry, rows, failures } = result;
-  const shown =
-    scenario.lessStart === true ? [...columns.slice(0, 3), ...startColumns, ...columns.slice(3)] : columns;
+  const shown = [...columns, ...(scenario.lessStart === true ? startColumns : []), ...moreColumns];
   const cells = [
     shown.map(({ head }) => head),
     ...rows.map((row) => shown.map(({ cell }) => cell(row, result))),
   ];
   const title = `${scenario.name}, ${registry}: ${scenario.title}`;
   const notes = [
-    `Wanted: ${scenario.wanted}. Median of ${rows[0]?.runs ?? 0} runs.`,
+    `Wanted: ${scenario.wanted}.`,
     ...failures.map(({ tool, problem }) => `${tool} failed: ${problem}`),
   ];
   return markdown
@@ -43,10 +50,14 @@ export function formatResult(result: Result, { markdown }: { readonly markdown: 
     : `\n${title}\n${notes.join('\n')}\n${plainTable(cells)}\n`;
 }
 
-/** gantry's own is to the best of the others, and each other's likewise: 1.00 is the best peer itself. */
-function ratio(row: Row, { rows }: Result, figure: (row: Row) => number): string {
-  const peers = rows.filter(({ tool }) => tool !== 'gantry').map(figure);
-  return peers.length === 0 ? '–' : (figure(row) / Math.min(...peers)).toFixed(2);
+/** To whom it is compared with. To the best of the peers it is 1.00 for that peer itself. */
+function ratio(row: Row, { rows }: Result, value: (row: Row) => number | undefined): number | undefined {
+  const others = rows.filter(({ tool }) =>
+    row.beside === undefined ? !tool.startsWith('gantry') : tool === row.beside,
+  );
+  const own = value(row);
+  const best = Math.min(...others.flatMap((other) => value(other) ?? []));
+  return own === undefined || !Number.isFinite(best) ? undefined : own / best;
 }
 
 function size(bytes: number): string {

@@ -3,7 +3,7 @@ import { imageTag } from './images.ts';
 import { gantryProgram, isInPath, ownProgram } from './programs.ts';
 
 /** What a tool is asked to do. */
-export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls';
+export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version';
 
 /** Where a run takes place. References are `host/repository:tag`, repositories without the tag. */
 export interface Places {
@@ -26,12 +26,16 @@ export interface Tool {
   readonly verbs: Readonly<Partial<Record<Verb, Arguments>>>;
   /** What its runtime takes to start and do nothing: an empty program, or the least that the tool can be asked for. */
   readonly start: readonly string[];
+  /** Does nothing whatever is asked, to be compared with. */
+  readonly idle?: true;
+  /** Whom it is compared with. Default: the best of all others but gantry. */
+  readonly beside?: string;
 }
 
 const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
 const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
 
-const gantry: Tool = {
+export const gantry: Tool = {
   name: 'gantry',
   program: [process.execPath, gantryProgram()],
   verbs: {
@@ -145,6 +149,6 @@ const regctl: Tool = {
 };
 
 /** gantry, and every peer that is in PATH. */
-export function toolsHere(): readonly Tool[] {
+export function peersHere(): readonly Tool[] {
   return [gantry, ...[crane, oras, skopeo, regctl].filter(({ name }) => isInPath(name))];
 }

@@ -1,0 +1,50 @@
+import { packageVersion } from '../src/cli/version.ts';
+import { checkLayout } from './images.ts';
+import type { Scenario } from './scenario.ts';
+import { ownClient, type Stage } from './stage.ts';
+import type { Places } from './tools.ts';
+
+/** Throws unless what was asked for is there. */
+export async function check(scenario: Scenario, stage: Stage, stdout: string, places: Places): Promise<void> {
+  const { verb, tags = 1 } = scenario;
+  await using client = ownClient();
+  const isThere = async (reference: string): Promise<void> => {
+    for await (const { problem } of client.validate(reference, { fast: true })) {
+      if (problem !== undefined) throw new Error(`${reference}: ${problem}`);
+    }
+  };
+  const hasRoot = async (reference: string): Promise<void> => {
+    const { digest } = await client.getDescriptor(reference);
+    if (digest !== stage.root.digest) throw new Error(`${reference} is ${digest}`);
+  };
+  const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
+  switch (verb) {
+    case 'push':
+    case 'copy':
+      await hasRoot(places.to);
+      return isThere(places.to);
+    case 'copyAll':
+      for (let at = 1; at <= tags; at++) {
+        const [had, has] = await Promise.all(
+          [places.from, places.to].map((place) => client.getDescriptor(`${repositoryOf(place)}:v${at}`)),
+        );
+        if (had?.digest !== has?.digest) throw new Error(`v${at} is ${has?.digest}`);
+        if (at % 20 === 1) await isThere(`${repositoryOf(places.to)}:v${at}`);
+      }
+      return;
+    case 'pull':
+      return checkLayout(places.folder, stage.blobs);
+    case 'tag':
+      return hasRoot(`${repositoryOf(places.from)}:${places.tag}`);
+    case 'digest':
+      return isSaid(stdout, stage.root.digest);
+    case 'ls':
+      return isSaid(stdout, `v${tags}`);
+    case 'version':
+      return isSaid(stdout, packageVersion());
+  }
+}
+
+function isSaid(stdout: string, wanted: string): void {
+  if (!stdout.includes(wanted)) throw new Error(`${wanted} is not in ${stdout.slice(0, 200)}`);
+}

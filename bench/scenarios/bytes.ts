@@ -1,0 +1,41 @@
+import type { Scenario } from '../scenario.ts';
+
+const oneGibibyte = { layers: 1, layerSize: 1024 * 1024 * 1024 } as const;
+
+/** Where the bytes are what people wait for. */
+export const bytes: readonly Scenario[] = [
+  {
+    name: 'push-large',
+    title: 'push of a layer of 1 GiB from a layout, loopback',
+    wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
+    verb: 'push',
+    image: oneGibibyte,
+    runs: 3,
+  },
+  {
+    name: 'pull-large',
+    title: 'pull of a layer of 1 GiB into a layout, loopback',
+    wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
+    verb: 'pull',
+    image: oneGibibyte,
+    runs: 3,
+  },
+  {
+    name: 'copy-large',
+    title: 'copy of a layer of 1 GiB between registries, loopback',
+    wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
+    verb: 'copy',
+    image: oneGibibyte,
+    runs: 3,
+  },
+  {
+    name: 'pull-throttled',
+    title: 'pull of a layer of 256 MiB, each connection held to 20 MB/s',
+    wanted: '≥ 4 × faster than any peer (ratio ≤ 0.25)',
+    verb: 'pull',
+    image: { layers: 1, layerSize: 256 * 1024 * 1024 },
+    network: { bandwidth: 20_000_000 },
+    runs: 3,
+    registries: ['docker-registry'],
+  },
+];

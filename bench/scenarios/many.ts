@@ -1,0 +1,40 @@
+import type { Scenario } from '../scenario.ts';
+
+const near = { rtt: 10 } as const;
+
+/** Where it is the number of things that counts. */
+export const many: readonly Scenario[] = [
+  {
+    name: 'copy-tags',
+    title: '200 tags of one repository, an image each, copied at 10 ms round trip',
+    wanted: "wall ≤ 0.5 × the best peer's",
+    verb: 'copyAll',
+    image: { layers: 1, layerSize: 4000 },
+    tags: 200,
+    network: near,
+    runs: 3,
+    countDepth: false,
+  },
+  {
+    name: 'push-many-layers',
+    title: 'push of an image of 120 layers of 64 kB at 10 ms round trip',
+    wanted: "wall ≤ 0.6 × the best peer's",
+    verb: 'push',
+    image: { layers: 120, layerSize: 64_000 },
+    network: near,
+    runs: 3,
+  },
+  ...[1000, 100_000].map(
+    (tags): Scenario => ({
+      name: `ls-${tags}`,
+      title: `the tags of a repository that has ${tags} of them, in pages of 1000`,
+      wanted: 'streamed: no more memory for 100,000 than for 1,000',
+      verb: 'ls',
+      image: { layers: 1, layerSize: 1000 },
+      tags,
+      runs: 3,
+      countDepth: false,
+      registries: ['pages'],
+    }),
+  ),
+];

@@ -1,0 +1,27 @@
+import type { Scenario } from '../scenario.ts';
+import { fiveLayers } from './slow-network.ts';
+
+/** What a whole client costs over nothing at all, where nothing else takes long. */
+export const startUp: readonly Scenario[] = [
+  {
+    name: 'start-version',
+    title: '`gantry version`, beside an empty program on the same Node',
+    wanted: '≤ 1.3 on each Node',
+    verb: 'version',
+    image: fiveLayers,
+    tools: 'runtimes',
+    runs: 11,
+    registries: ['docker-registry'],
+  },
+  {
+    name: 'start-digest',
+    title:
+      '`gantry digest` at no latency, on Node 20 beside an empty program, on later ones beside a script that sends the same request',
+    wanted: '≤ 1.8 on Node 20, ≤ 1.3 on Node 22, 24 and 26',
+    verb: 'digest',
+    image: fiveLayers,
+    tools: 'runtimes',
+    runs: 11,
+    registries: ['docker-registry'],
+  },
+];
