@@ -36,7 +36,11 @@ export interface ServedResponse extends HttpResponse {
 }
 
 /** A `Send` on the serving side. */
-export type Serve = (request: HttpRequest) => Promise<ServedResponse>;
+export interface Serve {
+  (request: HttpRequest): Promise<ServedResponse>;
+  /** Whether it asks who the caller is before it does anything. */
+  readonly guarded?: boolean;
+}
 
 /** Sees every exchange of a server. It must not throw. */
 export interface ExchangeObserver {
@@ -47,4 +51,16 @@ export interface ExchangeObserver {
 /** The same answer with more known of it. */
 export function noted(response: ServedResponse, note: Note): ServedResponse {
   return { ...response, note: { ...response.note, ...note } };
+}
+
+/** All of them as one. */
+export function observers(all: readonly ExchangeObserver[]): ExchangeObserver {
+  return {
+    started() {
+      for (const observer of all) observer.started?.();
+    },
+    ended(exchange) {
+      for (const observer of all) observer.ended(exchange);
+    },
+  };
 }

@@ -16,13 +16,13 @@ export interface ListenOptions {
   /** Default 0: a free port. */
   readonly port?: number;
   /** Milliseconds that a client may send nothing of a request's body before the connection ends. Default 60 s. */
-  readonly requestIdle?: number;
+  readonly requestIdle?: number | undefined;
   /** Milliseconds that a client may take nothing of an answer before the connection ends. Default 60 s. */
-  readonly answerIdle?: number;
+  readonly answerIdle?: number | undefined;
   /** Bytes of a request's line and headers; longer ones are refused with 431. Default 128 KiB. */
-  readonly headerBytes?: number;
+  readonly headerBytes?: number | undefined;
   /** Connections at once; one more is closed. Default 4,000. */
-  readonly connections?: number;
+  readonly connections?: number | undefined;
   readonly observer?: ExchangeObserver;
 }
 
@@ -44,16 +44,14 @@ const defaultIdle = 60_000;
 /** Each has a file descriptor and some 20 KiB: in all less than a small machine has of both. */
 const defaultConnections = 4_000;
 const defaultGrace = 10_000;
+const cutTime = 200;
 
 /**
  * Serves a handler on a port. Throws IN_USE for a port that is taken, NO_PERMISSION for one that is not allowed,
  * INVALID_OPTION for a host that is not this machine's, a certificate that is none, and, before the port opens, for an
  * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant.
  */
-export async function listen(
-  handler: Serve & { readonly guarded?: boolean },
-  options: ListenOptions = {},
-): Promise<Listener> {
+export async function listen(handler: Serve, options: ListenOptions = {}): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
   const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;
   checkExposure(host, handler.guarded === true || options.anonymous === true);
@@ -131,6 +129,17 @@ async function stopped(
     connections.endIdle();
   });
   // A client that has gone leaves its exchange behind, which may still be storing.
+  await Promise.race([Promise.all(running), over]);
+  clearTimeout(timer);
+  await settled(running);
+}
+
+/** Those that were cut have a moment to notice it, and to be noted in a log. */
+async function settled(running: ReadonlySet<Promise<void>>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, cutTime);
+  });
   await Promise.race([Promise.all(running), over]);
   clearTimeout(timer);
 }

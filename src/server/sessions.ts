@@ -17,11 +17,11 @@ export interface SessionRequest {
 /** The upload sessions of a registry: how many there are, and who is at work on which. */
 export interface Sessions {
   /** How many are open, as far as this process has heard of them. */
-  count(): number;
+  readonly count: () => number;
   /** Begins one. Throws TOOMANYREQUESTS when too many are open. */
   begin(repository: Repository, start: () => Promise<Upload>): Promise<Upload>;
   /** What `begin` began is over: committed, or forgotten by the store. */
-  end(repository: Repository, id: string): void;
+  readonly end: (repository: Repository, id: string) => void;
   /**
    * Runs `work` on the session, after what others do with it: a client that was cut off asks where its upload stands while
    * the bytes that it did send are still being stored, and so depends the next chunk on them. Who holds the session and

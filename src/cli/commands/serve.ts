@@ -2,6 +2,8 @@ import { parseAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
+import { operate } from '../serve/operate.ts';
+import { operationOf } from '../serve/operation.ts';
 import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: until a signal ends it. */
@@ -10,17 +12,25 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
   const { createApp } = await import('../../server/app.ts');
   const { listen } = await import('../../server/node.ts');
+  const { isLoopbackHost } = await import('../../server/node-exposure.ts');
+  const operation = operationOf(given);
   await using store = await openStore(disk);
-  const handler = createApp(store.registry, {
+  await using operated = await operate(operation, context);
+  const app = createApp(store.registry, {
+    ...operated.app,
     sparse: !given.flag('strict'),
     onFailure: (error) => context.output.note(errorLine(error), 'warning'),
   });
-  await using listener = await listen(handler, address);
+  const local = isLoopbackHost(address.host ?? '127.0.0.1');
+  const { observer } = operated;
+  const rules = { ...address, ...operation.listen, observer };
+  await using listener = await listen(operated.around(app, { local }), rules);
   const { host, port, url } = listener;
   if (context.json) await context.result({ url, host, port });
   // It begins as crane's does: scripts wait for that.
   context.output.note(`serving on port ${port}: ${url}, ${disk ? `kept in ${disk}` : 'in memory'}`);
   await aborted(context.signal);
+  await listener.close(operation);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

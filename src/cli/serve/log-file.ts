@@ -1,0 +1,54 @@
+import type { WriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+
+/** Where lines are appended to. */
+export interface LogFile extends AsyncDisposable {
+  /** Never waits: what a slow disk can't take is dropped, and told of. */
+  write(line: string): void;
+  /** Goes on in a new file of the same name, after the old one was moved away. */
+  reopen(): Promise<void>;
+}
+
+export interface LogFileOptions {
+  readonly onProblem: (error: unknown) => void;
+}
+
+/** Bytes that may wait for a disk that does not answer. */
+const maxWaiting = 8 * 1024 * 1024;
+
+/** Opens the file, or stdout for `-`. */
+export async function openLogFile(path: string, { onProblem }: LogFileOptions): Promise<LogFile> {
+  let troubled = false;
+  // Once for each trouble: a full disk would else fill the other output as well.
+  const problem = (error: unknown): void => {
+    if (!troubled) onProblem(error);
+    troubled = true;
+  };
+  const openStream = async (): Promise<WriteStream> => {
+    const stream = (await open(path, 'a', 0o640)).createWriteStream();
+    return stream.on('error', problem);
+  };
+  let file = path === '-' ? undefined : await openStream();
+  return {
+    write(line) {
+      const stream = file ?? process.stdout;
+      if (stream.writableLength > maxWaiting) problem(new Error(`${path} takes no more lines of the log`));
+      else if (stream.writable) stream.write(`${line}\n`);
+    },
+    async reopen() {
+      if (file === undefined) return;
+      const before = file;
+      try {
+        file = await openStream();
+        troubled = false;
+        before.end();
+      } catch (error) {
+        problem(error);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      const stream = file;
+      if (stream !== undefined) await new Promise<void>((resolve) => stream.end(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { AppOptions } from '../../server/app.ts';
+import { type Exchange, type ExchangeObserver, observers, type Serve } from '../../server/exchange.ts';
+import { withHosts } from '../../server/hosts.ts';
+import { formatExchange } from '../../server/log.ts';
+import { createMetrics } from '../../server/metrics.ts';
+import { withOperations } from '../../server/operations.ts';
+import { createSessions } from '../../server/sessions.ts';
+import type { Context } from '../context.ts';
+import { errorLine } from '../failure.ts';
+import { openLogFile } from './log-file.ts';
+import type { Operation } from './operation.ts';
+
+/** A registry's log, counts and limits, as they are put around it. */
+export interface Operated extends AsyncDisposable {
+  readonly app: Pick<AppOptions, 'writes' | 'deletes' | 'limits' | 'sessions'>;
+  readonly observer: ExchangeObserver;
+  /** `local`: whether only this machine can reach it. */
+  around(app: Serve, options: { readonly local: boolean }): Serve;
+}
+
+/** Opens what the registry tells of itself. Disposing closes the log. */
+export async function operate(operation: Operation, { output }: Context): Promise<Operated> {
+  const sessions = createSessions(operation.app.limits);
+  const metrics = createMetrics({
+    gauges: {
+      gantry_upload_sessions: { help: 'Uploads that are open.', value: sessions.count },
+      process_resident_memory_bytes: { help: 'Resident memory.', value: () => process.memoryUsage.rss() },
+      process_start_time_seconds: { help: 'Since 1970.', value: () => performance.timeOrigin / 1000 },
+    },
+  });
+  const onProblem = (error: unknown): void => output.note(errorLine(error), 'warning');
+  const log = operation.log === undefined ? undefined : await openLogFile(operation.log, { onProblem });
+  const onHangUp = (): void => void log?.reopen();
+  // Without a listener the signal would end the process; a registry without a log has no use for it.
+  if (log !== undefined) process.on('SIGHUP', onHangUp);
+  return {
+    app: { ...operation.app, sessions },
+    observer: observers([
+      ...(operation.metrics ? [metrics] : []),
+      ...(log === undefined ? [] : [{ ended: (exchange: Exchange) => log.write(formatExchange(exchange)) }]),
+    ]),
+    around(app, { local }) {
+      const serve = withOperations(app, operation.metrics ? { metrics } : {});
+      // Who has to log in can't be made to by a web page.
+      return local && app.guarded !== true ? withHosts(serve, operation) : serve;
+    },
+    async [Symbol.asyncDispose]() {
+      process.off('SIGHUP', onHangUp);
+      await log?.[Symbol.asyncDispose]();
+    },
+  };
+}

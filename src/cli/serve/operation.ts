@@ -1,0 +1,79 @@
+import { InputError } from '../../errors.ts';
+import type { AppOptions } from '../../server/app.ts';
+import { defaultLimits, type Limits } from '../../server/limits.ts';
+import type { ListenOptions } from '../../server/node.ts';
+import type { Given } from '../given.ts';
+
+/** How a registry is run: what it tells of itself, what it refuses, and how it ends. */
+export interface Operation {
+  readonly app: Pick<AppOptions, 'writes' | 'deletes'> & { readonly limits: Limits };
+  readonly listen: Pick<ListenOptions, 'requestIdle' | 'answerIdle' | 'headerBytes' | 'connections'>;
+  /** A file, or `-` for stdout. */
+  readonly log: string | undefined;
+  readonly metrics: boolean;
+  readonly hosts: readonly string[];
+  /** Milliseconds. */
+  readonly grace: number;
+}
+
+/** Long enough for the last chunk of most uploads, and what Kubernetes waits before it kills. */
+const defaultGrace = 30_000;
+
+/** Reads the flags; what is left out is the server's own default. Throws INVALID_OPTION. */
+export function operationOf(given: Given): Operation {
+  return {
+    app: {
+      writes: !given.flag('read-only'),
+      deletes: !given.flag('no-delete'),
+      limits: limitsOf(given, defaultLimits),
+    },
+    listen: {
+      requestIdle: milliseconds(given, 'request-idle'),
+      answerIdle: milliseconds(given, 'answer-idle'),
+      headerBytes: bytes(given, 'max-header'),
+      connections: atLeastOne(given, 'max-connections'),
+    },
+    log: given.text('log'),
+    metrics: given.flag('metrics'),
+    hosts: given.list('host-name'),
+    grace: (given.count('grace') ?? defaultGrace / 1000) * 1000,
+  };
+}
+
+function limitsOf(given: Given, defaults: Limits): Limits {
+  const manifestBytes = bytes(given, 'max-manifest') ?? defaults.manifestBytes;
+  if (manifestBytes > defaults.manifestBytes) {
+    throw new InputError('INVALID_OPTION', '--max-manifest takes at most 4M: clients read no longer ones');
+  }
+  return {
+    ...defaults,
+    manifestBytes,
+    blobBytes: bytes(given, 'max-blob') ?? defaults.blobBytes,
+    sessions: atLeastOne(given, 'max-sessions') ?? defaults.sessions,
+    repositorySessions: atLeastOne(given, 'max-repository-sessions') ?? defaults.repositorySessions,
+    sessionIdle: milliseconds(given, 'session-idle') ?? defaults.sessionIdle,
+    pageNames: atLeastOne(given, 'max-page') ?? defaults.pageNames,
+    tagParameters: given.count('max-tags') ?? defaults.tagParameters,
+  };
+}
+
+function atLeastOne(given: Given, name: string): number | undefined {
+  const number = given.count(name);
+  if (number === 0) throw new InputError('INVALID_OPTION', `--${name} takes at least 1`);
+  return number;
+}
+
+function milliseconds(given: Given, name: string): number | undefined {
+  const seconds = atLeastOne(given, name);
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+/** `512`, `64K`, `10G`, `1TiB`: always by 1024. */
+function bytes(given: Given, name: string): number | undefined {
+  const text = given.text(name);
+  if (text === undefined) return undefined;
+  const [, digits, unit = ''] = /^(\d{1,12})(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];
+  const number = Number(digits) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ');
+  if (digits !== undefined && number > 0 && Number.isSafeInteger(number)) return number;
+  throw new InputError('INVALID_OPTION', `--${name} takes bytes, such as 512K or 10G, not "${text}"`);
+}

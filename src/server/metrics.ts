@@ -1,0 +1,95 @@
+import type { Exchange, ExchangeObserver } from './exchange.ts';
+
+/** Counts of what a server did, to be asked for by Prometheus. */
+export interface Metrics extends ExchangeObserver {
+  /** All counts as they are now. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
+  text(): string;
+}
+
+export interface MetricsOptions {
+  /** Values that are read when they are asked for, by their names. */
+  readonly gauges?: Readonly<Record<string, { readonly help: string; readonly value: () => number }>>;
+}
+
+/** Upper bounds in seconds: a lookup, a small answer, a layer, a large layer on a slow line. */
+const bounds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
+
+interface Durations {
+  readonly buckets: number[];
+  count: number;
+  sum: number;
+}
+
+/** Labels are kinds of operations and classes of status only: nothing that a client can make more of. */
+export function createMetrics({ gauges = {} }: MetricsOptions = {}): Metrics {
+  const requests = new Map<string, number>();
+  const durations = new Map<string, Durations>();
+  const sums = { running: 0, received: 0, sent: 0, cut: 0 };
+
+  const ended = ({ note, status, duration, received, sent, whole }: Exchange): void => {
+    sums.running--;
+    sums.received += received;
+    sums.sent += sent;
+    if (!whole) sums.cut++;
+    const { operation = 'other' } = note;
+    const labels = `operation="${operation}",status="${statusClass(status)}"`;
+    requests.set(labels, (requests.get(labels) ?? 0) + 1);
+    const seen = durations.get(operation) ?? { buckets: bounds.map(() => 0), count: 0, sum: 0 };
+    durations.set(operation, seen);
+    count(seen, duration / 1000);
+  };
+
+  return {
+    started: () => void sums.running++,
+    ended,
+    text() {
+      const lines = [
+        ...head('gantry_requests_total', 'counter', 'Exchanges that ended.'),
+        ...Array.from(requests, ([labels, value]) => `gantry_requests_total{${labels}} ${value}`),
+        ...head('gantry_request_duration_seconds', 'histogram', 'From the first line to the last byte.'),
+        ...Array.from(durations).flatMap(([operation, seen]) => histogram(operation, seen)),
+        ...single('gantry_received_bytes_total', 'counter', 'Bytes of bodies of requests.', sums.received),
+        ...single('gantry_sent_bytes_total', 'counter', 'Bytes of bodies of answers.', sums.sent),
+        ...single('gantry_cut_requests_total', 'counter', 'Exchanges that broke off.', sums.cut),
+        ...single('gantry_running_requests', 'gauge', 'Exchanges under way.', sums.running),
+        ...Object.entries(gauges).flatMap(([name, { help, value }]) => single(name, 'gauge', help, value())),
+      ];
+      return `${lines.join('\n')}\n`;
+    },
+  };
+}
+
+function statusClass(status: number | undefined): string {
+  return status === undefined ? 'none' : `${Math.floor(status / 100)}xx`;
+}
+
+function count(seen: Durations, seconds: number): void {
+  seen.count++;
+  seen.sum += seconds;
+  const at = bounds.findIndex((bound) => seconds <= bound);
+  if (at >= 0) seen.buckets[at] = (seen.buckets[at] ?? 0) + 1;
+}
+
+function histogram(operation: string, { buckets, count, sum }: Durations): readonly string[] {
+  const name = 'gantry_request_duration_seconds';
+  const label = `operation="${operation}"`;
+  let below = 0;
+  const lines = buckets.map((value, at) => {
+    below += value;
+    return `${name}_bucket{${label},le="${bounds[at]}"} ${below}`;
+  });
+  return [
+    ...lines,
+    `${name}_bucket{${label},le="+Inf"} ${count}`,
+    `${name}_sum{${label}} ${sum}`,
+    `${name}_count{${label}} ${count}`,
+  ];
+}
+
+function single(name: string, type: string, help: string, value: number): readonly string[] {
+  return [...head(name, type, help), `${name} ${value}`];
+}
+
+function head(name: string, type: string, help: string): readonly string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+}

@@ -1,0 +1,44 @@
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import { answer, errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
+import type { Serve } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface OperationsOptions {
+  /** Shown at /metrics; without them there is no such path. */
+  readonly metrics?: Pick<Metrics, 'text'>;
+}
+
+/**
+ * What the keepers of a registry ask of it, beside what its clients do: `/healthz` says that it answers, to everybody, and
+ * `/metrics` what it did, to those who may ask for `/v2/`.
+ */
+export function withOperations(next: Serve, { metrics }: OperationsOptions): Serve {
+  const answerTo = async (request: HttpRequest): Promise<HttpResponse | undefined> => {
+    const path = request.url.split('?', 1)[0];
+    if (path === '/healthz') return readOnly(request, () => jsonAnswer(200, { status: 'ok' }));
+    if (path !== '/metrics' || metrics === undefined) return undefined;
+    const { body: _, ...asking } = request;
+    const login = await next({ ...asking, method: 'GET', url: '/v2/' });
+    return login.status === 200 ? readOnly(request, () => metricsAnswer(metrics.text())) : login;
+  };
+  const serve: Serve = async (request) => {
+    const response = await answerTo(request);
+    if (response === undefined) return next(request);
+    return request.method === 'HEAD' ? withoutBody(response) : response;
+  };
+  return next.guarded === undefined ? serve : Object.assign(serve, { guarded: next.guarded });
+}
+
+function readOnly({ method }: HttpRequest, reply: () => HttpResponse): HttpResponse {
+  if (method === 'GET' || method === 'HEAD') return reply();
+  return errorAnswer('UNSUPPORTED', 'this is only read', { headers: { allow: ['GET, HEAD'] } });
+}
+
+function metricsAnswer(text: string): HttpResponse {
+  const type = 'text/plain; version=0.0.4; charset=utf-8';
+  return answer(
+    200,
+    { 'content-type': [type], 'x-content-type-options': ['nosniff'] },
+    new TextEncoder().encode(text),
+  );
+}
