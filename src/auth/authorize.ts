@@ -5,6 +5,7 @@ import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { createProver, type Proof, type ProverOptions } from './prover.ts';
+import { createScout } from './scout.ts';
 
 export interface AuthorizeOptions extends ProverOptions {
   /** The only origin that is shown credentials: `https://registry-1.docker.io`. */
@@ -16,7 +17,9 @@ const maxTries = 3;
 
 /**
  * Shows the registry who is asking. Nothing is asked in advance: the first request goes out bare, and its 401 says what
- * is wanted. What was learned then goes with every later request at once.
+ * is wanted. What was learned then goes with every later request at once. Requests that come while the first has no
+ * answer wait for it where there is a credential to show, since they would be refused, too; where there is none they go
+ * out, since most registries that nobody logs in to are open.
  *
  * A refused request is sent again with a new proof unless its body is used up; the last refusal is the answer. Requests
  * to another origin, or with an Authorization of their own, pass as they are.
@@ -25,20 +28,33 @@ const maxTries = 3;
 export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
   const prover = createProver(options);
   const ours = originOf(origin);
+  const scout = createScout((request) => prover.isKnown(request));
 
   return (next) => async (request) => {
     if (originOf(request.url) !== ours || headerLines(request.headers, 'authorization').length > 0) {
       return await next(request);
     }
     const body = request.body && watchedBody(request.body);
-    let proof = await prover.recall(request);
-    for (let tries = 1; ; tries++) {
-      const response = await next(withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof));
-      if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
-      const better = await prover.answer(challengesOf(response), { request, refused: proof });
-      if (better === undefined) return response;
-      await leave(response.body);
-      proof = better;
+    const tellOthers = await scout(request);
+    let answered = false;
+    try {
+      let proof = await prover.recall(request);
+      for (let tries = 1; ; tries++) {
+        const response = await next(
+          withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof),
+        );
+        answered = true;
+        if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
+        const asked = prover.answer(challengesOf(response), { request, refused: proof });
+        // The challenge is known from here on, and who comes now waits for the same token.
+        tellOthers(true);
+        const better = await asked;
+        if (better === undefined) return response;
+        await leave(response.body);
+        proof = better;
+      }
+    } finally {
+      tellOthers(answered);
     }
   };
 }

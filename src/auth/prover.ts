@@ -37,6 +37,8 @@ interface Refusal {
 }
 
 export interface Prover {
+  /** Whether there is a credential for such a request. */
+  isKnown(request: HttpRequest): Promise<boolean>;
   /** What is known to be wanted for such a request; undefined as long as the registry has asked for nothing. */
   recall(request: HttpRequest): Promise<Proof | undefined>;
   /** What the challenges of a refusal ask for; undefined if there is nothing better to show than what was refused. */
@@ -140,6 +142,12 @@ export function createProver(options: ProverOptions): Prover {
   };
 
   return {
+    async isKnown(request) {
+      // Why it can't be found out is told when it is needed.
+      const credential = await credentialOf(repositoryOf(request)).catch(() => undefined);
+      return credential !== undefined;
+    },
+
     async recall(request) {
       const demand = demands.get(repositoryOf(request) ?? '') ?? demands.get('');
       if (demand === undefined) return undefined;

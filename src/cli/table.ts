@@ -57,7 +57,7 @@ const copies: readonly Command[] = [
     options: [
       { name: 'all-tags', short: 'a', summary: 'copy every tag of the repository SRC to the repository DST' },
       { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
-      { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default 4)' },
+      { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default: by size)' },
       { name: 'referrers', summary: 'copy what refers to the image, too: signatures, attestations, SBOMs' },
       {
         name: 'sparse',

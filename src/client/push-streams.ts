@@ -13,7 +13,7 @@ import type { TransferOptions } from './copy.ts';
 export async function pushStreams(
   image: Image | Index,
   { blobs }: Repository,
-  { jobs = 4, onEvent, signal }: TransferOptions,
+  { jobs, onEvent, signal }: TransferOptions,
 ): Promise<{ readonly onEvent?: CopyObserver }> {
   // The images of an index may share one, which can be read only once.
   const layers = [...new Set(await streamLayersOf(image))];

@@ -20,7 +20,7 @@ export interface CopyOptions extends SignalOptions {
   readonly sparse?: boolean;
   /** Repositories of the destination's registry that are known to hold a blob: the source's own name, or by blob. */
   readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
-  /** Blobs whose bytes move at once. Default 4. */
+  /** Blobs whose bytes move at once. Default: by their sizes, few large ones or many small ones. */
   readonly jobs?: number;
   /** Copy layers, too, that are not meant to be distributed. */
   readonly nondistributable?: boolean;
@@ -46,7 +46,7 @@ export async function copyImage(
   to: Repository,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { tags = [], platforms, mountFrom, jobs = 4, nondistributable = false, referrers = false } = options;
+  const { tags = [], platforms, mountFrom, jobs, nondistributable = false, referrers = false } = options;
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();

@@ -12,6 +12,8 @@ export interface Content {
   readonly size?: number;
   /** Whether `open` may be called again, and with `from` and `to`. */
   readonly replayable: boolean;
+  /** Whether the first byte takes a round trip, which is worth beginning while another is under way. */
+  readonly distant?: boolean;
   /** Fails, when read, with whatever the place behind it throws (BLOB_UNKNOWN, CUT_OFF, ...). */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
 }
@@ -77,6 +79,7 @@ export function mapContent(
   return {
     ...(content.size === undefined ? {} : { size: content.size }),
     replayable: content.replayable,
+    ...(content.distant === undefined ? {} : { distant: content.distant }),
     open: (options: OpenOptions = {}) => pipe(content.open(options), options),
   };
 }

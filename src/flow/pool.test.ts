@@ -104,6 +104,39 @@ describe('a pool', () => {
     assert.equal(await pool.run(async () => 'free'), 'free');
   });
 
+  it('has without a number of places room for few large tasks or for many small ones', async () => {
+    for (const { size, most } of [
+      { size: 64 * 1024, most: 128 },
+      { size: 1024 * 1024, most: 64 },
+      { size: 1024 ** 3, most: 8 },
+      { size: undefined, most: 8 },
+    ]) {
+      const pool = createPool();
+      const begun: string[] = [];
+      const tasks = Array.from({ length: 200 }, () => task('a', begun));
+      const all = tasks.map(({ run }) => pool.run(run, size === undefined ? {} : { size }));
+      await settled();
+      assert.equal(begun.length, most);
+      for (const { end } of tasks) end();
+      await Promise.all(all);
+    }
+  });
+
+  it('lets no small task pass a large one that waits', async () => {
+    const pool = createPool();
+    const begun: string[] = [];
+    const large = Array.from({ length: 9 }, (_, at) => task(`large ${at}`, begun));
+    const small = task('small', begun);
+    const all = [...large, small].map(({ run }) => pool.run(run, run === small.run ? { size: 1 } : {}));
+    await settled();
+    assert.equal(begun.length, 8);
+    large[0]?.end();
+    await settled();
+    assert.deepEqual(begun.slice(8), ['large 8']);
+    for (const { end } of [...large, small]) end();
+    await Promise.all(all);
+  });
+
   it('lets any number wait on one signal without a warning', async (test) => {
     const warnings: Error[] = [];
     const note = (warning: Error): unknown => warnings.push(warning);

@@ -17,6 +17,7 @@ export function openBlob(exchange: Exchange, repository: string, blob: Known): C
   return {
     ...(blob.size === undefined ? {} : { size: blob.size }),
     replayable: true,
+    distant: true,
     open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
       const { from = 0, to } = part;
       const bytes = new Download({ exchange, repository, blob }, part).bytes();

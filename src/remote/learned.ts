@@ -4,6 +4,8 @@ import type { Digest } from '../spec/digest.ts';
 export interface Learned {
   /** Whether a mount without a source is understood: an answer of 201 or 202 says so. */
   anonymousMounts?: boolean;
+  /** Whether one has succeeded: the next blob, too, may cost no bytes. */
+  mountsFromAnywhere?: boolean;
   /** Whether one PUT sets several tags. */
   tagParameters?: boolean;
   /** Whether it lists referrers itself, so that nobody has to keep the fallback tag. */

@@ -9,7 +9,6 @@ it('only a write that moves bytes takes a place in the pool', async () => {
   const { descriptor, content } = blobOf('pooled');
   let taken = 0;
   const pool = {
-    jobs: 1,
     run<T>(task: () => Promise<T>): Promise<T> {
       taken++;
       return task();

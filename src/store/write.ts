@@ -27,7 +27,7 @@ export async function writeBlob(
     return 'mounted';
   }
   const send = () => uploadBlob(blobs, blob, content, options);
-  await (options.pool === undefined ? send() : options.pool.run(send, options));
+  await (options.pool === undefined ? send() : options.pool.run(send, { ...options, size: blob.size }));
   return 'uploaded';
 }
 

@@ -1,3 +1,4 @@
+import { openAhead } from '../../flow/ahead.ts';
 import type { Content } from '../../flow/content.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
@@ -50,7 +51,9 @@ export async function writeBlob(
   };
   let outcome: WriteOutcome;
   try {
-    outcome = await (options.pool === undefined ? send() : options.pool.run(send, options));
+    outcome = await (options.pool === undefined
+      ? send()
+      : options.pool.run(send, { ...options, size: blob.size }));
   } catch (error) {
     // Given up while it waited for its turn: nobody else knows of the session.
     if (!begun) await mounted?.cancel();
@@ -114,10 +117,35 @@ async function beginAndSend(
   { blob, content, session: left }: Bytes,
   options: WriteOptions,
 ): Promise<WriteOutcome> {
-  const { exchange, repository, options: upload } = uploading;
-  const { signal, onProgress } = options;
-  const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options));
-  if (session === 'mounted') return 'mounted';
+  const { exchange, repository } = uploading;
+  const ahead = left === undefined && isSoonNeeded(exchange, content) ? openAhead(content) : undefined;
+  try {
+    const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options));
+    if (session === 'mounted') return 'mounted';
+    await sendInSession(uploading, { blob, content: ahead?.content ?? content, session }, options);
+    return 'uploaded';
+  } finally {
+    await ahead?.close();
+  }
+}
+
+/** What of a blob is under way in vain, if it is mounted against expectation, is little in one of so many bytes. */
+const smallBlob = 1024 * 1024;
+
+/**
+ * Whether the source may be asked while the upload is begun: it spares a round trip, and costs bytes where the answer is
+ * that the blob was mounted. So not where that has happened, and for large blobs not before a mount was declined.
+ */
+function isSoonNeeded({ learned }: Exchange, { distant = false, size = 0 }: Content): boolean {
+  if (!distant || learned.mountsFromAnywhere === true) return false;
+  return size <= smallBlob || learned.anonymousMounts !== undefined;
+}
+
+async function sendInSession(
+  { exchange, repository, options: upload }: Uploading,
+  { blob, content, session }: Bytes,
+  { signal, onProgress }: WriteOptions,
+): Promise<void> {
   const habits = habitsOf(exchange.registry);
   await sendBlob(
     {
@@ -131,7 +159,6 @@ async function beginAndSend(
     },
     { retry: upload.retry, onProgress, signal },
   );
-  return 'uploaded';
 }
 
 /** Costs nothing where it is understood: declined, it has begun the upload. Others are asked once (Quay said 400). */

@@ -51,6 +51,7 @@ export async function mountBlob(
     // A refusal of the moment says nothing of the next blob.
     if (from === undefined && !isTransient(status))
       learned.anonymousMounts = status === 201 || status === 202;
+    if (from === undefined && status === 201) learned.mountsFromAnywhere = true;
     if (status === 201) return 'mounted';
     if (status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return openedUpload(exchange, repository, { request, response });

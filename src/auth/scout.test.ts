@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { TransportError } from '../errors.ts';
+import { alice, answer, bearerRegistry, rejects, stage } from './stage.test.support.ts';
+
+/** Lets everything that is ready go on. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A registry that answers nothing before it is told to. */
+function slow(registry = bearerRegistry) {
+  const gate = new EventTarget();
+  const opened = once(gate, 'open');
+  const held: typeof bearerRegistry = async (request, authorization) => {
+    await opened;
+    return registry(request, authorization);
+  };
+  return { registry: held, open: () => gate.dispatchEvent(new Event('open')) };
+}
+
+describe('requests that are made before a registry has said what it wants', () => {
+  it('wait for the answer to the first where there is a credential to show', async () => {
+    const { registry, open } = slow();
+    const { send, shown, tokens } = stage({ registry, credential: alice });
+    const all = [send(), send(), send()];
+    await settled();
+    assert.deepEqual(shown, [undefined]);
+    open();
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ status }) => status),
+      [200, 200, 200],
+    );
+    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t1']);
+    assert.equal(tokens.length, 1);
+  });
+
+  it('all go out at once where there is none', async () => {
+    const { registry, open } = slow(async () => answer(200));
+    const { send, shown } = stage({ registry });
+    const all = [send(), send(), send()];
+    await settled();
+    assert.deepEqual(shown, [undefined, undefined, undefined]);
+    open();
+    await Promise.all(all);
+  });
+
+  it('all go out when the first got no answer', async () => {
+    const failures = [new TransportError('CUT_OFF', 'gone')];
+    const { registry, open } = slow(async () => {
+      const failure = failures.pop();
+      if (failure !== undefined) throw failure;
+      return answer(200);
+    });
+    const { send, shown } = stage({ registry, credential: alice });
+    const [first, ...others] = [send(), send(), send()];
+    await settled();
+    assert.equal(shown.length, 1);
+    open();
+    await rejects(first ?? Promise.resolve(), 'CUT_OFF');
+    await Promise.all(others);
+    assert.deepEqual(shown, [undefined, undefined, undefined]);
+  });
+
+  it('end with their own signal while they wait', async () => {
+    const { registry, open } = slow();
+    const { send } = stage({ registry, credential: alice });
+    const end = new AbortController();
+    const [first, second] = [send(), send({ signal: end.signal })];
+    await settled();
+    end.abort('enough');
+    await assert.rejects(second, (error) => error === 'enough');
+    open();
+    assert.equal((await first).status, 200);
+  });
+});

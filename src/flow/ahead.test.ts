@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { openAhead } from './ahead.ts';
+import { collect } from './collect.ts';
+import type { Content, OpenOptions } from './content.ts';
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const all = async (source: AsyncIterable<Uint8Array>): Promise<string> =>
+  text(await collect(source, { limit: 100, what: 'sample' }));
+
+/** `abcdef` in two chunks; notes what was asked of it. */
+function noted({ fails = false } = {}) {
+  const opened: (readonly [from: number, to: number])[] = [];
+  let ended = 0;
+  const content: Content = {
+    size: 6,
+    replayable: true,
+    async *open({ from = 0, to = 6, signal }: OpenOptions = {}) {
+      opened.push([from, to]);
+      try {
+        if (fails) throw new Error('mine');
+        const bytes = new TextEncoder().encode('abcdef').subarray(from, to);
+        yield bytes.subarray(0, 3);
+        signal?.throwIfAborted();
+        yield bytes.subarray(3);
+      } finally {
+        ended++;
+      }
+    },
+  };
+  return { content, opened, ended: () => ended };
+}
+
+describe('content that was opened ahead', () => {
+  it('is opened once for its first whole reading, and again for each other', async () => {
+    const { content, opened } = noted();
+    const ahead = openAhead(content);
+    assert.deepEqual(opened, [[0, 6]]);
+    assert.equal(await all(ahead.content.open({ from: 2, to: 4 })), 'cd');
+    assert.equal(await all(ahead.content.open()), 'abcdef');
+    assert.equal(await all(ahead.content.open()), 'abcdef');
+    assert.deepEqual(opened, [
+      [0, 6],
+      [2, 4],
+      [0, 6],
+    ]);
+  });
+
+  it('is let go when nobody reads it', async () => {
+    const { content, ended } = noted();
+    await openAhead(content).close();
+    assert.equal(ended(), 1);
+  });
+
+  it('is left to who reads it when it is closed', async () => {
+    const { content, ended } = noted();
+    const ahead = openAhead(content);
+    const reading = ahead.content.open()[Symbol.asyncIterator]();
+    await reading.next();
+    await ahead.close();
+    assert.equal(ended(), 0);
+    await reading.return?.();
+    assert.equal(ended(), 1);
+  });
+
+  it('fails for who reads it, and for nobody else', async () => {
+    const { content } = noted({ fails: true });
+    await openAhead(content).close();
+    await assert.rejects(all(openAhead(content).content.open()), { message: 'mine' });
+  });
+
+  it('ends with the signal of who reads it', async () => {
+    const { content, ended } = noted();
+    const end = new AbortController();
+    const reading = openAhead(content).content.open({ signal: end.signal })[Symbol.asyncIterator]();
+    await reading.next();
+    end.abort(new Error('enough'));
+    await assert.rejects(reading.next(), { message: 'enough' });
+    assert.equal(ended(), 1);
+  });
+});

@@ -1,0 +1,43 @@
+import { bytesContent } from '../../src/flow/content.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpResponse, Send } from '../../src/wire/message.ts';
+import { operationOf } from '../faults/spoil.ts';
+
+const user = { username: 'alice', password: 'secret' };
+export const keychain = async (): Promise<{ readonly kind: 'basic' } & typeof user> => ({
+  kind: 'basic',
+  ...user,
+});
+
+/**
+ * A registry that lets in only who shows a token of its own token service, which stands at the same host and asks for user
+ * and password. A token is the list of what was asked for, and is looked at for every request.
+ */
+export function withTokenLogin(app: Send): Send {
+  return async (request) => {
+    const host = headerValue(request.headers, 'host') ?? '';
+    const { pathname, searchParams } = new URL(request.url, `http://${host}`);
+    const shown = headerValue(request.headers, 'authorization');
+    if (pathname === '/token') {
+      const basic = `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`;
+      if (shown !== basic) return answer(401, '{}');
+      const token = Buffer.from(searchParams.getAll('scope').join(' ')).toString('base64url');
+      return answer(200, JSON.stringify({ token, expires_in: 300 }));
+    }
+    const granted = Buffer.from(shown?.replace(/^Bearer /, '') ?? '', 'base64url').toString();
+    const operation = operationOf(request);
+    const name = operation !== undefined && 'repository' in operation ? operation.repository : '';
+    const wanted = ['GET', 'HEAD'].includes(request.method) ? 'pull' : 'push';
+    const has = granted.split(' ').some((scope) => {
+      const [type, repository, actions = ''] = scope.split(':');
+      return type === 'repository' && repository === name && actions.split(',').includes(wanted);
+    });
+    if (has) return app(request);
+    const challenge = `Bearer realm="http://${host}/token",service="${host}",scope="repository:${name}:${wanted}"`;
+    return answer(401, '{"errors":[{"code":"UNAUTHORIZED"}]}', { 'www-authenticate': [challenge] });
+  };
+}
+
+function answer(status: number, text: string, headers: HttpResponse['headers'] = {}): HttpResponse {
+  return { status, headers, body: bytesContent(new TextEncoder().encode(text)).open() };
+}
