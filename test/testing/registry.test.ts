@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { request } from 'node:http';
+import { describe, it, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createClient } from '../../src/client/client.ts';
+import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
+import { type StartRegistryOptions, startRegistry, type TestRegistry } from '../../src/testing/index.ts';
+import { folder } from '../cli/gantry.ts';
+import { needs } from '../peer.ts';
+import { createAuthority } from '../tls/authority.ts';
+
+/** What other people's tests start: over real connections, as their clients meet it. */
+
+const layer = blobOf(noise(1_000_000));
+const layerPath = `/v2/a/blobs/${layer.descriptor.digest}`;
+
+async function started(test: TestContext, options: StartRegistryOptions): Promise<TestRegistry> {
+  const registry = await startRegistry(options);
+  test.after(() => registry.close());
+  await give(registry.registry.repository('a'), layer);
+  return registry;
+}
+
+interface Got {
+  readonly status: number | undefined;
+  readonly length: number;
+  readonly whole: boolean;
+}
+
+/** As a client of raw HTTP gets it; `onBytes` is told how many there are so far. */
+function get(url: string, onBytes: (length: number) => void = () => undefined): Promise<Got> {
+  return new Promise((resolve) => {
+    let [status, length]: [number | undefined, number] = [undefined, 0];
+    const end = (whole: boolean) => resolve({ status, length, whole });
+    const asking = request(url, (response) => {
+      status = response.statusCode;
+      response.on('data', (chunk: Buffer) => {
+        length += chunk.byteLength;
+        onBytes(length);
+      });
+      response.on('error', () => end(false)).on('end', () => end(true));
+    });
+    asking.on('error', () => end(false)).end();
+  });
+}
+
+describe('a registry with faults', () => {
+  it('cuts the connection of an answer after so many bytes', async (test) => {
+    const { url } = await started(test, { faults: [{ effect: { cut: { of: 'answer', after: 300_000 } } }] });
+    assert.deepEqual(await get(url + layerPath), { status: 200, length: 300_000, whole: false });
+    assert.deepEqual(await get(url + layerPath), { status: 200, length: 1_000_000, whole: true });
+  });
+
+  it('cuts the connection without an answer', async (test) => {
+    const { url } = await started(test, { faults: [{ effect: { cut: { of: 'answer', after: 0 } } }] });
+    assert.deepEqual(await get(url + layerPath), { status: undefined, length: 0, whole: false });
+  });
+
+  it('stalls an answer, and can be closed all the same', async (test) => {
+    const registry = await started(test, {
+      faults: [{ effect: { stall: { of: 'answer', after: 300_000 } } }],
+    });
+    const got = await get(registry.url + layerPath, (length) => {
+      if (length === 300_000) void registry.close();
+    });
+    assert.deepEqual(got, { status: 200, length: 300_000, whole: false });
+  });
+
+  it('writes down every request with what came of it, in their order', async (test) => {
+    const registry = await started(test, {
+      faults: [
+        { when: { path: '/token' }, effect: { status: 200, body: '{"token":"t"}' } },
+        { when: { method: 'HEAD' }, effect: { cut: { of: 'answer', after: 0 } } },
+      ],
+    });
+    const { url, requests } = registry;
+    await fetch(`${url}/token?scope=x`);
+    await fetch(`${url}${layerPath}`, { headers: { range: 'bytes=0-9' } });
+    await assert.rejects(fetch(`${url}/v2/a/manifests/1`, { method: 'HEAD' }));
+    assert.deepEqual(
+      requests.map(({ method, url, operation, status }) => [method, url, operation?.kind, status]),
+      [
+        ['GET', '/token?scope=x', undefined, 200],
+        ['GET', layerPath, 'blob.get', 206],
+        ['HEAD', '/v2/a/manifests/1', 'manifest.head', undefined],
+      ],
+    );
+    assert.deepEqual(requests[1]?.headers['range'], ['bytes=0-9']);
+  });
+
+  it('has a certificate that is given to it', needs('openssl'), async (test) => {
+    const authority = await createAuthority(await folder(test));
+    const tls = await authority.issue('registry', 'IP:127.0.0.1');
+    const registry = await started(test, { tls });
+    assert.match(registry.url, /^https:/);
+    assert.equal(registry.url, `https://${registry.host}`);
+    const client = createClient({ tls: { ca: authority.ca }, keychain: async () => undefined });
+    test.after(() => client[Symbol.asyncDispose]());
+    const repository = `https://${registry.host}/a`;
+    assert.equal(await client.blobExists(repository, layer.descriptor.digest), true);
+  });
+
+  it('can be reached from other machines where that is said', async (test) => {
+    const registry = await started(test, { host: '0.0.0.0', anonymous: true });
+    assert.match(registry.host, /^0\.0\.0\.0:\d+$/);
+    await assert.rejects(startRegistry({ host: '0.0.0.0' }), { code: 'INVALID_OPTION' });
+  });
+});
+
+describe('the example of a registry in tests', () => {
+  it('runs, and all its tests pass', async () => {
+    const file = fileURLToPath(new URL('../../examples/registry-in-tests.js', import.meta.url));
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    await promisify(execFile)(process.execPath, [file], { env, timeout: 60_000 });
+  });
+});
