@@ -63,6 +63,7 @@ const rules: Readonly<Record<string, Rule>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ['commander'],
   http: ['tldts'],
+  server: ['bcryptjs', 'yaml'],
 };
 
 const source = join(projectRoot(), 'src');

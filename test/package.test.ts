@@ -12,7 +12,7 @@ const root = projectRoot();
 const manifest = readJson('package.json');
 
 /** Each needs its reason in CONTRIBUTING.md. */
-const runtimeDependencies = ['commander', 'tldts'];
+const runtimeDependencies = ['bcryptjs', 'commander', 'tldts', 'yaml'];
 
 /** What each door is there for. */
 const doors: Readonly<Record<string, readonly string[]>> = {

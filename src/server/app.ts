@@ -4,9 +4,10 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { parseOperation, type RouteFailure } from '../wire/route.ts';
+import { type Access, createAccess } from './access/access.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
-import type { Serve, ServedResponse } from './exchange.ts';
+import type { Note, Serve, ServedResponse } from './exchange.ts';
 import { checkGate, type GateOptions } from './gate.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
@@ -17,6 +18,8 @@ import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
 
 export interface AppOptions extends GateOptions {
+  /** Who may do what. Default: everybody everything, as long as it is asked of this machine by this machine's names. */
+  readonly access?: Access;
   /** Whether a mount that names no repository may find the blob in any of them. Default true. */
   readonly anonymousMounts?: boolean;
   /**
@@ -37,29 +40,39 @@ export interface AppOptions extends GateOptions {
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Serve {
   const limits = { ...defaultLimits, ...options.limits };
-  const { sessions = createSessions(limits) } = options;
-  const app: App = { ...options, registry, sessions, limits };
-  return async (request) => {
+  const { sessions = createSessions(limits), access = createAccess() } = options;
+  const app: App = { ...options, registry, sessions, access, limits };
+  const serve: Serve = async (request) => {
     const response = await reply(app, request);
     return request.method === 'HEAD' ? withoutBody(response) : response;
   };
+  return Object.assign(serve, { guarded: access.guarded });
 }
 
 interface App extends AppOptions {
   readonly registry: Registry;
   readonly sessions: Sessions;
+  readonly access: Access;
   readonly limits: Limits;
 }
 
 async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
   const body = request.body === undefined ? undefined : watchBody(request.body, request.signal);
   const received = body === undefined ? request : { ...request, body: body.content };
-  const operation = parseOperation(request.method, request.url, app.limits);
-  if (operation.kind === 'failure') return refuse(operation);
-  const note = { operation: operation.kind };
+  let note: Note = {};
   try {
     request.signal?.throwIfAborted();
-    return { ...(await dispatch(app, operation, received, body)), note };
+    const other = await app.access.answer(received);
+    if (other !== undefined) return other;
+    const operation = parseOperation(request.method, request.url, app.limits);
+    if (operation.kind === 'failure') return refuse(operation);
+    note = { operation: operation.kind };
+    // The one door: whatever is asked, and however, passes here before anything is looked at.
+    const entrance = await app.access.enter(received, operation);
+    if (entrance.user !== undefined) note = { ...note, user: entrance.user };
+    if (entrance.kind === 'refused') return { ...entrance.response, note };
+    const registry = entrance.view(app.registry);
+    return { ...(await dispatch({ ...app, registry }, operation, received, body)), note };
   } catch (error) {
     request.signal?.throwIfAborted();
     const failure = body?.broken();

@@ -9,3 +9,20 @@ export function createTurns(): Turns {
     return turn;
   };
 }
+
+/** Turns for each key of its own; a key that nobody waits for costs nothing. */
+export type KeyedTurns = <T>(key: string, task: () => Promise<T>) => Promise<T>;
+
+export function createKeyedTurns(): KeyedTurns {
+  const last = new Map<string, Promise<unknown>>();
+  return (key, task) => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(task);
+    const ended = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (last.get(key) === ended) last.delete(key);
+      });
+    last.set(key, ended);
+    return turn;
+  };
+}

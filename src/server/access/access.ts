@@ -1,0 +1,240 @@
+import { InputError } from '../../errors.ts';
+import type { Registry } from '../../store/contract.ts';
+import { createKeyedTurns } from '../../store/turns.ts';
+import { headerLines } from '../../wire/headers.ts';
+import type { HttpRequest, HttpResponse } from '../../wire/message.ts';
+import type { Operation } from '../../wire/operation.ts';
+import { errorAnswer } from '../../wire/reply.ts';
+import type { ServedResponse } from '../exchange.ts';
+import { parseAuthorization } from './authorization.ts';
+import { challengeAnswer, tokenPath } from './challenge.ts';
+import { type AccessClock, systemClock } from './clock.ts';
+import { createDesk, type Desk } from './desk.ts';
+import { createHosts, type Hosts } from './hosts.ts';
+import type { Login } from './login.ts';
+import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
+import { createSeal } from './seal.ts';
+import { answerTokenRequest } from './token-service.ts';
+import { createTokens, type Grant, type Tokens } from './tokens.ts';
+import { sessionId, type Viewer, viewOf } from './view.ts';
+
+export interface AccessOptions {
+  /** Who can log in. Without it nobody can, and nobody has to. */
+  readonly login?: Login;
+  /** Who may do what. Default: with a login, users may do everything and others nothing; without one, everybody may. */
+  readonly rules?: RuleSource;
+  /**
+   * What tokens and upload sessions are marked with, at least 32 random bytes that nobody else knows: with the same key
+   * they outlive the process (`DiskRegistry.secret`). Default: a new one.
+   */
+  readonly key?: Uint8Array;
+  /**
+   * The address that clients reach the registry by, where it is not the listener's own: `https://registry.example`.
+   * Where we know no address we can name no realm, and ask for Basic instead of tokens.
+   */
+  readonly publicUrl?: string;
+  /** Seconds that a token is good for. Default 300. */
+  readonly tokenLife?: number;
+  /** Default: the system's. */
+  readonly clock?: AccessClock;
+}
+
+/** Who may do what with a registry, for `createApp`. */
+export interface Access {
+  /** Whether there is a login: without one, a listener keeps to this machine. */
+  readonly guarded: boolean;
+  /** The answer to what is no operation of the registry: tokens, and requests that a browser was led to. */
+  answer(request: HttpRequest): Promise<ServedResponse | undefined>;
+  /** The one check of all that is asked of the registry. Throws DENIED, BLOB_UPLOAD_UNKNOWN and what the login throws. */
+  enter(request: HttpRequest, operation: Operation): Promise<Entrance>;
+}
+
+export type Entrance =
+  | { readonly kind: 'refused'; readonly response: HttpResponse; readonly user?: string | undefined }
+  | {
+      readonly kind: 'entered';
+      readonly user?: string | undefined;
+      /** The registry as this caller may use it. */
+      readonly view: (registry: Registry) => Registry;
+    };
+
+/** Longer ones would outlive what rules and users become; shorter ones than a minute some clients don't believe. Seconds. */
+const defaultLife = 300;
+const minKey = 32;
+
+/** Throws INVALID_OPTION for a short key, a public URL that is none, or a life that is no number of seconds. */
+export function createAccess(options: AccessOptions = {}): Access {
+  const { login, key = crypto.getRandomValues(new Uint8Array(minKey)), tokenLife = defaultLife } = options;
+  if (key.byteLength < minKey) throw new InputError('INVALID_OPTION', `a key has at least ${minKey} bytes`);
+  if (!Number.isSafeInteger(tokenLife) || tokenLife < 1) {
+    throw new InputError('INVALID_OPTION', 'the life of a token is a number of seconds');
+  }
+  const hosts = createHosts(options.publicUrl);
+  return login === undefined
+    ? openAccess(hosts, options.rules, key)
+    : guardedAccess({ ...options, login, key, tokenLife, hosts });
+}
+
+/** Nobody logs in, so a registry of this machine alone is open to whoever gets a browser on it to ask. */
+function openAccess(hosts: Hosts, rules: RuleSource | undefined, key: Uint8Array): Access {
+  const shared = { seal: createSeal(key, 'upload sessions'), turns: createKeyedTurns() };
+  return {
+    guarded: false,
+    async answer(request) {
+      if (hosts.isMeantForLoopback(request)) return undefined;
+      return errorAnswer('DENIED', 'the Host is not a name of this registry', { status: 421 });
+    },
+    async enter(_, operation) {
+      if (rules === undefined) return { kind: 'entered', view: (registry) => registry };
+      const rights = rightsOf(await rules(), undefined);
+      const viewer = { ...shared, rights, user: undefined };
+      return mayDo(operation, rights) ? await entered(operation, viewer) : denied(operation, undefined);
+    },
+  };
+}
+
+interface GuardOptions extends AccessOptions {
+  readonly login: Login;
+  readonly key: Uint8Array;
+  readonly tokenLife: number;
+  readonly hosts: Hosts;
+}
+
+function guardedAccess({ login, key, rules, hosts, tokenLife, ...options }: GuardOptions): Access {
+  const { clock = systemClock } = options;
+  const service = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
+  const tokens = createTokens({ key, service, login, life: tokenLife, clock });
+  const desk = createDesk(login, { key, clock });
+  const shared = { seal: createSeal(key, 'upload sessions'), turns: createKeyedTurns() };
+  const rightsFor = async (user: string | undefined): Promise<Rights> => {
+    if (rules !== undefined) return rightsOf(await rules(), user);
+    return user === undefined ? nothing : everything;
+  };
+  return {
+    guarded: true,
+    async answer(request) {
+      const [path] = request.url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split('?', 1);
+      if (path !== tokenPath) return undefined;
+      return await answerTokenRequest(request, { desk, tokens, service, rightsOf: rightsFor, clock });
+    },
+    async enter(request, operation) {
+      const ask = (error?: 'invalid_token' | 'insufficient_scope'): HttpResponse =>
+        challengeAnswer({ origin: hosts.originOf(request), service, operation, error });
+      const caller = await identify(request, { desk, tokens });
+      if (caller === undefined)
+        return { kind: 'refused', response: ask(isBearer(request) ? 'invalid_token' : undefined) };
+      const { user, grants } = caller;
+      const rights = await rightsFor(user);
+      // What is the same for everybody would keep who has a login from showing it.
+      const isBare = user === undefined && grants === undefined;
+      if (isBare && (operation.kind === 'ping' || operation.kind === 'catalog')) {
+        return { kind: 'refused', response: ask() };
+      }
+      if (!mayDo(operation, rights)) {
+        return user === undefined ? { kind: 'refused', response: ask() } : denied(operation, user);
+      }
+      if (grants !== undefined && !covers(grants, operation)) {
+        return { kind: 'refused', response: ask('insufficient_scope'), user };
+      }
+      return await entered(operation, { ...shared, rights, user });
+    },
+  };
+}
+
+interface Caller {
+  /** undefined: nobody who has logged in. */
+  readonly user: string | undefined;
+  /** What the token is good for, where it was a token that was shown. */
+  readonly grants?: readonly Grant[];
+}
+
+/** Who asks, anew for each request; undefined if it is not who they say. */
+async function identify(
+  { headers, arrival }: HttpRequest,
+  { desk, tokens }: { readonly desk: Desk; readonly tokens: Tokens },
+): Promise<Caller | undefined> {
+  const shown = parseAuthorization(headers);
+  switch (shown.kind) {
+    case 'none':
+      return { user: undefined };
+    case 'basic': {
+      const user = await desk.admit(shown.name, shown.password, arrival?.peer);
+      return user === undefined ? undefined : { user: user.name };
+    }
+    case 'bearer':
+      return await tokens.check(shown.token);
+    case 'other':
+      return undefined;
+    default:
+      return shown satisfies never;
+  }
+}
+
+function isBearer({ headers }: HttpRequest): boolean {
+  return headerLines(headers, 'authorization').some((line) => /^bearer /i.test(line));
+}
+
+/** Lets in who may, unless the upload session is somebody else's. */
+async function entered(operation: Operation, viewer: Viewer): Promise<Entrance> {
+  const { user } = viewer;
+  // Before anybody waits for the session or is counted as its user.
+  if (isSession(operation)) await sessionId(operation.repository, operation.id, viewer);
+  return { kind: 'entered', user, view: (registry) => viewOf(registry, viewer) };
+}
+
+function isSession(operation: Operation): operation is Extract<Operation, { readonly id: string }> {
+  return 'id' in operation;
+}
+
+/** The same whether the repository is there or not. */
+function denied(operation: Operation, user: string | undefined): Entrance {
+  const right = rightFor(operation);
+  const what = 'repository' in operation ? `${right} in ${operation.repository}` : 'anything here';
+  return { kind: 'refused', response: errorAnswer('DENIED', `not allowed to ${what}`), user };
+}
+
+/** What an operation needs; for a put the least, since what becomes of its tags is settled when they are looked at. */
+function rightFor(operation: Operation): Right | undefined {
+  switch (operation.kind) {
+    case 'ping':
+    case 'catalog':
+      return undefined;
+    case 'blob.get':
+    case 'blob.head':
+    case 'manifest.get':
+    case 'manifest.head':
+    case 'tags.list':
+    case 'referrers':
+      return 'pull';
+    case 'upload.start':
+    case 'upload.mount':
+    case 'upload.status':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel':
+    case 'manifest.put':
+      return 'create';
+    case 'blob.delete':
+    case 'manifest.delete':
+      return 'delete';
+    default:
+      return operation satisfies never;
+  }
+}
+
+function mayDo(operation: Operation, rights: Rights): boolean {
+  const right = rightFor(operation);
+  // The catalog shows what can be pulled, and the ping nothing: it tells a client whether its login is right.
+  if (right === undefined || !('repository' in operation)) return true;
+  return rights.may(right, operation.repository);
+}
+
+/** Whether the token was given out for this: for the very repository, and for what is done with it. */
+function covers(grants: readonly Grant[], operation: Operation): boolean {
+  const right = rightFor(operation);
+  if (operation.kind === 'ping') return true;
+  const [type, name] =
+    'repository' in operation ? ['repository', operation.repository] : ['registry', 'catalog'];
+  const action = right === undefined ? '*' : right === 'create' ? 'push' : right;
+  return grants.some((grant) => grant.type === type && grant.name === name && grant.actions.includes(action));
+}

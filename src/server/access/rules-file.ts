@@ -1,0 +1,155 @@
+import type { Document, LineCounter, Node } from 'yaml';
+import { InputError } from '../../errors.ts';
+import { isPattern } from './pattern.ts';
+import { createReading, type ReadingOptions } from './reading.ts';
+import { allRights, type Right, type Rule, type RuleSource } from './rules.ts';
+
+/** A file of rules is some lines; one that is longer than this was not meant. Characters. */
+const limit = 1024 * 1024;
+
+/**
+ * The rules of a YAML text that `read` gives, which is asked again with every request and parsed when it has changed.
+ * Throws INVALID_OPTION, naming file and line, when the first reading holds no rules.
+ */
+export async function openRules(
+  read: () => Promise<string>,
+  options: ReadingOptions = {},
+): Promise<RuleSource> {
+  const { file = 'rules' } = options;
+  const current = createReading(read, (text) => parseRules(text, { file }), options);
+  await current();
+  return current;
+}
+
+/**
+ * Reads rules of access: `rules` is a list of `{ repositories, users, anonymous, allow }`. Anything else in it is
+ * refused, since a rule that is not understood can't be kept. Throws INVALID_OPTION, naming file and line.
+ */
+export async function parseRules(
+  text: string,
+  { file }: { readonly file: string },
+): Promise<readonly Rule[]> {
+  if (text.length > limit) throw new InputError('INVALID_OPTION', `${file}: too long for rules of access`);
+  const yaml = await import('yaml');
+  const lines = new yaml.LineCounter();
+  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core' });
+  const [problem] = [...document.errors, ...document.warnings];
+  if (problem !== undefined) throw failure(file, lines.linePos(problem.pos[0]).line, problem.message);
+  return new Reader({ yaml, document, lines, file }).rules();
+}
+
+interface Source {
+  readonly yaml: typeof import('yaml');
+  readonly document: Document.Parsed;
+  readonly lines: LineCounter;
+  readonly file: string;
+}
+
+type Fields = ReadonlyMap<string, Node>;
+
+class Reader {
+  readonly #source: Source;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  rules(): readonly Rule[] {
+    const { contents } = this.#source.document;
+    if (contents === null)
+      throw this.#failure(undefined, 'there is nothing in it; "rules: []" allows nothing');
+    const fields = this.#fields(contents, ['rules']);
+    return this.#items(fields.get('rules'), contents, 'rules').map((node) => this.#rule(node));
+  }
+
+  #rule(node: Node): Rule {
+    const fields = this.#fields(node, ['repositories', 'users', 'anonymous', 'allow']);
+    const repositories = this.#texts(fields, node, 'repositories', (text) =>
+      isPattern(text) ? undefined : 'is no name of a repository nor a pattern of them',
+    );
+    const allow = this.#texts(fields, node, 'allow', (text) =>
+      isRight(text) ? undefined : `is no right; there are ${allRights.join(', ')}`,
+    );
+    const anonymous = this.#anonymous(fields.get('anonymous'));
+    const users = fields.has('users') ? this.#texts(fields, node, 'users', wrongUser) : undefined;
+    if (users === undefined && !anonymous) {
+      throw this.#failure(node, 'a rule says for whom it is: users, or anonymous: true');
+    }
+    return {
+      repositories,
+      anonymous,
+      allow: allow.filter(isRight),
+      ...(users === undefined ? {} : { users }),
+    };
+  }
+
+  #anonymous(node: Node | undefined): boolean {
+    if (node === undefined) return false;
+    const { yaml } = this.#source;
+    if (yaml.isScalar(node) && typeof node.value === 'boolean') return node.value;
+    throw this.#failure(node, 'anonymous is true or false');
+  }
+
+  /** The fields of a map that has none but these. */
+  #fields(node: Node, known: readonly string[]): Fields {
+    const { yaml } = this.#source;
+    if (!yaml.isMap(node)) throw this.#failure(node, `expected the fields ${known.join(', ')}`);
+    return new Map(
+      node.items.map(({ key, value }) => {
+        const at = yaml.isNode(key) ? key : node;
+        const name = yaml.isScalar(key) ? key.value : undefined;
+        if (typeof name !== 'string' || !known.includes(name)) {
+          throw this.#failure(at, `"${String(name)}" is unknown here; there are ${known.join(', ')}`);
+        }
+        if (!yaml.isNode(value)) throw this.#failure(at, `${name} has no value`);
+        return [name, value];
+      }),
+    );
+  }
+
+  #texts(
+    fields: Fields,
+    parent: Node,
+    name: string,
+    wrong: (text: string) => string | undefined,
+  ): readonly string[] {
+    const { yaml } = this.#source;
+    const nodes = this.#items(fields.get(name), parent, name);
+    if (nodes.length === 0) throw this.#failure(fields.get(name), `${name} is empty`);
+    return nodes.map((node) => {
+      if (!yaml.isScalar(node) || typeof node.value !== 'string') {
+        throw this.#failure(node, `${name} is a list of texts; numbers and the like need quotes`);
+      }
+      const problem = wrong(node.value);
+      if (problem !== undefined) throw this.#failure(node, `"${node.value.slice(0, 100)}" ${problem}`);
+      return node.value;
+    });
+  }
+
+  #items(node: Node | undefined, parent: Node, name: string): readonly Node[] {
+    const { yaml } = this.#source;
+    if (node === undefined) throw this.#failure(parent, `${name} is missing`);
+    if (!yaml.isSeq(node)) throw this.#failure(node, `${name} is a list`);
+    return node.items.map((item) => {
+      if (yaml.isNode(item)) return item;
+      throw this.#failure(node, `${name} has an empty entry`);
+    });
+  }
+
+  #failure(node: Node | undefined, message: string): InputError {
+    const { file, lines } = this.#source;
+    return failure(file, lines.linePos(node?.range?.[0] ?? 0).line, message);
+  }
+}
+
+function isRight(text: string): text is Right {
+  return allRights.some((right) => right === text);
+}
+
+function wrongUser(text: string): string | undefined {
+  return text === '' || text.includes(':') ? 'is no name of a user' : undefined;
+}
+
+function failure(file: string, line: number, message: string): InputError {
+  return new InputError('INVALID_OPTION', `${file}:${line || 1}: ${message}`);
+}

@@ -1,0 +1,156 @@
+import { isGantryError } from '../../errors.ts';
+import { collect } from '../../flow/collect.ts';
+import { emptyContent } from '../../flow/content.ts';
+import { isRepositoryName } from '../../spec/reference.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import { errorAnswer, jsonAnswer } from '../../wire/reply.ts';
+import { catalogScope } from '../../wire/scope.ts';
+import { noted, type ServedResponse } from '../exchange.ts';
+import { parseAuthorization } from './authorization.ts';
+import { basicChallenge, unauthorized } from './challenge.ts';
+import type { AccessClock } from './clock.ts';
+import type { Desk } from './desk.ts';
+import type { User } from './login.ts';
+import type { Rights } from './rules.ts';
+import type { Grant, Tokens } from './tokens.ts';
+
+export interface TokenServiceOptions {
+  readonly desk: Desk;
+  readonly tokens: Tokens;
+  readonly service: string;
+  readonly rightsOf: (user: string | undefined) => Promise<Rights>;
+  readonly clock: AccessClock;
+}
+
+/** What a form of names, passwords and scopes can be, in bytes. */
+const formLimit = 64 * 1024;
+/** More scopes in one question are ignored: no push has so many sources. */
+const maxScopes = 100;
+
+/** A question, whichever way it was put. */
+interface Question {
+  readonly params: URLSearchParams;
+  /** `refused`: who asks is not who they say. */
+  readonly holder: User | undefined | 'refused';
+  /** Whether the client wants to keep something in place of the password. */
+  readonly offline: boolean;
+  /** What was shown in place of the password, to be kept on. */
+  readonly refreshToken?: string;
+}
+
+/**
+ * Gives out tokens: GET with Basic or without a login, POST with a password or a refresh token. A token is good for what
+ * was asked and is allowed, which may be less than was asked, or nothing.
+ * @see https://distribution.github.io/distribution/spec/auth/token/
+ * @see https://distribution.github.io/distribution/spec/auth/oauth/
+ */
+export async function answerTokenRequest(
+  request: HttpRequest,
+  options: TokenServiceOptions,
+): Promise<ServedResponse> {
+  const { method } = request;
+  if (method !== 'GET' && method !== 'POST') {
+    return errorAnswer('UNSUPPORTED', 'tokens are had by GET and POST', {
+      headers: { allow: ['GET, POST'] },
+    });
+  }
+  const question = method === 'GET' ? await readQuery(request, options) : await readForm(request, options);
+  if ('status' in question) return question;
+  const { params, holder, offline } = question;
+  const service = params.get('service');
+  if (service !== null && service !== options.service) return refusal('the service is not this one');
+  if (holder === 'refused') return unauthorized(basicChallenge);
+  const rights = await options.rightsOf(holder?.name);
+  // A token that is good for nothing would only put off the question for a login.
+  if (holder === undefined && !rights.some) return unauthorized(basicChallenge);
+  const token = await options.tokens.issue(holder, grantsFor(params.getAll('scope'), rights));
+  const refreshToken =
+    holder === undefined || !offline
+      ? question.refreshToken
+      : (question.refreshToken ?? (await options.tokens.issueRefresh(holder)));
+  const body = {
+    token,
+    access_token: token,
+    expires_in: options.tokens.life,
+    issued_at: new Date(options.clock.now()).toISOString(),
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+  };
+  const response = jsonAnswer(200, body, { 'cache-control': ['no-store'] });
+  return holder === undefined ? response : noted(response, { user: holder.name });
+}
+
+async function readQuery(request: HttpRequest, { desk }: TokenServiceOptions): Promise<Question> {
+  const mark = request.url.indexOf('?');
+  const params = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
+  const shown = parseAuthorization(request.headers);
+  const offline = params.get('offline_token') === 'true';
+  if (shown.kind === 'none') return { params, holder: undefined, offline };
+  if (shown.kind !== 'basic') return { params, holder: 'refused', offline };
+  const user = await desk.admit(shown.name, shown.password, request.arrival?.peer);
+  return { params, holder: user ?? 'refused', offline };
+}
+
+async function readForm(
+  request: HttpRequest,
+  { desk, tokens }: TokenServiceOptions,
+): Promise<Question | ServedResponse> {
+  const { body = emptyContent, signal } = request;
+  const bytes = await read(() => collect(body.open({ signal }), { limit: formLimit, what: 'the form' }));
+  if (bytes === undefined) return refusal('the form is too long', 413);
+  const params = new URLSearchParams(new TextDecoder().decode(bytes));
+  const offline = params.get('access_type') === 'offline';
+  switch (params.get('grant_type')) {
+    case 'password': {
+      const [name, password] = [params.get('username') ?? '', params.get('password') ?? ''];
+      const user = await desk.admit(name, password, request.arrival?.peer);
+      return { params, holder: user ?? 'refused', offline };
+    }
+    case 'refresh_token': {
+      const refreshToken = params.get('refresh_token') ?? '';
+      const user = await tokens.checkRefresh(refreshToken);
+      return { params, holder: user ?? 'refused', offline, refreshToken };
+    }
+    default:
+      return refusal('grant_type is password or refresh_token');
+  }
+}
+
+async function read(task: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+  try {
+    return await task();
+  } catch (error) {
+    if (isGantryError(error, 'TOO_LARGE')) return undefined;
+    throw error;
+  }
+}
+
+function refusal(message: string, status = 400): ServedResponse {
+  return errorAnswer('UNSUPPORTED', message, { status });
+}
+
+/** Of all that is asked for, what is allowed. Scopes that mean nothing here are left out. */
+export function grantsFor(texts: readonly string[], rights: Rights): readonly Grant[] {
+  const scopes = texts.flatMap((text) => text.split(' ')).filter((text) => text !== '');
+  return scopes.slice(0, maxScopes).flatMap((scope) => {
+    if (scope === catalogScope) return [{ type: 'registry', name: 'catalog', actions: ['*'] }];
+    const [, name = '', actions = ''] = /^repository:(.+):([^:]*)$/.exec(scope) ?? [];
+    if (!isRepositoryName(name)) return [];
+    const asked = actions.split(',');
+    const granted = ['pull', 'push', 'delete'].filter(
+      (action) => (asked.includes(action) || asked.includes('*')) && mayDo(rights, action, name),
+    );
+    return granted.length === 0 ? [] : [{ type: 'repository', name, actions: granted }];
+  });
+}
+
+/** Clients know no `create`: their `push` is either. What becomes of a tag that exists is settled when it is put. */
+function mayDo(rights: Rights, action: string, repository: string): boolean {
+  switch (action) {
+    case 'push':
+      return rights.may('create', repository);
+    case 'delete':
+      return rights.may('delete', repository);
+    default:
+      return rights.may('pull', repository);
+  }
+}

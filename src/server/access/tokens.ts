@@ -1,0 +1,138 @@
+import type { AccessClock } from './clock.ts';
+import type { Login, User } from './login.ts';
+import { createSeal, fromBase64Url, type Seal, toBase64Url } from './seal.ts';
+
+/** One entry of a token's `access`. */
+export interface Grant {
+  readonly type: string;
+  readonly name: string;
+  readonly actions: readonly string[];
+}
+
+/** What a token proves. */
+export interface Proof {
+  /** undefined: nobody who has logged in. */
+  readonly user: string | undefined;
+  /** All that the token is good for, however much more its holder may do. */
+  readonly grants: readonly Grant[];
+}
+
+/**
+ * Tokens that this registry gives out and takes back: JWTs, signed with its own key by HMAC-SHA-256. There is one header
+ * only, compared as it stands, so no token chooses its algorithm or key (CVE-2025-24976).
+ * @see https://distribution.github.io/distribution/spec/auth/jwt/
+ */
+export interface Tokens {
+  /** Seconds that an access token is good for. */
+  readonly life: number;
+  issue(user: User | undefined, grants: readonly Grant[]): Promise<string>;
+  /** Undefined for what is not an access token of ours, is not valid now, or whose user or password is no more. */
+  check(token: string): Promise<Proof | undefined>;
+  issueRefresh(user: User): Promise<string>;
+  checkRefresh(token: string): Promise<User | undefined>;
+}
+
+export interface TokensOptions {
+  readonly key: Uint8Array;
+  /** Whom tokens are for: others with the same key don't take them. */
+  readonly service: string;
+  readonly login: Login;
+  readonly life: number;
+  readonly clock: AccessClock;
+}
+
+/** What `docker login` keeps in place of a password; changing the password ends it at once. Seconds. */
+const refreshLife = 90 * 24 * 3600;
+/** Between the clocks of two servers of one store. Seconds. */
+const leeway = 60;
+
+interface Claims {
+  readonly iss: string;
+  /** Empty: nobody who has logged in. */
+  readonly sub: string;
+  readonly aud: string;
+  readonly exp: number;
+  readonly nbf: number;
+  readonly iat: number;
+  readonly jti: string;
+  /** A mark of the user's stamp. */
+  readonly stamp: string;
+  readonly access: readonly Grant[];
+}
+
+const issuer = 'gantry';
+
+export function createTokens({ key, service, login, life, clock }: TokensOptions): Tokens {
+  const access = createSigner(createSeal(key, 'access tokens'), 'JWT');
+  const refresh = createSigner(createSeal(key, 'refresh tokens'), 'refresh+jwt');
+  const stamps = createSeal(key, 'stamps');
+  const now = (): number => Math.floor(clock.now() / 1000);
+
+  const claims = async (user: User | undefined, grants: readonly Grant[], life: number): Promise<Claims> => ({
+    iss: issuer,
+    sub: user?.name ?? '',
+    aud: service,
+    exp: now() + life,
+    nbf: now(),
+    iat: now(),
+    jti: crypto.randomUUID(),
+    stamp: user === undefined ? '' : await stamps.mark(stampText(user)),
+    access: grants,
+  });
+
+  const valid = async (claims: Claims | undefined): Promise<Claims | undefined> => {
+    if (claims === undefined || claims.iss !== issuer || claims.aud !== service) return undefined;
+    return claims.exp > now() && claims.nbf <= now() + leeway ? claims : undefined;
+  };
+
+  /** Looked up each time: who is no longer a user, or has another password, has no token either. */
+  const holder = async ({ sub, stamp }: Claims): Promise<User | undefined> => {
+    const user = await login.find(sub);
+    return user !== undefined && (await stamps.fits(stampText(user), stamp)) ? user : undefined;
+  };
+
+  return {
+    life,
+    issue: async (user, grants) => access.sign(await claims(user, grants, life)),
+    async check(token) {
+      const claims = await valid(await access.open(token));
+      if (claims === undefined) return undefined;
+      const user = claims.sub === '' ? undefined : await holder(claims);
+      if (claims.sub !== '' && user === undefined) return undefined;
+      return { user: user?.name, grants: claims.access };
+    },
+    issueRefresh: async (user) => refresh.sign(await claims(user, [], refreshLife)),
+    async checkRefresh(token) {
+      const claims = await valid(await refresh.open(token));
+      return claims === undefined || claims.sub === '' ? undefined : await holder(claims);
+    },
+  };
+}
+
+function stampText({ name, stamp }: User): string {
+  return JSON.stringify([name, stamp]);
+}
+
+interface Signer {
+  sign(claims: Claims): Promise<string>;
+  /** The claims of a token with this very header and a signature of this key. */
+  open(token: string): Promise<Claims | undefined>;
+}
+
+function createSigner(seal: Seal, typ: string): Signer {
+  const header = toBase64Url(new TextEncoder().encode(JSON.stringify({ alg: 'HS256', typ })));
+  return {
+    async sign(claims) {
+      const text = `${header}.${toBase64Url(new TextEncoder().encode(JSON.stringify(claims)))}`;
+      return `${text}.${await seal.mark(text)}`;
+    },
+    async open(token) {
+      const [first, payload = '', mark = '', ...rest] = token.split('.', 4);
+      if (first !== header || rest.length > 0) return undefined;
+      if (!(await seal.fits(`${header}.${payload}`, mark))) return undefined;
+      const bytes = fromBase64Url(payload);
+      // What bears our mark was written by `sign`.
+      return bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes));
+    },
+  };
+}

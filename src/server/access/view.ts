@@ -1,0 +1,134 @@
+import { AuthError, NotFoundError } from '../../errors.ts';
+import type { Manifest } from '../../spec/manifest.ts';
+import { isRepositoryName } from '../../spec/reference.ts';
+import type { Blobs, Manifests, PutOptions, Registry, Repository, Upload } from '../../store/contract.ts';
+import type { KeyedTurns } from '../../store/turns.ts';
+import type { Rights } from './rules.ts';
+import type { Seal } from './seal.ts';
+
+/** Who looks at a registry, and what they may do there. */
+export interface Viewer {
+  /** undefined: nobody who has logged in. */
+  readonly user: string | undefined;
+  readonly rights: Rights;
+  /** Marks upload sessions. */
+  readonly seal: Seal;
+  /** Puts that may not move a tag, one at a time for each repository. */
+  readonly turns: KeyedTurns;
+}
+
+/** Repositories that a mount without a source is looked for in, before the bytes are asked for. */
+const maxSources = 1_000;
+
+/**
+ * The registry as one caller may see and use it: listings leave out what they can't pull, a mount reads only where they
+ * can, a tag that is there stays where it is for who may only create, and an upload session is only for who began it.
+ * Whether they may do what they ask at all is settled before.
+ */
+export function viewOf(registry: Registry, viewer: Viewer): Registry {
+  const { rights } = viewer;
+  return {
+    repository(name, intent) {
+      const repository = registry.repository(name, intent);
+      return {
+        name: repository.name,
+        blobs: viewBlobs(registry, repository, viewer),
+        manifests: viewManifests(repository, viewer),
+        tags: repository.tags,
+        referrers: (subject, options) => repository.referrers(subject, options),
+        commit: (options) => repository.commit(options),
+        [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
+      };
+    },
+    async *repositories(options) {
+      for await (const name of registry.repositories(options)) if (rights.may('pull', name)) yield name;
+    },
+  };
+}
+
+function viewBlobs(registry: Registry, repository: Repository, viewer: Viewer): Blobs {
+  const { blobs } = repository;
+  return {
+    stat: (digest, options) => blobs.stat(digest, options),
+    open: (blob) => blobs.open(blob),
+    write: (blob, content, options) => blobs.write(blob, content, options),
+    ingest: (content, options) => blobs.ingest(content, options),
+    delete: (digest, options) => blobs.delete(digest, options),
+    async mount(digest, options = {}) {
+      const { from } = options;
+      // Nothing is looked up where they may not read: the time that it takes tells nothing either.
+      if (from !== undefined) {
+        const allowed = isRepositoryName(from) && viewer.rights.may('pull', from);
+        return allowed ? await blobs.mount(digest, options) : undefined;
+      }
+      if (viewer.rights.pullAll) return await blobs.mount(digest, options);
+      let left = maxSources;
+      for await (const name of registry.repositories({ signal: options.signal })) {
+        if (!viewer.rights.may('pull', name)) continue;
+        const mounted = await blobs.mount(digest, { ...options, from: name });
+        if (mounted !== undefined || --left === 0) return mounted;
+      }
+      return undefined;
+    },
+    async start(options) {
+      const upload = await blobs.start(options);
+      return renamed(upload, await sessionName(repository.name, upload.id, viewer));
+    },
+    async resume(name, options) {
+      const id = await sessionId(repository.name, name, viewer);
+      return renamed(await blobs.resume(id, options), name);
+    },
+  };
+}
+
+/** The session under a name that only who began it can use. */
+function renamed(upload: Upload, name: string): Upload {
+  return {
+    id: name,
+    get offset() {
+      return upload.offset;
+    },
+    get limits() {
+      return upload.limits;
+    },
+    append: (content, options) => upload.append(content, options),
+    commit: (digest, content, options) => upload.commit(digest, content, options),
+    ...(upload.open === undefined ? {} : { open: (options) => upload.open?.(options) ?? nothing() }),
+    cancel: (options) => upload.cancel(options),
+  };
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}
+
+async function sessionName(repository: string, id: string, { user, seal }: Viewer): Promise<string> {
+  return `${id}.${await seal.mark(JSON.stringify([repository, user ?? null, id]))}`;
+}
+
+/** The store's own name of the session. Throws BLOB_UPLOAD_UNKNOWN for a session of somebody else, as if it were not there. */
+export async function sessionId(repository: string, name: string, { user, seal }: Viewer): Promise<string> {
+  const dot = name.lastIndexOf('.');
+  const id = name.slice(0, Math.max(0, dot));
+  if (await seal.fits(JSON.stringify([repository, user ?? null, id]), name.slice(dot + 1))) return id;
+  throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository} has no such upload`);
+}
+
+function viewManifests({ name, manifests }: Repository, { rights, turns }: Viewer): Manifests {
+  const putNew = async (manifest: Manifest, options: PutOptions): Promise<void> => {
+    for (const tag of options.tags ?? []) {
+      const there = await manifests.resolve(tag, { signal: options.signal });
+      if (there !== undefined && there.digest !== manifest.descriptor.digest) {
+        throw new AuthError('DENIED', `${name}:${tag} is there already, and may not be moved`);
+      }
+    }
+    await manifests.put(manifest, options);
+  };
+  return {
+    resolve: (reference, options) => manifests.resolve(reference, options),
+    get: (reference, options) => manifests.get(reference, options),
+    delete: (digest, options) => manifests.delete(digest, options),
+    put: (manifest, options = {}) =>
+      rights.may('push', name)
+        ? manifests.put(manifest, options)
+        : turns(name, () => putNew(manifest, options)),
+  };
+}
