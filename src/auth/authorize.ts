@@ -40,9 +40,9 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
     try {
       let proof = await prover.recall(request);
       for (let tries = 1; ; tries++) {
-        const response = await next(
-          withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof),
-        );
+        const sent = withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof);
+        const { secrets } = sent;
+        const response = { ...(await next(sent)), ...(secrets === undefined ? {} : { secrets }) };
         answered = true;
         if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
         const asked = prover.answer(challengesOf(response), { request, refused: proof });
@@ -61,11 +61,16 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
 
 function withProof(request: HttpRequest, proof: Proof | undefined): HttpRequest {
   if (proof === undefined) return request;
-  return { ...request, headers: { ...request.headers, authorization: [proof.authorization] } };
+  const { authorization, secrets } = proof;
+  return {
+    ...request,
+    headers: { ...request.headers, authorization: [authorization] },
+    secrets: [...(request.secrets ?? []), ...secrets],
+  };
 }
 
-function challengesOf({ headers }: HttpResponse): readonly Challenge[] {
-  return parseChallenges(headerLines(headers, 'www-authenticate'));
+function challengesOf({ headers, secrets }: HttpResponse): readonly Challenge[] {
+  return parseChallenges(headerLines(headers, 'www-authenticate'), secrets);
 }
 
 /** A 403 is final, unless it says that another token would do. */

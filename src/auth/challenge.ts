@@ -1,4 +1,5 @@
 import { AuthError } from '../errors.ts';
+import { redactWords } from '../wire/redact.ts';
 
 /** One way to prove who is asking, as a server offers it. */
 export interface Challenge {
@@ -10,11 +11,20 @@ export interface Challenge {
 
 /**
  * The challenges of all WWW-Authenticate lines in order: several in a line, quoted strings with commas in them, schemes
- * without parameters, token68. Commas between parameters may be missing. Throws CHALLENGE_INVALID.
+ * without parameters, token68. Commas between parameters may be missing. Throws CHALLENGE_INVALID, which shows none of
+ * these secrets.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
  */
-export function parseChallenges(lines: readonly string[]): readonly Challenge[] {
-  return lines.flatMap(parseLine);
+export function parseChallenges(
+  lines: readonly string[],
+  secrets: readonly string[] = [],
+): readonly Challenge[] {
+  return lines.flatMap((line) => {
+    const challenges = parseLine(line);
+    if (challenges !== undefined) return challenges;
+    const shown = JSON.stringify(redactWords(line, secrets).slice(0, 200));
+    throw new AuthError('CHALLENGE_INVALID', `can't read the challenge ${shown}`);
+  });
 }
 
 const separators = /[\s,]*/y;
@@ -25,14 +35,16 @@ const quoted = /"((?:[^"\\]|\\.)*)"/y;
 /** Beyond the grammar, a bare URL: everything up to what must end it. */
 const bare = /[^\s,"]+/y;
 
-function parseLine(line: string): readonly Challenge[] {
+/** Undefined for what can't be read. */
+function parseLine(line: string): readonly Challenge[] | undefined {
   const cursor = createCursor(line);
   const challenges: Challenge[] = [];
   cursor.take(separators);
   while (!cursor.isAtEnd()) {
     const scheme = cursor.take(token)?.[0];
-    if (scheme === undefined) throw invalid(line);
-    const parameters = cursor.take(token68) === undefined ? parseParameters(cursor, line) : {};
+    if (scheme === undefined) return undefined;
+    const parameters = cursor.take(token68) === undefined ? parseParameters(cursor) : {};
+    if (parameters === undefined) return undefined;
     challenges.push({ scheme: scheme.toLowerCase(), parameters });
     cursor.take(separators);
   }
@@ -40,7 +52,7 @@ function parseLine(line: string): readonly Challenge[] {
 }
 
 /** Reads up to the next scheme, which is a token without a `=` behind it. */
-function parseParameters(cursor: Cursor, line: string): Readonly<Record<string, string>> {
+function parseParameters(cursor: Cursor): Readonly<Record<string, string>> | undefined {
   const parameters = new Map<string, string>();
   for (;;) {
     const start = cursor.at();
@@ -54,7 +66,7 @@ function parseParameters(cursor: Cursor, line: string): Readonly<Record<string, 
     }
     cursor.take(blanks);
     const value = cursor.take(quoted)?.[1]?.replace(/\\(.)/g, '$1') ?? cursor.take(bare)?.[0];
-    if (value === undefined) throw invalid(line);
+    if (value === undefined) return undefined;
     if (!parameters.has(name)) parameters.set(name, value);
   }
 }
@@ -83,8 +95,4 @@ function createCursor(text: string): Cursor {
     },
     isAtEnd: () => position === text.length,
   };
-}
-
-function invalid(line: string): AuthError {
-  return new AuthError('CHALLENGE_INVALID', `can't read the challenge ${JSON.stringify(line.slice(0, 200))}`);
 }

@@ -4,11 +4,13 @@ import { trustsRealm } from '../http/site.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { isHelperMissing } from '../keychain/helper-missing.ts';
 import type { HttpRequest, Send } from '../wire/message.ts';
+import { redactWords } from '../wire/redact.ts';
 import { mergeScopes } from '../wire/scope.ts';
 import { createTokenCache } from './cache.ts';
 import type { Challenge } from './challenge.ts';
 import { resolveRealm } from './realm.ts';
-import { basicAuthorization, fetchToken } from './token.ts';
+import { basicAuthorization, secretsOf } from './secrets.ts';
+import { fetchToken } from './token.ts';
 
 /** An Authorization, and what it took to get it. */
 export interface Proof {
@@ -17,6 +19,8 @@ export interface Proof {
   readonly question: string;
   /** Whether it was got for this very request. */
   readonly fresh: boolean;
+  /** What a far side that has seen it, or what it was got with, could repeat. */
+  readonly secrets: readonly string[];
 }
 
 /** What a registry wants to see, by what it said before. */
@@ -111,9 +115,12 @@ export function createProver(options: ProverOptions): Prover {
     { request, refused }: Refusal,
   ): Promise<Proof | undefined> => {
     const { credential, missing } = await identify(demand, request);
-    if (credential?.kind === 'registry') return standing(`Bearer ${credential.token}`, refused);
+    const known = credential === undefined ? [] : secretsOf(credential);
+    if (credential?.kind === 'registry') return standing(`Bearer ${credential.token}`, { refused, known });
     if (demand.kind === 'basic') {
-      return credential?.kind === 'basic' ? standing(basicAuthorization(credential), refused) : undefined;
+      return credential?.kind === 'basic'
+        ? standing(basicAuthorization(credential), { refused, known })
+        : undefined;
     }
     const { realm, service } = demand;
     const shown = await shownTo(realm, request.url, credential);
@@ -135,7 +142,7 @@ export function createProver(options: ProverOptions): Prover {
             { send, clock },
           ),
       });
-      return { authorization: `Bearer ${token.value}`, question, fresh };
+      return { authorization: `Bearer ${token.value}`, question, fresh, secrets: [token.value, ...known] };
     } catch (error) {
       throw missing !== undefined && error instanceof AuthError ? missing : error;
     }
@@ -160,7 +167,8 @@ export function createProver(options: ProverOptions): Prover {
     async answer(challenges, refusal) {
       const { request, refused } = refusal;
       // gcr.io has sent 401 without a challenge below /v2/: what it wanted before is still wanted.
-      const demand = demandOf(challenges, { request, registry }) ?? demands.get('');
+      const demand =
+        demandOf(challenges, { request, registry, secrets: refused?.secrets }) ?? demands.get('');
       if (demand === undefined) return undefined;
       demands.set('', demand).set(repositoryOf(request) ?? '', demand);
       if (refused !== undefined) {
@@ -188,15 +196,26 @@ function onceForEach(warn: (text: string) => void = () => undefined): (text: str
 }
 
 /** A proof that doesn't change by asking again; undefined if it is the one that was refused. */
-function standing(authorization: string, refused: Proof | undefined): Proof | undefined {
+function standing(
+  authorization: string,
+  { refused, known }: { readonly refused: Proof | undefined; readonly known: readonly string[] },
+): Proof | undefined {
   if (refused?.authorization === authorization) return undefined;
-  return { authorization, question: authorization, fresh: true };
+  return { authorization, question: authorization, fresh: true, secrets: known };
 }
 
 /** Bearer before Basic, which would show the password with every request. Throws CHALLENGE_INVALID if it is neither. */
 function demandOf(
   challenges: readonly Challenge[],
-  { request, registry }: { readonly request: HttpRequest; readonly registry: string },
+  {
+    request,
+    registry,
+    secrets,
+  }: {
+    readonly request: HttpRequest;
+    readonly registry: string;
+    readonly secrets: readonly string[] | undefined;
+  },
 ): Demand | undefined {
   const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
   if (bearer !== undefined) {
@@ -204,14 +223,14 @@ function demandOf(
     const scopes = scope.split(/\s+/).filter((text) => text !== '');
     return {
       kind: 'bearer',
-      realm: resolveRealm(bearer, { requestUrl: request.url, registry }),
+      realm: resolveRealm(bearer, { requestUrl: request.url, registry, secrets }),
       service,
       scopes,
     };
   }
   if (challenges.some(({ scheme }) => scheme === 'basic')) return { kind: 'basic' };
   if (challenges.length === 0) return undefined;
-  const schemes = challenges.map(({ scheme }) => scheme).join(', ');
+  const schemes = redactWords(challenges.map(({ scheme }) => scheme).join(', '), secrets);
   throw new AuthError('CHALLENGE_INVALID', `${registry} wants ${schemes}: only Bearer and Basic are known`, {
     registry,
   });

@@ -1,5 +1,6 @@
 import { AuthError, isGantryError } from '../errors.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
+import { redactWords } from '../wire/redact.ts';
 import type { Challenge } from './challenge.ts';
 
 /**
@@ -8,7 +9,15 @@ import type { Challenge } from './challenge.ts';
  */
 export function resolveRealm(
   { parameters: { realm } }: Challenge,
-  { requestUrl, registry }: { readonly requestUrl: string; readonly registry: string },
+  {
+    requestUrl,
+    registry,
+    secrets,
+  }: {
+    readonly requestUrl: string;
+    readonly registry: string;
+    readonly secrets?: readonly string[] | undefined;
+  },
 ): string {
   if (realm === undefined || realm === '') {
     throw new AuthError('CHALLENGE_INVALID', `${registry} asks for a token but names no realm`, { registry });
@@ -19,9 +28,7 @@ export function resolveRealm(
     return url;
   } catch (error) {
     if (!isGantryError(error, 'REDIRECT_REFUSED')) throw error;
-    throw new AuthError('CHALLENGE_INVALID', `the token service of ${registry}: ${error.message}`, {
-      registry,
-      cause: error,
-    });
+    const why = redactWords(error.message, secrets);
+    throw new AuthError('CHALLENGE_INVALID', `the token service of ${registry}: ${why}`, { registry });
   }
 }

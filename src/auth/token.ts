@@ -7,6 +7,7 @@ import { parseJson } from '../json/parse.ts';
 import type { Credential } from '../keychain/credential.ts';
 import { readError } from '../wire/error-body.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { basicAuthorization, basicOf, secretsOf } from './secrets.ts';
 
 /** What proves to the registry that its token service let us in. */
 export interface Token {
@@ -71,6 +72,7 @@ function getRequest(request: TokenRequest): HttpRequest {
     method: 'GET',
     url: `${realm}${realm.includes('?') ? '&' : '?'}${query.join('&')}`,
     headers: { ...plain, ...(basic === undefined ? {} : { authorization: [basicAuthorization(basic)] }) },
+    ...(credential === undefined ? {} : { secrets: secretsOf(credential) }),
     replay: 'safe',
     signal: request.signal,
   };
@@ -92,27 +94,13 @@ function postRequest(
     url: realm,
     headers: { ...plain, 'content-type': ['application/x-www-form-urlencoded'] },
     body: bytesContent(new TextEncoder().encode(form.toString())),
+    secrets: secretsOf({ kind: 'identity', token: refreshToken }),
     replay: 'safe',
     signal,
   };
 }
 
 const plain: HeaderMap = { accept: ['application/json'], 'accept-encoding': ['identity'] };
-
-interface Basic {
-  readonly username: string;
-  readonly password: string;
-}
-
-/** An identity token goes as the password of the user that docker's helpers call `<token>`. */
-function basicOf(credential: Exclude<Credential, { kind: 'registry' }> | undefined): Basic | undefined {
-  if (credential?.kind !== 'identity') return credential;
-  return { username: credential.username ?? '<token>', password: credential.token };
-}
-
-export function basicAuthorization({ username, password }: Basic): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-}
 
 async function refusal(
   response: HttpResponse,

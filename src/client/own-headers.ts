@@ -24,7 +24,7 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
   return (next) => (request) =>
     next(
       originOf(request.url) === originOf(origin)
-        ? { ...request, headers: { ...lines, ...request.headers } }
+        ? { ...request, headers: { ...lines, ...request.headers }, secrets: Object.values(headers) }
         : request,
     );
 }

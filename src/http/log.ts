@@ -1,6 +1,6 @@
 import { headerLines, parseWarnings } from '../wire/headers.ts';
-import type { HeaderMap, Middleware } from '../wire/message.ts';
-import { redactHeaders, redactUrl } from '../wire/redact.ts';
+import type { HeaderMap, HttpRequest, Middleware } from '../wire/message.ts';
+import { hideSecrets, redactHeaders, redactUrl } from '../wire/redact.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { WireObserver } from './event.ts';
 import { parseRateLimit } from './rate-limit.ts';
@@ -21,8 +21,8 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
   const limits = new Map<string, string>();
   let requests = 0;
 
-  const warn = (url: string, lines: readonly string[]): void => {
-    for (const text of parseWarnings(lines)) {
+  const warn = ({ url, secrets }: HttpRequest, lines: readonly string[]): void => {
+    for (const text of parseWarnings(lines, secrets)) {
       const { host } = parseTarget(url);
       const key = `${host} ${text}`;
       if (warned.has(key) || warned.size >= maxRemembered) continue;
@@ -44,14 +44,15 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
   return (next) => async (request) => {
     const id = ++requests;
     const start = clock.now();
-    const told = { id, method: request.method, url: redactUrl(request.url) };
-    observe({ kind: 'request', ...told, headers: redactHeaders(request.headers) });
+    const { method, secrets = [] } = request;
+    const told = { id, method, url: hideSecrets(redactUrl(request.url), secrets) };
+    observe({ kind: 'request', ...told, headers: redactHeaders(request.headers, secrets) });
     try {
       const response = await next(request);
       const { status, headers } = response;
       const milliseconds = clock.now() - start;
-      observe({ kind: 'response', ...told, status, headers: redactHeaders(headers), milliseconds });
-      warn(request.url, headerLines(headers, 'warning'));
+      observe({ kind: 'response', ...told, status, headers: redactHeaders(headers, secrets), milliseconds });
+      warn(request, headerLines(headers, 'warning'));
       limit(request.url, headers);
       return response;
     } catch (error) {

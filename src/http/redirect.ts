@@ -34,10 +34,10 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
     for (let hops = 0; ; hops++) {
       const response = await send(hop);
       const location = followable(hop, response);
-      if (location === undefined) return { url: hop.url, ...response };
+      if (location === undefined) return answerOf(hop, response);
       const url = resolveHop(hop.url, location);
       const leaves = originOf(url) !== originOf(request.url);
-      if (leaves && !isRead(hop)) return { url: hop.url, ...response };
+      if (leaves && !isRead(hop)) return answerOf(hop, response);
       await leave(response.body);
       if (hops === maxHops) {
         throw new TransportError(
@@ -50,9 +50,16 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
         send = foreign;
         hop = { ...hop, headers: neutral(hop.headers) };
       }
-      hop = sentBy({ ...hop, url }, hop.url, { home: request.url });
+      const { secrets = hop.secrets } = response;
+      const onward = { ...hop, url, ...(secrets === undefined ? {} : { secrets }) };
+      hop = sentBy(onward, hop.url, { home: request.url });
     }
   };
+}
+
+/** A stranger that we were sent to may know our secrets from whoever sent us. */
+function answerOf({ url, secrets }: HttpRequest, response: HttpResponse): HttpResponse {
+  return { url, ...(secrets === undefined ? {} : { secrets }), ...response };
 }
 
 /** The Location to go to, if this answer is a redirect that can be followed. */

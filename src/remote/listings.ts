@@ -11,7 +11,7 @@ import type { ListOptions, Tags } from '../store/contract.ts';
 import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation, PageQuery } from '../wire/operation.ts';
-import { redactUrl } from '../wire/redact.ts';
+import { redactUrl, redactWords } from '../wire/redact.ts';
 import {
   type Answer,
   ask,
@@ -107,7 +107,7 @@ export async function nextPage(
   const from = response.url ?? request.url;
   const url = followed(exchange, from, samePath(from, next));
   if (originOf(url) !== originOf(from)) {
-    const shown = redactUrl(next);
+    const shown = redactWords(redactUrl(next), response.secrets);
     throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);
   }
   return ask(exchange, { ...request, url }, operation, [200]);

@@ -15,12 +15,12 @@ import { errorStatus } from './error-code.ts';
 import { headerValue } from './headers.ts';
 import type { HttpRequest, HttpResponse } from './message.ts';
 import type { OperationKind } from './operation.ts';
-import { redactUrl, redactWords } from './redact.ts';
+import { hideSecrets, redactUrl, redactValue } from './redact.ts';
 import { errorAnswer } from './reply.ts';
 
 /** What an error message and its code depend on beside the answer itself. */
 export interface ErrorContext {
-  readonly request: Pick<HttpRequest, 'method' | 'url' | 'signal'>;
+  readonly request: Pick<HttpRequest, 'method' | 'url' | 'signal' | 'secrets'>;
   /** What was asked for, as a user knows it: `manifest ghcr.io/acme/app:1`. */
   readonly what: string;
   /** What a bare 404 says is missing. */
@@ -40,10 +40,11 @@ const shownMessage = 300;
 export async function readError(response: HttpResponse, context: ErrorContext): Promise<GantryError> {
   const { request, what } = context;
   const bytes = await readStart(response.body, request.signal);
-  const errors = request.method === 'HEAD' ? [] : parseErrors(bytes);
+  const secrets = [...(request.secrets ?? []), ...(response.secrets ?? [])];
+  const errors = request.method === 'HEAD' ? [] : parseErrors(bytes, secrets);
   const seen: ErrorResponse = {
     method: request.method,
-    url: redactUrl(response.url ?? request.url),
+    url: hideSecrets(redactUrl(response.url ?? request.url), secrets),
     status: response.status,
     errors,
   };
@@ -51,8 +52,8 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
     .map(({ code, message }) => (message === undefined ? code : `${code}: ${message}`))
     .join('; ')
     .slice(0, shownMessage);
-  const type = headerValue(response.headers, 'content-type');
-  const form = errors.length === 0 && bytes.byteLength > 0 && type !== undefined ? ` (${type})` : '';
+  const type = hideSecrets(headerValue(response.headers, 'content-type') ?? '', secrets);
+  const form = errors.length === 0 && bytes.byteLength > 0 && type !== '' ? ` (${type})` : '';
   const message = `${what}: the registry answered ${response.status}${said === '' ? form : ` ${said}`}`;
   return classify(response.status, errors, message, seen, context);
 }
@@ -137,11 +138,10 @@ async function readStart(
 }
 
 /** What an error body says, in any of the forms that are about: `errors` as specified, `{message}`, `{detail}`, `{error}`. */
-function parseErrors(bytes: Uint8Array): readonly RegistryError[] {
+function parseErrors(bytes: Uint8Array, secrets: readonly string[]): readonly RegistryError[] {
   let body: unknown;
   try {
-    const text = redactWords(new TextDecoder().decode(bytes));
-    body = parseJson(new TextEncoder().encode(text), { what: 'error body', maxBytes: errorBodyLimit });
+    body = redactValue(parseJson(bytes, { what: 'error body', maxBytes: errorBodyLimit }), secrets);
   } catch {
     return [];
   }

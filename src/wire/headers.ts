@@ -68,13 +68,13 @@ export function parseRetryAfter(text: string | undefined, now: number = Date.now
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-/** What registries ask to be shown to the user. Only `299 - "text"` counts, and 4096 bytes in all. */
-export function parseWarnings(lines: readonly string[]): readonly string[] {
+/** What registries ask to be shown to the user, as it may be. Only `299 - "text"` counts, and 4096 bytes in all. */
+export function parseWarnings(lines: readonly string[], secrets: readonly string[] = []): readonly string[] {
   const texts: string[] = [];
   let room = 4096;
   for (const line of lines) {
     for (const [, quoted = ''] of line.matchAll(/(?<![^\s,])299 - "((?:[^"\\]|\\.)*)"/g)) {
-      const text = redactWords(quoted.replace(/\\(.)/g, '$1'));
+      const text = redactWords(quoted.replace(/\\(.)/g, '$1'), secrets);
       room -= text.length;
       if (room >= 0) texts.push(text);
     }

@@ -18,6 +18,8 @@ export interface HttpRequest {
   readonly answerWithin?: number;
   /** The address of the answer that named this one's (a redirect, a realm): it may not lead closer to us than its sender is. */
   readonly sentBy?: string;
+  /** What the answer may repeat and no log or error may: the password, the token and the like that it is sent with. */
+  readonly secrets?: readonly string[];
   /** How a server got it; none where it was handed over within the process. */
   readonly arrival?: Arrival;
   readonly signal?: AbortSignal | undefined;
@@ -38,6 +40,8 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
   /** The URL that answered, after redirects. */
   readonly url?: string;
+  /** Those of the request that it answers. */
+  readonly secrets?: readonly string[];
 }
 
 /**

@@ -46,12 +46,12 @@ function redactPair(pair: string): string {
 }
 
 /**
- * The far side's words as they may be shown: an Authorization that it repeats, in an error body or a warning, is hidden.
- * Of a JSON text it leaves JSON.
+ * The far side's words as they may be shown, in an error or a warning: the secrets of the request, should it repeat them,
+ * and whatever looks like an Authorization are hidden.
  */
-export function redactWords(text: string): string {
-  return text.replace(
-    /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]|\\\/){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
+export function redactWords(text: string, secrets: readonly string[] = []): string {
+  return hideSecrets(text, secrets).replace(
+    /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
     (words: string, scheme?: string, token = '') => {
       if (scheme === undefined) return hidden;
       // "Basic authentication is off" is advice.
@@ -60,10 +60,38 @@ export function redactWords(text: string): string {
   );
 }
 
-/** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
-export function redactHeaders(headers: HeaderMap): HeaderMap {
+/** Anything that came as JSON, each text in it as it may be shown. */
+export function redactValue(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === 'string') return redactWords(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, secrets));
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(headers).map(([name, lines]) => [name, lines.map((line) => redactHeader(name, line))]),
+    Object.entries(value).map(([name, item]) => [redactWords(name, secrets), redactValue(item, secrets)]),
+  );
+}
+
+/** A secret this short is also a part of harmless words: it is hidden where it stands alone. */
+const shortSecret = 8;
+
+/** The text without these secrets, however it writes their letters: what repeats them may have made them small. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
+  return secrets
+    .filter((secret) => secret !== '' && secret.length <= text.length)
+    .toSorted((a, b) => b.length - a.length)
+    .reduce((left, secret) => {
+      const escaped = secret.replace(/[^A-Za-z0-9]/gu, (sign) => `\\u{${sign.codePointAt(0)?.toString(16)}}`);
+      const alone = secret.length < shortSecret;
+      return left.replace(new RegExp(alone ? `(?<!\\w)${escaped}(?!\\w)` : escaped, 'giu'), hidden);
+    }, text);
+}
+
+/** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
+export function redactHeaders(headers: HeaderMap, secrets: readonly string[] = []): HeaderMap {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, lines]) => [
+      name,
+      lines.map((line) => hideSecrets(redactHeader(name, line), secrets)),
+    ]),
   );
 }
 
