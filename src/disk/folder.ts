@@ -1,33 +1,53 @@
 import { opendir, readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { blobSize } from '../layout/blob-file.ts';
-import { absentAs, makeFolder, onDisk, readSmall, removeFile, replaceFile } from '../layout/files.ts';
+import { join } from 'node:path';
+import { blobPath } from '../layout/blob-file.ts';
+import { absentAs, lookAt, onDisk, readSmall } from '../layout/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Digest, digestAlgorithm, digestEncoded, isDigest } from '../spec/digest.ts';
-import { layoutFolder, repositoryPath, stateFolder, tagFile, tagOfFile } from './names.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import {
+  componentOf,
+  digestOfFile,
+  fileOf,
+  layoutFolder,
+  repositoryPath,
+  stateFolder,
+  tagFile,
+  tagOfFile,
+} from './names.ts';
+import { moveIfThere, trashPath } from './trash.ts';
 
 /**
- * The files of one repository. Each fact is a small file of its own, so that the ten-thousandth tag costs what the
- * tenth did: `tags/<tag>` holds a digest, `manifests/<digest>` a media type, `referrers/<subject>/<digest>` nothing.
+ * The files of one repository, as whoever reads them finds them. Each fact is a small file of its own, so that the
+ * ten-thousandth tag costs what the tenth did: `tags/<tag>` holds a digest, `manifests/<digest>` a media type,
+ * `referrers/<subject>/<digest>` nothing.
  */
 export class RepositoryFolder {
   readonly name: string;
   /** An image layout: other tools can read it. */
   readonly layout: string;
-  readonly uploads: string;
-  readonly #tags: string;
-  readonly #manifests: string;
-  readonly #referrers: string;
+  readonly state: string;
 
   constructor(root: string, name: string) {
     this.name = name;
     const path = repositoryPath(root, name);
     this.layout = join(path, layoutFolder);
-    const state = join(path, stateFolder);
-    this.uploads = join(state, 'uploads');
-    this.#tags = join(state, 'tags');
-    this.#manifests = join(state, 'manifests');
-    this.#referrers = join(state, 'referrers');
+    this.state = join(path, stateFolder);
+  }
+
+  blobPath(digest: Digest): string {
+    return blobPath(this.layout, digest);
+  }
+
+  manifestPath(digest: Digest): string {
+    return join(this.state, 'manifests', fileOf(digest));
+  }
+
+  referrerPath(subject: Digest, digest: Digest): string {
+    return join(this.#referrersOf(subject), fileOf(digest));
+  }
+
+  tagPath(tag: string): string {
+    return join(this.state, 'tags', tagFile(tag));
   }
 
   async holdsSomething(): Promise<boolean> {
@@ -38,68 +58,64 @@ export class RepositoryFolder {
     return false;
   }
 
+  /** Bytes of the blob, if it is there. */
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    const path = this.blobPath(digest);
+    const seen = (await lookAt(path)) ?? (await this.#takenBack('blobs', digest, path));
+    return seen?.isFile() ? seen.size : undefined;
+  }
+
+  /** Whether the manifest is there, of which it was known before what it is. */
+  async hasManifest(digest: Digest): Promise<boolean> {
+    const path = this.manifestPath(digest);
+    return ((await lookAt(path)) ?? (await this.#takenBack('manifests', digest, path))) !== undefined;
+  }
+
   /** The manifest with that digest, if it was put as one. */
   async manifest(digest: Digest): Promise<Descriptor | undefined> {
-    const mediaType = await this.#text(join(this.#manifests, fileOf(digest)));
-    const size = mediaType === undefined ? undefined : await blobSize(this.layout, digest);
+    if (!(await this.hasManifest(digest))) return undefined;
+    const mediaType = await textOf(this.manifestPath(digest));
+    const size = mediaType === undefined ? undefined : await this.blobSize(digest);
     return mediaType === undefined || size === undefined ? undefined : { mediaType, digest, size };
   }
 
   async manifests(): Promise<Digest[]> {
-    return digestsIn(this.#manifests);
-  }
-
-  async setManifest({ mediaType, digest }: Descriptor, subject: Digest | undefined): Promise<void> {
-    await this.#write(join(this.#manifests, fileOf(digest)), mediaType);
-    if (subject !== undefined) await this.#write(join(this.#referrers, fileOf(subject), fileOf(digest)), '');
-  }
-
-  async removeManifest(digest: Digest, subject: Digest | undefined): Promise<void> {
-    await removeFile(join(this.#manifests, fileOf(digest)));
-    if (subject !== undefined) await removeFile(join(this.#referrers, fileOf(subject), fileOf(digest)));
+    return digestsIn(join(this.state, 'manifests'));
   }
 
   async referrers(subject: Digest): Promise<Digest[]> {
-    return digestsIn(join(this.#referrers, fileOf(subject)));
+    return digestsIn(this.#referrersOf(subject));
   }
 
   async tag(tag: string): Promise<Digest | undefined> {
-    const digest = await this.#text(join(this.#tags, tagFile(tag)));
+    const digest = await textOf(this.tagPath(tag));
     return digest !== undefined && isDigest(digest) ? digest : undefined;
   }
 
   async tags(): Promise<string[]> {
-    return (await namesIn(this.#tags)).flatMap((file) => tagOfFile(file) ?? []);
+    return (await namesIn(join(this.state, 'tags'))).flatMap((file) => tagOfFile(file) ?? []);
   }
 
-  async setTag(tag: string, digest: Digest): Promise<void> {
-    await this.#write(join(this.#tags, tagFile(tag)), digest);
+  #referrersOf(subject: Digest): string {
+    return join(this.state, 'referrers', fileOf(subject));
   }
 
-  async removeTag(tag: string): Promise<boolean> {
-    return removeFile(join(this.#tags, tagFile(tag)));
-  }
-
-  async #text(path: string): Promise<string | undefined> {
-    const bytes = await readSmall(path, 64 * 1024);
-    return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
-  }
-
-  async #write(path: string, text: string): Promise<void> {
-    if ((await this.#text(path)) === text) return;
-    await makeFolder(dirname(path));
-    await replaceFile(path, new TextEncoder().encode(text));
+  async #takenBack(
+    kind: 'blobs' | 'manifests',
+    digest: Digest,
+    path: string,
+  ): Promise<Awaited<ReturnType<typeof lookAt>>> {
+    return (await moveIfThere(trashPath(this.state, kind, digest), path)) ? lookAt(path) : undefined;
   }
 }
 
-/** A colon is no character of a Windows file name. */
-function fileOf(digest: Digest): string {
-  return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
+async function textOf(path: string): Promise<string | undefined> {
+  const bytes = await readSmall(path, 64 * 1024);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 async function digestsIn(folder: string): Promise<Digest[]> {
-  const digests = (await namesIn(folder)).map((file) => file.replace('-', ':'));
-  return digests.filter(isDigest);
+  return (await namesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
 }
 
 /** None where there is no folder. */
@@ -114,4 +130,16 @@ async function hasEntry(folder: string): Promise<boolean> {
     for await (const _ of entries) return true;
     return false;
   });
+}
+
+/** Every name that the folders spell, whether anything was kept under it or not. */
+export async function* namesUnder(folder: string, prefix = ''): AsyncIterable<string> {
+  const entries = await onDisk(folder, () => absentAs([], readdir(folder, { withFileTypes: true })));
+  for (const entry of entries) {
+    const component = entry.isDirectory() ? componentOf(entry.name) : undefined;
+    if (component === undefined) continue;
+    const name = `${prefix}${component}`;
+    yield name;
+    yield* namesUnder(join(folder, entry.name), `${name}/`);
+  }
 }

@@ -1,14 +1,15 @@
+import { dirname } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { blobFileContent } from '../layout/blob-file.ts';
+import { removeFile } from '../layout/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isTag } from '../spec/reference.ts';
-import { checkBlobs, checkBytes, checkTags } from '../store/admission.ts';
+import { checkBytes, checkTags } from '../store/admission.ts';
 import type {
-  Blobs,
   ListOptions,
   Manifests,
   ReferrersOptions,
@@ -19,74 +20,116 @@ import type {
 import { compareBytes, listed } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { type RegistryState, turnsOf } from './state.ts';
+import { putManifest } from './put.ts';
+import { describe, gateOf, type RegistryState } from './state.ts';
 
-export function openManifests(registry: RegistryState, folder: RepositoryFolder, blobs: Blobs): Manifests {
+export function openManifests(registry: RegistryState, folder: RepositoryFolder): Manifests {
   return {
     async resolve(reference, { signal } = {}) {
       signal?.throwIfAborted();
-      return resolve(folder, reference);
+      const found = await resolve(registry, folder, reference);
+      if (found !== undefined) registry.memory.promise(folder.name, found.digest);
+      return found;
     },
     async get(reference, options = {}) {
       options.signal?.throwIfAborted();
-      const descriptor = await resolve(folder, reference);
-      if (descriptor !== undefined) return read(folder, descriptor, options);
-      throw new NotFoundError('MANIFEST_UNKNOWN', `${folder.name} has no manifest ${reference}`);
+      const descriptor = await resolve(registry, folder, reference);
+      if (descriptor === undefined) {
+        throw new NotFoundError('MANIFEST_UNKNOWN', `${folder.name} has no manifest ${reference}`);
+      }
+      const manifest = await read(registry, folder, descriptor, options);
+      // The caller's array is the caller's to change.
+      return { ...manifest, bytes: new Uint8Array(manifest.bytes) };
     },
     async put(manifest, options = {}) {
-      const { descriptor, bytes } = manifest;
-      const { tags = [], signal } = options;
-      signal?.throwIfAborted();
-      checkTags(tags);
+      options.signal?.throwIfAborted();
+      checkTags(options.tags ?? []);
       checkBytes(manifest);
-      await checkBlobs(manifest, blobs, options);
-      await turnsOf(
-        registry,
-        folder.name,
-      )(async () => {
-        await registry.stale.add(folder.name);
-        await registry.pool.put(bytes, descriptor.digest, folder.layout);
-        await folder.setManifest(descriptor, subjectOf(manifest));
-        for (const tag of tags) await folder.setTag(tag, descriptor.digest);
-      });
+      await putManifest(registry, folder, manifest, options);
     },
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
-      return turnsOf(registry, folder.name)(() => remove(registry, folder, digest));
+      return gateOf(registry, folder.name).alone(() => remove(registry, folder, digest));
     },
   };
 }
 
-async function resolve(folder: RepositoryFolder, reference: string): Promise<Descriptor | undefined> {
-  if (isDigest(reference)) return folder.manifest(reference);
+async function resolve(
+  registry: RegistryState,
+  folder: RepositoryFolder,
+  reference: string,
+): Promise<Descriptor | undefined> {
+  if (isDigest(reference)) return describe(registry, folder, reference);
   // What is no tag can't be one's file name either.
-  const digest = isTag(reference) ? await folder.tag(reference) : undefined;
-  return digest === undefined ? undefined : folder.manifest(digest);
+  const digest = isTag(reference) ? await tagged(registry, folder, reference) : undefined;
+  return digest === undefined ? undefined : describe(registry, folder, digest);
+}
+
+async function tagged(
+  { memory }: RegistryState,
+  folder: RepositoryFolder,
+  tag: string,
+): Promise<Digest | undefined> {
+  const path = folder.tagPath(tag);
+  const known = memory.tags.get(path);
+  if (known !== undefined) return known;
+  // What is read while the tag is being changed is not remembered.
+  const changes = memory.changes;
+  const digest = await folder.tag(tag);
+  if (digest !== undefined && changes === memory.changes) memory.tags.set(path, digest);
+  return digest;
 }
 
 async function read(
+  { memory }: RegistryState,
   folder: RepositoryFolder,
   descriptor: Descriptor,
   options: SignalOptions,
 ): Promise<Manifest> {
   const { digest, mediaType } = descriptor;
-  const source = blobFileContent(folder.layout, descriptor).open(options);
+  const known = memory.manifests.get(`${digest} ${mediaType}`);
+  if (known !== undefined) return { ...known, descriptor };
+  const source = blobFileContent(folder.layout, descriptor, { witness: memory }).open(options);
   const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
-  return { ...parseManifest(bytes, { digest, mediaType }), descriptor };
+  const manifest = { ...parseManifest(bytes, { digest, mediaType }), descriptor };
+  memory.manifests.set(`${digest} ${mediaType}`, manifest, 4 * bytes.byteLength);
+  return manifest;
 }
 
 /** Tags first: a crash in between leaves no tag that leads nowhere. */
 async function remove(registry: RegistryState, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
-  const descriptor = await folder.manifest(digest);
+  const { files, memory, pool, stale } = registry;
+  const descriptor = await describe(registry, folder, digest);
   if (descriptor === undefined) return false;
-  const subject = subjectOf(await read(folder, descriptor, {}));
-  await registry.stale.add(folder.name);
+  const subject = await read(registry, folder, descriptor, {}).then(subjectOf, () => undefined);
+  await stale.add(folder.name);
   for (const tag of await folder.tags()) {
-    if ((await folder.tag(tag)) === digest) await folder.removeTag(tag);
+    if ((await folder.tag(tag)) === digest) await removeTag(registry, folder, tag);
   }
-  await folder.removeManifest(digest, subject);
-  await registry.pool.remove(digest, folder.layout);
+  const paths = [
+    folder.manifestPath(digest),
+    ...(subject === undefined ? [] : [folder.referrerPath(subject, digest)]),
+  ];
+  for (const path of paths) await removeFile(path);
+  memory.descriptors.delete(folder.manifestPath(digest));
+  memory.release(folder.name, digest);
+  await pool.remove(digest, folder.layout);
+  await Promise.all(paths.map((path) => files.synced(dirname(path))));
+  stale.changed(folder.name);
   return true;
+}
+
+async function removeTag(
+  { files, memory }: RegistryState,
+  folder: RepositoryFolder,
+  tag: string,
+): Promise<boolean> {
+  const path = folder.tagPath(tag);
+  memory.forgetTag(folder.name, path);
+  const removed = await removeFile(path);
+  memory.forgetTag(folder.name, path);
+  if (removed) await files.synced(dirname(path));
+  return removed;
 }
 
 export function openTags(registry: RegistryState, folder: RepositoryFolder): Tags {
@@ -96,33 +139,54 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
       if (!(await folder.holdsSomething())) {
         throw new NotFoundError('NAME_UNKNOWN', `there is no repository ${folder.name}`);
       }
-      yield* listed(await folder.tags(), after);
+      const tags = await listing(registry, folder);
+      let at = after === undefined ? 0 : firstAfter(tags, after);
+      for (let tag = tags[at]; tag !== undefined; tag = tags[++at]) yield tag;
     },
     async delete(tag, { signal } = {}) {
       signal?.throwIfAborted();
       if (!isTag(tag)) return false;
-      return turnsOf(
-        registry,
-        folder.name,
-      )(async () => {
+      return gateOf(registry, folder.name).alone(async () => {
         if ((await folder.tag(tag)) === undefined) return false;
         await registry.stale.add(folder.name);
-        return folder.removeTag(tag);
+        const removed = await removeTag(registry, folder, tag);
+        registry.stale.changed(folder.name);
+        return removed;
       });
     },
   };
 }
 
-export function openReferrers(folder: RepositoryFolder): Repository['referrers'] {
+/** Every tag, in order. */
+async function listing({ memory }: RegistryState, folder: RepositoryFolder): Promise<readonly string[]> {
+  if (memory.listing?.repository === folder.name) return memory.listing.tags;
+  const changes = memory.changes;
+  const tags = listed(await folder.tags());
+  if (changes === memory.changes) memory.listing = { repository: folder.name, tags };
+  return tags;
+}
+
+/** Where in the sorted names those begin that come after `after`. */
+function firstAfter(names: readonly string[], after: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareBytes(names[middle] ?? '', after) > 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+export function openReferrers(registry: RegistryState, folder: RepositoryFolder): Repository['referrers'] {
   return async function* referrers(
     subject: Digest,
     options: ReferrersOptions = {},
   ): AsyncIterable<Descriptor> {
     options.signal?.throwIfAborted();
     for (const digest of (await folder.referrers(subject)).sort(compareBytes)) {
-      const descriptor = await folder.manifest(digest);
+      const descriptor = await describe(registry, folder, digest);
       if (descriptor === undefined) continue;
-      const entry = referrerEntry(await read(folder, descriptor, options));
+      const entry = referrerEntry(await read(registry, folder, descriptor, options));
       const wanted = options.artifactType ?? entry.artifactType;
       if (entry.artifactType === wanted) yield entry;
     }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type Digest, digestAlgorithm, digestEncoded, isDigest } from '../spec/digest.ts';
 
 /** Names that Windows keeps for devices, with any extension. A store must be movable, so they are avoided everywhere. */
 const device = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
@@ -45,4 +46,15 @@ export function tagOfFile(file: string): string | undefined {
 
 function isCapital(unit: number): boolean {
   return unit >= 65 && unit <= 90;
+}
+
+/** A digest as a file name: a colon is no character of a Windows one. */
+export function fileOf(digest: Digest): string {
+  return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
+}
+
+/** The digest that a file stands for, if it is one. */
+export function digestOfFile(file: string): Digest | undefined {
+  const digest = file.replace('-', ':');
+  return isDigest(digest) ? digest : undefined;
 }

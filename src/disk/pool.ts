@@ -1,103 +1,156 @@
-import { copyFile, link, rm } from 'node:fs/promises';
+import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { blobPath, blobSize } from '../layout/blob-file.ts';
-import {
-  lookAt,
-  makeFolder,
-  moveFile,
-  onDisk,
-  removeFile,
-  replaceFile,
-  syncFile,
-  syncFolder,
-  systemCode,
-} from '../layout/files.ts';
-import type { Digest } from '../spec/digest.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
+import { blobPath, hashFile } from '../layout/blob-file.ts';
+import { lookAt, onDisk, removeFile, systemCode } from '../layout/files.ts';
+import type { FinishedFile } from '../layout/upload.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import { type DurableFiles, touch, untilDone } from './durable.ts';
+import type { StoreMemory } from './memory.ts';
 
 /** What a file system says that has no second names for files, or no more of them for this one. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
 
 /**
  * All blobs of a registry, each once. A repository that has a blob holds a hard link to it in its layout, so the file
- * system counts the users: a blob that only the pool still names is removed.
+ * system counts the users: a blob that only the pool still names is removed. The link in the layout is what a promise to
+ * a client rests on and is synced; a name in the pool that a power loss takes costs a second copy one day, no more.
  */
 export class BlobPool {
-  readonly #root: string;
-  /** Between looking and linking nobody may remove. */
-  readonly #turns: Turns = createTurns();
+  readonly #files: DurableFiles;
+  readonly #memory: StoreMemory;
+  /** Of one blob: between looking and linking nobody may remove. */
+  readonly #turns: KeyedTurns = createKeyedTurns();
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(files: DurableFiles, memory: StoreMemory) {
+    this.#files = files;
+    this.#memory = memory;
   }
 
-  /** Takes over a finished file, of which nothing stays at `path`. */
-  async take(path: string, digest: Digest, layout: string): Promise<void> {
-    await syncFile(path);
-    const pooled = blobPath(this.#root, digest);
-    await makeFolder(dirname(pooled));
-    await this.#turns(async () => {
-      const there = (await blobSize(this.#root, digest)) !== undefined;
-      await (there ? removeFile(path) : moveFile(path, pooled));
-      await linkFile(pooled, blobPath(layout, digest));
-    });
+  /** Takes over a finished file, of which nothing stays at its path. Settles when the layout has the blob for good. */
+  async take(file: FinishedFile, digest: Digest, layout: string): Promise<void> {
+    const own = blobPath(layout, digest);
+    const pooled = blobPath(this.#files.root, digest);
+    await this.#files.folder(dirname(own));
+    await this.#files.folder(dirname(pooled));
+    await this.#turns(digest, () =>
+      untilDone(own, async () => {
+        for (const known of [own, pooled]) {
+          if (await this.#keepsSound(known, file, digest)) return this.#reuse(file, known, own, pooled);
+        }
+        await file.sync();
+        // First the layout: the session's file that has a second name is known to be finished, whatever happens next.
+        if ((await linkFile(file.path, own, this.#files)) !== 'linked') return false;
+        return onDisk(pooled, () => this.#files.place(file.path, pooled).then(() => true));
+      }),
+    );
+    await this.#files.synced(dirname(own));
   }
 
-  /** Keeps a small blob whose bytes are known to be right. */
-  async put(bytes: Uint8Array, digest: Digest, layout: string): Promise<void> {
-    const pooled = blobPath(this.#root, digest);
-    await makeFolder(dirname(pooled));
-    await this.#turns(async () => {
-      if ((await blobSize(this.#root, digest)) === undefined) await replaceFile(pooled, bytes);
-      await linkFile(pooled, blobPath(layout, digest));
-    });
+  /** Whether there is a file with the blob; what has other bytes is given the right ones, for all who have a link to it. */
+  async #keepsSound(path: string, file: FinishedFile, digest: Digest): Promise<boolean> {
+    const seen = await lookAt(path);
+    if (seen?.isFile() !== true) return false;
+    if (this.#memory.trusts(digest, seen)) return true;
+    if (seen.size === file.size) {
+      const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
+      if (hasher.digest() === digest && size === seen.size) {
+        this.#memory.sawRight(digest, seen);
+        return true;
+      }
+    }
+    await heal(path, file.path);
+    const healed = await lookAt(path);
+    if (healed === undefined) return false;
+    this.#memory.sawRight(digest, healed);
+    return true;
+  }
+
+  /** Answers false if what was to be used again is gone. */
+  async #reuse(file: FinishedFile, known: string, own: string, pooled: string): Promise<boolean> {
+    for (const path of [own, pooled]) {
+      if (path !== known && (await linkFile(known, path, this.#files)) === 'absent') return false;
+    }
+    if (!(await touch(own))) return false;
+    await removeFile(file.path);
+    return true;
   }
 
   /** Links the blob of one layout, or of any, into another. No bytes move; answers false if it isn't there. */
   async mount(digest: Digest, from: string | undefined, layout: string): Promise<boolean> {
-    const source = from ?? this.#root;
-    return this.#turns(async () => {
-      if ((await blobSize(source, digest)) === undefined) return false;
-      await linkFile(blobPath(source, digest), blobPath(layout, digest));
-      return true;
-    });
+    const source = blobPath(from ?? this.#files.root, digest);
+    const own = blobPath(layout, digest);
+    if (this.#memory.isDamaged(digest) || (await lookAt(source))?.isFile() !== true) return false;
+    await this.#files.folder(dirname(own));
+    let there = true;
+    await this.#turns(digest, () =>
+      untilDone(own, async () => {
+        there = (await linkFile(source, own, this.#files)) !== 'absent';
+        return !there || (await touch(own));
+      }),
+    );
+    // Also when it was there already: whoever put it there may not have got that far.
+    if (there) await this.#files.synced(dirname(own));
+    return there;
   }
 
   /** Takes the blob out of a layout, and off the disk with its last user. Answers whether it was there. */
   async remove(digest: Digest, layout: string): Promise<boolean> {
-    return this.#turns(async () => {
-      const removed = await removeFile(blobPath(layout, digest));
-      const pooled = blobPath(this.#root, digest);
+    return this.#turns(digest, async () => {
+      const own = blobPath(layout, digest);
+      const removed = await removeFile(own);
+      const pooled = blobPath(this.#files.root, digest);
       if ((await lookAt(pooled))?.nlink === 1) await removeFile(pooled);
+      if (removed) await this.#files.synced(dirname(own));
       return removed;
     });
   }
 }
 
-/** A second name for the file, or a copy where the file system can't. What is there already is the same content. */
-async function linkFile(from: string, to: string): Promise<void> {
-  await makeFolder(dirname(to));
-  await onDisk(to, async () => {
+/** A second name for the file, or a copy where the file system can't. */
+async function linkFile(
+  from: string,
+  to: string,
+  files: DurableFiles,
+): Promise<'linked' | 'existed' | 'absent'> {
+  return onDisk(to, async () => {
     try {
       await link(from, to);
+      return 'linked';
     } catch (error) {
       const code = systemCode(error) ?? '';
-      if (code === 'EEXIST') return;
+      if (code === 'EEXIST') return 'existed';
+      if (code === 'ENOENT') return 'absent';
       if (!noLinks.has(code)) throw error;
-      await copyWhole(from, to);
+      const staged = await files.stage((path) => copyFile(from, path));
+      await files.place(staged, to);
+      return 'linked';
     }
-    await syncFolder(dirname(to));
   });
 }
 
-async function copyWhole(from: string, to: string): Promise<void> {
-  const temporary = `${to}.${crypto.randomUUID()}.tmp`;
-  try {
-    await copyFile(from, temporary);
-    await syncFile(temporary);
-    await moveFile(temporary, to);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+/** Writes the bytes of one file into another, which keeps its names. */
+async function heal(path: string, source: string): Promise<void> {
+  await onDisk(path, async () => {
+    const from = await open(source, 'r');
+    try {
+      const to = await open(path, 'r+');
+      try {
+        const buffer = Buffer.allocUnsafe(1024 * 1024);
+        let at = 0;
+        for (;;) {
+          const { bytesRead } = await from.read(buffer, 0, buffer.byteLength, at);
+          if (bytesRead === 0) break;
+          await to.write(buffer, 0, bytesRead, at);
+          at += bytesRead;
+        }
+        await to.truncate(at);
+        await to.sync();
+      } finally {
+        await to.close();
+      }
+    } finally {
+      await from.close();
+    }
+  });
 }

@@ -1,17 +1,19 @@
-import { readdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { InputError, UnsupportedError } from '../errors.ts';
-import { absentAs, makeFolder, onDisk, readSmall, replaceFile } from '../layout/files.ts';
+import { dirname, join, resolve } from 'node:path';
+import { InputError, isGantryError, UnsupportedError } from '../errors.ts';
+import { makeFolder, onDisk, readSmall, replaceFile, syncFolder } from '../layout/files.ts';
 import { takeLock } from '../layout/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
+import { createKeyedTurns } from '../store/turns.ts';
 import { openBlobs } from './blobs.ts';
-import { RepositoryFolder } from './folder.ts';
+import { DurableFiles } from './durable.ts';
+import { namesUnder, RepositoryFolder } from './folder.ts';
 import { openManifests, openReferrers, openTags } from './manifests.ts';
-import { componentOf } from './names.ts';
+import { StoreMemory } from './memory.ts';
 import { BlobPool } from './pool.ts';
 import { readSecret } from './secret.ts';
+import { UploadSessions } from './sessions.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 
@@ -24,7 +26,13 @@ export interface DiskRegistry extends Registry, AsyncDisposable {
 export interface OpenDiskOptions extends SignalOptions {
   /** Milliseconds to wait while another process has the store open; default: don't. */
   readonly wait?: number;
+  /** Milliseconds after which an upload session that nobody goes on with is forgotten. Default 24 hours. */
+  readonly sessionTtl?: number;
 }
+
+const day = 24 * 60 * 60 * 1000;
+/** The most milliseconds between two looks for sessions to forget. */
+const sweepInterval = 60 * 60 * 1000;
 
 /** What the folders mean; a store that was written otherwise is not touched. */
 const version = 'gantry store 1\n';
@@ -34,34 +42,68 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   options.signal?.throwIfAborted();
   const path = resolve(root);
   // Whatever is private in the images is not for everyone on this machine.
-  await makeFolder(path, 0o700);
+  const made = await makeFolder(path, 0o700);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
   try {
     await checkVersion(join(path, 'gantry-store'));
-    const repositories = join(path, 'repositories');
-    const state: RegistryState = {
-      repositories,
-      pool: new BlobPool(path),
-      uploads: new Map(),
-      stale: await StaleLayouts.open(join(path, 'stale'), repositories),
-      turns: new Map(),
-    };
-    let secret: Promise<Uint8Array> | undefined;
-    return {
-      secret() {
-        // Two who ask at once must not make two.
-        secret ??= readSecret(join(path, 'secret'));
-        return secret;
-      },
-      repository: (name) => openRepository(state, name),
-      repositories: (listing) => listRepositories(state, listing),
-      async [Symbol.asyncDispose]() {
-        await state.stale.refresh().finally(() => lock[Symbol.asyncDispose]());
-      },
-    };
+    await syncWay(path, made);
+    const state = await openState(path);
+    const { sessionTtl = day } = options;
+    await state.sessions.sweep(sessionTtl);
+    const sweeping = setInterval(
+      // What can't be removed now is met again.
+      () => void state.sessions.sweep(sessionTtl).catch(() => undefined),
+      Math.min(Math.max(sessionTtl, 1000), sweepInterval),
+    ).unref();
+    return registryOf(state, async () => {
+      clearInterval(sweeping);
+      await state.stale.close().finally(() => lock[Symbol.asyncDispose]());
+    });
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+async function openState(path: string): Promise<RegistryState> {
+  const repositories = join(path, 'repositories');
+  const files = await DurableFiles.open(path);
+  const memory = new StoreMemory();
+  const pool = new BlobPool(files, memory);
+  return {
+    repositories,
+    files,
+    memory,
+    pool,
+    sessions: new UploadSessions(files, pool),
+    stale: await StaleLayouts.open(files, repositories),
+    gates: new Map(),
+    turns: createKeyedTurns(),
+  };
+}
+
+function registryOf(state: RegistryState, close: () => Promise<void>): DiskRegistry {
+  let secret: Promise<Uint8Array> | undefined;
+  return {
+    secret() {
+      // Two who ask at once must not make two.
+      secret ??= readSecret(join(state.files.root, 'secret'));
+      return secret;
+    },
+    repository: (name) => openRepository(state, name),
+    repositories: (listing) => listRepositories(state, listing),
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The store's own folder lasts, and those above it that had to be made. */
+async function syncWay(path: string, made: string | undefined): Promise<void> {
+  await syncFolder(path);
+  if (made === undefined) return;
+  for (let at = dirname(path); at.length >= dirname(made).length; at = dirname(at)) {
+    // A folder of others that may be passed through but not read is theirs to sync.
+    await onDisk(at, () => syncFolder(at)).catch(passOver);
+    if (at === dirname(at)) return;
   }
 }
 
@@ -82,9 +124,9 @@ function openRepository(state: RegistryState, name: string): Repository {
   return {
     name,
     blobs,
-    manifests: openManifests(state, folder, blobs),
+    manifests: openManifests(state, folder),
     tags: openTags(state, folder),
-    referrers: openReferrers(folder),
+    referrers: openReferrers(state, folder),
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
     },
@@ -105,14 +147,6 @@ async function* listRepositories(
   yield* listed(names, after);
 }
 
-/** Every name that the folders spell, whether anything was kept under it or not. */
-async function* namesUnder(folder: string, prefix = ''): AsyncIterable<string> {
-  const entries = await onDisk(folder, () => absentAs([], readdir(folder, { withFileTypes: true })));
-  for (const entry of entries) {
-    const component = entry.isDirectory() ? componentOf(entry.name) : undefined;
-    if (component === undefined) continue;
-    const name = `${prefix}${component}`;
-    yield name;
-    yield* namesUnder(join(folder, entry.name), `${name}/`);
-  }
+function passOver(error: unknown): void {
+  if (!isGantryError(error, 'NO_PERMISSION')) throw error;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isGantryError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { makeFolder, readSmall, removeFile, replaceFile } from '../layout/files.ts';
 import { LayoutIndex, type Root } from '../layout/index-file.ts';
@@ -7,47 +8,98 @@ import { indexFile, markerBytes, markerFile } from '../layout/marker.ts';
 import { digestEncoded } from '../spec/digest.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import { listed } from '../store/listing.ts';
+import type { DurableFiles } from './durable.ts';
 import { namesIn, RepositoryFolder } from './folder.ts';
 
+/** How long a repository is left alone before its index.json is written, in milliseconds. */
+const quiet = 5_000;
+
 /**
- * The repositories whose index.json no longer tells the truth. It is written when the store is closed, not at every
- * push; a note on disk for each keeps that promise over a crash.
+ * The repositories whose index.json no longer tells the truth. It is written some seconds after the last change and when
+ * the store is closed, not at every push; a note on disk for each keeps that promise over a crash.
  */
 export class StaleLayouts {
+  readonly #files: DurableFiles;
   readonly #folder: string;
   readonly #repositories: string;
   readonly #names: Set<string>;
+  readonly #timers = new Map<string, NodeJS.Timeout>();
+  /** One at a time, in this order. */
+  readonly #writing = new Map<string, Promise<void>>();
+  #last: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, repositories: string, names: Set<string>) {
-    this.#folder = folder;
+  private constructor(files: DurableFiles, repositories: string, names: Set<string>) {
+    this.#files = files;
+    this.#folder = join(files.root, 'stale');
     this.#repositories = repositories;
     this.#names = names;
   }
 
-  static async open(folder: string, repositories: string): Promise<StaleLayouts> {
-    await makeFolder(folder);
-    const names = new Set<string>();
-    for (const note of await namesIn(folder)) {
-      const bytes = await readSmall(join(folder, note), 1024);
+  static async open(files: DurableFiles, repositories: string): Promise<StaleLayouts> {
+    const stale = new StaleLayouts(files, repositories, new Set());
+    await files.folder(stale.#folder);
+    for (const note of await namesIn(stale.#folder)) {
+      const bytes = await readSmall(join(stale.#folder, note), 1024);
       const name = new TextDecoder().decode(bytes);
-      if (isRepositoryName(name)) names.add(name);
+      if (!isRepositoryName(name)) continue;
+      stale.#names.add(name);
+      stale.changed(name);
     }
-    return new StaleLayouts(folder, repositories, names);
+    return stale;
   }
 
   /** To be called before the change. */
   async add(name: string): Promise<void> {
     if (this.#names.has(name)) return;
-    await replaceFile(this.#note(name), new TextEncoder().encode(name));
+    // What removes the note of this name must not remove the one that is written now.
+    await this.#writing.get(name);
+    await this.#files.replace(this.#note(name), new TextEncoder().encode(name));
     this.#names.add(name);
   }
 
-  async refresh(): Promise<void> {
-    for (const name of this.#names) {
-      await writeIndex(new RepositoryFolder(this.#repositories, name));
-      await removeFile(this.#note(name));
-      this.#names.delete(name);
-    }
+  /** To be called after the change: the time until its index.json is written begins anew. */
+  changed(name: string): void {
+    // The change may have taken longer than the writing waited.
+    this.#names.add(name);
+    clearTimeout(this.#timers.get(name));
+    const timer = setTimeout(() => {
+      this.#timers.delete(name);
+      // What can't be written now is noted, and written at the next change or start.
+      this.#write(name).catch(() => undefined);
+    }, quiet);
+    this.#timers.set(name, timer.unref());
+  }
+
+  /** Writes what is left. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    // Of now: one that stays stale is put back.
+    const names = Array.from(this.#names);
+    for (const name of names) await this.#write(name);
+  }
+
+  #write(name: string): Promise<void> {
+    const written = this.#last.then(async () => {
+      if (!this.#names.delete(name)) return;
+      try {
+        await writeIndex(new RepositoryFolder(this.#repositories, name));
+      } catch (error) {
+        this.#names.add(name);
+        // So many tags that no tool would read it: an index.json that is behind serves better than none.
+        if (isGantryError(error, 'TOO_LARGE')) return;
+        throw error;
+      }
+      if (!this.#names.has(name)) await removeFile(this.#note(name));
+    });
+    const ended = written
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#writing.get(name) === ended) this.#writing.delete(name);
+      });
+    this.#writing.set(name, ended);
+    this.#last = ended;
+    return written;
   }
 
   #note(name: string): string {
@@ -55,7 +107,8 @@ export class StaleLayouts {
   }
 }
 
-async function writeIndex(folder: RepositoryFolder): Promise<void> {
+/** Writes down in index.json what the repository holds. */
+export async function writeIndex(folder: RepositoryFolder): Promise<void> {
   const tagged: Root[] = [];
   for (const tag of listed(await folder.tags())) {
     const digest = await folder.tag(tag);

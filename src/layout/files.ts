@@ -56,12 +56,26 @@ export async function absentAs<T, F>(fallback: F, answer: Promise<T>): Promise<T
 export async function openRegular(path: string): Promise<FileHandle | undefined> {
   const refused = (): StorageError =>
     new StorageError('IO_FAILED', `${path} is not a regular file, and nothing else is read`, { path });
-  const seen = await lookAt(path);
-  if (seen === undefined) return undefined;
-  if (!seen.isFile()) throw refused();
-  // Between the look and the opening it could have become a link. Windows has no such flag.
-  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
-  return onDisk(path, () => absentAs(undefined, open(path, flags)));
+  // Windows has no such flags: there, it could become a link between the look and the opening.
+  if (constants.O_NOFOLLOW === undefined && (await lookAt(path))?.isFile() === false) throw refused();
+  // A pipe that nobody writes to is opened at once, too, and then refused.
+  const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  const file = await onDisk(path, async () => {
+    try {
+      return await absentAs(undefined, open(path, flags));
+    } catch (error) {
+      if (['ELOOP', 'EMLINK', 'ENXIO', 'EISDIR'].includes(systemCode(error) ?? '')) throw refused();
+      throw error;
+    }
+  });
+  if (file === undefined) return undefined;
+  try {
+    if ((await onDisk(path, () => file.stat())).isFile()) return file;
+    throw refused();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 /** The whole of a small file, or `undefined` if there is none. Throws TOO_LARGE. */

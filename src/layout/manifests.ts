@@ -105,7 +105,7 @@ export class LayoutManifests {
   }
 
   #read(descriptor: Descriptor, options: SignalOptions): Promise<Uint8Array> {
-    const content = blobFileContent(this.#folder, descriptor, this.#isGone);
+    const content = blobFileContent(this.#folder, descriptor, { gone: this.#isGone });
     return collect(content.open(options), { limit: manifestLimit, what: `manifest ${descriptor.digest}` });
   }
 }

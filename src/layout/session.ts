@@ -7,13 +7,13 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
-import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile, syncFile } from './files.ts';
+import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, markerBytes, markerFile, readIndex } from './marker.ts';
 import { Trail } from './trail.ts';
-import { FileUpload } from './upload.ts';
+import { FileUpload, type FinishedFile } from './upload.ts';
 
 const lockFile = '.gantry.lock';
 const uploadFolder = '.gantry-uploads';
@@ -88,7 +88,7 @@ export class WriteSession {
       id,
       path: join(folder, id),
       algorithm,
-      keep: (path, digest) => this.#keep(path, digest),
+      keep: (file, digest) => this.#keep(file, digest),
       forget: async () => void this.#uploads.delete(id),
     });
     this.#uploads.set(id, upload);
@@ -150,15 +150,15 @@ export class WriteSession {
     });
   }
 
-  async #keep(from: string, digest: Digest): Promise<void> {
+  async #keep(file: FinishedFile, digest: Digest): Promise<void> {
     const path = blobPath(this.folder, digest);
     const there = (await blobSize(this.folder, digest)) !== undefined;
     if (there) {
-      await removeFile(from);
+      await removeFile(file.path);
     } else {
       await this.#trail.folder(dirname(path));
-      await syncFile(from);
-      await moveFile(from, path);
+      await file.sync();
+      await moveFile(file.path, path);
       this.#trail.file(path);
     }
     this.#doomed.delete(digest);

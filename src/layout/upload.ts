@@ -1,5 +1,6 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { ContentError, NotFoundError } from '../errors.ts';
+import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -9,25 +10,41 @@ import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts'
 import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
-import { onDisk, openRegular, removeFile } from './files.ts';
+import { returnBuffer, takeBuffer } from './buffers.ts';
+import { onDisk, openRegular, removeFile, syncFile } from './files.ts';
 
 /** Small chunks of a network are gathered to this before they are written. */
-const step = 1024 * 1024;
+const largeStep = 1024 * 1024;
+
+/** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
+export interface FinishedFile {
+  readonly path: string;
+  readonly size: number;
+  /** Settles when the bytes are on the disk, and not only on their way there. */
+  sync(): Promise<void>;
+}
 
 export interface FileUploadOptions {
   readonly id: string;
   /** The file that the bytes go into until they have their digest. */
   readonly path: string;
   readonly algorithm: Algorithm;
+  /** Bytes that are gathered before they are written. Default 1 MiB: less where many sessions are busy at once. */
+  readonly step?: number;
+  /** Whether a session that finds the disk full ends, so that its bytes are in nobody's way. Default: it can go on. */
+  readonly yields?: boolean;
+  /** When something was last done with a session that is restored, in milliseconds. */
+  readonly used?: number;
   /** Takes the finished file to where blobs stand; afterwards nothing is at `path`. */
-  readonly keep: (path: string, digest: Digest) => Promise<void>;
+  readonly keep: (file: FinishedFile, digest: Digest) => Promise<void>;
   /** Told when the session ends, however it ends. */
   readonly forget: () => Promise<void>;
 }
 
 /**
- * A session whose bytes stand in a file, hashed as they come in. The file is open only while an append runs, so
- * sessions left alone cost no handle.
+ * A session whose bytes stand in a file, hashed as they come in. The file is open only while something is done with it,
+ * so sessions left alone cost no handle. What was acknowledged survives the process, not a power loss: only the finished
+ * blob is worth waiting for the disk.
  */
 export class FileUpload implements Upload {
   readonly id: string;
@@ -37,6 +54,9 @@ export class FileUpload implements Upload {
   /** `undefined` once it was read: a hash has one end. */
   #hasher: Hasher | undefined;
   #offset: number;
+  /** While an append or a commit runs. */
+  #file: FileHandle | undefined;
+  #used: number;
   #closed = false;
 
   private constructor(options: FileUploadOptions, hasher: Hasher, offset: number) {
@@ -44,6 +64,7 @@ export class FileUpload implements Upload {
     this.#options = options;
     this.#hasher = hasher;
     this.#offset = offset;
+    this.#used = options.used ?? Date.now();
   }
 
   static async start(options: FileUploadOptions): Promise<FileUpload> {
@@ -62,12 +83,12 @@ export class FileUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turns(() => this.#take(content, options));
+    return this.#turn(() => this.#take(content, options));
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turns(async () => {
+    return this.#turn(async () => {
       if (content !== undefined) await this.#take(content, options);
       options.signal?.throwIfAborted();
       const actual = await this.#digest(algorithm);
@@ -84,7 +105,7 @@ export class FileUpload implements Upload {
 
   /** Commits under whatever digest the bytes turned out to have. */
   commitAsIs(): Promise<Descriptor> {
-    return this.#turns(async () => this.#finish(await this.#digest(this.#options.algorithm)));
+    return this.#turn(async () => this.#finish(await this.#digest(this.#options.algorithm)));
   }
 
   async *open({ from = 0, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
@@ -102,12 +123,40 @@ export class FileUpload implements Upload {
     return this.#turns(() => this.#drop());
   }
 
+  /** Ends the session if nothing was done with it for `idle` milliseconds. Answers whether it did. */
+  expire(idle: number): Promise<boolean> {
+    return this.#turns(async () => {
+      if (this.#closed || Date.now() - this.#used < idle) return false;
+      await this.#drop();
+      return true;
+    });
+  }
+
+  #turn<T>(task: () => Promise<T>): Promise<T> {
+    return this.#turns(async () => {
+      try {
+        return await task();
+      } catch (error) {
+        if (this.#options.yields && isGantryError(error, 'NO_SPACE')) await this.#drop();
+        throw error;
+      } finally {
+        this.#used = Date.now();
+        const file = this.#file;
+        this.#file = undefined;
+        await file?.close();
+      }
+    });
+  }
+
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
-    const { path } = this.#options;
-    const file = await onDisk(path, () => open(path, 'r+'));
-    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(step, content.size ?? step)));
+    const { path, step = largeStep } = this.#options;
+    const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
+    this.#file = file;
+    // A small blob needs no large buffer.
+    const small = content.size !== undefined && content.size < step / 4;
+    const buffer = small ? Buffer.allocUnsafe(content.size || 1) : takeBuffer(step);
     let filled = 0;
     const flush = async (): Promise<void> => {
       const bytes = buffer.subarray(0, filled);
@@ -130,8 +179,9 @@ export class FileUpload implements Upload {
       }
     } finally {
       // Also when the source failed: what arrived was paid for, and the sender goes on from the offset.
-      await flush().finally(() => file.close());
+      await flush();
     }
+    if (!small) returnBuffer(buffer);
     report();
   }
 
@@ -161,7 +211,10 @@ export class FileUpload implements Upload {
   }
 
   async #finish(digest: Digest): Promise<Descriptor> {
-    await this.#options.keep(this.#options.path, digest);
+    const { path } = this.#options;
+    const sync = (): Promise<void> =>
+      this.#file === undefined ? syncFile(path) : onDisk(path, this.#file.sync.bind(this.#file));
+    await this.#options.keep({ path, size: this.#offset, sync }, digest);
     await this.#end();
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };
   }

@@ -46,7 +46,7 @@ function openBlobs(session: WriteSession): Blobs {
       const size = await session.size(digest);
       return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
     },
-    open: (blob) => blobFileContent(session.folder, blob, session.isGone),
+    open: (blob) => blobFileContent(session.folder, blob, { gone: session.isGone }),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
     ingest: (content, options) => ingestFile((algorithm) => session.start(algorithm), content, options),
     async mount(_digest, { signal } = {}) {

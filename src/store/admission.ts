@@ -1,7 +1,7 @@
 import { ContentError, InputError, NotFoundError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { computableAlgorithm } from '../spec/digest.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isDistributable } from '../spec/media-type.ts';
 import { isTag } from '../spec/reference.ts';
@@ -35,19 +35,24 @@ export async function checkBlobs(
   blobs: Pick<Blobs, 'stat'>,
   options: Pick<PutOptions, 'signal' | 'sparse'> = {},
 ): Promise<void> {
-  if (options.sparse === true || body.kind !== 'image') return;
-  const needed: Descriptor[] = [
-    body.config,
-    ...body.layers.filter((layer) => isDistributable(layer.mediaType)),
-  ];
+  if (options.sparse === true) return;
+  const needed = neededBlobs(body);
   const found = await Promise.all(needed.map(({ digest }) => blobs.stat(digest, options)));
   const missing = needed.find((_, at) => found[at] === undefined);
-  if (missing !== undefined) {
-    throw new NotFoundError(
-      'MANIFEST_BLOB_UNKNOWN',
-      `manifest ${descriptor.digest} names blob ${missing.digest}, which is not there`,
-    );
-  }
+  if (missing !== undefined) throw missingBlob(descriptor.digest, missing.digest);
+}
+
+/** What an image can't do without; those layers not that registries may not distribute. */
+export function neededBlobs(body: Manifest['body']): readonly Descriptor[] {
+  if (body.kind !== 'image') return [];
+  return [body.config, ...body.layers.filter((layer) => isDistributable(layer.mediaType))];
+}
+
+export function missingBlob(manifest: Digest, blob: Digest): NotFoundError {
+  return new NotFoundError(
+    'MANIFEST_BLOB_UNKNOWN',
+    `manifest ${manifest} names blob ${blob}, which is not there`,
+  );
 }
 
 /** Throws INVALID_REFERENCE. */

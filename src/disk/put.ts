@@ -1,0 +1,204 @@
+import { dirname } from 'node:path';
+import { removeFile } from '../layout/files.ts';
+import type { Digest } from '../spec/digest.ts';
+import { type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { missingBlob, neededBlobs } from '../store/admission.ts';
+import type { PutOptions } from '../store/contract.ts';
+import { subjectOf } from '../store/referrers.ts';
+import { touch, untilDone } from './durable.ts';
+import type { RepositoryFolder } from './folder.ts';
+import { describe, gateOf, type RegistryState } from './state.ts';
+
+/**
+ * Stores a manifest. Garbage may be collected by another process at any moment, which puts a blob aside and then looks
+ * which manifests there are; so the manifest is written first, and then what it names is looked for once more: whichever
+ * of the two comes first, one sees the other. Throws MANIFEST_BLOB_UNKNOWN, and has stored nothing then.
+ */
+export async function putManifest(
+  registry: RegistryState,
+  folder: RepositoryFolder,
+  manifest: Manifest,
+  { tags = [], sparse = false }: PutOptions,
+): Promise<void> {
+  const { digest } = manifest.descriptor;
+  const { memory, stale, turns } = registry;
+  const there = await presentOf(registry, folder, manifest, sparse);
+  const put = async (): Promise<boolean> => {
+    await stale.add(folder.name);
+    const writing = new ManifestWriting(registry, folder, manifest, tags);
+    try {
+      await writing.stage();
+      await writing.keep();
+      const gone = await firstMissing(folder, there);
+      if (gone !== undefined) {
+        await writing.undo();
+        throw missingBlob(digest, gone);
+      }
+      await writing.name();
+      // Garbage may be a manifest, too, which nothing names yet.
+      return await folder.hasManifest(digest);
+    } finally {
+      await writing.clear();
+    }
+  };
+  await gateOf(registry, folder.name).shared(() =>
+    turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put)),
+  );
+  memory.promise(folder.name, digest);
+  stale.changed(folder.name);
+}
+
+interface Present {
+  readonly blobs: readonly Digest[];
+  readonly manifests: readonly Digest[];
+}
+
+/** What the manifest names and is there. What is not, and should be, is refused at once. */
+async function presentOf(
+  { memory }: RegistryState,
+  folder: RepositoryFolder,
+  { descriptor, body }: Manifest,
+  sparse: boolean,
+): Promise<Present> {
+  const needed = neededBlobs(body).map(({ digest }) => digest);
+  const children = manifestsOf(body).map(({ digest }) => digest);
+  const [found, listed] = await Promise.all([
+    Promise.all(needed.map((digest) => hasBlob(folder, digest))),
+    Promise.all(children.map((digest) => folder.hasManifest(digest))),
+  ]);
+  // A client that was told that it need not send a blob must be told, too, when that is no longer true.
+  const missing = needed.find(
+    (digest, at) =>
+      (found[at] !== true || memory.isDamaged(digest)) && (!sparse || memory.isPromised(folder.name, digest)),
+  );
+  const lost = children.find((digest, at) => listed[at] !== true && memory.isPromised(folder.name, digest));
+  if (missing !== undefined) throw missingBlob(descriptor.digest, missing);
+  if (lost !== undefined) throw missingBlob(descriptor.digest, lost);
+  return {
+    blobs: needed.filter((_, at) => found[at] === true),
+    manifests: children.filter((_, at) => listed[at] === true),
+  };
+}
+
+async function firstMissing(
+  folder: RepositoryFolder,
+  { blobs, manifests }: Present,
+): Promise<Digest | undefined> {
+  const [found, listed] = await Promise.all([
+    Promise.all(blobs.map((digest) => hasBlob(folder, digest))),
+    Promise.all(manifests.map((digest) => folder.hasManifest(digest))),
+  ]);
+  return blobs.find((_, at) => found[at] !== true) ?? manifests.find((_, at) => listed[at] !== true);
+}
+
+async function hasBlob(folder: RepositoryFolder, digest: Digest): Promise<boolean> {
+  return (await folder.blobSize(digest)) !== undefined;
+}
+
+/** The files of one manifest: all that has to be written is written and synced at once, then they get their names. */
+class ManifestWriting {
+  readonly #registry: RegistryState;
+  readonly #folder: RepositoryFolder;
+  readonly #manifest: Manifest;
+  readonly #tags: readonly string[];
+  readonly #entry: string;
+  readonly #referrer: string | undefined;
+  /** Staged files by the paths that they are for. */
+  readonly #staged = new Map<string, string>();
+  #known = false;
+
+  constructor(
+    registry: RegistryState,
+    folder: RepositoryFolder,
+    manifest: Manifest,
+    tags: readonly string[],
+  ) {
+    this.#registry = registry;
+    this.#folder = folder;
+    this.#manifest = manifest;
+    this.#tags = tags;
+    const { digest } = manifest.descriptor;
+    const subject = subjectOf(manifest);
+    this.#entry = folder.manifestPath(digest);
+    this.#referrer = subject === undefined ? undefined : folder.referrerPath(subject, digest);
+  }
+
+  async stage(): Promise<void> {
+    const { memory } = this.#registry;
+    const { mediaType, digest } = this.#manifest.descriptor;
+    const blob = this.#folder.blobPath(digest);
+    const known = await describe(this.#registry, this.#folder, digest);
+    // Both are young again; what is gone meanwhile is written once more.
+    const fresh = known !== undefined && (await touch(this.#entry)) && (await touch(blob));
+    this.#known = known !== undefined;
+    const writes: Promise<void>[] = [];
+    if (!fresh || memory.isDamaged(digest)) writes.push(this.#stage(blob, this.#manifest.bytes));
+    if (!fresh || known?.mediaType !== mediaType) {
+      writes.push(this.#stage(this.#entry, encoded(mediaType)));
+      if (this.#referrer !== undefined) writes.push(this.#stage(this.#referrer, encoded('')));
+    }
+    for (const tag of this.#tags) {
+      const path = this.#folder.tagPath(tag);
+      if (memory.tags.get(path) !== digest) writes.push(this.#stage(path, encoded(digest)));
+    }
+    // Every one has ended before what they made is cleared away.
+    for (const result of await Promise.allSettled(writes)) {
+      if (result.status === 'rejected') throw result.reason;
+    }
+  }
+
+  async keep(): Promise<void> {
+    const { memory, pool } = this.#registry;
+    const { mediaType, digest, size } = this.#manifest.descriptor;
+    const path = this.#staged.get(this.#folder.blobPath(digest));
+    if (path !== undefined) {
+      await pool.take({ path, size, sync: async () => undefined }, digest, this.#folder.layout);
+    }
+    this.#staged.delete(this.#folder.blobPath(digest));
+    memory.descriptors.set(this.#entry, { mediaType, digest, size });
+    // What was there already may be as new as what was not: whoever put it may not have come to its sync yet.
+    await this.#place([this.#entry, ...(this.#referrer === undefined ? [] : [this.#referrer])]);
+  }
+
+  /** As it was before, but for what was there already. */
+  async undo(): Promise<void> {
+    if (this.#known) return;
+    if (this.#referrer !== undefined) await removeFile(this.#referrer);
+    await removeFile(this.#entry);
+    await this.#registry.pool.remove(this.#manifest.descriptor.digest, this.#folder.layout);
+  }
+
+  /** Tags come last: none leads to what a power loss has taken. */
+  async name(): Promise<void> {
+    const { memory } = this.#registry;
+    const paths = this.#tags.map((tag) => this.#folder.tagPath(tag));
+    const changed = paths.filter((path) => this.#staged.has(path));
+    for (const path of changed) memory.forgetTag(this.#folder.name, path);
+    await this.#place(paths);
+    for (const path of changed) memory.forgetTag(this.#folder.name, path);
+  }
+
+  async clear(): Promise<void> {
+    for (const staged of this.#staged.values()) await removeFile(staged);
+  }
+
+  async #stage(path: string, bytes: Uint8Array): Promise<void> {
+    this.#staged.set(path, await this.#registry.files.stage(bytes));
+  }
+
+  async #place(paths: readonly string[]): Promise<void> {
+    const { files } = this.#registry;
+    const changed = new Set<string>();
+    for (const path of paths) {
+      const staged = this.#staged.get(path);
+      if (staged !== undefined) await files.place(staged, path);
+      this.#staged.delete(path);
+      changed.add(dirname(path));
+    }
+    await Promise.all([...changed].map((folder) => files.synced(folder)));
+  }
+}
+
+function encoded(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,96 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NotFoundError } from '../errors.ts';
+import { digestOf } from '../flow/hash.ts';
+import { lookAt, onDisk, removeFile } from '../layout/files.ts';
+import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
+import { type Algorithm, digestEncoded } from '../spec/digest.ts';
+import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import type { DurableFiles } from './durable.ts';
+import type { RepositoryFolder } from './folder.ts';
+import type { BlobPool } from './pool.ts';
+
+const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
+/** Bytes that a session gathers before it writes: hundreds are busy at once. */
+const step = 256 * 1024;
+
+/** The upload sessions of a store. All that must be known of one after a restart is in its file's name. */
+export class UploadSessions {
+  readonly #files: DurableFiles;
+  readonly #pool: BlobPool;
+  readonly #folder: string;
+  /** Those that this process has touched, by path: a running hash lives in the process. */
+  readonly #open = new Map<string, FileUpload>();
+  readonly #turns: KeyedTurns = createKeyedTurns();
+
+  constructor(files: DurableFiles, pool: BlobPool) {
+    this.#files = files;
+    this.#pool = pool;
+    this.#folder = join(files.root, 'uploads');
+  }
+
+  async start(repository: RepositoryFolder, algorithm: Algorithm): Promise<FileUpload> {
+    await this.#files.folder(this.#folder);
+    const options = this.#options(repository, crypto.randomUUID(), algorithm);
+    const upload = await FileUpload.start(options);
+    this.#open.set(options.path, upload);
+    return upload;
+  }
+
+  /** Throws BLOB_UPLOAD_UNKNOWN, also for a session of another repository. */
+  async resume(repository: RepositoryFolder, id: string): Promise<FileUpload> {
+    // The id comes from outside and becomes part of a path.
+    const candidates = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? algorithms : [];
+    for (const algorithm of candidates) {
+      const options = this.#options(repository, id, algorithm);
+      const upload = this.#open.get(options.path) ?? (await this.#restore(options));
+      if (upload !== undefined) return upload;
+    }
+    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository.name} has no upload session of that id`);
+  }
+
+  #restore(options: FileUploadOptions): Promise<FileUpload | undefined> {
+    const { path } = options;
+    return this.#turns(path, async () => {
+      // Somebody else may have come first.
+      const open = this.#open.get(path);
+      if (open !== undefined) return open;
+      const seen = await lookAt(path);
+      // With a second name it is a blob already: the process was killed in the last step.
+      if (seen?.isFile() !== true || seen.nlink > 1) return undefined;
+      const upload = await FileUpload.restore({ ...options, used: seen.mtimeMs });
+      this.#open.set(path, upload);
+      return upload;
+    });
+  }
+
+  /** Removes the sessions that nothing was done with for `idle` milliseconds, and what finished ones left. */
+  async sweep(idle: number): Promise<void> {
+    await this.#files.folder(this.#folder);
+    for (const name of await onDisk(this.#folder, () => readdir(this.#folder))) {
+      const path = join(this.#folder, name);
+      await this.#turns(path, async () => {
+        const open = this.#open.get(path);
+        if (open !== undefined) return open.expire(idle);
+        const seen = await lookAt(path);
+        if (seen === undefined || (seen.nlink === 1 && Date.now() - seen.mtimeMs < idle)) return false;
+        return removeFile(path);
+      });
+    }
+  }
+
+  #options({ name, layout }: RepositoryFolder, id: string, algorithm: Algorithm): FileUploadOptions {
+    // Of another repository it is another file: nobody comes by a session through a repository that it isn't of.
+    const owner = digestEncoded(digestOf(new TextEncoder().encode(name))).slice(0, 32);
+    const path = join(this.#folder, `${id}.${owner}.${algorithm}`);
+    return {
+      id,
+      path,
+      algorithm,
+      step,
+      yields: true,
+      keep: (file, digest) => this.#pool.take(file, digest, layout),
+      forget: async () => void this.#open.delete(path),
+    };
+  }
+}
