@@ -2,7 +2,7 @@ import { packageVersion } from '../src/cli/version.ts';
 import { checkLayout } from './images.ts';
 import type { Scenario } from './scenario.ts';
 import { ownClient, type Stage } from './stage.ts';
-import type { Places } from './tools.ts';
+import { type Places, repositoryOf } from './tools.ts';
 
 /** Throws unless what was asked for is there. */
 export async function check(scenario: Scenario, stage: Stage, stdout: string, places: Places): Promise<void> {
@@ -17,7 +17,6 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
     const { digest } = await client.getDescriptor(reference);
     if (digest !== stage.root.digest) throw new Error(`${reference} is ${digest}`);
   };
-  const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
   switch (verb) {
     case 'push':
     case 'copy':

@@ -1,2 +1,2 @@
-// What a program of Node's takes that does nothing.
-export {};
+/** What Node takes that does nothing. */
+export type Nothing = never;

@@ -77,6 +77,13 @@ function plainTable(rows: readonly (readonly string[])[]): string {
 }
 
 function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, at) => (at === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
+  return [
+    markdownLine(head),
+    markdownLine(head.map((_, at) => (at === 0 ? '---' : '---:'))),
+    ...rows.map(markdownLine),
+  ].join('\n');
+}
+
+function markdownLine(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }

@@ -32,7 +32,7 @@ export interface Tool {
   readonly beside?: string;
 }
 
-const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
+export const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
 const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
 
 export const gantry: Tool = {
@@ -46,6 +46,7 @@ export const gantry: Tool = {
     tag: ({ from, tag }) => ['tag', from, tag],
     digest: ({ from }) => ['digest', from],
     ls: ({ from }) => ['ls', repositoryOf(from)],
+    version: () => ['version'],
   },
   start: [process.execPath, ownProgram('empty')],
 };
