@@ -3,7 +3,7 @@ import type { Pool } from '../flow/pool.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import type { Manifest } from '../spec/manifest.ts';
+import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import { refuseSchema1 } from '../spec/schema1.ts';
 import type { Repository } from '../store/contract.ts';
@@ -81,18 +81,19 @@ async function bringChildren(
       }),
     });
   }
-  if (body.kind === 'image') {
-    const blobs = [body.config, ...body.layers];
-    await Promise.all(blobs.map((blob) => once(journey.blobs, blob, () => bringBlob(journey, blob))));
-  } else if (body.kind === 'index') {
+  if (body.kind === 'index') {
     const bringOne = (child: Descriptor) =>
       once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
     await Promise.all(body.manifests.filter(wants).map(bringOne));
-  } else {
-    // Its layers have no sizes and would stay behind.
+    return;
+  }
+  if (body.kind === 'unknown') {
+    // The layers of schema 1 have no sizes and would stay behind.
     const step = { side: 'source', step: 'read manifest', digest: descriptor.digest } as const;
     await attempt(step, journey.signal, async () => refuseSchema1(descriptor, journey.from.name));
   }
+  const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringBlob(journey, blob));
+  await Promise.all(blobsOf(body).map(bringOne));
 }
 
 async function bringChild(journey: Journey, child: Descriptor, depth: number): Promise<void> {

@@ -120,6 +120,20 @@ describe('parseManifest', () => {
     });
   }
 
+  for (const mediaType of [MediaType.ociArtifact, MediaType.orasArtifact]) {
+    test(`reads the blobs of ${mediaType}, which have to be descriptors`, () => {
+      const { layers } = image;
+      const read = parse({ mediaType, blobs: layers }).body;
+      assert.deepEqual(read, { kind: 'unknown', mediaType, blobs: layers });
+      assert.throws(() => parse({ mediaType, blobs: [{ size: 1 }] }), { code: 'MANIFEST_INVALID' });
+    });
+  }
+
+  test('reads no blobs of a kind that it does not know', () => {
+    const { body } = parse({ blobs: [1] }, 'application/vnd.example+json');
+    assert.deepEqual(body, { kind: 'unknown' });
+  });
+
   test('says the version of docker schema 1', () => {
     assert.deepEqual(parse(schema1).body, { kind: 'unknown', schemaVersion: 1 });
   });

@@ -1,8 +1,10 @@
+import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, IndexManifest, Manifest, ManifestBody } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType, parseMediaType } from '../spec/media-type.ts';
 import { readDescriptor } from './descriptor.ts';
 import {
+  type Field,
   has,
   knownKeys,
   member,
@@ -59,6 +61,7 @@ const documentKeys = knownKeys(
   'artifactType',
   'config',
   'layers',
+  'blobs',
   'manifests',
   'subject',
   'annotations',
@@ -108,8 +111,16 @@ function readBody(document: ObjectField, type: string): ManifestBody {
     ...present({
       schemaVersion: typeof version === 'number' ? version : undefined,
       mediaType: optional(document, 'mediaType', readString),
+      blobs: artifactTypes.has(type) ? optional(document, 'blobs', readDescriptors) : undefined,
     }),
   };
+}
+
+/** Withdrawn, but there are registries that hold some. */
+const artifactTypes: ReadonlySet<string> = new Set([MediaType.ociArtifact, MediaType.orasArtifact]);
+
+function readDescriptors(field: Field): readonly Descriptor[] {
+  return readArray(field, readDescriptor);
 }
 
 function readImage(document: ObjectField): ImageManifest {
@@ -119,13 +130,13 @@ function readImage(document: ObjectField): ImageManifest {
     ...common,
     config: readDescriptor(member(document, 'config')),
     // The text of the specification lets an artifact do without them, its schema doesn't.
-    layers: optional(document, 'layers', (layers) => readArray(layers, readDescriptor)) ?? [],
+    layers: optional(document, 'layers', readDescriptors) ?? [],
   };
 }
 
 function readIndex(document: ObjectField): IndexManifest {
   const common = readCommon(document);
-  return { kind: 'index', ...common, manifests: readArray(member(document, 'manifests'), readDescriptor) };
+  return { kind: 'index', ...common, manifests: readDescriptors(member(document, 'manifests')) };
 }
 
 type Common = Omit<IndexManifest, 'kind' | 'manifests'>;

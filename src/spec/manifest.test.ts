@@ -29,6 +29,12 @@ describe('what a manifest names', () => {
       [],
       [child],
     ],
+    [
+      'a withdrawn artifact manifest names its blobs',
+      { kind: 'unknown', mediaType: MediaType.ociArtifact, blobs: [layer] },
+      [layer],
+      [],
+    ],
     ['an unknown kind names nothing', { kind: 'unknown', schemaVersion: 1 }, [], []],
   ];
   for (const [name, body, blobs, manifests] of rows) {

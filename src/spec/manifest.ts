@@ -36,21 +36,24 @@ export interface IndexManifest {
   readonly annotations?: Annotations;
 }
 
-/** Anything else that a registry keeps as a manifest: docker schema 1, the retired artifact manifest, future kinds. */
+/** Anything else that a registry keeps as a manifest: docker schema 1, the withdrawn artifact manifests, future kinds. */
 export interface UnknownManifest {
   readonly kind: 'unknown';
   readonly schemaVersion?: number;
   readonly mediaType?: string;
+  /** What a withdrawn artifact manifest is made of; of any other kind nobody can say. */
+  readonly blobs?: readonly Descriptor[];
 }
 
-/** What must be there before this is: the manifests of an index, the config and layers of an image. */
+/** What must be there before this is: the manifests of an index, the blobs of anything else. */
 export function children(body: ManifestBody): readonly Descriptor[] {
   return body.kind === 'index' ? body.manifests : blobsOf(body);
 }
 
-/** The config and layers of an image, in that order; a blob that is named twice comes twice. */
+/** The config and layers of an image, in that order, or the blobs of an artifact; one that is named twice comes twice. */
 export function blobsOf(body: ManifestBody): readonly Descriptor[] {
-  return body.kind === 'image' ? [body.config, ...body.layers] : [];
+  if (body.kind === 'image') return [body.config, ...body.layers];
+  return body.kind === 'unknown' ? (body.blobs ?? []) : [];
 }
 
 export function manifestsOf(body: ManifestBody): readonly Descriptor[] {
