@@ -8,7 +8,7 @@ import { type Access, createAccess } from './access/access.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import type { Note, Serve, ServedResponse } from './exchange.ts';
-import { checkGate, type GateOptions } from './gate.ts';
+import { closedTo, type GateOptions } from './gate.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
@@ -18,7 +18,7 @@ import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
 
 export interface AppOptions extends GateOptions {
-  /** Who may do what. Default: everybody everything, as long as it is asked of this machine by this machine's names. */
+  /** Who may do what (`createAccess`). Default: everybody everything. */
   readonly access?: Access;
   /** Whether a mount that names no repository may find the blob in any of them. Default true. */
   readonly anonymousMounts?: boolean;
@@ -46,7 +46,7 @@ export function createApp(registry: Registry, options: AppOptions = {}): Serve {
     const response = await reply(app, request);
     return request.method === 'HEAD' ? withoutBody(response) : response;
   };
-  return Object.assign(serve, { guarded: access.guarded });
+  return access.guarded ? Object.assign(serve, { guarded: true }) : serve;
 }
 
 interface App extends AppOptions {
@@ -90,7 +90,8 @@ function dispatch(
   body: WatchedBody | undefined,
 ): Promise<HttpResponse> | HttpResponse {
   const { registry, sessions, limits, anonymousMounts = true, sparse = false } = app;
-  checkGate(operation.kind, app);
+  const allow = closedTo(operation.kind, app);
+  if (allow !== undefined) return refuse(switchedOff(allow));
   if (operation.kind === 'ping') return jsonAnswer(200, {});
   if (operation.kind === 'catalog') return listCatalog(registry, operation, request, limits);
   const repository = registry.repository(operation.repository, intentOf(operation));
@@ -148,6 +149,11 @@ function intentOf(operation: Operation): Intent {
     default:
       return { actions: ['pull'] };
   }
+}
+
+function switchedOff(allow: readonly string[]): RouteFailure {
+  const message = 'this is switched off here';
+  return { kind: 'failure', status: 405, code: 'UNSUPPORTED', message, allow };
 }
 
 function refuse({ status, code, message, allow }: RouteFailure): HttpResponse {

@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { InputError, StorageError } from '../errors.ts';
 import type { ExchangeObserver, Serve } from './exchange.ts';
+import { type HostOptions, withHosts } from './hosts.ts';
 import { type Connections, trackConnections } from './node-connections.ts';
 import { exchange } from './node-exchange.ts';
-import { checkExposure } from './node-exposure.ts';
+import { checkExposure, isLoopbackHost } from './node-exposure.ts';
 import { createListeningServer, type TlsIdentity } from './node-tls.ts';
 
-export interface ListenOptions {
+export interface ListenOptions extends HostOptions {
   /** Default 127.0.0.1: a registry without access rules is for this machine. */
   readonly host?: string;
   /** Lets an app without a login listen on other addresses than loopback: whoever reaches them may do everything. */
@@ -49,12 +50,16 @@ const cutTime = 200;
 /**
  * Serves a handler on a port. Throws IN_USE for a port that is taken, NO_PERMISSION for one that is not allowed,
  * INVALID_OPTION for a host that is not this machine's, a certificate that is none, and, before the port opens, for an
- * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant.
+ * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant. On this
+ * machine, where nobody has to log in, only the names in `hosts` and harmless ones are answered to (`withHosts`).
  */
-export async function listen(handler: Serve, options: ListenOptions = {}): Promise<Listener> {
+export async function listen(app: Serve, options: ListenOptions = {}): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
   const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;
-  checkExposure(host, handler.guarded === true || options.anonymous === true);
+  const guarded = app.guarded === true;
+  checkExposure(host, guarded || options.anonymous === true);
+  // Who has to log in can't be made to by a web page.
+  const handler = guarded || !isLoopbackHost(host) ? app : withHosts(app, options);
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
   const http = { maxHeaderSize: headerBytes, requestTimeout: 0, keepAliveTimeout };
   const server = createListeningServer(http, tls);

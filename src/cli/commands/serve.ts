@@ -2,6 +2,7 @@ import { parseAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
+import { accessOf, makeAccess } from '../serve/access.ts';
 import { operate } from '../serve/operate.ts';
 import { operationOf } from '../serve/operation.ts';
 import { openStore } from '../serve/store.ts';
@@ -10,21 +11,25 @@ import { openStore } from '../serve/store.ts';
 export async function serve(context: Context, given: Given): Promise<void> {
   const disk = given.text('disk');
   const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
+  const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');
   const { createApp } = await import('../../server/app.ts');
   const { listen } = await import('../../server/node.ts');
-  const { isLoopbackHost } = await import('../../server/node-exposure.ts');
   const operation = operationOf(given);
+  const wanted = await accessOf(given, { host: address.host, onProblem: warn });
   await using store = await openStore(disk);
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {
     ...operated.app,
+    access: await makeAccess(wanted, store),
     sparse: !given.flag('strict'),
-    onFailure: (error) => context.output.note(errorLine(error), 'warning'),
+    onFailure: warn,
   });
-  const local = isLoopbackHost(address.host ?? '127.0.0.1');
   const { observer } = operated;
-  const rules = { ...address, ...operation.listen, observer };
-  await using listener = await listen(operated.around(app, { local }), rules);
+  const rules = { ...address, ...operation.listen, ...wanted.listen, observer };
+  await using listener = await listen(operated.around(app), {
+    ...rules,
+    hosts: [...operation.hosts, ...wanted.hosts],
+  });
   const { host, port, url } = listener;
   if (context.json) await context.result({ url, host, port });
   // It begins as crane's does: scripts wait for that.

@@ -1,6 +1,5 @@
 import type { AppOptions } from '../../server/app.ts';
 import { type Exchange, type ExchangeObserver, observers, type Serve } from '../../server/exchange.ts';
-import { withHosts } from '../../server/hosts.ts';
 import { formatExchange } from '../../server/log.ts';
 import { createMetrics } from '../../server/metrics.ts';
 import { withOperations } from '../../server/operations.ts';
@@ -14,8 +13,7 @@ import type { Operation } from './operation.ts';
 export interface Operated extends AsyncDisposable {
   readonly app: Pick<AppOptions, 'writes' | 'deletes' | 'limits' | 'sessions'>;
   readonly observer: ExchangeObserver;
-  /** `local`: whether only this machine can reach it. */
-  around(app: Serve, options: { readonly local: boolean }): Serve;
+  around(app: Serve): Serve;
 }
 
 /** Opens what the registry tells of itself. Disposing closes the log. */
@@ -39,11 +37,7 @@ export async function operate(operation: Operation, { output }: Context): Promis
       ...(operation.metrics ? [metrics] : []),
       ...(log === undefined ? [] : [{ ended: (exchange: Exchange) => log.write(formatExchange(exchange)) }]),
     ]),
-    around(app, { local }) {
-      const serve = withOperations(app, operation.metrics ? { metrics } : {});
-      // Who has to log in can't be made to by a web page.
-      return local && app.guarded !== true ? withHosts(serve, operation) : serve;
-    },
+    around: (app) => withOperations(app, operation.metrics ? { metrics } : {}),
     async [Symbol.asyncDispose]() {
       process.off('SIGHUP', onHangUp);
       await log?.[Symbol.asyncDispose]();

@@ -4,6 +4,16 @@ import type { Option } from '../command.ts';
 export const serveOptions: readonly Option[] = [
   { name: 'address', value: 'ADDRESS', summary: 'host:port, or :port for every address of this machine' },
   { name: 'disk', value: 'DIR', summary: 'keep what is pushed in this folder' },
+  { name: 'htpasswd', value: 'FILE', summary: 'who can log in: lines of user:hash, hashes by bcrypt' },
+  { name: 'rules', value: 'FILE', summary: 'who may do what in which repositories, as YAML' },
+  { name: 'anonymous', summary: 'let everybody in, also from other machines' },
+  {
+    name: 'public-url',
+    value: 'URL',
+    summary: 'the address that clients use, behind a proxy or in a container',
+  },
+  { name: 'tls-cert', value: 'FILE', summary: 'serve over TLS with this certificate and its chain, as PEM' },
+  { name: 'tls-key', value: 'FILE', summary: 'the key of the certificate, as PEM' },
   { name: 'strict', summary: 'refuse an image whose blobs are not there yet' },
   {
     name: 'log',

@@ -2,6 +2,8 @@ import type { Registry } from '../../store/contract.ts';
 
 export interface Store extends AsyncDisposable {
   readonly registry: Registry;
+  /** What tokens are signed with, where it outlives the process. */
+  readonly secret?: () => Promise<Uint8Array>;
 }
 
 /** The place that a served registry keeps its content in: a folder, or this process's memory. */
@@ -12,5 +14,9 @@ export async function openStore(disk: string | undefined): Promise<Store> {
   }
   const { openDiskRegistry } = await import('../../disk/registry.ts');
   const registry = await openDiskRegistry(disk);
-  return { registry, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
+  return {
+    registry,
+    secret: () => registry.secret(),
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
 }

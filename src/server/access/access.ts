@@ -10,8 +10,8 @@ import { parseAuthorization } from './authorization.ts';
 import { challengeAnswer, tokenPath } from './challenge.ts';
 import { type AccessClock, systemClock } from './clock.ts';
 import { createDesk, type Desk } from './desk.ts';
-import { createHosts, type Hosts } from './hosts.ts';
 import type { Login } from './login.ts';
+import { createOriginOf, type OriginOf } from './origin.ts';
 import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
 import { createSeal } from './seal.ts';
 import { answerTokenRequest } from './token-service.ts';
@@ -43,7 +43,7 @@ export interface AccessOptions {
 export interface Access {
   /** Whether there is a login: without one, a listener keeps to this machine. */
   readonly guarded: boolean;
-  /** The answer to what is no operation of the registry: tokens, and requests that a browser was led to. */
+  /** The answer to what is no operation of the registry: a question for a token. */
   answer(request: HttpRequest): Promise<ServedResponse | undefined>;
   /** The one check of all that is asked of the registry. Throws DENIED, BLOB_UPLOAD_UNKNOWN and what the login throws. */
   enter(request: HttpRequest, operation: Operation): Promise<Entrance>;
@@ -69,21 +69,17 @@ export function createAccess(options: AccessOptions = {}): Access {
   if (!Number.isSafeInteger(tokenLife) || tokenLife < 1) {
     throw new InputError('INVALID_OPTION', 'the life of a token is a number of seconds');
   }
-  const hosts = createHosts(options.publicUrl);
+  const originOf = createOriginOf(options.publicUrl);
   return login === undefined
-    ? openAccess(hosts, options.rules, key)
-    : guardedAccess({ ...options, login, key, tokenLife, hosts });
+    ? openAccess(options.rules, key)
+    : guardedAccess({ ...options, login, key, tokenLife, originOf });
 }
 
-/** Nobody logs in, so a registry of this machine alone is open to whoever gets a browser on it to ask. */
-function openAccess(hosts: Hosts, rules: RuleSource | undefined, key: Uint8Array): Access {
+function openAccess(rules: RuleSource | undefined, key: Uint8Array): Access {
   const shared = { seal: createSeal(key, 'upload sessions'), turns: createKeyedTurns() };
   return {
     guarded: false,
-    async answer(request) {
-      if (hosts.isMeantForLoopback(request)) return undefined;
-      return errorAnswer('DENIED', 'the Host is not a name of this registry', { status: 421 });
-    },
+    answer: async () => undefined,
     async enter(_, operation) {
       if (rules === undefined) return { kind: 'entered', view: (registry) => registry };
       const rights = rightsOf(await rules(), undefined);
@@ -97,10 +93,10 @@ interface GuardOptions extends AccessOptions {
   readonly login: Login;
   readonly key: Uint8Array;
   readonly tokenLife: number;
-  readonly hosts: Hosts;
+  readonly originOf: OriginOf;
 }
 
-function guardedAccess({ login, key, rules, hosts, tokenLife, ...options }: GuardOptions): Access {
+function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: GuardOptions): Access {
   const { clock = systemClock } = options;
   const service = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
   const tokens = createTokens({ key, service, login, life: tokenLife, clock });
@@ -119,7 +115,7 @@ function guardedAccess({ login, key, rules, hosts, tokenLife, ...options }: Guar
     },
     async enter(request, operation) {
       const ask = (error?: 'invalid_token' | 'insufficient_scope'): HttpResponse =>
-        challengeAnswer({ origin: hosts.originOf(request), service, operation, error });
+        challengeAnswer({ origin: originOf(request), service, operation, error });
       const caller = await identify(request, { desk, tokens });
       if (caller === undefined)
         return { kind: 'refused', response: ask(isBearer(request) ? 'invalid_token' : undefined) };

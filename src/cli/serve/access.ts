@@ -1,0 +1,105 @@
+import { readFile, stat } from 'node:fs/promises';
+import { InputError } from '../../errors.ts';
+import type { Access, AccessOptions } from '../../server/access/access.ts';
+import type { ListenOptions } from '../../server/node.ts';
+import type { Given } from '../given.ts';
+import type { Store } from './store.ts';
+
+/** Who may use a registry, and how they are told that it is the right one. */
+export interface WantedAccess {
+  readonly access: AccessOptions;
+  readonly listen: Pick<ListenOptions, 'anonymous' | 'tls'>;
+  /** Names that it answers to besides its own. */
+  readonly hosts: readonly string[];
+}
+
+export interface AccessSurroundings {
+  readonly host: string | undefined;
+  /** Told why a file that has changed can't be read; until it can, what it said before holds. */
+  readonly onProblem: (error: unknown) => void;
+}
+
+/**
+ * Reads the flags and the files that they name. Throws INVALID_OPTION for what contradicts itself or can't be read, and
+ * for a registry that others could reach and nobody would have to log in to.
+ */
+export async function accessOf(
+  given: Given,
+  { host = '127.0.0.1', onProblem }: AccessSurroundings,
+): Promise<WantedAccess> {
+  const [users, rules, publicUrl] = [given.text('htpasswd'), given.text('rules'), given.text('public-url')];
+  const anonymous = given.flag('anonymous');
+  if (users !== undefined && anonymous) {
+    throw wrong('--anonymous and --htpasswd exclude each other; --rules says what is open to everybody');
+  }
+  if (users === undefined && rules !== undefined && !anonymous) {
+    throw wrong('--rules needs --htpasswd, or --anonymous where nobody logs in');
+  }
+  const { isLoopbackHost } = await import('../../server/node-exposure.ts');
+  if (users === undefined && !anonymous && !isLoopbackHost(host)) {
+    throw wrong(
+      `on ${host} everybody who reaches it could do everything: give it --htpasswd FILE, or --anonymous`,
+    );
+  }
+  const { openHtpasswd } = await import('../../server/access/htpasswd.ts');
+  const { openRules } = await import('../../server/access/rules-file.ts');
+  const tls = await tlsOf(given);
+  return {
+    access: {
+      ...(users === undefined
+        ? {}
+        : { login: await openHtpasswd(fileReader(users), { file: users, onProblem }) }),
+      ...(rules === undefined
+        ? {}
+        : { rules: await openRules(fileReader(rules), { file: rules, onProblem }) }),
+      ...(publicUrl === undefined ? {} : { publicUrl }),
+    },
+    listen: { anonymous, ...(tls === undefined ? {} : { tls }) },
+    hosts: publicUrl === undefined || !URL.canParse(publicUrl) ? [] : [new URL(publicUrl).hostname],
+  };
+}
+
+/** With the store's own key, so that tokens and uploads outlive this process where the store does. */
+export async function makeAccess({ access }: WantedAccess, { secret }: Store): Promise<Access> {
+  const { createAccess } = await import('../../server/access/access.ts');
+  return createAccess({ ...access, ...(secret === undefined ? {} : { key: await secret() }) });
+}
+
+async function tlsOf(given: Given): Promise<ListenOptions['tls']> {
+  const [cert, key] = [given.text('tls-cert'), given.text('tls-key')];
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw wrong('--tls-cert and --tls-key go together');
+  return { cert: await read(cert), key: await read(key) };
+}
+
+/** The file's text, read again only when the file has changed. */
+function fileReader(path: string): () => Promise<string> {
+  let seen: { readonly version: string; readonly text: string } | undefined;
+  return async () => {
+    const version = await versionOf(path);
+    if (seen?.version !== version) seen = { version, text: await read(path) };
+    return seen.text;
+  };
+}
+
+async function versionOf(path: string): Promise<string> {
+  const { mtimeMs, ctimeMs, size, ino } = await readable(path, stat(path));
+  return [mtimeMs, ctimeMs, size, ino].join(' ');
+}
+
+function read(path: string): Promise<string> {
+  return readable(path, readFile(path, 'utf8'));
+}
+
+async function readable<T>(path: string, task: Promise<T>): Promise<T> {
+  try {
+    return await task;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    throw new InputError('INVALID_OPTION', `can't read ${path}: ${code}`, { cause });
+  }
+}
+
+function wrong(message: string): InputError {
+  return new InputError('INVALID_OPTION', message);
+}
