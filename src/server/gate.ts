@@ -1,4 +1,3 @@
-import { UnsupportedError } from '../errors.ts';
 import type { OperationKind } from '../wire/operation.ts';
 
 export interface GateOptions {
@@ -8,24 +7,15 @@ export interface GateOptions {
   readonly deletes?: boolean;
 }
 
-/** Throws UNSUPPORTED. One gate for all that deletes: distribution's once forgot the tags (CVE-2026-41888). */
-export function checkGate(kind: OperationKind, { writes = true, deletes = true }: GateOptions): void {
-  const changes = changesOf(kind);
-  if (!writes && changes !== 'nothing') throw new UnsupportedError(kind, 'nothing can be changed here');
-  if (!deletes && changes === 'deletes') throw new UnsupportedError(kind, 'nothing can be deleted here');
-}
-
-function changesOf(kind: OperationKind): 'nothing' | 'writes' | 'deletes' {
+/**
+ * The methods that are left where this one is switched off; undefined where it is not. One gate for all that deletes:
+ * distribution's once forgot the tags (CVE-2026-41888).
+ */
+export function closedTo(
+  kind: OperationKind,
+  { writes = true, deletes = true }: GateOptions,
+): readonly string[] | undefined {
   switch (kind) {
-    case 'ping':
-    case 'catalog':
-    case 'blob.get':
-    case 'blob.head':
-    case 'manifest.get':
-    case 'manifest.head':
-    case 'tags.list':
-    case 'referrers':
-      return 'nothing';
     case 'upload.start':
     case 'upload.mount':
     case 'upload.status':
@@ -33,12 +23,15 @@ function changesOf(kind: OperationKind): 'nothing' | 'writes' | 'deletes' {
     case 'upload.commit':
     // To give up what was not finished deletes nothing that anybody could have had.
     case 'upload.cancel':
+      return writes ? undefined : [];
     case 'manifest.put':
-      return 'writes';
+      return writes ? undefined : ['GET', 'HEAD'];
     case 'blob.delete':
+      return writes && deletes ? undefined : ['GET', 'HEAD'];
     case 'manifest.delete':
-      return 'deletes';
+      if (!writes) return ['GET', 'HEAD'];
+      return deletes ? undefined : ['GET', 'HEAD', 'PUT'];
     default:
-      return kind satisfies never;
+      return undefined;
   }
 }

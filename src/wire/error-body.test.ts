@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import {
+  AuthError,
   ContentError,
   type GantryError,
   InputError,
@@ -260,7 +261,14 @@ describe('the answer to an error', () => {
       503,
       'UNAVAILABLE',
     ],
-    ['says no more of the way behind', new TransportError('CUT_OFF', 'secret'), 500, 'UNKNOWN'],
+    ['says no more of the way behind', new TransportError('CUT_OFF', 'secret'), 502, 'UNAVAILABLE'],
+    ['says that nobody is behind', new TransportError('NO_CONNECTION', 'secret'), 502, 'UNAVAILABLE'],
+    ['says who came too late', new TransportError('TIMED_OUT', 'secret'), 504, 'UNAVAILABLE'],
+    ['says who went silent', new TransportError('STALLED', 'secret'), 504, 'UNAVAILABLE'],
+    ['says no more of an answer from behind', new ResponseError('X', 'secret'), 502, 'UNAVAILABLE'],
+    ['says no more of a failure behind', new ResponseError('UNKNOWN', 'secret'), 502, 'UNAVAILABLE'],
+    ['says when it is too much', new ResponseError('TOOMANYREQUESTS', 'm'), 429, 'TOOMANYREQUESTS'],
+    ['keeps a login for the way behind to itself', new AuthError('HELPER_FAILED', 'secret'), 500, 'UNKNOWN'],
   ];
   for (const [name, error, status, code] of rows) {
     it(name, async () => {

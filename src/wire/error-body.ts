@@ -185,11 +185,24 @@ export function errorReply(error: unknown): HttpResponse {
       return 'operation' in error && error.operation === 'digest'
         ? errorAnswer('DIGEST_INVALID', error.message)
         : errorAnswer('UNSUPPORTED', error.message);
+    case 'TOOMANYREQUESTS':
+      return errorAnswer(error.code, error.message, { headers: { 'retry-after': ['5'] } });
     default:
-      return Object.hasOwn(errorStatus, error.code)
-        ? errorAnswer(error.code, error.message)
-        : errorAnswer('UNKNOWN', 'internal error');
+      return knownReply(error);
   }
+}
+
+/** By the table; a registry behind this one that failed, or could not be reached, is its own case. */
+function knownReply(error: GantryError): HttpResponse {
+  const status = Object.hasOwn(errorStatus, error.code) ? (errorStatus[error.code] ?? 500) : 500;
+  if (status < 500) return errorAnswer(error.code, error.message);
+  if (error.name === 'TransportError' || error.name === 'ResponseError') {
+    const late = error.code === 'TIMED_OUT' || error.code === 'STALLED';
+    return late
+      ? errorAnswer('UNAVAILABLE', 'the registry behind this one did not answer in time', { status: 504 })
+      : errorAnswer('UNAVAILABLE', 'the registry behind this one can not be had', { status: 502 });
+  }
+  return errorAnswer(Object.hasOwn(errorStatus, error.code) ? error.code : 'UNKNOWN', 'internal error');
 }
 
 function isStorageFailure(code: string): boolean {

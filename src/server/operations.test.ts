@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { errorAnswer } from '../wire/reply.ts';
+import { createApp } from './app.ts';
+import { asking, assertRefused } from './ask.test.support.ts';
+import type { Serve } from './exchange.ts';
+import { withHosts } from './hosts.ts';
+import { withOperations } from './operations.ts';
+
+const metrics = { text: () => 'answers 42\n' };
+const app = createApp(createMemoryRegistry());
+const locked: Serve = Object.assign(
+  async () =>
+    errorAnswer('UNAUTHORIZED', 'who are you?', { headers: { 'www-authenticate': ['Basic realm="x"'] } }),
+  { guarded: true },
+);
+
+describe('/healthz', () => {
+  it('says that the registry answers, and nothing else, to everybody', async () => {
+    const ask = asking(withOperations(locked, {}));
+    const healthy = await ask('GET', '/healthz?now');
+    assert.equal(healthy.status, 200);
+    assert.equal(healthy.text, '{"status":"ok"}');
+    assert.equal((await ask('HEAD', '/healthz')).bytes.byteLength, 0);
+    assertRefused(await ask('POST', '/healthz'), 405, 'UNSUPPORTED');
+  });
+});
+
+describe('/metrics', () => {
+  it('shows the counts in the format of Prometheus', async () => {
+    const answer = await asking(withOperations(app, { metrics }))('GET', '/metrics');
+    assert.equal(answer.text, 'answers 42\n');
+    assert.match(answer.header('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  });
+
+  it('is not there unless it is wanted', async () => {
+    assertRefused(await asking(withOperations(app, {}))('GET', '/metrics'), 404, 'NAME_UNKNOWN');
+  });
+
+  it('is for those who may ask for /v2/, and tells the others how to log in', async () => {
+    const refused = await asking(withOperations(locked, { metrics }))('GET', '/metrics');
+    assertRefused(refused, 401, 'UNAUTHORIZED');
+    assert.equal(refused.header('www-authenticate'), 'Basic realm="x"');
+  });
+
+  it('leaves a guarded registry a guarded one', () => {
+    assert.equal(withHosts(withOperations(locked, { metrics })).guarded, true);
+    assert.equal(withHosts(withOperations(app, { metrics })).guarded, undefined);
+  });
+});
+
+describe('the names a registry answers to', () => {
+  const ask = asking(withHosts(app, { hosts: ['Registry.example.com'] }));
+  const names: readonly [host: string, status: number][] = [
+    ['localhost:5000', 200],
+    ['127.0.0.1:5000', 200],
+    ['[::1]:5000', 200],
+    ['kind-registry:5000', 200],
+    ['host.docker.internal', 200],
+    ['a.localhost', 200],
+    ['registry.example.com:5000', 200],
+    ['evil.example', 421],
+    ['evil.example.:80', 421],
+    ['localhost.evil.example:5000', 421],
+    ['127.0.0.1.evil.example', 421],
+    ['registry.example.com.evil.example', 421],
+  ];
+  for (const [host, status] of names) {
+    it(`${host} is answered with ${status}`, async () => {
+      assert.equal((await ask('GET', '/v2/', { headers: { host } })).status, status);
+    });
+  }
+
+  it('a program that names none is served', async () => {
+    assert.equal((await ask('GET', '/v2/')).status, 200);
+  });
+});

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
+import { streamContent } from '../flow/content.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import type { Registry, Upload } from '../store/contract.ts';
+import { createApp } from './app.ts';
+import { type Ask, asking, assertRefused, digestText, Gate, streamOf } from './ask.test.support.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+
+interface Scene {
+  readonly ask: Ask;
+  readonly sessions: Sessions;
+}
+
+function scene(limits: Partial<Limits>): Scene {
+  const sessions = createSessions({ ...defaultLimits, ...limits });
+  return { ask: asking(createApp(createMemoryRegistry(), { limits, sessions })), sessions };
+}
+
+async function start(ask: Ask, repository = 'a'): Promise<string> {
+  const answer = await ask('POST', `/v2/${repository}/blobs/uploads/`);
+  assert.equal(answer.status, 202);
+  return answer.header('location') ?? '';
+}
+
+const digest = digestText('hello');
+
+describe('sessions that are open', () => {
+  it('have a limit, and the next one is asked to come later', async () => {
+    const { ask, sessions } = scene({ sessions: 2 });
+    await start(ask);
+    await start(ask, 'b');
+    const refused = await ask('POST', '/v2/c/blobs/uploads/');
+    assertRefused(refused, 429, 'TOOMANYREQUESTS');
+    assert.match(refused.header('retry-after') ?? '', /^\d+$/);
+    assertRefused(await ask('POST', `/v2/c/blobs/uploads/?mount=${digest}`), 429, 'TOOMANYREQUESTS');
+    assert.equal(sessions.count(), 2);
+  });
+
+  it('have a limit in each repository', async () => {
+    const { ask } = scene({ repositorySessions: 1 });
+    await start(ask);
+    assertRefused(await ask('POST', '/v2/a/blobs/uploads/'), 429, 'TOOMANYREQUESTS');
+    await start(ask, 'b');
+  });
+
+  const ends: readonly [name: string, end: (ask: Ask, location: string) => Promise<unknown>][] = [
+    ['a commit', (ask, location) => ask('PUT', `${location}?digest=${digest}`, { body: 'hello' })],
+    ['a cancel', (ask, location) => ask('DELETE', location)],
+    ['a wrong digest', (ask, location) => ask('PUT', `${location}?digest=${digest}`, { body: 'other' })],
+  ];
+  for (const [name, end] of ends) {
+    it(`${name} gives a place back`, async () => {
+      const { ask, sessions } = scene({ sessions: 1 });
+      await end(ask, await start(ask));
+      assert.equal(sessions.count(), 0);
+      await start(ask);
+    });
+  }
+
+  const stays: readonly [name: string, step: (ask: Ask, location: string) => Promise<unknown>][] = [
+    ['a chunk', (ask, location) => ask('PATCH', location, { body: 'hello' })],
+    [
+      'a chunk that broke off',
+      (ask, location) => ask('PATCH', location, { body: streamOf(['he'], new Error()) }),
+    ],
+    [
+      'a commit that broke off',
+      (ask, location) => ask('PUT', `${location}?digest=${digest}`, { body: streamOf(['he'], new Error()) }),
+    ],
+    ['a commit without a digest', (ask, location) => ask('PUT', location)],
+    [
+      'a chunk in the wrong place',
+      (ask, location) => ask('PATCH', location, { body: 'x', headers: { 'content-range': '5-5' } }),
+    ],
+  ];
+  for (const [name, step] of stays) {
+    it(`${name} keeps the place`, async () => {
+      const { ask, sessions } = scene({ sessions: 1 });
+      const location = await start(ask);
+      await step(ask, location).catch(() => undefined);
+      assert.equal(sessions.count(), 1);
+      assert.equal((await ask('GET', location)).status, 204);
+    });
+  }
+
+  it('do not count blobs that are sent in one request, whatever comes of them', async () => {
+    const { ask, sessions } = scene({ sessions: 1 });
+    const target = `/v2/a/blobs/uploads/?digest=${digest}`;
+    assert.equal((await ask('POST', target, { body: 'hello' })).status, 201);
+    assertRefused(await ask('POST', target, { body: 'other' }), 400, 'DIGEST_INVALID');
+    await assert.rejects(ask('POST', target, { body: streamOf(['he'], new Error('cut')) }));
+    assert.equal(sessions.count(), 0);
+  });
+
+  it('do not count those that nobody began', async () => {
+    const { ask, sessions } = scene({});
+    assertRefused(await ask('GET', '/v2/a/blobs/uploads/YQ'), 404, 'BLOB_UPLOAD_UNKNOWN');
+    assert.equal(sessions.count(), 0);
+  });
+
+  it('give up their place when nobody used them for long', async () => {
+    const { ask, sessions } = scene({ sessions: 1, sessionIdle: 0 });
+    const location = await start(ask);
+    await start(ask);
+    assert.equal(sessions.count(), 1);
+    assertRefused(await ask('GET', location), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
+
+describe('a session that somebody holds', () => {
+  it('is taken from a request that sends nothing any more, for one that asks where it stands', async () => {
+    const { ask, location, append } = await held(20);
+    assert.equal((await ask('GET', location)).header('range'), '0-4');
+    await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));
+  });
+
+  it('is taken for the next chunk, which goes on where the other one ended', async () => {
+    const { ask, location, append } = await held(20);
+    const next = { body: ' you', headers: { 'content-range': '5-8' } };
+    assert.equal((await ask('PATCH', location, next)).header('range'), '0-8');
+    await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));
+  });
+
+  it('tells where it stands, too, while the store is still at work on what has come', async () => {
+    const [arrived, go] = [new Gate(), new Gate()];
+    const limits = { ...defaultLimits, patience: 20 };
+    const ask = asking(createApp(slowly(arrived, go), { sessions: createSessions(limits) }));
+    const location = await start(ask);
+    const append = ask('PATCH', location, { body: 'hello' });
+    await arrived.opened;
+    assert.equal((await ask('GET', location)).header('range'), '0-4');
+    go.open();
+    assert.equal((await append).status, 202);
+  });
+
+  it('is not waited for by others', async () => {
+    const { ask, go, append } = await held(5_000);
+    assert.equal((await ask('GET', await start(ask))).status, 204);
+    go.open();
+    await append;
+  });
+});
+
+/** A chunk that never ends, after `hello`. */
+async function held(
+  patience: number,
+): Promise<Scene & { location: string; append: Promise<unknown>; go: Gate }> {
+  const made = scene({ patience });
+  const location = await start(made.ask);
+  const [arrived, go] = [new Gate(), new Gate()];
+  const parts = async function* (): AsyncIterable<Uint8Array> {
+    yield new TextEncoder().encode('hello');
+    arrived.open();
+    await go.opened;
+  };
+  const append = made.ask('PATCH', location, { body: streamContent(parts()) });
+  append.catch(() => undefined);
+  await arrived.opened;
+  return { ...made, location, append, go };
+}
+
+/** A registry that has the bytes of a chunk, and then takes its time. */
+function slowly(arrived: Gate, go: Gate): Registry {
+  const registry = createMemoryRegistry();
+  const slow = (upload: Upload): Upload => ({
+    id: upload.id,
+    limits: upload.limits,
+    get offset() {
+      return upload.offset;
+    },
+    async append(content, options) {
+      await upload.append(content, options);
+      arrived.open();
+      await go.opened;
+    },
+    commit: (...given) => upload.commit(...given),
+    cancel: (...given) => upload.cancel(...given),
+  });
+  return {
+    repositories: (options) => registry.repositories(options),
+    repository(name, intent) {
+      const repository = registry.repository(name, intent);
+      const { blobs } = repository;
+      return { ...repository, blobs: { ...blobs, resume: async (id) => slow(await blobs.resume(id)) } };
+    },
+  };
+}
