@@ -11,10 +11,10 @@ import { startPages } from './pages.ts';
 import { gantryProgram } from './programs.ts';
 
 /**
- * What the tools meet at: Debian's registry, and the one that gantry is, both with their content on disk; or one that
- * has nothing but tags.
+ * What the tools meet at: Debian's registry, and the one that gantry is, with their content on disk if nothing else is
+ * said; or one that has nothing but tags.
  */
-export type RegistryKind = 'docker-registry' | 'gantry' | 'pages';
+export type RegistryKind = 'docker-registry' | 'gantry' | 'gantry in memory' | 'pages';
 
 export interface StartOptions {
   /** How many tags there are, where there is nothing else. */
@@ -23,23 +23,28 @@ export interface StartOptions {
   readonly login?: { readonly service: TokenService; readonly realm: string };
 }
 
+/** One that is a process has a `pid`. */
+export interface StartedRegistry extends RunningRegistry {
+  readonly pid?: number | undefined;
+}
+
 /** Empty, in a process of its own, on a port of this machine. */
 export function startRegistry(
   kind: RegistryKind,
   { login, tags = 1 }: StartOptions = {},
-): Promise<RunningRegistry> {
+): Promise<StartedRegistry> {
   if (kind === 'pages') return startPages(tags);
-  if (kind === 'gantry') return startGantry();
+  if (kind !== 'docker-registry') return startGantry(kind === 'gantry');
   return startDistribution(
     login === undefined ? {} : { token: { ...login.service.settings, realm: login.realm } },
   );
 }
 
-async function startGantry(): Promise<RunningRegistry> {
+async function startGantry(onDisk: boolean): Promise<StartedRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-store-'));
   const child = spawn(
     process.execPath,
-    [gantryProgram(), 'serve', '--json', '--address', '127.0.0.1:0', '--disk', folder],
+    [gantryProgram(), 'serve', '--json', '--address', '127.0.0.1:0', ...(onDisk ? ['--disk', folder] : [])],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const stop = async (): Promise<void> => {
@@ -52,7 +57,7 @@ async function startGantry(): Promise<RunningRegistry> {
     const line = await Promise.race([once(child.stdout, 'data'), once(child, 'close').then(() => undefined)]);
     if (line === undefined) throw new Error('the embedded registry ended without listening');
     const { url }: { readonly url: string } = JSON.parse(String(line[0]));
-    return { host: new URL(url).host, [Symbol.asyncDispose]: stop };
+    return { host: new URL(url).host, pid: child.pid, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

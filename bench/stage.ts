@@ -52,14 +52,6 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
       tags,
       ...(service === undefined || realm === undefined ? {} : { login: { service, realm } }),
     });
-  const push = async (host: string, pushed: Image | Index, tag: string): Promise<void> => {
-    await using client = ownClient();
-    const reference = `${host}/${repository}:${tag}`;
-    await (pushed.kind === 'image'
-      ? client.pushImage(reference, pushed)
-      : client.pushIndex(reference, pushed));
-  };
-
   return {
     folder,
     layout,
@@ -93,4 +85,10 @@ async function heldImage(
   if (holds === 'nothing') return undefined;
   if (holds !== 'all but one layer' || image.kind === 'index') return image;
   return makeImage(shape, (await image.layers()).slice(0, -1));
+}
+
+async function push(host: string, image: Image | Index, tag: string): Promise<void> {
+  await using client = ownClient();
+  const reference = `${host}/${repository}:${tag}`;
+  await (image.kind === 'image' ? client.pushImage(reference, image) : client.pushIndex(reference, image));
 }

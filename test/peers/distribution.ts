@@ -13,7 +13,7 @@ export async function startDistribution(
     /** Whose tokens it takes: the `token` part of its configuration. */
     readonly token?: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
   } = {},
-): Promise<RunningRegistry> {
+): Promise<RunningRegistry & { readonly pid: number | undefined }> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-distribution-'));
   const users = join(folder, 'htpasswd');
   const config = join(folder, 'config.json');
@@ -45,7 +45,7 @@ export async function startDistribution(
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { host: await addressOf(child), [Symbol.asyncDispose]: stop };
+    return { host: await addressOf(child), pid: child.pid, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { formatColumns } from './columns.ts';
+import type { Figures } from './load/phase.ts';
+import { isInPath, ownProgram } from './programs.ts';
+import { type RegistryKind, startRegistry } from './registries.ts';
+import { watchProcess } from './watch.ts';
+
+/**
+ * `npm run bench:server`: many clients at once push to and pull from Debian's registry and the embedded one, in turn.
+ * Everything that was acknowledged is read back in the end.
+ */
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '200' },
+    /** Of blobs of 100 MB: so many are under way at once. */
+    'large-clients': { type: 'string', default: '16' },
+    /** Of each phase. */
+    seconds: { type: 'string', default: '60' },
+    markdown: { type: 'boolean', default: false },
+    registry: { type: 'string' },
+    phase: { type: 'string', multiple: true },
+  },
+});
+
+/** A large blob is pushed before it can be pulled, and so is a small one. */
+const phases = values.phase ?? [
+  'push small',
+  'pull small',
+  'push large',
+  'pull large',
+  'mixed images',
+  'verify',
+];
+
+interface Phase extends Figures {
+  readonly registry: RegistryKind;
+  /** Of the server, in this phase. */
+  readonly rss: number;
+  readonly cpu: number;
+}
+
+async function loadRegistry(registry: RegistryKind): Promise<readonly Phase[]> {
+  await using server = await startRegistry(registry);
+  if (server.pid === undefined) throw new Error(`${registry} is no process`);
+  const watch = watchProcess(server.pid);
+  const load = spawn(
+    process.execPath,
+    [
+      ownProgram('load/load'),
+      `http://${server.host}`,
+      values.clients,
+      values['large-clients'],
+      values.seconds,
+    ],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const ended = once(load, 'close');
+  const results: Phase[] = [];
+  try {
+    const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
+    await watch.take();
+    for (const phase of phases) {
+      load.stdin.write(`${phase}\n`);
+      const line = await lines.next();
+      if (line.done === true) throw new Error(`the load ended in the phase ${phase}`);
+      const figures: Figures = JSON.parse(line.value);
+      results.push({ registry, ...figures, ...(await watch.take()) });
+    }
+  } finally {
+    load.stdin.end();
+    await ended;
+  }
+  return results;
+}
+
+const kinds: readonly RegistryKind[] = [
+  ...(isInPath('docker-registry') ? (['docker-registry'] as const) : []),
+  'gantry',
+  'gantry in memory',
+];
+const results: Phase[] = [];
+for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
+  results.push(...(await loadRegistry(kind)));
+}
+
+const rate = ({ operations, seconds }: Phase): number => operations / seconds;
+for (const phase of phases) {
+  const rows = results.filter((result) => result.phase === phase);
+  const best = rows.find(({ registry }) => registry === 'docker-registry');
+  const text = formatColumns(
+    [
+      ['registry', ({ registry }) => registry],
+      ['operations/s', (row) => rate(row).toFixed(1)],
+      ['ratio', (row) => (best === undefined ? '–' : (rate(row) / rate(best)).toFixed(2))],
+      ['requests/s', ({ requests, seconds }) => (requests / seconds).toFixed(0)],
+      ['MB/s', ({ bytes, seconds }) => (bytes / seconds / 1e6).toFixed(0)],
+      ['p50 ms', ({ p50 }) => p50.toFixed(1)],
+      ['p99 ms', ({ p99 }) => p99.toFixed(1)],
+      ['peak RSS MiB', ({ rss }) => (rss / 1024 / 1024).toFixed(0)],
+      ['CPU s', ({ cpu }) => cpu.toFixed(1)],
+      ['operations', ({ operations }) => String(operations)],
+      ['errors', ({ errors, firstError = '' }) => `${errors} ${firstError}`.trim()],
+    ],
+    rows,
+    values,
+  );
+  const title = `${phase}, ${rows[0]?.clients ?? 0} clients`;
+  process.stdout.write(values.markdown ? `### ${title}\n\n${text}\n\n` : `\n${title}\n${text}\n`);
+}
