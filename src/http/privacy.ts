@@ -5,7 +5,9 @@ export type Privacy = 'public' | 'private' | 'loopback' | 'link-local';
 
 const ranks: Readonly<Record<Privacy, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
 
-const networks: readonly (readonly [Privacy, BlockList])[] = [
+type Networks = readonly (readonly [Privacy, BlockList])[];
+
+const listNetworks = (): Networks => [
   ['loopback', blockList(['127.0.0.0', 8], ['0.0.0.0', 8], ['::1', 128], ['::', 128])],
   ['link-local', blockList(['169.254.0.0', 16], ['fe80::', 10])],
   [
@@ -28,6 +30,9 @@ function blockList(...subnets: readonly (readonly [string, number])[]): BlockLis
   return list;
 }
 
+/** Made when an address is first judged: most requests go to names. */
+let networks: Networks | undefined;
+
 /**
  * By an address or a name, which is not looked up: any name but `localhost` is public. `URL` has already turned `127.1`
  * and `0x7f000001` into their usual form.
@@ -37,6 +42,7 @@ export function privacyOf(hostname: string): Privacy {
   if (/(^|\.)localhost$/i.test(address)) return 'loopback';
   const family = isIP(address);
   if (family === 0) return 'public';
+  networks ??= listNetworks();
   const found = networks.find(([, list]) => list.check(address, family === 6 ? 'ipv6' : 'ipv4'));
   return found?.[0] ?? 'public';
 }

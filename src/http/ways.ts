@@ -27,8 +27,8 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   const choose = proxyChoice(proxy);
   const ways = new Map<string, Promise<Way>>();
   const retired: Promise<Way>[] = [];
-  /** How close those are whose names were looked up. */
-  const reached = new Map<string, Privacy>();
+  /** Where the names led that were looked up. How close that is, is asked only when one of them sends us on. */
+  const reached = new Map<string, readonly string[]>();
   let more: Promise<readonly string[]> | undefined;
 
   const tlsOf = async (host: string): Promise<TlsOptions> => {
@@ -38,9 +38,9 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Way> => {
     const { host, hostname, secure } = target;
     const through = choose(url);
-    const direct = privacyOf(hostname);
-    if (through === undefined && limit !== undefined && !mayReach(limit, direct)) {
-      throw tooClose(hostname, direct);
+    if (through === undefined && limit !== undefined) {
+      const direct = privacyOf(hostname);
+      if (!mayReach(limit, direct)) throw tooClose(hostname, direct);
     }
     return createWay(target, {
       tls: secure ? await tlsOf(host) : {},
@@ -49,7 +49,7 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
       lookup: watchedLookup(lookup, {
         // A proxy is chosen by the user, and what it can reach is its own affair.
         limit: through === undefined ? limit : undefined,
-        found: (privacy) => through ?? reached.set(hostname, privacy),
+        found: (addresses) => through ?? reached.set(hostname, addresses),
       }),
       connectWithin,
     });
@@ -58,7 +58,7 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   return {
     to({ url, sentBy }, target) {
       const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
-      const limit = sentBy === undefined ? undefined : (reached.get(hostname) ?? privacyOf(hostname));
+      const limit = sentBy === undefined ? undefined : mostPublic(reached.get(hostname) ?? [hostname]);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
       const known = ways.get(key);
       if (known !== undefined) return known;
@@ -89,18 +89,21 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
 const lookUp: LookupFunction = (hostname, options, callback) => dns.lookup(hostname, options, callback);
 
 /**
- * Looks names up and tells `found` how close to us they are. With `limit` a name that leads closer fails with
+ * Looks names up and tells `found` their addresses. With `limit` a name that leads closer fails with
  * REDIRECT_REFUSED, before a connection is made: what was looked up is what is connected to.
  */
 function watchedLookup(
   lookup: LookupFunction,
-  { limit, found }: { readonly limit: Privacy | undefined; readonly found: (privacy: Privacy) => void },
+  {
+    limit,
+    found,
+  }: { readonly limit: Privacy | undefined; readonly found: (addresses: readonly string[]) => void },
 ): LookupFunction {
   return (hostname, options, callback) =>
     lookup(hostname, options, (error, address, family) => {
       if (error !== null) return callback(error, address, family);
       const addresses = typeof address === 'string' ? [address] : address.map((entry) => entry.address);
-      found(mostPublic(addresses));
+      found(addresses);
       const wrong = limit && addresses.map(privacyOf).find((privacy) => !mayReach(limit, privacy));
       callback(wrong === undefined ? null : tooClose(hostname, wrong), address, family);
     });

@@ -1,6 +1,5 @@
 import { AuthError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
-import { decompressed } from '../flow/compression.ts';
 import { encode } from '../wire/encode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
@@ -67,10 +66,11 @@ function isRepeatable({ body }: HttpRequest): boolean {
  * Proxies compress what they take for text although nobody asked for it: then neither the bytes nor their number are those of
  * the content. What is only labelled so passes as it is. Blobs are never unpacked: Apache labels layers for what they are.
  */
-function decoded(response: HttpResponse, { method, url }: HttpRequest): HttpResponse {
+async function decoded(response: HttpResponse, { method, url }: HttpRequest): Promise<HttpResponse> {
   const encoding = headerValue(response.headers, 'content-encoding')?.toLowerCase();
   if (encoding !== 'gzip' && encoding !== 'x-gzip') return response;
   const { 'content-encoding': _, 'content-length': __, ...headers } = response.headers;
-  const body = method === 'HEAD' ? response.body : decompressed(response.body, { what: new URL(url).host });
-  return { ...response, headers, body };
+  if (method === 'HEAD') return { ...response, headers };
+  const { decompressed } = await import('../flow/compression.ts');
+  return { ...response, headers, body: decompressed(response.body, { what: new URL(url).host }) };
 }

@@ -3,10 +3,10 @@ import type { Blobs } from '../store/contract.ts';
 import { openBlob } from './download.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
-import { ingestContent, startUpload, writeBlob } from './upload/ladder.ts';
-import { mountBlob } from './upload/mount.ts';
 import type { UploadOptions } from './upload/plan.ts';
-import { resumeUpload } from './upload/session.ts';
+
+// Loaded when something is first sent: who only reads does without.
+const sending = () => import('./upload/ladder.ts');
 
 export function remoteBlobs(exchange: Exchange, repository: string, upload: UploadOptions): Blobs {
   const uploading = { exchange, repository, options: upload };
@@ -17,11 +17,12 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
       return openBlob(exchange, repository, typeof blob === 'string' ? { digest: blob } : blob);
     },
 
-    write: (blob, content, options) => writeBlob(uploading, blob, content, options),
+    write: async (blob, content, options) => (await sending()).writeBlob(uploading, blob, content, options),
 
-    ingest: (content, options) => ingestContent(uploading, content, options),
+    ingest: async (content, options) => (await sending()).ingestContent(uploading, content, options),
 
     async mount(digest, { from, ...options } = {}) {
+      const { mountBlob } = await import('./upload/mount.ts');
       const outcome = await mountBlob(
         exchange,
         repository,
@@ -33,9 +34,10 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
       return undefined;
     },
 
-    start: (options) => startUpload(exchange, repository, options),
+    start: async (options) => (await sending()).startUpload(exchange, repository, options),
 
-    resume: (id, options) => resumeUpload(exchange, repository, id, options),
+    resume: async (id, options) =>
+      (await import('./upload/session.ts')).resumeUpload(exchange, repository, id, options),
 
     async delete(digest, options) {
       const operation = { kind: 'blob.delete', repository, digest } as const;

@@ -16,7 +16,9 @@ import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
-import { changeList } from './subject.ts';
+
+// Few manifests have a subject.
+const listing = () => import('./subject.ts');
 
 export function remoteManifests(exchange: Exchange, repository: string): Manifests {
   return {
@@ -35,7 +37,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       else if (await hasReferrersApi(exchange, repository, subject, { signal })) return;
       else {
         const change = { digest: manifest.descriptor.digest, entry: referrerEntry(manifest) };
-        await changeList(exchange, repository, subject, change, { signal });
+        await (await listing()).changeList(exchange, repository, subject, change, { signal });
       }
     },
 
@@ -44,7 +46,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       const operation = { kind: 'manifest.delete', repository, reference: digest } as const;
       const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
       if (subject !== undefined) {
-        await changeList(exchange, repository, subject, { digest }, options);
+        await (await listing()).changeList(exchange, repository, subject, { digest }, options);
       }
       return response.status !== 404;
     },
