@@ -31,7 +31,7 @@ async function statuses(send: Send, lines: readonly string[]): Promise<number[]>
 
 async function textOf({ body }: HttpResponse): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk.slice());
+  for await (const chunk of body) chunks.push(new Uint8Array(chunk));
   return Buffer.concat(chunks).toString();
 }
 

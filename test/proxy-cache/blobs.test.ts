@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createManualClock } from '../../src/http/clock.test.support.ts';
+import { createLine } from '../../src/http/line.ts';
+import { blobOf, give, listOf, noise } from '../../src/testing/contract/sample.ts';
+import { type Fault, withFaults } from '../../src/testing/faults.ts';
+import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
+import { type CacheStage, cacheStage, connectedStage, diskCache } from './stage.ts';
+
+const layer = blobOf(noise(3_000_000));
+const url = `/v2/a/blobs/${layer.descriptor.digest}`;
+const whole = Buffer.from(layer.bytes);
+
+/** Holds the bodies of blobs after their first bytes until it is opened. */
+function gated(after: number): { readonly upstream: Middleware; readonly open: () => void } {
+  const door = new AbortController();
+  const opened = new Promise((resolve) => door.signal.addEventListener('abort', resolve));
+  async function* held(source: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined) {
+    let length = 0;
+    for await (const chunk of source) {
+      yield chunk.subarray(0, Math.max(0, after - length));
+      await opened;
+      signal?.throwIfAborted();
+      yield chunk.subarray(Math.max(0, after - length));
+      length += chunk.byteLength;
+    }
+  }
+  const upstream: Middleware = (next) => async (request) => {
+    const response = await next(request);
+    if (request.method !== 'GET' || !request.url.includes('/blobs/')) return response;
+    return { ...response, body: held(response.body, request.signal) };
+  };
+  return { upstream, open: () => door.abort() };
+}
+
+function isWhole(bytes: Buffer): void {
+  assert.ok(bytes.equals(whole), `${bytes.length} bytes, not the blob's`);
+}
+
+async function lengthUntilItFails({ body }: HttpResponse): Promise<number> {
+  let length = 0;
+  await assert.rejects(async () => {
+    for await (const chunk of body) length += chunk.byteLength;
+  });
+  return length;
+}
+
+async function isKept({ cache }: CacheStage): Promise<boolean> {
+  return (await cache.repository('a').blobs.stat(layer.descriptor.digest)) !== undefined;
+}
+
+const get = (target = url, headers: Readonly<Record<string, readonly string[]>> = {}) =>
+  ({ method: 'GET', url: target, headers, replay: 'never' }) as const;
+
+/** The blob is kept shortly after its last reader has it, or has gone. */
+async function untilKept(stage: CacheStage): Promise<void> {
+  while (!(await isKept(stage))) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const stages = [
+  ['in one process', async (...args: Parameters<typeof cacheStage>) => cacheStage(...args)],
+  ['over a connection, onto disk', connectedStage],
+] as const;
+
+for (const [where, open] of stages) {
+  describe(`a blob, by way of a cache ${where},`, () => {
+    it('is asked for once, and then never', async (test) => {
+      const stage = await open(test);
+      const { ask, taken } = stage;
+      await give(stage.place.repository('a'), layer);
+      const first = await ask(`GET ${url}`);
+      isWhole(first.bytes);
+      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      const again = await ask(`GET ${url}`);
+      isWhole(again.bytes);
+      assert.deepEqual(again.headers, first.headers);
+      assert.equal((await ask(`HEAD ${url}`)).status, 200);
+      assert.deepEqual(taken(), []);
+    });
+
+    it('that ten ask for at once is fetched once', async (test) => {
+      const { place, ask, taken } = await open(test);
+      await give(place.repository('a'), layer);
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ask(`GET ${url}`)));
+      for (const { bytes } of answers) isWhole(bytes);
+      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+    });
+
+    it('reaches the first who asked while it is stored, and those who come later too', async (test) => {
+      const gate = gated(2_000_000);
+      const stage = await open(test, { upstream: gate.upstream });
+      await give(stage.place.repository('a'), layer);
+      const readers = [];
+      for (let count = 0; count < 2; count++) {
+        const chunks = (await stage.send(get())).body[Symbol.asyncIterator]();
+        const { value } = await chunks.next();
+        readers.push({ chunks, first: Buffer.from(value ?? []) });
+      }
+      assert.equal(await isKept(stage), false);
+      gate.open();
+      for (const { chunks, first } of readers) {
+        const parts = [first];
+        for await (const chunk of { [Symbol.asyncIterator]: () => chunks }) parts.push(Buffer.from(chunk));
+        isWhole(Buffer.concat(parts));
+      }
+      assert.equal(stage.taken().filter((line) => line === 'GET blob.get').length, 1);
+    });
+
+    it('is fetched on for the others when the first who asked goes away', async (test) => {
+      const gate = gated(2_000_000);
+      const { place, send, ask, taken } = await open(test, { upstream: gate.upstream });
+      await give(place.repository('a'), layer);
+      const abort = new AbortController();
+      const first = (await send({ ...get(), signal: abort.signal })).body[Symbol.asyncIterator]();
+      await first.next();
+      const second = ask(`GET ${url}`);
+      abort.abort(new Error('gone'));
+      await assert.rejects(async () => {
+        while ((await first.next()).done !== true);
+      }, /gone/);
+      gate.open();
+      isWhole((await second).bytes);
+      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+    });
+
+    it('is fetched to its end when all who asked go away', async (test) => {
+      const gate = gated(2_000_000);
+      const stage = await open(test, { upstream: gate.upstream });
+      await give(stage.place.repository('a'), layer);
+      const reader = (await stage.send(get())).body[Symbol.asyncIterator]();
+      await reader.next();
+      await reader.return?.();
+      gate.open();
+      await untilKept(stage);
+      isWhole((await stage.ask(`GET ${url}`)).bytes);
+      assert.deepEqual(stage.taken(), ['HEAD blob.head', 'GET blob.get']);
+    });
+
+    it('is not held up by one who takes nothing of it', async (test) => {
+      const { place, send, ask } = await open(test);
+      await give(place.repository('a'), layer);
+      const slow = (await send(get())).body[Symbol.asyncIterator]();
+      await slow.next();
+      isWhole((await ask(`GET ${url}`)).bytes);
+      await slow.return?.();
+    });
+
+    it('that breaks off leaves nothing, and is fetched anew for the next', async (test) => {
+      const stage = await open(test, {
+        upstream: withFaults([
+          { when: { operation: 'blob.get' }, effect: { cut: { of: 'answer', after: 2_000_000 } } },
+        ]),
+      });
+      await give(stage.place.repository('a'), layer);
+      const length = await lengthUntilItFails(await stage.send(get()));
+      assert.ok(length > 0 && length <= 2_000_000, String(length));
+      assert.equal(await isKept(stage), false);
+      assert.deepEqual(
+        stage.failures.map(({ served }) => served),
+        [false],
+      );
+      isWhole((await stage.ask(`GET ${url}`)).bytes);
+    });
+
+    it('with other bytes is never kept, and its answers break off', async (test) => {
+      const stage = await open(test, {
+        upstream: withFaults([
+          { when: { operation: 'blob.get' }, effect: { body: noise(3_000_001).subarray(1) } },
+        ]),
+      });
+      await give(stage.place.repository('a'), layer);
+      const answers = [await stage.send(get()), await stage.send(get())];
+      const lengths = await Promise.all(answers.map(lengthUntilItFails));
+      assert.ok(
+        lengths.every((length) => length < layer.bytes.length),
+        String(lengths),
+      );
+      assert.equal(await isKept(stage), false);
+      isWhole((await stage.ask(`GET ${url}`)).bytes);
+    });
+
+    it('of no bytes is a blob, too', async (test) => {
+      const { place, ask } = await open(test);
+      const empty = blobOf('');
+      await give(place.repository('a'), empty);
+      const { status, bytes } = await ask(`GET /v2/a/blobs/${empty.descriptor.digest}`);
+      assert.equal(status, 200);
+      assert.equal(bytes.length, 0);
+    });
+  });
+
+  describe(`a part of a blob, by way of a cache ${where},`, () => {
+    it('is fetched as a part, and not kept', async (test) => {
+      const stage = await open(test);
+      await give(stage.place.repository('a'), layer);
+      const { status, bytes } = await stage.ask(`GET ${url}`, { headers: { range: 'bytes=100-199' } });
+      assert.equal(status, 206);
+      assert.deepEqual(bytes, whole.subarray(100, 200));
+      assert.deepEqual(stage.taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(stage.requests.at(-1)?.headers['range'], ['bytes=100-199']);
+      assert.equal(await isKept(stage), false);
+    });
+
+    it('is taken from what arrives, where all of it is on its way', async (test) => {
+      const gate = gated(2_000_000);
+      const { place, send, ask, taken } = await open(test, { upstream: gate.upstream });
+      await give(place.repository('a'), layer);
+      const first = (await send(get())).body[Symbol.asyncIterator]();
+      await first.next();
+      const early = await ask(`GET ${url}`, { headers: { range: 'bytes=100-199' } });
+      assert.deepEqual(early.bytes, whole.subarray(100, 200));
+      const late = ask(`GET ${url}`, { headers: { range: 'bytes=2500000-' } });
+      gate.open();
+      assert.deepEqual((await late).bytes, whole.subarray(2_500_000));
+      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      await first.return?.();
+    });
+
+    it('is taken from what is kept', async (test) => {
+      const { place, ask, taken } = await open(test);
+      await give(place.repository('a'), layer);
+      await ask(`GET ${url}`);
+      taken();
+      const { bytes } = await ask(`GET ${url}`, { headers: { range: 'bytes=100-199' } });
+      assert.deepEqual(bytes, whole.subarray(100, 200));
+      assert.deepEqual(taken(), []);
+    });
+
+    it('that begins at the first byte and ends at the last is all of it', async (test) => {
+      const stage = await open(test);
+      await give(stage.place.repository('a'), layer);
+      const { bytes } = await stage.ask(`GET ${url}`, { headers: { range: 'bytes=0-' } });
+      isWhole(bytes);
+      await untilKept(stage);
+    });
+  });
+}
+
+describe('a blob, by way of a cache,', () => {
+  it('is asked for with a HEAD where only that is wanted', async (test) => {
+    const stage = cacheStage(test);
+    await give(stage.place.repository('a'), layer);
+    const { status, headers } = await stage.ask(`HEAD ${url}`);
+    assert.equal(status, 200);
+    assert.deepEqual(headers['content-length'], ['3000000']);
+    assert.deepEqual(stage.taken(), ['HEAD blob.head']);
+    assert.equal(await isKept(stage), false);
+  });
+
+  it('that the upstream has not is not there', async (test) => {
+    const { ask, taken } = cacheStage(test);
+    assert.equal((await ask(`GET ${url}`)).code, 'BLOB_UNKNOWN');
+    assert.equal((await ask(`HEAD ${url}`)).status, 404);
+    assert.deepEqual(taken(), ['HEAD blob.head', 'HEAD blob.head']);
+  });
+
+  it('that came by way of another repository is not fetched again, if the upstream has it in this one', async (test) => {
+    const { place, ask, taken } = cacheStage(test, { cache: await diskCache(test) });
+    await give(place.repository('a'), layer);
+    await give(place.repository('b'), layer);
+    await ask(`GET ${url}`);
+    taken();
+    const other = await ask(`GET ${url.replace('/a/', '/b/')}`);
+    isWhole(other.bytes);
+    assert.deepEqual(taken(), ['HEAD blob.head']);
+    assert.equal((await ask(`GET ${url.replace('/a/', '/c/')}`)).status, 404);
+  });
+
+  it('goes on where the connection broke, as often as the line to the upstream says', async (test) => {
+    const cut: Fault = {
+      when: { operation: 'blob.get' },
+      effect: { cut: { of: 'answer', after: 1_000_000 } },
+    };
+    const { place, ask, taken } = cacheStage(test, {
+      upstream: withFaults([cut]),
+      attempts: 3,
+    });
+    await give(place.repository('a'), layer);
+    isWhole((await ask(`GET ${url}`)).bytes);
+    assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get', 'GET blob.get']);
+  });
+
+  it('that stands still ends with the patience of the line to the upstream', async (test) => {
+    const clock = createManualClock();
+    const stage = cacheStage(test, {
+      upstream: withFaults([
+        { when: { operation: 'blob.get' }, effect: { stall: { of: 'answer', after: 2_000_000 } } },
+      ]),
+      line: (transport) => createLine({ transport, retry: { attempts: 1 }, timeouts: { clock } }),
+    });
+    await give(stage.place.repository('a'), layer);
+    const broken = lengthUntilItFails(await stage.send(get()));
+    await clock.advance(await clock.waiting());
+    for (let done = false; !done; ) {
+      done = await Promise.race([broken.then(() => true), clock.advance(60_000).then(() => false)]);
+    }
+    assert.equal(await isKept(stage), false);
+    isWhole((await stage.ask(`GET ${url}`)).bytes);
+  });
+
+  it('that is being fetched when the cache is closed leaves nothing', async (test) => {
+    const gate = gated(2_000_000);
+    const stage = cacheStage(test, { upstream: gate.upstream });
+    await give(stage.place.repository('a'), layer);
+    const broken = lengthUntilItFails(await stage.send(get()));
+    const reader = (await stage.send(get())).body[Symbol.asyncIterator]();
+    await reader.next();
+    const closed = stage.through[Symbol.asyncDispose]();
+    gate.open();
+    await closed;
+    await broken;
+    assert.equal(await isKept(stage), false);
+    assert.deepEqual(await listOf(stage.cache.repositories()), []);
+  });
+});
