@@ -27,7 +27,15 @@ const rules: Readonly<Record<string, Rule>> = {
   wire: { imports: words, node: [] },
   http: {
     imports: ['wire', ...words],
-    node: ['node:http', 'node:https', 'node:net', 'node:tls', 'node:dns', 'node:stream'],
+    node: [
+      'node:http',
+      'node:https',
+      'node:net',
+      'node:tls',
+      'node:dns',
+      'node:stream',
+      'node:diagnostics_channel',
+    ],
   },
   keychain: { imports: words, node: [...disk, 'node:child_process'] },
   auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },

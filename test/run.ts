@@ -4,10 +4,12 @@ import { dirname, join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import { startSearch } from './leaks/search.ts';
 
 /**
  * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
- * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it.
+ * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it. All that the run
+ * writes is searched for the secrets of its tests; each place that shows one is a failed test.
  *
  * `--unit` runs what stands beside the sources, and the architecture. A further argument is a part of a file's name:
  * only those run.
@@ -27,6 +29,7 @@ const files = ['src', 'test']
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const skips: string[] = [];
+const search = startSearch();
 const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
 
 stream.on('test:pass', ({ name, skip, todo, details }) => {
@@ -43,11 +46,14 @@ stream.on('test:fail', ({ details }) => {
   counts.failed++;
 });
 
-stream.pipe(new spec()).pipe(process.stdout);
+stream.pipe(new spec()).pipe(search.report).pipe(process.stdout);
 process.on('exit', () => {
+  const { leaks, searched } = search.end();
+  counts.failed += leaks.length;
   const nothing = counts.passed + counts.failed === 0;
   if (counts.failed > 0 || nothing) process.exitCode = 1;
   if (nothing) process.stdout.write('no test ran\n');
+  process.stdout.write(`\nsearched for secrets: ${searched}\n${leaks.map((leak) => `  ${leak}\n`).join('')}`);
   if (skips.length > 0) process.stdout.write(`\nskipped:\n${skips.map((skip) => `  ${skip}\n`).join('')}`);
   process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 });

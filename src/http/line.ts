@@ -7,6 +7,7 @@ import { pace } from './pace.ts';
 import { redirect } from './redirect.ts';
 import { retry } from './retry.ts';
 import { type TimeoutOptions, timeout } from './timeout.ts';
+import { published } from './wire-channel.ts';
 
 export interface LineOptions {
   /** The end of the line: a transport's `send`, or any other Send, such as an embedded registry's handler. */
@@ -26,7 +27,8 @@ export interface LineOptions {
 
 /** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ timeout ▸ log ▸ transport. */
 export function createLine(options: LineOptions): Send {
-  const { transport, authorize, home, redirects = true, timeouts, observe } = options;
+  const { transport, authorize, home, redirects = true, timeouts } = options;
+  const observe = published(options.observe);
   const logged = observe === undefined ? transport : log({ observe })(transport);
   const paced = held(home, (options.pace ?? pace())(timeout(timeouts)(logged)));
   const authorized = authorize === undefined ? paced : authorize(paced);

@@ -1,0 +1,110 @@
+import childProcess, { type ChildProcess } from 'node:child_process';
+import diagnostics from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { inspect } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
+import { GantryError } from '../../src/errors.ts';
+import { findSecret, longestForm, withoutSecrets } from '../secret.ts';
+import { findingsVariable, type Searched, type Where, writeRecord } from './finding.ts';
+
+/**
+ * Loaded before each test file of a run (`--import`): searches every error that is made, every event of the wire, and all
+ * that the programs which the tests start write and are called, for the secrets of the tests.
+ */
+const folder = process.env[findingsVariable];
+const file = process.argv[1] ?? '';
+const searched: Partial<{ [where in Where]: number }> = {};
+/** Of so many errors, as the fuzzing makes, the rest says nothing new but in its message. */
+const inspectedErrors = 5000;
+
+if (folder !== undefined && isMainThread) {
+  // The programs that a test starts are watched from here, and start as they do without.
+  process.env['NODE_OPTIONS'] = process.env['NODE_OPTIONS']
+    ?.replace(`--import ${import.meta.url}`, '')
+    .trim();
+  watchPrograms();
+  watchErrors();
+  diagnostics.subscribe('gantry:wire', (event) => search('event', inspect(event, whole)));
+  process.on('exit', () => {
+    lookAtErrors();
+    writeRecord(folder, { searched: searched satisfies Searched });
+  });
+}
+
+const whole = { depth: null, maxStringLength: null, maxArrayLength: null };
+
+function search(where: Where, text: string, command?: string): void {
+  searched[where] = (searched[where] ?? 0) + 1;
+  const at = findSecret(text);
+  if (at < 0 || folder === undefined) return;
+  const shown = withoutSecrets(text.slice(Math.max(0, at - 200), at + 200));
+  writeRecord(folder, { finding: { where, file, shown, ...(command === undefined ? {} : { command }) } });
+}
+
+const made: GantryError[] = [];
+
+/** Each error sets its `name` as it is made: that is heard of here, and looked at when it is whole. */
+function watchErrors(): void {
+  Object.defineProperty(GantryError.prototype, 'name', {
+    configurable: true,
+    set(this: GantryError, value: string) {
+      Object.defineProperty(this, 'name', { value, writable: true, configurable: true, enumerable: true });
+      if (made.push(this) === 1) queueMicrotask(lookAtErrors);
+    },
+  });
+}
+
+function lookAtErrors(): void {
+  for (const error of made.splice(0)) {
+    const more = (searched.error ?? 0) < inspectedErrors;
+    search('error', more ? `${inspect(error, whole)}\n${JSON.stringify(error)}` : error.message);
+  }
+}
+
+/** `spawn`, `execFile` and the rest all begin here. */
+function watchPrograms(): void {
+  const { prototype } = childProcess.ChildProcess;
+  const spawn: unknown = Reflect.get(prototype, 'spawn');
+  if (typeof spawn !== 'function') throw new Error('this Node starts its programs in another way');
+  Reflect.set(prototype, 'spawn', function (this: ChildProcess, ...options: readonly unknown[]): unknown {
+    const result: unknown = Reflect.apply(spawn, this, options);
+    watchProgram(this);
+    return result;
+  });
+}
+
+function watchProgram(child: ChildProcess): void {
+  const { spawnfile, spawnargs } = child;
+  // It is the work of a credential helper to write a secret to its stdout, for gantry to read.
+  if (basename(spawnfile).startsWith('docker-credential-')) return;
+  const ours = spawnargs.join(' ').includes('/src/cli/main.js');
+  const command = withoutSecrets(spawnargs.map((part) => basename(part)).join(' ')).slice(0, 200);
+  if (ours) search('arguments', spawnargs.join(' '), command);
+  for (const where of ['stdout', 'stderr'] as const) {
+    let before = '';
+    const stream = child[where];
+    if (stream === null || stream === undefined) continue;
+    const push = stream.push.bind(stream);
+    stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+      if (chunk instanceof Uint8Array) {
+        const text =
+          before + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
+        search(where, text, command);
+        before = text.slice(-longestForm);
+        // It speaks for the first time after it has written over its arguments.
+        if (ours) searchTitle(child, command);
+      }
+      return push(chunk, encoding);
+    };
+  }
+}
+
+function searchTitle({ pid }: ChildProcess, command: string): void {
+  if (process.platform !== 'linux') return;
+  try {
+    search('title', readFileSync(`/proc/${pid}/cmdline`, 'latin1'), command);
+  } catch {
+    // It has ended.
+  }
+}
