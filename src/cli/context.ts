@@ -1,4 +1,5 @@
 import type { Client } from '../client/client.ts';
+import type { ConnectionOptions, Connections } from '../client/connections.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
 import type { WireEvent } from '../http/event.ts';
@@ -17,6 +18,8 @@ export interface Context {
   readonly json: boolean;
   /** The client, made at the first call and closed when the command ends. `keychain`: in place of what --username gives. */
   client(keychain?: Keychain): Promise<Client>;
+  /** Registries as places, as the client would reach them. The caller's to close. */
+  connections(): Promise<Connections>;
   /** --platform: undefined is `all`, also when it was not given. */
   platforms(): Promise<readonly Platform[] | undefined>;
   /** --platform where only one makes sense, ready to be spread into options. Throws INVALID_OPTION. */
@@ -58,6 +61,17 @@ export function createContext(options: ContextOptions): OpenContext {
     return given.map(parsePlatform);
   };
 
+  const connecting = async (own?: Keychain): Promise<ConnectionOptions> => {
+    const { connectionFlags } = await import('./connection-flags.ts');
+    const keychain = (await signedIn(options, own)) ?? own;
+    return {
+      ...(await connectionFlags(globals, given)),
+      ...(keychain === undefined ? {} : { keychain }),
+      userAgent: `gantry/${packageVersion()}`,
+      onWire: await wireObserver(output, globals.flag('verbose')),
+    };
+  };
+
   return {
     output,
     signal,
@@ -67,16 +81,15 @@ export function createContext(options: ContextOptions): OpenContext {
     async client(own) {
       if (client !== undefined) return client;
       const { createClient } = await import('../client/client.ts');
-      const { connectionFlags } = await import('./connection-flags.ts');
-      const keychain = (await signedIn(options, own)) ?? own;
       client = createClient({
-        ...(await connectionFlags(globals, given)),
-        ...(keychain === undefined ? {} : { keychain }),
+        ...(await connecting(own)),
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
-        userAgent: `gantry/${packageVersion()}`,
-        onWire: await wireObserver(output, globals.flag('verbose')),
       });
       return client;
+    },
+    async connections() {
+      const { createConnections } = await import('../client/connections.ts');
+      return createConnections(await connecting());
     },
     async platform() {
       const [platform, ...others] = (await platforms()) ?? [];

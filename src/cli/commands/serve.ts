@@ -5,6 +5,7 @@ import type { Given } from '../given.ts';
 import { accessOf, makeAccess } from '../serve/access.ts';
 import { operate } from '../serve/operate.ts';
 import { operationOf } from '../serve/operation.ts';
+import { withProxy } from '../serve/proxy.ts';
 import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: until a signal ends it. */
@@ -16,10 +17,12 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const { listen } = await import('../../server/node.ts');
   const operation = operationOf(given);
   const wanted = await accessOf(given, { host: address.host, onProblem: warn });
-  await using store = await openStore(disk);
+  await using kept = await openStore(disk);
+  await using store = await withProxy(kept, given, context);
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {
     ...operated.app,
+    ...(store.proxy === undefined ? {} : { writes: false }),
     access: await makeAccess(wanted, store),
     sparse: !given.flag('strict'),
     onFailure: warn,
@@ -33,7 +36,9 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const { host, port, url } = listener;
   if (context.json) await context.result({ url, host, port });
   // It begins as crane's does: scripts wait for that.
-  context.output.note(`serving on port ${port}: ${url}, ${disk ? `kept in ${disk}` : 'in memory'}`);
+  const place = disk ? `kept in ${disk}` : 'in memory';
+  const what = store.proxy === undefined ? place : `a cache of ${store.proxy}, ${place}`;
+  context.output.note(`serving on port ${port}: ${url}, ${what}`);
   await aborted(context.signal);
   await listener.close(operation);
 }

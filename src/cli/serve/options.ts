@@ -4,6 +4,12 @@ import type { Option } from '../command.ts';
 export const serveOptions: readonly Option[] = [
   { name: 'address', value: 'ADDRESS', summary: 'host:port, or :port for every address of this machine' },
   { name: 'disk', value: 'DIR', summary: 'keep what is pushed in this folder' },
+  { name: 'proxy', value: 'REGISTRY', summary: 'be a cache of this registry, and keep what is pulled' },
+  {
+    name: 'proxy-ttl',
+    value: 'SECONDS',
+    summary: 'how long a tag is not asked for again there (0: it always is)',
+  },
   { name: 'htpasswd', value: 'FILE', summary: 'who can log in: lines of user:hash, hashes by bcrypt' },
   { name: 'rules', value: 'FILE', summary: 'who may do what in which repositories, as YAML' },
   { name: 'anonymous', summary: 'let everybody in, also from other machines' },

@@ -1,0 +1,50 @@
+import { InputError } from '../../errors.ts';
+import { formatRepository, parseRepository } from '../../spec/reference.ts';
+import type { UpstreamFailure } from '../../store/pull-through/upstream.ts';
+import type { Context } from '../context.ts';
+import { errorLine } from '../failure.ts';
+import type { Given } from '../given.ts';
+import { registryArgument } from '../registry-argument.ts';
+import type { Store } from './store.ts';
+
+/** A store, or what `--proxy` makes of it. */
+export interface ProxiedStore extends Store {
+  /** The registry that it is a cache of. */
+  readonly proxy?: string;
+}
+
+/**
+ * The store as it is, or with `--proxy` as the cache of that registry, which is asked as whoever `--username` or the keychain
+ * says. Disposing leaves the store open. Throws INVALID_OPTION, INVALID_REFERENCE.
+ */
+export async function withProxy(store: Store, given: Given, context: Context): Promise<ProxiedStore> {
+  const text = given.text('proxy');
+  const ttl = (given.count('proxy-ttl') ?? 0) * 1000;
+  if (text === undefined) {
+    if (given.flag('proxy-ttl')) throw new InputError('INVALID_OPTION', '--proxy-ttl needs --proxy');
+    return { ...store, async [Symbol.asyncDispose]() {} };
+  }
+  const reference = registryArgument(text);
+  const { registry } = reference;
+  const { createPullThrough } = await import('../../store/pull-through/registry.ts');
+  const connections = await context.connections();
+  const through = createPullThrough(connections.registry(reference), store.registry, {
+    ttl,
+    // As in references: Docker Hub's `alpine` is `library/alpine`.
+    rename: (name) => parseRepository(formatRepository({ registry, repository: name })).repository,
+    onFailure: (failure) => context.output.note(failureLine(registry, failure), 'warning'),
+  });
+  return {
+    ...store,
+    registry: through,
+    proxy: registry,
+    async [Symbol.asyncDispose]() {
+      await through[Symbol.asyncDispose]();
+      await connections[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function failureLine(registry: string, { what, error, served }: UpstreamFailure): string {
+  return `${registry}: ${what}: ${errorLine(error)}${served ? '; answered with what is kept' : ''}`;
+}
