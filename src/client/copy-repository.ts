@@ -16,7 +16,7 @@ export interface CopiedTag {
 }
 
 /** Tags that are copied at once; their blobs share the host's limits anyway. */
-const tagsAtOnce = 4;
+const tagsAtOnce = 16;
 
 /**
  * Copies every tag of a repository, several at a time. Yields each as it is done; the first failure ends it, and what

@@ -5,7 +5,7 @@ import { createLane, type Lane } from './lane.ts';
 import { parseTarget } from './target.ts';
 
 export interface PaceOptions {
-  /** Requests without a body, and requests with one, that wait for one host's answer at a time. Default 16 of each. */
+  /** Requests without a body, and requests with one, that wait for one host's answer at a time. Default 32 of each. */
   readonly jobs?: number;
   /** Longest that a host can make us hold back, in milliseconds. Default 60 s. */
   readonly cap?: number;
@@ -31,7 +31,7 @@ const spread = 1000;
  * requests with a body have places of their own: their source may itself be a request that needs one.
  */
 export function pace(options: PaceOptions = {}): Middleware {
-  const { jobs = 16, cap = 60_000, clock = systemClock, random = Math.random } = options;
+  const { jobs = 32, cap = 60_000, clock = systemClock, random = Math.random } = options;
   const hosts = new Map<string, Host>();
   const hostOf = ({ url }: HttpRequest): Host => {
     const name = parseTarget(url).host;

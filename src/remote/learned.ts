@@ -1,4 +1,5 @@
 import type { Digest } from '../spec/digest.ts';
+import { type Arrivals, createArrivals } from './upload/arrivals.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
 export interface Learned {
@@ -14,6 +15,7 @@ export interface Learned {
   ownScopesOnly?: boolean;
   /** Repositories in which a blob was just seen. */
   readonly holders: Holders;
+  readonly arrivals: Arrivals;
 }
 
 export interface Holders {
@@ -29,6 +31,7 @@ const maxHolders = 2;
 export function createLearned(): Learned {
   const holders = new Map<Digest, readonly string[]>();
   return {
+    arrivals: createArrivals(),
     holders: {
       note(digest, repository) {
         const known = holders.get(digest) ?? [];

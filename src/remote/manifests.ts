@@ -30,7 +30,12 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       // Put under a tag, a registry can't know what the bytes were meant to be.
       checkBytes(manifest);
       checkTags(tags);
-      const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal });
+      const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal }).catch(
+        (error: unknown) => {
+          if (isGantryError(error, 'MANIFEST_BLOB_UNKNOWN')) exchange.learned.arrivals.forget(repository);
+          throw error;
+        },
+      );
       const subject = subjectOf(manifest);
       if (subject === undefined) return;
       if (listed) exchange.learned.referrersApi = true;

@@ -30,11 +30,22 @@ export interface Uploading {
  * How a blob gets there, the cheapest way first: it exists, it is mounted, it is sent. A mount that is declined leaves a
  * session behind, which is used; so where the registry allows it, beginning an upload also asks for a mount from anywhere.
  */
-export async function writeBlob(
+export function writeBlob(
   uploading: Uploading,
   blob: Descriptor,
   content: Content,
   options: WriteOptions = {},
+): Promise<WriteOutcome> {
+  const { exchange, repository } = uploading;
+  const climb = () => climbLadder(uploading, blob, content, options);
+  return exchange.learned.arrivals.write(repository, blob.digest, climb, options);
+}
+
+async function climbLadder(
+  uploading: Uploading,
+  blob: Descriptor,
+  content: Content,
+  options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   const { holders } = exchange.learned;

@@ -1,0 +1,59 @@
+import { unlessAborted } from '../../flow/abort.ts';
+import type { Digest } from '../../spec/digest.ts';
+import type { SignalOptions, WriteOutcome } from '../../store/contract.ts';
+
+/** What was just written where, or is on its way there: images that share layers neither send nor ask for one twice. */
+export interface Arrivals {
+  /** Does the write, unless the blob is known to be there; one that is under way is waited for, and repeated if it fails. */
+  write(
+    repository: string,
+    digest: Digest,
+    write: () => Promise<WriteOutcome>,
+    options?: SignalOptions,
+  ): Promise<WriteOutcome>;
+  /** Of one blob, or of all that the repository was given: it says that one is missing. */
+  forget(repository: string, digest?: Digest): void;
+}
+
+/** Milliseconds that a blob is believed to be there still. Nobody's clean-up removes what is that young. */
+const believed = 60_000;
+/** Enough for the largest repository copied tag by tag; the oldest go first. */
+const maxRemembered = 20_000;
+
+export function createArrivals(now: () => number = Date.now): Arrivals {
+  const underWay = new Map<string, Promise<WriteOutcome>>();
+  const arrived = new Map<string, number>();
+
+  const note = (key: string): void => {
+    arrived.delete(key);
+    arrived.set(key, now());
+    const [oldest] = arrived.size > maxRemembered ? arrived.keys() : [];
+    if (oldest !== undefined) arrived.delete(oldest);
+  };
+
+  return {
+    async write(repository, digest, write, { signal } = {}) {
+      const key = `${repository}@${digest}`;
+      for (let other = underWay.get(key); other !== undefined; other = underWay.get(key)) {
+        await unlessAborted(
+          other.catch(() => undefined),
+          signal,
+        );
+      }
+      if (now() - (arrived.get(key) ?? Number.NEGATIVE_INFINITY) < believed) return 'existed';
+      const own = write();
+      underWay.set(key, own);
+      try {
+        const outcome = await own;
+        note(key);
+        return outcome;
+      } finally {
+        underWay.delete(key);
+      }
+    },
+    forget(repository, digest) {
+      if (digest !== undefined) arrived.delete(`${repository}@${digest}`);
+      else for (const key of arrived.keys()) if (key.startsWith(`${repository}@`)) arrived.delete(key);
+    },
+  };
+}
