@@ -15,6 +15,35 @@ const serve: Command = {
   load: async () => (await import('./commands/serve.ts')).serve,
 };
 
+const care: readonly Command[] = [
+  {
+    name: 'check',
+    summary: 'read the whole store of a registry and say what is wrong with it',
+    details: 'Changes nothing, and may run beside the registry. Exits with 1 if it finds anything.',
+    arguments: ['DIR'],
+    options: [{ name: 'sparse', summary: 'images may lack blobs that they name' }],
+    examples: ['gantry registry check ./registry'],
+    load: async () => (await import('./commands/registry-check.ts')).registryCheck,
+  },
+  {
+    name: 'gc',
+    summary: 'remove from the store of a registry what nothing refers to',
+    details:
+      'May run beside the registry. What was pushed or mounted within the grace period stays in any case.',
+    arguments: ['DIR'],
+    options: [
+      { name: 'dry-run', summary: 'only say what would be removed' },
+      { name: 'grace', value: 'TIME', summary: 'what is younger stays, as in 90s, 30m, 24h, 7d (24h)' },
+      { name: 'untagged', summary: 'manifests that no tag leads to go, too' },
+    ],
+    examples: [
+      'gantry registry gc --dry-run ./registry',
+      'gantry registry gc --untagged --grace 7d ./registry',
+    ],
+    load: async () => (await import('./commands/registry-gc.ts')).registryGc,
+  },
+];
+
 const copies: readonly Command[] = [
   {
     name: 'push',
@@ -257,7 +286,11 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...changes,
   auth,
   serve,
-  { name: 'registry', summary: 'the same as serve, by the name crane has for it', commands: [serve] },
+  {
+    name: 'registry',
+    summary: 'serve (by the name crane has for it), and care for its store',
+    commands: [serve, ...care],
+  },
   {
     name: 'completion',
     summary: 'print a completion script for a shell',

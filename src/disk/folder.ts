@@ -118,6 +118,18 @@ async function digestsIn(folder: string): Promise<Digest[]> {
   return (await namesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
 }
 
+/** The blobs of a layout, or of the pool. */
+export async function digestsUnder(layout: string): Promise<Digest[]> {
+  const found: Digest[] = [];
+  for (const algorithm of await namesIn(join(layout, 'blobs'))) {
+    for (const encoded of await namesIn(join(layout, 'blobs', algorithm))) {
+      const digest = `${algorithm}:${encoded}`;
+      if (isDigest(digest)) found.push(digest);
+    }
+  }
+  return found;
+}
+
 /** None where there is no folder. */
 export function namesIn(folder: string): Promise<string[]> {
   return onDisk(folder, () => absentAs([], readdir(folder)));

@@ -29,6 +29,8 @@ export async function putManifest(
     try {
       await writing.stage();
       await writing.keep();
+      // Before the manifest was listed its own bytes were garbage.
+      if (!(await hasBlob(folder, digest))) return false;
       const gone = await firstMissing(folder, there);
       if (gone !== undefined) {
         await writing.undo();

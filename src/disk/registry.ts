@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
-import { InputError, isGantryError, UnsupportedError } from '../errors.ts';
-import { makeFolder, onDisk, readSmall, replaceFile, syncFolder } from '../layout/files.ts';
+import { InputError, isGantryError } from '../errors.ts';
+import { makeFolder, onDisk, syncFolder } from '../layout/files.ts';
 import { takeLock } from '../layout/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
@@ -16,6 +16,7 @@ import { readSecret } from './secret.ts';
 import { UploadSessions } from './sessions.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
+import { markStore } from './version.ts';
 
 /** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
 export interface DiskRegistry extends Registry, AsyncDisposable {
@@ -34,9 +35,6 @@ const day = 24 * 60 * 60 * 1000;
 /** The most milliseconds between two looks for sessions to forget. */
 const sweepInterval = 60 * 60 * 1000;
 
-/** What the folders mean; a store that was written otherwise is not touched. */
-const version = 'gantry store 1\n';
-
 /** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED. */
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
   options.signal?.throwIfAborted();
@@ -45,7 +43,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   const made = await makeFolder(path, 0o700);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
   try {
-    await checkVersion(join(path, 'gantry-store'));
+    await markStore(path);
     await syncWay(path, made);
     const state = await openState(path);
     const { sessionTtl = day } = options;
@@ -104,14 +102,6 @@ async function syncWay(path: string, made: string | undefined): Promise<void> {
     // A folder of others that may be passed through but not read is theirs to sync.
     await onDisk(at, () => syncFolder(at)).catch(passOver);
     if (at === dirname(at)) return;
-  }
-}
-
-async function checkVersion(path: string): Promise<void> {
-  const bytes = await readSmall(path, 1024);
-  if (bytes === undefined) return replaceFile(path, new TextEncoder().encode(version));
-  if (new TextDecoder().decode(bytes) !== version) {
-    throw new UnsupportedError('open', `${path}: this store was written by another version of gantry`);
   }
 }
 

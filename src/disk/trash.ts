@@ -8,8 +8,14 @@ import { fileOf } from './names.ts';
  * Where `gantry registry gc` puts a file aside while it looks once more whether anything needs it. Whoever misses the file
  * meanwhile takes it back, so it is never gone for somebody who still needs it.
  */
-export function trashPath(state: string, kind: 'blobs' | 'manifests', digest: Digest): string {
-  return join(state, 'trash', kind, fileOf(digest));
+export function trashPath(state: string, kind: Trashed, digest: Digest): string {
+  return join(trashFolder(state, kind), fileOf(digest));
+}
+
+export type Trashed = 'blobs' | 'manifests';
+
+export function trashFolder(state: string, kind: Trashed): string {
+  return join(state, 'trash', kind);
 }
 
 /** Answers whether there was anything to move. */

@@ -17,7 +17,7 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const { listen } = await import('../../server/node.ts');
   const operation = operationOf(given);
   const wanted = await accessOf(given, { host: address.host, onProblem: warn });
-  await using kept = await openStore(disk);
+  await using kept = await openStore(disk, given.text('session-ttl'));
   await using store = await withProxy(kept, given, context);
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {

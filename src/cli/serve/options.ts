@@ -4,6 +4,11 @@ import type { Option } from '../command.ts';
 export const serveOptions: readonly Option[] = [
   { name: 'address', value: 'ADDRESS', summary: 'host:port, or :port for every address of this machine' },
   { name: 'disk', value: 'DIR', summary: 'keep what is pushed in this folder' },
+  {
+    name: 'session-ttl',
+    value: 'TIME',
+    summary: 'with --disk: after which an upload nobody goes on with is forgotten (24h)',
+  },
   { name: 'proxy', value: 'REGISTRY', summary: 'be a cache of this registry, and keep what is pulled' },
   {
     name: 'proxy-ttl',

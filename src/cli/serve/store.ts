@@ -1,4 +1,5 @@
 import type { Registry } from '../../store/contract.ts';
+import { parseDuration } from '../duration.ts';
 
 export interface Store extends AsyncDisposable {
   readonly registry: Registry;
@@ -7,13 +8,16 @@ export interface Store extends AsyncDisposable {
 }
 
 /** The place that a served registry keeps its content in: a folder, or this process's memory. */
-export async function openStore(disk: string | undefined): Promise<Store> {
+export async function openStore(disk: string | undefined, sessionTtl?: string): Promise<Store> {
   if (disk === undefined) {
     const { createMemoryRegistry } = await import('../../memory/registry.ts');
     return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
   }
   const { openDiskRegistry } = await import('../../disk/registry.ts');
-  const registry = await openDiskRegistry(disk);
+  const registry = await openDiskRegistry(
+    disk,
+    sessionTtl === undefined ? {} : { sessionTtl: parseDuration(sessionTtl, 'session-ttl') },
+  );
   return {
     registry,
     secret: () => registry.secret(),

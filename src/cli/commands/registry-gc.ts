@@ -1,0 +1,28 @@
+import type { Context } from '../context.ts';
+import { parseDuration } from '../duration.ts';
+import type { Given } from '../given.ts';
+import { formatBytes } from '../units.ts';
+
+/** `gantry registry gc DIR`: removes what nothing refers to, also while the store is served. */
+export async function registryGc(context: Context, given: Given): Promise<void> {
+  const [folder = ''] = given.arguments;
+  const grace = given.text('grace');
+  const dryRun = given.flag('dry-run');
+  const { collectGarbage } = await import('../../disk/garbage.ts');
+  const removed: unknown[] = [];
+  let bytes = 0;
+  const garbage = collectGarbage(folder, {
+    dryRun,
+    untagged: given.flag('untagged'),
+    ...(grace === undefined ? {} : { grace: parseDuration(grace, 'grace') }),
+    signal: context.signal,
+  });
+  for await (const item of garbage) {
+    const { kind, repository, digest, size } = item;
+    if (kind === 'content') bytes += size;
+    if (context.json) removed.push(item);
+    else await context.output.line([kind, repository, digest].filter((word) => word !== undefined).join(' '));
+  }
+  if (context.json) await context.result({ dryRun, bytes, removed });
+  else context.output.note(`${formatBytes(bytes)} ${dryRun ? 'would be freed' : 'freed'}`);
+}

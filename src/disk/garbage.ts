@@ -1,0 +1,283 @@
+import { dirname, join, resolve } from 'node:path';
+import { blobPath } from '../layout/blob-file.ts';
+import { lookAt, makeFolder, removeFile } from '../layout/files.ts';
+import { takeLock } from '../layout/lock.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
+import { type Named, namedIn } from './named.ts';
+import { digestOfFile } from './names.ts';
+import { writeIndex } from './stale.ts';
+import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
+import { mustBeStore } from './version.ts';
+
+export interface GarbageOptions extends SignalOptions {
+  /** Says what it would remove, and removes nothing. */
+  readonly dryRun?: boolean;
+  /** Milliseconds that a file stays after it was last pushed or mounted, whatever refers to it. Default 24 hours. */
+  readonly grace?: number;
+  /** Whether manifests go, too, that no tag leads to and that are about nothing which stays. Default false. */
+  readonly untagged?: boolean;
+}
+
+export interface Garbage {
+  /** `blob`: a repository's own name for it; `content`: the bytes, once no repository has a name for them. */
+  readonly kind: 'manifest' | 'blob' | 'content';
+  readonly repository?: string;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+const day = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes what nothing refers to, and yields each when it is gone. Safe beside a server that has the store open: a file
+ * is put aside, then everything that could need it is looked at again, and only then it goes. Whoever misses it
+ * meanwhile takes it back. Throws IN_USE beside another collection.
+ */
+export async function* collectGarbage(root: string, options: GarbageOptions = {}): AsyncIterable<Garbage> {
+  const path = resolve(root);
+  await mustBeStore(path);
+  const lock = await takeLock(join(path, '.gantry.gc.lock'), {
+    signal: options.signal,
+    what: `the garbage of ${path}`,
+  });
+  try {
+    const { grace = day, dryRun = false } = options;
+    // What is pushed from now on is never garbage of this collection.
+    const rules: Rules = { ...options, dryRun, before: Date.now() - grace };
+    const repositories = join(path, 'repositories');
+    /** Names that a dry run would have removed by the time it comes to the pool. */
+    const doomed = new Map<Digest, number>();
+    for await (const name of namesUnder(repositories)) {
+      options.signal?.throwIfAborted();
+      for await (const garbage of collectRepository(new RepositoryFolder(repositories, name), rules)) {
+        if (dryRun && garbage.kind === 'blob')
+          doomed.set(garbage.digest, (doomed.get(garbage.digest) ?? 0) + 1);
+        yield garbage;
+      }
+    }
+    yield* collectPool(path, rules, doomed);
+  } finally {
+    await lock[Symbol.asyncDispose]();
+  }
+}
+
+interface Rules extends GarbageOptions {
+  readonly dryRun: boolean;
+  /** What was last used at this time or later is left alone. */
+  readonly before: number;
+}
+
+async function* collectRepository(folder: RepositoryFolder, rules: Rules): AsyncIterable<Garbage> {
+  // What a collection left that was killed.
+  for (const kind of ['blobs', 'manifests'] as const) await emptyTrash(folder, kind);
+  const needs = new Needs(folder);
+  const gone = new Set<Digest>();
+  if (rules.untagged === true) {
+    for await (const garbage of collectManifests(folder, needs, rules)) {
+      gone.add(garbage.digest);
+      yield garbage;
+    }
+    if (gone.size > 0 && !rules.dryRun) await writeIndex(folder);
+  }
+  yield* collectBlobs(folder, needs, rules, rules.dryRun ? gone : new Set());
+}
+
+async function* collectManifests(
+  folder: RepositoryFolder,
+  needs: Needs,
+  rules: Rules,
+): AsyncIterable<Garbage> {
+  const all = await folder.manifests();
+  const kept = await needs.leadsTo(all);
+  const candidates = await old(
+    all.filter((digest) => !kept.has(digest)),
+    (digest) => folder.manifestPath(digest),
+    rules,
+  );
+  const aside = await putAside(folder, 'manifests', candidates, rules);
+  // Again, now that nobody can find them without taking them back.
+  const needed = rules.dryRun ? kept : await needs.leadsTo([...(await folder.manifests()), ...aside]);
+  for (const digest of aside) {
+    const subject = await needs.of(digest).then(
+      (named) => named.subject,
+      () => undefined,
+    );
+    const size = (await lookAt(folder.blobPath(digest)))?.size ?? 0;
+    if (!rules.dryRun) {
+      if (!(await removeOrReturn(folder, 'manifests', digest, needed, rules))) continue;
+      if (subject !== undefined) {
+        const listed = folder.referrerPath(subject, digest);
+        await removeIfOld(listed, `${trashPath(folder.state, 'manifests', digest)}.referrer`, rules);
+      }
+    }
+    yield { kind: 'manifest', repository: folder.name, digest, size };
+  }
+}
+
+async function* collectBlobs(
+  folder: RepositoryFolder,
+  needs: Needs,
+  rules: Rules,
+  without: ReadonlySet<Digest>,
+): AsyncIterable<Garbage> {
+  const held = await digestsUnder(folder.layout);
+  const used = await needs.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
+  // Of a manifest that can't be read nobody knows what it needs: everything stays.
+  if (used === undefined) return;
+  const path = (digest: Digest): string => folder.blobPath(digest);
+  const candidates = await old(
+    held.filter((digest) => !used.has(digest)),
+    path,
+    rules,
+  );
+  const sizes = new Map<Digest, number>();
+  for (const digest of candidates) sizes.set(digest, (await lookAt(path(digest)))?.size ?? 0);
+  const aside = await putAside(folder, 'blobs', candidates, rules);
+  const needed = rules.dryRun ? used : await needs.ofAll(await folder.manifests());
+  for (const digest of aside) {
+    const removed = rules.dryRun || (await removeOrReturn(folder, 'blobs', digest, needed, rules));
+    if (removed) yield { kind: 'blob', repository: folder.name, digest, size: sizes.get(digest) ?? 0 };
+  }
+}
+
+/** The bytes that no repository has a name for any more. A name that is made meanwhile keeps them, whatever becomes of the pool's. */
+async function* collectPool(
+  root: string,
+  rules: Rules,
+  doomed: ReadonlyMap<Digest, number>,
+): AsyncIterable<Garbage> {
+  for (const file of await namesIn(trashFolder(root, 'blobs'))) {
+    const digest = digestOfFile(file);
+    if (digest !== undefined) await moveIfThere(trashPath(root, 'blobs', digest), blobPath(root, digest));
+  }
+  for (const digest of await digestsUnder(root)) {
+    const path = blobPath(root, digest);
+    const seen = await lookAt(path);
+    if (seen === undefined || seen.mtimeMs >= rules.before) continue;
+    if (seen.nlink - (doomed.get(digest) ?? 0) > 1) continue;
+    if (!rules.dryRun) {
+      await makeFolder(trashFolder(root, 'blobs'));
+      if (!(await removeIfOld(path, trashPath(root, 'blobs', digest), rules))) continue;
+    }
+    yield { kind: 'content', digest, size: seen.size };
+  }
+}
+
+/** What the manifests of a repository refer to. A manifest never changes, so each is read once. */
+class Needs {
+  readonly #folder: RepositoryFolder;
+  readonly #known = new Map<Digest, Promise<Named>>();
+
+  constructor(folder: RepositoryFolder) {
+    this.#folder = folder;
+  }
+
+  of(digest: Digest): Promise<Named> {
+    const known = this.#known.get(digest) ?? namedIn(this.#folder, digest);
+    this.#known.set(digest, known);
+    known.catch(() => this.#known.delete(digest));
+    return known;
+  }
+
+  /** The manifests and all that stands in them; undefined if one of them can't be read. */
+  async ofAll(manifests: readonly Digest[]): Promise<ReadonlySet<Digest> | undefined> {
+    const all = new Set<Digest>(manifests);
+    for (const digest of manifests) {
+      const named = await this.of(digest).catch(() => undefined);
+      // One that was deleted meanwhile needs nothing.
+      if (named === undefined && (await this.#folder.hasManifest(digest))) return undefined;
+      for (const child of named?.digests ?? []) all.add(child);
+    }
+    return all;
+  }
+
+  /** Which of the manifests a tag leads to: by its name, as a part of an index, or because they are about one that stays. */
+  async leadsTo(manifests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
+    const there = new Set(manifests);
+    const kept = new Set<Digest>();
+    for (const tag of await this.#folder.tags()) {
+      const digest = await this.#folder.tag(tag);
+      if (digest !== undefined) kept.add(digest);
+    }
+    // A Set hands out what is added while it is iterated.
+    for (const digest of kept) {
+      for (const referrer of await this.#folder.referrers(digest))
+        if (there.has(referrer)) kept.add(referrer);
+      if (!there.has(digest)) continue;
+      const named = await this.of(digest).catch(() => undefined);
+      for (const child of named?.digests ?? there) if (there.has(child)) kept.add(child);
+    }
+    return kept;
+  }
+}
+
+async function old(
+  digests: readonly Digest[],
+  path: (digest: Digest) => string,
+  { before }: Rules,
+): Promise<Digest[]> {
+  const found: Digest[] = [];
+  for (const digest of digests) {
+    const seen = await lookAt(path(digest));
+    if (seen !== undefined && seen.mtimeMs < before) found.push(digest);
+  }
+  return found;
+}
+
+/** Answers those that could be put aside. */
+async function putAside(
+  folder: RepositoryFolder,
+  kind: Trashed,
+  digests: readonly Digest[],
+  { dryRun }: Rules,
+): Promise<readonly Digest[]> {
+  if (dryRun) return digests;
+  const moved: Digest[] = [];
+  for (const digest of digests) {
+    const trash = trashPath(folder.state, kind, digest);
+    await makeFolder(dirname(trash));
+    if (await moveIfThere(placeOf(folder, kind, digest), trash)) moved.push(digest);
+  }
+  return moved;
+}
+
+/** Answers whether it was removed: not what is needed after all, was used meanwhile, or was taken back. */
+async function removeOrReturn(
+  folder: RepositoryFolder,
+  kind: Trashed,
+  digest: Digest,
+  needed: ReadonlySet<Digest> | undefined,
+  { before }: Rules,
+): Promise<boolean> {
+  const trash = trashPath(folder.state, kind, digest);
+  const seen = await lookAt(trash);
+  if (seen === undefined) return false;
+  if (needed === undefined || needed.has(digest) || seen.mtimeMs >= before) {
+    await moveIfThere(trash, placeOf(folder, kind, digest));
+    return false;
+  }
+  return removeFile(trash);
+}
+
+/** For a file that only its own time and names speak for. */
+async function removeIfOld(path: string, aside: string, { before }: Rules): Promise<boolean> {
+  if (!(await moveIfThere(path, aside))) return false;
+  const seen = await lookAt(aside);
+  if (seen !== undefined && seen.nlink === 1 && seen.mtimeMs < before) return removeFile(aside);
+  await moveIfThere(aside, path);
+  return false;
+}
+
+async function emptyTrash(folder: RepositoryFolder, kind: Trashed): Promise<void> {
+  for (const file of await namesIn(trashFolder(folder.state, kind))) {
+    const digest = digestOfFile(file);
+    if (digest === undefined) continue;
+    await moveIfThere(trashPath(folder.state, kind, digest), placeOf(folder, kind, digest));
+  }
+}
+
+function placeOf(folder: RepositoryFolder, kind: Trashed, digest: Digest): string {
+  return kind === 'blobs' ? folder.blobPath(digest) : folder.manifestPath(digest);
+}
