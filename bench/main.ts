@@ -1,6 +1,8 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import type { RegistryKind } from './registries.ts';
+import { writeBlock } from './document.ts';
+import { describeMachine } from './machine.ts';
+import { type RegistryKind, registriesHere } from './registries.ts';
 import { runScenario } from './runner.ts';
 import type { Scenario } from './scenario.ts';
 import { bytes } from './scenarios/bytes.ts';
@@ -15,35 +17,48 @@ import { formatResult } from './table.ts';
  * scenario's, or the beginning of some; without one all are run.
  */
 const scenarios: readonly Scenario[] = [...counts, ...slowNetwork, ...bytes, ...many, ...startUp];
-const kinds: readonly RegistryKind[] = ['docker-registry', 'gantry'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    /** Names the scenarios and runs none. */
+    list: { type: 'boolean', default: false },
+    /** For a document rather than a terminal. */
     markdown: { type: 'boolean', default: false },
+    /** Puts the tables into docs/benchmarks.md, too. */
+    write: { type: 'boolean', default: false },
     runs: { type: 'string' },
     registry: { type: 'string' },
-    list: { type: 'boolean', default: false },
   },
 });
+
 const isName = (wanted: string): boolean => scenarios.some(({ name }) => name === wanted);
-const chosen = scenarios.filter(
-  ({ name }) =>
-    positionals.length === 0 ||
-    positionals.some((wanted) => name === wanted || (!isName(wanted) && name.startsWith(wanted))),
-);
+const isChosen = ({ name }: Scenario): boolean =>
+  positionals.length === 0 ||
+  positionals.some((wanted) => name === wanted || (!isName(wanted) && name.startsWith(wanted)));
+
+/** A login is only asked for by docker-registry here: it can be sent to a service of tokens that the bench has. */
+function registriesOf({ registries, login }: Scenario): readonly RegistryKind[] {
+  const kinds = registries ?? (login === true ? (['docker-registry'] as const) : registriesHere());
+  return kinds.filter((kind) => values.registry === undefined || values.registry === kind);
+}
+
 if (values.list) {
   for (const { name, title } of scenarios) process.stdout.write(`${name.padEnd(20)} ${title}\n`);
 } else {
+  const chosen = scenarios.filter(isChosen);
   if (chosen.length === 0) throw new Error(`there is no scenario ${positionals.join(', ')}`);
+  const machine = await describeMachine();
+  process.stdout.write(`${machine}\n${values.markdown ? '\n' : ''}`);
+  if (values.write) await writeBlock('machine', machine);
   for (const scenario of chosen) {
-    const places = scenario.registries ?? (scenario.login === true ? kinds.slice(0, 1) : kinds);
-    for (const registry of places.filter(
-      (kind) => values.registry === undefined || values.registry === kind,
-    )) {
+    for (const registry of registriesOf(scenario)) {
       const runs = values.runs === undefined ? undefined : Number(values.runs);
       const result = await runScenario(scenario, registry, { runs });
       process.stdout.write(formatResult(result, { markdown: values.markdown }));
+      if (values.write) {
+        await writeBlock(`${scenario.name}, ${registry}`, formatResult(result, { markdown: true }));
+      }
     }
   }
 }

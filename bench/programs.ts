@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -7,12 +7,13 @@ import { projectRoot } from '../test/project.ts';
 /** Where this was compiled to: what stands beside it is measured. */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The file that users run as `gantry`. */
+/** The file that users run as `gantry`; where that was not built, what it is built from. */
 export function gantryProgram(): string {
   const { bin }: { readonly bin: { readonly gantry: string } } = JSON.parse(
     readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
   );
-  return join(compiled, relative('dist', bin.gantry));
+  const bundled = join(compiled, relative('dist', bin.gantry));
+  return existsSync(bundled) ? bundled : join(compiled, 'src', 'cli', 'main.js');
 }
 
 /** A file of the bench itself that is run as a program. */

@@ -8,7 +8,7 @@ import type { TokenService } from '../test/login/token-service.ts';
 import { startDistribution } from '../test/peers/distribution.ts';
 import type { RunningRegistry } from '../test/peers/registries.ts';
 import { startPages } from './pages.ts';
-import { gantryProgram } from './programs.ts';
+import { gantryProgram, isInPath } from './programs.ts';
 
 /**
  * What the tools meet at: Debian's registry, and the one that gantry is, with their content on disk if nothing else is
@@ -21,6 +21,11 @@ export interface StartOptions {
   readonly tags?: number;
   /** Only with tokens of this service, which is met at `realm`. */
   readonly login?: { readonly service: TokenService; readonly realm: string };
+}
+
+/** The kinds that keep what is pushed, as far as their programs are in PATH. */
+export function registriesHere(): readonly RegistryKind[] {
+  return isInPath('docker-registry') ? ['docker-registry', 'gantry'] : ['gantry'];
 }
 
 /** One that is a process has a `pid`. */

@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { formatColumns } from './columns.ts';
+import { type Column, formatColumns } from './columns.ts';
+import { writeBlock } from './document.ts';
 import type { Figures } from './load/phase.ts';
-import { isInPath, ownProgram } from './programs.ts';
-import { type RegistryKind, startRegistry } from './registries.ts';
+import { ownProgram } from './programs.ts';
+import { type RegistryKind, registriesHere, startRegistry } from './registries.ts';
 import { watchProcess } from './watch.ts';
 
 /**
@@ -18,9 +19,11 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '200' },
     /** Of blobs of 100 MB: so many are under way at once. */
     'large-clients': { type: 'string', default: '16' },
-    /** Of each phase. */
+    /** Of the mixed images; the other phases take a third of it each. */
     seconds: { type: 'string', default: '60' },
     markdown: { type: 'boolean', default: false },
+    /** Puts the tables into docs/benchmarks.md, too. */
+    write: { type: 'boolean', default: false },
     registry: { type: 'string' },
     phase: { type: 'string', multiple: true },
   },
@@ -77,11 +80,7 @@ async function loadRegistry(registry: RegistryKind): Promise<readonly Phase[]> {
   return results;
 }
 
-const kinds: readonly RegistryKind[] = [
-  ...(isInPath('docker-registry') ? (['docker-registry'] as const) : []),
-  'gantry',
-  'gantry in memory',
-];
+const kinds: readonly RegistryKind[] = [...registriesHere(), 'gantry in memory'];
 const results: Phase[] = [];
 for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
   results.push(...(await loadRegistry(kind)));
@@ -91,23 +90,21 @@ const rate = ({ operations, seconds }: Phase): number => operations / seconds;
 for (const phase of phases) {
   const rows = results.filter((result) => result.phase === phase);
   const best = rows.find(({ registry }) => registry === 'docker-registry');
-  const text = formatColumns(
-    [
-      ['registry', ({ registry }) => registry],
-      ['operations/s', (row) => rate(row).toFixed(1)],
-      ['ratio', (row) => (best === undefined ? '–' : (rate(row) / rate(best)).toFixed(2))],
-      ['requests/s', ({ requests, seconds }) => (requests / seconds).toFixed(0)],
-      ['MB/s', ({ bytes, seconds }) => (bytes / seconds / 1e6).toFixed(0)],
-      ['p50 ms', ({ p50 }) => p50.toFixed(1)],
-      ['p99 ms', ({ p99 }) => p99.toFixed(1)],
-      ['peak RSS MiB', ({ rss }) => (rss / 1024 / 1024).toFixed(0)],
-      ['CPU s', ({ cpu }) => cpu.toFixed(1)],
-      ['operations', ({ operations }) => String(operations)],
-      ['errors', ({ errors, firstError = '' }) => `${errors} ${firstError}`.trim()],
-    ],
-    rows,
-    values,
-  );
+  const columns: readonly Column<Phase>[] = [
+    ['registry', ({ registry }) => registry],
+    ['operations/s', (row) => rate(row).toFixed(1)],
+    ['ratio', (row) => (best === undefined ? '–' : (rate(row) / rate(best)).toFixed(2))],
+    ['requests/s', ({ requests, seconds }) => (requests / seconds).toFixed(0)],
+    ['MB/s', ({ bytes, seconds }) => (bytes / seconds / 1e6).toFixed(0)],
+    ['p50 ms', ({ p50 }) => p50.toFixed(1)],
+    ['p99 ms', ({ p99 }) => p99.toFixed(1)],
+    ['peak RSS MiB', ({ rss }) => (rss / 1024 / 1024).toFixed(0)],
+    ['CPU s', ({ cpu }) => cpu.toFixed(1)],
+    ['operations', ({ operations }) => String(operations)],
+    ['errors', ({ errors, firstError = '' }) => `${errors} ${firstError}`.trim()],
+  ];
   const title = `${phase}, ${rows[0]?.clients ?? 0} clients`;
-  process.stdout.write(values.markdown ? `### ${title}\n\n${text}\n\n` : `\n${title}\n${text}\n`);
+  const markdown = `### ${title}\n\n${formatColumns(columns, rows, { markdown: true })}\n\n`;
+  process.stdout.write(values.markdown ? markdown : `\n${title}\n${formatColumns(columns, rows, values)}\n`);
+  if (values.write) await writeBlock(`server, ${phase}`, markdown);
 }

@@ -3,11 +3,11 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { createMaker } from './content.ts';
 import { pull, pushBlob, pushImage, type Stored, type Target, verify } from './operations.ts';
-import { type Done, type Figures, runPhase } from './phase.ts';
+import { type Done, type Figures, type PhaseOptions, runPhase } from './phase.ts';
 
 /**
  * The load, in a process of its own: so what it costs is the same for every server. Arguments: the server's URL, clients,
- * clients of large blobs, seconds of a phase. Each line of stdin begins a phase, and one of JSON answers it.
+ * clients of large blobs, seconds of the mixed images, of which the other phases take a third each. Each line of stdin begins a phase, and one of JSON answers it.
  */
 const [base = '', ...settings] = process.argv.slice(2);
 const [clients = 200, largeClients = 16, seconds = 10] = settings.map(Number);
@@ -85,21 +85,17 @@ async function verifyAll(): Promise<Figures> {
 }
 
 const phases: Readonly<Record<string, () => Promise<Figures>>> = {
-  'push small': () => phase('push small', clients, () => pushOne(small, smallSize()), pushLimit),
-  'pull small': () => phase('pull small', clients, () => pullOne(small)),
-  'push large': () => phase('push large', largeClients, () => pushOne(largeBlobs, large), pushLimit),
-  'pull large': () => phase('pull large', largeClients, () => pullOne(largeBlobs)),
-  'mixed images': () => phase('mixed images', clients, moveImage, pushLimit),
+  'push small': () => phase('push small', { limit: pushLimit }, () => pushOne(small, smallSize())),
+  'pull small': () => phase('pull small', {}, () => pullOne(small)),
+  'push large': () =>
+    phase('push large', { clients: largeClients, limit: pushLimit }, () => pushOne(largeBlobs, large)),
+  'pull large': () => phase('pull large', { clients: largeClients }, () => pullOne(largeBlobs)),
+  'mixed images': () => phase('mixed images', { seconds, limit: pushLimit }, moveImage),
   verify: verifyAll,
 };
 
-function phase(
-  name: string,
-  many: number,
-  operate: () => Promise<Done>,
-  limit: number = Infinity,
-): Promise<Figures> {
-  return runPhase({ phase: name, clients: many, seconds, limit }, operate);
+function phase(name: string, options: Partial<PhaseOptions>, operate: () => Promise<Done>): Promise<Figures> {
+  return runPhase({ phase: name, clients, seconds: seconds / 3, limit: Infinity, ...options }, operate);
 }
 
 for await (const name of createInterface({ input: process.stdin })) {

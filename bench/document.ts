@@ -1,0 +1,16 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot } from '../test/project.ts';
+
+const end = '<!-- end -->';
+
+/** Puts a text into its place in docs/benchmarks.md, which stands there between `<!-- NAME -->` and the next end. */
+export async function writeBlock(name: string, text: string): Promise<void> {
+  const file = join(projectRoot(), 'docs', 'benchmarks.md');
+  const document = await readFile(file, 'utf8');
+  const mark = `<!-- ${name} -->\n`;
+  const from = document.indexOf(mark) + mark.length;
+  const to = document.indexOf(end, from);
+  if (from < mark.length || to === -1) throw new Error(`docs/benchmarks.md has no place for ${name}`);
+  await writeFile(file, `${document.slice(0, from)}${text.trim()}\n${document.slice(to)}`);
+}

@@ -1,0 +1,29 @@
+import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import process from 'node:process';
+import { run } from '../test/peer.ts';
+import { isInPath } from './programs.ts';
+
+/** The programs that say their version, and how they are asked. */
+const versions: Readonly<Record<string, readonly string[]>> = {
+  crane: ['version'],
+  oras: ['version'],
+  skopeo: ['--version'],
+  regctl: ['version'],
+  'docker-registry': ['--version'],
+};
+
+/** Where figures come from, in one paragraph: the machine, and who was measured on it. */
+export async function describeMachine(): Promise<string> {
+  const gibibytes = (totalmem() / 1024 ** 3).toFixed(0);
+  const told = await Promise.all(
+    Object.entries(versions)
+      .filter(([program]) => isInPath(program))
+      .map(async ([program, args]) => {
+        const { code, stdout, stderr } = await run(program, args);
+        const version = /v?\d+\.\d+\.\d+\S*/.exec(stdout + stderr)?.[0];
+        return code === 0 && version !== undefined ? `${program} ${version}` : program;
+      }),
+  );
+  const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${gibibytes} GiB`;
+  return `${machine}, ${type()} ${release()} ${arch()}, Node ${process.version}; ${told.join(', ')}.`;
+}
