@@ -7,7 +7,7 @@ import { blobAt, closing, located, octets, pullable, type Stage, uploads } from 
 export async function runData(test: TestContext, stage: Stage, kind: DataKind): Promise<void> {
   const { ask, repository } = stage;
   const data = new DataSet(stage, kind.algorithm);
-  kind.fill(data);
+  kind.make(data);
   const at = (reference: string): string => `/v2/${repository}/manifests/${reference}`;
   const tagged = data.manifests.flatMap((manifest) => manifest.tags.map((tag) => ({ tag, manifest })));
 

@@ -120,25 +120,25 @@ export interface DataKind {
   readonly algorithm?: Algorithm;
   /** Each manifest's tags go with its PUT by digest. */
   readonly tagParameters?: boolean;
-  fill(data: DataSet): void;
+  make(data: DataSet): void;
 }
 
 export const dataKinds: readonly DataKind[] = [
-  { name: 'an image', fill: (data) => void data.image({}, { tags: ['image'] }) },
+  { name: 'an image', make: (data) => void data.image({}, { tags: ['image'] }) },
   {
     name: 'an image of layers that are not compressed',
-    fill: (data) => void data.image({ layers: [data.blob(MediaType.ociLayer)] }, { tags: ['plain'] }),
+    make: (data) => void data.image({ layers: [data.blob(MediaType.ociLayer)] }, { tags: ['plain'] }),
   },
   {
     name: 'an image whose manifest has 3.9 MB',
-    fill(data) {
+    make(data) {
       const many = Array.from({ length: 390 }, (_, at) => [`large-${at}`, 'A'.repeat(10_000)]);
       data.image({ annotations: Object.fromEntries(many) }, { tags: ['large'] });
     },
   },
   {
     name: 'an index of two platforms',
-    fill(data) {
+    make(data) {
       const children = ['amd64', 'arm64'].map((architecture) => ({
         ...data.image().descriptor,
         platform: { os: 'linux', architecture },
@@ -148,27 +148,27 @@ export const dataKinds: readonly DataKind[] = [
   },
   {
     name: 'an index of indexes',
-    fill(data) {
+    make(data) {
       const children = [1, 2].map(() => data.index([data.image().descriptor]).descriptor);
       data.index(children, {}, { tags: ['index-of-index'] });
     },
   },
-  { name: 'an index of nothing', fill: (data) => void data.index([], {}, { tags: ['empty'] }) },
-  { name: 'an artifact', fill: (data) => void data.artifact(example, {}, { tags: ['artifact'] }) },
+  { name: 'an index of nothing', make: (data) => void data.index([], {}, { tags: ['empty'] }) },
+  { name: 'an artifact', make: (data) => void data.artifact(example, {}, { tags: ['artifact'] }) },
   {
     name: 'an index of artifacts',
-    fill(data) {
+    make(data) {
       const children = [data.artifact(example).descriptor, data.artifact(example).descriptor];
       data.index(children, { artifactType: example }, { tags: ['artifact-index'] });
     },
   },
   {
     name: 'an artifact without layers but the empty one',
-    fill: (data) => void data.artifact(example, { layers: [data.empty()] }, { tags: ['no-content'] }),
+    make: (data) => void data.artifact(example, { layers: [data.empty()] }, { tags: ['no-content'] }),
   },
   {
     name: 'artifacts that refer to an image',
-    fill(data) {
+    make(data) {
       const subject = data.image({}, { tags: ['image'] }).descriptor;
       data.image({ subject });
       data.artifact(example, { subject, annotations }, { tags: ['tagged-1'] });
@@ -177,7 +177,7 @@ export const dataKinds: readonly DataKind[] = [
   },
   {
     name: 'an index that refers to an index',
-    fill(data) {
+    make(data) {
       const subject = data.index([data.image().descriptor], {}, { tags: ['index'] }).descriptor;
       data.index([data.image().descriptor], { subject, annotations, artifactType: example });
       data.index([data.image().descriptor], { subject, annotations });
@@ -185,14 +185,14 @@ export const dataKinds: readonly DataKind[] = [
   },
   {
     name: 'an artifact that refers to what is not there',
-    fill(data) {
+    make(data) {
       const subject = data.blob(MediaType.ociManifest, undefined, { missing: true });
       data.artifact(example, { subject, annotations }, { tags: ['tagged'] });
     },
   },
   {
     name: 'an image that carries its layers in its descriptors',
-    fill(data) {
+    make(data) {
       const bytes = new TextEncoder().encode('{}');
       const layer = { ...data.blob(MediaType.ociLayer, bytes), data: btoa('{}') };
       data.image({ layers: [layer] }, { tags: ['data'] });
@@ -200,7 +200,7 @@ export const dataKinds: readonly DataKind[] = [
   },
   {
     name: 'an image with layers that are not distributed',
-    fill(data) {
+    make(data) {
       const elsewhere = { urls: ['https://store.example.com/blobs/sha256/0'] };
       const foreign = ['.nondistributable.v1.tar', '.nondistributable.v1.tar+gzip'].map((type) => ({
         ...data.blob(`application/vnd.oci.image.layer${type}`, undefined, { missing: true }),
@@ -211,15 +211,15 @@ export const dataKinds: readonly DataKind[] = [
   },
   {
     name: 'an index and an image with fields that nobody knows',
-    fill(data) {
+    make(data) {
       const child = data.image({ 'org.example.unknown': { any: ['thing', 1, null] } });
       data.index([{ ...child.descriptor, extra: true }], { extra: 'field' }, { tags: ['custom'] });
     },
   },
-  { name: 'an image of no layers', fill: (data) => void data.image({ layers: [] }, { tags: ['bare'] }) },
+  { name: 'an image of no layers', make: (data) => void data.image({ layers: [] }, { tags: ['bare'] }) },
   {
     name: 'an image and an index of which parts are not there (sparse)',
-    fill(data) {
+    make(data) {
       const missing = data.blob(MediaType.ociLayerGzip, undefined, { missing: true });
       const layers = [missing, data.blob(MediaType.ociLayerGzip)];
       const child = data.image({ layers }, { tags: ['sparse-image'] }).descriptor;
@@ -230,14 +230,14 @@ export const dataKinds: readonly DataKind[] = [
   {
     name: 'an index by sha512',
     algorithm: 'sha512',
-    fill: (data) => void data.index([data.image().descriptor, data.image().descriptor]),
+    make: (data) => void data.index([data.image().descriptor, data.image().descriptor]),
   },
   ...(['sha256', 'sha512'] as const).map(
     (algorithm): DataKind => ({
       name: `an index by ${algorithm} and its images, with their tags as parameters`,
       algorithm,
       tagParameters: true,
-      fill(data) {
+      make(data) {
         const children = ['one', 'two'].map((tag) => data.image({}, { tags: [tag] }).descriptor);
         data.index(children, {}, { tags: ['all', ...Array.from({ length: 10 }, (_, at) => `tag-${at}`)] });
       },
