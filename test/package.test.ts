@@ -12,7 +12,7 @@ const root = projectRoot();
 const manifest = readJson('package.json');
 
 /** Each needs its reason in CONTRIBUTING.md. */
-const runtimeDependencies = ['bcryptjs', 'commander', 'tldts', 'yaml'];
+const runtimeDependencies = ['bcryptjs', 'tldts', 'yaml'];
 
 /** What each door is there for. */
 const doors: Readonly<Record<string, readonly string[]>> = {
@@ -37,14 +37,19 @@ describe('the package', () => {
   after(() => rm(home, { recursive: true, force: true }));
 
   it('holds the built library, its documents and nothing else', () => {
-    const meant = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/.*\.(?:js|d\.ts|js\.map))$/;
+    const meant =
+      /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/(?!cli\/).*\.(?:js|d\.ts)|dist\/cli\/(?:[\w-]+\.cjs|LICENSES\.txt))$/;
     assert.deepEqual(
       packed.files.filter((file) => !meant.test(file) || /\.test\.|^dist\/(?:test|examples)\//.test(file)),
       [],
     );
-    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/src/cli/main.js']) {
+    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/gantry.cjs']) {
       assert.ok(packed.files.includes(file), file);
     }
+  });
+
+  it('has beside the bundled command line the licences of what is bundled', () => {
+    assert.match(readText('dist/cli/LICENSES.txt'), /^commander\n[\s\S]*Copyright/);
   });
 
   it('is small', () => {
@@ -168,7 +173,7 @@ async function tool(name: string, main: string, args: readonly string[], cwd: st
 }
 
 function gantry(args: readonly string[], home: string): Promise<string> {
-  return node([join(home, 'node_modules', 'gantry', 'dist', 'src', 'cli', 'main.js'), ...args], home);
+  return node([join(home, 'node_modules', 'gantry', 'dist', 'cli', 'gantry.cjs'), ...args], home);
 }
 
 async function node(args: readonly string[], cwd: string): Promise<string> {

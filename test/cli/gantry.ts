@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +8,17 @@ import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-/** The binary as it was built together with this test. */
-export const binary: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** What the bundle is made of. */
+export const unbundled: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** What `npm run build` makes for users to run. */
+export const bundle: string = fileURLToPath(new URL('../../cli/gantry.cjs', import.meta.url));
+
+/** The bundle as it was built together with this test; where only the compiler has run since, what it is made of. */
+export const binary: string = modified(bundle) < modified(unbundled) ? unbundled : bundle;
+
+function modified(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
 
 export interface Ended {
   /** The exit code; null when a signal ended it. */
@@ -23,6 +33,8 @@ export interface RunOptions {
   readonly input?: string;
   readonly cwd?: string;
   readonly nodeOptions?: readonly string[];
+  /** In place of the binary. */
+  readonly program?: string;
 }
 
 /** Runs gantry to its end, with nothing of the machine's own logins and settings. */
@@ -31,8 +43,8 @@ export async function gantry(args: readonly string[], options: RunOptions = {}):
 }
 
 export function startGantry(args: readonly string[], options: RunOptions = {}): ChildProcess {
-  const { nodeOptions = [], env = {}, cwd } = options;
-  return startProgram(process.execPath, [...nodeOptions, binary, ...args], {
+  const { nodeOptions = [], program = binary, env = {}, cwd } = options;
+  return startProgram(process.execPath, [...nodeOptions, program, ...args], {
     env,
     ...(cwd === undefined ? {} : { cwd }),
   });

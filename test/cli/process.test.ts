@@ -7,53 +7,6 @@ import { fakeRegistry } from './fake-registry.ts';
 import { finished, folder, gantry, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
-/** Says on stderr which files of gantry and its packages are loaded. */
-const tellLoads = `data:text/javascript,${encodeURIComponent(`
-  import { register } from 'node:module';
-  register('data:text/javascript,' + encodeURIComponent(\`
-    import { writeSync } from 'node:fs';
-    export async function load(url, context, next) {
-      writeSync(2, 'loaded ' + url + '\\\\n');
-      return next(url, context);
-    }
-  \`));
-`)}`;
-
-async function loadedBy(args: readonly string[]): Promise<readonly string[]> {
-  const { stderr } = await gantry(args, { nodeOptions: ['--import', tellLoads] });
-  return stderr
-    .split('\n')
-    .flatMap((line) =>
-      line.startsWith('loaded file:') ? [line.replace(/^.*?\/(src|node_modules)\//, '')] : [],
-    );
-}
-
-describe('only what a command needs is loaded', () => {
-  it('version loads nothing but itself', async () => {
-    const files = await loadedBy(['version']);
-    assert.deepEqual([...files].sort(), ['cli/main.js', 'cli/version.js']);
-  });
-
-  it('help loads no client, no server and no command', async () => {
-    for (const file of await loadedBy(['push', '--help'])) {
-      assert.doesNotMatch(file, /^(client|server|http|remote|archive|cli\/commands)\//);
-    }
-  });
-
-  it('completion loads no client and no other command', async () => {
-    const files = await loadedBy(['completion', 'bash']);
-    assert.ok(files.includes('cli/commands/completion.js'));
-    for (const file of files)
-      assert.doesNotMatch(file, /^(client|server|http|remote)\/|^cli\/commands\/(?!completion)/);
-  });
-
-  it('a question loads no server and no progress', async () => {
-    for (const file of await loadedBy(['digest', 'localhost:1/a'])) {
-      assert.doesNotMatch(file, /^(server|memory|disk)\/|^cli\/progress/);
-    }
-  });
-});
-
 /** A registry that takes a request and never answers; `asked` resolves with the first one. */
 async function silentRegistry(
   test: Parameters<typeof fakeRegistry>[0],

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type Ended, needs, output, type RunOptions, run } from '../peer.ts';
+import { binary } from '../cli/gantry.ts';
 import { startDistribution } from './distribution.ts';
 import { folder, gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images.ts';
 import { openPodman } from './podman.ts';
@@ -139,8 +139,6 @@ describe('logins at docker-registry', needs('docker-registry', 'crane', 'skopeo'
     assert.equal((await gantry(['catalog', registry.host], at(home))).code, 4);
   });
 });
-
-const binary = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 function gantry(args: readonly string[], options: RunOptions): Promise<Ended> {
   return run(process.execPath, [binary, ...args], options);

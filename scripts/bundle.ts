@@ -1,0 +1,132 @@
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Plugin, rolldown } from 'rolldown';
+import { projectRoot } from '../test/project.ts';
+
+/** What every command that asks a registry something loads: with what they import, one file in place of a hundred. */
+const core = [
+  'cli/run',
+  'cli/context',
+  'cli/connection-flags',
+  'cli/full-name',
+  'client/client',
+  'client/read',
+];
+
+/**
+ * Makes the command line out of what the compiler has left in a folder: `cli/gantry.cjs` and the parts that it loads when
+ * a command needs them. A process lives for some tens of milliseconds, and most of these went into finding, compiling and
+ * linking two hundred modules. CommonJS, since its loader takes half the time of the other.
+ *
+ * The library is not bundled. Its dependencies stay outside; commander, which only the command line has, goes in.
+ */
+async function bundle(compiled: string): Promise<void> {
+  const root = projectRoot();
+  const target = join(compiled, 'cli');
+  await rm(target, { recursive: true, force: true });
+  const inCore = new Set<string>();
+  const bundling = await rolldown({
+    input: { gantry: join(compiled, 'src', 'cli', 'main.js') },
+    platform: 'node',
+    external: await runtimeDependencies(root),
+    preserveEntrySignatures: false,
+    treeshake: { moduleSideEffects: false },
+    plugins: [
+      reachable(
+        core.map((name) => join(compiled, 'src', `${name}.js`)),
+        inCore,
+      ),
+      lazyRuntime(),
+    ],
+    // A part that is imported both ways is in the core for the one, and needs no file for the other.
+    checks: { ineffectiveDynamicImport: false },
+  });
+  const { output } = await bundling.write({
+    dir: target,
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name]-[hash].cjs',
+    codeSplitting: {
+      groups: [
+        { name: 'version', test: /cli[/\\]version\.js$/, priority: 1 },
+        { name: 'core', test: (id) => inCore.has(id) || id.includes('rolldown/runtime') },
+      ],
+    },
+    // No names are changed: errors are known by the names of their classes, and stacks stay readable.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+  });
+  await bundling.close();
+  const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
+  await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
+  await chmod(join(target, 'gantry.cjs'), 0o755);
+}
+
+async function runtimeDependencies(root: string): Promise<string[]> {
+  const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  if (typeof manifest !== 'object' || manifest === null || !('dependencies' in manifest)) return [];
+  return Object.keys(manifest.dependencies ?? {});
+}
+
+/** Notes in `found` what is imported from `roots`, all the way down; not what is imported when it is needed. */
+function reachable(roots: readonly string[], found: Set<string>): Plugin {
+  return {
+    name: 'reachable',
+    buildEnd() {
+      const add = (id: string): void => {
+        const module = found.has(id) ? null : this.getModuleInfo(id);
+        if (module === null) return;
+        found.add(id);
+        for (const imported of module.importedIds) add(imported);
+      };
+      for (const root of roots) add(root);
+    },
+  };
+}
+
+/**
+ * Has the modules of the runtime loaded where they are first used. Each costs up to ten milliseconds (`node:crypto`), and a
+ * command that asks a registry over plain HTTP needs few of them.
+ */
+function lazyRuntime(): Plugin {
+  return {
+    name: 'lazy-runtime',
+    renderChunk(code) {
+      // The bundler's own names for them, which nothing else has, and commander's for the one that costs it something.
+      const required = /^[ \t]*(?:let|const) (node_[\w$]+|childProcess) = require\("(node:[a-z_/]+)"\);\n/gm;
+      let lazy = code;
+      for (const [statement, name = '', module = ''] of code.matchAll(required)) {
+        const escaped = name.replaceAll('$', '\\$');
+        lazy = lazy
+          .replace(statement, '')
+          .replace(new RegExp(`^${escaped} = [\\w$.]+\\(${escaped}, 1\\);\n`, 'm'), '')
+          .replace(
+            new RegExp(`(?<![\\w$.])${escaped}(?:\\.default)?(?![\\w$])`, 'g'),
+            `(require("${module}"))`,
+          );
+      }
+      return { code: lazy };
+    },
+  };
+}
+
+/** What the licences of the packages inside want to be said with every copy. */
+async function notices(root: string, modules: readonly string[]): Promise<string> {
+  const folder = join(root, 'node_modules') + sep;
+  const inside = modules.filter((id) => id.startsWith(folder)).map((id) => relative(folder, id));
+  const names = new Set(
+    inside.map((path) =>
+      path
+        .split(sep)
+        .slice(0, path.startsWith('@') ? 2 : 1)
+        .join('/'),
+    ),
+  );
+  const texts = [...names].sort().map(async (name) => {
+    const licence = await readFile(join(folder, name, 'LICENSE'), 'utf8');
+    return `${name}\n\n${licence.trim()}\n`;
+  });
+  return (await Promise.all(texts)).join('\n');
+}
+
+await bundle(dirname(dirname(fileURLToPath(import.meta.url))));

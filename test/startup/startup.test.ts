@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { startRegistry } from '../../src/testing/start-registry.ts';
+import { binary, bundle, folder, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
+import { makeImage, store } from '../cli/images.ts';
+
+/** Says on stderr at the end which files and which modules of the runtime have been loaded. */
+const tellAll = `process.on('exit', () => {
+  const files = Object.keys(require.cache).filter((file) => file !== __filename);
+  const modules = process.moduleLoadList.map((entry) => /^NativeModule ((?!internal\\/).+)$/.exec(entry)?.[1]);
+  require('fs').writeSync(2, 'loaded ' + JSON.stringify({ files, modules: modules.filter(Boolean) }) + '\\n');
+});`;
+
+interface Loaded {
+  readonly code: number | null;
+  /** Without the hashes in their names. */
+  readonly files: readonly string[];
+  /** Public ones, without `node:`. */
+  readonly modules: ReadonlySet<string>;
+}
+
+async function loadedBy(test: TestContext, program: string, args: readonly string[]): Promise<Loaded> {
+  const teller = join(await folder(test), 'tell.cjs');
+  await writeFile(teller, tellAll);
+  const { code, stderr } = await gantry(args, { program, nodeOptions: ['--require', teller] });
+  const told: { readonly files: readonly string[]; readonly modules: readonly string[] } = JSON.parse(
+    /^loaded (.+)$/m.exec(stderr)?.[1] ?? '{}',
+  );
+  const files = told.files.map((file) => basename(file).replace(/-[\w-]{8}\.cjs$/, '.cjs')).sort();
+  return { code, files, modules: new Set(told.modules) };
+}
+
+/** What a program without dependencies loads, which does the same to the outside. */
+async function loadedByScript(
+  test: TestContext,
+  source: string,
+  args: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const script = join(await folder(test), 'script.cjs');
+  await writeFile(script, source);
+  return (await loadedBy(test, script, args)).modules;
+}
+
+const oneLine = "process.stdout.on('error', () => {}); process.stdout.write('0.0.0\\n');";
+const oneRequest = `require('node:http')
+  .request(process.argv[2], { method: 'HEAD' }, (response) => {
+    response.resume();
+    process.stdout.write(response.headers['docker-content-digest'] + '\\n');
+  })
+  .end();`;
+
+describe('the bundle', () => {
+  it('is what the command line is tested with', () => {
+    assert.equal(binary, bundle, 'npm run build makes it; the compiler alone does not');
+  });
+
+  it('of `gantry version` loads two small files and not one module that a single line of output does not take', async (test) => {
+    const { code, files, modules } = await loadedBy(test, bundle, ['version']);
+    assert.equal(code, 0);
+    assert.deepEqual(files, ['gantry.cjs', 'version.cjs']);
+    assert.deepEqual(beyond(modules, await loadedByScript(test, oneLine, [])), []);
+  });
+
+  it('of `gantry digest` loads the core, the command, and of the runtime hardly more than one request takes', async (test) => {
+    const { host, url } = await imageInRegistry(test);
+    const { code, files, modules } = await loadedBy(test, bundle, ['digest', `${host}/app:1`]);
+    assert.equal(code, 0);
+    assert.deepEqual(files, ['core.cjs', 'digest.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs']);
+    const script = await loadedByScript(test, oneRequest, [`${url}/v2/app/manifests/1`]);
+    // commander asks for it by name.
+    assert.deepEqual(beyond(modules, script), ['process']);
+    for (const costly of ['https', 'tls', 'crypto', 'zlib', 'fs/promises', 'child_process']) {
+      assert.ok(!modules.has(costly), costly);
+    }
+  });
+
+  it('loads what speaks TLS when TLS is spoken', async (test) => {
+    const { code, modules } = await loadedBy(test, bundle, ['digest', 'https://127.0.0.1:1/app:1']);
+    assert.notEqual(code, 0);
+    for (const needed of ['https', 'tls', 'crypto']) assert.ok(modules.has(needed), needed);
+  });
+});
+
+function beyond(modules: ReadonlySet<string>, known: ReadonlySet<string>): readonly string[] {
+  return [...modules].filter((module) => !known.has(module));
+}
+
+async function imageInRegistry(test: TestContext): Promise<{ readonly host: string; readonly url: string }> {
+  const registry = await startRegistry();
+  test.after(() => registry.close());
+  await store(registry.registry, 'app', ['1'], await makeImage('start-up'));
+  return registry;
+}
+
+/** Says on stderr which files of gantry and its packages are imported. */
+const tellImports = `data:text/javascript,${encodeURIComponent(`
+  import { register } from 'node:module';
+  register('data:text/javascript,' + encodeURIComponent(\`
+    import { writeSync } from 'node:fs';
+    export async function load(url, context, next) {
+      writeSync(2, 'loaded ' + url + '\\\\n');
+      return next(url, context);
+    }
+  \`));
+`)}`;
+
+async function importedBy(args: readonly string[], options: RunOptions = {}): Promise<readonly string[]> {
+  const asked = { ...options, program: unbundled, nodeOptions: ['--import', tellImports] };
+  return (await gantry(args, asked)).stderr
+    .split('\n')
+    .flatMap((line) =>
+      line.startsWith('loaded file:') ? [line.replace(/^.*?\/(src|node_modules)\//, '')] : [],
+    );
+}
+
+/** What asking a registry for a digest has no use for. */
+const needless: readonly RegExp[] = [
+  /^(?:memory|disk|layout|archive|tar|copy|image|server|testing)\//,
+  /^client\/(?:copy|inspect|login|pull|push|referrers|token|validate|watch|write|blob-cache)/,
+  /^remote\/(?:upload\/(?!arrivals)|subject)/,
+  /^http\/(?:tunnel|fetch-transport)/,
+  /^flow\/compression/,
+  /^cli\/commands\/(?!digest\.js)/,
+  /^cli\/(?:progress|prompt|sign-in|stdin|completion|wire-log|vocabulary)/,
+  /^tldts/,
+];
+
+describe('of the sources', () => {
+  it('version loads nothing but itself', async () => {
+    assert.deepEqual([...(await importedBy(['version']))].sort(), ['cli/main.js', 'cli/version.js']);
+  });
+
+  it('digest loads none that it has no use for', async (test) => {
+    const { host } = await imageInRegistry(test);
+    const files = await importedBy(['digest', `${host}/app:1`]);
+    for (const needed of ['cli/commands/digest.js', 'client/read.js', 'remote/manifests.js']) {
+      assert.ok(files.includes(needed), needed);
+    }
+    assert.deepEqual(
+      files.filter((file) => needless.some((pattern) => pattern.test(file))),
+      [],
+    );
+  });
+
+  it('help loads no client, no server and no command', async () => {
+    for (const file of await importedBy(['push', '--help'])) {
+      assert.doesNotMatch(file, /^(client|server|http|remote|archive|cli\/commands)\//);
+    }
+  });
+
+  it('completion loads no client and no other command', async () => {
+    const files = await importedBy(['completion', 'bash']);
+    assert.ok(files.includes('cli/commands/completion.js'));
+    for (const file of files)
+      assert.doesNotMatch(file, /^(client|server|http|remote)\/|^cli\/commands\/(?!completion)/);
+  });
+});
