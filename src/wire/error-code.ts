@@ -21,9 +21,6 @@ export const errorStatus: Readonly<Record<string, number>> = {
   PAGINATION_NUMBER_INVALID: 400,
   RANGE_INVALID: 416,
   TAG_INVALID: 400,
-  // A registry behind this one, where this one is a cache.
-  BAD_GATEWAY: 502,
-  GATEWAY_TIMEOUT: 504,
   UNAVAILABLE: 503,
   UNKNOWN: 500,
 };

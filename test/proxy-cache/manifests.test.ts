@@ -175,7 +175,7 @@ describe('a manifest by its digest, by way of a cache', () => {
     });
     const { descriptor } = await giveImage(place.repository('a'), {}, '1');
     const { status, code } = await ask('GET /v2/a/manifests/1');
-    assert.deepEqual({ status, code }, { status: 502, code: 'BAD_GATEWAY' });
+    assert.deepEqual({ status, code }, { status: 502, code: 'UNAVAILABLE' });
     assert.equal(await cache.repository('a').manifests.resolve(descriptor.digest), undefined);
     assert.equal(failures.length, 1);
   });

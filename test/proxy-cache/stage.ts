@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { createLine } from '../../src/http/line.ts';
@@ -15,7 +18,6 @@ import type { UpstreamFailure } from '../../src/store/pull-through/upstream.ts';
 import { type RecordedRequest, recording } from '../../src/testing/requests.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';
-import { folder } from '../cli/gantry.ts';
 
 /** A server over a cache over a client over an upstream, and what the upstream was asked. */
 
@@ -73,7 +75,7 @@ export async function connectedStage(test: TestContext, options: CacheOptions = 
   });
   const transport = createNodeTransport();
   const cache = options.cache ?? (await diskCache(test));
-  test.after(async () => {
+  atEnd(test, async () => {
     await transport.close();
     await registry.close();
   });
@@ -83,9 +85,25 @@ export async function connectedStage(test: TestContext, options: CacheOptions = 
 }
 
 export async function diskCache(test: TestContext): Promise<Registry> {
-  const registry = await openDiskRegistry(await folder(test));
-  test.after(() => registry[Symbol.asyncDispose]());
+  const path = await mkdtemp(join(tmpdir(), 'gantry-cache-'));
+  atEnd(test, () => rm(path, { recursive: true, force: true }));
+  const registry = await openDiskRegistry(path);
+  atEnd(test, () => registry[Symbol.asyncDispose]());
   return registry;
+}
+
+const endings = new WeakMap<TestContext, (() => PromiseLike<void>)[]>();
+
+/** What is opened last is closed first. */
+export function atEnd(test: TestContext, close: () => PromiseLike<void>): void {
+  const known = endings.get(test);
+  const all = known ?? [];
+  all.push(close);
+  if (known !== undefined) return;
+  endings.set(test, all);
+  test.after(async () => {
+    for (const one of all.toReversed()) await one();
+  });
 }
 
 interface Upstream {
@@ -107,7 +125,7 @@ function assemble(
     ...options,
     onFailure: (failure) => failures.push(failure),
   });
-  test.after(() => through[Symbol.asyncDispose]());
+  atEnd(test, () => through[Symbol.asyncDispose]());
   const app = createApp(through);
   let seen = 0;
   return {

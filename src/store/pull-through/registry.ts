@@ -27,8 +27,8 @@ const maxFetches = 64;
 
 /**
  * The upstream, read by way of a cache: what a digest names is asked for once, what a tag stands for every time, with a HEAD.
- * Where the upstream can't be asked, what is kept is answered. Nothing can be written. Throws BAD_GATEWAY or
- * GATEWAY_TIMEOUT for what only the upstream would know, and DENIED where it refuses us.
+ * Where the upstream can't be asked, what is kept is answered. Nothing can be written. Throws DENIED where the upstream refuses
+ * the cache, and NO_CONNECTION, its kin or UNEXPECTED_ANSWER for what only the upstream would know.
  */
 export function createPullThrough(
   upstream: Registry,

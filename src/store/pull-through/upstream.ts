@@ -4,6 +4,7 @@ import {
   isGantryError,
   NotFoundError,
   ResponseError,
+  TransportError,
   UnsupportedError,
 } from '../../errors.ts';
 
@@ -28,8 +29,8 @@ export function isSilence(error: unknown): boolean {
 /**
  * A failure of the upstream as those may see it who ask the cache. None of its words are handed on: they speak of the
  * cache's own account (Docker Hub names the user in its 429), and its challenges would make clients log in at the cache.
- * So 401 and 403 are DENIED, which a client takes for final, and nothing is called absent that may be there.
- * Throws codes MANIFEST_UNKNOWN and its kin, DENIED, TOOMANYREQUESTS, UNSUPPORTED, BAD_GATEWAY, GATEWAY_TIMEOUT.
+ * So 401 and 403 are DENIED, which a client takes for final, and nothing is called absent that may be there: what could not
+ * be found out keeps the code of the way to it, or is UNEXPECTED_ANSWER.
  */
 export function upstreamError(cause: unknown, what: string): unknown {
   if (!isGantryError(cause) || cause instanceof InputError) return cause;
@@ -39,19 +40,18 @@ export function upstreamError(cause: unknown, what: string): unknown {
   if (isRefusal(cause)) {
     return new AuthError('DENIED', `${what}: the upstream does not give it to this cache`, { cause });
   }
-  switch (cause.code) {
-    case 'TOOMANYREQUESTS':
-      return new ResponseError(cause.code, `${what}: the upstream wants fewer requests of this cache`, {
-        cause,
-      });
-    case 'UNSUPPORTED':
-      return new UnsupportedError('upstream', `${what}: the upstream does not answer that`, { cause });
-    case 'TIMED_OUT':
-    case 'STALLED':
-      return new ResponseError('GATEWAY_TIMEOUT', `${what}: the upstream gave no answer`, { cause });
-    default:
-      return new ResponseError('BAD_GATEWAY', `${what}: the upstream gave no answer of use`, { cause });
+  if (cause instanceof TransportError) {
+    return new TransportError(cause.code, `${what}: the upstream can't be asked`, { cause });
   }
+  if (cause.code === 'TOOMANYREQUESTS') {
+    return new ResponseError(cause.code, `${what}: the upstream wants fewer requests of this cache`, {
+      cause,
+    });
+  }
+  if (cause.code === 'UNSUPPORTED') {
+    return new UnsupportedError('upstream', `${what}: the upstream does not answer that`, { cause });
+  }
+  return new ResponseError('UNEXPECTED_ANSWER', `${what}: the upstream gave no answer of use`, { cause });
 }
 
 function isRefusal(error: unknown): boolean {

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createLine } from '../../src/http/line.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { blobOf, emptyConfig, give, giveImage, imageOf, indexOf } from '../../src/testing/contract/sample.ts';
+import { type Fault, type FaultEffect, withFaults } from '../../src/testing/faults.ts';
+import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
+import { type CacheStage, cacheStage, connectedStage } from './stage.ts';
+
+const layer = blobOf('a layer');
+const absent = blobOf('nobody has it').descriptor.digest;
+
+/** An upstream that is well until it is told what becomes of it. */
+function failing(): { readonly upstream: Middleware; readonly fail: (...faults: readonly Fault[]) => void } {
+  let faults: readonly Fault[] = [];
+  return {
+    upstream: (next) => (request) => withFaults(faults)(next)(request),
+    fail: (...all) => {
+      faults = all;
+    },
+  };
+}
+
+const always = (effect: FaultEffect): Fault => ({ effect, times: 'always' });
+
+interface Filled extends CacheStage {
+  readonly digest: string;
+  readonly subject: string;
+}
+
+/** What `a:1` stands for is kept, with its blobs and a note on it. */
+async function filled(stage: CacheStage): Promise<Filled> {
+  const inside = stage.place.repository('a');
+  const image = await giveImage(inside, { layers: [layer] }, '1', '2');
+  const note = imageOf({ subject: image.descriptor, artifactType: 'application/x.note' });
+  await inside.manifests.put(note);
+  const { digest } = image.descriptor;
+  for (const reference of ['1', note.descriptor.digest]) await stage.ask(`GET /v2/a/manifests/${reference}`);
+  for (const { descriptor } of [layer, emptyConfig]) await stage.ask(`GET /v2/a/blobs/${descriptor.digest}`);
+  return { ...stage, digest, subject: digest };
+}
+
+const away: readonly [name: string, effect: FaultEffect][] = [
+  ['can not be reached', { cut: { of: 'request', after: 0 } }],
+  ['has trouble of its own', { status: 503 }],
+  ['wants fewer requests', { status: 429, headers: { 'retry-after': '1' } }],
+  ['answers everything with a web page', { status: 200, body: '<html>' }],
+];
+
+for (const [how, effect] of away) {
+  describe(`a cache whose upstream ${how}`, () => {
+    it('serves what it has', async (test) => {
+      const { upstream, fail } = failing();
+      const { ask, digest, failures } = await filled(cacheStage(test, { upstream }));
+      fail(always(effect));
+      for (const target of [
+        '/v2/a/manifests/1',
+        `/v2/a/manifests/${digest}`,
+        `/v2/a/blobs/${layer.descriptor.digest}`,
+        '/v2/_catalog',
+      ]) {
+        assert.equal((await ask(`GET ${target}`)).status, 200, target);
+      }
+      assert.equal((await ask('GET /v2/a/tags/list')).text, '{"name":"a","tags":["1"]}');
+      assert.ok(failures.length >= 2);
+      assert.ok(failures.every(({ served }) => served));
+    });
+
+    it('calls nothing absent that may be there', async (test) => {
+      const { upstream, fail } = failing();
+      const { ask, failures } = await filled(cacheStage(test, { upstream }));
+      fail(always(effect));
+      for (const target of [
+        '/v2/a/manifests/2',
+        `/v2/a/manifests/${absent}`,
+        // A page is a blob until its digest is known; then the answer breaks off.
+        ...(effect.body === undefined ? [`/v2/a/blobs/${absent}`] : []),
+        '/v2/b/tags/list',
+      ]) {
+        const { status, code } = await ask(`GET ${target}`);
+        const expected = effect.status === 429 ? [429, 'TOOMANYREQUESTS'] : [502, 'UNAVAILABLE'];
+        assert.deepEqual([status, code], expected, target);
+      }
+      assert.ok(failures.length >= 3);
+      assert.ok(failures.every(({ served }) => !served));
+    });
+  });
+}
+
+describe('a cache', () => {
+  it('lists the referrers that it has where the upstream has gone', async (test) => {
+    const { upstream, fail } = failing();
+    const { ask, subject } = await filled(cacheStage(test, { upstream }));
+    fail(always({ cut: { of: 'request', after: 0 } }));
+    const { status, text } = await ask(`GET /v2/a/referrers/${subject}`);
+    assert.equal(status, 200);
+    assert.ok(text.includes('application/x.note'));
+  });
+
+  it('says by 504 that the upstream gave no answer in time', async (test) => {
+    const { upstream, fail } = failing();
+    const { ask } = await filled(
+      cacheStage(test, {
+        upstream,
+        line: (transport) =>
+          createLine({ transport, retry: { attempts: 1 }, timeouts: { answer: 1, progress: 1 } }),
+      }),
+    );
+    fail(always({ stall: { of: 'request', after: 0 } }));
+    const { status, code } = await ask('GET /v2/a/manifests/2');
+    assert.deepEqual([status, code], [504, 'UNAVAILABLE']);
+  });
+
+  it('waits as long as the upstream asks for, where its line is patient', async (test) => {
+    const slower: Fault = { effect: { status: 429, headers: { 'retry-after': '0' } }, times: 2 };
+    const { place, ask, requests, failures } = cacheStage(test, {
+      upstream: withFaults([slower]),
+      line: (transport) => createLine({ transport, retry: { attempts: 3 } }),
+    });
+    await giveImage(place.repository('a'), {}, '1');
+    assert.equal((await ask('GET /v2/a/manifests/1')).status, 200);
+    assert.deepEqual(
+      requests.map(({ status }) => status),
+      [429, 429, 200, 200],
+    );
+    assert.deepEqual(failures, []);
+  });
+
+  it('serves what the one before it kept on disk, with nobody to ask', async (test) => {
+    const first = failing();
+    const { cache, digest } = await filled(await connectedStage(test, { upstream: first.upstream }));
+    const gone = withFaults([always({ cut: { of: 'request', after: 0 } })]);
+    const { ask } = cacheStage(test, { cache, upstream: gone });
+    assert.deepEqual((await ask('GET /v2/a/manifests/1')).headers['docker-content-digest'], [digest]);
+    assert.equal((await ask(`GET /v2/a/blobs/${layer.descriptor.digest}`)).text, 'a layer');
+  });
+
+  for (const status of [401, 403]) {
+    it(`is refused with ${status}: so are its clients, and are not told how to log in there`, async (test) => {
+      const { upstream, fail } = failing();
+      const { ask, failures } = await filled(cacheStage(test, { upstream }));
+      fail(
+        always({
+          status,
+          headers: { 'www-authenticate': 'Bearer realm="https://upstream.test/token",service="upstream"' },
+          body: '{"errors":[{"code":"UNAUTHORIZED","message":"account of-the-cache may not"}]}',
+        }),
+      );
+      for (const target of ['manifests/1', 'manifests/2', 'tags/list', `blobs/${absent}`]) {
+        const answer = await ask(`GET /v2/a/${target}`);
+        assert.deepEqual([answer.status, answer.code], [403, 'DENIED'], target);
+        assert.equal(answer.headers['www-authenticate'], undefined);
+        assert.ok(!/upstream\.test|of-the-cache/.test(answer.text + JSON.stringify(answer.headers)));
+      }
+      assert.equal(failures.length, 4);
+    });
+  }
+
+  it('does not repeat what the upstream says of its account', async (test) => {
+    const { ask } = cacheStage(test, {
+      upstream: withFaults([
+        always({
+          status: 429,
+          body: '{"errors":[{"code":"TOOMANYREQUESTS","message":"limit reached as of-the-cache"}]}',
+        }),
+      ]),
+    });
+    const { status, text } = await ask('GET /v2/a/manifests/1');
+    assert.equal(status, 429);
+    assert.ok(!text.includes('of-the-cache'));
+  });
+
+  it('shows the upstream nothing of its own clients', async (test) => {
+    const { place, ask, requests } = cacheStage(test);
+    await giveImage(place.repository('a'), {}, '1');
+    await ask('GET /v2/a/manifests/1', { headers: { authorization: 'Basic c2VjcmV0', cookie: 'a=b' } });
+    for (const { headers } of requests) {
+      assert.equal(headers['authorization'], undefined);
+      assert.equal(headers['cookie'], undefined);
+    }
+  });
+
+  const changes = [
+    'PUT /v2/a/manifests/1',
+    'POST /v2/a/blobs/uploads/',
+    `POST /v2/a/blobs/uploads/?mount=${absent}&from=b`,
+    `DELETE /v2/a/blobs/${layer.descriptor.digest}`,
+    'DELETE /v2/a/manifests/1',
+    `DELETE /v2/a/manifests/${absent}`,
+  ];
+  for (const line of changes) {
+    it(`refuses ${line.replace(/sha256:\w+/, 'DIGEST')}`, async (test) => {
+      const { send, taken, place } = cacheStage(test);
+      await give(place.repository('a'), layer);
+      const [method = '', url = ''] = line.split(' ');
+      const { bytes } = indexOf([]);
+      const headers = { 'content-type': ['application/vnd.oci.image.index.v1+json'] };
+      const body = method === 'PUT' ? { body: blobOf(bytes).content } : {};
+      const response: HttpResponse = await send({ method, url, headers, replay: 'never', ...body });
+      assert.equal(response.status, 405);
+      assert.deepEqual(taken(), []);
+    });
+  }
+
+  it('of a cache asks it as it would ask any registry', async (test) => {
+    const first = cacheStage(test);
+    await giveImage(first.place.repository('a'), {}, '1');
+    const second = cacheStage(test, { upstream: () => first.send, cache: createMemoryRegistry() });
+    assert.equal((await second.ask('GET /v2/a/manifests/1')).status, 200);
+    // The second one asks by tag and then by digest, which the first has not yet either.
+    assert.deepEqual(first.taken(), ['HEAD manifest.head', 'HEAD manifest.head', 'GET manifest.get']);
+  });
+});
