@@ -81,6 +81,7 @@ async function* collectRepository(folder: RepositoryFolder, rules: Rules): Async
     }
     if (gone.size > 0 && !rules.dryRun) await writeIndex(folder);
   }
+  if (!rules.dryRun) await collectReferrers(folder, rules);
   yield* collectBlobs(folder, needs, rules, rules.dryRun ? gone : new Set());
 }
 
@@ -100,19 +101,28 @@ async function* collectManifests(
   // Again, now that nobody can find them without taking them back.
   const needed = rules.dryRun ? kept : await needs.leadsTo([...(await folder.manifests()), ...aside]);
   for (const digest of aside) {
-    const subject = await needs.of(digest).then(
-      (named) => named.subject,
-      () => undefined,
-    );
     const size = (await lookAt(folder.blobPath(digest)))?.size ?? 0;
-    if (!rules.dryRun) {
-      if (!(await removeOrReturn(folder, 'manifests', digest, needed, rules))) continue;
-      if (subject !== undefined) {
-        const listed = folder.referrerPath(subject, digest);
-        await removeIfOld(listed, `${trashPath(folder.state, 'manifests', digest)}.referrer`, rules);
-      }
-    }
+    if (!rules.dryRun && !(await removeOrReturn(folder, 'manifests', digest, needed, rules))) continue;
     yield { kind: 'manifest', repository: folder.name, digest, size };
+  }
+}
+
+const asideEnd = '.aside';
+
+/** What lists a referrer that is not there: nobody sees it, and it is written anew when the referrer is put again. */
+async function collectReferrers(folder: RepositoryFolder, rules: Rules): Promise<void> {
+  for (const name of await namesIn(join(folder.state, 'referrers'))) {
+    const subject = digestOfFile(name);
+    if (subject === undefined) continue;
+    const all = join(folder.state, 'referrers', name);
+    for (const aside of (await namesIn(all)).filter((file) => file.endsWith(asideEnd))) {
+      await moveIfThere(join(all, aside), join(all, aside.slice(0, -asideEnd.length)));
+    }
+    for (const digest of await folder.referrers(subject)) {
+      if (await folder.hasManifest(digest)) continue;
+      const path = folder.referrerPath(subject, digest);
+      await removeIfOld(path, `${path}${asideEnd}`, rules);
+    }
   }
 }
 

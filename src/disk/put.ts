@@ -159,7 +159,8 @@ class ManifestWriting {
     this.#staged.delete(this.#folder.blobPath(digest));
     memory.descriptors.set(this.#entry, { mediaType, digest, size });
     // What was there already may be as new as what was not: whoever put it may not have come to its sync yet.
-    await this.#place([this.#entry, ...(this.#referrer === undefined ? [] : [this.#referrer])]);
+    // The manifest last: a referrer that is listed and not there is passed over, one that is there and not listed is lost.
+    await this.#place([...(this.#referrer === undefined ? [] : [this.#referrer]), this.#entry]);
   }
 
   /** As it was before, but for what was there already. */

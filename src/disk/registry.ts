@@ -73,7 +73,7 @@ async function openState(path: string): Promise<RegistryState> {
     files,
     memory,
     pool,
-    sessions: new UploadSessions(files, pool),
+    sessions: new UploadSessions(files, pool, memory),
     stale: await StaleLayouts.open(files, repositories),
     gates: new Map(),
     turns: createKeyedTurns(),

@@ -8,6 +8,7 @@ import { type Algorithm, digestEncoded } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
+import type { StoreMemory } from './memory.ts';
 import type { BlobPool } from './pool.ts';
 
 const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
@@ -18,14 +19,16 @@ const step = 256 * 1024;
 export class UploadSessions {
   readonly #files: DurableFiles;
   readonly #pool: BlobPool;
+  readonly #memory: StoreMemory;
   readonly #folder: string;
   /** Those that this process has touched, by path: a running hash lives in the process. */
   readonly #open = new Map<string, FileUpload>();
   readonly #turns: KeyedTurns = createKeyedTurns();
 
-  constructor(files: DurableFiles, pool: BlobPool) {
+  constructor(files: DurableFiles, pool: BlobPool, memory: StoreMemory) {
     this.#files = files;
     this.#pool = pool;
+    this.#memory = memory;
     this.#folder = join(files.root, 'uploads');
   }
 
@@ -89,7 +92,10 @@ export class UploadSessions {
       algorithm,
       step,
       yields: true,
-      keep: (file, digest) => this.#pool.take(file, digest, layout),
+      keep: async (file, digest) => {
+        await this.#pool.take(file, digest, layout);
+        this.#memory.promise(name, digest);
+      },
       forget: async () => void this.#open.delete(path),
     };
   }

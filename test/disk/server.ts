@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { digestOf } from '../../src/flow/hash.ts';
+import type { Digest } from '../../src/spec/digest.ts';
+import { MediaType } from '../../src/spec/media-type.ts';
+import { type RunOptions, saidOnStderr, startGantry } from '../cli/gantry.ts';
+
+export interface Server {
+  /** `http://127.0.0.1:1234` */
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** Ends it and waits until it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** A real process that serves the store. */
+export async function serveStore(
+  test: TestContext,
+  store: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<Server> {
+  const child = startGantry(['serve', '--disk', store, '--address', '127.0.0.1:0', ...args], options);
+  test.after(() => child.kill('SIGKILL'));
+  const [, url = ''] = await saidOnStderr(child, /serving on port \d+: (http:\/\/[^,]+),/);
+  const gone = once(child, 'close');
+  return {
+    url,
+    child,
+    async kill(signal = 'SIGKILL') {
+      child.kill(signal);
+      await gone;
+    },
+  };
+}
+
+/** A path where no store is yet. */
+export async function newStore(test: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-store-'));
+  test.after(() => rm(folder, { recursive: true, force: true }));
+  return join(folder, 'store');
+}
+
+export interface Blob {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+}
+
+export function blobOf(bytes: Uint8Array | string): Blob {
+  const data = Buffer.from(bytes);
+  return { bytes: data, digest: digestOf(data) };
+}
+
+/** An image of these blobs; the first one stands for the config. */
+export function imageOf(blobs: readonly Blob[], more: object = {}): Blob {
+  const [config, ...layers] = blobs.map(({ bytes, digest }) => ({ digest, size: bytes.byteLength }));
+  return blobOf(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MediaType.ociManifest,
+      config: { mediaType: MediaType.ociConfig, ...config },
+      layers: layers.map((layer) => ({ mediaType: MediaType.ociLayerGzip, ...layer })),
+      ...more,
+    }),
+  );
+}
+
+/** The status of a request; 0 when the server went away under it. */
+export async function statusOf(url: string, init: RequestInit = {}): Promise<number> {
+  try {
+    const response = await fetch(url, init);
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return 0;
+  }
+}
+
+export async function pushBlob(url: string, repository: string, blob: Blob): Promise<number> {
+  const query = `digest=${blob.digest}`;
+  return statusOf(`${url}/v2/${repository}/blobs/uploads/?${query}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: blob.bytes,
+  });
+}
+
+export async function pushManifest(
+  url: string,
+  repository: string,
+  reference: string,
+  { bytes }: Blob,
+  type: string = MediaType.ociManifest,
+): Promise<number> {
+  return statusOf(`${url}/v2/${repository}/manifests/${reference}`, {
+    method: 'PUT',
+    headers: { 'content-type': type },
+    body: bytes,
+  });
+}
+
+/** The digest of what is served there, or the status of the refusal. */
+export async function served(url: string, path: string): Promise<string | number> {
+  const response = await fetch(`${url}/v2/${path}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return response.ok ? digestOf(bytes) : response.status;
+}
+
+/** Runs `task` as many times at once, each with its number. */
+export async function together(count: number, task: (n: number) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, n) => task(n)));
+}
+
+/** Runs a program with its output thrown away, and answers its exit code. */
+export async function exitOf(program: string, args: readonly string[]): Promise<number | null> {
+  const child = spawn(program, args, { stdio: 'ignore' });
+  await once(child, 'close');
+  return child.exitCode;
+}
