@@ -6,7 +6,7 @@ import { createSeal } from './seal.ts';
 /** Where passwords are shown. */
 export interface Desk {
   /** The user whose name and password these are; undefined if they are not. Throws TOOMANYREQUESTS. */
-  admit(name: string, password: string, peer: string | undefined): Promise<User | undefined>;
+  readonly admit: (name: string, password: string, peer: string | undefined) => Promise<User | undefined>;
 }
 
 /** Milliseconds that a right password counts without another look, and how many are remembered. */

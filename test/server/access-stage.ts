@@ -1,0 +1,114 @@
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createAccess } from '../../src/server/access/access.ts';
+import type { AccessClock } from '../../src/server/access/clock.ts';
+import type { Login } from '../../src/server/access/login.ts';
+import { openRules } from '../../src/server/access/rules-file.ts';
+import { createApp } from '../../src/server/app.ts';
+import { type Ask, type Asked, type AskOptions, asking } from '../../src/server/ask.test.support.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import { basicOf, secret } from '../secret.ts';
+
+/** A clock that stands until it is moved, and notes what it was slept by. */
+export interface Standing extends AccessClock {
+  readonly slept: number[];
+  move(milliseconds: number): void;
+}
+
+export function standingClock(): Standing {
+  let now = Date.UTC(2026, 0, 1);
+  const slept: number[] = [];
+  return {
+    slept,
+    now: () => now,
+    async sleep(milliseconds) {
+      slept.push(milliseconds);
+    },
+    move(milliseconds) {
+      now += milliseconds;
+    },
+  };
+}
+
+export function passwordOf(user: string): string {
+  return secret(`password-of-${user}`);
+}
+
+/** What a user shows with every request. */
+export function as(user: string, password: string = passwordOf(user)): AskOptions {
+  return { headers: { authorization: basicOf(user, password) } };
+}
+
+export function bearing(token: string): AskOptions {
+  return { headers: { authorization: `Bearer ${token}` } };
+}
+
+/** Users whose passwords are `passwordOf` their names; the map can be changed while it is used. */
+export function loginOf(
+  names: readonly string[],
+): Login & { readonly passwords: Map<string, string>; checks: number } {
+  const passwords = new Map(names.map((name) => [name, passwordOf(name)]));
+  return {
+    passwords,
+    checks: 0,
+    async find(name) {
+      const password = passwords.get(name);
+      return password === undefined ? undefined : { name, stamp: password };
+    },
+    async check(name, password) {
+      this.checks++;
+      return passwords.get(name) === password;
+    },
+  };
+}
+
+export interface GuardedOptions {
+  readonly users?: readonly string[];
+  /** YAML. */
+  readonly rules?: string;
+  readonly key?: Uint8Array;
+  readonly publicUrl?: string;
+  readonly registry?: Registry;
+  readonly login?: Login;
+}
+
+export interface GuardedApp {
+  readonly ask: Ask;
+  readonly registry: Registry;
+  readonly clock: Standing;
+  /** A token for the scopes. */
+  readonly token: (user: string | undefined, ...scopes: readonly string[]) => Promise<string>;
+}
+
+/** An app with a login, asked without a port. */
+export async function guardedApp(options: GuardedOptions = {}): Promise<GuardedApp> {
+  const { users = ['alice', 'bob'], registry = createMemoryRegistry(), rules, ...more } = options;
+  const clock = standingClock();
+  const access = createAccess({
+    login: loginOf(users),
+    clock,
+    ...more,
+    ...(rules === undefined ? {} : { rules: await openRules(async () => rules) }),
+  });
+  const ask = asking(createApp(registry, { access }));
+  return {
+    ask,
+    registry,
+    clock,
+    async token(user, ...scopes) {
+      const query = scopes.map((scope) => `scope=${encodeURIComponent(scope)}`).join('&');
+      const answer = await ask('GET', `/v2/token?${query}`, user === undefined ? {} : as(user));
+      return tokenIn(answer);
+    },
+  };
+}
+
+export function tokenIn(answer: Asked): string {
+  const body: { readonly token: string } = JSON.parse(answer.text);
+  return body.token;
+}
+
+/** The same questions, each with the same headers. */
+export function askingWith(ask: Ask, { headers }: AskOptions): Ask {
+  return (method, target, options = {}) =>
+    ask(method, target, { ...options, headers: { ...headers, ...options.headers } });
+}
