@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
-import { TLSSocket } from 'node:tls';
+import tls, { type SecureVersion, TLSSocket } from 'node:tls';
 import { isGantryError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import type { TlsOptions } from './tls.ts';
@@ -49,6 +50,10 @@ async function serve(options: https.ServerOptions = {}): Promise<HttpRequest> {
   return { method: 'GET', url: `https://127.0.0.1:${address.port}/`, headers: {}, replay: 'safe' };
 }
 
+/** One that speaks no other version of TLS. */
+const only = (version: SecureVersion): Promise<HttpRequest> =>
+  serve({ minVersion: version, maxVersion: version });
+
 function transport(tls: TlsOptions): Transport {
   const made = createNodeTransport({ tls });
   closers.push(() => made.close());
@@ -72,5 +77,21 @@ describe('TLS', () => {
     const request = await serve({ requestCert: true, rejectUnauthorized: true, ca: cert });
     const response = await transport({ ca: cert, cert, key }).send(request);
     assert.deepEqual(response.headers['x-client'], ['localhost']);
+  });
+
+  it('C19 is no older than 1.2, even where this Node is told to speak what is older', async (test) => {
+    const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
+    test.after(() => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
+    // OpenSSL 3 speaks 1.1 only at its lowest level of security.
+    Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1.1', DEFAULT_CIPHERS: 'DEFAULT@SECLEVEL=0' });
+    const old = await only('TLSv1.1');
+    const careless = https.get(old.url, { rejectUnauthorized: false, agent: false });
+    const [{ statusCode, socket }] = await once(careless, 'response');
+    assert.deepEqual([statusCode, socket.getProtocol()], [200, 'TLSv1.1']);
+    for (const options of [{ rejectUnauthorized: false }, { ca: cert }, { ca: cert, cert, key }]) {
+      await assert.rejects(transport(options).send(old), (error) => isGantryError(error, 'NO_CONNECTION'));
+      const { status } = await transport(options).send(await only('TLSv1.2'));
+      assert.equal(status, 200);
+    }
   });
 });

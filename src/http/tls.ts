@@ -17,7 +17,10 @@ export interface TlsOptions {
 export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;
 
 type SecureOptions = Pick<RequestOptions, 'cert' | 'key' | 'rejectUnauthorized'> &
-  Pick<tls.ConnectionOptions, 'secureContext'>;
+  Pick<tls.ConnectionOptions, 'secureContext' | 'minVersion'>;
+
+/** Whatever the settings of this Node say: below it the way can be read by others. */
+const minVersion: tls.SecureVersion = 'TLSv1.2';
 
 /** As `node:tls` takes them. Throws INVALID_OPTION for what is no certificate or key. */
 export function secureOptions(
@@ -25,6 +28,7 @@ export function secureOptions(
   host: string,
 ): SecureOptions {
   const own = {
+    minVersion,
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
