@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { hash } from 'bcryptjs';
+import { createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import type { WireEvent } from '../../src/http/event.ts';
+import type { Keychain } from '../../src/keychain/credential.ts';
+import { folder, gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
+import { makeImage } from '../cli/images.ts';
+import { needs } from '../peer.ts';
+import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers/images.ts';
+import { secret } from '../secret.ts';
+import { createAuthority } from '../tls/authority.ts';
+
+/** `gantry serve` with a login, over real sockets, by our own client and command line. */
+
+const password = secret('embedded');
+const users = `someone:${await hash(password, 4)}\nother:${await hash(secret('embedded-other'), 4)}\n`;
+const rules = `
+rules:
+  - repositories: ["private/**"]
+    users: [someone]
+    allow: [pull, push, delete]
+  - repositories: ["public/**"]
+    users: [someone]
+    allow: [push, delete]
+  - repositories: ["public/**"]
+    anonymous: true
+    allow: [pull]
+  - repositories: ["drop/**"]
+    users: ["*"]
+    allow: [pull, create]
+`;
+
+interface Served {
+  readonly host: string;
+  /** What it has said so far. */
+  readonly said: () => string;
+  stop(): Promise<void>;
+}
+
+async function serve(test: TestContext, args: readonly string[]): Promise<Served> {
+  const child = startGantry(['serve', ...args]);
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await ended;
+  };
+  test.after(stop);
+  const [, host = ''] = await saidOnStderr(child, /serving on port \d+: https?:\/\/(\S+),/);
+  return { host, said: () => said, stop };
+}
+
+interface Files {
+  readonly home: string;
+  readonly users: string;
+  readonly rules: string;
+  readonly layout: string;
+}
+
+const image = await imageOf('amd64', [await gzipLayer('embedded')]);
+
+async function files(test: TestContext): Promise<Files> {
+  const home = await folder(test);
+  const paths = {
+    home,
+    users: join(home, 'htpasswd'),
+    rules: join(home, 'rules.yaml'),
+    layout: join(home, 'layout'),
+  };
+  await writeFile(paths.users, users);
+  await writeFile(paths.rules, rules);
+  await saveLayout(image, paths.layout);
+  return paths;
+}
+
+function keychainOf(username: string, secretText: string): Keychain {
+  return async () => ({ kind: 'basic', username, password: secretText });
+}
+
+const someone = keychainOf('someone', password);
+const other = keychainOf('other', secret('embedded-other'));
+const nobody: Keychain = async () => undefined;
+
+async function failing(task: Promise<unknown>): Promise<string> {
+  try {
+    await task;
+  } catch (error) {
+    // A copy says where it failed, and in its cause why.
+    const reason = isGantryError(error, 'COPY_FAILED') ? error.cause : error;
+    if (isGantryError(reason)) return reason.code;
+    throw error;
+  }
+  return 'nothing';
+}
+
+async function all(names: AsyncIterable<string>): Promise<readonly string[]> {
+  const list: string[] = [];
+  for await (const name of names) list.push(name);
+  return list;
+}
+
+describe('the command line at a registry with a login', () => {
+  it('logs in, pushes, lists, copies by a mount and pulls with tokens', async (test) => {
+    const { home, users, layout } = await files(test);
+    const { host } = await serve(test, ['--htpasswd', users]);
+    const env = { DOCKER_CONFIG: home };
+    const ok = async (...args: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await gantry(args, { env });
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    const login = ['auth', 'login', host, '-u', 'someone', '--password-stdin'];
+    assert.equal((await gantry(['push', layout, `${host}/a/app:1`], { env })).code, 4);
+    assert.equal((await gantry(login, { env, input: secret('wrong') })).code, 4);
+    assert.equal((await gantry(login, { env, input: `${password}\n` })).code, 0);
+    await ok('push', layout, `${host}/a/app:1`);
+    await ok('copy', `${host}/a/app:1`, `${host}/b/app:2`);
+    assert.equal(await ok('ls', `${host}/b/app`), '2\n');
+    assert.equal(await ok('catalog', host), 'a/app\nb/app\n');
+    await ok('pull', '--format=oci', `${host}/b/app:2`, join(home, 'pulled'));
+    assert.deepEqual(await partsInLayout(join(home, 'pulled')), await partsOf(image));
+    await ok('delete', `${host}/b/app:2`);
+  });
+
+  it('names what is wrong with a file, before the port opens', async (test) => {
+    const { users, rules: rulesFile, home } = await files(test);
+    const bad = join(home, 'bad');
+    await writeFile(bad, 'rules:\n  - nonsense\n');
+    const rows: readonly [args: readonly string[], says: string][] = [
+      [['--htpasswd', join(home, 'absent')], 'absent: ENOENT'],
+      [['--htpasswd', bad], 'bad:1: '],
+      [['--htpasswd', users, '--rules', bad], 'bad:2: '],
+      [['--htpasswd', users, '--rules', join(home, 'absent')], 'absent: ENOENT'],
+      [['--rules', rulesFile], '--htpasswd'],
+      [['--htpasswd', users, '--anonymous'], '--anonymous'],
+      [['--htpasswd', users, '--public-url', 'registry.example'], 'registry.example'],
+      [['--tls-cert', users], '--tls-key'],
+      [['--tls-key', users], '--tls-cert'],
+      [['--tls-key', users, '--tls-cert', users], 'PEM'],
+      [['--tls-key', join(home, 'absent'), '--tls-cert', users], 'absent: ENOENT'],
+      [['--address', ':0'], '--anonymous'],
+      [['--address', '0.0.0.0:0'], '--htpasswd'],
+    ];
+    for (const [args, says] of rows) {
+      const { code, stderr } = await gantry(['serve', ...args]);
+      assert.equal(code, 2, stderr);
+      assert.equal(stderr.trimEnd().split('\n').length, 1, stderr);
+      assert.ok(stderr.includes(says), stderr);
+    }
+  });
+
+  it('listens beyond this machine with a login, or when that is said to be for everybody', async (test) => {
+    const { users } = await files(test);
+    for (const args of [['--htpasswd', users], ['--anonymous']]) {
+      const { host } = await serve(test, ['--address', ':0', ...args]);
+      const port = host.slice(host.lastIndexOf(':') + 1);
+      const { status } = await fetch(`http://127.0.0.1:${port}/v2/`);
+      assert.equal(status, args.length === 1 ? 200 : 401);
+    }
+  });
+});
+
+describe('our client at a registry with a login', () => {
+  it('gets a token for what it does, and mounts without sending a byte', async (test) => {
+    const { users } = await files(test);
+    const { host } = await serve(test, ['--htpasswd', users]);
+    const events: WireEvent[] = [];
+    await using client = createClient({ keychain: someone, onWire: (event) => events.push(event) });
+    const { digest } = await client.pushImage(`${host}/a/app:1`, await makeImage('with tokens'));
+    const asked = (): readonly string[] =>
+      events.flatMap((event) => (event.kind === 'request' ? [`${event.method} ${event.url}`] : []));
+    assert.equal(asked().filter((line) => line.includes('/v2/token?')).length, 1, asked().join('\n'));
+    assert.equal((await client.getDescriptor(`${host}/a/app:1`)).digest, digest);
+    events.length = 0;
+    await client.copy(`${host}/a/app:1`, `${host}/b/app:1`);
+    assert.deepEqual(
+      asked().filter((line) => /^(?:PUT|PATCH) .*\/uploads\//.test(line)),
+      [],
+    );
+    await client.delete(`${host}/b/app@${digest}`);
+    assert.equal(await client.exists(`${host}/b/app:1`), false);
+  });
+
+  it('may do what the rules say, and is told what it may not', async (test) => {
+    const { users, rules } = await files(test);
+    const { host } = await serve(test, ['--htpasswd', users, '--rules', rules]);
+    await using mine = createClient({ keychain: someone });
+    await using theirs = createClient({ keychain: other });
+    await using anybody = createClient({ keychain: nobody });
+    const one = await makeImage('one');
+    for (const name of ['private/app', 'public/app', 'drop/app'])
+      await mine.pushImage(`${host}/${name}:1`, one);
+    const two = await makeImage('two');
+    const rows: readonly [what: string, code: string, task: () => Promise<unknown>][] = [
+      ['other pulls what is private', 'DENIED', () => theirs.getDescriptor(`${host}/private/app:1`)],
+      ['other pulls what is not there', 'DENIED', () => theirs.getDescriptor(`${host}/private/no:1`)],
+      ['other pulls what is public', 'nothing', () => theirs.getDescriptor(`${host}/public/app:1`)],
+      ['other pushes to what is public', 'DENIED', () => theirs.pushImage(`${host}/public/app:2`, two)],
+      ['other sets a new tag', 'nothing', () => theirs.pushImage(`${host}/drop/app:2`, two)],
+      ['other moves a tag', 'DENIED', () => theirs.pushImage(`${host}/drop/app:1`, two)],
+      ['other deletes a tag', 'DENIED', () => theirs.delete(`${host}/drop/app:2`)],
+      [
+        'other copies what is private',
+        'DENIED',
+        () => theirs.copy(`${host}/private/app:1`, `${host}/drop/app:3`),
+      ],
+      [
+        'other copies what is public',
+        'nothing',
+        () => theirs.copy(`${host}/public/app:1`, `${host}/drop/app:3`),
+      ],
+      ['nobody pulls what is public', 'nothing', () => anybody.getDescriptor(`${host}/public/app:1`)],
+      ['nobody pulls what is private', 'UNAUTHORIZED', () => anybody.getDescriptor(`${host}/private/app:1`)],
+      ['nobody pushes', 'UNAUTHORIZED', () => anybody.pushImage(`${host}/public/app:2`, two)],
+    ];
+    for (const [what, code, task] of rows) {
+      assert.equal(await failing(task()), code, what);
+    }
+    assert.deepEqual(await all(theirs.catalog(host)), ['drop/app', 'public/app']);
+    assert.deepEqual(await all(anybody.catalog(host)), ['public/app']);
+  });
+
+  it('follows the users and the rules as they change', async (test) => {
+    const { users, rules } = await files(test);
+    const { host, said } = await serve(test, ['--htpasswd', users, '--rules', rules]);
+    const pull = async (keychain: Keychain): Promise<string> => {
+      await using client = createClient({ keychain });
+      return failing(client.getDescriptor(`${host}/private/app:1`));
+    };
+    assert.equal(await pull(someone), 'MANIFEST_UNKNOWN');
+    assert.equal(await pull(other), 'DENIED');
+    await writeFile(rules, 'rules:\n  - repositories: ["**"]\n    users: [other]\n    allow: [pull]\n');
+    assert.equal(await pull(someone), 'DENIED');
+    assert.equal(await pull(other), 'MANIFEST_UNKNOWN');
+    await writeFile(rules, 'rules: nonsense');
+    assert.equal(await pull(other), 'MANIFEST_UNKNOWN');
+    await writeFile(users, (await readFile(users, 'utf8')).replace(/other:.*\n/, ''));
+    assert.equal(await pull(other), 'UNAUTHORIZED');
+    await rm(users);
+    assert.equal(await pull(someone), 'DENIED');
+    assert.ok(said().includes('rules.yaml:1: '), said());
+    assert.ok(said().includes('ENOENT'), said());
+  });
+
+  it('keeps its token and its upload where the store is kept', async (test) => {
+    const { users, home } = await files(test);
+    const args = ['--htpasswd', users, '--disk', join(home, 'store')];
+    const authorization = `Basic ${Buffer.from(`someone:${password}`).toString('base64')}`;
+    const first = await serve(test, args);
+    const answer = await fetch(`http://${first.host}/v2/token?scope=repository:app:pull,push`, {
+      headers: { authorization },
+    });
+    const { token }: { readonly token: string } = JSON.parse(await answer.text());
+    const headers = { authorization: `Bearer ${token}` };
+    const begun = await fetch(`http://${first.host}/v2/app/blobs/uploads/`, { method: 'POST', headers });
+    assert.equal(begun.status, 202);
+    await first.stop();
+    const second = await serve(test, args);
+    const location = `http://${second.host}${begun.headers.get('location')}`;
+    assert.equal((await fetch(location, { headers })).status, 204);
+    const others = {
+      authorization: `Basic ${Buffer.from(`other:${secret('embedded-other')}`).toString('base64')}`,
+    };
+    assert.equal((await fetch(location, { headers: others })).status, 404);
+  });
+});
+
+describe('a registry with a login over TLS', needs('openssl'), () => {
+  it('is logged in to, pushed to and pulled from by its name', async (test) => {
+    const { home, users, layout } = await files(test);
+    const authority = await createAuthority(home);
+    const { certFile, keyFile } = await authority.issue('server', 'DNS:localhost,IP:127.0.0.1');
+    const { host } = await serve(test, [
+      '--address=localhost:0',
+      '--htpasswd',
+      users,
+      '--tls-cert',
+      certFile,
+      '--tls-key',
+      keyFile,
+    ]);
+    const env = { DOCKER_CONFIG: home };
+    const run = (...args: readonly string[]): ReturnType<typeof gantry> =>
+      gantry([...args, '--cacert', authority.caFile], { env, input: password });
+    for (const args of [
+      ['auth', 'login', `https://${host}`, '-u', 'someone', '--password-stdin'],
+      ['push', layout, `https://${host}/a/app:1`],
+      ['digest', `https://${host}/a/app:1`],
+    ]) {
+      const { code, stderr } = await run(...args);
+      assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+    }
+    assert.notEqual(
+      (await gantry(['digest', `https://${host}/a/app:1`], { env })).code,
+      0,
+      'without the authority',
+    );
+  });
+});
