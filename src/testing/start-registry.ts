@@ -1,15 +1,19 @@
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
+import type { Serve } from '../server/exchange.ts';
 import { type ListenOptions, listen } from '../server/node.ts';
 import type { Registry } from '../store/contract.ts';
 import { type Fault, withFaults } from './faults.ts';
+import { openLogin, type TestLogin } from './login.ts';
 import { type RecordedRequest, recording } from './requests.ts';
 
-export interface StartRegistryOptions
-  extends AppOptions,
-    Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous'> {
+type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous' | 'hosts'>;
+
+export interface StartRegistryOptions extends AppOptions, Listening {
   /** Where it keeps what is pushed. Default: in memory, empty. */
   readonly registry?: Registry;
+  /** Who can log in, by Basic and with tokens of its own. Default: nobody has to. */
+  readonly login?: TestLogin;
   /** What goes wrong with it, in this order. Default: nothing. */
   readonly faults?: readonly Fault[];
 }
@@ -23,20 +27,27 @@ export interface TestRegistry extends AsyncDisposable {
   readonly registry: Registry;
   /** Every request so far, in the order in which they came, those that met a fault among them. */
   readonly requests: readonly RecordedRequest[];
+  /** With a login: every token that was given so far is refused from now on. */
+  expireTokens(): void;
   /** Ends running exchanges at once. */
   close(): Promise<void>;
 }
 
 /** A registry on a free port of this machine, for the length of a test: `await using registry = await startRegistry()`. */
 export async function startRegistry(options: StartRegistryOptions = {}): Promise<TestRegistry> {
-  const { registry = createMemoryRegistry(), faults = [], host, port, tls, anonymous, ...app } = options;
+  const { registry = createMemoryRegistry(), login, faults = [], ...rest } = options;
+  const { host, port, tls, anonymous, hosts, ...app } = rest;
+  const desk = login === undefined ? undefined : openLogin(login);
+  const served = createApp(registry, { ...app, ...(desk === undefined ? {} : { access: desk.access }) });
   const requests: RecordedRequest[] = [];
-  const handler = recording(requests)(withFaults(faults)(createApp(registry, app)));
-  const listener = await listen(handler, {
+  const handler: Serve = recording(requests)(withFaults(faults)(served));
+  const guarded = served.guarded === undefined ? {} : { guarded: served.guarded };
+  const listener = await listen(Object.assign(handler, guarded), {
     ...(host === undefined ? {} : { host }),
     ...(port === undefined ? {} : { port }),
     ...(tls === undefined ? {} : { tls }),
     ...(anonymous === undefined ? {} : { anonymous }),
+    ...(hosts === undefined ? {} : { hosts }),
   });
   // A test that ends has no more use for its exchanges.
   const close = (): Promise<void> => listener.close({ grace: 0 });
@@ -45,6 +56,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     host: listener.url.replace(/^https?:\/\//, ''),
     registry,
     requests,
+    expireTokens: () => desk?.expireTokens(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createClient } from '../../src/client/client.ts';
+import { type Client, createClient } from '../../src/client/client.ts';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type StartRegistryOptions, startRegistry, type TestRegistry } from '../../src/testing/index.ts';
 import { folder } from '../cli/gantry.ts';
@@ -106,6 +106,62 @@ describe('a registry with faults', () => {
     const registry = await started(test, { host: '0.0.0.0', anonymous: true });
     assert.match(registry.host, /^0\.0\.0\.0:\d+$/);
     await assert.rejects(startRegistry({ host: '0.0.0.0' }), { code: 'INVALID_OPTION' });
+  });
+});
+
+function asUser(username: string, password: string): Client {
+  return createClient({ keychain: async () => ({ kind: 'basic', username, password }) });
+}
+
+describe('a registry with a login', () => {
+  const login = { users: { alice: 'secret', bob: 'other' } };
+
+  it('lets its users in, and nobody else', async (test) => {
+    const { host } = await started(test, { login });
+    await using alice = asUser('alice', 'secret');
+    assert.equal(await alice.blobExists(`${host}/a`, layer.descriptor.digest), true);
+    await using mallory = asUser('alice', 'guess');
+    await assert.rejects(mallory.exists(`${host}/a:1`), { code: 'UNAUTHORIZED' });
+    await using nobody = createClient({ keychain: async () => undefined });
+    await assert.rejects(nobody.exists(`${host}/a:1`), { code: 'UNAUTHORIZED' });
+  });
+
+  it('has rules for what they may do', async (test) => {
+    const rules = [{ repositories: ['a'], users: ['alice'], allow: ['pull'] }] as const;
+    const { host } = await started(test, { login: { ...login, rules } });
+    await using alice = asUser('alice', 'secret');
+    await using bob = asUser('bob', 'other');
+    assert.equal(await alice.blobExists(`${host}/a`, layer.descriptor.digest), true);
+    await assert.rejects(bob.blobExists(`${host}/a`, layer.descriptor.digest), { code: 'DENIED' });
+  });
+
+  it('gives tokens that live as long as it is told', async (test) => {
+    const { url } = await started(test, { login: { ...login, tokenLife: 77 } });
+    const headers = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
+    const challenge = (await fetch(`${url}/v2/`)).headers.get('www-authenticate') ?? '';
+    const [, realm = ''] = /realm="([^"]+)"/.exec(challenge) ?? [];
+    const answer: { readonly expires_in?: number } = JSON.parse(
+      await (await fetch(realm, { headers })).text(),
+    );
+    assert.equal(answer.expires_in, 77);
+  });
+
+  it('can end its tokens, and a client gets another', async (test) => {
+    const registry = await started(test, { login });
+    await using client = asUser('alice', 'secret');
+    const ask = () => client.blobExists(`${registry.host}/a`, layer.descriptor.digest);
+    assert.equal(await ask(), true);
+    const before = registry.requests.length;
+    registry.expireTokens();
+    assert.equal(await ask(), true);
+    assert.deepEqual(
+      registry.requests.slice(before).map(({ status, operation }) => [operation?.kind, status]),
+      [
+        ['blob.head', 401],
+        [undefined, 200],
+        ['blob.head', 200],
+      ],
+    );
   });
 });
 
