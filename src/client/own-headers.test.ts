@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { emptyContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
@@ -24,7 +25,7 @@ describe('headers for one registry', () => {
         return answer(401, { 'www-authenticate': ['Bearer realm="https://auth.registry.example/"'] });
       return answer(307, { location: ['https://cdn.example/x'], 'x-echo': headers['x-own'] ?? [] });
     };
-    const headers = { 'registry.example': { 'X-Own': 'secret' } };
+    const headers = { 'registry.example': { 'X-Own': secret('own-header') } };
     await using connections = createConnections({
       transport,
       headers,

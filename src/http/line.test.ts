@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError, TransportError } from '../errors.ts';
 import { emptyContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
@@ -8,8 +9,8 @@ import { createLine } from './line.ts';
 
 const request: HttpRequest = {
   method: 'GET',
-  url: 'https://a.example/v2/?sig=secret',
-  headers: { authorization: ['Bearer secret'], cookie: ['secret'] },
+  url: `https://a.example/v2/?sig=${secret('signature')}`,
+  headers: { authorization: [`Bearer ${secret('bearer')}`], cookie: [secret('cookie')] },
   replay: 'safe',
 };
 
@@ -73,7 +74,10 @@ describe('a line', () => {
     const events: WireEvent[] = [];
     const { send } = script(
       new TransportError('CUT_OFF', 'broken'),
-      answer(307, { location: ['https://cdn.example/x?X-Amz-Signature=secret'], 'set-cookie': ['secret'] }),
+      answer(307, {
+        location: [`https://cdn.example/x?X-Amz-Signature=${secret('signature')}`],
+        'set-cookie': [secret('cookie')],
+      }),
       answer(200),
     );
     await createLine({ transport: send, retry: impatient, observe: (event) => events.push(event) })(request);
@@ -81,7 +85,7 @@ describe('a line', () => {
       events.map(({ kind }) => kind),
       ['request', 'failure', 'retry', 'request', 'response', 'request', 'response'],
     );
-    assert.equal(JSON.stringify(events).includes('secret'), false);
+    assert.equal(JSON.stringify(events).includes(secret('')), false);
     const ids = events.flatMap((event) => ('id' in event ? [event.id] : []));
     assert.deepEqual(ids, [1, 1, 2, 2, 3, 3]);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
@@ -109,7 +110,7 @@ describe('a redirect', () => {
     'user-agent': ['gantry'],
     authorization: ['Bearer x'],
     cookie: ['x'],
-    'x-custom': ['secret'],
+    'x-custom': [secret('custom')],
   };
 
   it('within the origin keeps every header', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { addHelper, answer, auth, basic, config, home, runsOf, unlessWindows } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
@@ -57,13 +58,21 @@ describe('a credential helper', unlessWindows, () => {
   for (const [name, helper, body] of [
     ['wants the address of the server', 'own', "console.log('no credentials server URL'); process.exit(1);"],
     ['wants a user', 'own', "console.log('no credentials username'); process.exit(1);"],
-    ['fails after it answered', 'own', `${answer({ Username: 'u', Secret: 'hunter2' })} process.exit(1);`],
-    ['answers more than JSON', 'own', `${answer({ Username: 'u', Secret: 'hunter2' })} console.log('x');`],
+    [
+      'fails after it answered',
+      'own',
+      `${answer({ Username: 'u', Secret: secret('helper') })} process.exit(1);`,
+    ],
+    [
+      'answers more than JSON',
+      'own',
+      `${answer({ Username: 'u', Secret: secret('helper') })} console.log('x');`,
+    ],
     ['fails', 'own', "console.log('the keychain is locked'); process.exit(1);"],
     ['says nothing', 'own', 'process.exit(3);'],
-    ['answers no JSON', 'own', "console.log('hunter2');"],
+    ['answers no JSON', 'own', `console.log('${secret('helper')}');`],
     ['answers without a secret', 'own', answer({ Username: 'u' })],
-    ['answers something else than text', 'own', answer({ Username: 'hunter2', Secret: 1 })],
+    ['answers something else than text', 'own', answer({ Username: secret('helper'), Secret: 1 })],
     ['says too much', 'own', "process.stdout.write('x'.repeat(4 * 1024 * 1024));"],
     ['is not there', 'absent', ''],
     ['has a name that would leave the PATH', '../own', ''],
@@ -73,7 +82,7 @@ describe('a credential helper', unlessWindows, () => {
       await addHelper(place, 'own', body);
       await assert.rejects(createKeychain({ env: place.env })('a'), (error: unknown) => {
         assert.ok(isGantryError(error, 'HELPER_FAILED'));
-        return !error.message.includes('hunter2');
+        return !error.message.includes(secret('helper'));
       });
     });
   }
@@ -118,10 +127,10 @@ describe('a credential helper', unlessWindows, () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', "console.log('can not keep ' + input); process.exit(1);");
     await assert.rejects(
-      storeCredential('a', basic('u', 'hunter2'), { env: place.env }),
+      storeCredential('a', basic('u', secret('helper')), { env: place.env }),
       (error: unknown) => {
         assert.ok(isGantryError(error, 'HELPER_FAILED'));
-        return !`${error.message}${String(error.cause)}`.includes('hunter2');
+        return !`${error.message}${String(error.cause)}`.includes(secret('helper'));
       },
     );
   });
@@ -186,8 +195,8 @@ describe('the list of logins', unlessWindows, () => {
   });
 
   for (const [name, body] of [
-    ['no JSON', "console.log('hunter2');"],
-    ['a list of something else', answer(['hunter2'])],
+    ['no JSON', `console.log('${secret('helper')}');`],
+    ['a list of something else', answer([secret('helper')])],
     ['users that are no text', answer({ a: 1 })],
     ['a failure', 'process.exit(1);'],
   ] as const) {
@@ -196,7 +205,7 @@ describe('the list of logins', unlessWindows, () => {
       await addHelper(place, 'all', body);
       await assert.rejects(listLogins({ env: place.env }), (error: unknown) => {
         assert.ok(isGantryError(error, 'HELPER_FAILED'));
-        return !error.message.includes('hunter2');
+        return !error.message.includes(secret('helper'));
       });
     });
   }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 import { auth, basic, config, entry, home } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
 
 describe('the file of docker', () => {
-  const user = auth('user:secret');
+  const user = auth(`user:${secret('kept')}`);
   const rows: readonly (readonly [
     string,
     {
@@ -17,11 +18,15 @@ describe('the file of docker', () => {
     },
     Credential | undefined,
   ])[] = [
-    ['finds a host', { auths: { 'ghcr.io': { auth: user } }, registry: 'ghcr.io' }, basic('user', 'secret')],
+    [
+      'finds a host',
+      { auths: { 'ghcr.io': { auth: user } }, registry: 'ghcr.io' },
+      basic('user', secret('kept')),
+    ],
     [
       'finds a host with a port',
       { auths: { 'reg:5000': { auth: user } }, registry: 'reg:5000' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'does not take a port for another',
@@ -47,32 +52,32 @@ describe('the file of docker', () => {
     [
       'finds a URL',
       { auths: { 'https://ghcr.io': { auth: user } }, registry: 'ghcr.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'finds a URL with a version',
       { auths: { 'https://GHCR.io/v2/': { auth: user } }, registry: 'ghcr.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'finds an http URL',
       { auths: { 'http://reg:5000/v1/': { auth: user } }, registry: 'reg:5000' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       "finds Docker Hub's own key",
       { auths: { 'https://index.docker.io/v1/': { auth: user } }, registry: 'docker.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'finds Docker Hub by its API host',
       { auths: { 'registry-1.docker.io': { auth: user } }, registry: 'docker.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'passes an empty entry of another spelling by',
       { auths: { 'docker.io': {}, 'https://index.docker.io/v1/': { auth: user } }, registry: 'docker.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     ['reads an empty entry as none', { auths: { 'ghcr.io': {} }, registry: 'ghcr.io' }, undefined],
     [
@@ -88,7 +93,7 @@ describe('the file of docker', () => {
     [
       'finds Docker Hub by the name that the CLI shows',
       { auths: { 'https://index.docker.io/v2/': { auth: user } }, registry: 'docker.io' },
-      basic('user', 'secret'),
+      basic('user', secret('kept')),
     ],
     [
       'keeps Docker Hub from a host with its name in front',
@@ -160,16 +165,16 @@ describe('the file of docker', () => {
   }
 
   for (const [name, content] of [
-    ['JSON', 'not JSON: hunter2'],
+    ['JSON', `not JSON: ${secret('config')}`],
     ['an object', '[]'],
-    ['readable base64', { auths: { a: { auth: 'hunter2!!' } } }],
-    ['user and password', { auths: { a: { auth: auth('hunter2') } } }],
+    ['readable base64', { auths: { a: { auth: `${secret('config')}!!` } } }],
+    ['user and password', { auths: { a: { auth: auth(secret('config')) } } }],
   ] as const) {
     it(`is INVALID_OPTION, without a word of it, when it is not ${name}`, async () => {
       const { env } = await home({ [config]: content });
       await assert.rejects(createKeychain({ env })('a'), (error: unknown) => {
         assert.ok(isGantryError(error, 'INVALID_OPTION'));
-        return !`${error.message}${String(error.cause)}`.includes('hunter2');
+        return !`${error.message}${String(error.cause)}`.includes(secret('config'));
       });
     });
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
+import { secret } from '../../test/secret.ts';
 import {
   AuthError,
   ContentError,
@@ -18,7 +19,7 @@ import { errorReply, readError } from './error-body.ts';
 import type { HttpResponse } from './message.ts';
 import type { OperationKind } from './operation.ts';
 
-const url = 'https://h/v2/a/manifests/1?sig=s3cret';
+const url = `https://h/v2/a/manifests/1?sig=${secret('signature')}`;
 
 function answer(status: number, body: string | Uint8Array | AsyncIterable<Uint8Array>): HttpResponse {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;

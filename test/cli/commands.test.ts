@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { secret } from '../secret.ts';
 import { folder, gantry, type RunOptions } from './gantry.ts';
 import { makeImage, makeIndex, store } from './images.ts';
 
@@ -223,12 +224,12 @@ describe('auth', () => {
     const env = { DOCKER_CONFIG: await folder(test) };
     const login = await gantry(
       ['auth', 'login', 'r.example', '-u', 'me', '--password-stdin', '--no-verify'],
-      { env, input: 'hunter2\n' },
+      { env, input: `${secret('kept')}\n` },
     );
     assert.equal(login.code, 0, login.stderr);
     assert.equal(login.stdout, '');
-    assert.ok(!login.stderr.includes('hunter2'));
-    const credential = '{"Username":"me","Secret":"hunter2"}\n';
+    assert.ok(!login.stderr.includes(secret('kept')));
+    const credential = `{"Username":"me","Secret":"${secret('kept')}"}\n`;
     assert.equal(await stdoutOf('auth get r.example', { env }), credential);
     assert.equal(await stdoutOf('auth get', { env, input: 'https://r.example/v1/\n' }), credential);
     await stdoutOf('auth logout r.example', { env });

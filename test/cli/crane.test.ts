@@ -4,6 +4,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { secret } from '../secret.ts';
 import { needsCrane } from './crane.ts';
 import { fakeRegistry } from './fake-registry.ts';
 import {
@@ -219,7 +220,7 @@ describe('a script written for crane', needsCrane(), () => {
       const unasked = writer === gantry ? ['--no-verify'] : [];
       const login = await writer(['auth', 'login', 'r.example', '-u', 'me', '--password-stdin', ...unasked], {
         env,
-        input: 'pw\n',
+        input: `${secret('shared')}\n`,
       });
       assert.deepEqual([login.code, login.stdout], [0, ''], login.stderr);
       for (const registryName of ['r.example', 'index.docker.io']) {

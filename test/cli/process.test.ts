@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { secret } from '../secret.ts';
 import { fakeRegistry } from './fake-registry.ts';
 import { finished, folder, gantry, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
@@ -123,7 +124,7 @@ describe('what is said on stderr', () => {
   it('the wire log has every request and no secret', async (test) => {
     const env = { DOCKER_CONFIG: await folder(test) };
     const host = await fakeRegistry(test, (from, to) => {
-      if (from.url?.startsWith('/token')) return to.end('{"token":"s3cret-token"}');
+      if (from.url?.startsWith('/token')) return to.end(JSON.stringify({ token: secret('token') }));
       if (from.headers.authorization === undefined) {
         to.writeHead(401, {
           'www-authenticate': `Bearer realm="http://${from.headers.host}/token",service="s"`,
@@ -131,17 +132,17 @@ describe('what is said on stderr', () => {
         return to.end();
       }
       return to
-        .writeHead(200, { 'set-cookie': 's3cret-cookie', 'content-type': 'application/json' })
+        .writeHead(200, { 'set-cookie': secret('cookie'), 'content-type': 'application/json' })
         .end('{"name":"app","tags":["1"]}');
     });
-    await gantry(['auth', 'login', host, '-u', 'me', '-p', 's3cret-password'], { env });
+    await gantry(['auth', 'login', host, '-u', 'me', '-p', secret('password')], { env });
     const { code, stderr } = await gantry(['-v', 'ls', `${host}/app`], { env });
     assert.equal(code, 0, stderr);
     assert.match(stderr, /--> GET \S+\/v2\/app\/tags\/list/);
     assert.match(stderr, /--> GET \S+\/token/);
     assert.match(stderr, /<-- 200/);
-    assert.ok(!stderr.includes('s3cret'), stderr);
-    assert.ok(!stderr.includes(Buffer.from('me:s3cret-password').toString('base64')));
+    assert.ok(!stderr.includes(secret('')), stderr);
+    assert.ok(!stderr.includes(Buffer.from(`me:${secret('password')}`).toString('base64')));
   });
 
   it('with -v an error shows what led to it, still without a stack', async () => {

@@ -78,7 +78,7 @@ function watchProgram(child: ChildProcess): void {
   const { spawnfile, spawnargs } = child;
   // It is the work of a credential helper to write a secret to its stdout, for gantry to read.
   if (basename(spawnfile).startsWith('docker-credential-')) return;
-  const ours = spawnargs.join(' ').includes('/src/cli/main.js');
+  const ours = spawnargs.some((part) => /\bcli\/(main\.js|gantry\.cjs)\b/.test(part));
   const command = withoutSecrets(spawnargs.map((part) => basename(part)).join(' ')).slice(0, 200);
   if (ours) search('arguments', spawnargs.join(' '), command);
   for (const where of ['stdout', 'stderr'] as const) {

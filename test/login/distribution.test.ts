@@ -10,13 +10,14 @@ import { needs, output } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
 import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
+import { secret } from '../secret.ts';
 import { startTokenService, type TokenService } from './token-service.ts';
 
 /** Debian's `docker-registry` that takes the tokens of a service beside it. */
 
 const user = 'someone';
-const password = 'not a secret: of tests';
-const refreshToken = 'refresh-token-of-tests';
+const password = secret('distribution: of tests');
+const refreshToken = secret('refresh-token');
 const image = await imageOf('amd64', [await gzipLayer('with tokens')]);
 
 describe('docker-registry with tokens', needs('docker-registry', 'crane', 'openssl'), () => {
@@ -55,9 +56,9 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
 
   it('a wrong password is refused by login, which keeps nothing of it', async (test) => {
     const env = { DOCKER_CONFIG: await folder(test) };
-    const { code, stderr } = await gantry(signIn(), { env, input: 'wr0ng' });
+    const { code, stderr } = await gantry(signIn(), { env, input: secret('wrong') });
     assert.equal(code, 4);
-    assert.ok(!stderr.includes('wr0ng'));
+    assert.ok(!stderr.includes(secret('wrong')));
     await assert.rejects(readFile(join(env.DOCKER_CONFIG, 'config.json')));
   });
 

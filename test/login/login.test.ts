@@ -8,9 +8,10 @@ import { fakeRegistry } from '../cli/fake-registry.ts';
 import { binary, finished, folder, gantry, startGantry, startProgram } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { needs } from '../peer.ts';
+import { secret } from '../secret.ts';
 import { startGuarded } from './guarded.ts';
 
-const password = 's3cret:of-tests';
+const password = `${secret('login')}:${secret('login, more')}`;
 const isMe = (who: string): boolean => who === `me:${password}`;
 
 interface Home {
@@ -49,7 +50,7 @@ describe('gantry auth login', () => {
     assert.deepEqual([...shown], [`me:${password}`]);
     assert.ok((await kept())?.includes(host));
     assert.equal(JSON.parse(stdout).registry, host);
-    assert.ok(!`${stdout}${stderr}`.includes('s3cret'));
+    assert.ok(!`${stdout}${stderr}`.includes(secret('login')));
   });
 
   it('keeps nothing of what the registry refuses, and leaves the login alone that was there', async (test) => {
@@ -57,10 +58,10 @@ describe('gantry auth login', () => {
     const { env, kept } = await openHome(test);
     assert.equal((await gantry(login(host), { env, input: password })).code, 0);
     const before = await kept();
-    const { code, stdout, stderr } = await gantry(login(host), { env, input: 'wr0ng' });
+    const { code, stdout, stderr } = await gantry(login(host), { env, input: secret('wrong') });
     assert.deepEqual([code, stdout], [4, '']);
     assert.equal(await kept(), before);
-    assert.ok(!stderr.includes('wr0ng'));
+    assert.ok(!stderr.includes(secret('wrong')));
   });
 
   it('keeps nothing when the registry can not be asked', async (test) => {
@@ -72,7 +73,7 @@ describe('gantry auth login', () => {
   it('--no-verify keeps it without asking', async (test) => {
     const { host, requests } = await startGuarded(test, isMe);
     const { env, kept } = await openHome(test);
-    assert.equal((await gantry(login(host, '--no-verify'), { env, input: 'wr0ng' })).code, 0);
+    assert.equal((await gantry(login(host, '--no-verify'), { env, input: secret('wrong') })).code, 0);
     assert.equal(requests.length, 0);
     assert.ok((await kept())?.includes(host));
   });
@@ -151,16 +152,16 @@ describe('a password', () => {
     assert.equal(code, 0, stderr);
     assert.ok(seen.length > 0);
     assert.ok(
-      seen.every((line) => !line.includes('s3cret')),
+      seen.every((line) => !line.includes(secret('login'))),
       seen.join(),
     );
-    assert.ok(!stderr.includes('s3cret'));
+    assert.ok(!stderr.includes(secret('login')));
   });
 
   it('is nowhere in the log of the wire', async (test) => {
     const { host } = await startGuarded(test, isMe);
     const { env } = await openHome(test);
-    for (const given of [password, 'wr0ng']) {
+    for (const given of [password, secret('wrong')]) {
       const { stderr } = await gantry([...login(host), '-v'], { env, input: given });
       assert.match(stderr, /--> GET/);
       const secrets = [given, Buffer.from(`me:${given}`).toString('base64')];
@@ -183,12 +184,15 @@ describe('on a terminal', needs('script'), () => {
     assert.equal(code, 0, screen);
     assert.deepEqual([...shown], [`me:${password}`]);
     assert.ok(screen.includes('user name: me'), screen);
-    assert.ok(!screen.includes('s3cret'), screen);
+    assert.ok(!screen.includes(secret('login')), screen);
     assert.ok((await kept())?.includes(host));
   });
 
   it('each side of a copy is asked for, as is a password that was to come from stdin', async (test) => {
-    const [from, to] = [await startGuarded(test, isMe), await startGuarded(test, (who) => who === 'you:pw')];
+    const [from, to] = [
+      await startGuarded(test, isMe),
+      await startGuarded(test, (who) => who === `you:${secret('yours')}`),
+    ];
     await store(from.registry, 'app', ['1'], await makeImage('hello'));
     const args = ['--src-username', 'me', '--dest-username', 'you', '--dest-password-stdin'];
     const { code, screen } = await onTerminal(
@@ -196,11 +200,11 @@ describe('on a terminal', needs('script'), () => {
       {},
       [
         ['source: ', `${password}\r`],
-        ['destination: ', 'pw\r'],
+        ['destination: ', `${secret('yours')}\r`],
       ],
     );
     assert.equal(code, 0, screen);
-    assert.ok(!screen.includes('s3cret'), screen);
+    assert.ok(!screen.includes(secret('login')), screen);
   });
 
   it('Ctrl-C ends the question', async (test) => {

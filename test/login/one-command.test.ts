@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { folder, gantry } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
+import { secret } from '../secret.ts';
 import { type Guarded, startGuarded } from './guarded.ts';
 
-const source = 'reader:s3cret-of-the-source';
-const destination = 'writer:s3cret-of-the-destination';
+const source = `reader:${secret('of-the-source')}`;
+const destination = `writer:${secret('of-the-destination')}`;
 const passwordOf = (who: string): string => who.slice(who.indexOf(':') + 1);
 const me = ['--username', 'reader', '--password-stdin'];
 
@@ -41,7 +42,7 @@ describe('--username and --password-stdin', () => {
       const input = `${passwordOf(source)}\n`;
       const { code, stdout, stderr } = await gantry([...words, ...me], { input });
       assert.equal(code, 0, stderr);
-      assert.ok(!`${stdout}${stderr}`.includes('s3cret'));
+      assert.ok(!`${stdout}${stderr}`.includes(secret('')));
       assert.equal((await gantry(words)).code, 4);
     });
   }
@@ -115,7 +116,7 @@ describe('the logins of a copy', () => {
       ]) {
         const { code, stdout, stderr } = await gantry(['copy', ...more, ...args], { input });
         assert.equal(code, 0, stderr);
-        assert.ok(!`${stdout}${stderr}`.includes('s3cret'));
+        assert.ok(!`${stdout}${stderr}`.includes(secret('')));
       }
       assert.deepEqual([[...from.shown], [...to.shown]], [[source], [destination]]);
     });

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { type Ended, needs, output, type RunOptions, run } from '../peer.ts';
 import { binary } from '../cli/gantry.ts';
+import { type Ended, needs, output, type RunOptions, run } from '../peer.ts';
+import { secret } from '../secret.ts';
 import { startDistribution } from './distribution.ts';
 import { folder, gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images.ts';
 import { openPodman } from './podman.ts';
@@ -12,9 +13,9 @@ import type { RunningRegistry } from './registries.ts';
 /** A registry with users: gantry's commands and the peers share logins in docker's config file. */
 
 const user = 'someone';
-const password = 'not a secret: of tests';
+const password = secret('distribution: of tests');
 /** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
-const htpasswd = `${user}:$2b$04$0hzBj41YE5gTIZwDEfCHl.lFQ17h4t.GkaxPo1x3eaJg/7bAqSiHW\n`;
+const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
 
 const image = await imageOf('amd64', [await gzipLayer('private')]);
 

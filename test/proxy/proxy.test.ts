@@ -8,6 +8,7 @@ import { needs } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
 import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
+import { secret } from '../secret.ts';
 import { type Authority, createAuthority } from '../tls/authority.ts';
 import { type Front, startFront } from '../tls/front.ts';
 import { type ConnectProxy, startProxy } from './connect-proxy.ts';
@@ -15,11 +16,11 @@ import { type ConnectProxy, startProxy } from './connect-proxy.ts';
 /** A registry with users that is to be had only through a proxy with a password: nobody else knows its name. */
 
 const user = 'someone';
-const password = 'not a secret: of tests';
+const password = secret('distribution: of tests');
 /** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
-const htpasswd = `${user}:$2b$04$0hzBj41YE5gTIZwDEfCHl.lFQ17h4t.GkaxPo1x3eaJg/7bAqSiHW\n`;
-const login = 'carrier:p@ss:word';
-const escaped = 'carrier:p%40ss%3Aword';
+const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
+const login = `carrier:${secret('proxy@:more')}`;
+const escaped = `carrier:${encodeURIComponent(secret('proxy@:more'))}`;
 const noConnection = 5;
 
 describe('docker-registry behind a proxy with a password', needs('docker-registry'), () => {

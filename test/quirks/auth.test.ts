@@ -4,6 +4,7 @@ import { failsWith, listOf } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';
 import { answer, jsonAnswer } from '../../src/wire/reply.ts';
+import { secret } from '../secret.ts';
 import { basic, door, scopesOf, stage, worksWhole } from './stage.ts';
 
 /** How registries ask who is there, each as far as it is unlike the others. */
@@ -31,14 +32,14 @@ const rows: readonly Row[] = [
     registry: 'docker.io',
     challenge: ['Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'],
     realm: 'https://auth.docker.io/token',
-    user: ['alice', 'dckr_pat_x'],
+    user: ['alice', secret('dckr_pat')],
   },
   {
     name: 'GHCR: any user with a token for a password',
     registry: 'ghcr.io',
     challenge: ['Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull"'],
     path: '/token',
-    user: ['anybody', 'ghp_x'],
+    user: ['anybody', secret('ghp')],
   },
   {
     name: 'ECR Public: the scope aws',
@@ -53,7 +54,7 @@ const rows: readonly Row[] = [
     registry: 'europe-docker.pkg.dev',
     challenge: ['Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev"'],
     path: '/v2/token',
-    user: ['oauth2accesstoken', 'ya29.x'],
+    user: ['oauth2accesstoken', secret('ya29')],
   },
   {
     name: 'ACR: the user of zeros, whose password is a refresh token',
@@ -68,7 +69,7 @@ const rows: readonly Row[] = [
     registry: 'quay.io',
     challenge: ['Bearer realm="https://quay.io/v2/auth",service="quay.io"'],
     path: '/v2/auth',
-    user: ['acme+robot', 'secret'],
+    user: ['acme+robot', secret('a user')],
   },
   {
     name: 'GitLab: a token for a few minutes',
@@ -83,7 +84,7 @@ const rows: readonly Row[] = [
     registry: 'harbor.test',
     challenge: ['Bearer realm="https://harbor.test/service/token",service="harbor-registry"'],
     path: '/service/token',
-    user: ['robot$acme+ci', 'secret'],
+    user: ['robot$acme+ci', secret('a user')],
   },
   {
     name: 'Artifactory: a token service for each repository, and Basic with a realm that is no address',
@@ -130,7 +131,7 @@ const rows: readonly Row[] = [
     registry: 'registry.test',
     challenge: ['Bearer realm="/token",service="registry.test"'],
     path: '/token',
-    user: ['alice', 'secret'],
+    user: ['alice', secret('a user')],
   },
 ];
 
@@ -176,7 +177,12 @@ describe('who asks is shown, and all goes through, at', () => {
       ['AWS', 'eyJ'],
       'Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com"',
     ],
-    ['zot and Cloudflare: Basic', 'zot.test', ['alice', 'secret'], 'Basic realm="Authorization Required"'],
+    [
+      'zot and Cloudflare: Basic',
+      'zot.test',
+      ['alice', secret('a user')],
+      'Basic realm="Authorization Required"',
+    ],
     [
       'a registry of DigitalOcean: the same token twice',
       'registry.digitalocean.com',
@@ -197,7 +203,7 @@ describe('who asks is shown, and all goes through, at', () => {
 
   it('zot: anybody may ask for /v2/, and few for more', async () => {
     const closed = door();
-    const credential = basic('alice', 'secret');
+    const credential = basic('alice', secret('a user'));
     await worksWhole(
       stage({
         credential,

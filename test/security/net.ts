@@ -7,9 +7,10 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+import { secret } from '../secret.ts';
 
 /** What is never to be shown to a stranger: the password of `alice`, and what it looks like in a header. */
-export const password = 'correct-horse-battery-staple';
+export const password: string = secret('alice');
 export const basic: string = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
 export const alice: Credential = { kind: 'basic', username: 'alice', password };
 
@@ -71,7 +72,7 @@ export const wantsBasic: Middleware = (next) => async (request) =>
 
 /** Lets in whoever shows the token, and sends everybody else to `realm` for it. */
 export const wantsToken =
-  (realm: string, token = 'a-token'): Middleware =>
+  (realm: string, token: string = secret('a-token')): Middleware =>
   (next) =>
   async (request) =>
     request.headers['authorization']?.[0] === `Bearer ${token}`
@@ -80,7 +81,7 @@ export const wantsToken =
 
 /** A token service that gives everybody this token. */
 export const tokenService =
-  (token = 'a-token'): Send =>
+  (token: string = secret('a-token')): Send =>
   async () =>
     reply(200, {}, JSON.stringify({ token, expires_in: 300 }));
 

@@ -8,15 +8,16 @@ import { needs } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
 import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
+import { secret } from '../secret.ts';
 import { type Authority, type Certificate, createAuthority } from './authority.ts';
 import { type Front, startFront } from './front.ts';
 
 /** docker-registry with one user, behind TLS that only our own authority vouches for. */
 
 const user = 'someone';
-const password = 'not a secret: of tests';
+const password = secret('distribution: of tests');
 /** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
-const htpasswd = `${user}:$2b$04$0hzBj41YE5gTIZwDEfCHl.lFQ17h4t.GkaxPo1x3eaJg/7bAqSiHW\n`;
+const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
 /** The exit codes of a failed connection, and of an answer that is no. */
 const noConnection = 5;
 

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import diagnostics from 'node:diagnostics_channel';
+import { describe, it } from 'node:test';
+import type { WireEvent } from './event.ts';
+import { published } from './wire-channel.ts';
+
+const event: WireEvent = { kind: 'warning', host: 'h', text: 'soon' };
+
+describe('the channel of wire events', () => {
+  it('is told what the observer is told', (test) => {
+    const heard: unknown[] = [];
+    const observed: unknown[] = [];
+    const hear = (message: unknown): unknown => heard.push(message);
+    diagnostics.subscribe('gantry:wire', hear);
+    test.after(() => diagnostics.unsubscribe('gantry:wire', hear));
+    published((told) => observed.push(told))?.(event);
+    published(undefined)?.(event);
+    assert.deepEqual([heard, observed], [[event, event], [event]]);
+  });
+});

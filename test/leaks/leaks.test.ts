@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { binary, folder } from '../cli/gantry.ts';
+import { secret } from '../secret.ts';
+import { excuse } from './exceptions.ts';
+import { type Finding, findingsVariable, readRecords } from './finding.ts';
+
+/** The search finds a secret that is planted: otherwise its silence would say nothing. */
+
+const errors = new URL('../../src/errors.js', import.meta.url).href;
+const secrets = new URL('../secret.js', import.meta.url).href;
+const watch = new URL('./watch.js', import.meta.url).href;
+
+const preamble = `
+  import { spawn, execFile } from 'node:child_process';
+  import diagnostics from 'node:diagnostics_channel';
+  import { ContentError, CopyError } from ${JSON.stringify(errors)};
+  import { secret } from ${JSON.stringify(secrets)};
+  const planted = secret('planted');
+  const say = (text, where = 'stdout', ...more) =>
+    spawn(process.execPath, ['-e', \`process.\${where}.write(Buffer.from('\${Buffer.from(text).toString('base64')}', 'base64'))\`, ...more]);
+`;
+
+/** What a process that runs this as a test file would be found to show. */
+async function findingsOf(dir: string, code: string): Promise<readonly Finding[]> {
+  const env = { ...process.env, [findingsVariable]: dir, NODE_OPTIONS: `--import ${watch}` };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', preamble + code], { env });
+  const [status] = await once(child, 'close');
+  assert.equal(status, 0);
+  const records = readRecords(dir);
+  assert.equal(records.filter(({ searched }) => searched !== undefined).length, 1);
+  return records.flatMap(({ finding }) => finding ?? []);
+}
+
+describe('a secret is found', () => {
+  const rows: readonly (readonly [where: string, code: string])[] = [
+    ['error', 'new ContentError("TOO_LARGE", "no " + planted)'],
+    ['error', 'new ContentError("TOO_LARGE", "x", { actual: planted })'],
+    ['error', 'new CopyError("x", { side: "source", step: planted })'],
+    ['error', 'new CopyError("x", { side: "source", step: "x", cause: new Error(planted) })'],
+    ['event', 'diagnostics.channel("gantry:wire").publish({ kind: "request", headers: { a: [planted] } })'],
+    ['stdout', 'say(planted)'],
+    ['stderr', 'say(planted, "stderr")'],
+    ['stdout', 'say("x".repeat(70_000) + planted)'],
+    ['stdout', 'say(Buffer.from(planted).toString("hex"))'],
+    ['stdout', 'say(Buffer.from(planted).toString("base64url"))'],
+    ['stdout', 'say(encodeURIComponent(planted))'],
+    ['stdout', 'say(Buffer.from(planted).toString("hex").replace(/../g, "%$&"))'],
+    ...['', 'a:', 'ab:', 'abc:'].map(
+      (user) => ['stdout', `say(Buffer.from("${user}" + planted).toString("base64"))`] as const,
+    ),
+    ['stdout', 'execFile(process.execPath, ["-e", "console.log(process.argv[1])", planted])'],
+    ['arguments', `spawn(process.execPath, ["-e", "", ${JSON.stringify(binary)}, planted])`],
+    ['title', `say("x", "stdout", ${JSON.stringify(binary)}, planted)`],
+  ];
+  for (const [where, code] of rows) {
+    const skip = where === 'title' && process.platform !== 'linux' && 'Linux shows titles in /proc';
+    it(`in ${where}: ${code.replace(binary, 'gantry')}`, { skip }, async (test) => {
+      const found = await findingsOf(await folder(test), code);
+      assert.ok(
+        found.some((finding) => finding.where === where),
+        JSON.stringify(found),
+      );
+      assert.ok(!JSON.stringify(found).includes(secret('')));
+    });
+  }
+
+  it('and where there is none nothing is', async (test) => {
+    const code = 'say("harmless"); new ContentError("TOO_LARGE", "x")';
+    assert.deepEqual(await findingsOf(await folder(test), code), []);
+  });
+});
+
+describe('a secret that is shown on purpose', () => {
+  for (const [name, finding, excused] of [
+    ['auth get on stdout', { where: 'stdout', command: 'node main.js auth get r.example' }, true],
+    ['auth get of the bundle on stdout', { where: 'stdout', command: 'node gantry.cjs -v auth get x' }, true],
+    ['auth get on stderr', { where: 'stderr', command: 'node main.js auth get r.example' }, false],
+    ['auth login on stdout', { where: 'stdout', command: 'node main.js auth login r.example' }, false],
+    ['-p in the arguments', { where: 'arguments', command: 'node main.js auth login -p x' }, true],
+    ['-p in the title', { where: 'title', command: 'node main.js auth login -p x' }, false],
+  ] as const) {
+    it(`${name} is ${excused ? '' : 'not '}excused`, () => {
+      assert.equal(excuse({ file: 'x.test.js', shown: '', ...finding }) !== undefined, excused);
+    });
+  }
+});
