@@ -8,7 +8,15 @@ import process from 'node:process';
 import { text } from 'node:stream/consumers';
 
 /** Other people's programs that the tests run beside gantry. */
-export type Peer = 'skopeo' | 'docker-registry' | 'crane' | 'oras' | 'podman' | 'openssl' | 'script';
+export type Peer =
+  | 'skopeo'
+  | 'docker-registry'
+  | 'crane'
+  | 'oras'
+  | 'podman'
+  | 'openssl'
+  | 'script'
+  | 'strace';
 
 /**
  * Options for a suite that runs these programs. Where one is not in PATH the suite is skipped and says so;

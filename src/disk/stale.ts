@@ -12,7 +12,7 @@ import type { DurableFiles } from './durable.ts';
 import { namesIn, RepositoryFolder } from './folder.ts';
 
 /** How long a repository is left alone before its index.json is written, in milliseconds. */
-const quiet = 5_000;
+const quiet = 3_000;
 
 /**
  * The repositories whose index.json no longer tells the truth. It is written some seconds after the last change and when
