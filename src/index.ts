@@ -46,5 +46,11 @@ export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
+export {
+  createPullThrough,
+  type PullThrough,
+  type PullThroughOptions,
+} from './store/pull-through/registry.ts';
+export type { UpstreamFailure } from './store/pull-through/upstream.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';

@@ -4,6 +4,7 @@ import { createLine } from '../../src/http/line.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { blobOf, emptyConfig, give, giveImage, imageOf, indexOf } from '../../src/testing/contract/sample.ts';
 import { type Fault, type FaultEffect, withFaults } from '../../src/testing/faults.ts';
+import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
 import { type CacheStage, cacheStage, connectedStage } from './stage.ts';
 
@@ -178,6 +179,23 @@ describe('a cache', () => {
       assert.equal(headers['authorization'], undefined);
       assert.equal(headers['cookie'], undefined);
     }
+  });
+
+  it('with a login of its own asks the upstream nothing for those who may not pull', async (test) => {
+    const { through, place, taken } = cacheStage(test);
+    await giveImage(place.repository('open/a'), {}, '1');
+    await giveImage(place.repository('closed/a'), {}, '1');
+    await using server = await startRegistry({
+      registry: through,
+      login: {
+        users: { me: 'word' },
+        rules: [{ repositories: ['open/*'], anonymous: true, allow: ['pull'] }],
+      },
+    });
+    assert.equal((await fetch(`${server.url}/v2/closed/a/manifests/1`)).status, 401);
+    assert.deepEqual(taken(), []);
+    assert.equal((await fetch(`${server.url}/v2/open/a/manifests/1`)).status, 200);
+    assert.deepEqual(taken(), ['HEAD manifest.head', 'GET manifest.get']);
   });
 
   const changes = [
