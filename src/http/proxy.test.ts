@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { secret } from '../../test/secret.ts';
+import { secret, withoutSecrets } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { parseProxy, proxyChoice } from './proxy.ts';
 

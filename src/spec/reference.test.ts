@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { secret } from '../../test/secret.ts';
+import { secret, withoutSecrets } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { parseDigest } from './digest.ts';
 import {
@@ -148,7 +148,7 @@ describe('parseReference', () => {
     `me:${secret('reference')}/x@ghcr.io/app@sha256:abc`,
   ] as const;
   for (const text of secrets) {
-    test(`a refusal of ${text} keeps the password to itself`, () => {
+    test(`a refusal of ${withoutSecrets(text)} keeps the password to itself`, () => {
       const refused = refusalOf(() => parseReference(text));
       assert.ok(!refused.message.includes(secret('reference')));
       assert.ok(!refusalOf(() => parseRegistry(text)).message.includes(secret('reference')));
