@@ -68,10 +68,16 @@ export async function writeImage(image: Image | Index, folder: string): Promise<
 /** Layers from this size on are made anew each time they are read, and not kept in memory. */
 const large = 64 * 1024 * 1024;
 
+/** What is known of them costs seconds to find out, and nobody keeps them: all scenarios have the same. */
+const largeLayers = new Map<number, Layer>();
+
 /** One file of random bytes in a gzipped tar. */
 async function randomLayer(size: number): Promise<Layer> {
-  const content = gzippedTar(size, size < large ? randomBytes(size) : randomBytes(1024 * 1024));
-  return createLayer(size < large ? bytesContent(await buffer(content.open())) : content);
+  if (size < large)
+    return createLayer(bytesContent(await buffer(gzippedTar(size, randomBytes(size)).open())));
+  const layer = largeLayers.get(size) ?? createLayer(gzippedTar(size, randomBytes(1024 * 1024)));
+  largeLayers.set(size, layer);
+  return layer;
 }
 
 /** The block again and again, each time told from the others by a number. */

@@ -104,7 +104,7 @@ async function prepare(
     layout: stage.layout,
     from: `${source}/${repository}:${imageTag}`,
     to: `${destination}/${repository}:${imageTag}`,
-    tag: 'another',
+    tag: `tag-${Date.now()}`,
     folder: join(home, 'pulled'),
   });
   return {

@@ -2,7 +2,7 @@ import type { RunningRegistry } from '../test/peers/registries.ts';
 import { type Measure, measured } from './measure.ts';
 import type { Traffic } from './network.ts';
 import type { RegistryKind } from './registries.ts';
-import { countWarm, runOnce } from './run.ts';
+import { countWarm, type RunKind, runOnce } from './run.ts';
 import { runtimeTools } from './runtimes.ts';
 import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
@@ -34,7 +34,7 @@ export interface Result {
 }
 
 /** Who has taken this long in all has no more turns: seconds. */
-const patience = 8;
+const patience = 4;
 
 /** Runs a scenario at one kind of registry with each of the tools that can do it, in turn. */
 export async function runScenario(
@@ -45,41 +45,13 @@ export async function runScenario(
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
   const { verb } = scenario;
-  const tools =
-    scenario.tools === 'runtimes' && (verb === 'version' || verb === 'digest')
-      ? runtimeTools(verb)
-      : peersHere();
-  const able = tools.filter(({ verbs }) => verbs[verb] !== undefined);
-  const taken = new Map<string, Measure[]>();
-  const counted = new Map<string, Traffic>();
-  const failures: Failure[] = [];
-  const attempt = async (tool: Tool, run: () => Promise<void>): Promise<void> => {
-    if (failures.some((failure) => failure.tool === tool.name)) return;
-    try {
-      await run();
-    } catch (error) {
-      failures.push({ tool: tool.name, problem: error instanceof Error ? error.message : String(error) });
-    }
-  };
-
-  for (const tool of able) {
-    await attempt(tool, async () => {
-      counted.set(tool.name, (await runOnce(scenario, tool, stage, 'count')).traffic);
-    });
-  }
-  for (let run = 0; run < runs; run++) {
-    // Nobody is always first.
-    for (const tool of [...able.slice(run % able.length), ...able.slice(0, run % able.length)]) {
-      const before = taken.get(tool.name) ?? [];
-      if (before.reduce((sum, { wall }) => sum + wall, 0) > patience) continue;
-      await attempt(tool, async () => {
-        const { measured } = await runOnce(scenario, tool, stage, 'time');
-        taken.set(tool.name, [...before, measured]);
-      });
-    }
-  }
+  const runtimes = scenario.tools === 'runtimes' && (verb === 'version' || verb === 'digest');
+  const tools = (runtimes ? runtimeTools(verb) : peersHere()).filter(
+    ({ verbs }) => verbs[verb] !== undefined,
+  );
+  const { taken, counted, failures } = await takeTurns(scenario, tools, stage, runs);
   const rows: Row[] = [];
-  for (const { name, start, beside } of able) {
+  for (const { name, start, beside } of tools) {
     const [measures, traffic] = [taken.get(name), counted.get(name)];
     if (measures === undefined || traffic === undefined) continue;
     if (failures.some(({ tool }) => tool === name)) continue;
@@ -96,6 +68,48 @@ export async function runScenario(
     rows.push({ tool: 'gantry, warm', runs: 0, traffic: await countWarm(scenario, stage) });
   }
   return { scenario, registry, rows, failures };
+}
+
+/** What came of all turns, by the tool's name. Who fails once has no more turns. */
+interface Turns {
+  readonly taken: ReadonlyMap<string, readonly Measure[]>;
+  readonly counted: ReadonlyMap<string, Traffic>;
+  readonly failures: readonly Failure[];
+}
+
+async function takeTurns(
+  scenario: Scenario,
+  tools: readonly Tool[],
+  stage: Stage,
+  runs: number,
+): Promise<Turns> {
+  const taken = new Map<string, readonly Measure[]>();
+  const counted = new Map<string, Traffic>();
+  const failures: Failure[] = [];
+  const turn = async (tool: Tool, kind: RunKind): Promise<void> => {
+    const before = taken.get(tool.name) ?? [];
+    if (before.reduce((sum, { wall }) => sum + wall, 0) > patience) return;
+    if (failures.some((failure) => failure.tool === tool.name)) return;
+    try {
+      const { measured, traffic } = await runOnce(scenario, tool, stage, kind);
+      if (kind === 'count' || !isCountedApart(scenario)) counted.set(tool.name, traffic);
+      if (kind === 'time') taken.set(tool.name, [...before, measured]);
+    } catch (error) {
+      failures.push({ tool: tool.name, problem: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  if (isCountedApart(scenario)) for (const tool of tools) await turn(tool, 'count');
+  for (let run = 0; run < runs; run++) {
+    // Nobody is always first.
+    const first = run % tools.length;
+    for (const tool of [...tools.slice(first), ...tools.slice(0, first)]) await turn(tool, 'time');
+  }
+  return { taken, counted, failures };
+}
+
+/** A run through a network is counted as it is, but for its depth. */
+function isCountedApart({ network, countDepth = true }: Scenario): boolean {
+  return countDepth || network === undefined;
 }
 
 /** Where nobody writes to the source and nothing of it hangs on the run, one does for all. */

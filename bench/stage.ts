@@ -45,7 +45,8 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
   const image = await makeImage(shape);
   const before = await heldImage(scenario, image);
   const layout = join(folder, 'layout');
-  const root = await writeImage(image, layout);
+  const root =
+    scenario.verb === 'push' ? await writeImage(image, layout) : (await image.manifest()).descriptor;
 
   const start = (realm: string | undefined): Promise<RunningRegistry> =>
     startRegistry(kind, {

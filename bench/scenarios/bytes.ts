@@ -10,7 +10,7 @@ export const bytes: readonly Scenario[] = [
     wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
     verb: 'push',
     image: oneGibibyte,
-    runs: 3,
+    runs: 2,
   },
   {
     name: 'pull-large',
@@ -18,7 +18,7 @@ export const bytes: readonly Scenario[] = [
     wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
     verb: 'pull',
     image: oneGibibyte,
-    runs: 3,
+    runs: 2,
   },
   {
     name: 'copy-large',
@@ -26,7 +26,7 @@ export const bytes: readonly Scenario[] = [
     wanted: "wall ≤ the best peer's, peak RSS ≤ 120 MiB",
     verb: 'copy',
     image: oneGibibyte,
-    runs: 3,
+    runs: 2,
   },
   {
     name: 'pull-throttled',
@@ -35,7 +35,7 @@ export const bytes: readonly Scenario[] = [
     verb: 'pull',
     image: { layers: 1, layerSize: 256 * 1024 * 1024 },
     network: { bandwidth: 20_000_000 },
-    runs: 3,
+    runs: 2,
     registries: ['docker-registry'],
   },
 ];

@@ -68,4 +68,4 @@ export const counts: readonly Scenario[] = (
       image: fiveLayers,
     },
   ] satisfies readonly Omit<Scenario, 'login' | 'runs'>[]
-).map((scenario) => ({ ...scenario, login: true, runs: 3 }));
+).map((scenario) => ({ ...scenario, login: true, runs: 2 }));

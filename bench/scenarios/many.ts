@@ -14,6 +14,7 @@ export const many: readonly Scenario[] = [
     network: near,
     runs: 3,
     countDepth: false,
+    registries: ['docker-registry'],
   },
   {
     name: 'push-many-layers',
@@ -23,6 +24,7 @@ export const many: readonly Scenario[] = [
     image: { layers: 120, layerSize: 64_000 },
     network: near,
     runs: 3,
+    registries: ['docker-registry'],
   },
   ...[1000, 100_000].map(
     (tags): Scenario => ({

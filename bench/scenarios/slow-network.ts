@@ -14,6 +14,7 @@ export const slowNetwork: readonly Scenario[] = [
     verb: 'push',
     image: fiveLayers,
     network: far,
+    runs: 3,
   },
   {
     name: 'push-index-far',
@@ -22,6 +23,8 @@ export const slowNetwork: readonly Scenario[] = [
     verb: 'push',
     image: fourPlatforms,
     network: far,
+    runs: 3,
+    registries: ['docker-registry'],
   },
   {
     name: 'copy-index-far',
@@ -30,6 +33,7 @@ export const slowNetwork: readonly Scenario[] = [
     verb: 'copy',
     image: fourPlatforms,
     network: far,
+    runs: 3,
   },
   {
     name: 'pull-index-far',
@@ -38,6 +42,7 @@ export const slowNetwork: readonly Scenario[] = [
     verb: 'pull',
     image: fourPlatforms,
     network: far,
+    runs: 3,
   },
   {
     name: 'tag-far',
@@ -46,6 +51,8 @@ export const slowNetwork: readonly Scenario[] = [
     verb: 'tag',
     image: fiveLayers,
     network: far,
+    runs: 3,
+    registries: ['docker-registry'],
     lessStart: true,
   },
   {
@@ -56,6 +63,8 @@ export const slowNetwork: readonly Scenario[] = [
     image: fiveLayers,
     holds: 'the image',
     network: far,
+    runs: 3,
+    registries: ['docker-registry'],
     lessStart: true,
   },
 ];
