@@ -50,7 +50,7 @@ async function bundle(compiled: string): Promise<void> {
     codeSplitting: {
       groups: [
         { name: 'version', test: /cli[/\\]version\.js$/, priority: 1 },
-        { name: 'core', test: (id) => inCore.has(id) || id.includes('rolldown/runtime') },
+        { name: 'core', test: (id) => inCore.has(id) },
       ],
     },
     // No names are changed: errors are known by the names of their classes, and stacks stay readable.
