@@ -107,7 +107,7 @@ describe('a proxy', () => {
     `http://user:${secret('proxy')}@`,
     `ftp://${secret('proxy')}@x`,
   ]) {
-    it(`"${text}" is INVALID_OPTION, without its password`, () =>
+    it(`"${withoutSecrets(text)}" is INVALID_OPTION, without its password`, () =>
       assert.throws(
         () => parseProxy(text),
         (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes(secret('proxy')),
