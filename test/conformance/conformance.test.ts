@@ -32,15 +32,17 @@ async function openDisk(): Promise<Registry & AsyncDisposable> {
 }
 
 const stacks = [
-  ['memory', async () => createMemoryRegistry()],
-  ['disk', openDisk],
+  ['memory', async () => createMemoryRegistry(), 'no login'],
+  ['memory', async () => createMemoryRegistry(), 'Basic'],
+  ['disk', openDisk, 'no login'],
+  ['disk', openDisk, 'tokens'],
 ] as const;
 
-for (const [stack, open] of stacks) {
-  describe(`a registry in ${stack} conforms`, () => {
+for (const [stack, open, guard] of stacks) {
+  describe(`a registry in ${stack} conforms, ${guard}`, () => {
     let house: House;
     before(async () => {
-      house = await openHouse(open);
+      house = await openHouse(open, guard);
     });
     after(() => house.close());
     const declare = (points: readonly Point[]): void => {

@@ -6,6 +6,7 @@ import { createApp } from '../../src/server/app.ts';
 import { type Listener, listen } from '../../src/server/node.ts';
 import type { Algorithm, Digest } from '../../src/spec/digest.ts';
 import type { Registry } from '../../src/store/contract.ts';
+import { accessFor, type Guard, loggingIn } from './login.ts';
 
 /** An answer that came over a socket. */
 export interface Answer {
@@ -40,16 +41,20 @@ export interface House {
 }
 
 /** A registry on a port, for all tests of a file. */
-export async function openHouse(open: () => Promise<Registry & Partial<AsyncDisposable>>): Promise<House> {
+export async function openHouse(
+  open: () => Promise<Registry & Partial<AsyncDisposable>>,
+  guard: Guard = 'no login',
+): Promise<House> {
   const registry = await open();
-  const listener: Listener = await listen(createApp(registry, { sparse: true }));
+  const access = accessFor(guard);
+  const listener: Listener = await listen(createApp(registry, { sparse: true, access }));
   const agent = new Agent({ keepAlive: true });
   let count = 0;
   return {
     stage() {
       const name = `conformance/p${++count}`;
       return {
-        ask: asking(listener.url, agent),
+        ask: loggingIn(asking(listener.url, agent), guard),
         repository: `${name}/repo1`,
         other: `${name}/repo2`,
         blob: (size = 512) => noise(size),
