@@ -10,6 +10,7 @@ import { counts } from './scenarios/counts.ts';
 import { many } from './scenarios/many.ts';
 import { slowNetwork } from './scenarios/slow-network.ts';
 import { startUp } from './scenarios/start-up.ts';
+import { useScratch } from './scratch.ts';
 import { formatResult } from './table.ts';
 
 /**
@@ -48,6 +49,7 @@ if (values.list) {
 } else {
   const chosen = scenarios.filter(isChosen);
   if (chosen.length === 0) throw new Error(`there is no scenario ${positionals.join(', ')}`);
+  useScratch();
   const machine = await describeMachine();
   process.stdout.write(`${machine}\n${values.markdown ? '\n' : ''}`);
   if (values.write) await writeBlock('machine', machine);

@@ -8,6 +8,7 @@ import { writeBlock } from './document.ts';
 import type { Figures } from './load/phase.ts';
 import { ownProgram } from './programs.ts';
 import { type RegistryKind, registriesHere, startRegistry } from './registries.ts';
+import { useScratch } from './scratch.ts';
 import { watchProcess } from './watch.ts';
 
 /**
@@ -80,6 +81,7 @@ async function loadRegistry(registry: RegistryKind): Promise<readonly Phase[]> {
   return results;
 }
 
+useScratch();
 const kinds: readonly RegistryKind[] = [...registriesHere(), 'gantry in memory'];
 const results: Phase[] = [];
 for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
