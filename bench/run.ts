@@ -100,11 +100,13 @@ async function prepare(
   const home = join(stage.folder, 'run');
   await mkdir(home, { recursive: true });
   hold({ [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }) });
+  // A source may have the tags of the runs before.
+  const tag = `tag-${Date.now()}`;
   const places = (source = '', destination = ''): Places => ({
     layout: stage.layout,
     from: `${source}/${repository}:${imageTag}`,
     to: `${destination}/${repository}:${imageTag}`,
-    tag: `tag-${Date.now()}`,
+    tag,
     folder: join(home, 'pulled'),
   });
   return {
