@@ -1,6 +1,6 @@
 import type { Content } from '../flow/content.ts';
 import type { Blobs } from '../store/contract.ts';
-import { openBlob } from './download.ts';
+import { openBlob } from './blob-content.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
 import type { UploadOptions } from './upload/plan.ts';

@@ -1,7 +1,6 @@
 import { isGantryError, ResponseError, TransportError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
-import { type Content, type OpenOptions, sliced } from '../flow/content.ts';
-import { verified } from '../flow/verify.ts';
+import { type OpenOptions, sliced } from '../flow/content.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { EncodeOptions } from '../wire/encode.ts';
@@ -10,38 +9,33 @@ import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
 import { type Exchange, perform } from './exchange.ts';
 
-type Known = Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
-
-/** A blob to be read: whole reads are verified, parts can't be. */
-export function openBlob(exchange: Exchange, repository: string, blob: Known): Content {
-  return {
-    ...(blob.size === undefined ? {} : { size: blob.size }),
-    replayable: true,
-    distant: true,
-    open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      const { from = 0, to } = part;
-      const bytes = new Download({ exchange, repository, blob }, part).bytes();
-      if (from !== 0 || (to !== undefined && to !== blob.size)) return bytes;
-      return verified(bytes, { ...blob, what: `blob ${blob.digest} of ${repository}` });
-    },
-  };
-}
-
-interface Source {
+/** A blob of a repository, to be read. */
+export interface Source {
   readonly exchange: Exchange;
   readonly repository: string;
-  readonly blob: Known;
+  readonly blob: Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
+}
+
+export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal'> {
+  /**
+   * `offer`: the whole is taken where the registry sends that instead. `strict`: it fails with UNEXPECTED_ANSWER there,
+   * since other parts are on their way. Default: what isn't of the part is read and dropped.
+   */
+  readonly ranges?: 'offer' | 'strict';
+  /** What answers for other parts of the blob were marked with. */
+  readonly entityTag?: string | undefined;
 }
 
 /**
  * One blob, or a part of it, on its way here. A connection that breaks, stalls or ends too early, and a registry that
  * refuses for a while, only interrupt it: it goes on from the last byte that came.
  */
-class Download {
+export class Download {
   readonly #source: Source;
   readonly #signal: AbortSignal | undefined;
   readonly #backoff: Backoff;
-  readonly #to: number | undefined;
+  readonly #mode: DownloadPart['ranges'];
+  #to: number | undefined;
   #at: number;
   /** One past the last byte that there should be; undefined until somebody says it. */
   #end: number | undefined;
@@ -51,13 +45,32 @@ class Download {
   #ranges = true;
   #entityTag: string | undefined;
 
-  constructor(source: Source, { from = 0, to, signal }: OpenOptions) {
+  constructor(source: Source, { from = 0, to, signal, ranges, entityTag }: DownloadPart = {}) {
     this.#source = source;
+    this.#mode = ranges;
+    this.#entityTag = entityTag;
     this.#signal = signal;
     this.#backoff = createBackoff(downloadRetry(source.exchange.download.retry));
     this.#to = to;
     this.#at = from;
     this.#end = to ?? source.blob.size;
+  }
+
+  /** The first byte that has not come yet. */
+  get at(): number {
+    return this.#at;
+  }
+
+  /** A strong mark of the bytes, if the last answer had one. */
+  get entityTag(): string | undefined {
+    return this.#entityTag;
+  }
+
+  /** Goes on to the end of the blob; what is before `from` has come in another way. */
+  rest(from: number): AsyncIterable<Uint8Array> {
+    this.#at = from;
+    this.#takeAll();
+    return this.bytes();
   }
 
   async *bytes(): AsyncIterable<Uint8Array> {
@@ -108,15 +121,17 @@ class Download {
     const { repository, blob } = this.#source;
     const resumes = this.#begun;
     const ranged = this.#ranges && (this.#at > 0 || this.#to !== undefined);
-    const { response } = await perform(
-      this.#source.exchange,
-      { kind: 'blob.get', repository, digest: blob.digest },
-      ranged ? [200, 206, 416] : [200, 206],
-      { ...(ranged ? this.#range() : {}), signal: this.#signal },
-    );
+    const response = await this.#ask(ranged);
+    if (response === undefined) return this.#open();
     this.#begun = true;
     this.#entityTag = strongEntityTag(response.headers);
     const start = this.#startOf(response, resumes);
+    if (this.#mode === 'strict' && (start === undefined || response.status !== 206)) {
+      await discard(response.body);
+      const what = `blob ${blob.digest} of ${repository}`;
+      throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for a part, got something else`);
+    }
+    if (this.#mode === 'offer' && response.status === 200) this.#takeAll();
     if (start !== undefined) {
       const to = this.#to === undefined ? {} : { to: this.#to - start };
       return sliced(response.body, { from: this.#at - start, ...to });
@@ -124,10 +139,37 @@ class Download {
     await discard(response.body);
     if (ranged) {
       this.#ranges = false;
+      if (this.#mode === 'offer') this.#takeAll();
       return this.#open();
     }
     const what = `blob ${blob.digest} of ${repository}`;
     throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for all of it, got some other part`);
+  }
+
+  /** `undefined`: what was only offered was refused, and will not be offered again. */
+  async #ask(ranged: boolean): Promise<HttpResponse | undefined> {
+    const { exchange, repository, blob } = this.#source;
+    try {
+      const { response } = await perform(
+        exchange,
+        { kind: 'blob.get', repository, digest: blob.digest },
+        ranged ? [200, 206, 416] : [200, 206],
+        { ...(ranged ? this.#range() : {}), signal: this.#signal },
+      );
+      return response;
+    } catch (error) {
+      const status = isGantryError(error) ? error.response?.status : undefined;
+      if (!ranged || this.#mode !== 'offer' || this.#begun) throw error;
+      if (status === undefined || [401, 404, 429].includes(status)) throw error;
+      this.#ranges = false;
+      this.#takeAll();
+      return undefined;
+    }
+  }
+
+  #takeAll(): void {
+    this.#to = undefined;
+    this.#end = this.#source.blob.size;
   }
 
   #range(): Pick<EncodeOptions, 'range' | 'headers'> {

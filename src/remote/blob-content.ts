@@ -1,0 +1,25 @@
+import type { Content, OpenOptions } from '../flow/content.ts';
+import { verified } from '../flow/verify.ts';
+import { Download, type Source } from './download.ts';
+import type { Exchange } from './exchange.ts';
+import { isLarge, largeBlob } from './parts.ts';
+
+/** A blob to be read: whole reads are verified, parts can't be. */
+export function openBlob(exchange: Exchange, repository: string, blob: Source['blob']): Content {
+  const { digest, size } = blob;
+  const source = { exchange, repository, blob };
+  return {
+    ...(size === undefined ? {} : { size }),
+    replayable: true,
+    distant: true,
+    open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      if (from !== 0 || (to !== undefined && to !== size)) {
+        return new Download(source, { from, ...(to === undefined ? {} : { to }), signal }).bytes();
+      }
+      const bytes = isLarge(size)
+        ? largeBlob(source, size, { signal })
+        : new Download(source, { ...(to === undefined ? {} : { to }), signal }).bytes();
+      return verified(bytes, { ...blob, what: `blob ${digest} of ${repository}` });
+    },
+  };
+}
