@@ -8,10 +8,14 @@ const serve: Command = {
   name: 'serve',
   summary: 'run a registry on this machine',
   details:
-    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end.',
+    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end. ' +
+    'Beyond this machine it listens only with --htpasswd, or with --anonymous.',
   arguments: [],
   options: serveOptions,
-  examples: ['gantry serve --address localhost:5000 --disk ./registry'],
+  examples: [
+    'gantry serve --address localhost:5000 --disk ./registry',
+    'gantry serve --address :5000 --htpasswd users --rules rules.yaml --tls-cert cert.pem --tls-key key.pem',
+  ],
   load: async () => (await import('./commands/serve.ts')).serve,
 };
 
