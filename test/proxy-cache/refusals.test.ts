@@ -112,6 +112,26 @@ describe('a cache', () => {
     assert.deepEqual([status, code], [504, 'UNAVAILABLE']);
   });
 
+  it('waits for a silent upstream no longer than it has patience, where it has an answer of its own', async (test) => {
+    const { upstream, fail } = failing();
+    let time = 0;
+    const options = { upstream, patience: 1, now: () => time };
+    const { ask, digest, taken, failures } = await filled(cacheStage(test, options));
+    fail(always({ stall: { of: 'request', after: 0 } }));
+    taken();
+    for (const at of [0, 0.5, 1]) {
+      time = at;
+      const { headers } = await ask('GET /v2/a/manifests/1');
+      assert.deepEqual(headers['docker-content-digest'], [digest]);
+    }
+    // At 0.5 the silence was known.
+    assert.deepEqual(taken(), ['HEAD manifest.head', 'HEAD manifest.head']);
+    assert.equal(failures.length, 2);
+    fail();
+    time = 2;
+    assert.equal((await ask('GET /v2/a/manifests/2')).status, 200);
+  });
+
   it('waits as long as the upstream asks for, where its line is patient', async (test) => {
     const slower: Fault = { effect: { status: 429, headers: { 'retry-after': '0' } }, times: 2 };
     const { place, ask, requests, failures } = cacheStage(test, {

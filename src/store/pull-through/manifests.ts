@@ -1,4 +1,4 @@
-import { isGantryError, NotFoundError } from '../../errors.ts';
+import { isGantryError, NotFoundError, TransportError } from '../../errors.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, isDigest } from '../../spec/digest.ts';
 import type { Manifest } from '../../spec/manifest.ts';
@@ -45,13 +45,15 @@ async function resolveTag(
   what: string,
   options: SignalOptions,
 ): Promise<Descriptor | undefined> {
-  const { name, cache, upstream, tags, onFailure } = source;
+  const { name, cache, tags, silence, onFailure } = source;
   const kept = await cache.manifests.resolve(tag, options);
+  if (kept !== undefined && silence.lasts()) return kept;
   let found: Descriptor | undefined;
   try {
-    found = await upstream.manifests.resolve(tag, options);
+    found = await askTag(source, tag, { ...options, hurry: kept !== undefined });
   } catch (error) {
     if (kept === undefined || !isSilence(error)) throw failed(source, what, error);
+    silence.begin();
     onFailure({ what, error, served: true });
     return kept;
   }
@@ -64,6 +66,25 @@ async function resolveTag(
   tags.see(name, tag, found);
   if (kept?.digest !== found.digest) await moveTag(source, found.digest, options);
   return found;
+}
+
+/** With something to answer in its place, the upstream is not waited for as long as it may take. Then throws TIMED_OUT. */
+async function askTag(
+  { upstream, silence, stop }: Source,
+  tag: string,
+  { signal = stop, hurry }: SignalOptions & { readonly hurry: boolean },
+): Promise<Descriptor | undefined> {
+  if (!hurry) return upstream.manifests.resolve(tag, { signal });
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), silence.patience);
+  try {
+    return await upstream.manifests.resolve(tag, { signal: AbortSignal.any([signal, limit.signal]) });
+  } catch (error) {
+    if (!limit.signal.aborted || signal.aborted) throw error;
+    throw new TransportError('TIMED_OUT', `no answer within ${silence.patience / 1000} s`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Only a manifest that is here can have the tag; another gets it when it is fetched. */

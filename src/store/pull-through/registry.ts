@@ -4,6 +4,7 @@ import { readOnlyRepository } from '../read-only.ts';
 import { openBlobs } from './blobs.ts';
 import { openManifests } from './manifests.ts';
 import { createQuestions } from './questions.ts';
+import { createSilence } from './silence.ts';
 import { listedOrKept, type Shared } from './source.ts';
 import { createSeenTags } from './tags.ts';
 import type { UpstreamFailure } from './upstream.ts';
@@ -11,6 +12,11 @@ import type { UpstreamFailure } from './upstream.ts';
 export interface PullThroughOptions {
   /** Milliseconds for which the upstream is not asked again what a tag stands for. Default 0: it always is. */
   readonly ttl?: number;
+  /**
+   * Milliseconds that the upstream gets to say what a tag stands for, where something is kept to answer with; when it was
+   * silent, it is not asked again for as long. Default 10 s: a network that drops everything would take minutes.
+   */
+  readonly patience?: number;
   /** The name that the upstream has for a repository, and the cache, too: Docker Hub's `alpine` is `library/alpine`. Default: the same. */
   readonly rename?: (name: string) => string;
   /** Told of every failure of the upstream, also where what is kept was answered in its place. */
@@ -24,6 +30,7 @@ export interface PullThrough extends Registry, AsyncDisposable {}
 
 /** More blobs are not fetched at once: each takes a connection, a buffer and an open file. */
 const maxFetches = 64;
+const defaultPatience = 10_000;
 
 /**
  * The upstream, read by way of a cache: what a digest names is asked for once, what a tag stands for every time, with a HEAD.
@@ -35,7 +42,8 @@ export function createPullThrough(
   cache: Registry,
   options: PullThroughOptions = {},
 ): PullThrough {
-  const { ttl = 0, rename = (name) => name, onFailure = () => undefined, now = Date.now } = options;
+  const { ttl = 0, patience = defaultPatience, now = Date.now } = options;
+  const { rename = (name) => name, onFailure = () => undefined } = options;
   const end = new AbortController();
   const shared: Shared = {
     resolving: createQuestions(end.signal),
@@ -43,6 +51,7 @@ export function createPullThrough(
     fetches: new Map(),
     pool: createPool(maxFetches),
     tags: createSeenTags(ttl, now),
+    silence: createSilence(patience, now),
     stop: end.signal,
     onFailure,
   };

@@ -5,6 +5,7 @@ import type { Manifest } from '../../spec/manifest.ts';
 import type { Repository } from '../contract.ts';
 import type { BlobFetch } from './fetch.ts';
 import type { Questions } from './questions.ts';
+import type { Silence } from './silence.ts';
 import type { SeenTags } from './tags.ts';
 import { isSilence, type UpstreamFailure, upstreamError } from './upstream.ts';
 
@@ -15,6 +16,7 @@ export interface Shared {
   readonly fetches: Map<string, BlobFetch>;
   readonly pool: Pool;
   readonly tags: SeenTags;
+  readonly silence: Silence;
   readonly stop: AbortSignal;
   readonly onFailure: (failure: UpstreamFailure) => void;
 }
