@@ -14,6 +14,7 @@ const serve: Command = {
   options: serveOptions,
   examples: [
     'gantry serve --address localhost:5000 --disk ./registry',
+    'gantry serve --address localhost:5000 --disk ./cache --proxy docker.io',
     'gantry serve --address :5000 --htpasswd users --rules rules.yaml --tls-cert cert.pem --tls-key key.pem',
   ],
   load: async () => (await import('./commands/serve.ts')).serve,
