@@ -21,6 +21,7 @@ export interface RouteOptions {
 
 /** No name, digest and session together come near it; a query of a hundred tags does. */
 const maxTarget = 16 * 1024;
+const noQuery = new URLSearchParams();
 
 /**
  * Reads the raw target of a request, byte by byte as it came: a URL parser would fold `..` and `%2e%2e` into other paths.
@@ -35,7 +36,7 @@ export function parseOperation(
   const target = rawTarget.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   const mark = target.indexOf('?');
   const path = (mark < 0 ? target : target.slice(0, mark)).replaceAll(/%3A/gi, ':');
-  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1));
+  const query = mark < 0 ? noQuery : new URLSearchParams(target.slice(mark + 1));
   if (!/^[\x21-\x7e]*$/.test(path) || /[%\\#]/.test(path)) {
     return failure(400, 'NAME_INVALID', 'the path has characters that no name has');
   }
