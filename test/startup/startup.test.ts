@@ -26,7 +26,7 @@ async function loadedBy(test: TestContext, program: string, args: readonly strin
   await writeFile(teller, tellAll);
   const { code, stderr } = await gantry(args, { program, nodeOptions: ['--require', teller] });
   const told: { readonly files: readonly string[]; readonly modules: readonly string[] } = JSON.parse(
-    /^loaded (.+)$/m.exec(stderr)?.[1] ?? '{}',
+    /^loaded (.+)$/m.exec(stderr)?.[1] ?? '{"files":[],"modules":[]}',
   );
   const files = told.files.map((file) => basename(file).replace(/-[\w-]{8}\.cjs$/, '.cjs')).sort();
   return { code, files, modules: new Set(told.modules) };
