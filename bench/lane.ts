@@ -15,13 +15,16 @@ export interface LaneOptions {
 /** What may be under way in one lane: enough for a gigabit second at 50 ms and more. Bytes. */
 const underWay = 32 * 1024 * 1024;
 
+/** How long a lane can go on by what it has, when this process is late. Seconds. */
+const slack = 0.25;
+
 /**
  * Carries what `from` sends to `to`, each byte later by the delay and no faster than the bandwidth. The delay takes
  * nothing from the throughput: as much is under way as it needs.
  */
 export function startLane(from: Socket, to: Socket, { delay, bandwidth, opens, watch }: LaneOptions): void {
   const queue: { readonly at: number; readonly chunk: Buffer | undefined }[] = [];
-  const room = Number.isFinite(bandwidth) ? bandwidth * (delay / 1000) + 256 * 1024 : underWay;
+  const room = Number.isFinite(bandwidth) ? bandwidth * (delay / 1000 + slack) : underWay;
   let queued = 0;
   let free = opens;
   let timer: NodeJS.Timeout | undefined;
