@@ -9,9 +9,6 @@ import { writeBlob } from '../store/write.ts';
 import { RepositoryFolder } from './folder.ts';
 import type { RegistryState } from './state.ts';
 
-/** Bytes read at once: hundreds of clients are served at once. */
-const step = 256 * 1024;
-
 export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Blobs {
   const { memory, pool, sessions } = registry;
   const { layout, name } = folder;
@@ -27,7 +24,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       signal?.throwIfAborted();
       return find(digest);
     },
-    open: (blob) => blobFileContent(layout, blob, { witness: memory, step }),
+    open: (blob) => blobFileContent(layout, blob, { witness: memory }),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
     ingest: (content, options) =>
       ingestFile((algorithm) => sessions.start(folder, algorithm), content, options),

@@ -12,8 +12,6 @@ import type { StoreMemory } from './memory.ts';
 import type { BlobPool } from './pool.ts';
 
 const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
-/** Bytes that a session gathers before it writes: hundreds are busy at once. */
-const step = 256 * 1024;
 
 /** The upload sessions of a store. All that must be known of one after a restart is in its file's name. */
 export class UploadSessions {
@@ -90,7 +88,6 @@ export class UploadSessions {
       id,
       path,
       algorithm,
-      step,
       yields: true,
       keep: async (file, digest) => {
         await this.#pool.take(file, digest, layout);

@@ -7,11 +7,8 @@ import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
-import { returnBuffer, takeBuffer } from './buffers.ts';
+import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 import { lookAt, onDisk, openRegular } from './files.ts';
-
-/** Fewer, larger reads: 1 MiB is where more stops helping. */
-const largeStep = 1024 * 1024;
 
 /** Where a layout keeps a blob. A digest's grammar has no character that a path could mind. */
 export function blobPath(folder: string, digest: Digest): string {
@@ -29,8 +26,6 @@ export interface BlobFileOptions {
   readonly gone?: (digest: Digest) => boolean;
   /** Remembers which files were right when they were read: those are not hashed again. */
   readonly witness?: Witness;
-  /** Bytes in one read. Default 1 MiB: less where many are read at once. */
-  readonly step?: number;
 }
 
 /** Who remembers what was found out about the files of blobs. */
@@ -44,7 +39,7 @@ export interface Witness {
 export function blobFileContent(
   folder: string,
   blob: Digest | Descriptor,
-  { gone = () => false, witness, step = largeStep }: BlobFileOptions = {},
+  { gone = () => false, witness }: BlobFileOptions = {},
 ): Content {
   const { digest, size }: Pick<Descriptor, 'digest'> & Partial<Descriptor> =
     typeof blob === 'string' ? { digest: blob } : blob;
@@ -61,7 +56,7 @@ export function blobFileContent(
         const actual = stats.size;
         if (size !== undefined && size !== actual) throw wrongSize(digest, size, actual);
         const whole = from === 0 && (to === undefined || to >= actual);
-        const chunks = fileChunks(file, path, { from, to: Math.min(to ?? actual, actual), signal, step });
+        const chunks = fileChunks(file, path, { from, to: Math.min(to ?? actual, actual), signal });
         if (whole && witness?.trusts(digest, stats) !== true)
           yield* witnessed(chunks, digest, stats, witness);
         else yield* chunks;
@@ -119,27 +114,31 @@ interface FilePart {
   readonly from: number;
   readonly to: number;
   readonly signal: AbortSignal | undefined;
-  readonly step?: number;
 }
 
 /** All chunks stand in one buffer. */
 export async function* fileChunks(
   file: FileHandle,
   path: string,
-  { from, to, signal, step = largeStep }: FilePart,
+  { from, to, signal }: FilePart,
 ): AsyncIterable<Uint8Array> {
-  const small = to - from <= step / 4;
-  const buffer = small ? new Uint8Array(Math.max(0, to - from)) : takeBuffer(step);
-  let at = from;
-  while (at < to) {
-    signal?.throwIfAborted();
-    const length = Math.min(buffer.byteLength, to - at);
-    const { bytesRead } = await onDisk(path, () => file.read(buffer, 0, length, at));
-    // Shorter than it was a moment ago: the verification will say so.
-    if (bytesRead === 0) break;
-    at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+  const short = to - from <= shortPart;
+  const buffer = short ? new Uint8Array(Math.max(0, to - from)) : takeBuffer();
+  // Not after a break: a socket may still be sending from it, and what the next one reads is not for that client.
+  let reusable = false;
+  try {
+    let at = from;
+    while (at < to) {
+      signal?.throwIfAborted();
+      const length = Math.min(buffer.byteLength, to - at);
+      const { bytesRead } = await onDisk(path, () => file.read(buffer, 0, length, at));
+      // Shorter than it was a moment ago: the verification will say so.
+      if (bytesRead === 0) break;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+    reusable = true;
+  } finally {
+    if (!short) returnBuffer(buffer, { reusable });
   }
-  // Only here: after a break a socket may still be sending from it, and what the next one reads is not for that client.
-  if (!small) returnBuffer(buffer);
 }

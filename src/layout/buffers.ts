@@ -1,18 +1,29 @@
-/** Bytes that are kept, of each size of buffer. */
-const mostKept = 16 * 1024 * 1024;
+/** Bytes in one step through a file: 1 MiB is where more stops helping, and costs half of what 256 KiB cost. */
+const large = 1024 * 1024;
+/** Where so many are under way at once that memory counts more. */
+const small = 128 * 1024;
+/** Bytes that are lent before the small ones are handed out. */
+const plenty = 24 * large;
 
 /** For the next who needs one: memory that is made anew for each transfer piles up faster than it is collected. */
-const kept = new Map<number, Uint8Array[]>();
+const kept: Readonly<Record<'large' | 'small', Uint8Array[]>> = { large: [], small: [] };
+let lent = 0;
 
-/** A buffer that nobody else has. What stands in it is another transfer's: only what was written may be read. */
-export function takeBuffer(size: number): Uint8Array {
-  return kept.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+/** A buffer for steps through a file. What stands in it is another transfer's: only what was written may be read. */
+export function takeBuffer(): Uint8Array {
+  const size = lent < plenty ? 'large' : 'small';
+  const buffer = kept[size].pop() ?? Buffer.allocUnsafeSlow(size === 'large' ? large : small);
+  lent += buffer.byteLength;
+  return buffer;
 }
 
-/** Only for a buffer that nothing can be reading any more: the next one writes into it. */
-export function returnBuffer(buffer: Uint8Array): void {
-  const buffers = kept.get(buffer.byteLength) ?? [];
-  if ((buffers.length + 1) * buffer.byteLength > mostKept) return;
-  buffers.push(buffer);
-  kept.set(buffer.byteLength, buffers);
+/** `reusable` only where nothing can be reading it any more, a socket least of all: the next one writes into it. */
+export function returnBuffer(buffer: Uint8Array, { reusable }: { readonly reusable: boolean }): void {
+  lent -= buffer.byteLength;
+  const size = buffer.byteLength === large ? 'large' : 'small';
+  const held = kept[size].length * buffer.byteLength;
+  if (reusable && held < plenty) kept[size].push(buffer);
 }
+
+/** Up to this size a buffer of just that size does. */
+export const shortPart: number = small / 2;

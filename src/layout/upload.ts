@@ -10,11 +10,8 @@ import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts'
 import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
-import { returnBuffer, takeBuffer } from './buffers.ts';
+import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 import { onDisk, openRegular, removeFile, syncFile } from './files.ts';
-
-/** Small chunks of a network are gathered to this before they are written. */
-const largeStep = 1024 * 1024;
 
 /** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
 export interface FinishedFile {
@@ -29,8 +26,6 @@ export interface FileUploadOptions {
   /** The file that the bytes go into until they have their digest. */
   readonly path: string;
   readonly algorithm: Algorithm;
-  /** Bytes that are gathered before they are written. Default 1 MiB: less where many sessions are busy at once. */
-  readonly step?: number;
   /** Whether a session that finds the disk full ends, so that its bytes are in nobody's way. Default: it can go on. */
   readonly yields?: boolean;
   /** When something was last done with a session that is restored, in milliseconds. */
@@ -151,12 +146,11 @@ export class FileUpload implements Upload {
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
-    const { path, step = largeStep } = this.#options;
+    const { path } = this.#options;
     const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
     this.#file = file;
-    // A small blob needs no large buffer.
-    const small = content.size !== undefined && content.size < step / 4;
-    const buffer = small ? Buffer.allocUnsafe(content.size || 1) : takeBuffer(step);
+    const short = content.size !== undefined && content.size <= shortPart;
+    const buffer = short ? Buffer.allocUnsafe(content.size || 1) : takeBuffer();
     let filled = 0;
     const flush = async (): Promise<void> => {
       const bytes = buffer.subarray(0, filled);
@@ -179,9 +173,10 @@ export class FileUpload implements Upload {
       }
     } finally {
       // Also when the source failed: what arrived was paid for, and the sender goes on from the offset.
-      await flush();
+      await flush().finally(() => {
+        if (!short) returnBuffer(buffer, { reusable: true });
+      });
     }
-    if (!small) returnBuffer(buffer);
     report();
   }
 

@@ -64,34 +64,6 @@ describe('what is acknowledged', needs('strace'), () => {
 });
 
 describe('one more tag', needs('strace'), () => {
-  /** What the system is asked for while one tag is pushed into a repository that has `count`. */
-  async function cost(store: string, count: number): Promise<readonly string[]> {
-    {
-      await using registry = await openDiskRegistry(store);
-      await giveImage(registry.repository('a'), {}, 'first');
-    }
-    const tags = new RepositoryFolder(join(store, 'repositories'), 'a');
-    const digest = imageOf().descriptor.digest;
-    await mkdir(dirname(tags.tagPath('t')), { recursive: true });
-    for (let n = 0; n < count; n++) await writeFile(tags.tagPath(`old-${n}`), digest);
-    const calls = await traced(
-      store,
-      `const repository = registry.repository('a');
-       await repository.manifests.put(imageOf(), { tags: ['second'] });
-       ack('begin');
-       await repository.manifests.put(imageOf(), { tags: ['third'] });
-       ack('end');`,
-    );
-    const from = calls.findIndex((call) => acknowledged(call)?.[0] === 'begin');
-    const to = calls.findIndex((call) => acknowledged(call)?.[0] === 'end');
-    assert.ok(from >= 0 && to > from);
-    return calls
-      .slice(from + 1, to)
-      .filter(isOfFiles)
-      .map(({ name }) => name)
-      .sort();
-  }
-
   it('costs the same few calls among ten thousand as among ten, and syncs one file and two folders', async (test) => {
     const few = await cost(await newStore(test), 10);
     const many = await cost(await newStore(test), 10_000);
@@ -103,4 +75,32 @@ describe('one more tag', needs('strace'), () => {
 /** Threads wake each other through pipes and event files. */
 function isOfFiles({ name, args }: SystemCall): boolean {
   return !(name === 'write' && /^\d+<(?:anon_inode|pipe):/.test(args));
+}
+
+/** What the system is asked for while one tag is pushed into a repository that has `count`. */
+async function cost(store: string, count: number): Promise<readonly string[]> {
+  {
+    await using registry = await openDiskRegistry(store);
+    await giveImage(registry.repository('a'), {}, 'first');
+  }
+  const tags = new RepositoryFolder(join(store, 'repositories'), 'a');
+  const digest = imageOf().descriptor.digest;
+  await mkdir(dirname(tags.tagPath('t')), { recursive: true });
+  for (let n = 0; n < count; n++) await writeFile(tags.tagPath(`old-${n}`), digest);
+  const calls = await traced(
+    store,
+    `const repository = registry.repository('a');
+     await repository.manifests.put(imageOf(), { tags: ['second'] });
+     ack('begin');
+     await repository.manifests.put(imageOf(), { tags: ['third'] });
+     ack('end');`,
+  );
+  const from = calls.findIndex((call) => acknowledged(call)?.[0] === 'begin');
+  const to = calls.findIndex((call) => acknowledged(call)?.[0] === 'end');
+  assert.ok(from >= 0 && to > from);
+  return calls
+    .slice(from + 1, to)
+    .filter(isOfFiles)
+    .map(({ name }) => name)
+    .sort();
 }
