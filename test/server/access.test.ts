@@ -226,6 +226,24 @@ describe('a mount', () => {
     assert.equal((await mount(bob, 'bobs/app', 'open/app')).status, 201);
   });
 
+  it('names a source that can not be read to no registry behind this one', async () => {
+    const named: unknown[] = [];
+    const inner = await filled(['open/app']);
+    const { ask } = await guardedApp({
+      rules,
+      registry: {
+        repository(name, intent) {
+          named.push(intent?.mountFrom);
+          return inner.repository(name, intent);
+        },
+        repositories: (options) => inner.repositories(options),
+      },
+    });
+    const bob = askingWith(ask, as('bob'));
+    for (const from of ['team/secret', 'open/app']) await mount(bob, 'bobs/app', from);
+    assert.deepEqual(named, [[], ['open/app']]);
+  });
+
   it('without a source looks only where its user can pull', async () => {
     const { ask, registry } = await guardedApp({ rules, registry: await filled(['team/secret']) });
     const bob = askingWith(ask, as('bob'));

@@ -72,13 +72,20 @@ async function tlsOf(given: Given): Promise<ListenOptions['tls']> {
   return { cert: await read(cert), key: await read(key) };
 }
 
-/** The file's text, read again only when the file has changed. */
+/** The file's text, read again only when the file has changed. Who asks at the same time shares one look at it. */
 function fileReader(path: string): () => Promise<string> {
   let seen: { readonly version: string; readonly text: string } | undefined;
-  return async () => {
+  let looking: Promise<string> | undefined;
+  const look = async (): Promise<string> => {
     const version = await versionOf(path);
     if (seen?.version !== version) seen = { version, text: await read(path) };
     return seen.text;
+  };
+  return () => {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
   };
 }
 

@@ -45,7 +45,7 @@ function challengeOf({ origin, service, operation, error }: Demand): string {
 }
 
 /** What a token should be good for to do this, and what usually follows. */
-export function scopesFor(operation: Operation): readonly string[] {
+function scopesFor(operation: Operation): readonly string[] {
   switch (operation.kind) {
     case 'ping':
       return [];

@@ -120,6 +120,15 @@ describe('wrong passwords', () => {
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
+  for (const proxy of ['127.0.0.1', '::ffff:127.0.0.1', '::1', undefined]) {
+    it(`through a proxy at ${proxy} do not slow down its other clients`, async () => {
+      const { admit, clock } = deskOf(loginOf(['alice']));
+      for (let at = 0; at < 50; at++) await admit(`user-${at}`, secret('guess'), proxy);
+      assert.ok(await admit('alice', passwordOf('alice'), proxy));
+      assert.deepEqual(clock.slept, []);
+    });
+  }
+
   it('are forgiven with time', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
     for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`), undefined);

@@ -34,8 +34,12 @@ export function createDesk(
   const users = createBrake({ free: 3, clock });
   const peers = createBrake({ free: 20, clock });
 
-  const check = async (name: string, password: string, peer: string): Promise<User | undefined> => {
-    await Promise.all([users.wait(name), peers.wait(peer)]);
+  const check = async (
+    name: string,
+    password: string,
+    peer: string | undefined,
+  ): Promise<User | undefined> => {
+    await Promise.all([users.wait(name), peer === undefined ? undefined : peers.wait(peer)]);
     // Looked up before the check: a password that is changed meanwhile must not lend its stamp to the old one.
     const user = await login.find(name);
     if (await login.check(name, password)) {
@@ -43,19 +47,19 @@ export function createDesk(
       return user;
     }
     users.failed(name);
-    peers.failed(peer);
+    if (peer !== undefined) peers.failed(peer);
     return undefined;
   };
 
   return {
-    async admit(name, password, peer = '') {
+    async admit(name, password, peer) {
       if (password.length > maxPassword || name.length > maxPassword) return undefined;
       const now = clock.now();
       const stamp = (await login.find(name))?.stamp;
       const mark = await seal.mark(JSON.stringify([name, password, stamp ?? null]));
       const known = visits.get(mark);
       if (known !== undefined && known.until > now) return await known.user;
-      const user = check(name, password, peer);
+      const user = check(name, password, isLocal(peer) ? undefined : peer);
       visits.delete(mark);
       visits.set(mark, { until: now + memory, user });
       const [oldest] = visits.keys();
@@ -68,4 +72,9 @@ export function createDesk(
       return await user;
     },
   };
+}
+
+/** Nobody, or this machine: most often a proxy, behind whose address are all the others. */
+function isLocal(peer: string | undefined): boolean {
+  return peer === undefined || /^(?:::ffff:)?127\.|^::1$/.test(peer);
 }

@@ -129,7 +129,7 @@ function refusal(message: string, status = 400): ServedResponse {
 }
 
 /** Of all that is asked for, what is allowed. Scopes that mean nothing here are left out. */
-export function grantsFor(texts: readonly string[], rights: Rights): readonly Grant[] {
+function grantsFor(texts: readonly string[], rights: Rights): readonly Grant[] {
   const scopes = texts.flatMap((text) => text.split(' ')).filter((text) => text !== '');
   return scopes.slice(0, maxScopes).flatMap((scope) => {
     if (scope === catalogScope) return [{ type: 'registry', name: 'catalog', actions: ['*'] }];

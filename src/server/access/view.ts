@@ -29,7 +29,11 @@ export function viewOf(registry: Registry, viewer: Viewer): Registry {
   const { rights } = viewer;
   return {
     repository(name, intent) {
-      const repository = registry.repository(name, intent);
+      const mountFrom = intent?.mountFrom?.filter((source) => rights.may('pull', source));
+      const repository = registry.repository(
+        name,
+        intent && { ...intent, ...(mountFrom === undefined ? {} : { mountFrom }) },
+      );
       return {
         name: repository.name,
         blobs: viewBlobs(registry, repository, viewer),
