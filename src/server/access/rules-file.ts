@@ -32,10 +32,22 @@ export async function parseRules(
   if (text.length > limit) throw new InputError('INVALID_OPTION', `${file}: too long for rules of access`);
   const yaml = await import('yaml');
   const lines = new yaml.LineCounter();
-  const document = yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core' });
+  const document = parsed(() =>
+    yaml.parseDocument(text, { lineCounter: lines, prettyErrors: false, schema: 'core' }),
+  );
+  if (document === undefined) throw failure(file, 1, 'nested too deeply');
   const [problem] = [...document.errors, ...document.warnings];
   if (problem !== undefined) throw failure(file, lines.linePos(problem.pos[0]).line, problem.message);
   return new Reader({ yaml, document, lines, file }).rules();
+}
+
+/** Undefined where the parser gave up: it calls itself for each level. */
+function parsed<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch {
+    return undefined;
+  }
 }
 
 interface Source {

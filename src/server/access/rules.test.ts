@@ -145,6 +145,7 @@ describe('a file of rules', () => {
     ['a user with a colon', 'rules:\n  - users: ["a:b"]\n    repositories: [a]\n    allow: [pull]', 2],
     ['an alias', 'rules:\n  - users: &u [a]\n    repositories: *u\n    allow: [pull]', 3],
     ['a star without quotes', 'rules:\n  - users: [*]\n', 2],
+    ['lists in lists without end', '['.repeat(100_000), 1],
     ['two documents', 'rules: []\n---\nrules: []', 2],
     ['a tag of another type', 'rules: !!set {a}', 1],
   ];
