@@ -79,6 +79,22 @@ describe('S3: an upload is its own', () => {
       [201, 404],
     );
   });
+
+  for (const next of ['GET', 'PATCH', 'DELETE']) {
+    it(`S3 a connection that fell silent loses its session to a ${next}, and is cut`, async (test) => {
+      const { registry } = await openDisk(test);
+      const { ask, port } = await serve(test, { registry, limits: { patience: 100 } });
+      const location = await start(ask);
+      const silent = await dial(test, port);
+      const lines = [`PATCH ${location} HTTP/1.1`, 'Content-Length: 100', 'Expect: 100-continue'];
+      silent.socket.write(head(lines));
+      assert.match(await silent.read(/\r\n\r\n/), /^HTTP\/1.1 100 /);
+      silent.socket.write('hello');
+      const { status } = await ask(next, location, next === 'PATCH' ? { body: ' you' } : {});
+      assert.equal(status, next === 'PATCH' ? 202 : 204);
+      assert.equal(await silent.read(), '');
+    });
+  }
 });
 
 describe('S4: a mount reads no more than was pushed where it is from', () => {
