@@ -21,6 +21,13 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head']);
   });
 
+  it('is found by a client that takes the cache for a mirror, and says of whom', async (test) => {
+    const { place, ask } = cacheStage(test);
+    await giveImage(place.repository('library/alpine'), {}, '3');
+    assert.equal((await ask('HEAD /v2/library/alpine/manifests/3?ns=docker.io')).status, 200);
+    assert.equal((await ask('GET /v2/library/alpine/manifests/3?ns=docker.io')).status, 200);
+  });
+
   it('costs a HEAD where only that is asked for, and nothing is fetched', async (test) => {
     const { place, ask, taken, cache } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('acme/app'), {}, '1');

@@ -6,6 +6,7 @@ import { blobOf, emptyConfig, give, giveImage, imageOf, indexOf } from '../../sr
 import { type Fault, type FaultEffect, withFaults } from '../../src/testing/faults.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
+import { basicOf, secret } from '../secret.ts';
 import { type CacheStage, cacheStage, connectedStage } from './stage.ts';
 
 const layer = blobOf('a layer');
@@ -194,7 +195,9 @@ describe('a cache', () => {
   it('shows the upstream nothing of its own clients', async (test) => {
     const { place, ask, requests } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1');
-    await ask('GET /v2/a/manifests/1', { headers: { authorization: 'Basic c2VjcmV0', cookie: 'a=b' } });
+    await ask('GET /v2/a/manifests/1', {
+      headers: { authorization: basicOf('alice', secret('client')), cookie: `a=${secret('client')}` },
+    });
     for (const { headers } of requests) {
       assert.equal(headers['authorization'], undefined);
       assert.equal(headers['cookie'], undefined);

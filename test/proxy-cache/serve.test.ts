@@ -3,12 +3,14 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { startRegistry } from '../../src/testing/start-registry.ts';
+import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
+import { type Fault, startRegistry } from '../../src/testing/index.ts';
 import { folder, gantry, startGantry } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { startGuarded } from '../login/guarded.ts';
 import { needs } from '../peer.ts';
 import { startProxy } from '../proxy/connect-proxy.ts';
+import { secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
 /** `gantry serve --proxy`, as a process, between a registry and whoever pulls. */
@@ -66,6 +68,32 @@ describe('gantry serve --proxy', () => {
     // Neither is there, but only the upstream could say so.
     assert.equal((await gantry(['digest', `${second.host}/acme/app:2`])).code, 1);
     assert.ok(second.said().includes('answered with what is kept'));
+  });
+
+  it('that is killed in the middle of a fetch has nothing of it, and fetches it anew', async (test) => {
+    const layer = blobOf(noise(4_000_000));
+    const stall: Fault = {
+      when: { operation: 'blob.get' },
+      effect: { stall: { of: 'answer', after: 3_000_000 } },
+    };
+    await using upstream = await startRegistry({ faults: [stall] });
+    await give(upstream.registry.repository('a'), layer);
+    const disk = join(await folder(test), 'store');
+    const args = ['--proxy', upstream.host, '--disk', disk];
+    const path = `/v2/a/blobs/${layer.descriptor.digest}`;
+    const first = await serve(test, args);
+    const reader = (await fetch(`http://${first.host}${path}`)).body?.getReader();
+    assert.equal((await reader?.read())?.done, false);
+    const closed = once(first.child, 'close');
+    first.child.kill('SIGKILL');
+    await closed;
+
+    const second = await serve(test, args);
+    const whole = await (await fetch(`http://${second.host}${path}`)).arrayBuffer();
+    assert.ok(Buffer.from(whole).equals(layer.bytes));
+    await stop(second);
+    const checked = await gantry(['registry', 'check', '--sparse', disk]);
+    assert.equal(checked.code, 0, checked.stderr + checked.stdout);
   });
 
   it('takes nothing in', async (test) => {
@@ -134,9 +162,9 @@ describe('gantry serve --proxy', () => {
     const tls = await authority.issue('hub', 'DNS:registry-1.docker.io');
     await using hub = await startRegistry({ tls, hosts: ['registry-1.docker.io'] });
     const { digest } = await store(hub.registry, 'library/alpine', ['3'], await makeImage('hello'));
-    await using way = await startProxy(hub.host, 'user:word');
+    await using way = await startProxy(hub.host, `user:${secret('way')}`);
     const { host } = await serve(test, ['--proxy', 'docker.io', '--cacert', authority.caFile], {
-      env: { HTTPS_PROXY: `http://user:word@${way.host}` },
+      env: { HTTPS_PROXY: `http://user:${secret('way')}@${way.host}` },
     });
     for (const name of ['alpine', 'library/alpine']) {
       const found = await gantry(['digest', `${host}/${name}:3`]);
