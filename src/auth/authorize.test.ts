@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { basicOf, secret, withoutSecrets } from '../../test/secret.ts';
 import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import {
@@ -8,6 +9,7 @@ import {
   basicAlice,
   bearer,
   bearerRegistry,
+  bearing,
   challenge,
   json,
   origin,
@@ -42,14 +44,17 @@ describe('a registry that wants Basic', () => {
   });
 
   it('has the last word when the credential is wrong', async () => {
-    const { send, shown } = stage({ registry: wantsBasic, credential: { ...alice, password: 'wrong' } });
+    const { send, shown } = stage({
+      registry: wantsBasic,
+      credential: { ...alice, password: secret('wrong') },
+    });
     assert.equal((await send()).status, 401);
     assert.equal(shown.length, 2);
   });
 
   it('is shown another credential when that has changed in the keychain', async () => {
     let asked = 0;
-    const keychain: Keychain = async () => (asked++ === 0 ? { ...alice, password: 'old' } : alice);
+    const keychain: Keychain = async () => (asked++ === 0 ? { ...alice, password: secret('old') } : alice);
     const { send, shown } = stage({ registry: wantsBasic, keychain });
     assert.equal((await send()).status, 200);
     assert.equal(shown.at(-1), basicAlice);
@@ -58,7 +63,7 @@ describe('a registry that wants Basic', () => {
   it('is not shown an identity token', async () => {
     const { send, shown } = stage({
       registry: wantsBasic,
-      credential: { kind: 'identity', token: 'refresh' },
+      credential: { kind: 'identity', token: secret('refresh') },
     });
     assert.equal((await send()).status, 401);
     assert.deepEqual(shown, [undefined]);
@@ -68,10 +73,10 @@ describe('a registry that wants Basic', () => {
     const { send, shown } = stage({
       credential: alice,
       registry: (_, authorization) =>
-        authorization === 'Bearer t1' ? answer(200) : challenge(`Basic realm="x", ${bearer()}`),
+        authorization === bearing('t1') ? answer(200) : challenge(`Basic realm="x", ${bearer()}`),
     });
     assert.equal((await send()).status, 200);
-    assert.deepEqual(shown, [undefined, 'Bearer t1']);
+    assert.deepEqual(shown, [undefined, bearing('t1')]);
   });
 });
 
@@ -85,7 +90,7 @@ describe('a registry that wants a token', () => {
           : answer(200),
     });
     assert.equal((await send({ scopes: ['repository:c/d:pull', ...push] })).status, 200);
-    assert.deepEqual(shown, [undefined, 'Bearer t1']);
+    assert.deepEqual(shown, [undefined, bearing('t1')]);
     const [seen] = tokens;
     assert.equal(seen?.method, 'GET');
     assert.equal(seen?.authorization, basicAlice);
@@ -108,10 +113,10 @@ describe('a registry that wants a token', () => {
   it('is shown a registry token as it is', async () => {
     const { send, shown, tokens } = stage({
       registry: bearerRegistry,
-      credential: { kind: 'registry', token: 'mine' },
+      credential: { kind: 'registry', token: secret('mine') },
     });
     assert.equal((await send()).status, 200);
-    assert.deepEqual(shown, [undefined, 'Bearer mine']);
+    assert.deepEqual(shown, [undefined, bearing('mine')]);
     assert.equal(tokens.length, 0);
   });
 
@@ -135,7 +140,7 @@ describe('a registry that wants a token', () => {
     await send();
     await clock.advance(2_000);
     await send();
-    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+    assert.deepEqual(shown, [undefined, bearing('t1'), bearing('t1'), bearing('t2')]);
   });
 
   for (const [name, reply, life] of [
@@ -154,7 +159,7 @@ describe('a registry that wants a token', () => {
     it(`trusts a token for as long as by ${name}`, async () => {
       const { send, tokens, clock } = stage({
         registry: bearerRegistry,
-        service: () => json({ access_token: 't', ...reply }),
+        service: () => json({ access_token: secret('t'), ...reply }),
       });
       await send();
       await clock.advance(life * 1000 - 1);
@@ -167,15 +172,15 @@ describe('a registry that wants a token', () => {
   }
 
   it('gets another one once when it refuses a kept one', async () => {
-    let valid = 'Bearer t1';
+    let valid = bearing('t1');
     const { send, shown } = stage({
       registry: (_, authorization) =>
         authorization === valid ? answer(200) : challenge(bearer(',error="invalid_token"')),
     });
     await send();
-    valid = 'Bearer t2';
+    valid = bearing('t2');
     assert.equal((await send()).status, 200);
-    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+    assert.deepEqual(shown, [undefined, bearing('t1'), bearing('t1'), bearing('t2')]);
   });
 
   it('has the last word when it refuses a new one', async () => {
@@ -189,7 +194,7 @@ describe('a registry that wants a token', () => {
     const { send, tokens } = stage({
       registry: (_, authorization) => {
         if (authorization === undefined) return challenge(bearer());
-        return authorization === 'Bearer t2'
+        return authorization === bearing('t2')
           ? answer(200)
           : challenge(bearer(`,error="insufficient_scope",scope="${wide}"`), 403);
       },
@@ -212,7 +217,7 @@ describe('a registry that wants a token', () => {
           first = false;
           return challenge(bearer());
         }
-        return authorization === 'Bearer t2' ? answer(200) : answer(401);
+        return authorization === bearing('t2') ? answer(200) : answer(401);
       },
     });
     await send();
@@ -226,20 +231,20 @@ describe('a registry that wants a token', () => {
 });
 
 describe('an identity token', () => {
-  const credential: Credential = { kind: 'identity', token: 'refresh' };
+  const credential: Credential = { kind: 'identity', token: secret('refresh') };
 
   it('is exchanged by POST', async () => {
     const { send, shown, tokens } = stage({
       registry: bearerRegistry,
       credential,
-      service: () => json({ access_token: 'fresh' }),
+      service: () => json({ access_token: secret('fresh') }),
     });
     await send({ scopes: [...push, 'repository:c/d:pull'] });
-    assert.deepEqual(shown, [undefined, 'Bearer fresh']);
+    assert.deepEqual(shown, [undefined, bearing('fresh')]);
     assert.equal(tokens[0]?.method, 'POST');
     assert.deepEqual(Object.fromEntries(tokens[0]?.form ?? []), {
       grant_type: 'refresh_token',
-      refresh_token: 'refresh',
+      refresh_token: secret('refresh'),
       client_id: 'gantry',
       service: 'example',
       scope: 'repository:a/b:pull,push repository:c/d:pull',
@@ -251,10 +256,10 @@ describe('an identity token', () => {
       const { send, tokens } = stage({
         registry: bearerRegistry,
         credential,
-        service: ({ method }) => (method === 'POST' ? answer(status) : json({ token: 'x' })),
+        service: ({ method }) => (method === 'POST' ? answer(status) : json({ token: secret('x') })),
       });
       assert.equal((await send()).status, 200);
-      assert.equal(tokens[1]?.authorization, `Basic ${Buffer.from('<token>:refresh').toString('base64')}`);
+      assert.equal(tokens[1]?.authorization, basicOf('<token>', secret('refresh')));
     });
   }
 });
@@ -269,7 +274,11 @@ describe('a token service', () => {
     ['says 500', answer(500), 'UNEXPECTED_STATUS'],
     ['answers with a web page', answer(200, { body: '<html>' }), 'CHALLENGE_INVALID'],
     ['answers without a token', json({ token: '' }), 'CHALLENGE_INVALID'],
-    ['answers with a token that is not one', json({ token: 'a\r\nevil: header' }), 'CHALLENGE_INVALID'],
+    [
+      'answers with a token that is not one',
+      json({ token: `${secret('a')}\r\nevil: header` }),
+      'CHALLENGE_INVALID',
+    ],
     ['answers with more than 128 KiB', json({ token: 'x'.repeat(129 * 1024) }), 'TOO_LARGE'],
   ] as const) {
     it(`is ${code} when it ${name}`, async () => {
@@ -281,7 +290,7 @@ describe('a token service', () => {
   it('is asked again after a failure', async () => {
     const { send } = stage({
       registry: bearerRegistry,
-      service: (_, number) => (number === 1 ? answer(500) : json({ token: 'x' })),
+      service: (_, number) => (number === 1 ? answer(500) : json({ token: secret('x') })),
     });
     await rejects(send(), 'UNEXPECTED_STATUS');
     assert.equal((await send()).status, 200);
@@ -319,7 +328,7 @@ describe('a token service', () => {
   for (const address of [
     '',
     'http://auth.example.com/token',
-    'https://user:secret@auth.example.com/token',
+    `https://user:${secret('realm')}@auth.example.com/token`,
     'ftp://auth.example.com/token',
     'https://127.0.0.1/token',
     'https://localhost/token',
@@ -330,7 +339,7 @@ describe('a token service', () => {
     'https://[fe80::1]/token',
     'https://0.0.0.0/token',
   ]) {
-    it(`is CHALLENGE_INVALID on "${address}", and is not asked`, async () => {
+    it(`is CHALLENGE_INVALID on "${withoutSecrets(address)}", and is not asked`, async () => {
       const { send, tokens } = stage({
         registry: () => challenge(`Bearer realm="${address}"`),
         credential: alice,
@@ -380,8 +389,8 @@ describe('credentials', () => {
 
   it('leave an Authorization alone that the request has', async () => {
     const { send, shown } = stage({ registry: () => answer(401), credential: alice });
-    await send({ headers: { authorization: ['Bearer own'] } });
-    assert.deepEqual(shown, ['Bearer own']);
+    await send({ headers: { authorization: [bearing('own')] } });
+    assert.deepEqual(shown, [bearing('own')]);
   });
 
   it('are asked for once for each repository, and again after a failure', async () => {
@@ -416,7 +425,7 @@ describe('an abort', () => {
         await new Promise<void>((resolve) => {
           release = resolve;
         });
-        return json({ token: 'x' });
+        return json({ token: secret('x') });
       },
     });
     const reason = new Error('enough');

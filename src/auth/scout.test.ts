@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { TransportError } from '../errors.ts';
-import { alice, answer, bearerRegistry, rejects, stage } from './stage.test.support.ts';
+import { alice, answer, bearerRegistry, bearing, rejects, stage } from './stage.test.support.ts';
 
 /** Lets everything that is ready go on. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -30,7 +30,7 @@ describe('requests that are made before a registry has said what it wants', () =
       (await Promise.all(all)).map(({ status }) => status),
       [200, 200, 200],
     );
-    assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t1']);
+    assert.deepEqual(shown, [undefined, bearing('t1'), bearing('t1'), bearing('t1')]);
     assert.equal(tokens.length, 1);
   });
 

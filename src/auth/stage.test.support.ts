@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { basicOf, secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, emptyContent } from '../flow/content.ts';
@@ -13,9 +14,11 @@ export const realm = 'https://auth.example.com/token';
 export const alice: Extract<Credential, { kind: 'basic' }> = {
   kind: 'basic',
   username: 'alice',
-  password: 'pass:word',
+  password: secret('pass:word'),
 };
-export const basicAlice: string = `Basic ${Buffer.from('alice:pass:word').toString('base64')}`;
+export const basicAlice: string = basicOf(alice.username, alice.password);
+/** How the token of that name is shown. */
+export const bearing = (name: string): string => `Bearer ${secret(name)}`;
 export const pull: readonly string[] = ['repository:a/b:pull'];
 export const push: readonly string[] = ['repository:a/b:pull,push'];
 
@@ -77,7 +80,9 @@ export function stage({ registry, service, credential, keychain, trustedRealms }
       form,
     };
     tokens.push(seen);
-    return (await service?.(seen, tokens.length)) ?? json({ token: `t${tokens.length}`, expires_in: 100 });
+    return (
+      (await service?.(seen, tokens.length)) ?? json({ token: secret(`t${tokens.length}`), expires_in: 100 })
+    );
   };
   const authorize = createAuthorize({
     registry: 'registry.example.com',

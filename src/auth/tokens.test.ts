@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { basicOf, secret } from '../../test/secret.ts';
 import { AuthError } from '../errors.ts';
 import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
@@ -10,6 +11,7 @@ import {
   basicAlice,
   bearer,
   bearerRegistry,
+  bearing,
   challenge,
   json,
   origin,
@@ -44,17 +46,17 @@ const rejecting =
 describe('a token that is kept', () => {
   // The token service gives each token 100 s.
   const rows: readonly (readonly [string, () => Partial<HttpRequest>, number, string])[] = [
-    ['with half of its life left goes with a long upload', () => upload(mebibyte), 49, 'Bearer t1'],
+    ['with half of its life left goes with a long upload', () => upload(mebibyte), 49, bearing('t1')],
     [
       'with less than half of its life gives way to a new one before a long upload',
       () => upload(mebibyte),
       51,
-      'Bearer t2',
+      bearing('t2'),
     ],
-    ['gives way before a stream, which nobody knows the end of', streamed, 51, 'Bearer t2'],
-    ['goes with a short upload until near its end', () => upload(mebibyte - 1), 84, 'Bearer t1'],
-    ['goes with a request without a body until near its end', () => ({ scopes: push }), 84, 'Bearer t1'],
-    ['gives way near its end to whatever request', () => ({ scopes: push }), 86, 'Bearer t2'],
+    ['gives way before a stream, which nobody knows the end of', streamed, 51, bearing('t2')],
+    ['goes with a short upload until near its end', () => upload(mebibyte - 1), 84, bearing('t1')],
+    ['goes with a request without a body until near its end', () => ({ scopes: push }), 84, bearing('t1')],
+    ['gives way near its end to whatever request', () => ({ scopes: push }), 86, bearing('t2')],
   ];
   for (const [name, request, seconds, expected] of rows) {
     it(name, async () => {
@@ -74,7 +76,7 @@ describe('a token that is kept', () => {
     assert.equal(tokens.length, 2);
     await send({ scopes: pull });
     assert.equal(tokens.length, 2);
-    assert.equal(shown.at(-1), 'Bearer t2');
+    assert.equal(shown.at(-1), bearing('t2'));
   });
 
   it('is not taken for a request that needs more, nor asked for more than that needs', async () => {
@@ -95,7 +97,7 @@ describe('a token that is kept', () => {
     it(`serves no request that is to have one of ${name}`, async () => {
       const { send, tokens } = stage({
         registry: ({ method }, authorization) =>
-          authorization === (method === 'GET' ? 'Bearer t1' : 'Bearer t2')
+          authorization === (method === 'GET' ? bearing('t1') : bearing('t2'))
             ? answer(200)
             : challenge(method === 'GET' ? first : second),
       });
@@ -154,7 +156,7 @@ describe('a challenge in the middle', () => {
       });
       await send();
       assert.equal((await send({ method, url: `${origin}/v2/a/b/x` })).status, 202);
-      assert.deepEqual(shown, [undefined, undefined, 'Bearer t1']);
+      assert.deepEqual(shown, [undefined, undefined, bearing('t1')]);
     });
   }
 
@@ -172,7 +174,7 @@ describe('a challenge in the middle', () => {
             : answer(200),
       });
       await send();
-      assert.deepEqual(shown, [undefined, 'Bearer t1']);
+      assert.deepEqual(shown, [undefined, bearing('t1')]);
     });
   }
 
@@ -193,7 +195,7 @@ describe('a challenge in the middle', () => {
       });
       await send();
       assert.equal((await send({ method: 'HEAD' })).status, status);
-      assert.deepEqual(shown, [undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2']);
+      assert.deepEqual(shown, [undefined, bearing('t1'), bearing('t1'), bearing('t2')]);
       assert.equal(tokens.length, 2);
     });
   }
@@ -282,15 +284,15 @@ describe('a helper that is not installed', () => {
 });
 
 describe('an identity token with a user', () => {
-  const credential: Credential = { kind: 'identity', token: 'refresh', username: 'alice' };
+  const credential: Credential = { kind: 'identity', token: secret('refresh'), username: 'alice' };
   it('goes under that name where the token service takes no POST', async () => {
     const { send, tokens } = stage({
       registry: bearerRegistry,
       credential,
-      service: ({ method }) => (method === 'POST' ? answer(404) : json({ token: 'x' })),
+      service: ({ method }) => (method === 'POST' ? answer(404) : json({ token: secret('x') })),
     });
     await send();
-    assert.equal(tokens[1]?.authorization, `Basic ${Buffer.from('alice:refresh').toString('base64')}`);
+    assert.equal(tokens[1]?.authorization, basicOf('alice', secret('refresh')));
     assert.equal(tokens[1]?.url.searchParams.get('account'), 'alice');
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Writable } from 'node:stream';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { type AskOptions, ask, type Terminal } from './prompt.ts';
 
@@ -46,7 +47,9 @@ describe('a question on the terminal', () => {
     assert.deepEqual(await answerTo(['me', '\r']), ['me', 'name: me\n']);
   });
   it('shows nothing of what is to be hidden', async () => {
-    assert.deepEqual(await answerTo(['s3c', 'ret\n'], { hidden: true }), ['s3cret', 'name: \n']);
+    const typed = secret('typed');
+    const [answer, shown] = await answerTo([typed.slice(0, 3), `${typed.slice(3)}\n`], { hidden: true });
+    assert.deepEqual([answer === typed, shown], [true, 'name: \n']);
   });
   it('takes characters of several bytes', async () => {
     const screen = createScreen();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { basicOf, secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { Credential } from '../keychain/credential.ts';
@@ -7,8 +8,8 @@ import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { type Client, createClient } from './client.ts';
 
-const alice: Credential = { kind: 'basic', username: 'alice', password: 'secret' };
-const basicAlice = `Basic ${Buffer.from('alice:secret').toString('base64')}`;
+const alice: Credential = { kind: 'basic', username: 'alice', password: secret('alice') };
+const basicAlice = basicOf('alice', secret('alice'));
 
 function answer(status: number, body: unknown, headers: Record<string, string[]> = {}): HttpResponse {
   return { status, headers, body: bytesContent(new TextEncoder().encode(JSON.stringify(body))).open() };
@@ -26,7 +27,7 @@ function createWorld(challenge = 'Bearer realm="https://auth.example.com/token",
   let given = 0;
   const service = ({ method }: HttpRequest, authorization: string | undefined): HttpResponse =>
     method === 'POST' || authorization === undefined || authorization === basicAlice
-      ? answer(200, { token: `t${++given}` })
+      ? answer(200, { token: secret(`t${++given}`) })
       : answer(401, {});
   const transport: Send = async (request) => {
     const { host } = new URL(request.url);
@@ -59,10 +60,16 @@ describe('a check of a login', () => {
       'exchanges an identity token',
       undefined,
       'one.example.com',
-      { kind: 'identity', token: 'i' },
+      { kind: 'identity', token: secret('i') },
       'accepted',
     ],
-    ['shows a registry token', undefined, 'one.example.com', { kind: 'registry', token: 'r' }, 'accepted'],
+    [
+      'shows a registry token',
+      undefined,
+      'one.example.com',
+      { kind: 'registry', token: secret('r') },
+      'accepted',
+    ],
     ['shows nothing where nobody asks', undefined, 'open.example.com', alice, 'unasked'],
   ];
   for (const [name, challenge, registry, credential, expected] of rows) {
@@ -78,8 +85,9 @@ describe('a check of a login', () => {
   ] as const) {
     it(`is UNAUTHORIZED where ${name} refuses it`, async () => {
       const { client } = createWorld(challenge);
-      await assert.rejects(client.checkLogin('one.example.com', { ...alice, password: 'wrong' }), (error) =>
-        isGantryError(error, 'UNAUTHORIZED'),
+      await assert.rejects(
+        client.checkLogin('one.example.com', { ...alice, password: secret('wrong') }),
+        (error) => isGantryError(error, 'UNAUTHORIZED'),
       );
     });
   }
@@ -100,7 +108,7 @@ describe('a check of a login', () => {
     assert.deepEqual(seen, [
       ['one.example.com', undefined],
       ['auth.example.com', undefined],
-      ['one.example.com', 'Bearer t2'],
+      ['one.example.com', `Bearer ${secret('t2')}`],
     ]);
   });
 });
@@ -113,8 +121,8 @@ describe('the token of one registry', () => {
     assert.deepEqual(
       seen.filter(([host, authorization]) => !host.startsWith('auth.') && authorization !== undefined),
       [
-        ['one.example.com', 'Bearer t1'],
-        ['two.example.com', 'Bearer t2'],
+        ['one.example.com', `Bearer ${secret('t1')}`],
+        ['two.example.com', `Bearer ${secret('t2')}`],
       ],
     );
   });

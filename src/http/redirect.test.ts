@@ -108,8 +108,8 @@ describe('a redirect', () => {
     accept: ['a'],
     range: ['bytes=1-2'],
     'user-agent': ['gantry'],
-    authorization: ['Bearer x'],
-    cookie: ['x'],
+    authorization: [`Bearer ${secret('bearer')}`],
+    cookie: [secret('cookie')],
     'x-custom': [secret('custom')],
   };
 

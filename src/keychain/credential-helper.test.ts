@@ -18,12 +18,12 @@ describe('a credential helper', unlessWindows, () => {
         auths: { a: { auth: auth('file:x') }, b: { auth: auth('file:x') }, c: { auth: auth('file:x') } },
       },
     });
-    await addHelper(place, 'own', answer({ Username: 'own', Secret: 's' }));
+    await addHelper(place, 'own', answer({ Username: 'own', Secret: secret('s') }));
     await addHelper(
       place,
       'all',
       `if (input === 'c') { console.log('credentials not found in native keychain'); process.exit(1); }
-       ${answer({ ServerURL: 'b', Username: 'all', Secret: 's' })}`,
+       ${answer({ ServerURL: 'b', Username: 'all', Secret: secret('s') })}`,
     );
     const keychain = createKeychain({ env: place.env });
     assert.deepEqual(await keychain('a'), basic('own', 's'));
@@ -33,17 +33,17 @@ describe('a credential helper', unlessWindows, () => {
 
   it('is asked for Docker Hub by the key that it knows, and may answer with an identity token', async () => {
     const place = await home({ [config]: { credHelpers: { 'index.docker.io': 'own' } } });
-    await addHelper(place, 'own', answer({ Username: '<token>', Secret: 'refresh' }));
+    await addHelper(place, 'own', answer({ Username: '<token>', Secret: secret('refresh') }));
     assert.deepEqual(await createKeychain({ env: place.env })('docker.io'), {
       kind: 'identity',
-      token: 'refresh',
+      token: secret('refresh'),
     });
     assert.deepEqual(await runsOf(place), ['get https://index.docker.io/v1/']);
   });
 
   it('runs once in the process however many ask, and again when its answer is old', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
-    await addHelper(place, 'all', answer({ Username: 'all', Secret: 's' }));
+    await addHelper(place, 'all', answer({ Username: 'all', Secret: secret('s') }));
     let now = 0;
     const keychain = createKeychain({ env: place.env, now: () => now });
     const another = createKeychain({ env: place.env, now: () => now });
@@ -92,7 +92,7 @@ describe('a credential helper', unlessWindows, () => {
     await addHelper(place, 'own', 'setInterval(() => {}, 1000);');
     const keychain = createKeychain({ env: place.env, timeout: 200 });
     await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
-    await addHelper(place, 'own', answer({ Username: 'u', Secret: 's' }));
+    await addHelper(place, 'own', answer({ Username: 'u', Secret: secret('s') }));
     assert.deepEqual(await createKeychain({ env: place.env })('a'), basic('u', 's'));
   });
 
@@ -107,10 +107,10 @@ describe('a credential helper', unlessWindows, () => {
 
   it('is asked anew after a login and after a logout', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
-    await addHelper(place, 'all', answer({ Username: 'old', Secret: 's' }));
+    await addHelper(place, 'all', answer({ Username: 'old', Secret: secret('s') }));
     const keychain = createKeychain({ env: place.env });
     assert.deepEqual(await keychain('a'), basic('old', 's'));
-    await addHelper(place, 'all', answer({ Username: 'new', Secret: 's' }));
+    await addHelper(place, 'all', answer({ Username: 'new', Secret: secret('s') }));
     assert.deepEqual(await keychain('a'), basic('old', 's'));
     await storeCredential('a', basic('new', 's'), { env: place.env });
     assert.deepEqual(await keychain('a'), basic('new', 's'));
@@ -126,20 +126,17 @@ describe('a credential helper', unlessWindows, () => {
   it('does not tell what it was given to keep when it fails', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', "console.log('can not keep ' + input); process.exit(1);");
-    await assert.rejects(
-      storeCredential('a', basic('u', secret('helper')), { env: place.env }),
-      (error: unknown) => {
-        assert.ok(isGantryError(error, 'HELPER_FAILED'));
-        return !`${error.message}${String(error.cause)}`.includes(secret('helper'));
-      },
-    );
+    await assert.rejects(storeCredential('a', basic('u', 'helper'), { env: place.env }), (error: unknown) => {
+      assert.ok(isGantryError(error, 'HELPER_FAILED'));
+      return !`${error.message}${String(error.cause)}`.includes(secret('helper'));
+    });
   });
 
   it('can not keep a registry token', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', '');
     await assert.rejects(
-      storeCredential('a', { kind: 'registry', token: 't' }, { env: place.env }),
+      storeCredential('a', { kind: 'registry', token: secret('t') }, { env: place.env }),
       (error) => isGantryError(error, 'HELPER_FAILED'),
     );
     assert.deepEqual(await runsOf(place), []);
@@ -150,15 +147,15 @@ describe('a credential helper', unlessWindows, () => {
     await addHelper(place, 'all', '');
     const stored = await storeCredential('docker.io', basic('u', 'p'), { env: place.env });
     assert.equal(stored.helper, 'all');
-    await storeCredential('a', { kind: 'identity', token: 't' }, { env: place.env });
+    await storeCredential('a', { kind: 'identity', token: secret('t') }, { env: place.env });
     assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, {
       'https://index.docker.io/v1/': {},
       a: {},
     });
     await eraseCredential('docker.io', { env: place.env });
     assert.deepEqual(await runsOf(place), [
-      'store {"ServerURL":"https://index.docker.io/v1/","Username":"u","Secret":"p"}',
-      'store {"ServerURL":"a","Username":"<token>","Secret":"t"}',
+      `store {"ServerURL":"https://index.docker.io/v1/","Username":"u","Secret":"${secret('p')}"}`,
+      `store {"ServerURL":"a","Username":"<token>","Secret":"${secret('t')}"}`,
       'erase https://index.docker.io/v1/',
     ]);
     assert.deepEqual(JSON.parse(await readFile(join(place.path, config), 'utf8')).auths, { a: {} });
@@ -178,7 +175,7 @@ describe('the list of logins', unlessWindows, () => {
         },
       },
       '.config/containers/auth.json': {
-        auths: { 'c.example': { registrytoken: 't' }, 'ghcr.io': { auth: auth('podman:x') } },
+        auths: { 'c.example': { registrytoken: secret('t') }, 'ghcr.io': { auth: auth('podman:x') } },
       },
     });
     await addHelper(place, 'own', answer({ 'ghcr.io': 'mine', 'not.asked.example': 'x' }));

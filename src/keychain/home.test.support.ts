@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import type { Credential } from './credential.ts';
 
 let root = '';
@@ -57,11 +58,13 @@ export async function runsOf({ path }: Home): Promise<readonly string[]> {
 }
 
 export const config: string = '.docker/config.json';
-export const auth = (text: string): string => Buffer.from(text).toString('base64');
-export const basic = (username: string, password: string): Credential => ({
+/** `user:name` as a file has it; the password is the secret of that name. */
+export const auth = (text: string): string =>
+  Buffer.from(text.replace(/:(?=.)(.*)/s, (_, name: string) => `:${secret(name)}`)).toString('base64');
+export const basic = (username: string, name: string): Credential => ({
   kind: 'basic',
   username,
-  password,
+  password: secret(name),
 });
 /** A file that knows one registry, `a`. */
 export const entry = (name: string): { readonly auths: unknown } => ({

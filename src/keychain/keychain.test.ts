@@ -8,7 +8,7 @@ import { auth, basic, config, entry, home } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
 
 describe('the file of docker', () => {
-  const user = auth(`user:${secret('kept')}`);
+  const user = auth('user:kept');
   const rows: readonly (readonly [
     string,
     {
@@ -18,15 +18,11 @@ describe('the file of docker', () => {
     },
     Credential | undefined,
   ])[] = [
-    [
-      'finds a host',
-      { auths: { 'ghcr.io': { auth: user } }, registry: 'ghcr.io' },
-      basic('user', secret('kept')),
-    ],
+    ['finds a host', { auths: { 'ghcr.io': { auth: user } }, registry: 'ghcr.io' }, basic('user', 'kept')],
     [
       'finds a host with a port',
       { auths: { 'reg:5000': { auth: user } }, registry: 'reg:5000' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'does not take a port for another',
@@ -52,32 +48,32 @@ describe('the file of docker', () => {
     [
       'finds a URL',
       { auths: { 'https://ghcr.io': { auth: user } }, registry: 'ghcr.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'finds a URL with a version',
       { auths: { 'https://GHCR.io/v2/': { auth: user } }, registry: 'ghcr.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'finds an http URL',
       { auths: { 'http://reg:5000/v1/': { auth: user } }, registry: 'reg:5000' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       "finds Docker Hub's own key",
       { auths: { 'https://index.docker.io/v1/': { auth: user } }, registry: 'docker.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'finds Docker Hub by its API host',
       { auths: { 'registry-1.docker.io': { auth: user } }, registry: 'docker.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'passes an empty entry of another spelling by',
       { auths: { 'docker.io': {}, 'https://index.docker.io/v1/': { auth: user } }, registry: 'docker.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     ['reads an empty entry as none', { auths: { 'ghcr.io': {} }, registry: 'ghcr.io' }, undefined],
     [
@@ -87,13 +83,13 @@ describe('the file of docker', () => {
     ],
     [
       'accepts missing padding',
-      { auths: { a: { auth: auth('u:pp').replace(/=+$/, '') } }, registry: 'a' },
-      basic('u', 'pp'),
+      { auths: { a: { auth: auth('u:padded').replace(/=+$/, '') } }, registry: 'a' },
+      basic('u', 'padded'),
     ],
     [
       'finds Docker Hub by the name that the CLI shows',
       { auths: { 'https://index.docker.io/v2/': { auth: user } }, registry: 'docker.io' },
-      basic('user', secret('kept')),
+      basic('user', 'kept'),
     ],
     [
       'keeps Docker Hub from a host with its name in front',
@@ -105,29 +101,29 @@ describe('the file of docker', () => {
     ],
     [
       'takes a registry token before an identity token, and that before a password',
-      { auths: { a: { auth: user, identitytoken: 'i', registrytoken: 'r' } }, registry: 'a' },
-      { kind: 'registry', token: 'r' },
+      { auths: { a: { auth: user, identitytoken: secret('i'), registrytoken: secret('r') } }, registry: 'a' },
+      { kind: 'registry', token: secret('r') },
     ],
     ['drops NULs at the end', { auths: { a: { auth: auth('u:p\0\0\0') } }, registry: 'a' }, basic('u', 'p')],
     [
       'reads user and password in plain',
-      { auths: { a: { username: 'u', password: 'p' } }, registry: 'a' },
+      { auths: { a: { username: 'u', password: secret('p') } }, registry: 'a' },
       basic('u', 'p'),
     ],
     [
       'reads an identity token',
-      { auths: { a: { auth: auth('u:'), identitytoken: 'refresh' } }, registry: 'a' },
-      { kind: 'identity', token: 'refresh', username: 'u' },
+      { auths: { a: { auth: auth('u:'), identitytoken: secret('refresh') } }, registry: 'a' },
+      { kind: 'identity', token: secret('refresh'), username: 'u' },
     ],
     [
       'reads a registry token',
-      { auths: { a: { registrytoken: 'bearer' } }, registry: 'a' },
-      { kind: 'registry', token: 'bearer' },
+      { auths: { a: { registrytoken: secret('bearer') } }, registry: 'a' },
+      { kind: 'registry', token: secret('bearer') },
     ],
     [
       'reads the user <token> as an identity token',
       { auths: { a: { auth: auth('<token>:refresh') } }, registry: 'a' },
-      { kind: 'identity', token: 'refresh' },
+      { kind: 'identity', token: secret('refresh') },
     ],
     [
       'prefers the longest namespace',
@@ -259,10 +255,10 @@ describe('the places where credentials are looked for', () => {
 });
 
 describe('GITHUB_TOKEN', () => {
-  const token = { GITHUB_TOKEN: 'ghs_x' };
+  const token = { GITHUB_TOKEN: secret('ghs') };
   const rows: readonly (readonly [string, NodeJS.ProcessEnv, string, Credential | undefined])[] = [
-    ['is for ghcr.io, with the actor', { ...token, GITHUB_ACTOR: 'me' }, 'ghcr.io', basic('me', 'ghs_x')],
-    ['needs no actor', token, 'ghcr.io', basic('x-access-token', 'ghs_x')],
+    ['is for ghcr.io, with the actor', { ...token, GITHUB_ACTOR: 'me' }, 'ghcr.io', basic('me', 'ghs')],
+    ['needs no actor', token, 'ghcr.io', basic('x-access-token', 'ghs')],
     ['is for no other registry', token, 'docker.io', undefined],
     ['is for no name below ghcr.io', token, 'evil.ghcr.io', undefined],
     ['is for no other port', token, 'ghcr.io:8443', undefined],

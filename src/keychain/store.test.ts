@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmod, chown, lstat, readdir, readFile, stat, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 import { auth, basic, config, home, unlessWindows } from './home.test.support.ts';
@@ -13,9 +14,9 @@ const onlyForRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can write
 describe('a login', () => {
   const rows: readonly (readonly [string, Credential])[] = [
     ['a user and password', basic('u', 'p:q')],
-    ['an identity token', { kind: 'identity', token: 't' }],
-    ['an identity token with its user', { kind: 'identity', token: 't', username: 'u' }],
-    ['a registry token', { kind: 'registry', token: 't' }],
+    ['an identity token', { kind: 'identity', token: secret('t') }],
+    ['an identity token with its user', { kind: 'identity', token: secret('t'), username: 'u' }],
+    ['a registry token', { kind: 'registry', token: secret('t') }],
   ];
   for (const [name, credential] of rows) {
     it(`keeps ${name} so that it is found again`, async () => {
@@ -31,14 +32,14 @@ describe('a login', () => {
     const { path, env } = await home({
       [config]: {
         detachKeys: 'ctrl-e',
-        auths: { other: { auth: 'eDp5', email: 'x' }, 'https://a/v2/': { auth: 'eDp5' } },
+        auths: { other: { auth: auth('x:y'), email: 'x' }, 'https://a/v2/': { auth: auth('x:y') } },
         plugins: { x: { y: 'z' } },
       },
     });
     await storeCredential('a', basic('u', 'p'), { env });
     assert.deepEqual(JSON.parse(await readFile(join(path, config), 'utf8')), {
       detachKeys: 'ctrl-e',
-      auths: { other: { auth: 'eDp5', email: 'x' }, a: { auth: auth('u:p') } },
+      auths: { other: { auth: auth('x:y'), email: 'x' }, a: { auth: auth('u:p') } },
       plugins: { x: { y: 'z' } },
     });
   });
@@ -71,7 +72,7 @@ describe('a login', () => {
 
   it('of another registry in the same file is not disturbed by keys that look like properties', async () => {
     const { path, env } = await home({
-      [config]: '{"__proto__":{"x":1},"auths":{"__proto__":{"auth":"eDp5"}}}',
+      [config]: `{"__proto__":{"x":1},"auths":{"__proto__":{"auth":"${auth('x:y')}"}}}`,
     });
     await storeCredential('a', basic('u', 'p'), { env });
     const text = await readFile(join(path, config), 'utf8');

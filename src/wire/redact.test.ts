@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
+import { secret } from '../../test/secret.ts';
 import { redactHeaders, redactUrl, redactValue, redactWords } from './redact.ts';
 
 describe('a redacted URL', () => {
@@ -24,7 +25,8 @@ describe('a redacted URL', () => {
   it('shows no unknown value, whatever the URL', () => {
     fc.assert(
       fc.property(fc.webUrl(), fc.constantFrom('sig', '_state', 'token', 'N'), (url, name) => {
-        assert.doesNotMatch(redactUrl(`${url}?${name}=s3cret&s3cret`), /s3cret/);
+        const signature = secret('signature');
+        assert.ok(!redactUrl(`${url}?${name}=${signature}&${signature}`).includes(signature));
       }),
     );
   });

@@ -239,8 +239,9 @@ describe('a script written for crane', needsCrane(), () => {
 
   it('gets the same token, as a header and in JSON', async (test) => {
     const host = await fakeRegistry(test, (from, to) => {
-      if (from.url?.startsWith('/token')) return to.end(JSON.stringify({ token: 'tt', expires_in: 300 }));
-      if (from.headers.authorization === 'Bearer tt') return to.end('{}');
+      if (from.url?.startsWith('/token'))
+        return to.end(JSON.stringify({ token: secret('crane'), expires_in: 300 }));
+      if (from.headers.authorization === `Bearer ${secret('crane')}`) return to.end('{}');
       return to
         .writeHead(401, {
           'www-authenticate': `Bearer realm="http://${from.headers.host}/token",service="s"`,
@@ -249,7 +250,7 @@ describe('a script written for crane', needsCrane(), () => {
     });
     for (const args of [['-H'], ['-H', '--push'], ['--header', '--push', '-m', `${host}/a/b,${host}/c/d`]]) {
       const [expected, actual] = await both(test, ['auth', 'token', ...args, `${host}/e/f`]);
-      assert.equal(expected.stdout, 'Authorization: Bearer tt');
+      assert.equal(expected.stdout, `Authorization: Bearer ${secret('crane')}`);
       assert.equal(actual.stdout, expected.stdout, actual.stderr);
     }
     const [expected, actual] = await both(test, ['auth', 'token', `${host}/e/f`]);

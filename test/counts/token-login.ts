@@ -2,8 +2,12 @@ import { bytesContent } from '../../src/flow/content.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpResponse, Send } from '../../src/wire/message.ts';
 import { operationOf } from '../faults/spoil.ts';
+import { basicOf, secret } from '../secret.ts';
 
-const user = { username: 'alice', password: 'secret' };
+const user: Readonly<Record<'username' | 'password', string>> = {
+  username: 'alice',
+  password: secret('counts'),
+};
 export const keychain = async (): Promise<{ readonly kind: 'basic' } & typeof user> => ({
   kind: 'basic',
   ...user,
@@ -19,9 +23,10 @@ export function withTokenLogin(app: Send): Send {
     const { pathname, searchParams } = new URL(request.url, `http://${host}`);
     const shown = headerValue(request.headers, 'authorization');
     if (pathname === '/token') {
-      const basic = `Basic ${Buffer.from(`${user.username}:${user.password}`).toString('base64')}`;
-      if (shown !== basic) return answer(401, '{}');
-      const token = Buffer.from(searchParams.getAll('scope').join(' ')).toString('base64url');
+      if (shown !== basicOf(user.username, user.password)) return answer(401, '{}');
+      const token = Buffer.from([secret('token'), ...searchParams.getAll('scope')].join(' ')).toString(
+        'base64url',
+      );
       return answer(200, JSON.stringify({ token, expires_in: 300 }));
     }
     const granted = Buffer.from(shown?.replace(/^Bearer /, '') ?? '', 'base64url').toString();

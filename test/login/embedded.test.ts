@@ -11,7 +11,7 @@ import { folder, gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
 import { makeImage } from '../cli/images.ts';
 import { needs } from '../peer.ts';
 import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers/images.ts';
-import { secret } from '../secret.ts';
+import { alsoSecret, basicOf, secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
 /** `gantry serve` with a login, over real sockets, by our own client and command line. */
@@ -252,12 +252,13 @@ describe('our client at a registry with a login', () => {
   it('keeps its token and its upload where the store is kept', async (test) => {
     const { users, home } = await files(test);
     const args = ['--htpasswd', users, '--disk', join(home, 'store')];
-    const authorization = `Basic ${Buffer.from(`someone:${password}`).toString('base64')}`;
+    const authorization = basicOf('someone', password);
     const first = await serve(test, args);
     const answer = await fetch(`http://${first.host}/v2/token?scope=repository:app:pull,push`, {
       headers: { authorization },
     });
     const { token }: { readonly token: string } = JSON.parse(await answer.text());
+    alsoSecret(token);
     const headers = { authorization: `Bearer ${token}` };
     const begun = await fetch(`http://${first.host}/v2/app/blobs/uploads/`, { method: 'POST', headers });
     assert.equal(begun.status, 202);
@@ -265,10 +266,37 @@ describe('our client at a registry with a login', () => {
     const second = await serve(test, args);
     const location = `http://${second.host}${begun.headers.get('location')}`;
     assert.equal((await fetch(location, { headers })).status, 204);
-    const others = {
-      authorization: `Basic ${Buffer.from(`other:${secret('embedded-other')}`).toString('base64')}`,
-    };
+    const others = { authorization: basicOf('other', secret('embedded-other')) };
     assert.equal((await fetch(location, { headers: others })).status, 404);
+  });
+});
+
+describe('the log of a registry with a login', () => {
+  it('names the user of a request, and holds no password, token or form', async (test) => {
+    const { users, home } = await files(test);
+    const log = join(home, 'log');
+    const { host, stop, said } = await serve(test, ['--htpasswd', users, '--log', log]);
+    await using client = createClient({ keychain: someone });
+    await client.pushImage(`${host}/a/app:1`, await makeImage('logged'));
+    const form = new URLSearchParams({ grant_type: 'password', username: 'someone', password });
+    const answer = await fetch(`http://${host}/v2/token`, { method: 'POST', body: form });
+    const { token }: { readonly token: string } = JSON.parse(await answer.text());
+    await fetch(`http://${host}/v2/`, { headers: { authorization: `Bearer ${token}` } });
+    const wrong = secret('embedded-not-this');
+    await fetch(`http://${host}/v2/`, { headers: { authorization: basicOf('someone', wrong) } });
+    await stop();
+    const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
+    const usersOf = lines.map((line) => {
+      const entry: { readonly user?: string } = JSON.parse(line);
+      return entry.user;
+    });
+    // The first goes out bare, to learn what is wanted, and the last shows a wrong password.
+    assert.deepEqual([usersOf[0], usersOf.at(-2), usersOf.at(-1)], [undefined, 'someone', undefined]);
+    const text = `${lines.join('')}${said()}`;
+    for (const hidden of [password, token, token.split('.')[2] ?? token, wrong]) {
+      assert.ok(!text.includes(hidden));
+      assert.ok(!text.includes(encodeURIComponent(hidden)));
+    }
   });
 });
 

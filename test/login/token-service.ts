@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { output } from '../peer.ts';
+import { alsoSecret, basicOf, secret } from '../secret.ts';
 
 /** A question that was put to the service. */
 export interface Asked {
@@ -44,8 +45,11 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
   const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
   const names = ['-subj', '/CN=gantry tests', '-keyout', key, '-out', certificate];
   await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...names]);
+  const pem = await readFile(key, 'utf8');
+  // A line of what is in it: every key begins alike.
+  alsoSecret(pem.split('\n')[2] ?? pem);
   const signer: Signer = {
-    key: createPrivateKey(await readFile(key)),
+    key: createPrivateKey(pem),
     chain: [new X509Certificate(await readFile(certificate)).raw.toString('base64')],
   };
   const asked: Asked[] = [];
@@ -89,7 +93,7 @@ async function answer(from: IncomingMessage, to: ServerResponse, desk: Desk): Pr
     scopes: scopes.filter((scope) => scope !== ''),
     grant: form.get('grant_type') ?? undefined,
   });
-  const basic = `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}`;
+  const basic = basicOf(options.user, options.password);
   const isUser = isPost ? form.get('refresh_token') === options.refreshToken : authorization === basic;
   if (!isUser && (isPost || authorization !== undefined)) {
     to.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
@@ -124,7 +128,8 @@ function signed(access: readonly Grant[], life: number, { key, chain }: Signer):
     exp: now + life,
     nbf: now - 5,
     iat: now,
-    jti: `${Math.random()}`,
+    // Told by it wherever it is shown: the signature can't be known in advance.
+    jti: secret(`${Math.random()}`),
     access,
   };
   const content = `${encode({ typ: 'JWT', alg: 'RS256', x5c: chain })}.${encode(claims)}`;

@@ -4,13 +4,10 @@ import { failsWith, listOf } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';
 import { answer, jsonAnswer } from '../../src/wire/reply.ts';
-import { secret } from '../secret.ts';
+import { basicOf, secret } from '../secret.ts';
 import { basic, door, scopesOf, stage, worksWhole } from './stage.ts';
 
 /** How registries ask who is there, each as far as it is unlike the others. */
-
-const basicLine = (username: string, password: string): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 interface Row {
   readonly name: string;
@@ -46,7 +43,7 @@ const rows: readonly Row[] = [
     registry: 'public.ecr.aws',
     challenge: ['Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws"'],
     path: '/token/',
-    user: ['AWS', 'eyJ'],
+    user: ['AWS', secret('eyJ')],
     scope: 'aws',
   },
   {
@@ -61,8 +58,8 @@ const rows: readonly Row[] = [
     registry: 'acme.azurecr.io',
     challenge: ['Bearer realm="https://acme.azurecr.io/oauth2/token",service="acme.azurecr.io"'],
     path: '/oauth2/token',
-    user: ['00000000-0000-0000-0000-000000000000', 'refresh'],
-    reply: { access_token: 'given' },
+    user: ['00000000-0000-0000-0000-000000000000', secret('refresh')],
+    reply: { access_token: secret('given') },
   },
   {
     name: 'Quay: a robot, and no right to delete is ever granted',
@@ -76,8 +73,8 @@ const rows: readonly Row[] = [
     registry: 'registry.gitlab.com',
     challenge: ['Bearer realm="https://gitlab.com/jwt/auth",service="container_registry"'],
     realm: 'https://gitlab.com/jwt/auth',
-    user: ['gitlab-ci-token', 'job'],
-    reply: { token: 'given', expires_in: 300, issued_at: '2999-01-01T00:00:00Z' },
+    user: ['gitlab-ci-token', secret('job')],
+    reply: { token: secret('given'), expires_in: 300, issued_at: '2999-01-01T00:00:00Z' },
   },
   {
     name: 'Harbor: a robot with a dollar in its name',
@@ -93,7 +90,7 @@ const rows: readonly Row[] = [
       'Bearer realm="https://jfrog.test/artifactory/api/docker/acme/v2/token",service="jfrog.test", Basic realm="Artifactory Realm"',
     ],
     path: '/artifactory/api/docker/acme/v2/token',
-    user: ['alice', 'identity'],
+    user: ['alice', secret('identity')],
   },
   {
     name: 'Nexus: an anonymous token from a path of its own',
@@ -106,7 +103,7 @@ const rows: readonly Row[] = [
     registry: 'gitea.test',
     challenge: ['Bearer realm="https://gitea.test/v2/token",service="container_registry",scope="*"', 'Basic'],
     path: '/v2/token',
-    user: ['alice', 'pat'],
+    user: ['alice', secret('pat')],
     scope: '*',
   },
   {
@@ -116,7 +113,7 @@ const rows: readonly Row[] = [
       'Bearer realm="https://forgejo.test/v2/token",service="container_registry",scope="*",Basic realm="https://forgejo.test"',
     ],
     path: '/v2/token',
-    user: ['alice', 'pat'],
+    user: ['alice', secret('pat')],
     scope: '*',
   },
   {
@@ -124,7 +121,7 @@ const rows: readonly Row[] = [
     registry: 'de.icr.io',
     challenge: ['Bearer realm="https://de.icr.io/oauth/token",service="registry"'],
     path: '/oauth/token',
-    user: ['iamapikey', 'key'],
+    user: ['iamapikey', secret('key')],
   },
   {
     name: 'a realm that is relative',
@@ -136,7 +133,16 @@ const rows: readonly Row[] = [
 ];
 
 describe('who asks is shown, and all goes through, at', () => {
-  for (const { name, registry, challenge, path, realm, user, scope, reply = { token: 'given' } } of rows) {
+  for (const {
+    name,
+    registry,
+    challenge,
+    path,
+    realm,
+    user,
+    scope,
+    reply = { token: secret('given') },
+  } of rows) {
     it(name, async () => {
       const tokens: HttpRequest[] = [];
       const grants = (request: HttpRequest) => {
@@ -158,7 +164,7 @@ describe('who asks is shown, and all goes through, at', () => {
       assert.ok(tokens.length > 0);
       for (const request of tokens) {
         const shown = headerValue(request.headers, 'authorization');
-        assert.equal(shown, user === undefined ? undefined : basicLine(...user));
+        assert.equal(shown, user === undefined ? undefined : basicOf(...user));
         if (scope !== undefined) assert.ok(scopesOf(request).includes(scope), scopesOf(request).join());
       }
       assert.deepEqual(scopesOf(tokens[0] ?? assert.fail())[0]?.endsWith('acme/app:pull,push'), true);
@@ -174,7 +180,7 @@ describe('who asks is shown, and all goes through, at', () => {
     [
       'ECR: Basic with the user AWS',
       '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
-      ['AWS', 'eyJ'],
+      ['AWS', secret('eyJ')],
       'Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com"',
     ],
     [
@@ -186,13 +192,13 @@ describe('who asks is shown, and all goes through, at', () => {
     [
       'a registry of DigitalOcean: the same token twice',
       'registry.digitalocean.com',
-      ['dop', 'dop'],
+      [secret('dop'), secret('dop')],
       'Basic',
     ],
   ];
   for (const [name, registry, user, challenge] of basics) {
     it(name, async () => {
-      const quirk = door({ challenge: [challenge], key: basicLine(...user) });
+      const quirk = door({ challenge: [challenge], key: basicOf(...user) });
       await worksWhole(stage({ registry, quirk, credential: basic(...user) }));
       await failsWith(
         stage({ registry, quirk }).client.getManifest(`${registry}/acme/app:v1`),
@@ -215,7 +221,7 @@ describe('who asks is shown, and all goes through, at', () => {
   it('Artifact Registry and gcr.io: 401 without a challenge anywhere but at /v2/', async () => {
     const quirk = door();
     const made = stage({
-      credential: basic('_json_key', '{}'),
+      credential: basic('_json_key', JSON.stringify({ private_key: secret('json') })),
       quirk: (next) => async (request) => {
         const response = await quirk(next)(request);
         return response.status === 401 && request.url !== '/v2/' ? answer(401) : response;

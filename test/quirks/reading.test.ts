@@ -8,6 +8,7 @@ import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/messa
 import type { OperationKind } from '../../src/wire/operation.ts';
 import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import { all, answers, namesNoDigests, refuses, withHeaders } from '../faults/spoil.ts';
+import { secret } from '../secret.ts';
 import { door, type Habit, layer, readsWhole, withImage } from './stage.ts';
 
 /** What registries make of answers, each read all the same. */
@@ -45,7 +46,7 @@ const typed = (type: readonly string[]): Middleware =>
 
 /** Blobs are elsewhere, at an address that is signed and takes no other proof. */
 const moved = (to: string): Pick<Habit, 'quirk' | 'elsewhere' | 'credential'> => ({
-  credential: { kind: 'basic', username: 'alice', password: 'secret' },
+  credential: { kind: 'basic', username: 'alice', password: secret('reading') },
   quirk: all(
     door(),
     refuses((operation) =>

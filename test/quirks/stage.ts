@@ -15,6 +15,7 @@ import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/messa
 import type { OperationKind } from '../../src/wire/operation.ts';
 import { answer, jsonAnswer } from '../../src/wire/reply.ts';
 import { operationOf, refuses } from '../faults/spoil.ts';
+import { secret } from '../secret.ts';
 
 /** A client, and a registry with a habit that the client knows nothing of but its host. */
 
@@ -136,12 +137,12 @@ export interface Door {
 
 const bearer = 'Bearer realm="https://registry.test/token",service="registry.test"';
 
-/** Nobody is let in without the key, by default the token `given` of the service on the same host. */
+/** Nobody is let in without the key, by default the token of the service on the same host. */
 export function door({
   challenge = [bearer],
   path = '/token',
-  grants = () => jsonAnswer(200, { token: 'given' }),
-  key = 'Bearer given',
+  grants = () => jsonAnswer(200, { token: secret('given') }),
+  key = `Bearer ${secret('given')}`,
 }: Door = {}): Middleware {
   return (next) => async (request) => {
     if (request.url.split('?', 1)[0] === path) return grants(request);

@@ -8,6 +8,7 @@ import { failsWith } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';
 import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
+import { secret } from '../secret.ts';
 import { basic, door, image, layer, readsWhole, scopesOf, stage, withImage, worksWhole } from './stage.ts';
 
 /** What token services refuse, and the cookies that nobody wants back. */
@@ -15,14 +16,14 @@ import { basic, door, image, layer, readsWhole, scopesOf, stage, withImage, work
 const refusesGone = (request: HttpRequest) =>
   scopesOf(request).some((scope) => scope.includes('acme/gone'))
     ? errorAnswer('DENIED', 'requested access to the resource is denied')
-    : jsonAnswer(200, { token: 'given' });
+    : jsonAnswer(200, { token: secret('given') });
 
 describe('a token service', () => {
   it('DigitalOcean: 403 for a plan that is used up is DENIED, with its words', async () => {
     const said = 'registry contains 1 repositories, limit is 1';
     const { client, name } = stage({
       quirk: door({ grants: () => errorAnswer('DENIED', said) }),
-      credential: basic('dop', 'dop'),
+      credential: basic('dop', secret('dop')),
     });
     await assert.rejects(client.pushImage(`${name}:v1`, image), (error: Error) => {
       assert.ok(isGantryError(error.cause, 'DENIED'));
@@ -52,7 +53,7 @@ describe('a token service', () => {
   for (const status of [429, 503]) {
     it(`Quay: ${status} for a token is tried again`, async () => {
       let left = 2;
-      const grants = () => (left-- > 0 ? answer(status) : jsonAnswer(200, { token: 'given' }));
+      const grants = () => (left-- > 0 ? answer(status) : jsonAnswer(200, { token: secret('given') }));
       await readsWhole(await withImage({ quirk: door({ grants }) }));
       assert.ok(left < 0);
     });
@@ -76,7 +77,7 @@ describe('a cookie', () => {
           const response = await next(request);
           return {
             ...response,
-            headers: { ...response.headers, 'set-cookie': ['sid=1; Path=/', 'route=a'] },
+            headers: { ...response.headers, 'set-cookie': [`sid=${secret('cookie')}; Path=/`, 'route=a'] },
           };
         },
       }),

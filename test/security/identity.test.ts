@@ -10,6 +10,7 @@ import { blobOf, giveImage, noise, read } from '../../src/testing/contract/sampl
 import type { HttpRequest, Send } from '../../src/wire/message.ts';
 import { redactHeaders, redactUrl } from '../../src/wire/redact.ts';
 import { folder } from '../cli/gantry.ts';
+import { secret, withoutSecrets } from '../secret.ts';
 import {
   alice,
   basic,
@@ -33,16 +34,13 @@ const tokensOf = (requests: readonly HttpRequest[]): readonly string[] => [
   ...new Set(requests.flatMap(({ headers }) => headers['authorization'] ?? [])),
 ];
 
-/** Gives each question a token of its own: `<origin> <who asks> <scopes>`. */
+const tokenOf = (origin: string, of: string): string => secret(`${new URL(origin).host}-${of}`);
+/** Gives each question a token of its own, by the origin and who asks. */
 const gives = (origin: string): Send => {
   let number = 0;
   return async ({ headers }) => {
     const who = headers['authorization'] === undefined ? 'nobody' : 'alice';
-    return reply(
-      200,
-      {},
-      JSON.stringify({ token: `${new URL(origin).host}-${who}-${++number}`, expires_in: 300 }),
-    );
+    return reply(200, {}, JSON.stringify({ token: tokenOf(origin, `${who}-${++number}`), expires_in: 300 }));
   };
 };
 const guarded = (origin: string, store = createMemoryRegistry()): Send => {
@@ -51,7 +49,7 @@ const guarded = (origin: string, store = createMemoryRegistry()): Send => {
   return async (request) => {
     if (new URL(request.url).pathname === '/token') return tokens(request);
     const shown = request.headers['authorization']?.[0] ?? '';
-    return shown.startsWith(`Bearer ${new URL(origin).host}-`)
+    return shown.startsWith(`Bearer ${tokenOf(origin, '')}`)
       ? app(request)
       : reply(401, { 'www-authenticate': `Bearer realm="${origin}/token",service="shared"` });
   };
@@ -67,10 +65,12 @@ describe('C6 a token', () => {
     const registryAsked = (origin: string): readonly HttpRequest[] =>
       hosts.at(origin).filter(({ url }) => !url.includes('/token'));
     assert.ok(
-      tokensOf(registryAsked(home)).every((token) => token.startsWith('Bearer registry.example-alice-')),
+      tokensOf(registryAsked(home)).every((token) => token.startsWith(`Bearer ${tokenOf(home, 'alice-')}`)),
     );
     assert.ok(
-      tokensOf(registryAsked(other)).every((token) => token.startsWith('Bearer other.example-nobody-')),
+      tokensOf(registryAsked(other)).every((token) =>
+        token.startsWith(`Bearer ${tokenOf(other, 'nobody-')}`),
+      ),
     );
   });
 
@@ -146,17 +146,17 @@ describe('C7 credentials', () => {
 });
 
 describe('C8 what is told of an exchange', () => {
-  const urls: readonly (readonly [url: string, secret: string])[] = [
-    ['https://s3.example/x?X-Amz-Signature=SECRET&X-Amz-Credential=SECRET', 'SECRET'],
-    ['https://blob.example/x?sig=SECRET&se=1', 'SECRET'],
-    ['https://r.example/v2/a/blobs/uploads/1?_state=SECRET', 'SECRET'],
-    ['https://alice:SECRET@r.example/v2/', 'SECRET'],
-    ['https://r.example/v2/?unheard-of=SECRET', 'SECRET'],
-    ['https://r.example/v2/?SECRET', 'SECRET'],
-    ['https://r.example/v2/#SECRET', 'SECRET'],
-  ];
-  for (const [url, secret] of urls) {
-    it(`C8 has no secret of ${url}`, () => assert.ok(!redactUrl(url).includes(secret)));
+  const word = secret('told');
+  for (const url of [
+    `https://s3.example/x?X-Amz-Signature=${word}&X-Amz-Credential=${word}`,
+    `https://blob.example/x?sig=${word}&se=1`,
+    `https://r.example/v2/a/blobs/uploads/1?_state=${word}`,
+    `https://alice:${word}@r.example/v2/`,
+    `https://r.example/v2/?unheard-of=${word}`,
+    `https://r.example/v2/?${word}`,
+    `https://r.example/v2/#${word}`,
+  ]) {
+    it(`C8 has no secret of ${withoutSecrets(url)}`, () => assert.ok(!redactUrl(url).includes(word)));
   }
 
   for (const name of [
@@ -170,7 +170,7 @@ describe('C8 what is told of an exchange', () => {
     'x-amz-security-token',
   ]) {
     it(`C8 has no value of ${name}`, () =>
-      assert.ok(!JSON.stringify(redactHeaders({ [name]: ['Basic SECRET'] })).includes('SECRET')));
+      assert.ok(!JSON.stringify(redactHeaders({ [name]: [`Basic ${word}`] })).includes(word)));
   }
 
   it('C8 is short and without control characters, whatever the registry says', async (test) => {
@@ -211,7 +211,10 @@ describe('C22 a cookie', () => {
     const hosts = net({
       [home]: served(store, (next) => async (request) => {
         const response = await next(request);
-        return { ...response, headers: { ...response.headers, 'set-cookie': ['sid=1; Path=/'] } };
+        return {
+          ...response,
+          headers: { ...response.headers, 'set-cookie': [`sid=${secret('cookie')}; Path=/`] },
+        };
       }),
     });
     const client = clientOf(test, hosts);
@@ -234,7 +237,7 @@ describe('C23 a reference', () => {
     'registry.example/app?x=1',
     'registry.example/app#x',
     'registry.example/app:1?x=1',
-    'user:word@registry.example/app',
+    `user:${secret('name')}@registry.example/app`,
     'registry.example@evil.test/app',
     'registry.example:443@evil.test/app',
     'registry.example\\@evil.test/app',
@@ -251,7 +254,7 @@ describe('C23 a reference', () => {
     'registry.example/app@sha256:../../../etc/passwd',
     `registry.example/app@sha256:${'a'.repeat(64)}/../x`,
   ]) {
-    it(`C23 is refused before anything is sent: ${JSON.stringify(text)}`, async (test) => {
+    it(`C23 is refused before anything is sent: ${JSON.stringify(withoutSecrets(text))}`, async (test) => {
       const hosts = net({});
       const client = clientOf(test, hosts);
       const code = await codeOf(client.exists(text));

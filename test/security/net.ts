@@ -7,11 +7,11 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
-import { secret } from '../secret.ts';
+import { basicOf, secret } from '../secret.ts';
 
 /** What is never to be shown to a stranger: the password of `alice`, and what it looks like in a header. */
 export const password: string = secret('alice');
-export const basic: string = `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`;
+export const basic: string = basicOf('alice', password);
 export const alice: Credential = { kind: 'basic', username: 'alice', password };
 
 export const registry = 'registry.example';

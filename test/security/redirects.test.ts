@@ -4,6 +4,7 @@ import { createLayer } from '../../src/image/layer.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { blobOf, giveImage, imageOf, listOf, noise, read } from '../../src/testing/contract/sample.ts';
 import type { Send } from '../../src/wire/message.ts';
+import { secret } from '../secret.ts';
 import {
   alice,
   clientOf,
@@ -139,7 +140,7 @@ describe('C2 an upload that goes on at another host', () => {
 
   for (const [what, location] of [
     ['by http from https', 'http://cdn.elsewhere.example/put'],
-    ['with a user and password in it', 'https://user:word@cdn.elsewhere.example/put'],
+    ['with a user and password in it', `https://user:${secret('location')}@cdn.elsewhere.example/put`],
     ['of another scheme', 'ftp://cdn.elsewhere.example/put'],
     ["at the clouds' metadata service", 'https://169.254.169.254/latest/meta-data'],
     ['on our own machine', 'https://127.0.0.1/put'],
@@ -239,7 +240,7 @@ describe('C4 the urls of a layer', () => {
 describe('C5 a token service', () => {
   const refused: readonly (readonly [what: string, realm: string])[] = [
     ['by http for an https registry', 'http://auth.registry.example/token'],
-    ['with a user and password', 'https://user:word@auth.registry.example/token'],
+    ['with a user and password', `https://user:${secret('realm')}@auth.registry.example/token`],
     ["at the clouds' metadata service", 'https://169.254.169.254/token'],
     ['at the same by its IPv6 name', 'https://[::ffff:169.254.169.254]/token'],
     ['on our own machine', 'https://127.0.0.1/token'],

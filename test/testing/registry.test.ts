@@ -9,6 +9,7 @@ import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type StartRegistryOptions, startRegistry, type TestRegistry } from '../../src/testing/index.ts';
 import { folder } from '../cli/gantry.ts';
 import { needs } from '../peer.ts';
+import { basicOf, secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
 /** What other people's tests start: over real connections, as their clients meet it. */
@@ -114,13 +115,13 @@ function asUser(username: string, password: string): Client {
 }
 
 describe('a registry with a login', () => {
-  const login = { users: { alice: 'secret', bob: 'other' } };
+  const login = { users: { alice: secret('alice'), bob: secret('bob') } };
 
   it('lets its users in, and nobody else', async (test) => {
     const { host } = await started(test, { login });
-    await using alice = asUser('alice', 'secret');
+    await using alice = asUser('alice', secret('alice'));
     assert.equal(await alice.blobExists(`${host}/a`, layer.descriptor.digest), true);
-    await using mallory = asUser('alice', 'guess');
+    await using mallory = asUser('alice', secret('guess'));
     await assert.rejects(mallory.exists(`${host}/a:1`), { code: 'UNAUTHORIZED' });
     await using nobody = createClient({ keychain: async () => undefined });
     await assert.rejects(nobody.exists(`${host}/a:1`), { code: 'UNAUTHORIZED' });
@@ -129,15 +130,15 @@ describe('a registry with a login', () => {
   it('has rules for what they may do', async (test) => {
     const rules = [{ repositories: ['a'], users: ['alice'], allow: ['pull'] }] as const;
     const { host } = await started(test, { login: { ...login, rules } });
-    await using alice = asUser('alice', 'secret');
-    await using bob = asUser('bob', 'other');
+    await using alice = asUser('alice', secret('alice'));
+    await using bob = asUser('bob', secret('bob'));
     assert.equal(await alice.blobExists(`${host}/a`, layer.descriptor.digest), true);
     await assert.rejects(bob.blobExists(`${host}/a`, layer.descriptor.digest), { code: 'DENIED' });
   });
 
   it('gives tokens that live as long as it is told', async (test) => {
     const { url } = await started(test, { login: { ...login, tokenLife: 77 } });
-    const headers = { authorization: `Basic ${Buffer.from('alice:secret').toString('base64')}` };
+    const headers = { authorization: basicOf('alice', secret('alice')) };
     const challenge = (await fetch(`${url}/v2/`)).headers.get('www-authenticate') ?? '';
     const [, realm = ''] = /realm="([^"]+)"/.exec(challenge) ?? [];
     const answer: { readonly expires_in?: number } = JSON.parse(
@@ -148,7 +149,7 @@ describe('a registry with a login', () => {
 
   it('can end its tokens, and a client gets another', async (test) => {
     const registry = await started(test, { login });
-    await using client = asUser('alice', 'secret');
+    await using client = asUser('alice', secret('alice'));
     const ask = () => client.blobExists(`${registry.host}/a`, layer.descriptor.digest);
     assert.equal(await ask(), true);
     const before = registry.requests.length;
