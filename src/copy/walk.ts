@@ -1,4 +1,5 @@
 import { ContentError, CopyError } from '../errors.ts';
+import type { Content } from '../flow/content.ts';
 import type { Pool } from '../flow/pool.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -122,14 +123,15 @@ async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
   const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
   const options = { mountFrom: mountFrom(blob), pool, onProgress: tally.onProgress, signal };
-  const write = () =>
+  const write = (bytes: Content) =>
     attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
-      to.blobs.write(blob, content, options),
+      to.blobs.write(blob, bytes, options),
     );
-  const outcome = await write().catch((error: unknown) => {
-    // The destination has let go of what came, so all of it can come once more.
+  const outcome = await write(content).catch((error: unknown) => {
+    // The destination has let go of what came, so all of it can come once more: checked here, to tell whose fault it is.
     if (!content.replayable || !(error instanceof CopyError && isSpoilt(error.cause))) throw error;
-    return write();
+    const { unchecked: _, ...checked } = content;
+    return write(checked);
   });
   tally.settle(outcome);
 }

@@ -147,4 +147,14 @@ describe('mapped content', () => {
     assert.equal(await textOf(mapped), 'a');
     await failsWith(textOf(mapped), 'INVALID_OPTION');
   });
+
+  it('passes what is read unchecked through the pipe, too', async () => {
+    const upper = mapContent(
+      { ...letters(), unchecked: bytesContent(new TextEncoder().encode('abc')) },
+      async function* (source) {
+        for await (const chunk of source) yield chunk.map((byte) => byte - 32);
+      },
+    );
+    assert.equal(await textOf(upper.unchecked ?? letters()), 'ABC');
+  });
 });

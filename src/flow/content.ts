@@ -14,6 +14,8 @@ export interface Content {
   readonly replayable: boolean;
   /** Whether the first byte takes a round trip, which is worth beginning while another is under way. */
   readonly distant?: boolean;
+  /** The same without a check of what is read, for who checks all of it anyway. */
+  readonly unchecked?: Content;
   /** Fails, when read, with whatever the place behind it throws (BLOB_UNKNOWN, CUT_OFF, ...). */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
 }
@@ -80,6 +82,7 @@ export function mapContent(
     ...(content.size === undefined ? {} : { size: content.size }),
     replayable: content.replayable,
     ...(content.distant === undefined ? {} : { distant: content.distant }),
+    ...(content.unchecked === undefined ? {} : { unchecked: mapContent(content.unchecked, pipe) }),
     open: (options: OpenOptions = {}) => pipe(content.open(options), options),
   };
 }

@@ -39,7 +39,16 @@ export interface Witness {
 export function blobFileContent(
   folder: string,
   blob: Digest | Descriptor,
-  { gone = () => false, witness }: BlobFileOptions = {},
+  options: BlobFileOptions = {},
+): Content {
+  const unchecked = fileContent(folder, blob, { ...options, checks: false });
+  return { ...fileContent(folder, blob, { ...options, checks: true }), unchecked };
+}
+
+function fileContent(
+  folder: string,
+  blob: Digest | Descriptor,
+  { gone = () => false, witness, checks }: BlobFileOptions & { readonly checks: boolean },
 ): Content {
   const { digest, size }: Pick<Descriptor, 'digest'> & Partial<Descriptor> =
     typeof blob === 'string' ? { digest: blob } : blob;
@@ -57,7 +66,7 @@ export function blobFileContent(
         if (size !== undefined && size !== actual) throw wrongSize(digest, size, actual);
         const whole = from === 0 && (to === undefined || to >= actual);
         const chunks = fileChunks(file, path, { from, to: Math.min(to ?? actual, actual), signal });
-        if (whole && witness?.trusts(digest, stats) !== true)
+        if (checks && whole && witness?.trusts(digest, stats) !== true)
           yield* witnessed(chunks, digest, stats, witness);
         else yield* chunks;
       } finally {

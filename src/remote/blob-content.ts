@@ -7,7 +7,21 @@ import { isLarge, largeBlob } from './parts.ts';
 /** A blob to be read: whole reads are verified, parts can't be. */
 export function openBlob(exchange: Exchange, repository: string, blob: Source['blob']): Content {
   const { digest, size } = blob;
-  const source = { exchange, repository, blob };
+  const unchecked = uncheckedBlob({ exchange, repository, blob });
+  return {
+    ...unchecked,
+    unchecked,
+    open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      const { from = 0, to = size } = part;
+      const bytes = unchecked.open(part);
+      if (from !== 0 || to !== size) return bytes;
+      return verified(bytes, { ...blob, what: `blob ${digest} of ${repository}` });
+    },
+  };
+}
+
+function uncheckedBlob(source: Source): Content {
+  const { size } = source.blob;
   return {
     ...(size === undefined ? {} : { size }),
     replayable: true,
@@ -16,10 +30,8 @@ export function openBlob(exchange: Exchange, repository: string, blob: Source['b
       if (from !== 0 || (to !== undefined && to !== size)) {
         return new Download(source, { from, ...(to === undefined ? {} : { to }), signal }).bytes();
       }
-      const bytes = isLarge(size)
-        ? largeBlob(source, size, { signal })
-        : new Download(source, { ...(to === undefined ? {} : { to }), signal }).bytes();
-      return verified(bytes, { ...blob, what: `blob ${digest} of ${repository}` });
+      if (isLarge(size)) return largeBlob(source, size, { signal });
+      return new Download(source, { ...(to === undefined ? {} : { to }), signal }).bytes();
     },
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { TransportError } from '../../src/errors.ts';
+import { mapContent } from '../../src/flow/content.ts';
 import { createPool } from '../../src/flow/pool.ts';
 import { blobOf, brokenContent, give } from '../../src/testing/contract/sample.ts';
 import { refuse, refusing } from './habits.ts';
@@ -17,6 +18,24 @@ describe('a blob', () => {
     const unread = brokenContent(sample.bytes, 0, () => assert.fail('opened'));
     assert.equal(await open(wired).blobs.write(sample.descriptor, unread), 'existed');
     assert.deepEqual(kindsOf(wired.asked), ['blob.head']);
+  });
+
+  it('that is at hand is checked by the registry alone, one from another party before it is passed on', async () => {
+    for (const { distant, opened } of [
+      { distant: false, opened: 'unchecked' },
+      { distant: true, opened: 'checked' },
+    ]) {
+      const wired = wire();
+      const read: string[] = [];
+      const told = (name: string) =>
+        mapContent(sample.content, (bytes) => {
+          read.push(name);
+          return bytes;
+        });
+      const content = { ...told('checked'), unchecked: told('unchecked'), distant };
+      assert.equal(await open(wired).blobs.write(sample.descriptor, content), 'uploaded');
+      assert.deepEqual(read, [opened]);
+    }
   });
 
   it('that a known repository of the registry has is mounted from there, and not opened', async () => {
