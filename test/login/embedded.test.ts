@@ -38,7 +38,7 @@ interface Served {
   readonly host: string;
   /** What it has said so far. */
   readonly said: () => string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 async function serve(test: TestContext, args: readonly string[]): Promise<Served> {
