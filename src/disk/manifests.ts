@@ -49,6 +49,7 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
     },
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
+      if ((await describe(registry, folder, digest)) === undefined) return false;
       return gateOf(registry, folder.name).alone(() => remove(registry, folder, digest));
     },
   };
@@ -145,9 +146,8 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
     },
     async delete(tag, { signal } = {}) {
       signal?.throwIfAborted();
-      if (!isTag(tag)) return false;
+      if (!isTag(tag) || (await folder.tag(tag)) === undefined) return false;
       return gateOf(registry, folder.name).alone(async () => {
-        if ((await folder.tag(tag)) === undefined) return false;
         await registry.stale.add(folder.name);
         const removed = await removeTag(registry, folder, tag);
         registry.stale.changed(folder.name);

@@ -5,7 +5,8 @@ import { makeFolder, readSmall, removeFile, replaceFile } from '../layout/files.
 import { LayoutIndex, type Root } from '../layout/index-file.ts';
 import { LayoutManifests } from '../layout/manifests.ts';
 import { indexFile, markerBytes, markerFile } from '../layout/marker.ts';
-import { digestEncoded } from '../spec/digest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, digestEncoded } from '../spec/digest.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import { listed } from '../store/listing.ts';
 import type { DurableFiles } from './durable.ts';
@@ -107,19 +108,28 @@ export class StaleLayouts {
   }
 }
 
+/** Files that are read together. */
+const atOnce = 32;
+
 /** Writes down in index.json what the repository holds. */
 export async function writeIndex(folder: RepositoryFolder): Promise<void> {
-  const tagged: Root[] = [];
-  for (const tag of listed(await folder.tags())) {
-    const digest = await folder.tag(tag);
-    const descriptor = digest === undefined ? undefined : await folder.manifest(digest);
-    if (descriptor !== undefined) tagged.push({ descriptor, tag });
-  }
-  const others: Root[] = [];
+  const manifests = new Map<Digest, Descriptor>();
   for (const digest of await folder.manifests()) {
     const descriptor = await folder.manifest(digest);
-    if (descriptor !== undefined) others.push({ descriptor });
+    if (descriptor !== undefined) manifests.set(digest, descriptor);
   }
+  const tagged: Root[] = [];
+  const tags = listed(await folder.tags());
+  for (let at = 0; at < tags.length; at += atOnce) {
+    const some = tags.slice(at, at + atOnce);
+    const digests = await Promise.all(some.map((tag) => folder.tag(tag)));
+    for (const [n, tag] of some.entries()) {
+      const digest = digests[n];
+      const descriptor = digest === undefined ? undefined : manifests.get(digest);
+      if (descriptor !== undefined) tagged.push({ descriptor, tag });
+    }
+  }
+  const others: Root[] = Array.from(manifests.values(), (descriptor) => ({ descriptor }));
   const named = new Set(tagged.map(({ descriptor }) => descriptor.digest));
   const all = new LayoutManifests(folder.layout, LayoutIndex.of([...tagged, ...others]));
   for await (const { children } of all.walk()) {
