@@ -16,7 +16,7 @@ export interface ListenOptions extends HostOptions {
   readonly tls?: TlsIdentity;
   /** Default 0: a free port. */
   readonly port?: number;
-  /** Milliseconds that a client may send nothing of a request's body before the connection ends. Default 60 s. */
+  /** Milliseconds that a client may send nothing of a request's body, and take for all of its head. Default 60 s. */
   readonly requestIdle?: number | undefined;
   /** Milliseconds that a client may take nothing of an answer before the connection ends. Default 60 s. */
   readonly answerIdle?: number | undefined;
@@ -44,6 +44,8 @@ const keepAliveTimeout = 75_000;
 const defaultIdle = 60_000;
 /** Each has a file descriptor and some 20 KiB: in all less than a small machine has of both. */
 const defaultConnections = 4_000;
+/** How often heads that are late are looked for. */
+const checkInterval = 10_000;
 const defaultGrace = 10_000;
 const cutTime = 200;
 
@@ -61,7 +63,14 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
   // Who has to log in can't be made to by a web page.
   const handler = guarded || !isLoopbackHost(host) ? app : withHosts(app, options);
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
-  const http = { maxHeaderSize: headerBytes, requestTimeout: 0, keepAliveTimeout };
+  const http = {
+    maxHeaderSize: headerBytes,
+    requestTimeout: 0,
+    // Node switches this one off with the other: a head that comes drop by drop would hold its connection for ever.
+    headersTimeout: requestIdle,
+    connectionsCheckingInterval: Math.min(requestIdle, checkInterval),
+    keepAliveTimeout,
+  };
   const server = createListeningServer(http, tls);
   server.maxConnections = options.connections ?? defaultConnections;
   const running = new Set<Promise<void>>();

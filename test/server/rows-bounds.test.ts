@@ -211,8 +211,16 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal(statusOf(await raw(closing(`GET /v2/${'a/'.repeat(10_000)}tags/list`))), 414);
   });
 
+  const heads = ['', 'GET /v2/ HTTP/1.1\r\nHost: local'];
+  for (const begun of heads) {
+    it(`S10 who ${begun === '' ? 'says nothing' : 'does not end the head of a request'} is not waited for`, async (test) => {
+      const { raw } = await serve(test, { requestIdle: 100 });
+      assert.match(await raw(begun), /^HTTP\/1.1 408 /);
+    });
+  }
+
   it('S10 who sends a body drop by drop is heard out, and who stops is cut off', async (test) => {
-    const { ask, port } = await serve(test, { requestIdle: 200 });
+    const { ask, port } = await serve(test, { requestIdle: 1_000 });
     const location = (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
     const { socket, read } = await dial(test, port);
     socket.write(head([`PATCH ${location} HTTP/1.1`, 'Content-Length: 100']));
