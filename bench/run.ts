@@ -28,7 +28,8 @@ export async function runOnce(scenario: Scenario, tool: Tool, stage: Stage, kind
   const taken = await measured([...tool.program, ...args], { env });
   const traffic = network.take();
   if (taken.code !== 0) {
-    throw new Error(`${args.join(' ')} ended with ${taken.code}: ${taken.stderr.slice(-600)}`);
+    const told = taken.stderr.trim().split('\n').at(-1) ?? '';
+    throw new Error(`ended with ${taken.code} after ${taken.wall.toFixed(0)} s: ${told.slice(0, 300)}`);
   }
   if (tool.idle !== true) await check(scenario, stage, taken.stdout, direct);
   return { measured: taken, traffic };
