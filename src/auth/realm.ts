@@ -1,6 +1,5 @@
 import { AuthError, isGantryError } from '../errors.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
-import { redactWords } from '../wire/redact.ts';
 import type { Challenge } from './challenge.ts';
 
 /**
@@ -23,12 +22,13 @@ export function resolveRealm(
     throw new AuthError('CHALLENGE_INVALID', `${registry} asks for a token but names no realm`, { registry });
   }
   try {
-    const url = resolveHop(requestUrl, realm);
-    checkHop(requestUrl, url, { home: requestUrl });
+    const url = resolveHop(requestUrl, realm, { secrets });
+    checkHop(requestUrl, url, { home: requestUrl, secrets });
     return url;
   } catch (error) {
     if (!isGantryError(error, 'REDIRECT_REFUSED')) throw error;
-    const why = redactWords(error.message, secrets);
-    throw new AuthError('CHALLENGE_INVALID', `the token service of ${registry}: ${why}`, { registry });
+    throw new AuthError('CHALLENGE_INVALID', `the token service of ${registry}: ${error.message}`, {
+      registry,
+    });
   }
 }

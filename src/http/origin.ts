@@ -1,7 +1,7 @@
 import { TransportError } from '../errors.ts';
 import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest } from '../wire/message.ts';
-import { redactUrl } from '../wire/redact.ts';
+import { redactUrl, redactWords } from '../wire/redact.ts';
 import { mayReach, privacyOf } from './privacy.ts';
 
 /** Scheme, host and port of a URL in one spelling: what credentials belong to. */
@@ -10,18 +10,23 @@ export function originOf(url: string): string {
   return `${protocol}//${host}`;
 }
 
+/** What a refusal must not show: who sends us may have put it into the address. */
+interface Hidden {
+  readonly secrets?: readonly string[] | undefined;
+}
+
 /**
  * An address out of an answer (Location, Link, realm), absolute and otherwise byte for byte as it was written. A proxy
  * that ends TLS makes registries write `http:` for their own host: that is read as `https:`.
  * Throws REDIRECT_REFUSED if it is no http or https address, or carries user and password.
  */
-export function resolveHop(from: string, to: string): string {
+export function resolveHop(from: string, to: string, hidden: Hidden = {}): string {
   const written = resolveLocation(to, from);
   const target = URL.canParse(written) ? new URL(written) : undefined;
   if (target === undefined || !/^https?:$/.test(target.protocol))
-    throw refused(from, to, 'it is not http or https');
+    throw refused(from, to, { why: 'it is not http or https', ...hidden });
   if (target.username !== '' || target.password !== '')
-    throw refused(from, to, 'it carries a user and password');
+    throw refused(from, to, { why: 'it carries a user and password', ...hidden });
   const source = new URL(from);
   const behindProxy =
     source.protocol === 'https:' &&
@@ -36,13 +41,21 @@ export function resolveHop(from: string, to: string): string {
  * private place than the one that sends us (the cloud's metadata service, our own machine, our own network), `home`'s
  * own host excepted. Names are judged when they are looked up: see `sentBy`.
  */
-export function checkHop(from: string, to: string, { home }: { readonly home: string }): void {
+export function checkHop(
+  from: string,
+  to: string,
+  { home, ...hidden }: Hidden & { readonly home: string },
+): void {
   const source = new URL(from);
   const target = new URL(to);
-  if (source.protocol === 'https:' && target.protocol === 'http:') throw refused(from, to, 'it leaves https');
+  if (source.protocol === 'https:' && target.protocol === 'http:') {
+    throw refused(from, to, { why: 'it leaves https', ...hidden });
+  }
   if (target.host === new URL(home).host) return;
   const reach = privacyOf(target.hostname);
-  if (!mayReach(privacyOf(source.hostname), reach)) throw refused(from, to, `its host is a ${reach} address`);
+  if (!mayReach(privacyOf(source.hostname), reach)) {
+    throw refused(from, to, { why: `its host is a ${reach} address`, ...hidden });
+  }
 }
 
 /**
@@ -54,9 +67,14 @@ export function sentBy(request: HttpRequest, from: string, { home }: { readonly 
   return new URL(request.url).host === new URL(home).host ? rest : { ...rest, sentBy: from };
 }
 
-function refused(from: string, to: string, why: string): TransportError {
+function refused(
+  from: string,
+  to: string,
+  { why, secrets = [] }: Hidden & { readonly why: string },
+): TransportError {
+  const shown = redactWords(redactUrl(to), secrets);
   return new TransportError(
     'REDIRECT_REFUSED',
-    `${new URL(from).host} sends us to ${redactUrl(to)}: refused, ${why}`,
+    `${new URL(from).host} sends us to ${shown}: refused, ${why}`,
   );
 }

@@ -35,7 +35,8 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
       const response = await send(hop);
       const location = followable(hop, response);
       if (location === undefined) return answerOf(hop, response);
-      const url = resolveHop(hop.url, location);
+      const { secrets = hop.secrets } = response;
+      const url = resolveHop(hop.url, location, { secrets });
       const leaves = originOf(url) !== originOf(request.url);
       if (leaves && !isRead(hop)) return answerOf(hop, response);
       await leave(response.body);
@@ -45,12 +46,11 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
           `${new URL(request.url).host} redirected more than ${maxHops} times`,
         );
       }
-      checkHop(hop.url, url, { home: request.url });
+      checkHop(hop.url, url, { home: request.url, secrets });
       if (leaves && send !== foreign) {
         send = foreign;
         hop = { ...hop, headers: neutral(hop.headers) };
       }
-      const { secrets = hop.secrets } = response;
       const onward = { ...hop, url, ...(secrets === undefined ? {} : { secrets }) };
       hop = sentBy(onward, hop.url, { home: request.url });
     }

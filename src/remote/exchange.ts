@@ -92,9 +92,13 @@ function advised(error: GantryError): GantryError {
  * Where an answer sends us (a Location, a Link), if the origin policy lets it: byte for byte as it was written, never from
  * https to http, never to a more private address. Throws REDIRECT_REFUSED.
  */
-export function followed({ base }: Exchange, from: string, to: string): string {
-  const url = resolveHop(from, to);
-  checkHop(from, url, { home: base });
+export function followed(
+  { base }: Exchange,
+  { request, response: { url: from = request.url, secrets } }: Pick<Answer, 'request' | 'response'>,
+  to: string,
+): string {
+  const url = resolveHop(from, to, { secrets });
+  checkHop(from, url, { home: base, secrets });
   return url;
 }
 

@@ -105,7 +105,7 @@ export async function nextPage(
   next: string,
 ): Promise<Answer> {
   const from = response.url ?? request.url;
-  const url = followed(exchange, from, samePath(from, next));
+  const url = followed(exchange, { request, response }, samePath(from, next));
   if (originOf(url) !== originOf(from)) {
     const shown = redactWords(redactUrl(next), response.secrets);
     throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);

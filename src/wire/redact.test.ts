@@ -41,6 +41,12 @@ describe('redacted headers', () => {
     ['hide a token by any name', 'x-amz-security-token', 's3', '***'],
     ['hide a key by any name', 'x-api-key', 's3', '***'],
     ['keep a challenge', 'www-authenticate', 'Basic realm="x"', 'Basic realm="x"'],
+    [
+      'redact the address of a token service',
+      'www-authenticate',
+      'Bearer realm="https://u:s3@h/token?sig=s3",service="h"',
+      'Bearer realm="https://h/token?sig=***",service="h"',
+    ],
     ['redact a Location', 'location', '/u?_state=s3', '/u?_state=***'],
     ['redact a Link', 'link', '</n?n=1&s=s3>; rel="next"', '</n?n=1&s=***>; rel="next"'],
     ['redact a Link without <>', 'link', '/n?s=s3; rel="next"', '/n?s=***; rel="next"'],
@@ -58,6 +64,9 @@ describe('redactWords', () => {
     ['the token eyJh.eyJz.c2ln has expired', 'the token *** has expired'],
     ['Bearer realm="https://r.example/token"', 'Bearer realm="https://r.example/token"'],
     ['Basic authentication is off', 'Basic authentication is off'],
+    ['GET https://u:s3@h/b?sig=s3 failed', 'GET https://h/b?sig=*** failed'],
+    ['go to <HTTPS://h/b?s3>, "http://h"', 'go to <HTTPS://h/b?***>, "http://h"'],
+    ['http://:// and https://', 'http://:// and https://'],
   ] as const) {
     it(`shows ${said} as ${shown}`, () => assert.equal(redactWords(said), shown));
   }

@@ -47,10 +47,11 @@ function redactPair(pair: string): string {
 
 /**
  * The far side's words as they may be shown, in an error or a warning: the secrets of the request, should it repeat them,
- * and whatever looks like an Authorization are hidden.
+ * whatever looks like an Authorization, and what addresses in it may hold are hidden.
  */
 export function redactWords(text: string, secrets: readonly string[] = []): string {
-  return hideSecrets(text, secrets).replace(
+  const said = hideSecrets(text, secrets).replace(/\bhttps?:\/\/[^\s"'<>]+/gi, redactUrl);
+  return said.replace(
     /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
     (words: string, scheme?: string, token = '') => {
       if (scheme === undefined) return hidden;

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
+import type { Client, ClientOptions } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { blobOf, giveImage, imageOf, listOf, noise, read } from '../../src/testing/contract/sample.ts';
 import type { Send } from '../../src/wire/message.ts';
-import { secret } from '../secret.ts';
+import { findSecret, secret } from '../secret.ts';
 import {
   alice,
   clientOf,
@@ -38,11 +41,14 @@ const bytesOf: Send = async () => reply(200, {}, layer.bytes);
 /** The registry sends on whoever is let in. */
 const leads = (to: string, status?: number): Send => wantsBasic(sends(to, status));
 
+/** What a user has configured for the registry, and nobody else. */
+const own = { [registry]: { 'X-Private': secret('own'), ns: secret('own') } };
+
 describe('C1 a redirect to another origin', () => {
   for (const status of [301, 302, 303, 307, 308]) {
     it(`C1 (${status}) goes without Authorization, Cookie and any header that was configured`, async (test) => {
       const hosts = net({ [home]: leads(`${cdn}/blob?sig=1`, status), [cdn]: bytesOf });
-      const client = clientOf(test, hosts, { headers: { [registry]: { 'X-Private': 'mine', ns: 'mine' } } });
+      const client = clientOf(test, hosts, { headers: own });
       assert.deepEqual(await read(client.openBlob(blobName)), layer.bytes);
       const [request, ...more] = hosts.at(cdn);
       assert.ok(request !== undefined && more.length === 0);
@@ -122,18 +128,25 @@ describe('C1 a redirect to another origin', () => {
 /** Begins every upload at `location`. */
 const begins = (location: string): Send =>
   wantsBasic(async (request) => (request.method === 'POST' ? reply(202, { location }) : reply(404)));
-const push = (test: Parameters<typeof clientOf>[0], hosts: ReturnType<typeof net>) =>
-  clientOf(test, hosts).writeLayer({ repository: `${registry}/app`, layer: createLayer(layer.content) });
+const begun = (client: Client): Promise<unknown> =>
+  client.writeLayer({ repository: `${registry}/app`, layer: createLayer(layer.content) });
+const push = (
+  test: Parameters<typeof clientOf>[0],
+  hosts: ReturnType<typeof net>,
+  options: ClientOptions = {},
+) => begun(clientOf(test, hosts, options));
 
 describe('C2 an upload that goes on at another host', () => {
-  it('C2 gets no credentials, and its query byte for byte', async (test) => {
+  it('C2 gets no credentials and no header that was configured, and its query byte for byte', async (test) => {
     const query = '?_state=a%2Fb~c%20d+e&empty=&X-Amz-Signature=0%3D';
     const hosts = net({ [home]: begins(`${cdn}/put${query}`), [cdn]: async () => reply(201) });
-    await push(test, hosts).catch(() => undefined);
+    await push(test, hosts, { headers: own }).catch(() => undefined);
+    assert.ok(hosts.at(home).some(({ headers }) => headers['x-private'] !== undefined));
     const asked = hosts.at(cdn);
     assert.ok(asked.length > 0);
     for (const request of asked) {
       assert.equal(showsSecret(request), false);
+      assert.deepEqual([request.headers['x-private'], request.headers['ns']], [undefined, undefined]);
       assert.ok(request.url.startsWith(`${cdn}/put${query}`), request.url);
     }
   });
@@ -192,6 +205,34 @@ describe('C3 the next page of a listing', () => {
     assert.equal(await codeOf(listOf(client.tags(`${registry}/app`))), 'UNEXPECTED_ANSWER');
     assert.ok(page <= 10_001, String(page));
   });
+});
+
+describe('C8 a refused address', () => {
+  const to = `http://${password}.example/`;
+  const rows: readonly (readonly [what: string, host: Send, ask: (client: Client) => Promise<unknown>])[] = [
+    ['to read from', leads(to), (client) => read(client.openBlob(blobName))],
+    ['to upload to', begins(to), begun],
+    [
+      'of the next page',
+      pages(() => `<${to}>; rel="next"`),
+      (client) => listOf(client.tags(`${registry}/app`)),
+    ],
+    [
+      'of a token service',
+      wantsBasic(wantsToken(to)(bytesOf)),
+      (client) => listOf(client.tags(`${registry}/app`)),
+    ],
+  ];
+  for (const [what, host, ask] of rows) {
+    it(`C8 ${what} has no secret in the name of its host`, async (test) => {
+      const error: unknown = await ask(clientOf(test, net({ [home]: host }))).catch(
+        (reason: unknown) => reason,
+      );
+      assert.ok(isGantryError(error));
+      assert.ok(['REDIRECT_REFUSED', 'CHALLENGE_INVALID'].includes(error.code), error.code);
+      assert.equal(findSecret(inspect(error, { depth: null })), -1);
+    });
+  }
 });
 
 describe('C4 the urls of a layer', () => {

@@ -197,7 +197,7 @@ function stateOf(
 ): UploadState {
   const state = uploadStateOf(response, request.url, known);
   if (state.location === known.previous?.location) return state;
-  return { ...state, location: followed(exchange, response.url ?? request.url, state.location) };
+  return { ...state, location: followed(exchange, { request, response }, state.location) };
 }
 
 /** A session known only by its id; the registry is asked where it stands. Throws BLOB_UPLOAD_UNKNOWN. */
