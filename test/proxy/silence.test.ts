@@ -5,11 +5,19 @@ import http from 'node:http';
 import net, { type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import type { WireEvent } from '../../src/http/event.ts';
+import type { Keychain } from '../../src/keychain/credential.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { Send } from '../../src/wire/message.ts';
 import { folder, gantry } from '../cli/gantry.ts';
+import { makeImage } from '../cli/images.ts';
 import { secret } from '../secret.ts';
 import { portOf } from '../tls/front.ts';
 
 const noConnection = 5;
+const nobody: Keychain = async () => undefined;
 
 describe('the way to a registry on the command line', () => {
   it('ends in an error with the host after retries when the far side takes connections and never answers', async (test) => {
@@ -52,6 +60,66 @@ describe('the way to a registry on the command line', () => {
     assert.deepEqual([...new Set(seen)], [secret('of-docker')]);
     assert.ok(!stderr.includes(secret('of-docker')), stderr);
     assert.match(stderr, /localhost:\d+: 99 of 100/);
+  });
+});
+
+describe('the way to a registry in the library', () => {
+  it('tells of the limits of a host as they change', async (test) => {
+    let left = 7;
+    const server = http.createServer((_, response) => {
+      const remaining = `${Math.max(5, --left)};w=60`;
+      response.writeHead(404, { 'ratelimit-limit': '100;w=60', 'ratelimit-remaining': remaining }).end();
+    });
+    const host = `localhost:${await listening(test, server)}`;
+    const events: WireEvent[] = [];
+    await using client = createClient({ onWire: (event) => events.push(event), keychain: nobody });
+    for (let asked = 0; asked < 3; asked++) await client.exists(`${host}/a:b`);
+    const limit = { kind: 'ratelimit', host, limit: 100, window: 60 };
+    assert.deepEqual(
+      events.filter(({ kind }) => kind === 'ratelimit'),
+      [
+        { ...limit, remaining: 6 },
+        { ...limit, remaining: 5 },
+      ],
+    );
+  });
+
+  it('waits fifteen minutes for the answer to the end of an upload, and for no other', async () => {
+    const patience: (readonly [method: string, within: number | undefined])[] = [];
+    const app = createApp(createMemoryRegistry());
+    const transport: Send = (request) => {
+      patience.push([request.method, request.answerWithin]);
+      return app(request);
+    };
+    await using client = createClient({ transport, keychain: nobody });
+    await client.pushImage('registry.test/a:b', await makeImage('slow to be stored'));
+    const uploads = patience.filter(([method, within]) => method === 'PUT' && within !== undefined);
+    assert.deepEqual([...new Set(uploads.map(([, within]) => within))], [15 * 60_000]);
+    assert.equal(patience.filter(([, within]) => within !== undefined).length, uploads.length);
+    assert.equal(uploads.length, 2);
+  });
+
+  it('is held for every client of the process when a host asks for time, and for that host only', async (test) => {
+    const seen: string[] = [];
+    const busy = http.createServer(({ url = '' }, response) => {
+      seen.push(url);
+      response.writeHead(429, { 'retry-after': '60' }).end();
+    });
+    const idle = http.createServer((_, response) => response.writeHead(404).end());
+    const host = `localhost:${await listening(test, busy)}`;
+    const other = `localhost:${await listening(test, idle)}`;
+    await using one = createClient({ retry: { attempts: 1 }, keychain: nobody });
+    await using another = createClient({ retry: { attempts: 1 }, keychain: nobody });
+    await assert.rejects(one.exists(`${host}/a:b`), { code: 'TOOMANYREQUESTS' });
+    const enough = new AbortController();
+    const held = assert.rejects(another.exists(`${host}/c:d`, { signal: enough.signal }), {
+      name: 'AbortError',
+    });
+    // What would not be held is there before two answers of another host that is asked after it.
+    for (const name of ['a', 'b']) assert.equal(await another.exists(`${other}/${name}:1`), false);
+    enough.abort();
+    await held;
+    assert.deepEqual(seen, ['/v2/a/manifests/b']);
   });
 });
 

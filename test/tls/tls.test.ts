@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { type Ended, gantry } from '../cli/gantry.ts';
 import { needs } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
-import { gzipLayer, imageOf, saveLayout } from '../peers/images.ts';
+import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
 import { secret } from '../secret.ts';
 import { type Authority, type Certificate, createAuthority } from './authority.ts';
@@ -69,20 +69,31 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     assert.ok(!stderr.includes(password));
   });
 
-  it('takes a login, a push and a pull with --cacert', async () => {
-    const home = await homeWith();
-    const env = { HOME: home, DOCKER_CONFIG: join(home, '.docker') };
-    const flags = ['--cacert', scene.authority.caFile];
-    const run = async (args: readonly string[]): Promise<string> => {
-      const { code, stdout, stderr } = await gantry([...args, ...flags], { env, input: password });
-      assert.equal(code, 0, stderr);
-      return stdout.trim();
-    };
-    await run(['auth', 'login', `https://${registryOf(scene.open)}`, '-u', user, '--password-stdin']);
-    const pushed = await run(['push', scene.layout, named(scene.open)]);
-    assert.equal(await run(['digest', named(scene.open)]), pushed.replace(/^.*@/, ''));
-    await run(['pull', named(scene.open), join(home, 'image.tar')]);
-  });
+  for (const [name, frontOf, flagsOf] of [
+    ['--cacert', ({ open }: Scene) => open, () => []],
+    [
+      '--cacert, --cert and --key',
+      ({ guarded }: Scene) => guarded,
+      ({ client }: Scene) => ['--cert', client.certFile, '--key', client.keyFile],
+    ],
+  ] as const) {
+    it(`takes a login, a push and a pull with ${name}`, async () => {
+      const home = await homeWith();
+      const front = frontOf(scene);
+      const env = { HOME: home, DOCKER_CONFIG: join(home, '.docker') };
+      const flags = ['--cacert', scene.authority.caFile, ...flagsOf(scene)];
+      const run = async (args: readonly string[]): Promise<string> => {
+        const { code, stdout, stderr } = await gantry([...args, ...flags], { env, input: password });
+        assert.equal(code, 0, stderr);
+        return stdout.trim();
+      };
+      await run(['auth', 'login', `https://${registryOf(front)}`, '-u', user, '--password-stdin']);
+      const pushed = await run(['push', scene.layout, named(front)]);
+      assert.equal(await run(['digest', named(front)]), pushed.replace(/^.*@/, ''));
+      await run(['pull', '--format=oci', named(front), join(home, 'pulled')]);
+      assert.deepEqual(await partsInLayout(join(home, 'pulled')), await partsOf(image));
+    });
+  }
 
   for (const place of ['.config/containers/certs.d', '.docker/certs.d']) {
     it(`is trusted by what ${place} has for it`, async () => {
