@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
@@ -207,6 +218,26 @@ describe('a blob whose file was damaged', () => {
     await (await blobs.start()).commit(digest, layer.content);
     assert.equal((await stat(folderOf(store, 'other').blobPath(digest))).ino, ino);
     assert.deepEqual(await readdir(join(store, 'uploads')), []);
+  });
+});
+
+describe('a link in the place of a file', {
+  skip: process.platform === 'win32' && 'links need rights',
+}, () => {
+  it('is no blob and no tag, wherever it leads', async (test) => {
+    const store = await filled(test, (repository) => giveImage(repository, { layers: [layer] }, 'v1'));
+    const folder = folderOf(store);
+    const { digest } = layer.descriptor;
+    for (const path of [folder.blobPath(digest), folder.tagPath('v1')]) {
+      const target = `${store}.elsewhere`;
+      await rename(path, target);
+      await symlink(target, path);
+    }
+    await using registry = await openDiskRegistry(store);
+    const { blobs, manifests } = registry.repository('app');
+    assert.equal(await blobs.stat(digest), undefined);
+    await failsWith(read(blobs.open(digest)), 'IO_FAILED');
+    await failsWith(manifests.resolve('v1'), 'IO_FAILED');
   });
 });
 

@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
-import { readdir, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
+import { RepositoryFolder } from '../../src/disk/folder.ts';
 import { collectGarbage, type GarbageOptions } from '../../src/disk/garbage.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
+import { trashFolder, trashPath } from '../../src/disk/trash.ts';
 import { takeLock } from '../../src/layout/lock.ts';
 import type { Repository } from '../../src/store/contract.ts';
-import { blobOf, failsWith, give, giveImage, indexOf, listOf } from '../../src/testing/contract/sample.ts';
+import {
+  blobOf,
+  failsWith,
+  give,
+  giveImage,
+  imageOf,
+  indexOf,
+  listOf,
+} from '../../src/testing/contract/sample.ts';
 import { gantry } from '../cli/gantry.ts';
 import * as wire from './server.ts';
 
@@ -114,15 +124,31 @@ describe('the collection of garbage', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('that was killed is made good by whoever misses what it had put aside', async (test) => {
-    const store = await oldStore(test, (repository) => give(repository, stray));
-    const garbage = collectGarbage(store)[Symbol.asyncIterator]();
-    // It stands still after the first thing that it removed, as a killed one would.
-    await garbage.next();
-    await failsWith(collected(store), 'IN_USE');
-    await garbage.return?.();
-    await using registry = await openDiskRegistry(store);
-    assert.equal(await registry.repository('app').blobs.stat(stray.descriptor.digest), undefined);
+  it('that was killed is made good by whoever misses what it had put aside, and by the next one', async (test) => {
+    const image = imageOf({ layers: [layer] }).descriptor.digest;
+    const store = await oldStore(test, async (repository) => {
+      await giveImage(repository, { layers: [layer] }, 'v1');
+    });
+    const folder = new RepositoryFolder(join(store, 'repositories'), 'app');
+    const aside = async (): Promise<void> => {
+      for (const [kind, digest, path] of [
+        ['blobs', layer.descriptor.digest, folder.blobPath(layer.descriptor.digest)],
+        ['manifests', image, folder.manifestPath(image)],
+      ] as const) {
+        await mkdir(trashFolder(folder.state, kind), { recursive: true });
+        await rename(path, trashPath(folder.state, kind, digest));
+      }
+    };
+    await aside();
+    {
+      await using registry = await openDiskRegistry(store);
+      const { blobs, manifests } = registry.repository('app');
+      assert.equal((await manifests.get('v1')).descriptor.digest, image);
+      assert.deepEqual(await blobs.stat(layer.descriptor.digest), layer.descriptor);
+    }
+    await aside();
+    assert.deepEqual(await collected(store, { grace: 0, untagged: true }), []);
+    assert.deepEqual((await checkStore(store)).findings, []);
   });
 
   it('wants a store, and waits for no other collection', async (test) => {
