@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Where a run keeps what its processes found: set by run.ts, for every process below it. */
 export const findingsVariable = 'GANTRY_TEST_FINDINGS';
 
-export type Where = 'stdout' | 'stderr' | 'title' | 'arguments' | 'error' | 'event' | 'report';
+export type Where = 'log' | 'stdout' | 'stderr' | 'title' | 'arguments' | 'error' | 'event' | 'report';
 
 /** A secret in something that was to hold none. */
 export interface Finding {

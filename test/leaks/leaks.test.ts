@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { binary, folder } from '../cli/gantry.ts';
 import { secret } from '../secret.ts';
@@ -25,11 +27,13 @@ const preamble = `
 
 /** What a process that runs this as a test file would be found to show. */
 async function findingsOf(dir: string, code: string): Promise<readonly Finding[]> {
-  const env = { ...process.env, [findingsVariable]: dir, NODE_OPTIONS: `--import ${watch}` };
-  const child = spawn(process.execPath, ['--input-type=module', '-e', preamble + code], { env });
+  const findings = join(dir, 'findings');
+  await mkdir(findings);
+  const env = { ...process.env, [findingsVariable]: findings, NODE_OPTIONS: `--import ${watch}` };
+  const child = spawn(process.execPath, ['--input-type=module', '-e', preamble + code], { cwd: dir, env });
   const [status] = await once(child, 'close');
   assert.equal(status, 0);
-  const records = readRecords(dir);
+  const records = readRecords(findings);
   assert.equal(records.filter(({ searched }) => searched !== undefined).length, 1);
   return records.flatMap(({ finding }) => finding ?? []);
 }
@@ -71,6 +75,34 @@ describe('a secret is found', () => {
     const code = 'say("harmless"); new ContentError("TOO_LARGE", "x")';
     assert.deepEqual(await findingsOf(await folder(test), code), []);
   });
+});
+
+/** Has `gantry serve` asked for a repository whose name is the secret: its log tells what it was asked for. */
+const asked = (flags: readonly string[]): string => `
+  const child = spawn(process.execPath, ${JSON.stringify([binary, 'serve', ...flags])});
+  let said = '';
+  child.stderr.on('data', async (chunk) => {
+    const [, host] = /serving on port \\d+: http:..(\\S+),/.exec((said += chunk)) ?? [];
+    if (host === undefined) return;
+    said = '';
+    await (await fetch('http://' + host + '/v2/' + planted + '/tags/list')).arrayBuffer();
+    child.kill();
+  });
+  child.stdout.resume();`;
+
+describe('a secret in the log of a served registry is found', () => {
+  for (const [where, file] of [
+    ['stdout', '-'],
+    ['log', 'served.log'],
+  ] as const) {
+    it(`with --log ${file}`, async (test) => {
+      const found = await findingsOf(await folder(test), asked(['--log', file]));
+      assert.deepEqual(
+        found.map((finding) => finding.where),
+        [where],
+      );
+    });
+  }
 });
 
 describe('a secret that is shown on purpose', () => {

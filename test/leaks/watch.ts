@@ -1,6 +1,6 @@
 import childProcess, { type ChildProcess } from 'node:child_process';
 import diagnostics from 'node:diagnostics_channel';
-import { readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
@@ -81,6 +81,7 @@ function watchProgram(child: ChildProcess): void {
   const ours = spawnargs.some((part) => /\bcli\/(main\.js|gantry\.cjs)\b/.test(part));
   const command = withoutSecrets(spawnargs.map((part) => basename(part)).join(' ')).slice(0, 200);
   if (ours) search('arguments', spawnargs.join(' '), command);
+  const findLog = ours ? logFinder(child, command) : undefined;
   for (const where of ['stdout', 'stderr'] as const) {
     let before = '';
     const stream = child[where];
@@ -94,10 +95,28 @@ function watchProgram(child: ChildProcess): void {
         before = text.slice(-longestForm);
         // It speaks for the first time after it has written over its arguments.
         if (ours) searchTitle(child, command);
+        findLog?.();
       }
       return push(chunk, encoding);
     };
   }
+}
+
+/** Opens the file that a registry is told to write its log to as soon as it is there: its folder can be gone before the program. */
+function logFinder(child: ChildProcess, command: string): (() => void) | undefined {
+  const { spawnargs } = child;
+  const log = spawnargs[spawnargs.indexOf('--log') + 1];
+  if (!spawnargs.includes('--log') || log === undefined) return undefined;
+  let found = false;
+  return () => {
+    if (found || !existsSync(log)) return;
+    found = true;
+    const file = openSync(log, 'r');
+    child.once('exit', () => {
+      search('log', readFileSync(file, 'latin1'), command);
+      closeSync(file);
+    });
+  };
 }
 
 function searchTitle({ pid }: ChildProcess, command: string): void {
