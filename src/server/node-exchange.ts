@@ -4,6 +4,7 @@ import { contentLength } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { ExchangeObserver, Serve, ServedResponse } from './exchange.ts';
 import { type RequestBody, requestBody } from './node-body.ts';
+import type { Connections } from './node-connections.ts';
 import { createIdle, type Idle } from './node-idle.ts';
 
 export interface ExchangeOptions {
@@ -17,6 +18,7 @@ export interface ExchangeOptions {
   /** The URL of the listener that it came to. */
   readonly listener: string;
   readonly observer: ExchangeObserver | undefined;
+  readonly connections: Pick<Connections, 'begin'>;
 }
 
 /** An answer of one chunk up to so many bytes is sent together with its head. */
@@ -27,19 +29,20 @@ export async function exchange(
   handler: Serve,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-  { requestIdle, answerIdle, expects, closing, listener, observer }: ExchangeOptions,
+  { requestIdle, answerIdle, expects, closing, listener, observer, connections }: ExchangeOptions,
 ): Promise<void> {
   const startedAt = performance.now();
   observer?.started?.();
   // Asked for now: a connection that has ended does not tell any more.
   const peer = incoming.socket.remoteAddress;
   const abort = new AbortController();
-  const closed = new Promise<void>((resolve) => {
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) abort.abort(new TransportError('CUT_OFF', 'the client has gone'));
-      resolve();
-    });
-  });
+  const { promise: closed, settle: close } = settled();
+  const onClose = (): void => {
+    if (!outgoing.writableFinished) abort.abort(new TransportError('CUT_OFF', 'the client has gone'));
+    close();
+  };
+  outgoing.once('close', onClose);
+  const ended = connections.begin(incoming.socket, onClose);
   const headers = headersOf(incoming);
   const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
   const body = requestBody(incoming, headers, { idle: requestIdle, onContinue });
@@ -59,11 +62,13 @@ export async function exchange(
     const response = await handler(request);
     seen.response = response;
     await answer(response, { body, incoming, outgoing, idle, closing, seen });
+    await idle.within(closed, 'the client takes nothing');
   } catch {
     // Too late for another status: a cut connection is how the client learns that there is no answer, or not all of it.
     outgoing.destroy();
   }
   await closed;
+  ended();
   idle.end();
   observer?.ended({
     method: request.method,
@@ -78,6 +83,14 @@ export async function exchange(
     ...(incoming.headers['user-agent'] === undefined ? {} : { userAgent: incoming.headers['user-agent'] }),
     note: seen.response?.note ?? {},
   });
+}
+
+function settled(): { readonly promise: Promise<void>; readonly settle: () => void } {
+  let settle: (() => void) | undefined;
+  const promise = new Promise<void>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, settle: () => settle?.() };
 }
 
 /** By name, each with its lines in order: Node's own ways join lines or copy them twice. */

@@ -224,6 +224,34 @@ describe('the body of a request', () => {
   });
 });
 
+describe('requests behind one another', () => {
+  it('end with their connection, those too whose answer waits for the one before', async (test) => {
+    const ended: string[] = [];
+    const both = new Gate();
+    const observer = {
+      ended({ target }: { readonly target: string }) {
+        ended.push(target);
+        if (ended.length === 2) both.open();
+      },
+    };
+    const second = new Gate();
+    const handler: Send = async ({ url, signal }) => {
+      if (url === '/2') {
+        second.open();
+        return answer(200);
+      }
+      return await new Promise((_, reject) => signal?.addEventListener('abort', reject));
+    };
+    const { port } = await serve(test, handler, { observer });
+    const { socket } = await dial(test, port);
+    socket.write(head(['GET /1 HTTP/1.1']) + head(['GET /2 HTTP/1.1']));
+    await second.opened;
+    socket.destroy();
+    await both.opened;
+    assert.deepEqual(ended.sort(), ['/1', '/2']);
+  });
+});
+
 describe('closing', () => {
   it('waits for what is under way, and ends the connections that are not', async (test) => {
     const asked = new Gate();

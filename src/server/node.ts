@@ -77,13 +77,19 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
   const connections = trackConnections(server);
   let closing = false;
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
-    const rules = { requestIdle, answerIdle, observer, expects, listener: url, closing: () => closing };
-    const exchanging = connections
-      .whileBusy(incoming.socket, exchange(handler, incoming, outgoing, rules))
-      .finally(() => {
-        running.delete(exchanging);
-        if (closing) connections.endIdle();
-      });
+    const rules = {
+      requestIdle,
+      answerIdle,
+      observer,
+      expects,
+      listener: url,
+      closing: () => closing,
+      connections,
+    };
+    const exchanging = exchange(handler, incoming, outgoing, rules).finally(() => {
+      running.delete(exchanging);
+      if (closing) connections.endIdle();
+    });
     running.add(exchanging);
   };
   server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
