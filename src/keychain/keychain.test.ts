@@ -148,6 +148,20 @@ describe('the file of docker', () => {
       basic('team', 't'),
     ],
     [
+      "finds a namespace of Docker Hub's",
+      {
+        auths: { 'docker.io': { auth: user }, 'docker.io/acme': { auth: auth('acme:a') } },
+        registry: 'docker.io',
+        repository: 'acme/app',
+      },
+      basic('acme', 'a'),
+    ],
+    [
+      'reads what is missing its padding and was filled up with NULs, with a colon in it',
+      { auths: { a: { auth: auth('u:p:q\0\0\0').replace(/=+$/, '') } }, registry: 'a' },
+      basic('u', 'p:q'),
+    ],
+    [
       'does not take a name that only begins alike for a namespace',
       { auths: { 'a/team': { auth: user } }, registry: 'a', repository: 'teammates/x' },
       undefined,
@@ -209,6 +223,21 @@ describe('the places where credentials are looked for', () => {
       assert.deepEqual(await keychain('a'), basic(place, 'x'));
     });
   }
+
+  it("podman's file has the longest namespace first, and a place without one that fits is passed by", async () => {
+    const { path, env } = await home({
+      'explicit.json': {
+        auths: { 'a/team/app': { auth: auth('app:x') }, 'a/team': { auth: auth('team:x') } },
+      },
+      'run/containers/auth.json': { auths: { a: { auth: auth('host:x') } } },
+    });
+    const keychain = createKeychain({ env: { ...env, REGISTRY_AUTH_FILE: join(path, 'explicit.json') } });
+    assert.deepEqual(await keychain('a', 'team/app'), basic('app', 'x'));
+    assert.deepEqual(await keychain('a', 'team/app/deeper'), basic('app', 'x'));
+    assert.deepEqual(await keychain('a', 'team/other'), basic('team', 'x'));
+    assert.deepEqual(await keychain('a', 'app'), basic('host', 'x'));
+    assert.deepEqual(await keychain('a'), basic('host', 'x'));
+  });
 
   it('a place without an entry for the registry is passed by', async () => {
     const { env } = await home({ [config]: entry('file') }, { DOCKER_AUTH_CONFIG: '{"auths":{"other":{}}}' });

@@ -106,14 +106,21 @@ async function all(names: AsyncIterable<string>): Promise<readonly string[]> {
   return list;
 }
 
+/** How the requests to a registry showed who asks, by their log (-v); those to its token service are left out. */
+function schemesIn(log: string): readonly string[] {
+  const asked = log.split('--> ').filter((request) => !/^\S+ \S+\/v2\/token\?/.test(request));
+  return [...new Set(asked.flatMap((request) => /^ *authorization: (\w+)/m.exec(request)?.[1] ?? []))];
+}
+
 describe('the command line at a registry with a login', () => {
   it('logs in, pushes, lists, copies by a mount and pulls with tokens', async (test) => {
     const { home, users, layout } = await files(test);
     const { host } = await serve(test, ['--htpasswd', users]);
     const env = { DOCKER_CONFIG: home };
     const ok = async (...args: readonly string[]): Promise<string> => {
-      const { code, stdout, stderr } = await gantry(args, { env });
+      const { code, stdout, stderr } = await gantry(['-v', ...args], { env });
       assert.equal(code, 0, stderr);
+      assert.deepEqual(schemesIn(stderr), ['Bearer'], stderr);
       return stdout;
     };
     const login = ['auth', 'login', host, '-u', 'someone', '--password-stdin'];
@@ -186,6 +193,21 @@ describe('our client at a registry with a login', () => {
     );
     await client.delete(`${host}/b/app@${digest}`);
     assert.equal(await client.exists(`${host}/b/app:1`), false);
+  });
+
+  it('pushes and pulls a layout by tokens alone', async (test) => {
+    const { users, home, layout } = await files(test);
+    const { host } = await serve(test, ['--htpasswd', users]);
+    const schemes = new Set<string>();
+    const onWire = (event: WireEvent): void => {
+      if (event.kind !== 'request' || event.url.includes('/v2/token?')) return;
+      for (const line of event.headers['authorization'] ?? []) schemes.add(line.replace(/ .*/, ''));
+    };
+    await using client = createClient({ keychain: someone, onWire });
+    await client.push(layout, `${host}/a/app:1`);
+    await client.pull([`${host}/a/app:1`], join(home, 'pulled'), { format: 'oci' });
+    assert.deepEqual(await partsInLayout(join(home, 'pulled')), await partsOf(image));
+    assert.deepEqual([...schemes], ['Bearer']);
   });
 
   it('may do what the rules say, and is told what it may not', async (test) => {
