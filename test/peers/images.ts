@@ -142,7 +142,8 @@ export async function saveArchive(
   return await save(root, archive, `acme/app:${tag}`);
 }
 
-async function save(root: Image | Index, place: Repository, name: string): Promise<Parts> {
+/** Puts it in a place, under that tag. */
+export async function save(root: Image | Index, place: Repository, name: string): Promise<Parts> {
   const { repository, root: descriptor } = await imageSource(root);
   await copyImage(repository, descriptor.digest, place, { tags: [name] });
   await place.commit();

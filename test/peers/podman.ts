@@ -1,20 +1,23 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { output } from '../peer.ts';
+import { type Ended, output, type RunOptions, run } from '../peer.ts';
 import type { Identity } from './images.ts';
 
 /** podman with an image store of its own. It only moves images; nothing is ever run, so no privileges are needed. */
 export interface Podman extends AsyncDisposable {
   (...args: readonly string[]): Promise<string>;
+  /** For what may fail. */
+  attempt(args: readonly string[], input: string): Promise<Ended>;
 }
 
-export async function openPodman(): Promise<Podman> {
+/** `env` is for all that it runs. */
+export async function openPodman({ env: more = {} }: Pick<RunOptions, 'env'> = {}): Promise<Podman> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-podman-'));
   // podman insists on a file that its environment names.
   const auth = join(folder, 'auth.json');
   await writeFile(auth, '{}');
-  const env = { REGISTRY_AUTH_FILE: auth };
+  const env = { REGISTRY_AUTH_FILE: auth, ...more };
   const options = [
     `--root=${join(folder, 'root')}`,
     `--runroot=${join(folder, 'run')}`,
@@ -26,6 +29,7 @@ export async function openPodman(): Promise<Podman> {
   const podman = (...args: readonly string[]): Promise<string> =>
     output('podman', [...options, ...args], { env });
   return Object.assign(podman, {
+    attempt: (args: readonly string[], input: string) => run('podman', [...options, ...args], { env, input }),
     async [Symbol.asyncDispose]() {
       // Folders that nobody may write to: only podman can remove them, where it isn't run by root.
       await podman('rmi', '--all', '--force');

@@ -1,0 +1,196 @@
+import { join } from 'node:path';
+import { type Ended, output, type Peer, run } from '../peer.ts';
+import { type Setting, type Trust, user } from './embedded.ts';
+import { partsInLayout, tag } from './images.ts';
+import type { Podman } from './podman.ts';
+
+/** One client at one registry, with its logins in `home`. */
+export interface Session {
+  readonly host: string;
+  readonly home: string;
+  readonly setting: Setting;
+  readonly trust: Pick<Trust, 'caFile' | 'folder'>;
+  readonly podman: Podman;
+}
+
+/** What there is to push: a layout whose one root is named `tag`, and the same as podman has it. */
+export interface Pushed {
+  readonly layout: string;
+  readonly podmanId: string;
+}
+
+/** Why a tool has no way to do it. */
+export type Cannot = string;
+
+/** One row of the table: a client, and for each operation how it does it, or why it can't. */
+export interface EmbeddedClient {
+  readonly name: Peer;
+  login(session: Session, given: string): Promise<Ended>;
+  push(session: Session, pushed: Pushed, reference: string): Promise<unknown>;
+  /** Tells the digests of what it has then. */
+  pull(session: Session, reference: string, layout: string): Promise<readonly string[]>;
+  readonly copy: ((session: Session, from: string, to: string) => Promise<unknown>) | Cannot;
+  tags(session: Session, repository: string): Promise<readonly string[]>;
+  readonly catalog: ((session: Session) => Promise<readonly string[]>) | Cannot;
+  /** Leaves the manifest, and its other tags. */
+  readonly deleteTag: ((session: Session, reference: string) => Promise<unknown>) | Cannot;
+  /** Of `repository:1` or `repository@digest`, whichever the tool has not been asked for elsewhere. */
+  readonly deleteManifest:
+    | ((session: Session, repository: string, digest: string) => Promise<unknown>)
+    | Cannot;
+}
+
+const deletesManifests = 'of a tag it asks for the digest, and deletes the manifest with all its tags';
+
+const skopeo: EmbeddedClient = {
+  name: 'skopeo',
+  login: (session, given) =>
+    run('skopeo', ['login', ...access(session), '-u', user, '--password-stdin', session.host], {
+      input: given,
+    }),
+  push: (session, { layout }, reference) =>
+    output('skopeo', [
+      ...skopeoCopy,
+      ...side(session, 'dest'),
+      `oci:${layout}:${tag}`,
+      `docker://${reference}`,
+    ]),
+  async pull(session, reference, layout) {
+    const [from, to] = [`docker://${reference}`, `oci:${layout}:${tag}`];
+    await output('skopeo', [...skopeoCopy, ...side(session, 'src'), from, to]);
+    return (await partsInLayout(layout)).blobs;
+  },
+  copy: (session, from, to) =>
+    output('skopeo', [
+      ...skopeoCopy,
+      ...side(session, 'src'),
+      ...side(session, 'dest'),
+      `docker://${from}`,
+      `docker://${to}`,
+    ]),
+  async tags(session, repository) {
+    const said = await output('skopeo', ['list-tags', ...access(session), `docker://${repository}`]);
+    const { Tags }: { readonly Tags: readonly string[] } = JSON.parse(said);
+    return Tags;
+  },
+  catalog: 'it has no command that lists repositories',
+  deleteTag: deletesManifests,
+  deleteManifest: (session, repository) =>
+    output('skopeo', ['delete', ...access(session), `docker://${repository}:1`]),
+};
+
+const skopeoCopy = ['copy', '--insecure-policy', '--all', '--preserve-digests'];
+
+/** The options of one side of a copy of skopeo's. */
+export function side(session: Omit<Session, 'podman'>, which: 'src' | 'dest'): readonly string[] {
+  return [...access(session)].map((option) => option.replace('--', `--${which}-`));
+}
+
+/** podman insists on a file that it is told of: it is there once somebody has logged in. */
+function access({ setting, trust, home }: Omit<Session, 'podman'>): readonly string[] {
+  const tls = setting.tls ? `--cert-dir=${trust.folder}` : '--tls-verify=false';
+  return setting.login === 'none' ? [tls] : [tls, authFile(home)];
+}
+
+function authFile(home: string): string {
+  return `--authfile=${join(home, 'config.json')}`;
+}
+
+const crane: EmbeddedClient = {
+  name: 'crane',
+  login: (session, given) =>
+    run('crane', ['auth', 'login', session.host, '-u', user, '--password-stdin'], {
+      env: craneEnv(session),
+      input: given,
+    }),
+  push: (session, { layout }, reference) => craneOutput(session, 'push', layout, reference),
+  async pull(session, reference, layout) {
+    await craneOutput(session, 'pull', '--format=oci', reference, layout);
+    return (await partsInLayout(layout)).blobs;
+  },
+  copy: (session, from, to) => craneOutput(session, 'copy', from, to),
+  tags: async (session, repository) => lines(await craneOutput(session, 'ls', repository)),
+  catalog: async (session) => lines(await craneOutput(session, 'catalog', session.host)),
+  deleteTag: (session, reference) => craneOutput(session, 'delete', reference),
+  deleteManifest: (session, repository, digest) => craneOutput(session, 'delete', `${repository}@${digest}`),
+};
+
+function craneOutput(session: Session, ...args: readonly string[]): Promise<string> {
+  return output('crane', args, { env: craneEnv(session) });
+}
+
+/** It trusts what Go trusts. */
+function craneEnv({ home, trust }: Session): NodeJS.ProcessEnv {
+  return { DOCKER_CONFIG: home, SSL_CERT_FILE: trust.caFile };
+}
+
+const oras: EmbeddedClient = {
+  name: 'oras',
+  login: (session, given) =>
+    run('oras', ['login', ...orasWay(session, ''), session.host, '-u', user, '--password-stdin'], {
+      env: { DOCKER_CONFIG: session.home },
+      input: given,
+    }),
+  push: (session, { layout }, reference) =>
+    orasOutput(session, 'cp', '--from-oci-layout', `${layout}:${tag}`, ...orasWay(session, 'to-'), reference),
+  async pull(session, reference, layout) {
+    const to = ['--to-oci-layout', `${layout}:${tag}`];
+    await orasOutput(session, 'cp', ...orasWay(session, 'from-'), reference, ...to);
+    return (await partsInLayout(layout)).blobs;
+  },
+  copy: (session, from, to) =>
+    orasOutput(session, 'cp', ...orasWay(session, 'from-'), ...orasWay(session, 'to-'), from, to),
+  tags: async (session, repository) =>
+    lines(await orasOutput(session, 'repo', 'tags', ...orasWay(session, ''), repository)),
+  catalog: async (session) =>
+    lines(await orasOutput(session, 'repo', 'ls', ...orasWay(session, ''), session.host)),
+  deleteTag: deletesManifests,
+  deleteManifest: (session, repository) =>
+    orasOutput(session, 'manifest', 'delete', '--force', ...orasWay(session, ''), `${repository}:1`),
+};
+
+function orasOutput({ home }: Session, ...args: readonly string[]): Promise<string> {
+  return output('oras', args, { env: { DOCKER_CONFIG: home } });
+}
+
+function orasWay({ setting, trust }: Session, prefix: '' | 'from-' | 'to-'): readonly string[] {
+  return setting.tls ? [`--${prefix}ca-file`, trust.caFile] : [`--${prefix}plain-http`];
+}
+
+const podman: EmbeddedClient = {
+  name: 'podman',
+  login: ({ podman, ...session }, given) =>
+    podman.attempt(['login', ...access(session), '-u', user, '--password-stdin', session.host], given),
+  push: ({ podman, ...session }, { podmanId }, reference) =>
+    podman('push', '-q', ...access(session), podmanId, reference),
+  // It unpacks what it pulls: of an image it keeps no more than the config as it was.
+  async pull({ podman, ...session }, reference) {
+    return [`sha256:${(await podman('pull', '-q', ...access(session), reference)).trim()}`];
+  },
+  copy: 'it goes by way of its own store: a pull and a push',
+  async tags({ podman, ...session }, repository) {
+    const said = await podman('search', '--list-tags', '--format=json', ...searching(session), repository);
+    const [found]: readonly { readonly Tags: readonly string[] }[] = JSON.parse(said);
+    return found?.Tags ?? [];
+  },
+  // Where there is no search, it looks through the catalog for names with the word in them.
+  async catalog({ podman, ...session }) {
+    const said = await podman('search', '--format=json', ...searching(session), `${session.host}/podman`);
+    const found: readonly { readonly Name: string }[] = JSON.parse(said);
+    return found.map(({ Name }) => Name.slice(session.host.length + 1));
+  },
+  deleteTag: 'it deletes only in its own store',
+  deleteManifest: 'it deletes only in its own store',
+};
+
+/** It has no option for certificates there: its environment names them. */
+function searching({ setting, home }: Pick<Session, 'setting' | 'home'>): readonly string[] {
+  const tls = `--tls-verify=${setting.tls}`;
+  return setting.login === 'none' ? [tls] : [tls, authFile(home)];
+}
+
+export const embeddedClients: readonly EmbeddedClient[] = [skopeo, crane, oras, podman];
+
+function lines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
