@@ -25,12 +25,12 @@ export type Cannot = string;
 /** One row of the table: a client, and for each operation how it does it, or why it can't. */
 export interface EmbeddedClient {
   readonly name: Peer;
-  login(session: Session, given: string): Promise<Ended>;
-  push(session: Session, pushed: Pushed, reference: string): Promise<unknown>;
+  readonly login: (session: Session, given: string) => Promise<Ended>;
+  readonly push: (session: Session, pushed: Pushed, reference: string) => Promise<unknown>;
   /** Tells the digests of what it has then. */
-  pull(session: Session, reference: string, layout: string): Promise<readonly string[]>;
+  readonly pull: (session: Session, reference: string, layout: string) => Promise<readonly string[]>;
   readonly copy: ((session: Session, from: string, to: string) => Promise<unknown>) | Cannot;
-  tags(session: Session, repository: string): Promise<readonly string[]>;
+  readonly tags: (session: Session, repository: string) => Promise<readonly string[]>;
   readonly catalog: ((session: Session) => Promise<readonly string[]>) | Cannot;
   /** Leaves the manifest, and its other tags. */
   readonly deleteTag: ((session: Session, reference: string) => Promise<unknown>) | Cannot;
