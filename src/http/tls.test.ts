@@ -4,6 +4,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls, { type SecureVersion, TLSSocket } from 'node:tls';
+import { alsoSecret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import type { TlsOptions } from './tls.ts';
@@ -16,6 +17,7 @@ ollbQNCGPPLoL8obBXvvvPQVM8OhRANCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4r
 bHECkV7GBs8qSdcdf959sRD958qYaQ/SpzYYosaawzvGEkZyPIM+JZo6
 -----END PRIVATE KEY-----
 `;
+alsoSecret(key.split('\n')[2] ?? key);
 const cert = `-----BEGIN CERTIFICATE-----
 MIIBmzCCAUGgAwIBAgIUNCZiG+xDQ+lIUC01q5N8ia/rJK8wCgYIKoZIzj0EAwIw
 FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA1NTA1MloYDzIxMjYxMDI5

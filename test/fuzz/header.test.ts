@@ -2,7 +2,7 @@ import { describe } from 'node:test';
 import { parseChallenges } from '../../src/auth/challenge.ts';
 import { parseNextLink, parseRetryAfter, parseWarnings } from '../../src/wire/headers.ts';
 import { parseChunkRange, parseContentRange, parseRange, parseUploadRange } from '../../src/wire/range.ts';
-import { redactUrl } from '../../src/wire/redact.ts';
+import { redactUrl, redactWords } from '../../src/wire/redact.ts';
 import { fuzz, grammar, standsPathological } from './fuzz.ts';
 
 /** What a server, or a client, can put into a header. */
@@ -87,4 +87,11 @@ describe('fuzz: redacted URL', () => {
   const pieces = ['https://', 'user:word@', 'host', '/', '?', '&', 'sig=', 'n=1', '#', '@', ':', '%2e'];
   fuzz('redacted URL', grammar(...pieces), (text) => redactUrl(text));
   standsPathological('redacted URL', pieces, (text) => redactUrl(text));
+});
+
+describe('fuzz: redacted words', () => {
+  const pieces = ['Bearer ', 'eyJ', '.', 'abcdefgh', '=', 'https://', '@', '?', ' ', '"', '-', 'Basic '];
+  fuzz('redacted words', grammar(...pieces), (text) => redactWords(text, ['abc', 'efgh']));
+  const more = ['eyJ-.', 'Bearer abcdefgh=b', 'https://a?', 'abcdefgh='];
+  standsPathological('redacted words', [...pieces, ...more], (text) => redactWords(text, ['abc', 'efgh']));
 });
