@@ -12,3 +12,7 @@ it('columns are aligned, and rows without a value left out', () => {
     ['kind    index', 'digest  sha256:x  more'],
   );
 });
+
+it('a value with a line break in it stays on its line', () => {
+  assert.deepEqual(columns([['title', 'a\nb']]), ['title  a\\u000ab']);
+});

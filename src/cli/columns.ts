@@ -1,6 +1,10 @@
-/** Rows as lines with aligned columns; a row whose value is missing is left out. */
+import { escapeControls } from './output.ts';
+
+/** Rows as lines with aligned columns, each row one line; a row whose value is missing is left out. */
 export function columns(rows: readonly (readonly (string | undefined)[])[]): string[] {
-  const full = rows.map((row) => row.filter((cell) => cell !== undefined)).filter((row) => row.length > 1);
+  const full = rows
+    .map((row) => row.filter((cell) => cell !== undefined).map(escapeControls))
+    .filter((row) => row.length > 1);
   const widths: number[] = [];
   for (const row of full) {
     row.forEach((cell, i) => {

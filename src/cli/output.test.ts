@@ -43,6 +43,18 @@ describe('output', () => {
     assert.equal(stderr, 'a  [2Jb c\n');
   });
 
+  it('shows what would control a terminal as JSON escapes it, and leaves JSON what it says', async () => {
+    const name = `a${esc}[2J\u009b\u007f\u202eb`;
+    const { stdout } = await printed(async (output) => {
+      await output.line(`${name}\nc`);
+      await output.line(JSON.stringify({ name }));
+    });
+    const [first, second, third = ''] = stdout.split('\n');
+    assert.deepEqual([first, second], ['a\\u001b[2J\\u009b\\u007f\\u202eb', 'c']);
+    assert.doesNotMatch(third, /[\u007f-\u009f\u202e]/);
+    assert.deepEqual(JSON.parse(third), { name });
+  });
+
   it('colours on a terminal', async () => {
     const { stderr } = await printed((output) => output.note('a', 'error'), { isTTY: true });
     assert.equal(stderr, `${esc}[31ma${esc}[0m\n`);

@@ -6,6 +6,7 @@ import { StorageError } from '../errors.ts';
 export interface Output {
   /** Columns of stderr, now, where it is a terminal that can be drawn on. */
   readonly columns: number | undefined;
+  /** A line, or several; what would control a terminal is escaped as JSON escapes it, so JSON stays what it says. */
   line(text: string): Promise<void>;
   /** As it is, with no line feed added. Resolves when stdout took it, so a slow reader slows the source. */
   write(data: string | Uint8Array): Promise<void>;
@@ -51,7 +52,7 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
       // Some terminals say 0.
       return terminal ? stderr.columns || 80 : undefined;
     },
-    line: (text) => write(`${text}\n`),
+    line: (text) => write(`${text.split('\n').map(escapeControls).join('\n')}\n`),
     write,
     note(text, style) {
       const shown = printable(text);
@@ -66,10 +67,17 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   };
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
+const controls = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 /** A far side's words can't move the cursor, recolour the terminal or fake a second line. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, ' ');
+  return text.replace(controls, ' ');
+}
+
+/** A far side's name as a part of a line: what no name should have can be seen in it. */
+export function escapeControls(text: string): string {
+  return text.replace(controls, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function writeFailure(error: Error): Error {

@@ -9,7 +9,8 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { blobOf, giveImage, noise, read } from '../../src/testing/contract/sample.ts';
 import type { HttpRequest, Send } from '../../src/wire/message.ts';
 import { redactHeaders, redactUrl } from '../../src/wire/redact.ts';
-import { folder } from '../cli/gantry.ts';
+import { fakeRegistry } from '../cli/fake-registry.ts';
+import { folder, gantry } from '../cli/gantry.ts';
 import { secret, withoutSecrets } from '../secret.ts';
 import {
   alice,
@@ -186,6 +187,28 @@ describe('C8 what is told of an exchange', () => {
     assert.ok(error.message.length < 1000, String(error.message.length));
     // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
     assert.doesNotMatch(error.message, /[\u0000-\u001f\u007f-\u009f]/);
+  });
+});
+
+describe('C8 on a terminal', () => {
+  it('C8 no name in a listing moves the cursor or fakes a line', async (test) => {
+    const names = ['ok', 'e\u001b[2J\u009b31m\u202ex', 'two\nlines'];
+    const host = await fakeRegistry(test, ({ url = '' }, response) => {
+      response.end(JSON.stringify(url.includes('_catalog') ? { repositories: names } : { tags: names }));
+    });
+    for (const args of [
+      ['ls', `${host}/app`],
+      ['catalog', host],
+    ]) {
+      const { stdout, code } = await gantry(args);
+      assert.equal(code, 0);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+      assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+      assert.equal(stdout.trimEnd().split('\n').length, names.length);
+      const told = await gantry([...args, '--json']);
+      assert.ok(told.stdout.includes('\\u009b'));
+      assert.deepEqual(Object.values(JSON.parse(told.stdout)).at(-1), names);
+    }
   });
 });
 

@@ -3,6 +3,7 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
+import { escapeControls } from '../output.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry referrers IMAGE`: a line for each, its digest first. */
@@ -32,7 +33,7 @@ function described({ artifactType, mediaType, size }: Descriptor): readonly stri
 function branches(nodes: readonly ReferrerNode[]): readonly string[] {
   return nodes.flatMap((node, at) => {
     const isLast = at === nodes.length - 1;
-    const line = `${isLast ? '└── ' : '├── '}${[node.digest, ...described(node)].join('  ')}`;
+    const line = `${isLast ? '└── ' : '├── '}${[node.digest, ...described(node)].map(escapeControls).join('  ')}`;
     return [line, ...branches(node.referrers).map((below) => `${isLast ? '    ' : '│   '}${below}`)];
   });
 }
