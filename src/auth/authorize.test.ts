@@ -412,6 +412,24 @@ describe('credentials', () => {
 });
 
 describe('an abort', () => {
+  it('ends the wait for a keychain, which is told, and the next request asks it again', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const keychain: Keychain = (_, __, { signal } = {}) => {
+      if (signals.push(signal) > 1) return Promise.resolve(alice);
+      return new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason));
+        abort.abort(reason);
+      });
+    };
+    const reason = new Error('enough');
+    const abort = new AbortController();
+    const { send } = stage({ registry: wantsBasic, keychain });
+    await assert.rejects(send({ signal: abort.signal }), reason);
+    assert.equal(signals[0]?.aborted, true);
+    assert.equal((await send()).status, 200);
+    assert.equal(signals.length, 2);
+  });
+
   it('of one who waits for a token does not take it from the others', async () => {
     let release: (() => void) | undefined;
     let asked: (() => void) | undefined;

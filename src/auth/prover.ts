@@ -1,4 +1,5 @@
 import { AuthError } from '../errors.ts';
+import { type Shared, share } from '../flow/share.ts';
 import { type Clock, systemClock } from '../http/clock.ts';
 import { trustsRealm } from '../http/site.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
@@ -74,23 +75,33 @@ export function createProver(options: ProverOptions): Prover {
   const tokens = createTokenCache(clock);
   /** By repository, since Artifactory has a realm for each of its own; '' is what was wanted last. */
   const demands = new Map<string, Demand>();
-  const credentials = new Map<string, Promise<Credential | undefined>>();
+  const credentials = new Map<string, Shared<Credential | undefined>>();
 
-  const credentialOf = (repository: string | undefined): Promise<Credential | undefined> => {
+  const credentialOf = async ({ signal, ...request }: HttpRequest): Promise<Credential | undefined> => {
+    const repository = repositoryOf(request);
     const key = repository ?? '';
-    const asked = credentials.get(key) ?? keychain(registry, repository);
+    const known = credentials.get(key);
+    const asked =
+      known === undefined || known.isAbandoned()
+        ? share((ended) => keychain(registry, repository, { signal: ended }))
+        : known;
     credentials.set(key, asked);
-    // A helper that failed once may have been unlocked by the next time.
-    asked.catch(() => credentials.delete(key));
-    return asked;
+    try {
+      return await asked.wait(signal);
+    } catch (error) {
+      // A helper that failed once may have been unlocked by the next time.
+      if (credentials.get(key) === asked) credentials.delete(key);
+      throw error;
+    }
   };
 
   /** Who we are; nobody, where the helper that would know is not installed and that may do. */
-  const identify = async (demand: Demand, { scopes = [], ...request }: HttpRequest): Promise<Identity> => {
+  const identify = async (demand: Demand, request: HttpRequest): Promise<Identity> => {
     try {
-      return { credential: await credentialOf(repositoryOf({ ...request, scopes })) };
+      return { credential: await credentialOf(request) };
     } catch (error) {
       // A config file that came from another machine names helpers of there; public images can be read all the same.
+      const { scopes = [] } = request;
       const mayDoWithout = demand.kind === 'bearer' && scopes.every((scope) => scope.endsWith(':pull'));
       if (!mayDoWithout || !isHelperMissing(error)) throw error;
       warn(`asked without credentials: ${error instanceof Error ? error.message : String(error)}`);
@@ -151,7 +162,7 @@ export function createProver(options: ProverOptions): Prover {
   return {
     async isKnown(request) {
       // Why it can't be found out is told when it is needed.
-      const credential = await credentialOf(repositoryOf(request)).catch(() => undefined);
+      const credential = await credentialOf(request).catch(() => undefined);
       return credential !== undefined;
     },
 

@@ -1,3 +1,4 @@
+import { type Shared, share } from '../flow/share.ts';
 import type { Credential } from './credential.ts';
 import { askHelper, type HelperOptions } from './credential-helper.ts';
 import { canonicalKey } from './server-key.ts';
@@ -9,7 +10,7 @@ export interface AnswerOptions extends HelperOptions {
 
 interface Answer {
   readonly at: number;
-  readonly credential: Promise<Credential | undefined>;
+  readonly credential: Shared<Credential | undefined>;
 }
 
 /** Helpers of clouds make up credentials that last hours at most, and asking costs a process. */
@@ -18,21 +19,35 @@ const answerLasts = 5 * 60_000;
 /** What helpers have said in this process. By their environment, since that is what they answer from. */
 const answers = new WeakMap<NodeJS.ProcessEnv, Map<string, Answer>>();
 
-/** As `askHelper`, but a helper runs once in five minutes for a registry, however many keychains of the process ask. */
+/**
+ * As `askHelper`, but a helper runs once in five minutes for a registry, however many keychains of the process ask, and no
+ * longer than one of them waits.
+ */
 export function rememberedAnswer(
   helper: string,
   registry: string,
-  { now = Date.now, ...options }: AnswerOptions,
+  { now = Date.now, signal, ...options }: AnswerOptions,
 ): Promise<Credential | undefined> {
   const known = answersIn(options);
   const key = keyOf(helper, registry);
   const answer = known.get(key);
-  if (answer !== undefined && now() - answer.at < answerLasts) return answer.credential;
-  const credential = askHelper(helper, registry, options);
-  known.set(key, { at: now(), credential });
-  // A failure is no answer to keep: the next time the keychain may be unlocked.
-  credential.catch(() => known.delete(key));
-  return credential;
+  if (answer !== undefined && now() - answer.at < answerLasts && !answer.credential.isAbandoned()) {
+    return answer.credential.wait(signal);
+  }
+  const asked: Answer = {
+    at: now(),
+    credential: share(async (ended) => {
+      try {
+        return await askHelper(helper, registry, { ...options, signal: ended });
+      } catch (error) {
+        // A failure is no answer to keep: the next time the keychain may be unlocked.
+        if (known.get(key) === asked) known.delete(key);
+        throw error;
+      }
+    }),
+  };
+  known.set(key, asked);
+  return asked.credential.wait(signal);
 }
 
 /** After a login or logout the helper knows better. */

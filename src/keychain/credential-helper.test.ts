@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { secret } from '../../test/secret.ts';
@@ -103,6 +105,29 @@ describe('a credential helper', unlessWindows, () => {
     await addHelper(place, 'own', `${lasting}{ stdio: 'inherit' }); setInterval(() => {}, 1000);`);
     const keychain = createKeychain({ env: place.env, timeout: 300 });
     await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
+  });
+
+  it('goes on as long as one waits for it, and is ended when nobody does', async (test) => {
+    const place = await home({ [config]: { credsStore: 'all' } });
+    const server = createServer().listen(0, '127.0.0.1');
+    test.after(() => server.close());
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    await addHelper(place, 'all', `require('node:net').connect(${port}, '127.0.0.1').on('error', () => {});`);
+    const keychain = createKeychain({ env: place.env, timeout: 2 ** 30 });
+    const [one, other] = [new AbortController(), new AbortController()];
+    const first = assert.rejects(keychain('a', 'x', { signal: one.signal }), /first/);
+    const second = assert.rejects(keychain('a', 'y', { signal: other.signal }), /second/);
+    const [helper] = await once(server, 'connection');
+    one.abort(new Error('first'));
+    await first;
+    const gone = once(helper.resume(), 'close');
+    other.abort(new Error('second'));
+    await Promise.all([second, gone]);
+    assert.equal((await runsOf(place)).length, 1);
+    await addHelper(place, 'all', answer({ Username: 'u', Secret: secret('s') }));
+    assert.deepEqual(await keychain('a'), basic('u', 's'));
   });
 
   it('is asked anew after a login and after a logout', async () => {

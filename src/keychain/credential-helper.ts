@@ -9,6 +9,8 @@ export interface HelperOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Milliseconds; a helper may have to wait for the user to unlock a keychain. Default 60 s. */
   readonly timeout?: number;
+  /** Ends the helper. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 const maxOutput = 1024 * 1024;
@@ -94,16 +96,17 @@ function runHelper(
   name: string,
   action: Action,
   input: string,
-  { env = process.env, timeout = 60_000 }: HelperOptions,
+  { env = process.env, timeout = 60_000, signal }: HelperOptions,
 ): Promise<string | undefined> {
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed(name, action, 'that is no name of a helper');
   return new Promise((resolve, reject) => {
     const child = execFile(
       `docker-credential-${name}`,
       [action],
-      { env, timeout, maxBuffer: maxOutput, windowsHide: true, killSignal: 'SIGKILL' },
+      { env, timeout, signal, maxBuffer: maxOutput, windowsHide: true, killSignal: 'SIGKILL' },
       (error, stdout) => {
         if (error === null) resolve(stdout);
+        else if (signal?.aborted === true) reject(signal.reason);
         // It fails with its message on standard output, and this is the one that is no failure.
         else if (/credentials not found/i.test(stdout)) resolve(undefined);
         else reject(failed(name, action, reasonOf(error, { action, stdout }), missingOnly(error)));

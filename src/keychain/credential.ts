@@ -10,4 +10,8 @@ export type Credential =
  * Who to be at a registry. `registry` is its host with the port where there is one (`docker.io` for Docker Hub).
  * Asked late, once for each registry and repository; `undefined` means anonymous.
  */
-export type Keychain = (registry: string, repository?: string) => Promise<Credential | undefined>;
+export type Keychain = (
+  registry: string,
+  repository?: string,
+  options?: { readonly signal?: AbortSignal | undefined },
+) => Promise<Credential | undefined>;

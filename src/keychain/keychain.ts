@@ -20,14 +20,15 @@ export function createKeychain(options: KeychainOptions = {}): Keychain {
     Object.entries(options.credentials ?? {}).map(([key, credential]) => [canonicalKey(key), credential]),
   );
 
-  return async (registry, repository) => {
+  return async (registry, repository, { signal } = {}) => {
     for (const key of candidateKeys(registry, repository)) {
       const credential = given.get(key);
       if (credential !== undefined) return credential;
     }
     for await (const config of readConfigs(options)) {
       const helper = helperFor(config, registry);
-      const kept = helper === undefined ? undefined : await rememberedAnswer(helper, registry, options);
+      const kept =
+        helper === undefined ? undefined : await rememberedAnswer(helper, registry, { ...options, signal });
       const credential = kept ?? inlineCredential(config, registry, repository);
       if (credential !== undefined) return credential;
     }

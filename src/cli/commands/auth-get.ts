@@ -9,7 +9,7 @@ import { readStdin } from '../stdin.ts';
 /** `gantry auth get REGISTRY`: speaks the protocol of docker's credential helpers, so it prints JSON in any case. */
 export async function authGet(context: Context, given: Given): Promise<void> {
   const { registry } = registryArgument(given.arguments[0] ?? (await readStdin(context.signal)));
-  const credential = await createKeychain()(registry);
+  const credential = await createKeychain()(registry, undefined, { signal: context.signal });
   if (credential === undefined) {
     // These very words on stdout are how docker tells "none" from a failure.
     await context.output.line('credentials not found in native keychain');

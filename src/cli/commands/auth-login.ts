@@ -18,7 +18,7 @@ export async function authLogin(context: Context, given: Given): Promise<void> {
     if (check === 'unasked')
       context.output.note(`${registry} asks for no credentials yet: nothing was checked`);
   }
-  const outcome = await storeCredential(registry, credential);
+  const outcome = await storeCredential(registry, credential, { signal: context.signal });
   const where =
     outcome.helper === undefined ? `${outcome.path}, unencrypted` : `the helper ${outcome.helper}`;
   context.output.note(`logged in to ${registry} via ${where}`);
