@@ -66,10 +66,11 @@ export async function readPassword(options: PasswordOptions): Promise<string> {
   throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
 }
 
-/** Throws INVALID_OPTION if either is empty. */
+/** Throws INVALID_OPTION if either is empty, or the name has a colon in it: what follows that would pass for the password. */
 export function credentialOf(username: string, password: string): Credential {
   const credential = username === '' || password === '' ? undefined : namedCredential(username, password);
   if (credential === undefined) throw refused('a login needs a user name and a password');
+  if (username.includes(':')) throw refused('a user name has no colon in it');
   return credential;
 }
 
@@ -94,12 +95,12 @@ export function keychainWith(
   }[],
   others: Keychain = createKeychain(),
 ): Keychain {
-  return async (registry, repository) => {
+  return async (registry, repository, options) => {
     const own = signIns.find(
       (signIn) =>
         signIn.registry === registry && (signIn.repository === undefined || signIn.repository === repository),
     );
-    return own?.credential ?? (await others(registry, repository));
+    return own?.credential ?? (await others(registry, repository, options));
   };
 }
 

@@ -79,8 +79,11 @@ export function keysOf({ document }: DockerConfig, registry: string): readonly s
     : [];
 }
 
-/** An entry that keeps a credential, as docker writes it. */
+/** An entry that keeps a credential, as docker writes it. Throws INVALID_OPTION for a user with a colon, who would be read as another. */
 export function formatEntry(credential: Credential): Readonly<Record<string, string>> {
+  if (credential.kind !== 'registry' && credential.username?.includes(':')) {
+    throw new InputError('INVALID_OPTION', 'a user name has no colon in it');
+  }
   switch (credential.kind) {
     case 'basic':
       return { auth: Buffer.from(`${credential.username}:${credential.password}`).toString('base64') };

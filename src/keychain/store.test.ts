@@ -87,6 +87,19 @@ describe('a login', () => {
     assert.equal(await readFile(join(path, config), 'utf8'), '{');
   });
 
+  for (const credential of [
+    basic('u:v', 'p'),
+    { kind: 'identity', token: secret('t'), username: 'u:v' },
+  ] satisfies Credential[]) {
+    it(`of a user with a colon in the name is INVALID_OPTION, and not kept: ${credential.kind}`, async () => {
+      const { path, env } = await home();
+      await assert.rejects(storeCredential('a', credential, { env }), (error) =>
+        isGantryError(error, 'INVALID_OPTION'),
+      );
+      await assert.rejects(stat(join(path, config)));
+    });
+  }
+
   it('is IO_FAILED where there can be no file', async () => {
     const { path, env } = await home({ plain: 'a file' });
     const configFile = join(path, 'plain', 'config.json');

@@ -19,7 +19,8 @@ export interface StoreOutcome {
 
 /**
  * Logs in: keeps a registry's credential where docker would. Nobody asks the registry whether it is right.
- * Throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, INVALID_OPTION (a file that can't be understood).
+ * Throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, INVALID_OPTION (a file that can't be understood, a user whose name
+ * has a colon).
  */
 export async function storeCredential(
   registry: string,

@@ -120,6 +120,7 @@ describe('gantry auth login', () => {
   for (const [name, args] of [
     ['no user', ['--password-stdin']],
     ['an empty user', ['-u', '', '--password-stdin']],
+    ['a colon in the user', ['-u', 'me:too', '--password-stdin', '--no-verify']],
     ['no password where there is no terminal', ['-u', 'me']],
     ['an empty password', ['-u', 'me', '-p', '']],
     ['two passwords', ['-u', 'me', '-p', 'x', '--password-stdin']],

@@ -73,6 +73,7 @@ describe('--username and --password-stdin', () => {
     ['a user without a password where there is no terminal', ['--username', 'me']],
     ['a password without a user', ['--password-stdin']],
     ['an empty user', ['--username', '', '--password-stdin']],
+    ['a colon in the user', ['--username', 'me:too', '--password-stdin']],
   ] as const) {
     it(`are a wrong use with ${name}`, async () => {
       assert.equal((await gantry(['digest', 'localhost:1/app', ...args], { input: 'x' })).code, 2);
