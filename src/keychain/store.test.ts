@@ -62,6 +62,15 @@ describe('a login', () => {
     assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
   });
 
+  it('writes what a symbolic link leads to also where that is not there yet', unlessWindows, async () => {
+    const { path, env } = await home({ '.docker/other': {} });
+    await symlink('../real.json', join(path, config));
+    await storeCredential('a', basic('u', 'p'), { env });
+    assert.equal((await lstat(join(path, config))).isSymbolicLink(), true);
+    assert.equal((await stat(join(path, 'real.json'))).mode & 0o777, 0o600);
+    assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
+  });
+
   it('keeps the owner of a file that root writes for another user', onlyForRoot, async () => {
     const { path, env } = await home({ [config]: {} });
     await chown(join(path, config), 1234, 4321);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile, storageError } from './config-file.ts';
 import type { Credential } from './credential.ts';
@@ -73,12 +73,20 @@ function withAuths(
 async function writeConfigFile(path: string, document: Record<string, unknown>): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const target = await realpath(path).catch(() => path);
+    const target = await behindLinks(path);
     const was = await stat(target).catch(() => undefined);
     await replaceFile(target, `${JSON.stringify(document, undefined, '\t')}\n`, was);
   } catch (error) {
     throw storageError(error, path, 'write');
   }
+}
+
+/** The file itself; behind a link that leads to nothing yet, where that leads. */
+async function behindLinks(path: string): Promise<string> {
+  const target = await realpath(path)
+    .catch(() => readlink(path))
+    .catch(() => path);
+  return resolve(dirname(path), target);
 }
 
 async function replaceFile(path: string, text: string, was: Stats | undefined): Promise<void> {
