@@ -26,6 +26,8 @@ export interface OpenOptions {
   /** One past the last byte, default the end. */
   readonly to?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Told before the first byte how many there are in all, where that comes with them and was not known before. */
+  readonly onSize?: ((size: number) => void) | undefined;
 }
 
 /** Bytes that are already here. */
@@ -66,9 +68,8 @@ export function sliceContent(content: Content, from: number, to: number): Conten
   return {
     size: to - from,
     replayable: content.replayable,
-    open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      const { from: start = 0, to: end = to - from, ...rest } = options;
-      return content.open({ ...rest, from: from + start, to: Math.min(from + end, to) });
+    open({ from: start = 0, to: end = to - from, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+      return content.open({ signal, from: from + start, to: Math.min(from + end, to) });
     },
   };
 }

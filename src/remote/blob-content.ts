@@ -26,12 +26,12 @@ function uncheckedBlob(source: Source): Content {
     ...(size === undefined ? {} : { size }),
     replayable: true,
     distant: true,
-    open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       if (from !== 0 || (to !== undefined && to !== size)) {
         return new Download(source, { from, ...(to === undefined ? {} : { to }), signal }).bytes();
       }
       if (isLarge(size)) return largeBlob(source, size, { signal });
-      return new Download(source, { ...(to === undefined ? {} : { to }), signal }).bytes();
+      return new Download(source, { ...(to === undefined ? {} : { to }), signal, onSize }).bytes();
     },
   };
 }

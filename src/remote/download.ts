@@ -16,7 +16,7 @@ export interface Source {
   readonly blob: Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
 }
 
-export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal'> {
+export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal' | 'onSize'> {
   /**
    * `offer`: the whole is taken where the registry sends that instead. `strict`: it fails with UNEXPECTED_ANSWER there,
    * since other parts are on their way. Default: what isn't of the part is read and dropped.
@@ -35,6 +35,7 @@ export class Download {
   readonly #signal: AbortSignal | undefined;
   readonly #backoff: Backoff;
   readonly #mode: DownloadPart['ranges'];
+  readonly #onSize: OpenOptions['onSize'];
   #to: number | undefined;
   #at: number;
   /** One past the last byte that there should be; undefined until somebody says it. */
@@ -45,11 +46,12 @@ export class Download {
   #ranges = true;
   #entityTag: string | undefined;
 
-  constructor(source: Source, { from = 0, to, signal, ranges, entityTag }: DownloadPart = {}) {
+  constructor(source: Source, { from = 0, to, signal, ranges, entityTag, onSize }: DownloadPart = {}) {
     this.#source = source;
     this.#mode = ranges;
     this.#entityTag = entityTag;
     this.#signal = signal;
+    this.#onSize = onSize;
     this.#backoff = createBackoff(downloadRetry(source.exchange.download.retry));
     this.#to = to;
     this.#at = from;
@@ -125,7 +127,9 @@ export class Download {
     if (response === undefined) return this.#open();
     this.#begun = true;
     this.#entityTag = strongEntityTag(response.headers);
+    const known = this.#end !== undefined;
     const start = this.#startOf(response, resumes);
+    if (!known && this.#end !== undefined) this.#onSize?.(this.#end);
     if (this.#mode === 'strict' && (start === undefined || response.status !== 206)) {
       await discard(response.body);
       const what = `blob ${blob.digest} of ${repository}`;

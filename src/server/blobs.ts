@@ -12,16 +12,18 @@ export async function getBlob(
   { kind, digest }: BlobOperation,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  const blob = await blobs.stat(digest, { signal: request.signal });
+  const { headers, signal } = request;
+  const known = matchesEntityTag(headerLines(headers, 'if-none-match'), entityTag(digest));
+  const reading = kind === 'blob.get' && !known && headerValue(headers, 'range') === undefined;
+  const blob = await blobs.stat(digest, { signal, reading });
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
-  const { headers } = request;
-  if (matchesEntityTag(headerLines(headers, 'if-none-match'), entityTag(digest))) return unchanged(digest);
+  if (known) return unchanged(digest);
   if (kind === 'blob.head') return blobAnswer(blob, undefined);
   const condition = headerValue(headers, 'if-range');
   const asked = condition === undefined || condition === entityTag(digest);
   const range = parseRange(asked ? headerValue(headers, 'range') : undefined, blob.size);
   if (range === 'unsatisfiable') return rangeRefused(blob);
-  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, signal: request.signal }));
+  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, signal }));
 }
 
 export async function deleteBlob(

@@ -40,7 +40,7 @@ export interface Repository extends AsyncDisposable {
 
 export interface Blobs {
   /** The blob's descriptor (mediaType application/octet-stream) if the repository has it. */
-  stat(digest: Digest, options?: SignalOptions): Promise<Descriptor | undefined>;
+  stat(digest: Digest, options?: StatOptions): Promise<Descriptor | undefined>;
   /** Nothing is fetched until the content is opened. A whole read is verified against digest and size as it goes by. */
   open(blob: Digest | Descriptor): Content;
   /** Puts known content there in the cheapest way: nothing if it exists, mounted if it can be, uploaded otherwise. */
@@ -56,6 +56,14 @@ export interface Blobs {
   /** An upload that was started before, here or in another process. Throws BLOB_UPLOAD_UNKNOWN. */
   resume(id: string, options?: SignalOptions): Promise<Upload>;
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
+}
+
+export interface StatOptions extends SignalOptions {
+  /**
+   * All of it will be read next: a place that has to get it from elsewhere may begin to, in place of asking for it first.
+   * Then this throws what reading would. Default false.
+   */
+  readonly reading?: boolean;
 }
 
 export type WriteOutcome = 'existed' | 'mounted' | 'uploaded';

@@ -27,7 +27,8 @@ function gated(after: number): { readonly upstream: Middleware; readonly open: (
   }
   const upstream: Middleware = (next) => async (request) => {
     const response = await next(request);
-    if (request.method !== 'GET' || !request.url.includes('/blobs/')) return response;
+    if (request.method !== 'GET' || !request.url.includes('/blobs/') || response.status >= 400)
+      return response;
     return { ...response, body: held(response.body, request.signal) };
   };
   return { upstream, open: () => door.abort() };
@@ -37,7 +38,9 @@ function isWhole(bytes: Buffer): void {
   assert.ok(bytes.equals(whole), `${bytes.length} bytes, not the blob's`);
 }
 
-async function lengthUntilItFails({ body }: HttpResponse): Promise<number> {
+/** 0 where it is told in time, by the status. */
+async function lengthUntilItFails({ status, body }: HttpResponse): Promise<number> {
+  if (status === 502) return 0;
   let length = 0;
   await assert.rejects(async () => {
     for await (const chunk of body) length += chunk.byteLength;
@@ -70,7 +73,7 @@ for (const [where, open] of stages) {
       await give(stage.place.repository('a'), layer);
       const first = await ask(`GET ${url}`);
       isWhole(first.bytes);
-      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(taken(), ['GET blob.get']);
       const again = await ask(`GET ${url}`);
       isWhole(again.bytes);
       assert.deepEqual(again.headers, first.headers);
@@ -83,7 +86,7 @@ for (const [where, open] of stages) {
       await give(place.repository('a'), layer);
       const answers = await Promise.all(Array.from({ length: 10 }, () => ask(`GET ${url}`)));
       for (const { bytes } of answers) isWhole(bytes);
-      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(taken(), ['GET blob.get']);
     });
 
     it('reaches the first who asked while it is stored, and those who come later too', async (test) => {
@@ -120,7 +123,7 @@ for (const [where, open] of stages) {
       }, /gone/);
       gate.open();
       isWhole((await second).bytes);
-      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(taken(), ['GET blob.get']);
     });
 
     it('is fetched to its end when all who asked go away', async (test) => {
@@ -133,7 +136,7 @@ for (const [where, open] of stages) {
       gate.open();
       await untilKept(stage);
       isWhole((await stage.ask(`GET ${url}`)).bytes);
-      assert.deepEqual(stage.taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(stage.taken(), ['GET blob.get']);
     });
 
     it('is not held up by one who takes nothing of it', async (test) => {
@@ -169,7 +172,7 @@ for (const [where, open] of stages) {
         ]),
       });
       await give(stage.place.repository('a'), layer);
-      const answers = [await stage.send(get()), await stage.send(get())];
+      const answers = await Promise.all([stage.send(get()), stage.send(get())]);
       const lengths = await Promise.all(answers.map(lengthUntilItFails));
       assert.ok(
         lengths.every((length) => length < layer.bytes.length),
@@ -212,7 +215,7 @@ for (const [where, open] of stages) {
       const late = ask(`GET ${url}`, { headers: { range: 'bytes=2500000-' } });
       gate.open();
       assert.deepEqual((await late).bytes, whole.subarray(2_500_000));
-      assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get']);
+      assert.deepEqual(taken(), ['GET blob.get']);
       await first.return?.();
     });
 
@@ -251,19 +254,19 @@ describe('a blob, by way of a cache,', () => {
     const { ask, taken } = cacheStage(test);
     assert.equal((await ask(`GET ${url}`)).code, 'BLOB_UNKNOWN');
     assert.equal((await ask(`HEAD ${url}`)).status, 404);
-    assert.deepEqual(taken(), ['HEAD blob.head', 'HEAD blob.head']);
+    assert.deepEqual(taken(), ['GET blob.get', 'HEAD blob.head']);
   });
 
   it('that came by way of another repository is not fetched again, if the upstream has it in this one', async (test) => {
-    const { place, ask, taken } = cacheStage(test, { cache: await diskCache(test) });
-    await give(place.repository('a'), layer);
+    // Of the answer that says so nothing more than its beginning is taken.
+    const { upstream } = gated(1_000_000);
+    const { place, cache, ask, taken } = cacheStage(test, { cache: await diskCache(test), upstream });
+    await give(cache.repository('a'), layer);
     await give(place.repository('b'), layer);
-    await ask(`GET ${url}`);
-    taken();
-    const other = await ask(`GET ${url.replace('/a/', '/b/')}`);
-    isWhole(other.bytes);
-    assert.deepEqual(taken(), ['HEAD blob.head']);
+    isWhole((await ask(`GET ${url.replace('/a/', '/b/')}`)).bytes);
+    assert.deepEqual(taken(), ['GET blob.get']);
     assert.equal((await ask(`GET ${url.replace('/a/', '/c/')}`)).status, 404);
+    assert.equal((await ask(`HEAD ${url.replace('/a/', '/c/')}`)).status, 404);
   });
 
   it('goes on where the connection broke, as often as the line to the upstream says', async (test) => {
@@ -277,7 +280,7 @@ describe('a blob, by way of a cache,', () => {
     });
     await give(place.repository('a'), layer);
     isWhole((await ask(`GET ${url}`)).bytes);
-    assert.deepEqual(taken(), ['HEAD blob.head', 'GET blob.get', 'GET blob.get']);
+    assert.deepEqual(taken(), ['GET blob.get', 'GET blob.get']);
   });
 
   it('that stands still ends with the patience of the line to the upstream', async (test) => {

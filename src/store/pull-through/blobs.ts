@@ -1,8 +1,10 @@
 import { NotFoundError, StorageError } from '../../errors.ts';
 import type { Content, OpenOptions } from '../../flow/content.ts';
+import { isSpoilt } from '../../flow/verify.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
-import type { Blobs, SignalOptions } from '../contract.ts';
+import { MediaType } from '../../spec/media-type.ts';
+import type { Blobs, SignalOptions, StatOptions } from '../contract.ts';
 import { BlobFetch } from './fetch.ts';
 import { failed, fromUpstream, type Source } from './source.ts';
 
@@ -20,12 +22,15 @@ export function openBlobs(source: Source): Pick<Blobs, 'stat' | 'open'> {
 async function stat(
   source: Source,
   digest: Digest,
-  options: SignalOptions = {},
+  { reading = false, ...options }: StatOptions = {},
 ): Promise<Descriptor | undefined> {
   const { cache, upstream, resolving, fetches } = source;
   const what = nameOf(source, digest);
-  const known = fetches.get(what)?.blob ?? (await cache.blobs.stat(digest, options));
-  if (known !== undefined) return known;
+  const running = (): BlobFetch | undefined => fetches.get(what);
+  const kept = running() === undefined ? await cache.blobs.stat(digest, options) : undefined;
+  if (kept !== undefined) return kept;
+  const fetch = running() ?? (reading ? begin(source, digest) : undefined);
+  if (fetch !== undefined) return begunOrAbsent(fetch, options);
   const ask = async (own: SignalOptions): Promise<Descriptor | undefined> => {
     const there = await fromUpstream(source, what, () => upstream.blobs.stat(digest, own));
     // The upstream has said that it is in this repository, too: what came by way of another need not come again.
@@ -33,6 +38,15 @@ async function stat(
     return there;
   };
   return resolving(what, ask, options);
+}
+
+async function begunOrAbsent(fetch: BlobFetch, options: SignalOptions): Promise<Descriptor | undefined> {
+  try {
+    return await fetch.begun(options);
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
 }
 
 async function* read(
@@ -44,16 +58,49 @@ async function* read(
   const digest = typeof wanted === 'string' ? wanted : wanted.digest;
   const what = nameOf(source, digest);
   const running = (): BlobFetch | undefined => fetches.get(what);
-  if (running() === undefined && (await cache.blobs.stat(digest, part)) !== undefined) {
-    yield* cache.blobs.open(wanted).open(part);
+  const kept = running() === undefined ? await cache.blobs.stat(digest, part) : undefined;
+  if (kept !== undefined && (yield* fromCache(source, kept, wanted, part))) return;
+  const fetch = running();
+  if (fetch !== undefined) {
+    yield* fetch.read(part);
     return;
   }
-  const blob = running()?.blob ?? (typeof wanted === 'string' ? await stat(source, wanted, part) : wanted);
+  const { from = 0, to = Number.POSITIVE_INFINITY } = part;
+  if (from === 0 && to === Number.POSITIVE_INFINITY) {
+    yield* begin(source, wanted).read(part);
+    return;
+  }
+  const blob = typeof wanted === 'string' ? await stat(source, wanted, part) : wanted;
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
-  const isPart = (part.from ?? 0) > 0 || (part.to ?? blob.size) < blob.size;
+  const isPart = from > 0 || to < blob.size;
   // Who asks for a part may never want the rest; what has come of it can't be verified, so it isn't kept.
   if (isPart && running() === undefined) yield* handThrough(source, blob, part);
   else yield* (running() ?? begin(source, blob)).read(part);
+}
+
+/** What is damaged is dropped, and the next one fetches it again. Answers false where this reader can still be that one. */
+async function* fromCache(
+  { cache }: Source,
+  kept: Descriptor,
+  wanted: Digest | Descriptor,
+  part: OpenOptions,
+): AsyncGenerator<Uint8Array, boolean> {
+  let begun = false;
+  try {
+    for await (const chunk of cache.blobs.open(wanted).open(part)) {
+      begun = true;
+      yield chunk;
+    }
+    return true;
+  } catch (error) {
+    if (!isSpoilt(error)) throw error;
+    const { digest, size } = kept;
+    // A store that has seen it counts it as missing by now, and heals it for all repositories that have it.
+    if ((await cache.blobs.stat(digest)) !== undefined) await cache.blobs.delete(digest);
+    // Who was told the length of what is damaged can't be given anything else.
+    if (begun || (typeof wanted !== 'string' && wanted.size === size)) throw error;
+    return false;
+  }
 }
 
 async function* handThrough(source: Source, blob: Descriptor, part: OpenOptions): AsyncIterable<Uint8Array> {
@@ -65,16 +112,24 @@ async function* handThrough(source: Source, blob: Descriptor, part: OpenOptions)
   }
 }
 
-function begin(source: Source, blob: Descriptor): BlobFetch {
-  const { cache, upstream, fetches, pool, stop } = source;
-  const what = nameOf(source, blob.digest);
+function begin(source: Source, wanted: Digest | Descriptor): BlobFetch {
+  const { name, cache, upstream, fetches, sizes, pool, stop } = source;
+  const digest = typeof wanted === 'string' ? wanted : wanted.digest;
+  const what = nameOf(source, digest);
+  // With a size known before, what is large comes over several connections.
+  const size = typeof wanted === 'string' ? sizes.of(name, digest) : wanted.size;
+  const blob = size === undefined ? digest : { mediaType: MediaType.octetStream, digest, size };
   const fetch = new BlobFetch({
-    blob,
+    digest,
     content: upstream.blobs.open(blob),
     cache: cache.blobs,
     pool,
     signal: stop,
-    explain: (error) => (error instanceof StorageError ? error : failed(source, what, error)),
+    explain(error) {
+      // It may be the manifest that was wrong about it.
+      sizes.forget(name, digest);
+      return error instanceof StorageError ? error : failed(source, what, error);
+    },
   });
   fetches.set(what, fetch);
   void fetch.settled.then(() => fetches.delete(what));

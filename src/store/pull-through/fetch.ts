@@ -1,16 +1,17 @@
 import { unlessAborted } from '../../flow/abort.ts';
-import type { Content, OpenOptions } from '../../flow/content.ts';
+import { type Content, type OpenOptions, streamContent } from '../../flow/content.ts';
 import type { Pool } from '../../flow/pool.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { computableAlgorithm } from '../../spec/digest.ts';
+import { computableAlgorithm, type Digest } from '../../spec/digest.ts';
+import { MediaType } from '../../spec/media-type.ts';
 import type { Blobs, SignalOptions, Upload } from '../contract.ts';
 import { abandon } from '../ingest.ts';
 
 export interface FetchOptions extends SignalOptions {
-  readonly blob: Descriptor;
+  readonly digest: Digest;
   /** From the upstream. */
   readonly content: Content;
-  readonly cache: Pick<Blobs, 'stat' | 'start' | 'open'>;
+  readonly cache: Pick<Blobs, 'stat' | 'mount' | 'start' | 'open'>;
   readonly pool: Pool;
   /** What readers are told of a failure. */
   readonly explain: (error: unknown) => unknown;
@@ -22,10 +23,11 @@ export interface FetchOptions extends SignalOptions {
  * leave: who broke off comes back.
  */
 export class BlobFetch {
-  readonly blob: Descriptor;
   /** Settles, and never rejects, when the blob is kept or given up. Of one that is given up nothing stays. */
   readonly settled: Promise<void>;
   readonly #options: FetchOptions;
+  /** Where nobody knows it before, it comes with the answer. */
+  #size: number | undefined;
   #upload: Upload | undefined;
   #wake: () => void = () => undefined;
   /** Settles when more has arrived, or the end. */
@@ -33,8 +35,8 @@ export class BlobFetch {
   #end: 'kept' | { readonly error: unknown } | undefined;
 
   constructor(options: FetchOptions) {
-    this.blob = options.blob;
     this.#options = options;
+    this.#size = options.content.size;
     const { pool, signal, explain } = options;
     this.settled = pool
       .run(() => this.#run(), { signal })
@@ -44,19 +46,40 @@ export class BlobFetch {
       );
   }
 
+  /**
+   * Settles when there is something to read and its length is known; throws what keeps it from that. A blob that comes in
+   * one piece is waited for: what is wrong with it is told in time.
+   */
+  async begun({ signal }: SignalOptions = {}): Promise<Descriptor> {
+    for (;;) {
+      signal?.throwIfAborted();
+      if (this.#end !== undefined && this.#end !== 'kept') throw this.#end.error;
+      const [arrived, size] = [this.#upload?.offset ?? 0, this.#size];
+      if (size !== undefined && (this.#end === 'kept' || (arrived > 0 && arrived < size))) {
+        return { mediaType: MediaType.octetStream, digest: this.#options.digest, size };
+      }
+      await unlessAborted(this.#changed, signal);
+    }
+  }
+
   /** The bytes as they arrive. The last one is held back until all are verified: a body that is wrong breaks off. */
-  async *read({ from = 0, to = this.blob.size, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
-    const { size } = this.blob;
+  async *read({
+    from = 0,
+    to = Number.POSITIVE_INFINITY,
+    signal,
+  }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    const { size } = await this.begun({ signal });
+    const end = Math.min(to, size);
     for (let at = from; ; ) {
       signal?.throwIfAborted();
-      if (at >= to && to < size) return;
+      if (at >= end && end < size) return;
       if (this.#end === 'kept') {
-        yield* this.#options.cache.open(this.blob).open({ from: at, to, signal });
+        yield* this.#options.cache.open(this.#options.digest).open({ from: at, to: end, signal });
         return;
       }
       if (this.#end !== undefined) throw this.#end.error;
       const before = at;
-      const arrived = Math.min(to, this.#upload?.offset ?? 0, size - 1);
+      const arrived = Math.min(end, this.#upload?.offset ?? 0, size - 1);
       if (at < arrived) {
         for await (const chunk of this.#upload?.open?.({ from: at, to: arrived, signal }) ?? []) {
           at += chunk.byteLength;
@@ -68,10 +91,32 @@ export class BlobFetch {
   }
 
   async #run(): Promise<void> {
-    const { blob, content, cache, signal } = this.#options;
+    const { digest, content, cache, signal } = this.#options;
     // Another may have finished while this one was asked for.
-    if ((await cache.stat(blob.digest, { signal })) !== undefined) return;
-    const upload = await cache.start({ algorithm: computableAlgorithm(blob.digest), signal });
+    if (this.#has(await cache.stat(digest, { signal }))) return;
+    const onSize = (size: number): void => {
+      this.#size ??= size;
+    };
+    const bytes = content.open({ signal, onSize })[Symbol.asyncIterator]();
+    try {
+      const first = await bytes.next();
+      // By beginning, the upstream says that it is in this repository, too: what came by way of another need not come again.
+      if (this.#has(await cache.mount(digest, { signal }))) return;
+      await this.#keep(streamContent(goingOn(first, bytes)));
+    } finally {
+      await bytes.return?.();
+    }
+  }
+
+  #has(blob: Descriptor | undefined): boolean {
+    if (blob === undefined) return false;
+    this.#size = blob.size;
+    return true;
+  }
+
+  async #keep(content: Content): Promise<void> {
+    const { digest, cache, signal } = this.#options;
+    const upload = await cache.start({ algorithm: computableAlgorithm(digest), signal });
     this.#upload = upload;
     let known = 0;
     const onProgress = ({ acknowledged }: { readonly acknowledged: number }): void => {
@@ -79,7 +124,7 @@ export class BlobFetch {
       known = acknowledged;
     };
     try {
-      await upload.commit(blob.digest, content, { signal, onProgress });
+      this.#has(await upload.commit(digest, content, { signal, onProgress }));
     } catch (error) {
       await abandon(upload);
       throw error;
@@ -102,4 +147,12 @@ export class BlobFetch {
       this.#wake = resolve;
     });
   }
+}
+
+/** A source of which the first chunk has been asked for. */
+async function* goingOn(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
 }

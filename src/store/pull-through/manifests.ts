@@ -1,4 +1,5 @@
 import { isGantryError, NotFoundError, TransportError } from '../../errors.ts';
+import { isSpoilt } from '../../flow/verify.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, isDigest } from '../../spec/digest.ts';
 import type { Manifest } from '../../spec/manifest.ts';
@@ -10,7 +11,7 @@ import { isSilence } from './upstream.ts';
 export function openManifests(source: Source): Pick<Manifests, 'resolve' | 'get'> {
   return {
     resolve: (reference, options) => resolve(source, reference, options),
-    async get(reference, options) {
+    async get(reference, options = {}) {
       const found = isDigest(reference) ? reference : (await resolve(source, reference, options))?.digest;
       if (found !== undefined) return get(source, found, options);
       throw new NotFoundError('MANIFEST_UNKNOWN', `${source.name} has no manifest ${reference}`);
@@ -93,9 +94,13 @@ async function moveTag(source: Source, digest: Digest, options: SignalOptions): 
   if (manifest !== undefined) await keep(source, manifest, options);
 }
 
-async function get(source: Source, digest: Digest, options: SignalOptions = {}): Promise<Manifest> {
-  const kept = await keptManifest(source, digest, options);
-  if (kept !== undefined) return kept;
+async function get(source: Source, digest: Digest, options: SignalOptions): Promise<Manifest> {
+  const manifest = (await keptManifest(source, digest, options)) ?? (await fetched(source, digest, options));
+  source.sizes.see(source.name, manifest);
+  return manifest;
+}
+
+async function fetched(source: Source, digest: Digest, options: SignalOptions): Promise<Manifest> {
   const { name, upstream, getting } = source;
   const what = `manifest ${name} ${digest}`;
   const ask = async (own: SignalOptions): Promise<Manifest> => {
@@ -114,7 +119,8 @@ async function keptManifest(
   try {
     return await cache.manifests.get(digest, options);
   } catch (error) {
-    if (isGantryError(error, 'MANIFEST_UNKNOWN')) return undefined;
+    // What is damaged is fetched and kept again.
+    if (isGantryError(error, 'MANIFEST_UNKNOWN') || isSpoilt(error)) return undefined;
     throw error;
   }
 }

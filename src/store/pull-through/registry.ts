@@ -5,6 +5,7 @@ import { openBlobs } from './blobs.ts';
 import { openManifests } from './manifests.ts';
 import { createQuestions } from './questions.ts';
 import { createSilence } from './silence.ts';
+import { createSizes } from './sizes.ts';
 import { listedOrKept, type Shared } from './source.ts';
 import { createSeenTags } from './tags.ts';
 import type { UpstreamFailure } from './upstream.ts';
@@ -51,6 +52,7 @@ export function createPullThrough(
     fetches: new Map(),
     pool: createPool(maxFetches),
     tags: createSeenTags(ttl, now),
+    sizes: createSizes(),
     silence: createSilence(patience, now),
     stop: end.signal,
     onFailure,

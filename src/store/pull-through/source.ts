@@ -6,6 +6,7 @@ import type { Repository } from '../contract.ts';
 import type { BlobFetch } from './fetch.ts';
 import type { Questions } from './questions.ts';
 import type { Silence } from './silence.ts';
+import type { Sizes } from './sizes.ts';
 import type { SeenTags } from './tags.ts';
 import { isSilence, type UpstreamFailure, upstreamError } from './upstream.ts';
 
@@ -16,6 +17,7 @@ export interface Shared {
   readonly fetches: Map<string, BlobFetch>;
   readonly pool: Pool;
   readonly tags: SeenTags;
+  readonly sizes: Sizes;
   readonly silence: Silence;
   readonly stop: AbortSignal;
   readonly onFailure: (failure: UpstreamFailure) => void;

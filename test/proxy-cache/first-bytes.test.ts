@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { blobOf, emptyConfig, give, giveImage, imageOf, noise } from '../../src/testing/contract/sample.ts';
+import { type FaultEffect, withFaults } from '../../src/testing/faults.ts';
+import type { Middleware } from '../../src/wire/message.ts';
+import { cacheStage } from './stage.ts';
+
+/** What a cache answers a GET of a blob with: its head waits for the first bytes of the upstream's one answer. */
+
+const layer = blobOf(noise(100_000));
+const url = `/v2/a/blobs/${layer.descriptor.digest}`;
+
+/** Bodies of blobs in two halves, of which the second waits for the door; nothing says how long they are. */
+function unmeasured(): { readonly upstream: Middleware; readonly open: () => void } {
+  const door = new AbortController();
+  const opened = new Promise((resolve) => door.signal.addEventListener('abort', resolve));
+  async function* halves() {
+    yield layer.bytes.subarray(0, 50_000);
+    await opened;
+    yield layer.bytes.subarray(50_000);
+  }
+  const upstream: Middleware = (next) => async (request) => {
+    const response = await next(request);
+    if (request.method !== 'GET' || !request.url.includes('/blobs/')) return response;
+    const { 'content-length': _, ...headers } = response.headers;
+    return { ...response, headers, body: halves() };
+  };
+  return { upstream, open: () => door.abort() };
+}
+
+const failures: readonly [how: string, effect: FaultEffect, status: number, code: string][] = [
+  ['has no such blob', { status: 404 }, 404, 'BLOB_UNKNOWN'],
+  ['refuses', { status: 403 }, 403, 'DENIED'],
+  ['wants fewer requests', { status: 429 }, 429, 'TOOMANYREQUESTS'],
+  ['has trouble of its own', { status: 500 }, 502, 'UNAVAILABLE'],
+  ['ends the connection', { cut: { of: 'request', after: 0 } }, 502, 'UNAVAILABLE'],
+  ['ends the answer before its first byte', { cut: { of: 'answer', after: 0 } }, 502, 'UNAVAILABLE'],
+  ['sends something else', { body: noise(100_001).subarray(1) }, 502, 'UNAVAILABLE'],
+  ['sends less', { body: layer.bytes.subarray(1) }, 502, 'UNAVAILABLE'],
+];
+
+describe('a blob, by way of a cache whose upstream', () => {
+  for (const [how, effect, status, code] of failures) {
+    it(`${how}: ${status}, after one request, and well the next time`, async (test) => {
+      const upstream = withFaults([{ when: { operation: 'blob.get' }, effect }]);
+      const { place, ask, taken } = cacheStage(test, { upstream });
+      await give(place.repository('a'), layer);
+      const answer = await ask(`GET ${url}`);
+      assert.deepEqual([answer.status, answer.code], [status, code]);
+      assert.deepEqual(taken(), ['GET blob.get']);
+      assert.ok((await ask(`GET ${url}`)).bytes.equals(layer.bytes));
+      assert.deepEqual(taken(), ['GET blob.get']);
+    });
+  }
+
+  it('does not say its length comes when all of it has', async (test) => {
+    const { upstream, open } = unmeasured();
+    const { place, ask, taken } = cacheStage(test, { upstream });
+    await give(place.repository('a'), layer);
+    const answer = ask(`GET ${url}`);
+    open();
+    const { headers, bytes } = await answer;
+    assert.deepEqual(headers['content-length'], ['100000']);
+    assert.ok(bytes.equals(layer.bytes));
+    assert.deepEqual(taken(), ['GET blob.get']);
+  });
+
+  it('does not say its length comes as it arrives, where a manifest has said it', async (test) => {
+    const { upstream, open } = unmeasured();
+    const { place, ask, send, taken } = cacheStage(test, { upstream });
+    await giveImage(place.repository('a'), { layers: [layer] }, '1');
+    await ask('GET /v2/a/manifests/1');
+    taken();
+    const { body } = await send({ method: 'GET', url, headers: {}, replay: 'never' });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body) {
+      chunks.push(Buffer.from(chunk));
+      open();
+    }
+    assert.ok(chunks.length > 1);
+    assert.ok(Buffer.concat(chunks).equals(layer.bytes));
+    assert.deepEqual(taken(), ['GET blob.get']);
+  });
+
+  it('is not asked whether it has what is known here', async (test) => {
+    const { place, ask, taken } = cacheStage(test);
+    await give(place.repository('a'), layer);
+    const headers = { 'if-none-match': `"${layer.descriptor.digest}"` };
+    assert.equal((await ask(`GET ${url}`, { headers })).status, 304);
+    // Nothing of it is wanted, so nothing is fetched.
+    assert.deepEqual(taken(), ['HEAD blob.head']);
+  });
+
+  it('is asked again where a manifest was wrong about the length', async (test) => {
+    const { place, ask, taken } = cacheStage(test);
+    const wrong = { ...layer, descriptor: { ...layer.descriptor, size: 99 } };
+    await give(place.repository('a'), layer, emptyConfig);
+    await place.repository('a').manifests.put(imageOf({ layers: [wrong] }), { tags: ['1'] });
+    await ask('GET /v2/a/manifests/1');
+    taken();
+    assert.equal((await ask(`GET ${url}`)).status, 502);
+    assert.ok((await ask(`GET ${url}`)).bytes.equals(layer.bytes));
+    assert.deepEqual(taken(), ['GET blob.get', 'GET blob.get']);
+  });
+});
