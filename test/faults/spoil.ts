@@ -4,6 +4,7 @@ import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../
 import type { Operation, OperationKind } from '../../src/wire/operation.ts';
 import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import { parseOperation } from '../../src/wire/route.ts';
+import { secret } from '../secret.ts';
 
 /**
  * Ways for a registry to be at fault, each a middleware around an embedded one that is right. Each is made anew for each
@@ -162,7 +163,7 @@ export function movesSessions(): Middleware {
     if (place !== undefined && request.method !== 'GET') places.delete(key);
     const location = headerValue(response.headers, 'location');
     if (location === undefined || !location.includes('/uploads/')) return response;
-    const moved = `/elsewhere/${++count}?_state=a%2Fb%3D%3d&x=%20y+z`;
+    const moved = `/elsewhere/${++count}?_state=a%2Fb%3D%3d${secret('state')}&x=%20y+z`;
     places.set(moved, location);
     return withHeaders(response, { location: [moved] });
   };

@@ -91,7 +91,7 @@ describe('gantry auth login', () => {
     const authorizations: (string | undefined)[] = [];
     const stranger = await fakeRegistry(test, (from, to) => {
       authorizations.push(from.headers.authorization);
-      to.end('{"token":"for anybody"}');
+      to.end(JSON.stringify({ token: secret('for-anybody') }));
     });
     const realm = `http://${stranger.replace('127.0.0.1', 'localhost')}/token`;
     const host = await fakeRegistry(test, (from, to) => {

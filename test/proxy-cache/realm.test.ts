@@ -7,9 +7,10 @@ import { createPullThrough } from '../../src/store/pull-through/registry.ts';
 import { giveImage } from '../../src/testing/contract/sample.ts';
 import type { HttpRequest, Send } from '../../src/wire/message.ts';
 import { answer, jsonAnswer } from '../../src/wire/reply.ts';
+import { basicOf, secret } from '../secret.ts';
 
-const login = { kind: 'basic', username: 'cache', password: 'hidden-word' } as const;
-const basic = `Basic ${Buffer.from('cache:hidden-word').toString('base64')}`;
+const login = { kind: 'basic', username: 'cache', password: secret('cache') } as const;
+const basic = basicOf(login.username, login.password);
 
 interface Scene {
   readonly send: Send;
@@ -29,9 +30,9 @@ async function cacheOf(realm: string): Promise<Scene> {
       asked.push(request);
       if (request.url.startsWith(realm)) {
         const known = request.headers['authorization']?.[0] === basic;
-        return known ? jsonAnswer(200, { token: 'good-token' }) : answer(401);
+        return known ? jsonAnswer(200, { token: secret('cache-token') }) : answer(401);
       }
-      if (request.headers['authorization']?.[0] === 'Bearer good-token') return app(request);
+      if (request.headers['authorization']?.[0] === `Bearer ${secret('cache-token')}`) return app(request);
       return answer(401, { 'www-authenticate': [`Bearer realm="${realm}",service="upstream.example"`] });
     },
   });
@@ -62,8 +63,8 @@ for (const realm of [
     for await (const chunk of response.body) text += Buffer.from(chunk).toString();
     assert.ok(response.status === 403 || response.status === 502, String(response.status));
     const shown = JSON.stringify(asked.map(({ url, headers }) => [url, headers]));
-    assert.ok(!shown.includes(basic.slice('Basic '.length)) && !shown.includes('hidden-word'));
-    for (const said of ['hidden-word', 'realm', realm]) {
+    assert.ok(!shown.includes(basic.slice('Basic '.length)) && !shown.includes(login.password));
+    for (const said of [login.password, 'realm', realm]) {
       assert.ok(!`${text}${JSON.stringify(response.headers)}`.includes(said), said);
     }
   });

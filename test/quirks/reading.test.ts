@@ -45,13 +45,14 @@ const typed = (type: readonly string[]): Middleware =>
   answers(looks, (response) => withHeaders(response, { 'content-type': type }));
 
 /** Blobs are elsewhere, at an address that is signed and takes no other proof. */
+const signed = `?sig=a%2Fb%3D${secret('signature')}&se=2`;
 const moved = (to: string): Pick<Habit, 'quirk' | 'elsewhere' | 'credential'> => ({
   credential: { kind: 'basic', username: 'alice', password: secret('reading') },
   quirk: all(
     door(),
     refuses((operation) =>
       operation.kind === 'blob.get'
-        ? answer(307, { location: [`${to}/${operation.digest}?sig=a%2Fb%3D&se=2`] })
+        ? answer(307, { location: [`${to}/${operation.digest}${signed}`] })
         : undefined,
     ),
   ),
@@ -61,7 +62,7 @@ const moved = (to: string): Pick<Habit, 'quirk' | 'elsewhere' | 'credential'> =>
 const storage =
   (at: string) =>
   ({ url, headers }: HttpRequest): HttpResponse => {
-    assert.ok(url.startsWith(`${at}/sha256:`) && url.endsWith('?sig=a%2Fb%3D&se=2'), url);
+    assert.ok(url.startsWith(`${at}/sha256:`) && url.endsWith(signed), url);
     if (headerValue(headers, 'authorization') !== undefined) return answer(400);
     const bytes = [layer, config].find((some) => url.includes(digestOf(some)));
     return bytes === undefined ? answer(404) : answer(200, {}, bytes);
@@ -124,7 +125,7 @@ const habits: readonly (Habit & { readonly name: string })[] = [
       refuses((operation) =>
         operation.kind === 'blob.get'
           ? answer(307, {
-              location: [`https://weu.blob.core.windows.net/registry/${operation.digest}?sig=a%2Fb%3D&se=2`],
+              location: [`https://weu.blob.core.windows.net/registry/${operation.digest}${signed}`],
             })
           : undefined,
       ),

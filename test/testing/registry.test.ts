@@ -72,7 +72,7 @@ describe('a registry with faults', () => {
   it('writes down every request with what came of it, in their order', async (test) => {
     const registry = await started(test, {
       faults: [
-        { when: { path: '/token' }, effect: { status: 200, body: '{"token":"t"}' } },
+        { when: { path: '/token' }, effect: { status: 200, body: JSON.stringify({ token: secret('t') }) } },
         { when: { method: 'HEAD' }, effect: { cut: { of: 'answer', after: 0 } } },
       ],
     });
