@@ -87,7 +87,7 @@ export function side(session: Omit<Session, 'podman'>, which: 'src' | 'dest'): r
 }
 
 /** podman insists on a file that it is told of: it is there once somebody has logged in. */
-function access({ setting, trust, home }: Omit<Session, 'podman'>): readonly string[] {
+export function access({ setting, trust, home }: Omit<Session, 'podman'>): readonly string[] {
   const tls = setting.tls ? `--cert-dir=${trust.folder}` : '--tls-verify=false';
   return setting.login === 'none' ? [tls] : [tls, authFile(home)];
 }
@@ -115,7 +115,7 @@ const crane: EmbeddedClient = {
   deleteManifest: (session, repository, digest) => craneOutput(session, 'delete', `${repository}@${digest}`),
 };
 
-function craneOutput(session: Session, ...args: readonly string[]): Promise<string> {
+export function craneOutput(session: Session, ...args: readonly string[]): Promise<string> {
   return output('crane', args, { env: craneEnv(session) });
 }
 
@@ -149,11 +149,11 @@ const oras: EmbeddedClient = {
     orasOutput(session, 'manifest', 'delete', '--force', ...orasWay(session, ''), `${repository}:1`),
 };
 
-function orasOutput({ home }: Session, ...args: readonly string[]): Promise<string> {
+export function orasOutput({ home }: Session, ...args: readonly string[]): Promise<string> {
   return output('oras', args, { env: { DOCKER_CONFIG: home } });
 }
 
-function orasWay({ setting, trust }: Session, prefix: '' | 'from-' | 'to-'): readonly string[] {
+export function orasWay({ setting, trust }: Session, prefix: '' | 'from-' | 'to-'): readonly string[] {
   return setting.tls ? [`--${prefix}ca-file`, trust.caFile] : [`--${prefix}plain-http`];
 }
 
