@@ -41,6 +41,9 @@ export class BlobPool {
         await file.sync();
         // First the layout: the session's file that has a second name is known to be finished, whatever happens next.
         if ((await linkFile(file.path, own, this.#files)) !== 'linked') return false;
+        // What was damaged has been deleted since.
+        const fresh = this.#memory.isDamaged(digest) ? await lookAt(own) : undefined;
+        if (fresh !== undefined) this.#memory.sawRight(digest, fresh);
         return onDisk(pooled, () => this.#files.place(file.path, pooled).then(() => true));
       }),
     );

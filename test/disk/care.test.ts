@@ -198,6 +198,18 @@ describe('a blob whose file was damaged', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
+  it('is there again when it has been deleted and pushed again', async (test) => {
+    const store = await filled(test, (repository) => give(repository, layer));
+    await using registry = await openDiskRegistry(store);
+    const { blobs } = registry.repository('app');
+    await spoil(blobPath(store, digest));
+    await failsWith(read(blobs.open(digest)), 'DIGEST_INVALID');
+    assert.equal(await blobs.delete(digest), true);
+    await (await blobs.start()).commit(digest, layer.content);
+    assert.deepEqual(await blobs.stat(digest), layer.descriptor);
+    assert.deepEqual(await read(blobs.open(digest)), layer.bytes);
+  });
+
   it('is found by a push that knows the bytes, also of the same length', async (test) => {
     const store = await filled(test, (repository) => give(repository, layer));
     for (const harm of [spoil, (path: string) => truncate(path, 3)]) {
