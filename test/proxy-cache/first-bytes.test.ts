@@ -82,6 +82,18 @@ describe('a blob, by way of a cache whose upstream', () => {
     assert.deepEqual(taken(), ['GET blob.get']);
   });
 
+  it('may send it in parts, where a manifest has said that it is large', async (test) => {
+    const large = blobOf(new Uint8Array(33 * 1024 * 1024));
+    const { place, ask, taken, requests } = cacheStage(test);
+    await giveImage(place.repository('a'), { layers: [large] }, '1');
+    await ask('GET /v2/a/manifests/1');
+    taken();
+    const { bytes } = await ask(`GET /v2/a/blobs/${large.descriptor.digest}`);
+    assert.ok(bytes.equals(large.bytes));
+    assert.deepEqual([...new Set(taken())], ['GET blob.get']);
+    assert.match(requests[2]?.headers['range']?.[0] ?? '', /^bytes=0-\d+$/);
+  });
+
   it('is not asked whether it has what is known here', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     await give(place.repository('a'), layer);
