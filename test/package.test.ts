@@ -23,7 +23,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** A packed package that has grown past this holds something that nobody meant to publish. */
-const maxPacked = 512 * 1024;
+const maxPacked = 640 * 1024;
 
 describe('the package', () => {
   let home = '';
