@@ -11,6 +11,9 @@ import type { StoreMemory } from './memory.ts';
 /** What a file system says that has no second names for files, or no more of them for this one. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
 
+/** Bytes that take longer to hash than their file to look at. */
+const largeBlob = 1024 * 1024;
+
 /**
  * All blobs of a registry, each once. A repository that has a blob holds a hard link to it in its layout, so the file
  * system counts the users: a blob that only the pool still names is removed. The link in the layout is what a promise to
@@ -41,9 +44,7 @@ export class BlobPool {
         await file.sync();
         // First the layout: the session's file that has a second name is known to be finished, whatever happens next.
         if ((await linkFile(file.path, own, this.#files)) !== 'linked') return false;
-        // What was damaged has been deleted since.
-        const fresh = this.#memory.isDamaged(digest) ? await lookAt(own) : undefined;
-        if (fresh !== undefined) this.#memory.sawRight(digest, fresh);
+        await this.#remember(own, file, digest);
         return onDisk(pooled, () => this.#files.place(file.path, pooled).then(() => true));
       }),
     );
@@ -67,6 +68,14 @@ export class BlobPool {
     if (healed === undefined) return false;
     this.#memory.sawRight(digest, healed);
     return true;
+  }
+
+  /** Its bytes were hashed as they came in. To hash those of a small one again costs less than to look at its file. */
+  async #remember(path: string, { size }: FinishedFile, digest: Digest): Promise<void> {
+    // What was damaged has been deleted since.
+    const worthIt = size >= largeBlob || this.#memory.isDamaged(digest);
+    const fresh = worthIt ? await lookAt(path) : undefined;
+    if (fresh?.size === size) this.#memory.sawRight(digest, fresh);
   }
 
   /** Answers false if what was to be used again is gone. */

@@ -12,6 +12,7 @@ import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 import { onDisk, openRegular, removeFile, syncFile } from './files.ts';
+import { createFlusher } from './flush.ts';
 
 /** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
 export interface FinishedFile {
@@ -151,11 +152,13 @@ export class FileUpload implements Upload {
     this.#file = file;
     const short = content.size !== undefined && content.size <= shortPart;
     const buffer = short ? Buffer.allocUnsafe(content.size || 1) : takeBuffer();
+    const flusher = createFlusher(file);
     let filled = 0;
     const flush = async (): Promise<void> => {
       const bytes = buffer.subarray(0, filled);
       filled = 0;
       await this.#store(file, bytes);
+      flusher.wrote(bytes.byteLength);
     };
     const report = (): void => onProgress?.({ sent: this.#offset + filled, acknowledged: this.#offset });
     try {
@@ -173,8 +176,9 @@ export class FileUpload implements Upload {
       }
     } finally {
       // Also when the source failed: what arrived was paid for, and the sender goes on from the offset.
-      await flush().finally(() => {
+      await flush().finally(async () => {
         if (!short) returnBuffer(buffer, { reusable: true });
+        await this.#synced(() => flusher.ended());
       });
     }
     report();
@@ -205,10 +209,20 @@ export class FileUpload implements Upload {
     return (await hashFile(this.#options.path, algorithm)).hasher.digest();
   }
 
+  /** A disk tells once that it has lost something, so who asks again is told that all is well: the session ends at once. */
+  async #synced(sync: () => Promise<void>): Promise<void> {
+    try {
+      await onDisk(this.#options.path, sync);
+    } catch (error) {
+      await this.#drop();
+      throw error;
+    }
+  }
+
   async #finish(digest: Digest): Promise<Descriptor> {
     const { path } = this.#options;
     const sync = (): Promise<void> =>
-      this.#file === undefined ? syncFile(path) : onDisk(path, this.#file.sync.bind(this.#file));
+      this.#synced(() => (this.#file === undefined ? syncFile(path) : this.#file.sync()));
     await this.#options.keep({ path, size: this.#offset, sync }, digest);
     await this.#end();
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };

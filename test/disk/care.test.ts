@@ -233,6 +233,36 @@ describe('a blob whose file was damaged', () => {
   });
 });
 
+describe('a large blob that was hashed as it came in', () => {
+  const large = blobOf('a large layer '.repeat(100_000));
+  const { digest } = large.descriptor;
+
+  it('is hashed again when its file has changed since', async (test) => {
+    const store = await wire.newStore(test);
+    await using registry = await openDiskRegistry(store);
+    const { blobs } = registry.repository('app');
+    await (await blobs.start()).commit(digest, large.content);
+    assert.deepEqual(await read(blobs.open(digest)), large.bytes);
+    await spoil(folderOf(store).blobPath(digest));
+    await failsWith(read(blobs.open(digest)), 'DIGEST_INVALID');
+    assert.equal(await blobs.stat(digest), undefined);
+  });
+});
+
+describe('an upload whose bytes do not get to the disk', () => {
+  it('ends at once: who tried again would be told that all is well', async (test) => {
+    const store = await wire.newStore(test);
+    await using registry = await openDiskRegistry(store);
+    const { blobs } = registry.repository('app');
+    const upload = await blobs.start();
+    await upload.append(layer.content);
+    for (const name of await readdir(join(store, 'uploads'))) await rm(join(store, 'uploads', name));
+    await failsWith(upload.commit(layer.descriptor.digest), 'IO_FAILED');
+    await failsWith(upload.commit(layer.descriptor.digest), 'BLOB_UPLOAD_UNKNOWN');
+    await failsWith(blobs.resume(upload.id), 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
+
 describe('a link in the place of a file', {
   skip: process.platform === 'win32' && 'links need rights',
 }, () => {

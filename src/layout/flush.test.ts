@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createFlusher } from './flush.ts';
+
+const step = 16 * 1024 * 1024;
+
+interface Sync {
+  readonly done: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** A file on a disk that takes as long as it is told to. */
+function slowFile(syncs: Sync[]): { datasync(): Promise<void> } {
+  return {
+    datasync: () => new Promise<void>((done, fail) => void syncs.push({ done, fail })),
+  };
+}
+
+describe('bringing a file to the disk while it is written', () => {
+  it('begins when much was written, and not again before that has come there', async () => {
+    const syncs: Sync[] = [];
+    const flusher = createFlusher(slowFile(syncs));
+    flusher.wrote(step - 1);
+    assert.equal(syncs.length, 0);
+    flusher.wrote(1);
+    flusher.wrote(step);
+    assert.equal(syncs.length, 1);
+    syncs[0]?.done();
+    await flusher.ended();
+    flusher.wrote(1);
+    assert.equal(syncs.length, 2);
+    syncs[1]?.done();
+    await flusher.ended();
+  });
+
+  it('leaves most of the threads to others, however many files there are', async () => {
+    const syncs: Sync[] = [];
+    const flushers = Array.from({ length: 9 }, () => createFlusher(slowFile(syncs)));
+    for (const flusher of flushers) flusher.wrote(step);
+    assert.equal(syncs.length, 2);
+    for (const { done } of syncs) done();
+    await Promise.all(flushers.map((flusher) => flusher.ended()));
+  });
+
+  it('tells in the end what the disk has said, also when it was content later', async () => {
+    const syncs: Sync[] = [];
+    const flusher = createFlusher(slowFile(syncs));
+    const refusal = new Error('it is lost');
+    flusher.wrote(step);
+    syncs[0]?.fail(refusal);
+    await assert.rejects(flusher.ended(), refusal);
+    flusher.wrote(step);
+    syncs[1]?.done();
+    await assert.rejects(flusher.ended(), refusal);
+  });
+});
