@@ -10,9 +10,9 @@ import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts'
 import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
-import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 import { onDisk, openRegular, removeFile, syncFile } from './files.ts';
 import { createFlusher } from './flush.ts';
+import { createSteps } from './steps.ts';
 
 /** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
 export interface FinishedFile {
@@ -150,36 +150,23 @@ export class FileUpload implements Upload {
     const { path } = this.#options;
     const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
     this.#file = file;
-    const short = content.size !== undefined && content.size <= shortPart;
-    const buffer = short ? Buffer.allocUnsafe(content.size || 1) : takeBuffer();
     const flusher = createFlusher(file);
-    let filled = 0;
-    const flush = async (): Promise<void> => {
-      const bytes = buffer.subarray(0, filled);
-      filled = 0;
+    const steps = createSteps(content.size, async (bytes) => {
       await this.#store(file, bytes);
       flusher.wrote(bytes.byteLength);
-    };
-    const report = (): void => onProgress?.({ sent: this.#offset + filled, acknowledged: this.#offset });
+    });
+    let sent = this.#offset;
+    const report = (): void => onProgress?.({ sent, acknowledged: this.#offset });
     try {
       for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
-        let rest = chunk;
-        while (rest.byteLength > 0) {
-          const part = rest.subarray(0, buffer.byteLength - filled);
-          buffer.set(part, filled);
-          filled += part.byteLength;
-          rest = rest.subarray(part.byteLength);
-          if (filled === buffer.byteLength) await flush();
-        }
+        await steps.take(chunk);
+        sent += chunk.byteLength;
         report();
       }
     } finally {
       // Also when the source failed: what arrived was paid for, and the sender goes on from the offset.
-      await flush().finally(async () => {
-        if (!short) returnBuffer(buffer, { reusable: true });
-        await this.#synced(() => flusher.ended());
-      });
+      await steps.end().finally(() => this.#synced(() => flusher.ended()));
     }
     report();
   }

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { describe, it } from 'node:test';
+import { createSteps } from './steps.ts';
+
+const mebibyte = 1024 * 1024;
+
+/** Bytes of which no two steps look alike. */
+function sample(size: number): Buffer {
+  return Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 11)) % 251));
+}
+
+interface Row {
+  readonly name: string;
+  readonly size: number;
+  readonly said: number | undefined;
+  readonly piece: number;
+}
+
+const rows: readonly Row[] = [
+  { name: 'nothing', size: 0, said: 0, piece: 1 },
+  { name: 'what fits in one step', size: 5000, said: 5000, piece: 700 },
+  { name: 'pieces that end where steps don’t', size: 3 * mebibyte + 5, said: undefined, piece: 65_537 },
+  {
+    name: 'pieces that are larger than a step',
+    size: 5 * mebibyte,
+    said: 5 * mebibyte,
+    piece: 3 * mebibyte - 1,
+  },
+  { name: 'more than was said', size: 2 * mebibyte, said: 10, piece: 64 * 1024 },
+];
+
+describe('steps through a file', () => {
+  for (const { name, size, said, piece } of rows) {
+    it(`store ${name} as it came, one step after the other`, async () => {
+      const bytes = sample(size);
+      const kept: Buffer[] = [];
+      let running = 0;
+      const steps = createSteps(said, async (step) => {
+        assert.equal(running++, 0);
+        await new Promise(setImmediate);
+        kept.push(Buffer.from(step));
+        running--;
+      });
+      for (let at = 0; at < size; at += piece) await steps.take(bytes.subarray(at, at + piece));
+      await steps.end();
+      assert.ok(Buffer.concat(kept).equals(bytes));
+    });
+  }
+
+  it('take the next bytes while a step is stored', async () => {
+    const end = new EventEmitter();
+    const storing = once(end, 'stored');
+    let calls = 0;
+    const steps = createSteps(undefined, () => {
+      calls++;
+      return storing.then(() => undefined);
+    });
+    await steps.take(sample(mebibyte));
+    await steps.take(sample(mebibyte / 2));
+    assert.equal(calls, 1);
+    end.emit('stored');
+    await steps.end();
+    assert.equal(calls, 2);
+  });
+
+  it('store nothing more after a step that failed, and say so at the end, too', async () => {
+    const full = new Error('full');
+    let calls = 0;
+    const steps = createSteps(undefined, async () => {
+      calls++;
+      throw full;
+    });
+    await steps.take(sample(mebibyte));
+    await assert.rejects(steps.take(sample(mebibyte)), full);
+    await assert.rejects(steps.end(), full);
+    assert.equal(calls, 1);
+  });
+});
