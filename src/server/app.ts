@@ -1,7 +1,7 @@
 import type { Intent, Registry } from '../store/contract.ts';
 import { errorReply } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
-import type { Operation } from '../wire/operation.ts';
+import { actionOf, type Operation } from '../wire/operation.ts';
 import { errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { parseOperation, type RouteFailure } from '../wire/route.ts';
 import { type Access, createAccess } from './access/access.ts';
@@ -130,25 +130,12 @@ function dispatch(
 
 /** Which rights a registry behind this one has to be asked for. */
 function intentOf(operation: Operation): Intent {
-  switch (operation.kind) {
-    case 'upload.mount':
-      return {
-        actions: ['pull', 'push'],
-        ...(operation.from === undefined ? {} : { mountFrom: [operation.from] }),
-      };
-    case 'upload.start':
-    case 'upload.status':
-    case 'upload.append':
-    case 'upload.commit':
-    case 'upload.cancel':
-    case 'manifest.put':
-      return { actions: ['pull', 'push'] };
-    case 'blob.delete':
-    case 'manifest.delete':
-      return { actions: ['pull', 'delete'] };
-    default:
-      return { actions: ['pull'] };
-  }
+  const action = actionOf(operation.kind) ?? 'pull';
+  const from = operation.kind === 'upload.mount' ? operation.from : undefined;
+  return {
+    actions: action === 'pull' ? ['pull'] : ['pull', action],
+    ...(from === undefined ? {} : { mountFrom: [from] }),
+  };
 }
 
 function switchedOff(allow: readonly string[]): RouteFailure {

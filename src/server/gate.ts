@@ -1,4 +1,4 @@
-import type { OperationKind } from '../wire/operation.ts';
+import { actionOf, type OperationKind } from '../wire/operation.ts';
 
 export interface GateOptions {
   /** Whether anything can be changed; without it every such request is refused with 405. Default true. */
@@ -15,23 +15,10 @@ export function closedTo(
   kind: OperationKind,
   { writes = true, deletes = true }: GateOptions,
 ): readonly string[] | undefined {
-  switch (kind) {
-    case 'upload.start':
-    case 'upload.mount':
-    case 'upload.status':
-    case 'upload.append':
-    case 'upload.commit':
-    // To give up what was not finished deletes nothing that anybody could have had.
-    case 'upload.cancel':
-      return writes ? undefined : [];
-    case 'manifest.put':
-      return writes ? undefined : ['GET', 'HEAD'];
-    case 'blob.delete':
-      return writes && deletes ? undefined : ['GET', 'HEAD'];
-    case 'manifest.delete':
-      if (!writes) return ['GET', 'HEAD'];
-      return deletes ? undefined : ['GET', 'HEAD', 'PUT'];
-    default:
-      return undefined;
-  }
+  const action = actionOf(kind);
+  // To give up what was not finished deletes nothing that anybody could have had.
+  const closed = (action === 'push' && !writes) || (action === 'delete' && !(writes && deletes));
+  if (!closed) return undefined;
+  if (kind.startsWith('upload.')) return [];
+  return kind === 'manifest.delete' && writes ? ['GET', 'HEAD', 'PUT'] : ['GET', 'HEAD'];
 }

@@ -18,6 +18,35 @@ export type Operation =
 
 export type OperationKind = Operation['kind'];
 
+/** What an operation does with a repository, in the words of scopes; undefined for the two that concern none. */
+export function actionOf(kind: OperationKind): 'pull' | 'push' | 'delete' | undefined {
+  switch (kind) {
+    case 'ping':
+    case 'catalog':
+      return undefined;
+    case 'blob.get':
+    case 'blob.head':
+    case 'manifest.get':
+    case 'manifest.head':
+    case 'tags.list':
+    case 'referrers':
+      return 'pull';
+    case 'upload.start':
+    case 'upload.mount':
+    case 'upload.status':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel':
+    case 'manifest.put':
+      return 'push';
+    case 'blob.delete':
+    case 'manifest.delete':
+      return 'delete';
+    default:
+      return kind satisfies never;
+  }
+}
+
 /** end-1: is this a registry? */
 interface PingOperation {
   readonly kind: 'ping';

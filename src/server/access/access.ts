@@ -3,7 +3,7 @@ import type { Registry } from '../../store/contract.ts';
 import { createKeyedTurns } from '../../store/turns.ts';
 import { headerLines } from '../../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../../wire/message.ts';
-import type { Operation } from '../../wire/operation.ts';
+import { actionOf, type Operation } from '../../wire/operation.ts';
 import { errorAnswer } from '../../wire/reply.ts';
 import type { ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
@@ -190,32 +190,9 @@ function denied(operation: Operation, user: string | undefined): Entrance {
 }
 
 /** What an operation needs; for a put the least, since what becomes of its tags is settled when they are looked at. */
-function rightFor(operation: Operation): Right | undefined {
-  switch (operation.kind) {
-    case 'ping':
-    case 'catalog':
-      return undefined;
-    case 'blob.get':
-    case 'blob.head':
-    case 'manifest.get':
-    case 'manifest.head':
-    case 'tags.list':
-    case 'referrers':
-      return 'pull';
-    case 'upload.start':
-    case 'upload.mount':
-    case 'upload.status':
-    case 'upload.append':
-    case 'upload.commit':
-    case 'upload.cancel':
-    case 'manifest.put':
-      return 'create';
-    case 'blob.delete':
-    case 'manifest.delete':
-      return 'delete';
-    default:
-      return operation satisfies never;
-  }
+function rightFor({ kind }: Operation): Right | undefined {
+  const action = actionOf(kind);
+  return action === 'push' ? 'create' : action;
 }
 
 function mayDo(operation: Operation, rights: Rights): boolean {
@@ -227,10 +204,9 @@ function mayDo(operation: Operation, rights: Rights): boolean {
 
 /** Whether the token was given out for this: for the very repository, and for what is done with it. */
 function covers(grants: readonly Grant[], operation: Operation): boolean {
-  const right = rightFor(operation);
   if (operation.kind === 'ping') return true;
   const [type, name] =
     'repository' in operation ? ['repository', operation.repository] : ['registry', 'catalog'];
-  const action = right === undefined ? '*' : right === 'create' ? 'push' : right;
+  const action = actionOf(operation.kind) ?? '*';
   return grants.some((grant) => grant.type === type && grant.name === name && grant.actions.includes(action));
 }

@@ -1,6 +1,6 @@
 import { isRepositoryName } from '../../spec/reference.ts';
 import type { HeaderMap, HttpResponse } from '../../wire/message.ts';
-import type { Operation } from '../../wire/operation.ts';
+import { actionOf, type Operation } from '../../wire/operation.ts';
 import { errorAnswer } from '../../wire/reply.ts';
 import { catalogScope, mergeScopes, repositoryScope } from '../../wire/scope.ts';
 
@@ -46,35 +46,12 @@ function challengeOf({ origin, service, operation, error }: Demand): string {
 
 /** What a token should be good for to do this, and what usually follows. */
 function scopesFor(operation: Operation): readonly string[] {
-  switch (operation.kind) {
-    case 'ping':
-      return [];
-    case 'catalog':
-      return [catalogScope];
-    case 'upload.mount': {
-      const { repository, from } = operation;
-      // It comes from the query, where a quote is as good as any other character.
-      const source = from === undefined || !isRepositoryName(from) ? [] : [repositoryScope(from, ['pull'])];
-      return mergeScopes([repositoryScope(repository, ['pull', 'push']), ...source]);
-    }
-    case 'upload.start':
-    case 'upload.status':
-    case 'upload.append':
-    case 'upload.commit':
-    case 'upload.cancel':
-    case 'manifest.put':
-      return [repositoryScope(operation.repository, ['pull', 'push'])];
-    case 'blob.delete':
-    case 'manifest.delete':
-      return [repositoryScope(operation.repository, ['pull', 'delete'])];
-    case 'blob.get':
-    case 'blob.head':
-    case 'manifest.get':
-    case 'manifest.head':
-    case 'tags.list':
-    case 'referrers':
-      return [repositoryScope(operation.repository, ['pull'])];
-    default:
-      return operation satisfies never;
-  }
+  if (operation.kind === 'catalog') return [catalogScope];
+  const action = actionOf(operation.kind);
+  if (action === undefined || !('repository' in operation)) return [];
+  const scope = repositoryScope(operation.repository, action === 'pull' ? ['pull'] : ['pull', action]);
+  const from = operation.kind === 'upload.mount' ? operation.from : undefined;
+  // It comes from the query, where a quote is as good as any other character.
+  if (from === undefined || !isRepositoryName(from)) return [scope];
+  return mergeScopes([scope, repositoryScope(from, ['pull'])]);
 }
