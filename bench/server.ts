@@ -12,8 +12,8 @@ import { useScratch } from './scratch.ts';
 import { watchProcess } from './watch.ts';
 
 /**
- * `npm run bench:server`: many clients at once push to and pull from Debian's registry and the embedded one, in turn.
- * Everything that was acknowledged is read back in the end.
+ * `npm run bench:server`: many clients at once push to and pull from Debian's registry and the embedded one, phase by
+ * phase in turn. Everything that was acknowledged is read back in the end.
  */
 const { values } = parseArgs({
   options: {
@@ -47,8 +47,13 @@ interface Phase extends Figures {
   readonly cpu: number;
 }
 
-async function loadRegistry(registry: RegistryKind): Promise<readonly Phase[]> {
-  await using server = await startRegistry(registry);
+/** A registry and the load that it is under. */
+interface Loaded extends AsyncDisposable {
+  run(phase: string): Promise<Phase>;
+}
+
+async function loadRegistry(registry: RegistryKind): Promise<Loaded> {
+  const server = await startRegistry(registry);
   if (server.pid === undefined) throw new Error(`${registry} is no process`);
   const watch = watchProcess(server.pid);
   const load = spawn(
@@ -63,29 +68,36 @@ async function loadRegistry(registry: RegistryKind): Promise<readonly Phase[]> {
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const ended = once(load, 'close');
-  const results: Phase[] = [];
-  try {
-    const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
-    await watch.take();
-    for (const phase of phases) {
+  const lines = createInterface({ input: load.stdout })[Symbol.asyncIterator]();
+  return {
+    async run(phase) {
+      await watch.take();
       load.stdin.write(`${phase}\n`);
       const line = await lines.next();
       if (line.done === true) throw new Error(`the load ended in the phase ${phase}`);
       const figures: Figures = JSON.parse(line.value);
-      results.push({ registry, ...figures, ...(await watch.take()) });
-    }
-  } finally {
-    load.stdin.end();
-    await ended;
-  }
-  return results;
+      return { registry, ...figures, ...(await watch.take()) };
+    },
+    async [Symbol.asyncDispose]() {
+      load.stdin.end();
+      await ended;
+      await server[Symbol.asyncDispose]();
+    },
+  };
 }
 
 useScratch();
 const kinds: readonly RegistryKind[] = [...registriesHere(), 'gantry in memory'];
 const results: Phase[] = [];
-for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
-  results.push(...(await loadRegistry(kind)));
+const loads: Loaded[] = [];
+try {
+  for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
+    loads.push(await loadRegistry(kind));
+  }
+  // In turn: what else the machine does in a minute is in the way of all of them.
+  for (const phase of phases) for (const load of loads) results.push(await load.run(phase));
+} finally {
+  for (const load of loads) await load[Symbol.asyncDispose]();
 }
 
 const rate = ({ operations, seconds }: Phase): number => operations / seconds;

@@ -36,7 +36,7 @@ export async function startDistribution(
   const child = spawn('docker-registry', ['serve', config], {
     stdio: ['ignore', 'ignore', 'pipe'],
     // Whatever becomes of the tests, it doesn't live for ever.
-    timeout: 600_000,
+    timeout: 1_800_000,
   });
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) {
