@@ -1,3 +1,4 @@
+import { isGantryError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
@@ -6,13 +7,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
-import { type ConnectionOptions, createConnections } from './connections.ts';
+import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import type { CopiedTag } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
 import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
-import type { Place } from './place.ts';
+import { type Place, parsePlace } from './place.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
@@ -87,6 +88,25 @@ export interface Client extends AsyncDisposable {
   checkLogin(registry: string, credential: Credential, options?: SignalOptions): Promise<LoginCheck>;
 }
 
+/** Requests that an image takes at once, as far as one can tell before it is read. */
+const expected = { push: 8, pull: 8, copy: 4, tag: 1 };
+
+/** Has connections made while the verb's own file is loaded. What is wrong with a place is said by the verb. */
+async function expectAt(
+  connections: Connections,
+  places: readonly string[],
+  requests: number,
+): Promise<void> {
+  for (const text of places) {
+    try {
+      const place = parsePlace(text);
+      if (place.kind === 'registry') await connections.expect(place.reference, requests);
+    } catch (error) {
+      if (!isGantryError(error)) throw error;
+    }
+  }
+}
+
 // Each verb loads its own file when it is first asked for: a program that asks for a digest never loads the rest.
 const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
@@ -119,12 +139,18 @@ export function createClient(options: ClientOptions = {}): Client {
     exists: async (place, own = {}) => (await reading()).exists(connections, place, merged(own)),
     blobExists: async (repository, digest, own = {}) =>
       (await reading()).blobExists(connections, repository, digest, merged(own)),
-    push: async (path, reference, own = {}) =>
-      (await import('./push.ts')).pushPath(connections, path, reference, merged(own)),
-    pull: async (references, path, own = {}) =>
-      (await import('./pull.ts')).pullTo(connections, references, path, merged(own)),
-    copy: async (source, destination, own = {}) =>
-      (await import('./copy.ts')).copyBetween(connections, source, destination, merged(own)),
+    push: async (path, reference, own = {}) => {
+      await expectAt(connections, [reference], expected.push);
+      return (await import('./push.ts')).pushPath(connections, path, reference, merged(own));
+    },
+    pull: async (references, path, own = {}) => {
+      await expectAt(connections, references, expected.pull);
+      return (await import('./pull.ts')).pullTo(connections, references, path, merged(own));
+    },
+    copy: async (source, destination, own = {}) => {
+      await expectAt(connections, [source, destination], expected.copy);
+      return (await import('./copy.ts')).copyBetween(connections, source, destination, merged(own));
+    },
     copyRepository: async function* (source, destination, own = {}) {
       const { copyTags } = await import('./copy-repository.ts');
       yield* copyTags(connections, source, destination, merged(own));
@@ -134,8 +160,10 @@ export function createClient(options: ClientOptions = {}): Client {
     pushIndex: async (reference, index, own = {}) =>
       (await writing()).pushView(connections, reference, index, merged(own)),
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged(own)),
-    tag: async (reference, tags, own = {}) =>
-      (await writing()).tag(connections, reference, [tags].flat(), merged(own)),
+    tag: async (reference, tags, own = {}) => {
+      await expectAt(connections, [reference], expected.tag);
+      return (await writing()).tag(connections, reference, [tags].flat(), merged(own));
+    },
     putManifest: async (reference, manifest, own = {}) =>
       (await writing()).putManifest(connections, reference, manifest, merged(own)),
     delete: async (reference, own = {}) =>

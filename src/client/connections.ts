@@ -61,6 +61,8 @@ export interface ConnectionTimeouts extends TimeoutOptions {
 /** The registries that one client talks to: each has one line, so tokens, pace and connections are shared. */
 export interface Connections extends AsyncDisposable {
   registry(name: Pick<Reference, 'registry' | 'scheme'>): RemoteRegistry;
+  /** A hint: so many requests are about to go to this registry. Settled when connections are on their way. */
+  expect(name: Pick<Reference, 'registry' | 'scheme'>, requests: number): Promise<void>;
   /** The parts of a registry's line, for what is no operation of a place. */
   line(name: Pick<Reference, 'registry' | 'scheme'>): Line;
 }
@@ -112,6 +114,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
         base,
         registry,
         send: createLine({ ...home, authorize }),
+        expect: (requests) => void transport.expect?.(base, requests),
         ...transfer,
       }),
     };
@@ -122,6 +125,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   return {
     registry: (name) => open(name).registry,
     line: (name) => open(name).line,
+    expect: async (name, requests) => transport.expect?.(open(name).line.base, requests),
     async [Symbol.asyncDispose]() {
       await transport.close();
     },

@@ -31,6 +31,9 @@ export interface Journey {
 /** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
 const maxDepth = 8;
 
+/** What the blobs of an image are reckoned at before it is read: a config and three layers. */
+const usualBlobs = 4;
+
 interface BringOptions {
   readonly tags?: readonly string[];
   /** How many indexes stand above this one. */
@@ -85,7 +88,11 @@ async function bringChildren(
   if (body.kind === 'index') {
     const bringOne = (child: Descriptor) =>
       once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
-    await Promise.all(body.manifests.filter(wants).map(bringOne));
+    const wanted = body.manifests.filter(wants);
+    const brought = wanted.map(bringOne);
+    // While the children come, connections can be made for what they name.
+    for (const place of [journey.from, journey.to]) place.expect?.(wanted.length * usualBlobs);
+    await Promise.all(brought);
     return;
   }
   if (body.kind === 'unknown') {
@@ -94,7 +101,10 @@ async function bringChildren(
     await attempt(step, journey.signal, async () => refuseSchema1(descriptor, journey.from.name));
   }
   const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringBlob(journey, blob));
-  await Promise.all(blobsOf(body).map(bringOne));
+  const brought = blobsOf(body).map(bringOne);
+  // While the destination is asked what it has.
+  journey.from.expect?.(journey.blobs.size);
+  await Promise.all(brought);
 }
 
 async function bringChild(journey: Journey, child: Descriptor, depth: number): Promise<void> {

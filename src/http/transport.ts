@@ -15,6 +15,8 @@ import { createWays } from './ways.ts';
 /** The end of every line: sends one request as it is, and knows nothing of retries, redirects and credentials. */
 export interface Transport {
   readonly send: Send;
+  /** A hint: so many requests to the origin of `url` are about to come. Settled when connections are on their way. */
+  expect?(url: string, requests: number): Promise<void>;
   /** Ends idle connections; requests under way fail with CUT_OFF. */
   close(): Promise<void>;
 }
@@ -50,7 +52,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
   const attempt = (request: HttpRequest, target: Target, way: Way, fresh: boolean): Exchange => {
     const { method } = request;
     const outgoing = way.open({ method, path: target.path, headers: outgoingHeaders(request) }, { fresh });
-    return exchange(outgoing, request, { target, opensWith: way.opensWith, connectWithin });
+    return exchange(outgoing, request, { target, way, connectWithin });
   };
   const sendOver = async (way: Way, request: HttpRequest, target: Target): Promise<HttpResponse> => {
     const first = attempt(request, target, way, false);
@@ -81,6 +83,13 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
 
   return {
     send,
+    async expect(url, requests) {
+      // A failure is met again by the requests.
+      const way = await ways.to({ url }, parseTarget(url)).catch(() => undefined);
+      // What is being sent now gets its connections first.
+      await new Promise(setImmediate);
+      way?.expect(requests);
+    },
     async close(): Promise<void> {
       await ways.close();
     },
@@ -93,7 +102,8 @@ interface Exchange {
   wasStale(): boolean;
 }
 
-interface ExchangeOptions extends Pick<Way, 'opensWith'> {
+interface ExchangeOptions {
+  readonly way: Way;
   readonly target: Target;
   readonly connectWithin: number;
 }
@@ -101,10 +111,10 @@ interface ExchangeOptions extends Pick<Way, 'opensWith'> {
 function exchange(
   outgoing: http.ClientRequest,
   request: HttpRequest,
-  { target, opensWith, connectWithin }: ExchangeOptions,
+  { target, way, connectWithin }: ExchangeOptions,
 ): Exchange {
   const { signal } = request;
-  const line = watchConnection(outgoing, { target, opensWith, connectWithin });
+  const line = watchConnection(outgoing, { target, way, connectWithin });
   const sender = createBodySender(outgoing, request, target);
   let stale = false;
 
@@ -153,11 +163,13 @@ interface Connection {
 
 function watchConnection(
   outgoing: http.ClientRequest,
-  { target: { host }, opensWith, connectWithin }: ExchangeOptions,
+  { target: { host }, way, connectWithin }: ExchangeOptions,
 ): Connection {
   let up = false;
   let react: (() => void) | undefined;
   let socket: Socket | undefined;
+  /** Whether it was there before the request, which may be too long ago. */
+  let old = false;
   let readBefore = 0;
   const timer = setTimeout(() => {
     const message = `no connection to ${host} within ${connectWithin / 1000} s`;
@@ -172,8 +184,9 @@ function watchConnection(
   outgoing.once('socket', (assigned) => {
     socket = assigned;
     readBefore = assigned.bytesRead;
-    if (outgoing.reusedSocket) rise();
-    else assigned.once(opensWith, rise);
+    old = outgoing.reusedSocket || way.stood(assigned);
+    if (old) rise();
+    else assigned.once(way.opensWith, rise);
   });
   return {
     isUp: () => up,
@@ -182,7 +195,7 @@ function watchConnection(
       if (up) callback();
     },
     isStale: (error) =>
-      outgoing.reusedSocket &&
+      old &&
       'code' in error &&
       (error.code === 'ECONNRESET' || error.code === 'EPIPE') &&
       socket?.bytesRead === readBefore,

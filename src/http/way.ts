@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
+import { addSpares } from './spares.ts';
 import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
 
@@ -11,6 +12,10 @@ export interface Way {
   readonly opensWith: 'connect' | 'secureConnect';
   /** `fresh`: over a new connection, whatever is kept. */
   open(request: Outgoing, options: { readonly fresh: boolean }): http.ClientRequest;
+  /** So many requests are about to come. */
+  expect(requests: number): void;
+  /** Whether this connection stood before the request came that got it first. */
+  stood(socket: Socket): boolean;
   close(): void;
 }
 
@@ -39,11 +44,12 @@ export async function createWay(target: Target, options: WayOptions): Promise<Wa
   const { proxy, lookup } = options;
   if (!target.secure) {
     if (proxy !== undefined) return carried(target, proxy, options);
-    return direct(target, (keepAlive) => new http.Agent({ ...kept(keepAlive), lookup }));
+    return direct(target, (keepAlive) => new http.Agent({ ...kept(keepAlive), lookup }), { lookup });
   }
   const secured = secureOptions(options.tls, target.host);
   if (proxy === undefined) {
-    return direct(target, (keepAlive) => new https.Agent({ ...kept(keepAlive), ...secured, lookup }));
+    const options = { ...secured, lookup };
+    return direct(target, (keepAlive) => new https.Agent({ ...kept(keepAlive), ...options }), options);
   }
   // Loaded only where it is needed: its agent is made from that of node:https, which plain HTTP does without.
   const { TunnelAgent } = await import('./tunnel.ts');
@@ -55,11 +61,21 @@ export async function createWay(target: Target, options: WayOptions): Promise<Wa
   return direct(target, (keepAlive) => new TunnelAgent({ ...kept(keepAlive), ...secured }, tunnel));
 }
 
-/** Straight, or through a proxy that doesn't know what it carries: the agents know. */
-function direct({ secure, hostname, port }: Target, createAgent: (keepAlive: boolean) => http.Agent): Way {
+/** Straight, or through a proxy that doesn't know what it carries: the agents know. Only a straight way has spares. */
+function direct(
+  { secure, hostname, port }: Target,
+  createAgent: (keepAlive: boolean) => http.Agent,
+  spareOptions?: http.AgentOptions,
+): Way {
   const pool = createAgent(true);
+  const opensWith = secure ? 'secureConnect' : 'connect';
+  const servername = secure && isIP(hostname) === 0 ? { servername: hostname } : {};
+  const place = { host: hostname, port, noDelay: true, ...servername };
+  const spares = spareOptions && addSpares(pool, { ...kept(true), ...spareOptions, ...place }, opensWith);
   return {
-    opensWith: secure ? 'secureConnect' : 'connect',
+    opensWith,
+    expect: (requests) => spares?.expect(requests),
+    stood: (socket) => spares?.stood(socket) === true,
     open: (request, { fresh }) =>
       (secure ? https : http).request({
         ...request,
@@ -68,7 +84,10 @@ function direct({ secure, hostname, port }: Target, createAgent: (keepAlive: boo
         maxHeaderSize,
         agent: fresh ? createAgent(false) : pool,
       }),
-    close: () => pool.destroy(),
+    close() {
+      spares?.close();
+      pool.destroy();
+    },
   };
 }
 
@@ -82,6 +101,8 @@ function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: Way
   const pool = createAgent(true);
   return {
     opensWith: proxy.secure ? 'secureConnect' : 'connect',
+    expect: () => undefined,
+    stood: () => false,
     open: ({ method, path, headers }, { fresh }) =>
       (proxy.secure ? https : http).request({
         ...proxyAddress(proxy),

@@ -10,7 +10,7 @@ import { createWay, type Way } from './way.ts';
 
 /** The ways to all origins, made when they are first needed. */
 export interface Ways {
-  to(request: HttpRequest, target: Target): Promise<Way>;
+  to(request: Pick<HttpRequest, 'url' | 'sentBy'>, target: Target): Promise<Way>;
   /** From the first call on, these authorities are trusted, too. */
   trust(authorities: () => Promise<readonly string[]>): Promise<void>;
   close(): Promise<void>;

@@ -21,6 +21,8 @@ export interface RemoteOptions {
   /** How blobs are sent, where a repository isn't opened with options of its own. */
   readonly upload?: UploadOptions;
   readonly download?: DownloadOptions;
+  /** Told how many requests are about to come at once. */
+  readonly expect?: (requests: number) => void;
 }
 
 /** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
@@ -32,7 +34,7 @@ export interface RemoteRegistry extends Registry {
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {}, upload: common = {} } = options;
+  const { download = {}, upload: common = {}, expect } = options;
   const exchange = { base, registry, send, download, learned: createLearned() };
   return {
     upload: common,
@@ -47,7 +49,8 @@ export function createRemoteRegistry({ base, send, ...options }: RemoteOptions):
           return exchange.learned.ownScopesOnly === true ? scopes.slice(0, 1) : scopes;
         },
       };
-      return openRepository(own, name, { ...common, ...upload });
+      const opened = openRepository(own, name, { ...common, ...upload });
+      return expect === undefined ? opened : { ...opened, expect };
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };

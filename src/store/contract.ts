@@ -26,6 +26,8 @@ export type Action = 'pull' | 'push' | 'delete';
 
 export interface Repository extends AsyncDisposable {
   readonly name: string;
+  /** A hint: so many questions and demands are about to come at once. Left out where nothing can be made ready for them. */
+  expect?(requests: number): void;
   readonly blobs: Blobs;
   readonly manifests: Manifests;
   readonly tags: Tags;

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { collect } from '../flow/collect.ts';
+import type { HttpRequest } from '../wire/message.ts';
+import { createNodeTransport, type NodeTransportOptions, type Transport } from './transport.ts';
+
+interface Server {
+  readonly url: string;
+  /** The server's ends of all connections so far. */
+  readonly sockets: readonly net.Socket[];
+  /** Resolves when there have been so many. */
+  met(connections: number): Promise<void>;
+}
+
+async function serve(test: TestContext): Promise<Server> {
+  const server = http.createServer((_, response) => response.end('ok'));
+  const sockets: net.Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  test.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    sockets,
+    async met(connections) {
+      while (sockets.length < connections) await once(server, 'connection');
+    },
+  };
+}
+
+function transport(
+  test: TestContext,
+  options?: NodeTransportOptions,
+): Transport & Required<Pick<Transport, 'expect'>> {
+  const made = createNodeTransport(options);
+  test.after(() => made.close());
+  return { ...made, expect: async (url, requests) => made.expect?.(url, requests) };
+}
+
+async function ask({ send }: Transport, url: string): Promise<string> {
+  const request: HttpRequest = { method: 'GET', url, headers: {}, replay: 'safe' };
+  const { body } = await send(request);
+  return new TextDecoder().decode(await collect(body, { limit: 100, what: 'test body' }));
+}
+
+const together = (line: Transport, url: string, requests: number): Promise<readonly string[]> =>
+  Promise.all(Array.from({ length: requests }, () => ask(line, url)));
+
+describe('requests that are announced', () => {
+  it('go over the connections that were made for them', async (test) => {
+    const server = await serve(test);
+    const line = transport(test);
+    await line.expect(server.url, 3);
+    await server.met(3);
+    assert.deepEqual(await together(line, server.url, 3), ['ok', 'ok', 'ok']);
+    assert.equal(server.sockets.length, 3);
+  });
+
+  it('get no connection beside those that are there', async (test) => {
+    const server = await serve(test);
+    const line = transport(test);
+    await together(line, server.url, 2);
+    await line.expect(server.url, 3);
+    await line.expect(server.url, 3);
+    await server.met(3);
+    await together(line, server.url, 3);
+    assert.equal(server.sockets.length, 3);
+  });
+
+  it('get twelve connections at most before they come', async (test) => {
+    const server = await serve(test);
+    const line = transport(test);
+    await line.expect(server.url, 100);
+    await line.expect(server.url, 100);
+    await server.met(12);
+    assert.equal(await ask(line, server.url), 'ok');
+    assert.equal(server.sockets.length, 12);
+  });
+
+  it('are sent although the server has ended the connections in the meantime', async (test) => {
+    const server = await serve(test);
+    const line = transport(test);
+    await line.expect(server.url, 2);
+    await server.met(2);
+    for (const socket of server.sockets) socket.destroy();
+    assert.deepEqual(await together(line, server.url, 2), ['ok', 'ok']);
+  });
+
+  it('that never come leave no connection behind when the transport is closed', async (test) => {
+    const server = await serve(test);
+    const line = transport(test);
+    await line.expect(server.url, 2);
+    await server.met(2);
+    const ended = server.sockets.map((socket) => once(socket, 'close'));
+    await line.close();
+    await Promise.all(ended);
+    await line.expect(server.url, 2);
+    assert.equal(server.sockets.length, 2);
+  });
+
+  it('meet by themselves that nobody listens', async (test) => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address === 'object');
+    await new Promise((resolve) => server.close(resolve));
+    const url = `http://127.0.0.1:${address.port}/`;
+    const line = transport(test);
+    await line.expect(url, 2);
+    await assert.rejects(ask(line, url), { code: 'NO_CONNECTION' });
+  });
+
+  it('to what is no address, or through a proxy, announce nothing', async (test) => {
+    const server = await serve(test);
+    const line = transport(test, { proxy: server.url });
+    await assert.rejects(line.expect('nowhere', 2), { code: 'NO_CONNECTION' });
+    await line.expect('http://registry.example/', 2);
+    assert.equal(server.sockets.length, 0);
+  });
+});
