@@ -1,53 +1,8 @@
 import type { Command, CommandGroup, Option } from './command.ts';
-import { serveOptions } from './serve/options.ts';
+import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 
 const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
-
-const serve: Command = {
-  name: 'serve',
-  summary: 'run a registry on this machine',
-  details:
-    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end. ' +
-    'Beyond this machine it listens only with --htpasswd, or with --anonymous.',
-  arguments: [],
-  options: serveOptions,
-  examples: [
-    'gantry serve --address localhost:5000 --disk ./registry',
-    'gantry serve --address localhost:5000 --disk ./cache --proxy docker.io',
-    'gantry serve --address :5000 --htpasswd users --rules rules.yaml --tls-cert cert.pem --tls-key key.pem',
-  ],
-  load: async () => (await import('./commands/serve.ts')).serve,
-};
-
-const care: readonly Command[] = [
-  {
-    name: 'check',
-    summary: 'read the whole store of a registry and say what is wrong with it',
-    details: 'Changes nothing, and may run beside the registry. Exits with 1 if it finds anything.',
-    arguments: ['DIR'],
-    options: [{ name: 'sparse', summary: 'images may lack blobs that they name' }],
-    examples: ['gantry registry check ./registry'],
-    load: async () => (await import('./commands/registry-check.ts')).registryCheck,
-  },
-  {
-    name: 'gc',
-    summary: 'remove from the store of a registry what nothing refers to',
-    details:
-      'May run beside the registry. What was pushed or mounted within the grace period stays in any case.',
-    arguments: ['DIR'],
-    options: [
-      { name: 'dry-run', summary: 'only say what would be removed' },
-      { name: 'grace', value: 'TIME', summary: 'what is younger stays, as in 90s, 30m, 24h, 7d (24h)' },
-      { name: 'untagged', summary: 'manifests that no tag leads to go, too' },
-    ],
-    examples: [
-      'gantry registry gc --dry-run ./registry',
-      'gantry registry gc --untagged --grace 7d ./registry',
-    ],
-    load: async () => (await import('./commands/registry-gc.ts')).registryGc,
-  },
-];
 
 const copies: readonly Command[] = [
   {
@@ -291,11 +246,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...changes,
   auth,
   serve,
-  {
-    name: 'registry',
-    summary: 'serve (by the name crane has for it), and care for its store',
-    commands: [serve, ...care],
-  },
+  registry,
   {
     name: 'completion',
     summary: 'print a completion script for a shell',
