@@ -151,17 +151,19 @@ export class FileUpload implements Upload {
     const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
     this.#file = file;
     const flusher = createFlusher(file);
+    let sent = this.#offset;
+    const report = (): void => onProgress?.({ sent, acknowledged: this.#offset });
     const steps = createSteps(content.size, async (bytes) => {
       await this.#store(file, bytes);
       flusher.wrote(bytes.byteLength);
+      // Who reads what is being written waits for this, while the next bytes may be long in coming.
+      report();
     });
-    let sent = this.#offset;
-    const report = (): void => onProgress?.({ sent, acknowledged: this.#offset });
     try {
       for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
-        await steps.take(chunk);
         sent += chunk.byteLength;
+        await steps.take(chunk);
         report();
       }
     } finally {
