@@ -3,15 +3,15 @@ import type { SignalOptions } from '../store/contract.ts';
 import { Download, type DownloadPart, type Source } from './download.ts';
 
 const mebibyte = 1024 * 1024;
-/** Bytes of a part: three round trips of 50 ms at 20 MB/s. It is kept in memory until its turn comes. */
-const partSize = 3 * mebibyte;
+/** Bytes of a part: two round trips of 50 ms at 20 MB/s. It is kept in memory until its turn comes: so many small ones. */
+const partSize = 2 * mebibyte;
 /** Where one connection is done before more of them would have helped. */
 const largeSize = 32 * mebibyte;
 /** Bytes a second of one connection from which on it is the machine or its line that is the limit, and more are no help. */
 const fast = 50_000_000;
 
 /** Parts that are under way or wait for their turn in the whole process, beside the next one of each blob. */
-const most = 7;
+const most = 10;
 let ahead = 0;
 
 export function isLarge(size: number | undefined): size is number {
