@@ -9,14 +9,18 @@ import { createNodeTransport, type NodeTransportOptions, type Transport } from '
 
 interface Server {
   readonly url: string;
+  readonly events: http.Server;
   /** The server's ends of all connections so far. */
   readonly sockets: readonly net.Socket[];
   /** Resolves when there have been so many. */
   met(connections: number): Promise<void>;
 }
 
-async function serve(test: TestContext): Promise<Server> {
-  const server = http.createServer((_, response) => response.end('ok'));
+async function serve(
+  test: TestContext,
+  answer: http.RequestListener = (_, response) => response.end('ok'),
+): Promise<Server> {
+  const server = http.createServer(answer);
   const sockets: net.Socket[] = [];
   server.on('connection', (socket) => sockets.push(socket));
   server.listen(0, '127.0.0.1');
@@ -29,6 +33,7 @@ async function serve(test: TestContext): Promise<Server> {
   assert.ok(address !== null && typeof address === 'object');
   return {
     url: `http://127.0.0.1:${address.port}/`,
+    events: server,
     sockets,
     async met(connections) {
       while (sockets.length < connections) await once(server, 'connection');
@@ -45,8 +50,8 @@ function transport(
   return { ...made, expect: async (url, requests) => made.expect?.(url, requests) };
 }
 
-async function ask({ send }: Transport, url: string): Promise<string> {
-  const request: HttpRequest = { method: 'GET', url, headers: {}, replay: 'safe' };
+async function ask({ send }: Transport, url: string, signal?: AbortSignal): Promise<string> {
+  const request: HttpRequest = { method: 'GET', url, headers: {}, replay: 'safe', signal };
   const { body } = await send(request);
   return new TextDecoder().decode(await collect(body, { limit: 100, what: 'test body' }));
 }
@@ -92,6 +97,19 @@ describe('requests that are announced', () => {
     await server.met(2);
     for (const socket of server.sockets) socket.destroy();
     assert.deepEqual(await together(line, server.url, 2), ['ok', 'ok']);
+  });
+
+  it('are not sent once more when they are given up', async (test) => {
+    const server = await serve(test, () => undefined);
+    const line = transport(test);
+    await line.expect(server.url, 1);
+    await server.met(1);
+    const end = new AbortController();
+    const asked = ask(line, server.url, end.signal);
+    await once(server.events, 'request');
+    end.abort(new Error('given up'));
+    await assert.rejects(asked, { message: 'given up' });
+    assert.equal(server.sockets.length, 1);
   });
 
   it('that never come leave no connection behind when the transport is closed', async (test) => {

@@ -127,7 +127,8 @@ function exchange(
       else reject(transportError(error, { target, connected: line.isUp() }));
     };
     outgoing.on('error', (error) => {
-      stale = line.isStale(error) && sender.canRepeat(smallBody);
+      // One that was given up ends in the same way as one whose connection was dead.
+      stale = signal?.aborted !== true && line.isStale(error) && sender.canRepeat(smallBody);
       fail(error);
     });
     outgoing.once('response', (incoming) => {
