@@ -186,7 +186,9 @@ export function endsTokens(kinds: readonly OperationKind[], times: number): Midd
   const used = new Set<string>();
   return (next) => async (request) => {
     if (request.url.startsWith('/token')) {
-      const body = new TextEncoder().encode(JSON.stringify({ token: secret(String(++given)), expires_in: 300 }));
+      const body = new TextEncoder().encode(
+        JSON.stringify({ token: secret(String(++given)), expires_in: 300 }),
+      );
       return answer(200, { 'content-type': ['application/json'] }, body);
     }
     const kind = operationOf(request)?.kind;
