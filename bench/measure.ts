@@ -44,14 +44,14 @@ const wait4: Readonly<Record<string, number>> = { x64: 61, arm64: 260 };
 
 export interface MeasureOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds after which it is killed. Default one minute. */
+  /** Milliseconds after which it is killed. Default half a minute. */
   readonly limit?: number;
 }
 
 /** Runs a program to its end. Whether it did what it should is for the caller to see. */
 export async function measured(
   command: readonly string[],
-  { env, limit = 60_000 }: MeasureOptions,
+  { env, limit = 30_000 }: MeasureOptions,
 ): Promise<Measured> {
   const call = wait4[process.arch];
   if (process.platform !== 'linux' || call === undefined) {

@@ -11,6 +11,7 @@ export const bytes: readonly Scenario[] = [
     verb: 'push',
     image: oneGibibyte,
     runs: 2,
+    registries: ['docker-registry'],
   },
   {
     name: 'pull-large',
@@ -27,6 +28,7 @@ export const bytes: readonly Scenario[] = [
     verb: 'copy',
     image: oneGibibyte,
     runs: 2,
+    registries: ['docker-registry'],
   },
   {
     name: 'pull-throttled',
