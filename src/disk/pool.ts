@@ -1,7 +1,7 @@
 import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
-import { lookAt, onDisk, removeFile, systemCode } from '../layout/files.ts';
+import { absentAs, lookAt, onDisk, removeFile, systemCode } from '../layout/files.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
@@ -63,7 +63,8 @@ export class BlobPool {
         return true;
       }
     }
-    await heal(path, file.path);
+    // Collected as garbage since it was looked at: then there is nothing to heal.
+    if (!(await heal(path, file.path))) return false;
     const healed = await lookAt(path);
     if (healed === undefined) return false;
     this.#memory.sawRight(digest, healed);
@@ -141,12 +142,13 @@ async function linkFile(
   });
 }
 
-/** Writes the bytes of one file into another, which keeps its names. */
-async function heal(path: string, source: string): Promise<void> {
-  await onDisk(path, async () => {
+/** Writes the bytes of one file into another, which keeps its names. Answers false if that one is not there. */
+async function heal(path: string, source: string): Promise<boolean> {
+  return onDisk(path, async () => {
     const from = await open(source, 'r');
     try {
-      const to = await open(path, 'r+');
+      const to = await absentAs(undefined, open(path, 'r+'));
+      if (to === undefined) return false;
       try {
         const buffer = Buffer.allocUnsafe(1024 * 1024);
         let at = 0;
@@ -158,6 +160,7 @@ async function heal(path: string, source: string): Promise<void> {
         }
         await to.truncate(at);
         await to.sync();
+        return true;
       } finally {
         await to.close();
       }

@@ -180,6 +180,8 @@ describe('garbage that is collected again and again beside a server that is push
       const told = new Map<string, readonly wire.Blob[]>();
       const counts = { pushed: 0, collected: 0, again: 0 };
       const pushing = new AbortController();
+      // Also when the test fails: it would go on for ever.
+      test.after(() => pushing.abort());
       const collecting = (async () => {
         while (!pushing.signal.aborted) {
           for await (const _ of collectGarbage(store, { grace: 0, untagged: true })) counts.collected++;
