@@ -108,8 +108,8 @@ function imported(file: string): string[] {
 
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, '');
-  // The files that know sockets, and the door, are rooms of their own inside the server's folder.
-  if (path.startsWith('server/node')) return 'server/node';
+  // The folder that knows sockets, and the door, are rooms of their own inside the server's folder.
+  if (path.startsWith('server/node/')) return 'server/node';
   if (path === 'server/index') return path;
   const [folder = '', ...rest] = path.split('/');
   return rest.length === 0 ? path : folder;

@@ -1,7 +1,7 @@
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { type AppOptions, createApp } from '../server/app.ts';
 import type { Serve } from '../server/exchange.ts';
-import { type ListenOptions, listen } from '../server/node.ts';
+import { type ListenOptions, listen } from '../server/node/listen.ts';
 import type { Registry } from '../store/contract.ts';
 import { type Fault, withFaults } from './faults.ts';
 import { openLogin, type TestLogin } from './login.ts';

@@ -12,7 +12,7 @@ import { bytesContent } from '../../src/flow/content.ts';
 import { digestOf } from '../../src/flow/hash.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
-import { listen } from '../../src/server/node.ts';
+import { listen } from '../../src/server/node/listen.ts';
 import { digestEncoded } from '../../src/spec/digest.ts';
 import type { Manifest } from '../../src/spec/manifest.ts';
 import type { Registry } from '../../src/store/contract.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createApp } from '../../src/server/app.ts';
-import { listen } from '../../src/server/node.ts';
+import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../../src/wire/message.ts';
 

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { collect } from '../../src/flow/collect.ts';
 import { createHasher } from '../../src/flow/hash.ts';
 import { createApp } from '../../src/server/app.ts';
-import { type Listener, listen } from '../../src/server/node.ts';
+import { type Listener, listen } from '../../src/server/node/listen.ts';
 import type { Algorithm, Digest } from '../../src/spec/digest.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { accessFor, type Guard, loggingIn } from './login.ts';

@@ -13,7 +13,7 @@ import { createLayer } from '../../src/image/layer.ts';
 import { imageSource } from '../../src/image/source.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
-import { listen } from '../../src/server/node.ts';
+import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { createRounds, type Rounds } from './rounds.ts';

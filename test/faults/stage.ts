@@ -8,7 +8,7 @@ import type { TimeoutOptions } from '../../src/http/timeout.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import { createApp } from '../../src/server/app.ts';
-import { type Listener, listen } from '../../src/server/node.ts';
+import { type Listener, listen } from '../../src/server/node/listen.ts';
 import { parseReference } from '../../src/spec/reference.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { headerValue } from '../../src/wire/headers.ts';

@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test';
 import { bytesContent } from '../../src/flow/content.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
-import { listen } from '../../src/server/node.ts';
+import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';

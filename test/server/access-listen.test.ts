@@ -11,7 +11,7 @@ import { connect as connectSecurely } from 'node:tls';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
 import { createApp } from '../../src/server/app.ts';
-import { type Listener, type ListenOptions, listen } from '../../src/server/node.ts';
+import { type Listener, type ListenOptions, listen } from '../../src/server/node/listen.ts';
 import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
 import { type Certificate, createAuthority } from '../tls/authority.ts';

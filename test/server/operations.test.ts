@@ -6,7 +6,7 @@ import { createApp } from '../../src/server/app.ts';
 import { type Ask, asking, digestText, Gate } from '../../src/server/ask.test.support.ts';
 import type { Exchange } from '../../src/server/exchange.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
-import { listen } from '../../src/server/node.ts';
+import { listen } from '../../src/server/node/listen.ts';
 import { withOperations } from '../../src/server/operations.ts';
 import { createSessions, type Sessions } from '../../src/server/sessions.ts';
 import { secret } from '../secret.ts';

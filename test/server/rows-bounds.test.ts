@@ -10,7 +10,7 @@ import {
   pushBlob,
   streamOf,
 } from '../../src/server/ask.test.support.ts';
-import { dial, head } from '../../src/server/node-dial.test.support.ts';
+import { dial, head } from '../../src/server/node/dial.test.support.ts';
 import { closing, serve, statusOf } from './rows-stage.ts';
 
 const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] });

@@ -16,7 +16,7 @@ import {
   pushBlob,
   pushImage,
 } from '../../src/server/ask.test.support.ts';
-import { dial, head } from '../../src/server/node-dial.test.support.ts';
+import { dial, head } from '../../src/server/node/dial.test.support.ts';
 import { decodeSession } from '../../src/wire/target.ts';
 import { assertDiscreet, openDisk, serve } from './rows-stage.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { pushImage } from '../../src/server/ask.test.support.ts';
-import { dial } from '../../src/server/node-dial.test.support.ts';
+import { dial } from '../../src/server/node/dial.test.support.ts';
 import { answersIn, assertDiscreet, closing, openDisk, serve, statusOf } from './rows-stage.ts';
 
 const hex = 'a'.repeat(64);

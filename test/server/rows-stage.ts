@@ -5,8 +5,8 @@ import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { type AppOptions, createApp } from '../../src/server/app.ts';
 import { type Ask, asking } from '../../src/server/ask.test.support.ts';
-import { type Listener, type ListenOptions, listen } from '../../src/server/node.ts';
-import { dial } from '../../src/server/node-dial.test.support.ts';
+import { dial } from '../../src/server/node/dial.test.support.ts';
+import { type Listener, type ListenOptions, listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { folder } from '../cli/gantry.ts';
 

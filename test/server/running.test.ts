@@ -5,7 +5,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { digestText } from '../../src/server/ask.test.support.ts';
-import { type Dialled, dial, head } from '../../src/server/node-dial.test.support.ts';
+import { type Dialled, dial, head } from '../../src/server/node/dial.test.support.ts';
 import { folder, gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
 
 interface Served {

@@ -14,7 +14,7 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
   const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');
   const { createApp } = await import('../../server/app.ts');
-  const { listen } = await import('../../server/node.ts');
+  const { listen } = await import('../../server/node/listen.ts');
   const operation = operationOf(given);
   const wanted = await accessOf(given, { host: address.host, onProblem: warn });
   await using kept = await openStore(disk, given.text('session-ttl'));

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { InputError } from '../../errors.ts';
 import type { Access, AccessOptions } from '../../server/access/access.ts';
-import type { ListenOptions } from '../../server/node.ts';
+import type { ListenOptions } from '../../server/node/listen.ts';
 import type { Given } from '../given.ts';
 import type { Store } from './store.ts';
 
@@ -35,7 +35,7 @@ export async function accessOf(
   if (users === undefined && rules !== undefined && !anonymous) {
     throw wrong('--rules needs --htpasswd, or --anonymous where nobody logs in');
   }
-  const { isLoopbackHost } = await import('../../server/node-exposure.ts');
+  const { isLoopbackHost } = await import('../../server/node/exposure.ts');
   if (users === undefined && !anonymous && !isLoopbackHost(host)) {
     throw wrong(
       `on ${host} everybody who reaches it could do everything: give it --htpasswd FILE, or --anonymous`,

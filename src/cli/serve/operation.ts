@@ -1,7 +1,7 @@
 import { InputError } from '../../errors.ts';
 import type { AppOptions } from '../../server/app.ts';
 import { defaultLimits, type Limits } from '../../server/limits.ts';
-import type { ListenOptions } from '../../server/node.ts';
+import type { ListenOptions } from '../../server/node/listen.ts';
 import type { Given } from '../given.ts';
 
 /** How a registry is run: what it tells of itself, what it refuses, and how it ends. */

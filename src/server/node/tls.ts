@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { InputError } from '../errors.ts';
+import { InputError } from '../../errors.ts';
 
 /** What a server proves its name with, as PEM. */
 export interface TlsIdentity {

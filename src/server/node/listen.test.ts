@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
-import { isGantryError } from '../errors.ts';
-import { collect, drain } from '../flow/collect.ts';
-import { createMemoryRegistry } from '../memory/registry.ts';
-import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { answer } from '../wire/reply.ts';
-import { createApp } from './app.ts';
-import { endless, Gate, streamOf } from './ask.test.support.ts';
-import { type Listener, type ListenOptions, listen } from './node.ts';
-import { dial, head } from './node-dial.test.support.ts';
+import { isGantryError } from '../../errors.ts';
+import { collect, drain } from '../../flow/collect.ts';
+import { createMemoryRegistry } from '../../memory/registry.ts';
+import type { HttpRequest, HttpResponse, Send } from '../../wire/message.ts';
+import { answer } from '../../wire/reply.ts';
+import { createApp } from '../app.ts';
+import { endless, Gate, streamOf } from '../ask.test.support.ts';
+import { dial, head } from './dial.test.support.ts';
+import { type Listener, type ListenOptions, listen } from './listen.ts';
 
 async function serve(test: TestContext, handler: Send, options?: ListenOptions): Promise<Listener> {
   const listener = await listen(handler, options);

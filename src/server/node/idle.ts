@@ -1,4 +1,4 @@
-import { TransportError } from '../errors.ts';
+import { TransportError } from '../../errors.ts';
 
 /** Ends the silences of one exchange, with a single timer for all of its chunks. */
 export interface Idle {

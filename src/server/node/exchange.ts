@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TransportError } from '../errors.ts';
-import { contentLength } from '../wire/headers.ts';
-import type { HeaderMap, HttpRequest, HttpResponse } from '../wire/message.ts';
-import type { ExchangeObserver, Serve, ServedResponse } from './exchange.ts';
-import { type RequestBody, requestBody } from './node-body.ts';
-import type { Connections } from './node-connections.ts';
-import { createIdle, type Idle } from './node-idle.ts';
+import { TransportError } from '../../errors.ts';
+import { contentLength } from '../../wire/headers.ts';
+import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
+import type { ExchangeObserver, Serve, ServedResponse } from '../exchange.ts';
+import { type RequestBody, requestBody } from './body.ts';
+import type { Connections } from './connections.ts';
+import { createIdle, type Idle } from './idle.ts';
 
 export interface ExchangeOptions {
   /** Milliseconds that a client may send nothing of a body, and take nothing of an answer. */

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { InputError, StorageError } from '../errors.ts';
-import type { ExchangeObserver, Serve } from './exchange.ts';
-import { type HostOptions, withHosts } from './hosts.ts';
-import { type Connections, trackConnections } from './node-connections.ts';
-import { exchange } from './node-exchange.ts';
-import { checkExposure, isLoopbackHost } from './node-exposure.ts';
-import { createListeningServer, type TlsIdentity } from './node-tls.ts';
+import { InputError, StorageError } from '../../errors.ts';
+import type { ExchangeObserver, Serve } from '../exchange.ts';
+import { type HostOptions, withHosts } from '../hosts.ts';
+import { type Connections, trackConnections } from './connections.ts';
+import { exchange } from './exchange.ts';
+import { checkExposure, isLoopbackHost } from './exposure.ts';
+import { createListeningServer, type TlsIdentity } from './tls.ts';
 
 export interface ListenOptions extends HostOptions {
   /** Default 127.0.0.1: a registry without access rules is for this machine. */

@@ -1,5 +1,5 @@
-import { InputError } from '../errors.ts';
-import { isLoopback } from '../spec/reference.ts';
+import { InputError } from '../../errors.ts';
+import { isLoopback } from '../../spec/reference.ts';
 
 /** Whether only this machine can reach what listens on the host. */
 export function isLoopbackHost(host: string): boolean {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { isGantryError, TransportError } from '../errors.ts';
-import { type Content, streamContent } from '../flow/content.ts';
-import { contentLength } from '../wire/headers.ts';
-import type { HeaderMap } from '../wire/message.ts';
-import { createIdle } from './node-idle.ts';
+import { isGantryError, TransportError } from '../../errors.ts';
+import { type Content, streamContent } from '../../flow/content.ts';
+import { contentLength } from '../../wire/headers.ts';
+import type { HeaderMap } from '../../wire/message.ts';
+import { createIdle } from './idle.ts';
 
 export interface RequestBody {
   readonly content: Content;
