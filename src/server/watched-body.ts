@@ -25,6 +25,9 @@ export function watchBody(body: Content, signal: AbortSignal | undefined): Watch
               failure ??= { error };
               awaited = undefined;
               reject(error);
+              // Nobody ends an iterator that has failed, and the source knows nothing of it. After a cut it is still
+              // waiting for its chunk, and its end may come as late as that.
+              chunks.return?.().catch(() => undefined);
             };
             awaited = { since: Date.now(), fail };
             chunks.next().then((result) => {
@@ -35,10 +38,7 @@ export function watchBody(body: Content, signal: AbortSignal | undefined): Watch
             }, fail);
           }),
         async return() {
-          // After a cut the source is still waiting for its chunk, and its end may come as late as that.
-          const end = chunks.return?.();
-          if (failure === undefined) await end;
-          else end?.catch(() => undefined);
+          if (failure === undefined) await chunks.return?.();
           return { done: true, value: undefined };
         },
       };
