@@ -1,4 +1,4 @@
-import { unlessAborted } from '../flow/abort.ts';
+import { type Shared, share } from '../flow/share.ts';
 import type { Clock } from '../http/clock.ts';
 import type { Token } from './token.ts';
 
@@ -31,12 +31,10 @@ export interface TokenCache {
 
 interface Entry {
   readonly grants: ReadonlySet<string>;
-  readonly pending: Promise<Token>;
-  readonly abort: AbortController;
+  readonly fetched: Shared<Token>;
   readonly started: number;
   /** Set when it has come. */
   token?: Token;
-  waiters: number;
 }
 
 /** The part of a token's life before whose end it is renewed: what begins with it may take a while. */
@@ -48,23 +46,20 @@ export function createTokenCache(clock: Clock): TokenCache {
   const holders = new Map<string, Set<Entry>>();
 
   const begin = (entries: Set<Entry>, { scopes, fetch }: TokenQuestion): Entry => {
-    const abort = new AbortController();
     const grants = grantsOf(scopes);
     const entry: Entry = {
       grants,
-      abort,
       started: clock.now(),
-      waiters: 0,
-      pending: fetch(abort.signal).then(
-        (token) => {
+      fetched: share(async (signal) => {
+        try {
+          const token = await fetch(signal);
           entry.token = token;
           return token;
-        },
-        (error: unknown) => {
+        } catch (error) {
           entries.delete(entry);
           throw error;
-        },
-      ),
+        }
+      }),
     };
     for (const old of entries) if (covers(grants, old.grants)) entries.delete(old);
     entries.add(entry);
@@ -79,7 +74,9 @@ export function createTokenCache(clock: Clock): TokenCache {
       signal?.throwIfAborted();
       const entries = holders.get(holder) ?? new Set();
       holders.set(holder, entries);
-      for (const entry of entries) if (isDue(entry, renewalPart)) entries.delete(entry);
+      for (const entry of entries) {
+        if (entry.fetched.isAbandoned() || isDue(entry, renewalPart)) entries.delete(entry);
+      }
 
       const wanted = grantsOf(scopes);
       const kept = [...entries].find(
@@ -87,16 +84,7 @@ export function createTokenCache(clock: Clock): TokenCache {
       );
       if (kept?.token !== undefined) return { token: kept.token, fresh: false };
       const entry = kept ?? begin(entries, question);
-      entry.waiters++;
-      try {
-        return { token: await unlessAborted(entry.pending, signal), fresh: true };
-      } finally {
-        entry.waiters--;
-        if (entry.waiters === 0 && entry.token === undefined) {
-          entries.delete(entry);
-          entry.abort.abort();
-        }
-      }
+      return { token: await entry.fetched.wait(signal), fresh: true };
     },
     drop(value) {
       for (const entries of holders.values()) {

@@ -10,20 +10,23 @@ export type Scout = (request: HttpRequest) => Promise<(answered: boolean) => voi
 
 const tellNobody: Awaited<ReturnType<Scout>> = () => undefined;
 
-/** `expectsLogin` is asked only where two requests meet before there was any answer. */
+/**
+ * `expectsLogin` says whether a request has a login to show. It may ask the user's keychain, so it is not asked for one that
+ * finds no other under way.
+ */
 export function createScout(expectsLogin: (request: HttpRequest) => Promise<boolean>): Scout {
   let first: Promise<void> | undefined;
   let isAnswered = false;
 
   const goAhead = (): ((answered: boolean) => void) => {
-    const answer = new EventTarget();
+    let letOthersGo: (() => void) | undefined;
     first = new Promise((resolve) => {
-      answer.addEventListener('come', () => resolve());
+      letOthersGo = resolve;
     });
     return (answered) => {
       isAnswered ||= answered;
       if (!isAnswered) first = undefined;
-      answer.dispatchEvent(new Event('come'));
+      letOthersGo?.();
     };
   };
 
