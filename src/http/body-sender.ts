@@ -62,7 +62,8 @@ export function createBodySender(outgoing: ClientRequest, request: HttpRequest, 
     stop(): boolean {
       if (stopped || outgoing.writableEnded) return outgoing.writableEnded;
       stopped = true;
-      // The answer may overtake our notice that the last byte is out: then the exchange is as whole as any.
+      // The answer to the last byte may come before the source has said that it was the last: nothing is missing then, and
+      // the connection can be used again.
       if (sent === announced) outgoing.end();
       abort.abort();
       return outgoing.writableEnded;
