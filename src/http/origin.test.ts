@@ -82,6 +82,35 @@ describe('a hop', () => {
     });
   }
 
+  describe('to a host whose name repeats a secret that whoever sends us has seen', () => {
+    const told = secret('told');
+    const home = 'https://registry.example/';
+    const rows: readonly [name: string, target: string, secrets: readonly string[], allowed: boolean][] = [
+      ['is REDIRECT_REFUSED', `https://${told}.example/x`, [told], false],
+      ['also in small letters, and with a port', `https://a.${told.toLowerCase()}.b:444/x`, [told], false],
+      [
+        'is allowed where it is a short word, which may stand there by chance',
+        'https://s3.cdn/',
+        ['s3'],
+        true,
+      ],
+      ["is allowed for the registry's own host", 'https://registry.example/x', ['registry'], true],
+      ['is allowed where only the path repeats it', `https://cdn.example/${told}`, [told], true],
+    ];
+    for (const [name, target, secrets, allowed] of rows) {
+      it(name, () => {
+        if (allowed) return checkHop(home, target, { home, secrets });
+        assert.throws(
+          () => checkHop(home, target, { home, secrets }),
+          (error) => {
+            assert(isGantryError(error, 'REDIRECT_REFUSED'));
+            return !error.message.toLowerCase().includes(told.toLowerCase());
+          },
+        );
+      });
+    }
+  });
+
   it("to the registry's own host is allowed from anywhere, but not out of https", () => {
     checkHop('https://cdn.example/', 'https://10.0.0.1:5000/x', { home: 'https://10.0.0.1:5000/' });
     checkHop('https://cdn.example/', 'https://169.254.1.1/x', { home: 'https://169.254.1.1/' });

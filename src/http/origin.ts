@@ -1,7 +1,7 @@
 import { TransportError } from '../errors.ts';
 import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest } from '../wire/message.ts';
-import { redactUrl, redactWords } from '../wire/redact.ts';
+import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
 import { mayReach, privacyOf } from './privacy.ts';
 
 /** Scheme, host and port of a URL in one spelling: what credentials belong to. */
@@ -38,8 +38,8 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
 
 /**
  * Throws REDIRECT_REFUSED unless an answer from `from` may send us to `to`: never from https to http, never to a more
- * private place than the one that sends us (the cloud's metadata service, our own machine, our own network), `home`'s
- * own host excepted. Names are judged when they are looked up: see `sentBy`.
+ * private place than the one that sends us (the cloud's metadata service, our own machine, our own network), nor to a host
+ * whose name repeats a secret, `home`'s own host excepted. What names lead to is judged when they are looked up: see `sentBy`.
  */
 export function checkHop(
   from: string,
@@ -52,6 +52,10 @@ export function checkHop(
     throw refused(from, to, { why: 'it leaves https', ...hidden });
   }
   if (target.host === new URL(home).host) return;
+  // Looking it up would tell the secret to every name server on the way, and a failure to whoever reads of it.
+  if (holdsSecret(target.hostname, hidden.secrets ?? [])) {
+    throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
+  }
   const reach = privacyOf(target.hostname);
   if (!mayReach(privacyOf(source.hostname), reach)) {
     throw refused(from, to, { why: `its host is a ${reach} address`, ...hidden });

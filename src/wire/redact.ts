@@ -86,6 +86,12 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
     }, text);
 }
 
+/** Whether the text repeats one of these secrets: one that is so long that it can't stand there by chance. */
+export function holdsSecret(text: string, secrets: readonly string[]): boolean {
+  const telling = secrets.filter((secret) => secret.length >= shortSecret);
+  return hideSecrets(text, telling) !== text;
+}
+
 /** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
 export function redactHeaders(headers: HeaderMap, secrets: readonly string[] = []): HeaderMap {
   return Object.fromEntries(
