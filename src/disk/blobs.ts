@@ -10,13 +10,13 @@ import { RepositoryFolder } from './folder.ts';
 import type { RegistryState } from './state.ts';
 
 export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Blobs {
-  const { memory, pool, sessions } = registry;
+  const { cache, pool, sessions } = registry;
   const { layout, name } = folder;
   const find = async (digest: Digest): Promise<Descriptor | undefined> => {
-    if (memory.isDamaged(digest)) return undefined;
+    if (cache.isDamaged(digest)) return undefined;
     const size = await folder.blobSize(digest);
     if (size === undefined) return undefined;
-    memory.promise(name, digest);
+    cache.promise(name, digest);
     return { mediaType: MediaType.octetStream, digest, size };
   };
   const blobs: Blobs = {
@@ -24,7 +24,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       signal?.throwIfAborted();
       return find(digest);
     },
-    open: (blob) => blobFileContent(layout, blob, { witness: memory }),
+    open: (blob) => blobFileContent(layout, blob, { witness: cache }),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
     ingest: (content, options) =>
       ingestFile((algorithm) => sessions.start(folder, algorithm), content, options),
@@ -48,7 +48,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       signal?.throwIfAborted();
       // The bytes of a manifest go when it is deleted as one.
       if (await folder.hasManifest(digest)) return false;
-      memory.release(name, digest);
+      cache.release(name, digest);
       return pool.remove(digest, layout);
     },
   };

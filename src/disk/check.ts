@@ -9,8 +9,8 @@ import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
+import { digestOfFile, tagOfFile } from './file-names.ts';
 import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
-import { digestOfFile, tagOfFile } from './names.ts';
 import { mustBeStore } from './version.ts';
 
 export interface CheckOptions extends SignalOptions {

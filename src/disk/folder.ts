@@ -13,7 +13,7 @@ import {
   stateFolder,
   tagFile,
   tagOfFile,
-} from './names.ts';
+} from './file-names.ts';
 import { moveIfThere, trashPath } from './trash.ts';
 
 /**

@@ -4,9 +4,9 @@ import { lookAt, makeFolder, removeFile } from '../layout/files.ts';
 import { takeLock } from '../layout/lock.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
+import { digestOfFile } from './file-names.ts';
 import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
-import { type Named, namedIn } from './named.ts';
-import { digestOfFile } from './names.ts';
+import { Needs } from './needs.ts';
 import { writeIndex } from './stale.ts';
 import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
 import { mustBeStore } from './version.ts';
@@ -172,54 +172,6 @@ async function* collectPool(
       if (!(await removeIfOld(path, trashPath(root, 'blobs', digest), rules))) continue;
     }
     yield { kind: 'content', digest, size: seen.size };
-  }
-}
-
-/** What the manifests of a repository refer to. A manifest never changes, so each is read once. */
-class Needs {
-  readonly #folder: RepositoryFolder;
-  readonly #known = new Map<Digest, Promise<Named>>();
-
-  constructor(folder: RepositoryFolder) {
-    this.#folder = folder;
-  }
-
-  of(digest: Digest): Promise<Named> {
-    const known = this.#known.get(digest) ?? namedIn(this.#folder, digest);
-    this.#known.set(digest, known);
-    known.catch(() => this.#known.delete(digest));
-    return known;
-  }
-
-  /** The manifests and all that stands in them; undefined if one of them can't be read. */
-  async ofAll(manifests: readonly Digest[]): Promise<ReadonlySet<Digest> | undefined> {
-    const all = new Set<Digest>(manifests);
-    for (const digest of manifests) {
-      const named = await this.of(digest).catch(() => undefined);
-      // One that was deleted meanwhile needs nothing.
-      if (named === undefined && (await this.#folder.hasManifest(digest))) return undefined;
-      for (const child of named?.digests ?? []) all.add(child);
-    }
-    return all;
-  }
-
-  /** Which of the manifests a tag leads to: by its name, as a part of an index, or because they are about one that stays. */
-  async leadsTo(manifests: readonly Digest[]): Promise<ReadonlySet<Digest>> {
-    const there = new Set(manifests);
-    const kept = new Set<Digest>();
-    for (const tag of await this.#folder.tags()) {
-      const digest = await this.#folder.tag(tag);
-      if (digest !== undefined) kept.add(digest);
-    }
-    // A Set hands out what is added while it is iterated.
-    for (const digest of kept) {
-      for (const referrer of await this.#folder.referrers(digest))
-        if (there.has(referrer)) kept.add(referrer);
-      if (!there.has(digest)) continue;
-      const named = await this.of(digest).catch(() => undefined);
-      for (const child of named?.digests ?? there) if (there.has(child)) kept.add(child);
-    }
-    return kept;
   }
 }
 

@@ -21,14 +21,14 @@ import { compareBytes, listed } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
 import { putManifest } from './put.ts';
-import { describe, gateOf, type RegistryState } from './state.ts';
+import { describe, lockOf, type RegistryState } from './state.ts';
 
 export function openManifests(registry: RegistryState, folder: RepositoryFolder): Manifests {
   return {
     async resolve(reference, { signal } = {}) {
       signal?.throwIfAborted();
       const found = await resolve(registry, folder, reference);
-      if (found !== undefined) registry.memory.promise(folder.name, found.digest);
+      if (found !== undefined) registry.cache.promise(folder.name, found.digest);
       return found;
     },
     async get(reference, options = {}) {
@@ -50,7 +50,7 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
       if ((await describe(registry, folder, digest)) === undefined) return false;
-      return gateOf(registry, folder.name).alone(() => remove(registry, folder, digest));
+      return lockOf(registry, folder.name).exclusive(() => remove(registry, folder, digest));
     },
   };
 }
@@ -67,39 +67,39 @@ async function resolve(
 }
 
 async function tagged(
-  { memory }: RegistryState,
+  { cache }: RegistryState,
   folder: RepositoryFolder,
   tag: string,
 ): Promise<Digest | undefined> {
   const path = folder.tagPath(tag);
-  const known = memory.tags.get(path);
+  const known = cache.tags.get(path);
   if (known !== undefined) return known;
   // What is read while the tag is being changed is not remembered.
-  const changes = memory.changes;
+  const changes = cache.changes;
   const digest = await folder.tag(tag);
-  if (digest !== undefined && changes === memory.changes) memory.tags.set(path, digest);
+  if (digest !== undefined && changes === cache.changes) cache.tags.set(path, digest);
   return digest;
 }
 
 async function read(
-  { memory }: RegistryState,
+  { cache }: RegistryState,
   folder: RepositoryFolder,
   descriptor: Descriptor,
   options: SignalOptions,
 ): Promise<Manifest> {
   const { digest, mediaType } = descriptor;
-  const known = memory.manifests.get(`${digest} ${mediaType}`);
+  const known = cache.manifests.get(`${digest} ${mediaType}`);
   if (known !== undefined) return { ...known, descriptor };
-  const source = blobFileContent(folder.layout, descriptor, { witness: memory }).open(options);
+  const source = blobFileContent(folder.layout, descriptor, { witness: cache }).open(options);
   const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
   const manifest = { ...parseManifest(bytes, { digest, mediaType }), descriptor };
-  memory.manifests.set(`${digest} ${mediaType}`, manifest, 4 * bytes.byteLength);
+  cache.manifests.set(`${digest} ${mediaType}`, manifest, 4 * bytes.byteLength);
   return manifest;
 }
 
 /** Tags first: a crash in between leaves no tag that leads nowhere. */
 async function remove(registry: RegistryState, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
-  const { files, memory, pool, stale } = registry;
+  const { files, cache, pool, stale } = registry;
   const descriptor = await describe(registry, folder, digest);
   if (descriptor === undefined) return false;
   const subject = await read(registry, folder, descriptor, {}).then(subjectOf, () => undefined);
@@ -112,8 +112,8 @@ async function remove(registry: RegistryState, folder: RepositoryFolder, digest:
     ...(subject === undefined ? [] : [folder.referrerPath(subject, digest)]),
   ];
   for (const path of paths) await removeFile(path);
-  memory.descriptors.delete(folder.manifestPath(digest));
-  memory.release(folder.name, digest);
+  cache.descriptors.delete(folder.manifestPath(digest));
+  cache.release(folder.name, digest);
   await pool.remove(digest, folder.layout);
   await Promise.all(paths.map((path) => files.synced(dirname(path))));
   stale.changed(folder.name);
@@ -121,14 +121,14 @@ async function remove(registry: RegistryState, folder: RepositoryFolder, digest:
 }
 
 async function removeTag(
-  { files, memory }: RegistryState,
+  { files, cache }: RegistryState,
   folder: RepositoryFolder,
   tag: string,
 ): Promise<boolean> {
   const path = folder.tagPath(tag);
-  memory.forgetTag(folder.name, path);
+  cache.forgetTag(folder.name, path);
   const removed = await removeFile(path);
-  memory.forgetTag(folder.name, path);
+  cache.forgetTag(folder.name, path);
   if (removed) await files.synced(dirname(path));
   return removed;
 }
@@ -147,7 +147,7 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
     async delete(tag, { signal } = {}) {
       signal?.throwIfAborted();
       if (!isTag(tag) || (await folder.tag(tag)) === undefined) return false;
-      return gateOf(registry, folder.name).alone(async () => {
+      return lockOf(registry, folder.name).exclusive(async () => {
         await registry.stale.add(folder.name);
         const removed = await removeTag(registry, folder, tag);
         registry.stale.changed(folder.name);
@@ -158,11 +158,11 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
 }
 
 /** Every tag, in order. */
-async function listing({ memory }: RegistryState, folder: RepositoryFolder): Promise<readonly string[]> {
-  if (memory.listing?.repository === folder.name) return memory.listing.tags;
-  const changes = memory.changes;
+async function listing({ cache }: RegistryState, folder: RepositoryFolder): Promise<readonly string[]> {
+  if (cache.listing?.repository === folder.name) return cache.listing.tags;
+  const changes = cache.changes;
   const tags = listed(await folder.tags());
-  if (changes === memory.changes) memory.listing = { repository: folder.name, tags };
+  if (changes === cache.changes) cache.listing = { repository: folder.name, tags };
   return tags;
 }
 

@@ -5,8 +5,8 @@ import { absentAs, lookAt, onDisk, removeFile, systemCode } from '../layout/file
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import type { StoreCache } from './cache.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';
-import type { StoreMemory } from './memory.ts';
 
 /** What a file system says that has no second names for files, or no more of them for this one. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
@@ -21,13 +21,13 @@ const largeBlob = 1024 * 1024;
  */
 export class BlobPool {
   readonly #files: DurableFiles;
-  readonly #memory: StoreMemory;
+  readonly #cache: StoreCache;
   /** Of one blob: between looking and linking nobody may remove. */
   readonly #turns: KeyedTurns = createKeyedTurns();
 
-  constructor(files: DurableFiles, memory: StoreMemory) {
+  constructor(files: DurableFiles, cache: StoreCache) {
     this.#files = files;
-    this.#memory = memory;
+    this.#cache = cache;
   }
 
   /** Takes over a finished file, of which nothing stays at its path. Settles when the layout has the blob for good. */
@@ -55,11 +55,11 @@ export class BlobPool {
   async #keepsSound(path: string, file: FinishedFile, digest: Digest): Promise<boolean> {
     const seen = await lookAt(path);
     if (seen?.isFile() !== true) return false;
-    if (this.#memory.trusts(digest, seen)) return true;
+    if (this.#cache.trusts(digest, seen)) return true;
     if (seen.size === file.size) {
       const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
       if (hasher.digest() === digest && size === seen.size) {
-        this.#memory.sawRight(digest, seen);
+        this.#cache.sawRight(digest, seen);
         return true;
       }
     }
@@ -67,16 +67,16 @@ export class BlobPool {
     if (!(await heal(path, file.path))) return false;
     const healed = await lookAt(path);
     if (healed === undefined) return false;
-    this.#memory.sawRight(digest, healed);
+    this.#cache.sawRight(digest, healed);
     return true;
   }
 
   /** Its bytes were hashed as they came in. To hash those of a small one again costs less than to look at its file. */
   async #remember(path: string, { size }: FinishedFile, digest: Digest): Promise<void> {
     // What was damaged has been deleted since.
-    const worthIt = size >= largeBlob || this.#memory.isDamaged(digest);
+    const worthIt = size >= largeBlob || this.#cache.isDamaged(digest);
     const fresh = worthIt ? await lookAt(path) : undefined;
-    if (fresh?.size === size) this.#memory.sawRight(digest, fresh);
+    if (fresh?.size === size) this.#cache.sawRight(digest, fresh);
   }
 
   /** Answers false if what was to be used again is gone. */
@@ -93,7 +93,7 @@ export class BlobPool {
   async mount(digest: Digest, from: string | undefined, layout: string): Promise<boolean> {
     const source = blobPath(from ?? this.#files.root, digest);
     const own = blobPath(layout, digest);
-    if (this.#memory.isDamaged(digest) || (await lookAt(source))?.isFile() !== true) return false;
+    if (this.#cache.isDamaged(digest) || (await lookAt(source))?.isFile() !== true) return false;
     await this.#files.folder(dirname(own));
     let there = true;
     await this.#turns(digest, () =>

@@ -7,7 +7,7 @@ import type { PutOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { touch, untilDone } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { describe, gateOf, type RegistryState } from './state.ts';
+import { describe, lockOf, type RegistryState } from './state.ts';
 
 /**
  * Stores a manifest. Garbage may be collected by another process at any moment, which puts a blob aside and then looks
@@ -21,7 +21,7 @@ export async function putManifest(
   { tags = [], sparse = false }: PutOptions,
 ): Promise<void> {
   const { digest } = manifest.descriptor;
-  const { memory, stale, turns } = registry;
+  const { cache, stale, turns } = registry;
   const there = await presentOf(registry, folder, manifest, sparse);
   const put = async (): Promise<boolean> => {
     await stale.add(folder.name);
@@ -43,10 +43,10 @@ export async function putManifest(
       await writing.clear();
     }
   };
-  await gateOf(registry, folder.name).shared(() =>
+  await lockOf(registry, folder.name).shared(() =>
     turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put)),
   );
-  memory.promise(folder.name, digest);
+  cache.promise(folder.name, digest);
   stale.changed(folder.name);
 }
 
@@ -57,7 +57,7 @@ interface Present {
 
 /** What the manifest names and is there. What is not, and should be, is refused at once. */
 async function presentOf(
-  { memory }: RegistryState,
+  { cache }: RegistryState,
   folder: RepositoryFolder,
   { descriptor, body }: Manifest,
   sparse: boolean,
@@ -71,9 +71,9 @@ async function presentOf(
   // A client that was told that it need not send a blob must be told, too, when that is no longer true.
   const missing = needed.find(
     (digest, at) =>
-      (found[at] !== true || memory.isDamaged(digest)) && (!sparse || memory.isPromised(folder.name, digest)),
+      (found[at] !== true || cache.isDamaged(digest)) && (!sparse || cache.isPromised(folder.name, digest)),
   );
-  const lost = children.find((digest, at) => listed[at] !== true && memory.isPromised(folder.name, digest));
+  const lost = children.find((digest, at) => listed[at] !== true && cache.isPromised(folder.name, digest));
   if (missing !== undefined) throw missingBlob(descriptor.digest, missing);
   if (lost !== undefined) throw missingBlob(descriptor.digest, lost);
   return {
@@ -126,7 +126,7 @@ class ManifestWriting {
   }
 
   async stage(): Promise<void> {
-    const { memory } = this.#registry;
+    const { cache } = this.#registry;
     const { mediaType, digest } = this.#manifest.descriptor;
     const blob = this.#folder.blobPath(digest);
     const known = await describe(this.#registry, this.#folder, digest);
@@ -134,14 +134,14 @@ class ManifestWriting {
     const fresh = known !== undefined && (await touch(this.#entry)) && (await touch(blob));
     this.#known = known !== undefined;
     const writes: Promise<void>[] = [];
-    if (!fresh || memory.isDamaged(digest)) writes.push(this.#stage(blob, this.#manifest.bytes));
+    if (!fresh || cache.isDamaged(digest)) writes.push(this.#stage(blob, this.#manifest.bytes));
     if (!fresh || known?.mediaType !== mediaType) {
       writes.push(this.#stage(this.#entry, encoded(mediaType)));
       if (this.#referrer !== undefined) writes.push(this.#stage(this.#referrer, encoded('')));
     }
     for (const tag of this.#tags) {
       const path = this.#folder.tagPath(tag);
-      if (memory.tags.get(path) !== digest) writes.push(this.#stage(path, encoded(digest)));
+      if (cache.tags.get(path) !== digest) writes.push(this.#stage(path, encoded(digest)));
     }
     // Every one has ended before what they made is cleared away.
     for (const result of await Promise.allSettled(writes)) {
@@ -150,14 +150,14 @@ class ManifestWriting {
   }
 
   async keep(): Promise<void> {
-    const { memory, pool } = this.#registry;
+    const { cache, pool } = this.#registry;
     const { mediaType, digest, size } = this.#manifest.descriptor;
     const path = this.#staged.get(this.#folder.blobPath(digest));
     if (path !== undefined) {
       await pool.take({ path, size, sync: async () => undefined }, digest, this.#folder.layout);
     }
     this.#staged.delete(this.#folder.blobPath(digest));
-    memory.descriptors.set(this.#entry, { mediaType, digest, size });
+    cache.descriptors.set(this.#entry, { mediaType, digest, size });
     // What was there already may be as new as what was not: whoever put it may not have come to its sync yet.
     // The manifest last: a referrer that is listed and not there is passed over, one that is there and not listed is lost.
     await this.#place([...(this.#referrer === undefined ? [] : [this.#referrer]), this.#entry]);
@@ -173,12 +173,12 @@ class ManifestWriting {
 
   /** Tags come last: none leads to what a power loss has taken. */
   async name(): Promise<void> {
-    const { memory } = this.#registry;
+    const { cache } = this.#registry;
     const paths = this.#tags.map((tag) => this.#folder.tagPath(tag));
     const changed = paths.filter((path) => this.#staged.has(path));
-    for (const path of changed) memory.forgetTag(this.#folder.name, path);
+    for (const path of changed) cache.forgetTag(this.#folder.name, path);
     await this.#place(paths);
-    for (const path of changed) memory.forgetTag(this.#folder.name, path);
+    for (const path of changed) cache.forgetTag(this.#folder.name, path);
   }
 
   async clear(): Promise<void> {

@@ -7,10 +7,10 @@ import type { ListOptions, Registry, Repository, SignalOptions } from '../store/
 import { listed } from '../store/listing.ts';
 import { createKeyedTurns } from '../store/turns.ts';
 import { openBlobs } from './blobs.ts';
+import { StoreCache } from './cache.ts';
 import { DurableFiles } from './durable.ts';
 import { namesUnder, RepositoryFolder } from './folder.ts';
 import { openManifests, openReferrers, openTags } from './manifests.ts';
-import { StoreMemory } from './memory.ts';
 import { BlobPool } from './pool.ts';
 import { readSecret } from './secret.ts';
 import { UploadSessions } from './sessions.ts';
@@ -66,16 +66,16 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
 async function openState(path: string): Promise<RegistryState> {
   const repositories = join(path, 'repositories');
   const files = await DurableFiles.open(path);
-  const memory = new StoreMemory();
-  const pool = new BlobPool(files, memory);
+  const cache = new StoreCache();
+  const pool = new BlobPool(files, cache);
   return {
     repositories,
     files,
-    memory,
+    cache,
     pool,
-    sessions: new UploadSessions(files, pool, memory),
+    sessions: new UploadSessions(files, pool, cache),
     stale: await StaleLayouts.open(files, repositories),
-    gates: new Map(),
+    locks: new Map(),
     turns: createKeyedTurns(),
   };
 }

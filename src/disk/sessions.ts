@@ -6,9 +6,9 @@ import { lookAt, onDisk, removeFile } from '../layout/files.ts';
 import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
 import { type Algorithm, digestEncoded } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import type { StoreCache } from './cache.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
-import type { StoreMemory } from './memory.ts';
 import type { BlobPool } from './pool.ts';
 
 const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
@@ -17,16 +17,16 @@ const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
 export class UploadSessions {
   readonly #files: DurableFiles;
   readonly #pool: BlobPool;
-  readonly #memory: StoreMemory;
+  readonly #cache: StoreCache;
   readonly #folder: string;
   /** Those that this process has touched, by path: a running hash lives in the process. */
   readonly #open = new Map<string, FileUpload>();
   readonly #turns: KeyedTurns = createKeyedTurns();
 
-  constructor(files: DurableFiles, pool: BlobPool, memory: StoreMemory) {
+  constructor(files: DurableFiles, pool: BlobPool, cache: StoreCache) {
     this.#files = files;
     this.#pool = pool;
-    this.#memory = memory;
+    this.#cache = cache;
     this.#folder = join(files.root, 'uploads');
   }
 
@@ -91,7 +91,7 @@ export class UploadSessions {
       yields: true,
       keep: async (file, digest) => {
         await this.#pool.take(file, digest, layout);
-        this.#memory.promise(name, digest);
+        this.#cache.promise(name, digest);
       },
       forget: async () => void this.#open.delete(path),
     };

@@ -1,11 +1,11 @@
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { KeyedTurns } from '../store/turns.ts';
+import type { StoreCache } from './cache.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { createGate, type Gate } from './gate.ts';
-import type { StoreMemory } from './memory.ts';
 import type { BlobPool } from './pool.ts';
+import { createRwLock, type RwLock } from './rw-lock.ts';
 import type { UploadSessions } from './sessions.ts';
 import type { StaleLayouts } from './stale.ts';
 
@@ -16,30 +16,30 @@ export interface RegistryState {
   readonly files: DurableFiles;
   readonly pool: BlobPool;
   readonly sessions: UploadSessions;
-  readonly memory: StoreMemory;
+  readonly cache: StoreCache;
   readonly stale: StaleLayouts;
   /** Of each repository: manifests are put together, and deleted alone. */
-  readonly gates: Map<string, Gate>;
+  readonly locks: Map<string, RwLock>;
   /** Of each manifest. */
   readonly turns: KeyedTurns;
 }
 
-export function gateOf({ gates }: RegistryState, name: string): Gate {
-  const made = gates.get(name) ?? createGate();
-  gates.set(name, made);
+export function lockOf({ locks }: RegistryState, name: string): RwLock {
+  const made = locks.get(name) ?? createRwLock();
+  locks.set(name, made);
   return made;
 }
 
 /** The manifest with that digest, if it was put as one. Whether it is there is looked up, what it is remembered. */
 export async function describe(
-  { memory }: RegistryState,
+  { cache }: RegistryState,
   folder: RepositoryFolder,
   digest: Digest,
 ): Promise<Descriptor | undefined> {
   const path = folder.manifestPath(digest);
-  const known = memory.descriptors.get(path);
+  const known = cache.descriptors.get(path);
   if (known !== undefined) return (await folder.hasManifest(digest)) ? known : undefined;
   const found = await folder.manifest(digest);
-  if (found !== undefined) memory.descriptors.set(path, found);
+  if (found !== undefined) cache.descriptors.set(path, found);
   return found;
 }

@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs, onDisk } from '../layout/files.ts';
 import type { Digest } from '../spec/digest.ts';
-import { fileOf } from './names.ts';
+import { fileOf } from './file-names.ts';
 
 /**
  * Where `gantry registry gc` puts a file aside while it looks once more whether anything needs it. Whoever misses the file

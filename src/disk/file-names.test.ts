@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { componentOf, repositoryPath, tagFile, tagOfFile } from './names.ts';
+import { componentOf, repositoryPath, tagFile, tagOfFile } from './file-names.ts';
 
 const tags = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/);
 

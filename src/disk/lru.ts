@@ -1,5 +1,5 @@
-/** What was last used, up to a total weight. */
-export class Recent<V> {
+/** A cache of what was last used, up to a total weight. */
+export class Lru<V> {
   readonly #entries = new Map<string, { readonly value: V; readonly weight: number }>();
   readonly #limit: number;
   #weight = 0;

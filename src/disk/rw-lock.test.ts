@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { createGate } from './gate.ts';
+import { createRwLock } from './rw-lock.ts';
 
 /** A task that says when it begins, and ends when it is let go. */
 function task(log: string[], name: string): { run: () => Promise<string>; end: () => void } {
@@ -22,24 +22,24 @@ async function fails(): Promise<never> {
   throw new Error('no');
 }
 
-describe('a gate', () => {
-  it('lets some in together, one alone after them, and those behind it after that', async () => {
+describe('a lock that some may share', () => {
+  it('lets some have it together, one alone after them, and those behind it after that', async () => {
     const log: string[] = [];
-    const gate = createGate();
+    const lock = createRwLock();
     const [a, b, alone, c] = ['a', 'b', 'alone', 'c'].map((name) => task(log, name));
     assert.ok(a && b && alone && c);
-    const all = [gate.shared(a.run), gate.shared(b.run), gate.alone(alone.run), gate.shared(c.run)];
+    const all = [lock.shared(a.run), lock.shared(b.run), lock.exclusive(alone.run), lock.shared(c.run)];
     for (const { end } of [c, alone, b, a]) end();
     assert.deepEqual(await Promise.all(all), ['a', 'b', 'alone', 'c']);
     assert.deepEqual(log.slice(0, 2), ['a begins', 'b begins']);
     assert.deepEqual(log.slice(4), ['alone begins', 'alone ends', 'c begins', 'c ends']);
   });
 
-  it('opens again after a failure', async () => {
-    const gate = createGate();
-    await assert.rejects(gate.shared(fails));
-    await assert.rejects(gate.alone(fails));
-    assert.equal(await gate.shared(async () => 1), 1);
-    assert.equal(await gate.alone(async () => 2), 2);
+  it('is free again after a failure', async () => {
+    const lock = createRwLock();
+    await assert.rejects(lock.shared(fails));
+    await assert.rejects(lock.exclusive(fails));
+    assert.equal(await lock.shared(async () => 1), 1);
+    assert.equal(await lock.exclusive(async () => 2), 2);
   });
 });

@@ -6,7 +6,7 @@ const device = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
 
 /** The layout of a repository stands in this folder of it; a name's component never begins with `_`. */
 export const layoutFolder = '_layout';
-/** What a layout has no place for: manifests' types, tags, referrers, upload sessions. */
+/** What a layout has no place for: manifests' types, tags, referrers, and what is put aside to be removed. */
 export const stateFolder = '_gantry';
 
 /** `a/b` stands in `a/b`, beside `a/_layout`: nested repositories and the folders of one can't meet. */

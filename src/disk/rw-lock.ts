@@ -1,10 +1,10 @@
-/** Lets many do what does them no harm together, and one at a time what has to be done alone, in the order of the calls. */
-export interface Gate {
+/** A readers-writer lock: many do together what does them no harm, one does alone what must be, in the order of the calls. */
+export interface RwLock {
   shared<T>(task: () => Promise<T>): Promise<T>;
-  alone<T>(task: () => Promise<T>): Promise<T>;
+  exclusive<T>(task: () => Promise<T>): Promise<T>;
 }
 
-export function createGate(): Gate {
+export function createRwLock(): RwLock {
   let last: Promise<unknown> = Promise.resolve();
   const sharing = new Set<Promise<unknown>>();
   return {
@@ -18,7 +18,7 @@ export function createGate(): Gate {
       sharing.add(ended);
       return run;
     },
-    alone(task) {
+    exclusive(task) {
       const run = Promise.all([last, ...sharing]).then(task);
       last = run.catch(() => undefined);
       return run;

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Lru } from './lru.ts';
+
+describe('what was used recently', () => {
+  it('is kept up to a weight, and the oldest use goes first', () => {
+    const lru = new Lru<string>(3);
+    for (const key of ['a', 'b', 'c']) lru.set(key, key);
+    assert.equal(lru.get('a'), 'a');
+    lru.set('d', 'd');
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].filter((key) => lru.has(key)),
+      ['a', 'c', 'd'],
+    );
+    lru.set('heavy', 'x', 2);
+    assert.deepEqual(
+      ['a', 'c', 'd', 'heavy'].filter((key) => lru.has(key)),
+      ['d', 'heavy'],
+    );
+  });
+
+  it('never holds what is heavier than everything, nor an old value of its key', () => {
+    const lru = new Lru<number>(3);
+    lru.set('a', 1);
+    lru.set('a', 2, 4);
+    assert.equal(lru.get('a'), undefined);
+    lru.set('b', 1, 3);
+    lru.set('b', 2, 1);
+    lru.set('c', 3, 2);
+    assert.deepEqual([lru.get('b'), lru.get('c')], [2, 3]);
+    lru.delete('b');
+    assert.equal(lru.has('b'), false);
+  });
+});
