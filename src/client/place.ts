@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
 
@@ -31,6 +31,13 @@ export async function placeOfPath(path: string): Promise<Exclude<Place, { kind: 
     throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder`, { cause });
   });
   return { kind: found.isDirectory() ? 'oci' : 'docker-archive', path };
+}
+
+/** How many blobs a layout at this path holds, manifests among them; undefined if it is none. Nothing of it is read. */
+export async function countBlobs(path: string): Promise<number | undefined> {
+  const folder = path.startsWith('oci:') ? splitPath(path, path.slice(4)).path : path;
+  const found = await readdir(`${folder}/blobs/sha256`).catch(() => undefined);
+  return found?.length;
 }
 
 /** As a user would write it. */

@@ -80,14 +80,14 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 3);
   });
 
-  it('get twelve connections at most before they come', async (test) => {
+  it('get 24 connections at most before they come', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await line.expect(server.url, 100);
     await line.expect(server.url, 100);
-    await server.met(12);
+    await server.met(24);
     assert.equal(await ask(line, server.url), 'ok');
-    assert.equal(server.sockets.length, 12);
+    assert.equal(server.sockets.length, 24);
   });
 
   it('are sent although the server has ended the connections in the meantime', async (test) => {

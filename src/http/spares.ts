@@ -11,7 +11,7 @@ export interface Spares {
 }
 
 /** Nobody is bothered with more that nobody uses yet. */
-const most = 12;
+const most = 24;
 /** Milliseconds until one that nobody took is given up: servers tell those off that come and say nothing. */
 const patience = 4000;
 
