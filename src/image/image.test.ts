@@ -304,7 +304,7 @@ describe('a view as a place', () => {
     );
   });
 
-  it('answers and refuses as any place that can only be read', async () => {
+  it('answers for what it holds, and refuses other tags, other blobs and every write', async () => {
     const { repository, root } = await imageSource((await sampleImage()).image);
     const { descriptor, content } = blobOf('else');
     assert.equal((await repository.manifests.resolve(root.digest))?.digest, root.digest);

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
@@ -355,9 +356,8 @@ describe('a disk that refuses', () => {
     await assert.rejects(openLayout(path, { mode: 'write' }), { code: 'NO_PERMISSION', path });
   });
 
-  it('for want of space is NO_SPACE, and nothing is left', async (test) => {
-    const disk = await smallDisk(test);
-    if (disk === undefined) return test.skip('a small disk can not be mounted here');
+  it('for want of space is NO_SPACE, and nothing is left', { skip: noMounts }, async (test) => {
+    const disk = smallDisk(test, '192k');
     {
       await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
       await failsWith(layout.blobs.ingest(bytesContent(noise(1024 * 1024))), 'NO_SPACE');
@@ -366,9 +366,10 @@ describe('a disk that refuses', () => {
     assert.deepEqual(await readdir(disk), []);
   });
 
-  it('leaves an upload at what the disk took, and it goes on once there is room', async (test) => {
-    const disk = await smallDisk(test);
-    if (disk === undefined) return test.skip('a small disk can not be mounted here');
+  it('leaves an upload at what the disk took, and it goes on once there is room', {
+    skip: noMounts,
+  }, async (test) => {
+    const disk = smallDisk(test, '192k');
     await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
     const { bytes, descriptor } = blobOf(noise(120 * 1024));
     const filler = join(disk, 'filler');
@@ -383,22 +384,3 @@ describe('a disk that refuses', () => {
     assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
   });
 });
-
-/** An empty disk of 192 KiB; `undefined` where nothing can be mounted. */
-async function smallDisk(test: TestContext): Promise<string | undefined> {
-  const disk = await mkdtemp(join(tmpdir(), 'gantry-small-'));
-  const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=192k', 'tmpfs', disk);
-  test.after(async () => {
-    if (mounted) await run('umount', '-l', disk);
-    await rm(disk, { recursive: true });
-  });
-  return mounted ? disk : undefined;
-}
-
-function run(command: string, ...args: readonly string[]): Promise<boolean> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: 'ignore' });
-    child.once('error', () => resolve(false));
-    child.once('exit', (code) => resolve(code === 0));
-  });
-}

@@ -16,10 +16,10 @@ function reason(): string | false {
   return mounted ? false : 'mounting a tmpfs is not allowed here';
 }
 
-/** A disk of one mebibyte for the length of a test. */
-export function smallDisk(test: TestContext): string {
+/** A disk for the length of a test, by default of one mebibyte. */
+export function smallDisk(test: TestContext, size: '1m' | '192k' = '1m'): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-disk-'));
-  run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]);
+  run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
   test.after(() => {
     run('umount', [path]);
     rmSync(path, { recursive: true, force: true });
