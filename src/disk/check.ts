@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
 import { isGantryError } from '../errors.ts';
+import { lookAt } from '../files/files.ts';
 import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { blobFileContent, blobPath, hashFile } from '../layout/blob-file.ts';
-import { lookAt } from '../layout/files.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rename, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StorageError } from '../errors.ts';
-import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../layout/files.ts';
+import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
 
 /** A folder's fsync that runs, and the one after it, which those wait for who came too late for the first. */
 interface Syncing {

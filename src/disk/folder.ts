@@ -1,7 +1,7 @@
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { absentAs, lookAt, onDisk, readSmall } from '../files/files.ts';
 import { blobPath } from '../layout/blob-file.ts';
-import { absentAs, lookAt, onDisk, readSmall } from '../layout/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import {

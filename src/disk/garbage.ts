@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
+import { lookAt, makeFolder, removeFile } from '../files/files.ts';
+import { takeLock } from '../files/lock.ts';
 import { blobPath } from '../layout/blob-file.ts';
-import { lookAt, makeFolder, removeFile } from '../layout/files.ts';
-import { takeLock } from '../layout/lock.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { digestOfFile } from './file-names.ts';

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import { NotFoundError } from '../errors.ts';
+import { removeFile } from '../files/files.ts';
 import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { blobFileContent } from '../layout/blob-file.ts';
-import { removeFile } from '../layout/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';

@@ -1,7 +1,7 @@
 import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { absentAs, lookAt, onDisk, removeFile, systemCode } from '../files/files.ts';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
-import { absentAs, lookAt, onDisk, removeFile, systemCode } from '../layout/files.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';

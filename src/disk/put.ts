@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { removeFile } from '../layout/files.ts';
+import { removeFile } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { missingBlob, neededBlobs } from '../store/admission.ts';

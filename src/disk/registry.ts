@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
-import { makeFolder, onDisk, syncFolder } from '../layout/files.ts';
-import { takeLock } from '../layout/lock.ts';
+import { makeFolder, onDisk, syncFolder } from '../files/files.ts';
+import { takeLock } from '../files/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';

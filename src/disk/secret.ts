@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.ts';
-import { readSmall, replaceFile } from '../layout/files.ts';
+import { readSmall, replaceFile } from '../files/files.ts';
 
 /** Bytes: as many as HMAC-SHA-256 can make use of. */
 const length = 32;

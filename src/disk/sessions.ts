@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
+import { lookAt, onDisk, removeFile } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
-import { lookAt, onDisk, removeFile } from '../layout/files.ts';
 import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
 import { type Algorithm, digestEncoded } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isGantryError } from '../errors.ts';
+import { makeFolder, readSmall, removeFile, replaceFile } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
-import { makeFolder, readSmall, removeFile, replaceFile } from '../layout/files.ts';
 import { LayoutIndex, type Root } from '../layout/index-file.ts';
 import { LayoutManifests } from '../layout/manifests.ts';
 import { indexFile, markerBytes, markerFile } from '../layout/marker.ts';

@@ -1,6 +1,6 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs, onDisk } from '../layout/files.ts';
+import { absentAs, onDisk } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import { fileOf } from './file-names.ts';
 

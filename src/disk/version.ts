@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { StorageError, UnsupportedError } from '../errors.ts';
-import { readSmall, replaceFile } from '../layout/files.ts';
+import { readSmall, replaceFile } from '../files/files.ts';
 
 /** What the folders mean; a store that was written otherwise is not touched. */
 const version = 'gantry store 1\n';

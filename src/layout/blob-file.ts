@@ -2,13 +2,13 @@ import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError, NotFoundError } from '../errors.ts';
+import { lookAt, onDisk, openRegular } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
-import { lookAt, onDisk, openRegular } from './files.ts';
 
 /** Where a layout keeps a blob. A digest's grammar has no character that a path could mind. */
 export function blobPath(folder: string, digest: Digest): string {

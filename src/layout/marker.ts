@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { ContentError } from '../errors.ts';
+import { readSmall } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
 import { indexJsonLimit, manifestLimit, parseManifest } from '../json/manifest.ts';
 import { parseJson } from '../json/parse.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { readSmall } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
 
 export const markerFile = 'oci-layout';

@@ -1,15 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
+import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from '../files/files.ts';
+import { type Lock, takeLock } from '../files/lock.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
-import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from './files.ts';
 import { LayoutIndex } from './index-file.ts';
-import { type Lock, takeLock } from './lock.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, markerBytes, markerFile, readIndex } from './marker.ts';
 import { Trail } from './trail.ts';

@@ -1,6 +1,6 @@
 import { rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolder, onDisk, removeFile, systemCode } from './files.ts';
+import { makeFolder, onDisk, removeFile, systemCode } from '../files/files.ts';
 
 /** What a session made on disk, so that one which comes to nothing leaves nothing. Paths are absolute. */
 export class Trail {

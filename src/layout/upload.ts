@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
+import { onDisk, openRegular, removeFile, syncFile } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -10,7 +11,6 @@ import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts'
 import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
-import { onDisk, openRegular, removeFile, syncFile } from './files.ts';
 import { createFlusher } from './flush.ts';
 import { createSteps } from './steps.ts';
 

@@ -8,7 +8,7 @@ import { RepositoryFolder } from '../../src/disk/folder.ts';
 import { collectGarbage, type GarbageOptions } from '../../src/disk/garbage.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { trashFolder, trashPath } from '../../src/disk/trash.ts';
-import { takeLock } from '../../src/layout/lock.ts';
+import { takeLock } from '../../src/files/lock.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import {
   blobOf,
