@@ -1,7 +1,6 @@
 import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import process from 'node:process';
-import { run } from '../test/peer.ts';
-import { isInPath } from './programs.ts';
+import { isInPath, run } from '../test/peer.ts';
 
 /** The programs that say their version, and how they are asked. */
 const versions: Readonly<Record<string, readonly string[]>> = {

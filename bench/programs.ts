@@ -1,6 +1,5 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { delimiter, dirname, join, relative } from 'node:path';
-import process from 'node:process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectRoot } from '../test/project.ts';
 
@@ -19,15 +18,4 @@ export function gantryProgram(): string {
 /** A file of the bench itself that is run as a program. */
 export function ownProgram(name: string): string {
   return join(compiled, 'bench', `${name}.js`);
-}
-
-export function isInPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { TokenService } from '../test/login/token-service.ts';
+import { isInPath } from '../test/peer.ts';
 import { startDistribution } from '../test/peers/distribution.ts';
 import type { RunningRegistry } from '../test/peers/registries.ts';
 import { startPages } from './pages.ts';
-import { gantryProgram, isInPath } from './programs.ts';
+import { gantryProgram } from './programs.ts';
 
 /**
  * What the tools meet at: Debian's registry, and the one that gantry is, with their content on disk if nothing else is

@@ -1,6 +1,7 @@
 import process from 'node:process';
+import { isInPath } from '../test/peer.ts';
 import { imageTag } from './images.ts';
-import { gantryProgram, isInPath, ownProgram } from './programs.ts';
+import { gantryProgram, ownProgram } from './programs.ts';
 
 /** What a tool is asked to do. */
 export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version';
@@ -35,19 +36,21 @@ export interface Tool {
 export const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
 const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
 
+/** crane's command line, which is gantry's, too. */
+const craneVerbs: Tool['verbs'] = {
+  push: ({ layout, to }) => ['push', layout, to],
+  pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
+  copy: ({ from, to }) => ['copy', from, to],
+  copyAll: ({ from, to }) => ['copy', '-a', repositoryOf(from), repositoryOf(to)],
+  tag: ({ from, tag }) => ['tag', from, tag],
+  digest: ({ from }) => ['digest', from],
+  ls: ({ from }) => ['ls', repositoryOf(from)],
+};
+
 export const gantry: Tool = {
   name: 'gantry',
   program: [process.execPath, gantryProgram()],
-  verbs: {
-    push: ({ layout, to }) => ['push', layout, to],
-    pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
-    copy: ({ from, to }) => ['copy', from, to],
-    copyAll: ({ from, to }) => ['copy', '-a', repositoryOf(from), repositoryOf(to)],
-    tag: ({ from, tag }) => ['tag', from, tag],
-    digest: ({ from }) => ['digest', from],
-    ls: ({ from }) => ['ls', repositoryOf(from)],
-    version: () => ['version'],
-  },
+  verbs: { ...craneVerbs, version: () => ['version'] },
   start: [process.execPath, ownProgram('empty')],
 };
 
@@ -55,15 +58,7 @@ export const gantry: Tool = {
 const crane: Tool = {
   name: 'crane',
   program: ['crane'],
-  verbs: {
-    push: ({ layout, to }) => ['push', layout, to],
-    pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
-    copy: ({ from, to }) => ['copy', from, to],
-    copyAll: ({ from, to }) => ['copy', '-a', repositoryOf(from), repositoryOf(to)],
-    tag: ({ from, tag }) => ['tag', from, tag],
-    digest: ({ from }) => ['digest', from],
-    ls: ({ from }) => ['ls', repositoryOf(from)],
-  },
+  verbs: craneVerbs,
   start: ['crane', 'version'],
 };
 

@@ -39,7 +39,7 @@ const suiteTimeout = 300_000;
 /** For one program, likewise. */
 const programTimeout = 60_000;
 
-function isInPath(program: string): boolean {
+export function isInPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);

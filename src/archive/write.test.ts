@@ -12,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { needs } from '../../test/peer.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -310,15 +311,6 @@ describe('createArchive refuses', () => {
   }
 });
 
-function hasSkopeo(): boolean {
-  try {
-    execFileSync('skopeo', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function copyOut(test: TestContext, source: string): { readonly dir: string; readonly manifest: Buffer } {
   const dir = join(folder(test), 'dir');
   execFileSync('skopeo', ['copy', '-q', '--insecure-policy', source, `dir:${dir}`], {
@@ -327,7 +319,7 @@ function copyOut(test: TestContext, source: string): { readonly dir: string; rea
   return { dir, manifest: readFileSync(join(dir, 'manifest.json')) };
 }
 
-describe('skopeo', { skip: hasSkopeo() ? false : 'skopeo is not in PATH' }, () => {
+describe('skopeo', needs('skopeo'), () => {
   for (const [format, transport, name] of [
     ['docker', 'docker-archive', ''],
     ['docker', 'docker-archive', ':docker.io/acme/app:1'],

@@ -4,8 +4,8 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
-import { needsCrane } from './crane.ts';
 import { fakeRegistry } from './fake-registry.ts';
 import {
   type Ended,
@@ -76,7 +76,7 @@ const questions: readonly (readonly [line: string, ok: boolean])[] = [
   ['no-such-command', false],
 ];
 
-describe('a script written for crane', needsCrane(), () => {
+describe('a script written for crane', needs('crane'), () => {
   let registry: TestRegistry;
   before(async () => {
     registry = await startRegistry();
