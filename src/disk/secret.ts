@@ -12,6 +12,6 @@ export async function readSecret(path: string): Promise<Uint8Array> {
     throw new StorageError('IO_FAILED', `${path} is not a secret of ${length} bytes`, { path });
   }
   const made = crypto.getRandomValues(new Uint8Array(length));
-  await replaceFile(path, made, 0o600);
+  await replaceFile(path, made, { mode: 0o600 });
   return made;
 }

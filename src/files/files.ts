@@ -103,13 +103,25 @@ export function makeFolder(path: string, mode = 0o777): Promise<string | undefin
   return onDisk(path, () => mkdir(path, { recursive: true, mode }));
 }
 
+export interface ReplaceOptions {
+  /** Default 0644, less what the process's umask takes away. */
+  readonly mode?: number;
+  /** The file that is replaced, if it is to keep its mode and, where root writes, its owner. */
+  readonly like?: Stats | undefined;
+}
+
 /** Replaces the file in one step: readers see the old bytes or the new ones, also after a crash. */
-export async function replaceFile(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+export async function replaceFile(
+  path: string,
+  bytes: Uint8Array,
+  { mode = 0o644, like }: ReplaceOptions = {},
+): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   await onDisk(path, async () => {
     try {
-      const file = await open(temporary, 'wx', mode);
+      const file = await open(temporary, 'wx', like === undefined ? mode : 0o600);
       try {
+        if (like !== undefined) await liken(file, like);
         await file.writeFile(bytes);
         await file.sync();
       } finally {
@@ -122,6 +134,13 @@ export async function replaceFile(path: string, bytes: Uint8Array, mode = 0o644)
     }
     await syncFolder(dirname(path));
   });
+}
+
+async function liken(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
+  // With sudo, the user's own file must not become root's.
+  if (process.getuid?.() === 0) await file.chown(uid, gid);
+  // The mode that `open` is given is cut by the process's umask.
+  await file.chmod(mode & 0o777);
 }
 
 /** Removes what `replaceFile` left in the folder in a process that was killed. */

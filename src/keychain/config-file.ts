@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { StorageError } from '../errors.ts';
+import { absentAs, onDisk } from '../files/files.ts';
 import { type DockerConfig, parseDockerConfig } from './docker-config.ts';
 
 export interface ConfigFileOptions {
@@ -38,25 +38,9 @@ export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<Do
 
 /** Undefined if there is no such file. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */
 export async function readConfigFile(path: string): Promise<DockerConfig | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw storageError(error, path, 'read');
-  }
+  const bytes = await onDisk(path, () => absentAs(undefined, readFile(path)));
+  if (bytes === undefined) return undefined;
   return bytes.byteLength === 0 ? { what: path, document: {} } : parseDockerConfig(bytes, path);
-}
-
-export function storageError(cause: unknown, path: string, action: 'read' | 'write'): StorageError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  const message = `can't ${action} ${path}: ${cause instanceof Error ? cause.message : String(cause)}`;
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new StorageError('NO_PERMISSION', message, { path, cause });
-  }
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
-  return new StorageError(full ? 'NO_SPACE' : 'IO_FAILED', message, { path, cause });
 }
 
 /** @see https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md */

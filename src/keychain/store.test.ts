@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, lstat, readdir, readFile, stat, symlink } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, chown, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { secret } from '../../test/secret.ts';
@@ -10,6 +12,27 @@ import { createKeychain } from './keychain.ts';
 import { eraseCredential, storeCredential } from './store.ts';
 
 const onlyForRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can write files of others' };
+
+/** Another process that will log in with the credential that it is told. Answers how it ended. */
+async function elsewhere(
+  env: NodeJS.ProcessEnv,
+  registry: string,
+): Promise<(credential: Credential) => Promise<number>> {
+  const code = `
+    const { storeCredential } = await import(${JSON.stringify(new URL('./store.js', import.meta.url).href)});
+    process.stdin.once('data', (told) => storeCredential(${JSON.stringify(registry)}, JSON.parse(told)));
+    console.log('ready');`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(child.stdout, 'data');
+  return async (credential) => {
+    child.stdin.end(JSON.stringify(credential));
+    const [status] = await once(child, 'exit');
+    return Number(status);
+  };
+}
 
 describe('a login', () => {
   const rows: readonly (readonly [string, Credential])[] = [
@@ -86,6 +109,31 @@ describe('a login', () => {
     await storeCredential('a', basic('u', 'p'), { env });
     const text = await readFile(join(path, config), 'utf8');
     assert.equal(text.split('__proto__').length, 3);
+  });
+
+  it('is not lost when others are written at once, by this process and by others', async () => {
+    const { env } = await home();
+    const registries = ['a', 'b', 'c', 'd'];
+    const others = await Promise.all(registries.map((registry) => elsewhere(env, registry)));
+    const ended = Promise.all(others.map((login, at) => login(basic('u', registries[at] ?? ''))));
+    await Promise.all(['x', 'y'].map((registry) => storeCredential(registry, basic('u', registry), { env })));
+    assert.deepEqual(await ended, [0, 0, 0, 0]);
+    const find = createKeychain({ env });
+    for (const registry of [...registries, 'x', 'y']) {
+      assert.deepEqual(await find(registry), basic('u', registry));
+    }
+  });
+
+  it('that waits for another ends with its signal, and the file is as it was', async () => {
+    const { path, env } = await home({ [config]: {} });
+    const lock = join(path, `${config}.lock`);
+    await writeFile(lock, JSON.stringify({ pid: 1, host: 'another', token: 'x' }));
+    const signal = AbortSignal.abort('enough');
+    await assert.rejects(
+      storeCredential('a', basic('u', 'p'), { env, signal }),
+      (error) => error === 'enough',
+    );
+    assert.equal(await readFile(join(path, config), 'utf8'), '{}');
   });
 
   it('changes nothing of a file that it does not understand', async () => {
