@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ContentError } from '../errors.ts';
+import { writeFully } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { gathered } from '../flow/gather.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -66,19 +67,10 @@ export async function writeFile(
 ): Promise<void> {
   const handle = await onDisk(path, () => open(path, 'w'));
   try {
-    for await (const chunk of gathered(source, step)) await onDisk(path, () => writeAll(handle, chunk));
+    for await (const chunk of gathered(source, step)) await onDisk(path, () => writeFully(handle, chunk));
     if (flush) await onDisk(path, () => handle.sync());
   } finally {
     await handle.close();
-  }
-}
-
-/** All of the bytes at `position`, or where the last write ended: one write may take fewer than it was given. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.byteLength) {
-    const at = position === undefined ? null : position + done;
-    done += (await handle.write(bytes, done, bytes.byteLength - done, at)).bytesWritten;
   }
 }
 

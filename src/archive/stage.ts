@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, type FileHandle, open, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError, NotFoundError } from '../errors.ts';
+import { writeFully } from '../files/files.ts';
 import type { Content } from '../flow/content.ts';
 import { gathered } from '../flow/gather.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
@@ -19,7 +20,7 @@ import { ingestBlob } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { writeBlob } from '../store/write.ts';
 import { onDisk } from './failure.ts';
-import { type FileContent, pathContent, step, writeAll } from './file.ts';
+import { type FileContent, pathContent, step } from './file.ts';
 
 /** Blobs on their way into an archive, each a file in a folder. */
 export interface Stage {
@@ -183,7 +184,7 @@ class StagedUpload implements Upload {
     await this.#opened(async (file) => {
       for await (const chunk of gathered(content.open({ signal }), step)) {
         signal?.throwIfAborted();
-        await onDisk(this.path, () => writeAll(file, chunk, this.#offset));
+        await onDisk(this.path, () => writeFully(file, chunk, this.#offset));
         this.#hasher.update(chunk);
         this.#offset += chunk.byteLength;
         onProgress?.({ sent: this.#offset, acknowledged: this.#offset });

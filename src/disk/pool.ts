@@ -1,6 +1,6 @@
 import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { absentAs, lookAt, onDisk, removeFile, systemCode } from '../files/files.ts';
+import { absentAs, lookAt, onDisk, removeFile, systemCode, writeFully } from '../files/files.ts';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
@@ -155,7 +155,7 @@ async function heal(path: string, source: string): Promise<boolean> {
         for (;;) {
           const { bytesRead } = await from.read(buffer, 0, buffer.byteLength, at);
           if (bytesRead === 0) break;
-          await to.write(buffer, 0, bytesRead, at);
+          await writeFully(to, buffer.subarray(0, bytesRead), at);
           at += bytesRead;
         }
         await to.truncate(at);

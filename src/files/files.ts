@@ -152,6 +152,23 @@ export async function removeTemporaries(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Bytes in one write: for longer ones Linux looks for memory in larger pieces, which costs more than half of the
+ * whole write (1 GiB: 2.1 s of system time in writes of 1 MiB, 0.9 s in writes of 256 KiB).
+ */
+const writeStep = 256 * 1024;
+
+/** All of the bytes at `position`, or where the last write ended: one write may take fewer than it was given. */
+export async function writeFully(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    const length = Math.min(bytes.byteLength - done, writeStep);
+    const at = position === undefined ? null : position + done;
+    const { bytesWritten } = await file.write(bytes, done, length, at);
+    done += bytesWritten;
+  }
+}
+
 /** What was written to the file is on the disk, and not only on its way there. */
 export async function syncFile(path: string): Promise<void> {
   await onDisk(path, async () => {
