@@ -6,6 +6,7 @@ import { writeFully } from '../files/files.ts';
 import type { Content } from '../flow/content.ts';
 import { gathered } from '../flow/gather.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
+import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
   type Algorithm,
@@ -151,12 +152,9 @@ class StagedUpload implements Upload {
       await onDisk(this.path, () => truncate(this.path, this.#offset));
       const actual = await this.#digest(algorithm);
       this.#close();
-      if (actual === digest) return this.#ends.keep(this, digest);
-      await rm(this.path, { force: true });
-      throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
-        expected: digest,
-        actual,
-      });
+      if (actual !== digest) await rm(this.path, { force: true });
+      checkDigest(actual, digest, `blob ${digest}`);
+      return this.#ends.keep(this, digest);
     });
   }
 

@@ -28,13 +28,13 @@ export async function* verified(
     yield chunk;
   }
   if (size !== undefined && length !== size) throw sizeError(what, size, length);
-  const actual = hasher.digest();
-  if (actual !== digest) {
-    throw new ContentError('DIGEST_INVALID', `${what}: the bytes have digest ${actual}`, {
-      expected: digest,
-      actual,
-    });
-  }
+  checkDigest(hasher.digest(), digest, what);
+}
+
+/** Throws DIGEST_INVALID if the bytes of `what` turned out to have another digest than they should. */
+export function checkDigest(actual: Digest, expected: Digest, what: string): void {
+  if (actual === expected) return;
+  throw new ContentError('DIGEST_INVALID', `${what}: the bytes have digest ${actual}`, { expected, actual });
 }
 
 /** Whether bytes were not what their descriptor says, whoever found it out: what was spoilt on the way may come well again. */

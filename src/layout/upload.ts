@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
+import { isGantryError, NotFoundError } from '../errors.ts';
 import { onDisk, openRegular, removeFile, syncFile, writeFully } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
+import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -88,13 +89,8 @@ export class FileUpload implements Upload {
       if (content !== undefined) await this.#take(content, options);
       options.signal?.throwIfAborted();
       const actual = await this.#digest(algorithm);
-      if (actual !== digest) {
-        await this.#drop();
-        throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
-          expected: digest,
-          actual,
-        });
-      }
+      if (actual !== digest) await this.#drop();
+      checkDigest(actual, digest, `blob ${digest}`);
       return this.#finish(digest);
     });
   }

@@ -1,6 +1,7 @@
-import { ContentError, NotFoundError } from '../errors.ts';
+import { NotFoundError } from '../errors.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
+import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { AppendOptions, Upload } from '../store/contract.ts';
@@ -49,13 +50,7 @@ export class MemoryUpload implements Upload {
       options.signal?.throwIfAborted();
       this.#mustBeOpen();
       this.#close();
-      const actual = this.#digest(algorithm);
-      if (actual !== digest) {
-        throw new ContentError('DIGEST_INVALID', `blob ${digest}: the bytes have digest ${actual}`, {
-          expected: digest,
-          actual,
-        });
-      }
+      checkDigest(this.#digest(algorithm), digest, `blob ${digest}`);
       return this.#ends.keep(digest, { chunks: this.#chunks, size: this.#offset });
     });
   }

@@ -1,5 +1,6 @@
 import { ContentError, InputError, NotFoundError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
+import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -10,13 +11,7 @@ import type { Blobs, PutOptions } from './contract.ts';
 /** The descriptor must be true of the bytes. Throws DIGEST_INVALID, SIZE_INVALID, UNSUPPORTED. */
 export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 'bytes'>): void {
   const { digest, size } = descriptor;
-  const actual = digestOf(bytes, computableAlgorithm(digest));
-  if (actual !== digest) {
-    throw new ContentError('DIGEST_INVALID', `manifest ${digest}: the bytes have digest ${actual}`, {
-      expected: digest,
-      actual,
-    });
-  }
+  checkDigest(digestOf(bytes, computableAlgorithm(digest)), digest, `manifest ${digest}`);
   if (bytes.byteLength !== size) {
     throw new ContentError(
       'SIZE_INVALID',
