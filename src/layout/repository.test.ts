@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
+import { folder } from '../../test/folder.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
@@ -35,9 +36,7 @@ import { type LayoutRepository, openLayout } from './repository.ts';
 
 /** A path where nothing is yet. */
 async function newPath(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-layout-'));
-  test.after(() => rm(folder, { recursive: true }));
-  return join(folder, 'images', 'app');
+  return join(await folder(test), 'images', 'app');
 }
 
 repositoryContract(

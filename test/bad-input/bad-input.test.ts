@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -27,6 +26,7 @@ import {
   read,
 } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse } from '../../src/wire/message.ts';
+import { folder } from '../folder.ts';
 import { closingIdle, servedBy, withBody } from './front.ts';
 import { lock, noMounts, smallDisk } from './small-disk.ts';
 
@@ -42,12 +42,6 @@ function openClient(test: TestContext): Client {
   });
   test.after(() => client[Symbol.asyncDispose]());
   return client;
-}
-
-async function folder(test: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'gantry-bad-input-'));
-  test.after(() => rm(path, { recursive: true, force: true }));
-  return path;
 }
 
 /** The code of a failure, and below a copy's that of its cause. */

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../../src/wire/message.ts';
+import { listening } from '../listening.ts';
 
 /** A registry whose answers pass through `alter` on their way out: what a broken or lying one would say. */
 export async function servedBy(
@@ -38,7 +38,6 @@ export async function closingIdle(
   host: string,
 ): Promise<{ readonly host: string; readonly cut: () => number }> {
   let cut = 0;
-  const sockets = new Set<Socket>();
   const [name = '', port] = host.split(':');
   const server = createServer((client) => {
     const registry = connect(Number(port), name);
@@ -47,10 +46,7 @@ export async function closingIdle(
       client.destroy();
       registry.destroy();
     };
-    for (const socket of [client, registry]) {
-      sockets.add(socket);
-      socket.on('error', end).on('close', end);
-    }
+    for (const socket of [client, registry]) socket.on('error', end).on('close', end);
     client.on('data', (chunk) => {
       if (!answered) return registry.write(chunk);
       cut++;
@@ -60,13 +56,6 @@ export async function closingIdle(
       answered = true;
       client.write(chunk);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  test.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
   });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return { host: `127.0.0.1:${address.port}`, cut: () => cut };
+  return { host: `127.0.0.1:${await listening(test, server)}`, cut: () => cut };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, it } from 'node:test';
 import { createNetwork } from '../../bench/network.ts';
 import { type RequestLine, requestReader } from '../../bench/requests.ts';
+import { listening } from '../listening.ts';
 
 const get = 'GET /a HTTP/1.1\r\nHost: x\r\n\r\n';
 const put = 'PUT /b HTTP/1.1\r\nContent-Length: 5\r\n\r\n\r\n\r\nG';
@@ -45,31 +45,23 @@ describe('the network of the bench', () => {
     ['far and slow', { rtt: 4, bandwidth: 2_000_000 }, false],
     ['that answers in rounds', {}, true],
   ] as const) {
-    it(`carries every byte and counts them, ${name}`, async () => {
+    it(`carries every byte and counts them, ${name}`, async (test) => {
       const answer = Buffer.alloc(100_000, 'answer');
       const server = createServer((request, response) => {
         request.resume().on('end', () => response.end(answer));
       });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const address = server.address();
-      assert(typeof address === 'object' && address !== null);
-      try {
-        await using network = createNetwork(shape, { depth });
-        const url = `http://${await network.front(`127.0.0.1:${address.port}`)}/`;
-        for (let time = 0; time < 2; time++) {
-          const response = await fetch(url, { method: 'POST', body: answer });
-          assert.deepEqual(Buffer.from(await response.arrayBuffer()), answer);
-        }
-        const traffic = network.take();
-        assert.equal(traffic.requests, 2);
-        assert.equal(traffic.depth, depth ? 2 : undefined);
-        assert.ok(traffic.sent > 200_000 && traffic.received > 200_000);
-        assert.equal(network.take().requests, 0);
-      } finally {
-        server.closeAllConnections();
-        server.close();
+      const host = `127.0.0.1:${await listening(test, server)}`;
+      await using network = createNetwork(shape, { depth });
+      const url = `http://${await network.front(host)}/`;
+      for (let time = 0; time < 2; time++) {
+        const response = await fetch(url, { method: 'POST', body: answer });
+        assert.deepEqual(Buffer.from(await response.arrayBuffer()), answer);
       }
+      const traffic = network.take();
+      assert.equal(traffic.requests, 2);
+      assert.equal(traffic.depth, depth ? 2 : undefined);
+      assert.ok(traffic.sent > 200_000 && traffic.received > 200_000);
+      assert.equal(network.take().requests, 0);
     });
   }
 });

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../src/flow/hash.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
+import { listening } from '../listening.ts';
 import { fakeRegistry } from './fake-registry.ts';
-import { type Ended, folder, gantry } from './gantry.ts';
+import { type Ended, gantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
 /** One line on stderr that names the thing at fault, nothing on stdout, never a stack. */
@@ -199,13 +201,8 @@ describe('what is on this machine', () => {
   });
 
   it('a port in use is named', async (test) => {
-    const server = createServer().listen(0, '127.0.0.1');
-    test.after(() => server.close());
-    await once(server, 'listening');
-    const address = server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    const ended = await gantry(['serve', '--address', `127.0.0.1:${address.port}`]);
-    assertRefused(ended, 1, `127.0.0.1:${address.port}`);
+    const address = `127.0.0.1:${await listening(test, createServer())}`;
+    assertRefused(await gantry(['serve', '--address', address]), 1, address);
   });
 
   const root = process.getuid?.() === 0;

@@ -3,8 +3,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
-import { folder, gantry, type RunOptions } from './gantry.ts';
+import { gantry, type RunOptions } from './gantry.ts';
 import { makeImage, makeIndex, store } from './images.ts';
 
 /** Runs a command that must succeed; answers its stdout. */

@@ -4,18 +4,11 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
 import { fakeRegistry } from './fake-registry.ts';
-import {
-  type Ended,
-  finished,
-  folder,
-  type RunOptions,
-  saidOnStderr,
-  startGantry,
-  startProgram,
-} from './gantry.ts';
+import { type Ended, finished, type RunOptions, saidOnStderr, startGantry, startProgram } from './gantry.ts';
 import { makeImage, makeIndex, store } from './images.ts';
 
 type Tool = (args: readonly string[], options?: RunOptions) => Promise<Ended>;

@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** What the bundle is made of. */
@@ -89,11 +87,4 @@ export function saidOnStderr(child: ChildProcess, wanted: RegExp): Promise<RegEx
     });
     child.once('close', () => reject(new Error(`the program ended without saying ${wanted}: ${said}`)));
   });
-}
-
-/** A folder for the length of a test. */
-export async function folder(test: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'gantry-cli-'));
-  test.after(() => rm(path, { recursive: true, force: true }));
-  return path;
 }

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
 import { fakeRegistry } from './fake-registry.ts';
-import { finished, folder, gantry, saidOnStderr, startGantry } from './gantry.ts';
+import { finished, gantry, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
 /** A registry that takes a request and never answers; `asked` resolves with the first one. */

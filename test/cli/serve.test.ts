@@ -5,7 +5,8 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
-import { finished, folder, gantry, type RunOptions, saidOnStderr, startGantry } from './gantry.ts';
+import { folder } from '../folder.ts';
+import { finished, gantry, type RunOptions, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
 interface Served {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
@@ -16,6 +14,7 @@ import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { Middleware } from '../../src/wire/message.ts';
+import { folder } from '../folder.ts';
 import { createRounds, type Rounds } from './rounds.ts';
 import { keychain, withTokenLogin } from './token-login.ts';
 
@@ -191,10 +190,8 @@ async function play(
   const [full, empty] = [await served(test, rounds, guard), await served(test, rounds, guard)];
   await store(full.registry, 'app', image);
   await store(full.registry, 'index', makeIndex());
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-counts-'));
-  test.after(() => rm(folder, { recursive: true, force: true }));
   await using client = createClient({ keychain: kind === 'open' ? async () => undefined : keychain });
-  const scene = { client, full: full.host, empty: empty.host, folder };
+  const scene = { client, full: full.host, empty: empty.host, folder: await folder(test) };
   if (kind === 'warm') await row.before?.(scene);
   rounds.take();
   await row.run(scene);

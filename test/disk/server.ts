@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { digestOf } from '../../src/flow/hash.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { type RunOptions, saidOnStderr, startGantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 
 export interface Server {
   /** `http://127.0.0.1:1234` */
@@ -40,9 +39,7 @@ export async function serveStore(
 
 /** A path where no store is yet. */
 export async function newStore(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-store-'));
-  test.after(() => rm(folder, { recursive: true, force: true }));
-  return join(folder, 'store');
+  return join(await folder(test), 'store');
 }
 
 export interface Blob {

@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { listenAnywhere } from '../listening.ts';
 
 /** What happens to a connection when so many bytes have gone through in one direction. */
 export interface WireFault {
@@ -58,10 +59,8 @@ export async function startProxy(host: string, fault?: WireFault): Promise<TestP
     pass(client, upstream, 'request');
     pass(upstream, client, 'response');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
   return {
-    host: `127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    host: `127.0.0.1:${await listenAnywhere(server)}`,
     carried,
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));

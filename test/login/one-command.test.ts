@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { folder, gantry } from '../cli/gantry.ts';
+import { gantry } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
+import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
 import { type Guarded, startGuarded } from './guarded.ts';
 

@@ -1,10 +1,10 @@
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { listenAnywhere } from '../listening.ts';
 import { output } from '../peer.ts';
 import { alsoSecret, basicOf, secret } from '../secret.ts';
 
@@ -54,10 +54,7 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
   };
   const asked: Asked[] = [];
   const server = createServer((from, to) => void answer(from, to, { options, signer, asked }));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : undefined;
+  const port = await listenAnywhere(server);
   return {
     settings: { realm: `http://127.0.0.1:${port}/token`, service, issuer, rootcertbundle: certificate },
     asked,

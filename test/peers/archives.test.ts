@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClient, type Image } from '../../src/index.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
 import { needs, output, type Peer } from '../peer.ts';
 import { projectRoot } from '../project.ts';
 import {
-  folder,
   gzipLayer,
   type Identity,
   identityOf,

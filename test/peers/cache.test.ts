@@ -5,11 +5,12 @@ import { createConnections } from '../../src/client/connections.ts';
 import { createClient } from '../../src/index.ts';
 import { createPullThrough } from '../../src/store/pull-through/registry.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/index.ts';
+import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { atEnd, diskCache } from '../proxy-cache/stage.ts';
 import { peerClients } from './clients.ts';
 import { startDistribution } from './distribution.ts';
-import { folder, indexOfTwo, partsInLayout, partsOf } from './images.ts';
+import { indexOfTwo, partsInLayout, partsOf } from './images.ts';
 
 /** A cache on disk between Debian's registry and other people's clients. */
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,9 +9,10 @@ import { createAccess } from '../../src/server/access/access.ts';
 import { openHtpasswd } from '../../src/server/access/htpasswd.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { listenAnywhere } from '../listening.ts';
 import { secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
-import { join as joined, portOf } from '../tls/front.ts';
+import { join as joined } from '../tls/front.ts';
 
 /** The embedded registry as it is run: over each store, open or with a login, with TLS or without. */
 
@@ -119,10 +119,8 @@ async function startForwarding(to: string): Promise<AsyncDisposable & { readonly
   const server = createServer((socket) =>
     joined(socket, connect(Number(to.split(':')[1]), '127.0.0.1'), open),
   );
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    host: `127.0.0.1:${portOf(server.address())}`,
+    host: `127.0.0.1:${await listenAnywhere(server)}`,
     async [Symbol.asyncDispose]() {
       server.close();
       for (const socket of open) socket.destroy();

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClient, openArchive } from '../../src/index.ts';
+import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { type PeerClient, peerClients } from './clients.ts';
 import {
-  folder,
   gzipLayer,
   imageOf,
   indexOfTwo,

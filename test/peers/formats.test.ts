@@ -3,17 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClient } from '../../src/index.ts';
+import { folder } from '../folder.ts';
 import { needs, output } from '../peer.ts';
-import {
-  folder,
-  gzipLayer,
-  identityOf,
-  imageOf,
-  indexOfTwo,
-  partsInLayout,
-  saveLayout,
-  tag,
-} from './images.ts';
+import { gzipLayer, identityOf, imageOf, indexOfTwo, partsInLayout, saveLayout, tag } from './images.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
 /** Docker's own manifests, which skopeo makes of OCI's: gantry makes none, and has to carry them unchanged. */

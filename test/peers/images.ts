@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import {
   bytesContent,
@@ -207,11 +205,4 @@ export async function identityOf(image: Image): Promise<Identity> {
     return `sha256:${hash.digest('hex')}`;
   });
   return { config: digestOf(await image.rawConfig()), diffIds: await Promise.all(layers) };
-}
-
-/** A folder for the length of a test. */
-export async function folder(test: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'gantry-peers-'));
-  test.after(() => rm(path, { recursive: true, force: true }));
-  return path;
 }

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { binary } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { type Ended, needs, output, type RunOptions, run } from '../peer.ts';
 import { secret } from '../secret.ts';
 import { startDistribution } from './distribution.ts';
-import { folder, gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images.ts';
+import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images.ts';
 import { openPodman } from './podman.ts';
 import type { RunningRegistry } from './registries.ts';
 

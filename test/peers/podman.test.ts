@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClient } from '../../src/index.ts';
+import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
-import { folder, partsInLayout, samples } from './images.ts';
+import { partsInLayout, samples } from './images.ts';
 import { inspect, openPodman, type Podman } from './podman.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 

@@ -9,8 +9,9 @@ import {
   type Descriptor,
   parseDigest,
 } from '../../src/index.ts';
+import { folder } from '../folder.ts';
 import { needs, output } from '../peer.ts';
-import { folder, gzipLayer, imageOf, partsInLayout } from './images.ts';
+import { gzipLayer, imageOf, partsInLayout } from './images.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
 /** Artifacts and referrers of oras. distribution 2.8 has no referrers API: there oras keeps them under a tag. */

@@ -8,7 +8,7 @@ import { openDiskRegistry } from '../../src/disk/registry.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import { blobOf, giveImage, noise } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse } from '../../src/wire/message.ts';
-import { folder } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { atEnd, type CacheStage, cacheStage } from './stage.ts';
 
 /** What a cache keeps on disk, and the disk doesn't. */

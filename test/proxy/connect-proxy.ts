@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type Socket } from 'node:net';
-import { join, portOf } from '../tls/front.ts';
+import { listenAnywhere } from '../listening.ts';
+import { join } from '../tls/front.ts';
 
 export interface ConnectProxy extends AsyncDisposable {
   readonly host: string;
@@ -45,10 +46,8 @@ export async function startProxy(backend: string, login: string): Promise<Connec
     });
     through.once('error', () => socket.destroy());
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    host: `127.0.0.1:${portOf(server.address())}`,
+    host: `127.0.0.1:${await listenAnywhere(server)}`,
     asked,
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();

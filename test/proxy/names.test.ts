@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -9,7 +8,7 @@ import { bytesContent } from '../../src/flow/content.ts';
 import type { ProxyOption } from '../../src/http/proxy.ts';
 import { createNodeTransport } from '../../src/http/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
-import { portOf } from '../tls/front.ts';
+import { listenAnywhere } from '../listening.ts';
 
 /** Every name that is looked up is this machine: `inner.example` only looks public. */
 const lookup: LookupFunction = (_name, { all }, callback) =>
@@ -77,9 +76,7 @@ describe('a registry that sends us to a name of our own network', () => {
       const { status, ...lines } = answers[`${method} ${path}`] ?? { status: 404 };
       response.writeHead(status, lines).end();
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    port = portOf(server.address());
+    port = await listenAnywhere(server);
   });
   after(() => {
     server.closeAllConnections();

@@ -5,7 +5,8 @@ import { createClient, type Repository } from '../../src/index.ts';
 import { isReferrersTag } from '../../src/spec/referrers-tag.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
-import { folder, gantry } from '../cli/gantry.ts';
+import { gantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { assertHolds, fill, type Graph } from './graph.ts';
 import { noteOf, noteType } from './notes.ts';
 

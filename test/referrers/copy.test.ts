@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import {
@@ -21,6 +19,7 @@ import { referrerEntry } from '../../src/store/referrers.ts';
 import { failsWith, indexOf, listOf } from '../../src/testing/contract/sample.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
+import { folder } from '../folder.ts';
 import { assertHolds, fill, plain } from './graph.ts';
 import { empty, noteOf } from './notes.ts';
 import { behind, withoutApi } from './registries.ts';
@@ -54,12 +53,6 @@ const kinds: readonly Kind[] = [
 function registry(...habits: readonly Middleware[]) {
   const { repository } = behind(...habits);
   return { to: repository, read: async () => repository };
-}
-
-async function folder(test: TestContext): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'gantry-referrers-'));
-  test.after(() => rm(path, { recursive: true, force: true }));
-  return path;
 }
 
 async function lists(place: Repository): Promise<readonly string[]> {

@@ -5,9 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import { createClient } from '../../src/index.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { folder } from '../folder.ts';
 import { needs, output } from '../peer.ts';
 import { startDistribution } from '../peers/distribution.ts';
-import { folder } from '../peers/images.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
 import { fill, type Graph } from './graph.ts';
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import * as zlib from 'node:zlib';
@@ -18,6 +17,7 @@ import type { Manifest } from '../../src/spec/manifest.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { blobOf, give, giveImage, indexOf, listOf, read } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+import { listening } from '../listening.ts';
 import {
   alice,
   clientOf,
@@ -251,23 +251,14 @@ describe('C13 referrers', () => {
 
 /** Says these bytes to whoever connects, and with `then` goes on saying something as long as it is heard. */
 async function speaks(test: TestContext, first: string, then?: (socket: Socket) => void): Promise<string> {
-  const sockets = new Set<Socket>();
   const server = createServer((socket) => {
-    sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.once('data', () => {
       socket.write(first);
       then?.(socket);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  test.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
   });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return `127.0.0.1:${address.port}`;
+  return `127.0.0.1:${await listening(test, server)}`;
 }
 
 function openClient(test: TestContext, options: ClientOptions = {}): Client {
@@ -410,12 +401,8 @@ describe('C19 a registry that can not be reached by https', () => {
     const server = createServer((socket) => {
       socket.on('data', (bytes) => plain.push(bytes.toString('latin1'))).on('error', () => undefined);
       socket.once('data', () => socket.end());
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    test.after(() => server.close());
-    const address = server.address();
-    assert.ok(address !== null && typeof address === 'object');
-    for (const name of [host, `127.0.0.1:${address.port}`]) {
+    });
+    for (const name of [host, `127.0.0.1:${await listening(test, server)}`]) {
       const code = await codeOf(
         openClient(test, { keychain: async () => alice }).exists(`https://${name}/app:1`),
       );

@@ -26,7 +26,7 @@ import {
   read,
 } from '../../src/testing/contract/sample.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/message.ts';
-import { folder } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { clientOf, codeOf, home, net, registry, reply, served } from './net.ts';
 
 /** Bytes that are not what they are called: rows C9 to C12 and C15 to C18 of protocol.md §5.1. */

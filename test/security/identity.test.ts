@@ -10,7 +10,8 @@ import { blobOf, giveImage, noise, read } from '../../src/testing/contract/sampl
 import type { HttpRequest, Send } from '../../src/wire/message.ts';
 import { redactHeaders, redactUrl } from '../../src/wire/redact.ts';
 import { fakeRegistry } from '../cli/fake-registry.ts';
-import { folder, gantry } from '../cli/gantry.ts';
+import { gantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { secret, withoutSecrets } from '../secret.ts';
 import {
   alice,

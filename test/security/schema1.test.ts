@@ -6,7 +6,7 @@ import { UnsupportedError } from '../../src/errors.ts';
 import { digestOf } from '../../src/flow/hash.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
-import { folder } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { clientOf, codeOf, home, net, registry, reply, served } from './net.ts';
 
 /** Docker's first format: what it is is told, and that it is no image any more; its bytes can be read. */

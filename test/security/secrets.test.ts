@@ -12,7 +12,8 @@ import type { Credential } from '../../src/keychain/credential.ts';
 import { formatEntry } from '../../src/keychain/docker-config.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
 import { fakeRegistry } from '../cli/fake-registry.ts';
-import { finished, folder, startGantry } from '../cli/gantry.ts';
+import { finished, startGantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { findSecret, secret, withoutSecrets } from '../secret.ts';
 
 /** Whatever a server says, and wherever we say what it said: none of our secrets is in it. */

@@ -8,7 +8,7 @@ import { type Ask, asking } from '../../src/server/ask.test.support.ts';
 import { dial } from '../../src/server/node/dial.test.support.ts';
 import { type Listener, type ListenOptions, listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
-import { folder } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 
 export interface RowOptions extends AppOptions, Omit<ListenOptions, 'host' | 'port'> {
   readonly registry?: Registry;

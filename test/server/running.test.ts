@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { digestText } from '../../src/server/ask.test.support.ts';
 import { type Dialled, dial, head } from '../../src/server/node/dial.test.support.ts';
-import { folder, gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
+import { gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 
 interface Served {
   readonly child: ChildProcess;

@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
-import { binary, bundle, folder, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
+import { binary, bundle, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
+import { folder } from '../folder.ts';
 
 /** Says on stderr at the end which files and which modules of the runtime have been loaded. */
 const tellAll = `process.on('exit', () => {

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type StartRegistryOptions, startRegistry, type TestRegistry } from '../../src/testing/index.ts';
-import { folder } from '../cli/gantry.ts';
+import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { basicOf, secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import net, { type AddressInfo, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
+import { listenAnywhere } from '../listening.ts';
 
 export interface Front extends AsyncDisposable {
   readonly port: number;
@@ -15,10 +16,8 @@ export async function startFront(backend: string, options: tls.TlsOptions): Prom
   );
   // A client that wants no more after the handshake is what is tested.
   server.on('tlsClientError', () => undefined);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   return {
-    port: portOf(server.address()),
+    port: await listenAnywhere(server),
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();
       server.close();
@@ -41,9 +40,4 @@ export function join(one: Socket, other: Socket, open: Set<Socket>): void {
     });
     from.pipe(to);
   }
-}
-
-export function portOf(address: AddressInfo | string | null): number {
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

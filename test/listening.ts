@@ -1,0 +1,26 @@
+import { once } from 'node:events';
+import type { Server, Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** Lets the server listen on a free port of 127.0.0.1, which is the answer. */
+export async function listenAnywhere(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  return address.port;
+}
+
+/** The same for the length of a test: then the server is closed, with the connections that it still has. */
+export async function listening(test: TestContext, server: Server): Promise<number> {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  test.after(() => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  });
+  return listenAnywhere(server);
+}
