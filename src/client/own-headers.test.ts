@@ -44,6 +44,23 @@ describe('headers for one registry', () => {
     assert.deepEqual([...new Set(told.map(({ url }) => new URL(url).origin))], [home]);
   });
 
+  it('are secrets beside those that the request has already', async () => {
+    const sent: HttpRequest[] = [];
+    const send = ownHeaders(
+      { 'X-Own': secret('own-header') },
+      home,
+    )(async (request) => {
+      sent.push(request);
+      return answer(200);
+    });
+    const request = { method: 'GET', headers: {}, replay: 'safe', secrets: [secret('shown')] } as const;
+    for (const url of [`${home}/x`, 'https://cdn.example/x']) await send({ ...request, url });
+    assert.deepEqual(
+      sent.map(({ secrets }) => secrets),
+      [[secret('shown'), secret('own-header')], [secret('shown')]],
+    );
+  });
+
   for (const [name, value] of [
     ['x-own', `${secret('own')}\r\nbreak`],
     ['x own', 'x'],

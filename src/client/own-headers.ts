@@ -21,10 +21,17 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
   const lines: HeaderMap = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [checked(name, value), [value]]),
   );
+  const secrets = Object.values(headers);
+  if (secrets.length === 0) return (next) => next;
+  const ours = originOf(origin);
   return (next) => (request) =>
     next(
-      originOf(request.url) === originOf(origin)
-        ? { ...request, headers: { ...lines, ...request.headers }, secrets: Object.values(headers) }
+      originOf(request.url) === ours
+        ? {
+            ...request,
+            headers: { ...lines, ...request.headers },
+            secrets: [...(request.secrets ?? []), ...secrets],
+          }
         : request,
     );
 }
