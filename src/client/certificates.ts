@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InputError, StorageError } from '../errors.ts';
+import { InputError } from '../errors.ts';
+import { onDisk } from '../files/files.ts';
 import { systemAuthorities } from '../http/authorities.ts';
 import type { TlsOptions } from '../http/tls.ts';
 
@@ -59,16 +60,7 @@ async function listFolder(folder: string): Promise<readonly string[]> {
 
 /** A file that the user named or put in its place. Throws NO_PERMISSION, IO_FAILED. */
 export async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (cause) {
-    const refused = cause instanceof Error && 'code' in cause && cause.code === 'EACCES';
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StorageError(refused ? 'NO_PERMISSION' : 'IO_FAILED', `can't read ${path}: ${reason}`, {
-      path,
-      cause,
-    });
-  }
+  return await onDisk(path, () => readFile(path, 'utf8'));
 }
 
 /** What Linux calls them, in the order in which Go looks for them, so that what crane trusts is trusted. */

@@ -2,6 +2,7 @@ import { ContentError, NotFoundError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { emptyContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
+import { checkDigest } from '../flow/verify.ts';
 import { parseManifest } from '../json/manifest.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -61,12 +62,7 @@ async function readManifest(
   }
   const bytes = await collect(body.open({ signal }), { limit, what: 'the manifest' });
   const digest = digestOf(bytes, wanted === undefined ? 'sha256' : computableAlgorithm(wanted));
-  if (wanted !== undefined && digest !== wanted) {
-    throw new ContentError('DIGEST_INVALID', `the manifest's digest is ${digest}`, {
-      expected: wanted,
-      actual: digest,
-    });
-  }
+  checkDigest(digest, wanted ?? digest, 'the manifest');
   const type = headerValue(headers, 'content-type');
   const mediaType = type === undefined ? undefined : parseMediaType(type);
   const manifest = parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });

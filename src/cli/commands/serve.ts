@@ -1,3 +1,4 @@
+import { onAbort } from '../../flow/abort.ts';
 import { parseAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
@@ -39,13 +40,6 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const place = disk ? `kept in ${disk}` : 'in memory';
   const what = store.proxy === undefined ? place : `a cache of ${store.proxy}, ${place}`;
   context.output.note(`serving on port ${port}: ${url}, ${what}`);
-  await aborted(context.signal);
+  await new Promise<void>((resolve) => onAbort(context.signal, resolve));
   await listener.close(operation);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
