@@ -48,6 +48,8 @@ export interface Backoff {
   plan(error: unknown, retryAfter?: number): number | undefined;
   /** Rejects at once with the signal's reason when it aborts. */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  /** Whether an answer with this status stands, so that nobody has to make an error of it. */
+  stands(status: number): boolean;
   /** There was progress: the next failure is the first one again. */
   reset(): void;
 }
@@ -68,6 +70,7 @@ export function createBackoff(options: RetryOptions = {}): Backoff {
       return nextRetryIn;
     },
     wait: (milliseconds, signal) => sleep(clock, milliseconds, signal),
+    stands: (status) => status < 400 || (options.retryable === undefined && !statuses.includes(status)),
     reset() {
       attempt = 1;
     },

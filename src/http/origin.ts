@@ -3,11 +3,12 @@ import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
 import { mayReach, privacyOf } from './privacy.ts';
+import { parseTarget } from './target.ts';
 
 /** Scheme, host and port of a URL in one spelling: what credentials belong to. */
 export function originOf(url: string): string {
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
+  const { secure, host } = parseTarget(url);
+  return `${secure ? 'https' : 'http'}://${host}`;
 }
 
 /** What a refusal must not show: who sends us may have put it into the address. */
@@ -27,12 +28,10 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
     throw refused(from, to, { why: 'it is not http or https', ...hidden });
   if (target.username !== '' || target.password !== '')
     throw refused(from, to, { why: 'it carries a user and password', ...hidden });
+  if (target.protocol === 'https:' || !parseTarget(from).secure) return written;
   const source = new URL(from);
   const behindProxy =
-    source.protocol === 'https:' &&
-    target.protocol === 'http:' &&
-    target.hostname === source.hostname &&
-    (target.port === '' || target.port === source.port);
+    target.hostname === source.hostname && (target.port === '' || target.port === source.port);
   return behindProxy ? written.replace(/^http:(\/\/[^/?#]*?)(:80)?(?=[/?#]|$)/i, 'https:$1') : written;
 }
 
@@ -46,12 +45,12 @@ export function checkHop(
   to: string,
   { home, ...hidden }: Hidden & { readonly home: string },
 ): void {
-  const source = new URL(from);
-  const target = new URL(to);
-  if (source.protocol === 'https:' && target.protocol === 'http:') {
+  const source = parseTarget(from);
+  const target = parseTarget(to);
+  if (source.secure && !target.secure) {
     throw refused(from, to, { why: 'it leaves https', ...hidden });
   }
-  if (target.host === new URL(home).host) return;
+  if (target.host === parseTarget(home).host) return;
   // Looking it up would tell the secret to every name server on the way, and a failure to whoever reads of it.
   if (holdsSecret(target.hostname, hidden.secrets ?? [])) {
     throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
@@ -68,7 +67,7 @@ export function checkHop(
  */
 export function sentBy(request: HttpRequest, from: string, { home }: { readonly home: string }): HttpRequest {
   const { sentBy: _, ...rest } = request;
-  return new URL(request.url).host === new URL(home).host ? rest : { ...rest, sentBy: from };
+  return parseTarget(request.url).host === parseTarget(home).host ? rest : { ...rest, sentBy: from };
 }
 
 function refused(

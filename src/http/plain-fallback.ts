@@ -1,5 +1,6 @@
 import type { Middleware } from '../wire/message.ts';
 import { isWithoutTls } from './failure.ts';
+import { parseTarget } from './target.ts';
 
 /**
  * For hosts that were said to be insecure: where nobody speaks TLS, plain HTTP is spoken from then on. Where somebody does
@@ -8,9 +9,9 @@ import { isWithoutTls } from './failure.ts';
 export function plainFallback(isInsecure: (host: string) => boolean): Middleware {
   const plain = new Set<string>();
   return (next) => async (request) => {
-    const { protocol, host } = new URL(request.url);
-    if (protocol !== 'https:' || !isInsecure(host)) return next(request);
-    const inPlain = () => next({ ...request, url: `http:${request.url.slice(protocol.length)}` });
+    const { secure, host } = parseTarget(request.url);
+    if (!secure || !isInsecure(host)) return next(request);
+    const inPlain = () => next({ ...request, url: request.url.replace(/^https:/i, 'http:') });
     if (plain.has(host)) return inPlain();
     try {
       return await next(request);

@@ -2,7 +2,7 @@ import { ResponseError } from '../errors.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { redactUrl } from '../wire/redact.ts';
-import { createBackoff, type RetryEvent, type RetryOptions } from './backoff.ts';
+import { type Backoff, createBackoff, type RetryEvent, type RetryOptions } from './backoff.ts';
 import type { WireObserver } from './event.ts';
 import { leave } from './leave.ts';
 
@@ -15,8 +15,8 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
     if (!isRepeatable(request)) return await next(request);
     const backoff = createBackoff(observe === undefined ? options : observed(options, request, observe));
     for (;;) {
-      const { response, error } = await settle(next, request);
-      if (response !== undefined && response.status < 400) return response;
+      const { response, error } = await settle(next, request, backoff);
+      if (response !== undefined && error === undefined) return response;
       const asked = headerValue(response?.headers ?? {}, 'retry-after');
       const wait = backoff.plan(error, parseRetryAfter(asked, backoff.clock.now()));
       if (wait === undefined) {
@@ -31,14 +31,16 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
 
 interface Outcome {
   readonly response?: HttpResponse;
-  /** Of an answer: what its status says. */
+  /** Of an answer that does not stand: what its status says. */
   readonly error?: unknown;
 }
 
-async function settle(next: Send, request: HttpRequest): Promise<Outcome> {
+async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promise<Outcome> {
   try {
     const response = await next(request);
-    return response.status < 400 ? { response } : { response, error: statusError(request, response) };
+    return backoff.stands(response.status)
+      ? { response }
+      : { response, error: statusError(request, response) };
   } catch (error) {
     request.signal?.throwIfAborted();
     return { error };

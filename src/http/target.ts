@@ -13,24 +13,47 @@ export interface Target {
   readonly path: string;
 }
 
+/** What stands before the path. */
+type Server = Omit<Target, 'path'>;
+
+/** Of the servers that were met: a process has few of them and many requests, and taking a URL apart costs. */
+const met = new Map<string, Server>();
+/** Whoever sends us to ever new hosts can't fill the memory. */
+const maxMet = 1000;
+
 /**
  * Takes an absolute URL apart without rewriting its path and query: `URL` would fold `..` and escape what a signed
  * Location must keep. Only a path that can't stand in a request line is taken from `URL`.
  * Throws NO_CONNECTION if it is not an http or https URL.
  */
 export function parseTarget(url: string): Target {
+  const [, before = '', raw = ''] = /^(https?:\/\/[^/?#\\]*)([^#]*)/i.exec(url) ?? [];
+  const known = met.get(before);
+  if (known !== undefined && isSendable(raw)) return { ...known, path: rooted(raw) };
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
     throw new TransportError('NO_CONNECTION', `can't send to "${redactUrl(url)}": not an http or https URL`);
   }
-  const secure = parsed.protocol === 'https:';
-  const raw = /^https?:\/\/[^/?#\\]*([^#]*)/i.exec(url)?.[1] ?? '';
-  const path = /^[/?][\x21\x24-\x5b\x5d-\x7e]*$/.test(raw) ? raw : `${parsed.pathname}${parsed.search}`;
+  const server = serverOf(parsed);
+  // What has no `before` is written in a way that only URL understands; what has a password is not kept.
+  if (before !== '' && !before.includes('@') && met.size < maxMet) met.set(before, server);
+  return { ...server, path: rooted(isSendable(raw) ? raw : `${parsed.pathname}${parsed.search}`) };
+}
+
+function serverOf({ protocol, hostname, host, port }: URL): Server {
+  const secure = protocol === 'https:';
   return {
     secure,
-    hostname: parsed.hostname.replace(/^\[(.*)\]$/, '$1'),
-    host: parsed.host,
-    port: parsed.port === '' ? (secure ? 443 : 80) : Number(parsed.port),
-    path: path.startsWith('/') ? path : `/${path}`,
+    hostname: hostname.replace(/^\[(.*)\]$/, '$1'),
+    host,
+    port: port === '' ? (secure ? 443 : 80) : Number(port),
   };
+}
+
+function isSendable(path: string): boolean {
+  return /^[/?][\x21\x24-\x5b\x5d-\x7e]*$/.test(path);
+}
+
+function rooted(path: string): string {
+  return path.startsWith('/') ? path : `/${path}`;
 }

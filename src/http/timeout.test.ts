@@ -153,6 +153,24 @@ describe('under a watch', () => {
     await assert.rejects(sent, (error) => error === reason);
   });
 
+  const ends: readonly [how: string, end: (body: AsyncIterable<Uint8Array>) => Promise<unknown>][] = [
+    ['read to its end', (body) => drain(body)],
+    ['let go', async (body) => body[Symbol.asyncIterator]().return?.()],
+  ];
+  for (const [how, end] of ends) {
+    it(`the caller's signal has nothing to do with an answer that was ${how}`, async () => {
+      const abort = new AbortController();
+      let seen: AbortSignal | undefined;
+      const { body } = await timeout()(async ({ signal }) => {
+        seen = signal;
+        return answer(chunks(2, turn));
+      })({ ...request, signal: abort.signal });
+      await end(body);
+      abort.abort();
+      assert.equal(seen?.aborted, false);
+    });
+  }
+
   it('a body that is ended early ends what is behind it', async () => {
     let returned = false;
     const body: AsyncIterable<Uint8Array> = {

@@ -23,6 +23,8 @@ const hidden = '***';
  * protocol itself defines. Any other may be a signature (`X-Amz-Signature`, `sig`, `_state`). Never throws.
  */
 export function redactUrl(url: string): string {
+  // Asked for every request, of which most have nothing to hide.
+  if (!/[?#@]/.test(url)) return url;
   const [beforeFragment = ''] = url.split('#', 1);
   const mark = beforeFragment.indexOf('?');
   const path = (mark < 0 ? beforeFragment : beforeFragment.slice(0, mark)).replace(
@@ -76,6 +78,7 @@ const shortSecret = 8;
 
 /** The text without these secrets, however it writes their letters: what repeats them may have made them small. */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
+  if (secrets.length === 0) return text;
   return secrets
     .filter((secret) => secret !== '' && secret.length <= text.length)
     .toSorted((a, b) => b.length - a.length)
