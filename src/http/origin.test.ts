@@ -95,6 +95,12 @@ describe('a hop', () => {
         true,
       ],
       ["is allowed for the registry's own host", 'https://registry.example/x', ['registry'], true],
+      [
+        "is allowed where the registry's own name has it",
+        'https://registry-cdn.example/',
+        ['registry'],
+        true,
+      ],
       ['is allowed where only the path repeats it', `https://cdn.example/${told}`, [told], true],
     ];
     for (const [name, target, secrets, allowed] of rows) {

@@ -50,9 +50,12 @@ export function checkHop(
   if (source.secure && !target.secure) {
     throw refused(from, to, { why: 'it leaves https', ...hidden });
   }
-  if (target.host === parseTarget(home).host) return;
-  // Looking it up would tell the secret to every name server on the way, and a failure to whoever reads of it.
-  if (holdsSecret(target.hostname, hidden.secrets ?? [])) {
+  const own = parseTarget(home);
+  if (target.host === own.host) return;
+  // Looking it up would tell the secret to every name server on the way, and a failure to whoever reads of it. What the
+  // registry's own name holds is told to them anyway.
+  const { secrets = [] } = hidden;
+  if (secrets.some((text) => holdsSecret(target.hostname, [text]) && !holdsSecret(own.hostname, [text]))) {
     throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
   }
   const reach = privacyOf(target.hostname);

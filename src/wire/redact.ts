@@ -89,7 +89,7 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
     }, text);
 }
 
-/** Whether the text repeats one of these secrets: one that is so long that it can't stand there by chance. */
+/** Whether the text repeats one of these secrets; short ones may stand there by chance, and don't count. */
 export function holdsSecret(text: string, secrets: readonly string[]): boolean {
   const telling = secrets.filter((secret) => secret.length >= shortSecret);
   return hideSecrets(text, telling) !== text;
