@@ -1,8 +1,9 @@
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
 import { projectRoot } from '../test/project.ts';
+import { precompile } from './precompile.ts';
 
 /** What every command that asks a registry something loads: with what they import, one file in place of a hundred. */
 const core = [
@@ -53,12 +54,21 @@ async function bundle(compiled: string): Promise<void> {
         { name: 'core', test: (id) => inCore.has(id) },
       ],
     },
-    // No names are changed: errors are known by the names of their classes, and stacks stay readable.
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    // No names of functions and classes are changed: errors are known by them, and stacks stay readable.
+    minify: {
+      compress: true,
+      mangle: { toplevel: false, keepNames: true },
+      codegen: { removeWhitespace: true },
+    },
   });
   await bundling.close();
+  // A thread is started by the name of its file, beside the one that starts it.
+  await copyFile(join(compiled, 'src', 'layout', 'hash-program.js'), join(target, 'hash-program.js'));
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
   await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
+  for (const { fileName } of output) {
+    if (fileName.startsWith('core-')) await precompile(join(target, 'gantry.cjs'), join(target, fileName));
+  }
   await chmod(join(target, 'gantry.cjs'), 0o755);
 }
 

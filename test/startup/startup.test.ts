@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { Module } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { Script } from 'node:vm';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { binary, bundle, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
+import { projectRoot } from '../project.ts';
 
 /** Says on stderr at the end which files and which modules of the runtime have been loaded. */
 const tellAll = `process.on('exit', () => {
@@ -70,8 +73,8 @@ describe('the bundle', () => {
     assert.equal(code, 0);
     assert.deepEqual(files, ['core.cjs', 'digest.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs']);
     const script = await loadedByScript(test, oneRequest, [`${url}/v2/app/manifests/1`]);
-    // commander asks for it by name.
-    assert.deepEqual(beyond(modules, script), ['process']);
+    // What loads the precompiled core takes two; commander asks for the third by name.
+    assert.deepEqual(beyond(modules, script), ['vm', 'module', 'process']);
     for (const costly of ['https', 'tls', 'crypto', 'zlib', 'fs/promises', 'child_process']) {
       assert.ok(!modules.has(costly), costly);
     }
@@ -83,6 +86,49 @@ describe('the bundle', () => {
     for (const needed of ['https', 'tls', 'crypto']) assert.ok(modules.has(needed), needed);
   });
 });
+
+describe('what of the bundle is precompiled', () => {
+  it('is the core, as V8 has it here', async () => {
+    const { part, compiled } = await precompiledIn(dirname(bundle));
+    assert.match(part, /^core-/);
+    const source = Module.wrap(await readFile(join(dirname(bundle), part), 'utf8'));
+    const script = new Script(source, { cachedData: await readFile(join(dirname(bundle), compiled)) });
+    assert.equal(script.cachedDataRejected, false);
+  });
+
+  const others: readonly { title: string; spoil: (file: string) => Promise<void>; options?: string[] }[] = [
+    { title: 'is not there', spoil: (file) => rm(file) },
+    { title: 'is of another V8', spoil: (file) => writeFile(file, Buffer.alloc(4096, 'another')) },
+    { title: 'is empty', spoil: (file) => writeFile(file, '') },
+    { title: 'was made with other flags', spoil: async () => undefined, options: ['--no-lazy'] },
+  ];
+  for (const { title, spoil, options = [] } of others) {
+    it(`is not needed: commands do the same where it ${title}`, async (test) => {
+      const { host } = await imageInRegistry(test);
+      const expected = await gantry(['digest', `${host}/app:1`], { program: bundle });
+      const home = await folder(test);
+      await cp(dirname(bundle), join(home, 'dist', 'cli'), { recursive: true });
+      await cp(join(projectRoot(), 'package.json'), join(home, 'package.json'));
+      const { compiled } = await precompiledIn(join(home, 'dist', 'cli'));
+      await spoil(join(home, 'dist', 'cli', compiled));
+      const program = join(home, 'dist', 'cli', 'gantry.cjs');
+      assert.deepEqual(
+        await gantry(['digest', `${host}/app:1`], { program, nodeOptions: options }),
+        expected,
+      );
+      assert.equal(expected.code, 0);
+    });
+  }
+});
+
+/** The one part of the bundle in a folder that is precompiled, and what it was made into. */
+async function precompiledIn(cli: string): Promise<{ readonly part: string; readonly compiled: string }> {
+  const found = (await readdir(cli)).filter((file) => file.endsWith('.bin'));
+  const [compiled = ''] = found;
+  assert.equal(found.length, 1);
+  const ending = `-${process.platform}-${process.arch}-${process.versions.v8}.bin`;
+  return { part: compiled.replace(ending, '.cjs'), compiled };
+}
 
 function beyond(modules: ReadonlySet<string>, known: ReadonlySet<string>): readonly string[] {
   return [...modules].filter((module) => !known.has(module));

@@ -1,0 +1,38 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire, Module } from 'node:module';
+import { dirname } from 'node:path';
+import { constants, Script } from 'node:vm';
+
+/**
+ * `warm-up.js ENTRY PART IMAGE`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
+ * by then. Exits as the commands do.
+ */
+const [entry = '', part = '', image = ''] = process.argv.slice(2);
+const commands = [
+  ['digest', image],
+  ['tag', image, 'again'],
+];
+const require = createRequire(entry);
+const script = new Script(Module.wrap(readFileSync(part, 'utf8')), {
+  filename: part,
+  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+const module = new Module(part);
+require.cache[part] = module;
+script.runInThisContext()(module.exports, createRequire(part), module, part, dirname(part));
+module.loaded = true;
+
+const { arch, platform, versions } = process;
+const next = (): void => {
+  const command = process.exitCode ? undefined : commands.shift();
+  if (command === undefined) {
+    const name = part.replace(/\.cjs$/, `-${platform}-${arch}-${versions.v8}.bin`);
+    writeFileSync(name, script.createCachedData());
+    return;
+  }
+  process.argv.splice(2, process.argv.length, ...command);
+  delete require.cache[entry];
+  require(entry);
+  process.once('beforeExit', next);
+};
+next();
