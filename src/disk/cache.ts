@@ -3,7 +3,7 @@ import type { Witness } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { Lru } from './lru.ts';
+import { Lru } from '../store/lru.ts';
 
 /**
  * What an open store remembers of its files. Only this process changes tags, so they may be remembered; a manifest may be

@@ -1,4 +1,5 @@
 import type { Digest } from '../spec/digest.ts';
+import { Lru } from '../store/lru.ts';
 import { type Arrivals, createArrivals } from './upload/arrivals.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
@@ -24,24 +25,21 @@ export interface Holders {
   of(digest: Digest): readonly string[];
 }
 
-/** Enough for the largest repository copied tag by tag; the oldest go first. */
+/** Enough for the largest repository copied tag by tag */
 const maxDigests = 20_000;
 const maxHolders = 2;
 
 export function createLearned(): Learned {
-  const holders = new Map<Digest, readonly string[]>();
+  const holders = new Lru<readonly string[]>(maxDigests);
   return {
     arrivals: createArrivals(),
     holders: {
       note(digest, repository) {
         const known = holders.get(digest) ?? [];
-        holders.delete(digest);
         holders.set(
           digest,
           [repository, ...known.filter((name) => name !== repository)].slice(0, maxHolders),
         );
-        const [oldest] = holders.size > maxDigests ? holders.keys() : [];
-        if (oldest !== undefined) holders.delete(oldest);
       },
       of: (digest) => holders.get(digest) ?? [],
     },

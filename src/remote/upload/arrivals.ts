@@ -1,6 +1,7 @@
 import { unlessAborted } from '../../flow/abort.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { SignalOptions, WriteOutcome } from '../../store/contract.ts';
+import { Lru } from '../../store/lru.ts';
 
 /** What was just written where, or is on its way there: images that share layers neither send nor ask for one twice. */
 export interface Arrivals {
@@ -17,19 +18,12 @@ export interface Arrivals {
 
 /** Milliseconds that a blob is believed to be there still. Nobody's clean-up removes what is that young. */
 const believed = 60_000;
-/** Enough for the largest repository copied tag by tag; the oldest go first. */
+/** Enough for the largest repository copied tag by tag */
 const maxRemembered = 20_000;
 
 export function createArrivals(now: () => number = Date.now): Arrivals {
   const underWay = new Map<string, Promise<WriteOutcome>>();
-  const arrived = new Map<string, number>();
-
-  const note = (key: string): void => {
-    arrived.delete(key);
-    arrived.set(key, now());
-    const [oldest] = arrived.size > maxRemembered ? arrived.keys() : [];
-    if (oldest !== undefined) arrived.delete(oldest);
-  };
+  const arrived = new Lru<number>(maxRemembered);
 
   return {
     async write(repository, digest, write, { signal } = {}) {
@@ -45,7 +39,7 @@ export function createArrivals(now: () => number = Date.now): Arrivals {
       underWay.set(key, own);
       try {
         const outcome = await own;
-        note(key);
+        arrived.set(key, now());
         return outcome;
       } finally {
         underWay.delete(key);

@@ -1,4 +1,5 @@
 import { ResponseError } from '../../errors.ts';
+import { Lru } from '../../store/lru.ts';
 import type { AccessClock } from './clock.ts';
 
 /** Slows down who guesses passwords. */
@@ -34,7 +35,7 @@ interface Entry {
 }
 
 export function createBrake({ free, clock }: BrakeOptions): Brake {
-  const entries = new Map<string, Entry>();
+  const entries = new Lru<Entry>(maxKeys);
   const current = (key: string): Entry => {
     const entry = entries.get(key) ?? { failures: 0, at: clock.now(), waiting: 0 };
     const forgotten = Math.floor((clock.now() - entry.at) / forgiving);
@@ -62,10 +63,7 @@ export function createBrake({ free, clock }: BrakeOptions): Brake {
     failed(key) {
       const entry = current(key);
       entry.failures = Math.min(maxFailures, entry.failures + 1);
-      entries.delete(key);
       entries.set(key, entry);
-      const [oldest] = entries.keys();
-      if (entries.size > maxKeys && oldest !== undefined) entries.delete(oldest);
     },
     passed(key) {
       entries.delete(key);

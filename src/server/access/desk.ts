@@ -1,3 +1,4 @@
+import { Lru } from '../../store/lru.ts';
 import { createBrake } from './brake.ts';
 import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
@@ -30,7 +31,7 @@ export function createDesk(
 ): Desk {
   // Remembered is a mark of the password, by a key that dies with the process, and never the password.
   const seal = createSeal(key, `passwords ${crypto.randomUUID()}`);
-  const visits = new Map<string, Visit>();
+  const visits = new Lru<Visit>(maxRemembered);
   const users = createBrake({ free: 3, clock });
   const peers = createBrake({ free: 20, clock });
 
@@ -60,10 +61,7 @@ export function createDesk(
       const known = visits.get(mark);
       if (known !== undefined && known.until > now) return await known.user;
       const user = check(name, password, isLocal(peer) ? undefined : peer);
-      visits.delete(mark);
       visits.set(mark, { until: now + memory, user });
-      const [oldest] = visits.keys();
-      if (visits.size > maxRemembered && oldest !== undefined) visits.delete(oldest);
       const forget = (): void => {
         visits.delete(mark);
       };

@@ -1,5 +1,6 @@
 import type { Digest } from '../../spec/digest.ts';
 import { blobsOf, type Manifest } from '../../spec/manifest.ts';
+import { Lru } from '../lru.ts';
 
 /** How large blobs are by the manifests that were handed on. */
 export interface Sizes {
@@ -8,24 +9,19 @@ export interface Sizes {
   forget(repository: string, blob: Digest): void;
 }
 
-/** More are not remembered; the oldest go first. */
+/** More are not remembered. */
 const limit = 20_000;
 
 export function createSizes(): Sizes {
-  const sizes = new Map<string, number>();
+  const sizes = new Lru<number>(limit);
   return {
     of: (repository, blob) => sizes.get(keyOf(repository, blob)),
     see(repository, { body }) {
       for (const { digest, size } of blobsOf(body)) {
-        const key = keyOf(repository, digest);
-        // Taken out first, so that it stands last.
-        sizes.delete(key);
-        sizes.set(key, size);
-        const [oldest] = sizes.keys();
-        if (sizes.size > limit && oldest !== undefined) sizes.delete(oldest);
+        sizes.set(keyOf(repository, digest), size);
       }
     },
-    forget: (repository, blob) => void sizes.delete(keyOf(repository, blob)),
+    forget: (repository, blob) => sizes.delete(keyOf(repository, blob)),
   };
 }
 

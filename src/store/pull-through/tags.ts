@@ -1,5 +1,6 @@
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
+import { Lru } from '../lru.ts';
 
 /** What the upstream last said that tags stand for. */
 export interface SeenTags {
@@ -18,11 +19,11 @@ interface Seen {
   readonly until: number;
 }
 
-/** More are not remembered; the oldest go first. */
+/** More are not remembered. */
 const limit = 10_000;
 
 export function createSeenTags(ttl: number, now: () => number): SeenTags {
-  const seen = new Map<string, Seen>();
+  const seen = new Lru<Seen>(limit);
   return {
     fresh(repository, tag) {
       const found = seen.get(keyOf(repository, tag));
@@ -34,12 +35,7 @@ export function createSeenTags(ttl: number, now: () => number): SeenTags {
         .map(({ tag }) => tag);
     },
     see(repository, tag, manifest) {
-      const key = keyOf(repository, tag);
-      // Taken out first, so that it stands last.
-      seen.delete(key);
-      seen.set(key, { repository, tag, manifest, until: now() + ttl });
-      const [oldest] = seen.keys();
-      if (seen.size > limit && oldest !== undefined) seen.delete(oldest);
+      seen.set(keyOf(repository, tag), { repository, tag, manifest, until: now() + ttl });
     },
     forget(repository, tag) {
       seen.delete(keyOf(repository, tag));

@@ -32,6 +32,15 @@ export class Lru<V> {
     }
   }
 
+  /** Those that were not used for longest come first. */
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
+  *values(): Iterable<V> {
+    for (const { value } of this.#entries.values()) yield value;
+  }
+
   delete(key: string): void {
     this.#weight -= this.#entries.get(key)?.weight ?? 0;
     this.#entries.delete(key);

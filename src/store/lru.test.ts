@@ -31,4 +31,12 @@ describe('what was used recently', () => {
     lru.delete('b');
     assert.equal(lru.has('b'), false);
   });
+
+  it('is listed from the oldest use to the newest', () => {
+    const lru = new Lru<number>(3);
+    for (const [at, key] of ['a', 'b', 'c'].entries()) lru.set(key, at);
+    lru.get('a');
+    assert.deepEqual([...lru.keys()], ['b', 'c', 'a']);
+    assert.deepEqual([...lru.values()], [1, 2, 0]);
+  });
 });
