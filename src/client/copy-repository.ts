@@ -1,8 +1,9 @@
 import { copyImage } from '../copy/copy.ts';
+import { isGantryError } from '../errors.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
-import type { Repository } from '../store/contract.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { CopyPlaceOptions } from './copy.ts';
 import { createWatch } from './watch.ts';
@@ -17,6 +18,9 @@ export interface CopiedTag {
 
 /** Tags that are copied at once; their blobs share the host's limits anyway. */
 const tagsAtOnce = 16;
+
+/** A destination that has more tags is asked for each: its whole list could take longer than the copies. */
+const maxListed = 1000;
 
 /**
  * Copies every tag of a repository, several at a time. Yields each as it is done; the first failure ends it, and what
@@ -41,14 +45,19 @@ export async function* copyTags(
     ...(mount ? { mountFrom: [from.repository] } : {}),
   });
 
+  const listed = noClobber ? undefined : listTags(destination, { signal });
+  listed?.catch(() => undefined);
+
   const copyTag = async (tag: string): Promise<CopiedTag> => {
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
+    const tagsAreNew = noClobber || (await listed)?.has(tag) === false;
     const { digest } = await copyImage(source, tag, destination, {
       ...options,
       ...mountFrom,
       ...watch.part(),
       tags: [tag],
+      tagsAreNew,
     });
     return { tag, digest, outcome: 'copied' };
   };
@@ -63,8 +72,28 @@ export async function* copyTags(
     throw error;
   } finally {
     end.abort();
-    await Promise.allSettled(running);
+    await Promise.allSettled([listed, ...running]);
     watch.end(failure);
+  }
+}
+
+/** The tags that a repository has; undefined where there are many, or it doesn't say. */
+async function listTags(
+  { tags }: Repository,
+  { signal }: SignalOptions,
+): Promise<ReadonlySet<string> | undefined> {
+  const found = new Set<string>();
+  try {
+    for await (const tag of tags.list({ signal })) {
+      found.add(tag);
+      if (found.size === maxListed) return undefined;
+    }
+    return found;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (!isGantryError(error)) throw error;
+    // A repository that isn't there has no tags.
+    return error.code === 'NAME_UNKNOWN' ? found : undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import { CopyError, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { WireEvent } from '../http/event.ts';
+import { createNodeTransport } from '../http/transport.ts';
 import { createImage } from '../image/create.ts';
 import type { Image } from '../image/image.ts';
 import { createIndex } from '../image/image-index.ts';
@@ -17,6 +18,7 @@ import { openLayout } from '../layout/repository.ts';
 import { writeTar } from '../tar/write.ts';
 import { failsWith, listOf } from '../testing/contract/sample.ts';
 import { startRegistry } from '../testing/start-registry.ts';
+import type { Send } from '../wire/message.ts';
 import { createClient } from './client.ts';
 import type { CopiedTag } from './copy-repository.ts';
 
@@ -305,6 +307,40 @@ describe('a copy of all tags', () => {
       assert.equal((await client.getDescriptor(`${host}/copy:${tag}`)).digest, digest);
     }
   });
+
+  const destinations: readonly [name: string, path: string, asks: number][] = [
+    ['asks a destination that is not there for no tag', 'none', 0],
+    ['asks a destination for the tags that it has', 'some', 1],
+    ['asks for each tag where the destination does not list them', 'closed', tags.length],
+    ['asks for each tag where the destination has very many', 'many', tags.length],
+  ];
+  for (const [name, path, asks] of destinations) {
+    it(name, async (test) => {
+      const { client, host } = await open(test);
+      for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+      await client.pushImage(`${host}/some:b`, await makeImage('mine'));
+      const lists: Readonly<Record<string, [status: number, names: readonly string[]]>> = {
+        closed: [403, []],
+        many: [200, Array.from({ length: 1000 }, (_, at) => `t${at}`)],
+      };
+      const node = createNodeTransport();
+      let asked = 0;
+      const send: Send = async (request) => {
+        if (request.method === 'HEAD' && request.url.includes(`/${path}/manifests/`)) asked++;
+        const [status, names] = (request.url.includes(`/${path}/tags/list`) && lists[path]) || [];
+        if (status === undefined) return node.send(request);
+        const body = new TextEncoder().encode(JSON.stringify({ name: path, tags: names }));
+        return { status, headers: {}, body: bytesContent(body).open() };
+      };
+      await using own = createClient({ keychain: async () => undefined, transport: { ...node, send } });
+      await listOf(own.copyRepository(`${host}/app`, `${host}/${path}`));
+      assert.equal(asked, asks);
+      for (const tag of tags) {
+        const { digest } = await client.getDescriptor(`${host}/app:${tag}`);
+        assert.equal((await client.getDescriptor(`${host}/${path}:${tag}`)).digest, digest);
+      }
+    });
+  }
 
   it('ends with the first failure; what was yielded is there', async (test) => {
     const { client, host, registry } = await open(test);

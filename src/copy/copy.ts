@@ -14,6 +14,8 @@ import { bring, type Journey } from './walk.ts';
 export interface CopyOptions extends SignalOptions {
   /** Names at the destination, written last. None: the root is there under its digest only. */
   readonly tags?: readonly string[];
+  /** The destination is known not to have these tags, and isn't asked what it has under them. */
+  readonly tagsAreNew?: boolean;
   /** Default: everything. One: that image becomes the root. Several: an index of just these. */
   readonly platforms?: readonly Platform[];
   /** With `platforms`: the index as it is, its digest kept, of which only these children are brought. */
@@ -46,7 +48,8 @@ export async function copyImage(
   to: Repository,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
-  const { tags = [], platforms, mountFrom, jobs, nondistributable = false, referrers = false } = options;
+  const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
+  const { nondistributable = false, referrers = false } = options;
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
@@ -66,7 +69,7 @@ export async function copyImage(
   };
   const [tag] = tags;
   // Asked while the source is still answering. Several tags are simply written.
-  const named = tag === undefined || tags.length > 1 ? undefined : resolveAt(journey, tag);
+  const named = tag === undefined || tags.length > 1 || tagsAreNew ? undefined : resolveAt(journey, tag);
   let root: Manifest;
   try {
     const chosen = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () =>
@@ -75,7 +78,7 @@ export async function copyImage(
     root = chosen.root;
     if (referrers) await bringAround(journey, chosen);
     if (!referrers || tags.length > 0) {
-      const isAsked = tags.length <= 1 && chosen.wants === undefined;
+      const isAsked = tags.length <= 1 && !tagsAreNew && chosen.wants === undefined;
       const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
       await bring(journey, root, Promise.resolve(there), { ...chosen, tags });
     }
