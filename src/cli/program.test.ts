@@ -139,6 +139,14 @@ describe('the help', () => {
         const invocation = parseCommandLine(line.split(' '));
         assert.ok(invocation.kind === 'help');
         assert.ok(invocation.text.includes(`gantry ${path}`));
+        const [beforeExamples = ''] = invocation.text.split('\nExamples:');
+        assert.ok(beforeExamples.split('\n').every(({ length }) => length <= 80));
+        const headings = [...invocation.text.matchAll(/^(\w.*):$/gm)].map(([, heading = '']) => heading);
+        const inOrder = ['Options', 'Global options', 'Examples', 'Commands'];
+        assert.deepEqual(
+          headings,
+          inOrder.filter((heading) => headings.includes(heading)),
+        );
       }
     });
   }

@@ -11,6 +11,7 @@ export type Invocation =
   | { readonly kind: 'run'; readonly command: Command; readonly given: Given; readonly globals: Given }
   | { readonly kind: 'help'; readonly text: string };
 
+const globalGroup = 'Global options:';
 const summary = 'Move container images and OCI artifacts between registries, disks and programs.';
 
 /** Reads a command line. Throws InputError for one that can't be meant. */
@@ -42,7 +43,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     const options = new Map<string, string[]>();
     describe(parser, command);
     addOptions(parser, command.options, options);
-    addOptions(parser, globalOptionsOf(command), globals, 'Global options:');
+    addOptions(parser, globalOptionsOf(command), globals, globalGroup);
     parser.argument('[args...]').action((args: string[]) => {
       checkArguments(command.name, command.arguments, args);
       invocation = {
@@ -83,7 +84,8 @@ function describe(parser: Parser, command: Command): void {
   parser
     .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))
     .usage([...names, '[options]'].join(' '))
-    .helpOption('-h, --help', 'show help')
+    // Among the others that every command takes: by itself it would come after them where a command has none of its own.
+    .addHelpOption(new ParserOption('-h, --help', 'show help').helpGroup(globalGroup))
     .addHelpText('after', `\nExamples:\n${examples}`);
   // The argument is there for the parser only: the usage line and the description tell more.
   parser.configureHelp({ visibleArguments: () => [] });

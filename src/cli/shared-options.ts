@@ -44,7 +44,7 @@ export const globalOptions: readonly Option[] = [
     name: 'platform',
     value: 'PLATFORM',
     repeatable: true,
-    summary: 'os/arch[/variant][:osversion], or all; copy, push and pull take several',
+    summary: 'os/arch[/variant][:osversion], or all; copy, push, pull and validate take several',
   },
   { name: 'username', value: 'NAME', summary: 'be this user at the registry, for this command only' },
   { name: 'password-stdin', summary: 'with --username: read the password from stdin' },

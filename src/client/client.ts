@@ -23,7 +23,7 @@ import type { Finding, ValidateOptions } from './validate.ts';
 import type { WriteLayerOptions, WrittenLayer } from './write.ts';
 
 export interface ClientOptions extends ConnectionOptions {
-  /** Blobs whose bytes move at once in one copy. Default 4. */
+  /** Blobs whose bytes move at once in one copy. Default: by their sizes, few large ones or many small ones. */
   readonly jobs?: number;
   /** Copy layers, too, that are not meant to be distributed. */
   readonly nondistributable?: boolean;
