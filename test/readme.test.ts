@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { type Command, type CommandGroup, isGroup } from '../src/cli/command.ts';
+import { type Command, type CommandGroup, isGroup, type Option } from '../src/cli/command.ts';
 import { exit } from '../src/cli/exit.ts';
+import { parseCommandLine } from '../src/cli/program.ts';
+import { globalOptions } from '../src/cli/shared-options.ts';
 import { commands } from '../src/cli/table.ts';
 import { bytesContent, createClient, createImage, createIndex, createLayer } from '../src/index.ts';
 import { startRegistry } from '../src/testing/index.ts';
+import { binary } from './cli/gantry.ts';
 import { projectRoot } from './project.ts';
 
 const root = projectRoot();
@@ -57,6 +60,20 @@ describe('the README', () => {
     );
   });
 
+  it('names every verb and every option of the client', () => {
+    const client = readText('src/client/client.ts').match(/^export interface Client extends .*?^\}/ms);
+    const verbs = [...(client?.[0] ?? '').matchAll(/^ {2}(\w+)\(/gm)].map(([, name]) => name);
+    const options = ['src/client/client.ts', 'src/client/connections.ts'].flatMap((file) => {
+      const found = readText(file).match(/^export interface (?:Client|Connection)Options.*?^\}/ms);
+      return [...(found?.[0] ?? '').matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name);
+    });
+    assert.ok(verbs.length > 20 && options.length > 10);
+    assert.deepEqual(
+      [...verbs, ...options].filter((name) => !new RegExp(`\`(?:client\\.)?${name}[\`(]`).test(readme)),
+      [],
+    );
+  });
+
   it('gives the two commands, and package.json has them', () => {
     assert.match(readme, /^npm ci && npm run quickstart$/m);
     assert.match(readme, /^npm cit$/m);
@@ -70,8 +87,11 @@ describe('the documents', () => {
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'SECURITY.md',
-    'docs/picture.md',
+    'docs/benchmarks.md',
     'docs/crane.md',
+    'docs/picture.md',
+    'docs/quirks.md',
+    'docs/seeds.md',
   ];
 
   for (const name of documents) {
@@ -82,6 +102,21 @@ describe('the documents', () => {
         targets.filter((target) => !leadsSomewhere(name, target)),
         [],
       );
+    });
+  }
+
+  for (const name of ['README.md', 'SECURITY.md', 'CHANGELOG.md']) {
+    it(`${name} writes gantry's commands and options as there are`, () => {
+      const text = readText(name);
+      const options = [...globalOptions, ...commands.flatMap(optionsOf)].map((option) => `--${option.name}`);
+      const written = [...text.matchAll(/--[a-z]+(?:-[a-z]+)*\b(?!-)/g)].map(([option]) => option);
+      assert.deepEqual(
+        written.filter((option) => ![...options, '--help'].includes(option)),
+        [],
+      );
+      for (const line of commandLines(text)) {
+        assert.doesNotThrow(() => parseCommandLine(line.split(/\s+/).slice(1)), line);
+      }
     });
   }
 
@@ -104,6 +139,17 @@ function readText(name: string): string {
 
 function lines(code: string): number {
   return code.split('\n').filter((line) => line.trim() !== '').length;
+}
+
+/** What is typed in the blocks of a text: without comments and what follows a pipe, and each in one line. */
+function commandLines(text: string): string[] {
+  const typed = [...text.matchAll(/^```(?:sh)?\n(.*?)^```/gms)].map(([, block = '']) => block).join('');
+  const whole = typed.replace(/\\\n\s*/g, '').replace(/ *(?:[|#].*)$/gm, '');
+  return [...whole.matchAll(/^ *(gantry .*)$/gm)].map(([, line = '']) => line.replaceAll('"', ''));
+}
+
+function optionsOf(entry: Command | CommandGroup): readonly Option[] {
+  return isGroup(entry) ? entry.commands.flatMap(({ options }) => options) : entry.options;
 }
 
 function rowsOf(entry: Command | CommandGroup): string[] {
@@ -162,8 +208,7 @@ async function installInto(home: string): Promise<void> {
   await symlink(root, join(home, 'node_modules', 'gantry'), 'junction');
   await mkdir(join(home, 'bin'));
   const command = join(home, 'bin', 'gantry');
-  const main = join(root, 'dist', 'src', 'cli', 'main.js');
-  await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
+  await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${binary}" "$@"\n`);
   await chmod(command, 0o755);
 }
 
