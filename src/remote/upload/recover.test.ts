@@ -17,6 +17,7 @@ const size = 1000;
 const blob = blobOf(noise(size));
 const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 400 };
 const whole = ['blob.head', 'mount', 'commit'];
+const twoChunks = ['blob.head', 'mount', 'append 0-399', 'append 400-799'];
 
 interface Row {
   readonly name: string;
@@ -49,16 +50,7 @@ const rows: readonly Row[] = [
     name: 'whose chunk is cut goes on from where the registry has it',
     script: { append: [passes, cutAfter(100)] },
     options: inChunks,
-    asked: [
-      'blob.head',
-      'mount',
-      'append 0-399',
-      'append 400-799',
-      'status',
-      'status',
-      'append 500-899',
-      'commit 900-999',
-    ],
+    asked: [...twoChunks, 'status', 'status', 'append 500-899', 'commit 900-999'],
   },
   {
     name: 'has its attempts again whenever the registry has more',
@@ -112,10 +104,7 @@ const rows: readonly Row[] = [
     script: { append: [passes, cutAfter(100)], status: [says('0-9'), says('0-9')] },
     options: inChunks,
     asked: [
-      'blob.head',
-      'mount',
-      'append 0-399',
-      'append 400-799',
+      ...twoChunks,
       'status',
       'status',
       'cancel',
@@ -144,15 +133,7 @@ const rows: readonly Row[] = [
     name: 'of which a registry says stale things after a refusal goes on from what it took',
     script: { append: [passes, answers(503)], status: [says('0-9')] },
     options: inChunks,
-    asked: [
-      'blob.head',
-      'mount',
-      'append 0-399',
-      'append 400-799',
-      'status',
-      'append 400-799',
-      'commit 800-999',
-    ],
+    asked: [...twoChunks, 'status', 'append 400-799', 'commit 800-999'],
   },
   ...[400, 416].map((status) => ({
     name: `whose first chunk is refused with ${status} goes in one request in a new session`,
