@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -34,6 +35,9 @@ export interface CopyOptions extends SignalOptions {
   readonly onEvent?: CopyObserver;
 }
 
+/** Why what nobody waits for any more is ended. Made once: each would note where it was made. */
+const over = new Error('the copy is over');
+
 /**
  * The one journey: an image or an index with all that it names goes from one place to another, byte for byte.
  * Blobs come before the manifest that names them and the root last, so a tag never names half an image.
@@ -53,7 +57,8 @@ export async function copyImage(
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
-  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
+  const { signal } = end;
+  const release = onAbort(options.signal, () => end.abort(options.signal?.reason));
   const journey: Journey = {
     from,
     to,
@@ -86,7 +91,8 @@ export async function copyImage(
     journey.tally.fail(error);
     throw error;
   } finally {
-    end.abort();
+    release();
+    end.abort(over);
     await Promise.allSettled([named, ...journey.blobs.values(), ...journey.manifests.values()]);
   }
   journey.tally.finish();

@@ -27,17 +27,22 @@ const maxMet = 1000;
  * Throws NO_CONNECTION if it is not an http or https URL.
  */
 export function parseTarget(url: string): Target {
-  const [, before = '', raw = ''] = /^(https?:\/\/[^/?#\\]*)([^#]*)/i.exec(url) ?? [];
-  const known = met.get(before);
-  if (known !== undefined && isSendable(raw)) return { ...known, path: rooted(raw) };
+  const slash = url.indexOf('/', 'https://'.length);
+  const known = slash === -1 ? undefined : met.get(url.slice(0, slash));
+  if (known !== undefined) {
+    const path = url.slice(slash);
+    if (isSendable(path)) return { ...known, path };
+  }
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
     throw new TransportError('NO_CONNECTION', `can't send to "${redactUrl(url)}": not an http or https URL`);
   }
   const server = serverOf(parsed);
+  const [, before, raw = ''] = /^(https?:\/\/[^/?#\\]*)([^#]*)/i.exec(url) ?? [];
   // What has no `before` is written in a way that only URL understands; what has a password is not kept.
-  if (before !== '' && !before.includes('@') && met.size < maxMet) met.set(before, server);
-  return { ...server, path: rooted(isSendable(raw) ? raw : `${parsed.pathname}${parsed.search}`) };
+  if (before !== undefined && !before.includes('@') && met.size < maxMet) met.set(before, server);
+  const path = isSendable(raw) ? raw : `${parsed.pathname}${parsed.search}`;
+  return { ...server, path: path.startsWith('/') ? path : `/${path}` };
 }
 
 function serverOf({ protocol, hostname, host, port }: URL): Server {
@@ -52,8 +57,4 @@ function serverOf({ protocol, hostname, host, port }: URL): Server {
 
 function isSendable(path: string): boolean {
   return /^[/?][\x21\x24-\x5b\x5d-\x7e]*$/.test(path);
-}
-
-function rooted(path: string): string {
-  return path.startsWith('/') ? path : `/${path}`;
 }
