@@ -65,7 +65,7 @@ function withProof(request: HttpRequest, proof: Proof | undefined): HttpRequest 
   return {
     ...request,
     headers: { ...request.headers, authorization: [authorization] },
-    secrets: [...(request.secrets ?? []), ...secrets],
+    secrets: [...new Set([...(request.secrets ?? []), ...secrets])],
   };
 }
 

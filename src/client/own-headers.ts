@@ -30,7 +30,7 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
         ? {
             ...request,
             headers: { ...lines, ...request.headers },
-            secrets: [...(request.secrets ?? []), ...secrets],
+            secrets: [...new Set([...(request.secrets ?? []), ...secrets])],
           }
         : request,
     );

@@ -1,6 +1,6 @@
 import { headerLines, parseWarnings } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, Middleware } from '../wire/message.ts';
-import { hideSecrets, redactHeaders, redactUrl } from '../wire/redact.ts';
+import { redactHeaders, redactUrl } from '../wire/redact.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { WireObserver } from './event.ts';
 import { parseRateLimit } from './rate-limit.ts';
@@ -45,7 +45,7 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
     const id = ++requests;
     const start = clock.now();
     const { method, secrets = [] } = request;
-    const told = { id, method, url: hideSecrets(redactUrl(request.url), secrets) };
+    const told = { id, method, url: redactUrl(request.url, secrets) };
     observe({ kind: 'request', ...told, headers: redactHeaders(request.headers, secrets) });
     try {
       const response = await next(request);

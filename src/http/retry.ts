@@ -48,8 +48,11 @@ async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promi
 }
 
 /** Its body is not read: it is for who asked, if this attempt is the last. */
-function statusError({ method, url }: HttpRequest, { status }: HttpResponse): ResponseError {
-  const shown = redactUrl(url);
+function statusError(
+  { method, url, secrets: own }: HttpRequest,
+  { status, secrets = own }: HttpResponse,
+): ResponseError {
+  const shown = redactUrl(url, secrets);
   return new ResponseError('UNEXPECTED_STATUS', `${method} ${shown} was answered with ${status}`, {
     response: { method, url: shown, status, errors: [] },
   });
@@ -59,12 +62,16 @@ function isRepeatable({ replay, body }: HttpRequest): boolean {
   return replay === 'safe' && (body === undefined || body.replayable);
 }
 
-function observed(options: RetryOptions, { method, url }: HttpRequest, observe: WireObserver): RetryOptions {
+function observed(
+  options: RetryOptions,
+  { method, url, secrets }: HttpRequest,
+  observe: WireObserver,
+): RetryOptions {
   return {
     ...options,
     onRetry(event: RetryEvent): unknown {
       const answer = options.onRetry?.(event);
-      if (answer !== false) observe({ kind: 'retry', method, url: redactUrl(url), ...event });
+      if (answer !== false) observe({ kind: 'retry', method, url: redactUrl(url, secrets), ...event });
       return answer;
     },
   };

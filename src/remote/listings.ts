@@ -11,7 +11,7 @@ import type { ListOptions, Tags } from '../store/contract.ts';
 import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation, PageQuery } from '../wire/operation.ts';
-import { redactUrl, redactWords } from '../wire/redact.ts';
+import { redactUrl } from '../wire/redact.ts';
 import {
   type Answer,
   ask,
@@ -91,7 +91,8 @@ async function* listed(
     const { next } = page;
     if (next === undefined) return;
     if (seen.has(next) || seen.size >= maxPages) {
-      throw new ResponseError('UNEXPECTED_ANSWER', `${redactUrl(next)}: the registry's pages have no end`);
+      const shown = redactUrl(next, answer.response.secrets);
+      throw new ResponseError('UNEXPECTED_ANSWER', `${shown}: the registry's pages have no end`);
     }
     seen.add(next);
     follow = () => nextPage(exchange, answer, next);
@@ -107,10 +108,12 @@ export async function nextPage(
   const from = response.url ?? request.url;
   const url = followed(exchange, { request, response }, samePath(from, next));
   if (originOf(url) !== originOf(from)) {
-    const shown = redactWords(redactUrl(next), response.secrets);
+    const shown = redactUrl(next, response.secrets);
     throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);
   }
-  return ask(exchange, { ...request, url }, operation, [200]);
+  // Who wrote the link may have put into it what it was shown.
+  const { secrets = [] } = response;
+  return ask(exchange, { ...request, url, secrets }, operation, [200]);
 }
 
 /**

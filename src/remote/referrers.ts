@@ -99,12 +99,14 @@ async function* pages(
     const { answer, page } = listed;
     yield page;
     if (page.next === undefined) return;
-    if (seen.has(page.next) || seen.size >= maxPages) throw unexpected(page.next, 'the pages have no end');
+    if (seen.has(page.next) || seen.size >= maxPages) {
+      throw unexpected(page.next, answer, 'the pages have no end');
+    }
     seen.add(page.next);
     const next = await nextPage(exchange, answer, page.next);
     const rest = await readPage(next);
     // To stop here would be to show a part as if it were all.
-    if (rest === undefined) throw unexpected(page.next, 'the next page is no list of referrers');
+    if (rest === undefined) throw unexpected(page.next, answer, 'the next page is no list of referrers');
     listed = { answer: next, page: rest };
   }
 }
@@ -163,6 +165,6 @@ async function taggedReferrers(
   }
 }
 
-function unexpected(url: string, what: string): ResponseError {
-  return new ResponseError('UNEXPECTED_ANSWER', `${redactUrl(url)}: ${what}`);
+function unexpected(url: string, { response }: Answer, what: string): ResponseError {
+  return new ResponseError('UNEXPECTED_ANSWER', `${redactUrl(url, response.secrets)}: ${what}`);
 }

@@ -156,7 +156,7 @@ export async function referrersPage(
   return {
     bytes: await collect(response.body, {
       limit: pageLimit,
-      what: `the answer to GET ${redactUrl(requestUrl)}`,
+      what: `the answer to GET ${redactUrl(requestUrl, response.secrets)}`,
     }),
     filtered: headerLines(response.headers, 'oci-filters-applied')
       .flatMap((line) => line.split(','))
@@ -166,7 +166,7 @@ export async function referrersPage(
 }
 
 async function readJson(response: HttpResponse, requestUrl: string): Promise<Record<string, unknown>> {
-  const what = `the answer to GET ${redactUrl(requestUrl)}`;
+  const what = `the answer to GET ${redactUrl(requestUrl, response.secrets)}`;
   const bytes = await collect(response.body, { limit: pageLimit, what });
   let value: unknown;
   try {
@@ -183,6 +183,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function unexpected(response: HttpResponse, url: string, what: string, cause?: unknown): ResponseError {
-  const shown = redactUrl(response.url ?? url);
+  const shown = redactUrl(response.url ?? url, response.secrets);
   return new ResponseError('UNEXPECTED_ANSWER', `${shown} ${what}`, { cause });
 }

@@ -44,7 +44,7 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
   const errors = request.method === 'HEAD' ? [] : parseErrors(bytes, secrets);
   const seen: ErrorResponse = {
     method: request.method,
-    url: hideSecrets(redactUrl(response.url ?? request.url), secrets),
+    url: redactUrl(response.url ?? request.url, secrets),
     status: response.status,
     errors,
   };

@@ -20,9 +20,14 @@ const hidden = '***';
 
 /**
  * The URL as it may stand in a log or an error: no user and password, no fragment, and only the query values that the
- * protocol itself defines. Any other may be a signature (`X-Amz-Signature`, `sig`, `_state`). Never throws.
+ * protocol itself defines. Any other may be a signature (`X-Amz-Signature`, `sig`, `_state`). A registry that wrote it may
+ * have put in what it was shown: these secrets are hidden, too. Never throws.
  */
-export function redactUrl(url: string): string {
+export function redactUrl(url: string, secrets: readonly string[] = []): string {
+  return hideSecrets(withoutParts(url), secrets);
+}
+
+function withoutParts(url: string): string {
   // Asked for every request, of which most have nothing to hide.
   if (!/[?#@]/.test(url)) return url;
   const [beforeFragment = ''] = url.split('#', 1);
@@ -52,7 +57,7 @@ function redactPair(pair: string): string {
  * whatever looks like an Authorization, and what addresses in it may hold are hidden.
  */
 export function redactWords(text: string, secrets: readonly string[] = []): string {
-  const said = hideSecrets(text, secrets).replace(/\bhttps?:\/\/[^\s"'<>]+/gi, redactUrl);
+  const said = hideSecrets(text, secrets).replace(/\bhttps?:\/\/[^\s"'<>]+/gi, withoutParts);
   return said.replace(
     /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
     (words: string, scheme?: string, token = '') => {

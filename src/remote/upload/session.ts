@@ -7,7 +7,7 @@ import { MediaType } from '../../spec/media-type.ts';
 import type { AppendOptions, ProgressObserver, SignalOptions, Upload } from '../../store/contract.ts';
 import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
 import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
-import type { HeaderMap, HttpRequest } from '../../wire/message.ts';
+import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
 import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
 
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
@@ -18,6 +18,9 @@ interface StepOptions extends SignalOptions {
   readonly headers?: HeaderMap;
 }
 
+/** Where a session stands by its last answer, and what its address may repeat. */
+type SessionState = UploadState & Pick<HttpResponse, 'secrets'>;
+
 /**
  * One upload session at a registry. Its id is the newest Location, and before it the offset: registries say `0-0` of a
  * session with one byte and of an empty one, so the next process has to know which it was.
@@ -25,7 +28,7 @@ interface StepOptions extends SignalOptions {
 export class RemoteUpload implements Upload {
   readonly #exchange: Exchange;
   readonly #repository: string;
-  #state: UploadState;
+  #state: SessionState;
   /** Bytes that the registry has for certain. */
   #offset: number;
   /** Bytes that it can have at most; undefined where another process sent them. */
@@ -34,7 +37,7 @@ export class RemoteUpload implements Upload {
   constructor(
     exchange: Exchange,
     repository: string,
-    state: UploadState,
+    state: SessionState,
     known: { readonly offset?: number } = {},
   ) {
     this.#exchange = exchange;
@@ -144,7 +147,9 @@ export class RemoteUpload implements Upload {
   }
 
   #request(step: UploadStep, options: StepOptions): HttpRequest {
-    return uploadRequest(step, this.#state.location, { ...options, scopes: this.#exchange.scopes });
+    const { location, secrets } = this.#state;
+    const request = uploadRequest(step, location, { ...options, scopes: this.#exchange.scopes });
+    return secrets === undefined ? request : { ...request, secrets };
   }
 
   async #step(step: UploadStep, accept: readonly number[], options: StepOptions): Promise<Answer> {
@@ -155,7 +160,7 @@ export class RemoteUpload implements Upload {
   }
 
   /** The newest Location wins, always; one that is not repeated stays. */
-  #move(answer: Answer): UploadState {
+  #move(answer: Answer): SessionState {
     const sent = this.#most ?? this.#offset;
     this.#state = stateOf(this.#exchange, answer, { previous: this.#state, sent });
     return this.#state;
@@ -193,9 +198,10 @@ export function openedUpload(
 function stateOf(
   exchange: Exchange,
   { request, response }: Pick<Answer, 'request' | 'response'>,
-  known: { readonly previous?: UploadState; readonly sent?: number } = {},
-): UploadState {
-  const state = uploadStateOf(response, request.url, known);
+  known: { readonly previous?: SessionState; readonly sent?: number } = {},
+): SessionState {
+  const { secrets = known.previous?.secrets } = response;
+  const state = { ...uploadStateOf(response, request.url, known), ...(secrets && { secrets }) };
   if (state.location === known.previous?.location) return state;
   return { ...state, location: followed(exchange, { request, response }, state.location) };
 }
