@@ -1,5 +1,6 @@
 import { isGantryError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
+import { createHasher } from '../flow/hash.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Credential } from '../keychain/credential.ts';
@@ -105,6 +106,8 @@ async function expectAt(
       if (!isGantryError(error)) throw error;
     }
   }
+  // All that comes is hashed, and to load what does it takes 5 ms: time that the connections take anyway.
+  createHasher();
 }
 
 // Each verb loads its own file when it is first asked for: a program that asks for a digest never loads the rest.

@@ -89,6 +89,8 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
       // What is being sent now gets its connections first.
       await new Promise(setImmediate);
       way?.expect(requests);
+      // Their first packets leave before the caller goes on to what may take long.
+      await new Promise(setImmediate);
     },
     async close(): Promise<void> {
       await ways.close();
