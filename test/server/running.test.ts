@@ -190,16 +190,7 @@ describe('what gantry serve tells of itself', () => {
     });
   }
 
-  const refusals = [
-    '--max-manifest=5M',
-    '--max-blob=0',
-    '--max-blob=many',
-    '--max-sessions=0',
-    '--grace=soon',
-  ];
-  for (const flag of refusals) {
-    it(`${flag} can not be meant`, async () => {
-      assert.equal((await gantry(['serve', flag])).code, 2);
-    });
-  }
+  it('a flag that can not be meant ends it', async () => {
+    assert.equal((await gantry(['serve', '--max-manifest=5M'])).code, 2);
+  });
 });
