@@ -113,6 +113,7 @@ async function expectAt(
 // Each verb loads its own file when it is first asked for: a program that asks for a digest never loads the rest.
 const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
+const changing = () => import('./manifests.ts');
 
 export function createClient(options: ClientOptions = {}): Client {
   const connections = createConnections(options);
@@ -166,12 +167,12 @@ export function createClient(options: ClientOptions = {}): Client {
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged(own)),
     tag: async (reference, tags, own = {}) => {
       await expectAt(connections, [reference], expected.tag);
-      return (await writing()).tag(connections, reference, [tags].flat(), merged(own));
+      return (await changing()).tag(connections, reference, [tags].flat(), merged(own));
     },
     putManifest: async (reference, manifest, own = {}) =>
-      (await writing()).putManifest(connections, reference, manifest, merged(own)),
+      (await changing()).putManifest(connections, reference, manifest, merged(own)),
     delete: async (reference, own = {}) =>
-      (await writing()).deleteManifest(connections, reference, merged(own)),
+      (await changing()).deleteManifest(connections, reference, merged(own)),
     referrers: async function* (place, own = {}) {
       const { listReferrers } = await import('./referrers.ts');
       yield* listReferrers(connections, place, merged(own));

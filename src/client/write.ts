@@ -1,5 +1,4 @@
 import { copyImage } from '../copy/copy.ts';
-import { ContentError, NotFoundError } from '../errors.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer, LayerOrigin } from '../image/layer.ts';
@@ -7,13 +6,11 @@ import { imageSource, originsOf } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Digest } from '../spec/digest.ts';
-import type { Manifest } from '../spec/manifest.ts';
-import { formatReference, parseReference, parseRepository, type Reference } from '../spec/reference.ts';
-import { checkTags } from '../store/admission.ts';
+import { parseReference, parseRepository, type Reference } from '../spec/reference.ts';
 import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
+import { checkRoot } from './manifests.ts';
 import { pushStreams } from './push-streams.ts';
 import { watching } from './watch.ts';
 
@@ -59,15 +56,6 @@ function mountSource(
   return mountOrigin === registry && origin.repository === repository ? [] : [origin.repository];
 }
 
-/** A name with a digest says what must come out. Throws DIGEST_INVALID. */
-function checkRoot(text: string, expected: Digest, actual: Digest): void {
-  if (actual === expected) return;
-  throw new ContentError('DIGEST_INVALID', `${text}: what is to be pushed there is ${actual}`, {
-    expected,
-    actual,
-  });
-}
-
 export interface WriteLayerOptions extends SignalOptions, UploadOptions {
   /** The repository to push to, e.g. `ghcr.io/acme/model`. */
   readonly repository: string;
@@ -106,58 +94,4 @@ export async function writeLayer(
   const outcome = await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal });
   if (outcome !== 'uploaded') onProgress?.({ sent: 0, acknowledged: descriptor.size });
   return { descriptor, outcome };
-}
-
-/** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
-export async function tag(
-  connections: Connections,
-  text: string,
-  tags: readonly string[],
-  options: SignalOptions = {},
-): Promise<Descriptor> {
-  const reference = parseReference(text);
-  checkTags(tags);
-  const repository = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push'] });
-  const manifest = await repository.manifests.get(reference.digest ?? reference.tag ?? 'latest', options);
-  await repository.manifests.put(manifest, { ...options, tags });
-  return manifest.descriptor;
-}
-
-/** Stores a manifest alone, under the tag that `text` has or else its digest. What it names must be there. */
-export async function putManifest(
-  connections: Connections,
-  text: string,
-  manifest: Manifest,
-  options: SignalOptions = {},
-): Promise<Descriptor> {
-  const reference = parseReference(text, { defaultTag: null });
-  if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
-  const repository = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push'] });
-  await repository.manifests.put(manifest, {
-    ...options,
-    ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),
-  });
-  return manifest.descriptor;
-}
-
-/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
-export async function deleteManifest(
-  connections: Connections,
-  text: string,
-  options: SignalOptions = {},
-): Promise<void> {
-  const reference = parseReference(text);
-  const { digest, tag = 'latest' } = reference;
-  // Some registries delete by the right to delete, Quay by the right to push.
-  const { manifests, tags } = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push', 'delete'] });
-  const deleted =
-    digest === undefined ? await tags.delete(tag, options) : await manifests.delete(digest, options);
-  if (!deleted)
-    throw new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
 }

@@ -55,6 +55,9 @@ const oneRequest = `require('node:http')
   })
   .end();`;
 
+/** The core, what loads it, and what both need. */
+const coreFiles = ['core.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs'];
+
 describe('the bundle', () => {
   it('is what the command line is tested with', () => {
     assert.equal(binary, bundle, 'npm run build makes it; the compiler alone does not');
@@ -67,11 +70,11 @@ describe('the bundle', () => {
     assert.deepEqual(beyond(modules, await loadedByScript(test, oneLine, [])), []);
   });
 
-  it('of `gantry digest` loads the core, the command, and of the runtime hardly more than one request takes', async (test) => {
+  it('of `gantry digest` loads the core, and of the runtime hardly more than one request takes', async (test) => {
     const { host, url } = await imageInRegistry(test);
     const { code, files, modules } = await loadedBy(test, bundle, ['digest', `${host}/app:1`]);
     assert.equal(code, 0);
-    assert.deepEqual(files, ['core.cjs', 'digest.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs']);
+    assert.deepEqual(files, coreFiles);
     const script = await loadedByScript(test, oneRequest, [`${url}/v2/app/manifests/1`]);
     // Two load what is precompiled, where this V8 did it; commander asks for the third by name.
     const { ours } = await precompiledIn(dirname(bundle));
@@ -80,6 +83,17 @@ describe('the bundle', () => {
       assert.ok(!modules.has(costly), costly);
     }
   });
+
+  for (const words of [['tag', 'two'], ['ls'], ['manifest']]) {
+    it(`of \`gantry ${words[0]}\` loads the core, and nothing beside it`, async (test) => {
+      const { host } = await imageInRegistry(test);
+      const [verb = '', ...rest] = words;
+      const name = verb === 'ls' ? `${host}/app` : `${host}/app:1`;
+      const { code, files } = await loadedBy(test, bundle, [verb, name, ...rest]);
+      assert.equal(code, 0);
+      assert.deepEqual(files, coreFiles);
+    });
+  }
 
   it('loads what speaks TLS when TLS is spoken', async (test) => {
     const { code, modules } = await loadedBy(test, bundle, ['digest', 'https://127.0.0.1:1/app:1']);
@@ -174,7 +188,7 @@ async function importedBy(args: readonly string[], options: RunOptions = {}): Pr
 /** What asking a registry for a digest has no use for. */
 const needless: readonly RegExp[] = [
   /^(?:memory|disk|layout|archive|tar|copy|image|server|testing)\//,
-  /^client\/(?:copy|inspect|login|pull|push|referrers|token|validate|watch|write|blob-cache)/,
+  /^client\/(?:copy|inspect|login|manifests|pull|push|referrers|token|validate|watch|write|blob-cache)/,
   /^remote\/(?:upload\/(?!arrivals)|subject)/,
   /^http\/(?:tunnel|fetch-transport)/,
   /^flow\/compression/,

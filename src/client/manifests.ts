@@ -1,0 +1,71 @@
+import { ContentError, NotFoundError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { formatReference, parseReference } from '../spec/reference.ts';
+import { checkTags } from '../store/admission.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+
+/** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
+export async function tag(
+  connections: Connections,
+  text: string,
+  tags: readonly string[],
+  options: SignalOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text);
+  checkTags(tags);
+  const repository = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push'] });
+  const manifest = await repository.manifests.get(reference.digest ?? reference.tag ?? 'latest', options);
+  await repository.manifests.put(manifest, { ...options, tags });
+  return manifest.descriptor;
+}
+
+/** Stores a manifest alone, under the tag that `text` has or else its digest. What it names must be there. */
+export async function putManifest(
+  connections: Connections,
+  text: string,
+  manifest: Manifest,
+  options: SignalOptions = {},
+): Promise<Descriptor> {
+  const reference = parseReference(text, { defaultTag: null });
+  if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
+  const repository = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push'] });
+  await repository.manifests.put(manifest, {
+    ...options,
+    ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),
+  });
+  return manifest.descriptor;
+}
+
+/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
+export async function deleteManifest(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<void> {
+  const reference = parseReference(text);
+  const { digest, tag = 'latest' } = reference;
+  // Some registries delete by the right to delete, Quay by the right to push.
+  const { manifests, tags } = connections
+    .registry(reference)
+    .repository(reference.repository, { actions: ['pull', 'push', 'delete'] });
+  const deleted =
+    digest === undefined ? await tags.delete(tag, options) : await manifests.delete(digest, options);
+  if (!deleted)
+    throw new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
+}
+
+/** A name with a digest says what must come out. Throws DIGEST_INVALID. */
+export function checkRoot(text: string, expected: Digest, actual: Digest): void {
+  if (actual === expected) return;
+  throw new ContentError('DIGEST_INVALID', `${text}: what is to be pushed there is ${actual}`, {
+    expected,
+    actual,
+  });
+}
