@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { bytesContent } from '../../src/flow/content.ts';
+import { createImage } from '../../src/image/create.ts';
+import { createLayer } from '../../src/image/layer.ts';
+import { MediaType } from '../../src/spec/media-type.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
@@ -22,6 +26,25 @@ async function jsonOf(line: string, options: RunOptions = {}): Promise<Record<st
 }
 
 describe('what the commands print', () => {
+  it('copy brings layers that are not meant to be distributed only where that is allowed', async () => {
+    await using from = await startRegistry();
+    await using to = await startRegistry();
+    const bytes = new Uint8Array(9);
+    const foreign = createLayer(bytesContent(bytes), { mediaType: MediaType.ociForeignLayer });
+    const platform = { os: 'linux', architecture: 'amd64' };
+    await store(from.registry, 'app', ['1'], createImage({ config: platform, layers: [foreign] }));
+    const { digest } = await foreign.descriptor();
+    await from.registry.repository('app').blobs.write(await foreign.descriptor(), bytesContent(bytes));
+    for (const [name, flags] of [
+      ['without', ''],
+      ['with', ' --allow-nondistributable-artifacts'],
+    ]) {
+      await stdoutOf(`copy ${from.host}/app:1 ${to.host}/${name}:1${flags}`);
+    }
+    assert.equal(await to.registry.repository('without').blobs.stat(digest), undefined);
+    assert.notEqual(await to.registry.repository('with').blobs.stat(digest), undefined);
+  });
+
   it('push, digest, ls, catalog, tag, copy and delete work together', async (test) => {
     await using registry = await startRegistry();
     const cwd = await folder(test);
