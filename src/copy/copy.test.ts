@@ -406,11 +406,17 @@ describe('what an image may hold besides', () => {
     assert.ok((await to.manifests.resolve(root.descriptor.digest)) !== undefined);
   });
 
-  it('and come along where they are asked for', async () => {
-    const [from, to] = [place(), place()];
-    const { root } = await giveForeign(from);
+  it('and come along where they are asked for, also after the rest', async () => {
+    const [from, to, later] = [place(), place(), place()];
+    const { root, foreign } = await giveForeign(from);
+    const index = indexOf([root.descriptor]);
+    await from.manifests.put(index, { tags: ['all'] });
     await copyImage(from, 'v1', to, { nondistributable: true });
     await assertThere(to, root);
+    for (const nondistributable of [false, true]) {
+      await copyImage(from, 'all', later, { nondistributable });
+      assert.equal((await later.blobs.stat(foreign)) !== undefined, nondistributable);
+    }
   });
 
   it('children of a type that is not known are manifests where the source keeps them as such, blobs otherwise', async () => {

@@ -56,13 +56,15 @@ export async function bring(
   const { to, observe, signal } = journey;
   const { descriptor } = manifest;
   const children = bringChildren(journey, manifest, { depth, wants });
-  // Judged below, or not at all where the manifest is there already.
+  // Judged below, or not at all where nothing of theirs can be missing.
   children.catch(() => undefined);
-  if ((await there)?.digest === descriptor.digest) {
+  const isThere = (await there)?.digest === descriptor.digest;
+  // A manifest that is there promises all but the layers that are not meant to be distributed.
+  if (!isThere || journey.nondistributable) await children;
+  if (isThere) {
     observe({ kind: 'manifest', descriptor, outcome: 'existed', tags });
     return;
   }
-  await children;
   const step = { side: 'destination', step: 'write manifest', digest: descriptor.digest } as const;
   await attempt(step, signal, () => to.manifests.put(manifest, { tags, signal }));
   observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
