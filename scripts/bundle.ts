@@ -32,13 +32,14 @@ const core = [
  */
 async function bundle(compiled: string): Promise<void> {
   const root = projectRoot();
+  const manifest = await packageManifest(root);
   const target = join(compiled, 'cli');
   await rm(target, { recursive: true, force: true });
   const inCore = new Set<string>();
   const bundling = await rolldown({
     input: { gantry: join(compiled, 'src', 'cli', 'main.js') },
     platform: 'node',
-    external: await runtimeDependencies(root),
+    external: [...manifest.dependencies],
     preserveEntrySignatures: false,
     treeshake: { moduleSideEffects: false },
     plugins: [
@@ -47,6 +48,7 @@ async function bundle(compiled: string): Promise<void> {
         inCore,
       ),
       lazyRuntime(),
+      knownVersion(manifest.version),
     ],
     // A part that is imported both ways is in the core for the one, and needs no file for the other.
     checks: { ineffectiveDynamicImport: false },
@@ -80,10 +82,28 @@ async function bundle(compiled: string): Promise<void> {
   await chmod(join(target, 'gantry.cjs'), 0o755);
 }
 
-async function runtimeDependencies(root: string): Promise<string[]> {
+interface Manifest {
+  readonly version: string;
+  /** The names of the packages that users get beside this one. */
+  readonly dependencies: readonly string[];
+}
+
+async function packageManifest(root: string): Promise<Manifest> {
   const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  if (typeof manifest !== 'object' || manifest === null || !('dependencies' in manifest)) return [];
-  return Object.keys(manifest.dependencies ?? {});
+  if (typeof manifest !== 'object' || manifest === null) throw new Error('package.json is no object');
+  const { version, dependencies }: { version?: unknown; dependencies?: unknown } = manifest;
+  return { version: String(version), dependencies: Object.keys(Object(dependencies)) };
+}
+
+/** Writes the version in: to find package.json and read it takes a fiftieth of `gantry digest`. */
+function knownVersion(version: string): Plugin {
+  return {
+    name: 'known-version',
+    load(id) {
+      if (!/[\\/]cli[\\/]version\.js$/.test(id)) return null;
+      return `export function packageVersion() { return ${JSON.stringify(version)}; }`;
+    },
+  };
 }
 
 /** Notes in `found` what is imported from `roots`, all the way down; not what is imported when it is needed. */

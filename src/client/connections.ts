@@ -92,11 +92,16 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   };
   const registries = new Map<string, { readonly line: Line; readonly registry: RemoteRegistry }>();
 
-  const open = ({ registry, scheme }: Pick<Reference, 'registry' | 'scheme'>) => {
+  const baseOf = ({ registry, scheme }: Pick<Reference, 'registry' | 'scheme'>): string => {
     const base = `${scheme ?? (isLoopback(registry) ? 'http' : 'https')}://${apiHost(registry)}`;
+    if (!registries.has(base)) hosts.name(base);
+    return base;
+  };
+  const open = (name: Pick<Reference, 'registry' | 'scheme'>) => {
+    const { registry } = name;
+    const base = baseOf(name);
     const known = registries.get(base);
     if (known !== undefined) return known;
-    hosts.name(base);
     const home = { ...common, home: base };
     const tokenLine = createLine({ ...home, redirects: false });
     const { trustedRealms, onWire } = options;
@@ -125,7 +130,8 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   return {
     registry: (name) => open(name).registry,
     line: (name) => open(name).line,
-    expect: async (name, requests) => transport.expect?.(open(name).line.base, requests),
+    // Its line is made while they come.
+    expect: async (name, requests) => transport.expect?.(baseOf(name), requests),
     async [Symbol.asyncDispose]() {
       await transport.close();
     },
