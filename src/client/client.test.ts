@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { listening } from '../../test/listening.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -50,15 +50,7 @@ const makeIndex = () =>
 
 /** Whatever answers, on a free port. */
 async function serve(test: TestContext, answer: RequestListener): Promise<string> {
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  test.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return `127.0.0.1:${address.port}`;
+  return `127.0.0.1:${await listening(test, createServer(answer))}`;
 }
 
 const notFound: readonly RequestListener[] = [

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { listenAnywhere, listening } from '../../test/listening.ts';
 import { collect } from '../flow/collect.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { createNodeTransport, type NodeTransportOptions, type Transport } from './transport.ts';
@@ -23,16 +24,8 @@ async function serve(
   const server = http.createServer(answer);
   const sockets: net.Socket[] = [];
   server.on('connection', (socket) => sockets.push(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  test.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === 'object');
   return {
-    url: `http://127.0.0.1:${address.port}/`,
+    url: `http://127.0.0.1:${await listening(test, server)}/`,
     events: server,
     sockets,
     async met(connections) {
@@ -125,12 +118,9 @@ describe('requests that are announced', () => {
   });
 
   it('meet by themselves that nobody listens', async (test) => {
-    const server = net.createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    assert.ok(address !== null && typeof address === 'object');
+    const server = net.createServer();
+    const url = `http://127.0.0.1:${await listenAnywhere(server)}/`;
     await new Promise((resolve) => server.close(resolve));
-    const url = `http://127.0.0.1:${address.port}/`;
     const line = transport(test);
     await line.expect(url, 2);
     await assert.rejects(ask(line, url), { code: 'NO_CONNECTION' });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import https from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { after, describe, it } from 'node:test';
 import tls, { type SecureVersion, TLSSocket } from 'node:tls';
+import { listenAnywhere } from '../../test/listening.ts';
 import { alsoSecret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
@@ -46,10 +46,8 @@ async function serve(options: https.ServerOptions = {}): Promise<HttpRequest> {
     () => server.close(),
     () => server.closeAllConnections(),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address: AddressInfo | string | null = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return { method: 'GET', url: `https://127.0.0.1:${address.port}/`, headers: {}, replay: 'safe' };
+  const port = await listenAnywhere(server);
+  return { method: 'GET', url: `https://127.0.0.1:${port}/`, headers: {}, replay: 'safe' };
 }
 
 /** One that speaks no other version of TLS. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import http from 'node:http';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { after, describe, it } from 'node:test';
+import { listenAnywhere } from '../../test/listening.ts';
 import { isGantryError } from '../errors.ts';
 import { collect, discard } from '../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../flow/content.ts';
@@ -22,18 +23,12 @@ function transport(
 }
 
 async function listen(server: net.Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listenAnywhere(server);
   closers.push(async () => {
     if (server instanceof http.Server) server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return `http://127.0.0.1:${portOf(server)}`;
-}
-
-function portOf(server: net.Server): number {
-  const address: AddressInfo | string | null = server.address();
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
+  return `http://127.0.0.1:${port}`;
 }
 
 function serve(handler: http.RequestListener): Promise<string> {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { listening } from '../../test/listening.ts';
 import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { addHelper, answer, auth, basic, config, home, runsOf, unlessWindows } from './home.test.support.ts';
@@ -109,11 +110,8 @@ describe('a credential helper', unlessWindows, () => {
 
   it('goes on as long as one waits for it, and is ended when nobody does', async (test) => {
     const place = await home({ [config]: { credsStore: 'all' } });
-    const server = createServer().listen(0, '127.0.0.1');
-    test.after(() => server.close());
-    await once(server, 'listening');
-    const address = server.address();
-    const port = typeof address === 'object' ? address?.port : undefined;
+    const server = createServer();
+    const port = await listening(test, server);
     await addHelper(place, 'all', `require('node:net').connect(${port}, '127.0.0.1').on('error', () => {});`);
     const keychain = createKeychain({ env: place.env, timeout: 2 ** 30 });
     const [one, other] = [new AbortController(), new AbortController()];
