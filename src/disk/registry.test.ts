@@ -240,6 +240,22 @@ describe('a repository on disk is an image layout', () => {
     assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
   });
 
+  it('also where the manifest of another repository is damaged, which is told', async (test) => {
+    const path = await newPath(test);
+    const close = within(path, async (registry) => {
+      const { descriptor } = await giveImage(
+        registry.repository('damaged'),
+        { annotations: { is: 'damaged' } },
+        'v1',
+      );
+      await giveImage(registry.repository('whole'), {}, 'v1');
+      await truncate(blobPath(layoutOf(path, 'damaged'), descriptor.digest), 10);
+    });
+    await failsWith(close, 'DIGEST_INVALID', 'SIZE_INVALID');
+    const layout = await openLayout(layoutOf(path, 'whole'), { mode: 'read' });
+    assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
+  });
+
   it('and follows what is moved and deleted', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {

@@ -71,13 +71,13 @@ export class StaleLayouts {
     this.#timers.set(name, timer.unref());
   }
 
-  /** Writes what is left. */
+  /** Writes what is left. One that can't be written doesn't keep the others from it; the first failure is thrown. */
   async close(): Promise<void> {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     // Of now: one that stays stale is put back.
-    const names = Array.from(this.#names);
-    for (const name of names) await this.#write(name);
+    const written = await Promise.allSettled(Array.from(this.#names, (name) => this.#write(name)));
+    for (const result of written) if (result.status === 'rejected') throw result.reason;
   }
 
   #write(name: string): Promise<void> {
