@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
+import { openBlobs } from './blobs.ts';
+import { StoreCache } from './cache.ts';
+import { DurableFiles, untilDone } from './durable.ts';
+import { RepositoryFolder } from './folder.ts';
+import { openManifests, openReferrers, openTags } from './manifests.ts';
+import { BlobPool } from './pool.ts';
+import { UploadSessions } from './sessions.ts';
+import { StaleLayouts } from './stale.ts';
+import type { RegistryState } from './state.ts';
+
+const layer = blobOf('a layer');
+
+interface Stage extends Repository {
+  readonly root: string;
+  readonly folder: RepositoryFolder;
+  /** What another process does once a put has found everything there, and before it writes. */
+  meanwhile: () => Promise<unknown>;
+}
+
+async function createStage(test: TestContext): Promise<Stage> {
+  const root = await mkdtemp(join(tmpdir(), 'gantry-put-'));
+  const repositories = join(root, 'repositories');
+  const files = await DurableFiles.open(root);
+  const cache = new StoreCache();
+  const pool = new BlobPool(files, cache);
+  const stale = await StaleLayouts.open(files, repositories);
+  test.after(async () => {
+    await stale.close();
+    await rm(root, { recursive: true });
+  });
+  const folder = new RepositoryFolder(repositories, 'app');
+  const state: RegistryState = {
+    repositories,
+    files,
+    cache,
+    pool,
+    sessions: new UploadSessions(files, pool, cache),
+    stale,
+    locks: new Map(),
+    turns: async (_, task) => {
+      await made.meanwhile();
+      return task();
+    },
+  };
+  const made: Stage = {
+    root,
+    folder,
+    name: folder.name,
+    blobs: openBlobs(state, folder),
+    manifests: openManifests(state, folder),
+    tags: openTags(state, folder),
+    referrers: openReferrers(state, folder),
+    commit: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+    meanwhile: async () => undefined,
+  };
+  return made;
+}
+
+describe('a manifest that garbage takes something of while it is put', () => {
+  it('is MANIFEST_BLOB_UNKNOWN for a blob of it, and nothing of it stays', async (test) => {
+    const stage = await createStage(test);
+    const { root, folder, manifests } = stage;
+    const [subject, needed] = [blobOf('a subject').descriptor, layer.descriptor.digest];
+    const image = imageOf({ layers: [layer], subject });
+    await give(stage, emptyConfig, layer);
+    stage.meanwhile = () => rm(folder.blobPath(needed));
+    await failsWith(manifests.put(image, { tags: ['v1'] }), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.manifests(), []);
+    assert.deepEqual(await folder.referrers(subject.digest), []);
+    assert.deepEqual(await folder.tags(), []);
+    assert.equal(await folder.blobSize(image.descriptor.digest), undefined);
+    assert.deepEqual(await readdir(join(root, 'tmp')), []);
+  });
+
+  it('is MANIFEST_BLOB_UNKNOWN for a blob of it, and stays as it was if it was there', async (test) => {
+    const stage = await createStage(test);
+    const { folder, manifests } = stage;
+    const image = imageOf({ layers: [layer] });
+    await give(stage, emptyConfig, layer);
+    await manifests.put(image, { tags: ['v1'] });
+    stage.meanwhile = () => rm(folder.blobPath(layer.descriptor.digest));
+    await failsWith(manifests.put(image, { tags: ['v2'] }), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.manifests(), [image.descriptor.digest]);
+    assert.deepEqual(await folder.tags(), ['v1']);
+  });
+
+  it('is MANIFEST_BLOB_UNKNOWN for a child that a client was told need not be sent', async (test) => {
+    const stage = await createStage(test);
+    const { folder, manifests } = stage;
+    const child = imageOf();
+    await give(stage, emptyConfig);
+    await manifests.put(child);
+    await rm(folder.manifestPath(child.descriptor.digest));
+    await failsWith(manifests.put(indexOf([child.descriptor])), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.manifests(), []);
+  });
+});
+
+describe('writing so that it lasts', () => {
+  it('is IO_FAILED where what is written does not stay, and is not tried for ever', async () => {
+    let tries = 0;
+    const vanish = async (): Promise<boolean> => ++tries < 0;
+    await failsWith(untilDone('/x', vanish), 'IO_FAILED');
+    assert.ok(tries > 1 && tries < 100);
+  });
+
+  it('leaves nothing half-written where a file can not get its name', async (test) => {
+    const { root } = await createStage(test);
+    const files = await DurableFiles.open(root);
+    await mkdir(join(root, 'taken', 'below'), { recursive: true });
+    await failsWith(files.replace(join(root, 'taken'), new Uint8Array(1)), 'IO_FAILED');
+    assert.deepEqual(await readdir(join(root, 'tmp')), []);
+  });
+
+  it('makes a folder once what stood in its way has gone', async (test) => {
+    const { root } = await createStage(test);
+    const files = await DurableFiles.open(root);
+    const path = join(root, 'a', 'b');
+    await writeFile(join(root, 'a'), '');
+    await failsWith(files.folder(path), 'IO_FAILED');
+    await rm(join(root, 'a'));
+    await files.folder(path);
+    assert.deepEqual(await readdir(path), []);
+  });
+});
