@@ -137,6 +137,8 @@ describe('a file of rules', () => {
     ['an unknown right', rule('allow: [pull, write]'), 4],
     ['rights that are a text', rule('allow: pull'), 4],
     ['rights without a value', rule('allow:'), 4],
+    ['a field that nothing follows', '? rules', 1],
+    ['an empty entry', 'rules: [a, , b]', 1],
     ['an unknown field of a rule', rule('allow: [pull]\n    deny: [push]'), 5],
     ['a rule for nobody', 'rules:\n  - repositories: [a]\n    allow: [pull]', 2],
     ['anonymous that is a text', rule('allow: [pull]\n    anonymous: "yes"'), 5],

@@ -43,7 +43,7 @@ describe('listening', () => {
   });
 
   it('says which host is not this machine', async () => {
-    await assert.rejects(listen(ok, { host: '192.0.2.1' }), { code: 'INVALID_OPTION' });
+    await assert.rejects(listen(ok, { host: '192.0.2.1', anonymous: true }), { code: 'INVALID_OPTION' });
   });
 
   it('writes an address of IPv6 as URLs have it', { skip: noIpv6 }, async (test) => {
