@@ -52,6 +52,16 @@ describe('content that was opened ahead', () => {
     assert.equal(ended(), 1);
   });
 
+  it('is let go when it is opened and nobody reads it', async () => {
+    const { content, opened, ended } = noted();
+    const ahead = openAhead(content);
+    const [one, other] = [ahead.content.open(), ahead.content.open()];
+    await ahead.close();
+    assert.equal(ended(), 1);
+    for (const late of [one, other]) assert.equal(await all(late), 'abcdef');
+    assert.equal(opened.length, 3);
+  });
+
   it('is left to who reads it when it is closed', async () => {
     const { content, ended } = noted();
     const ahead = openAhead(content);

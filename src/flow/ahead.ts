@@ -21,7 +21,14 @@ export function openAhead(content: Content): OpenedAhead {
     next: () => bytes.next(),
     return: async () => (await bytes.return?.()) ?? { done: true, value: undefined },
   };
-  const begun = async function* (signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
+  const begun = async function* (options: OpenOptions): AsyncIterable<Uint8Array> {
+    const { signal } = options;
+    if (taken) {
+      yield* content.open(options);
+      return;
+    }
+    // Only now: what is opened and never read has to be let go, too.
+    taken = true;
     const release = onAbort(signal, () => end.abort(signal?.reason));
     try {
       const { done, value } = await first;
@@ -37,10 +44,8 @@ export function openAhead(content: Content): OpenedAhead {
     content: {
       ...content,
       open(options: OpenOptions = {}) {
-        const { from = 0, to = content.size, signal } = options;
-        if (taken || from !== 0 || to !== content.size) return content.open(options);
-        taken = true;
-        return begun(signal);
+        const { from = 0, to = content.size } = options;
+        return from === 0 && to === content.size ? begun(options) : content.open(options);
       },
     },
     async close() {
