@@ -95,6 +95,13 @@ describe('the bundle', () => {
     });
   }
 
+  it('of `gantry copy` loads the core, and one file for all that moves images', async (test) => {
+    const { host } = await imageInRegistry(test);
+    const { code, files } = await loadedBy(test, bundle, ['copy', `${host}/app:1`, `${host}/other:1`]);
+    assert.equal(code, 0);
+    assert.deepEqual(files, [...coreFiles, 'transfer.cjs'].sort());
+  });
+
   it('loads what speaks TLS when TLS is spoken', async (test) => {
     const { code, modules } = await loadedBy(test, bundle, ['digest', 'https://127.0.0.1:1/app:1']);
     assert.notEqual(code, 0);
