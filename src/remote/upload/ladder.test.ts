@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { bytesContent, type Content } from '../../flow/content.ts';
+import { digestOf } from '../../flow/hash.ts';
+import { answers, type Fate, passes, scripted } from './scripted.test.support.ts';
+
+interface Row {
+  readonly name: string;
+  readonly size: number;
+  readonly source?: Partial<Content>;
+  /** What becomes of the question whether any repository has it, which begins the upload otherwise. */
+  readonly mount?: Fate;
+  readonly early: boolean;
+}
+
+const mounts = answers(201, { location: ['/v2/acme/app/blobs/there'] });
+const distant = { distant: true };
+const kib = 1024;
+
+const rows: readonly Row[] = [
+  { name: 'of little at hand is opened', size: 256 * kib, early: true },
+  { name: 'of more at hand is left alone', size: 256 * kib + 1, early: false },
+  {
+    name: 'at hand that can be read only once is left alone',
+    size: 1,
+    source: { replayable: false },
+    early: false,
+  },
+  { name: 'of little elsewhere is asked', size: 1024 * kib, source: distant, early: true },
+  { name: 'of more elsewhere is left alone', size: 1024 * kib + 1, source: distant, early: false },
+  { name: 'of what turns out to be mounted is let go', size: 1, mount: mounts, early: true },
+];
+
+describe('while its upload is begun, the source of a blob', () => {
+  for (const { name, size, source = {}, mount = passes, early } of rows) {
+    it(name, async () => {
+      const bytes = new Uint8Array(size);
+      const opened: string[] = [];
+      const content: Content = {
+        ...bytesContent(bytes),
+        ...source,
+        async *open(options) {
+          opened.push('opened');
+          try {
+            yield* bytesContent(bytes).open(options);
+          } finally {
+            opened.push('closed');
+          }
+        },
+      };
+      let before: readonly string[] = [];
+      const { repository } = scripted({
+        mount: [
+          (send, request) => {
+            before = [...opened];
+            return mount(send, request);
+          },
+        ],
+      });
+      const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size };
+      assert.equal(await repository.blobs.write(blob, content), mount === mounts ? 'mounted' : 'uploaded');
+      assert.deepEqual(before, early ? ['opened'] : []);
+      assert.deepEqual(opened, ['opened', 'closed']);
+    });
+  }
+});
