@@ -1,3 +1,4 @@
+import { fromBase64Url } from '../spec/base64url.ts';
 import { parseJson } from './parse.ts';
 
 /** More than a manifest may hold, so that the whole is judged elsewhere. */
@@ -12,9 +13,9 @@ export function signedPayload(bytes: Uint8Array): Uint8Array | undefined {
   try {
     const what = 'schema 1 manifest';
     const [first] = listOf(fieldOf(parseJson(bytes, { what, maxBytes }), 'signatures'));
-    const header = parseJson(fromBase64url(fieldOf(first, 'protected')), { what });
+    const header = parseJson(fromText(fieldOf(first, 'protected')), { what });
     const length = fieldOf(header, 'formatLength');
-    const tail = fromBase64url(fieldOf(header, 'formatTail'));
+    const tail = fromText(fieldOf(header, 'formatTail'));
     if (typeof length !== 'number' || !Number.isSafeInteger(length)) return undefined;
     if (length < 0 || length > bytes.byteLength) return undefined;
     const payload = new Uint8Array(length + tail.byteLength);
@@ -38,7 +39,8 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 /** Throws for what is no text, or not in base64. */
-function fromBase64url(value: unknown): Uint8Array {
-  const binary = atob(String(value).replaceAll('-', '+').replaceAll('_', '/'));
-  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+function fromText(value: unknown): Uint8Array {
+  const bytes = fromBase64Url(String(value).replace(/=+$/, ''));
+  if (bytes === undefined) throw new TypeError('not base64url');
+  return bytes;
 }

@@ -1,3 +1,4 @@
+import { fromBase64Url, toBase64Url } from '../spec/base64url.ts';
 import type { Operation, OperationKind, PageQuery } from './operation.ts';
 
 /** Where an operation is asked for. */
@@ -102,21 +103,17 @@ function formatQuery(pairs: readonly (readonly [name: string, value: string | un
 
 /** A session's id as one path segment: base64url, since a proxy's id is the whole Location of the registry behind it. */
 function encodeSession(id: string): string {
-  const binary = Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return toBase64Url(new TextEncoder().encode(id));
 }
 
 /** The id that `formatOperation` put into the segment; undefined for a segment that it never writes. */
 export function decodeSession(segment: string): string | undefined {
-  if (!/^[\w-]+$/.test(segment)) return undefined;
+  const bytes = fromBase64Url(segment);
+  if (bytes === undefined || bytes.byteLength === 0) return undefined;
   try {
-    const binary = atob(segment.replaceAll('-', '+').replaceAll('_', '/'));
-    const id = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
-      Uint8Array.from(binary, (character) => character.charCodeAt(0)),
-    );
-    return encodeSession(id) === segment ? id : undefined;
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    // Neither base64 nor UTF-8: nobody was given this id.
+    // No UTF-8: nobody was given this id.
     return undefined;
   }
 }

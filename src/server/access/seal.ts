@@ -1,3 +1,5 @@
+import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
+
 /** Marks texts with a key that nobody else has, so that they are known again when a client brings them back. */
 export interface Seal {
   /** The text's mark: 43 characters of base64url. */
@@ -41,21 +43,4 @@ function importKey(bytes: Uint8Array<ArrayBuffer>): Promise<HmacKey> {
 
 function encode(text: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new TextEncoder().encode(text));
-}
-
-export function toBase64Url(bytes: Uint8Array): string {
-  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-}
-
-/** Undefined for what `toBase64Url` never writes. */
-export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!/^[\w-]*$/.test(text)) return undefined;
-  try {
-    const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    return toBase64Url(bytes) === text ? bytes : undefined;
-  } catch {
-    return undefined;
-  }
 }

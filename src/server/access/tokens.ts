@@ -1,6 +1,7 @@
+import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
-import { createSeal, fromBase64Url, type Seal, toBase64Url } from './seal.ts';
+import { createSeal, type Seal } from './seal.ts';
 
 /** One entry of a token's `access`. */
 export interface Grant {
