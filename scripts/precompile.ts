@@ -17,8 +17,7 @@ import { startRegistry } from '../src/testing/start-registry.ts';
 export async function precompile(entry: string, part: string): Promise<void> {
   const source = await readFile(entry, 'utf8');
   const path = `"./${basename(part)}"`;
-  // On one line, for `gantry version` reads it, too.
-  const load = loadPrecompiled.toString().replaceAll(/\n\s*/g, ' ');
+  const load = loadPrecompiled.toString();
   const precompiling = source.replace(`require(${path})`, () => `(${load})(${path},require,module)`);
   if (precompiling === source) throw new Error(`${entry} does not load ${path}`);
   await writeFile(entry, precompiling);
