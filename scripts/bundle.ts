@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
@@ -85,6 +85,8 @@ async function bundle(compiled: string): Promise<void> {
     },
   });
   await bundling.close();
+  // A thread is started by the name of its file, beside the one that starts it.
+  await copyFile(join(compiled, 'src', 'layout', 'hash-program.js'), join(target, 'hash-program.js'));
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
   await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
   for (const { fileName } of output) {

@@ -5,14 +5,23 @@ const small = 128 * 1024;
 /** Bytes that are lent before the small ones are handed out. */
 const plenty = 24 * large;
 
+/** Memory that other threads see, too, or not: what is handed to readers must not be, since fetch and others refuse it. */
+type Kind = 'shared' | 'own';
+
 /** For the next who needs one: memory that is made anew for each transfer piles up faster than it is collected. */
-const kept: Readonly<Record<'large' | 'small', Uint8Array[]>> = { large: [], small: [] };
+const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Uint8Array[]>>>> = {
+  shared: { large: [], small: [] },
+  own: { large: [], small: [] },
+};
 let lent = 0;
 
 /** A buffer for steps through a file. What stands in it is another transfer's: only what was written may be read. */
-export function takeBuffer(): Uint8Array {
+export function takeBuffer(kind: Kind): Uint8Array {
   const size = lent < plenty ? 'large' : 'small';
-  const buffer = kept[size].pop() ?? Buffer.allocUnsafeSlow(size === 'large' ? large : small);
+  const bytes = size === 'large' ? large : small;
+  const made = (): Uint8Array =>
+    kind === 'shared' ? new Uint8Array(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes);
+  const buffer = kept[kind][size].pop() ?? made();
   lent += buffer.byteLength;
   return buffer;
 }
@@ -20,9 +29,12 @@ export function takeBuffer(): Uint8Array {
 /** `reusable` only where nothing can be reading it any more, a socket least of all: the next one writes into it. */
 export function returnBuffer(buffer: Uint8Array, { reusable }: { readonly reusable: boolean }): void {
   lent -= buffer.byteLength;
-  const size = buffer.byteLength === large ? 'large' : 'small';
-  const held = kept[size].length * buffer.byteLength;
-  if (reusable && held < plenty) kept[size].push(buffer);
+  const pool =
+    kept[buffer.buffer instanceof SharedArrayBuffer ? 'shared' : 'own'][
+      buffer.byteLength === large ? 'large' : 'small'
+    ];
+  const held = pool.length * buffer.byteLength;
+  if (reusable && held < plenty) pool.push(buffer);
 }
 
 /** Up to this size a buffer of just that size does. */

@@ -1,6 +1,6 @@
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
-/** Takes bytes in pieces of any size and stores them in large steps: one is stored while the next one comes in. */
+/** Takes bytes in pieces of any size and stores them in large steps: some are stored while the next one comes in. */
 export interface Steps {
   /** Throws what storing an earlier step has thrown; nothing more is stored then. */
   take(chunk: Uint8Array): Promise<void>;
@@ -8,34 +8,48 @@ export interface Steps {
   end(): Promise<void>;
 }
 
-/** `size`: bytes in all, where known. `store` is called in order, with memory that is its own until it is done. */
+/** Steps in all, that which fills and those which are stored or wait for it: a disk pauses at times, the sender need not. */
+const depth = 3;
+
+/**
+ * `size`: bytes in all, where known. `store` is called in order, for one step after the other, with memory that is its own
+ * until it is done, and may be another thread's, too.
+ */
 export function createSteps(size: number | undefined, store: (bytes: Uint8Array) => Promise<void>): Steps {
+  const short = size !== undefined && size <= shortPart;
   const lent: Uint8Array[] = [];
+  const free: Uint8Array[] = [];
   const lend = (): Uint8Array => {
-    const taken = takeBuffer();
+    const taken = short && lent.length === 0 ? Buffer.allocUnsafe(size || 1) : takeBuffer('shared');
     lent.push(taken);
     return taken;
   };
-  const short = size !== undefined && size <= shortPart;
-  let buffer: Uint8Array | undefined = short ? Buffer.allocUnsafe(size || 1) : lend();
-  let filled = 0;
-  let spare: Uint8Array | undefined;
+  /** The steps that are not stored yet, the oldest first. */
+  const storing: Promise<void>[] = [];
   let stored: Promise<void> = Promise.resolve();
+  let buffer: Uint8Array | undefined;
+  let filled = 0;
 
   const flush = async (): Promise<void> => {
-    await stored;
     const full = buffer;
-    if (full === undefined || filled === 0) return;
-    stored = store(full.subarray(0, filled));
-    // Told to whoever flushes next.
+    if (full === undefined) return;
+    const bytes = full.subarray(0, filled);
+    [buffer, filled] = [undefined, 0];
+    stored = stored.then(async () => {
+      await store(bytes);
+      free.push(full);
+      void storing.shift();
+    });
+    // Told to whoever waits for it.
     stored.catch(() => undefined);
-    [buffer, spare, filled] = [spare, full, 0];
+    storing.push(stored);
+    if (storing.length >= depth) await storing[0];
   };
 
   return {
     async take(chunk) {
       for (let at = 0; at < chunk.byteLength; ) {
-        buffer ??= lend();
+        buffer ??= free.pop() ?? lend();
         const part = chunk.subarray(at, at + buffer.byteLength - filled);
         buffer.set(part, filled);
         filled += part.byteLength;

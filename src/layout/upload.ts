@@ -1,9 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isGantryError, NotFoundError } from '../errors.ts';
-import { onDisk, openRegular, removeFile, syncFile, writeFully } from '../files/files.ts';
+import { onDisk, openRegular, removeFile, syncFile } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
-import { createHasher, type Hasher } from '../flow/hash.ts';
 import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
@@ -13,6 +12,8 @@ import { abandon } from '../store/ingest.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
 import { createFlusher } from './flush.ts';
+import { startHashWriter } from './hash-thread.ts';
+import { createHashWriter, type HashWriter } from './hash-writer.ts';
 import { createSteps } from './steps.ts';
 
 /** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
@@ -48,31 +49,31 @@ export class FileUpload implements Upload {
   readonly limits: Upload['limits'] = {};
   readonly #options: FileUploadOptions;
   readonly #turns: Turns = createTurns();
-  /** `undefined` once it was read: a hash has one end. */
-  #hasher: Hasher | undefined;
+  /** `undefined` while there is nothing. */
+  #writer: HashWriter | undefined;
   #offset: number;
   /** While an append or a commit runs. */
   #file: FileHandle | undefined;
   #used: number;
   #closed = false;
 
-  private constructor(options: FileUploadOptions, hasher: Hasher, offset: number) {
+  private constructor(options: FileUploadOptions, offset: number, writer?: HashWriter) {
     this.id = options.id;
     this.#options = options;
-    this.#hasher = hasher;
+    this.#writer = writer;
     this.#offset = offset;
     this.#used = options.used ?? Date.now();
   }
 
   static async start(options: FileUploadOptions): Promise<FileUpload> {
     await onDisk(options.path, async () => (await open(options.path, 'wx', 0o644)).close());
-    return new FileUpload(options, createHasher(options.algorithm), 0);
+    return new FileUpload(options, 0);
   }
 
   /** A session of another process: what its file holds is hashed again, since a running hash can't be stored. */
   static async restore(options: FileUploadOptions): Promise<FileUpload> {
     const { hasher, size } = await hashFile(options.path, options.algorithm);
-    return new FileUpload(options, hasher, size);
+    return new FileUpload(options, size, createHashWriter(hasher));
   }
 
   get offset(): number {
@@ -150,7 +151,7 @@ export class FileUpload implements Upload {
     let sent = this.#offset;
     const report = (): void => onProgress?.({ sent, acknowledged: this.#offset });
     const steps = createSteps(content.size, async (bytes) => {
-      await this.#store(file, bytes);
+      await this.#store(file, bytes, content.size);
       flusher.wrote(bytes.byteLength);
       // Who reads what is being written waits for this, while the next bytes may be long in coming.
       report();
@@ -169,17 +170,15 @@ export class FileUpload implements Upload {
     report();
   }
 
-  async #store(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  async #store(file: FileHandle, bytes: Uint8Array, size: number | undefined): Promise<void> {
+    const { path, algorithm } = this.#options;
     if (bytes.byteLength === 0) return;
+    const writer = (this.#writer ??= startHashWriter(algorithm, { size, first: bytes.byteLength }));
     try {
-      // The hash is computed while the disk writes.
-      const writing = onDisk(this.#options.path, () => writeFully(file, bytes, this.#offset));
-      this.#hasher?.update(bytes);
-      await writing;
+      await onDisk(path, () => writer.write(file, bytes, this.#offset));
       this.#offset += bytes.byteLength;
     } catch (error) {
-      // The hash is ahead of the file now, and the file may be ahead of the offset.
-      this.#hasher = undefined;
+      // The file may be ahead of the offset.
       await file.truncate(this.#offset).catch(() => undefined);
       throw error;
     }
@@ -188,9 +187,8 @@ export class FileUpload implements Upload {
   /** The running hash, unless it broke off or the session was started for another algorithm. */
   async #digest(algorithm: Algorithm): Promise<Digest> {
     this.#mustBeOpen();
-    const running = algorithm === this.#options.algorithm ? this.#hasher : undefined;
-    this.#hasher = undefined;
-    if (running !== undefined) return running.digest();
+    const running = algorithm === this.#options.algorithm ? await this.#writer?.digest() : undefined;
+    if (running !== undefined) return running;
     return (await hashFile(this.#options.path, algorithm)).hasher.digest();
   }
 
@@ -221,6 +219,7 @@ export class FileUpload implements Upload {
 
   async #end(): Promise<void> {
     this.#closed = true;
+    this.#writer?.drop();
     await this.#options.forget();
   }
 
