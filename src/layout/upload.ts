@@ -173,7 +173,8 @@ export class FileUpload implements Upload {
   async #store(file: FileHandle, bytes: Uint8Array, size: number | undefined): Promise<void> {
     const { path, algorithm } = this.#options;
     if (bytes.byteLength === 0) return;
-    const writer = (this.#writer ??= startHashWriter(algorithm, { size, first: bytes.byteLength }));
+    this.#writer ??= startHashWriter(algorithm, { size, first: bytes.byteLength });
+    const writer = this.#writer;
     try {
       await onDisk(path, () => writer.write(file, bytes, this.#offset));
       this.#offset += bytes.byteLength;
