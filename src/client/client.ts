@@ -90,7 +90,7 @@ export interface Client extends AsyncDisposable {
 }
 
 /** Requests that an image takes at once, as far as one can tell before it is read. */
-const expected = { push: 8, pull: 8, copy: 4, tag: 1 };
+const expected = { push: 8, pull: 8, copyFrom: 4, copyTo: 8, tag: 1 };
 
 /** Has connections made while the verb's own file is loaded. What is wrong with a place is said by the verb. */
 async function expectAt(
@@ -153,7 +153,8 @@ export function createClient(options: ClientOptions = {}): Client {
       return (await import('./pull.ts')).pullTo(connections, references, path, merged(own));
     },
     copy: async (source, destination, own = {}) => {
-      await expectAt(connections, [source, destination], expected.copy);
+      await expectAt(connections, [source], expected.copyFrom);
+      await expectAt(connections, [destination], expected.copyTo);
       return (await import('./copy.ts')).copyBetween(connections, source, destination, merged(own));
     },
     copyRepository: async function* (source, destination, own = {}) {

@@ -6,6 +6,19 @@ import { describe, it } from 'node:test';
 import type { Transport } from '../http/transport.ts';
 import { createClient } from './client.ts';
 
+/** Notes what it is told to expect. */
+function tellingTransport() {
+  const told: string[] = [];
+  const transport: Transport = {
+    send: () => assert.fail('nothing can be sent'),
+    expect: async (url, requests) => {
+      told.push(`${url} ${requests}`);
+    },
+    close: async () => undefined,
+  };
+  return { transport, told };
+}
+
 describe('a push', () => {
   const rows = [
     { name: 'of a layout expects a request for each of its blobs', path: 'layout', expected: 3 },
@@ -21,18 +34,18 @@ describe('a push', () => {
       await mkdir(blobs, { recursive: true });
       for (const blob of ['a', 'b', 'c']) await writeFile(join(blobs, blob), blob);
       await writeFile(join(folder, 'file.tar'), 'no archive');
-      const told: number[] = [];
-      const transport: Transport = {
-        send: () => assert.fail('nothing can be sent'),
-        expect: async (_, requests) => {
-          told.push(requests);
-        },
-        close: async () => undefined,
-      };
+      const { transport, told } = tellingTransport();
       await using client = createClient({ transport });
       const [, kind = '', at = ''] = /^(oci:)?(.*)$/.exec(path) ?? [];
       await assert.rejects(client.push(`${kind}${join(folder, at)}`, 'registry.example/app:1'));
-      assert.deepEqual(told, [expected]);
+      assert.deepEqual(told, [`https://registry.example ${expected}`]);
     });
   }
+});
+
+it('a copy expects to ask the destination for the blobs of an image at once', async () => {
+  const { transport, told } = tellingTransport();
+  await using client = createClient({ transport });
+  await assert.rejects(client.copy('from.example/app:1', 'to.example/app:1'));
+  assert.deepEqual(told, ['https://from.example 4', 'https://to.example 8']);
 });

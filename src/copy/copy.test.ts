@@ -61,6 +61,12 @@ async function assertThere(repository: Repository, ...manifests: readonly Manife
   }
 }
 
+/** Notes how many requests it is told to expect. */
+function telling(repository: Repository) {
+  const told: number[] = [];
+  return { told, repository: { ...repository, expect: (requests: number) => void told.push(requests) } };
+}
+
 /** Whatever a manifest names was there before the manifest was written. */
 function assertOrder(notes: readonly Note[], ...manifests: readonly Manifest[]): void {
   for (const { descriptor, body } of manifests) {
@@ -100,6 +106,15 @@ async function assertNothingNamed(repository: Repository): Promise<void> {
 }
 
 describe('a copy', () => {
+  it('tells both places what the images of an index will ask at once, and the source what an image will', async () => {
+    const [from, to] = [telling(place()), telling(place())];
+    await giveIndex(from.repository);
+    await copyImage(from.repository, 'v1', to.repository);
+    // Two images of four blobs, as it is reckoned; the config and the layers of the first, and of both.
+    assert.deepEqual(from.told, [8, 3, 4]);
+    assert.deepEqual(to.told, [10]);
+  });
+
   it('of an image brings every byte of it, and answers its root', async () => {
     const [from, to] = [place(), place()];
     const root = await giveImage(from, image('base', 'top'), 'v1');

@@ -93,7 +93,9 @@ async function bringChildren(
     const wanted = body.manifests.filter(wants);
     const brought = wanted.map(bringOne);
     // While the children come, connections can be made for what they name.
-    for (const place of [journey.from, journey.to]) place.expect?.(wanted.length * usualBlobs);
+    journey.from.expect?.(wanted.length * usualBlobs);
+    // This one may still be answering for the children when it is asked for their blobs.
+    journey.to.expect?.(wanted.length * (1 + usualBlobs));
     await Promise.all(brought);
     return;
   }
