@@ -70,6 +70,8 @@ async function bundle(compiled: string): Promise<void> {
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
+    // What is precompiled has no loader to import with.
+    dynamicImportInCjs: false,
     codeSplitting: {
       groups: [
         { name: 'version', test: /cli[/\\]version\.js$/, priority: 2 },

@@ -43,7 +43,6 @@ function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Mo
   const script = new vm.Script(Module.wrap(fs.readFileSync(file, 'utf8')), {
     filename: file,
     cachedData,
-    importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
   const part = new Module(file, entry);
   part.filename = file;

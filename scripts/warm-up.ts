@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { dirname } from 'node:path';
-import { constants, Script } from 'node:vm';
+import { Script } from 'node:vm';
 
 /**
  * `warm-up.js ENTRY PART IMAGE`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
@@ -13,10 +13,7 @@ const commands = [
   ['tag', image, 'again'],
 ];
 const require = createRequire(entry);
-const script = new Script(Module.wrap(readFileSync(part, 'utf8')), {
-  filename: part,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const script = new Script(Module.wrap(readFileSync(part, 'utf8')), { filename: part });
 const module = new Module(part);
 require.cache[part] = module;
 script.runInThisContext()(module.exports, createRequire(part), module, part, dirname(part));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -116,6 +118,25 @@ describe('what of the bundle is precompiled', () => {
     const source = Module.wrap(await readFile(join(dirname(bundle), part), 'utf8'));
     const script = new Script(source, { cachedData: await readFile(join(dirname(bundle), compiled)) });
     assert.equal(script.cachedDataRejected, !ours);
+  });
+
+  it('loads packages where it needs them', async (test) => {
+    // Plays the registry, whose token service is in another domain, and refuses to lead there.
+    const proxy = createServer((_, response) => {
+      const challenge = 'Bearer realm="https://tokens.example/token",service="registry"';
+      response.writeHead(401, { 'www-authenticate': challenge }).end();
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    test.after(() => proxy.close());
+    const address = proxy.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    const home = await folder(test);
+    const auths = { 'registry.test': { auth: Buffer.from('me:secret').toString('base64') } };
+    await writeFile(join(home, 'config.json'), JSON.stringify({ auths }));
+    const env = { DOCKER_CONFIG: home, HTTP_PROXY: url, HTTPS_PROXY: url, NO_PROXY: '' };
+    const { code, stderr } = await gantry(['digest', 'http://registry.test/app:1'], { env, program: bundle });
+    assert.equal(code, 5, stderr);
   });
 
   const others: readonly { title: string; spoil: (file: string) => Promise<void>; options?: string[] }[] = [
