@@ -62,7 +62,7 @@ async function warmUp(entry: string, part: string): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), 'gantry-precompile-'));
   try {
     const script = fileURLToPath(new URL('./warm-up.js', import.meta.url));
-    const child = spawn(process.execPath, [script, entry, part, `${registry.host}/app:1`], {
+    const child = spawn(process.execPath, [script, `${registry.host}/app:1`, entry, part], {
       env: { HOME: home, DOCKER_CONFIG: home },
       stdio: ['ignore', 'ignore', 'inherit'],
     });

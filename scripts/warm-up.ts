@@ -1,13 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
 
 /**
- * `warm-up.js ENTRY PART IMAGE`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
+ * `warm-up.js IMAGE ENTRY PART`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
  * by then. Exits as the commands do.
  */
-const [entry = '', part = '', image = ''] = process.argv.slice(2);
+const [image = '', ...files] = process.argv.slice(2);
+// By the names that `require` knows them by.
+const [entry = '', part = ''] = files.map((path) => realpathSync(path));
 const commands = [
   ['digest', image],
   ['tag', image, 'again'],
