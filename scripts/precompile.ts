@@ -26,7 +26,8 @@ export async function precompile(entry: string, part: string): Promise<void> {
 
 /**
  * In place of `require`. Its source goes into the bundle, so it names nothing that is outside of it. V8 itself refuses what
- * it hasn't made, or has made with other flags: then it compiles the source.
+ * it hasn't made, or has made with other flags: then it compiles the source. The same V8 may be built in another way, as
+ * distributions do, for whom it does not look: their ICU and OpenSSL are other ones, too.
  */
 function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Module): unknown {
   const file = require.resolve(path);
@@ -34,7 +35,8 @@ function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Mo
   const fs = require('node:fs');
   let cachedData: Buffer;
   try {
-    cachedData = fs.readFileSync(`${file.slice(0, -4)}-${platform}-${arch}-${versions.v8}.bin`);
+    const node = [platform, arch, versions.v8, versions['icu'], versions.openssl].join('-');
+    cachedData = fs.readFileSync(`${file.slice(0, -4)}-${node}.bin`);
   } catch {
     return require(path);
   }

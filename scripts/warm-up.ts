@@ -25,7 +25,8 @@ const { arch, platform, versions } = process;
 const next = (): void => {
   const command = process.exitCode ? undefined : commands.shift();
   if (command === undefined) {
-    const name = part.replace(/\.cjs$/, `-${platform}-${arch}-${versions.v8}.bin`);
+    const node = [platform, arch, versions.v8, versions['icu'], versions.openssl].join('-');
+    const name = part.replace(/\.cjs$/, `-${node}.bin`);
     writeFileSync(name, script.createCachedData());
     return;
   }

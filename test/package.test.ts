@@ -38,7 +38,7 @@ describe('the package', () => {
 
   it('holds the built library, its documents and nothing else', () => {
     const meant =
-      /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/(?!cli\/).*\.(?:js|d\.ts)|dist\/cli\/(?:[\w-]+\.cjs|hash-program\.js|core-[\w.-]+\.bin|LICENSES\.txt))$/;
+      /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/(?!cli\/).*\.(?:js|d\.ts)|dist\/cli\/(?:[\w-]+\.cjs|hash-program\.js|core-[\w.+-]+\.bin|LICENSES\.txt))$/;
     assert.deepEqual(
       packed.files.filter((file) => !meant.test(file) || /\.test\.|^dist\/(?:test|examples)\//.test(file)),
       [],

@@ -177,7 +177,8 @@ async function precompiledIn(cli: string): Promise<Precompiled> {
   assert.equal(found.length, 1);
   const [compiled = ''] = found;
   const [, part = '', builder = ''] = /^(core-[\w-]{8})-(.+)\.bin$/.exec(compiled) ?? [];
-  const here = `${process.platform}-${process.arch}-${process.versions.v8}`;
+  const { arch, platform, versions } = process;
+  const here = [platform, arch, versions.v8, versions['icu'], versions.openssl].join('-');
   return { part: `${part}.cjs`, compiled, ours: builder === here };
 }
 
