@@ -131,7 +131,7 @@ async function beginAndSend(
   options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
-  const ahead = left === undefined && isSoonNeeded(exchange, blob, content) ? openAhead(content) : undefined;
+  const ahead = left === undefined && isSoonNeeded(exchange, content) ? openAhead(content) : undefined;
   try {
     const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options));
     if (session === 'mounted') return 'mounted';
@@ -142,25 +142,16 @@ async function beginAndSend(
   }
 }
 
-/**
- * What of a blob is under way in vain, if it is mounted against expectation, is little in one of so many bytes; and of a
- * source at hand so little is kept for each of those that wait for their session.
- */
-const smallBlob = { distant: 1024 * 1024, atHand: 256 * 1024 };
+/** What of a blob is under way in vain, if it is mounted against expectation, is little in one of so many bytes. */
+const smallBlob = 1024 * 1024;
 
 /**
- * Whether the source may be asked while the upload is begun: it spares a round trip, or at hand what it takes to open a
- * file, and is in vain where the answer is that the blob was mounted. So not where that has happened, and for large blobs
- * only if they are distant and a mount was declined before.
+ * Whether the source may be asked while the upload is begun: it spares a round trip, and costs bytes where the answer is
+ * that the blob was mounted. So not where that has happened, and for large blobs not before a mount was declined.
  */
-function isSoonNeeded(
-  { learned }: Exchange,
-  { size }: Descriptor,
-  { distant = false, replayable }: Content,
-): boolean {
-  if (learned.mountsFromAnywhere === true) return false;
-  if (!distant) return replayable && size <= smallBlob.atHand;
-  return size <= smallBlob.distant || learned.anonymousMounts !== undefined;
+function isSoonNeeded({ learned }: Exchange, { distant = false, size = 0 }: Content): boolean {
+  if (!distant || learned.mountsFromAnywhere === true) return false;
+  return size <= smallBlob || learned.anonymousMounts !== undefined;
 }
 
 async function sendInSession(
