@@ -166,7 +166,7 @@ describe('a large blob', () => {
         ranges.map((one) => one ?? 'all').toSorted(byText),
       );
       assert.equal(open.now, 0);
-      assert.ok(open.most <= 11, `${open.most} at once`);
+      assert.ok(open.most <= 8, `${open.most} at once`);
     });
   }
 
@@ -206,7 +206,7 @@ describe('a large blob', () => {
     while (open.now > 0) await new Promise((resolve) => setImmediate(resolve));
     const again = await registry(none);
     await measure(again.content.open());
-    assert.equal(again.open.most, 11);
+    assert.equal(again.open.most, 8);
   });
 
   it('ends with the reason of the signal', async () => {

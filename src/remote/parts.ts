@@ -11,7 +11,7 @@ const largeSize = 32 * mebibyte;
 const fast = 50_000_000;
 
 /** Parts that are under way or wait for their turn in the whole process, beside the next one of each blob. */
-const most = 10;
+const most = 7;
 let ahead = 0;
 
 export function isLarge(size: number | undefined): size is number {
