@@ -1,5 +1,6 @@
 import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
+import { createPool } from '../flow/pool.ts';
 import type { Digest } from '../spec/digest.ts';
 import { parseRepository } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
@@ -18,6 +19,9 @@ export interface CopiedTag {
 
 /** Tags that are copied at once; their blobs share the host's limits anyway. */
 const tagsAtOnce = 16;
+
+/** How many times that, done or not, may be ahead of what was yielded. */
+const ahead = 2;
 
 /** A destination that has more tags is asked for each: its whole list could take longer than the copies. */
 const maxListed = 1000;
@@ -97,7 +101,7 @@ async function listTags(
   }
 }
 
-/** Starts up to `jobs` copies ahead of the one that is waited for. */
+/** Has `jobs` copies under way, also while the one that is waited for takes longer than those behind it. */
 async function* inOrder(
   source: Repository,
   copyTag: (tag: string) => Promise<CopiedTag>,
@@ -112,12 +116,13 @@ async function* inOrder(
     readonly signal: AbortSignal;
   },
 ): AsyncIterable<CopiedTag> {
+  const pool = createPool(jobs);
   for await (const tag of source.tags.list({ signal })) {
     if (!wanted(tag)) continue;
-    const copy = copyTag(tag);
+    const copy = pool.run(() => copyTag(tag), { signal });
     copy.catch(() => undefined);
     running.push(copy);
-    if (running.length >= jobs) yield* first(running);
+    if (running.length >= jobs * ahead) yield* first(running);
   }
   while (running.length > 0) yield* first(running);
 }

@@ -64,6 +64,15 @@ async function makeIndex(text: string) {
   return createIndex([await entry('amd64'), await entry('arm64')]);
 }
 
+/** What one waits for and another brings about. */
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: (() => void) | undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve: () => resolve?.() };
+}
+
 const arm64 = { os: 'linux', architecture: 'arm64' };
 
 describe('a place on disk', () => {
@@ -341,6 +350,25 @@ describe('a copy of all tags', () => {
       }
     });
   }
+
+  it('goes on with those behind one that takes long', async (test) => {
+    const { client, host } = await open(test);
+    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
+    const node = createNodeTransport();
+    const { promise: isThere, resolve: tell } = deferred();
+    const send: Send = async (request) => {
+      if (request.method === 'GET' && request.url.endsWith('/app/manifests/a')) await isThere;
+      const response = await node.send(request);
+      if (request.method === 'PUT' && request.url.endsWith('/copy/manifests/c')) tell();
+      return response;
+    };
+    await using own = createClient({ keychain: async () => undefined, transport: { ...node, send } });
+    const copied = await listOf(own.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 2 }));
+    assert.deepEqual(
+      copied.map(({ tag }) => tag),
+      tags,
+    );
+  });
 
   it('ends with the first failure; what was yielded is there', async (test) => {
     const { client, host, registry } = await open(test);
