@@ -52,8 +52,14 @@ export async function absentAs<T, F>(fallback: F, answer: Promise<T>): Promise<T
   }
 }
 
-/** A regular file open for reading, or `undefined` if there is nothing; a link is refused, wherever it points. */
-export async function openRegular(path: string): Promise<FileHandle | undefined> {
+/** A file open for reading, and what it was seen to be then. */
+interface OpenFile {
+  readonly file: FileHandle;
+  readonly stats: Stats;
+}
+
+/** A regular file, or `undefined` if there is nothing; a link is refused, wherever it points. */
+export async function openRegular(path: string): Promise<OpenFile | undefined> {
   const refused = (): StorageError =>
     new StorageError('IO_FAILED', `${path} is not a regular file, and nothing else is read`, { path });
   // Windows has no such flags: there, it could become a link between the look and the opening.
@@ -70,7 +76,8 @@ export async function openRegular(path: string): Promise<FileHandle | undefined>
   });
   if (file === undefined) return undefined;
   try {
-    if ((await onDisk(path, () => file.stat())).isFile()) return file;
+    const stats = await onDisk(path, () => file.stat());
+    if (stats.isFile()) return { file, stats };
     throw refused();
   } catch (error) {
     await file.close();
@@ -80,11 +87,12 @@ export async function openRegular(path: string): Promise<FileHandle | undefined>
 
 /** The whole of a small file, or `undefined` if there is none. Throws TOO_LARGE. */
 export async function readSmall(path: string, limit: number): Promise<Uint8Array | undefined> {
-  const file = await openRegular(path);
-  if (file === undefined) return undefined;
+  const opened = await openRegular(path);
+  if (opened === undefined) return undefined;
+  const { file, stats } = opened;
   return onDisk(path, async () => {
     try {
-      const { size } = await file.stat();
+      const { size } = stats;
       if (size > limit) {
         throw new ContentError('TOO_LARGE', `${path} is larger than the limit of ${limit} bytes`, {
           expected: limit,

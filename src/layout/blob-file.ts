@@ -58,10 +58,10 @@ function fileContent(
     replayable: true,
     async *open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       signal?.throwIfAborted();
-      const file = gone(digest) ? undefined : await openRegular(path);
-      if (file === undefined) throw new NotFoundError('BLOB_UNKNOWN', `there is no blob ${digest}`);
+      const opened = gone(digest) ? undefined : await openRegular(path);
+      if (opened === undefined) throw new NotFoundError('BLOB_UNKNOWN', `there is no blob ${digest}`);
+      const { file, stats } = opened;
       try {
-        const stats = await onDisk(path, () => file.stat());
         const actual = stats.size;
         if (size !== undefined && size !== actual) throw wrongSize(digest, size, actual);
         const whole = from === 0 && (to === undefined || to >= actual);
@@ -104,12 +104,12 @@ export async function hashFile(
   algorithm: Algorithm,
 ): Promise<{ readonly hasher: ReturnType<typeof createHasher>; readonly size: number }> {
   const hasher = createHasher(algorithm);
-  const file = await openRegular(path);
+  const opened = await openRegular(path);
   let size = 0;
-  if (file === undefined) return { hasher, size };
+  if (opened === undefined) return { hasher, size };
+  const { file, stats } = opened;
   try {
-    const end = (await onDisk(path, () => file.stat())).size;
-    for await (const chunk of fileChunks(file, path, { from: 0, to: end, signal: undefined })) {
+    for await (const chunk of fileChunks(file, path, { from: 0, to: stats.size, signal: undefined })) {
       hasher.update(chunk);
       size += chunk.byteLength;
     }

@@ -103,8 +103,9 @@ export class FileUpload implements Upload {
 
   async *open({ from = 0, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
     const { path } = this.#options;
-    const file = await openRegular(path);
-    if (file === undefined) return;
+    const opened = await openRegular(path);
+    if (opened === undefined) return;
+    const { file } = opened;
     try {
       yield* fileChunks(file, path, { from, to: Math.min(to, this.#offset), signal });
     } finally {
