@@ -132,7 +132,7 @@ export async function* fileChunks(
   { from, to, signal }: FilePart,
 ): AsyncIterable<Uint8Array> {
   const short = to - from <= shortPart;
-  const buffer = short ? new Uint8Array(Math.max(0, to - from)) : takeBuffer('own');
+  const buffer = short ? Buffer.alloc(Math.max(0, to - from)) : takeBuffer('own');
   // Not after a break: a socket may still be sending from it, and what the next one reads is not for that client.
   let reusable = false;
   try {

@@ -9,25 +9,25 @@ const plenty = 24 * large;
 type Kind = 'shared' | 'own';
 
 /** For the next who needs one: memory that is made anew for each transfer piles up faster than it is collected. */
-const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Uint8Array[]>>>> = {
+const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Buffer[]>>>> = {
   shared: { large: [], small: [] },
   own: { large: [], small: [] },
 };
 let lent = 0;
 
 /** A buffer for steps through a file. What stands in it is another transfer's: only what was written may be read. */
-export function takeBuffer(kind: Kind): Uint8Array {
+export function takeBuffer(kind: Kind): Buffer {
   const size = lent < plenty ? 'large' : 'small';
   const bytes = size === 'large' ? large : small;
-  const made = (): Uint8Array =>
-    kind === 'shared' ? new Uint8Array(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes);
+  const made = (): Buffer =>
+    kind === 'shared' ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes);
   const buffer = kept[kind][size].pop() ?? made();
   lent += buffer.byteLength;
   return buffer;
 }
 
 /** `reusable` only where nothing can be reading it any more, a socket least of all: the next one writes into it. */
-export function returnBuffer(buffer: Uint8Array, { reusable }: { readonly reusable: boolean }): void {
+export function returnBuffer(buffer: Buffer, { reusable }: { readonly reusable: boolean }): void {
   lent -= buffer.byteLength;
   const pool =
     kept[buffer.buffer instanceof SharedArrayBuffer ? 'shared' : 'own'][

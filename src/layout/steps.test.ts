@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
+import { returnBuffer, takeBuffer } from './buffers.ts';
 import { createSteps } from './steps.ts';
 
 const mebibyte = 1024 * 1024;
@@ -76,5 +77,18 @@ describe('steps through a file', () => {
     }, full);
     await assert.rejects(steps.end(), full);
     assert.equal(calls, 1);
+  });
+
+  it('give back only memory of the size that steps have', async () => {
+    for (const size of [0, 10]) {
+      const steps = createSteps(size, async () => undefined);
+      await steps.take(sample(size));
+      await steps.end();
+      for (const kind of ['own', 'shared'] as const) {
+        const buffer = takeBuffer(kind);
+        assert.equal(buffer.byteLength, mebibyte);
+        returnBuffer(buffer, { reusable: true });
+      }
+    }
   });
 });

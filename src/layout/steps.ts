@@ -17,17 +17,17 @@ const depth = 3;
  */
 export function createSteps(size: number | undefined, store: (bytes: Uint8Array) => Promise<void>): Steps {
   const short = size !== undefined && size <= shortPart;
-  const lent: Uint8Array[] = [];
-  const free: Uint8Array[] = [];
-  const lend = (): Uint8Array => {
-    const taken = short && lent.length === 0 ? Buffer.allocUnsafe(size || 1) : takeBuffer('shared');
+  const lent: Buffer[] = [];
+  const free: Buffer[] = [];
+  const lend = (): Buffer => {
+    const taken = takeBuffer('shared');
     lent.push(taken);
     return taken;
   };
   /** The steps that are not stored yet, the oldest first. */
   const storing: Promise<void>[] = [];
   let stored: Promise<void> = Promise.resolve();
-  let buffer: Uint8Array | undefined;
+  let buffer: Buffer | undefined = short ? Buffer.allocUnsafe(size || 1) : undefined;
   let filled = 0;
 
   const flush = async (): Promise<void> => {
@@ -51,7 +51,8 @@ export function createSteps(size: number | undefined, store: (bytes: Uint8Array)
       for (let at = 0; at < chunk.byteLength; ) {
         buffer ??= free.pop() ?? lend();
         const part = chunk.subarray(at, at + buffer.byteLength - filled);
-        buffer.set(part, filled);
+        // Node's own copy: into memory that is shared, set() goes word by word and takes four times as long.
+        buffer.fill(part, filled, filled + part.byteLength);
         filled += part.byteLength;
         at += part.byteLength;
         if (filled === buffer.byteLength) await flush();
