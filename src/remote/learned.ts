@@ -1,6 +1,7 @@
 import type { Digest } from '../spec/digest.ts';
 import { Lru } from '../store/lru.ts';
 import { type Arrivals, createArrivals } from './upload/arrivals.ts';
+import type { OwnMounts } from './upload/own-mount.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
 export interface Learned {
@@ -17,6 +18,7 @@ export interface Learned {
   /** Repositories in which a blob was just seen. */
   readonly holders: Holders;
   readonly arrivals: Arrivals;
+  readonly ownMounts: OwnMounts;
 }
 
 export interface Holders {
@@ -33,6 +35,7 @@ export function createLearned(): Learned {
   const holders = new Lru<readonly string[]>(maxDigests);
   return {
     arrivals: createArrivals(),
+    ownMounts: { sent: 0 },
     holders: {
       note(digest, repository) {
         const known = holders.get(digest) ?? [];

@@ -14,6 +14,7 @@ import { type Exchange, performBodiless } from '../exchange.ts';
 import { habitsOf } from '../hosts.ts';
 import { statBlob } from '../stat.ts';
 import { mountBlob } from './mount.ts';
+import { askByOwnMount, findOutOwnMounts } from './own-mount.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './recover.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
@@ -39,7 +40,11 @@ export function writeBlob(
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
   const bytes = content.distant === true ? content : (content.unchecked ?? content);
-  const climb = () => climbLadder(uploading, blob, bytes, options);
+  const climb = async (): Promise<WriteOutcome> => {
+    const climbing = climbLadder(uploading, blob, bytes, options);
+    const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
+    return outcome;
+  };
   return exchange.learned.arrivals.write(repository, blob.digest, climb, options);
 }
 
@@ -50,17 +55,16 @@ async function climbLadder(
   options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
-  const { holders } = exchange.learned;
-  const there = await statBlob(exchange, repository, blob.digest, options);
-  const mounted = there === undefined ? await mountFromHolders(uploading, blob.digest, options) : 'existed';
-  if (mounted === 'existed' || mounted === 'mounted') {
+  const { holders, ownMounts } = exchange.learned;
+  const found = await findBlob(uploading, blob, options);
+  if (found === 'existed' || found === 'mounted') {
     holders.note(blob.digest, repository);
-    return mounted;
+    return found;
   }
   let begun = false;
   const send = () => {
     begun = true;
-    return beginAndSend(uploading, { blob, content, session: mounted }, options);
+    return beginAndSend(uploading, { blob, content, session: found }, options);
   };
   let outcome: WriteOutcome;
   try {
@@ -69,11 +73,29 @@ async function climbLadder(
       : options.pool.run(send, { ...options, size: blob.size }));
   } catch (error) {
     // Given up while it waited for its turn: nobody else knows of the session.
-    if (!begun) await mounted?.cancel();
+    if (!begun) await found?.cancel();
     throw error;
   }
   holders.note(blob.digest, repository);
+  if (outcome === 'uploaded') {
+    ownMounts.sent++;
+    ownMounts.last = { repository, digest: blob.digest };
+  }
   return outcome;
+}
+
+/** Whether the blob is there by now, or the upload that a question for it has left behind. */
+async function findBlob(
+  uploading: Uploading,
+  blob: Descriptor,
+  options: WriteOptions,
+): Promise<'existed' | 'mounted' | RemoteUpload | undefined> {
+  const { exchange, repository } = uploading;
+  const sources = mountSources(uploading, blob.digest, options);
+  const asked = sources.size === 0 ? await askByOwnMount(exchange, repository, blob, options) : undefined;
+  if (asked !== undefined) return asked;
+  if ((await statBlob(exchange, repository, blob.digest, options)) !== undefined) return 'existed';
+  return mountFrom(sources, uploading, blob.digest, options);
 }
 
 /** Content whose digest is learned on the way, in one pass. */
@@ -99,19 +121,29 @@ export async function ingestContent(
   return mediaType === undefined ? blob : { ...blob, mediaType };
 }
 
-/** Asks the repositories that are known to have the blob; a session that one leaves behind is the upload's. */
-async function mountFromHolders(
+/** The repositories that are known to have the blob. */
+function mountSources(
   { exchange, repository, options: { mountOrigin } }: Uploading,
   digest: Digest,
-  { mountFrom = [], ...options }: WriteOptions,
-): Promise<'mounted' | RemoteUpload | undefined> {
+  { mountFrom = [] }: WriteOptions,
+): ReadonlySet<string> {
   const sources = new Set([...mountFrom, ...exchange.learned.holders.of(digest)]);
   if ((mountOrigin ?? exchange.registry) === exchange.registry) sources.delete(repository);
+  return sources;
+}
+
+/** Asks one after the other; a session that one leaves behind is the upload's. */
+async function mountFrom(
+  sources: ReadonlySet<string>,
+  { exchange, repository, options: { mountOrigin } }: Uploading,
+  digest: Digest,
+  { mountFrom: named = [], ...options }: WriteOptions,
+): Promise<'mounted' | RemoteUpload | undefined> {
   let session: RemoteUpload | undefined;
   for (const from of sources) {
     await session?.cancel(options);
     session = undefined;
-    const origin = mountFrom.includes(from) ? mountOrigin : undefined;
+    const origin = named.includes(from) ? mountOrigin : undefined;
     const outcome = await mountBlob(exchange, repository, { digest, from, origin }, options);
     if (outcome === 'mounted') return 'mounted';
     session = outcome;
