@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { bytesContent, type Content } from '../../flow/content.ts';
+import { bytesContent, type Content, mapContent } from '../../flow/content.ts';
 import { digestOf } from '../../flow/hash.ts';
 import { answers, type Fate, passes, scripted } from './scripted.test.support.ts';
 
@@ -54,6 +54,48 @@ describe('while its upload is begun, the source of a blob', () => {
       assert.equal(await repository.blobs.write(blob, content), mount === mounts ? 'mounted' : 'uploaded');
       assert.deepEqual(before, early ? ['opened'] : []);
       assert.deepEqual(opened, ['opened', 'closed']);
+    });
+  }
+});
+
+describe('a large blob from elsewhere', () => {
+  const rows = [
+    { name: 'goes on in pieces of 256 KiB', size: 32 * 1024 * kib, source: distant, piece: 256 * kib },
+    {
+      name: 'of less than 32 MiB goes on as it comes',
+      size: 31 * 1024 * kib,
+      source: distant,
+      piece: 64 * kib,
+    },
+    { name: 'at hand goes on as it comes, too', size: 32 * 1024 * kib, piece: 64 * kib },
+  ];
+  for (const { name, size, source = {}, piece } of rows) {
+    it(name, async () => {
+      const bytes = new Uint8Array(size).fill(7);
+      const content: Content = {
+        ...bytesContent(bytes),
+        ...source,
+        async *open({ from = 0 } = {}) {
+          for (let at = from; at < size; at += 64 * kib) yield bytes.subarray(at, at + 64 * kib);
+        },
+      };
+      const pieces = new Set<number>();
+      const { repository } = scripted({
+        commit: [
+          async (send, { body = content, ...request }) => {
+            const noted = mapContent(body, async function* note(chunks) {
+              for await (const chunk of chunks) {
+                pieces.add(chunk.byteLength);
+                yield chunk;
+              }
+            });
+            return send({ ...request, body: noted });
+          },
+        ],
+      });
+      const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size };
+      assert.equal(await repository.blobs.write(blob, content), 'uploaded');
+      assert.deepEqual([...pieces], [piece]);
     });
   }
 });

@@ -1,5 +1,6 @@
 import { openAhead } from '../../flow/ahead.ts';
-import type { Content } from '../../flow/content.ts';
+import { type Content, mapContent } from '../../flow/content.ts';
+import { gathered } from '../../flow/gather.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
 import type {
@@ -39,13 +40,22 @@ export function writeBlob(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
-  const bytes = content.distant === true ? content : (content.unchecked ?? content);
+  const bytes = content.distant === true ? inPieces(content) : (content.unchecked ?? content);
   const climb = async (): Promise<WriteOutcome> => {
     const climbing = climbLadder(uploading, blob, bytes, options);
     const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
     return outcome;
   };
   return exchange.learned.arrivals.write(repository, blob.digest, climb, options);
+}
+
+/** Bytes from which on it shows that a network brings 64 KiB at a time, each of which costs as much to send as more. */
+const largeBlob = 32 * 1024 * 1024;
+const piece = 256 * 1024;
+
+function inPieces(content: Content): Content {
+  if ((content.size ?? 0) < largeBlob) return content;
+  return mapContent(content, (source) => gathered(source, piece));
 }
 
 async function climbLadder(
