@@ -51,7 +51,7 @@ export interface MeasureOptions {
 /** Runs a program to its end. Whether it did what it should is for the caller to see. */
 export async function measured(
   command: readonly string[],
-  { env, limit = 30_000 }: MeasureOptions,
+  { env, limit = 20_000 }: MeasureOptions,
 ): Promise<Measured> {
   const call = wait4[process.arch];
   if (process.platform !== 'linux' || call === undefined) {
