@@ -44,7 +44,7 @@ const wait4: Readonly<Record<string, number>> = { x64: 61, arm64: 260 };
 
 export interface MeasureOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds after which it is killed. Default half a minute. */
+  /** Milliseconds after which it is killed. Default 20 s. */
   readonly limit?: number;
 }
 

@@ -92,3 +92,29 @@ describe('steps through a file', () => {
     }
   });
 });
+
+describe('the memory of steps', () => {
+  it('is what each takes at least, and no more, where many share it', async () => {
+    const others = Array.from({ length: 16 }, () => takeBuffer('own'));
+    const started: number[] = [];
+    const end = new EventEmitter();
+    const storing = once(end, 'stored');
+    const steps = createSteps(undefined, (bytes) => {
+      started.push(bytes.byteLength);
+      return storing.then(() => undefined);
+    });
+    await steps.take(sample(mebibyte));
+    const second = steps.take(sample(mebibyte));
+    let taken = false;
+    const noted = second.then(() => {
+      taken = true;
+    });
+    await new Promise(setImmediate);
+    assert.equal(taken, false, 'it waits for the step that is stored');
+    end.emit('stored');
+    await noted;
+    await steps.end();
+    assert.deepEqual(started, [mebibyte, mebibyte]);
+    for (const buffer of others) returnBuffer(buffer, { reusable: false });
+  });
+});

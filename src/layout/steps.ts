@@ -1,4 +1,4 @@
-import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
+import { areScarce, returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
 /** Takes bytes in pieces of any size and stores them in large steps: some are stored while the next one comes in. */
 export interface Steps {
@@ -10,6 +10,8 @@ export interface Steps {
 
 /** Steps in all, that which fills and those which are stored or wait for it: a disk pauses at times, the sender need not. */
 const depth = 3;
+/** Where many share the memory: one fills while one is stored. */
+const least = 2;
 
 /**
  * `size`: bytes in all, where known. `store` is called in order, for one step after the other, with memory that is its own
@@ -43,7 +45,7 @@ export function createSteps(size: number | undefined, store: (bytes: Uint8Array)
     // Told to whoever waits for it.
     stored.catch(() => undefined);
     storing.push(stored);
-    if (storing.length >= depth) await storing[0];
+    if (storing.length >= (areScarce() ? least : depth)) await storing[0];
   };
 
   return {

@@ -1,7 +1,6 @@
 import type { Digest } from '../spec/digest.ts';
 import { Lru } from '../store/lru.ts';
 import { type Arrivals, createArrivals } from './upload/arrivals.ts';
-import type { OwnMounts } from './upload/own-mount.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
 export interface Learned {
@@ -19,6 +18,15 @@ export interface Learned {
   readonly holders: Holders;
   readonly arrivals: Arrivals;
   readonly ownMounts: OwnMounts;
+}
+
+/** What is known of mounts of a blob from the very repository that it is for. */
+interface OwnMounts {
+  /** Blobs that were sent to the registry, and the last of them. */
+  sent: number;
+  last?: { readonly repository: string; readonly digest: Digest };
+  /** Whether such a mount tells that the blob is there, and begins its upload if it isn't. `undefined`: not found out. */
+  tell?: boolean;
 }
 
 export interface Holders {

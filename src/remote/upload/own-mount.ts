@@ -1,18 +1,8 @@
 import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { Exchange } from '../exchange.ts';
 import { mountBlob } from './mount.ts';
 import type { RemoteUpload } from './session.ts';
-
-/** What is known of mounts of a blob from the very repository that it is for. */
-export interface OwnMounts {
-  /** Blobs that were sent to the registry, and the last of them. */
-  sent: number;
-  last?: { readonly repository: string; readonly digest: Digest };
-  /** Whether such a mount tells that the blob is there, and begins its upload if it isn't. `undefined`: not found out. */
-  tell?: boolean;
-}
 
 /** Blobs sent from which on it pays to find out: that takes three requests, and spares one for each further blob. */
 const worthFinding = 16;
