@@ -51,7 +51,7 @@ function scopesFor(operation: Operation): readonly string[] {
   if (action === undefined || !('repository' in operation)) return [];
   const scope = repositoryScope(operation.repository, action === 'pull' ? ['pull'] : ['pull', action]);
   const from = operation.kind === 'upload.mount' ? operation.from : undefined;
-  // It comes from the query, where a quote is as good as any other character.
+  // Nothing has checked it: it comes from the query, and a quote or a line break would end the parameter or the header.
   if (from === undefined || !isRepositoryName(from)) return [scope];
   return mergeScopes([scope, repositoryScope(from, ['pull'])]);
 }
