@@ -16,7 +16,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
 import { folder } from '../../test/folder.ts';
-import { bytesContent } from '../flow/content.ts';
+import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
   blobOf,
@@ -377,6 +377,25 @@ describe('a disk that refuses', () => {
     await upload.append(bytesContent(bytes.subarray(0, 40 * 1024)));
     await failsWith(upload.append(bytesContent(bytes.subarray(40 * 1024, 200 * 1024))), 'NO_SPACE');
     assert.equal(upload.offset, 40 * 1024);
+    await rm(filler);
+    const rest = bytesContent(bytes.subarray(upload.offset));
+    assert.deepEqual(await upload.commit(descriptor.digest, rest), descriptor);
+    assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
+  });
+
+  it('leaves a large upload, which a thread hashes and writes, at a step that the disk took', {
+    skip: noMounts,
+  }, async (test) => {
+    const mebibyte = 1024 * 1024;
+    const disk = smallDisk(test, '5m');
+    await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
+    const { bytes, descriptor } = blobOf(noise(4 * mebibyte));
+    const filler = join(disk, 'filler');
+    await writeFile(filler, noise(2.5 * mebibyte));
+    const upload = await layout.blobs.start();
+    const source = bytesContent(bytes).open();
+    await failsWith(upload.append(streamContent(source)), 'NO_SPACE');
+    assert.equal(upload.offset, 2 * mebibyte);
     await rm(filler);
     const rest = bytesContent(bytes.subarray(upload.offset));
     assert.deepEqual(await upload.commit(descriptor.digest, rest), descriptor);

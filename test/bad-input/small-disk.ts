@@ -17,7 +17,7 @@ function reason(): string | false {
 }
 
 /** A disk for the length of a test, by default of one mebibyte. */
-export function smallDisk(test: TestContext, size: '1m' | '192k' = '1m'): string {
+export function smallDisk(test: TestContext, size: '5m' | '1m' | '192k' = '1m'): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-disk-'));
   run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
   test.after(() => {
