@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
+import { isGantryError } from '../errors.ts';
 import { lookAt, makeFolder, removeFile } from '../files/files.ts';
 import { takeLock } from '../files/lock.ts';
 import { blobPath } from '../layout/blob-file.ts';
@@ -18,6 +19,13 @@ export interface GarbageOptions extends SignalOptions {
   readonly grace?: number;
   /** Whether manifests go, too, that no tag leads to and that are about nothing which stays. Default false. */
   readonly untagged?: boolean;
+  /** Told of each thing that could not be read, written or removed. What it may concern stays, and the rest goes on. */
+  readonly onProblem?: (problem: GarbageProblem) => void;
+}
+
+interface GarbageProblem {
+  readonly repository?: string;
+  readonly error: unknown;
 }
 
 export interface Garbage {
@@ -45,7 +53,7 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
   try {
     const { grace = day, dryRun = false } = options;
     // What is pushed from now on is never garbage of this collection.
-    const rules: Rules = { ...options, dryRun, before: Date.now() - grace };
+    const rules: Rules = { onProblem: () => undefined, ...options, dryRun, before: Date.now() - grace };
     const repositories = join(path, 'repositories');
     /** Names that a dry run would have removed by the time it comes to the pool. */
     const doomed = new Map<Digest, number>();
@@ -57,7 +65,7 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
         yield garbage;
       }
     }
-    yield* collectPool(path, rules, doomed);
+    yield* passingOver(collectPool(path, rules, doomed), undefined, rules);
   } finally {
     await lock[Symbol.asyncDispose]();
   }
@@ -67,22 +75,53 @@ interface Rules extends GarbageOptions {
   readonly dryRun: boolean;
   /** What was last used at this time or later is left alone. */
   readonly before: number;
+  readonly onProblem: (problem: GarbageProblem) => void;
 }
 
 async function* collectRepository(folder: RepositoryFolder, rules: Rules): AsyncIterable<Garbage> {
   // What a collection left that was killed.
-  for (const kind of ['blobs', 'manifests'] as const) await emptyTrash(folder, kind);
+  for (const kind of ['blobs', 'manifests'] as const)
+    await step(folder, rules, () => emptyTrash(folder, kind));
   const needs = new Needs(folder);
   const gone = new Set<Digest>();
   if (rules.untagged === true) {
-    for await (const garbage of collectManifests(folder, needs, rules)) {
+    for await (const garbage of passingOver(collectManifests(folder, needs, rules), folder.name, rules)) {
       gone.add(garbage.digest);
       yield garbage;
     }
-    if (gone.size > 0 && !rules.dryRun) await writeIndex(folder);
   }
-  if (!rules.dryRun) await collectReferrers(folder, rules);
-  yield* collectBlobs(folder, needs, rules, rules.dryRun ? gone : new Set());
+  if (!rules.dryRun) await step(folder, rules, () => collectReferrers(folder, rules));
+  const without: ReadonlySet<Digest> = rules.dryRun ? gone : new Set();
+  yield* passingOver(collectBlobs(folder, needs, rules, without), folder.name, rules);
+  // On a full disk it fits by now, or not: that is no reason to leave anything where it is.
+  if (gone.size > 0 && !rules.dryRun) await step(folder, rules, () => writeIndex(folder));
+}
+
+async function step({ name }: RepositoryFolder, rules: Rules, task: () => Promise<void>): Promise<void> {
+  try {
+    await task();
+  } catch (error) {
+    tell(error, name, rules);
+  }
+}
+
+/** What it yields until something fails, which is told: the other repositories are collected all the same. */
+async function* passingOver<T>(
+  source: AsyncIterable<T>,
+  repository: string | undefined,
+  rules: Rules,
+): AsyncIterable<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    tell(error, repository, rules);
+  }
+}
+
+function tell(error: unknown, repository: string | undefined, { signal, onProblem }: Rules): void {
+  signal?.throwIfAborted();
+  if (!isGantryError(error)) throw error;
+  onProblem({ error, ...(repository === undefined ? {} : { repository }) });
 }
 
 async function* collectManifests(

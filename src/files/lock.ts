@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, readlink, symlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { StorageError } from '../errors.ts';
-import { lookAt, onDisk, readSmall, removeFile, systemCode } from './files.ts';
+import { absentAs, lookAt, onDisk, readSmall, removeFile, systemCode } from './files.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
 const interval = 50;
@@ -66,6 +67,11 @@ async function create(path: string, holder: Holder): Promise<boolean> {
       const file = await open(path, 'wx', 0o644);
       try {
         await file.writeFile(JSON.stringify(holder));
+      } catch (error) {
+        // A lock without content would shut out everybody, its own maker included.
+        await removeFile(path);
+        if (isFull(error)) return await createLink(path, holder);
+        throw error;
       } finally {
         await file.close();
       }
@@ -77,14 +83,63 @@ async function create(path: string, holder: Holder): Promise<boolean> {
   });
 }
 
+function isFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
+}
+
+/**
+ * A full disk has no block for the bytes of a file, but a short link stands in the inode: file systems keep fewer than
+ * 60 bytes there. Without it, neither the registry nor its garbage collection would start, which makes room.
+ */
+async function createLink(path: string, holder: Holder): Promise<boolean> {
+  await symlink(shortForm(holder), path);
+  return true;
+}
+
+function shortForm({ pid, start = '', host, token }: Holder): string {
+  return `${pid}.${start}.${token.slice(0, 8)}.${shortHost(host)}`;
+}
+
+function shortHost(host: string): string {
+  return createHash('sha256').update(host).digest('hex').slice(0, 8);
+}
+
+function parseShortForm(text: string): Holder | undefined {
+  const [, pid, start = '', token = '', host] =
+    /^(\d+)\.(\d*)\.([0-9a-f]{8})\.([0-9a-f]{8})$/.exec(text) ?? [];
+  if (pid === undefined) return undefined;
+  const known = host === shortHost(hostname()) ? hostname() : 'another host';
+  return { pid: Number(pid), host: known, token, ...(start === '' ? {} : { start }) };
+}
+
 async function holderOf(path: string): Promise<Holder | 'none' | 'unknown'> {
-  const bytes = await readSmall(path, 4096);
-  if (bytes === undefined) return 'none';
-  const holder = parseHolder(new TextDecoder().decode(bytes));
+  const seen = await lookAt(path);
+  if (seen === undefined) return 'none';
+  const holder = seen.isSymbolicLink() ? await linkedHolder(path) : await writtenHolder(path);
   if (holder !== undefined) return holder;
-  const written = (await lookAt(path))?.mtimeMs;
-  if (written === undefined || Date.now() - written < blankFor) return 'unknown';
+  if (Date.now() - seen.mtimeMs < blankFor) return 'unknown';
   return { pid: 0, host: hostname(), token: '' };
+}
+
+async function linkedHolder(path: string): Promise<Holder | 'none' | undefined> {
+  try {
+    const text = await onDisk(path, () => absentAs(undefined, readlink(path)));
+    return text === undefined ? 'none' : parseShortForm(text);
+  } catch (error) {
+    // Another lock stands there by now.
+    if ((await lookAt(path))?.isFile() === true) return 'none';
+    throw error;
+  }
+}
+
+async function writtenHolder(path: string): Promise<Holder | 'none' | undefined> {
+  try {
+    const bytes = await readSmall(path, 4096);
+    return bytes === undefined ? 'none' : parseHolder(new TextDecoder().decode(bytes));
+  } catch (error) {
+    if ((await lookAt(path))?.isSymbolicLink() === true) return 'none';
+    throw error;
+  }
 }
 
 function parseHolder(text: string): Holder | undefined {
@@ -126,15 +181,15 @@ function startOf(pid: number): { readonly start?: string } {
 
 /**
  * Removes the lock of a dead process. Two who judged it dead must not do so one after the other, when the first holds
- * a lock of its own there already: a second lock decides whose turn it is. Answers false if it is another's.
+ * a lock of its own there already: a second lock decides whose turn it is. Answers false if it is another's, true where
+ * it is worth another try.
  */
 async function takeAway(path: string, dead: Holder, mine: Holder): Promise<boolean> {
   const turn = `${path}.takeover`;
   if (!(await create(turn, mine))) {
     const taken = (await lookAt(turn))?.mtimeMs;
     // It is held for a moment only; an old one was left by a crash in that moment.
-    if (taken !== undefined && Date.now() - taken > blankFor) await removeFile(turn);
-    return false;
+    return taken === undefined || (Date.now() - taken > blankFor && (await removeFile(turn)));
   }
   try {
     const found = await holderOf(path);
@@ -147,7 +202,7 @@ async function takeAway(path: string, dead: Holder, mine: Holder): Promise<boole
 
 async function release(path: string, mine: Holder): Promise<void> {
   const holder = await holderOf(path);
-  if (typeof holder !== 'object' || holder.token !== mine.token) return;
+  if (typeof holder !== 'object' || holder.token === '' || !mine.token.startsWith(holder.token)) return;
   await removeFile(path);
 }
 

@@ -1,5 +1,7 @@
 import type { Context } from '../context.ts';
 import { parseDuration } from '../duration.ts';
+import { Failed } from '../exit.ts';
+import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
 import { formatBytes } from '../units.ts';
 
@@ -11,10 +13,16 @@ export async function registryGc(context: Context, given: Given): Promise<void> 
   const { collectGarbage } = await import('../../disk/garbage.ts');
   const removed: unknown[] = [];
   let bytes = 0;
+  let problems = 0;
   const garbage = collectGarbage(folder, {
     dryRun,
     untagged: given.flag('untagged'),
     ...(grace === undefined ? {} : { grace: parseDuration(grace, 'grace') }),
+    onProblem({ repository, error }) {
+      problems++;
+      const where = repository === undefined ? '' : `${repository}: `;
+      context.output.note(`${where}${errorLine(error)}; what this may concern was left as it is`, 'warning');
+    },
     signal: context.signal,
   });
   for await (const item of garbage) {
@@ -25,4 +33,5 @@ export async function registryGc(context: Context, given: Given): Promise<void> 
   }
   if (context.json) await context.result({ dryRun, bytes, removed });
   else context.output.note(`${formatBytes(bytes)} ${dryRun ? 'would be freed' : 'freed'}`);
+  if (problems > 0) throw new Failed();
 }
