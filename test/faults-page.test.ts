@@ -11,7 +11,7 @@ interface Row {
 
 const rows: readonly Row[] = readFileSync(join(projectRoot(), 'docs', 'faults.md'), 'utf8')
   .split('\n')
-  .filter((line) => /^\| `/.test(line))
+  .filter((line) => line.startsWith('| `'))
   .map((line) => {
     const cells = line.split(/(?<!\\)\|/).slice(1, -1);
     return { id: (cells[0] ?? '').trim().replaceAll('`', ''), cells };
