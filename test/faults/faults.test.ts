@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { isGantryError } from '../../src/errors.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { giveSamples, type Transfer, transfers } from './operations.ts';
 import type { WireFault } from './proxy.ts';
@@ -16,6 +17,8 @@ interface Fault {
   readonly wire?: (transfer: Transfer) => WireFault;
   readonly http?: (transfer: Transfer) => Middleware;
   readonly impatient?: true;
+  /** How blobs are sent. */
+  readonly upload?: UploadOptions;
   /** The answer that tells of a session may be lost: nobody can cancel that one. */
   readonly orphans?: true;
   /** Where it can't come through: the code, and why. */
@@ -46,6 +49,9 @@ const notForStreams =
 const always =
   (code: string, because: string): Fails =>
   () => ({ code, because });
+
+/** Every blob in chunks, the small one in four. */
+const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 16 * 1024 };
 
 const statuses = [408, 429, 500, 502, 503, 504];
 
@@ -107,6 +113,27 @@ const faults: readonly Fault[] = [
     name: 'session lost after a chunk',
     on: 'write',
     http: () => spoil.losesSessions(({ ofSession }) => ofSession === 2),
+    fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
+  },
+  ...[2, 3].map((chunk) => ({
+    name: `endless-upload: each session lost at its chunk ${chunk}`,
+    on: 'write' as const,
+    upload: inChunks,
+    http: () => spoil.losesSessions(({ ofSession }) => ofSession === chunk, Number.POSITIVE_INFINITY),
+    fails: always('BLOB_UPLOAD_UNKNOWN', 'no session comes further than the one before'),
+  })),
+  {
+    name: 'endless-upload: each session lost a chunk later than the one before',
+    on: 'write',
+    upload: inChunks,
+    http() {
+      let lost = 0;
+      return spoil.losesSessions(({ ofSession }) => {
+        const loses = ofSession === lost + 2 && lost < 3;
+        if (loses) lost++;
+        return loses;
+      }, 3);
+    },
     fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
   },
   {
@@ -173,6 +200,10 @@ const faults: readonly Fault[] = [
   },
 ];
 
+/** How often a transfer's bytes go over the wire at most, whatever becomes of them, and what the requests around them take. */
+const mostCarried = 12;
+const headers = 64 * 1024;
+
 const held = createMemoryRegistry();
 before(() => giveSamples(held.repository('acme/app')));
 const figures: { readonly fault: string; readonly transfer: string; readonly figure: string }[] = [];
@@ -183,6 +214,7 @@ async function play(fault: Fault, transfer: Transfer): Promise<void> {
     http: spoil.all(...around),
     wire: fault.wire?.(transfer),
     impatient: fault.impatient,
+    ...(fault.upload === undefined ? {} : { upload: fault.upload }),
     ...(transfer.kind === 'read' ? { holds: held } : {}),
   };
   await using stage = await openStage(options);
@@ -200,6 +232,7 @@ async function play(fault: Fault, transfer: Transfer): Promise<void> {
   }
   if (fault.orphans !== true) assert.deepEqual(await stage.sessionsLeft(), []);
   const carried = stage.proxy.carried[transfer.kind === 'write' ? 'request' : 'response'];
+  assert.ok(carried <= mostCarried * (transfer.bytes + headers), `${carried} bytes for ${transfer.bytes}`);
   const figure = failure === undefined ? (carried / transfer.bytes).toFixed(2) : failure.code;
   figures.push({ fault: fault.name, transfer: transfer.name, figure });
 }

@@ -4,7 +4,10 @@ import type { HostHabits } from '../hosts.ts';
 
 /** How blobs are sent; nothing here is needed for it to work. */
 export interface UploadOptions {
-  /** Where it says nothing, `defaultLayerRetry`. Attempts begin again whenever the registry has more than before. */
+  /**
+   * Where it says nothing, `defaultLayerRetry`. Attempts begin again when the registry has more of the blob than in any
+   * session before, until ten times its size has been sent.
+   */
   readonly retry?: RetryOptions | undefined;
   /** Bytes of a chunk, where a blob goes in chunks. What the registry asks for comes first. Default 96 MiB, of a stream 16 MiB. */
   readonly chunkSize?: number;

@@ -3,7 +3,9 @@ import { describe, it } from 'node:test';
 import { bytesContent, streamContent } from '../../flow/content.ts';
 import { blobOf, failsWith, noise, read, reusingContent } from '../../testing/contract/sample.ts';
 import type { UploadOptions } from './plan.ts';
+import { tellingContent } from './recover.ts';
 import {
+  always,
   answers,
   cutAfter,
   type Fate,
@@ -14,6 +16,8 @@ import {
 } from './scripted.test.support.ts';
 
 const size = 1000;
+/** Of more bytes than are sent without a thought. */
+const hundredfold = blobOf(noise(100 * 20_000));
 const blob = blobOf(noise(size));
 const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 400 };
 const whole = ['blob.head', 'mount', 'commit'];
@@ -156,6 +160,27 @@ const rows: readonly Row[] = [
   },
 ];
 
+/** Loses the n-th session at the chunk that `losesAt(n)` says, and counts the chunks that came. */
+function losingSessions(losesAt: (session: number) => number) {
+  const lost = new Set<string>();
+  const ids: string[] = [];
+  const ofSession = new Map<string, number>();
+  let chunks = 0;
+  const step: Fate = (send, request) => {
+    const id = /uploads\/([^/?]+)/.exec(request.url)?.[1] ?? '';
+    if (!ids.includes(id)) ids.push(id);
+    if (request.body !== undefined) {
+      chunks++;
+      const count = (ofSession.get(id) ?? 0) + 1;
+      ofSession.set(id, count);
+      if (count >= losesAt(ids.indexOf(id) + 1)) lost.add(id);
+    }
+    return lost.has(id) ? answers(404)(send, request) : send(request);
+  };
+  const steps = always(step);
+  return { fates: { append: steps, commit: steps, status: steps }, chunks: () => chunks };
+}
+
 describe('a blob on its way to a registry', () => {
   for (const { name, script, options = {}, asked, fails } of rows) {
     it(name, async () => {
@@ -171,6 +196,53 @@ describe('a blob on its way to a registry', () => {
       assert.deepEqual(registry.asked, asked);
     });
   }
+
+  /** Registries that lose sessions of a blob of a hundred chunks, each in its own way. */
+  for (const { name, losesAt, fails, most } of [
+    { name: 'at the first chunk of each', losesAt: () => 1, fails: true, most: 3 },
+    { name: 'at the second chunk of each', losesAt: () => 2, fails: true, most: 10 },
+    { name: 'at the last chunk of each', losesAt: () => 100, fails: true, most: 500 },
+    {
+      name: 'at a later chunk each time',
+      losesAt: (session: number) => session + 1,
+      fails: true,
+      most: 1100,
+    },
+    {
+      name: 'at a later chunk each time, of the first ten',
+      losesAt: (session: number) => (session <= 10 ? session + 1 : 1000),
+      fails: false,
+      most: 170,
+    },
+    {
+      name: 'at an earlier chunk each time',
+      losesAt: (session: number) => 100 - session,
+      fails: true,
+      most: 500,
+    },
+  ]) {
+    it(`endless-upload: of which sessions are lost ${name} ${fails ? 'fails' : 'comes through'}, and is not sent for ever`, async () => {
+      const script = losingSessions(losesAt);
+      const registry = scripted(script.fates, {
+        chunkThreshold: 1,
+        chunkSize: hundredfold.bytes.length / 100,
+      });
+      const written = registry.repository.blobs.write(hundredfold.descriptor, hundredfold.content);
+      if (fails) await failsWith(written, 'BLOB_UPLOAD_UNKNOWN');
+      else assert.equal(await written, 'uploaded');
+      assert.ok(script.chunks() <= most, `${script.chunks()} chunks`);
+    });
+  }
+
+  it('endless-upload: that gains one byte each time fails when ten times its size has been sent', async () => {
+    let sent = 0;
+    const registry = scripted({ commit: always(cutAfter(1)) });
+    const content = tellingContent(hundredfold.content, (bytes) => {
+      sent += bytes;
+    });
+    await failsWith(registry.repository.blobs.write(hundredfold.descriptor, content), 'CUT_OFF');
+    assert.ok(sent <= 11 * hundredfold.bytes.length, `${sent} bytes`);
+  });
 
   it('of more than a proxy takes goes in chunks that it does', async () => {
     const large = blobOf(noise(17 * 1024 * 1024));

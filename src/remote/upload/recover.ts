@@ -1,5 +1,5 @@
 import { isGantryError } from '../../errors.ts';
-import { type Content, sliceContent } from '../../flow/content.ts';
+import { type Content, mapContent, sliceContent } from '../../flow/content.ts';
 import { meteredContent } from '../../flow/count.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -29,9 +29,32 @@ export interface SendOptions extends SignalOptions {
 /** What a proxy in front of the registry takes, when it has refused the whole in one request. */
 const chunkForProxies = 16 * 1024 * 1024;
 
+/** How often something is sent, and how much of it at least, before the bytes that it cost end the attempts. */
+const mostTimes = 10;
+const mostBytes = 16 * 1024 * 1024;
+
+/**
+ * The bytes after which so many are not sent again, however the registry advances. Sessions that are lost a little later
+ * each time advance the blob, and cost all that came before.
+ */
+export function mostSent(size: number, retry: RetryOptions | undefined): number {
+  return Math.max(mostBytes, size * Math.max(uploadRetry(retry).attempts ?? 0, mostTimes));
+}
+
+/** The same content, telling what is taken from it before it is: what of that arrived, nobody knows after a cut. */
+export function tellingContent(content: Content, onBytes: (bytes: number) => void): Content {
+  return mapContent(content, async function* tell(source) {
+    for await (const chunk of source) {
+      onBytes(chunk.byteLength);
+      yield chunk;
+    }
+  });
+}
+
 /**
  * Sends a blob whose bytes can be read again. After a failure that may pass, the session is asked how far it came and
- * the rest is sent; a session that is gone is begun anew. Attempts start again whenever the registry has more.
+ * the rest is sent; a session that is gone is begun anew. Attempts start again only when the registry has more of the blob
+ * than in any session before: the first chunks of a new session are no progress.
  */
 export async function sendBlob(sending: Sending, options: SendOptions): Promise<void> {
   const attempt = new Attempt(sending, options);
@@ -44,7 +67,7 @@ export async function sendBlob(sending: Sending, options: SendOptions): Promise<
       } catch (error) {
         options.signal?.throwIfAborted();
         if (await attempt.changeWay(error)) continue;
-        const wait = sending.content.replayable ? backoff.plan(error) : undefined;
+        const wait = attempt.isWorthwhile() ? backoff.plan(error) : undefined;
         if (wait === undefined) throw error;
         await backoff.wait(wait, options.signal);
         await attempt.findSession(backoff);
@@ -85,13 +108,18 @@ class Attempt {
   /** Whether a commit has gone out whose answer did not come. */
   #committing = false;
   #sent = 0;
+  /** As `#sent`, with the pieces that a failure broke off. */
+  #spent = 0;
   #acknowledged = 0;
 
   constructor(sending: Sending, options: SendOptions) {
     this.#sending = sending;
     this.#options = options;
     this.#session = sending.session;
-    this.#content = meteredContent(sending.content, (bytes) => {
+    const content = tellingContent(sending.content, (bytes) => {
+      this.#spent += bytes;
+    });
+    this.#content = meteredContent(content, (bytes) => {
       this.#sent += bytes;
       this.#tell();
     });
@@ -111,13 +139,18 @@ class Attempt {
     const left = this.#way === 'beforehand' ? 0 : chunk;
     while (blob.size - session.offset > left) {
       await session.append(this.#part(session.offset, Math.min(session.offset + chunk, blob.size)), options);
-      backoff.reset();
-      this.#acknowledge(session.offset);
+      if (this.#acknowledge(session.offset)) backoff.reset();
     }
     const rest = this.#part(session.offset, blob.size);
     this.#committing = true;
     await session.commit(blob.digest, rest, { ...options, ...(headers === undefined ? {} : { headers }) });
     this.#acknowledge(blob.size);
+  }
+
+  /** Whether the bytes can be sent again, and have not been sent too often. */
+  isWorthwhile(): boolean {
+    const { blob, content } = this.#sending;
+    return content.replayable && this.#spent <= mostSent(blob.size, this.#options.retry);
   }
 
   /** Whether the refusal is of the way of sending, and there is another. */
@@ -147,12 +180,10 @@ class Attempt {
     const session = this.#session;
     const { signal } = this.#options;
     if (session === undefined) return;
-    const before = this.#acknowledged;
     try {
       await session.locate({ signal });
       this.#resumed = true;
-      this.#acknowledge(session.offset);
-      if (this.#acknowledged > before) backoff.reset();
+      if (this.#acknowledge(session.offset)) backoff.reset();
     } catch (error) {
       signal?.throwIfAborted();
       if (!isGantryError(error)) throw error;
@@ -181,9 +212,12 @@ class Attempt {
     return this.#way ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
   }
 
-  #acknowledge(offset: number): void {
+  /** Answers whether the blob has come further than in any session before. */
+  #acknowledge(offset: number): boolean {
+    const advanced = offset > this.#acknowledged;
     this.#acknowledged = Math.max(this.#acknowledged, offset);
     this.#tell();
+    return advanced;
   }
 
   #tell(): void {

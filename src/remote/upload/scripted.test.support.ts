@@ -61,6 +61,11 @@ export function scripted(
   };
 }
 
+/** The fate of each request of a kind, however many there are. */
+export function always(fate: Fate): readonly Fate[] {
+  return new Proxy<Fate[]>([], { get: () => fate });
+}
+
 export const passes: Fate = (send, request) => send(request);
 
 export const answers =

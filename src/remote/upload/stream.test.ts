@@ -10,6 +10,7 @@ import {
   reusingContent,
 } from '../../testing/contract/sample.ts';
 import {
+  always,
   answers,
   cutAfter,
   type Fate,
@@ -153,6 +154,22 @@ describe('a stream on its way to a registry', () => {
       assert.deepEqual(registry.asked, asked);
     });
   }
+
+  it('endless-upload: whose first chunk advances in each session, which then is lost, fails when its attempts are used up', async () => {
+    let appends = 0;
+    let gone = false;
+    const append: Fate = (send, request) => {
+      gone = ++appends % 2 === 0;
+      return gone ? answers(404)(send, request) : cutAfter(100)(send, request);
+    };
+    const status: Fate = (send, request) => (gone ? answers(404)(send, request) : send(request));
+    const registry = scripted({ append: always(append), status: always(status) }, { chunkSize });
+    await failsWith(
+      registry.repository.blobs.ingest(streamContent(reusingContent(noise(1000), 7).open())),
+      'BLOB_UPLOAD_UNKNOWN',
+    );
+    assert.ok(appends <= 6, `${appends} chunks`);
+  });
 
   it('whose source fails leaves no session', async () => {
     const { repository, asked } = scripted({}, { chunkSize });

@@ -8,7 +8,7 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
-import { type SendOptions, uploadRetry } from './recover.ts';
+import { mostSent, type SendOptions, tellingContent, uploadRetry } from './recover.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Streaming {
@@ -55,6 +55,10 @@ class StreamUpload {
   readonly #backoff: Backoff;
   #session: RemoteUpload | undefined;
   #sent = 0;
+  /** As `#sent`, with the pieces that a failure broke off. */
+  #spent = 0;
+  /** The most bytes that the registry has had, in any session. */
+  #best = 0;
 
   constructor(streaming: Streaming, options: SendOptions) {
     this.#streaming = streaming;
@@ -96,7 +100,7 @@ class StreamUpload {
     hasher: Hasher,
   ): Promise<Descriptor> {
     await session.append(this.#metered(streamContent(source)), this.#signal());
-    this.#tell(session.offset);
+    this.#advance(session.offset);
     return this.#commit(new Uint8Array(0), hasher);
   }
 
@@ -109,7 +113,6 @@ class StreamUpload {
           if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
         },
       });
-      this.#backoff.reset();
       return true;
     } catch (error) {
       const status = isGantryError(error) ? error.response?.status : undefined;
@@ -135,21 +138,22 @@ class StreamUpload {
   async #persist<T>(bytes: Uint8Array, { step, find }: Step<T>): Promise<T> {
     let session = this.#session ?? (await this.#start());
     const start = session.offset;
+    const most = this.#spent + mostSent(bytes.byteLength, this.#options.retry);
     for (;;) {
       const before = session.offset;
       const rest = bytes.subarray(before - start);
       try {
         const outcome = await step(session, rest.byteLength === 0 ? undefined : bytesContent(rest));
-        this.#tell(session.offset);
+        this.#advance(session.offset);
         return outcome;
       } catch (error) {
         this.#options.signal?.throwIfAborted();
-        const wait = this.#backoff.plan(error);
+        const wait = this.#spent <= most ? this.#backoff.plan(error) : undefined;
         if (wait === undefined) throw error;
         await this.#backoff.wait(wait, this.#options.signal);
         const lost = await this.#relocate(session);
         if (lost === undefined) {
-          if (session.offset > before) this.#backoff.reset();
+          this.#advance(session.offset);
           continue;
         }
         const there = await find?.();
@@ -191,13 +195,24 @@ class StreamUpload {
   }
 
   #metered(content: Content): Content {
-    return meteredContent(content, (bytes) => {
+    const telling = tellingContent(content, (bytes) => {
+      this.#spent += bytes;
+    });
+    return meteredContent(telling, (bytes) => {
       this.#sent += bytes;
-      this.#tell(this.#session?.offset ?? 0);
+      this.#tell();
     });
   }
 
-  #tell(acknowledged: number): void {
+  /** Attempts start again only where the stream has come further than in any session before. */
+  #advance(offset: number): void {
+    if (offset > this.#best) this.#backoff.reset();
+    this.#best = Math.max(this.#best, offset);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const acknowledged = this.#best;
     this.#options.onProgress?.({ sent: this.#sent, acknowledged });
   }
 
