@@ -53,7 +53,10 @@ const rules: Readonly<Record<string, Rule>> = {
     node: ['node:fs/promises', 'node:path'],
   },
   server: { imports: ['store', 'wire', ...words], node: [] },
-  'server/node': { imports: ['server', 'wire', ...words], node: ['node:http', 'node:https', 'node:net'] },
+  'server/node': {
+    imports: ['server', 'wire', ...words],
+    node: ['node:http', 'node:https', 'node:net', 'node:os'],
+  },
   'server/index': {
     imports: ['server', 'server/node', 'store', 'memory', 'disk', 'wire', ...words],
     node: [],

@@ -1,35 +1,47 @@
-import { headerValue } from '../wire/headers.ts';
+import { headerLines } from '../wire/headers.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
 
 export interface HostOptions {
-  /** Names that are served beside those that can only mean this machine or its neighbours. */
-  readonly hosts?: readonly string[];
+  /** Names that are served beside `localhost`, `*.localhost` and addresses. A web page of such a host counts as the registry's own. */
+  readonly hosts?: readonly string[] | undefined;
+}
+
+export interface NameOptions extends HostOptions {
+  /** The name that this machine calls itself by. */
+  readonly machine?: string;
 }
 
 /**
- * Refuses with 421 what was asked of a name that a stranger may own. A web page of `evil.example` may let its name lead to
- * 127.0.0.1, and its scripts could then use a registry that is open to whoever is on this machine.
+ * Refuses with 421 a request for a name that another machine can claim. A web page of `evil.example`, or on a local network
+ * of `evil.local` or `evil`, lets its name lead to 127.0.0.1, and its scripts could then use a registry without a login.
  */
-export function withHosts(next: Serve, { hosts = [] }: HostOptions = {}): Serve {
-  const served = new Set(hosts.map((host) => host.toLowerCase()));
+export function withHosts(next: Serve, options: NameOptions = {}): Serve {
+  const isKnown = createKnownNames(options);
   const serve: Serve = async (request) => {
-    const name = nameOf(headerValue(request.headers, 'host'));
-    if (isHarmless(name) || served.has(name)) return next(request);
-    return errorAnswer('DENIED', 'this registry is not known by the name it was asked under', {
-      status: 421,
-    });
+    const names = headerLines(request.headers, 'host').map(nameOf);
+    // Only programs name none.
+    if (names.every((name) => name === '' || isKnown(name))) return next(request);
+    const message =
+      'the registry does not answer to the name in the Host header, since another machine could claim it: ' +
+      'ask for localhost or an address, or start the registry with --host-name NAME';
+    return errorAnswer('DENIED', message, { status: 421 });
   };
   return next.guarded === undefined ? serve : Object.assign(serve, { guarded: next.guarded });
 }
 
-/** Without its port; empty for none, as only programs ask. */
-function nameOf(host: string | undefined): string {
-  return (host ?? '').toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+/**
+ * Whether no other machine can answer for a name: `localhost` and the names below it, addresses, the machine's own name,
+ * which it looks up at itself, and `hosts`. mDNS, LLMNR and DHCP let any machine of a local network answer for `*.local`, a
+ * bare name or a private domain.
+ */
+export function createKnownNames({ hosts = [], machine = '' }: NameOptions): (name: string) => boolean {
+  const named = new Set([...hosts, machine].map(nameOf));
+  return (name) =>
+    /^\[[0-9a-f:.]+\]$|^[\d.]+$|^(?:[^.]+\.)*localhost$/.test(name) || (name !== '' && named.has(name));
 }
 
-/** An address, a name without dots, and the domains that nobody can register. */
-function isHarmless(name: string): boolean {
-  if (/^\[[0-9a-f:.]+\]$|^[\d.]+$/.test(name) || !name.includes('.')) return true;
-  return /\.(?:localhost|local|internal|test|home\.arpa)$/.test(name);
+/** The name in a Host header: without its port, lower case, without the dot of the root. */
+export function nameOf(host: string): string {
+  return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }

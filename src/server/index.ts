@@ -24,4 +24,5 @@ export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
 export { type Listener, type ListenOptions, listen } from './node/listen.ts';
 export type { TlsIdentity } from './node/tls.ts';
 export { type OperationsOptions, withOperations } from './operations.ts';
+export { withOrigins } from './origins.ts';
 export { createSessions, type Sessions } from './sessions.ts';

@@ -51,15 +51,27 @@ describe('/metrics', () => {
 });
 
 describe('the names a registry answers to', () => {
-  const ask = asking(withHosts(app, { hosts: ['Registry.example.com'] }));
+  const ask = asking(withHosts(app, { hosts: ['Registry.example.com'], machine: 'Here' }));
   const names: readonly [host: string, status: number][] = [
     ['localhost:5000', 200],
     ['127.0.0.1:5000', 200],
     ['[::1]:5000', 200],
-    ['kind-registry:5000', 200],
-    ['host.docker.internal', 200],
     ['a.localhost', 200],
+    ['a.b.localhost.:5000', 200],
+    ['LOCALHOST.', 200],
+    ['here:5000', 200],
     ['registry.example.com:5000', 200],
+    ['here.local', 421],
+    ['kind-registry:5000', 421],
+    ['host.docker.internal', 421],
+    ['evil', 421],
+    ['evil.local', 421],
+    ['evil.internal', 421],
+    ['evil.test', 421],
+    ['evil.lan', 421],
+    ['evil.home.arpa', 421],
+    ['evillocalhost', 421],
+    ['.localhost.evil', 421],
     ['evil.example', 421],
     ['evil.example.:80', 421],
     ['localhost.evil.example:5000', 421],
@@ -67,10 +79,20 @@ describe('the names a registry answers to', () => {
     ['registry.example.com.evil.example', 421],
   ];
   for (const [host, status] of names) {
-    it(`${host} is answered with ${status}`, async () => {
+    it(`lan-name: ${host} is answered with ${status}`, async () => {
       assert.equal((await ask('GET', '/v2/', { headers: { host } })).status, status);
     });
   }
+
+  it('lan-name: of several Host headers each has to be a name of the registry', async () => {
+    const response = await withHosts(app)({
+      method: 'GET',
+      url: '/v2/',
+      headers: { host: ['localhost', 'evil.local'] },
+      replay: 'never',
+    });
+    assert.equal(response.status, 421);
+  });
 
   it('a program that names none is served', async () => {
     assert.equal((await ask('GET', '/v2/')).status, 200);

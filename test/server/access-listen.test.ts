@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { connect as connectSecurely } from 'node:tls';
@@ -74,9 +74,11 @@ describe('a listener of this machine', () => {
     ['localhost', 200],
     ['127.0.0.1', 200],
     ['[::1]', 200],
-    ['registry', 200],
-    ['host.docker.internal', 200],
+    [hostname(), 200],
     ['known.example', 200],
+    ['registry', 421],
+    ['registry.local', 421],
+    ['host.docker.internal', 421],
     ['rebound.example', 421],
     ['localhost.rebound.example', 421],
   ];

@@ -39,7 +39,7 @@ export const serveOptions: readonly Option[] = [
     name: 'host-name',
     value: 'NAME',
     repeatable: true,
-    summary: 'a name it is reached under, beside the usual ones',
+    summary: 'a name it is reached under beside localhost, addresses and its own',
   },
   { name: 'max-manifest', value: 'BYTES', summary: 'the longest manifest (4M, and no more than that)' },
   { name: 'max-blob', value: 'BYTES', summary: 'the largest blob, as in 10G (no limit)' },

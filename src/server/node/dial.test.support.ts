@@ -44,5 +44,5 @@ function happened(socket: Socket, events: readonly string[]): Promise<void> {
 
 /** A request's first part as it goes over the line. */
 export function head(lines: readonly string[]): string {
-  return `${[...lines, 'Host: h'].join('\r\n')}\r\n\r\n`;
+  return `${[...lines, 'Host: localhost'].join('\r\n')}\r\n\r\n`;
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
 import { InputError, StorageError } from '../../errors.ts';
 import type { ExchangeObserver, Serve } from '../exchange.ts';
 import { type HostOptions, withHosts } from '../hosts.ts';
+import { withOrigins } from '../origins.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
 import { checkExposure, isLoopbackHost } from './exposure.ts';
@@ -52,16 +54,17 @@ const cutTime = 200;
 /**
  * Serves a handler on a port. Throws IN_USE for a port that is taken, NO_PERMISSION for one that is not allowed,
  * INVALID_OPTION for a host that is not this machine's, a certificate that is none, and, before the port opens, for an
- * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant. On this
- * machine, where nobody has to log in, only the names in `hosts` and harmless ones are answered to (`withHosts`).
+ * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant. Web pages of
+ * other origins are refused (`withOrigins`); where nobody has to log in, a listener on loopback answers only to the names
+ * in `hosts`, the machine's own and those that nobody else can claim (`withHosts`).
  */
 export async function listen(app: Serve, options: ListenOptions = {}): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
   const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;
   const guarded = app.guarded === true;
   checkExposure(host, guarded || options.anonymous === true);
-  // Who has to log in can't be made to by a web page.
-  const handler = guarded || !isLoopbackHost(host) ? app : withHosts(app, options);
+  const names = { hosts: options.hosts, machine: hostname() };
+  const handler = withOrigins(guarded || !isLoopbackHost(host) ? app : withHosts(app, names), names);
   // An upload takes as long as it takes: silence is what ends an exchange, not its length.
   const http = {
     maxHeaderSize: headerBytes,
