@@ -16,6 +16,7 @@ import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
+import { checkStored, refusedAsUnsupported } from './stored.ts';
 
 // Few manifests have a subject.
 const listing = () => import('./subject.ts');
@@ -63,7 +64,10 @@ const tagsAtOnce = 10;
 /** How a PUT with tags is refused by registries that don't know what it is, or have enough of it. */
 const tagsRefused = [400, 404, 405, 413, 414, 431];
 
-/** Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers. */
+/**
+ * Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers.
+ * Each answer is compared with what was sent.
+ */
 async function putUnder(
   exchange: Exchange,
   repository: string,
@@ -72,33 +76,29 @@ async function putUnder(
   { signal }: SignalOptions,
 ): Promise<boolean> {
   const { learned } = exchange;
-  const { digest, mediaType } = manifest.descriptor;
-  const body = bytesContent(manifest.bytes);
+  const { digest } = manifest.descriptor;
   let listed = false;
-  const put = async (
-    reference: string,
-    beside: readonly string[] = [],
-    accept: readonly number[] = [],
-  ): Promise<HttpResponse> => {
-    const operation = { kind: 'manifest.put', repository, reference, tags: beside } as const;
-    const options = { body, mediaType, signal };
-    const { response } = await performBodiless(exchange, operation, [201, 200, 202, ...accept], options);
+  const put: Putting = async (reference, { beside = [], accept = [] } = {}) => {
+    const response = await putOnce(exchange, { repository, reference, beside }, manifest, { accept, signal });
     listed ||= subjectHeader(response) !== undefined;
     return response;
   };
   const left = new Set(tags);
   // Under a tag alone it would be there by its sha256.
   const needsDigest = digestAlgorithm(digest) !== 'sha256';
-  if (tags.length === 0 || (needsDigest && learned.tagParameters === false)) await put(digest);
-  else if (tags.length > 1 || needsDigest) {
+  let byDigest = false;
+  if (tags.length > 1 || (needsDigest && tags.length > 0)) {
     for (let at = 0; at < tags.length && learned.tagParameters !== false; at += tagsAtOnce) {
-      const response = await put(digest, tags.slice(at, at + tagsAtOnce), tagsRefused);
+      const beside = tags.slice(at, at + tagsAtOnce);
+      const response = await put(digest, { beside, accept: tagsRefused });
       if (response.status >= 400) break;
+      byDigest = true;
       const set = tagHeaders(response);
       learned.tagParameters = set.length > 0;
       for (const tag of set) left.delete(tag);
     }
   }
+  if (tags.length === 0 || (needsDigest && !byDigest)) await put(digest);
   for (const tag of left) {
     try {
       await put(tag);
@@ -109,6 +109,47 @@ async function putUnder(
     }
   }
   return listed;
+}
+
+type Putting = (
+  reference: string,
+  options?: { readonly beside?: readonly string[]; readonly accept?: readonly number[] },
+) => Promise<HttpResponse>;
+
+interface PutTarget {
+  readonly repository: string;
+  /** The digest, or a tag where that is there already or a sha256. */
+  readonly reference: string;
+  /** Tags in the same request. */
+  readonly beside: readonly string[];
+}
+
+/** One PUT. Throws UNSUPPORTED where the registry doesn't keep the digest, DIGEST_INVALID where it has kept other bytes. */
+async function putOnce(
+  exchange: Exchange,
+  { repository, reference, beside }: PutTarget,
+  { bytes, descriptor: { digest, mediaType } }: Manifest,
+  { accept, signal }: SignalOptions & { readonly accept: readonly number[] },
+): Promise<HttpResponse> {
+  const operation = { kind: 'manifest.put', repository, reference, tags: beside } as const;
+  const options = { body: bytesContent(bytes), mediaType, signal };
+  const { response } = await refusedAsUnsupported(digest, () =>
+    performBodiless(exchange, operation, [201, 200, 202, ...accept], options),
+  );
+  const said = digestHeader(response);
+  const isByDigest = isDigest(reference);
+  if (response.status >= 400 || (!isByDigest && said === undefined)) return response;
+  const expected = isByDigest ? digest : digestLike(said, bytes, digest);
+  const what = describe(operation, exchange.registry);
+  const find = () => resolve(exchange, repository, expected, { signal });
+  await checkStored(response, { digest: expected, what, find }, { signal });
+  return response;
+}
+
+/** Put under a tag, the bytes are hashed as the registry is used to. */
+function digestLike(said: Digest | undefined, bytes: Uint8Array, digest: Digest): Digest {
+  const isAlike = said === undefined || digestAlgorithm(said) === digestAlgorithm(digest);
+  return isAlike || !isComputable(said) ? digest : digestOf(bytes, computableAlgorithm(said));
 }
 
 /** A tag that must stay what it is. ECR says so, too, of what it is already. */

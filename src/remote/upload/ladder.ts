@@ -14,6 +14,7 @@ import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
 import { habitsOf } from '../hosts.ts';
 import { statBlob } from '../stat.ts';
+import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { mountBlob } from './mount.ts';
 import { askByOwnMount, findOutOwnMounts } from './own-mount.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
@@ -40,7 +41,7 @@ export function writeBlob(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
-  const bytes = content.distant === true ? inPieces(content) : (content.unchecked ?? content);
+  const bytes = surelyOf(blob, content.distant === true ? inPieces(content) : (content.unchecked ?? content));
   const climb = async (): Promise<WriteOutcome> => {
     const climbing = climbLadder(uploading, blob, bytes, options);
     const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
@@ -202,18 +203,17 @@ async function sendInSession(
   { signal, onProgress }: WriteOptions,
 ): Promise<void> {
   const habits = habitsOf(exchange.registry);
-  await sendBlob(
-    {
-      blob,
-      content,
-      start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
-      find: () => statBlob(exchange, repository, blob.digest, { signal }),
-      chunk: ({ limits }) => planChunks(blob.size, limits, habits, upload),
-      headers: commitHeaders(upload, blob.mediaType),
-      ...(session === undefined ? {} : { session }),
-    },
-    { retry: upload.retry, onProgress, signal },
-  );
+  const sending = {
+    blob,
+    content,
+    start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
+    find: () => statBlob(exchange, repository, blob.digest, { signal }),
+    chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, habits, upload),
+    headers: commitHeaders(upload, blob.mediaType),
+    ...(session === undefined ? {} : { session }),
+  };
+  const options = { retry: upload.retry, onProgress, signal };
+  await refusedAsUnsupported(blob.digest, () => sendBlob(sending, options));
 }
 
 /** Costs nothing where it is understood: declined, it has begun the upload. Others are asked once (Quay said 400). */

@@ -1,7 +1,8 @@
 import { isGantryError } from '../../errors.ts';
 import { discard } from '../../flow/collect.ts';
-import type { Digest } from '../../spec/digest.ts';
+import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
+import { digestHeader } from '../../wire/decode.ts';
 import { encode } from '../../wire/encode.ts';
 import { headerValue } from '../../wire/headers.ts';
 import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
@@ -52,7 +53,11 @@ export async function mountBlob(
     if (from === undefined && !isTransient(status))
       learned.anonymousMounts = status === 201 || status === 202;
     if (from === undefined && status === 201) learned.mountsFromAnywhere = true;
-    if (status === 201) return 'mounted';
+    // One that has linked other content has not linked this.
+    const said = digestHeader(response);
+    const isOther =
+      said !== undefined && said !== digest && digestAlgorithm(said) === digestAlgorithm(digest);
+    if (status === 201) return isOther ? undefined : 'mounted';
     if (status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return openedUpload(exchange, repository, { request, response });
   } catch (error) {

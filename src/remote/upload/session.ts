@@ -9,6 +9,8 @@ import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
 import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
 import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
 import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
+import { statBlob } from '../stat.ts';
+import { checkStored } from '../stored.ts';
 
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
@@ -89,11 +91,14 @@ export class RemoteUpload implements Upload {
     const sent = content === undefined ? undefined : this.#meter(content, onProgress);
     const from = this.#offset > 0 && content?.size !== undefined ? { from: this.#offset } : {};
     const body = sent === undefined ? {} : { content: sent.content, ...from };
-    await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], {
+    const { response } = await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], {
       ...options,
       headers,
       answerWithin: commitPatience,
     });
+    const what = `blob ${this.#exchange.registry}/${this.#repository}@${digest}`;
+    const find = () => statBlob(this.#exchange, this.#repository, digest, options);
+    await checkStored(response, { digest, what, find }, options);
     this.#settle(this.#offset + (sent?.bytes() ?? 0));
     onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };

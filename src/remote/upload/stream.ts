@@ -8,6 +8,7 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
+import { refusedAsUnsupported } from '../stored.ts';
 import { mostSent, type SendOptions, tellingContent, uploadRetry } from './recover.ts';
 import type { RemoteUpload } from './session.ts';
 
@@ -124,11 +125,13 @@ class StreamUpload {
   #commit(bytes: Uint8Array, hasher: Hasher): Promise<Descriptor> {
     const digest = hasher.digest();
     const { headers } = this.#streaming;
-    return this.#persist(bytes, {
-      step: (session, rest) =>
-        session.commit(digest, rest && this.#metered(rest), { ...this.#signal(), headers }),
-      find: () => this.#streaming.find(digest),
-    });
+    return refusedAsUnsupported(digest, () =>
+      this.#persist(bytes, {
+        step: (session, rest) =>
+          session.commit(digest, rest && this.#metered(rest), { ...this.#signal(), headers }),
+        find: () => this.#streaming.find(digest),
+      }),
+    );
   }
 
   /**
