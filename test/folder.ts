@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.ts';
 
 /** An empty folder for the length of a test. */
 export async function folder(test: TestContext): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'gantry-test-'));
-  test.after(() => rm(path, { recursive: true, force: true }));
+  atEnd(test, () => rm(path, { recursive: true, force: true }));
   return path;
 }

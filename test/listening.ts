@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { atEnd } from './at-end.ts';
 
 /** Lets the server listen on a free port of 127.0.0.1, which is the answer. */
 export async function listenAnywhere(server: Server): Promise<number> {
@@ -18,7 +19,7 @@ export async function listening(test: TestContext, server: Server): Promise<numb
     open.add(socket);
     socket.once('close', () => open.delete(socket));
   });
-  test.after(() => {
+  atEnd(test, () => {
     server.close();
     for (const socket of open) socket.destroy();
   });

@@ -1,36 +1,46 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
 import { startSearch } from './leaks/search.ts';
+import { watchFiles } from './running.ts';
 
 /**
  * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
  * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it. All that the run
- * writes is searched for the secrets of its tests; each place that shows one is a failed test.
+ * writes is searched for the secrets of its tests; each place that shows one is a failed test. A file that doesn't end is
+ * ended, and the tests that were running in it are named; so is every program that a file leaves behind.
  *
  * `--unit` runs what stands beside the sources, and the architecture. A further argument is a part of a file's name:
- * only those run.
+ * only those run. `--file=PATH` runs that file alone, and `--limit=SECONDS` is the time that a file has.
  */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const unit = process.argv.includes('--unit');
+const flag = (name: string): string | undefined =>
+  process.argv.find((argument) => argument.startsWith(`${name}=`))?.slice(name.length + 1);
+const only = flag('--file');
 const quick = ['src', join('test', 'architecture.test.js')].map((path) => join(compiled, path));
 
-const files = ['src', 'test']
+const own = ['src', 'test']
   .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
   .map((entry) => join(entry.parentPath, entry.name))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.slice(compiled.length).includes(part)))
   .filter((file) => !unit || quick.some((part) => file.startsWith(part)))
   .sort();
+const files = only === undefined ? own : [resolve(only)];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const skips: string[] = [];
 const search = startSearch();
-const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
+/** Milliseconds for a file. The slowest one takes a minute on a quiet machine. */
+const limit = Number(flag('--limit') ?? 600) * 1000;
+const stream = run({ files, concurrency: Math.max(2, availableParallelism()), timeout: limit });
+
+const culprits = watchFiles(stream, limit);
 
 stream.on('test:pass', ({ name, skip, todo, details }) => {
   // A suite counts only when it is skipped: nothing else tells of its tests.
@@ -49,11 +59,12 @@ stream.on('test:fail', ({ details }) => {
 stream.pipe(new spec()).pipe(search.report).pipe(process.stdout);
 process.on('exit', () => {
   const { leaks, searched } = search.end();
-  counts.failed += leaks.length;
+  counts.failed += leaks.length + culprits.length;
   const nothing = counts.passed + counts.failed === 0;
   if (counts.failed > 0 || nothing) process.exitCode = 1;
   if (nothing) process.stdout.write('no test ran\n');
   process.stdout.write(`\nsearched for secrets: ${searched}\n${leaks.map((leak) => `  ${leak}\n`).join('')}`);
+  for (const culprit of culprits) process.stdout.write(`\n${culprit}\n`);
   if (skips.length > 0) process.stdout.write(`\nskipped:\n${skips.map((skip) => `  ${skip}\n`).join('')}`);
   process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { atEnd, type Ending } from '../../test/at-end.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -13,11 +14,6 @@ import { MediaType } from '../spec/media-type.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
 
 /** Archives in the shapes that Docker and its kin have written. Everything is fixed, so digests are the same in every run. */
-
-/** What of a test is needed here: where to say what is to be cleaned up. */
-interface Cleanup {
-  after(work: () => void): void;
-}
 
 const encoder = new TextEncoder();
 
@@ -33,19 +29,19 @@ export function tarOf(files: readonly TarFileWithBody[]): Promise<Uint8Array> {
   return collect(writeTar(files), { limit: 2 ** 26, what: 'sample' });
 }
 
-export function folder(test: Cleanup): string {
+export function folder(test: Ending): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-test-'));
-  test.after(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(test, () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 
-export function save(test: Cleanup, bytes: Uint8Array, name = 'image.tar'): string {
+export function save(test: Ending, bytes: Uint8Array, name = 'image.tar'): string {
   const path = join(folder(test), name);
   writeFileSync(path, bytes);
   return path;
 }
 
-export async function saveTar(test: Cleanup, files: readonly TarFileWithBody[]): Promise<string> {
+export async function saveTar(test: Ending, files: readonly TarFileWithBody[]): Promise<string> {
   return save(test, await tarOf(files));
 }
 

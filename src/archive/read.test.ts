@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import * as zlib from 'node:zlib';
+import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -36,7 +37,7 @@ const other = await sampleImage('hello', 'arm64');
 
 async function open(test: TestContext, path: string): Promise<ArchiveRepository> {
   const archive = await openArchive(path);
-  test.after(() => archive[Symbol.asyncDispose]());
+  atEnd(test, () => archive[Symbol.asyncDispose]());
   return archive;
 }
 
@@ -223,7 +224,7 @@ describe('openArchive', () => {
     const pipe = join(dir, 'pipe');
     execFileSync('mkfifo', [pipe]);
     const cat = spawn('sh', ['-c', 'exec cat "$0" > "$1"', source, pipe], { stdio: 'ignore' });
-    test.after(() => cat.kill());
+    atEnd(test, () => cat.kill());
     await sameImage(await open(test, pipe), image);
   });
 

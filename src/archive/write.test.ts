@@ -12,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { atEnd } from '../../test/at-end.ts';
 import { needs } from '../../test/peer.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
@@ -32,7 +33,7 @@ repositoryContract(
   'archive',
   async (test) => {
     const archive = await createArchive(join(folder(test), 'image.tar'), { format: 'oci' });
-    test.after(() => archive[Symbol.asyncDispose]());
+    atEnd(test, () => archive[Symbol.asyncDispose]());
     return archive;
   },
   { mounts: false, mountsFromAny: false },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { atEnd } from '../../test/at-end.ts';
 import { listening } from '../../test/listening.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
@@ -29,7 +30,7 @@ async function open(
 ): Promise<{ client: Client; registry: TestRegistry }> {
   const registry = await startRegistry();
   const client = createClient({ ...alone, ...options });
-  test.after(async () => {
+  atEnd(test, async () => {
     await client[Symbol.asyncDispose]();
     await registry.close();
   });

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import type { Transport } from '../http/transport.ts';
 import { createClient } from './client.ts';
 
@@ -29,7 +30,7 @@ describe('a push', () => {
   for (const { name, path, expected } of rows) {
     it(name, async (test) => {
       const folder = await mkdtemp(join(tmpdir(), 'gantry-place-'));
-      test.after(() => rm(folder, { recursive: true, force: true }));
+      atEnd(test, () => rm(folder, { recursive: true, force: true }));
       const blobs = join(folder, 'layout', 'blobs', 'sha256');
       await mkdir(blobs, { recursive: true });
       for (const blob of ['a', 'b', 'c']) await writeFile(join(blobs, blob), blob);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { atEnd } from '../../test/at-end.ts';
 import { openArchive } from '../archive/read.ts';
 import { CopyError, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
@@ -31,7 +32,7 @@ async function open(test: TestContext) {
     onWire: (event) => events.push(event),
   });
   const folder = await mkdtemp(join(tmpdir(), 'gantry-client-'));
-  test.after(async () => {
+  atEnd(test, async () => {
     await client[Symbol.asyncDispose]();
     await registry.close();
     await rm(folder, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { atEnd } from '../../test/at-end.ts';
 import type { CopyEvent, CopyObserver } from '../copy/events.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
@@ -129,7 +130,7 @@ async function open(test: TestContext): Promise<Scene> {
   const image = await giveImage(place, { layers: [blobOf('a layer')] }, 'one', 'two');
   await place.manifests.put(indexOf([image.descriptor]), { tags: ['all'] });
   const folder = await mkdtemp(join(tmpdir(), 'gantry-watch-'));
-  test.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(test, () => rm(folder, { recursive: true, force: true }));
   await client.pull(['registry.test/from:one'], join(folder, 'image'), { format: 'oci' });
   return {
     client,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { CopyError, isGantryError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { parseManifest } from '../json/manifest.ts';
@@ -608,7 +609,7 @@ describe('a copy that fails', () => {
     const stray: unknown[] = [];
     const note = (reason: unknown): unknown => stray.push(reason);
     process.on('unhandledRejection', note);
-    test.after(() => process.off('unhandledRejection', note));
+    atEnd(test, () => process.off('unhandledRejection', note));
     const from = place();
     await giveIndex(from);
     for (const step of ['get', 'open', 'resolve', 'write', 'put'] as const) {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, truncate, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { lookAt } from '../files/files.ts';
 import { blobPath } from '../layout/blob-file.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -28,7 +29,7 @@ async function oldStore(
   fill: (repository: Repository) => Promise<Manifest>,
 ): Promise<Filled> {
   const root = await mkdtemp(join(tmpdir(), 'gantry-garbage-'));
-  test.after(() => rm(root, { recursive: true }));
+  atEnd(test, () => rm(root, { recursive: true }));
   const store = join(root, 'store');
   await using registry = await openDiskRegistry(store);
   const image = await fill(registry.repository('app'));

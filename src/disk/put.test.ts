@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import type { Repository } from '../store/contract.ts';
 import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
 import { openBlobs } from './blobs.ts';
@@ -31,7 +32,7 @@ async function createStage(test: TestContext): Promise<Stage> {
   const cache = new StoreCache();
   const pool = new BlobPool(files, cache);
   const stale = await StaleLayouts.open(files, repositories);
-  test.after(async () => {
+  atEnd(test, async () => {
     await stale.close();
     await rm(root, { recursive: true });
   });

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { bytesContent } from '../flow/content.ts';
 import { blobPath } from '../layout/blob-file.ts';
 import { openLayout } from '../layout/repository.ts';
@@ -23,7 +24,7 @@ import { type DiskRegistry, openDiskRegistry } from './registry.ts';
 registryContract('disk', async (test) => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
   const registry = await openDiskRegistry(join(folder, 'store'));
-  test.after(async () => {
+  atEnd(test, async () => {
     await registry[Symbol.asyncDispose]();
     await rm(folder, { recursive: true });
   });
@@ -33,7 +34,7 @@ registryContract('disk', async (test) => {
 /** A path where nothing is yet. */
 async function newPath(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
-  test.after(() => rm(folder, { recursive: true }));
+  atEnd(test, () => rm(folder, { recursive: true }));
   return join(folder, 'store');
 }
 

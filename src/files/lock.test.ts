@@ -4,11 +4,12 @@ import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promi
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { takeLock } from './lock.ts';
 
 async function lockPath(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-lock-'));
-  test.after(() => rm(folder, { recursive: true }));
+  atEnd(test, () => rm(folder, { recursive: true }));
   return join(folder, 'lock');
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { createPool } from './pool.ts';
 
 /** A task that runs until it is told to end, and notes when it began. */
@@ -141,7 +142,7 @@ describe('a pool', () => {
     const warnings: Error[] = [];
     const note = (warning: Error): unknown => warnings.push(warning);
     process.on('warning', note);
-    test.after(() => process.off('warning', note));
+    atEnd(test, () => process.off('warning', note));
     const pool = createPool(1);
     const { signal } = new AbortController();
     const waiting = Array.from({ length: 40 }, () => pool.run(settled, { signal }));

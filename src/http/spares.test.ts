@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { listenAnywhere, listening } from '../../test/listening.ts';
 import { collect } from '../flow/collect.ts';
 import type { HttpRequest } from '../wire/message.ts';
@@ -39,7 +40,7 @@ function transport(
   options?: NodeTransportOptions,
 ): Transport & Required<Pick<Transport, 'expect'>> {
   const made = createNodeTransport(options);
-  test.after(() => made.close());
+  atEnd(test, () => made.close());
   return { ...made, expect: async (url, requests) => made.expect?.(url, requests) };
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import https from 'node:https';
 import { after, describe, it } from 'node:test';
 import tls, { type SecureVersion, TLSSocket } from 'node:tls';
+import { atEnd } from '../../test/at-end.ts';
 import { listenAnywhere } from '../../test/listening.ts';
 import { alsoSecret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
@@ -81,7 +82,7 @@ describe('TLS', () => {
 
   it('C19 is no older than 1.2, even where this Node is told to speak what is older', async (test) => {
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
-    test.after(() => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
+    atEnd(test, () => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
     // OpenSSL 3 speaks 1.1 only at its lowest level of security.
     Object.assign(tls, { DEFAULT_MIN_VERSION: 'TLSv1.1', DEFAULT_CIPHERS: 'DEFAULT@SECLEVEL=0' });
     const old = await only('TLSv1.1');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import type { WireEvent } from './event.ts';
 import { published } from './wire-channel.ts';
 
@@ -12,7 +13,7 @@ describe('the channel of wire events', () => {
     const observed: unknown[] = [];
     const hear = (message: unknown): unknown => heard.push(message);
     diagnostics.subscribe('gantry:wire', hear);
-    test.after(() => diagnostics.unsubscribe('gantry:wire', hear));
+    atEnd(test, () => diagnostics.unsubscribe('gantry:wire', hear));
     published((told) => observed.push(told))?.(event);
     published(undefined)?.(event);
     assert.deepEqual([heard, observed], [[event, event], [event]]);

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
 import { folder } from '../../test/folder.ts';
 import { bytesContent, streamContent } from '../flow/content.ts';
@@ -44,7 +45,7 @@ repositoryContract(
   async (test) => {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-layout-'));
     const repository = await openLayout(join(folder, 'image'), { mode: 'write' });
-    test.after(async () => {
+    atEnd(test, async () => {
       await repository[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import * as fc from 'fast-check';
+import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, sliceContent } from '../flow/content.ts';
@@ -323,7 +324,7 @@ function hasGnuTar(): boolean {
 
 function folder(test: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-test-'));
-  test.after(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(test, () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 

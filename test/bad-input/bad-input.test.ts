@@ -26,6 +26,7 @@ import {
   read,
 } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { closingIdle, servedBy, withBody } from './front.ts';
 import { lock, noMounts, smallDisk } from './small-disk.ts';
@@ -40,7 +41,7 @@ function openClient(test: TestContext): Client {
     download: { retry: { attempts: 3, initial: 0 } },
     upload: { retry: { attempts: 3, initial: 0 } },
   });
-  test.after(() => client[Symbol.asyncDispose]());
+  atEnd(test, () => client[Symbol.asyncDispose]());
   return client;
 }
 
@@ -326,7 +327,7 @@ describe('a full disk', { skip: noMounts }, () => {
 
   it('under a registry refuses the push, and the registry goes on with what fits', async (test) => {
     const store = await openDiskRegistry(smallDisk(test));
-    test.after(() => store[Symbol.asyncDispose]());
+    atEnd(test, () => store[Symbol.asyncDispose]());
     const host = await servedBy(test, store);
     const source = createMemoryRegistry();
     const large = blobOf(noise(2 * 1024 * 1024));
@@ -372,7 +373,7 @@ describe('the network', () => {
   it('a port in use is IN_USE and named', async (test) => {
     const app = createApp(createMemoryRegistry());
     const first = await listen(app);
-    test.after(() => first.close({ grace: 0 }));
+    atEnd(test, () => first.close({ grace: 0 }));
     await assert.rejects(listen(app, { port: first.port }), {
       code: 'IN_USE',
       path: `127.0.0.1:${first.port}`,

@@ -4,6 +4,7 @@ import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { listening } from '../listening.ts';
 
 /** A registry whose answers pass through `alter` on their way out: what a broken or lying one would say. */
@@ -14,7 +15,7 @@ export async function servedBy(
 ): Promise<string> {
   const app = createApp(registry);
   const listener = await listen(async (request) => alter(await app(request), request));
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   return listener.url.replace('http://', '');
 }
 

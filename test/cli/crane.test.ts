@@ -4,6 +4,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
@@ -256,7 +257,7 @@ describe('a script written for crane', needs('crane'), () => {
   ] as const satisfies readonly (readonly [string, (args: readonly string[]) => ChildProcess])[]) {
     it(`serves a registry on a port that it names on stderr: ${name}`, async (test) => {
       const child = start(['registry', 'serve', '--address', 'localhost:0']);
-      test.after(() => child.kill('SIGKILL'));
+      atEnd(test, () => child.kill('SIGKILL'));
       // Listened to before the rest is read, or the words may have gone by.
       const said = saidOnStderr(child, /serving on port (\d+)/);
       const ended = finished(child);

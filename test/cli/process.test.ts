@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
 import { fakeRegistry } from './fake-registry.ts';
@@ -54,7 +55,7 @@ describe('a signal', { skip: noSignals }, () => {
     const { connect } = await import('node:net');
     const socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => undefined);
-    test.after(() => socket.destroy());
+    atEnd(test, () => socket.destroy());
     socket.write(
       'POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n',
     );

@@ -5,6 +5,7 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { finished, gantry, type RunOptions, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
@@ -17,7 +18,7 @@ interface Served {
 /** Starts `gantry serve` and waits until it says where. */
 async function serve(test: TestContext, args: readonly string[], options: RunOptions = {}): Promise<Served> {
   const child = startGantry(args, options);
-  test.after(() => child.kill('SIGKILL'));
+  atEnd(test, () => child.kill('SIGKILL'));
   const [, host = ''] = await saidOnStderr(child, /serving on port \d+: http:\/\/(\S+),/);
   return { host, child };
 }
@@ -79,7 +80,7 @@ describe('gantry serve', () => {
 
   it('tells in JSON where it listens', async (test) => {
     const child = startGantry(['serve', '--json']);
-    test.after(() => child.kill('SIGKILL'));
+    atEnd(test, () => child.kill('SIGKILL'));
     const [line] = await once(child.stdout ?? child, 'data');
     const { url, host, port } = JSON.parse(String(line));
     assert.equal(url, `http://${host}:${port}`);

@@ -11,13 +11,14 @@ import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { registryContract } from '../../src/testing/contract.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 
 /** The one suite over every stack of rooms: what holds for a place holds for it behind the protocol, and behind it twice. */
 
 async function disk(test: TestContext): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-contract-'));
   const registry = await openDiskRegistry(folder);
-  test.after(async () => {
+  atEnd(test, async () => {
     await registry[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
@@ -33,7 +34,7 @@ function direct(registry: Registry): Registry {
 async function connected(test: TestContext, registry: Registry): Promise<Registry> {
   const server = await startRegistry({ registry });
   const transport = createNodeTransport();
-  test.after(async () => {
+  atEnd(test, async () => {
     await transport.close();
     await server.close();
   });

@@ -14,6 +14,7 @@ import { createApp } from '../../src/server/app.ts';
 import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { Middleware } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { createRounds, type Rounds } from './rounds.ts';
 import { keychain, withTokenLogin } from './token-login.ts';
@@ -32,7 +33,7 @@ async function served(
 ): Promise<{ host: string; registry: Registry }> {
   const registry = createMemoryRegistry();
   const listener = await listen(rounds.proxy(guard(createApp(registry))));
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   return { host: listener.url.replace('http://', ''), registry };
 }
 

@@ -19,6 +19,7 @@ import {
   indexOf,
   listOf,
 } from '../../src/testing/contract/sample.ts';
+import { atEnd } from '../at-end.ts';
 import { gantry } from '../cli/gantry.ts';
 import * as wire from './server.ts';
 
@@ -181,7 +182,7 @@ describe('garbage that is collected again and again beside a server that is push
       const counts = { pushed: 0, collected: 0, again: 0 };
       const pushing = new AbortController();
       // Also when the test fails: it would go on for ever.
-      test.after(() => pushing.abort());
+      atEnd(test, () => pushing.abort());
       const collecting = (async () => {
         while (!pushing.signal.aborted) {
           for await (const _ of collectGarbage(store, { grace: 0, untagged: true })) counts.collected++;

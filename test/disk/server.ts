@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test';
 import { digestOf } from '../../src/flow/hash.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
+import { atEnd } from '../at-end.ts';
 import { type RunOptions, saidOnStderr, startGantry } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 
@@ -24,7 +25,7 @@ export async function serveStore(
   options: RunOptions = {},
 ): Promise<Server> {
   const child = startGantry(['serve', '--disk', store, '--address', '127.0.0.1:0', ...args], options);
-  test.after(() => child.kill('SIGKILL'));
+  atEnd(test, () => child.kill('SIGKILL'));
   const [, url = ''] = await saidOnStderr(child, /serving on port \d+: (http:\/\/[^,]+),/);
   const gone = once(child, 'close');
   return {

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { inspect } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { GantryError } from '../../src/errors.ts';
+import { testProcessVariable } from '../leftovers.ts';
 import { findSecret, longestForm, withoutSecrets } from '../secret.ts';
 import { findingsVariable, type Searched, type Where, writeRecord } from './finding.ts';
 
@@ -23,6 +24,7 @@ if (folder !== undefined && isMainThread) {
   process.env['NODE_OPTIONS'] = process.env['NODE_OPTIONS']
     ?.replace(`--import ${import.meta.url}`, '')
     .trim();
+  process.env[testProcessVariable] = `${process.ppid}:${process.pid}:${file}`;
   watchPrograms();
   watchErrors();
   diagnostics.subscribe('gantry:wire', (event) => search('event', inspect(event, whole)));

@@ -7,6 +7,7 @@ import { createClient } from '../../src/client/client.ts';
 import { isGantryError } from '../../src/errors.ts';
 import type { WireEvent } from '../../src/http/event.ts';
 import type { Keychain } from '../../src/keychain/credential.ts';
+import { atEnd } from '../at-end.ts';
 import { gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
 import { makeImage } from '../cli/images.ts';
 import { folder } from '../folder.ts';
@@ -53,7 +54,7 @@ async function serve(test: TestContext, args: readonly string[]): Promise<Served
     child.kill();
     await ended;
   };
-  test.after(stop);
+  atEnd(test, stop);
   const [, host = ''] = await saidOnStderr(child, /serving on port \d+: https?:\/\/(\S+),/);
   return { host, said: () => said, stop };
 }

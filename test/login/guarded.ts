@@ -6,6 +6,7 @@ import { listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 
 export interface Guarded {
   readonly host: string;
@@ -33,6 +34,6 @@ export async function startGuarded(
     const headers = { 'www-authenticate': ['Basic realm="guarded"'] };
     return { status: 401, headers, body: bytesContent(new Uint8Array()).open() };
   });
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   return { host: listener.url.slice('http://'.length), registry, shown, requests };
 }

@@ -5,7 +5,8 @@ import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { createPullThrough } from '../../src/store/pull-through/registry.ts';
 import { registryContract } from '../../src/testing/contract.ts';
-import { atEnd, diskCache } from './stage.ts';
+import { atEnd } from '../at-end.ts';
+import { diskCache } from './stage.ts';
 
 /** What is written to the upstream is read by way of the cache, which has to be as good. What is deleted is deleted from both. */
 function readThrough(test: TestContext, upstream: Registry, cache: Registry): Registry {

@@ -8,8 +8,9 @@ import { openDiskRegistry } from '../../src/disk/registry.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import { blobOf, giveImage, noise } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
-import { atEnd, type CacheStage, cacheStage } from './stage.ts';
+import { type CacheStage, cacheStage } from './stage.ts';
 
 /** What a cache keeps on disk, and the disk doesn't. */
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type Fault, startRegistry } from '../../src/testing/index.ts';
+import { atEnd } from '../at-end.ts';
 import { gantry, startGantry } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
@@ -28,7 +29,7 @@ async function serve(
   { env = {}, input = '' }: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
 ): Promise<Cache> {
   const child = startGantry(['serve', ...args], { env });
-  test.after(() => child.kill('SIGKILL'));
+  atEnd(test, () => child.kill('SIGKILL'));
   child.stdin?.end(input);
   let said = '';
   const host = await new Promise<string>((resolve, reject) => {
@@ -51,7 +52,7 @@ async function stop({ child }: Cache): Promise<void> {
 describe('gantry serve --proxy', () => {
   it('keeps on disk what is pulled, and goes on alone when the upstream is gone', async (test) => {
     const upstream = await startRegistry();
-    test.after(() => upstream.close());
+    atEnd(test, () => upstream.close());
     const { digest } = await store(upstream.registry, 'acme/app', ['1'], await makeImage('hello'));
     const home = await folder(test);
     const args = ['--proxy', upstream.host, '--disk', join(home, 'store')];

@@ -18,6 +18,7 @@ import type { UpstreamFailure } from '../../src/store/pull-through/upstream.ts';
 import { type RecordedRequest, recording } from '../../src/testing/requests.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 
 /** A server over a cache over a client over an upstream, and what the upstream was asked. */
 
@@ -90,20 +91,6 @@ export async function diskCache(test: TestContext): Promise<Registry> {
   const registry = await openDiskRegistry(path);
   atEnd(test, () => registry[Symbol.asyncDispose]());
   return registry;
-}
-
-const endings = new WeakMap<TestContext, (() => PromiseLike<void>)[]>();
-
-/** What is opened last is closed first. */
-export function atEnd(test: TestContext, close: () => PromiseLike<void>): void {
-  const known = endings.get(test);
-  const all = known ?? [];
-  all.push(close);
-  if (known !== undefined) return;
-  endings.set(test, all);
-  test.after(async () => {
-    for (const one of all.toReversed()) await one();
-  });
 }
 
 interface Upstream {

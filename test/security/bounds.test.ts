@@ -17,6 +17,7 @@ import type { Manifest } from '../../src/spec/manifest.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { blobOf, give, giveImage, indexOf, listOf, read } from '../../src/testing/contract/sample.ts';
 import type { HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { listening } from '../listening.ts';
 import {
   alice,
@@ -263,7 +264,7 @@ async function speaks(test: TestContext, first: string, then?: (socket: Socket) 
 
 function openClient(test: TestContext, options: ClientOptions = {}): Client {
   const client = createClient({ keychain: async () => undefined, retry: { attempts: 1 }, ...options });
-  test.after(() => client[Symbol.asyncDispose]());
+  atEnd(test, () => client[Symbol.asyncDispose]());
   return client;
 }
 

@@ -7,6 +7,7 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
 import { basicOf, secret } from '../secret.ts';
 
 /** What is never to be shown to a stranger: the password of `alice`, and what it looks like in a header. */
@@ -55,7 +56,7 @@ export function clientOf(
     upload: { retry: { attempts: 1 } },
     ...options,
   });
-  test.after(() => client[Symbol.asyncDispose]());
+  atEnd(test, () => client[Symbol.asyncDispose]());
   return client;
 }
 

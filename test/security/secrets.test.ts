@@ -11,6 +11,7 @@ import { isGantryError } from '../../src/errors.ts';
 import type { Credential } from '../../src/keychain/credential.ts';
 import { formatEntry } from '../../src/keychain/docker-config.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
+import { atEnd } from '../at-end.ts';
 import { fakeRegistry } from '../cli/fake-registry.ts';
 import { finished, startGantry } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
@@ -102,7 +103,7 @@ describe('C8 the library', () => {
           upload: { retry: { attempts: 1 } },
           onWire: (event) => events.push(event),
         });
-        test.after(() => client[Symbol.asyncDispose]());
+        atEnd(test, () => client[Symbol.asyncDispose]());
         const place = join(await folder(test), 'place');
         for (const ask of [
           () => client.getManifest(`${host}/app:1`),

@@ -12,6 +12,7 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Listener, type ListenOptions, listen } from '../../src/server/node/listen.ts';
+import { atEnd } from '../at-end.ts';
 import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
 import { type Certificate, createAuthority } from '../tls/authority.ts';
@@ -22,7 +23,7 @@ const guarded = createApp(createMemoryRegistry(), { access: createAccess({ login
 
 async function started(test: TestContext, app: typeof open, options: ListenOptions): Promise<Listener> {
   const listener = await listen(app, options);
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   return listener;
 }
 

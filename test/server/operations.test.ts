@@ -9,6 +9,7 @@ import { createMetrics } from '../../src/server/metrics.ts';
 import { listen } from '../../src/server/node/listen.ts';
 import { withOperations } from '../../src/server/operations.ts';
 import { createSessions, type Sessions } from '../../src/server/sessions.ts';
+import { atEnd } from '../at-end.ts';
 import { secret } from '../secret.ts';
 import { as, loginOf } from './access-stage.ts';
 
@@ -49,7 +50,7 @@ describe('a registry with a login', () => {
       },
     };
     const listener = await listen(guarded(), { observer });
-    test.after(() => listener.close({ grace: 0 }));
+    atEnd(test, () => listener.close({ grace: 0 }));
     await (await fetch(`${listener.url}/v2/_catalog`)).text();
     await (await fetch(`${listener.url}/v2/_catalog`, { headers: { ...as('alice').headers } })).text();
     await both.opened;

@@ -8,6 +8,7 @@ import { type Ask, asking } from '../../src/server/ask.test.support.ts';
 import { dial } from '../../src/server/node/dial.test.support.ts';
 import { type Listener, type ListenOptions, listen } from '../../src/server/node/listen.ts';
 import type { Registry } from '../../src/store/contract.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 
 export interface RowOptions extends AppOptions, Omit<ListenOptions, 'host' | 'port'> {
@@ -27,7 +28,7 @@ export async function serve(test: TestContext, options: RowOptions = {}): Promis
   const { registry = createMemoryRegistry() } = options;
   const app = createApp(registry, options);
   const listener = await listen(app, options);
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   const { port } = listener;
   return {
     ask: asking(app),
@@ -48,7 +49,7 @@ export async function openDisk(
   const beside = await folder(test);
   const root = join(beside, 'store');
   const registry = await openDiskRegistry(root);
-  test.after(() => registry[Symbol.asyncDispose]());
+  atEnd(test, () => registry[Symbol.asyncDispose]());
   return { root, beside, registry };
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { digestText } from '../../src/server/ask.test.support.ts';
 import { type Dialled, dial, head } from '../../src/server/node/dial.test.support.ts';
+import { atEnd } from '../at-end.ts';
 import { gantry, saidOnStderr, startGantry } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 
@@ -17,7 +18,7 @@ interface Served {
 
 async function serve(test: TestContext, args: readonly string[]): Promise<Served> {
   const child = startGantry(['serve', '--address', '127.0.0.1:0', ...args]);
-  test.after(() => child.kill('SIGKILL'));
+  atEnd(test, () => child.kill('SIGKILL'));
   const [, port = ''] = await saidOnStderr(child, /serving on port (\d+)/);
   return { child, port: Number(port), url: `http://127.0.0.1:${port}` };
 }

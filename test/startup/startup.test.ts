@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Script } from 'node:vm';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 import { binary, bundle, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
@@ -128,7 +129,7 @@ describe('what of the bundle is precompiled', () => {
     });
     proxy.listen(0, '127.0.0.1');
     await once(proxy, 'listening');
-    test.after(() => proxy.close());
+    atEnd(test, () => proxy.close());
     const address = proxy.address();
     const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
     const home = await folder(test);
@@ -188,7 +189,7 @@ function beyond(modules: ReadonlySet<string>, known: ReadonlySet<string>): reado
 
 async function imageInRegistry(test: TestContext): Promise<{ readonly host: string; readonly url: string }> {
   const registry = await startRegistry();
-  test.after(() => registry.close());
+  atEnd(test, () => registry.close());
   await store(registry.registry, 'app', ['1'], await makeImage('start-up'));
   return registry;
 }

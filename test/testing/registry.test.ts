@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type StartRegistryOptions, startRegistry, type TestRegistry } from '../../src/testing/index.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { basicOf, secret } from '../secret.ts';
@@ -19,7 +20,7 @@ const layerPath = `/v2/a/blobs/${layer.descriptor.digest}`;
 
 async function started(test: TestContext, options: StartRegistryOptions): Promise<TestRegistry> {
   const registry = await startRegistry(options);
-  test.after(() => registry.close());
+  atEnd(test, () => registry.close());
   await give(registry.registry.repository('a'), layer);
   return registry;
 }
@@ -98,7 +99,7 @@ describe('a registry with faults', () => {
     assert.match(registry.url, /^https:/);
     assert.equal(registry.url, `https://${registry.host}`);
     const client = createClient({ tls: { ca: authority.ca }, keychain: async () => undefined });
-    test.after(() => client[Symbol.asyncDispose]());
+    atEnd(test, () => client[Symbol.asyncDispose]());
     const repository = `https://${registry.host}/a`;
     assert.equal(await client.blobExists(repository, layer.descriptor.digest), true);
   });

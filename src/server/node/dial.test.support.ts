@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { atEnd, type Ending } from '../../../test/at-end.ts';
 
 export interface Dialled {
   readonly socket: Socket;
@@ -7,9 +8,9 @@ export interface Dialled {
 }
 
 /** A connection by hand, until the test is over. */
-export async function dial(test: { after(clean: () => void): void }, port: number): Promise<Dialled> {
+export async function dial(test: Ending, port: number): Promise<Dialled> {
   const socket = connect(port, '127.0.0.1');
-  test.after(() => socket.destroy());
+  atEnd(test, () => socket.destroy());
   await happened(socket, ['connect']);
   const come = { text: '', ended: false };
   socket.setEncoding('latin1');

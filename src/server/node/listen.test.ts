@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../../test/at-end.ts';
 import { isGantryError } from '../../errors.ts';
 import { collect, drain } from '../../flow/collect.ts';
 import { createMemoryRegistry } from '../../memory/registry.ts';
@@ -15,7 +16,7 @@ import { type Listener, type ListenOptions, listen } from './listen.ts';
 
 async function serve(test: TestContext, handler: Send, options?: ListenOptions): Promise<Listener> {
   const listener = await listen(handler, options);
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   return listener;
 }
 
@@ -295,7 +296,7 @@ describe('closing', () => {
   it('is not held up by clients that keep their connections', async (test) => {
     const listener = await serve(test, ok);
     const agent = new Agent({ keepAlive: true });
-    test.after(() => agent.destroy());
+    atEnd(test, () => agent.destroy());
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       request(listener.url, { agent }, resolve).on('error', reject).end();
     });
