@@ -3,7 +3,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isTag } from '../spec/reference.ts';
-import { checkBlobs, checkBytes } from '../store/admission.ts';
+import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts';
 import type { Blobs, ListOptions, Manifests, ReferrersOptions, Repository, Tags } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
@@ -44,6 +44,7 @@ export function createShelf(path: string, blobs: Blobs): Shelf {
       async put(manifest, options = {}) {
         const { tags = [], signal } = options;
         signal?.throwIfAborted();
+        refuseCreateOnly(path, options);
         for (const tag of tags) checkName(tag);
         checkBytes(manifest);
         await checkBlobs(manifest, blobs, options);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import type { Repository } from '../store/contract.ts';
+import { createKeyedTurns } from '../store/turns.ts';
 import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
 import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
@@ -45,6 +46,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     sessions: new UploadSessions(files, pool, cache),
     stale,
     locks: new Map(),
+    tagTurns: createKeyedTurns(),
     turns: async (_, task) => {
       await made.meanwhile();
       return task();

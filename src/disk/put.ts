@@ -7,6 +7,7 @@ import type { PutOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { touch, untilDone } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
+import { checkStandingFiles, whileTagsStand } from './standing.ts';
 import { describe, lockOf, type RegistryState } from './state.ts';
 
 /**
@@ -18,12 +19,14 @@ export async function putManifest(
   registry: RegistryState,
   folder: RepositoryFolder,
   manifest: Manifest,
-  { tags = [], sparse = false }: PutOptions,
+  options: PutOptions,
 ): Promise<void> {
+  const { tags = [], sparse = false, createOnly = false } = options;
   const { digest } = manifest.descriptor;
   const { cache, stale, turns } = registry;
   const there = await presentOf(registry, folder, manifest, sparse);
   const put = async (): Promise<boolean> => {
+    await checkStandingFiles(registry, folder, manifest, options);
     await stale.add(folder.name);
     const writing = new ManifestWriting(registry, folder, manifest, tags);
     try {
@@ -36,16 +39,19 @@ export async function putManifest(
         await writing.undo();
         throw missingBlob(digest, gone);
       }
-      await writing.name();
+      await whileTagsStand(registry, folder, createOnly ? [] : tags, () => writing.name());
       // Garbage may be a manifest, too, which nothing names yet.
       return await folder.hasManifest(digest);
     } finally {
       await writing.clear();
     }
   };
-  await lockOf(registry, folder.name).shared(() =>
-    turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put)),
-  );
+  // Others set a tag when all else is written; a look that forbids it must hold from before that until it is set.
+  const held = (): Promise<void> =>
+    whileTagsStand(registry, folder, createOnly ? tags : [], () =>
+      untilDone(folder.manifestPath(digest), put),
+    );
+  await lockOf(registry, folder.name).shared(() => turns(`${folder.name} ${digest}`, held));
   cache.promise(folder.name, digest);
   stale.changed(folder.name);
 }

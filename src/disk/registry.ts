@@ -77,6 +77,7 @@ async function openState(path: string): Promise<RegistryState> {
     stale: await StaleLayouts.open(files, repositories),
     locks: new Map(),
     turns: createKeyedTurns(),
+    tagTurns: createKeyedTurns(),
   };
 }
 

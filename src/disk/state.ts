@@ -22,6 +22,8 @@ export interface RegistryState {
   readonly locks: Map<string, RwLock>;
   /** Of each manifest. */
   readonly turns: KeyedTurns;
+  /** Of each tag. */
+  readonly tagTurns: KeyedTurns;
 }
 
 export function lockOf({ locks }: RegistryState, name: string): RwLock {

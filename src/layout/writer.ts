@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { checkBlobs, checkBytes } from '../store/admission.ts';
+import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts';
 import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { writeBlob } from '../store/write.ts';
@@ -78,6 +78,7 @@ function openManifests(session: WriteSession, blobs: Blobs): Manifests {
     async put(manifest, options = {}) {
       const { tags = [], signal } = options;
       signal?.throwIfAborted();
+      refuseCreateOnly(session.folder, options);
       for (const tag of tags) checkName(tag);
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);

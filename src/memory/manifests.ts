@@ -2,7 +2,7 @@ import { NotFoundError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { checkBlobs, checkBytes, checkTags } from '../store/admission.ts';
+import { checkBlobs, checkBytes, checkStanding, checkTags, type Standing } from '../store/admission.ts';
 import type { Blobs, ListOptions, Manifests, ReferrersOptions, Repository, Tags } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
@@ -33,13 +33,27 @@ export function openManifests(registry: RegistryState, name: string, blobs: Blob
       checkTags(tags);
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);
-      keep(repositoryState(registry, name), manifest, tags);
+      const repository = repositoryState(registry, name);
+      // Nothing is awaited from here on.
+      checkStanding({ name, ...standing(repository, manifest, tags) }, manifest, options);
+      keep(repository, manifest, tags);
     },
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
       const repository = registry.repositories.get(name);
       return repository !== undefined && remove(repository, digest);
     },
+  };
+}
+
+function standing(
+  { manifests, tags }: RepositoryState,
+  { descriptor: { digest } }: Manifest,
+  wanted: readonly string[],
+): Pick<Standing, 'same' | 'taken'> {
+  return {
+    same: manifests.get(digest)?.descriptor,
+    taken: wanted.find((tag) => (tags.get(tag) ?? digest) !== digest),
   };
 }
 

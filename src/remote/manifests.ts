@@ -8,7 +8,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType, parseMediaType } from '../spec/media-type.ts';
-import { checkBytes, checkTags } from '../store/admission.ts';
+import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { descriptorOf, digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
@@ -27,7 +27,9 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
 
     get: (reference, options) => get(exchange, repository, reference, options),
 
-    async put(manifest, { tags = [], signal } = {}) {
+    async put(manifest, options = {}) {
+      const { tags = [], signal } = options;
+      refuseCreateOnly(`${exchange.registry}/${repository}`, options);
       // Put under a tag, a registry can't know what the bytes were meant to be.
       checkBytes(manifest);
       checkTags(tags);

@@ -6,7 +6,8 @@ import { checkDigest } from '../flow/verify.ts';
 import { parseManifest } from '../json/manifest.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { isManifestType, parseMediaType } from '../spec/media-type.ts';
+import { parseMediaType } from '../spec/media-type.ts';
+import { isServedType } from '../store/admission.ts';
 import type { Repository } from '../store/contract.ts';
 import { contentLength, headerLines, headerValue, matchesEntityTag } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
@@ -67,8 +68,7 @@ async function readManifest(
   const mediaType = type === undefined ? undefined : parseMediaType(type);
   const manifest = parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });
   const kept = manifest.descriptor.mediaType;
-  // It is sent back as this type: text/html would make the registry serve pages.
-  if (!isManifestType(kept) && !/^application\/[\w.+-]+\+json$/.test(kept)) {
+  if (!isServedType(kept)) {
     throw new ContentError('MANIFEST_INVALID', 'the Content-Type is not the type of a manifest');
   }
   return manifest;

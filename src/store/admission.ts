@@ -1,10 +1,10 @@
-import { ContentError, InputError, NotFoundError } from '../errors.ts';
+import { AuthError, ContentError, InputError, NotFoundError, UnsupportedError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { isDistributable } from '../spec/media-type.ts';
+import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import { isTag } from '../spec/reference.ts';
 import type { Blobs, PutOptions } from './contract.ts';
 
@@ -55,4 +55,48 @@ export function checkTags(tags: readonly string[]): void {
   for (const tag of tags) {
     if (!isTag(tag)) throw new InputError('INVALID_REFERENCE', `"${tag.slice(0, 200)}" is not a tag`);
   }
+}
+
+/** A repository as it stands at the moment of a put. */
+export interface Standing {
+  readonly name: string;
+  /** The manifest of the same bytes, if it is there. */
+  readonly same: Descriptor | undefined;
+  /** Another manifest's tag among those of the put. */
+  readonly taken: string | undefined;
+}
+
+/**
+ * What is there stands: the type of the same bytes for everybody, a tag for `createOnly`. To be called in one step with the
+ * write. Throws DENIED for `createOnly`, and MANIFEST_INVALID.
+ */
+export function checkStanding(
+  { name, same, taken }: Standing,
+  { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,
+  { createOnly = false }: Pick<PutOptions, 'createOnly'>,
+): void {
+  if (createOnly && taken !== undefined) {
+    throw new AuthError('DENIED', `${name}:${taken} is there already, and may not be moved`);
+  }
+  const { digest, mediaType } = descriptor;
+  // A document that states its type was checked against it, and a kept type that differs is damage. Push heals that.
+  if (same === undefined || same.mediaType === mediaType || body.mediaType !== undefined) return;
+  if (!isServedType(same.mediaType)) return;
+  const message = `${name}@${digest} is there already as ${same.mediaType}, and its type does not change`;
+  if (createOnly) throw new AuthError('DENIED', message);
+  throw new ContentError('MANIFEST_INVALID', `${message}: delete it before it is put as ${mediaType}`);
+}
+
+/** Whether a registry serves a manifest under this type: as `text/html`, browsers would show it. */
+export function isServedType(mediaType: string): boolean {
+  return isManifestType(mediaType) || /^application\/[\w.+-]+\+json$/.test(mediaType);
+}
+
+/** For places that one caller writes to. Throws UNSUPPORTED. */
+export function refuseCreateOnly(
+  place: string,
+  { createOnly = false }: Pick<PutOptions, 'createOnly'>,
+): void {
+  if (createOnly)
+    throw new UnsupportedError('createOnly', `${place} can't check and write a tag in one step`);
 }

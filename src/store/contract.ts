@@ -129,7 +129,10 @@ export interface Manifests {
   resolve(reference: string, options?: SignalOptions): Promise<Descriptor | undefined>;
   /** Verified against the digest asked for. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE. */
   get(reference: string, options?: SignalOptions): Promise<Manifest>;
-  /** Stores the exact bytes under their digest and then under each tag. Throws MANIFEST_BLOB_UNKNOWN where the place checks. */
+  /**
+   * Stores the exact bytes under their digest and then under each tag. Throws MANIFEST_BLOB_UNKNOWN where the place checks;
+   * a registry also throws MANIFEST_INVALID for bytes that it serves under another type, since the first one stands.
+   */
   put(manifest: Manifest, options?: PutOptions): Promise<void>;
   /** Removes a manifest and every tag on it. */
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
@@ -139,6 +142,11 @@ export interface PutOptions extends SignalOptions {
   readonly tags?: readonly string[];
   /** Whether an image is kept although blobs that it names are not there, as lazily filled mirrors need it. Default false. */
   readonly sparse?: boolean;
+  /**
+   * Whether nothing that is there may change: a tag that leads to another manifest, or the type of the same bytes, is DENIED
+   * and nothing is stored. The check and the write are one step. A place that can't do that throws UNSUPPORTED. Default false.
+   */
+  readonly createOnly?: boolean;
 }
 
 export interface Tags {

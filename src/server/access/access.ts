@@ -1,6 +1,5 @@
 import { InputError } from '../../errors.ts';
 import type { Registry } from '../../store/contract.ts';
-import { createKeyedTurns } from '../../store/turns.ts';
 import { headerLines } from '../../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../../wire/message.ts';
 import { actionOf, type Operation } from '../../wire/operation.ts';
@@ -76,7 +75,7 @@ export function createAccess(options: AccessOptions = {}): Access {
 }
 
 function openAccess(rules: RuleSource | undefined, key: Uint8Array): Access {
-  const shared = { seal: createSeal(key, 'upload sessions'), turns: createKeyedTurns() };
+  const shared = { seal: createSeal(key, 'upload sessions') };
   return {
     guarded: false,
     answer: async () => undefined,
@@ -101,7 +100,7 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
   const service = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
   const tokens = createTokens({ key, service, login, life: tokenLife, clock });
   const desk = createDesk(login, { key, clock });
-  const shared = { seal: createSeal(key, 'upload sessions'), turns: createKeyedTurns() };
+  const shared = { seal: createSeal(key, 'upload sessions') };
   const rightsFor = async (user: string | undefined): Promise<Rights> => {
     if (rules !== undefined) return rightsOf(await rules(), user);
     return user === undefined ? nothing : everything;

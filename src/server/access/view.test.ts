@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../../memory/registry.ts';
-import { createKeyedTurns } from '../../store/turns.ts';
 import { blobOf, failsWith, give, giveImage, listOf } from '../../testing/contract/sample.ts';
 import { registryContract } from '../../testing/contract.ts';
 import { everything, type Right, type Rights } from './rules.ts';
@@ -11,7 +10,7 @@ import { type Viewer, viewOf } from './view.ts';
 const seal = createSeal(new Uint8Array(32), 'upload sessions');
 
 function viewer(rights: Rights): Viewer {
-  return { user: 'alice', rights, seal, turns: createKeyedTurns() };
+  return { user: 'alice', rights, seal };
 }
 
 /** These rights in `mine`, and none elsewhere. */

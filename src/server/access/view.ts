@@ -1,8 +1,6 @@
-import { AuthError, NotFoundError } from '../../errors.ts';
-import type { Manifest } from '../../spec/manifest.ts';
+import { NotFoundError } from '../../errors.ts';
 import { isRepositoryName } from '../../spec/reference.ts';
-import type { Blobs, Manifests, PutOptions, Registry, Repository, Upload } from '../../store/contract.ts';
-import type { KeyedTurns } from '../../store/turns.ts';
+import type { Blobs, Manifests, Registry, Repository, Upload } from '../../store/contract.ts';
 import type { Rights } from './rules.ts';
 import type { Seal } from './seal.ts';
 
@@ -13,8 +11,6 @@ export interface Viewer {
   readonly rights: Rights;
   /** Marks upload sessions. */
   readonly seal: Seal;
-  /** Puts that may not move a tag, one at a time for each repository. */
-  readonly turns: KeyedTurns;
 }
 
 /** Repositories that a mount without a source is looked for in, before the bytes are asked for. */
@@ -116,23 +112,13 @@ export async function sessionId(repository: string, name: string, { user, seal }
   throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository} has no such upload`);
 }
 
-function viewManifests({ name, manifests }: Repository, { rights, turns }: Viewer): Manifests {
-  const putNew = async (manifest: Manifest, options: PutOptions): Promise<void> => {
-    for (const tag of options.tags ?? []) {
-      const there = await manifests.resolve(tag, { signal: options.signal });
-      if (there !== undefined && there.digest !== manifest.descriptor.digest) {
-        throw new AuthError('DENIED', `${name}:${tag} is there already, and may not be moved`);
-      }
-    }
-    await manifests.put(manifest, options);
-  };
+function viewManifests({ name, manifests }: Repository, { rights }: Viewer): Manifests {
   return {
     resolve: (reference, options) => manifests.resolve(reference, options),
     get: (reference, options) => manifests.get(reference, options),
     delete: (digest, options) => manifests.delete(digest, options),
+    // The store looks and writes in one step: between a look here and the put, somebody with more rights could set the tag.
     put: (manifest, options = {}) =>
-      rights.may('push', name)
-        ? manifests.put(manifest, options)
-        : turns(name, () => putNew(manifest, options)),
+      manifests.put(manifest, rights.may('push', name) ? options : { ...options, createOnly: true }),
   };
 }

@@ -57,6 +57,19 @@ export const manifestCases: readonly RepositoryCase[] = [
     },
   },
   {
+    name: 'a put that may only create changes nothing that is there, or is UNSUPPORTED',
+    async run(repository) {
+      const { manifests, tags } = repository;
+      const first = await giveImage(repository, { annotations: { n: '1' } }, 'v1');
+      const second = imageOf({ annotations: { n: '2' } });
+      const put = manifests.put(second, { tags: ['v2', 'v1'], createOnly: true });
+      await failsWith(put, 'DENIED', 'UNSUPPORTED');
+      assert.deepEqual(await manifests.resolve('v1'), first.descriptor);
+      assert.equal(await manifests.resolve(second.descriptor.digest), undefined);
+      assert.deepEqual(await listOf(tags.list()), ['v1']);
+    },
+  },
+  {
     name: 'an index is kept, also while one of its children is missing',
     async run(repository) {
       const child = await giveImage(repository);
