@@ -7,7 +7,7 @@ import type { PutOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { touch, untilDone } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { checkStandingFiles, whileTagsStand } from './standing.ts';
+import { checkTagFiles, checkType, whileTagsStand } from './standing.ts';
 import { describe, lockOf, type RegistryState } from './state.ts';
 
 /**
@@ -21,37 +21,40 @@ export async function putManifest(
   manifest: Manifest,
   options: PutOptions,
 ): Promise<void> {
-  const { tags = [], sparse = false, createOnly = false } = options;
+  const { tags = [], sparse = false } = options;
   const { digest } = manifest.descriptor;
   const { cache, stale, turns } = registry;
   const there = await presentOf(registry, folder, manifest, sparse);
   const put = async (): Promise<boolean> => {
-    await checkStandingFiles(registry, folder, manifest, options);
+    await checkType(registry, folder, manifest, options);
+    await checkTagFiles(folder, manifest, options);
     await stale.add(folder.name);
     const writing = new ManifestWriting(registry, folder, manifest, tags);
+    const undoing = async (reason: unknown): Promise<never> => {
+      await writing.undo();
+      throw reason;
+    };
     try {
       await writing.stage();
       await writing.keep();
       // Before the manifest was listed its own bytes were garbage.
       if (!(await hasBlob(folder, digest))) return false;
       const gone = await firstMissing(folder, there);
-      if (gone !== undefined) {
-        await writing.undo();
-        throw missingBlob(digest, gone);
-      }
-      await whileTagsStand(registry, folder, createOnly ? [] : tags, () => writing.name());
+      if (gone !== undefined) await undoing(missingBlob(digest, gone));
+      await whileTagsStand(registry, folder, tags, async () => {
+        // Looked at again: whoever set a tag meanwhile was not made to wait for what this put had to write.
+        await checkTagFiles(folder, manifest, options).catch(undoing);
+        await writing.name();
+      });
       // Garbage may be a manifest, too, which nothing names yet.
       return await folder.hasManifest(digest);
     } finally {
       await writing.clear();
     }
   };
-  // Others set a tag when all else is written; a look that forbids it must hold from before that until it is set.
-  const held = (): Promise<void> =>
-    whileTagsStand(registry, folder, createOnly ? tags : [], () =>
-      untilDone(folder.manifestPath(digest), put),
-    );
-  await lockOf(registry, folder.name).shared(() => turns(`${folder.name} ${digest}`, held));
+  await lockOf(registry, folder.name).shared(() =>
+    turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put)),
+  );
   cache.promise(folder.name, digest);
   stale.changed(folder.name);
 }

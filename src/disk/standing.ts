@@ -1,3 +1,4 @@
+import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { checkStanding } from '../store/admission.ts';
 import type { PutOptions } from '../store/contract.ts';
@@ -19,23 +20,33 @@ export function whileTagsStand<T>(
     .reduceRight<() => Promise<T>>((next, tag) => () => tagTurns(`${name}:${tag}`, next), task)();
 }
 
-/** Throws DENIED and MANIFEST_INVALID for what a put would change and may not. The caller holds the manifest and the tags. */
-export async function checkStandingFiles(
+/** Throws DENIED, MANIFEST_INVALID where the same bytes are there under another type. The caller holds the manifest. */
+export async function checkType(
   registry: RegistryState,
   folder: RepositoryFolder,
   manifest: Manifest,
   options: PutOptions,
 ): Promise<void> {
-  const { digest } = manifest.descriptor;
-  const same = await describe(registry, folder, digest);
-  const taken = options.createOnly === true ? await takenTag(folder, digest, options.tags ?? []) : undefined;
-  checkStanding({ name: folder.name, same, taken }, manifest, options);
+  const same = await describe(registry, folder, manifest.descriptor.digest);
+  checkStanding({ name: folder.name, same, taken: undefined }, manifest, options);
+}
+
+/** Throws DENIED where a put that may only create would move a tag. It holds as long as the caller holds the tags. */
+export async function checkTagFiles(
+  folder: RepositoryFolder,
+  manifest: Manifest,
+  options: PutOptions,
+): Promise<void> {
+  const { tags = [], createOnly = false } = options;
+  if (!createOnly) return;
+  const taken = await takenTag(folder, manifest.descriptor.digest, tags);
+  checkStanding({ name: folder.name, same: undefined, taken }, manifest, options);
 }
 
 /** The first tag that leads to another manifest that is there. */
 async function takenTag(
   folder: RepositoryFolder,
-  digest: string,
+  digest: Digest,
   tags: readonly string[],
 ): Promise<string | undefined> {
   for (const tag of tags) {

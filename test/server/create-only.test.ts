@@ -35,7 +35,7 @@ function indexBy(by: string): Manifest {
 /** The microtasks and turns of the event loop that pass before the second put begins, so that it meets every step of the first. */
 async function after(steps: number): Promise<void> {
   for (let at = 0; at < steps; at++) {
-    if (at % 2 === 0) await undefined;
+    if (at % 2 === 0) await Promise.resolve();
     else await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -52,6 +52,11 @@ async function outcome(put: Promise<void>): Promise<'put' | 'denied'> {
 
 async function tagOf({ manifests }: Repository, tag: string): Promise<string | undefined> {
   return (await manifests.resolve(tag))?.digest;
+}
+
+async function users(registry: Registry): Promise<Readonly<Record<'alice' | 'bob', Ask>>> {
+  const { ask } = await guardedApp({ registry, rules });
+  return { alice: askingWith(ask, as('alice')), bob: askingWith(ask, as('bob')) };
 }
 
 for (const [where, open] of stores) {
@@ -97,11 +102,6 @@ for (const [where, open] of stores) {
   });
 
   describe(`the type of a manifest, ${where}`, () => {
-    async function users(test: TestContext): Promise<Readonly<Record<'alice' | 'bob', Ask>>> {
-      const { ask } = await guardedApp({ registry: await open(test), rules });
-      return { alice: askingWith(ask, as('alice')), bob: askingWith(ask, as('bob')) };
-    }
-
     const text = indexText('anybody');
     const path = `/v2/releases/app/manifests/${digestText(text)}`;
     const put = (ask: Ask, target: string, type: string) =>
@@ -112,7 +112,7 @@ for (const [where, open] of stores) {
       ['alice', 400, 'MANIFEST_INVALID'],
     ] as const) {
       it(`type-of-a-digest-changes: ${user} can not change it, by digest or by a new tag`, async (test) => {
-        const asked = await users(test);
+        const asked = await users(await open(test));
         assert.equal((await put(asked.alice, path, ociIndex)).status, 201);
         for (const type of [dockerList, 'application/vnd.example+json']) {
           for (const target of [path, '/v2/releases/app/manifests/v9']) {
@@ -128,7 +128,7 @@ for (const [where, open] of stores) {
     }
 
     it('type-of-a-digest-changes: of two that come at once one type stands', async (test) => {
-      const { alice, bob } = await users(test);
+      const { alice, bob } = await users(await open(test));
       const answers = await Promise.all([put(alice, path, ociIndex), put(bob, path, dockerList)]);
       const taken = answers.findIndex(({ status }) => status === 201);
       assert.deepEqual(
@@ -140,7 +140,7 @@ for (const [where, open] of stores) {
     });
 
     it('type-of-a-digest-changes: a manifest that was deleted may come back as another', async (test) => {
-      const { alice } = await users(test);
+      const { alice } = await users(await open(test));
       assert.equal((await put(alice, path, ociIndex)).status, 201);
       assert.equal((await alice('DELETE', path)).status, 202);
       assert.equal((await put(alice, path, dockerList)).status, 201);
