@@ -27,14 +27,22 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
   before(async () => {
     tokens = await startTokenService({ user, password, refreshToken });
     registry = await startDistribution({ token: tokens.settings });
+    tokens.serve(registry.host);
   });
   after(async () => {
     await registry[Symbol.asyncDispose]();
     await tokens[Symbol.asyncDispose]();
   });
-  const signIn = (): readonly string[] => ['auth', 'login', registry.host, '-u', user, '--password-stdin'];
+  const signIn = (host = registry.host): readonly string[] => [
+    'auth',
+    'login',
+    host,
+    '-u',
+    user,
+    '--password-stdin',
+  ];
 
-  it('login, push, list, copy and pull go together, and so for crane with the same login', async (test) => {
+  it('crane-realm: login, push, list, copy and pull go together, and so for crane with the same login', async (test) => {
     const home = await folder(test);
     const env = { DOCKER_CONFIG: home };
     const layout = join(home, 'layout');
@@ -52,7 +60,11 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
     await ok('pull', '--format=oci', `${host}/other/app:2`, join(home, 'pulled'));
     const wanted = await partsOf(image);
     assert.deepEqual(await partsInLayout(join(home, 'pulled')), wanted);
-    assert.equal(await output('crane', ['digest', `${host}/other/app:2`], { env }), `${wanted.root}\n`);
+    assert.equal((await gantry(signIn(tokens.host), { env, input: `${password}\n` })).code, 0);
+    assert.equal(
+      await output('crane', ['digest', `${tokens.host}/other/app:2`], { env }),
+      `${wanted.root}\n`,
+    );
   });
 
   it('a wrong password is refused by login, which keeps nothing of it', async (test) => {

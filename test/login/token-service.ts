@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -21,6 +21,10 @@ export interface TokenService extends AsyncDisposable {
   /** For a registry's configuration. */
   readonly settings: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
   readonly asked: readonly Asked[];
+  /** `127.0.0.1:1234`, where it also passes requests on to a registry once `serve` has named that. */
+  readonly host: string;
+  /** Takes the requests for the registry at `host`, too: crane refuses a realm on loopback unless the registry is at the same port. */
+  serve(host: string): void;
 }
 
 interface ServiceOptions {
@@ -53,9 +57,17 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
     chain: [new X509Certificate(await readFile(certificate)).raw.toString('base64')],
   };
   const asked: Asked[] = [];
-  const server = createServer((from, to) => void answer(from, to, { options, signer, asked }));
+  let registry: string | undefined;
+  const server = createServer((from, to) => {
+    if (registry !== undefined && from.url?.startsWith('/v2/')) passOn(registry, from, to);
+    else void answer(from, to, { options, signer, asked });
+  });
   const port = await listenAnywhere(server);
   return {
+    host: `127.0.0.1:${port}`,
+    serve(host) {
+      registry = host;
+    },
     settings: { realm: `http://127.0.0.1:${port}/token`, service, issuer, rootcertbundle: certificate },
     asked,
     async [Symbol.asyncDispose]() {
@@ -64,6 +76,20 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Passes a request on with the name that it was sent to, which the registry builds its addresses from. */
+function passOn(host: string, from: IncomingMessage, to: ServerResponse): void {
+  const [hostname, port] = host.split(':');
+  const onward = request(
+    { hostname, port, method: from.method, path: from.url, headers: from.headers, agent: false },
+    (answered) => {
+      to.writeHead(answered.statusCode ?? 502, answered.headers);
+      answered.pipe(to);
+    },
+  );
+  onward.on('error', () => to.destroy());
+  from.pipe(onward);
 }
 
 interface Signer {
