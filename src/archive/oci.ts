@@ -1,4 +1,4 @@
-import { ContentError, NotFoundError } from '../errors.ts';
+import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseIndexJson, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -38,12 +38,14 @@ export async function readOci(
 ): Promise<ArchiveContents> {
   const index = within(tarball.path, () => parseIndexJson(indexJson));
   const manifests = new Map<Digest, Manifest>();
-  const roots = index.manifests.filter(({ mediaType }) => isManifestType(mediaType));
-  for (const root of roots) {
-    if (tarball.find(blobPath(root.digest)) === undefined) {
+  const roots: Descriptor[] = [];
+  for (const root of index.manifests) {
+    if (tarball.find(blobPath(root.digest)) === undefined && isManifestType(root.mediaType)) {
       throw new NotFoundError('MANIFEST_UNKNOWN', `${tarball.path}: manifest ${root.digest} is missing`);
     }
     await visit(tarball, root, manifests);
+    const manifest = manifests.get(root.digest);
+    if (manifest !== undefined) roots.push({ ...root, mediaType: manifest.descriptor.mediaType });
   }
   return {
     roots: roots.map((root) => {
@@ -99,7 +101,9 @@ async function visit(
       `${tarball.path}: more than ${maxManifests} manifests, or nested ${maxDepth} deep`,
     );
   }
-  const manifest = await readManifest(tarball, descriptor, entry);
+  const isNamed = isManifestType(descriptor.mediaType);
+  const manifest = await (isNamed ? readManifest : recognise)(tarball, descriptor, entry);
+  if (manifest === undefined) return;
   manifests.set(descriptor.digest, manifest);
   const { body } = manifest;
   if (body.kind === 'image') {
@@ -107,8 +111,7 @@ async function visit(
     for (const layer of body.layers) checkBlob(tarball, layer, 'layer');
   }
   if (body.kind === 'index') {
-    const children = body.manifests.filter(({ mediaType }) => isManifestType(mediaType));
-    for (const child of children) await visit(tarball, child, manifests, depth + 1);
+    for (const child of body.manifests) await visit(tarball, child, manifests, depth + 1);
   }
 }
 
@@ -120,6 +123,22 @@ async function readManifest(tarball: Tarball, descriptor: Descriptor, entry: Tar
   const content = checkedContent(tarball.content(entry), digest, what);
   const bytes = await collect(content.open(), { limit: manifestLimit, what });
   return within(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
+}
+
+/** A manifest whose descriptor calls it something else; undefined for other content. */
+async function recognise(
+  tarball: Tarball,
+  descriptor: Descriptor,
+  entry: TarEntry,
+): Promise<Manifest | undefined> {
+  if (entry.size > manifestLimit) return undefined;
+  try {
+    const manifest = await readManifest(tarball, descriptor, entry);
+    return manifest.body.kind === 'unknown' ? undefined : manifest;
+  } catch (error) {
+    if (isGantryError(error, 'MANIFEST_INVALID')) return undefined;
+    throw error;
+  }
 }
 
 /** Layers that may not be distributed stay where their `urls` say. */

@@ -7,7 +7,7 @@ import type { Credential } from '../keychain/credential.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseRegistry } from '../spec/reference.ts';
-import type { ListOptions, SignalOptions } from '../store/contract.ts';
+import type { ListOptions, RawManifest, SignalOptions } from '../store/contract.ts';
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import type { CopiedTag } from './copy-repository.ts';
@@ -48,6 +48,8 @@ export interface Client extends AsyncDisposable {
   getIndex(reference: string, options?: SignalOptions): Promise<Index>;
   getDescriptor(place: string | Place, options?: ReadOptions): Promise<Descriptor>;
   getManifest(place: string | Place, options?: ReadOptions): Promise<Manifest>;
+  /** The bytes that a place has as a manifest, whatever they are: those that `getManifest` refuses, too. */
+  getRawManifest(place: string | Place, options?: ReadOptions): Promise<RawManifest>;
   /** The config's exact bytes. */
   getConfig(place: string | Place, options?: ReadOptions): Promise<Uint8Array>;
   /** Of a `repository@digest`; nothing is fetched until it is opened. */
@@ -138,6 +140,8 @@ export function createClient(options: ClientOptions = {}): Client {
     getDescriptor: async (place, own = {}) =>
       (await reading()).getDescriptor(connections, place, merged(own)),
     getManifest: async (place, own = {}) => (await reading()).getManifest(connections, place, merged(own)),
+    getRawManifest: async (place, own = {}) =>
+      (await reading()).getRawManifest(connections, place, merged(own)),
     getConfig: async (place, own = {}) => (await reading()).getConfig(connections, place, merged(own)),
     openBlob: (reference) => openBlob(connections, reference),
     exists: async (place, own = {}) => (await reading()).exists(connections, place, merged(own)),

@@ -13,7 +13,8 @@ import {
   selectPlatform,
 } from '../spec/platform.ts';
 import { parseReference } from '../spec/reference.ts';
-import type { Repository, SignalOptions } from '../store/contract.ts';
+import { getChild } from '../store/child.ts';
+import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Inspection } from './inspect.ts';
 import { openRepository, openSource, type Source } from './open.ts';
@@ -93,6 +94,19 @@ export function getManifest(
   );
 }
 
+/** The exact bytes, whatever they are; with `platform`, those of the image of the index for it. */
+export function getRawManifest(
+  connections: Connections,
+  place: string | Place,
+  { platform, ...options }: ReadOptions = {},
+): Promise<RawManifest> {
+  return reading(connections, place, options, async (repository, reference) => {
+    if (platform !== undefined) return readManifest(repository, reference, { platform, ...options });
+    const { manifests } = repository;
+    return (await manifests.getRaw?.(reference, options)) ?? manifests.get(reference, options);
+  });
+}
+
 async function readManifest(
   repository: Repository,
   reference: string,
@@ -102,7 +116,7 @@ async function readManifest(
   // An image is the only choice there is: it is taken whatever it is for, as crane does.
   if (platform === undefined || root.body.kind !== 'index') return root;
   const child = selectPlatform(root.body.manifests, platform);
-  if (child !== undefined) return repository.manifests.get(child.digest, options);
+  if (child !== undefined) return getChild(repository.manifests, child, options);
   throw new NotFoundError(
     'MANIFEST_UNKNOWN',
     `index ${repository.name}@${root.descriptor.digest} has no image for platform ${formatPlatform(platform)}`,

@@ -5,6 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm } from '../spec/digest.ts';
 import { type IndexManifest, isAttestationOf, type Manifest } from '../spec/manifest.ts';
 import { formatPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
+import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function selectRoot(
   if (root.body.kind !== 'index') return root;
   const wanted = selectChildren(root, root.body, platforms);
   const [only] = wanted.images;
-  if (only !== undefined && platforms.length === 1) return from.manifests.get(only.digest, options);
+  if (only !== undefined && platforms.length === 1) return getChild(from.manifests, only, options);
   return rewriteIndex(root, wanted.includes);
 }
 

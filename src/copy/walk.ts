@@ -6,11 +6,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
-import { refuseSchema1 } from '../spec/schema1.ts';
+import { getChild } from '../store/child.ts';
 import type { Repository } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt, fromSource } from './failure.ts';
+import { refuseOpaque } from './opaque.ts';
 import type { Tally } from './progress.ts';
+import { sized } from './sized.ts';
 
 /** One copy while it runs: what stays the same on the way down the tree. */
 export interface Journey {
@@ -72,9 +74,10 @@ export async function bring(
 
 async function bringChildren(
   journey: Journey,
-  { descriptor, body }: Manifest,
+  manifest: Manifest,
   { depth, wants }: Required<Pick<BringOptions, 'depth' | 'wants'>>,
 ): Promise<void> {
+  const { descriptor, body } = manifest;
   if (depth > maxDepth) {
     const { digest } = descriptor;
     throw new CopyError(`source: index ${digest} is nested more than ${maxDepth} deep`, {
@@ -100,11 +103,10 @@ async function bringChildren(
     return;
   }
   if (body.kind === 'unknown') {
-    // The layers of schema 1 have no sizes and would stay behind.
     const step = { side: 'source', step: 'read manifest', digest: descriptor.digest } as const;
-    await attempt(step, journey.signal, async () => refuseSchema1(descriptor, journey.from.name));
+    await attempt(step, journey.signal, async () => refuseOpaque(manifest, journey.from.name));
   }
-  const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringBlob(journey, blob));
+  const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringPart(journey, blob));
   const brought = blobsOf(body).map(bringOne);
   // While the destination is asked what it has.
   journey.from.expect?.(journey.blobs.size);
@@ -118,16 +120,23 @@ async function bringChild(journey: Journey, child: Descriptor, depth: number): P
     // An index may list anything. What the source keeps as a manifest is one; the rest are blobs.
     const step = { side: 'source', step: 'resolve', digest } as const;
     const found = await attempt(step, signal, () => from.manifests.resolve(digest, { signal }));
-    if (found === undefined) return bringBlob(journey, child);
+    if (found === undefined) return bringPart(journey, child);
   }
   const there = attempt({ side: 'destination', step: 'resolve', digest }, signal, () =>
     to.manifests.resolve(digest, { signal }),
   );
   there.catch(() => undefined);
   const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>
-    from.manifests.get(digest, { signal }),
+    getChild(from.manifests, child, { signal }),
   );
   return bring(journey, manifest, there, { depth });
+}
+
+async function bringPart(journey: Journey, blob: Descriptor): Promise<void> {
+  if (blob.unsized !== true) return bringBlob(journey, blob);
+  const { from, signal } = journey;
+  const step = { side: 'source', step: 'find the size of a blob', digest: blob.digest } as const;
+  return bringBlob(journey, await attempt(step, signal, () => sized(from, blob, { signal })));
 }
 
 async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {

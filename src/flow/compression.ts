@@ -24,6 +24,14 @@ export interface UnpackLimits {
   readonly free?: number;
 }
 
+interface DecompressOptions {
+  /** Names the source in errors. */
+  readonly what: string;
+  readonly limits?: UnpackLimits;
+  /** Told before the first byte comes out. */
+  readonly onCompression?: (compression: Compression) => void;
+}
+
 /** What the first bytes say. Labels lie: some layers called gzip are plain tar or zstd. */
 export function sniffCompression(start: Uint8Array): Compression {
   const [a, b, c, d] = start;
@@ -39,7 +47,7 @@ export function sniffCompression(start: Uint8Array): Compression {
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
-  { what, limits = {} }: { readonly what: string; readonly limits?: UnpackLimits },
+  { what, limits = {}, onCompression }: DecompressOptions,
 ): AsyncIterable<Uint8Array> {
   const { bytes = 256 * gibibyte, ratio = 200, free = gibibyte } = limits;
   const chunks = source[Symbol.asyncIterator]();
@@ -50,6 +58,7 @@ export async function* decompressed(
       taken += length;
     });
     const compression = sniffCompression(start);
+    onCompression?.(compression);
     if (compression === 'none') {
       yield* rest;
       return;

@@ -5,6 +5,7 @@ import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
+import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type Image, openImage, type ViewPlace } from './image.ts';
 
@@ -40,7 +41,7 @@ export function openIndex(
         ({ mediaType }) => isIndexType(mediaType) || isImageType(mediaType),
       );
       const manifests = await Promise.all(
-        listed.map(({ digest }) => repository.manifests.get(digest, options)),
+        listed.map((child) => getChild(repository.manifests, child, options)),
       );
       return manifests.map((child) =>
         child.body.kind === 'index'

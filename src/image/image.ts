@@ -1,7 +1,7 @@
 import { ContentError } from '../errors.ts';
 import { collectContent } from '../flow/collect.ts';
 import { parseImageConfig } from '../json/image-config.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
+import { type Descriptor, openable } from '../spec/descriptor.ts';
 import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
@@ -50,7 +50,7 @@ export function openImage(
     );
   }
   const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
-    collectContent(repository.blobs.open(body.config), {
+    collectContent(repository.blobs.open(openable(body.config)), {
       limit: configLimit,
       what: `config ${body.config.digest} of ${repository.name}`,
       signal,
@@ -77,8 +77,8 @@ function openLayer(
   descriptor: Descriptor,
   { diffId, origin }: { readonly diffId: string | undefined; readonly origin: LayerOrigin | undefined },
 ): Layer {
-  return createLayer(repository.blobs.open(descriptor), {
-    descriptor,
+  return createLayer(repository.blobs.open(openable(descriptor)), {
+    ...(descriptor.unsized === true ? { mediaType: descriptor.mediaType } : { descriptor }),
     origin,
     ...(diffId !== undefined && isDigest(diffId) ? { diffId } : {}),
   });

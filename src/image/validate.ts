@@ -1,9 +1,10 @@
 import { ContentError, isGantryError } from '../errors.ts';
-import { drain } from '../flow/collect.ts';
-import { decompressed, type UnpackLimits } from '../flow/compression.ts';
+import { collectContent, drain } from '../flow/collect.ts';
+import { type Compression, decompressed, type UnpackLimits } from '../flow/compression.ts';
+import type { Content } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
-import { parseImageConfig } from '../json/image-config.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
+import { configLimit, parseImageConfig } from '../json/image-config.ts';
+import { type Descriptor, openable } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType, isDistributable, isLayerType, isManifestType } from '../spec/media-type.ts';
@@ -11,6 +12,7 @@ import { formatPlatform } from '../spec/platform.ts';
 import { isSchema1 } from '../spec/schema1.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readTar } from '../tar/read.ts';
+import { wrongChildClaims, wrongClaims, wrongCompression } from './claims.ts';
 import { openImage } from './image.ts';
 
 export interface ValidateOptions extends SignalOptions {
@@ -52,7 +54,7 @@ interface Walk {
 async function* validateTree(repository: Repository, manifest: Manifest, walk: Walk): AsyncIterable<Problem> {
   const { body, descriptor } = manifest;
   if (body.kind === 'image') {
-    yield* validateImage(repository, manifest, body, walk.options);
+    yield* validateImage(repository, body, walk.options);
   } else if (body.kind !== 'index') {
     yield {
       descriptor,
@@ -86,12 +88,7 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
     yield { descriptor: child, message: manifest };
     return;
   }
-  if (manifest.descriptor.size !== child.size) {
-    yield {
-      descriptor: child,
-      message: `has ${manifest.descriptor.size} bytes, its index says ${child.size}`,
-    };
-  }
+  for (const message of wrongChildClaims(child, manifest)) yield { descriptor: child, message };
   yield* validateTree(repository, manifest, walk);
   const { body } = manifest;
   if (options.fast === true || body.kind !== 'image' || child.platform === undefined) return;
@@ -107,16 +104,21 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
 
 async function* validateImage(
   repository: Repository,
-  manifest: Manifest,
   body: ImageManifest,
   options: ValidateOptions,
 ): AsyncIterable<Problem> {
   const layers = body.layers.filter((layer) => isDistributable(layer.mediaType));
+  for (const descriptor of [body.config, ...layers]) {
+    for (const message of wrongClaims(descriptor)) yield { descriptor, message };
+  }
   if (options.fast === true) {
     for (const blob of [body.config, ...layers]) yield* validateBlob(repository, blob, options);
     return;
   }
-  const raw = await found(() => openImage(repository, manifest).rawConfig(options));
+  const what = `config ${body.config.digest}`;
+  const raw = await found(() =>
+    collectContent(openStored(repository, body.config), { limit: configLimit, what, signal: options.signal }),
+  );
   if (typeof raw === 'string') yield { descriptor: body.config, message: raw };
   const diffIds =
     typeof raw === 'string' || !isConfigType(body.config.mediaType) ? undefined : await diffIdsOf(raw);
@@ -136,6 +138,12 @@ async function diffIdsOf(rawConfig: Uint8Array): Promise<readonly string[] | str
   return typeof config === 'string' ? config : config.rootfs.diff_ids;
 }
 
+/** A blob as the place has it: what its descriptor carries of it proves nothing here. */
+function openStored({ blobs }: Repository, described: Descriptor): Content {
+  const { data: _, ...blob } = described;
+  return blobs.open(openable(blob));
+}
+
 /** Bytes that mean something to somebody else: that they are there, and are what they are called. */
 async function* validateBlob(
   repository: Repository,
@@ -145,9 +153,12 @@ async function* validateBlob(
   if (fast) {
     const there = await repository.blobs.stat(blob.digest, { signal });
     if (there === undefined) yield { descriptor: blob, message: 'is not there' };
+    else if (blob.unsized !== true && there.size !== blob.size) {
+      yield { descriptor: blob, message: `has ${there.size} bytes, its manifest says ${blob.size}` };
+    }
     return;
   }
-  const failure = await found(() => drain(repository.blobs.open(blob).open({ signal })));
+  const failure = await found(() => drain(openStored(repository, blob).open({ signal })));
   if (typeof failure === 'string') yield { descriptor: blob, message: failure };
 }
 
@@ -161,9 +172,18 @@ async function* validateLayer(
     yield* validateBlob(repository, layer, { signal });
     return;
   }
-  const open = () => repository.blobs.open(layer).open({ signal });
   const what = `layer ${layer.digest}`;
-  const seen = await found(() => readLayer(decompressed(open(), { what, limits: unpack }), what));
+  let mislabelled: string | undefined;
+  const onCompression = (compression: Compression): void => {
+    mislabelled = wrongCompression(layer, compression);
+  };
+  const stored = openStored(repository, layer).open({ signal });
+  const seen = await found(() =>
+    readLayer(decompressed(stored, { what, limits: unpack, onCompression }), what),
+  );
+  if (typeof seen !== 'string' && mislabelled !== undefined) {
+    yield { descriptor: layer, message: mislabelled };
+  }
   if (typeof seen === 'string') yield { descriptor: layer, message: seen };
   else if (seen.diffId !== diffId) {
     yield { descriptor: layer, message: `unpacks to ${seen.diffId}, the config says ${diffId}` };

@@ -26,16 +26,19 @@ const descriptorKeys = knownKeys(
   'platform',
 );
 
-/** Throws MANIFEST_INVALID, naming the field. `data` is not compared with the digest here. */
+/**
+ * Go leaves out what is empty, so a type or a size that is missing reads as none. Throws MANIFEST_INVALID, naming the field.
+ * `data` is not compared with the digest here.
+ */
 export function readDescriptor(field: Field): Descriptor {
   const descriptor = readObject(field, descriptorKeys);
-  const mediaType = member(descriptor, 'mediaType');
-  if (readString(mediaType) === '') throw refusal(mediaType, 'is empty');
+  const size = optional(descriptor, 'size', readSize);
   return {
-    mediaType: readString(mediaType),
+    mediaType: optional(descriptor, 'mediaType', readString) ?? '',
     digest: readDigest(member(descriptor, 'digest')),
-    size: readSize(member(descriptor, 'size')),
+    size: size ?? 0,
     ...present({
+      unsized: size === undefined ? (true as const) : undefined,
       urls: optional(descriptor, 'urls', readStrings),
       annotations: optional(descriptor, 'annotations', readStringMap),
       data: optional(descriptor, 'data', readString),

@@ -16,6 +16,8 @@ const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, laye
 const index = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [child] };
 const schema1 = { schemaVersion: 1, name: 'a', tag: '1', fsLayers: [{ blobSum: digest }], history: [] };
 
+const fromAcme = (fields: object): object => ({ mediaType: 'application/vnd.acme.thing+json', ...fields });
+
 describe('parseManifest', () => {
   test('keeps the bytes and describes them', () => {
     const bytes = new TextEncoder().encode(`${JSON.stringify(image, undefined, 3)}\n`);
@@ -135,7 +137,7 @@ describe('parseManifest', () => {
   });
 
   test('says the version of docker schema 1', () => {
-    assert.deepEqual(parse(schema1).body, { kind: 'unknown', schemaVersion: 1 });
+    assert.deepEqual(parse(schema1).body, { kind: 'unknown', schemaVersion: 1, opaque: true });
   });
 
   test('reads everything an image can say, and leaves the rest in the bytes', () => {
@@ -164,6 +166,62 @@ describe('parseManifest', () => {
   test('reads everything an index can say', () => {
     const full = { ...index, artifactType: 'application/x', subject: child, annotations: { a: 'b' } };
     assert.deepEqual(parse(full).body, { kind: 'index', ...full });
+  });
+
+  const vague = [
+    undefined,
+    'text/plain; charset=utf-8',
+    'text/html',
+    'binary/octet-stream',
+    'application/octet-stream',
+    'application/json',
+    'application/x-unknown',
+    'application/vnd.acme.unheard-of+json',
+  ];
+  for (const given of vague) {
+    test(`manifest-under-vague-type: a document given as ${given} says what it is`, () => {
+      for (const [value, type] of [
+        [image, MediaType.ociManifest],
+        [{ ...image, mediaType: MediaType.dockerManifest }, MediaType.dockerManifest],
+        [without(image, 'mediaType'), MediaType.ociManifest],
+        [without(without(image, 'mediaType'), 'layers'), MediaType.ociManifest],
+        [index, MediaType.ociIndex],
+        [without(index, 'mediaType'), MediaType.ociIndex],
+        [schema1, MediaType.schema1],
+      ] as const) {
+        const { descriptor, body } = parse(value, given);
+        assert.equal(descriptor.mediaType, type);
+        const kind = type === MediaType.schema1 ? 'unknown' : 'manifests' in value ? 'index' : 'image';
+        assert.equal(body.kind, kind);
+      }
+    });
+  }
+
+  const unknownKinds: readonly (readonly [name: string, fields: object, kind: string, opaque?: true])[] = [
+    ['with the fields of an image', without(image, 'mediaType'), 'image'],
+    ['with the fields of an index', without(index, 'mediaType'), 'index'],
+    ['that names no content', { greeting: 'hello' }, 'unknown'],
+    ['that names content for information', { annotations: { base: digest }, subject: child }, 'unknown'],
+    ['that names content in its own way', { parts: [{ deep: [layer] }] }, 'unknown', true],
+    ['that names more than an image', { ...without(image, 'mediaType'), more: [child] }, 'unknown', true],
+    ['that names more than an index', { ...without(index, 'mediaType'), more: layer }, 'unknown', true],
+    ['with broken fields of an image', { ...without(image, 'mediaType'), layers: [digest] }, 'unknown', true],
+  ];
+  for (const [name, fields, kind, opaque] of unknownKinds) {
+    test(`unknown-manifest-kind: a document of an unknown type ${name} is ${opaque ? 'opaque' : kind}`, () => {
+      const { descriptor, body } = parse(fromAcme(fields));
+      assert.equal(descriptor.mediaType, 'application/vnd.acme.thing+json');
+      assert.equal(body.kind, kind);
+      assert.equal(body.kind === 'unknown' ? body.opaque : undefined, opaque);
+    });
+  }
+
+  test('manifest-with-gaps: a size or a type that is missing reads as none', () => {
+    const bare = without(without(config, 'size'), 'mediaType');
+    const { body } = parse({ ...image, config: bare, layers: [{ ...layer, size: null, mediaType: '' }] });
+    assert.ok(body.kind === 'image');
+    assert.deepEqual(body.config, { mediaType: '', digest: config.digest, size: 0, unsized: true });
+    assert.deepEqual(body.layers, [{ mediaType: '', digest: layer.digest, size: 0, unsized: true }]);
   });
 
   const empties: readonly (readonly [name: string, value: object, body: object])[] = [
@@ -243,9 +301,7 @@ describe('parseManifest', () => {
 
   const fields: readonly (readonly [path: string, value: object])[] = [
     ['config.digest', { ...image, config: { ...config, digest: 'sha256:x' } }],
-    ['config.mediaType', { ...image, config: without(config, 'mediaType') }],
-    ['config.mediaType', { ...image, config: { ...config, mediaType: '' } }],
-    ['config.size', { ...image, config: without(config, 'size') }],
+    ['config.mediaType', { ...image, config: { ...config, mediaType: 1 } }],
     ['layers[1].digest', { ...image, layers: [layer, { ...layer, digest: '../../etc/passwd' }] }],
     ['layers[0].size', { ...image, layers: [{ ...layer, size: -1 }] }],
     ['layers[0].size', { ...image, layers: [{ ...layer, size: 1.5 }] }],

@@ -1,7 +1,15 @@
+import { isGantryError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import type { ImageManifest, IndexManifest, Manifest, ManifestBody } from '../spec/manifest.ts';
-import { isImageType, isIndexType, MediaType, parseMediaType } from '../spec/media-type.ts';
+import {
+  children,
+  type ImageManifest,
+  type IndexManifest,
+  type Manifest,
+  type ManifestBody,
+  type UnknownManifest,
+} from '../spec/manifest.ts';
+import { isImageType, isIndexType, isManifestType, MediaType } from '../spec/media-type.ts';
 import { readDescriptor } from './descriptor.ts';
 import {
   type Field,
@@ -17,6 +25,8 @@ import {
   readStringMap,
   refusal,
 } from './field.ts';
+import { manifestType } from './manifest-type.ts';
+import { namedDigests } from './named-digests.ts';
 import { parseJson } from './parse.ts';
 
 /** The most that registries can be counted on to take. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests */
@@ -32,13 +42,14 @@ export interface ManifestOptions {
 }
 
 /**
- * A view of the bytes; the bytes are kept as they are. A type that is neither index nor image is `unknown`, not an error.
- * Throws TOO_LARGE, and MANIFEST_INVALID for what is no manifest, is two kinds in one, or contradicts `mediaType`.
+ * A view of the bytes; the bytes are kept as they are. The document decides its type and kind (`manifestType`). A document
+ * that is neither index nor image is `unknown`, not an error.
+ * Throws TOO_LARGE, and MANIFEST_INVALID for a document that is no manifest, is two kinds in one, or contradicts `mediaType`.
  */
 export function parseManifest(bytes: Uint8Array, { digest, mediaType }: ManifestOptions): Manifest {
   const what = `manifest ${digest}`;
   const document = readDocument(parseJson(bytes, { what, maxBytes: manifestLimit }), what);
-  const type = typeOf(document, mediaType);
+  const type = manifestType(document, mediaType);
   return {
     descriptor: { mediaType: type, digest, size: bytes.byteLength },
     bytes,
@@ -50,7 +61,7 @@ export function parseManifest(bytes: Uint8Array, { digest, mediaType }: Manifest
 export function parseIndexJson(bytes: Uint8Array): IndexManifest {
   const what = 'index.json';
   const document = readDocument(parseJson(bytes, { what, maxBytes: indexJsonLimit }), what);
-  const type = typeOf(document, undefined);
+  const type = manifestType(document, undefined);
   if (!isIndexType(type)) throw refusal(document, `is not an index but ${type}`);
   return readIndex(document);
 }
@@ -80,38 +91,41 @@ function readDocument(value: unknown, what: string): ObjectField {
   return document;
 }
 
-/** What a server says of any JSON, or of any bytes, says nothing. */
-const vagueTypes: ReadonlySet<string> = new Set(['', MediaType.json, MediaType.octetStream]);
-
-function typeOf(document: ObjectField, given: string | undefined): string {
-  const outer = parseMediaType(given ?? '');
-  const inner = parseMediaType(optional(document, 'mediaType', readString) ?? '');
-  if (vagueTypes.has(outer)) return inner === '' ? inferredType(document) : inner;
-  if (inner !== '' && inner !== outer) {
-    throw refusal(document, `calls itself ${inner.slice(0, 200)}, but was given as ${outer.slice(0, 200)}`);
-  }
-  return outer;
-}
-
-function inferredType(document: ObjectField): string {
-  if (has(document, 'manifests')) return MediaType.ociIndex;
-  if (has(document, 'config') && has(document, 'layers')) return MediaType.ociManifest;
-  if (member(document, 'schemaVersion').value === 1 && has(document, 'fsLayers')) {
-    return has(document, 'signatures') ? MediaType.schema1Signed : MediaType.schema1;
-  }
-  throw refusal(document, 'is not a manifest');
-}
-
+/**
+ * An image or an index by its type. A document of a type that gantry does not know is read by its fields, and counts as
+ * an image or an index only where these name all of its content.
+ */
 function readBody(document: ObjectField, type: string): ManifestBody {
   if (isIndexType(type)) return readIndex(document);
   if (isImageType(type)) return readImage(document);
+  return isManifestType(type)
+    ? readUnknown(document, type)
+    : (readByFields(document) ?? readUnknown(document, type));
+}
+
+function readByFields(document: ObjectField): ImageManifest | IndexManifest | undefined {
+  try {
+    const body = has(document, 'manifests') ? readIndex(document) : readImage(document);
+    const known = new Set(children(body).map(({ digest }) => digest));
+    return [...namedDigests(document.value)].every((digest) => known.has(digest)) ? body : undefined;
+  } catch (error) {
+    if (isGantryError(error, 'MANIFEST_INVALID')) return undefined;
+    throw error;
+  }
+}
+
+function readUnknown(document: ObjectField, type: string): UnknownManifest {
   const version = member(document, 'schemaVersion').value;
+  const blobs = artifactTypes.has(type) ? optional(document, 'blobs', readDescriptors) : undefined;
+  const known = new Set(blobs?.map(({ digest }) => digest));
+  const opaque = [...namedDigests(document.value)].some((digest) => !known.has(digest));
   return {
     kind: 'unknown',
     ...present({
       schemaVersion: typeof version === 'number' ? version : undefined,
       mediaType: optional(document, 'mediaType', readString),
-      blobs: artifactTypes.has(type) ? optional(document, 'blobs', readDescriptors) : undefined,
+      blobs,
+      opaque: opaque ? (true as const) : undefined,
     }),
   };
 }

@@ -4,8 +4,8 @@ import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
-import { MediaType } from '../spec/media-type.ts';
-import type { ReferrersOptions, SignalOptions } from '../store/contract.ts';
+import { isManifestType, MediaType } from '../spec/media-type.ts';
+import type { RawManifest, ReferrersOptions, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { blobFileContent, blobSize } from './blob-file.ts';
 import type { LayoutIndex } from './index-file.ts';
@@ -39,17 +39,24 @@ export class LayoutManifests {
     if (digest === undefined || this.#isGone(digest)) return undefined;
     const size = await blobSize(this.#folder, digest);
     if (size === undefined) return undefined;
-    if (listed !== undefined) return { mediaType: listed.mediaType, digest, size: listed.size };
-    return this.#recognise(digest, size, options);
+    if (listed === undefined) return this.#recognise(digest, size, options);
+    const said = { mediaType: listed.mediaType, digest, size: listed.size };
+    if (isManifestType(listed.mediaType)) return said;
+    const known = await this.#recognise(digest, size, options);
+    return known === undefined ? said : { ...known, size: listed.size };
   }
 
   async get(reference: string, options: SignalOptions = {}): Promise<Manifest> {
+    const { descriptor, bytes } = await this.getRaw(reference, options);
+    return parseManifest(bytes, { digest: descriptor.digest, mediaType: descriptor.mediaType });
+  }
+
+  async getRaw(reference: string, options: SignalOptions = {}): Promise<RawManifest> {
     const descriptor = await this.resolve(reference, options);
     if (descriptor === undefined) {
       throw new NotFoundError('MANIFEST_UNKNOWN', `${this.#folder} has no manifest ${reference}`);
     }
-    const bytes = await this.#read(descriptor, options);
-    return parseManifest(bytes, { digest: descriptor.digest, mediaType: descriptor.mediaType });
+    return { descriptor, bytes: await this.#read(descriptor, options) };
   }
 
   async *referrers(
@@ -91,7 +98,7 @@ export class LayoutManifests {
     return facts;
   }
 
-  /** A blob that no entry lists: a child of an index. Only what says of itself that it is a manifest is one. */
+  /** A blob that no entry lists as a manifest: a child of an index. It is a manifest where its document says so. */
   async #recognise(digest: Digest, size: number, options: SignalOptions): Promise<Descriptor | undefined> {
     if (size > manifestLimit) return undefined;
     const bytes = await this.#read({ mediaType: MediaType.octetStream, digest, size }, options);

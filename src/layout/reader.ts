@@ -46,6 +46,7 @@ export async function openReader(folder: string): Promise<LayoutRepository> {
     manifests: {
       resolve: (reference, options) => manifests.resolve(reference, options),
       get: (reference, options) => manifests.get(reference, options),
+      getRaw: (reference, options) => manifests.getRaw(reference, options),
     },
     tags: {
       async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {

@@ -1,11 +1,17 @@
-import type { Content, OpenOptions } from '../flow/content.ts';
+import { bytesContent, type Content, type OpenOptions } from '../flow/content.ts';
+import { inlineData } from '../flow/inline-data.ts';
 import { verified } from '../flow/verify.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
 import { Download, type Source } from './download.ts';
 import type { Exchange } from './exchange.ts';
 import { isLarge, largeBlob } from './parts.ts';
 
-/** A blob to be read: whole reads are verified, parts can't be. */
-export function openBlob(exchange: Exchange, repository: string, blob: Source['blob']): Content {
+/** A blob to be read: whole reads are verified, parts can't be. The `data` of its descriptor costs no request. */
+export function openBlob(exchange: Exchange, repository: string, named: Digest | Descriptor): Content {
+  const inline = typeof named === 'string' ? undefined : inlineData(named);
+  if (inline !== undefined) return bytesContent(inline);
+  const blob: Source['blob'] = typeof named === 'string' ? { digest: named } : named;
   const { digest, size } = blob;
   const unchecked = uncheckedBlob({ exchange, repository, blob });
   return {

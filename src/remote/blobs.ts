@@ -1,4 +1,3 @@
-import type { Content } from '../flow/content.ts';
 import type { Blobs } from '../store/contract.ts';
 import { openBlob } from './blob-content.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
@@ -13,9 +12,7 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
   return {
     stat: (digest, options) => statBlob(exchange, repository, digest, options),
 
-    open(blob): Content {
-      return openBlob(exchange, repository, typeof blob === 'string' ? { digest: blob } : blob);
-    },
+    open: (blob) => openBlob(exchange, repository, blob),
 
     write: async (blob, content, options) => (await sending()).writeBlob(uploading, blob, content, options),
 

@@ -3,18 +3,19 @@ import { collect, discard } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import { saysKind } from '../json/manifest-type.ts';
 import { signedPayload } from '../json/schema1.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { MediaType, parseMediaType } from '../spec/media-type.ts';
+import { isManifestType, MediaType, parseMediaType } from '../spec/media-type.ts';
 import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
-import type { Manifests, SignalOptions } from '../store/contract.ts';
+import type { Manifests, RawManifest, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { descriptorOf, digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
-import { describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
+import { type Answer, describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
 import { checkStored, refusedAsUnsupported } from './stored.ts';
 
@@ -25,7 +26,9 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
   return {
     resolve: (reference, options) => resolve(exchange, repository, reference, options),
 
-    get: (reference, options) => get(exchange, repository, reference, options),
+    get: (reference, options) => demand(exchange, repository, reference, understood, options),
+
+    getRaw: (reference, options) => demand(exchange, repository, reference, (raw) => raw, options),
 
     async put(manifest, options = {}) {
       const { tags = [], signal } = options;
@@ -173,7 +176,7 @@ async function subjectToTell(
   try {
     if (exchange.learned.referrersApi === true) return undefined;
     if (await hasReferrersApi(exchange, repository, digest, options)) return undefined;
-    return subjectOf(await get(exchange, repository, digest, options));
+    return subjectOf(await demand(exchange, repository, digest, understood, options));
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof ContentError || error instanceof NotFoundError || error instanceof AuthError) {
@@ -184,8 +187,8 @@ async function subjectToTell(
 }
 
 /**
- * One HEAD. Registries that refuse it (405), or leave out of its answer what a descriptor needs, are asked with a GET
- * whose body is hashed.
+ * One HEAD. Registries that refuse it, leave out of its answer something that a descriptor needs, or give it
+ * another type than a manifest's, are asked with a GET whose body is hashed.
  */
 async function resolve(
   exchange: Exchange,
@@ -197,40 +200,61 @@ async function resolve(
   const { response } = await performBodiless(exchange, operation, [200, 404, 405], options);
   if (response.status === 404) return undefined;
   const asked = isDigest(reference) ? { digest: reference } : {};
-  const descriptor = response.status === 200 ? descriptorOf(response, asked) : undefined;
-  if (descriptor !== undefined) return descriptor;
-  return (await fetchManifest(exchange, repository, reference, [200, 404], options))?.descriptor;
+  const said = response.status === 200 ? descriptorOf(response, asked) : undefined;
+  if (said !== undefined && isManifestType(said.mediaType)) return said;
+  const read = (raw: RawManifest) => typeOf(raw, said);
+  return fetchManifest(exchange, { repository, reference, accept: [200, 404], read }, options);
 }
 
-async function get(
+/** The descriptor with the type by the document. A question is answered for a document, too, that is no manifest. */
+function typeOf(raw: RawManifest, said: Descriptor | undefined): Descriptor {
+  try {
+    return understood(raw).descriptor;
+  } catch (error) {
+    if (said !== undefined && isGantryError(error, 'MANIFEST_INVALID')) return said;
+    throw error;
+  }
+}
+
+async function demand<T>(
   exchange: Exchange,
   repository: string,
   reference: string,
+  read: (raw: RawManifest, what: string) => T,
   options: SignalOptions = {},
-): Promise<Manifest> {
-  const manifest = await fetchManifest(exchange, repository, reference, [200], options);
+): Promise<T> {
+  const manifest = await fetchManifest(exchange, { repository, reference, accept: [200], read }, options);
   if (manifest !== undefined) return manifest;
   throw new ContentError('MANIFEST_INVALID', `${repository}: no manifest ${reference}`);
 }
 
+interface Fetch<T> {
+  readonly repository: string;
+  readonly reference: string;
+  readonly accept: readonly number[];
+  readonly read: (raw: RawManifest, what: string) => T;
+}
+
 /** Bytes that are not what was asked for, or what the registry says they are, are fetched once more and then refused. */
-function fetchManifest(
+function fetchManifest<T>(
   exchange: Exchange,
-  repository: string,
-  reference: string,
-  accept: readonly number[],
+  { repository, reference, accept, read }: Fetch<T>,
   options: SignalOptions,
-): Promise<Manifest | undefined> {
+): Promise<T | undefined> {
   const operation = { kind: 'manifest.get', repository, reference } as const;
   const ask = () => perform(exchange, operation, accept, options);
   const what = describe(operation, exchange.registry);
-  return performWhole(exchange, ask, ({ response }) => readManifest(response, { reference, what }), options);
+  const readAnswer = async ({ response }: Pick<Answer, 'response'>): Promise<T | undefined> => {
+    const raw = await readManifest(response, { reference, what });
+    return raw === undefined ? undefined : read(raw, what);
+  };
+  return performWhole(exchange, ask, readAnswer, options);
 }
 
 async function readManifest(
   response: HttpResponse,
   { reference, what }: { readonly reference: string; readonly what: string },
-): Promise<Manifest | undefined> {
+): Promise<RawManifest | undefined> {
   if (response.status === 404) {
     await discard(response.body);
     return undefined;
@@ -238,11 +262,16 @@ async function readManifest(
   const type = parseMediaType(headerValue(response.headers, 'content-type') ?? '');
   const bytes = await collect(response.body, { limit: manifestLimit, what });
   const asked = isDigest(reference) ? reference : undefined;
-  // The digest of a signed schema 1 manifest is that of what was signed.
-  const hashed = (type === MediaType.schema1Signed ? signedPayload(bytes) : undefined) ?? bytes;
+  // The digest of a signed schema 1 manifest is that of the part that was signed.
+  const maySign = type === MediaType.schema1Signed || !saysKind(type);
+  const hashed = (maySign ? signedPayload(bytes) : undefined) ?? bytes;
   const digest = verifiedDigest(hashed, asked, digestHeader(response), what);
+  return { descriptor: { mediaType: type, digest, size: bytes.byteLength }, bytes };
+}
+
+function understood({ descriptor, bytes }: RawManifest, what = `manifest ${descriptor.digest}`): Manifest {
   try {
-    return parseManifest(bytes, { digest, mediaType: type });
+    return parseManifest(bytes, descriptor);
   } catch (error) {
     if (!(error instanceof ContentError)) throw error;
     throw new ContentError(error.code, `${what}: ${error.message}`, { cause: error });

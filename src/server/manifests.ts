@@ -4,6 +4,7 @@ import { emptyContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
 import { checkDigest } from '../flow/verify.ts';
 import { parseManifest } from '../json/manifest.ts';
+import { saysKind } from '../json/manifest-type.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseMediaType } from '../spec/media-type.ts';
@@ -67,11 +68,15 @@ async function readManifest(
   const type = headerValue(headers, 'content-type');
   const mediaType = type === undefined ? undefined : parseMediaType(type);
   const manifest = parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });
-  const kept = manifest.descriptor.mediaType;
+  const named = manifest.body.mediaType ?? '';
+  const kept =
+    named === '' && mediaType !== undefined && saysKind(mediaType)
+      ? mediaType
+      : manifest.descriptor.mediaType;
   if (!isServedType(kept)) {
     throw new ContentError('MANIFEST_INVALID', 'the Content-Type is not the type of a manifest');
   }
-  return manifest;
+  return { ...manifest, descriptor: { ...manifest.descriptor, mediaType: kept } };
 }
 
 /** A tag goes alone, a digest with every tag on it. */

@@ -41,8 +41,10 @@ export interface UnknownManifest {
   readonly kind: 'unknown';
   readonly schemaVersion?: number;
   readonly mediaType?: string;
-  /** What a withdrawn artifact manifest is made of; of any other kind nobody can say. */
+  /** The content of a withdrawn artifact manifest. */
   readonly blobs?: readonly Descriptor[];
+  /** It names content that gantry does not understand, so nothing can tell whether a copy of it is whole. */
+  readonly opaque?: true;
 }
 
 /** What must be there before this is: the manifests of an index, the blobs of anything else. */

@@ -103,6 +103,14 @@ export function isLayerType(mediaType: string): boolean {
   return layerTypes.has(essence) || foreignLayerTypes.has(essence);
 }
 
+/** How a layer is compressed by its type; undefined for any other type. */
+export function layerCompression(mediaType: string): 'gzip' | 'zstd' | 'none' | undefined {
+  const essence = parseMediaType(mediaType);
+  if (!layerTypes.has(essence) && !foreignLayerTypes.has(essence)) return undefined;
+  if (essence.endsWith('gzip')) return 'gzip';
+  return essence.endsWith('zstd') ? 'zstd' : 'none';
+}
+
 /** False for the layers that their licence keeps at the places their `urls` name. */
 export function isDistributable(mediaType: string): boolean {
   return !foreignLayerTypes.has(parseMediaType(mediaType));

@@ -130,6 +130,11 @@ export interface Manifests {
   /** Verified against the digest asked for. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE. */
   get(reference: string, options?: SignalOptions): Promise<Manifest>;
   /**
+   * The exact bytes, verified as by `get`, whatever they are: they need not be a manifest that gantry can read. Left out where
+   * only such manifests are kept. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE.
+   */
+  getRaw?(reference: string, options?: SignalOptions): Promise<RawManifest>;
+  /**
    * Stores the exact bytes under their digest and then under each tag. Throws MANIFEST_BLOB_UNKNOWN where the place checks;
    * a registry also throws MANIFEST_INVALID for bytes that it serves under another type, since the first one stands.
    */
@@ -137,6 +142,9 @@ export interface Manifests {
   /** Removes a manifest and every tag on it. */
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
 }
+
+/** The bytes of a manifest without a view of them. `mediaType` is what the place calls it. */
+export type RawManifest = Pick<Manifest, 'descriptor' | 'bytes'>;
 
 export interface PutOptions extends SignalOptions {
   readonly tags?: readonly string[];

@@ -5,7 +5,7 @@ import type { Blobs, Manifests, Repository, Tags } from './contract.ts';
 export interface Readable {
   readonly name: string;
   readonly blobs: Pick<Blobs, 'stat' | 'open'>;
-  readonly manifests: Pick<Manifests, 'resolve' | 'get'>;
+  readonly manifests: Pick<Manifests, 'resolve' | 'get' | 'getRaw'>;
   readonly tags: Pick<Tags, 'list'>;
   readonly referrers: Repository['referrers'];
   dispose?(): Promise<void>;
@@ -29,7 +29,7 @@ export function readOnlyRepository(readable: Readable): Repository {
       resume: refuse,
       delete: refuse,
     },
-    manifests: { resolve: manifests.resolve, get: manifests.get, put: refuse, delete: refuse },
+    manifests: { ...manifests, put: refuse, delete: refuse },
     tags: { list: tags.list, delete: refuse },
     referrers,
     async commit() {},

@@ -6,6 +6,6 @@ export async function manifest(context: Context, given: Given): Promise<void> {
   const [image = ''] = given.arguments;
   const options = { ...(await context.platform()), signal: context.signal };
   const client = await context.client();
-  const { bytes } = await client.getManifest(image, options);
+  const { bytes } = await client.getRawManifest(image, options);
   await context.output.write(bytes);
 }

@@ -1,0 +1,15 @@
+import { NotFoundError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+
+/** A blob whose manifest leaves the size out, with the size that the source says. Throws BLOB_UNKNOWN. */
+export async function sized(
+  { blobs, name }: Repository,
+  described: Descriptor,
+  options: SignalOptions,
+): Promise<Descriptor> {
+  const { unsized: _, ...blob } = described;
+  const found = await blobs.stat(blob.digest, options);
+  if (found !== undefined) return { ...blob, size: found.size };
+  throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${blob.digest}`);
+}

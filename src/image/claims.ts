@@ -1,0 +1,41 @@
+import type { Compression } from '../flow/compression.ts';
+import { inlineData } from '../flow/inline-data.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { layerCompression, parseMediaType } from '../spec/media-type.ts';
+
+/** The false and the missing statements of a descriptor that can be told without its content, each a sentence. */
+export function wrongClaims(blob: Descriptor): readonly string[] {
+  return [
+    ...(blob.mediaType === '' ? ['has no media type in the manifest that names it'] : []),
+    ...(blob.unsized === true ? ['has no size in the manifest that names it'] : []),
+    ...(blob.data !== undefined && inlineData(blob) === undefined
+      ? ['has data that is not its content']
+      : []),
+  ];
+}
+
+/** The differences between a manifest and the descriptor in the index that lists it, each a sentence. */
+export function wrongChildClaims(child: Descriptor, { descriptor }: Manifest): readonly string[] {
+  const { mediaType, size } = descriptor;
+  const wrongSize = child.unsized !== true && child.size !== size;
+  const wrongType = child.mediaType !== '' && parseMediaType(child.mediaType) !== mediaType;
+  return [
+    ...wrongClaims(child),
+    ...(wrongSize ? [`has ${size} bytes, its index says ${child.size}`] : []),
+    ...(wrongType ? [`is ${mediaType}, its index says ${child.mediaType}`] : []),
+  ];
+}
+
+const names: Readonly<Record<Compression, string>> = {
+  gzip: 'compressed with gzip',
+  zstd: 'compressed with zstd',
+  none: 'not compressed with gzip or zstd',
+};
+
+/** Tells how a layer is compressed, where that is not what its media type says. */
+export function wrongCompression(layer: Descriptor, actual: Compression): string | undefined {
+  const said = layerCompression(layer.mediaType);
+  if (said === undefined || said === actual) return undefined;
+  return `is ${names[actual]}, its media type ${layer.mediaType} says ${said === 'none' ? 'a plain tar' : said}`;
+}

@@ -1,0 +1,25 @@
+import { type Digest, isDigest } from '../spec/digest.ts';
+
+/** Members that name content for information: it may be elsewhere or gone. */
+const informative: ReadonlySet<string> = new Set(['annotations', 'subject']);
+
+/** The digests that a parsed document names as its content, in whatever member they stand. */
+export function namedDigests(value: unknown): ReadonlySet<Digest> {
+  const found = new Set<Digest>();
+  const queue: unknown[] = [value];
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (typeof next === 'string') {
+      if (isComputed(next)) found.add(next);
+    } else if (Array.isArray(next)) {
+      for (const item of next) queue.push(item ?? '');
+    } else if (typeof next === 'object' && next !== null) {
+      for (const [key, item] of Object.entries(next)) if (!informative.has(key)) queue.push(item ?? '');
+    }
+  }
+  return found;
+}
+
+/** By its grammar alone `alpine:3` is a digest, too. */
+function isComputed(text: string): text is Digest {
+  return /^sha(?:256|512):/.test(text) && isDigest(text);
+}
