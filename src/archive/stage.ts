@@ -185,7 +185,7 @@ class StagedUpload implements Upload {
         await onDisk(this.path, () => writeFully(file, chunk, this.#offset));
         this.#hasher.update(chunk);
         this.#offset += chunk.byteLength;
-        onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+        onProgress?.({ sent: this.#offset, acknowledged: this.#offset, moved: this.#offset });
       }
     });
   }

@@ -9,8 +9,8 @@ export function jsonProgress(output: Output): Renderer {
     event(event) {
       if (event.kind === 'blob' || event.kind === 'manifest') tell(event);
     },
-    tick({ complete, sent, total, rate, left }) {
-      tell({ kind: 'progress', complete, sent, total, rate: Math.round(rate), left });
+    tick({ moved, complete, sent, total, storing, rate, left }) {
+      tell({ kind: 'progress', moved, complete, sent, total, storing, rate: Math.round(rate), left });
     },
     end(reading, done) {
       tell({ kind: done ? 'done' : 'failed', ...reading, rate: Math.round(reading.rate) });

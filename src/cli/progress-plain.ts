@@ -16,11 +16,13 @@ export function plainProgress(output: Output): Renderer {
   };
 }
 
-/** `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left` */
-export function progressText({ complete, total, rate, left }: Reading): string {
-  const share = total === 0 ? '' : ` (${Math.floor((complete / total) * 100)}%)`;
+/** `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`, or after the percentage what is waited for. */
+export function progressText({ moved, complete, total, storing, rate, left }: Reading): string {
+  const share = total === 0 ? '' : ` (${Math.floor((moved / total) * 100)}%)`;
+  const figures = `${formatBytes(moved)} of ${formatBytes(total)}${share}`;
+  if (storing) return `${figures}, waiting for the destination to store ${formatBytes(moved - complete)}`;
   const end = left === undefined ? 'waiting' : `${formatSeconds(left)} left`;
-  return `${formatBytes(complete)} of ${formatBytes(total)}${share}, ${formatBytes(rate)}/s, ${end}`;
+  return `${figures}, ${formatBytes(rate)}/s, ${end}`;
 }
 
 /** `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */

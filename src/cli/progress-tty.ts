@@ -33,7 +33,7 @@ export function barText(reading: Reading, columns: number): string {
   const words = progressText(reading).slice(0, Math.max(0, columns - 1));
   const width = Math.min(widestBar, columns - words.length - 4);
   if (width < 5) return words;
-  const share = reading.total === 0 ? 0 : Math.min(1, reading.complete / reading.total);
+  const share = reading.total === 0 ? 0 : Math.min(1, reading.moved / reading.total);
   const filled = Math.floor(share * width);
   return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${words}`;
 }

@@ -16,8 +16,9 @@ const descriptor = {
   digest: parseDigest(`sha256:${'a'.repeat(64)}`),
   size: MiB,
 };
-const moved = (complete: number, total: number, sent = complete): CopyEvent => ({
+const moved = (done: number, total: number, sent = done, complete = done): CopyEvent => ({
   kind: 'progress',
+  moved: done,
   complete,
   sent,
   total,
@@ -69,7 +70,23 @@ describe('the meter', () => {
     now = 1000;
     meter.note(moved(MiB, 3 * MiB, 2 * MiB));
     assert.equal(meter.read().rate, 2 * MiB);
-    assert.equal(meter.read().complete, MiB);
+    assert.equal(meter.read().moved, MiB);
+  });
+
+  it('progress-stands-still: says that it waits for the destination when all is sent and not yet stored', () => {
+    let now = 0;
+    const meter = createMeter(() => now);
+    const text = (): string => progressText(meter.read());
+    now = 1000;
+    meter.note(moved(MiB, 3 * MiB, MiB, 0));
+    assert.match(text(), /^1\.00 MiB of 3\.00 MiB \(33%\), .*left$/);
+    // One blob of two has arrived, and its registry takes its time.
+    now = 60_000;
+    assert.match(text(), /^1\.00 MiB of 3\.00 MiB \(33%\), waiting for the destination to store 1\.00 MiB$/);
+    meter.note(moved(3 * MiB, 3 * MiB, 3 * MiB, MiB));
+    assert.match(text(), /^3\.00 MiB of 3\.00 MiB \(100%\), waiting for the destination to store 2\.00 MiB$/);
+    meter.note(moved(3 * MiB, 3 * MiB));
+    assert.equal(meter.read().storing, false);
   });
 
   it('counts how blobs and manifests ended', () => {
@@ -147,16 +164,16 @@ describe('progress', () => {
     assert.deepEqual([shown.notes, shown.statuses], [[], []]);
   });
 
-  const nothing = { sent: 0, elapsed: 0, blobs: {}, manifests: {} };
+  const nothing = { complete: 0, sent: 0, storing: false, elapsed: 0, blobs: {}, manifests: {} };
 
   it('of nothing yet is no division by zero', () => {
-    const reading = { ...nothing, complete: 0, total: 0, rate: 0, left: undefined };
+    const reading = { ...nothing, moved: 0, total: 0, rate: 0, left: undefined };
     assert.doesNotMatch(progressText(reading), /NaN|Infinity/);
   });
 
   for (const columns of [10, 40, 60, 200]) {
     it(`fits into ${columns} columns`, () => {
-      const bar = barText({ ...nothing, complete: 1, total: 2, rate: 1, left: 1 }, columns);
+      const bar = barText({ ...nothing, moved: 1, total: 2, rate: 1, left: 1 }, columns);
       assert.ok(bar.length < columns);
     });
   }

@@ -3,7 +3,7 @@ import { createPool } from '../flow/pool.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import { isStreamLayer, type StreamLayer } from '../image/stream-layer.ts';
-import type { Repository } from '../store/contract.ts';
+import type { BlobProgress, Repository } from '../store/contract.ts';
 import type { TransferOptions } from './copy.ts';
 
 /**
@@ -21,10 +21,11 @@ export async function pushStreams(
   const pool = createPool(jobs);
   const end = new AbortController();
   const whole = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
-  const moved = new Map<StreamLayer, { readonly sent: number; readonly acknowledged: number }>();
+  const progress = new Map<StreamLayer, BlobProgress>();
   const figures = (): Figures => {
-    const all = [...moved.values()];
+    const all = [...progress.values()];
     return {
+      moved: all.reduce((sum, { moved }) => sum + moved, 0),
       complete: all.reduce((sum, { acknowledged }) => sum + acknowledged, 0),
       sent: all.reduce((sum, { sent }) => sum + sent, 0),
     };
@@ -32,11 +33,11 @@ export async function pushStreams(
   const push = async (layer: StreamLayer): Promise<void> => {
     const descriptor = await layer.ingest(blobs, {
       signal: whole,
-      onProgress(progress) {
-        moved.set(layer, progress);
-        const { complete, sent } = figures();
+      onProgress(told) {
+        progress.set(layer, told);
+        const { moved, complete, sent } = figures();
         // How much there will be is not known: as much as has come so far.
-        onEvent?.({ kind: 'progress', complete, sent, total: sent });
+        onEvent?.({ kind: 'progress', moved, complete, sent, total: moved });
       },
     });
     onEvent?.({ kind: 'blob', descriptor, outcome: 'uploaded' });
@@ -53,6 +54,7 @@ export async function pushStreams(
 }
 
 interface Figures {
+  readonly moved: number;
   readonly complete: number;
   readonly sent: number;
 }
@@ -63,9 +65,10 @@ function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
     if (event.kind !== 'progress' && event.kind !== 'end') return onEvent(event);
     return onEvent({
       ...event,
+      moved: Math.max(event.moved, before.moved),
       complete: Math.max(event.complete, before.complete),
       sent: event.sent + before.sent,
-      total: Math.max(event.total, before.complete),
+      total: Math.max(event.total, before.moved),
     });
   };
 }

@@ -9,13 +9,15 @@ import type { CopyEvent, CopyObserver } from '../copy/events.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
 import type { Registry } from '../store/contract.ts';
-import { blobOf, giveImage, indexOf, listOf } from '../testing/contract/sample.ts';
+import { blobOf, giveImage, indexOf, listOf, noise } from '../testing/contract/sample.ts';
 import { answer } from '../wire/reply.ts';
+import { parseOperation } from '../wire/route.ts';
 import { type Client, createClient } from './client.ts';
 import { createWatch, watching } from './watch.ts';
 
 const progress = (complete: number, total = 10): CopyEvent => ({
   kind: 'progress',
+  moved: complete,
   complete,
   sent: complete,
   total,
@@ -30,13 +32,13 @@ describe('the observer of a verb', () => {
       one?.(progress(4));
       two?.(progress(1));
       two?.(progress(3));
-      one?.({ kind: 'end', complete: 10, sent: 10, total: 10 });
+      one?.({ kind: 'end', moved: 10, complete: 10, sent: 10, total: 10 });
     });
     assert.deepEqual(events, [
       progress(4),
       progress(5, 20),
       progress(7, 20),
-      { kind: 'end', complete: 13, sent: 13, total: 20 },
+      { kind: 'end', moved: 13, complete: 13, sent: 13, total: 20 },
     ]);
   });
 
@@ -60,7 +62,7 @@ describe('the observer of a verb', () => {
       progress(1),
       blob,
       progress(4),
-      { kind: 'end', complete: 4, sent: 4, total: 10 },
+      { kind: 'end', moved: 4, complete: 4, sent: 4, total: 10 },
     ]);
   });
 
@@ -85,7 +87,7 @@ describe('the observer of a verb', () => {
         assert.fail('it went on');
       });
       await assert.rejects(verb, (error) => error === failure);
-      assert.deepEqual(ends, [{ kind: 'end', complete: 1, sent: 1, total: 10, error: failure }]);
+      assert.deepEqual(ends, [{ kind: 'end', moved: 1, complete: 1, sent: 1, total: 10, error: failure }]);
     });
   }
 
@@ -201,6 +203,39 @@ const verbs: readonly {
   },
 ];
 
+function figuresOf(events: readonly CopyEvent[]): readonly number[] {
+  return events.flatMap((event) => (event.kind === 'progress' || event.kind === 'end' ? [event.moved] : []));
+}
+
+describe('the figure of a copy', () => {
+  it('progress-stands-still: moves with the bytes that go out, before the registry has said a word of them', async () => {
+    const layer = blobOf(noise(3_000_000));
+    const source = createMemoryRegistry();
+    await giveImage(source.repository('from'), { layers: [layer] }, '1');
+    const apps = { 'source.test': createApp(source), 'registry.test': createApp(createMemoryRegistry()) };
+    const events: CopyEvent[] = [];
+    /** What had been told when the blob's last byte had arrived, and nothing was answered yet. */
+    const told: (CopyEvent | undefined)[] = [];
+    const client = createClient({
+      keychain: async () => undefined,
+      async transport(request) {
+        const { hostname, pathname, search } = new URL(request.url);
+        const response = await apps[hostname === 'source.test' ? hostname : 'registry.test'](request);
+        const operation = parseOperation(request.method, pathname + search);
+        if (operation.kind === 'upload.commit' && request.body?.size === layer.bytes.byteLength) {
+          told.push(events.findLast(({ kind }) => kind === 'progress'));
+        }
+        return response;
+      },
+    });
+    await client.copy('source.test/from:1', `${to}:1`, { onEvent: (event) => events.push(event) });
+    const [before] = told;
+    assert.ok(before?.kind === 'progress');
+    assert.ok(before.moved >= layer.bytes.byteLength);
+    assert.ok(before.complete < layer.bytes.byteLength);
+  });
+});
+
 describe('the last event', () => {
   for (const { name, prepare } of verbs) {
     it(`of a ${name} is its end, once, with everything complete`, async (test) => {
@@ -210,7 +245,12 @@ describe('the last event', () => {
       assert.equal(events.filter(({ kind }) => kind === 'end').length, 1);
       const last = events.at(-1);
       assert.ok(last?.kind === 'end' && last.error === undefined);
-      assert.ok(last.total > 0 && last.complete === last.total);
+      assert.ok(last.total > 0 && last.complete === last.total && last.moved === last.total);
+      const moved = figuresOf(events);
+      assert.deepEqual(
+        moved,
+        moved.toSorted((a, b) => a - b),
+      );
     });
 
     it(`of a ${name} that fails is its end, once, with the error`, async (test) => {

@@ -27,7 +27,7 @@ export async function watching<T>(options: WatchOptions, verb: (watch: Watch) =>
   return outcome;
 }
 
-const nothing = { complete: 0, sent: 0, total: 0 };
+const nothing = { moved: 0, complete: 0, sent: 0, total: 0 };
 
 export function createWatch({ onEvent, signal }: WatchOptions): Watch {
   if (onEvent === undefined) return { part: () => ({ signal }), end: () => undefined };
@@ -40,13 +40,14 @@ export function createWatch({ onEvent, signal }: WatchOptions): Watch {
     let last = nothing;
     return (event) => {
       if (event.kind !== 'progress' && event.kind !== 'end') return tell(event);
-      const { complete, sent, total } = event;
+      const { moved, complete, sent, total } = event;
       figures = {
+        moved: figures.moved + moved - last.moved,
         complete: figures.complete + complete - last.complete,
         sent: figures.sent + sent - last.sent,
         total: figures.total + total - last.total,
       };
-      last = { complete, sent, total };
+      last = { moved, complete, sent, total };
       if (event.kind === 'progress') tell({ kind: 'progress', ...figures });
     };
   };

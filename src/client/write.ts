@@ -92,6 +92,8 @@ export async function writeLayer(
   }
   const descriptor = await layer.descriptor({ signal });
   const outcome = await blobs.write(descriptor, layer.compressed(), { mountFrom, onProgress, signal });
-  if (outcome !== 'uploaded') onProgress?.({ sent: 0, acknowledged: descriptor.size });
+  if (outcome !== 'uploaded') {
+    onProgress?.({ sent: 0, acknowledged: descriptor.size, moved: descriptor.size });
+  }
   return { descriptor, outcome };
 }

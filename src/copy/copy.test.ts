@@ -700,7 +700,7 @@ describe('progress', () => {
     const from = place();
     const total = await giveLarge(from);
     const { blobs, last } = await eventsOf(from, place());
-    assert.deepEqual(last, { kind: 'progress', complete: total, sent: total, total });
+    assert.deepEqual(last, { kind: 'progress', moved: total, complete: total, sent: total, total });
     assert.equal(blobs.length, 4);
     assert.equal(new Set(blobs).size, 4);
   });
@@ -710,7 +710,7 @@ describe('progress', () => {
     const from = registry.repository('a');
     const total = await giveLarge(from);
     const { last } = await eventsOf(from, registry.repository('b'), { mountFrom: 'a' });
-    assert.deepEqual(last, { kind: 'progress', complete: total, sent: 0, total });
+    assert.deepEqual(last, { kind: 'progress', moved: total, complete: total, sent: 0, total });
   });
 
   it('ends at the total also where the manifest was there and its blobs need not be asked for', async () => {

@@ -18,10 +18,18 @@ export type CopyEvent =
   | CopyProgress
   | CopyEnd;
 
-/** Bytes of blobs, each digest counted once in the whole tree. */
+/** Bytes of blobs, each digest counted once in the whole tree. `moved` of `total` is the figure for a bar. */
 export interface CopyProgress {
   readonly kind: 'progress';
-  /** At the destination now, however they came there; never goes back. */
+  /**
+   * Gone out at least once, or there already: what a retry sends again counts once. Never goes back, and is `total` when
+   * the copy has succeeded.
+   */
+  readonly moved: number;
+  /**
+   * Known to be at the destination, however they came there; never goes back. A registry may say so at the end of a blob
+   * only: what is `moved` and not `complete`, it has yet to store.
+   */
   readonly complete: number;
   /** Handed to the destination's transport; what a retry sends again counts again. */
   readonly sent: number;

@@ -10,25 +10,25 @@ describe('the tally of a copy', () => {
   it('counts what a retry sends again as sent, and what is there once', () => {
     const seen: (readonly number[])[] = [];
     const tally = createTally((event) => {
-      if (event.kind === 'progress') seen.push([event.complete, event.sent, event.total]);
+      if (event.kind === 'progress') seen.push([event.moved, event.complete, event.sent, event.total]);
     });
     const blob = tally.begin(descriptor);
-    blob.onProgress({ sent: 60, acknowledged: 0 });
-    blob.onProgress({ sent: 60, acknowledged: 40 });
+    blob.onProgress({ sent: 60, acknowledged: 0, moved: 60 });
+    blob.onProgress({ sent: 60, acknowledged: 40, moved: 60 });
     // The connection breaks; the session says that it has 40.
-    blob.onProgress({ sent: 50, acknowledged: 40 });
-    blob.onProgress({ sent: 100, acknowledged: 40 });
+    blob.onProgress({ sent: 50, acknowledged: 40, moved: 60 });
+    blob.onProgress({ sent: 100, acknowledged: 40, moved: 100 });
     // An attempt from the start: the place has told less than before.
-    blob.onProgress({ sent: 10, acknowledged: 0 });
+    blob.onProgress({ sent: 10, acknowledged: 0, moved: 10 });
     blob.settle('uploaded');
     assert.deepEqual(seen, [
-      [0, 0, 100],
-      [0, 60, 100],
-      [40, 60, 100],
-      [40, 110, 100],
-      [40, 160, 100],
-      [40, 170, 100],
-      [100, 170, 100],
+      [0, 0, 0, 100],
+      [60, 0, 60, 100],
+      [60, 40, 60, 100],
+      [60, 40, 110, 100],
+      [100, 40, 160, 100],
+      [100, 40, 170, 100],
+      [100, 100, 170, 100],
     ]);
   });
 
@@ -38,10 +38,10 @@ describe('the tally of a copy', () => {
     tally.begin(descriptor).settle('mounted');
     tally.finish();
     assert.deepEqual(events, [
-      { kind: 'progress', complete: 0, sent: 0, total: 100 },
+      { kind: 'progress', moved: 0, complete: 0, sent: 0, total: 100 },
       { kind: 'blob', descriptor, outcome: 'mounted' },
-      { kind: 'progress', complete: 100, sent: 0, total: 100 },
-      { kind: 'end', complete: 100, sent: 0, total: 100 },
+      { kind: 'progress', moved: 100, complete: 100, sent: 0, total: 100 },
+      { kind: 'end', moved: 100, complete: 100, sent: 0, total: 100 },
     ]);
   });
 
@@ -51,17 +51,17 @@ describe('the tally of a copy', () => {
     tally.begin(descriptor);
     tally.finish();
     assert.deepEqual(events.slice(-2), [
-      { kind: 'progress', complete: 100, sent: 0, total: 100 },
-      { kind: 'end', complete: 100, sent: 0, total: 100 },
+      { kind: 'progress', moved: 100, complete: 100, sent: 0, total: 100 },
+      { kind: 'end', moved: 100, complete: 100, sent: 0, total: 100 },
     ]);
   });
 
   it('ends with the error and with how far it came', () => {
     const events: CopyEvent[] = [];
     const tally = createTally((event) => events.push(event));
-    tally.begin(descriptor).onProgress({ sent: 60, acknowledged: 40 });
+    tally.begin(descriptor).onProgress({ sent: 60, acknowledged: 40, moved: 60 });
     const error = new Error('broken');
     tally.fail(error);
-    assert.deepEqual(events.at(-1), { kind: 'end', complete: 40, sent: 60, total: 100, error });
+    assert.deepEqual(events.at(-1), { kind: 'end', moved: 60, complete: 40, sent: 60, total: 100, error });
   });
 });

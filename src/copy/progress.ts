@@ -18,17 +18,25 @@ export interface BlobTally {
 }
 
 export function createTally(observe: CopyObserver): Tally {
+  let moved = 0;
   let complete = 0;
   let sent = 0;
   let total = 0;
   const tell = (): void => {
-    observe({ kind: 'progress', complete, sent, total });
+    observe({ kind: 'progress', moved, complete, sent, total });
   };
 
   return {
     begin(descriptor) {
-      const own = { sent: 0, acknowledged: 0 };
-      total += descriptor.size;
+      const { size } = descriptor;
+      const own = { sent: 0, acknowledged: 0, moved: 0 };
+      const move = (to: number): void => {
+        // A source that gives too much is found out later.
+        const reached = Math.min(size, Math.max(own.moved, to));
+        moved += reached - own.moved;
+        own.moved = reached;
+      };
+      total += size;
       tell();
       return {
         onProgress(progress) {
@@ -37,11 +45,13 @@ export function createTally(observe: CopyObserver): Tally {
           own.sent = progress.sent;
           complete += Math.max(0, progress.acknowledged - own.acknowledged);
           own.acknowledged = Math.max(own.acknowledged, progress.acknowledged);
+          move(progress.moved);
           tell();
         },
         settle(outcome) {
-          complete += descriptor.size - own.acknowledged;
-          own.acknowledged = descriptor.size;
+          complete += size - own.acknowledged;
+          own.acknowledged = size;
+          move(size);
           observe({ kind: 'blob', descriptor, outcome });
           tell();
         },
@@ -50,12 +60,13 @@ export function createTally(observe: CopyObserver): Tally {
     finish() {
       if (complete !== total) {
         complete = total;
+        moved = total;
         tell();
       }
-      observe({ kind: 'end', complete, sent, total });
+      observe({ kind: 'end', moved, complete, sent, total });
     },
     fail(error) {
-      observe({ kind: 'end', complete, sent, total, error });
+      observe({ kind: 'end', moved, complete, sent, total, error });
     },
   };
 }

@@ -150,7 +150,7 @@ export class FileUpload implements Upload {
     this.#file = file;
     const flusher = createFlusher(file);
     let sent = this.#offset;
-    const report = (): void => onProgress?.({ sent, acknowledged: this.#offset });
+    const report = (): void => onProgress?.({ sent, acknowledged: this.#offset, moved: sent });
     const steps = createSteps(content.size, async (bytes) => {
       await this.#store(file, bytes, content.size);
       flusher.wrote(bytes.byteLength);

@@ -74,7 +74,7 @@ export class MemoryUpload implements Upload {
       this.#chunks.push(new Uint8Array(chunk));
       this.#hasher.update(chunk);
       this.#offset += chunk.byteLength;
-      onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+      onProgress?.({ sent: this.#offset, acknowledged: this.#offset, moved: this.#offset });
     }
   }
 

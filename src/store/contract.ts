@@ -84,8 +84,17 @@ export interface IngestOptions extends SignalOptions {
   readonly onProgress?: ProgressObserver | undefined;
 }
 
-/** `sent`: bytes handed to the transport, which a retry counts again; `acknowledged`: bytes the place has, never going back. */
-export type ProgressObserver = (progress: { readonly sent: number; readonly acknowledged: number }) => void;
+/** How far the bytes of one blob are, over all attempts. `moved` is the figure for a bar; no figure ever goes back but `sent` of an `Upload`. */
+export interface BlobProgress {
+  /** Bytes handed to the transport; what a retry sends again counts again. */
+  readonly sent: number;
+  /** Bytes that the place is known to have. A registry may tell at the end only. */
+  readonly acknowledged: number;
+  /** Bytes of the blob that went out at least once, or are there: each counts once, and the last figure is the blob's size. */
+  readonly moved: number;
+}
+
+export type ProgressObserver = (progress: BlobProgress) => void;
 
 export interface MountOptions extends SignalOptions {
   readonly from?: string;

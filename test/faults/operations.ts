@@ -24,6 +24,7 @@ import {
   noise,
 } from '../../src/testing/contract/sample.ts';
 import type { Middleware } from '../../src/wire/message.ts';
+import type { Figure } from './figure.ts';
 import { listsNoReferrers } from './spoil.ts';
 
 /** Where an operation takes place. */
@@ -39,6 +40,8 @@ export interface Scene {
   readonly insideGood: Repository;
   /** A folder of its own. */
   readonly folder: string;
+  /** Told how the transfer gets on. */
+  readonly figure: Figure;
 }
 
 /** Something that has to come through. */
@@ -47,6 +50,8 @@ export interface Transfer {
   readonly kind: 'write' | 'read';
   /** The bytes that have to go over the spoilt way. */
   readonly bytes: number;
+  /** Whether its figure is told; it ends at `bytes`. */
+  readonly tells?: true;
   /** What the registry is like in any case. */
   readonly around?: Middleware;
   run(scene: Scene): Promise<unknown>;
@@ -110,10 +115,10 @@ async function assertUnnamed(place: Repository): Promise<void> {
 
 function pushes(reference: string) {
   return {
-    async run({ remote }: Scene): Promise<void> {
+    async run({ remote, figure }: Scene): Promise<void> {
       const from = createMemoryRegistry().repository('acme/from');
       await giveSamples(from);
-      await copyImage(from, reference, remote, { tags: [reference] });
+      await copyImage(from, reference, remote, { tags: [reference], onEvent: figure.onEvent });
     },
     async assertThere({ inside }: Scene): Promise<void> {
       await assertAll(inside, await manifestAt(inside, reference));
@@ -161,7 +166,8 @@ export const transfers: readonly Transfer[] = [
     name: 'small blob',
     kind: 'write',
     bytes: size(small),
-    run: ({ remote }) => remote.blobs.write(small.descriptor, small.content),
+    tells: true,
+    run: ({ remote, figure }) => remote.blobs.write(small.descriptor, small.content, figure),
     assertThere: ({ inside }) => assertBlob(inside, small.descriptor),
     async assertClean({ inside }) {
       assert.equal(await inside.blobs.stat(small.descriptor.digest), undefined);
@@ -171,8 +177,9 @@ export const transfers: readonly Transfer[] = [
     name: 'stream',
     kind: 'write',
     bytes: size(stream),
-    async run({ remote }) {
-      const { digest } = await remote.blobs.ingest(streamContent(stream.content.open()));
+    tells: true,
+    async run({ remote, figure }) {
+      const { digest } = await remote.blobs.ingest(streamContent(stream.content.open()), figure);
       assert.equal(digest, stream.descriptor.digest);
     },
     assertThere: ({ inside }) => assertBlob(inside, stream.descriptor),
@@ -180,8 +187,8 @@ export const transfers: readonly Transfer[] = [
       assert.equal(await inside.blobs.stat(stream.descriptor.digest), undefined);
     },
   },
-  { name: 'image', kind: 'write', bytes: imageBytes, ...pushes('v1') },
-  { name: 'index', kind: 'write', bytes: indexBytes, ...pushes('all') },
+  { name: 'image', kind: 'write', bytes: imageBytes, tells: true, ...pushes('v1') },
+  { name: 'index', kind: 'write', bytes: indexBytes, tells: true, ...pushes('all') },
   {
     name: 'referrer',
     ...refers,
@@ -207,8 +214,9 @@ export const transfers: readonly Transfer[] = [
     name: 'to a layout',
     kind: 'read',
     bytes: indexBytes,
-    run: ({ client, spoilt, folder }) =>
-      client.pull([`${spoilt}:all`], join(folder, 'layout'), { format: 'oci', annotateRef: true }),
+    tells: true,
+    run: ({ client, spoilt, folder, figure: { onEvent } }) =>
+      client.pull([`${spoilt}:all`], join(folder, 'layout'), { format: 'oci', annotateRef: true, onEvent }),
     async assertThere({ folder, spoilt }) {
       await using place = await openLayout(join(folder, 'layout'), { mode: 'read' });
       const [root] = await place.roots();
@@ -225,7 +233,9 @@ export const transfers: readonly Transfer[] = [
     name: 'to an archive',
     kind: 'read',
     bytes: imageBytes,
-    run: ({ client, spoilt, folder }) => client.pull([`${spoilt}:v1`], join(folder, 'archive.tar')),
+    tells: true,
+    run: ({ client, spoilt, folder, figure: { onEvent } }) =>
+      client.pull([`${spoilt}:v1`], join(folder, 'archive.tar'), { onEvent }),
     async assertThere({ folder }) {
       await using place = await openArchive(join(folder, 'archive.tar'));
       await assertAll(place, await place.manifests.get('v1'));
@@ -237,7 +247,9 @@ export const transfers: readonly Transfer[] = [
     name: 'to a registry',
     kind: 'read',
     bytes: indexBytes,
-    run: ({ client, spoilt, good }) => client.copy(`${spoilt}:all`, `${good}:all`),
+    tells: true,
+    run: ({ client, spoilt, good, figure: { onEvent } }) =>
+      client.copy(`${spoilt}:all`, `${good}:all`, { onEvent }),
     async assertThere({ insideGood }) {
       await assertAll(insideGood, await manifestAt(insideGood, 'all'));
     },

@@ -13,6 +13,7 @@ import { parseReference } from '../../src/spec/reference.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';
+import { createFigure } from './figure.ts';
 import type { Scene } from './operations.ts';
 import { startProxy, type TestProxy, type WireFault } from './proxy.ts';
 import { operationOf } from './spoil.ts';
@@ -67,6 +68,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     good: `${hostOf(good)}/acme/app`,
     insideGood: goodMemory.repository('acme/app'),
     folder,
+    figure: createFigure(),
     proxy,
     sessionsLeft: () => watched.sessionsLeft(),
     async [Symbol.asyncDispose]() {

@@ -132,7 +132,7 @@ async function observed(
 describe('the progress of a blob', () => {
   it('tells bytes that are sent from bytes that the registry has, and ends with all of them', async () => {
     const seen = await observed([], chunks);
-    assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25 });
+    assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25, moved: 25 });
     assert.deepEqual([...new Set(seen.map(({ acknowledged }) => acknowledged))], [0, 10, 20, 25]);
   });
 

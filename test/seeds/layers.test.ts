@@ -68,7 +68,7 @@ describe('a layer alone', () => {
     await give(wired.at().repository('app'), sample);
     const { outcome, seen } = await write(wired.client(), unread);
     assert.equal(outcome, 'existed');
-    assert.deepEqual(seen, [{ sent: 0, acknowledged: 25 }]);
+    assert.deepEqual(seen, [{ sent: 0, acknowledged: 25, moved: 25 }]);
     assert.deepEqual(kindsOf(wired.asked), ['blob.head']);
   });
 
@@ -77,7 +77,7 @@ describe('a layer alone', () => {
     await give(wired.at().repository('base'), sample);
     const { outcome, seen } = await write(wired.client(), unread);
     assert.equal(outcome, 'mounted');
-    assert.deepEqual(seen, [{ sent: 0, acknowledged: 25 }]);
+    assert.deepEqual(seen, [{ sent: 0, acknowledged: 25, moved: 25 }]);
     assert.deepEqual(kindsOf(wired.asked), ['blob.head', 'upload.mount']);
     assert.deepEqual(wired.asked[0]?.scopes, ['repository:app:pull,push', 'repository:base:pull']);
   });
@@ -86,7 +86,7 @@ describe('a layer alone', () => {
     const wired = wire();
     const { outcome, seen } = await write(wired.client(), layer);
     assert.equal(outcome, 'uploaded');
-    assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25 });
+    assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25, moved: 25 });
     assert.deepEqual(kindsOf(wired.asked), ['blob.head', 'upload.mount', 'upload.commit']);
     await assertThere(wired);
   });

@@ -160,7 +160,7 @@ describe('the events of a push', () => {
     const all = configs.reduce((sum, size) => sum + size, total);
     const last = events.at(-1);
     const sent = all - shared.bytes.byteLength - own.bytes.byteLength;
-    assert.deepEqual(last, { kind: 'end', complete: all, sent, total: all });
+    assert.deepEqual(last, { kind: 'end', moved: all, complete: all, sent, total: all });
   });
 
   it('end with the error, and no tag', async () => {

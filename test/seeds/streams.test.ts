@@ -111,7 +111,13 @@ describe('an image with a streaming layer', () => {
     assert.equal(blobs.length, 3);
     const size = 2500 + 'known'.length + (await image.rawConfig()).byteLength;
     // The first chunk went twice.
-    assert.deepEqual(events.at(-1), { kind: 'end', complete: size, sent: size + 1000, total: size });
+    assert.deepEqual(events.at(-1), {
+      kind: 'end',
+      moved: size,
+      complete: size,
+      sent: size + 1000,
+      total: size,
+    });
   });
 
   it('keeps no more than one chunk of it', async () => {

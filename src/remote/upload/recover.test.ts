@@ -306,7 +306,7 @@ describe('a blob on its way to a registry', () => {
       acknowledged,
       acknowledged.toSorted((a, b) => a - b),
     );
-    assert.deepEqual(told.at(-1), { sent: size + 200, acknowledged: size });
+    assert.deepEqual(told.at(-1), { sent: size + 200, acknowledged: size, moved: size });
   });
 
   it('says its media type with the commit where it is asked to', async () => {

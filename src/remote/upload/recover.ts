@@ -1,10 +1,10 @@
 import { isGantryError } from '../../errors.ts';
 import { type Content, mapContent, sliceContent } from '../../flow/content.ts';
-import { meteredContent } from '../../flow/count.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { ProgressObserver, SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
+import { UploadProgress } from './progress.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Sending {
@@ -99,6 +99,7 @@ function isSessionGone(error: unknown): boolean {
 class Attempt {
   readonly #sending: Sending;
   readonly #options: SendOptions;
+  readonly #progress: UploadProgress;
   readonly #content: Content;
   #session: RemoteUpload | undefined;
   /** The way that a refusal has taught: in one request, in one before an empty commit, or in chunks of so many bytes. */
@@ -107,10 +108,8 @@ class Attempt {
   #resumed = false;
   /** Whether a commit has gone out whose answer did not come. */
   #committing = false;
-  #sent = 0;
-  /** As `#sent`, with the pieces that a failure broke off. */
+  /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
   #spent = 0;
-  #acknowledged = 0;
 
   constructor(sending: Sending, options: SendOptions) {
     this.#sending = sending;
@@ -119,10 +118,8 @@ class Attempt {
     const content = tellingContent(sending.content, (bytes) => {
       this.#spent += bytes;
     });
-    this.#content = meteredContent(content, (bytes) => {
-      this.#sent += bytes;
-      this.#tell();
-    });
+    this.#progress = new UploadProgress(options.onProgress);
+    this.#content = this.#progress.metered(content);
   }
 
   async run(backoff: Backoff): Promise<void> {
@@ -130,7 +127,7 @@ class Attempt {
     const { signal } = this.#options;
     const options = { signal };
     if (this.#session === undefined && this.#committing && (await this.#sending.find()) !== undefined) {
-      this.#acknowledge(blob.size);
+      this.#progress.acknowledge(blob.size);
       return;
     }
     this.#session ??= await this.#sending.start();
@@ -139,12 +136,12 @@ class Attempt {
     const left = this.#way === 'beforehand' ? 0 : chunk;
     while (blob.size - session.offset > left) {
       await session.append(this.#part(session.offset, Math.min(session.offset + chunk, blob.size)), options);
-      if (this.#acknowledge(session.offset)) backoff.reset();
+      if (this.#progress.acknowledge(session.offset)) backoff.reset();
     }
     const rest = this.#part(session.offset, blob.size);
     this.#committing = true;
     await session.commit(blob.digest, rest, { ...options, ...(headers === undefined ? {} : { headers }) });
-    this.#acknowledge(blob.size);
+    this.#progress.acknowledge(blob.size);
   }
 
   /** Whether the bytes can be sent again, and have not been sent too often. */
@@ -183,7 +180,7 @@ class Attempt {
     try {
       await session.locate({ signal });
       this.#resumed = true;
-      if (this.#acknowledge(session.offset)) backoff.reset();
+      if (this.#progress.acknowledge(session.offset)) backoff.reset();
     } catch (error) {
       signal?.throwIfAborted();
       if (!isGantryError(error)) throw error;
@@ -210,17 +207,5 @@ class Attempt {
   #chunkOf(session: RemoteUpload): number {
     if (this.#way === 'whole' || this.#way === 'beforehand') return Number.POSITIVE_INFINITY;
     return this.#way ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Answers whether the blob has come further than in any session before. */
-  #acknowledge(offset: number): boolean {
-    const advanced = offset > this.#acknowledged;
-    this.#acknowledged = Math.max(this.#acknowledged, offset);
-    this.#tell();
-    return advanced;
-  }
-
-  #tell(): void {
-    this.#options.onProgress?.({ sent: this.#sent, acknowledged: this.#acknowledged });
   }
 }

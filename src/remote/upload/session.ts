@@ -80,7 +80,7 @@ export class RemoteUpload implements Upload {
       await this.#catchUp(error, options);
       throw error;
     }
-    onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+    onProgress?.({ sent: this.#offset, acknowledged: this.#offset, moved: this.#offset });
   }
 
   async commit(
@@ -100,7 +100,7 @@ export class RemoteUpload implements Upload {
     const find = () => statBlob(this.#exchange, this.#repository, digest, options);
     await checkStored(response, { digest, what, find }, options);
     this.#settle(this.#offset + (sent?.bytes() ?? 0));
-    onProgress?.({ sent: this.#offset, acknowledged: this.#offset });
+    onProgress?.({ sent: this.#offset, acknowledged: this.#offset, moved: this.#offset });
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };
   }
 
@@ -178,13 +178,16 @@ export class RemoteUpload implements Upload {
   ): { readonly content: Content; readonly bytes: () => number } {
     const offset = this.#offset;
     let bytes = 0;
+    let moved = offset;
     const count = async function* (this: RemoteUpload, source: AsyncIterable<Uint8Array>) {
       bytes = 0;
       for await (const chunk of source) {
         bytes += chunk.byteLength;
         this.#most = Math.max(this.#most ?? 0, offset + bytes);
         yield chunk;
-        onProgress?.({ sent: offset + bytes, acknowledged: offset });
+        // After a 401 the same bytes go out once more.
+        moved = Math.max(moved, offset + bytes);
+        onProgress?.({ sent: offset + bytes, acknowledged: offset, moved });
       }
     };
     return { bytes: () => bytes, content: mapContent(content, count.bind(this)) };

@@ -1,6 +1,5 @@
 import { isGantryError } from '../../errors.ts';
 import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
-import { meteredContent } from '../../flow/count.ts';
 import { createHasher, type Hasher } from '../../flow/hash.ts';
 import { createPool } from '../../flow/pool.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
@@ -9,6 +8,7 @@ import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
+import { UploadProgress } from './progress.ts';
 import { mostSent, type SendOptions, tellingContent, uploadRetry } from './recover.ts';
 import type { RemoteUpload } from './session.ts';
 
@@ -54,17 +54,16 @@ class StreamUpload {
   readonly #streaming: Streaming;
   readonly #options: SendOptions;
   readonly #backoff: Backoff;
+  readonly #progress: UploadProgress;
   #session: RemoteUpload | undefined;
-  #sent = 0;
-  /** As `#sent`, with the pieces that a failure broke off. */
+  /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
   #spent = 0;
-  /** The most bytes that the registry has had, in any session. */
-  #best = 0;
 
   constructor(streaming: Streaming, options: SendOptions) {
     this.#streaming = streaming;
     this.#options = options;
     this.#backoff = createBackoff(uploadRetry(options.retry));
+    this.#progress = new UploadProgress(options.onProgress);
   }
 
   async run(): Promise<Descriptor> {
@@ -201,22 +200,12 @@ class StreamUpload {
     const telling = tellingContent(content, (bytes) => {
       this.#spent += bytes;
     });
-    return meteredContent(telling, (bytes) => {
-      this.#sent += bytes;
-      this.#tell();
-    });
+    return this.#progress.metered(telling, () => this.#session?.offset ?? 0);
   }
 
   /** Attempts start again only where the stream has come further than in any session before. */
   #advance(offset: number): void {
-    if (offset > this.#best) this.#backoff.reset();
-    this.#best = Math.max(this.#best, offset);
-    this.#tell();
-  }
-
-  #tell(): void {
-    const acknowledged = this.#best;
-    this.#options.onProgress?.({ sent: this.#sent, acknowledged });
+    if (this.#progress.acknowledge(offset)) this.#backoff.reset();
   }
 
   #signal(): SignalOptions {

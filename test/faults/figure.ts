@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import type { CopyEvent } from '../../src/copy/events.ts';
+import type { BlobProgress } from '../../src/store/contract.ts';
+
+/** The one figure that a bar shows, as an operation has told it. */
+export interface Figure {
+  /** For a verb or a copy. */
+  readonly onEvent: (event: CopyEvent) => void;
+  /** For one blob. */
+  readonly onProgress: (progress: BlobProgress) => void;
+  /** It has never gone back or passed its total; `whole`: and has ended at `moves`. */
+  assertTrue(end: { readonly whole: boolean; readonly moves: number }): void;
+}
+
+export function createFigure(): Figure {
+  const moved: number[] = [];
+  const totals: number[] = [];
+  let isWhole: boolean | undefined;
+  return {
+    onEvent(event) {
+      if (event.kind !== 'progress' && event.kind !== 'end') return;
+      assert.ok(event.complete <= event.moved && event.moved <= event.total, JSON.stringify(event));
+      moved.push(event.moved);
+      totals.push(event.total);
+      isWhole = event.moved === event.total;
+    },
+    onProgress(progress) {
+      assert.ok(progress.acknowledged <= progress.moved, JSON.stringify(progress));
+      moved.push(progress.moved);
+    },
+    assertTrue({ whole, moves }) {
+      for (const figures of [moved, totals]) {
+        assert.deepEqual(
+          figures,
+          figures.toSorted((a, b) => a - b),
+        );
+      }
+      if (!whole) return;
+      assert.notEqual(isWhole, false);
+      assert.equal(moved.at(-1), moves);
+    },
+  };
+}
