@@ -34,10 +34,10 @@ export function needs(...peers: readonly Peer[]): {
 }
 
 /** A suite takes seconds; one that takes this long hangs. Milliseconds. */
-const suiteTimeout = 300_000;
+const suiteTimeout = 600_000;
 
 /** For one program, likewise. */
-const programTimeout = 60_000;
+const programTimeout = 180_000;
 
 export function isInPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {

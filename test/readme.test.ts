@@ -189,7 +189,7 @@ async function runBlock(language: string, code: string): Promise<void> {
     const file = join(home, language === 'sh' ? 'block.sh' : 'block.mjs');
     await writeFile(file, text);
     const [program, ...args] = language === 'sh' ? ['sh', '-eu', file] : [process.execPath, file];
-    await promisify(execFile)(program, args, { cwd: home, env: environment(home), timeout: 60_000 });
+    await promisify(execFile)(program, args, { cwd: home, env: environment(home), timeout: 180_000 });
   } finally {
     await rm(home, { recursive: true, force: true });
   }

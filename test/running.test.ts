@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { finished, startProgram } from './cli/gantry.ts';
 import { folder } from './folder.ts';
 import { isRunning } from './leftovers.ts';
+import { projectRoot } from './project.ts';
 
 const runner = fileURLToPath(new URL('./run.js', import.meta.url));
 
@@ -65,4 +67,14 @@ describe('endless-test-file: the runner of the tests', {
     assert.equal(exit, 0, stdout);
     assert.match(stdout, /^1 passed, 0 failed, 0 skipped$/m);
   });
+});
+
+it('endless-test-file: every test says with atEnd what is to be undone', () => {
+  const direct = ['src', 'test'].flatMap((room) =>
+    readdirSync(join(projectRoot(), room), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && name !== 'at-end.ts' && name !== 'running.test.ts')
+      .map((name) => join(room, name))
+      .filter((path) => /\btest\.after\(/.test(readFileSync(join(projectRoot(), path), 'utf8'))),
+  );
+  assert.deepEqual(direct, []);
 });

@@ -248,7 +248,7 @@ for (const fault of faults) {
     for (const transfer of transfers.filter(({ kind }) => fault.on === undefined || fault.on === kind)) {
       const because = fault.fails?.(transfer)?.because;
       const outcome = because === undefined ? 'comes through' : `fails and leaves nothing: ${because}`;
-      it(`${transfer.name}: ${outcome}`, { timeout: 30_000 }, () => play(fault, transfer));
+      it(`${transfer.name}: ${outcome}`, { timeout: 180_000 }, () => play(fault, transfer));
     }
   });
 }

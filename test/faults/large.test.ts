@@ -149,7 +149,7 @@ for (const row of rows) {
     for (const transfer of row.of) {
       const outcome =
         row.fails === undefined ? `no more than ${row.most} of its bytes` : `fails with ${row.fails}`;
-      it(`${transfer.name}: ${outcome}`, { timeout: 60_000 }, () => play(row, transfer));
+      it(`${transfer.name}: ${outcome}`, { timeout: 300_000 }, () => play(row, transfer));
     }
   });
 }

@@ -40,8 +40,8 @@ export interface Stage extends Scene, AsyncDisposable {
 
 /** Nobody waits for long here; there is one more attempt than any fault spoils. */
 export const hasty: RetryOptions = { attempts: 5, initial: 1, factor: 1, cap: 100 };
-/** Milliseconds after which the impatient take silence for an end. The registry is the first to. */
-const patience = { client: 900, registry: 600 };
+/** Milliseconds after which the impatient take silence for an end, the registry first. A busy machine alone makes no such silence. */
+const patience = { client: 3000, registry: 2000 };
 
 /** A registry with a client, a proxy between them, and whatever is at fault with either. */
 export async function openStage(options: StageOptions): Promise<Stage> {

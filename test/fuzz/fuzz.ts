@@ -7,7 +7,7 @@ import { isGantryError } from '../../src/errors.ts';
 /** Cases for each parser: 1,000, or what GANTRY_FUZZ_RUNS says. */
 export const runs: number = Number(process.env['GANTRY_FUZZ_RUNS'] ?? 1000);
 /** A parser that stands still can't be interrupted: the whole process is, from beside it. */
-const patience = runs > 1000 ? 3_600_000 : 120_000;
+const patience = runs > 1000 ? 3_600_000 : 480_000;
 new Worker(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${patience})`, { eval: true }).unref();
 
 /** A long run is meant to find what a short one doesn't; a short one is the same every time. */

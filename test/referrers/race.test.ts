@@ -74,7 +74,7 @@ type Writer = ChildProcessByStdio<Writable, Readable, Readable> & { readonly sai
 /** Resolves when it waits for the word to go. */
 async function startWriter(args: readonly string[]): Promise<Writer> {
   const script = fileURLToPath(new URL('put-notes.js', import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], { stdio: 'pipe', timeout: 60_000 });
+  const child = spawn(process.execPath, [script, ...args], { stdio: 'pipe', timeout: 180_000 });
   const writer = Object.assign(child, { said: text(child.stderr) });
   await Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
   return writer;

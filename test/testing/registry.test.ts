@@ -171,6 +171,6 @@ describe('the example of a registry in tests', () => {
   it('runs, and all its tests pass', async () => {
     const file = fileURLToPath(new URL('../../examples/registry-in-tests.js', import.meta.url));
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    await promisify(execFile)(process.execPath, [file], { env, timeout: 60_000 });
+    await promisify(execFile)(process.execPath, [file], { env, timeout: 180_000 });
   });
 });
