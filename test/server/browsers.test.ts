@@ -9,6 +9,7 @@ import { dial } from '../../src/server/node/dial.test.support.ts';
 import { type ListenOptions, listen } from '../../src/server/node/listen.ts';
 import { withOperations } from '../../src/server/operations.ts';
 import { createSessions } from '../../src/server/sessions.ts';
+import { atEnd } from '../at-end.ts';
 import { basicOf } from '../secret.ts';
 import { loginOf, passwordOf } from './access-stage.ts';
 import { statusOf } from './rows-stage.ts';
@@ -28,7 +29,7 @@ async function scene(test: TestContext, app: AppOptions, options: ListenOptions 
   const sessions = createSessions();
   const serve = createApp(createMemoryRegistry(), { ...app, sessions });
   const listener = await listen(withOperations(serve, { metrics: createMetrics() }), options);
-  test.after(() => listener.close({ grace: 0 }));
+  atEnd(test, () => listener.close({ grace: 0 }));
   const { port } = listener;
   return {
     port,
