@@ -151,9 +151,12 @@ export class UnsupportedError extends GantryError {
   }
 }
 
-/** A copy failed; `side` says where, `cause` says why. */
+/**
+ * A copy failed; `side` and `step` say where, `code` and `cause` say why: the code is that of the cause, `MANIFEST_UNKNOWN`
+ * or `DENIED` say, and COPY_FAILED where there is none.
+ */
 export class CopyError extends GantryError {
-  readonly code = 'COPY_FAILED' as const;
+  readonly code: string;
   readonly side: 'source' | 'destination';
   readonly step: string;
   /** Digest of the content at hand, or undefined while the root was being resolved. */
@@ -167,6 +170,7 @@ export class CopyError extends GantryError {
     },
   ) {
     super(message, fields);
+    this.code = isGantryError(fields.cause) ? fields.cause.code : 'COPY_FAILED';
     this.side = fields.side;
     this.step = fields.step;
     if (fields.digest !== undefined) this.digest = fields.digest;

@@ -22,6 +22,6 @@ export class Failed extends Error {}
 /** The exit code for an error; that of a copy is its cause's. */
 export function exitCode(error: unknown): number {
   if (!isGantryError(error)) return exit.failed;
-  if (error.code === 'COPY_FAILED') return exitCode(error.cause);
+  if (error.name === 'CopyError') return exitCode(error.cause);
   return byCode[error.code] ?? byClass[error.name] ?? exit.failed;
 }

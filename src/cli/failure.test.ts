@@ -28,7 +28,7 @@ describe('a failure', () => {
 
   it('has its causes told in order, with codes and what was answered', () => {
     const [first, second, ...rest] = causeLines(copy);
-    assert.match(first ?? '', /CopyError COPY_FAILED/);
+    assert.match(first ?? '', /CopyError MANIFEST_UNKNOWN/);
     assert.match(second ?? '', /NotFoundError MANIFEST_UNKNOWN.*GET https:\/\/r\/v2\/a\/manifests\/1: 404/);
     assert.deepEqual(rest, []);
   });

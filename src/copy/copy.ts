@@ -43,8 +43,8 @@ const over = new Error('the copy is over');
  * Blobs come before the manifest that names them and the root last, so a tag never names half an image.
  * Bytes that the destination has are not read from the source. `to.commit()` is the caller's.
  *
- * Answers the root's descriptor at the destination. Throws COPY_FAILED with the side, the step and the cause; the
- * reason of an aborted signal as it is.
+ * Answers the root's descriptor at the destination. Throws CopyError with the side, the step and the code of its
+ * cause; the reason of an aborted signal as it is.
  */
 export async function copyImage(
   from: Repository,

@@ -1,4 +1,4 @@
-import { type GantryError, isGantryError } from '../errors.ts';
+import { CopyError, type GantryError, isGantryError } from '../errors.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 
 /** How often and how patiently something is tried again. */
@@ -79,7 +79,8 @@ export function createBackoff(options: RetryOptions = {}): Backoff {
 
 /** Whether the same may succeed next time: a transient status, a broken or silent connection, a busy name server. */
 function isTransient(error: unknown, statuses: readonly number[]): boolean {
-  if (!isGantryError(error)) return false;
+  // What failed was a content that is sent, at its source, where it was tried again already.
+  if (!isGantryError(error) || error instanceof CopyError) return false;
   if (error.response !== undefined) return statuses.includes(error.response.status);
   if (['CUT_OFF', 'TIMED_OUT', 'STALLED'].includes(error.code)) return true;
   return error.code === 'NO_CONNECTION' && isBusyNameServer(error);

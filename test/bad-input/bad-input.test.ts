@@ -335,7 +335,7 @@ describe('a full disk', { skip: noMounts }, () => {
     await giveImage(source.repository('small'), { layers: [layer] }, '1');
     const from = await servedBy(test, source);
     const client = openClient(test);
-    await failsWith(client.copy(`${from}/large:1`, `${host}/large:1`), 'COPY_FAILED');
+    await failsWith(client.copy(`${from}/large:1`, `${host}/large:1`), 'UNAVAILABLE');
     assert.equal(await client.exists(`${host}/large:1`), false);
     assert.equal(await client.blobExists(`${host}/large`, large.descriptor.digest), false);
     assert.ok(await client.copy(`${from}/small:1`, `${host}/small:1`));

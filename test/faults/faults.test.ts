@@ -237,10 +237,9 @@ async function play(fault: Fault, transfer: Transfer): Promise<void> {
   figures.push({ fault: fault.name, transfer: transfer.name, figure });
 }
 
-/** The code of what was at the bottom of it. */
 function codeOf(error: unknown): string {
   assert.ok(isGantryError(error), String(error));
-  return error.code === 'COPY_FAILED' ? codeOf(error.cause) : error.code;
+  return error.code;
 }
 
 for (const fault of faults) {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
-import { isGantryError } from '../../src/errors.ts';
+import { CopyError, isGantryError } from '../../src/errors.ts';
 import { createKeychain } from '../../src/keychain/keychain.ts';
 import { gantry } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
@@ -143,7 +143,7 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
     );
     await assert.rejects(
       client.pushImage(`${registry.host}/private/app:2`, image),
-      (error) => isGantryError(error, 'COPY_FAILED') && isGantryError(error.cause),
+      (error) => error instanceof CopyError && isGantryError(error.cause),
     );
     assert.equal(tokens.asked.length, before);
   });

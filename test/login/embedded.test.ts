@@ -94,9 +94,7 @@ async function failing(task: Promise<unknown>): Promise<string> {
   try {
     await task;
   } catch (error) {
-    // A copy says where it failed, and in its cause why.
-    const reason = isGantryError(error, 'COPY_FAILED') ? error.cause : error;
-    if (isGantryError(reason)) return reason.code;
+    if (isGantryError(error)) return error.code;
     throw error;
   }
   return 'nothing';

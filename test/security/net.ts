@@ -124,13 +124,13 @@ export function showsSecret(request: HttpRequest): boolean {
   );
 }
 
-/** The code of a failure, below a copy's that of its cause; undefined if there was none. Anything but gantry's own errors is rethrown. */
+/** The code of a failure, of a copy's its cause's; undefined if there was none. Anything but gantry's own errors is rethrown. */
 export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
   try {
     await promise;
     return undefined;
   } catch (error) {
     if (!isGantryError(error)) throw error;
-    return error.code === 'COPY_FAILED' && isGantryError(error.cause) ? error.cause.code : error.code;
+    return error.code;
   }
 }

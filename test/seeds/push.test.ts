@@ -170,7 +170,7 @@ describe('the events of a push', () => {
       .client()
       .pushImage(`${host}/app:1`, imageOf('amd64', layerOf('a')), { onEvent: (event) => events.push(event) });
     const error: unknown = await pushing.catch((reason: unknown) => reason);
-    await failsWith(pushing, 'COPY_FAILED');
+    await failsWith(pushing, 'DENIED');
     const last = events.at(-1);
     assert.ok(last?.kind === 'end' && last.error === error && last.complete < last.total);
     assert.equal(await wired.at().repository('app').manifests.resolve('1'), undefined);

@@ -1,4 +1,4 @@
-import { isGantryError } from '../../errors.ts';
+import { CopyError, isGantryError } from '../../errors.ts';
 import { type Content, mapContent, sliceContent } from '../../flow/content.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -92,6 +92,7 @@ export function uploadRetry(options: RetryOptions = {}): RetryOptions {
 }
 
 function isSessionGone(error: unknown): boolean {
+  if (error instanceof CopyError) return false;
   return isGantryError(error, 'BLOB_UPLOAD_UNKNOWN') || isGantryError(error, 'BLOB_UPLOAD_INVALID');
 }
 
@@ -154,6 +155,8 @@ class Attempt {
   async changeWay(error: unknown): Promise<boolean> {
     const session = this.#session;
     if (session === undefined || !this.#sending.content.replayable || !isGantryError(error)) return false;
+    // The source failed, whose codes say nothing of the session.
+    if (error instanceof CopyError) return false;
     const status = error.response?.status;
     if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
       // What the registry said it had, it had not. One more time, from the start.
