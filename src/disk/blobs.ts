@@ -10,21 +10,21 @@ import { RepositoryFolder } from './folder.ts';
 import type { RegistryState } from './state.ts';
 
 export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Blobs {
-  const { cache, pool, sessions } = registry;
+  const { cache, pool, sessions, soundness } = registry;
   const { layout, name } = folder;
   const find = async (digest: Digest): Promise<Descriptor | undefined> => {
-    if (cache.isDamaged(digest)) return undefined;
-    const size = await folder.blobSize(digest);
-    if (size === undefined) return undefined;
+    const file = await folder.blobFile(digest);
+    if (file === undefined || !(await soundness.isSound(folder.blobPath(digest), digest, file)))
+      return undefined;
     cache.promise(name, digest);
-    return { mediaType: MediaType.octetStream, digest, size };
+    return { mediaType: MediaType.octetStream, digest, size: file.size };
   };
   const blobs: Blobs = {
     async stat(digest, { signal } = {}) {
       signal?.throwIfAborted();
       return find(digest);
     },
-    open: (blob) => blobFileContent(layout, blob, { witness: cache }),
+    open: (blob) => blobFileContent(layout, blob, { witness: soundness }),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
     ingest: (content, options) =>
       ingestFile((algorithm) => sessions.start(folder, algorithm), content, options),

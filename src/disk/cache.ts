@@ -1,5 +1,3 @@
-import type { Stats } from 'node:fs';
-import type { Witness } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -9,7 +7,7 @@ import { Lru } from '../store/lru.ts';
  * What an open store remembers of its files. Only this process changes tags, so they may be remembered; a manifest may be
  * taken away by `gantry registry gc`, so what it is may be remembered, and whether it is there not.
  */
-export class StoreCache implements Witness {
+export class StoreCache {
   /** By the path of the tag's file. */
   readonly tags: Lru<Digest> = new Lru(20_000);
   /** By the path of the manifest's file. */
@@ -20,8 +18,6 @@ export class StoreCache implements Witness {
   listing: { readonly repository: string; readonly tags: readonly string[] } | undefined;
   /** How often tags were changed: what was read across a change is not to be remembered. */
   changes = 0;
-  readonly #right: Lru<string> = new Lru(20_000);
-  readonly #damaged = new Set<Digest>();
   readonly #promised: Lru<true> = new Lru(20_000);
 
   /** To be called before the file of a tag is changed, and after it. */
@@ -29,25 +25,6 @@ export class StoreCache implements Witness {
     this.changes++;
     this.tags.delete(path);
     if (this.listing?.repository === repository) this.listing = undefined;
-  }
-
-  trusts(digest: Digest, file: Stats): boolean {
-    return this.#right.get(digest) === identity(file);
-  }
-
-  sawRight(digest: Digest, file: Stats): void {
-    this.#right.set(digest, identity(file));
-    this.#damaged.delete(digest);
-  }
-
-  sawWrong(digest: Digest): void {
-    this.#right.delete(digest);
-    this.#damaged.add(digest);
-  }
-
-  /** Such a blob counts as missing, so that whoever has it sends it again. */
-  isDamaged(digest: Digest): boolean {
-    return this.#damaged.has(digest);
   }
 
   /** A client was told that it need not send this. */
@@ -62,8 +39,4 @@ export class StoreCache implements Witness {
   release(repository: string, digest: Digest): void {
     this.#promised.delete(`${repository} ${digest}`);
   }
-}
-
-function identity({ ino, size, mtimeMs }: Stats): string {
-  return `${ino} ${size} ${mtimeMs}`;
 }

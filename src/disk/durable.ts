@@ -1,5 +1,5 @@
 import { mkdir, open, readdir, rename, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
 
@@ -16,12 +16,14 @@ interface Syncing {
 export class DurableFiles {
   readonly root: string;
   readonly #temporary: string;
+  readonly #aside: string;
   readonly #folders = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, Syncing>();
 
   private constructor(root: string) {
     this.root = root;
     this.#temporary = join(root, 'tmp');
+    this.#aside = join(root, 'aside');
   }
 
   /** Only for who has the lock: what others left half written is removed. */
@@ -54,7 +56,12 @@ export class DurableFiles {
       try {
         await mkdir(path);
       } catch (error) {
-        if (systemCode(error) !== 'EEXIST' || (await lookAt(path))?.isDirectory() !== true) throw error;
+        const seen = systemCode(error) === 'EEXIST' ? await lookAt(path) : undefined;
+        if (seen?.isDirectory() === true) return;
+        // A link may have been put there on purpose, and leads out of the store.
+        if (seen === undefined || seen.isSymbolicLink() || path === this.#aside) throw error;
+        await this.setAside(path);
+        await mkdir(path);
       }
     });
     await this.synced(parent);
@@ -103,7 +110,30 @@ export class DurableFiles {
   /** Gives a staged file its name, in place of what has it; it lasts once its folder is synced. */
   async place(staged: string, path: string): Promise<void> {
     await this.folder(dirname(path));
-    await onDisk(path, () => rename(staged, path));
+    try {
+      await onDisk(path, () => rename(staged, path));
+    } catch (error) {
+      // Over a folder no file is renamed.
+      if ((await lookAt(path))?.isDirectory() !== true) throw error;
+      await this.setAside(path);
+      await onDisk(path, () => rename(staged, path));
+    }
+  }
+
+  /** Takes away what has the name, a file or not. Answers whether there was anything. */
+  async remove(path: string): Promise<boolean> {
+    const seen = await lookAt(path);
+    if (seen?.isDirectory() !== true) return removeFile(path);
+    await this.setAside(path);
+    return true;
+  }
+
+  /** Moves what stands in the place of a file, and is none, to `aside/` of the store: it may be somebody's. */
+  async setAside(path: string): Promise<void> {
+    await this.folder(this.#aside);
+    await onDisk(path, () =>
+      absentAs(undefined, rename(path, join(this.#aside, `${crypto.randomUUID()}.${basename(path)}`))),
+    );
   }
 
   /** Readers see the old bytes or the new ones, also after a crash; after it the new ones. */

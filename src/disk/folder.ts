@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { absentAs, lookAt, onDisk, readSmall } from '../files/files.ts';
@@ -58,11 +59,16 @@ export class RepositoryFolder {
     return false;
   }
 
-  /** Bytes of the blob, if it is there. */
-  async blobSize(digest: Digest): Promise<number | undefined> {
+  /** The blob's file, if it is there. */
+  async blobFile(digest: Digest): Promise<Stats | undefined> {
     const path = this.blobPath(digest);
     const seen = (await lookAt(path)) ?? (await this.#takenBack('blobs', digest, path));
-    return seen?.isFile() ? seen.size : undefined;
+    return seen?.isFile() ? seen : undefined;
+  }
+
+  /** Bytes of the blob, if it is there. */
+  async blobSize(digest: Digest): Promise<number | undefined> {
+    return (await this.blobFile(digest))?.size;
   }
 
   /** Whether the manifest is there, of which it was known before what it is. */

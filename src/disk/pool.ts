@@ -1,12 +1,21 @@
+import type { Stats } from 'node:fs';
 import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { absentAs, lookAt, onDisk, removeFile, systemCode, writeFully } from '../files/files.ts';
+import {
+  absentAs,
+  isUnreadable,
+  lookAt,
+  onDisk,
+  removeFile,
+  systemCode,
+  writeFully,
+} from '../files/files.ts';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
-import type { StoreCache } from './cache.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';
+import type { Soundness } from './soundness.ts';
 
 /** What a file system says that has no second names for files, or no more of them for this one. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
@@ -21,13 +30,13 @@ const largeBlob = 1024 * 1024;
  */
 export class BlobPool {
   readonly #files: DurableFiles;
-  readonly #cache: StoreCache;
+  readonly #soundness: Soundness;
   /** Of one blob: between looking and linking nobody may remove. */
   readonly #turns: KeyedTurns = createKeyedTurns();
 
-  constructor(files: DurableFiles, cache: StoreCache) {
+  constructor(files: DurableFiles, soundness: Soundness) {
     this.#files = files;
-    this.#cache = cache;
+    this.#soundness = soundness;
   }
 
   /** Takes over a finished file, of which nothing stays at its path. Settles when the layout has the blob for good. */
@@ -39,7 +48,8 @@ export class BlobPool {
     await this.#turns(digest, () =>
       untilDone(own, async () => {
         for (const known of [own, pooled]) {
-          if (await this.#keepsSound(known, file, digest)) return this.#reuse(file, known, own, pooled);
+          if (await this.#keepsSound(known, file, digest))
+            return this.#reuse(file, digest, known, { own, pooled });
         }
         await file.sync();
         // First the layout: the session's file that has a second name is known to be finished, whatever happens next.
@@ -51,41 +61,75 @@ export class BlobPool {
     await this.#files.synced(dirname(own));
   }
 
-  /** Whether there is a file with the blob; what has other bytes is given the right ones, for all who have a link to it. */
+  /**
+   * Whether there is a file with the blob; one that has other bytes is given the right ones, for all who have a link to it.
+   * What is no file, or can't be read or written, is moved out of the way.
+   */
   async #keepsSound(path: string, file: FinishedFile, digest: Digest): Promise<boolean> {
     const seen = await lookAt(path);
-    if (seen?.isFile() !== true) return false;
-    if (this.#cache.trusts(digest, seen)) return true;
+    if (seen === undefined) return false;
+    if (seen.isFile()) {
+      if (this.#soundness.trusts(digest, seen)) return true;
+      try {
+        if (await this.#isOrBecomesRight(path, seen, file, digest)) return true;
+        if ((await lookAt(path)) === undefined) return false;
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+      }
+    }
+    await this.#files.setAside(path);
+    return false;
+  }
+
+  async #isOrBecomesRight(path: string, seen: Stats, file: FinishedFile, digest: Digest): Promise<boolean> {
     if (seen.size === file.size) {
       const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
       if (hasher.digest() === digest && size === seen.size) {
-        this.#cache.sawRight(digest, seen);
+        this.#soundness.sawRight(digest, seen);
         return true;
       }
     }
     // Collected as garbage since it was looked at: then there is nothing to heal.
     if (!(await heal(path, file.path))) return false;
     const healed = await lookAt(path);
-    if (healed === undefined) return false;
-    this.#cache.sawRight(digest, healed);
+    if (healed?.size !== file.size) return false;
+    this.#soundness.sawRight(digest, healed);
     return true;
   }
 
   /** Its bytes were hashed as they came in. To hash those of a small one again costs less than to look at its file. */
   async #remember(path: string, { size }: FinishedFile, digest: Digest): Promise<void> {
     // What was damaged has been deleted since.
-    const worthIt = size >= largeBlob || this.#cache.isDamaged(digest);
+    const worthIt = size >= largeBlob || this.#soundness.isSuspect(digest);
     const fresh = worthIt ? await lookAt(path) : undefined;
-    if (fresh?.size === size) this.#cache.sawRight(digest, fresh);
+    if (fresh?.size === size) this.#soundness.sawRight(digest, fresh);
   }
 
   /** Answers false if what was to be used again is gone. */
-  async #reuse(file: FinishedFile, known: string, own: string, pooled: string): Promise<boolean> {
+  async #reuse(
+    file: FinishedFile,
+    digest: Digest,
+    known: string,
+    { own, pooled }: { readonly own: string; readonly pooled: string },
+  ): Promise<boolean> {
     for (const path of [own, pooled]) {
-      if (path !== known && (await linkFile(known, path, this.#files)) === 'absent') return false;
+      if (path === known) continue;
+      const there = await lookAt(path);
+      if (there !== undefined && !there.isFile()) await this.#files.setAside(path);
+      if ((await linkFile(known, path, this.#files)) === 'absent') return false;
     }
-    if (!(await touch(own))) return false;
+    if (!(await this.#touch(own, digest))) return false;
     await removeFile(file.path);
+    return true;
+  }
+
+  /** Its time changes and its bytes don't: they need not be hashed again. */
+  async #touch(path: string, digest: Digest): Promise<boolean> {
+    const before = await lookAt(path);
+    if (!(await touch(path))) return false;
+    const trusted = before !== undefined && this.#soundness.trusts(digest, before);
+    const after = trusted ? await lookAt(path) : undefined;
+    if (after !== undefined) this.#soundness.sawRight(digest, after);
     return true;
   }
 
@@ -93,13 +137,16 @@ export class BlobPool {
   async mount(digest: Digest, from: string | undefined, layout: string): Promise<boolean> {
     const source = blobPath(from ?? this.#files.root, digest);
     const own = blobPath(layout, digest);
-    if (this.#cache.isDamaged(digest) || (await lookAt(source))?.isFile() !== true) return false;
+    const seen = await lookAt(source);
+    if (seen?.isFile() !== true || !(await this.#soundness.isSound(source, digest, seen))) return false;
     await this.#files.folder(dirname(own));
     let there = true;
     await this.#turns(digest, () =>
       untilDone(own, async () => {
+        const before = await lookAt(own);
+        if (before !== undefined && !before.isFile()) await this.#files.setAside(own);
         there = (await linkFile(source, own, this.#files)) !== 'absent';
-        return !there || (await touch(own));
+        return !there || (await this.#touch(own, digest));
       }),
     );
     // Also when it was there already: whoever put it there may not have got that far.
@@ -111,7 +158,7 @@ export class BlobPool {
   async remove(digest: Digest, layout: string): Promise<boolean> {
     return this.#turns(digest, async () => {
       const own = blobPath(layout, digest);
-      const removed = await removeFile(own);
+      const removed = await this.#files.remove(own);
       const pooled = blobPath(this.#files.root, digest);
       if ((await lookAt(pooled))?.nlink === 1) await removeFile(pooled);
       if (removed) await this.#files.synced(dirname(own));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -11,11 +11,13 @@ import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
 import { DurableFiles, untilDone } from './durable.ts';
 import { RepositoryFolder } from './folder.ts';
-import { openManifests, openReferrers, openTags } from './manifests.ts';
+import { openManifests, openReferrers } from './manifests.ts';
 import { BlobPool } from './pool.ts';
 import { UploadSessions } from './sessions.ts';
+import { Soundness } from './soundness.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
+import { openTags } from './tags.ts';
 
 const layer = blobOf('a layer');
 
@@ -31,7 +33,8 @@ async function createStage(test: TestContext): Promise<Stage> {
   const repositories = join(root, 'repositories');
   const files = await DurableFiles.open(root);
   const cache = new StoreCache();
-  const pool = new BlobPool(files, cache);
+  const soundness = await Soundness.open(files);
+  const pool = new BlobPool(files, soundness);
   const stale = await StaleLayouts.open(files, repositories);
   atEnd(test, async () => {
     await stale.close();
@@ -42,6 +45,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     repositories,
     files,
     cache,
+    soundness,
     pool,
     sessions: new UploadSessions(files, pool, cache),
     stale,
@@ -115,22 +119,28 @@ describe('writing so that it lasts', () => {
     assert.ok(tries > 1 && tries < 100);
   });
 
-  it('leaves nothing half-written where a file can not get its name', async (test) => {
+  it('puts aside what stands in the way of a file or a folder', async (test) => {
     const { root } = await createStage(test);
     const files = await DurableFiles.open(root);
     await mkdir(join(root, 'taken', 'below'), { recursive: true });
-    await failsWith(files.replace(join(root, 'taken'), new Uint8Array(1)), 'IO_FAILED');
-    assert.deepEqual(await readdir(join(root, 'tmp')), []);
+    await writeFile(join(root, 'a'), 'in the way');
+    await files.replace(join(root, 'taken'), new Uint8Array(1));
+    await files.folder(join(root, 'a', 'b'));
+    assert.ok((await stat(join(root, 'taken'))).isFile());
+    assert.deepEqual(await readdir(join(root, 'a', 'b')), []);
+    const aside = (await readdir(join(root, 'aside'))).map((name) => name.replace(/^[^.]*/, ''));
+    assert.deepEqual(aside.sort(), ['.a', '.taken']);
   });
 
-  it('makes a folder once what stood in its way has gone', async (test) => {
+  it('leaves nothing half-written where a file can not get its name, and gives it once it can', async (test) => {
     const { root } = await createStage(test);
     const files = await DurableFiles.open(root);
-    const path = join(root, 'a', 'b');
-    await writeFile(join(root, 'a'), '');
-    await failsWith(files.folder(path), 'IO_FAILED');
-    await rm(join(root, 'a'));
-    await files.folder(path);
-    assert.deepEqual(await readdir(path), []);
+    await mkdir(join(root, 'taken'));
+    await writeFile(join(root, 'aside'), 'where nothing can be put aside');
+    await failsWith(files.replace(join(root, 'taken'), new Uint8Array(1)), 'IO_FAILED');
+    assert.deepEqual(await readdir(join(root, 'tmp')), []);
+    await rm(join(root, 'aside'));
+    await files.replace(join(root, 'taken'), new Uint8Array(1));
+    assert.ok((await stat(join(root, 'taken'))).isFile());
   });
 });

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { removeFile } from '../files/files.ts';
+import { isUnreadable, readSmall, removeFile } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { missingBlob, neededBlobs } from '../store/admission.ts';
@@ -7,8 +7,9 @@ import type { PutOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { touch, untilDone } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
+import type { Soundness } from './soundness.ts';
 import { checkTagFiles, checkType, whileTagsStand } from './standing.ts';
-import { describe, lockOf, type RegistryState } from './state.ts';
+import { describeOnDisk, lockOf, type RegistryState } from './state.ts';
 
 /**
  * Stores a manifest. Garbage may be collected by another process at any moment, which puts a blob aside and then looks
@@ -66,7 +67,7 @@ interface Present {
 
 /** What the manifest names and is there. What is not, and should be, is refused at once. */
 async function presentOf(
-  { cache }: RegistryState,
+  { cache, soundness }: RegistryState,
   folder: RepositoryFolder,
   { descriptor, body }: Manifest,
   sparse: boolean,
@@ -74,13 +75,12 @@ async function presentOf(
   const needed = neededBlobs(body).map(({ digest }) => digest);
   const children = manifestsOf(body).map(({ digest }) => digest);
   const [found, listed] = await Promise.all([
-    Promise.all(needed.map((digest) => hasBlob(folder, digest))),
+    Promise.all(needed.map((digest) => hasSound(soundness, folder, digest))),
     Promise.all(children.map((digest) => folder.hasManifest(digest))),
   ]);
   // A client that was told that it need not send a blob must be told, too, when that is no longer true.
   const missing = needed.find(
-    (digest, at) =>
-      (found[at] !== true || cache.isDamaged(digest)) && (!sparse || cache.isPromised(folder.name, digest)),
+    (digest, at) => found[at] !== true && (!sparse || cache.isPromised(folder.name, digest)),
   );
   const lost = children.find((digest, at) => listed[at] !== true && cache.isPromised(folder.name, digest));
   if (missing !== undefined) throw missingBlob(descriptor.digest, missing);
@@ -89,6 +89,12 @@ async function presentOf(
     blobs: needed.filter((_, at) => found[at] === true),
     manifests: children.filter((_, at) => listed[at] === true),
   };
+}
+
+/** Whether the blob is there and not known to be damaged: who sent it now, or was told that it is there, had it hashed. */
+async function hasSound(soundness: Soundness, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
+  const file = await folder.blobFile(digest);
+  return file !== undefined && soundness.isSound(folder.blobPath(digest), digest, file, { ahead: false });
 }
 
 async function firstMissing(
@@ -135,23 +141,21 @@ class ManifestWriting {
   }
 
   async stage(): Promise<void> {
-    const { cache } = this.#registry;
     const { mediaType, digest } = this.#manifest.descriptor;
-    const blob = this.#folder.blobPath(digest);
-    const known = await describe(this.#registry, this.#folder, digest);
+    const known = await describeOnDisk(this.#registry, this.#folder, digest);
     // Both are young again; what is gone meanwhile is written once more.
-    const fresh = known !== undefined && (await touch(this.#entry)) && (await touch(blob));
+    const fresh =
+      known !== undefined && (await touch(this.#entry)) && (await touch(this.#folder.blobPath(digest)));
     this.#known = known !== undefined;
     const writes: Promise<void>[] = [];
-    if (!fresh || cache.isDamaged(digest)) writes.push(this.#stage(blob, this.#manifest.bytes));
-    if (!fresh || known?.mediaType !== mediaType) {
-      writes.push(this.#stage(this.#entry, encoded(mediaType)));
-      if (this.#referrer !== undefined) writes.push(this.#stage(this.#referrer, encoded('')));
-    }
-    for (const tag of this.#tags) {
-      const path = this.#folder.tagPath(tag);
-      if (cache.tags.get(path) !== digest) writes.push(this.#stage(path, encoded(digest)));
-    }
+    const lacks = async (path: string, bytes: Uint8Array): Promise<void> => {
+      if (!fresh || !(await holds(path, bytes))) await this.#stage(path, bytes);
+    };
+    // A push is what heals: what the disk has lost or changed of any of these is written again.
+    writes.push(lacks(this.#folder.blobPath(digest), this.#manifest.bytes));
+    if (!fresh || known?.mediaType !== mediaType) writes.push(this.#stage(this.#entry, encoded(mediaType)));
+    if (this.#referrer !== undefined) writes.push(lacks(this.#referrer, encoded('')));
+    for (const tag of this.#tags) writes.push(lacks(this.#folder.tagPath(tag), encoded(digest)));
     // Every one has ended before what they made is cleared away.
     for (const result of await Promise.allSettled(writes)) {
       if (result.status === 'rejected') throw result.reason;
@@ -208,6 +212,17 @@ class ManifestWriting {
       changed.add(dirname(path));
     }
     await Promise.all([...changed].map((folder) => files.synced(folder)));
+  }
+}
+
+/** Whether these are the file's bytes. A file that can't be read holds something else. */
+async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    const there = await readSmall(path, bytes.byteLength);
+    return there !== undefined && Buffer.compare(there, bytes) === 0;
+  } catch (error) {
+    if (isUnreadable(error)) return false;
+    throw error;
   }
 }
 

@@ -10,12 +10,14 @@ import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
 import { DurableFiles } from './durable.ts';
 import { namesUnder, RepositoryFolder } from './folder.ts';
-import { openManifests, openReferrers, openTags } from './manifests.ts';
+import { openManifests, openReferrers } from './manifests.ts';
 import { BlobPool } from './pool.ts';
 import { readSecret } from './secret.ts';
 import { UploadSessions } from './sessions.ts';
+import { Soundness } from './soundness.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
+import { openTags } from './tags.ts';
 import { markStore } from './version.ts';
 
 /** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
@@ -55,6 +57,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
     ).unref();
     return registryOf(state, async () => {
       clearInterval(sweeping);
+      await state.soundness.close();
       await state.stale.close().finally(() => lock[Symbol.asyncDispose]());
     });
   } catch (error) {
@@ -67,11 +70,13 @@ async function openState(path: string): Promise<RegistryState> {
   const repositories = join(path, 'repositories');
   const files = await DurableFiles.open(path);
   const cache = new StoreCache();
-  const pool = new BlobPool(files, cache);
+  const soundness = await Soundness.open(files);
+  const pool = new BlobPool(files, soundness);
   return {
     repositories,
     files,
     cache,
+    soundness,
     pool,
     sessions: new UploadSessions(files, pool, cache),
     stale: await StaleLayouts.open(files, repositories),

@@ -3,7 +3,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import { checkStanding } from '../store/admission.ts';
 import type { PutOptions } from '../store/contract.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { describe, type RegistryState } from './state.ts';
+import { describeOnDisk, type RegistryState } from './state.ts';
 
 /**
  * Runs `task` while nobody else sets these tags of the repository. They are taken in one order, so that two puts of the same
@@ -27,7 +27,7 @@ export async function checkType(
   manifest: Manifest,
   options: PutOptions,
 ): Promise<void> {
-  const same = await describe(registry, folder, manifest.descriptor.digest);
+  const same = await describeOnDisk(registry, folder, manifest.descriptor.digest);
   checkStanding({ name: folder.name, same, taken: undefined }, manifest, options);
 }
 
@@ -50,7 +50,8 @@ async function takenTag(
   tags: readonly string[],
 ): Promise<string | undefined> {
   for (const tag of tags) {
-    const other = await folder.tag(tag);
+    // One that can't be read leads nowhere.
+    const other = await folder.tag(tag).catch(() => undefined);
     if (other !== undefined && other !== digest && (await folder.hasManifest(other))) return tag;
   }
   return undefined;

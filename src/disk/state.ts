@@ -1,3 +1,4 @@
+import { isUnreadable } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { KeyedTurns } from '../store/turns.ts';
@@ -7,6 +8,7 @@ import type { RepositoryFolder } from './folder.ts';
 import type { BlobPool } from './pool.ts';
 import { createRwLock, type RwLock } from './rw-lock.ts';
 import type { UploadSessions } from './sessions.ts';
+import type { Soundness } from './soundness.ts';
 import type { StaleLayouts } from './stale.ts';
 
 /** What all repositories of one open store share. */
@@ -17,6 +19,7 @@ export interface RegistryState {
   readonly pool: BlobPool;
   readonly sessions: UploadSessions;
   readonly cache: StoreCache;
+  readonly soundness: Soundness;
   readonly stale: StaleLayouts;
   /** Of each repository: manifests are put together, and deleted alone. */
   readonly locks: Map<string, RwLock>;
@@ -44,4 +47,19 @@ export async function describe(
   const found = await folder.manifest(digest);
   if (found !== undefined) cache.descriptors.set(path, found);
   return found;
+}
+
+/** What the disk says of it now, and not what is remembered; undefined also where that can't be read any more. */
+export async function describeOnDisk(
+  registry: RegistryState,
+  folder: RepositoryFolder,
+  digest: Digest,
+): Promise<Descriptor | undefined> {
+  registry.cache.descriptors.delete(folder.manifestPath(digest));
+  try {
+    return await describe(registry, folder, digest);
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
 }

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ContentError, type StorageCode, StorageError } from '../errors.ts';
+import { ContentError, isGantryError, type StorageCode, StorageError } from '../errors.ts';
 
 const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
   ENOSPC: ['NO_SPACE', 'no space is left on the disk'],
@@ -34,6 +34,21 @@ function storageError(error: unknown, path: string): unknown {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What the system says when it is short of something, whatever file is asked for. */
+const passing: ReadonlySet<string> = new Set([
+  ...['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN', 'EINTR', 'EBUSY', 'ETIMEDOUT', 'ESTALE'],
+]);
+
+/**
+ * Whether an error says that this one file can't be read: a sector is lost, it is a folder or a link, it is another user's,
+ * it is longer than it may be. What would hit any file is no such error.
+ */
+export function isUnreadable(error: unknown): boolean {
+  if (isGantryError(error, 'TOO_LARGE')) return true;
+  if (!isGantryError(error, 'IO_FAILED') && !isGantryError(error, 'NO_PERMISSION')) return false;
+  return !passing.has(systemCode(error.cause) ?? '');
 }
 
 /** `undefined` if there is nothing. Never follows a link. */

@@ -11,8 +11,8 @@ export interface Expected {
 }
 
 /**
- * Hands the bytes on and fails at their end unless they are what was expected.
- * The last chunk has been handed on by then: whoever keeps the bytes must not show them before the end.
+ * Hands the bytes on and fails unless they are what was expected: with a size before the last chunk is handed on, so that
+ * nobody gets all of something wrong, and without one at the end, when all has been handed on.
  * Throws SIZE_INVALID, DIGEST_INVALID; UNSUPPORTED at once for a digest that can't be computed.
  */
 export async function* verified(
@@ -21,14 +21,20 @@ export async function* verified(
 ): AsyncIterable<Uint8Array> {
   const hasher = createHasher(computableAlgorithm(digest));
   let length = 0;
+  let checked = false;
   for await (const chunk of source) {
+    if (chunk.byteLength === 0) continue;
     length += chunk.byteLength;
     if (size !== undefined && length > size) throw sizeError(what, size, length);
     hasher.update(chunk);
+    if (length === size && !checked) {
+      checkDigest(hasher.digest(), digest, what);
+      checked = true;
+    }
     yield chunk;
   }
   if (size !== undefined && length !== size) throw sizeError(what, size, length);
-  checkDigest(hasher.digest(), digest, what);
+  if (!checked) checkDigest(hasher.digest(), digest, what);
 }
 
 /** Throws DIGEST_INVALID if the bytes of `what` turned out to have another digest than they should. */

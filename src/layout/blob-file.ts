@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError, NotFoundError } from '../errors.ts';
-import { lookAt, onDisk, openRegular } from '../files/files.ts';
+import { isUnreadable, lookAt, onDisk, openRegular } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
@@ -32,7 +32,7 @@ export interface BlobFileOptions {
 export interface Witness {
   trusts(digest: Digest, file: Stats): boolean;
   sawRight(digest: Digest, file: Stats): void;
-  sawWrong(digest: Digest): void;
+  sawWrong(digest: Digest, file: Stats): void;
 }
 
 /** The blob's bytes; a whole read is verified against the digest, and the size wherever it is known. */
@@ -86,7 +86,8 @@ async function* witnessed(
     yield* verified(chunks, { digest, size: stats.size, what: `blob ${digest}` });
     witness?.sawRight(digest, stats);
   } catch (error) {
-    if (isSpoilt(error)) witness?.sawWrong(digest);
+    // A file that the disk can't read is as damaged as one that it reads wrongly.
+    if (isSpoilt(error) || isUnreadable(error)) witness?.sawWrong(digest, stats);
     throw error;
   }
 }

@@ -23,7 +23,22 @@ export async function getBlob(
   const asked = condition === undefined || condition === entityTag(digest);
   const range = parseRange(asked ? headerValue(headers, 'range') : undefined, blob.size);
   if (range === 'unsatisfiable') return rangeRefused(blob);
-  return blobAnswer(blob, range, blobs.open(blob).open({ ...range, signal }));
+  return blobAnswer(blob, range, await begun(blobs.open(blob).open({ ...range, signal })));
+}
+
+/** The source with its first chunk read: what can't be read at all is answered with a status, and not with a cut. */
+async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const chunks = source[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let next = first; next.done !== true; next = await chunks.next()) yield next.value;
+      } finally {
+        await chunks.return?.();
+      }
+    },
+  };
 }
 
 export async function deleteBlob(

@@ -14,8 +14,8 @@ import { type CacheStage, cacheStage } from './stage.ts';
 
 /** What a cache keeps on disk, and the disk doesn't. */
 
-/** Of several chunks, the first of which may be sound; and of one. */
-const layers = { large: blobOf(noise(3_000_000)), small: blobOf('a layer') };
+/** Hashed while it is sent; hashed before, in several chunks; and in one. */
+const layers = { huge: blobOf(noise(17_000_000)), large: blobOf(noise(3_000_000)), small: blobOf('a layer') };
 
 interface Kept extends CacheStage {
   readonly image: Digest;
@@ -63,14 +63,16 @@ async function isWhole({ body }: HttpResponse, wanted: Uint8Array): Promise<bool
 
 for (const [how, harm] of harms) {
   for (const [size, { descriptor, bytes }] of Object.entries(layers)) {
-    it(`a ${size} blob that ${how} is never handed out whole, and is fetched again`, async (test) => {
+    it(`cache-hands-out-damage: a ${size} blob that ${how} is never handed out whole, and is fetched again`, async (test) => {
       const { store, send, taken } = await kept(test);
       await harm(pathOf(store, descriptor.digest));
       const url = `/v2/a/blobs/${descriptor.digest}`;
       const get = () => send({ method: 'GET', url, headers: {}, replay: 'never' });
-      // The bytes that are wrong are found to be only when they have been read.
-      assert.equal(await isWhole(await get(), bytes), false);
-      assert.deepEqual(taken(), []);
+      if (size === 'huge' && how === 'has another byte') {
+        // The bytes that are wrong are found to be only when they have been read.
+        assert.equal(await isWhole(await get(), bytes), false);
+        assert.deepEqual(taken(), []);
+      }
       assert.equal(await isWhole(await get(), bytes), true);
       assert.deepEqual(taken(), ['GET blob.get']);
       assert.equal(await isWhole(await get(), bytes), true);
@@ -83,7 +85,7 @@ for (const [how, harm] of harms) {
   it(`a manifest that ${how} is fetched again before it is handed out`, async (test) => {
     const { store, image, ask, taken } = await kept(test);
     await harm(pathOf(store, image));
-    for (const requests of [['GET manifest.get'], []]) {
+    for (const requests of [['HEAD manifest.head', 'GET manifest.get'], []]) {
       const { status, headers } = await ask(`GET /v2/a/manifests/${image}`);
       assert.equal(status, 200);
       assert.deepEqual(headers['docker-content-digest'], [image]);

@@ -93,12 +93,13 @@ async function* fromCache(
     }
     return true;
   } catch (error) {
-    if (!isSpoilt(error)) throw error;
-    const { digest, size } = kept;
+    const unreadable = error instanceof StorageError;
+    if (!isSpoilt(error) && !unreadable) throw error;
+    const { digest } = kept;
     // A store that has seen it counts it as missing by now, and heals it for all repositories that have it.
-    if ((await cache.blobs.stat(digest)) !== undefined) await cache.blobs.delete(digest);
-    // Who was told the length of what is damaged can't be given anything else.
-    if (begun || (typeof wanted !== 'string' && wanted.size === size)) throw error;
+    if (!unreadable && (await cache.blobs.stat(digest)) !== undefined) await cache.blobs.delete(digest);
+    if (begun) throw error;
+    // Nothing of it was handed out. Where the right bytes have another length than the reader was told, that ends the answer.
     return false;
   }
 }

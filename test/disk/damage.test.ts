@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { checkStore } from '../../src/disk/check.ts';
+import { DurableFiles } from '../../src/disk/durable.ts';
+import { RepositoryFolder } from '../../src/disk/folder.ts';
+import { openDiskRegistry } from '../../src/disk/registry.ts';
+import { blobOf, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
+import * as wire from './server.ts';
+
+/** Other bytes of the same length. */
+async function spoil(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  await writeFile(path, bytes);
+}
+
+const harms: readonly (readonly [string, (path: string) => Promise<void>])[] = [
+  ['another byte', spoil],
+  ['fewer bytes', (path) => truncate(path, 1)],
+  ['no bytes', (path) => truncate(path, 0)],
+];
+
+const folderOf = (store: string): RepositoryFolder =>
+  new RepositoryFolder(join(store, 'repositories'), 'app');
+
+/** What a GET brings: a status, or `cut` where the answer broke off, or `WRONG` where all of other bytes came. */
+async function got(
+  url: string,
+  blob: wire.Blob,
+  headers: Record<string, string> = {},
+): Promise<number | string> {
+  try {
+    const response = await fetch(`${url}/v2/app/blobs/${blob.digest}`, { headers });
+    const bytes = Buffer.from(await response.arrayBuffer());
+    if (!response.ok || headers['range'] !== undefined) return response.status;
+    return bytes.equals(Buffer.from(blob.bytes)) ? response.status : 'WRONG';
+  } catch {
+    return 'cut';
+  }
+}
+
+async function restarted(test: TestContext, store: string, before: wire.Server): Promise<wire.Server> {
+  await before.kill('SIGTERM');
+  return wire.serveStore(test, store);
+}
+
+describe('a registry with a damaged blob', () => {
+  for (const [how, harm] of harms) {
+    it(`cache-hands-out-damage: says of one that has ${how} that it is not there, and takes it again`, async (test) => {
+      const store = await wire.newStore(test);
+      const blob = wire.blobOf(randomBytes(300_000));
+      let server = await wire.serveStore(test, store);
+      assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+      await server.kill('SIGTERM');
+      await harm(folderOf(store).blobPath(blob.digest));
+      server = await wire.serveStore(test, store);
+      const url = `${server.url}/v2/app/blobs/${blob.digest}`;
+      assert.equal(await got(server.url, blob, { range: 'bytes=0-0' }), 404);
+      assert.equal(await wire.statusOf(url, { method: 'HEAD' }), 404);
+      assert.equal(await got(server.url, blob), 404);
+      server = await restarted(test, store, server);
+      assert.equal(await got(server.url, blob), 404);
+      assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+      assert.equal(await got(server.url, blob), 200);
+      server = await restarted(test, store, server);
+      assert.equal(await got(server.url, blob), 200);
+      assert.deepEqual(await readdir(join(store, 'damaged')), []);
+      assert.deepEqual((await checkStore(store)).findings, []);
+    });
+  }
+
+  it('cache-hands-out-damage: cuts off one that is too large to be hashed before, keeps that in mind, and takes it again', async (test) => {
+    const store = await wire.newStore(test);
+    const blob = wire.blobOf(randomBytes(17_000_000));
+    let server = await wire.serveStore(test, store);
+    assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+    await server.kill('SIGTERM');
+    await spoil(folderOf(store).blobPath(blob.digest));
+    server = await wire.serveStore(test, store);
+    assert.equal(await got(server.url, blob), 'cut');
+    for (const _ of [1, 2]) {
+      const url = `${server.url}/v2/app/blobs/${blob.digest}`;
+      assert.equal(await wire.statusOf(url, { method: 'HEAD' }), 404);
+      assert.equal(await got(server.url, blob, { range: 'bytes=0-0' }), 404);
+      assert.equal(await got(server.url, blob), 404);
+      server = await restarted(test, store, server);
+    }
+    assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+    assert.equal(await got(server.url, blob), 200);
+  });
+
+  it('cache-hands-out-damage: has it again once somebody has restored its file', async (test) => {
+    const store = await wire.newStore(test);
+    const blob = wire.blobOf('a layer');
+    const server = await wire.serveStore(test, store);
+    assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+    const path = folderOf(store).blobPath(blob.digest);
+    await writeFile(path, 'A layer, and more');
+    assert.equal(await got(server.url, blob), 404);
+    await writeFile(path, blob.bytes);
+    assert.equal(await got(server.url, blob), 200);
+    await writeFile(path, 'A layer, and more');
+    assert.equal(await got(server.url, blob), 404);
+    await server.kill('SIGTERM');
+    await writeFile(path, blob.bytes);
+    const again = await wire.serveStore(test, store);
+    assert.equal(await got(again.url, blob), 200);
+  });
+});
+
+describe('a manifest whose file was damaged', () => {
+  for (const [how, harm] of [...harms, ['no file', rm] as const]) {
+    it(`truncated-manifest-push: with ${how}, is not there until it is pushed again, which heals it`, async (test) => {
+      const store = await wire.newStore(test);
+      const config = wire.blobOf('{}');
+      const image = wire.imageOf([config]);
+      let server = await wire.serveStore(test, store);
+      assert.equal(await wire.pushBlob(server.url, 'app', config), 201);
+      assert.equal(await wire.pushManifest(server.url, 'app', 'v1', image), 201);
+      for (const asked of [true, false]) {
+        await server.kill('SIGTERM');
+        await harm(folderOf(store).blobPath(image.digest));
+        server = await wire.serveStore(test, store);
+        if (asked) {
+          const url = `${server.url}/v2/app/manifests/v1`;
+          assert.equal(await wire.statusOf(url, { method: 'HEAD' }), 404);
+          assert.equal(await wire.served(server.url, 'app/manifests/v1'), 404);
+          assert.equal(await wire.served(server.url, `app/manifests/${image.digest}`), 404);
+        }
+        assert.equal(await wire.pushManifest(server.url, 'app', 'v1', image), 201);
+        assert.equal(await wire.served(server.url, 'app/manifests/v1'), image.digest);
+      }
+      server = await restarted(test, store, server);
+      assert.equal(await wire.served(server.url, 'app/manifests/v1'), image.digest);
+      assert.deepEqual((await checkStore(store)).findings, []);
+    });
+  }
+
+  it('can be deleted', async (test) => {
+    const store = await wire.newStore(test);
+    await using registry = await openDiskRegistry(store);
+    const repository = registry.repository('app');
+    const { descriptor } = await giveImage(repository, {}, 'v1');
+    await truncate(folderOf(store).blobPath(descriptor.digest), 1);
+    assert.equal(await repository.manifests.delete(descriptor.digest), true);
+    assert.deepEqual((await checkStore(store)).findings, []);
+    assert.deepEqual(await listOf(repository.tags.list()), []);
+  });
+});
+
+describe('the referrers of a manifest', () => {
+  const subject = imageOf({}).descriptor;
+  const notes = ['a/one', 'a/two'].map((artifactType) => ({ subject, artifactType }));
+
+  for (const [how, harm] of [...harms, ['no file', rm] as const]) {
+    it(`damaged-referrer-hides-all: are listed without one that has ${how}, which a push brings back`, async (test) => {
+      const store = await wire.newStore(test);
+      const digests = notes.map((note) => imageOf(note).descriptor.digest);
+      {
+        await using registry = await openDiskRegistry(store);
+        for (const note of [{}, ...notes]) await giveImage(registry.repository('app'), note);
+      }
+      await harm(folderOf(store).blobPath(digests[0] ?? subject.digest));
+      await using registry = await openDiskRegistry(store);
+      const repository = registry.repository('app');
+      const listed = async (): Promise<string[]> =>
+        (await listOf(repository.referrers(subject.digest))).map(({ digest }) => digest);
+      assert.deepEqual(await listed(), digests.slice(1));
+      await giveImage(repository, notes[0]);
+      assert.deepEqual((await listed()).sort(), [...digests].sort());
+    });
+  }
+
+  it('lost-referrer-entry: has one again whose entry was lost, once that is pushed again', async (test) => {
+    const store = await wire.newStore(test);
+    await using registry = await openDiskRegistry(store);
+    const repository = registry.repository('app');
+    const { descriptor } = await giveImage(repository, notes[0]);
+    await rm(folderOf(store).referrerPath(subject.digest, descriptor.digest));
+    await giveImage(repository, notes[0]);
+    const listed = await listOf(repository.referrers(subject.digest));
+    assert.deepEqual(
+      listed.map(({ digest }) => digest),
+      [descriptor.digest],
+    );
+    assert.deepEqual((await checkStore(store)).findings, []);
+  });
+});
+
+describe('a manifest with many tags', () => {
+  it('delete-of-many-tags: is deleted with one sync of the folder of its tags', async (test) => {
+    const store = await wire.newStore(test);
+    await using registry = await openDiskRegistry(store);
+    const repository = registry.repository('app');
+    const { descriptor } = await giveImage(repository, {}, 'v');
+    const folder = folderOf(store);
+    for (let n = 0; n < 200; n++) await writeFile(folder.tagPath(`v${n}`), descriptor.digest);
+    const other = await giveImage(repository, { artifactType: 'a/other' }, 'other');
+    const synced: string[] = [];
+    const sync = DurableFiles.prototype.synced;
+    DurableFiles.prototype.synced = function (path) {
+      synced.push(path);
+      return sync.call(this, path);
+    };
+    try {
+      assert.equal(await repository.manifests.delete(descriptor.digest), true);
+    } finally {
+      DurableFiles.prototype.synced = sync;
+    }
+    const tags = join(folder.state, 'tags');
+    assert.equal(synced.filter((path) => path === tags).length, 1);
+    assert.deepEqual(await listOf(repository.tags.list()), ['other']);
+    assert.deepEqual(await repository.manifests.resolve('other'), other.descriptor);
+  });
+});
+
+describe('a blob whose place was taken', () => {
+  const layer = blobOf('a layer');
+  const { digest } = layer.descriptor;
+  for (const [what, take] of [
+    ['a folder', (path: string) => mkdir(join(path, 'below'), { recursive: true })],
+    ['a link', (path: string) => symlink(`${path}x`, path)],
+  ] as const) {
+    for (const place of ['the repository', 'the pool', 'both']) {
+      it(`taken-place: by ${what} in ${place}, is put there by a push or a mount, and what was there is kept`, async (test) => {
+        const store = await wire.newStore(test);
+        await using registry = await openDiskRegistry(store);
+        const { blobs } = registry.repository('app');
+        await registry.repository('other').blobs.write(layer.descriptor, layer.content);
+        const places = [
+          ...(place === 'the pool' ? [] : [folderOf(store).blobPath(digest)]),
+          ...(place === 'the repository' ? [] : [join(store, 'blobs', 'sha256', digest.slice(7))]),
+        ];
+        for (const path of places) {
+          await rm(path, { force: true });
+          await mkdir(join(path, '..'), { recursive: true });
+          await take(path);
+        }
+        assert.equal(await blobs.stat(digest), undefined);
+        await (await blobs.start()).commit(digest, layer.content);
+        assert.deepEqual(await read(blobs.open(digest)), layer.bytes);
+        assert.equal((await readdir(join(store, 'aside'))).length, places.length);
+        const [own = ''] = places;
+        await rm(own, { force: true });
+        await take(own);
+        assert.deepEqual(await blobs.mount(digest, { from: 'other' }), layer.descriptor);
+        assert.deepEqual(await read(blobs.open(digest)), layer.bytes);
+      });
+    }
+  }
+
+  it('taken-place: is never answered with 201 without being there', async (test) => {
+    const store = await wire.newStore(test);
+    const server = await wire.serveStore(test, store);
+    const blob = wire.blobOf('a layer');
+    await mkdir(folderOf(store).blobPath(blob.digest), { recursive: true });
+    assert.equal(await wire.served(server.url, `app/blobs/${blob.digest}`), 404);
+    assert.equal(await wire.pushBlob(server.url, 'app', blob), 201);
+    assert.equal(await wire.served(server.url, `app/blobs/${blob.digest}`), blob.digest);
+  });
+});
