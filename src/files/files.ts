@@ -37,9 +37,9 @@ export function systemCode(error: unknown): string | undefined {
 }
 
 /** What the system says when it is short of something, whatever file is asked for. */
-const passing: ReadonlySet<string> = new Set([
-  ...['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EAGAIN', 'EINTR', 'EBUSY', 'ETIMEDOUT', 'ESTALE'],
-]);
+const passing: ReadonlySet<string> = new Set(
+  'EMFILE ENFILE ENOMEM ENOBUFS EAGAIN EINTR EBUSY ETIMEDOUT ESTALE'.split(' '),
+);
 
 /**
  * Whether an error says that this one file can't be read: a sector is lost, it is a folder or a link, it is another user's,

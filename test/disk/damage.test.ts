@@ -4,11 +4,12 @@ import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
-import { DurableFiles } from '../../src/disk/durable.ts';
 import { RepositoryFolder } from '../../src/disk/folder.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { blobOf, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
+import { needs } from '../peer.ts';
 import * as wire from './server.ts';
+import { traced } from './strace.ts';
 
 /** Other bytes of the same length. */
 async function spoil(path: string): Promise<void> {
@@ -190,30 +191,26 @@ describe('the referrers of a manifest', () => {
   });
 });
 
-describe('a manifest with many tags', () => {
+describe('a manifest with many tags', needs('strace'), () => {
   it('delete-of-many-tags: is deleted with one sync of the folder of its tags', async (test) => {
     const store = await wire.newStore(test);
-    await using registry = await openDiskRegistry(store);
-    const repository = registry.repository('app');
-    const { descriptor } = await giveImage(repository, {}, 'v');
     const folder = folderOf(store);
-    for (let n = 0; n < 200; n++) await writeFile(folder.tagPath(`v${n}`), descriptor.digest);
-    const other = await giveImage(repository, { artifactType: 'a/other' }, 'other');
-    const synced: string[] = [];
-    const sync = DurableFiles.prototype.synced;
-    DurableFiles.prototype.synced = function (path) {
-      synced.push(path);
-      return sync.call(this, path);
-    };
-    try {
-      assert.equal(await repository.manifests.delete(descriptor.digest), true);
-    } finally {
-      DurableFiles.prototype.synced = sync;
+    {
+      await using registry = await openDiskRegistry(store);
+      const { descriptor } = await giveImage(registry.repository('app'), {}, 'v');
+      for (let n = 0; n < 200; n++) await writeFile(folder.tagPath(`v${n}`), descriptor.digest);
+      await giveImage(registry.repository('app'), { artifactType: 'a/other' }, 'other');
     }
+    const calls = await traced(
+      store,
+      `const repository = registry.repository('app');
+       await repository.manifests.delete(imageOf().descriptor.digest);`,
+    );
     const tags = join(folder.state, 'tags');
-    assert.equal(synced.filter((path) => path === tags).length, 1);
-    assert.deepEqual(await listOf(repository.tags.list()), ['other']);
-    assert.deepEqual(await repository.manifests.resolve('other'), other.descriptor);
+    assert.equal(calls.filter(({ name, args }) => name === 'unlink' && args.includes(tags)).length, 201);
+    assert.equal(calls.filter(({ name, args }) => name === 'fsync' && args.includes(`${tags}>`)).length, 1);
+    await using registry = await openDiskRegistry(store);
+    assert.deepEqual(await listOf(registry.repository('app').tags.list()), ['other']);
   });
 });
 
