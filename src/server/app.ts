@@ -5,6 +5,7 @@ import { actionOf, type Operation } from '../wire/operation.ts';
 import { errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { parseOperation, type RouteFailure } from '../wire/route.ts';
 import { type Access, createAccess } from './access/access.ts';
+import { sourceOf } from './access/source.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import type { Note, Serve, ServedResponse } from './exchange.ts';
@@ -12,7 +13,7 @@ import { closedTo, type GateOptions } from './gate.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
-import { createSessions, type Sessions } from './sessions.ts';
+import { createSessions, type Holder, type Sessions } from './sessions.ts';
 import { listTags } from './tags.ts';
 import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
@@ -72,7 +73,8 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
     if (entrance.user !== undefined) note = { ...note, user: entrance.user };
     if (entrance.kind === 'refused') return { ...entrance.response, note };
     const registry = entrance.view(app.registry);
-    return { ...(await dispatch({ ...app, registry }, operation, received, body)), note };
+    const holder = holderOf(app.access, entrance.user, request);
+    return { ...(await dispatch({ ...app, registry, holder }, operation, received, body)), note };
   } catch (error) {
     request.signal?.throwIfAborted();
     const failure = body?.broken();
@@ -83,13 +85,21 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
   }
 }
 
+/** Whose uploads are counted together. On this machine, where nobody logs in, all are one, and need no share. */
+function holderOf({ guarded }: Access, user: string | undefined, { arrival }: HttpRequest): Holder {
+  if (user !== undefined) return `user ${user}`;
+  const source = sourceOf(arrival?.peer);
+  if (source !== undefined) return `from ${source}`;
+  return guarded ? 'nobody' : undefined;
+}
+
 function dispatch(
-  app: App,
+  app: App & { readonly holder: Holder },
   operation: Operation,
   request: HttpRequest,
   body: WatchedBody | undefined,
 ): Promise<HttpResponse> | HttpResponse {
-  const { registry, sessions, limits, anonymousMounts = true, sparse = false } = app;
+  const { registry, sessions, limits, holder, anonymousMounts = true, sparse = false } = app;
   const allow = closedTo(operation.kind, app);
   if (allow !== undefined) return refuse(switchedOff(allow));
   if (operation.kind === 'ping') return jsonAnswer(200, {});
@@ -102,12 +112,12 @@ function dispatch(
     case 'upload.start':
       return startUpload(repository, operation, request, app);
     case 'upload.mount':
-      return mountBlob(repository, operation, request, { sessions, anonymous: anonymousMounts });
+      return mountBlob(repository, operation, request, { sessions, holder, anonymous: anonymousMounts });
     case 'upload.status':
     case 'upload.append':
     case 'upload.commit':
     case 'upload.cancel':
-      return sessions.step({ repository, operation, request, body }, (upload) =>
+      return sessions.step({ repository, operation, request, body, holder }, (upload) =>
         stepUpload(repository, upload, operation, request, limits),
       );
     case 'manifest.get':

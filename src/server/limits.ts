@@ -6,11 +6,14 @@ export interface Limits {
   readonly manifestBytes: number;
   /** Bytes of a blob; a longer one is refused with 413. Default: no limit, the disk has one. */
   readonly blobBytes: number;
-  /** Upload sessions that are open at once; one more is refused with 429. */
+  /**
+   * Upload sessions that are open at once; one more is refused with 429, and before that a user or, without a login, an address
+   * of another machine that has as many as are left.
+   */
   readonly sessions: number;
-  /** The same in one repository, so that nobody takes all of them. */
+  /** The same in one repository. */
   readonly repositorySessions: number;
-  /** Milliseconds after which an upload session that nobody uses gives up its place to another. */
+  /** Milliseconds without new bytes after which an upload session gives up its place to another. */
   readonly sessionIdle: number;
   /**
    * Milliseconds without a byte after which the request that holds a session is cut, if another one waits for the

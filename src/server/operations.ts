@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import { answer, errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
-import type { Serve } from './exchange.ts';
+import { basicChallenge, unauthorized } from './access/challenge.ts';
+import { noted, type Serve, type ServedResponse } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface OperationsOptions {
@@ -10,16 +11,23 @@ export interface OperationsOptions {
 
 /**
  * What the keepers of a registry ask of it, beside what its clients do: `/healthz` says that it answers, to everybody, and
- * `/metrics` what it did, to those who may ask for `/v2/`.
+ * `/metrics` what it did, to those who may ask for `/v2/`, and where there are logins to nobody without one.
  */
 export function withOperations(next: Serve, { metrics }: OperationsOptions): Serve {
-  const answerTo = async (request: HttpRequest): Promise<HttpResponse | undefined> => {
+  const answerTo = async (request: HttpRequest): Promise<ServedResponse | undefined> => {
     const path = request.url.split('?', 1)[0];
     if (path === '/healthz') return readOnly(request, () => jsonAnswer(200, { status: 'ok' }));
     if (path !== '/metrics' || metrics === undefined) return undefined;
     const { body: _, ...asking } = request;
     const login = await next({ ...asking, method: 'GET', url: '/v2/' });
-    return login.status === 200 ? readOnly(request, () => metricsAnswer(metrics.text())) : login;
+    if (login.status !== 200) return login;
+    const { user } = login.note ?? {};
+    // A token that anybody gets for what is public proves no login.
+    if (next.guarded === true && user === undefined) return unauthorized(basicChallenge);
+    return noted(
+      readOnly(request, () => metricsAnswer(metrics.text())),
+      user === undefined ? {} : { user },
+    );
   };
   const serve: Serve = async (request) => {
     const response = await answerTo(request);

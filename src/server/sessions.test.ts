@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { as, askingWith, loginOf } from '../../test/server/access-stage.ts';
 import { isGantryError } from '../errors.ts';
 import { streamContent } from '../flow/content.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import type { Registry, Upload } from '../store/contract.ts';
+import { createAccess } from './access/access.ts';
 import { createApp } from './app.ts';
 import { type Ask, asking, assertRefused, digestText, Gate, streamOf } from './ask.test.support.ts';
 import { defaultLimits, type Limits } from './limits.ts';
@@ -105,6 +107,53 @@ describe('sessions that are open', () => {
     const { ask, sessions } = scene({ sessions: 1, sessionIdle: 0 });
     const location = await start(ask);
     await start(ask);
+    assert.equal(sessions.count(), 1);
+    assertRefused(await ask('GET', location), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+});
+
+describe('sessions of several holders', () => {
+  it('one-user-all-sessions: are shared, so that one alone gets half of them and others find a place', async () => {
+    const sessions = createSessions({ ...defaultLimits, sessions: 20, repositorySessions: 2 });
+    const access = createAccess({ login: loginOf(['alice', 'bob', 'carol']) });
+    const ask = asking(createApp(createMemoryRegistry(), { access, sessions }));
+    const taken = async (user: string): Promise<number> => {
+      const asked = askingWith(ask, as(user));
+      let count = 0;
+      for (let at = 0; at < 24; at++) {
+        const answer = await asked('POST', `/v2/${user}/r${at}/blobs/uploads/`);
+        if (answer.status === 202) count++;
+        else assertRefused(answer, 429, 'TOOMANYREQUESTS');
+      }
+      return count;
+    };
+    assert.deepEqual([await taken('alice'), await taken('bob'), await taken('carol')], [10, 5, 3]);
+  });
+
+  it('one-user-all-sessions: without a login, one address of another machine does not take them all', async () => {
+    const sessions = createSessions({ ...defaultLimits, sessions: 8 });
+    const app = createApp(createMemoryRegistry(), { sessions });
+    const from = async (peer: string): Promise<number> => {
+      const arrival = { listener: 'http://127.0.0.1:1', peer };
+      const url = '/v2/a/blobs/uploads/';
+      return (await app({ method: 'POST', url, headers: {}, replay: 'never', arrival })).status;
+    };
+    for (let at = 0; at < 8; at++) await from('10.0.0.9');
+    assert.equal(sessions.count(), 4);
+    assert.equal(await from('10.0.0.1'), 202);
+    // This machine is everybody behind a proxy.
+    assert.deepEqual(
+      [await from('127.0.0.1'), await from('::1'), await from('127.0.0.1'), await from('127.0.0.1')],
+      [202, 202, 202, 429],
+    );
+  });
+
+  it('one-user-all-sessions: are not kept by a question now and then', async () => {
+    const { ask, sessions } = scene({ sessions: 1, sessionIdle: 0 });
+    const location = await start(ask);
+    assert.equal((await ask('GET', location)).status, 204);
+    await ask('PATCH', location, { body: '' });
+    await start(ask, 'b');
     assert.equal(sessions.count(), 1);
     assertRefused(await ask('GET', location), 404, 'BLOB_UPLOAD_UNKNOWN');
   });

@@ -4,6 +4,7 @@ import { createTurns, type Turns } from '../store/turns.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
 import { defaultLimits, type Limits } from './limits.ts';
+import { createTally } from './shares.ts';
 import type { WatchedBody } from './watched-body.ts';
 
 /** One step of a session, as it came in. */
@@ -12,14 +13,21 @@ export interface SessionRequest {
   readonly operation: Pick<SessionOperation, 'id' | 'kind'>;
   readonly request: HttpRequest;
   readonly body: WatchedBody | undefined;
+  readonly holder: Holder;
 }
+
+/** Whose uploads are counted together; `undefined` where nobody can be told from others. */
+export type Holder = string | undefined;
 
 /** The upload sessions of a registry: how many there are, and who is at work on which. */
 export interface Sessions {
   /** How many are open, as far as this process has heard of them. */
   readonly count: () => number;
-  /** Begins one. Throws TOOMANYREQUESTS when too many are open. */
-  begin(repository: Repository, start: () => Promise<Upload>): Promise<Upload>;
+  /**
+   * Begins one. Throws TOOMANYREQUESTS when too many are open, or the holder has as many as are left: one alone gets half of
+   * them, so whoever comes next finds a place.
+   */
+  begin(repository: Repository, start: () => Promise<Upload>, holder?: Holder): Promise<Upload>;
   /** What `begin` began is over: committed, or forgotten by the store. */
   readonly end: (repository: Repository, id: string) => void;
   /**
@@ -33,9 +41,11 @@ export interface Sessions {
 interface Session {
   readonly repository: Repository;
   readonly id: string;
+  readonly holder: Holder;
   readonly turns: Turns;
   /** Requests that are at work on it or wait for their turn. */
   users: number;
+  /** When its last bytes came, by a clock that nobody sets: a question now and then does not keep a place. */
   touched: number;
   /** What the request whose turn it is works with. */
   upload?: Upload | undefined;
@@ -48,7 +58,7 @@ export type SessionLimits = Pick<Limits, 'sessions' | 'repositorySessions' | 'se
 export function createSessions(limits: SessionLimits = defaultLimits): Sessions {
   const book = createBook();
   const expire = (): void => {
-    const limit = Date.now() - limits.sessionIdle;
+    const limit = performance.now() - limits.sessionIdle;
     for (const { repository, id, users, touched } of book.oldestFirst()) {
       if (touched > limit) return;
       if (users > 0) continue;
@@ -60,28 +70,28 @@ export function createSessions(limits: SessionLimits = defaultLimits): Sessions 
   return {
     count: book.count,
     end: book.remove,
-    async begin(repository, start) {
+    async begin(repository, start, holder) {
       expire();
       const full = book.countOf(repository.name) >= limits.repositorySessions;
-      if (full || book.count() >= limits.sessions) {
+      if (full || book.countHeld(holder) >= limits.sessions - book.count()) {
         throw new ResponseError('TOOMANYREQUESTS', 'too many uploads are open; try again later');
       }
       // Those that are being started have their place already.
-      const giveBack = book.reserve(repository.name);
+      const giveBack = book.reserve(repository.name, holder);
       try {
         const upload = await start();
-        book.touch(repository, upload.id);
+        book.open(repository, upload.id, holder);
         return upload;
       } finally {
         giveBack();
       }
     },
     async step(step, work) {
-      const { repository, operation } = step;
-      const session = book.touch(repository, operation.id);
+      const { repository, operation, holder } = step;
+      const session = book.open(repository, operation.id, holder);
       const waits = session.users > 0;
       session.users++;
-      const turn = session.turns(() => use(session, step, work, () => book.remove(repository, operation.id)));
+      const turn = session.turns(() => use(session, step, work, book));
       if (!waits) return turn;
       return wait(session, turn, operation.kind === 'upload.status' ? work : undefined, limits.patience);
     },
@@ -92,11 +102,14 @@ async function use(
   session: Session,
   { repository, operation: { kind, id }, request: { signal }, body }: SessionRequest,
   work: Work,
-  end: () => void,
+  book: Book,
 ): Promise<HttpResponse> {
+  const end = (): void => book.remove(repository, id);
+  let before = 0;
   try {
     session.body = body;
     session.upload = await repository.blobs.resume(id, { signal });
+    before = session.upload.offset;
     const response = await work(session.upload);
     if (kind === 'upload.cancel' || (kind === 'upload.commit' && response.status === 201)) end();
     return response;
@@ -106,7 +119,7 @@ async function use(
     throw error;
   } finally {
     session.users--;
-    session.touched = Date.now();
+    if ((session.upload?.offset ?? 0) > before) book.touch(session);
     session.upload = undefined;
     session.body = undefined;
   }
@@ -147,47 +160,59 @@ async function cancel({ blobs }: Repository, id: string): Promise<void> {
   await (await blobs.resume(id)).cancel();
 }
 
-/** The sessions that are open, counted by repository. */
+/** The sessions that are open, counted by repository and by holder. */
 interface Book {
   readonly count: () => number;
   readonly countOf: (name: string) => number;
+  readonly countHeld: (holder: Holder) => number;
   /** Takes a place for a session that has no id yet; what is returned gives it back. */
-  readonly reserve: (name: string) => () => void;
-  readonly touch: (repository: Repository, id: string) => Session;
+  readonly reserve: (name: string, holder: Holder) => () => void;
+  /** The session, which may be one of before a restart. */
+  readonly open: (repository: Repository, id: string, holder: Holder) => Session;
+  readonly touch: (session: Session) => void;
   readonly remove: (repository: Repository, id: string) => void;
   readonly oldestFirst: () => Iterable<Session>;
 }
 
 function createBook(): Book {
-  // The one that was used longest ago comes first.
+  // The one whose bytes came longest ago comes first.
   const open = new Map<string, Session>();
-  const places = new Map<string, number>();
-  let count = 0;
-  const add = (name: string, change: 1 | -1): void => {
-    const sum = (places.get(name) ?? 0) + change;
-    if (sum === 0) places.delete(name);
-    else places.set(name, sum);
-    count += change;
+  const [places, holders] = [createTally(), createTally()];
+  const add = (name: string, holder: Holder, change: 1 | -1): void => {
+    places.add(name, change);
+    holders.add(holder, change);
   };
   return {
-    count: () => count,
-    countOf: (name) => places.get(name) ?? 0,
-    reserve(name) {
-      add(name, 1);
-      return () => add(name, -1);
+    count: places.count,
+    countOf: places.of,
+    countHeld: holders.of,
+    reserve(name, holder) {
+      add(name, holder, 1);
+      return () => add(name, holder, -1);
     },
-    touch(repository, id) {
+    open(repository, id, holder) {
       const key = keyOf(repository, id);
       const known = open.get(key);
-      if (known === undefined) add(repository.name, 1);
-      const session = known ?? { repository, id, turns: createTurns(), users: 0, touched: 0 };
-      session.touched = Date.now();
-      open.delete(key);
+      if (known !== undefined) return known;
+      const touched = performance.now();
+      const session = { repository, id, holder, turns: createTurns(), users: 0, touched };
+      add(repository.name, holder, 1);
       open.set(key, session);
       return session;
     },
+    touch(session) {
+      const key = keyOf(session.repository, session.id);
+      if (open.get(key) !== session) return;
+      session.touched = performance.now();
+      open.delete(key);
+      open.set(key, session);
+    },
     remove(repository, id) {
-      if (open.delete(keyOf(repository, id))) add(repository.name, -1);
+      const key = keyOf(repository, id);
+      const session = open.get(key);
+      if (session === undefined) return;
+      open.delete(key);
+      add(repository.name, session.holder, -1);
     },
     oldestFirst: () => open.values(),
   };

@@ -9,11 +9,12 @@ import type { MountOperation, SessionOperation, StartOperation } from '../wire/o
 import { parseChunkRange } from '../wire/range.ts';
 import { blobCreated, chunkRefused, deleted, sessionAnswer } from '../wire/reply.ts';
 import type { Limits } from './limits.ts';
-import type { Sessions } from './sessions.ts';
+import type { Holder, Sessions } from './sessions.ts';
 
 interface StartOptions {
   readonly sessions: Sessions;
   readonly limits: Limits;
+  readonly holder: Holder;
 }
 
 /** Begins a session; with a digest the body is the whole blob and there is nothing more to do. */
@@ -21,12 +22,12 @@ export async function startUpload(
   repository: Repository,
   { digest, algorithm }: StartOperation,
   request: HttpRequest,
-  { sessions, limits }: StartOptions,
+  { sessions, limits, holder }: StartOptions,
 ): Promise<HttpResponse> {
   const { name, blobs } = repository;
   const { signal } = request;
   const named = digest === undefined ? parseAlgorithm(algorithm) : computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }));
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }), holder);
   if (digest === undefined) return sessionAnswer(202, name, upload);
   try {
     return await commit(name, upload, digest, bodyOf(request, upload, limits));
@@ -44,7 +45,7 @@ export async function mountBlob(
   repository: Repository,
   { digest, from }: MountOperation,
   { signal }: HttpRequest,
-  { sessions, anonymous }: { readonly sessions: Sessions; readonly anonymous: boolean },
+  { sessions, holder, anonymous }: Omit<StartOptions, 'limits'> & { readonly anonymous: boolean },
 ): Promise<HttpResponse> {
   const { name, blobs } = repository;
   const allowed = from === undefined ? anonymous : isRepositoryName(from);
@@ -52,7 +53,7 @@ export async function mountBlob(
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
   const algorithm = computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }));
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }), holder);
   return sessionAnswer(202, name, upload);
 }
 

@@ -11,7 +11,6 @@ import {
   asking,
   assertRefused,
   digestText,
-  Gate,
   imageText,
   ociManifest,
   pushBlob,
@@ -346,24 +345,6 @@ describe('who is not who they say', () => {
     const app = createApp(createMemoryRegistry(), { access });
     const headers = { authorization: [line, line] };
     assert.equal((await app({ method: 'GET', url: '/v2/', headers, replay: 'never' })).status, 401);
-  });
-
-  it('is sent away when too many logins wait', async () => {
-    const [full, gate] = [new Gate(), new Gate()];
-    let sleeping = 0;
-    const sleep = (): Promise<void> => {
-      if (++sleeping === 16) full.open();
-      return gate.opened;
-    };
-    const access = createAccess({ login: loginOf(['alice']), clock: { now: Date.now, sleep } });
-    const ask = asking(createApp(createMemoryRegistry(), { access }));
-    const guess = (at: number): Promise<Asked> => ask('GET', '/v2/', as('alice', secret(`guess-${at}`)));
-    for (let at = 0; at < 3; at++) await guess(at);
-    const waiting = Array.from({ length: 16 }, (_, at) => guess(3 + at));
-    await full.opened;
-    assertRefused(await guess(19), 429, 'TOOMANYREQUESTS');
-    gate.open();
-    await Promise.all(waiting);
   });
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
+import { openRules } from '../../src/server/access/rules-file.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Ask, asking, digestText, Gate } from '../../src/server/ask.test.support.ts';
 import type { Exchange } from '../../src/server/exchange.ts';
@@ -11,7 +12,7 @@ import { withOperations } from '../../src/server/operations.ts';
 import { createSessions, type Sessions } from '../../src/server/sessions.ts';
 import { atEnd } from '../at-end.ts';
 import { secret } from '../secret.ts';
-import { as, loginOf } from './access-stage.ts';
+import { as, bearing, loginOf, tokenIn } from './access-stage.ts';
 
 function guarded(sessions: Sessions = createSessions()): ReturnType<typeof createApp> {
   const access = createAccess({ login: loginOf(['alice']) });
@@ -28,6 +29,27 @@ describe('a registry with a login', () => {
     assert.equal((await ask('GET', '/metrics', as('alice'))).status, 200);
     assert.equal((await ask('GET', '/metrics', as('alice', secret('wrong')))).status, 401);
     assert.equal((await ask('GET', '/healthz')).status, 200);
+  });
+
+  it('metrics-for-everybody: shows its counts to nobody without a login, whatever rules let everybody in', async () => {
+    for (const allow of ['[pull]', '[pull, create, push, delete]']) {
+      const rules = `rules: [{ repositories: ['**'], anonymous: true, allow: ${allow} }]`;
+      const access = createAccess({ login: loginOf(['alice']), rules: await openRules(async () => rules) });
+      const app = createApp(createMemoryRegistry(), { access });
+      const ask = asking(withOperations(app, { metrics: createMetrics() }));
+      const anybody = tokenIn(await ask('GET', '/v2/token?scope=registry:catalog:*'));
+      for (const options of [{}, bearing(anybody), bearing('none'), as('nobody')]) {
+        for (const method of ['GET', 'HEAD', 'POST']) {
+          const answer = await ask(method, '/metrics?x=1', options);
+          assert.equal(answer.status, 401, `${method} ${JSON.stringify(options)}`);
+          assert.ok(answer.header('www-authenticate') !== undefined);
+        }
+      }
+      assert.equal((await ask('GET', '/v2/', bearing(anybody))).status, 200);
+      assert.equal((await ask('GET', '/metrics', as('alice'))).status, 200);
+      const own = tokenIn(await ask('GET', '/v2/token', as('alice')));
+      assert.equal((await ask('GET', '/metrics', bearing(own))).status, 200);
+    }
   });
 
   it('counts the sessions of its users, to their end', async () => {

@@ -34,6 +34,8 @@ export interface AccessOptions {
   readonly publicUrl?: string;
   /** Seconds that a token is good for. Default 300. */
   readonly tokenLife?: number;
+  /** Milliseconds that a form with a password may take to arrive in all. Default 10 s. */
+  readonly formTime?: number;
   /** Default: the system's. */
   readonly clock?: AccessClock;
 }
@@ -60,6 +62,8 @@ export type Entrance =
 /** Longer ones would outlive what rules and users become; shorter ones than a minute some clients don't believe. Seconds. */
 const defaultLife = 300;
 const minKey = 32;
+/** 64 KiB come in that time over the slowest of lines. Milliseconds. */
+const defaultFormTime = 10_000;
 
 /** Throws INVALID_OPTION for a short key, a public URL that is none, or a life that is no number of seconds. */
 export function createAccess(options: AccessOptions = {}): Access {
@@ -96,25 +100,26 @@ interface GuardOptions extends AccessOptions {
 }
 
 function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: GuardOptions): Access {
-  const { clock = systemClock } = options;
-  const service = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
-  const tokens = createTokens({ key, service, login, life: tokenLife, clock });
+  const { clock = systemClock, formTime = defaultFormTime } = options;
+  const name = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
+  const tokens = createTokens({ key, service: name, login, life: tokenLife, clock });
   const desk = createDesk(login, { key, clock });
   const shared = { seal: createSeal(key, 'upload sessions') };
   const rightsFor = async (user: string | undefined): Promise<Rights> => {
     if (rules !== undefined) return rightsOf(await rules(), user);
     return user === undefined ? nothing : everything;
   };
+  const service = { desk, tokens, service: name, rightsOf: rightsFor, clock, formTime };
   return {
     guarded: true,
     async answer(request) {
       const [path] = request.url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').split('?', 1);
       if (path !== tokenPath) return undefined;
-      return await answerTokenRequest(request, { desk, tokens, service, rightsOf: rightsFor, clock });
+      return await answerTokenRequest(request, service);
     },
     async enter(request, operation) {
       const ask = (error?: 'invalid_token' | 'insufficient_scope'): HttpResponse =>
-        challengeAnswer({ origin: originOf(request), service, operation, error });
+        challengeAnswer({ origin: originOf(request), service: name, operation, error });
       const caller = await identify(request, { desk, tokens });
       if (caller === undefined)
         return { kind: 'refused', response: ask(isBearer(request) ? 'invalid_token' : undefined) };
@@ -145,7 +150,7 @@ interface Caller {
 
 /** Who asks, anew for each request; undefined if it is not who they say. */
 async function identify(
-  { headers, arrival }: HttpRequest,
+  { headers, arrival, signal }: HttpRequest,
   { desk, tokens }: { readonly desk: Desk; readonly tokens: Tokens },
 ): Promise<Caller | undefined> {
   const shown = parseAuthorization(headers);
@@ -153,7 +158,7 @@ async function identify(
     case 'none':
       return { user: undefined };
     case 'basic': {
-      const user = await desk.admit(shown.name, shown.password, arrival?.peer);
+      const user = await desk.admit(shown.name, shown.password, { peer: arrival?.peer, signal });
       return user === undefined ? undefined : { user: user.name };
     }
     case 'bearer':

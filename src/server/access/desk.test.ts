@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { secret } from '../../../test/secret.ts';
 import { loginOf, passwordOf, standingClock } from '../../../test/server/access-stage.ts';
+import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
 import { createBrake } from './brake.ts';
-import { createDesk, type Desk } from './desk.ts';
+import { createDesk, type Desk, type DeskCaller } from './desk.ts';
 import type { Login } from './login.ts';
+import { sourceOf } from './source.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
 
@@ -19,49 +21,49 @@ describe('a right password', () => {
     const login = loginOf(['alice']);
     const { admit, clock } = deskOf(login);
     const admitted = await Promise.all(
-      Array.from({ length: 200 }, () => admit('alice', passwordOf('alice'), '10.0.0.1')),
+      Array.from({ length: 200 }, () => admit('alice', passwordOf('alice'), { peer: '10.0.0.1' })),
     );
     assert.ok(admitted.every((user) => user?.name === 'alice'));
-    await admit('alice', passwordOf('alice'), '10.0.0.2');
+    await admit('alice', passwordOf('alice'), { peer: '10.0.0.2' });
     assert.equal(login.checks, 1);
     clock.move(60_001);
-    await admit('alice', passwordOf('alice'), '10.0.0.1');
+    await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' });
     assert.equal(login.checks, 2);
   });
 
   it('counts no longer when it has changed or the user has gone', async () => {
     const login = loginOf(['alice']);
     const { admit } = deskOf(login);
-    assert.ok(await admit('alice', passwordOf('alice'), undefined));
+    assert.ok(await admit('alice', passwordOf('alice')));
     login.passwords.set('alice', secret('new'));
-    assert.equal(await admit('alice', passwordOf('alice'), undefined), undefined);
-    assert.ok(await admit('alice', secret('new'), undefined));
+    assert.equal(await admit('alice', passwordOf('alice')), undefined);
+    assert.ok(await admit('alice', secret('new')));
     login.passwords.delete('alice');
-    assert.equal(await admit('alice', secret('new'), undefined), undefined);
+    assert.equal(await admit('alice', secret('new')), undefined);
   });
 
   it('never waits once it was shown, whatever others guess meanwhile', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    await admit('alice', passwordOf('alice'), '10.0.0.1');
-    for (let at = 0; at < 30; at++) await admit('alice', secret(`guess-${at}`), '10.0.0.9');
+    await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' });
+    for (let at = 0; at < 30; at++) await admit('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
     clock.slept.length = 0;
-    assert.ok(await admit('alice', passwordOf('alice'), '10.0.0.9'));
+    assert.ok(await admit('alice', passwordOf('alice'), { peer: '10.0.0.9' }));
     assert.deepEqual(clock.slept, []);
   });
 
   it('waits 4 seconds at most where others have guessed', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 100; at++) await admit('alice', secret(`guess-${at}`), '10.0.0.9');
+    for (let at = 0; at < 100; at++) await admit('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
     clock.slept.length = 0;
-    assert.ok(await admit('alice', passwordOf('alice'), '10.0.0.1'));
+    assert.ok(await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' }));
     assert.deepEqual(clock.slept, [4_000]);
   });
 
   it('is none if it or the name is longer than anybody’s', async () => {
     const login = loginOf(['alice']);
     const { admit } = deskOf(login);
-    assert.equal(await admit('alice', 'x'.repeat(1025), undefined), undefined);
-    assert.equal(await admit('x'.repeat(1025), passwordOf('alice'), undefined), undefined);
+    assert.equal(await admit('alice', 'x'.repeat(1025)), undefined);
+    assert.equal(await admit('x'.repeat(1025), passwordOf('alice')), undefined);
     assert.equal(login.checks, 0);
   });
 
@@ -75,9 +77,9 @@ describe('a right password', () => {
         return await inner.check(name, password);
       },
     });
-    await assert.rejects(admit('alice', passwordOf('alice'), undefined), /not now/);
+    await assert.rejects(admit('alice', passwordOf('alice')), /not now/);
     works = true;
-    assert.ok(await admit('alice', passwordOf('alice'), undefined));
+    assert.ok(await admit('alice', passwordOf('alice')));
   });
 
   it('that changes while it is looked at lends nothing to the new one', async () => {
@@ -93,7 +95,7 @@ describe('a right password', () => {
       },
     });
     const before = (await inner.find('alice'))?.stamp;
-    const admitted = admit('alice', passwordOf('alice'), undefined);
+    const admitted = admit('alice', passwordOf('alice'));
     await begun.opened;
     inner.passwords.set('alice', secret('newer'));
     gate.open();
@@ -104,71 +106,222 @@ describe('a right password', () => {
 describe('wrong passwords', () => {
   it('for one user wait longer and longer, from the fourth on', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 10; at++) await admit('alice', secret(`guess-${at}`), `10.0.0.${at}`);
+    for (let at = 0; at < 10; at++) await admit('alice', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
   });
 
   it('for users that nobody is wait alike', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 5; at++) await admit('nobody', secret(`guess-${at}`), `10.0.0.${at}`);
+    for (let at = 0; at < 5; at++) await admit('nobody', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
   it('from one address wait from the 21st on, whoever they are for', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 22; at++) await admit(`user-${at}`, secret('guess'), '10.0.0.1');
+    for (let at = 0; at < 22; at++) await admit(`user-${at}`, secret('guess'), { peer: '10.0.0.1' });
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
   for (const proxy of ['127.0.0.1', '::ffff:127.0.0.1', '::1', undefined]) {
     it(`through a proxy at ${proxy} do not slow down its other clients`, async () => {
       const { admit, clock } = deskOf(loginOf(['alice']));
-      for (let at = 0; at < 50; at++) await admit(`user-${at}`, secret('guess'), proxy);
-      assert.ok(await admit('alice', passwordOf('alice'), proxy));
+      for (let at = 0; at < 50; at++) await admit(`user-${at}`, secret('guess'), { peer: proxy });
+      assert.ok(await admit('alice', passwordOf('alice'), { peer: proxy }));
       assert.deepEqual(clock.slept, []);
     });
   }
 
   it('are forgiven with time', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`), undefined);
+    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`));
     clock.move(25_000);
     clock.slept.length = 0;
-    await admit('alice', secret('guess'), undefined);
-    await admit('alice', secret('guess'), undefined);
+    await admit('alice', secret('guess'));
+    await admit('alice', secret('guess'));
     assert.deepEqual(clock.slept, [250]);
   });
 
   it('are forgotten with the right one', async () => {
     const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`), undefined);
-    await admit('alice', passwordOf('alice'), undefined);
+    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`));
+    await admit('alice', passwordOf('alice'));
     clock.slept.length = 0;
-    await admit('alice', secret('guess'), undefined);
+    await admit('alice', secret('guess'));
     assert.deepEqual(clock.slept, []);
   });
 });
 
 describe('a brake', () => {
-  it('lets 16 wait for one key, and sends the others away', async () => {
-    const gate = new Gate();
-    const brake = createBrake({ free: 0, clock: { now: () => 0, sleep: () => gate.opened } });
-    brake.failed('a');
-    const waiting = Array.from({ length: 16 }, () => brake.wait('a'));
-    await assert.rejects(brake.wait('a'), { code: 'TOOMANYREQUESTS' });
-    gate.open();
-    await Promise.all(waiting);
-    await brake.wait('a');
-  });
-
-  it('remembers the last 10,000 keys and no more', async () => {
-    const clock = standingClock();
-    const brake = createBrake({ free: 1, clock });
+  it('remembers the last 10,000 keys and no more', () => {
+    const brake = createBrake({ free: 1, clock: standingClock() });
     brake.failed('first');
     for (let at = 0; at < 10_000; at++) brake.failed(`key-${at}`);
-    await brake.wait('first');
-    assert.deepEqual(clock.slept, []);
-    await brake.wait('key-0');
-    assert.deepEqual(clock.slept, [250]);
+    assert.equal(brake.delay('first'), 0);
+    assert.equal(brake.delay('key-0'), 250);
   });
+});
+
+interface Guessed {
+  readonly desk: ReturnType<typeof deskOf>;
+  /** The passwords that were looked at. */
+  readonly looked: readonly string[];
+  /** An attempt that has come to where it waits for its turn, if it waits. */
+  readonly attempt: (
+    name: string,
+    password: string,
+    caller: DeskCaller,
+  ) => Promise<{ readonly admitted: Promise<unknown> }>;
+  /** Guesses at alice's, that have come to where they wait. */
+  readonly guesses: (count: number, callerOf: (at: number) => DeskCaller) => Promise<Promise<unknown>[]>;
+  /** Looks at passwords again. */
+  readonly go: () => void;
+}
+
+/** A desk that looks at nothing for a while, and users at whose passwords others have guessed. */
+async function guessed(maxWaiting?: number): Promise<Guessed> {
+  const inner = loginOf(['alice', 'bob']);
+  const [looked, gate]: [string[], Gate] = [[], new Gate()];
+  let held = false;
+  const login: Login = {
+    find: (name) => inner.find(name),
+    async check(name, password) {
+      looked.push(password);
+      if (held) await gate.opened;
+      return inner.check(name, password);
+    },
+  };
+  const clock = standingClock();
+  const options = { key, clock, ...(maxWaiting === undefined ? {} : { maxWaiting }) };
+  const desk = { ...createDesk(login, options), clock };
+  for (const name of ['alice', 'bob']) {
+    for (let at = 0; at < 4; at++) await desk.admit(name, secret(`early-${at}`), { peer: `10.1.1.${at}` });
+  }
+  looked.length = 0;
+  held = true;
+  // Each has slept, or was refused, before it waits for nothing but its turn.
+  let come = clock.slept.length;
+  let refused = 0;
+  const begin = (name: string, password: string, caller: DeskCaller): Promise<unknown> => {
+    const admitted = desk.admit(name, password, caller);
+    admitted.catch(() => refused++);
+    come++;
+    return admitted;
+  };
+  const arrived = async (): Promise<void> => {
+    while (clock.slept.length + refused < come) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return {
+    desk,
+    looked,
+    async attempt(name, password, caller) {
+      const admitted = begin(name, password, caller);
+      await arrived();
+      return { admitted };
+    },
+    async guesses(count, callerOf) {
+      const all = Array.from({ length: count }, (_, at) =>
+        begin('alice', secret(`many-${at}`), callerOf(at)),
+      );
+      await arrived();
+      return all;
+    },
+    go: gate.open,
+  };
+}
+
+describe('a right password among guesses', () => {
+  const right = passwordOf('alice');
+  const rows: readonly (readonly [
+    what: string,
+    guesser: (at: number) => string,
+    own: readonly [name: string, peer: string],
+    before: number,
+  ])[] = [
+    ['of another address, one look', () => '10.0.0.9', ['alice', '10.0.0.1'], 1],
+    [
+      'of another address, a look at each that guesses',
+      (at) => `10.0.${at % 10}.9`,
+      ['alice', '10.9.0.1'],
+      10,
+    ],
+    ['of another network, one look', (at) => `2001:db8:0:0::${at}`, ['alice', '2001:db8:0:1::1'], 1],
+    ['of the same address, those that came earlier', () => '10.0.0.9', ['alice', '10.0.0.9'], 300],
+    ['behind a proxy, one look at another user’s', () => '127.0.0.1', ['bob', '127.0.0.1'], 1],
+  ];
+  for (const [what, guesser, [name, peer], before] of rows) {
+    it(`guess-lockout: is let in, and waits where it is ${what}`, async () => {
+      const { looked, attempt, guesses, go } = await guessed();
+      const others = await guesses(300, (at) => ({ peer: guesser(at) }));
+      const { admitted } = await attempt(name, passwordOf(name), { peer });
+      go();
+      assert.ok(await admitted);
+      // Four are looked at when it comes.
+      assert.ok(
+        looked.indexOf(passwordOf(name)) <= 4 + before,
+        `${looked.indexOf(passwordOf(name))} before it`,
+      );
+      await Promise.all(others);
+    });
+  }
+
+  it('guess-lockout: that was right before goes ahead of all, an hour later', async () => {
+    const { desk, looked, guesses, go } = await guessed();
+    go();
+    assert.ok(await desk.admit('alice', right, { peer: '10.0.0.1' }));
+    desk.clock.move(3_600_000);
+    for (let at = 0; at < 10; at++)
+      await desk.admit('alice', secret(`again-${at}`), { peer: `10.2.2.${at}` });
+    const others = await guesses(300, () => ({ peer: '10.0.0.9' }));
+    const [slept, before] = [desk.clock.slept.length, looked.length];
+    assert.ok(await desk.admit('alice', right, { peer: '10.0.0.9' }));
+    assert.equal(desk.clock.slept.length, slept);
+    assert.ok(looked.lastIndexOf(right) <= before + 4);
+    await Promise.all(others);
+  });
+
+  it('guess-lockout: finds a place to wait, though one address takes all that it gets', async () => {
+    const { attempt, guesses, go } = await guessed(20);
+    const outcomes = Promise.allSettled(await guesses(30, () => ({ peer: '10.0.0.9' })));
+    const { admitted } = await attempt('alice', right, { peer: '10.0.0.1' });
+    go();
+    assert.ok(await admitted);
+    const reasons = (await outcomes).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    assert.equal(reasons.length, 20, 'half of the places are for one address');
+    assert.ok(reasons.every((reason) => isGantryError(reason, 'TOOMANYREQUESTS')));
+  });
+
+  it('guess-lockout: waits for nobody who has gone', async () => {
+    const { looked, attempt, guesses, go } = await guessed();
+    const gone = new AbortController();
+    const others = await guesses(50, () => ({ peer: '10.0.0.9', signal: gone.signal }));
+    const outcomes = Promise.allSettled(others);
+    gone.abort();
+    assert.ok((await outcomes).every(({ status }) => status === 'rejected'));
+    const { admitted } = await attempt('alice', right, { peer: '10.0.0.9' });
+    go();
+    assert.ok(await admitted);
+    assert.equal(looked.length, 4 + 1);
+  });
+});
+
+describe('the source of a connection', () => {
+  const rows: readonly (readonly [peer: string | undefined, source: string | undefined])[] = [
+    ['10.0.0.1', '10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['::FFFF:10.0.0.1', '10.0.0.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:0db8:0001:0002::1', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::2', '0:0:0:0::/64'],
+    ['::1', undefined],
+    ['127.0.0.1', undefined],
+    ['127.9.9.9', undefined],
+    ['::ffff:127.0.0.1', undefined],
+    [undefined, undefined],
+  ];
+  for (const [peer, source] of rows) {
+    it(`guess-lockout: ${peer} is ${source}`, () => assert.equal(sourceOf(peer), source));
+  }
 });

@@ -1,78 +1,119 @@
+import { ResponseError } from '../../errors.ts';
+import { type Shared, share } from '../../flow/share.ts';
 import { Lru } from '../../store/lru.ts';
+import { createShares } from '../shares.ts';
 import { createBrake } from './brake.ts';
 import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
+import { createFairQueue } from './queue.ts';
 import { createSeal } from './seal.ts';
+import { sourceOf } from './source.ts';
 
 /** Where passwords are shown. */
 export interface Desk {
-  /** The user whose name and password these are; undefined if they are not. Throws TOOMANYREQUESTS. */
-  readonly admit: (name: string, password: string, peer: string | undefined) => Promise<User | undefined>;
+  /**
+   * The user whose name and password these are; undefined if they are not. Throws TOOMANYREQUESTS, and the signal's reason
+   * while it waits.
+   */
+  readonly admit: (name: string, password: string, caller?: DeskCaller) => Promise<User | undefined>;
+}
+
+export interface DeskCaller {
+  readonly peer?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DeskOptions {
+  readonly key: Uint8Array;
+  readonly clock: AccessClock;
+  /** Passwords that wait to be looked at. Default 4,096: each is a connection and less than 3 KiB. */
+  readonly maxWaiting?: number;
 }
 
 /** Milliseconds that a right password counts without another look, and how many are remembered. */
 const memory = 60_000;
 const maxRemembered = 1_000;
+/** Passwords that were right once, and go ahead of all guesses when they are looked at again. */
+const maxProven = 10_000;
 /** Nobody's password is longer; characters. */
 const maxPassword = 1_024;
+const usualWaiting = 4_096;
+/** Looks at once, for a login that waits for somebody else; `openHtpasswd` takes them one at a time. */
+const looksAtOnce = 4;
 
-interface Visit {
-  readonly until: number;
-  readonly user: Promise<User | undefined>;
+/** A password as it was shown. */
+interface Attempt {
+  readonly name: string;
+  readonly password: string;
+  /** Known again by its mark, by a key that dies with the process. The password itself is never kept. */
+  readonly mark: string;
+  /** Undefined where it is this machine's. */
+  readonly source: string | undefined;
 }
 
 /**
  * Asks the login about a password once, however many clients show it at the same time or within a minute, and slows down
- * who shows wrong ones: for their user, and more leniently for their address, which others may share.
+ * who shows wrong ones: for their user, and more leniently for their address, which others may share. A guesser can't lock
+ * the user out: no attempt is refused for others', each waits its few seconds, every source has its turn at being looked
+ * at, and a password that was right once waits for no guess at all.
  */
-export function createDesk(
-  login: Login,
-  { key, clock }: { readonly key: Uint8Array; readonly clock: AccessClock },
-): Desk {
-  // Remembered is a mark of the password, by a key that dies with the process, and never the password.
+export function createDesk(login: Login, { key, clock, maxWaiting = usualWaiting }: DeskOptions): Desk {
   const seal = createSeal(key, `passwords ${crypto.randomUUID()}`);
-  const visits = new Lru<Visit>(maxRemembered);
+  const remembered = new Lru<{ readonly until: number; readonly user: User }>(maxRemembered);
+  const proven = new Lru<true>(maxProven);
+  const pending = new Map<string, Shared<User | undefined>>();
   const users = createBrake({ free: 3, clock });
   const peers = createBrake({ free: 20, clock });
+  const queue = createFairQueue(looksAtOnce);
+  const places = createShares(maxWaiting);
 
-  const check = async (
-    name: string,
-    password: string,
-    peer: string | undefined,
-  ): Promise<User | undefined> => {
-    await Promise.all([users.wait(name), peer === undefined ? undefined : peers.wait(peer)]);
+  const look = async ({ name, password, mark, source }: Attempt): Promise<User | undefined> => {
     // Looked up before the check: a password that is changed meanwhile must not lend its stamp to the old one.
     const user = await login.find(name);
-    if (await login.check(name, password)) {
+    if ((await login.check(name, password)) && user !== undefined) {
       users.passed(name);
+      proven.set(mark, true);
+      remembered.set(mark, { until: clock.now() + memory, user });
       return user;
     }
     users.failed(name);
-    if (peer !== undefined) peers.failed(peer);
+    if (source !== undefined) peers.failed(source);
     return undefined;
   };
 
+  const check = async (attempt: Attempt, signal: AbortSignal): Promise<User | undefined> => {
+    const { name, mark, source } = attempt;
+    // Behind a proxy all have one address: there each user is a source.
+    const line = source ?? `for ${name}`;
+    const urgent = proven.has(mark);
+    const leave = urgent ? () => undefined : places.take(line);
+    if (leave === undefined)
+      throw new ResponseError('TOOMANYREQUESTS', 'too many logins wait, try again later');
+    try {
+      const delay = Math.max(users.delay(name), source === undefined ? 0 : peers.delay(source));
+      if (!urgent && delay > 0) await clock.sleep(delay, signal);
+      return await queue.run(line, () => look(attempt), { urgent, signal });
+    } finally {
+      leave();
+    }
+  };
+
   return {
-    async admit(name, password, peer) {
+    async admit(name, password, { peer, signal } = {}) {
       if (password.length > maxPassword || name.length > maxPassword) return undefined;
-      const now = clock.now();
       const stamp = (await login.find(name))?.stamp;
       const mark = await seal.mark(JSON.stringify([name, password, stamp ?? null]));
-      const known = visits.get(mark);
-      if (known !== undefined && known.until > now) return await known.user;
-      const user = check(name, password, isLocal(peer) ? undefined : peer);
-      visits.set(mark, { until: now + memory, user });
-      const forget = (): void => {
-        visits.delete(mark);
-      };
-      // A wrong password is shared by those who show it at this moment, and then costs its wait again.
-      user.then((found) => found === undefined && forget(), forget);
-      return await user;
+      const known = remembered.get(mark);
+      if (known !== undefined && known.until > clock.now()) return known.user;
+      const same = pending.get(mark);
+      if (same !== undefined && !same.isAbandoned()) return await same.wait(signal);
+      const attempt = { name, password, mark, source: sourceOf(peer) };
+      const checking = share((ended) =>
+        // A wrong one is shared by those who show it at this moment, and then costs its wait again.
+        check(attempt, ended).finally(() => pending.get(mark) === checking && pending.delete(mark)),
+      );
+      pending.set(mark, checking);
+      return await checking.wait(signal);
     },
   };
-}
-
-/** Nobody, or this machine: most often a proxy, behind whose address are all the others. */
-function isLocal(peer: string | undefined): boolean {
-  return peer === undefined || /^(?:::ffff:)?127\.|^::1$/.test(peer);
 }

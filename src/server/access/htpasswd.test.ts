@@ -4,7 +4,7 @@ import { hash } from 'bcryptjs';
 import * as fc from 'fast-check';
 import { secret } from '../../../test/secret.ts';
 import { isGantryError } from '../../errors.ts';
-import { openHtpasswd, parseHtpasswd } from './htpasswd.ts';
+import { comparedWith, openHtpasswd, parseHtpasswd } from './htpasswd.ts';
 
 const password = secret('htpasswd');
 /** At the lowest cost. */
@@ -63,6 +63,34 @@ describe('a file of users', () => {
         }
       }),
     );
+  });
+});
+
+function hashOf(cost: string): string {
+  return `$2b$${cost}${rest.slice(2)}`;
+}
+
+describe('a wrong password', () => {
+  const costs = ['$2b$04$', '$2y$06$', '$2a$12$'];
+  for (const own of [hashOf('04'), hashOf('06'), hashOf('12'), undefined]) {
+    it(`unknown-user-by-time: is the same work for ${own?.slice(4, 6) ?? 'nobody'}, whatever the hashes cost`, () => {
+      const compared = comparedWith(own, costs);
+      assert.deepEqual(compared.map((hash) => hash.slice(4, 6)).sort(), ['04', '06', '12']);
+      // A right one is found at once.
+      if (own !== undefined) assert.equal(compared[0], own);
+    });
+  }
+
+  it('unknown-user-by-time: is one, and a right one is right, in a file of several costs', async () => {
+    const lines = await Promise.all(
+      [4, 5, 6].map(async (cost) => `user-${cost}:${await hash(password, cost)}`),
+    );
+    const login = await openHtpasswd(async () => lines.join('\n'));
+    for (const cost of [4, 5, 6]) {
+      assert.equal(await login.check(`user-${cost}`, password), true);
+      assert.equal(await login.check(`user-${cost}`, secret('htpasswd-wrong')), false);
+    }
+    assert.equal(await login.check('nobody', password), false);
   });
 });
 

@@ -8,6 +8,8 @@ const maxCost = 14;
 const minCost = 4;
 /** Some 100,000 users. Characters. */
 const limit = 8 * 1024 * 1024;
+/** Milliseconds that the next check waits after a wrong password, at most: as long as the check took. */
+const longestPause = 250;
 /** Checks that wait for the processor; who comes later is sent away rather than made to wait for all of them. */
 const maxQueue = 64;
 
@@ -21,25 +23,27 @@ export async function openHtpasswd(
   options: ReadingOptions = {},
 ): Promise<Login> {
   const { file = 'htpasswd' } = options;
-  const current = createReading(read, (text) => parseHtpasswd(text, { file }), options);
+  const current = createReading(read, (text) => usersOf(parseHtpasswd(text, { file })), options);
   await current();
   const turns = createTurns();
   let waiting = 0;
   return {
     async find(name) {
-      const hash = (await current()).get(name);
+      const hash = (await current()).hashes.get(name);
       return hash === undefined ? undefined : { name, stamp: hash };
     },
     async check(name, password) {
-      const users = await current();
-      const hash = users.get(name);
+      const { hashes, costs } = await current();
       if (waiting >= maxQueue) {
         throw new ResponseError('TOOMANYREQUESTS', 'too many logins at once, try again later');
       }
       waiting++;
       try {
         // One at a time: they share one processor, and the requests between them need it too.
-        return (await turns(() => compare(password, hash ?? decoy(users)))) && hash !== undefined;
+        const { right, took } = await turns(() => timed(password, hashes.get(name), costs));
+        // Else guesses would leave no time of the processor to the requests between them.
+        if (!right) void turns(() => pause(Math.min(took, longestPause)));
+        return right;
       } finally {
         waiting--;
       }
@@ -47,15 +51,55 @@ export async function openHtpasswd(
   };
 }
 
-async function compare(password: string, hash: string): Promise<boolean> {
-  const { compare } = await import('bcryptjs');
-  return await compare(password, hash);
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** A hash of no password, which takes as long to check as those of the users. */
-function decoy(users: ReadonlyMap<string, string>): string {
-  const [first = '$2b$10$'] = users.values();
-  return `${first.slice(0, 7)}${'.'.repeat(53)}`;
+interface Users {
+  readonly hashes: ReadonlyMap<string, string>;
+  /** The beginnings of the hashes, one of each cost. */
+  readonly costs: readonly string[];
+}
+
+function usersOf(hashes: ReadonlyMap<string, string>): Users {
+  const costs = new Map(Array.from(hashes.values(), (hash) => [costOf(hash), hash.slice(0, costLength)]));
+  return { hashes, costs: costs.size === 0 ? ['$2b$10$'] : [...costs.values()] };
+}
+
+/** `$2b$10$` */
+const costLength = 7;
+
+function costOf(hash: string): string {
+  return hash.slice(4, 6);
+}
+
+async function timed(
+  ...given: Parameters<typeof compare>
+): Promise<{ readonly right: boolean; readonly took: number }> {
+  const began = performance.now();
+  return { right: await compare(...given), took: performance.now() - began };
+}
+
+async function compare(
+  password: string,
+  own: string | undefined,
+  costs: readonly string[],
+): Promise<boolean> {
+  const { compare } = await import('bcryptjs');
+  for (const hash of comparedWith(own, costs)) {
+    if ((await compare(password, hash)) && hash === own) return true;
+  }
+  return false;
+}
+
+/**
+ * The hashes that a password is compared with until one fits: the user's own, and one of no password for each other cost that
+ * the file has. So a wrong password is the same work for every name, and its time does not tell who is a user.
+ */
+export function comparedWith(own: string | undefined, costs: readonly string[]): readonly string[] {
+  const others = costs.filter((cost) => own === undefined || costOf(cost) !== costOf(own));
+  const decoys = others.map((cost) => `${cost}${'.'.repeat(53)}`);
+  return own === undefined ? decoys : [own, ...decoys];
 }
 
 /** Reads lines of `user:hash`; throws INVALID_OPTION naming file and line, but nothing of what stands there. */

@@ -9,7 +9,7 @@ import { noted, type ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { basicChallenge, unauthorized } from './challenge.ts';
 import type { AccessClock } from './clock.ts';
-import type { Desk } from './desk.ts';
+import type { Desk, DeskCaller } from './desk.ts';
 import type { User } from './login.ts';
 import type { Rights } from './rules.ts';
 import type { Grant, Tokens } from './tokens.ts';
@@ -20,6 +20,8 @@ export interface TokenServiceOptions {
   readonly service: string;
   readonly rightsOf: (user: string | undefined) => Promise<Rights>;
   readonly clock: AccessClock;
+  /** Milliseconds that a form may take to arrive. */
+  readonly formTime: number;
 }
 
 /** What a form of names, passwords and scopes can be, in bytes. */
@@ -86,23 +88,23 @@ async function readQuery(request: HttpRequest, { desk }: TokenServiceOptions): P
   const offline = params.get('offline_token') === 'true';
   if (shown.kind === 'none') return { params, holder: undefined, offline };
   if (shown.kind !== 'basic') return { params, holder: 'refused', offline };
-  const user = await desk.admit(shown.name, shown.password, request.arrival?.peer);
+  const user = await desk.admit(shown.name, shown.password, callerOf(request));
   return { params, holder: user ?? 'refused', offline };
 }
 
 async function readForm(
   request: HttpRequest,
-  { desk, tokens }: TokenServiceOptions,
+  { desk, tokens, formTime }: TokenServiceOptions,
 ): Promise<Question | ServedResponse> {
-  const { body = emptyContent, signal } = request;
-  const bytes = await read(() => collect(body.open({ signal }), { limit: formLimit, what: 'the form' }));
-  if (bytes === undefined) return refusal('the form is too long', 413);
+  const bytes = await read(request, formTime);
+  if (bytes === 'late') return refusal(`the form did not arrive within ${formTime} ms`, 408);
+  if (bytes === 'long') return refusal(`the form has more than ${formLimit} bytes`, 413);
   const params = new URLSearchParams(new TextDecoder().decode(bytes));
   const offline = params.get('access_type') === 'offline';
   switch (params.get('grant_type')) {
     case 'password': {
       const [name, password] = [params.get('username') ?? '', params.get('password') ?? ''];
-      const user = await desk.admit(name, password, request.arrival?.peer);
+      const user = await desk.admit(name, password, callerOf(request));
       return { params, holder: user ?? 'refused', offline };
     }
     case 'refresh_token': {
@@ -115,12 +117,27 @@ async function readForm(
   }
 }
 
-async function read(task: () => Promise<Uint8Array>): Promise<Uint8Array | undefined> {
+function callerOf({ arrival, signal }: HttpRequest): DeskCaller {
+  return { peer: arrival?.peer, signal };
+}
+
+/** A form comes before any login: whoever sends it drop by drop holds no connection for longer than that. */
+async function read(
+  { body = emptyContent, signal }: HttpRequest,
+  formTime: number,
+): Promise<Uint8Array | 'late' | 'long'> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), formTime);
+  });
   try {
-    return await task();
+    const form = collect(body.open({ signal }), { limit: formLimit, what: 'the form' });
+    return await Promise.race([form, late]);
   } catch (error) {
-    if (isGantryError(error, 'TOO_LARGE')) return undefined;
+    if (isGantryError(error, 'TOO_LARGE')) return 'long';
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -13,6 +13,8 @@ export interface RequestBody {
   unread(): 'nothing' | 'little' | 'much';
   /** Drops what is still on its way, for a while: a connection that is closed over unread bytes loses its last answer. */
   linger(): Promise<void>;
+  /** After the answer: the connection ends unless the rest comes within the same while, however slowly it drips. */
+  endLate(): void;
 }
 
 export interface RequestBodyOptions {
@@ -55,7 +57,17 @@ export function requestBody(
       return waits || (size ?? Number.POSITIVE_INFINITY) - received > little ? 'much' : 'little';
     },
     linger: () => dropped(incoming),
+    endLate: () => endLate(incoming),
   };
+}
+
+function endLate(incoming: IncomingMessage): void {
+  if (incoming.complete || incoming.destroyed) return;
+  const { socket } = incoming;
+  const timer = setTimeout(() => socket.destroy(), lingerTime);
+  const done = (): void => clearTimeout(timer);
+  incoming.once('end', done).once('close', done);
+  socket.once('close', done);
 }
 
 async function* chunksOf(incoming: IncomingMessage, milliseconds: number): AsyncIterable<Uint8Array> {

@@ -68,6 +68,7 @@ export async function exchange(
     outgoing.destroy();
   }
   await closed;
+  body?.endLate();
   ended();
   idle.end();
   observer?.ended({
@@ -120,7 +121,8 @@ async function answer(
   response: HttpResponse,
   { body, incoming, outgoing, idle, closing, seen }: Answering,
 ): Promise<void> {
-  const early = body?.unread() === 'much';
+  // Who was too slow is not waited for either.
+  const early = body?.unread() === 'much' || response.status === 408;
   writeHead(response, outgoing, early || closing());
   const length = contentLength(response.headers);
   const chunks = response.body[Symbol.asyncIterator]();

@@ -1,0 +1,22 @@
+/**
+ * Where a connection comes from, as far as one client can't choose it: an IPv4 address, the /64 network of an IPv6 one.
+ * Undefined for nobody and for this machine: most often a proxy, behind whose address are all the others.
+ */
+export function sourceOf(peer: string | undefined): string | undefined {
+  const address = peer?.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
+  if (address === undefined || address === '::1' || address.startsWith('127.')) return undefined;
+  return address.includes(':') ? networkOf(address) : address;
+}
+
+/** The first four groups of an IPv6 address, which may leave groups of zeros out. */
+function networkOf(address: string): string {
+  const [before = '', after] = address.split('%', 1)[0]?.split('::', 2) ?? [];
+  const groups = before === '' ? [] : before.split(':');
+  const rest = after === undefined || after === '' ? [] : after.split(':');
+  const zeros = after === undefined ? 0 : 8 - groups.length - rest.length;
+  const all = [...groups, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...rest];
+  return `${all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+}
