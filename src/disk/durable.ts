@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rename, utimes } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
+import type { Lock } from '../files/lock.ts';
 
 /** A folder's fsync that runs, and the one after it, which those wait for who came too late for the first. */
 interface Syncing {
@@ -15,20 +16,22 @@ interface Syncing {
  */
 export class DurableFiles {
   readonly root: string;
+  readonly #lock: Pick<Lock, 'check'> | undefined;
   readonly #temporary: string;
   readonly #aside: string;
   readonly #folders = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, Syncing>();
 
-  private constructor(root: string) {
+  private constructor(root: string, lock?: Pick<Lock, 'check'>) {
     this.root = root;
+    this.#lock = lock;
     this.#temporary = join(root, 'tmp');
     this.#aside = join(root, 'aside');
   }
 
-  /** Only for who has the lock: what others left half written is removed. */
-  static async open(root: string): Promise<DurableFiles> {
-    const files = new DurableFiles(root);
+  /** Only for the holder of `lock`, which is checked before each change: what others left half written is removed. */
+  static async open(root: string, lock?: Pick<Lock, 'check'>): Promise<DurableFiles> {
+    const files = new DurableFiles(root, lock);
     await files.folder(files.#temporary);
     for (const name of await onDisk(root, () => readdir(files.#temporary))) {
       await removeFile(join(files.#temporary, name));
@@ -109,6 +112,7 @@ export class DurableFiles {
 
   /** Gives a staged file its name, in place of what has it; it lasts once its folder is synced. */
   async place(staged: string, path: string): Promise<void> {
+    await this.#lock?.check();
     await this.folder(dirname(path));
     try {
       await onDisk(path, () => rename(staged, path));

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
 import { makeFolder, onDisk, syncFolder } from '../files/files.ts';
-import { takeLock } from '../files/lock.ts';
+import { type Lock, takeLock } from '../files/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
@@ -47,7 +47,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   try {
     await markStore(path);
     await syncWay(path, made);
-    const state = await openState(path);
+    const state = await openState(path, lock);
     const { sessionTtl = day } = options;
     await state.sessions.sweep(sessionTtl);
     const sweeping = setInterval(
@@ -66,9 +66,9 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   }
 }
 
-async function openState(path: string): Promise<RegistryState> {
+async function openState(path: string, lock: Lock): Promise<RegistryState> {
   const repositories = join(path, 'repositories');
-  const files = await DurableFiles.open(path);
+  const files = await DurableFiles.open(path, lock);
   const cache = new StoreCache();
   const soundness = await Soundness.open(files);
   const pool = new BlobPool(files, soundness);

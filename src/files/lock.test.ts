@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lutimes, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
-import { takeLock } from './lock.ts';
+import type { Rhythm } from './heartbeat.ts';
+import { newHolder } from './holder.ts';
+import { type Lock, takeLock } from './lock.ts';
 
 async function lockPath(test: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-lock-'));
@@ -13,32 +16,52 @@ async function lockPath(test: TestContext): Promise<string> {
   return join(folder, 'lock');
 }
 
-/** Another process that holds the lock until its stdin ends. */
-async function holder(
-  path: string,
-): Promise<{ pid: number; end: (how: 'release' | 'kill') => Promise<void> }> {
+/** The program of a process that holds the lock until its stdin ends. */
+function holderProgram(path: string, rhythm?: Rhythm): readonly string[] {
   const code = `
     const { takeLock } = await import(${JSON.stringify(new URL('./lock.js', import.meta.url).href)});
-    const lock = await takeLock(${JSON.stringify(path)}, { what: 'the thing' });
+    const lock = await takeLock(${JSON.stringify(path)}, ${JSON.stringify({ what: 'the thing', rhythm })});
     process.stdin.resume().on('end', () => lock[Symbol.asyncDispose]());
     console.log('held');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.once('data', () => resolve());
-    child.once('exit', () => reject(new Error('the process ended before it held the lock')));
-  });
+  return [process.execPath, '--input-type=module', '-e', code];
+}
+
+interface Holding {
+  readonly pid: number;
+  readonly end: (how: 'release' | 'kill') => Promise<void>;
+}
+
+async function holder(path: string, before: readonly string[] = [], rhythm?: Rhythm): Promise<Holding> {
+  const [program = '', ...args] = [...before, ...holderProgram(path, rhythm)];
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const gone = once(child, 'exit');
+  await said(child);
+  const { pid } = JSON.parse(await readFile(path, 'utf8'));
   return {
-    pid: child.pid ?? 0,
-    end(how) {
+    pid,
+    async end(how) {
       if (how === 'kill') child.kill('SIGKILL');
       else child.stdin.end();
-      return gone;
+      await gone;
     },
   };
 }
+
+async function said(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    child.stdout?.once('data', () => resolve());
+    child.once('exit', () => reject(new Error('the process ended before it held the lock')));
+  });
+}
+
+async function release(lock: Lock): Promise<void> {
+  await lock[Symbol.asyncDispose]();
+}
+
+const isLinux = process.platform === 'linux';
+const notLinux = isLinux ? false : 'only Linux tells of the processes of others';
+/** Nobody waits for ten seconds in a test where nothing beats. */
+const short: Rhythm = { beat: 20, silence: 200 };
 
 const what = 'the thing';
 
@@ -97,33 +120,164 @@ describe('a lock', () => {
   });
 });
 
+describe('a lock whose holder has ended', () => {
+  it('lock-of-a-zombie: is taken over although the process id is still there', {
+    skip: notLinux,
+  }, async (test) => {
+    const path = await lockPath(test);
+    // The program that follows `exec` knows nothing of the child that it has, and never asks for it.
+    const script = 'exec 3<&0; "$@" <&3 & exec sleep 600';
+    const parent = spawn('sh', ['-c', script, 'sh', ...holderProgram(path)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    test.after(() => parent.kill('SIGKILL'));
+    await said(parent);
+    const { pid } = JSON.parse(await readFile(path, 'utf8'));
+    process.kill(pid, 'SIGKILL');
+    const state = async (): Promise<string> =>
+      /State:\s+(\S)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '';
+    while ((await state()) !== 'Z') await new Promise((resolve) => setImmediate(resolve));
+    await release(await takeLock(path, { what }));
+    assert.equal(await state(), 'Z');
+  });
+
+  it('lock-of-a-gone-container: is taken over under another host name and among other process ids', async (test) => {
+    const unshare = ['unshare', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c'];
+    const named = [...unshare, 'hostname gone.invalid && exec "$@"', 'sh'];
+    const path = await lockPath(test);
+    let container: Holding;
+    try {
+      container = await holder(path, named);
+    } catch {
+      return test.skip('no process may have a host name of its own here');
+    }
+    assert.equal(container.pid, 1);
+    await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', message: /process 1 on gone\.invalid/ });
+    await container.end('kill');
+    await release(await takeLock(path, { what, rhythm: short }));
+    assert.deepEqual(await readdir(join(path, '..')), []);
+  });
+
+  it('lock-lost: one that was stopped for too long is told so before it writes', async (test) => {
+    const path = await lockPath(test);
+    const lock = await takeLock(path, { what, rhythm: { beat: 600_000, silence: 0 } });
+    await lock.check();
+    await rm(path);
+    await writeFile(path, JSON.stringify({ ...newHolder(), token: 'of another' }));
+    await assert.rejects(lock.check(), { code: 'IN_USE', path });
+    await release(lock);
+    assert.match(await readFile(path, 'utf8'), /of another/, "what is another process's stays");
+  });
+
+  it('one whose file somebody removed goes on, unless another took the place', async (test) => {
+    const path = await lockPath(test);
+    const lock = await takeLock(path, { what, rhythm: { beat: 600_000, silence: 0 } });
+    await rm(path);
+    await lock.check();
+    await assert.rejects(takeLock(path, { what }), { code: 'IN_USE' });
+    await release(lock);
+    assert.deepEqual(await readdir(join(path, '..')), []);
+  });
+
+  it('tells once who is waited for', async (test) => {
+    const path = await lockPath(test);
+    const lock = await takeLock(path, { what });
+    const told = await new Promise<string>((resolve, reject) => {
+      const waiting = takeLock(path, { what, wait: Number.POSITIVE_INFINITY, onWait: resolve });
+      waiting.then(release).catch(reject);
+    });
+    assert.ok(told.includes(`process ${process.pid}`), told);
+    await release(lock);
+  });
+});
+
+const now = (): number => Date.now() / 1000;
+const jumping = (count: number): number => (count % 2) * 4e9 + count;
+
 describe('a lock file', () => {
-  const mine = { pid: process.pid, host: hostname(), token: 'x' };
+  const { pid, host, start } = newHolder();
+  const old = { pid, host, start };
+  const mine = { ...newHolder(), token: 'x' };
+  const elsewhere = { ...mine, host: 'elsewhere.invalid', boot: 'another boot', start: '1' };
+  const dead = { ...mine, pid: 2 ** 22 + 1 };
   const rows = [
+    { name: 'of a process id that was used again', holder: { ...mine, start: '1' }, linux: true, free: true },
+    { name: 'of a process that has ended', holder: dead, free: true },
     {
-      name: 'of a process id that was used again is taken over',
-      text: JSON.stringify({ ...mine, start: '1' }),
+      name: 'of one that has ended, under another host name',
+      holder: { ...dead, host: 'a.invalid' },
       linux: true,
       free: true,
     },
+    { name: 'of this process', holder: mine, free: false },
     {
-      name: 'of another host is respected, since its processes can not be seen',
-      text: JSON.stringify({ ...mine, pid: 0, host: 'elsewhere.invalid' }),
+      name: 'of this process, under another host name',
+      holder: { ...mine, host: 'a.invalid' },
+      linux: true,
       free: false,
     },
-    { name: 'that is being written just now is respected', text: '', free: false },
-    { name: 'that has been empty for long is taken over', text: '', old: true, free: true },
-    { name: 'that holds something else for long is taken over', text: '"what"', old: true, free: true },
+    { name: 'of another host that gives no heartbeat', holder: elsewhere, free: true },
+    { name: 'of another host with a time long ago', holder: elsewhere, time: 0, free: true },
+    { name: 'of another host with a time to come', holder: elsewhere, time: 4e9, free: true },
+    {
+      name: 'of another container with the same host name and process id',
+      holder: { ...mine, space: 'pid:[1]' },
+      linux: true,
+      free: true,
+    },
+    { name: 'of this host that says nothing of its boot', holder: { ...old, token: 'x' }, free: false },
+    {
+      name: 'of a process long ago that said nothing of its boot',
+      holder: { ...old, pid: dead.pid },
+      free: true,
+    },
+    {
+      name: 'of another host, made on a full disk, that gives no heartbeat',
+      link: '7.1.0123abcd.0123abcd',
+      linux: true,
+      free: true,
+    },
+    { name: 'without content', holder: undefined, free: true },
+    { name: 'with something else in it', holder: 'what', free: true },
   ];
-  for (const { name, text, old = false, linux = false, free } of rows) {
-    const skip = linux && process.platform !== 'linux' && 'only Linux tells when a process started';
-    it(name, { skip }, async (test) => {
+  for (const { name, holder: held, link, time, linux = false, free } of rows) {
+    it(`${name} is ${free ? 'taken over' : 'respected'}`, { skip: linux && notLinux }, async (test) => {
       const path = await lockPath(test);
-      await writeFile(path, text);
-      if (old) await utimes(path, 0, 0);
-      const taken = takeLock(path, { what });
-      if (free) await (await taken)[Symbol.asyncDispose]();
+      if (link !== undefined) await symlink(link, path);
+      else await writeFile(path, held === undefined ? '' : JSON.stringify(held));
+      if (time !== undefined) await utimes(path, time, time);
+      const taken = takeLock(path, { what, rhythm: short });
+      if (free) await release(await taken);
       else await assert.rejects(taken, { code: 'IN_USE' });
+    });
+  }
+
+  const text = JSON.stringify(elsewhere);
+  const beats = [
+    { name: 'a file that changes', make: (path: string) => writeFile(path, text), time: now },
+    {
+      name: 'a file that changes under a clock that jumps',
+      make: (path: string) => writeFile(path, text),
+      time: jumping,
+    },
+    {
+      name: 'a link that changes, as one made on a full disk,',
+      make: (path: string) => symlink('7.1.0123abcd.0123abcd', path),
+      time: now,
+    },
+  ];
+  for (const { name, make, time } of beats) {
+    it(`lock-with-a-heartbeat: ${name} is the heartbeat of a holder elsewhere, which is respected`, async (test) => {
+      const path = await lockPath(test);
+      await make(path);
+      let count = 0;
+      const beating = setInterval(() => {
+        count++;
+        void lutimes(path, time(count), time(count)).catch(() => undefined);
+      }, 20);
+      test.after(() => clearInterval(beating));
+      const advice = /wait until it has ended, or end it/;
+      await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', message: advice });
     });
   }
 });

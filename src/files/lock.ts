@@ -1,212 +1,228 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { open, readlink, symlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { StorageError } from '../errors.ts';
-import { absentAs, lookAt, onDisk, readSmall, removeFile, systemCode } from './files.ts';
+import { removeFile } from './files.ts';
+import { createJudge, type Judge, type Rhythm, usualRhythm, type Verdict } from './heartbeat.ts';
+import { type Holder, isSame, newHolder } from './holder.ts';
+import { createLockFile, type LockFile, type OwnLockFile, readLockFile } from './lock-file.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
 const interval = 50;
-/** A lock without content is one that is just being written, or was left by a crash in that moment. */
-const blankFor = 5_000;
-
-/** Who holds a lock: enough to know, on the same host, whether that process still runs. */
-interface Holder {
-  readonly pid: number;
-  readonly host: string;
-  /** When the process started, where the system tells: process ids are used again. */
-  readonly start?: string;
-  readonly token: string;
-}
+/** Who waits for longer is told so, in milliseconds. */
+const noticeAfter = 2_000;
 
 export interface LockOptions {
-  /** Milliseconds to wait for another process; default: don't. */
-  readonly wait?: number;
+  /** Milliseconds to wait for another process; default: don't. `Infinity`: until the signal. */
+  readonly wait?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** What an error calls the locked thing. */
   readonly what: string;
   /** Called before each try: makes the folder of the lock, which whoever held it may have cleared away. */
   readonly prepare?: () => Promise<void>;
+  /** Called once, after two seconds, with what is waited for. */
+  readonly onWait?: ((reason: string) => void) | undefined;
+  readonly rhythm?: Rhythm;
 }
 
-export type Lock = AsyncDisposable;
+export interface Lock extends AsyncDisposable {
+  /**
+   * Throws IN_USE where another process has taken the lock over, because this one gave no heartbeat for too long: it
+   * was stopped, or its machine was. Called before what only the holder may do; hardly ever reads the disk.
+   */
+  check(): Promise<void>;
+}
 
 /**
- * Holds `path` against every other process and every other caller in this one, until disposed.
- * The lock of a process that has died is taken over. Throws IN_USE.
+ * Holds `path` against every other process and every other caller in this one, until disposed. The lock of a process
+ * that has ended is taken over: at once where this process can see that, as it can for zombies and process ids that are
+ * used again; after ten seconds without a heartbeat where the process was on another host or in another container.
+ * Throws IN_USE.
  */
-export async function takeLock(
-  path: string,
-  { wait = 0, signal, what, prepare }: LockOptions,
-): Promise<Lock> {
-  const mine: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    token: crypto.randomUUID(),
-    ...startOf(process.pid),
-  };
-  const deadline = performance.now() + wait;
+export async function takeLock(path: string, options: LockOptions): Promise<Lock> {
+  const { wait = 0, signal, what, prepare, onWait, rhythm = usualRhythm } = options;
+  const mine = newHolder();
+  const judge = createJudge(rhythm);
+  const turn = createJudge(rhythm);
+  const start = performance.now();
+  let noticed = false;
   for (;;) {
     signal?.throwIfAborted();
     await prepare?.();
-    if (await create(path, mine)) return { [Symbol.asyncDispose]: () => release(path, mine) };
-    const other = await holderOf(path);
-    if (other === 'none') continue;
-    if (other !== 'unknown' && !isAlive(other) && (await takeAway(path, other, mine))) continue;
-    if (performance.now() >= deadline) {
-      const who = other === 'unknown' ? 'another process' : `process ${other.pid} on ${other.host}`;
-      throw new StorageError('IN_USE', `${what} is in use by ${who} (lock file ${path})`, { path });
+    const file = await createLockFile(path, mine);
+    if (file !== undefined) return new HeldLock({ path, what, rhythm, mine, file });
+    const other = await readLockFile(path);
+    if (other === undefined) continue;
+    const verdict = judge.judge(other);
+    if (verdict === 'dead' && (await takeAway(path, { dead: other, mine, turn }))) continue;
+    const waited = performance.now() - start;
+    if (verdict === 'alive' && waited >= wait) throw inUse(path, what, other);
+    if (!noticed && waited >= noticeAfter) {
+      noticed = true;
+      onWait?.(waitReason(what, other, verdict, rhythm));
     }
     await pause(interval, signal);
   }
 }
 
-async function create(path: string, holder: Holder): Promise<boolean> {
-  return onDisk(path, async () => {
-    try {
-      const file = await open(path, 'wx', 0o644);
-      try {
-        await file.writeFile(JSON.stringify(holder));
-      } catch (error) {
-        // A lock without content would shut out everybody, its own maker included.
-        await removeFile(path);
-        if (isFull(error)) return await createLink(path, holder);
-        throw error;
-      } finally {
-        await file.close();
-      }
-      return true;
-    } catch (error) {
-      if (systemCode(error) === 'EEXIST') return false;
-      throw error;
-    }
+function inUse(path: string, what: string, { holder }: LockFile): StorageError {
+  const advice = 'wait until it has ended, or end it';
+  return new StorageError('IN_USE', `${what} is in use by ${nameOf(holder)} (lock file ${path}): ${advice}`, {
+    path,
   });
 }
 
-function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
+function waitReason(what: string, { holder }: LockFile, verdict: Verdict, { silence }: Rhythm): string {
+  const who = nameOf(holder);
+  if (verdict === 'alive') return `${what} is in use by ${who}: waiting until it has ended`;
+  return `${what} was in use by ${who}, which can't be seen from here: waiting ${silence / 1000} s for a sign of it`;
+}
+
+function nameOf(holder: Holder | undefined): string {
+  return holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
+}
+
+interface Holding {
+  readonly path: string;
+  readonly what: string;
+  readonly rhythm: Rhythm;
+  readonly mine: Holder;
+  readonly file: OwnLockFile;
+}
+
+class HeldLock implements Lock {
+  readonly #holding: Omit<Holding, 'file'>;
+  readonly #timer: NodeJS.Timeout;
+  #file: OwnLockFile;
+  #beating: Promise<void> = Promise.resolve();
+  /** When the last heartbeat began that came to the disk. */
+  #beaten = now();
+  #lost = false;
+  #released = false;
+
+  constructor({ file, ...holding }: Holding) {
+    this.#holding = holding;
+    this.#file = file;
+    this.#timer = setInterval(() => void this.#beat().catch(() => undefined), holding.rhythm.beat).unref();
+  }
+
+  async check(): Promise<void> {
+    if (!this.#lost && this.#isFresh()) return;
+    await this.#beat();
+    if (!this.#lost) return;
+    const { path, what } = this.#holding;
+    throw new StorageError(
+      'IN_USE',
+      `${what}: another process has taken the lock over (${path}), since this one was stopped for too long; nothing more is written from here`,
+      { path },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    clearInterval(this.#timer);
+    await this.#beating.catch(() => undefined);
+    const { path, mine, rhythm } = this.#holding;
+    const remove = async (): Promise<void> => {
+      if (await this.#isMine()) await removeFile(path);
+    };
+    try {
+      if (this.#isFresh()) await remove();
+      // Another process may be about to take it over.
+      else await inTurn(path, { mine, turn: createJudge(rhythm) }, remove);
+    } finally {
+      await this.#file.close();
+    }
+  }
+
+  /** Nobody takes a lock over whose file has changed so lately. Half of the time is left for what is done with it. */
+  #isFresh(): boolean {
+    return this.#sinceBeat() < this.#holding.rhythm.silence / 2;
+  }
+
+  /** A machine that slept may have stopped either clock. */
+  #sinceBeat(): number {
+    const { steady, wall } = now();
+    return Math.max(steady - this.#beaten.steady, Math.abs(wall - this.#beaten.wall));
+  }
+
+  /** One at a time: a slow disk doesn't gather them. */
+  #beat(): Promise<void> {
+    const next = this.#beating.catch(() => undefined).then(() => this.#beatOnce());
+    this.#beating = next;
+    return next;
+  }
+
+  async #beatOnce(): Promise<void> {
+    if (this.#lost) return;
+    const { rhythm } = this.#holding;
+    const began = now();
+    const late = this.#sinceBeat() >= rhythm.silence;
+    await this.#file.beat();
+    // A process that read the file just before this heartbeat may be removing it.
+    if (late) await pause(interval * 10);
+    this.#lost = !(await this.#isMine()) && !(await this.#restore());
+    if (this.#lost) clearInterval(this.#timer);
+    else this.#beaten = began;
+  }
+
+  /** A lock file that somebody has removed is made again, unless it is another's now. */
+  async #restore(): Promise<boolean> {
+    const { path, mine } = this.#holding;
+    const file = await createLockFile(path, mine);
+    if (file === undefined) return false;
+    await this.#file.close();
+    this.#file = file;
+    return true;
+  }
+
+  async #isMine(): Promise<boolean> {
+    const { path, mine } = this.#holding;
+    const holder = (await readLockFile(path))?.holder;
+    return holder !== undefined && isSame(mine, holder);
+  }
+}
+
+function now(): { readonly steady: number; readonly wall: number } {
+  return { steady: performance.now(), wall: Date.now() };
+}
+
+interface Taking {
+  readonly mine: Holder;
+  /** Judges who has the turn to take the lock over. */
+  readonly turn: Judge;
+}
+
+/** Removes the lock of a process that has ended. Answers false where it is another's turn to do so. */
+function takeAway(path: string, { dead, ...taking }: Taking & { readonly dead: LockFile }): Promise<boolean> {
+  return inTurn(path, taking, async () => {
+    const found = await readLockFile(path);
+    // As it was judged: not a newer one, and without a heartbeat since.
+    if (found?.pulse === dead.pulse) await removeFile(path);
+  });
 }
 
 /**
- * A full disk has no block for the bytes of a file, but a short link stands in the inode: file systems keep fewer than
- * 60 bytes there. Without it, neither the registry nor its garbage collection would start, which makes room.
+ * Two who judged a lock dead must not remove it one after the other, when the first holds a lock of its own there
+ * already: a second file decides whose turn it is, for a moment. Answers whether it was this one's.
  */
-async function createLink(path: string, holder: Holder): Promise<boolean> {
-  await symlink(shortForm(holder), path);
-  return true;
-}
-
-function shortForm({ pid, start = '', host, token }: Holder): string {
-  return `${pid}.${start}.${token.slice(0, 8)}.${shortHost(host)}`;
-}
-
-function shortHost(host: string): string {
-  return createHash('sha256').update(host).digest('hex').slice(0, 8);
-}
-
-function parseShortForm(text: string): Holder | undefined {
-  const [, pid, start = '', token = '', host] =
-    /^(\d+)\.(\d*)\.([0-9a-f]{8})\.([0-9a-f]{8})$/.exec(text) ?? [];
-  if (pid === undefined) return undefined;
-  const known = host === shortHost(hostname()) ? hostname() : 'another host';
-  return { pid: Number(pid), host: known, token, ...(start === '' ? {} : { start }) };
-}
-
-async function holderOf(path: string): Promise<Holder | 'none' | 'unknown'> {
-  const seen = await lookAt(path);
-  if (seen === undefined) return 'none';
-  const holder = seen.isSymbolicLink() ? await linkedHolder(path) : await writtenHolder(path);
-  if (holder !== undefined) return holder;
-  if (Date.now() - seen.mtimeMs < blankFor) return 'unknown';
-  return { pid: 0, host: hostname(), token: '' };
-}
-
-async function linkedHolder(path: string): Promise<Holder | 'none' | undefined> {
-  try {
-    const text = await onDisk(path, () => absentAs(undefined, readlink(path)));
-    return text === undefined ? 'none' : parseShortForm(text);
-  } catch (error) {
-    // Another lock stands there by now.
-    if ((await lookAt(path))?.isFile() === true) return 'none';
-    throw error;
-  }
-}
-
-async function writtenHolder(path: string): Promise<Holder | 'none' | undefined> {
-  try {
-    const bytes = await readSmall(path, 4096);
-    return bytes === undefined ? 'none' : parseHolder(new TextDecoder().decode(bytes));
-  } catch (error) {
-    if ((await lookAt(path))?.isSymbolicLink() === true) return 'none';
-    throw error;
-  }
-}
-
-function parseHolder(text: string): Holder | undefined {
-  try {
-    const { pid, host, start, token } = JSON.parse(text);
-    if (!Number.isSafeInteger(pid) || typeof host !== 'string' || typeof token !== 'string') return undefined;
-    return { pid, host, token, ...(typeof start === 'string' ? { start } : {}) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** In doubt it is: of another host's processes nothing is known. */
-function isAlive({ pid, host, start }: Holder): boolean {
-  if (host !== hostname()) return true;
-  if (pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it runs, and belongs to someone else.
-    if (systemCode(error) === 'ESRCH') return false;
-  }
-  const now = startOf(pid).start;
-  return start === undefined || now === undefined || start === now;
-}
-
-/** Clock ticks from boot to the start of the process; only Linux tells without running a program. */
-function startOf(pid: number): { readonly start?: string } {
-  if (process.platform !== 'linux') return {};
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold spaces and parentheses of its own.
-    const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-    return start === undefined ? {} : { start };
-  } catch {
-    return {};
-  }
-}
-
-/**
- * Removes the lock of a dead process. Two who judged it dead must not do so one after the other, when the first holds
- * a lock of its own there already: a second lock decides whose turn it is. Answers false if it is another's, true where
- * it is worth another try.
- */
-async function takeAway(path: string, dead: Holder, mine: Holder): Promise<boolean> {
-  const turn = `${path}.takeover`;
-  if (!(await create(turn, mine))) {
-    const taken = (await lookAt(turn))?.mtimeMs;
-    // It is held for a moment only; an old one was left by a crash in that moment.
-    return taken === undefined || (Date.now() - taken > blankFor && (await removeFile(turn)));
+async function inTurn(path: string, { mine, turn }: Taking, task: () => Promise<void>): Promise<boolean> {
+  const turnPath = `${path}.takeover`;
+  const file = await createLockFile(turnPath, mine);
+  if (file === undefined) {
+    const other = await readLockFile(turnPath);
+    // Left by a crash in that moment.
+    if (other !== undefined && turn.judge(other) === 'dead') await removeFile(turnPath);
+    return false;
   }
   try {
-    const found = await holderOf(path);
-    if (typeof found === 'object' && found.token === dead.token) await removeFile(path);
+    await task();
   } finally {
-    await removeFile(turn);
+    await file.close();
+    await removeFile(turnPath);
   }
   return true;
 }
 
-async function release(path: string, mine: Holder): Promise<void> {
-  const holder = await holderOf(path);
-  if (typeof holder !== 'object' || holder.token === '' || !mine.token.startsWith(holder.token)) return;
-  await removeFile(path);
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       clearTimeout(timer);

@@ -118,6 +118,7 @@ export class WriteSession {
   commit(options: SignalOptions = {}): Promise<void> {
     return this.#turns(async () => {
       options.signal?.throwIfAborted();
+      await this.#lock.check();
       await this.#listRoots(options);
       const marker = join(this.folder, markerFile);
       const index = join(this.folder, indexFile);
