@@ -81,7 +81,7 @@ process.env['TEMP'] = spoolFolder;
 after(() => rmSync(spoolFolder, { recursive: true, force: true }));
 
 function spools(): readonly string[] {
-  return readdirSync(tmpdir()).filter((name) => /^gantry-(?!test-)/.test(name));
+  return readdirSync(tmpdir()).filter((name) => name.startsWith('.gantry-draft-'));
 }
 
 describe('openArchive', () => {

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onDisk } from './failure.ts';
+import { type Draft, makeDraft } from '../files/draft.ts';
 import { type FileContent, type OpenedFile, openFile, writeFile } from './file.ts';
 
 /** Room on disk for bytes that must be sought or read twice. Nothing is made before it is needed; disposing removes all. */
@@ -11,13 +11,13 @@ export interface Spool extends AsyncDisposable {
 
 export function createSpool(): Spool {
   const files: OpenedFile[] = [];
-  let folder: Promise<string> | undefined;
+  let draft: Promise<Draft> | undefined;
   let count = 0;
   return {
     async keep(source) {
-      folder ??= onDisk(tmpdir(), () => mkdtemp(join(tmpdir(), 'gantry-')));
+      draft ??= makeDraft(tmpdir());
       count++;
-      const path = join(await folder, String(count));
+      const path = join((await draft).path, String(count));
       try {
         await writeFile(path, source);
       } catch (error) {
@@ -30,8 +30,8 @@ export function createSpool(): Spool {
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(files.splice(0).map((file) => file.close()));
-      const made = await folder?.catch(() => undefined);
-      if (made !== undefined) await rm(made, { recursive: true, force: true });
+      const made = await draft?.catch(() => undefined);
+      await made?.[Symbol.asyncDispose]();
     },
   };
 }

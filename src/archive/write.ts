@@ -1,7 +1,8 @@
-import { mkdtemp, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { open, realpath, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
+import { makeDraft } from '../files/draft.ts';
 import { gzipped } from '../flow/compression.ts';
 import type { Repository } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
@@ -31,8 +32,10 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   if (kind === 'folder') throw new InputError('INVALID_OPTION', `${path} is a folder, not a file`);
   // A rename would replace a link, and what it leads to would stay as it was.
   const target = kind === 'file' ? await onDisk(path, () => realpath(path)) : path;
-  const folder = await makeFolder(target, kind);
-  const stage = createStage(folder);
+  // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
+  const parent = kind === 'pipe' ? tmpdir() : dirname(target);
+  const draft = await onDisk(parent, () => makeDraft(parent));
+  const stage = createStage(draft.path);
   const shelf = createShelf(path, stage.blobs);
   return {
     name: path,
@@ -44,11 +47,9 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
       signal?.throwIfAborted();
       const bytes = archiveBytes({ path, shelf, stage }, options, signal);
       if (kind === 'pipe') await writeFile(target, bytes);
-      else await replace(target, join(folder, 'archive'), bytes);
+      else await replace(target, join(draft.path, 'archive'), bytes);
     },
-    async [Symbol.asyncDispose]() {
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => draft[Symbol.asyncDispose](),
   };
 }
 
@@ -63,13 +64,6 @@ async function kindOf(path: string): Promise<Kind> {
     if (isGantryError(error, 'NAME_UNKNOWN')) return 'new';
     throw error;
   }
-}
-
-/** On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`. */
-async function makeFolder(path: string, kind: Kind): Promise<string> {
-  if (kind === 'pipe') return onDisk(tmpdir(), () => mkdtemp(join(tmpdir(), 'gantry-')));
-  const parent = dirname(path);
-  return onDisk(parent, () => mkdtemp(join(parent, `.${basename(path)}.`)));
 }
 
 async function* archiveBytes(
