@@ -130,7 +130,7 @@ describe('a lock whose holder has ended', () => {
     const parent = spawn('sh', ['-c', script, 'sh', ...holderProgram(path)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    test.after(() => parent.kill('SIGKILL'));
+    atEnd(test, () => parent.kill('SIGKILL'));
     await said(parent);
     const { pid } = JSON.parse(await readFile(path, 'utf8'));
     process.kill(pid, 'SIGKILL');
@@ -275,7 +275,7 @@ describe('a lock file', () => {
         count++;
         void lutimes(path, time(count), time(count)).catch(() => undefined);
       }, 20);
-      test.after(() => clearInterval(beating));
+      atEnd(test, () => clearInterval(beating));
       const advice = /wait until it has ended, or end it/;
       await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', message: advice });
     });

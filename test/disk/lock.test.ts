@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { atEnd } from '../at-end.ts';
 import { binary, finished, saidOnStderr, startProgram } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 
@@ -21,7 +22,7 @@ describe('the store of a container', { skip: noContainers }, () => {
   it('lock-after-kill-in-a-container: serves again from another one, and never from two', async (test) => {
     const store = await folder(test);
     const first = serveInContainer('gantry-0.invalid', store);
-    test.after(() => first.kill('SIGKILL'));
+    atEnd(test, () => first.kill('SIGKILL'));
     await saidOnStderr(first, /serving on port \d+/);
 
     const refused = await finished(serveInContainer('gantry-1.invalid', store));
@@ -30,7 +31,7 @@ describe('the store of a container', { skip: noContainers }, () => {
 
     first.kill('SIGKILL');
     const second = serveInContainer('gantry-2.invalid', store);
-    test.after(() => second.kill('SIGKILL'));
+    atEnd(test, () => second.kill('SIGKILL'));
     await saidOnStderr(second, /serving on port \d+/);
   });
 });

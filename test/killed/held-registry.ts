@@ -6,6 +6,7 @@ import { createLayer } from '../../src/image/layer.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { noise } from '../../src/testing/contract/sample.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
 import { store } from '../cli/images.ts';
 
 export interface HeldRegistry {
@@ -61,7 +62,7 @@ export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
     },
   };
   const served = await startRegistry({ registry: holding });
-  test.after(() => {
+  atEnd(test, () => {
     release();
     return served.close();
   });
