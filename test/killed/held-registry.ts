@@ -13,9 +13,9 @@ export interface HeldRegistry {
   /** `127.0.0.1:40000/app:1`: an image with a layer of which one half comes at once. */
   readonly image: string;
   /** Settles when the first half of a layer has been sent, from now on. */
-  half(): Promise<void>;
+  readonly half: () => Promise<void>;
   /** From now on everything comes at once. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Bytes that look random, so that they fill what they are written to. */
@@ -24,7 +24,7 @@ const bytes = gzipSync(noise(400_000));
 /** A registry that stops in the middle of a layer. */
 export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
   const registry = createMemoryRegistry();
-  let release = (): void => undefined;
+  let release: (() => void) | undefined;
   const released = new Promise<void>((resolve) => {
     release = resolve;
   });
@@ -49,7 +49,8 @@ export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
             const { from = 0, to = bytes.byteLength } = range;
             const middle = Math.floor((from + to) / 2);
             if ((typeof blob === 'string' ? blob : blob.digest) !== digest) {
-              return yield* content.open(range);
+              yield* content.open(range);
+              return;
             }
             yield* content.open({ ...range, to: middle });
             for (const tell of told.splice(0)) tell();
@@ -63,7 +64,7 @@ export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
   };
   const served = await startRegistry({ registry: holding });
   atEnd(test, () => {
-    release();
+    release?.();
     return served.close();
   });
   return {
@@ -72,6 +73,6 @@ export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
       new Promise((resolve) => {
         told = [...told, resolve];
       }),
-    release: () => release(),
+    release: () => release?.(),
   };
 }

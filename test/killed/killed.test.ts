@@ -140,9 +140,9 @@ async function everything(path: string): Promise<string[]> {
 }
 
 function signalled(): { readonly promise: Promise<void>; readonly tell: () => void } {
-  let tell = (): void => undefined;
+  let tell: (() => void) | undefined;
   const promise = new Promise<void>((resolve) => {
     tell = resolve;
   });
-  return { promise, tell: () => tell() };
+  return { promise, tell: () => tell?.() };
 }
