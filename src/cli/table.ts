@@ -4,6 +4,11 @@ import { globalOptions, sideOptions } from './shared-options.ts';
 
 const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
 
+const noWait: Option = {
+  name: 'no-wait',
+  summary: 'fail at once where another process writes to the same layout or cache',
+};
+
 const copies: readonly Command[] = [
   {
     name: 'push',
@@ -31,6 +36,7 @@ const copies: readonly Command[] = [
       },
       { name: 'annotate-ref', summary: 'with --format=oci: keep the reference as an annotation' },
       { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers here and take them from here' },
+      noWait,
     ],
     examples: ['gantry pull alpine:3.20 alpine.tar', 'gantry pull --format=oci alpine ./layout'],
     load: async () => (await import('./commands/pull.ts')).pull,
@@ -52,6 +58,7 @@ const copies: readonly Command[] = [
         name: 'sparse',
         summary: 'with --platform: keep the index as it is, and copy only these of its images',
       },
+      noWait,
       ...sideOptions('src-', 'source'),
       ...sideOptions('dest-', 'destination'),
     ],

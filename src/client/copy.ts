@@ -4,7 +4,7 @@ import { ContentError, CopyError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { formatReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
-import { type Destination, openDestination, openSource, type Source } from './open.ts';
+import { type Destination, openDestination, openSource, type Source, type WaitOptions } from './open.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Watch, watching } from './watch.ts';
 
@@ -14,7 +14,7 @@ export type TransferOptions = Pick<
   'platforms' | 'sparse' | 'referrers' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
 >;
 
-export interface CopyPlaceOptions extends TransferOptions {
+export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
   /**
    * Fail with COPY_FAILED rather than move a tag that is there. Check and write are two requests: a race can win. With
    * `referrers`, cosign's tags are brought up to date all the same.
@@ -47,13 +47,15 @@ async function transferWatched(
   connections: Connections,
   { origin, target }: { readonly origin: Place; readonly target: Place },
   watch: Watch,
-  { noClobber = false, ...rest }: CopyPlaceOptions,
+  { noClobber = false, noWait = false, onWait, ...rest }: CopyPlaceOptions,
 ): Promise<Descriptor> {
   const options = { ...rest, ...watch.part() };
   const { signal } = options;
   await using source = disposable(await openSource(connections, origin, { signal }));
   const mountFrom = mountSource(source, target);
-  await using destination = disposable(await openDestination(connections, target, { ...mountFrom, signal }));
+  await using destination = disposable(
+    await openDestination(connections, target, { ...mountFrom, noWait, onWait, signal }),
+  );
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);
   await checkDigest(source, target, options);

@@ -1,5 +1,6 @@
 import { ContentError, InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
+import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { parseReference, parseRepository } from '../spec/reference.ts';
@@ -108,11 +109,32 @@ async function withoutReferrers(
   return roots.filter((_, at) => isOwn[at] === true);
 }
 
+/** What a verb does where another process writes to the same layout. */
+export interface WaitOptions {
+  /** Fail with IN_USE at once rather than wait until it has ended. */
+  readonly noWait?: boolean;
+  /** Called once, after two seconds, with a sentence that says what is waited for. */
+  readonly onWait?: ((reason: string) => void) | undefined;
+}
+
+/** A layout to write to. Only the signal ends the wait for another writer. */
+export async function openForWriting(
+  path: string,
+  { noWait = false, ...options }: WaitOptions & SignalOptions & Pick<OpenLayoutOptions, 'cache'>,
+): Promise<LayoutRepository> {
+  const { openLayout } = await import('../layout/repository.ts');
+  return openLayout(path, { ...options, mode: 'write', wait: noWait ? 0 : Number.POSITIVE_INFINITY });
+}
+
+interface DestinationOptions extends SignalOptions, WaitOptions {
+  readonly mountFrom?: string;
+}
+
 /** `mountFrom`: the repository that the content comes from, where that is on the same registry. */
 export async function openDestination(
   connections: Connections,
   place: Place,
-  { mountFrom, ...options }: SignalOptions & { readonly mountFrom?: string } = {},
+  { mountFrom, ...options }: DestinationOptions = {},
 ): Promise<Destination> {
   if (place.kind === 'registry') {
     const { reference } = place;
@@ -124,10 +146,7 @@ export async function openDestination(
     return { repository, tags: tag === undefined ? [] : [tag], registry };
   }
   const tags = place.name === undefined ? [] : [place.name];
-  if (place.kind === 'oci') {
-    const { openLayout } = await import('../layout/repository.ts');
-    return { repository: await openLayout(place.path, { ...options, mode: 'write' }), tags };
-  }
+  if (place.kind === 'oci') return { repository: await openForWriting(place.path, options), tags };
   const { createArchive } = await import('../archive/write.ts');
   const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
   return { repository: await createArchive(place.path, { format }), tags };

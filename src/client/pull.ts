@@ -1,18 +1,20 @@
+import { resolve } from 'node:path';
 import { createArchive } from '../archive/write.ts';
 import { copyImage } from '../copy/copy.ts';
-import { openLayout } from '../layout/repository.ts';
+import { InputError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { defaultPlatform } from '../spec/platform.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
-import type { Repository } from '../store/contract.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
+import { openForWriting, type WaitOptions } from './open.ts';
 import { type Watch, watching } from './watch.ts';
 
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
 
-export interface PullOptions extends TransferOptions {
+export interface PullOptions extends TransferOptions, WaitOptions {
   /**
    * `tarball` (default): an archive that `docker load` and OCI tools read. `legacy`: one as docker wrote before 1.10.
    * `oci`: a layout, to which the images are added. Archives take one platform, by default linux/amd64.
@@ -40,12 +42,14 @@ async function pullWatched(
   watch: Watch,
   options: PullOptions,
 ): Promise<readonly Descriptor[]> {
-  const { format = 'tarball', annotateRef = false, cachePath, platforms, ...rest } = options;
+  const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
   const parsed = references.map((text) => parseReference(text));
   const signal = { signal: watch.part().signal };
+  const wait = { ...signal, ...(noWait === undefined ? {} : { noWait }), onWait };
+  if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
   await using cache =
-    cachePath === undefined ? undefined : await openLayout(cachePath, { ...signal, mode: 'write' });
-  await using destination = await openTarget(path, format, signal);
+    cachePath === undefined ? undefined : await openForWriting(cachePath, { ...wait, cache: true });
+  await using destination = await openTarget(path, format, wait);
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
   for (const reference of parsed) {
@@ -70,10 +74,19 @@ async function pullWatched(
 async function openTarget(
   path: string,
   format: PullFormat,
-  signal: { readonly signal?: AbortSignal | undefined },
+  options: SignalOptions & WaitOptions,
 ): Promise<Repository> {
-  if (format === 'oci') return openLayout(path, { ...signal, mode: 'write' });
+  if (format === 'oci') return openForWriting(path, options);
   return createArchive(path, { format: format === 'legacy' ? 'legacy' : 'docker' });
+}
+
+/** It would wait for itself. Throws INVALID_OPTION. */
+function refuseSameFolder(cache: string, path: string): void {
+  if (resolve(cache) !== resolve(path)) return;
+  throw new InputError(
+    'INVALID_OPTION',
+    `${path} can't be the layout and its cache: leave out the cache, since a layout keeps the blobs that it has`,
+  );
 }
 
 /**

@@ -129,7 +129,7 @@ async function choose(
 
 function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {
   const found = attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
-    to.manifests.resolve(reference, { signal }),
+    to.manifests.resolve(reference, { signal, whole: true }),
   );
   // Awaited later, or never when the source fails first.
   found.catch(() => undefined);

@@ -123,7 +123,7 @@ async function bringChild(journey: Journey, child: Descriptor, depth: number): P
     if (found === undefined) return bringPart(journey, child);
   }
   const there = attempt({ side: 'destination', step: 'resolve', digest }, signal, () =>
-    to.manifests.resolve(digest, { signal }),
+    to.manifests.resolve(digest, { signal, whole: true }),
   );
   there.catch(() => undefined);
   const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>

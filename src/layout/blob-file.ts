@@ -103,6 +103,7 @@ function wrongSize(digest: Digest, expected: number, actual: number): ContentErr
 export async function hashFile(
   path: string,
   algorithm: Algorithm,
+  signal?: AbortSignal,
 ): Promise<{ readonly hasher: ReturnType<typeof createHasher>; readonly size: number }> {
   const hasher = createHasher(algorithm);
   const opened = await openRegular(path);
@@ -110,7 +111,7 @@ export async function hashFile(
   if (opened === undefined) return { hasher, size };
   const { file, stats } = opened;
   try {
-    for await (const chunk of fileChunks(file, path, { from: 0, to: stats.size, signal: undefined })) {
+    for await (const chunk of fileChunks(file, path, { from: 0, to: stats.size, signal })) {
       hasher.update(chunk);
       size += chunk.byteLength;
     }

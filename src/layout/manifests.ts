@@ -3,7 +3,7 @@ import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
-import { type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isManifestType, MediaType } from '../spec/media-type.ts';
 import type { RawManifest, ReferrersOptions, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
@@ -15,6 +15,12 @@ interface Facts {
   readonly subject: Digest | undefined;
   readonly entry: Descriptor;
   readonly children: readonly Digest[];
+  /** Config and layers. */
+  readonly blobs: readonly Digest[];
+}
+
+interface WalkOptions extends SignalOptions {
+  readonly onDamage?: (digest: Digest) => void;
 }
 
 /** The manifests of one layout, as index.json and the blobs show them. */
@@ -71,15 +77,28 @@ export class LayoutManifests {
     }
   }
 
-  /** Every manifest that can be reached from index.json and from `more`, each once; those that aren't there are passed over. */
-  async *walk(more: Iterable<Digest> = [], options: SignalOptions = {}): AsyncIterable<Facts> {
+  /**
+   * Every manifest that can be reached from index.json and from `more`, each once; those that aren't there are passed over.
+   * `onDamage`: told of those that can't be read, which are passed over then. Without it they end the walk.
+   */
+  async *walk(more: Iterable<Digest> = [], options: WalkOptions = {}): AsyncIterable<Facts> {
     const queue = new Set([...this.#index.roots.map(({ digest }) => digest), ...more]);
     // A Set hands out what is added while it is iterated.
     for (const digest of queue) {
-      const facts = await this.#factsOf(digest, options);
+      const facts = await this.#walked(digest, options);
       if (facts === undefined) continue;
       for (const child of facts.children) queue.add(child);
       yield facts;
+    }
+  }
+
+  async #walked(digest: Digest, { onDamage, ...options }: WalkOptions): Promise<Facts | undefined> {
+    try {
+      return await this.#factsOf(digest, options);
+    } catch (error) {
+      if (onDamage === undefined || !(error instanceof ContentError)) throw error;
+      onDamage(digest);
+      return undefined;
     }
   }
 
@@ -93,6 +112,7 @@ export class LayoutManifests {
       subject: subjectOf(manifest),
       entry: referrerEntry(manifest),
       children: manifestsOf(manifest.body).map((child) => child.digest),
+      blobs: blobsOf(manifest.body).map((blob) => blob.digest),
     };
     this.#facts.set(digest, facts);
     return facts;

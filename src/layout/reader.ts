@@ -1,4 +1,5 @@
 import { ContentError } from '../errors.ts';
+import { lookAt } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -7,7 +8,7 @@ import { listed } from '../store/listing.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import { blobFileContent, blobSize } from './blob-file.ts';
 import { LayoutManifests } from './manifests.ts';
-import { isLayout, readIndex, readIndexManifest } from './marker.ts';
+import { indexFile, isLayout, readIndex, readIndexManifest } from './marker.ts';
 
 /**
  * An OCI image layout on disk. A reference is a digest or the value of an entry's `org.opencontainers.image.ref.name`,
@@ -23,14 +24,18 @@ export interface LayoutRepository extends Repository {
 
 /** Throws MANIFEST_INVALID for what is no layout. */
 export async function openReader(folder: string): Promise<LayoutRepository> {
-  const marked = await isLayout(folder);
-  const index = marked ? await readIndex(folder) : undefined;
+  // Some tools leave the marker out, and others read what they write: the index says enough.
+  await isLayout(folder);
+  const index = await readIndex(folder);
   if (index === undefined) {
-    const missing = marked ? 'index.json' : 'oci-layout';
-    throw new ContentError(
-      'MANIFEST_INVALID',
-      `${folder} is not an OCI image layout: it has no file ${missing}`,
-    );
+    const found = await lookAt(folder);
+    const why =
+      found === undefined
+        ? 'there is no such folder'
+        : found.isDirectory() || found.isSymbolicLink()
+          ? `it has no file ${indexFile}`
+          : 'it is not a folder';
+    throw new ContentError('MANIFEST_INVALID', `${folder} is not an OCI image layout: ${why}`);
   }
   const manifests = new LayoutManifests(folder, index);
   const repository = readOnlyRepository({

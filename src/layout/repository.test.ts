@@ -320,7 +320,6 @@ describe('a layout that is read', () => {
       await rm(path, { recursive: true });
       await writeFile(path, 'a file');
     },
-    'a folder without oci-layout': (path) => unlink(join(path, 'oci-layout')),
     'a folder without index.json': (path) => unlink(join(path, 'index.json')),
     'a layout of another version': (path) =>
       writeFile(join(path, 'oci-layout'), '{"imageLayoutVersion":"2.0.0"}'),

@@ -8,8 +8,12 @@ export type { LayoutRepository } from './reader.ts';
 export interface OpenLayoutOptions extends SignalOptions {
   /** `write` makes the layout if it isn't there, and shuts out other writers until disposed. */
   readonly mode: 'read' | 'write';
-  /** Milliseconds to wait while another process writes; default: don't. */
-  readonly wait?: number;
+  /** Milliseconds to wait while another process writes; default: don't. `Infinity`: until the signal. */
+  readonly wait?: number | undefined;
+  /** Told once, after two seconds, what is waited for. */
+  readonly onWait?: ((reason: string) => void) | undefined;
+  /** `write` only. Whether blobs stay that nothing names, also without a commit: a folder that keeps blobs for later. */
+  readonly cache?: boolean;
 }
 
 /**

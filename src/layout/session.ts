@@ -6,12 +6,15 @@ import { type Lock, takeLock } from '../files/lock.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
 import { LayoutIndex } from './index-file.ts';
+import { Journal } from './journal.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, markerBytes, markerFile, readIndex } from './marker.ts';
+import { SoundBlobs } from './sound.ts';
 import { Trail } from './trail.ts';
 import { FileUpload, type FinishedFile } from './upload.ts';
 
@@ -19,7 +22,10 @@ const lockFile = '.gantry.lock';
 const uploadFolder = '.gantry-uploads';
 
 export interface SessionOptions extends SignalOptions {
-  readonly wait?: number;
+  readonly wait?: number | undefined;
+  readonly onWait?: ((reason: string) => void) | undefined;
+  /** Whether blobs stay that no manifest names, also where the session comes to nothing: the layout is a cache of blobs. */
+  readonly cache?: boolean;
 }
 
 /**
@@ -30,8 +36,12 @@ export class WriteSession {
   readonly folder: string;
   readonly index: LayoutIndex;
   readonly manifests: LayoutManifests;
+  /** Finds out which of the blobs that were there before can be counted on. */
+  readonly sound: SoundBlobs;
   readonly #lock: Lock;
   readonly #trail: Trail;
+  /** `undefined` for a cache, which loses nothing that is whole. */
+  readonly #journal: Journal | undefined;
   readonly #uploads = new Map<string, FileUpload>();
   /** Blobs that the commit will remove. */
   readonly #doomed = new Set<Digest>();
@@ -40,11 +50,13 @@ export class WriteSession {
   readonly #turns: Turns = createTurns();
   #disposed = false;
 
-  private constructor(folder: string, index: LayoutIndex, lock: Lock, trail: Trail) {
+  private constructor({ folder, index, lock, trail, journal }: Opened) {
     this.folder = folder;
     this.index = index;
+    this.sound = new SoundBlobs(folder);
     this.#lock = lock;
     this.#trail = trail;
+    this.#journal = journal;
     this.manifests = new LayoutManifests(folder, index, this.isGone);
   }
 
@@ -59,7 +71,8 @@ export class WriteSession {
         // What a writer left that was killed.
         await removeAll(join(folder, uploadFolder));
         await removeTemporaries(folder);
-        return new WriteSession(folder, index, lock, trail);
+        const journal = options.cache === true ? undefined : await Journal.open(folder);
+        return new WriteSession({ folder, index, lock, trail, journal });
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -77,7 +90,17 @@ export class WriteSession {
   }
 
   async size(digest: Digest): Promise<number | undefined> {
-    return this.isGone(digest) ? undefined : blobSize(this.folder, digest);
+    if (this.isGone(digest)) return undefined;
+    const size = await blobSize(this.folder, digest);
+    if (size !== undefined) this.#journal?.adopt(digest);
+    return size;
+  }
+
+  /** The blob, if it is there and has the bytes that it should. */
+  async whole(blob: Descriptor, options: SignalOptions): Promise<Descriptor | undefined> {
+    const size = await this.size(blob.digest);
+    if (size === undefined || !(await this.sound.has(blob, options))) return undefined;
+    return { mediaType: MediaType.octetStream, digest: blob.digest, size };
   }
 
   async start(algorithm: Algorithm): Promise<FileUpload> {
@@ -111,6 +134,7 @@ export class WriteSession {
   async remove(digest: Digest): Promise<boolean> {
     if ((await this.size(digest)) === undefined) return false;
     this.#doomed.add(digest);
+    this.sound.changed(digest, false);
     this.#untagged.delete(digest);
     return true;
   }
@@ -133,6 +157,7 @@ export class WriteSession {
       this.#trail.settle();
       for (const digest of this.#doomed) await removeFile(blobPath(this.folder, digest));
       this.#doomed.clear();
+      await this.#endJournal(this.index);
     });
   }
 
@@ -143,6 +168,8 @@ export class WriteSession {
       this.#disposed = true;
       try {
         await removeAll(join(this.folder, uploadFolder));
+        await this.#trail.removeFiles();
+        await this.#endJournal(await readIndex(this.folder));
       } finally {
         // The lock file stands in the folder that may have to go.
         await this.#lock[Symbol.asyncDispose]();
@@ -153,21 +180,45 @@ export class WriteSession {
 
   async #keep(file: FinishedFile, digest: Digest): Promise<void> {
     const path = blobPath(this.folder, digest);
-    const there = (await blobSize(this.folder, digest)) !== undefined;
-    if (there) {
+    const { size } = file;
+    const there = await this.size(digest);
+    if (there !== undefined && (await this.sound.has({ mediaType: MediaType.octetStream, digest, size }))) {
       await removeFile(file.path);
     } else {
       await this.#trail.folder(dirname(path));
       await file.sync();
+      if (there === undefined) await this.#journal?.note(digest);
       await moveFile(file.path, path);
-      this.#trail.file(path);
+      // In place of damaged bytes it is what the layout should have had, and stays.
+      if (there === undefined && this.#journal !== undefined) this.#trail.file(path);
     }
+    this.sound.changed(digest, true);
     this.#doomed.delete(digest);
   }
 
-  async #listRoots(options: SignalOptions): Promise<void> {
+  /** What a killed session has left goes, unless something names it; where that can't be read, all stays. */
+  async #endJournal(index: LayoutIndex | undefined): Promise<void> {
+    if (this.#journal === undefined) return;
     const named = new Set<Digest>();
-    for await (const { children } of this.manifests.walk(this.untagged, options)) {
+    let isRead = true;
+    if (this.#journal.hasLeft && index !== undefined) {
+      const onDamage = (): void => {
+        isRead = false;
+      };
+      const manifests = new LayoutManifests(this.folder, index);
+      for await (const { entry, children, blobs } of manifests.walk([], { onDamage })) {
+        for (const digest of [entry.digest, ...children, ...blobs]) named.add(digest);
+      }
+    }
+    if (isRead) await this.#journal.end(named);
+  }
+
+  async #listRoots(options: SignalOptions): Promise<void> {
+    if (this.#untagged.size === 0) return;
+    const named = new Set<Digest>();
+    // An image that is damaged keeps no other one out.
+    const walk = { ...options, onDamage: passOver };
+    for await (const { children } of this.manifests.walk(this.untagged, walk)) {
       for (const child of children) named.add(child);
     }
     for (const [digest, descriptor] of this.#untagged) {
@@ -176,6 +227,16 @@ export class WriteSession {
     this.#untagged.clear();
   }
 }
+
+interface Opened {
+  readonly folder: string;
+  readonly index: LayoutIndex;
+  readonly lock: Lock;
+  readonly trail: Trail;
+  readonly journal: Journal | undefined;
+}
+
+function passOver(): void {}
 
 async function removeAll(path: string): Promise<void> {
   await onDisk(path, () => rm(path, { recursive: true, force: true }));

@@ -29,9 +29,14 @@ export class Trail {
     this.#files = new Set();
   }
 
+  async removeFiles(): Promise<void> {
+    for (const path of this.#files) await removeFile(path);
+    this.#files.clear();
+  }
+
   /** Removes the files, and the folders unless somebody else has put something there. */
   async undo(): Promise<void> {
-    for (const path of this.#files) await removeFile(path);
+    await this.removeFiles();
     for (const path of this.#folders.toReversed()) await onDisk(path, () => removeEmpty(path));
     this.settle();
   }

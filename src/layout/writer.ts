@@ -10,6 +10,7 @@ import { blobFileContent } from './blob-file.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
+import { resolveSound } from './sound.ts';
 import { ingestFile } from './upload.ts';
 
 /** Throws IN_USE. */
@@ -47,7 +48,8 @@ function openBlobs(session: WriteSession): Blobs {
       return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
     },
     open: (blob) => blobFileContent(session.folder, blob, { gone: session.isGone }),
-    write: (blob, content, options) => writeBlob(blobs, blob, content, options),
+    write: (blob, content, options) =>
+      writeBlob({ ...blobs, stat: (_, by = {}) => session.whole(blob, by) }, blob, content, options),
     ingest: (content, options) => ingestFile((algorithm) => session.start(algorithm), content, options),
     async mount(_digest, { signal } = {}) {
       signal?.throwIfAborted();
@@ -73,7 +75,12 @@ function openBlobs(session: WriteSession): Blobs {
 function openManifests(session: WriteSession, blobs: Blobs): Manifests {
   const { index, manifests } = session;
   return {
-    resolve: (reference, options) => manifests.resolve(reference, options),
+    async resolve(reference, { whole = false, ...options } = {}) {
+      if (!whole) return manifests.resolve(reference, options);
+      const found = await resolveSound(manifests, reference, options);
+      const isWhole = found !== undefined && (await session.sound.hasTree(found, manifests, options));
+      return isWhole ? found : undefined;
+    },
     get: (reference, options) => manifests.get(reference, options),
     async put(manifest, options = {}) {
       const { tags = [], signal } = options;
@@ -82,7 +89,7 @@ function openManifests(session: WriteSession, blobs: Blobs): Manifests {
       for (const tag of tags) checkName(tag);
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);
-      await writeBlob(blobs, manifest.descriptor, bytesContent(manifest.bytes), { signal });
+      await blobs.write(manifest.descriptor, bytesContent(manifest.bytes), { signal });
       session.list(manifest, tags);
     },
     async delete(digest: Digest, options = {}) {

@@ -135,7 +135,7 @@ export interface AppendOptions extends SignalOptions {
 
 export interface Manifests {
   /** `reference` is a tag or a digest. */
-  resolve(reference: string, options?: SignalOptions): Promise<Descriptor | undefined>;
+  resolve(reference: string, options?: ResolveOptions): Promise<Descriptor | undefined>;
   /** Verified against the digest asked for. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE. */
   get(reference: string, options?: SignalOptions): Promise<Manifest>;
   /**
@@ -154,6 +154,14 @@ export interface Manifests {
 
 /** The bytes of a manifest without a view of them. `mediaType` is what the place calls it. */
 export type RawManifest = Pick<Manifest, 'descriptor' | 'bytes'>;
+
+export interface ResolveOptions extends SignalOptions {
+  /**
+   * Whether a manifest is asked for with all that it needs: a place that can read its own disk answers `undefined` where a
+   * blob or child is missing or damaged, so that a copy brings it again. Others answer as without. Default false.
+   */
+  readonly whole?: boolean;
+}
 
 export interface PutOptions extends SignalOptions {
   readonly tags?: readonly string[];

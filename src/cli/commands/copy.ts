@@ -3,6 +3,7 @@ import type { CopyPlaceOptions } from '../../client/copy.ts';
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
 import { copyKeychain } from '../sides.ts';
+import { waiting } from '../waiting.ts';
 
 /** `gantry copy SRC DST` */
 export async function copy(context: Context, given: Given): Promise<void> {
@@ -13,6 +14,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
     noClobber: given.flag('no-clobber'),
     referrers: given.flag('referrers'),
     sparse: given.flag('sparse'),
+    ...waiting(context, given),
     ...(platforms === undefined ? {} : { platforms }),
     // crane's default is 0, for "as you like".
     ...(jobs ? { jobs } : {}),

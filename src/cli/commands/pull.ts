@@ -2,6 +2,7 @@ import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
 import type { Given } from '../given.ts';
+import { waiting } from '../waiting.ts';
 
 const formats = ['tarball', 'legacy', 'oci'] as const;
 
@@ -21,6 +22,7 @@ export async function pull(context: Context, given: Given): Promise<void> {
     client.pull(images, path, {
       format,
       annotateRef,
+      ...waiting(context, given),
       ...(platforms === undefined ? {} : { platforms }),
       ...(cachePath === undefined ? {} : { cachePath }),
       onEvent,

@@ -1,0 +1,97 @@
+import { ContentError, StorageError, UnsupportedError } from '../errors.ts';
+import { lookAt } from '../files/files.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { manifestsOf } from '../spec/manifest.ts';
+import { neededBlobs } from '../store/admission.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { createTurns, type Turns } from '../store/turns.ts';
+import { blobPath, hashFile } from './blob-file.ts';
+import type { LayoutManifests } from './manifests.ts';
+
+/**
+ * Finds out which blobs of a layout are what their names say, before a writer counts them as there: what is damaged is
+ * then written once more. Each file is read once in the life of a writer.
+ */
+export class SoundBlobs {
+  readonly #folder: string;
+  readonly #known = new Map<Digest, Promise<boolean>>();
+  /** One after the other: several would only share the disk. */
+  readonly #turns: Turns = createTurns();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  has(blob: Descriptor, options: SignalOptions = {}): Promise<boolean> {
+    const known = this.#known.get(blob.digest);
+    if (known !== undefined) return known;
+    const found = this.#turns(() => this.#read(blob, options));
+    this.#known.set(blob.digest, found);
+    // After an abort the next one reads it again.
+    found.catch(() => this.#known.delete(blob.digest));
+    return found;
+  }
+
+  /** The writer has put it in place, or taken it away. */
+  changed(digest: Digest, isThere: boolean): void {
+    this.#known.set(digest, Promise.resolve(isThere));
+  }
+
+  /** Whether the manifest and all that it needs are there. */
+  async hasTree(
+    manifest: Descriptor,
+    manifests: LayoutManifests,
+    options: SignalOptions = {},
+  ): Promise<boolean> {
+    if (!(await this.has(manifest, options))) return false;
+    const { body } = await manifests.get(manifest.digest, options);
+    for (const blob of neededBlobs(body)) if (!(await this.has(blob, options))) return false;
+    for (const child of manifestsOf(body)) {
+      if (!(await this.has(child, options))) return false;
+      const found = await manifests.resolve(child.digest, options);
+      if (found !== undefined && !(await this.hasTree(found, manifests, options))) return false;
+    }
+    return true;
+  }
+
+  async #read({ digest, size }: Descriptor, { signal }: SignalOptions): Promise<boolean> {
+    const path = blobPath(this.#folder, digest);
+    const seen = await lookAt(path);
+    if (seen?.isFile() !== true || seen.size !== size) return false;
+    const algorithm = computable(digest);
+    // Nobody could tell.
+    if (algorithm === undefined) return true;
+    try {
+      const hashed = await hashFile(path, algorithm, signal);
+      return hashed.hasher.digest() === digest;
+    } catch (error) {
+      // What the disk can't read is as good as gone.
+      if (error instanceof StorageError) return false;
+      throw error;
+    }
+  }
+}
+
+function computable(digest: Digest): Algorithm | undefined {
+  try {
+    return computableAlgorithm(digest);
+  } catch (error) {
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
+  }
+}
+
+/** `undefined`, too, for a manifest that is damaged. */
+export async function resolveSound(
+  manifests: LayoutManifests,
+  reference: string,
+  options: SignalOptions,
+): Promise<Descriptor | undefined> {
+  try {
+    return await manifests.resolve(reference, options);
+  } catch (error) {
+    if (error instanceof ContentError) return undefined;
+    throw error;
+  }
+}
