@@ -82,14 +82,16 @@ function computable(digest: Digest): Algorithm | undefined {
   }
 }
 
-/** `undefined`, too, for a manifest that is damaged. */
-export async function resolveSound(
+/** `undefined`, too, for a manifest that is damaged, or of which something is missing or damaged. */
+export async function resolveWhole(
   manifests: LayoutManifests,
-  reference: string,
-  options: SignalOptions,
+  sound: SoundBlobs,
+  { reference, ...options }: SignalOptions & { readonly reference: string },
 ): Promise<Descriptor | undefined> {
   try {
-    return await manifests.resolve(reference, options);
+    const found = await manifests.resolve(reference, options);
+    if (found === undefined) return undefined;
+    return (await sound.hasTree(found, manifests, options)) ? found : undefined;
   } catch (error) {
     if (error instanceof ContentError) return undefined;
     throw error;

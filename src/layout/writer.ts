@@ -10,7 +10,7 @@ import { blobFileContent } from './blob-file.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
-import { resolveSound } from './sound.ts';
+import { resolveWhole } from './sound.ts';
 import { ingestFile } from './upload.ts';
 
 /** Throws IN_USE. */
@@ -75,12 +75,10 @@ function openBlobs(session: WriteSession): Blobs {
 function openManifests(session: WriteSession, blobs: Blobs): Manifests {
   const { index, manifests } = session;
   return {
-    async resolve(reference, { whole = false, ...options } = {}) {
-      if (!whole) return manifests.resolve(reference, options);
-      const found = await resolveSound(manifests, reference, options);
-      const isWhole = found !== undefined && (await session.sound.hasTree(found, manifests, options));
-      return isWhole ? found : undefined;
-    },
+    resolve: (reference, { whole = false, ...options } = {}) =>
+      whole
+        ? resolveWhole(manifests, session.sound, { reference, ...options })
+        : manifests.resolve(reference, options),
     get: (reference, options) => manifests.get(reference, options),
     async put(manifest, options = {}) {
       const { tags = [], signal } = options;
