@@ -95,10 +95,45 @@ describe('a redirect', () => {
     assert.equal((await follow(hops, oneShot).response).status, 307);
   });
 
-  it('of 307 is the answer to a write when it leads to another origin', async () => {
+  for (const status of [307, 308]) {
+    for (const method of ['POST', 'PATCH', 'PUT']) {
+      it(`post-redirected: of ${status} is followed for ${method} to another origin, past the credentials`, async () => {
+        const { response, seen } = follow(
+          { [`${home}/blob`]: [status, 'https://other.example/x?s=%7E'] },
+          {
+            method,
+            body: bytesContent(new Uint8Array(1)),
+            headers: { authorization: [secret('bearer')], 'content-range': ['0-0'], 'content-length': ['1'] },
+          },
+        );
+        assert.equal((await response).status, 200);
+        assert.equal((await response).url, 'https://other.example/x?s=%7E');
+        assert.deepEqual(seen[1], {
+          url: 'https://other.example/x?s=%7E',
+          method,
+          headers: { 'content-range': ['0-0'], 'content-length': ['1'] },
+          foreign: true,
+        });
+      });
+
+      for (const location of [
+        'http://other.example/x',
+        'https://10.0.0.1/x',
+        'https://u:p@other.example/x',
+      ]) {
+        it(`post-redirected: of ${status} for ${method} to ${location} is REDIRECT_REFUSED`, async () => {
+          const { response, seen } = follow({ [`${home}/blob`]: [status, location] }, { method });
+          await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));
+          assert.equal(seen.length, 1);
+        });
+      }
+    }
+  }
+
+  it('of 307 is the answer to a DELETE when it leads to another origin', async () => {
     const { response, seen } = follow(
       { [`${home}/blob`]: [307, 'https://cdn.example/x'] },
-      { method: 'PUT' },
+      { method: 'DELETE' },
     );
     assert.equal((await response).status, 307);
     assert.equal(seen.length, 1);

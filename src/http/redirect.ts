@@ -16,6 +16,7 @@ const neutralHeaders = new Set([
   'accept',
   'accept-encoding',
   'content-length',
+  'content-range',
   'content-type',
   'if-none-match',
   'if-range',
@@ -24,8 +25,8 @@ const neutralHeaders = new Set([
 ]);
 
 /**
- * Follows redirects of GET and HEAD, and 307 and 308 of other methods within their origin when the body can be sent again.
- * Any other redirect is the answer. Throws REDIRECT_REFUSED for a hop that the origin policy forbids, and for the 11th.
+ * Follows redirects of GET and HEAD, and 307 and 308 of other methods when the body can be sent again; of DELETE only within
+ * its origin. Any other redirect is the answer. Throws REDIRECT_REFUSED for a hop that the origin policy forbids, and for the 11th.
  */
 export function redirect({ foreign }: RedirectOptions): Middleware {
   return (next) => async (request) => {
@@ -38,7 +39,7 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
       const { secrets = hop.secrets } = response;
       const url = resolveHop(hop.url, location, { secrets });
       const leaves = originOf(url) !== originOf(request.url);
-      if (leaves && !isRead(hop)) return answerOf(hop, response);
+      if (leaves && hop.method === 'DELETE') return answerOf(hop, response);
       await leave(response.body);
       if (hops === maxHops) {
         throw new TransportError(

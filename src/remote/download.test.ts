@@ -200,8 +200,8 @@ const rows: readonly Row[] = [
   })),
   {
     name: 'that is refused again and again in the middle fails with what was said',
-    faults: [cut(10), answers(503), answers(429)],
-    ranges: [undefined, 'bytes=10-', 'bytes=10-'],
+    faults: [cut(10), answers(503), answers(429), answers(429)],
+    ranges: [undefined, 'bytes=10-', 'bytes=10-', undefined],
     fails: 'TOOMANYREQUESTS',
   },
   {
@@ -218,8 +218,8 @@ const rows: readonly Row[] = [
   },
   {
     name: 'does not go on where the blob has gone',
-    faults: [cut(10), answers(404)],
-    ranges: [undefined, 'bytes=10-'],
+    faults: [cut(10), answers(404), answers(404)],
+    ranges: [undefined, 'bytes=10-', undefined],
     waits: [100],
     fails: 'BLOB_UNKNOWN',
   },
@@ -234,12 +234,33 @@ const rows: readonly Row[] = [
     ranges: [undefined, 'bytes=30000-', 'bytes=50000-'],
     waits: [100, 100],
   },
-  {
-    name: 'whose Range is refused starts over without one',
-    faults: [cut(30_000), answers(416)],
+  ...[400, 403, 404, 405, 412, 416, 501].map((status) => ({
+    name: `range-refused: a resuming Range that is refused with ${status} starts over once`,
+    faults: [cut(30_000), answers(status)],
     ranges: [undefined, 'bytes=30000-', undefined],
     waits: [100],
+  })),
+  ...[429, 500, 503].map((status) => ({
+    name: `range-refused: a resuming Range that is refused with ${status} until the attempts are used up starts over once`,
+    faults: [cut(30_000), answers(status), answers(status)],
+    ranges: [undefined, 'bytes=30000-', 'bytes=30000-', undefined],
+  })),
+  {
+    name: 'range-refused: a blob that is cut again after it started over is read from its beginning, without a Range',
+    faults: [cut(30_000), answers(403), cut(60_000), cut(80_000)],
+    ranges: [undefined, 'bytes=30000-', undefined, undefined, undefined],
   },
+  ...[400, 403, 416, 501].map((status) => ({
+    name: `range-refused: a part whose Range is refused with ${status} is cut out of the whole`,
+    faults: [answers(status)],
+    part: { from: 100, to: 200 },
+    ranges: ['bytes=100-199', undefined],
+  })),
+  ...[`bytes 30000-99999/*`, `bytes=30000-99999/${size}`].map((text) => ({
+    name: `content-range-forms: "${text}" is the rest`,
+    faults: [cut(30_000), headers({ 'content-range': [text] })],
+    ranges: [undefined, 'bytes=30000-'],
+  })),
   {
     name: 'that gets a part without a Content-Range starts over without asking for parts',
     faults: [cut(30_000), headers({ 'content-range': [] })],

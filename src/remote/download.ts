@@ -28,7 +28,8 @@ export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal'
 
 /**
  * One blob, or a part of it, on its way here. A connection that breaks, stalls or ends too early, and a registry that
- * refuses for a while, only interrupt it: it goes on from the last byte that came.
+ * refuses for a while, only interrupt it: it goes on from the last byte that came. A refusal to go on from there, whatever its
+ * status, has the blob read once more from its beginning: stores behind registries refuse a Range and give the whole.
  */
 export class Download {
   readonly #source: Source;
@@ -96,7 +97,7 @@ export class Download {
     }
   }
 
-  /** Waits for the next attempt; throws the error if there is none. */
+  /** Waits for the next attempt, which may be one from the beginning; throws the error if there is none. */
   async #pause(
     error: unknown,
     { came, early = false }: { readonly came: boolean; readonly early?: boolean },
@@ -104,8 +105,20 @@ export class Download {
     if (came) this.#backoff.reset();
     // Who ends an answer in good order is well, and can be asked for the rest at once.
     const wait = this.#backoff.plan(error, early && came ? 0 : undefined);
-    if (wait === undefined) throw error;
+    if (wait === undefined) {
+      if (!this.#startsOver(error)) throw error;
+      return;
+    }
     await this.#backoff.wait(wait, this.#signal);
+  }
+
+  /** Whether the Range was refused, for good or for too long, and the blob is read from its beginning from now on. */
+  #startsOver(error: unknown): boolean {
+    const status = isGantryError(error) ? error.response?.status : undefined;
+    if (status === undefined || !this.#ranges || this.#mode === 'strict') return false;
+    if (this.#at === 0 && this.#to === undefined) return false;
+    this.#ranges = false;
+    return true;
   }
 
   #isOver(): boolean {
@@ -150,7 +163,7 @@ export class Download {
     throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for all of it, got some other part`);
   }
 
-  /** `undefined`: what was only offered was refused, and will not be offered again. */
+  /** `undefined`: the Range was refused, and will not be sent again. */
   async #ask(ranged: boolean): Promise<HttpResponse | undefined> {
     const { exchange, repository, blob } = this.#source;
     try {
@@ -163,10 +176,10 @@ export class Download {
       return response;
     } catch (error) {
       const status = isGantryError(error) ? error.response?.status : undefined;
-      if (!ranged || this.#mode !== 'offer' || this.#begun) throw error;
+      if (!ranged || this.#mode === 'strict' || this.#begun) throw error;
       if (status === undefined || [401, 404, 429].includes(status)) throw error;
       this.#ranges = false;
-      this.#takeAll();
+      if (this.#mode === 'offer') this.#takeAll();
       return undefined;
     }
   }

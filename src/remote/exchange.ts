@@ -44,11 +44,16 @@ export function intentScopes(repository: string, { actions, mountFrom = [] }: In
   ];
 }
 
-/** One operation. Statuses in `accept` are answers, any other is thrown as what it means. */
+/** The statuses that are an answer, or a judgement of the whole answer. */
+export type Accept =
+  | readonly number[]
+  | ((request: Pick<HttpRequest, 'url'>, response: HttpResponse) => boolean);
+
+/** One operation. An answer that is not in `accept` is thrown as what it means. */
 export function perform(
   exchange: Exchange,
   operation: Operation,
-  accept: readonly number[],
+  accept: Accept,
   options: Omit<EncodeOptions, 'scopes'> = {},
 ): Promise<Answer> {
   const request = encode(operation, exchange.base, { ...options, scopes: exchange.scopes });
@@ -60,11 +65,13 @@ export async function ask(
   exchange: Exchange,
   request: HttpRequest,
   operation: Operation,
-  accept: readonly number[],
+  accept: Accept,
 ): Promise<Answer> {
   const { registry, scopes } = exchange;
   const response = await answered(exchange, request, operation);
-  if (accept.includes(response.status)) return { operation, request, response };
+  const isAccepted =
+    typeof accept === 'function' ? accept(request, response) : accept.includes(response.status);
+  if (isAccepted) return { operation, request, response };
   const [scope] = scopes;
   const error = await readError(response, {
     request,
@@ -106,7 +113,7 @@ export function followed(
 export async function performBodiless(
   exchange: Exchange,
   operation: Operation,
-  accept: readonly number[],
+  accept: Accept,
   options: Omit<EncodeOptions, 'scopes'> = {},
 ): Promise<Answer> {
   const answer = await perform(exchange, operation, accept, options);

@@ -17,6 +17,7 @@ import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { type Answer, describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
+import { isRefusedHead } from './refused-head.ts';
 import { checkStored, refusedAsUnsupported } from './stored.ts';
 
 // Few manifests have a subject.
@@ -197,8 +198,13 @@ async function resolve(
   options: SignalOptions = {},
 ): Promise<Descriptor | undefined> {
   const operation = { kind: 'manifest.head', repository, reference } as const;
-  const { response } = await performBodiless(exchange, operation, [200, 404, 405], options);
-  if (response.status === 404) return undefined;
+  const { request, response } = await performBodiless(
+    exchange,
+    operation,
+    (asked, answer) => [200, 404].includes(answer.status) || isRefusedHead(asked, answer),
+    options,
+  );
+  if (response.status === 404 && !isRefusedHead(request, response)) return undefined;
   const asked = isDigest(reference) ? { digest: reference } : {};
   const said = response.status === 200 ? descriptorOf(response, asked) : undefined;
   if (said !== undefined && isManifestType(said.mediaType)) return said;

@@ -4,11 +4,15 @@ import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { descriptorOf } from '../wire/decode.ts';
+import { headerValue } from '../wire/headers.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import { parseContentRange } from '../wire/range.ts';
 import { type Exchange, performBodiless } from './exchange.ts';
+import { isRefusedHead } from './refused-head.ts';
 
 /**
- * One HEAD. Registries that refuse it (405), or leave the size out of the answer, are asked with a GET whose body is let
- * go. Throws UNEXPECTED_ANSWER if that doesn't say the size either.
+ * One HEAD. Registries that refuse it, or leave the size out of the answer, are asked with a GET of the first byte, and where
+ * that is refused, too, with a GET whose body is let go. Throws UNEXPECTED_ANSWER if that doesn't say the size either.
  */
 export async function statBlob(
   exchange: Exchange,
@@ -16,16 +20,47 @@ export async function statBlob(
   digest: Digest,
   { signal }: SignalOptions = {},
 ): Promise<Descriptor | undefined> {
-  for (const kind of ['blob.head', 'blob.get'] as const) {
-    const operation = { kind, repository, digest } as const;
-    const accept = kind === 'blob.head' ? [200, 404, 405] : [200, 404];
-    const { response } = await performBodiless(exchange, operation, accept, { signal });
+  const operation = { kind: 'blob.head', repository, digest } as const;
+  const { request, response } = await performBodiless(exchange, operation, isAnswer, { signal });
+  if (!isRefusedHead(request, response)) {
     if (response.status === 404) return undefined;
-    const blob = descriptorOf(response, { digest, mediaType: MediaType.octetStream });
-    if (response.status === 200 && blob !== undefined) return blob;
+    const blob = blobOf(response, digest);
+    if (blob !== undefined) return blob;
   }
+  return statByReading(exchange, repository, digest, { signal });
+}
+
+function isAnswer(request: Pick<HttpRequest, 'url'>, response: HttpResponse): boolean {
+  return response.status === 200 || response.status === 404 || isRefusedHead(request, response);
+}
+
+async function statByReading(
+  exchange: Exchange,
+  repository: string,
+  digest: Digest,
+  { signal }: SignalOptions,
+): Promise<Descriptor | undefined> {
+  const operation = { kind: 'blob.get', repository, digest } as const;
+  const first = { range: { from: 0, to: 1 }, signal };
+  // Any refusal may be of the Range alone.
+  const part = await performBodiless(exchange, operation, () => true, first);
+  const found = blobOf(part.response, digest);
+  if (found !== undefined) return found;
+  const { response } = await performBodiless(exchange, operation, [200, 404], { signal });
+  if (response.status === 404) return undefined;
+  const blob = blobOf(response, digest);
+  if (blob !== undefined) return blob;
   throw new ResponseError(
     'UNEXPECTED_ANSWER',
     `${repository}: the registry does not say the size of blob ${digest}`,
   );
+}
+
+function blobOf(response: HttpResponse, digest: Digest): Descriptor | undefined {
+  const { status } = response;
+  if (status !== 200 && status !== 206) return undefined;
+  const blob = descriptorOf(response, { digest, mediaType: MediaType.octetStream });
+  if (status === 200) return blob;
+  const size = parseContentRange(headerValue(response.headers, 'content-range'))?.size;
+  return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
 }

@@ -10,6 +10,12 @@ describe('a Location', () => {
     ['may leave out the scheme', '//o/u', 'https://o/u'],
     ['may be a path', '/v2/a/blobs/uploads/1?s=%20+', 'https://h:5000/v2/a/blobs/uploads/1?s=%20+'],
     ['may be relative to the request', '1?s=2', 'https://h:5000/v2/a/blobs/uploads/1?s=2'],
+    ['may begin with ./', './1?s=2', 'https://h:5000/v2/a/blobs/uploads/1?s=2'],
+    ['may begin with ../', '../uploads/1?s=../2', 'https://h:5000/v2/a/blobs/uploads/1?s=../2'],
+    ['may begin with several ../', '../../../b/./../u', 'https://h:5000/v2/b/./../u'],
+    ['may be the folder above', '..?s=2', 'https://h:5000/v2/a/blobs/?s=2'],
+    ['does not leave the root', '../../../../../../u', 'https://h:5000/u'],
+    ['may be a file that begins with dots', '..u', 'https://h:5000/v2/a/blobs/uploads/..u'],
     ['may be a query alone', '?s=2', 'https://h:5000/v2/a/blobs/uploads/?s=2'],
     ['keeps its dots, which are for the server to judge', '/a/../b', 'https://h:5000/a/../b'],
     ['loses its fragment', '/u#x', 'https://h:5000/u'],
@@ -17,7 +23,7 @@ describe('a Location', () => {
     ['is no scheme for having a colon later', 'sha256:abc', 'https://h:5000/v2/a/blobs/uploads/sha256:abc'],
   ];
   for (const [name, location, expected] of rows) {
-    it(name, () => assert.equal(resolveLocation(location, request), expected));
+    it(`relative-location: ${name}`, () => assert.equal(resolveLocation(location, request), expected));
   }
 
   it('is resolved against a bare path too', () => {

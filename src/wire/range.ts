@@ -33,7 +33,7 @@ export function formatRange({ from, to }: { readonly from: number; readonly to?:
 export function parseContentRange(
   text: string | undefined,
 ): (ByteRange & { readonly size?: number }) | undefined {
-  const match = /^bytes\s(\d+)-(\d+)\/(\d+|\*)$/i.exec(text?.trim() ?? '');
+  const match = /^bytes[\s=](\d+)-(\d+)\/(\d+|\*)$/i.exec(text?.trim() ?? '');
   const from = wholeNumber(match?.[1]);
   const last = wholeNumber(match?.[2]);
   if (from === undefined || last === undefined || last < from) return undefined;

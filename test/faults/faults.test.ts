@@ -180,12 +180,31 @@ const faults: readonly Fault[] = [
     fails: always('DIGEST_INVALID', 'no other bytes are to be had'),
   },
   { name: 'Range ignored after a cut', on: 'read', wire: cutInTheMiddle, http: () => spoil.ignoresRanges },
+  ...[416, 400, 403, 404, 501].map((status) => ({
+    name: `Range refused with ${status} after a cut`,
+    on: 'read' as const,
+    wire: cutInTheMiddle,
+    http: () => spoil.refusesRanges(status),
+  })),
   {
-    name: 'Range refused after a cut',
+    name: 'Content-Range without the size after a cut',
     on: 'read',
     wire: cutInTheMiddle,
-    http: () => spoil.refusesRanges(416),
+    http: () => spoil.saysNoSizeOfParts,
   },
+  ...[400, 405, 501].map((status) => ({
+    name: `HEAD refused with ${status}`,
+    http: () => spoil.refusesHeads(status),
+  })),
+  ...[400, 403, 404].map((status) => ({
+    name: `HEAD refused with ${status} where it is sent on to`,
+    http: () => spoil.sendsReadsOn(status),
+  })),
+  ...[307, 308].map((status) => ({
+    name: `POST, PATCH and PUT sent on with ${status}`,
+    on: 'write' as const,
+    http: () => spoil.sendsWritesOn(status),
+  })),
   {
     name: 'Content-Range missing after a cut',
     on: 'read',

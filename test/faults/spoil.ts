@@ -267,6 +267,44 @@ export function saysOfParts(text: string | undefined): Middleware {
   );
 }
 
+/** Parts of blobs come without the size of the whole. */
+export const saysNoSizeOfParts: Middleware = answers(['blob.get'], (response) => {
+  const [range = ''] = response.headers['content-range'] ?? [];
+  return response.status === 206
+    ? withHeaders(response, { 'content-range': [range.replace(/[0-9]+$/, '*')] })
+    : response;
+});
+
+/** No question is answered that is asked with a HEAD. */
+export function refusesHeads(status: number): Middleware {
+  return (next) => async (request) => (request.method === 'HEAD' ? answer(status) : next(request));
+}
+
+/** Blobs and manifests are read at another address, which refuses a HEAD. */
+export function sendsReadsOn(status: number): Middleware {
+  return sendsOn(['blob.get', 'blob.head', 'manifest.get', 'manifest.head'], 307, refusesHeads(status));
+}
+
+/** Everything that is written is taken at another address. */
+export function sendsWritesOn(status: number): Middleware {
+  const steps = ['upload.start', 'upload.mount', 'upload.append', 'upload.commit', 'manifest.put'] as const;
+  return sendsOn(steps, status, (next) => next);
+}
+
+function sendsOn(kinds: readonly OperationKind[], status: number, around: Middleware): Middleware {
+  const there = '/there';
+  return (next) => {
+    const atOtherAddress = around(next);
+    return async (request) => {
+      const { url } = request;
+      if (url.startsWith(`${there}/`)) return atOtherAddress({ ...request, url: url.slice(there.length) });
+      const kind = operationOf(request)?.kind;
+      if (kind === undefined || !kinds.includes(kind)) return next(request);
+      return answer(status, { location: [there + url] });
+    };
+  };
+}
+
 /** No answer names the digest of what it is about. */
 export const namesNoDigests: Middleware = (next) => async (request) =>
   withHeaders(await next(request), { 'docker-content-digest': [] });
