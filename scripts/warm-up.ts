@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire, Module } from 'node:module';
 import { dirname } from 'node:path';
 import { Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
 
 /**
  * `warm-up.js IMAGE ENTRY PART`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
@@ -15,7 +16,8 @@ const commands = [
   ['tag', image, 'again'],
 ];
 const require = createRequire(entry);
-const script = new Script(Module.wrap(readFileSync(part, 'utf8')), { filename: part });
+const source = readFileSync(part);
+const script = new Script(Module.wrap(source.toString('utf8')), { filename: part });
 const module = new Module(part);
 require.cache[part] = module;
 script.runInThisContext()(module.exports, createRequire(part), module, part, dirname(part));
@@ -27,7 +29,7 @@ const next = (): void => {
   if (command === undefined) {
     const node = [platform, arch, versions.v8, versions['icu'], versions.openssl].join('-');
     const name = part.replace(/\.cjs$/, `-${node}.bin`);
-    writeFileSync(name, script.createCachedData());
+    writeFileSync(name, checked(script.createCachedData()));
     return;
   }
   process.argv.splice(2, process.argv.length, ...command);
@@ -36,3 +38,11 @@ const next = (): void => {
   process.once('beforeExit', next);
 };
 next();
+
+/** What was compiled, with the source that it was made of and a checksum of both, as its loader wants it. */
+function checked(compiled: Uint8Array): Buffer {
+  const content = Buffer.concat([source, compiled]);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(content));
+  return Buffer.concat([sum, content]);
+}

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { Script } from 'node:vm';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { atEnd } from '../at-end.ts';
-import { binary, bundle, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
+import { binary, bundle, type Ended, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 import { projectRoot } from '../project.ts';
@@ -79,10 +79,10 @@ describe('the bundle', () => {
     assert.equal(code, 0);
     assert.deepEqual(files, coreFiles);
     const script = await loadedByScript(test, oneRequest, [`${url}/v2/app/manifests/1`]);
-    // Two load what is precompiled, where this V8 did it; commander asks for the third by name.
+    // Three load what is precompiled, where this V8 did it; commander asks for the fourth by name.
     const { ours } = await precompiledIn(dirname(bundle));
-    assert.deepEqual(beyond(modules, script), [...(ours ? ['vm', 'module'] : []), 'process']);
-    for (const costly of ['https', 'tls', 'crypto', 'zlib', 'fs/promises', 'child_process']) {
+    assert.deepEqual(beyond(modules, script), [...(ours ? ['zlib', 'vm', 'module'] : []), 'process']);
+    for (const costly of ['https', 'tls', 'crypto', 'fs/promises', 'child_process']) {
       assert.ok(!modules.has(costly), costly);
     }
   });
@@ -116,8 +116,10 @@ describe('what of the bundle is precompiled', () => {
   it('is the core, as the V8 has it that it was built with', async () => {
     const { part, compiled, ours } = await precompiledIn(dirname(bundle));
     assert.match(part, /^core-/);
-    const source = Module.wrap(await readFile(join(dirname(bundle), part), 'utf8'));
-    const script = new Script(source, { cachedData: await readFile(join(dirname(bundle), compiled)) });
+    const source = await readFile(join(dirname(bundle), part));
+    const kept = await readFile(join(dirname(bundle), compiled));
+    const cachedData = kept.subarray(4 + source.length);
+    const script = new Script(Module.wrap(source.toString('utf8')), { cachedData });
     assert.equal(script.cachedDataRejected, !ours);
   });
 
@@ -163,7 +165,75 @@ describe('what of the bundle is precompiled', () => {
       assert.equal(expected.code, 0);
     });
   }
+
+  it('stale-bytecode: gives way to a source that was changed without a change of its length', async (test) => {
+    const { cli, part } = await copied(test);
+    const source = await readFile(join(cli, part), 'utf8');
+    const changed = source.replaceAll('nothing listens there', 'NOTHING LISTENS THERE');
+    assert.notEqual(changed, source);
+    await writeFile(join(cli, part), changed);
+    const { code, stderr } = await digestOfNothing(cli);
+    assert.equal(code, 5);
+    assert.match(stderr, /NOTHING LISTENS THERE/);
+  });
+
+  const damages: readonly [name: string, damage: (kept: Buffer) => Uint8Array][] = [
+    ...Array.from({ length: 12 }, (_, at): [string, (kept: Buffer) => Uint8Array] => [
+      `has bit ${at % 8} flipped ${at} twelfths in`,
+      (kept) => {
+        const place = Math.floor((kept.length * at) / 12) + at;
+        kept.writeUInt8(kept.readUInt8(place) ^ (1 << (at % 8)), place);
+        return kept;
+      },
+    ]),
+    [
+      'has its last bit flipped',
+      (kept) => Buffer.concat([kept.subarray(0, -1), Buffer.of(kept.readUInt8(kept.length - 1) ^ 1)]),
+    ],
+    ['is cut in the middle', (kept) => kept.subarray(0, kept.length >> 1)],
+    ['is cut by a byte', (kept) => kept.subarray(0, -1)],
+    ['goes on', (kept) => Buffer.concat([kept, Buffer.of(0)])],
+    [
+      'is a part of itself, moved',
+      (kept) => Buffer.concat([kept.subarray(0, -8192), kept.subarray(-4096), kept.subarray(-8192, -4096)]),
+    ],
+  ];
+  for (const [name, damage] of damages) {
+    it(`stale-bytecode: never runs where it ${name}`, async (test) => {
+      const { cli, compiled } = await copied(test);
+      const kept = await readFile(join(cli, compiled));
+      await writeFile(join(cli, compiled), damage(kept));
+      // What loads it tells whether V8 was given anything of it.
+      const teller = join(await folder(test), 'tell.cjs');
+      await writeFile(teller, tellCached);
+      const { code, stderr } = await digestOfNothing(cli, ['--require', teller]);
+      assert.equal(code, 5, stderr);
+      assert.doesNotMatch(stderr, /cached data was given/);
+    });
+  }
 });
+
+/** Says on stderr when V8 is given what was compiled before. */
+const tellCached = `const vm = require('node:vm');
+vm.Script = class extends vm.Script {
+  constructor(source, options) {
+    super(source, options);
+    if (options?.cachedData !== undefined) require('fs').writeSync(2, 'cached data was given\\n');
+  }
+};`;
+
+/** The command line somewhere else, where it can be damaged. */
+async function copied(test: TestContext): Promise<Precompiled & { readonly cli: string }> {
+  const home = await folder(test);
+  const cli = join(home, 'dist', 'cli');
+  await cp(dirname(bundle), cli, { recursive: true });
+  return { cli, ...(await precompiledIn(cli)) };
+}
+
+/** Asks a port where nothing listens: exit code 5, and an error whose words are in the part that is precompiled. */
+function digestOfNothing(cli: string, nodeOptions: readonly string[] = []): Promise<Ended> {
+  return gantry(['digest', '127.0.0.1:1/app:1'], { program: join(cli, 'gantry.cjs'), nodeOptions });
+}
 
 interface Precompiled {
   readonly part: string;
