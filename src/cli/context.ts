@@ -24,8 +24,8 @@ export interface Context {
   platforms(): Promise<readonly Platform[] | undefined>;
   /** --platform where only one makes sense, ready to be spread into options. Throws INVALID_OPTION. */
   platform(): Promise<{ readonly platform?: Platform }>;
-  /** A result: `value` with --json, else `text`, or nothing where there is none. */
-  result(value: unknown, text?: string): Promise<void>;
+  /** A result: `value` with --json, else each text as a line of its own. */
+  result(value: unknown, ...lines: readonly string[]): Promise<void>;
   /** The whole command line as words, for completion. */
   readonly vocabulary: Vocabulary;
   /** Runs a copy and shows how it gets on. */
@@ -96,9 +96,9 @@ export function createContext(options: ContextOptions): OpenContext {
       if (others.length > 0) throw new InputError('INVALID_OPTION', 'only one --platform can be given here');
       return platform === undefined ? {} : { platform };
     },
-    async result(value, text) {
+    async result(value, ...lines) {
       if (json) await output.line(JSON.stringify(value));
-      else if (text !== undefined) await output.line(text);
+      else for (const line of lines) await output.line(line);
     },
     async follow(work) {
       const { startProgress } = await import('./progress.ts');

@@ -9,6 +9,8 @@ export function errorLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // What the operating system said is the user's to mend; anything else is a fault of gantry's own.
   if ('syscall' in error) return error.message;
+  // A request that another's failure has made needless.
+  if (error.name === 'AbortError') return 'given up';
   return `unexpected ${error.name}: ${firstLine(error.message)} (a bug in gantry; -v shows more)`;
 }
 

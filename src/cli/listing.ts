@@ -1,5 +1,4 @@
 import type { Context } from './context.ts';
-import { escapeControls } from './output.ts';
 
 export interface Listing {
   readonly keep?: (name: string) => boolean;
@@ -15,7 +14,7 @@ export async function list(context: Context, names: AsyncIterable<string>, listi
   for await (const name of names) {
     if (!keep(name)) continue;
     if (context.json) kept.push(show(name));
-    else await context.output.line(escapeControls(show(name)));
+    else await context.output.line(show(name));
   }
   if (context.json) await context.result(value(kept));
 }

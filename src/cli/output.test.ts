@@ -38,21 +38,32 @@ describe('output', () => {
     assert.deepEqual([stdout, stderr], ['a\nb', 'c\n']);
   });
 
-  it('lets nobody else move the cursor', async () => {
-    const { stderr } = await printed((output) => output.note(`a\n${esc}[2Jb\u202ec`));
-    assert.equal(stderr, 'a  [2Jb c\n');
+  it('lets nobody else move the cursor or begin a line', async () => {
+    const { stderr } = await printed((output) => output.note(`a\n${esc}[2Jb\u202ec\u2028d`));
+    assert.equal(stderr, 'a\\u000a\\u001b[2Jb\\u202ec\\u2028d\n');
+  });
+
+  it('cuts a note that nobody would read, and no JSON', async () => {
+    const long = 'a'.repeat(100_000);
+    const { stderr } = await printed((output) => {
+      output.note(long);
+      output.record({ long });
+    });
+    const [note = '', record = ''] = stderr.split('\n');
+    assert.match(note, /^a{4000}… \(96000 characters more\)$/);
+    assert.deepEqual(JSON.parse(record), { long });
   });
 
   it('shows what would control a terminal as JSON escapes it, and leaves JSON what it says', async () => {
     const name = `a${esc}[2J\u009b\u007f\u202eb`;
     const { stdout } = await printed(async (output) => {
-      await output.line(`${name}\nc`);
+      await output.line(`${name}\nPASS: c`);
       await output.line(JSON.stringify({ name }));
     });
-    const [first, second, third = ''] = stdout.split('\n');
-    assert.deepEqual([first, second], ['a\\u001b[2J\\u009b\\u007f\\u202eb', 'c']);
-    assert.doesNotMatch(third, /[\u007f-\u009f\u202e]/);
-    assert.deepEqual(JSON.parse(third), { name });
+    const [first, second = ''] = stdout.split('\n');
+    assert.equal(first, 'a\\u001b[2J\\u009b\\u007f\\u202eb\\u000aPASS: c');
+    assert.doesNotMatch(second, /[\u007f-\u009f\u202e]/);
+    assert.deepEqual(JSON.parse(second), { name });
   });
 
   it('colours on a terminal', async () => {

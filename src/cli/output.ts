@@ -6,12 +6,17 @@ import { StorageError } from '../errors.ts';
 export interface Output {
   /** Columns of stderr, now, where it is a terminal that can be drawn on. */
   readonly columns: number | undefined;
-  /** A line, or several; what would control a terminal is escaped as JSON escapes it, so JSON stays what it says. */
+  /**
+   * One line, whatever is in the text: what would begin another one or control a terminal is escaped as JSON escapes it, so
+   * that JSON stays what it says. Several lines are several calls.
+   */
   line(text: string): Promise<void>;
   /** As it is, with no line feed added. Resolves when stdout took it, so a slow reader slows the source. */
   write(data: string | Uint8Array): Promise<void>;
-  /** One line for a person. */
+  /** One line for a person, escaped like any other, and cut where it is longer than anybody reads. */
   note(text: string, style?: Style): void;
+  /** One line of JSON for a program that reads stderr. */
+  record(value: unknown): void;
   /** Replaces the line at the bottom of the terminal; `undefined` removes it. */
   status(text: string | undefined): void;
 }
@@ -52,13 +57,14 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
       // Some terminals say 0.
       return terminal ? stderr.columns || 80 : undefined;
     },
-    line: (text) => write(`${text.split('\n').map(escapeControls).join('\n')}\n`),
+    line: (text) => write(`${escapeControls(text)}\n`),
     write,
     note(text, style) {
-      const shown = printable(text);
+      const shown = shortened(escapeControls(text));
       const painted = style && coloured ? `\u001b[${codes[style]}m${shown}\u001b[0m` : shown;
       draw(`${painted}\n`);
     },
+    record: (value) => draw(`${escapeControls(JSON.stringify(value))}\n`),
     status(text) {
       if (!terminal || text === status) return;
       stderr.write(`${clearLine}${text ?? ''}`);
@@ -67,17 +73,28 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
-const controls = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** What controls a terminal, ends a line, turns the direction of writing, or can't be seen. */
+const controls =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 
-/** A far side's words can't move the cursor, recolour the terminal or fake a second line. */
-function printable(text: string): string {
-  return text.replace(controls, ' ');
+/**
+ * Words of a far side, an image or a file as a part of a line: what no name should have can be seen in it, and can't move
+ * the cursor, recolour the terminal or begin a line that looks like one of ours.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(controls, (signs) =>
+    signs.replace(/[\s\S]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  );
 }
 
-/** A far side's name as a part of a line: what no name should have can be seen in it. */
-export function escapeControls(text: string): string {
-  return text.replace(controls, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+/** What a sentence may come to with the words of a far side in it: a name of a megabyte is no news. */
+const longest = 4000;
+
+/** A sentence cut where it is longer than anybody reads, with what was left out. */
+export function shortened(text: string): string {
+  if (text.length <= longest) return text;
+  return `${text.slice(0, longest)}… (${text.length - longest} characters more)`;
 }
 
 function writeFailure(error: Error): Error {

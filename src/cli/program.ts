@@ -73,7 +73,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
       return { kind: 'help', text: printed };
     }
-    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, ''));
+    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   }
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }

@@ -3,7 +3,7 @@ import type { Renderer } from './renderer.ts';
 
 /** One JSON object a line: each blob and manifest as it is done, progress twice a second, `done` or `failed` last. */
 export function jsonProgress(output: Output): Renderer {
-  const tell = (value: unknown): void => output.note(JSON.stringify(value));
+  const tell = (value: unknown): void => output.record(value);
   return {
     interval: 500,
     event(event) {

@@ -42,6 +42,7 @@ function recording(columns?: number): Shown {
     line: unused,
     write: unused,
     note: (text) => notes.push(text),
+    record: (value) => notes.push(JSON.stringify(value)),
     status: (text) => statuses.push(text),
   };
   return { notes, statuses, output };

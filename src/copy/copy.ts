@@ -36,7 +36,7 @@ export interface CopyOptions extends SignalOptions {
 }
 
 /** Why what nobody waits for any more is ended. Made once: each would note where it was made. */
-const over = new Error('the copy is over');
+const over = new DOMException('the copy is over', 'AbortError');
 
 /**
  * The one journey: an image or an index with all that it names goes from one place to another, byte for byte.

@@ -11,10 +11,10 @@ export async function inspect(context: Context, given: Given): Promise<void> {
   const options = { ...(await context.platform()), signal: context.signal };
   const client = await context.client();
   const found = await client.inspect(image, options);
-  await context.result(found, describe(found));
+  await context.result(found, ...describe(found));
 }
 
-function describe(found: Inspection): string {
+function describe(found: Inspection): readonly string[] {
   const { kind, mediaType, digest, size, artifactType, config, layers, manifests, annotations = {} } = found;
   return [
     ...columns([
@@ -35,7 +35,7 @@ function describe(found: Inspection): string {
     ),
     ...section('annotations', Object.entries(annotations)),
     ...section('labels', Object.entries(found.labels)),
-  ].join('\n');
+  ];
 }
 
 /** The platform, or what it is where it has none. */

@@ -3,7 +3,6 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
-import { escapeControls } from '../output.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry referrers IMAGE`: a line for each, its digest first. */
@@ -18,12 +17,12 @@ export async function referrers(context: Context, given: Given): Promise<void> {
   const client = await context.client();
   if (given.flag('tree')) {
     const tree = await client.referrerTree(image, options);
-    return context.result({ image, ...tree }, [tree.subject, ...branches(tree.referrers)].join('\n'));
+    return context.result({ image, ...tree }, tree.subject, ...branches(tree.referrers));
   }
   const found: Descriptor[] = [];
   for await (const referrer of client.referrers(image, options)) found.push(referrer);
   const lines = columns(found.map((referrer) => [referrer.digest, ...described(referrer)]));
-  await context.result({ image, referrers: found }, lines.length === 0 ? undefined : lines.join('\n'));
+  await context.result({ image, referrers: found }, ...lines);
 }
 
 function described({ artifactType, mediaType, size }: Descriptor): readonly string[] {
@@ -33,7 +32,7 @@ function described({ artifactType, mediaType, size }: Descriptor): readonly stri
 function branches(nodes: readonly ReferrerNode[]): readonly string[] {
   return nodes.flatMap((node, at) => {
     const isLast = at === nodes.length - 1;
-    const line = `${isLast ? '└── ' : '├── '}${[node.digest, ...described(node)].map(escapeControls).join('  ')}`;
+    const line = `${isLast ? '└── ' : '├── '}${[node.digest, ...described(node)].join('  ')}`;
     return [line, ...branches(node.referrers).map((below) => `${isLast ? '    ' : '│   '}${below}`)];
   });
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
 import type { Given } from '../given.ts';
+import { shortened } from '../output.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry registry check DIR`: reads the whole store, and fails if anything in it is not what it should be. */
@@ -12,7 +13,7 @@ export async function registryCheck(context: Context, given: Given): Promise<voi
   else {
     for (const { kind, repository, subject, problem } of report.findings) {
       const where = repository === undefined ? subject : `${repository} ${subject}`;
-      await context.output.line(`${kind}: ${where}: ${problem}`);
+      await context.output.line(shortened(`${kind}: ${where}: ${problem}`));
     }
     const { repositories, manifests, tags, blobs, bytes, findings } = report;
     context.output.note(

@@ -3,6 +3,7 @@ import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
 import type { Given } from '../given.ts';
+import { shortened } from '../output.ts';
 
 /** `gantry validate --remote IMAGE --tarball FILE` */
 export async function validate(context: Context, given: Given): Promise<void> {
@@ -34,5 +35,5 @@ export async function validate(context: Context, given: Given): Promise<void> {
 }
 
 function verdict({ subject, problem }: { readonly subject: string; readonly problem?: string }): string {
-  return problem === undefined ? `PASS: ${subject}` : `FAIL: ${subject}: ${problem}`;
+  return problem === undefined ? `PASS: ${subject}` : `FAIL: ${subject}: ${shortened(problem)}`;
 }

@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { escapeControls } from '../output.ts';
 
 /** Where lines are appended to. */
 export interface LogFile extends AsyncDisposable {
@@ -33,7 +34,7 @@ export async function openLogFile(path: string, { onProblem }: LogFileOptions): 
     write(line) {
       const stream = file ?? process.stdout;
       if (stream.writableLength > maxWaiting) problem(new Error(`${path} takes no more lines of the log`));
-      else if (stream.writable) stream.write(`${line}\n`);
+      else if (stream.writable) stream.write(`${escapeControls(line)}\n`);
     },
     async reopen() {
       if (file === undefined) return;
