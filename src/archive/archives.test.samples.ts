@@ -192,3 +192,25 @@ export function v1Files({ layers }: SampleImage): readonly TarFileWithBody[] {
     file('repositories', { 'acme/app': { '1': `id${layers.length - 1}` } }),
   ];
 }
+
+/** The entry of manifest.json for an image whose layers stand at these places. */
+export function savedEntry(
+  image: SampleImage,
+  names: readonly string[] = ['acme/app:1'],
+  layers: readonly string[] = layerPaths(image),
+): object {
+  return { Config: blobName(digestOf(image.config)), RepoTags: names, Layers: layers };
+}
+
+export function layerPaths({ manifest: { body } }: SampleImage): readonly string[] {
+  return body.kind === 'image' ? body.layers.map(({ digest }) => blobName(digest)) : [];
+}
+
+/** The sample with a manifest that lists other layers than its config. */
+export function withLayers(image: SampleImage, layers: readonly Descriptor[]): SampleImage {
+  const manifest = manifestOf(MediaType.ociManifest, {
+    config: describe(image.config, MediaType.ociConfig),
+    layers,
+  });
+  return { ...image, manifest };
+}

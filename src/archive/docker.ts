@@ -1,4 +1,5 @@
 import { ContentError } from '../errors.ts';
+import { platformOf } from '../json/config-facts.ts';
 import { type Field, member, optional, readArray, readMap, readString } from '../json/field.ts';
 import { configLimit, parseImageConfig } from '../json/image-config.ts';
 import { parseJson } from '../json/parse.ts';
@@ -35,38 +36,45 @@ function readStrings(field: Field): readonly string[] {
   return readArray(field, readString);
 }
 
+/** An image of a `manifest.json`, and the entry that describes it. */
+export interface DockerImage extends SynthesizedImage {
+  readonly saved: SavedImage;
+}
+
 /**
- * The images of a `docker save` archive without an index.json: `<id>.json` or `sha256:<id>`, and `<id>/layer.tar`,
- * `<digest>.tar.gz` or whatever else its manifest.json says. Throws BLOB_UNKNOWN now when one of them isn't there;
- * `make` throws DIGEST_INVALID for a layer that is not the one the config means.
+ * The images of a `docker save` archive as its manifest.json lists them: `<id>.json` or `sha256:<id>`, and
+ * `<id>/layer.tar`, `<digest>.tar.gz` or any other names. `make` throws BLOB_UNKNOWN when a file isn't there, and
+ * DIGEST_INVALID for a layer that is not the one the config means: one bad image doesn't block the others.
  */
 export function readDocker(
   tarball: Tarball,
   images: readonly SavedImage[],
   pack: Packer,
-): readonly SynthesizedImage[] {
-  if (images.length === 0) {
-    throw new ContentError('MANIFEST_INVALID', `${tarball.path}: manifest.json lists no images`);
-  }
-  return images.map(({ Config, RepoTags, Layers }) => {
-    demand(tarball, Config, 'config');
-    const entries = Layers.map((name) => demand(tarball, name, 'layer'));
-    return {
-      names: RepoTags,
-      make: (options) => makeImage(tarball, Config, entries, (entry) => pack(entry, options)),
-    };
-  });
+): readonly DockerImage[] {
+  return images.map((saved) => ({
+    saved,
+    names: saved.RepoTags,
+    async platform() {
+      if (tarball.find(saved.Config) === undefined) return undefined;
+      return platformOf(await readConfig(tarball, saved));
+    },
+    make: (options) => makeImage(tarball, saved, (entry) => pack(entry, options)),
+  }));
+}
+
+async function readConfig(tarball: Tarball, { Config }: SavedImage): Promise<Uint8Array> {
+  demand(tarball, Config, 'config');
+  return (await tarball.read(Config, configLimit)) ?? new Uint8Array(0);
 }
 
 async function makeImage(
   tarball: Tarball,
-  configName: string,
-  entries: readonly TarEntry[],
+  saved: SavedImage,
   pack: (entry: TarEntry) => Promise<PackedLayer>,
 ): Promise<ImageParts> {
-  const config = await tarball.read(configName, configLimit);
-  if (config === undefined)
-    throw new ContentError('MANIFEST_INVALID', `${tarball.path}: ${configName} is gone`);
+  const config = await readConfig(tarball, saved);
+  const entries = saved.Layers.map((name) => demand(tarball, name, 'layer'));
+  const configName = saved.Config;
   const { diff_ids: diffIds } = within(tarball.path, () => parseImageConfig(config)).rootfs;
   if (diffIds.length !== entries.length) {
     throw new ContentError(

@@ -7,8 +7,9 @@ import { formatReference } from '../spec/reference.ts';
 import { compareBytes } from '../store/listing.ts';
 import type { TarFileWithBody } from '../tar/write.ts';
 import type { FileContent } from './file.ts';
+import { blobPath } from './layout-path.ts';
 import { fullName } from './names.ts';
-import { blobPath, imageNameAnnotation, refNameAnnotation } from './oci.ts';
+import { imageNameAnnotation, refNameAnnotation } from './oci.ts';
 import { imagesOf, rootsOf, type Staged } from './staged.ts';
 
 /** An OCI layout: blobs by digest, `index.json`, `oci-layout`. Equal content makes equal bytes, in whatever order it came. */

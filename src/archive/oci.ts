@@ -1,161 +1,202 @@
-import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
-import { manifestLimit, parseIndexJson, parseManifest } from '../json/manifest.ts';
+import { type GantryError, isGantryError, NotFoundError } from '../errors.ts';
+import { platformOf } from '../json/config-facts.ts';
+import { configLimit } from '../json/image-config.ts';
+import { parseIndexJson } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { computableAlgorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
-import { type Manifest, manifestsOf } from '../spec/manifest.ts';
-import { isDistributable, isManifestType } from '../spec/media-type.ts';
-import type { TarEntry } from '../tar/entry.ts';
-import type { ArchiveContents } from './contents.ts';
-import type { SavedImage } from './docker.ts';
+import type { Digest } from '../spec/digest.ts';
+import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { isManifestType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { contradictionIn, type Described, isWhole, refuseContradiction } from './agree.ts';
+import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import type { DockerImage } from './docker.ts';
 import { within } from './failure.ts';
-import { checkedContent, demand, type Tarball } from './tarball.ts';
+import { blobPath } from './layout-path.ts';
+import { sameName } from './names.ts';
+import type { Packer } from './pack.ts';
+import { createSynthesizer, type Synthesizer } from './synthesis.ts';
+import { checkedContent, type Tarball } from './tarball.ts';
+import { demandImage, demandPart, readTree, type Trees } from './tree.ts';
 
 /** The annotation that Docker and containerd put the full name in. */
 export const imageNameAnnotation = 'io.containerd.image.name';
 export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
-/** Indexes in indexes: two are in use. */
-const maxDepth = 8;
-/** An index of so many manifests is an attack on memory. */
-const maxManifests = 10_000;
+/** What stands beside index.json: the same images as manifest.json describes them, and the way to their layers. */
+export interface Beside {
+  readonly saved: readonly DockerImage[];
+  readonly pack: Packer;
+}
 
-export function blobPath(digest: Digest): string {
-  return `blobs/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
+interface Layout extends Beside {
+  readonly tarball: Tarball;
+  readonly trees: Trees;
+  readonly synthesizer: Synthesizer;
+  /** The first contradiction in each image that was looked at. */
+  readonly problems: Map<Digest, Promise<string | undefined>>;
 }
 
 /**
- * Reads an OCI layout: every manifest that can be reached, and that each image in it is whole. Children of an index
- * may be missing, since Docker saves the platforms that it has under the index that it pulled.
- * Roots that index.json doesn't name get the names that manifest.json has for them.
- * Throws MANIFEST_UNKNOWN, BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID, MANIFEST_INVALID, TOO_LARGE.
+ * Reads an OCI layout and every manifest that can be reached in it. Each root is checked when it is loaded: an image is
+ * whole, and of an index at least one image is, since Docker saves the platforms that it has under the index that it
+ * pulled. An image that only manifest.json describes is a root, too, and an image that the two describe differently is
+ * taken as the one describes it that is whole, with a warning.
+ * Throws MANIFEST_INVALID, TOO_LARGE; `load` also MANIFEST_UNKNOWN, BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function readOci(
   tarball: Tarball,
   indexJson: Uint8Array,
-  saved: readonly SavedImage[] = [],
+  beside: Beside,
 ): Promise<ArchiveContents> {
   const index = within(tarball.path, () => parseIndexJson(indexJson));
-  const manifests = new Map<Digest, Manifest>();
-  const roots: Descriptor[] = [];
-  for (const root of index.manifests) {
-    if (tarball.find(blobPath(root.digest)) === undefined && isManifestType(root.mediaType)) {
-      throw new NotFoundError('MANIFEST_UNKNOWN', `${tarball.path}: manifest ${root.digest} is missing`);
-    }
-    await visit(tarball, root, manifests);
-    const manifest = manifests.get(root.digest);
-    if (manifest !== undefined) roots.push({ ...root, mediaType: manifest.descriptor.mediaType });
-  }
+  const trees: Trees = { manifests: new Map(), failures: new Map() };
+  const synthesizer = createSynthesizer();
+  const layout: Layout = { ...beside, tarball, trees, synthesizer, problems: new Map() };
+  for (const root of index.manifests) await readTree(tarball, root, trees);
+  const roots = index.manifests.flatMap((root) => {
+    const found = trees.manifests.get(root.digest);
+    // The document decides, where the descriptor says something else or nothing.
+    if (found !== undefined) return rootOf(layout, { ...root, mediaType: found.descriptor.mediaType });
+    return isManifestType(root.mediaType) ? rootOf(layout, root) : [];
+  });
+  const configs = [...trees.manifests.values()].map((manifest) => configPlace(tarball, manifest));
+  const unlisted = beside.saved.filter((image) => !configs.includes(savedPlace(tarball, image)));
   return {
-    roots: roots.map((root) => {
-      const names = namesOf(root);
-      return { names: names.length > 0 ? names : savedNames(root, manifests, saved), load: async () => root };
-    }),
-    manifests,
+    roots: [...roots, ...unlisted.map((image) => synthesizer.root(image))],
+    manifests: () => [...trees.manifests.values(), ...synthesizer.manifests.values()],
+    manifest: (digest) => trees.manifests.get(digest) ?? synthesizer.manifests.get(digest),
     blob(digest) {
       const entry = tarball.find(blobPath(digest));
-      if (entry === undefined) return undefined;
+      if (entry === undefined) return synthesizer.blob(digest);
       return checkedContent(tarball.content(entry), digest, `${tarball.path}: blob ${digest}`);
+    },
+    examine: (manifest) => examine(layout, manifest),
+  };
+}
+
+function rootOf(layout: Layout, root: Descriptor): ArchiveRoot {
+  const { tarball, trees } = layout;
+  const names = namesOf(layout, root);
+  return {
+    names,
+    digest: root.digest,
+    platform: async () => root.platform ?? (await platformIn(tarball, trees.manifests.get(root.digest))),
+    async load(options = {}) {
+      const failure = trees.failures.get(root.digest);
+      if (failure !== undefined) throw failure;
+      const manifest = trees.manifests.get(root.digest);
+      if (manifest === undefined) {
+        throw new NotFoundError('MANIFEST_UNKNOWN', `${tarball.path}: manifest ${root.digest} is missing`);
+      }
+      const { body } = manifest;
+      if (body.kind === 'index') demandPart(tarball, manifest, trees);
+      if (body.kind !== 'image') return root;
+      const described = describedTwice(layout, root.digest, body);
+      const missing = failureOf(() => demandImage(tarball, body));
+      const problem = missing?.message ?? (await problemIn(layout, described));
+      if (problem === undefined) return root;
+      return settle(layout, { ...described, root, problem, missing }, options);
     },
   };
 }
 
-/** The full name and, where it isn't just the tag of that, the reference name. */
-function namesOf({ annotations = {} }: Descriptor): readonly string[] {
+function failureOf(check: () => void): GantryError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (isGantryError(error)) return error;
+    throw error;
+  }
+}
+
+interface Disputed extends Described {
+  readonly root: Descriptor;
+  readonly problem: string;
+  /** Where the problem is that a blob is not there, or has another size. */
+  readonly missing: GantryError | undefined;
+}
+
+/** An image of whose two descriptions one is wrong: the whole one is taken, and the user is told. */
+async function settle(
+  { tarball, pack, saved, synthesizer }: Layout,
+  { problem, missing, root, ...described }: Disputed,
+  options: SignalOptions,
+): Promise<Descriptor> {
+  const [other] = saved.filter((image) => described.saved.includes(image.saved));
+  if (other === undefined) throw missing ?? refuseContradiction(tarball, problem);
+  const isRight = missing === undefined && (await isWhole(tarball, described, pack, options));
+  const twin = synthesizer.root(other);
+  const made = await twin.load(options).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    if (isRight) return undefined;
+    throw missing ?? refuseContradiction(tarball, problem, error);
+  });
+  // Both are whole: the same layers, once more under other names.
+  if (isRight && made !== undefined) return root;
+  const taken = isRight ? 'the manifest is taken' : 'the image is taken from manifest.json';
+  tarball.warn(`${problem}; ${taken}, since its layers are those of the config`);
+  return isRight || made === undefined ? root : made;
+}
+
+/** Any manifest in the layout, a child of an index included. Of a missing config and missing layers it says nothing. */
+async function examine(layout: Layout, { descriptor, body }: Manifest): Promise<void> {
+  if (body.kind !== 'image' || layout.synthesizer.manifests.has(descriptor.digest)) return;
+  const described = describedTwice(layout, descriptor.digest, body);
+  const problem = await problemIn(layout, described);
+  if (problem === undefined) return;
+  if (described.saved.length > 0 && (await isWhole(layout.tarball, described, layout.pack, {}))) return;
+  throw refuseContradiction(layout.tarball, problem);
+}
+
+function problemIn({ tarball, problems }: Layout, described: Described): Promise<string | undefined> {
+  const known = problems.get(described.digest) ?? contradictionIn(tarball, described);
+  problems.set(described.digest, known);
+  return known;
+}
+
+function describedTwice({ tarball, saved }: Layout, digest: Digest, image: ImageManifest): Described {
+  const place = tarball.find(blobPath(image.config.digest))?.offset;
+  const twins = saved.filter((other) => place !== undefined && savedPlace(tarball, other) === place);
+  return { digest, image, saved: twins.map((twin) => twin.saved) };
+}
+
+/** Where the config stands in the file: manifest.json names no manifests, so the two are matched by that. */
+function savedPlace(tarball: Tarball, { saved }: DockerImage): number | undefined {
+  return tarball.find(saved.Config)?.offset;
+}
+
+function configPlace(tarball: Tarball, { body }: Manifest): number | undefined {
+  return body.kind === 'image' ? tarball.find(blobPath(body.config.digest))?.offset : undefined;
+}
+
+/** The full name and, where it isn't just the tag of that, the reference name; and what manifest.json calls it. */
+function namesOf({ tarball, trees, saved }: Layout, root: Descriptor): readonly string[] {
+  const { annotations = {} } = root;
   const full = annotations[imageNameAnnotation];
   const ref = annotations[refNameAnnotation];
   const names: string[] = [];
   if (full !== undefined) names.push(full);
   if (ref !== undefined && full?.endsWith(`:${ref}`) !== true) names.push(ref);
+  const manifest = trees.manifests.get(root.digest);
+  if (manifest === undefined) return names;
+  const children = manifestsOf(manifest.body).flatMap(({ digest }) => trees.manifests.get(digest) ?? []);
+  const places = [manifest, ...children].flatMap((image) => configPlace(tarball, image) ?? []);
+  for (const image of saved) {
+    if (!places.includes(savedPlace(tarball, image) ?? -1)) continue;
+    names.push(
+      ...image.names.filter((name) => !names.some((known) => known === name || sameName(known, name))),
+    );
+  }
   return names;
 }
 
-/** The two files are matched by the config, as manifest.json names no manifests. */
-function savedNames(
-  { digest }: Descriptor,
-  manifests: ReadonlyMap<Digest, Manifest>,
-  saved: readonly SavedImage[],
-): readonly string[] {
-  const body = manifests.get(digest)?.body;
-  if (body === undefined) return [];
-  const children = manifestsOf(body).map((child) => manifests.get(child.digest)?.body);
-  const configs = [body, ...children].map((image) =>
-    image?.kind === 'image' ? blobPath(image.config.digest) : '',
-  );
-  return saved.filter(({ Config }) => configs.includes(Config)).flatMap(({ RepoTags }) => RepoTags);
-}
-
-async function visit(
-  tarball: Tarball,
-  descriptor: Descriptor,
-  manifests: Map<Digest, Manifest>,
-  depth = 0,
-): Promise<void> {
-  if (manifests.has(descriptor.digest)) return;
-  const entry = tarball.find(blobPath(descriptor.digest));
-  if (entry === undefined) return;
-  if (depth > maxDepth || manifests.size >= maxManifests) {
-    throw new ContentError(
-      'MANIFEST_INVALID',
-      `${tarball.path}: more than ${maxManifests} manifests, or nested ${maxDepth} deep`,
-    );
-  }
-  const isNamed = isManifestType(descriptor.mediaType);
-  const manifest = await (isNamed ? readManifest : recognise)(tarball, descriptor, entry);
-  if (manifest === undefined) return;
-  manifests.set(descriptor.digest, manifest);
-  const { body } = manifest;
-  if (body.kind === 'image') {
-    checkBlob(tarball, body.config, 'config');
-    for (const layer of body.layers) checkBlob(tarball, layer, 'layer');
-  }
-  if (body.kind === 'index') {
-    for (const child of body.manifests) await visit(tarball, child, manifests, depth + 1);
-  }
-}
-
-async function readManifest(tarball: Tarball, descriptor: Descriptor, entry: TarEntry): Promise<Manifest> {
-  const { digest, mediaType } = descriptor;
-  const what = `${tarball.path}: manifest ${digest}`;
-  checkSize(descriptor, entry, what);
-  computableAlgorithm(digest);
-  const content = checkedContent(tarball.content(entry), digest, what);
-  const bytes = await collect(content.open(), { limit: manifestLimit, what });
-  return within(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
-}
-
-/** A manifest whose descriptor calls it something else; undefined for other content. */
-async function recognise(
-  tarball: Tarball,
-  descriptor: Descriptor,
-  entry: TarEntry,
-): Promise<Manifest | undefined> {
-  if (entry.size > manifestLimit) return undefined;
-  try {
-    const manifest = await readManifest(tarball, descriptor, entry);
-    return manifest.body.kind === 'unknown' ? undefined : manifest;
-  } catch (error) {
-    if (isGantryError(error, 'MANIFEST_INVALID')) return undefined;
-    throw error;
-  }
-}
-
-/** Layers that may not be distributed stay where their `urls` say. */
-function checkBlob(tarball: Tarball, blob: Descriptor, role: string): void {
-  const path = blobPath(blob.digest);
-  if (tarball.find(path) === undefined && !isDistributable(blob.mediaType)) return;
-  checkSize(blob, demand(tarball, path, role), `${tarball.path}: ${role} ${blob.digest}`);
-}
-
-function checkSize({ size: expected }: Descriptor, { size: actual }: TarEntry, what: string): void {
-  if (expected === actual) return;
-  throw new ContentError(
-    'SIZE_INVALID',
-    `${what} has ${actual} bytes, not the ${expected} that were announced`,
-    {
-      expected,
-      actual,
-    },
-  );
+async function platformIn(tarball: Tarball, manifest: Manifest | undefined): Promise<Platform | undefined> {
+  if (manifest?.body.kind !== 'image') return undefined;
+  const entry = tarball.find(blobPath(manifest.body.config.digest));
+  if (entry === undefined) return undefined;
+  const config = await tarball.read(entry.name, configLimit).catch(() => undefined);
+  return config === undefined ? undefined : platformOf(config);
 }

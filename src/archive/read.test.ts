@@ -325,9 +325,24 @@ describe('names in an archive', () => {
     });
   }
 
-  it('a tag that several images have is refused', async (test) => {
+  it('a tag that several names of one image have is that image', async (test) => {
     const archive = await openFiles(test, files());
+    assert.equal((await archive.manifests.resolve('1'))?.digest, other.manifest.descriptor.digest);
+  });
+
+  it('a tag that several images have is refused', async (test) => {
+    const two = [
+      { ...image, fullName: 'ghcr.io/acme/app:1', name: '1' },
+      { ...other, fullName: 'ghcr.io/acme/tool:1', name: '1' },
+    ];
+    const archive = await openFiles(test, layoutFiles(two, [image, other]));
     await assert.rejects(archive.manifests.resolve('1'), (error) => isGantryError(error, 'MANIFEST_INVALID'));
+  });
+
+  it('an image without a name is called by its place', async (test) => {
+    const archive = await openFiles(test, layoutFiles([image, other], [image, other]));
+    assert.equal((await archive.manifests.resolve('@1'))?.digest, other.manifest.descriptor.digest);
+    assert.equal(await archive.manifests.resolve('@2'), undefined);
   });
 });
 

@@ -5,7 +5,7 @@ import { indexJsonLimit } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
-import type { ArchiveContents } from './contents.ts';
+import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import { parseManifestJson, readDocker } from './docker.ts';
 import { type FileContent, type OpenedFile, openFile } from './file.ts';
 import { readOci } from './oci.ts';
@@ -16,22 +16,43 @@ import { synthesize } from './synthesis.ts';
 import { openTarball, type Tarball } from './tarball.ts';
 import { readV1 } from './v1.ts';
 
-/** An OCI or docker-save archive as a repository that can only be read. Tags are the names in it, such as `alpine:3`. */
+/**
+ * An OCI or docker-save archive as a repository that can only be read. Tags are the names in it, such as `alpine:3`;
+ * `@0` is its first image, `@1` the second.
+ */
 export interface ArchiveRepository extends Repository {
   readonly format: 'oci' | 'docker';
-  /** What the archive names, each image or index once. */
+  /** The images and indexes that the archive names, as they stand there. Nothing of them is read for that. */
+  readonly entries: readonly ArchiveEntry[];
+  /** Each image or index that the archive names, once. All of them are read: throws as reading each of them does. */
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
 }
 
+/** An image or index that an archive names, before it is read. */
+export type ArchiveEntry = Pick<ArchiveRoot, 'names' | 'digest' | 'platform' | 'load'>;
+
+export interface OpenArchiveOptions extends SignalOptions {
+  /**
+   * Told, in a sentence, of each thing in the archive that is wrong and stops nothing: a description that contradicts
+   * another one that is right, a layer packed otherwise than its type says, a file whose name leads out.
+   */
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
 /**
- * Opens a file that holds an OCI layout, or what any Docker has saved, plain or compressed. All that the archive
- * names is there, or this throws: BLOB_UNKNOWN or MANIFEST_UNKNOWN for what is missing, MANIFEST_INVALID for a file
- * that is no archive, SIZE_INVALID for one that is cut off. Dispose it: a compressed file was unpacked to disk.
+ * Opens a file that holds an OCI layout, or what any Docker has saved, plain or compressed. Throws MANIFEST_INVALID for a
+ * file that is no archive, SIZE_INVALID for one that is cut off. Dispose it: a compressed file was unpacked to disk.
  *
+ * Each image is checked when it is first asked for, and a broken one doesn't block the others: BLOB_UNKNOWN or
+ * MANIFEST_UNKNOWN for what is missing, SIZE_INVALID and DIGEST_INVALID for what is not as it is described,
+ * MANIFEST_INVALID for two descriptions of it that contradict each other.
  * A docker archive without an index.json has no manifests. Its images get one when they are first asked for, and
  * their plain layers are gzipped then.
  */
-export async function openArchive(path: string, options: SignalOptions = {}): Promise<ArchiveRepository> {
+export async function openArchive(
+  path: string,
+  options: OpenArchiveOptions = {},
+): Promise<ArchiveRepository> {
   const file = await openFile(path);
   const spool = createSpool();
   const dispose = async (): Promise<void> => {
@@ -42,7 +63,7 @@ export async function openArchive(path: string, options: SignalOptions = {}): Pr
     const tarball = await openTarball(path, await seekable(file, spool, options), options);
     const { format, contents } = await readContents(tarball, spool);
     const repository = readOnlyRepository({ ...readableArchive(path, contents), dispose });
-    return { ...repository, format, roots: (from) => rootsOf(contents, from) };
+    return { ...repository, format, entries: contents.roots, roots: (from) => rootsOf(contents, from) };
   } catch (error) {
     await dispose();
     throw error;
@@ -65,20 +86,24 @@ interface Recognized {
 
 /** Newest form first: Docker has kept the files of the older ones beside those of the newer. */
 async function readContents(tarball: Tarball, spool: Spool): Promise<Recognized> {
+  const pack = createPacker(tarball, spool);
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
-  const saved = manifestJson === undefined ? undefined : parseManifestJson(tarball, manifestJson);
+  const saved =
+    manifestJson === undefined
+      ? undefined
+      : readDocker(tarball, parseManifestJson(tarball, manifestJson), pack);
   if (indexJson !== undefined) {
-    const format = saved === undefined ? 'oci' : 'docker';
-    return { format, contents: await readOci(tarball, indexJson, saved) };
+    const contents = await readOci(tarball, indexJson, { saved: saved ?? [], pack });
+    return { format: saved === undefined ? 'oci' : 'docker', contents };
   }
-  const pack = createPacker(tarball, spool);
-  if (saved !== undefined) {
-    return { format: 'docker', contents: synthesize(readDocker(tarball, saved, pack)) };
+  if (saved !== undefined && saved.length === 0) {
+    throw new ContentError('MANIFEST_INVALID', `${tarball.path}: manifest.json lists no images`);
   }
+  if (saved !== undefined) return { format: 'docker', contents: synthesize(saved) };
   const repositories = await tarball.read('repositories', indexJsonLimit);
   if (repositories !== undefined) {
-    return { format: 'docker', contents: synthesize(await readV1(tarball, repositories, pack)) };
+    return { format: 'docker', contents: synthesize(readV1(tarball, repositories, pack)) };
   }
   throw new ContentError(
     'MANIFEST_INVALID',

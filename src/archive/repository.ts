@@ -16,13 +16,16 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
   const find = async (reference: string, options: SignalOptions = {}): Promise<Manifest | undefined> => {
     options.signal?.throwIfAborted();
     // Names first: `alpine:3` has the form of a digest of some algorithm, too.
-    const root = findRoot(path, contents.roots, reference);
-    if (root !== undefined) return contents.manifests.get((await root.load(options)).digest);
+    const root = await findRoot(path, contents.roots, reference, options);
+    if (root !== undefined) return contents.manifest((await root.load(options)).digest);
     if (!isDigest(reference)) return undefined;
-    // Manifests that are yet to be made may have that digest, too.
-    if (!contents.manifests.has(reference))
-      await Promise.all(contents.roots.map((root) => root.load(options)));
-    return contents.manifests.get(reference);
+    const known = contents.manifest(reference);
+    if (known !== undefined) return known;
+    // Manifests that are yet to be made may have that digest, too. A broken one has none.
+    const unmade = contents.roots.filter(({ digest }) => digest === undefined);
+    await Promise.allSettled(unmade.map((one) => one.load(options)));
+    options.signal?.throwIfAborted();
+    return contents.manifest(reference);
   };
   return {
     name: path,
@@ -40,9 +43,18 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
       async resolve(reference, options) {
         return (await find(reference, options))?.descriptor;
       },
-      async get(reference, options) {
+      /** The bytes, whatever they contradict. */
+      async getRaw(reference, options) {
         const manifest = await find(reference, options);
         if (manifest !== undefined) return manifest;
+        throw new NotFoundError('MANIFEST_UNKNOWN', `${path} has no manifest ${reference}`);
+      },
+      async get(reference, options) {
+        const manifest = await find(reference, options);
+        if (manifest !== undefined) {
+          await contents.examine(manifest);
+          return manifest;
+        }
         throw new NotFoundError('MANIFEST_UNKNOWN', `${path} has no manifest ${reference}`);
       },
     },
@@ -57,7 +69,7 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
       { artifactType, signal }: ReferrersOptions = {},
     ): AsyncIterable<Descriptor> {
       signal?.throwIfAborted();
-      for (const manifest of contents.manifests.values()) {
+      for (const manifest of contents.manifests()) {
         if (subjectOf(manifest) !== subject) continue;
         const entry = referrerEntry(manifest);
         if (artifactType === undefined || entry.artifactType === artifactType) yield entry;
@@ -79,19 +91,48 @@ export async function rootsOf(
   return [...found.values()];
 }
 
-/** By its exact name, by another spelling of it, or by its tag alone where only one image has that. */
-function findRoot(path: string, roots: readonly ArchiveRoot[], reference: string): ArchiveRoot | undefined {
-  const having = (test: (name: string) => boolean): readonly ArchiveRoot[] =>
-    roots.filter(({ names }) => names.some(test));
-  const [exact] = having((name) => name === reference);
-  if (exact !== undefined) return exact;
-  const [same] = having((name) => sameName(name, reference));
-  if (same !== undefined) return same;
-  const [tagged, other] = having((name) => tagOf(name) === reference);
-  if (other === undefined) return tagged;
+/**
+ * By its exact name, by another spelling of it, by its tag alone where only one image has that, or by its place in the
+ * archive, as skopeo has it: `@0` is the first.
+ */
+async function findRoot(
+  path: string,
+  roots: readonly ArchiveRoot[],
+  reference: string,
+  options: SignalOptions,
+): Promise<ArchiveRoot | undefined> {
+  if (/^@\d{1,9}$/.test(reference)) return roots[Number(reference.slice(1))];
+  const tests: readonly ((name: string) => boolean)[] = [
+    (name) => name === reference,
+    (name) => sameName(name, reference),
+    (name) => tagOf(name) === reference,
+  ];
+  for (const test of tests) {
+    const [found, ...others] = roots.filter(({ names }) => names.some(test));
+    if (found === undefined) continue;
+    if (others.every(({ digest }) => digest !== undefined && digest === found.digest)) return found;
+    return onlyWhole(path, [found, ...others], reference, options);
+  }
+  return undefined;
+}
+
+/** Of several that a name stands for, the one that is whole. Two that are whole are a choice that nobody made. */
+async function onlyWhole(
+  path: string,
+  roots: readonly ArchiveRoot[],
+  reference: string,
+  options: SignalOptions,
+): Promise<ArchiveRoot | undefined> {
+  const whole = new Map<Digest, ArchiveRoot>();
+  for (const root of roots) {
+    const descriptor = await root.load(options).catch(() => options.signal?.throwIfAborted());
+    if (descriptor !== undefined && !whole.has(descriptor.digest)) whole.set(descriptor.digest, root);
+  }
+  if (whole.size === 0) return roots[0];
+  if (whole.size === 1) return [...whole.values()][0];
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${path}: several images have the tag ${reference}, say the full name`,
+    `${path}: ${whole.size} images are called ${reference}; say the full name, or one of ${[...whole.keys()].join(', ')}`,
   );
 }
 

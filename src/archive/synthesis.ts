@@ -5,16 +5,19 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import type { FileContent } from './file.ts';
 import type { PackedLayer } from './pack.ts';
 
-/** An image of an archive that holds no manifests. */
+/** An image of an archive that holds no manifest for it. */
 export interface SynthesizedImage {
   readonly names: readonly string[];
   /** The exact bytes of the config, and its layers from the bottom up. */
   make(options: SignalOptions): Promise<ImageParts>;
+  /** As its config says, without its layers being read. */
+  platform(options: SignalOptions): Promise<Platform | undefined>;
 }
 
 export interface ImageParts {
@@ -22,11 +25,19 @@ export interface ImageParts {
   readonly layers: readonly PackedLayer[];
 }
 
-/** Gives each image a manifest when it is first asked for. The same files make the same manifest. */
-export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents {
+/** Gives images the manifests that their archive lacks. The same files make the same manifest. */
+export interface Synthesizer {
+  /** A root whose manifest is made when it is first loaded. */
+  readonly root: (image: SynthesizedImage) => ArchiveRoot;
+  /** The manifests that were made. */
+  readonly manifests: ReadonlyMap<Digest, Manifest>;
+  readonly blob: (digest: Digest) => FileContent | undefined;
+}
+
+export function createSynthesizer(): Synthesizer {
   const manifests = new Map<Digest, Manifest>();
   const blobs = new Map<Digest, FileContent>();
-  const rootOf = (image: SynthesizedImage): ArchiveRoot => {
+  const root = (image: SynthesizedImage): ArchiveRoot => {
     let loaded: Promise<Descriptor> | undefined;
     const load = async (options: SignalOptions): Promise<Descriptor> => {
       const { config, layers } = await image.make(options);
@@ -39,6 +50,7 @@ export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents
     };
     return {
       names: image.names,
+      platform: (options = {}) => image.platform(options),
       load(options = {}) {
         if (loaded !== undefined) return loaded;
         const first = load(options);
@@ -50,7 +62,19 @@ export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents
       },
     };
   };
-  return { roots: images.map(rootOf), manifests, blob: (digest) => blobs.get(digest) };
+  return { root, manifests, blob: (digest) => blobs.get(digest) };
+}
+
+/** An archive that holds no manifests at all. Each image is checked while its manifest is made. */
+export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents {
+  const { root, manifests, blob } = createSynthesizer();
+  return {
+    roots: images.map(root),
+    manifests: () => manifests.values(),
+    manifest: (digest) => manifests.get(digest),
+    blob,
+    examine: async () => undefined,
+  };
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { resolveLink, safeName } from '../tar/name.ts';
 import { indexTar } from '../tar/read.ts';
+import { contentWithHoles } from '../tar/sparse.ts';
 import type { FileContent } from './file.ts';
 
 /** The files in an archive, read by range from where they stand. */
@@ -15,8 +16,18 @@ export interface Tarball {
   /** The file under a name, links followed. Throws MANIFEST_INVALID for links that lead nowhere, round in a circle or out. */
   find(name: string): TarEntry | undefined;
   content(entry: TarEntry): FileContent;
-  /** A small file whole; undefined when it isn't there. Throws TOO_LARGE. */
+  /**
+   * A small file whole; undefined when it isn't there. Throws TOO_LARGE, and MANIFEST_INVALID where the archive has two
+   * files of that name that differ.
+   */
   read(name: string, limit: number): Promise<Uint8Array | undefined>;
+  /** Tells the user of something that is wrong and stops nothing, once for each text. */
+  warn(text: string): void;
+}
+
+export interface TarballOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** Docker writes one link for a layer that it has written already; a chain of them nobody writes. */
@@ -25,9 +36,19 @@ const maxLinks = 8;
 export async function openTarball(
   path: string,
   content: FileContent,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  { signal, onWarning = () => undefined }: TarballOptions = {},
 ): Promise<Tarball> {
-  const entries = await indexTar(content, { what: path, signal });
+  const { entries, twins, unsafe } = await indexTar(content, { what: path, signal });
+  const warned = new Set<string>();
+  const warn = (text: string): void => {
+    if (!warned.has(text)) onWarning(text);
+    warned.add(text);
+  };
+  const [stray, ...more] = unsafe;
+  if (stray !== undefined) {
+    const others = more.length === 0 ? '' : `, and ${more.length} more`;
+    warn(`the name ${shown(stray)} leads out of the archive and is passed over${others}`);
+  }
   const find = (name: string): TarEntry | undefined => {
     let at = safeName(name, path);
     for (let links = 0; links <= maxLinks; links++) {
@@ -40,10 +61,10 @@ export async function openTarball(
     }
     throw broken(path, name, 'its links go round in a circle');
   };
-  const slice = ({ offset, size }: TarEntry): FileContent => ({
-    ...sliceContent(content, offset, offset + size),
-    size,
-  });
+  const slice = ({ name, offset, stored, size, sparse }: TarEntry): FileContent => {
+    const held = sliceContent(content, offset, offset + stored);
+    return sparse === undefined ? { ...held, size } : contentWithHoles(held, sparse, `${path}: ${name}`);
+  };
   return {
     path,
     find,
@@ -51,12 +72,27 @@ export async function openTarball(
     async read(name, limit) {
       const entry = find(name);
       if (entry === undefined) return undefined;
-      return collect(slice(entry).open({ signal }), {
-        limit,
-        what: `${name} of ${path}`,
-      });
+      const readOne = (one: TarEntry): Promise<Uint8Array> =>
+        collect(slice(one).open({ signal }), { limit, what: `${name} of ${path}` });
+      const bytes = await readOne(entry);
+      // Of two files with one name, crane and skopeo take the first, docker and tar the last.
+      for (const twin of twins.get(safeName(name, path)) ?? []) {
+        if (twin.type !== 'file') continue;
+        if (twin.size === entry.size && sameBytes(bytes, await readOne(twin))) continue;
+        throw new ContentError('MANIFEST_INVALID', `${path} has two files called ${name}, which differ`);
+      }
+      return bytes;
     },
+    warn,
   };
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.every((byte, at) => byte === other[at]);
+}
+
+function shown(name: string): string {
+  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 }
 
 /** The file that something in the archive names. Throws BLOB_UNKNOWN naming both. */

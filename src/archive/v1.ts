@@ -1,4 +1,5 @@
 import { ContentError } from '../errors.ts';
+import { platformOf } from '../json/config-facts.ts';
 import {
   type Field,
   type JsonObject,
@@ -38,18 +39,20 @@ const maxLayers = 1024;
  * layer a folder with `json`, which names the one below, and `layer.tar`.
  * @see https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.md
  */
-export async function readV1(
+export function readV1(
   tarball: Tarball,
   repositories: Uint8Array,
   pack: Packer,
-): Promise<readonly SynthesizedImage[]> {
+): readonly SynthesizedImage[] {
   const names = readRepositories(tarball, repositories);
-  const images: SynthesizedImage[] = [];
-  for (const [id, tags] of names) {
-    const chain = await chainOf(tarball, id);
-    images.push({ names: tags, make: (options) => makeImage(chain, (entry) => pack(entry, options)) });
-  }
-  return images;
+  return [...names].map(([id, tags]) => ({
+    names: tags,
+    async platform() {
+      const [top] = (await chainOf(tarball, id)).slice(-1);
+      return platformOf(new TextEncoder().encode(JSON.stringify(top?.json.all ?? {})));
+    },
+    make: async (options) => makeImage(await chainOf(tarball, id), (entry) => pack(entry, options)),
+  }));
 }
 
 /** Each top layer's id with the names that it has. */

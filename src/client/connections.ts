@@ -63,6 +63,8 @@ export interface Connections extends AsyncDisposable {
   registry(name: Pick<Reference, 'registry' | 'scheme'>): RemoteRegistry;
   /** A hint: so many requests are about to go to this registry. Settled when connections are on their way. */
   expect(name: Pick<Reference, 'registry' | 'scheme'>, requests: number): Promise<void>;
+  /** Tells the user of something that is wrong with a registry or a place on disk, and stops nothing. */
+  warn(about: string, text: string): void;
   /** The parts of a registry's line, for what is no operation of a place. */
   line(name: Pick<Reference, 'registry' | 'scheme'>): Line;
 }
@@ -97,6 +99,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     if (!registries.has(base)) hosts.name(base);
     return base;
   };
+  const warnAbout = (host: string, text: string): void => options.onWire?.({ kind: 'warning', host, text });
   const open = (name: Pick<Reference, 'registry' | 'scheme'>) => {
     const { registry } = name;
     const base = baseOf(name);
@@ -104,8 +107,8 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     if (known !== undefined) return known;
     const home = { ...common, home: base };
     const tokenLine = createLine({ ...home, redirects: false });
-    const { trustedRealms, onWire } = options;
-    const warn = (text: string): void => onWire?.({ kind: 'warning', host: registry, text });
+    const { trustedRealms } = options;
+    const warn = (text: string): void => warnAbout(registry, text);
     const own = ownHeaders(options.headers?.[registry] ?? {}, base);
     const authorizeWith = (chain: Keychain, watch?: Middleware): Middleware => {
       const send = watch === undefined ? tokenLine : watch(tokenLine);
@@ -130,6 +133,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   return {
     registry: (name) => open(name).registry,
     line: (name) => open(name).line,
+    warn: warnAbout,
     // Its line is made while they come.
     expect: async (name, requests) => transport.expect?.(baseOf(name), requests),
     async [Symbol.asyncDispose]() {

@@ -4,7 +4,8 @@ import { ContentError, CopyError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { formatReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
-import { type Destination, openDestination, openSource, type Source, type WaitOptions } from './open.ts';
+import type { Source, SourceOptions } from './disk-source.ts';
+import { type Destination, openDestination, openSource, type WaitOptions } from './open.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Watch, watching } from './watch.ts';
 
@@ -51,7 +52,7 @@ async function transferWatched(
 ): Promise<Descriptor> {
   const options = { ...rest, ...watch.part() };
   const { signal } = options;
-  await using source = disposable(await openSource(connections, origin, { signal }));
+  await using source = disposable(await openSource(connections, origin, sourceOptions(options)));
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
     await openDestination(connections, target, { ...mountFrom, noWait, onWait, signal }),
@@ -66,6 +67,10 @@ async function transferWatched(
   });
   await repository.commit({ signal });
   return root;
+}
+
+function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOptions {
+  return { platforms, sparse: sparse === true && platforms !== undefined, signal };
 }
 
 /** The repository that blobs may be mounted from: another one of the registry that they go to. */

@@ -1,23 +1,11 @@
-import { ContentError, InputError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
-import type { Manifest } from '../spec/manifest.ts';
 import { parseReference, parseRepository } from '../spec/reference.ts';
-import { isCosignTag } from '../spec/referrers-tag.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
-import { subjectOf } from '../store/referrers.ts';
 import type { Connections } from './connections.ts';
+import type { Source, SourceOptions } from './disk-source.ts';
 import type { Place } from './place.ts';
-
-/** Where to read from, and under which name. */
-export interface Source {
-  readonly repository: Repository;
-  /** Tag or digest. */
-  readonly reference: string;
-  /** Of a registry: its own name, so that a destination on the same registry can mount. */
-  readonly registry?: string;
-}
 
 /** Where to write to, and under which names. */
 export interface Destination {
@@ -29,7 +17,7 @@ export interface Destination {
 export async function openSource(
   connections: Connections,
   place: Place,
-  options: SignalOptions = {},
+  options: SourceOptions = {},
 ): Promise<Source> {
   if (place.kind === 'registry') {
     const { reference } = place;
@@ -37,76 +25,8 @@ export async function openSource(
     const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
     return { repository, reference: digest ?? tag, registry };
   }
-  const { repository, roots } = await openRoots(place, options);
-  try {
-    if (place.name !== undefined) return { repository, reference: place.name };
-    const own = await withoutReferrers(repository, roots, options);
-    return { repository, reference: onlyRoot(own, place.path).digest };
-  } catch (error) {
-    await repository[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-/** A place on disk with all that it names. */
-export async function openRoots(
-  place: Exclude<Place, { kind: 'registry' }>,
-  options: SignalOptions = {},
-): Promise<DiskPlace> {
-  if (place.kind === 'oci') {
-    const { openLayout } = await import('../layout/repository.ts');
-    const layout = await openLayout(place.path, { ...options, mode: 'read' });
-    return { repository: layout, roots: await layout.roots(options), index: () => layout.index(options) };
-  }
-  const { openArchive } = await import('../archive/read.ts');
-  const archive = await openArchive(place.path, options);
-  try {
-    return { repository: archive, roots: await archive.roots(options) };
-  } catch (error) {
-    await archive[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-export interface DiskPlace {
-  readonly repository: Repository;
-  readonly roots: readonly Descriptor[];
-  /** The list of the roots as the place has it, where it has one that can be pushed. */
-  readonly index?: () => Promise<Manifest>;
-}
-
-/** A place with one image needs no name for it; one with several does. What has no name gives way to what has. */
-function onlyRoot(roots: readonly Descriptor[], path: string): Descriptor {
-  // oras lists the children of an index beside it, without a name, and so the referrers of an image.
-  const named = roots.filter(({ annotations }) => annotations?.[refName] !== undefined);
-  const distinct = new Map((named.length > 0 ? named : roots).map((root) => [root.digest, root]));
-  const [root] = distinct.values();
-  if (root !== undefined && distinct.size === 1) return root;
-  const names = [...distinct.values()].map(({ digest, annotations }) => annotations?.[refName] ?? digest);
-  const what =
-    distinct.size === 0 ? 'holds no image' : `holds ${distinct.size} images, say which: ${names.join(', ')}`;
-  throw new ContentError('MANIFEST_INVALID', `${path} ${what}`);
-}
-
-const refName = 'org.opencontainers.image.ref.name';
-
-/** The roots that are there for their own sake: what a copy has brought along for another is not what is meant. */
-async function withoutReferrers(
-  { manifests }: Repository,
-  roots: readonly Descriptor[],
-  options: SignalOptions,
-): Promise<readonly Descriptor[]> {
-  if (roots.length < 2) return roots;
-  const digests = new Set(roots.map(({ digest }) => digest));
-  const own = roots.map(async ({ digest, annotations }) => {
-    if (isCosignTag(annotations?.[refName] ?? '')) return false;
-    if ((await manifests.resolve(digest, options)) === undefined) return true;
-    const subject = subjectOf(await manifests.get(digest, options));
-    if (subject === undefined) return true;
-    return !digests.has(subject) && (await manifests.resolve(subject, options)) === undefined;
-  });
-  const isOwn = await Promise.all(own);
-  return roots.filter((_, at) => isOwn[at] === true);
+  const { openDiskSource } = await import('./disk-source.ts');
+  return openDiskSource(connections, place, options);
 }
 
 /** What a verb does where another process writes to the same layout. */

@@ -5,7 +5,8 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { parseReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
-import { openDestination, openRoots } from './open.ts';
+import { loadAll, openDiskPlace } from './disk-place.ts';
+import { openDestination } from './open.ts';
 import { placeOfPath } from './place.ts';
 import { watching } from './watch.ts';
 
@@ -27,9 +28,10 @@ export async function pushPath(
   if (!index) return transfer(connections, origin, target, options);
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
-    const { repository: source, roots, index: listed } = await openRoots(origin, watched);
+    const disk = await openDiskPlace(connections, origin, { signal: watched.signal });
+    const source = disk.repository;
     try {
-      const root = (await listed?.()) ?? indexOf(roots);
+      const root = (await disk.index?.()) ?? indexOf(await loadAll(disk, { signal: watched.signal }));
       const { repository, tags } = await openDestination(connections, target, watched);
       return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
         ...watched,

@@ -5,19 +5,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { parseDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
-import {
-  defaultPlatform,
-  formatPlatform,
-  matchesPlatform,
-  type Platform,
-  selectPlatform,
-} from '../spec/platform.ts';
+import { defaultPlatform, formatPlatform, matchesPlatform, type Platform } from '../spec/platform.ts';
 import { parseReference } from '../spec/reference.ts';
-import { getChild } from '../store/child.ts';
 import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
+import type { Source } from './disk-source.ts';
 import type { Inspection } from './inspect.ts';
-import { openRepository, openSource, type Source } from './open.ts';
+import { openRepository, openSource } from './open.ts';
 import { formatPlace, type Place, parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
@@ -29,13 +23,13 @@ export interface ReadOptions extends SignalOptions {
 async function reading<T>(
   connections: Connections,
   place: string | Place,
-  options: SignalOptions,
+  options: ReadOptions,
   use: (repository: Repository, reference: string) => Promise<T>,
 ): Promise<T> {
   const { repository, reference } = await openSource(
     connections,
     typeof place === 'string' ? parsePlace(place) : place,
-    options,
+    { signal: options.signal, ...(options.platform === undefined ? {} : { platforms: [options.platform] }) },
   );
   try {
     return await use(repository, reference);
@@ -113,14 +107,9 @@ async function readManifest(
   { platform, ...options }: ReadOptions,
 ): Promise<Manifest> {
   const root = await repository.manifests.get(reference, options);
-  // An image is the only choice there is: it is taken whatever it is for, as crane does.
   if (platform === undefined || root.body.kind !== 'index') return root;
-  const child = selectPlatform(root.body.manifests, platform);
-  if (child !== undefined) return getChild(repository.manifests, child, options);
-  throw new NotFoundError(
-    'MANIFEST_UNKNOWN',
-    `index ${repository.name}@${root.descriptor.digest} has no image for platform ${formatPlatform(platform)}`,
-  );
+  const { selectRoot } = await import('../copy/select.ts');
+  return selectRoot(repository, root, [platform], options);
 }
 
 async function readImage({ repository, reference, registry }: Source, options: ReadOptions): Promise<Image> {

@@ -4,7 +4,8 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import { openSource, type Source } from './open.ts';
+import type { Source } from './disk-source.ts';
+import { openSource } from './open.ts';
 import { type Place, parsePlace } from './place.ts';
 import type { ReadOptions } from './read.ts';
 
@@ -61,7 +62,12 @@ export async function referrerTree(
 }
 
 function open(connections: Connections, place: string | Place, options: ReadOptions): Promise<Source> {
-  return openSource(connections, typeof place === 'string' ? parsePlace(place) : place, options);
+  const { platform, signal } = options;
+  const platforms = platform === undefined ? undefined : [platform];
+  return openSource(connections, typeof place === 'string' ? parsePlace(place) : place, {
+    platforms,
+    signal,
+  });
 }
 
 async function subjectOf(

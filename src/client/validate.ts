@@ -30,7 +30,10 @@ export async function* validateSubject(
   const name =
     typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
   const place = typeof subject === 'string' ? parsePlace(subject) : subject;
-  const { repository, reference } = await openSource(connections, place, options);
+  const { repository, reference } = await openSource(connections, place, {
+    platforms,
+    signal: options.signal,
+  });
   let sound = true;
   try {
     const root = await repository.manifests.get(reference, options);

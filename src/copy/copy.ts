@@ -124,7 +124,7 @@ async function choose(
   if (platforms === undefined) return { root: found };
   if (!sparse || found.body.kind !== 'index')
     return { root: await selectRoot(from, found, platforms, { signal }) };
-  return { root: found, wants: selectChildren(found, found.body, platforms).includes };
+  return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
 }
 
 function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {

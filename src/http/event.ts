@@ -35,7 +35,10 @@ export type WireEvent =
       readonly method: string;
       readonly url: string;
     })
-  /** What a registry asks to be shown to the user, or we have to say of it: each text once for a host. Untrusted words. */
+  /**
+   * What a registry asks to be shown to the user, or we have to say of it: each text once for a host. Untrusted words.
+   * Of a place on disk, `host` is its path.
+   */
   | { readonly kind: 'warning'; readonly host: string; readonly text: string }
   /** How much may be asked of a host and how much is left, each time that it says something new of it. */
   | (RateLimit & { readonly kind: 'ratelimit'; readonly host: string });

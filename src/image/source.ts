@@ -68,12 +68,19 @@ function placedSource(place: ViewPlace, manifest: Manifest): ImageSource {
 /** The place with one manifest more, or one that need not be read there. */
 export function withManifest(source: Repository, manifest: Manifest): Repository {
   const { manifests } = source;
+  const { digest } = manifest.descriptor;
   return {
     ...source,
     manifests: {
       ...manifests,
+      resolve: async (reference, options) =>
+        reference === digest ? manifest.descriptor : manifests.resolve(reference, options),
       get: async (reference, options) =>
-        reference === manifest.descriptor.digest ? manifest : await manifests.get(reference, options),
+        reference === digest ? manifest : await manifests.get(reference, options),
+      getRaw: async (reference, options) =>
+        reference === digest
+          ? manifest
+          : ((await manifests.getRaw?.(reference, options)) ?? (await manifests.get(reference, options))),
     },
   };
 }

@@ -2,6 +2,7 @@ import { ContentError, UnsupportedError } from '../errors.ts';
 import type { Cursor } from './cursor.ts';
 import { blockSize, decodeBlock, isZero, type TarBlock } from './header.ts';
 import { decodePax } from './pax.ts';
+import { checkMap, readGnuMap, readPaxMap, type SparseMap } from './sparse.ts';
 
 export type TarType =
   | 'file'
@@ -16,8 +17,12 @@ export type TarType =
 export interface TarEntry {
   readonly name: string;
   readonly type: TarType;
-  /** Bytes of the body; 0 for all but files. */
+  /** Bytes of the body, holes included; 0 for all but files. */
   readonly size: number;
+  /** Bytes that stand in the tar: fewer than `size` where the file has holes. */
+  readonly stored: number;
+  /** Of a file with holes: the pieces that stand in the tar. */
+  readonly sparse?: SparseMap;
   readonly mode: number;
   /** Seconds since 1970. */
   readonly mtime: number;
@@ -69,7 +74,7 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
         records.set('linkpath', cString(await body(cursor, block, what)));
         break;
       default:
-        return entryOf(block, records, cursor.offset, where);
+        return entryOf({ block, header: bytes, records, where }, cursor);
     }
   }
 }
@@ -100,28 +105,40 @@ async function body(cursor: Cursor, { size }: TarBlock, what: string): Promise<U
   return bytes;
 }
 
-function entryOf(
-  block: TarBlock,
-  records: ReadonlyMap<string, string>,
-  offset: number,
-  where: string,
-): TarEntry {
-  if ([...records.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
-    throw new UnsupportedError('tar', `${where}: sparse files can't be read`);
-  }
-  const name = records.get('path') || block.name;
+interface Read {
+  readonly block: TarBlock;
+  readonly header: Uint8Array;
+  readonly records: ReadonlyMap<string, string>;
+  readonly where: string;
+}
+
+async function entryOf(read: Read, cursor: Cursor): Promise<TarEntry> {
+  const { block, records, where } = read;
+  const name = records.get('GNU.sparse.name') || records.get('path') || block.name;
   const type = typeOf(block.typeflag, name, where);
   const linkname = records.get('linkpath') || block.linkname;
+  // As Go and GNU tar read it: what can't have a body has none, whatever its size field says.
+  const stored = type === 'file' ? sizeOf(records.get('size'), block.size, where) : 0;
+  const begin = cursor.offset;
+  const sparse = type === 'file' ? await mapOf(read, cursor) : undefined;
+  // The newest form keeps the map in the body, the others keep it before that.
+  const left = stored - (block.typeflag === 'S' ? 0 : cursor.offset - begin);
+  if (sparse !== undefined) checkMap(sparse, left, where);
   return {
     name,
     type,
-    // As Go and GNU tar read it: what can't have a body has none, whatever its size field says.
-    size: type === 'file' ? sizeOf(records.get('size'), block.size, where) : 0,
+    size: sparse?.size ?? stored,
+    stored: left,
+    ...(sparse === undefined ? {} : { sparse }),
     mode: block.mode,
     mtime: block.mtime,
     ...(type === 'link' || type === 'symlink' ? { linkname } : {}),
-    offset,
+    offset: cursor.offset,
   };
+}
+
+function mapOf({ block, header, records, where }: Read, cursor: Cursor): Promise<SparseMap | undefined> {
+  return block.typeflag === 'S' ? readGnuMap(header, cursor, where) : readPaxMap(records, cursor, where);
 }
 
 function typeOf(typeflag: string, name: string, where: string): TarType {
@@ -138,9 +155,8 @@ function typeOf(typeflag: string, name: string, where: string): TarType {
       return 'directory';
     case '6':
       return 'fifo';
-    case 'S':
     case 'M':
-      throw new UnsupportedError('tar', `${where}: sparse and multi-volume files can't be read`);
+      throw new UnsupportedError('tar', `${where}: a file that began in another volume can't be read`);
     default:
       // Before there was a type for it, a slash at the end made a directory.
       return name.endsWith('/') ? 'directory' : 'file';

@@ -34,10 +34,10 @@ export function decodeBlock(block: Uint8Array, where: string): TarBlock {
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
     typeflag: String.fromCharCode(block[156] ?? 0),
-    size: needed(number(block, 124, 12), `${where}: size`),
-    mode: needed(number(block, 100, 8), `${where}: mode`),
+    size: needed(decodeNumber(block, 124, 12), `${where}: size`),
+    mode: needed(decodeNumber(block, 100, 8), `${where}: mode`),
     // Times before 1970 are legal and mean nothing here.
-    mtime: number(block, 136, 12) ?? 0,
+    mtime: decodeNumber(block, 136, 12) ?? 0,
     linkname: text(block, 157, 100),
   };
 }
@@ -64,7 +64,7 @@ export function isZero(block: Uint8Array): boolean {
 }
 
 function checkSum(block: Uint8Array, where: string): void {
-  if (number(block, checksumAt, 8) === sumOf(block)) return;
+  if (decodeNumber(block, checksumAt, 8) === sumOf(block)) return;
   throw new ContentError('MANIFEST_INVALID', `${where}: not a tar header, its checksum is wrong`);
 }
 
@@ -84,7 +84,7 @@ function text(block: Uint8Array, at: number, length: number): string {
 }
 
 /** An octal number, or a base-256 one, GNU's form for what doesn't fit. Undefined: neither, or negative, or over 2^53. */
-function number(block: Uint8Array, at: number, length: number): number | undefined {
+export function decodeNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = block.subarray(at, at + length);
   const first = field[0] ?? 0;
   if (first >= 0x80) {

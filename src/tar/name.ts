@@ -5,9 +5,13 @@ import { ContentError } from '../errors.ts';
  * Throws MANIFEST_INVALID for a name that is absolute or has `..` in it; `where` is what that calls the tar.
  */
 export function safeName(name: string, where: string): string {
-  const parts = name.split('/');
-  if (!isRelative(name) || parts.includes('..')) throw outside(name, where);
-  return joined(parts);
+  if (!isSafeName(name)) throw outside(name, where);
+  return joined(name.split('/'));
+}
+
+/** Whether `safeName` takes the name. */
+export function isSafeName(name: string): boolean {
+  return isRelative(name) && !name.split('/').includes('..');
 }
 
 /** Where a symbolic link that stands at `name` leads, as a safe name. Throws MANIFEST_INVALID when that is outside. */

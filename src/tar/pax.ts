@@ -6,11 +6,13 @@ const space = 0x20;
 const newline = 0x0a;
 
 /**
- * The records of an extended header: `length key=value\n`, the length counting itself. Throws MANIFEST_INVALID.
+ * The records of an extended header: `length key=value\n`, the length counting itself. The pieces of a
+ * sparse file that stand in records of their own become one `GNU.sparse.map`. Throws MANIFEST_INVALID.
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03
  */
 export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string, string> {
   const records = new Map<string, string>();
+  const places: string[] = [];
   let at = 0;
   while (at < bytes.byteLength) {
     const gap = bytes.indexOf(space, at);
@@ -24,9 +26,13 @@ export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string,
     if (equals < 1 || record.slice(equals).includes('\0')) {
       throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
     }
-    records.set(record.slice(0, equals), record.slice(equals + 1));
+    const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
+    // The oldest form of sparse files repeats these two, once for each piece.
+    if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') places.push(value);
+    else records.set(key, value);
     at = end;
   }
+  if (places.length > 0) records.set('GNU.sparse.map', places.join(','));
   return records;
 }
 

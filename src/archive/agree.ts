@@ -1,0 +1,111 @@
+import { ContentError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { sniffCompression } from '../flow/compression.ts';
+import { diffIdsOf } from '../json/config-facts.ts';
+import { configLimit } from '../json/image-config.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { ImageManifest } from '../spec/manifest.ts';
+import { isConfigType, isDistributable, isLayerType, parseMediaType } from '../spec/media-type.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import type { SavedImage } from './docker.ts';
+import { blobPath } from './layout-path.ts';
+import type { Packer } from './pack.ts';
+import { checkedContent, type Tarball } from './tarball.ts';
+
+/** An image of index.json, and the entries of manifest.json that describe it a second time. */
+export interface Described {
+  readonly digest: Digest;
+  readonly image: ImageManifest;
+  readonly saved: readonly SavedImage[];
+}
+
+/**
+ * Compares a manifest with its config, its layers and manifest.json, as far as that costs next to nothing: only plain
+ * layers are held to their diff_ids, since their digests are known. Answers a sentence about the first contradiction.
+ * A layer whose bytes are packed otherwise than its type says is only warned of: every tool looks at the bytes.
+ */
+export async function contradictionIn(tarball: Tarball, described: Described): Promise<string | undefined> {
+  const { digest, image, saved } = described;
+  if (!isConfigType(image.config.mediaType)) return undefined;
+  const diffIds = await layersInConfig(tarball, image);
+  if (diffIds !== undefined && diffIds.length !== image.layers.length) {
+    return `manifest ${digest} lists ${layerCount(image.layers)}, its config ${diffIds.length}`;
+  }
+  for (const [at, layer] of image.layers.entries()) {
+    const entry = tarball.find(blobPath(layer.digest));
+    if (entry === undefined || !isLayerType(layer.mediaType)) continue;
+    const packing = await packingOf(tarball, entry);
+    warnOfType(tarball, layer, packing);
+    const diffId = diffIds?.[at];
+    if (packing !== 'none' || diffId === undefined || diffId === layer.digest) continue;
+    if (diffId.startsWith('sha256:'))
+      return `layer ${layer.digest} is not the ${diffId} that its config names`;
+  }
+  const other = saved.find(({ Layers }) => !sameFiles(tarball, image.layers, Layers));
+  if (other === undefined) return undefined;
+  const isLonger = other.Layers.length !== image.layers.length;
+  const theirs = isLonger ? layerCount(other.Layers) : 'others';
+  return `manifest ${digest} lists ${layerCount(image.layers)}, manifest.json ${theirs} for the same config`;
+}
+
+/** Whether every layer unpacks to the digest that the config names for it: all of them are read. */
+export async function isWhole(
+  tarball: Tarball,
+  { image }: Described,
+  pack: Packer,
+  options: SignalOptions,
+): Promise<boolean> {
+  const diffIds = await layersInConfig(tarball, image);
+  if (diffIds === undefined || diffIds.length !== image.layers.length) return false;
+  for (const [at, { digest }] of image.layers.entries()) {
+    const entry = tarball.find(blobPath(digest));
+    if (entry === undefined || (await pack(entry, options)).diffId !== diffIds[at]) return false;
+  }
+  return true;
+}
+
+/** MANIFEST_INVALID: nothing says which of the two descriptions is right. */
+export function refuseContradiction({ path }: Tarball, contradiction: string, cause?: unknown): ContentError {
+  return new ContentError('MANIFEST_INVALID', `${path} contradicts itself: ${contradiction}`, { cause });
+}
+
+/** The diff_ids of a config that is there and names some. */
+async function layersInConfig(
+  tarball: Tarball,
+  { config }: ImageManifest,
+): Promise<readonly string[] | undefined> {
+  const entry = tarball.find(blobPath(config.digest));
+  if (entry === undefined) return undefined;
+  const what = `${tarball.path}: config ${config.digest}`;
+  const content = checkedContent(tarball.content(entry), config.digest, what);
+  return diffIdsOf(await collect(content.open(), { limit: configLimit, what }));
+}
+
+async function packingOf(tarball: Tarball, entry: TarEntry): Promise<'gzip' | 'zstd' | 'none'> {
+  const start = tarball.content(entry).open({ from: 0, to: 4 });
+  return sniffCompression(await collect(start, { limit: 4, what: entry.name }));
+}
+
+function warnOfType(tarball: Tarball, { digest, mediaType, size }: Descriptor, packing: string): void {
+  const [, said = 'none'] = /[+.](gzip|zstd)$/.exec(parseMediaType(mediaType)) ?? [];
+  if (said === packing || size === 0) return;
+  const words = (name: string): string => (name === 'none' ? 'plain tar' : name);
+  tarball.warn(`layer ${digest} is called ${words(said)}, and is ${words(packing)}`);
+}
+
+/** The same places in the file, whatever they are called. Layers that stay elsewhere by licence have none. */
+function sameFiles(tarball: Tarball, layers: readonly Descriptor[], names: readonly string[]): boolean {
+  if (layers.length !== names.length) return false;
+  return layers.every(({ digest, mediaType }, at) => {
+    const own = tarball.find(blobPath(digest));
+    if (own === undefined) return !isDistributable(mediaType);
+    return tarball.find(names[at] ?? '')?.offset === own.offset;
+  });
+}
+
+function layerCount({ length }: readonly unknown[]): string {
+  if (length === 0) return 'no layers';
+  return length === 1 ? '1 layer' : `${length} layers`;
+}

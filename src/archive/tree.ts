@@ -1,0 +1,148 @@
+import { ContentError, isGantryError, NotFoundError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { inlineData } from '../flow/inline-data.ts';
+import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import { within } from './failure.ts';
+import { blobPath } from './layout-path.ts';
+import { checkedContent, demand, type Tarball } from './tarball.ts';
+
+/** The manifests of a layout, and the reason for each root whose tree can't be read. */
+export interface Trees {
+  readonly manifests: Map<Digest, Manifest>;
+  readonly failures: Map<Digest, unknown>;
+}
+
+/** Indexes in indexes: two are in use. */
+const maxDepth = 8;
+/** An index of so many manifests is an attack on memory. */
+const maxManifests = 10_000;
+
+/** Reads every manifest under a root that is there. A tree that can't be read is noted, and stands in nobody's way. */
+export async function readTree(tarball: Tarball, root: Descriptor, trees: Trees): Promise<void> {
+  try {
+    await visit(tarball, root, trees.manifests, 0);
+  } catch (error) {
+    if (!isGantryError(error)) throw error;
+    trees.failures.set(root.digest, error);
+  }
+}
+
+/** Throws BLOB_UNKNOWN or SIZE_INVALID unless config and layers are there as they are described. */
+export function demandImage(tarball: Tarball, image: ImageManifest): void {
+  checkBlob(tarball, image.config, 'config');
+  for (const layer of image.layers) checkBlob(tarball, layer, 'layer');
+}
+
+/**
+ * Throws unless each image of the index is whole or isn't there at all, and one of them is there. An image without its
+ * config is one that was not saved; one that has it and lacks a layer is damaged.
+ */
+export function demandPart(tarball: Tarball, index: Manifest, { manifests }: Trees): void {
+  const children = manifestsOf(index.body);
+  const seen = new Map<Digest, boolean>();
+  const there = children.filter((child) => isThere(tarball, child, { manifests, seen }));
+  if (there.length > 0 || children.length === 0) return;
+  throw new NotFoundError(
+    'MANIFEST_UNKNOWN',
+    `${tarball.path}: of index ${index.descriptor.digest} no image is there`,
+  );
+}
+
+interface Look {
+  readonly manifests: ReadonlyMap<Digest, Manifest>;
+  /** Indexes that list each other's children many times cost no more than once. */
+  readonly seen: Map<Digest, boolean>;
+}
+
+function isThere(tarball: Tarball, { digest }: Descriptor, look: Look): boolean {
+  const known = look.seen.get(digest);
+  if (known !== undefined) return known;
+  // Until it is known, so that a circle ends.
+  look.seen.set(digest, false);
+  const found = isImageThere(tarball, digest, look);
+  look.seen.set(digest, found);
+  return found;
+}
+
+function isImageThere(tarball: Tarball, digest: Digest, look: Look): boolean {
+  const body = look.manifests.get(digest)?.body;
+  if (body?.kind === 'index') {
+    return body.manifests.filter((child) => isThere(tarball, child, look)).length > 0;
+  }
+  if (body?.kind !== 'image') return tarball.find(blobPath(digest)) !== undefined;
+  if (tarball.find(blobPath(body.config.digest)) === undefined && inlineData(body.config) === undefined) {
+    return false;
+  }
+  demandImage(tarball, body);
+  return true;
+}
+
+async function visit(
+  tarball: Tarball,
+  descriptor: Descriptor,
+  manifests: Map<Digest, Manifest>,
+  depth: number,
+): Promise<void> {
+  if (manifests.has(descriptor.digest)) return;
+  const entry = tarball.find(blobPath(descriptor.digest));
+  if (entry === undefined) return;
+  if (depth > maxDepth || manifests.size >= maxManifests) {
+    throw new ContentError(
+      'MANIFEST_INVALID',
+      `${tarball.path}: more than ${maxManifests} manifests, or nested ${maxDepth} deep`,
+    );
+  }
+  const isNamed = isManifestType(descriptor.mediaType);
+  const manifest = await (isNamed ? readManifest : recognise)(tarball, descriptor, entry);
+  if (manifest === undefined) return;
+  manifests.set(descriptor.digest, manifest);
+  for (const child of manifestsOf(manifest.body)) await visit(tarball, child, manifests, depth + 1);
+}
+
+async function readManifest(tarball: Tarball, descriptor: Descriptor, entry: TarEntry): Promise<Manifest> {
+  const { digest, mediaType } = descriptor;
+  const what = `${tarball.path}: manifest ${digest}`;
+  checkSize(descriptor, entry, what);
+  computableAlgorithm(digest);
+  const content = checkedContent(tarball.content(entry), digest, what);
+  const bytes = await collect(content.open(), { limit: manifestLimit, what });
+  return within(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
+}
+
+/** A manifest whose descriptor calls it something else; undefined for other content. */
+async function recognise(
+  tarball: Tarball,
+  descriptor: Descriptor,
+  entry: TarEntry,
+): Promise<Manifest | undefined> {
+  if (entry.size > manifestLimit) return undefined;
+  try {
+    const manifest = await readManifest(tarball, descriptor, entry);
+    return manifest.body.kind === 'unknown' ? undefined : manifest;
+  } catch (error) {
+    if (isGantryError(error, 'MANIFEST_INVALID')) return undefined;
+    throw error;
+  }
+}
+
+/** Layers that may not be distributed stay where their `urls` say, and content may stand in its descriptor. */
+function checkBlob(tarball: Tarball, blob: Descriptor, role: string): void {
+  const path = blobPath(blob.digest);
+  const isElsewhere = !isDistributable(blob.mediaType) || inlineData(blob) !== undefined;
+  if (isElsewhere && tarball.find(path) === undefined) return;
+  checkSize(blob, demand(tarball, path, role), `${tarball.path}: ${role} ${blob.digest}`);
+}
+
+function checkSize({ size: expected, unsized }: Descriptor, { size: actual }: TarEntry, what: string): void {
+  if (unsized === true || expected === actual) return;
+  throw new ContentError(
+    'SIZE_INVALID',
+    `${what} has ${actual} bytes, not the ${expected} that were announced`,
+    { expected, actual },
+  );
+}

@@ -1,0 +1,139 @@
+import { ContentError } from '../errors.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { formatPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
+import { isCosignTag } from '../spec/referrers-tag.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { subjectOf } from '../store/referrers.ts';
+import type { DiskEntry, DiskPlace } from './disk-place.ts';
+
+export interface ChooseOptions extends SignalOptions {
+  readonly platforms?: readonly Platform[] | undefined;
+}
+
+/**
+ * What is meant in a place on disk: the entry of that name, or the only image there. Platforms choose among images that
+ * stand side by side; each then comes as one descriptor with its platform. Throws MANIFEST_INVALID where several are
+ * left, with the names that can be said.
+ */
+export async function chooseEntries(
+  place: DiskPlace,
+  name: string | undefined,
+  { platforms, ...options }: ChooseOptions,
+): Promise<readonly Descriptor[]> {
+  const meant =
+    name === undefined
+      ? await imagesIn(place, options)
+      : place.entries.filter(({ names }) => names.includes(name));
+  const whole = await onlyWhole(distinct(meant), options);
+  const [only] = whole;
+  if (only !== undefined && whole.length === 1) return [await only.load(options)];
+  if (whole.length === 0) throw new ContentError('MANIFEST_INVALID', `${place.path} holds no image`);
+  const chosen = platforms === undefined ? undefined : await byPlatform(whole, platforms, options);
+  return chosen ?? refuse(place, whole, options);
+}
+
+function distinct(entries: readonly DiskEntry[]): readonly DiskEntry[] {
+  const digests = new Set<string>();
+  return entries.filter(({ digest }) => {
+    if (digest === undefined) return true;
+    const isNew = !digests.has(digest);
+    digests.add(digest);
+    return isNew;
+  });
+}
+
+/** Two descriptions of one image, by one name: where one of them is broken, the other is meant. */
+async function onlyWhole(
+  entries: readonly DiskEntry[],
+  options: SignalOptions,
+): Promise<readonly DiskEntry[]> {
+  const [first, ...others] = entries;
+  const shared = first?.names.find((name) => others.every(({ names }) => names.includes(name)));
+  if (shared === undefined || others.length === 0) return entries;
+  const whole: DiskEntry[] = [];
+  for (const entry of entries) {
+    const root = await entry.load(options).catch(() => options.signal?.throwIfAborted());
+    if (root !== undefined) whole.push(entry);
+  }
+  return whole.length === 0 ? entries.slice(0, 1) : whole;
+}
+
+/** Undefined where two of them serve a platform equally well, or none does. */
+async function byPlatform(
+  entries: readonly DiskEntry[],
+  platforms: readonly Platform[],
+  options: SignalOptions,
+): Promise<readonly Descriptor[] | undefined> {
+  const candidates: { readonly entry: DiskEntry; readonly platform: Platform; readonly mediaType: string }[] =
+    [];
+  for (const entry of entries) {
+    const platform = await entry.platform(options);
+    if (platform !== undefined) candidates.push({ entry, platform, mediaType });
+  }
+  const chosen: Descriptor[] = [];
+  for (const wanted of platforms) {
+    const best = selectPlatform(candidates, wanted);
+    if (best === undefined) return undefined;
+    const twin = selectPlatform(
+      candidates.filter((other) => other !== best),
+      wanted,
+    );
+    const isTwin = twin !== undefined && formatPlatform(twin.platform) === formatPlatform(best.platform);
+    if (isTwin) return undefined;
+    const { mediaType: type, digest, size } = await best.entry.load(options);
+    chosen.push({ mediaType: type, digest, size, platform: best.platform });
+  }
+  return chosen;
+}
+
+/** An entry that names a platform is an image: which of its two types it has is known when it is loaded. */
+const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+
+/** Choices shown at most: an archive may hold thousands. */
+const maxShown = 20;
+
+async function refuse(
+  { path, entries }: DiskPlace,
+  choices: readonly DiskEntry[],
+  options: SignalOptions,
+): Promise<never> {
+  const shown: string[] = [];
+  for (const entry of choices.slice(0, maxShown)) {
+    const platform = await entry.platform(options).catch(() => undefined);
+    const place = `@${entries.indexOf(entry)}`;
+    const name = entry.names.length > 0 ? entry.names.join(' = ') : (entry.digest ?? place);
+    shown.push(platform === undefined ? name : `${name} (${formatPlatform(platform)})`);
+  }
+  const more = choices.length > maxShown ? `, and ${choices.length - maxShown} more` : '';
+  throw new ContentError(
+    'MANIFEST_INVALID',
+    `${path} holds ${choices.length} images, say which: ${shown.join(', ')}${more}. ` +
+      'Behind its path stands its name (PREFIX:PATH:NAME); --platform chooses among platforms, push --index takes all of them as one index',
+  );
+}
+
+/** What has no name gives way to what has, and a copy may have brought referrers along. */
+async function imagesIn(place: DiskPlace, options: SignalOptions): Promise<readonly DiskEntry[]> {
+  const own = await withoutReferrers(place.repository, place.entries, options);
+  const named = own.filter(({ names }) => names.length > 0);
+  return place.namesItsImages && named.length > 0 ? named : own;
+}
+
+/** The entries that are there for their own sake: what a copy has brought along for another is not what is meant. */
+async function withoutReferrers(
+  { manifests }: Repository,
+  entries: readonly DiskEntry[],
+  options: SignalOptions,
+): Promise<readonly DiskEntry[]> {
+  if (entries.length < 2) return entries;
+  const digests = new Set(entries.flatMap(({ digest }) => digest ?? []));
+  const isOwn = async ({ names, digest }: DiskEntry): Promise<boolean> => {
+    if (names.some(isCosignTag)) return false;
+    if (digest === undefined || (await manifests.resolve(digest, options)) === undefined) return true;
+    const subject = subjectOf(await manifests.get(digest, options));
+    if (subject === undefined) return true;
+    return !digests.has(subject) && (await manifests.resolve(subject, options)) === undefined;
+  };
+  const answers = await Promise.all(entries.map(isOwn));
+  return entries.filter((_, at) => answers[at] === true);
+}

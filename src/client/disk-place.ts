@@ -1,0 +1,80 @@
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { Platform } from '../spec/platform.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import type { Place } from './place.ts';
+
+/** A place on disk with all that it names. */
+export interface DiskPlace {
+  readonly path: string;
+  readonly repository: Repository;
+  readonly entries: readonly DiskEntry[];
+  /** Whether an index may be there of which some images are not: Docker saves such archives. */
+  readonly isPartial: boolean;
+  /** Whether an entry without a name stands there for the sake of another: oras lists children and referrers so. */
+  readonly namesItsImages: boolean;
+  /** The list of the entries as the place has it, where it has one that can be pushed. */
+  readonly index?: () => Promise<Manifest>;
+}
+
+/** An image or index that a place on disk names. */
+export interface DiskEntry {
+  readonly names: readonly string[];
+  /** Left out where only loading tells it. */
+  readonly digest?: Digest;
+  platform(options?: SignalOptions): Promise<Platform | undefined>;
+  load(options?: SignalOptions): Promise<Descriptor>;
+}
+
+export type OnDisk = Exclude<Place, { kind: 'registry' }>;
+
+/** Opens it for reading. */
+export async function openDiskPlace(
+  connections: Connections,
+  { kind, path }: OnDisk,
+  options: SignalOptions = {},
+): Promise<DiskPlace> {
+  if (kind === 'oci') {
+    const { openLayout } = await import('../layout/repository.ts');
+    const layout = await openLayout(path, { ...options, mode: 'read' });
+    const entries = (await layout.roots(options)).map((root) => layoutEntry(layout, root));
+    const index = (): Promise<Manifest> => layout.index(options);
+    return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
+  }
+  const { openArchive } = await import('../archive/read.ts');
+  const onWarning = (text: string): void => connections.warn(path, text);
+  const archive = await openArchive(path, { ...options, onWarning });
+  const namesItsImages = archive.format === 'oci';
+  return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
+}
+
+/** Each of them once. Throws as loading each of them does. */
+export async function loadAll(
+  { entries }: Pick<DiskPlace, 'entries'>,
+  options: SignalOptions,
+): Promise<readonly Descriptor[]> {
+  const found = new Map<Digest, Descriptor>();
+  for (const entry of entries) {
+    const root = await entry.load(options);
+    if (!found.has(root.digest)) found.set(root.digest, root);
+  }
+  return [...found.values()];
+}
+
+const refName = 'org.opencontainers.image.ref.name';
+
+function layoutEntry(repository: Repository, root: Descriptor): DiskEntry {
+  const name = root.annotations?.[refName];
+  return {
+    names: name === undefined ? [] : [name],
+    digest: root.digest,
+    async platform(options = {}) {
+      if (root.platform?.os) return root.platform;
+      const { platformOfChild } = await import('../copy/select.ts');
+      return platformOfChild(repository, root, options);
+    },
+    load: async () => root,
+  };
+}

@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import {
+  classicFiles,
+  file,
+  indexOf,
+  layoutFiles,
+  manifestOf,
+  type SampleImage,
+  sampleImage,
+  savedEntry,
+  saveTar,
+} from '../archive/archives.test.samples.ts';
+import { isGantryError } from '../errors.ts';
+import { digestOf } from '../flow/hash.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import { parsePlatform } from '../spec/platform.ts';
+import type { TarFileWithBody } from '../tar/write.ts';
+import { failsWith, listOf } from '../testing/contract/sample.ts';
+import { startRegistry } from '../testing/start-registry.ts';
+import { createClient } from './client.ts';
+
+const here = await sampleImage('hello');
+const away = await sampleImage('hello', 'arm64');
+const name = 'registry.example/app:latest';
+const [amd64, arm64] = [parsePlatform('linux/amd64'), parsePlatform('linux/arm64')];
+
+async function open(test: TestContext) {
+  const registry = await startRegistry();
+  const warnings: string[] = [];
+  const client = createClient({
+    keychain: async () => undefined,
+    onWire: (event) => void (event.kind === 'warning' && warnings.push(event.text)),
+  });
+  test.after(async () => {
+    await client[Symbol.asyncDispose]();
+    await registry.close();
+  });
+  return { client, host: registry.host, warnings };
+}
+
+function attestationOf(image: Manifest): Manifest {
+  const config = new TextEncoder().encode('{"os":"unknown"}');
+  return manifestOf(MediaType.ociManifest, {
+    config: { mediaType: MediaType.ociConfig, digest: digestOf(config), size: config.byteLength },
+    layers: [],
+    annotations: { about: image.descriptor.digest },
+  });
+}
+
+/** The index that Docker pulled: two images, and an attestation of each. */
+const pulled = manifestOf(MediaType.ociIndex, {
+  manifests: [here, away].flatMap(({ manifest }, at) => [
+    { ...manifest.descriptor, platform: at === 0 ? amd64 : arm64 },
+    {
+      ...attestationOf(manifest).descriptor,
+      platform: { os: 'unknown', architecture: 'unknown' },
+      annotations: {
+        'vnd.docker.reference.type': 'attestation-manifest',
+        'vnd.docker.reference.digest': manifest.descriptor.digest,
+      },
+    },
+  ]),
+});
+
+/** What Docker saves of it, with one image and these manifests more. */
+function partial(...more: readonly Manifest[]): readonly TarFileWithBody[] {
+  return [
+    ...layoutFiles([{ manifest: pulled, fullName: name, name: 'latest' }], [here]),
+    ...more.map(({ descriptor, bytes }) => file(`blobs/sha256/${descriptor.digest.slice(7)}`, bytes)),
+    file('manifest.json', [savedEntry(here, [name])]),
+  ];
+}
+
+describe('docker29-partial-index: of an index of which one image was saved', () => {
+  for (const [sentence, more] of [
+    ['the other manifests are missing', []],
+    ['the other manifests are there and their blobs are not', [away.manifest, attestationOf(away.manifest)]],
+  ] as const) {
+    it(`that image is pushed and validated where ${sentence}`, async (test) => {
+      const { client, host, warnings } = await open(test);
+      const path = await saveTar(test, partial(...more));
+      for (const options of [{}, { platforms: [amd64] }]) {
+        const { digest } = await client.push(path, `${host}/app:1`, options);
+        const image = await client.getImage(`${host}/app:1`);
+        assert.equal((await image.manifest()).descriptor.digest, here.manifest.descriptor.digest);
+        assert.deepEqual(await listOf(client.validate(`${host}/app@${digest}`)), [
+          { subject: `${host}/app@${digest}` },
+        ]);
+      }
+      assert.ok(warnings.length > 0);
+      assert.deepEqual(await listOf(client.validate({ kind: 'docker-archive', path })), [{ subject: path }]);
+      assert.equal(
+        (await client.copy(`docker-archive:${path}:${name}`, `${host}/app:2`)).digest,
+        here.manifest.descriptor.digest,
+      );
+      await failsWith(client.push(path, `${host}/app:3`, { platforms: [arm64] }), 'MANIFEST_UNKNOWN');
+      assert.equal(await client.exists(`${host}/app:3`), false);
+    });
+  }
+
+  it('an image that was saved in part is refused, and so is an index of which nothing was', async (test) => {
+    const { client, host } = await open(test);
+    const layer = [...here.blobs.keys()].at(-1)?.slice(7) ?? '';
+    const damaged = partial().filter((entry) => !entry.name.endsWith(layer));
+    const empty = layoutFiles([{ manifest: pulled, fullName: name }], []);
+    for (const [files, code] of [
+      [damaged, 'BLOB_UNKNOWN'],
+      [empty, 'MANIFEST_UNKNOWN'],
+    ] as const) {
+      await failsWith(client.push(await saveTar(test, files), `${host}/app:1`), code);
+      assert.equal(await client.exists(`${host}/app:1`), false);
+    }
+  });
+
+  it('with --sparse the index itself is pushed', async (test) => {
+    const { client, host } = await open(test);
+    const path = await saveTar(test, partial(attestationOf(here.manifest)));
+    const pushing = client.copy(`docker-archive:${path}`, `${host}/app:1`, {
+      platforms: [amd64],
+      sparse: true,
+    });
+    const outcome = await pushing.then(({ digest }) => digest).catch((error: unknown) => error);
+    // The registry may refuse an index whose images it lacks; another index than the one that was asked for is no answer.
+    assert.ok(outcome === pulled.descriptor.digest || isGantryError(outcome));
+  });
+});
+
+describe('several-images-in-an-archive: where no name says which', () => {
+  const side = (image: SampleImage, names: readonly string[], prefix: string): object[] => {
+    const layers = image.layers.map((_, at) => `${prefix}/layer${at}/layer.tar`);
+    return [{ Config: `${prefix}/${digestOf(image.config).slice(7)}.json`, RepoTags: names, Layers: layers }];
+  };
+  const within = (image: SampleImage, prefix: string): readonly TarFileWithBody[] =>
+    classicFiles(image, null).flatMap((entry) =>
+      entry.name === 'manifest.json' ? [] : [{ ...entry, name: `${prefix}/${entry.name}` }],
+    );
+
+  it('the names that can be said are shown, and each of them means its image', async (test) => {
+    const { client, host } = await open(test);
+    const files = [
+      ...within(here, 'a'),
+      ...within(away, 'b'),
+      file('manifest.json', [...side(here, ['team/a:1', 'team/a:2'], 'a'), ...side(away, [], 'b')]),
+    ];
+    const path = await saveTar(test, files);
+    const refusal = await client.push(path, `${host}/app:1`).catch((error: unknown) => error);
+    assert.ok(isGantryError(refusal, 'MANIFEST_INVALID'));
+    for (const word of ['team/a:1', 'team/a:2', '@1', 'linux/arm64', '--index', '--platform']) {
+      assert.ok(refusal.message.includes(word), `${word} in ${refusal.message}`);
+    }
+    for (const [said, image] of [
+      ['team/a:2', here],
+      ['@1', away],
+    ] as const) {
+      await client.push(`docker-archive:${path}:${said}`, `${host}/app:2`);
+      const config = await client.getConfig(`${host}/app:2`);
+      assert.deepEqual(config, new Uint8Array(image.config));
+    }
+    await client.push(path, `${host}/app:3`, { platforms: [arm64] });
+    assert.deepEqual(await client.getConfig(`${host}/app:3`), new Uint8Array(away.config));
+  });
+
+  it('platforms-side-by-side: the platform chooses, also under one name, and all of them make an index', async (test) => {
+    const { client, host } = await open(test);
+    for (const named of [false, true]) {
+      for (const said of [false, true]) {
+        const roots = [here, away].map(({ manifest }, at) => ({
+          manifest: said ? withPlatform(manifest, at === 0 ? amd64 : arm64) : manifest,
+          ...(named ? { name: 'v1' } : {}),
+        }));
+        const path = await saveTar(test, layoutFiles(roots, [here, away]));
+        const place = `oci-archive:${path}${named ? ':v1' : ''}`;
+        const refusal = await client.copy(place, `${host}/app:1`).catch((error: unknown) => error);
+        assert.ok(isGantryError(refusal, 'MANIFEST_INVALID'));
+        assert.ok(refusal.message.includes('--index') && refusal.message.includes('linux/arm64'));
+        const { digest } = await client.copy(place, `${host}/app:2`, { platforms: [arm64] });
+        assert.equal(digest, away.manifest.descriptor.digest);
+        await client.copy(place, `${host}/app:3`, { platforms: [arm64, amd64] });
+        const index = await client.getIndex(`${host}/app:3`);
+        assert.equal((await index.children()).length, 2);
+        await client.push(path, `${host}/app:4`, { index: true });
+        assert.equal((await (await client.getIndex(`${host}/app:4`)).children()).length, 2);
+      }
+    }
+    assert.equal(await client.exists(`${host}/app:1`), false);
+  });
+});
+
+function withPlatform(manifest: Manifest, platform: object): Manifest {
+  return { ...manifest, descriptor: Object.assign({ ...manifest.descriptor }, { platform }) };
+}
+
+describe('children-without-a-platform: of an index whose children name none', () => {
+  const index = indexOf(here, away);
+  const bare = manifestOf(MediaType.ociIndex, {
+    manifests: [away.manifest.descriptor, here.manifest.descriptor],
+  });
+
+  it('the one that is for the platform is taken, everywhere', async (test) => {
+    const { client, host } = await open(test);
+    const path = await saveTar(test, layoutFiles([{ manifest: bare, name: 'v1' }], [here, away]));
+    await client.push(path, `${host}/app:bare`);
+    for (const place of [`${host}/app:bare`, `oci-archive:${path}:v1`]) {
+      for (const [platform, image] of [
+        [amd64, here],
+        [arm64, away],
+      ] as const) {
+        const wanted = image.manifest.descriptor.digest;
+        assert.equal((await client.getDescriptor(place, { platform })).digest, wanted);
+        assert.equal((await client.copy(place, `${host}/app:one`, { platforms: [platform] })).digest, wanted);
+        assert.deepEqual(await client.getConfig(place, { platform }), new Uint8Array(image.config));
+      }
+      await failsWith(
+        client.getDescriptor(place, { platform: parsePlatform('linux/s390x') }),
+        'MANIFEST_UNKNOWN',
+      );
+    }
+  });
+
+  it('that name one are not asked, and the refusal lists them', async (test) => {
+    const { client, host } = await open(test);
+    const path = await saveTar(test, layoutFiles([{ manifest: index, name: 'v1' }], [here, away]));
+    await client.push(path, `${host}/app:1`);
+    const refusal = await client
+      .getDescriptor(`${host}/app:1`, { platform: parsePlatform('linux/s390x') })
+      .catch((error: unknown) => error);
+    assert.ok(isGantryError(refusal, 'MANIFEST_UNKNOWN'));
+    assert.ok(refusal.message.includes('linux/amd64, linux/arm64'));
+  });
+});

@@ -1,0 +1,63 @@
+import { presentPart } from '../copy/present.ts';
+import { indexOf } from '../image/image-index.ts';
+import { withManifest } from '../image/source.ts';
+import type { Repository } from '../store/contract.ts';
+import { type ChooseOptions, chooseEntries } from './choose-entry.ts';
+import type { Connections } from './connections.ts';
+import { type DiskPlace, type OnDisk, openDiskPlace } from './disk-place.ts';
+
+/** Where to read from, and under which name. */
+export interface Source {
+  readonly repository: Repository;
+  /** Tag or digest. */
+  readonly reference: string;
+  /** Of a registry: its own name, so that a destination on the same registry can mount. */
+  readonly registry?: string;
+}
+
+export interface SourceOptions extends ChooseOptions {
+  /** Whether an index stays as it is, also where the place holds only a part of it. */
+  readonly sparse?: boolean | undefined;
+}
+
+/** A place on disk, and the image or index that is meant in it. Dispose the repository. */
+export async function openDiskSource(
+  connections: Connections,
+  place: OnDisk,
+  options: SourceOptions,
+): Promise<Source> {
+  const opened = await openDiskPlace(connections, place, { signal: options.signal });
+  try {
+    return await chosenSource(connections, opened, place.name, options);
+  } catch (error) {
+    await opened.repository[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function chosenSource(
+  connections: Connections,
+  place: DiskPlace,
+  name: string | undefined,
+  { sparse = false, ...options }: SourceOptions,
+): Promise<Source> {
+  const { repository, path, isPartial } = place;
+  const isKnown = name === undefined || place.entries.filter(({ names }) => names.includes(name)).length > 1;
+  const [chosen, ...others] = isKnown ? await chooseEntries(place, name, options) : [];
+  if (chosen !== undefined && others.length > 0) {
+    const index = indexOf([chosen, ...others]);
+    return { repository: withManifest(repository, index), reference: index.descriptor.digest };
+  }
+  const reference = chosen?.digest ?? name ?? '';
+  if (!isPartial || sparse || (await repository.manifests.resolve(reference, options)) === undefined) {
+    return { repository, reference };
+  }
+  const whole = await repository.manifests.get(reference, options);
+  const { root, absent } = await presentPart(repository, whole, options);
+  if (root === whole) return { repository, reference: chosen?.digest ?? reference };
+  connections.warn(
+    path,
+    `of index ${whole.descriptor.digest} ${absent.length} images are not there; the rest is taken: ${root.descriptor.digest}`,
+  );
+  return { repository: withManifest(repository, root), reference: root.descriptor.digest };
+}

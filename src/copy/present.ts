@@ -1,0 +1,105 @@
+import { NotFoundError } from '../errors.ts';
+import { inlineData } from '../flow/inline-data.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { isManifestType } from '../spec/media-type.ts';
+import { formatPlatform, isAttestation, type Platform } from '../spec/platform.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import { rewriteIndex, selectChildren } from './select.ts';
+
+export interface PresentOptions extends SignalOptions {
+  /** Those that are wanted. Default: all that are there. */
+  readonly platforms?: readonly Platform[] | undefined;
+}
+
+/** The part of an index that a place holds. */
+export interface Present {
+  /** The index itself where all of it is there, else the only image that is, or an index of those that are. */
+  readonly root: Manifest;
+  /** Images of the index that are not there. */
+  readonly absent: readonly Descriptor[];
+}
+
+/**
+ * What there is of an index in a place where a question costs nothing: Docker saves under the index that it pulled the
+ * one platform that it has. An image is there when its manifest and its config are. Throws MANIFEST_UNKNOWN where none is,
+ * or not the one that is wanted.
+ */
+export async function presentPart(
+  from: Repository,
+  root: Manifest,
+  { platforms, ...options }: PresentOptions = {},
+): Promise<Present> {
+  const { body } = root;
+  if (body.kind !== 'index') return { root, absent: [] };
+  const look: Look = { from, options, seen: new Map() };
+  const there = new Set<Descriptor>();
+  for (const child of body.manifests) if (await isThere(look, child)) there.add(child);
+  const absent = body.manifests.filter((child) => !there.has(child));
+  if (absent.length === 0) return { root, absent };
+  const images = [...there].filter((child) => !isAttestation(child));
+  if (images.length === 0) {
+    const { digest } = root.descriptor;
+    throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name}: of index ${digest} no image is there`);
+  }
+  if (platforms !== undefined) await demandWanted(from, { root, there, platforms }, options);
+  const [only] = images;
+  if (platforms === undefined && only !== undefined && there.size === 1) {
+    return { root: await from.manifests.get(only.digest, options), absent };
+  }
+  return { root: rewriteIndex(root, (child) => there.has(child)), absent };
+}
+
+interface Wanted {
+  readonly root: Manifest;
+  readonly there: ReadonlySet<Descriptor>;
+  readonly platforms: readonly Platform[];
+}
+
+/** A platform that the index lists and the place lacks must not end in another that it has. */
+async function demandWanted(
+  from: Repository,
+  { root, there, platforms }: Wanted,
+  options: SignalOptions,
+): Promise<void> {
+  for (const platform of platforms) {
+    const [child] = (await selectChildren(from, root, [platform], options)).images;
+    if (child === undefined || there.has(child)) continue;
+    const others = [...there].flatMap((other) => (other.platform ? formatPlatform(other.platform) : []));
+    throw new NotFoundError(
+      'MANIFEST_UNKNOWN',
+      `${from.name}: index ${root.descriptor.digest} lists an image for ${formatPlatform(platform)}, which is not there; there are: ${others.join(', ')}`,
+    );
+  }
+}
+
+interface Look {
+  readonly from: Repository;
+  readonly options: SignalOptions;
+  /** Indexes that list each other's children many times cost no more than once. */
+  readonly seen: Map<Digest, Promise<boolean>>;
+}
+
+function isThere(look: Look, child: Descriptor): Promise<boolean> {
+  const known = look.seen.get(child.digest) ?? lookFor(look, child);
+  look.seen.set(child.digest, known);
+  return known;
+}
+
+async function lookFor(look: Look, child: Descriptor): Promise<boolean> {
+  const { from, options } = look;
+  const { digest, mediaType } = child;
+  if (inlineData(child) !== undefined) return true;
+  const found = await from.manifests.resolve(digest, options);
+  if (found === undefined) {
+    return !isManifestType(mediaType) && (await from.blobs.stat(digest, options)) !== undefined;
+  }
+  const { body } = await from.manifests.get(digest, options);
+  if (body.kind === 'image') {
+    if (inlineData(body.config) !== undefined) return true;
+    return (await from.blobs.stat(body.config.digest, options)) !== undefined;
+  }
+  for (const inner of manifestsOf(body)) if (!(await isThere(look, inner))) return false;
+  return true;
+}
