@@ -91,7 +91,6 @@ async function packingOf(tarball: Tarball, entry: TarEntry): Promise<'gzip' | 'z
 function warnOfType(tarball: Tarball, { digest, mediaType, size }: Descriptor, packing: string): void {
   const [, said = 'none'] = /[+.](gzip|zstd)$/.exec(parseMediaType(mediaType)) ?? [];
   if (said === packing || size === 0) return;
-  const words = (name: string): string => (name === 'none' ? 'plain tar' : name);
   tarball.warn(`layer ${digest} is called ${words(said)}, and is ${words(packing)}`);
 }
 
@@ -103,6 +102,10 @@ function sameFiles(tarball: Tarball, layers: readonly Descriptor[], names: reado
     if (own === undefined) return !isDistributable(mediaType);
     return tarball.find(names[at] ?? '')?.offset === own.offset;
   });
+}
+
+function words(packing: string): string {
+  return packing === 'none' ? 'plain tar' : packing;
 }
 
 function layerCount({ length }: readonly unknown[]): string {

@@ -127,16 +127,16 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
   });
 });
 
-describe('several-images-in-an-archive: where no name says which', () => {
-  const side = (image: SampleImage, names: readonly string[], prefix: string): object[] => {
-    const layers = image.layers.map((_, at) => `${prefix}/layer${at}/layer.tar`);
-    return [{ Config: `${prefix}/${digestOf(image.config).slice(7)}.json`, RepoTags: names, Layers: layers }];
-  };
-  const within = (image: SampleImage, prefix: string): readonly TarFileWithBody[] =>
-    classicFiles(image, null).flatMap((entry) =>
-      entry.name === 'manifest.json' ? [] : [{ ...entry, name: `${prefix}/${entry.name}` }],
-    );
+const side = (image: SampleImage, names: readonly string[], prefix: string): object[] => {
+  const layers = image.layers.map((_, at) => `${prefix}/layer${at}/layer.tar`);
+  return [{ Config: `${prefix}/${digestOf(image.config).slice(7)}.json`, RepoTags: names, Layers: layers }];
+};
+const within = (image: SampleImage, prefix: string): readonly TarFileWithBody[] =>
+  classicFiles(image, null).flatMap((entry) =>
+    entry.name === 'manifest.json' ? [] : [{ ...entry, name: `${prefix}/${entry.name}` }],
+  );
 
+describe('several-images-in-an-archive: where no name says which', () => {
   it('the names that can be said are shown, and each of them means its image', async (test) => {
     const { client, host } = await open(test);
     const files = [
