@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
@@ -42,7 +43,7 @@ interface Opened {
 async function open(test: TestContext, files: readonly TarFileWithBody[]): Promise<Opened> {
   const warnings: string[] = [];
   const archive = await openArchive(await saveTar(test, files), { onWarning: (text) => warnings.push(text) });
-  test.after(() => archive[Symbol.asyncDispose]());
+  atEnd(test, () => archive[Symbol.asyncDispose]());
   return { archive, warnings };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import {
   classicFiles,
   file,
@@ -33,7 +34,7 @@ async function open(test: TestContext) {
     keychain: async () => undefined,
     onWire: (event) => void (event.kind === 'warning' && warnings.push(event.text)),
   });
-  test.after(async () => {
+  atEnd(test, async () => {
     await client[Symbol.asyncDispose]();
     await registry.close();
   });

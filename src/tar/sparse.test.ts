@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, sliceContent } from '../flow/content.ts';
@@ -30,7 +31,7 @@ function packed(
   ...flags: readonly string[]
 ): { readonly tar: Uint8Array; readonly file: Uint8Array } {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-test-'));
-  test.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(test, () => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'in'));
   const path = join(folder, 'in', 'hole');
   const handle = openSync(path, 'w');
