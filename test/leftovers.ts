@@ -31,6 +31,20 @@ export function endLeftovers(): readonly Leftover[] {
   return left;
 }
 
+/** The processes of this run in which files of tests run. Linux only. */
+export function testProcesses(
+  files: readonly string[],
+): readonly { readonly pid: number; readonly file: string }[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || parentOf(pid) !== process.pid || !isRunning(pid)) return [];
+    const words = new Set(readOf(pid, 'cmdline').split('\0'));
+    const file = files.find((path) => words.has(path));
+    return file === undefined ? [] : [{ pid, file }];
+  });
+}
+
 function leftover(pid: number): Leftover | undefined {
   const variable = readOf(pid, 'environ')
     .split('\0')
@@ -52,7 +66,16 @@ function readOf(pid: number, file: 'environ' | 'cmdline' | 'stat'): string {
 
 /** Whether a process runs. One that has ended and was not waited for doesn't. Linux only. */
 export function isRunning(pid: number): boolean {
+  const [state = ''] = fieldsOf(pid);
+  return state !== '' && !/^[ZX]/.test(state);
+}
+
+function parentOf(pid: number): number {
+  return Number(fieldsOf(pid)[1]);
+}
+
+/** State, parent and so on. The name before them may hold anything, parentheses and spaces among it. */
+function fieldsOf(pid: number): readonly string[] {
   const stat = readOf(pid, 'stat');
-  // The name before the state may hold anything, parentheses and spaces among it.
-  return stat !== '' && !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

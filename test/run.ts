@@ -38,9 +38,9 @@ const skips: string[] = [];
 const search = startSearch();
 /** Milliseconds for a file. The slowest one takes a minute on a quiet machine. */
 const limit = Number(flag('--limit') ?? 600) * 1000;
-const stream = run({ files, concurrency: Math.max(2, availableParallelism()), timeout: limit });
+const stream = run({ files, concurrency: Math.max(2, availableParallelism()) });
 
-const culprits = watchFiles(stream, limit);
+const culprits = watchFiles(stream, files, limit);
 
 stream.on('test:pass', ({ name, skip, todo, details }) => {
   // A suite counts only when it is skipped: nothing else tells of its tests.

@@ -1,30 +1,37 @@
 import { basename } from 'node:path';
 import type { TestsStream } from 'node:test';
-import { endLeftovers } from './leftovers.ts';
+import { endLeftovers, testProcesses } from './leftovers.ts';
+
+/** Milliseconds between two looks at the processes of the run. */
+const interval = 2000;
 
 /**
- * Watches which tests run in which file. The result grows by a line for each file that had to be ended after `limit`
- * milliseconds, with the tests that ran in it, and for each program that outlived the file that started it.
+ * Ends each file after `limit` milliseconds. The result grows by a line for each file that was ended, with the tests that
+ * ran in it, and for each program that outlived the file that started it. The `timeout` of node:test ends a file on
+ * Node 20, and on later ones only the test in it: its handles keep the file running. Node 22 tells of no file's begin and
+ * end, so the processes themselves are looked at.
  */
-export function watchFiles(stream: TestsStream, limit: number): readonly string[] {
+export function watchFiles(stream: TestsStream, files: readonly string[], limit: number): readonly string[] {
   const running = new Map<string, Set<string>>();
   const culprits: string[] = [];
-  stream.on('test:dequeue', ({ name, file }) => {
-    if (file === undefined || name === file) return;
+  const since = new Map<number, number>();
+  stream.on('test:dequeue', ({ name, file = '' }) => {
     running.set(file, (running.get(file) ?? new Set()).add(name));
   });
-  stream.on('test:complete', ({ name, file, details }) => {
-    if (file === undefined) return;
-    if (name !== file) {
-      running.get(file)?.delete(name);
-      return;
-    }
-    if (details.duration_ms >= limit) {
-      const names = [...(running.get(file) ?? [])].join(' › ');
-      culprits.push(`${basename(file)} did not end in ${limit / 1000} s; running: ${names || 'no test'}`);
-    }
+  stream.on('test:complete', ({ name, file = '' }) => running.get(file)?.delete(name));
+  const look = (): void => {
     culprits.push(...leftovers());
-  });
+    const now = performance.now();
+    for (const { pid, file } of testProcesses(files)) {
+      const begun = since.get(pid) ?? now;
+      since.set(pid, begun);
+      if (now - begun < limit) continue;
+      const names = [...(running.get(file) ?? [])].filter((name) => name !== file).join(' › ');
+      culprits.push(`${basename(file)} did not end in ${limit / 1000} s; running: ${names || 'no test'}`);
+      process.kill(pid, 'SIGKILL');
+    }
+  };
+  setInterval(look, interval).unref();
   process.on('exit', () => culprits.push(...leftovers()));
   return culprits;
 }
