@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { StorageError } from '../errors.ts';
 import { absentAs, onDisk } from '../files/files.ts';
 import { type DockerConfig, parseDockerConfig } from './docker-config.ts';
 
@@ -38,9 +39,18 @@ export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<Do
 
 /** Undefined if there is no such file. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */
 export async function readConfigFile(path: string): Promise<DockerConfig | undefined> {
-  const bytes = await onDisk(path, () => absentAs(undefined, readFile(path)));
-  if (bytes === undefined) return undefined;
-  return bytes.byteLength === 0 ? { what: path, document: {} } : parseDockerConfig(bytes, path);
+  const bytes = await readable(path);
+  return bytes === undefined ? undefined : parseDockerConfig(bytes, path);
+}
+
+async function readable(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await onDisk(path, () => absentAs(undefined, readFile(path)));
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const message = `${error.message}; credentials are read from it: make it readable, or name another folder with DOCKER_CONFIG`;
+    throw new StorageError(error.code, message, { path, cause: error.cause });
+  }
 }
 
 /** @see https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md */

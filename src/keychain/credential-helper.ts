@@ -14,6 +14,8 @@ export interface HelperOptions {
 }
 
 const maxOutput = 1024 * 1024;
+/** Milliseconds in which the last of an ended helper's output arrives. */
+const heldOpen = 1_000;
 
 /**
  * What a credential helper knows of a registry; undefined if it knows nothing. Throws HELPER_FAILED.
@@ -27,14 +29,15 @@ export async function askHelper(
   const output = await runHelper(name, 'get', serverKey(registry), options);
   if (output === undefined) return undefined;
   const reply = parseAnswer(name, 'get', output);
-  if (typeof reply !== 'object' || reply === null || !('Username' in reply) || !('Secret' in reply)) {
+  const username = memberOf(reply, 'username');
+  const secret = memberOf(reply, 'secret');
+  if (username === undefined || secret === undefined) {
     throw failed(name, 'get', 'its answer has no Username and Secret');
   }
-  const { Username, Secret } = reply;
-  if (typeof Username !== 'string' || typeof Secret !== 'string') {
+  if (typeof username !== 'string' || typeof secret !== 'string') {
     throw failed(name, 'get', 'Username and Secret are not text');
   }
-  return namedCredential(Username, Secret);
+  return namedCredential(username, secret);
 }
 
 /** Has a helper keep a credential. A token for the registry itself has no form that helpers know: HELPER_FAILED. */
@@ -80,9 +83,16 @@ export async function listHelper(
   );
 }
 
+/** As docker reads it, which takes a name in whatever case. */
+function memberOf(reply: unknown, name: string): unknown {
+  if (typeof reply !== 'object' || reply === null) return undefined;
+  return Object.entries(reply).find(([key]) => key.toLowerCase() === name)?.[1];
+}
+
 type Action = 'get' | 'store' | 'erase' | 'list';
 
 function parseAnswer(name: string, action: Action, output: string): unknown {
+  if (output.trim() === '') throw failed(name, action, 'it ended without an answer');
   try {
     return JSON.parse(output);
   } catch {
@@ -104,14 +114,23 @@ function runHelper(
       `docker-credential-${name}`,
       [action],
       { env, timeout, signal, maxBuffer: maxOutput, windowsHide: true, killSignal: 'SIGKILL' },
-      (error, stdout) => {
+      (error, stdout, stderr) => {
+        clearTimeout(late);
         if (error === null) resolve(stdout);
         else if (signal?.aborted === true) reject(signal.reason);
         // It fails with its message on standard output, and this is the one that is no failure.
         else if (/credentials not found/i.test(stdout)) resolve(undefined);
-        else reject(failed(name, action, reasonOf(error, { action, stdout }), missingOnly(error)));
+        else reject(failed(name, action, reasonOf(error, { action, stdout, stderr }), missingOnly(error)));
       },
     );
+    // What it has started may live on and hold its output open: the answer is whole when the helper has ended.
+    let late: NodeJS.Timeout | undefined;
+    child.once('exit', () => {
+      late = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, heldOpen);
+    });
     // A helper that doesn't read its input is judged by its answer.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
@@ -125,14 +144,17 @@ function missingOnly(error: Error & { readonly code?: unknown }): Error | undefi
 
 function reasonOf(
   error: Error & { readonly code?: unknown; readonly killed?: boolean },
-  { action, stdout }: { readonly action: Action; readonly stdout: string },
+  { action, stdout, stderr }: { readonly action: Action; readonly stdout: string; readonly stderr: string },
 ): string {
-  if (error.code === 'ENOENT') return 'it is not in PATH';
+  if (error.code === 'ENOENT') {
+    return 'it is not in PATH; install it, or take it out of credsStore and credHelpers in the config file';
+  }
+  if (error.code === 'EACCES') return 'it may not be run; make it executable';
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'it says too much';
-  if (error.killed === true) return 'it gave no answer in time';
-  const said = stdout.trim();
+  if (error.killed === true) return 'it gave no answer in time; does it wait for a keychain to be unlocked?';
+  const said = (stdout.trim() || stderr.trim()).replace(/\s+/g, ' ');
   // What fails may yet have answered, or say what it was given to keep: words only, and none when it had a secret.
-  const isUnfit = said === '' || action === 'store' || /^[[{]|secret/i.test(said);
+  const isUnfit = said === '' || action === 'store' || /^\[|\{|secret/i.test(said);
   return isUnfit ? `it ended with ${String(error.code)}` : said.slice(0, 200);
 }
 

@@ -1,5 +1,4 @@
 import { InputError } from '../errors.ts';
-import { parseJson } from '../json/parse.ts';
 import type { Credential } from './credential.ts';
 import { candidateKeys, canonicalKey } from './server-key.ts';
 
@@ -14,16 +13,36 @@ export interface DockerConfig {
 /** No one writes a megabyte of credentials. */
 const maxBytes = 1024 * 1024;
 
-/** Throws INVALID_OPTION if it is not a JSON object. */
+/**
+ * Reads it as docker does: of a key that stands there twice the last one counts. Throws INVALID_OPTION if it is no JSON
+ * object, with the reason, and nothing of what it says.
+ */
 export function parseDockerConfig(bytes: Uint8Array, what: string): DockerConfig {
-  let document: unknown;
+  const document = readDocument(bytes);
+  if (typeof document !== 'string') return { what, document };
+  const advice =
+    what === 'DOCKER_AUTH_CONFIG' ? 'unset it or mend it' : 'mend it, or move it away and log in again';
+  throw new InputError('INVALID_OPTION', `${what} is not a file of credentials: it ${document}; ${advice}`);
+}
+
+/** The document, or what is wrong with it. */
+function readDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> | string {
+  if (bytes.byteLength > maxBytes) return `has more than ${maxBytes} bytes`;
+  let text: string;
   try {
-    document = parseJson(bytes, { what, maxBytes });
-  } catch (error) {
-    throw new InputError('INVALID_OPTION', `${what} is not a file of credentials`, { cause: error });
+    // Editors on Windows begin a file with a mark, which this leaves out.
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return 'is not UTF-8 text';
   }
-  if (!isObject(document)) throw new InputError('INVALID_OPTION', `${what} is not a file of credentials`);
-  return { what, document };
+  if (text.trim() === '') return {};
+  try {
+    const document: unknown = JSON.parse(text);
+    return isObject(document) ? document : 'is JSON, but no object';
+  } catch {
+    // The parser's message quotes the file.
+    return text.includes('\0') ? 'is not JSON in UTF-8, but UTF-16 or binary' : 'is not JSON';
+  }
 }
 
 /** The helper to ask about a registry: its own, or the one for all. */
@@ -124,9 +143,14 @@ export function namedCredential(username: string, password: string): Credential 
 
 /** Base64 of `user:password`, with or without its padding; old dockers filled the password up with NULs. */
 function decodeAuth(auth: string, what: string): { readonly username: string; readonly password: string } {
-  const text = /^[\w+/-]+={0,2}$/.test(auth.trim()) ? Buffer.from(auth, 'base64').toString('utf8') : '';
+  // `base64` without -w0 breaks its lines.
+  const base64 = auth.replace(/\s+/g, '');
+  const text = /^[\w+/-]+={0,2}$/.test(base64) ? Buffer.from(base64, 'base64').toString('utf8') : '';
   const colon = text.indexOf(':');
-  if (colon < 0) throw new InputError('INVALID_OPTION', `${what} holds no base64 of "user:password"`);
+  if (colon < 0) {
+    const message = `${what} has an "auth" that is no base64 of "user:password"; log in again to replace it`;
+    throw new InputError('INVALID_OPTION', message);
+  }
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };
 }
 

@@ -1,7 +1,9 @@
 import { readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { absentAs, makeFolder, onDisk, replaceFile } from '../files/files.ts';
-import { takeLock } from '../files/lock.ts';
+import { isGantryError, StorageError } from '../errors.ts';
+import { absentAs, makeFolder, onDisk } from '../files/files.ts';
+import { replaceOrOverwrite } from '../files/in-place.ts';
+import { type Lock, takeLock } from '../files/lock.ts';
 import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile } from './config-file.ts';
 import type { Credential } from './credential.ts';
@@ -60,6 +62,7 @@ const lockWait = 10_000;
 /**
  * Reads the file once more and replaces it as a whole, with the mode and owner it had; the file behind a symbolic link,
  * not the link. Of several processes that do so at once each finds what the others wrote; docker itself waits for nobody.
+ * Where nothing would change nothing is written: the file may be read-only and have this very login.
  */
 async function changeEntries(
   path: string,
@@ -67,18 +70,52 @@ async function changeEntries(
   entries: Record<string, unknown>,
   { signal }: StoreOptions,
 ): Promise<void> {
-  await makeFolder(dirname(path), 0o700);
   const target = await behindLinks(path);
-  const lock = await takeLock(`${target}.lock`, { wait: lockWait, signal, what: path });
+  const there = await readConfigFile(target);
+  if (there !== undefined && hasEntries(there, registry, entries)) return;
   try {
-    const config = (await readConfigFile(target)) ?? { what: path, document: {} };
-    const document = withEntries(config, registry, entries);
-    const text = `${JSON.stringify(document, undefined, '\t')}\n`;
-    const like = await onDisk(target, () => absentAs(undefined, stat(target)));
-    await replaceFile(target, new TextEncoder().encode(text), { mode: 0o600, like });
-  } finally {
-    await lock[Symbol.asyncDispose]();
+    await makeFolder(dirname(path), 0o700);
+    const lock = await lockFor(target, path, signal);
+    try {
+      const config = (await readConfigFile(target)) ?? { what: path, document: {} };
+      const text = `${JSON.stringify(withEntries(config, registry, entries), undefined, '\t')}\n`;
+      const like = await onDisk(target, () => absentAs(undefined, stat(target)));
+      await replaceOrOverwrite(target, new TextEncoder().encode(text), { mode: 0o600, like });
+    } finally {
+      await lock?.[Symbol.asyncDispose]();
+    }
+  } catch (error) {
+    if (!isGantryError(error, 'NO_PERMISSION')) throw error;
+    const message = `${error.message}; the login can't be kept there: make it writable, or name another folder with DOCKER_CONFIG`;
+    throw new StorageError('NO_PERMISSION', message, { path: target, cause: error });
   }
+}
+
+/** None in a folder that takes no other file: there, nobody could have one. */
+async function lockFor(
+  target: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Lock | undefined> {
+  try {
+    return await takeLock(`${target}.lock`, { wait: lockWait, signal, what: path });
+  } catch (error) {
+    if (isGantryError(error, 'NO_PERMISSION')) return undefined;
+    throw error;
+  }
+}
+
+function hasEntries(config: DockerConfig, registry: string, entries: Record<string, unknown>): boolean {
+  const keys = keysOf(config, registry);
+  const there = new Map(Object.entries(authsOf(config)));
+  return (
+    keys.length === Object.keys(entries).length &&
+    keys.every((key) => key in entries && JSON.stringify(there.get(key)) === JSON.stringify(entries[key]))
+  );
+}
+
+function authsOf({ document: { auths } }: DockerConfig): object {
+  return typeof auths === 'object' && auths !== null ? auths : {};
 }
 
 /** The document with other entries for one registry, all else as it was. */
@@ -87,12 +124,8 @@ function withEntries(
   registry: string,
   entries: Record<string, unknown>,
 ): Record<string, unknown> {
-  const { auths } = config.document;
   const gone = new Set(keysOf(config, registry));
-  const kept =
-    typeof auths === 'object' && auths !== null
-      ? Object.entries(auths).filter(([key]) => !gone.has(key))
-      : [];
+  const kept = Object.entries(authsOf(config)).filter(([key]) => !gone.has(key));
   return { ...config.document, auths: { ...Object.fromEntries(kept), ...entries } };
 }
 
