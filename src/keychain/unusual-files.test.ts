@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { findSecret, secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { addHelper, answer, auth, basic, config, entry, home, unlessWindows } from './home.test.support.ts';
@@ -178,7 +179,7 @@ describe('a credential helper that misbehaves', unlessWindows, () => {
        fs.writeFileSync(${JSON.stringify(pids)}, String(child.pid)); child.unref();
        ${answer({ Username: 'u', Secret: secret('held') })}`,
     );
-    test.after(async () => process.kill(Number(await readFile(pids, 'utf8')), 'SIGKILL'));
+    atEnd(test, async () => process.kill(Number(await readFile(pids, 'utf8')), 'SIGKILL'));
     // Its answer would come after its time, and be none.
     assert.deepEqual(await createKeychain({ env: place.env, timeout: 600_000 })('a'), basic('u', 'held'));
   });
