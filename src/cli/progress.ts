@@ -1,5 +1,5 @@
 import type { CopyObserver } from '../copy/events.ts';
-import { type Clock, systemClock } from '../http/clock.ts';
+import { type Clock, unheldClock } from '../http/clock.ts';
 import { createMeter } from './meter.ts';
 import type { Output } from './output.ts';
 import { jsonProgress } from './progress-json.ts';
@@ -21,7 +21,7 @@ const renderers: Readonly<Record<Exclude<ProgressMode, 'none'>, (output: Output)
 /** Shows the copy whose events `observe` is given, until `end`. Without a mode: bars on a terminal, lines elsewhere. */
 export function startProgress(
   output: Output,
-  { mode, clock = systemClock }: { readonly mode?: ProgressMode | undefined; readonly clock?: Clock } = {},
+  { mode, clock = unheldClock }: { readonly mode?: ProgressMode | undefined; readonly clock?: Clock } = {},
 ): Progress {
   const chosen = mode ?? (output.columns === undefined ? 'plain' : 'tty');
   if (chosen === 'none') return { observe: () => undefined, end: () => undefined };

@@ -4,11 +4,13 @@ import type { Level } from './level.ts';
 import { createOutput, type Output, OutputClosed } from './output.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { watchSignals } from './signals.ts';
+import { watchUnsettled } from './unsettled.ts';
 
 /** Runs one command line from its words to its exit code; says what went wrong in one line. Never rejects. */
 export async function run(argv: readonly string[]): Promise<number> {
   const output = createOutput(process);
   const interruption = watchSignals();
+  const settled = watchUnsettled(output, (reason) => interruption.abandon(reason));
   let verbose = false;
   const onBug = (error: unknown): void => process.exit(report(error, output, verbose));
   // What no command awaits must not end in a stack either.
@@ -26,6 +28,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return interruption.exitCode() ?? report(error, output, verbose);
   } finally {
     interruption.stop();
+    settled();
     process.off('uncaughtException', onBug);
   }
 }

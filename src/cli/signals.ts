@@ -1,8 +1,10 @@
 import { constants } from 'node:os';
 
 export interface Interruption {
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP: the user, the system or a terminal that is closed. */
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP (the user, the system or a terminal that is closed), or by `abandon`. */
   readonly signal: AbortSignal;
+  /** Has the command clean up and end with this reason as its error. */
+  abandon(reason: Error): void;
   /** What the shell expects of a command that a signal ended, or undefined if none came. */
   exitCode(): number | undefined;
   stop(): void;
@@ -26,6 +28,7 @@ export function watchSignals(): Interruption {
 
   return {
     signal: controller.signal,
+    abandon: (reason) => controller.abort(reason),
     exitCode: () => code,
     stop() {
       for (const name of watched) process.off(name, onSignal);

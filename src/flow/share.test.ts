@@ -60,6 +60,20 @@ describe('work that is shared', () => {
     assert.deepEqual([shared.isAbandoned(), signals[0]?.aborted], [true, true]);
   });
 
+  it('cache-stuck-by-101: that never ends has an end for all who wait, and is begun anew by the next', async () => {
+    const deaf: AbortSignal[] = [];
+    const shared = share(
+      (signal) => {
+        deaf.push(signal);
+        return new Promise<never>(() => undefined);
+      },
+      { limit: 1 },
+    );
+    const all = [shared.wait(), shared.wait()];
+    for (const one of all) await assert.rejects(one, { code: 'TIMED_OUT' });
+    assert.deepEqual([shared.isAbandoned(), deaf[0]?.aborted], [true, true]);
+  });
+
   it('that fails fails for all', async () => {
     const shared = share(() => Promise.reject(reason));
     await assert.rejects(shared.wait(), reason);

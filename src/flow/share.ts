@@ -1,4 +1,6 @@
+import { TransportError } from '../errors.ts';
 import { unlessAborted } from './abort.ts';
+import { lastResort, within } from './within.ts';
 
 /** Work that several wait for. */
 export interface Shared<T> {
@@ -8,12 +10,27 @@ export interface Shared<T> {
   isAbandoned(): boolean;
 }
 
-/** Begins the work; its signal aborts when everybody who waited has given up. */
-export function share<T>(work: (signal: AbortSignal) => Promise<T>): Shared<T> {
+export interface ShareOptions {
+  /** Milliseconds that the work may take. Default 15 min: those who wait must not wait for ever. */
+  readonly limit?: number;
+}
+
+/**
+ * Begins the work; its signal aborts when everybody who waited has given up, and at its limit, when all are told TIMED_OUT.
+ */
+export function share<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { limit = lastResort }: ShareOptions = {},
+): Shared<T> {
   const abort = new AbortController();
   let waiting = 0;
   let isDone = false;
-  const result = work(abort.signal).finally(() => {
+  const tooLate = (): TransportError => {
+    const error = new TransportError('TIMED_OUT', `nothing answered within ${limit / 1000} s`);
+    abort.abort(error);
+    return error;
+  };
+  const result = within(work(abort.signal), limit, tooLate).finally(() => {
     isDone = true;
   });
   // Who gave up hears of no failure, and if all did nobody does.

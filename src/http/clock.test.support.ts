@@ -6,6 +6,8 @@ export interface ManualClock extends Clock {
   advance(milliseconds: number): Promise<void>;
   /** Resolves when somebody waits, with the milliseconds that the first to wake has left. */
   waiting(): Promise<number>;
+  /** How many timers are set. */
+  set(): number;
 }
 
 export function createManualClock(start = 0): ManualClock {
@@ -17,6 +19,7 @@ export function createManualClock(start = 0): ManualClock {
 
   return {
     now: () => time,
+    set: () => timers.size,
     after(milliseconds, wake) {
       const timer = { at: time + milliseconds, wake };
       timers.add(timer);

@@ -1,18 +1,26 @@
 import { onAbort } from '../flow/abort.ts';
+import { type Clock, systemClock } from './clock.ts';
 
 /**
  * How many requests a host gets at once: `most`, and half as many each time that it says it is too much, down to one. With
  * every answer after that it gets a little more again, about one more for each round of answers.
  */
 export interface Lane {
-  /** Waits for a place, first come first served. Rejects with the signal's reason. The answer gives the place back. */
+  /**
+   * Waits for a place, first come first served, and goes in without one after five minutes: places are kept for the host's
+   * sake, and those who have them may themselves be waiting for this one. Rejects with the signal's reason. The answer gives
+   * the place back.
+   */
   enter(signal?: AbortSignal): Promise<Leave>;
 }
 
 /** `throttled`: the host said that it was too much; `undefined`: nothing was learned. */
 export type Leave = (outcome: 'answered' | 'throttled' | undefined) => void;
 
-export function createLane(most: number): Lane {
+/** Milliseconds. */
+const patience = 5 * 60_000;
+
+export function createLane(most: number, clock: Clock = systemClock): Lane {
   const waiting: (() => void)[] = [];
   let width = most;
   let running = 0;
@@ -47,16 +55,25 @@ export function createLane(most: number): Lane {
     enter(signal) {
       signal?.throwIfAborted();
       return new Promise((resolve, reject) => {
+        let cancel: (() => void) | undefined;
         const enter = (): void => {
           release();
+          cancel?.();
           resolve(ticket());
         };
         const release = onAbort(signal, () => {
           waiting.splice(waiting.indexOf(enter), 1);
+          cancel?.();
           reject(signal?.reason);
         });
         waiting.push(enter);
         letIn();
+        if (!waiting.includes(enter)) return;
+        cancel = clock.after(patience, () => {
+          waiting.splice(waiting.indexOf(enter), 1);
+          running++;
+          enter();
+        });
       });
     },
   };

@@ -53,6 +53,20 @@ describe('the pace', () => {
     await all;
   });
 
+  it('lets a request go out after five minutes without a place, and leaves no timer', async () => {
+    const clock = createManualClock();
+    const { send, pending } = createFarSide();
+    const paced = pace({ jobs: 1, clock })(send);
+    const all = Promise.all([get('https://a/1'), get('https://a/2'), get('https://a/3')].map(paced));
+    await turn();
+    assert.equal(pending.length, 1);
+    await clock.advance(300_000);
+    assert.equal(pending.length, 3);
+    for (const resolve of pending) resolve();
+    await all;
+    assert.equal(clock.set(), 0);
+  });
+
   it('frees the place of a request that fails', async () => {
     const paced = pace({ jobs: 1 })(() => Promise.reject(new Error('broken')));
     await assert.rejects(paced(get('https://a/')));

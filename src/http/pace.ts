@@ -37,7 +37,7 @@ export function pace(options: PaceOptions = {}): Middleware {
     const name = parseTarget(url).host;
     const known = hosts.get(name);
     if (known !== undefined) return known;
-    const host = { asking: createLane(jobs), sending: createLane(jobs), heldUntil: 0 };
+    const host = { asking: createLane(jobs, clock), sending: createLane(jobs, clock), heldUntil: 0 };
     hosts.set(name, host);
     return host;
   };

@@ -1,5 +1,6 @@
 import type http from 'node:http';
 import { Socket } from 'node:net';
+import { endOnBytes } from './idle.ts';
 
 /** Connections to one origin that are opened before there is a request for them: one more round trip is spared by each. */
 export interface Spares {
@@ -35,8 +36,10 @@ export function addSpares(
     socket.unref();
     socket.on('error', () => undefined);
     socket.once(opensWith, () => up.add(socket));
+    const guarded = endOnBytes(socket);
     const forget = (): void => {
       clearTimeout(giveUp);
+      guarded();
       spares.delete(socket);
     };
     spares.set(socket, forget);

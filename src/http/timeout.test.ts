@@ -7,6 +7,7 @@ import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { createManualClock, type ManualClock } from './clock.test.support.ts';
 import { timeout } from './timeout.ts';
 
+const failure = new Error('enough');
 const request: HttpRequest = { method: 'GET', url: 'https://host:5000/', headers: {}, replay: 'safe' };
 
 /** A far side that does nothing by itself, and gives up when it is told to. */
@@ -30,6 +31,8 @@ async function* chunks(count: number, pause: () => Promise<void>): AsyncGenerato
     yield new Uint8Array(1);
   }
 }
+
+const deaf = (): Promise<never> => new Promise(() => undefined);
 
 /** Never ends before the signal aborts. */
 async function* stuck(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
@@ -141,6 +144,102 @@ describe('no limit is set', () => {
     })(request);
     await clock.advance(1_000_000);
     assert.equal(seen?.aborted, false);
+  });
+});
+
+describe('the end of an exchange', () => {
+  const failing = new Error('the connection is gone');
+
+  it('lingers-after-cut-push: sets no timer when the source brings its chunk after the failure', async () => {
+    const clock = createManualClock();
+    let bring: (() => void) | undefined;
+    const brought = new Promise<void>((resolve) => {
+      bring = resolve;
+    });
+    let taken: Promise<unknown> = Promise.resolve();
+    // Reads the body as a transport does, and fails between two chunks: the third is on its way.
+    const cut: Send = async ({ body }) => {
+      const source = (body ?? bytesContent(new Uint8Array(0))).open();
+      taken = drain(source);
+      await turn();
+      throw failing;
+    };
+    let chunk = 0;
+    const body = streamContent(chunks(3, () => (++chunk < 3 ? Promise.resolve() : brought)));
+    const sent = timeout(limits(clock))(cut)({ ...request, method: 'PUT', body });
+    await assert.rejects(sent, (error) => error === failing);
+    bring?.();
+    await taken;
+    assert.equal(clock.set(), 0);
+  });
+
+  const quiet: readonly [how: string, send: Send, end: (body: AsyncIterable<Uint8Array>) => unknown][] = [
+    ['was read', async () => answer(chunks(2, turn)), (body) => drain(body)],
+    ['was let go', async () => answer(chunks(2, turn)), (body) => body[Symbol.asyncIterator]().return?.()],
+    ['was never read', async () => answer(chunks(2, turn)), () => undefined],
+    [
+      'broke off',
+      async () => answer(chunks(1, () => Promise.reject(failing))),
+      (body) => drain(body).catch(() => undefined),
+    ],
+  ];
+  for (const [how, send, end] of quiet) {
+    it(`leaves no timer when the answer ${how}`, async () => {
+      const clock = createManualClock();
+      const { body } = await timeout(limits(clock))(send)({
+        ...request,
+        body: bytesContent(new Uint8Array(9)),
+      });
+      await end(body);
+      assert.equal(clock.set(), 0);
+    });
+  }
+});
+
+describe('a sender that does not heed its signal', () => {
+  it('is left behind when the answer does not come in time', async () => {
+    const clock = createManualClock();
+    const sent = failsWith(timeout(limits(clock))(deaf)(request), 'TIMED_OUT');
+    await clock.advance(12_000);
+    await sent;
+    assert.equal(clock.set(), 0);
+  });
+
+  it('is left behind when the caller aborts, and its late answer is let go', async () => {
+    const clock = createManualClock();
+    const abort = new AbortController();
+    let give: ((response: HttpResponse) => void) | undefined;
+    const late: Send = () =>
+      new Promise((resolve) => {
+        give = resolve;
+      });
+    const sent = timeout(limits(clock))(late)({ ...request, signal: abort.signal });
+    abort.abort(failure);
+    const rejected = assert.rejects(sent, (error) => error === failure);
+    await clock.advance(1_000);
+    await rejected;
+    let isReturned = false;
+    const body: AsyncIterableIterator<Uint8Array> = {
+      [Symbol.asyncIterator]: () => body,
+      next: () => Promise.resolve({ done: true, value: undefined }),
+      return: () => {
+        isReturned = true;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+    give?.(answer(body));
+    await turn();
+    assert.equal(isReturned, true);
+  });
+
+  it('is left behind when its body stands still', async () => {
+    const clock = createManualClock();
+    const body: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: deaf }) };
+    const response = await timeout(limits(clock))(async () => answer(body))(request);
+    const read = failsWith(drain(response.body), 'STALLED');
+    await clock.advance(4_000);
+    await read;
+    assert.equal(clock.set(), 0);
   });
 });
 

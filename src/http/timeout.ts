@@ -42,11 +42,8 @@ export function timeout({
     else expectProgress('taking the request');
     const body = request.body && watchedSource(request.body, { watch, expectAnswer, expectProgress });
     try {
-      const response = await next({
-        ...request,
-        ...(body === undefined ? {} : { body }),
-        signal: watch.signal,
-      });
+      const asked = next({ ...request, ...(body === undefined ? {} : { body }), signal: watch.signal });
+      const response = await watch.whileHeeded(asked, ({ body: late }) => void dismiss(late));
       watch.answered();
       return { ...response, body: watchedAnswer(response.body, { watch, expectProgress }) };
     } catch (error) {
@@ -56,10 +53,18 @@ export function timeout({
   };
 }
 
-/** One timer at a time over one exchange, whose signal it aborts; `outer` does, too. */
+/**
+ * One timer at a time over one exchange, whose signal it aborts; `outer` does, too. After the end of the exchange nothing
+ * sets a timer any more: a source that was stopped may still bring its last chunk.
+ */
 interface Watch {
   readonly signal: AbortSignal;
   expect(milliseconds: number, error: () => TransportError): void;
+  /**
+   * The work's result. A sender that goes on in spite of its signal is left behind after a second, and the result that
+   * comes after all is given to `tooLate`.
+   */
+  whileHeeded<T>(work: Promise<T>, tooLate: (result: T) => void): Promise<T>;
   /** Nothing is expected of the far side for now. */
   rest(): void;
   /** The exchange is over. */
@@ -73,6 +78,7 @@ function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
   const abort = new AbortController();
   let cancel: (() => void) | undefined;
   let answered = false;
+  let over = false;
   const rest = (): void => cancel?.();
   // AbortSignal.any costs more than all the rest of a request that is not Node's.
   const release = onAbort(outer, () => abort.abort(outer?.reason));
@@ -80,10 +86,12 @@ function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
     signal: abort.signal,
     expect(milliseconds, error) {
       rest();
-      cancel = clock.after(milliseconds, () => abort.abort(error()));
+      if (!over) cancel = clock.after(milliseconds, () => abort.abort(error()));
     },
+    whileHeeded: (work, tooLate) => whileHeeded(work, { clock, signal: abort.signal, tooLate }),
     rest,
     end() {
+      over = true;
       rest();
       release();
     },
@@ -93,6 +101,53 @@ function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
     },
     isAnswered: () => answered,
   };
+}
+
+/** Milliseconds that a sender gets to end when its signal aborts. */
+const grace = 1000;
+
+function whileHeeded<T>(
+  work: Promise<T>,
+  {
+    clock,
+    signal,
+    tooLate,
+  }: { readonly clock: Clock; readonly signal: AbortSignal; readonly tooLate: (result: T) => void },
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isLeft = false;
+    let cancel: (() => void) | undefined;
+    const release = onAbort(signal, () => {
+      cancel = clock.after(grace, () => {
+        isLeft = true;
+        reject(signal.reason);
+      });
+    });
+    const settle = (): void => {
+      release();
+      cancel?.();
+    };
+    work.then(
+      (result) => {
+        settle();
+        if (isLeft) tooLate(result);
+        else resolve(result);
+      },
+      (error: unknown) => {
+        settle();
+        reject(error);
+      },
+    );
+  });
+}
+
+/** Lets an answer go that nobody waits for any more. */
+async function dismiss(body: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    await body[Symbol.asyncIterator]().return?.();
+  } catch {
+    // It is of no use in any case.
+  }
 }
 
 interface Watched {
@@ -126,7 +181,7 @@ function watchedAnswer(
       expectProgress('sending');
       let isOver = true;
       try {
-        const next = await chunks.next();
+        const next = await watch.whileHeeded(chunks.next(), () => undefined);
         isOver = next.done === true;
         return next.done === true ? { done: true, value: undefined } : next;
       } finally {

@@ -30,8 +30,16 @@ export class TunnelAgent extends https.Agent {
   ): undefined {
     const outgoing = askForTunnel(options, this.#tunnel);
     this.#opening.add(outgoing);
-    const fail = (error: Error): void => callback(error, new Socket());
-    outgoing.once('close', () => this.#opening.delete(outgoing));
+    let isSettled = false;
+    const settle = (error: Error | null, stream: Duplex): void => {
+      if (!isSettled) callback(error, stream);
+      isSettled = true;
+    };
+    const fail = (error: Error): void => settle(error, new Socket());
+    outgoing.once('close', () => {
+      this.#opening.delete(outgoing);
+      fail(proxyFailure(new Error('it ended without an answer'), this.#tunnel.proxy));
+    });
     outgoing.once('error', (error) => fail(proxyFailure(error, this.#tunnel.proxy)));
     outgoing.once('connect', ({ statusCode = 0 }, socket) => {
       if (statusCode < 200 || statusCode > 299) {
@@ -42,7 +50,7 @@ export class TunnelAgent extends https.Agent {
       socket.setTimeout(0);
       const through = { ...options, socket };
       const secured = super.createConnection(through);
-      if (secured !== null && secured !== undefined) callback(null, secured);
+      if (secured !== null && secured !== undefined) settle(null, secured);
     });
     outgoing.end();
     return undefined;
@@ -65,13 +73,14 @@ function askForTunnel(
     path: authority,
     headers: { host: authority, ...proxyHeaders(proxy) },
     agent: false,
-    timeout: connectWithin,
   };
   const outgoing = proxy.secure ? https.request({ ...proxyTls, ...request }) : http.request(request);
-  return outgoing.once('timeout', () => {
+  // In all: a proxy that sends a byte now and then keeps a socket from being idle.
+  const timer = setTimeout(() => {
     const message = `the proxy ${proxy.host} opened no way to ${host} within ${connectWithin / 1000} s`;
     outgoing.destroy(new TransportError('TIMED_OUT', message));
-  });
+  }, connectWithin);
+  return outgoing.once('close', () => clearTimeout(timer)).once('connect', () => clearTimeout(timer));
 }
 
 /** Wrapped once more, so that nobody takes the proxy's silence for that of the far side. */

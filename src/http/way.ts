@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { guardIdle } from './idle.ts';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 import { addSpares } from './spares.ts';
 import type { Target } from './target.ts';
@@ -68,6 +69,7 @@ function direct(
   spareOptions?: http.AgentOptions,
 ): Way {
   const pool = createAgent(true);
+  guardIdle(pool);
   const opensWith = secure ? 'secureConnect' : 'connect';
   const servername = secure && isIP(hostname) === 0 ? { servername: hostname } : {};
   const place = { host: hostname, port, noDelay: true, ...servername };
@@ -99,6 +101,7 @@ function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: Way
       ? new https.Agent({ ...kept(keepAlive), ...secured, lookup })
       : new http.Agent({ ...kept(keepAlive), lookup });
   const pool = createAgent(true);
+  guardIdle(pool);
   return {
     opensWith: proxy.secure ? 'secureConnect' : 'connect',
     expect: () => undefined,

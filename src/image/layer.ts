@@ -1,3 +1,4 @@
+import { unlessAborted } from '../flow/abort.ts';
 import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { type Content, sliced } from '../flow/content.ts';
 import { measure } from '../flow/hash.ts';
@@ -86,7 +87,7 @@ function lazily<T>(
       const current = value;
       if (current === undefined) return await begin(signal);
       try {
-        return await current;
+        return await unlessAborted(current, signal);
       } catch {
         signal?.throwIfAborted();
       }

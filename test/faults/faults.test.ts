@@ -53,6 +53,11 @@ const always =
 /** Every blob in chunks, the small one in four. */
 const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 16 * 1024 };
 
+/** Before the first byte of the first answer. */
+const says = (insert: string) => (): WireFault => ({ direction: 'response', after: 1, how: { insert } });
+const interim = (status: string): string => `HTTP/1.1 ${status}\r\nX-Interim: yes\r\n\r\n`;
+const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n';
+
 const statuses = [408, 429, 500, 502, 503, 504];
 
 const faults: readonly Fault[] = [
@@ -75,6 +80,27 @@ const faults: readonly Fault[] = [
     wire: () => ({ direction: 'response', after: 30, how: 'stall' }),
     impatient: true,
     orphans: true,
+  },
+  ...[
+    { name: '101 Switching Protocols', text: upgrade },
+    { name: '101 without an upgrade', text: interim('101 Switching Protocols') },
+    { name: '101 after 103', text: interim('103 Early Hints') + upgrade },
+  ].map(({ name, text }) => ({
+    name: `switching-protocols: ${name}`,
+    wire: says(text),
+    orphans: true as const,
+    fails: always('UNEXPECTED_STATUS', 'nobody asked for another protocol'),
+  })),
+  ...['100 Continue', '102 Processing', '103 Early Hints', '199 Other'].map((status) => ({
+    name: `interim answer ${status}`,
+    wire: says(interim(status)),
+  })),
+  { name: 'interim answers, 500 of them', wire: says(interim('102 Processing').repeat(500)) },
+  {
+    name: 'interim answers without an end',
+    wire: says(interim('103 Early Hints').repeat(2000)),
+    orphans: true,
+    fails: always('UNEXPECTED_ANSWER', 'no final answer is to be seen'),
   },
   { name: 'clean early end', on: 'read', http: () => spoil.endsEarly(1000, 'nothing', 2) },
   { name: 'short Content-Length', on: 'read', http: () => spoil.endsEarly(1000, 'short', 2) },

@@ -6,8 +6,11 @@ export interface WireFault {
   readonly direction: Direction;
   /** Bytes, headers included, of all connections since the fault was set. */
   readonly after: number;
-  /** `cut`: both ends are reset. `stall`: nothing more moves either way, and nobody is told. */
-  readonly how: 'cut' | 'stall';
+  /**
+   * `cut`: both ends are reset. `stall`: nothing more moves either way, and nobody is told. `insert`: the text comes in
+   * between, before the chunk in which that byte is.
+   */
+  readonly how: 'cut' | 'stall' | { readonly insert: string };
 }
 
 type Direction = 'request' | 'response';
@@ -37,6 +40,11 @@ export async function startProxy(host: string, fault?: WireFault): Promise<TestP
       }
       const { how, after } = pending;
       pending = undefined;
+      if (typeof how === 'object') {
+        to.write(how.insert);
+        if (!to.write(chunk)) from.pause();
+        return;
+      }
       from.pause();
       to.write(chunk.subarray(0, after - before), () => {
         if (how === 'cut') for (const socket of [from, to]) socket.resetAndDestroy();

@@ -1,6 +1,8 @@
+import { TransportError } from '../../errors.ts';
 import { unlessAborted } from '../../flow/abort.ts';
 import { type Content, type OpenOptions, streamContent } from '../../flow/content.ts';
 import type { Pool } from '../../flow/pool.ts';
+import { lastResort, within } from '../../flow/within.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { computableAlgorithm, type Digest } from '../../spec/digest.ts';
 import { MediaType } from '../../spec/media-type.ts';
@@ -15,6 +17,8 @@ export interface FetchOptions extends SignalOptions {
   readonly pool: Pool;
   /** What readers are told of a failure. */
   readonly explain: (error: unknown) => unknown;
+  /** Milliseconds in which the upstream has to bring something. Default 15 min: a line of its own ends silence long before. */
+  readonly patience?: number;
 }
 
 /**
@@ -91,7 +95,7 @@ export class BlobFetch {
   }
 
   async #run(): Promise<void> {
-    const { digest, content, cache, signal } = this.#options;
+    const { digest, content, cache, signal, patience = lastResort } = this.#options;
     // Another may have finished while this one was asked for.
     if (this.#has(await cache.stat(digest, { signal }))) return;
     const onSize = (size: number): void => {
@@ -99,12 +103,15 @@ export class BlobFetch {
     };
     const bytes = content.open({ signal, onSize })[Symbol.asyncIterator]();
     try {
-      const first = await bytes.next();
+      const next = (): Promise<IteratorResult<Uint8Array>> =>
+        within(bytes.next(), patience, () => silence(patience));
+      const first = await next();
       // By beginning, the upstream says that it is in this repository, too: what came by way of another need not come again.
       if (this.#has(await cache.mount(digest, { signal }))) return;
-      await this.#keep(streamContent(goingOn(first, bytes)));
+      await this.#keep(streamContent(goingOn(first, next)));
     } finally {
-      await bytes.return?.();
+      // Not awaited: an upstream that brings nothing may not end either.
+      bytes.return?.().catch(() => undefined);
     }
   }
 
@@ -152,7 +159,11 @@ export class BlobFetch {
 /** A source of which the first chunk has been asked for. */
 async function* goingOn(
   first: IteratorResult<Uint8Array>,
-  rest: AsyncIterator<Uint8Array>,
+  rest: () => Promise<IteratorResult<Uint8Array>>,
 ): AsyncIterable<Uint8Array> {
-  for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+  for (let next = first; next.done !== true; next = await rest()) yield next.value;
+}
+
+function silence(patience: number): TransportError {
+  return new TransportError('STALLED', `it brought nothing for ${patience / 1000} s`);
 }

@@ -1,4 +1,5 @@
-import { unlessAborted } from '../../flow/abort.ts';
+import { onAbort } from '../../flow/abort.ts';
+import { type Shared, type ShareOptions, share } from '../../flow/share.ts';
 import type { SignalOptions } from '../contract.ts';
 
 type Ask<T> = (options: SignalOptions) => Promise<T>;
@@ -6,13 +7,32 @@ type Ask<T> = (options: SignalOptions) => Promise<T>;
 /** Asks each question once, however many want the answer at the same time. */
 export type Questions<T> = (key: string, ask: Ask<T>, options?: SignalOptions) => Promise<T>;
 
-/** Who goes away stops waiting and the question stays for the others; `stop` ends them all. */
-export function createQuestions<T>(stop: AbortSignal): Questions<T> {
-  const asked = new Map<string, Promise<T>>();
+/**
+ * A caller that goes away stops waiting, and the question stays for the others; `stop` ends them all. One that is never
+ * answered is TIMED_OUT for those who wait, and is asked anew by the next.
+ */
+export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}): Questions<T> {
+  const asked = new Map<string, Shared<T>>();
+  const begin = (key: string, ask: Ask<T>): Shared<T> => {
+    const question = share(async (ended) => {
+      const end = new AbortController();
+      const releases = [stop, ended].map((signal) => onAbort(signal, () => end.abort(signal.reason)));
+      try {
+        return await ask({ signal: end.signal });
+      } finally {
+        for (const release of releases) release();
+      }
+    }, options);
+    asked.set(key, question);
+    const forget = (): void => {
+      if (asked.get(key) === question) asked.delete(key);
+    };
+    // Counts as one who waits, so that the question stays when the callers go away.
+    question.wait(stop).then(forget, forget);
+    return question;
+  };
   return async (key, ask, { signal } = {}) => {
     signal?.throwIfAborted();
-    const question = asked.get(key) ?? ask({ signal: stop }).finally(() => asked.delete(key));
-    asked.set(key, question);
-    return unlessAborted(question, signal);
+    return (asked.get(key) ?? begin(key, ask)).wait(signal);
   };
 }

@@ -1,0 +1,27 @@
+import { exit } from './exit.ts';
+import { errorLine } from './failure.ts';
+import type { Output } from './output.ts';
+
+/**
+ * Watches for the end of a command that nothing can settle any more. Node ends such a process as if all were well. So the
+ * exit code is that of a failure until the command has settled; `abandon` is called for what can still clean up, and
+ * where that settles nothing either, the end is told. The answer ends the watch.
+ */
+export function watchUnsettled(output: Output, abandon: (reason: Error) => void): () => void {
+  const reason = new Error('the command is not done, and nothing is left that could go on with it');
+  let isIdle = false;
+  const onIdle = (): void => {
+    if (!isIdle) abandon(reason);
+    isIdle = true;
+  };
+  const onExit = (): void => {
+    if (isIdle) output.note(`gantry: ${errorLine(reason)}`, 'error');
+  };
+  process.exitCode = exit.failed;
+  process.on('beforeExit', onIdle);
+  process.on('exit', onExit);
+  return () => {
+    process.off('beforeExit', onIdle);
+    process.off('exit', onExit);
+  };
+}

@@ -1,0 +1,137 @@
+import type http from 'node:http';
+import { ResponseError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
+import type { HeaderMap, HttpRequest, HttpResponse } from '../wire/message.ts';
+import { redactUrl } from '../wire/redact.ts';
+import { receiveBody } from './body-receiver.ts';
+import { createBodySender } from './body-sender.ts';
+import { UnaskedAnswer, watchConnection } from './connection.ts';
+import { transportError } from './failure.ts';
+import type { Target } from './target.ts';
+import type { Way } from './way.ts';
+
+/** One request over one connection. */
+export interface Exchange {
+  readonly response: Promise<HttpResponse>;
+  /** Whether it failed because its connection was spoilt before the request, and the request can go out again. */
+  wasStale(): boolean;
+}
+
+export interface ExchangeOptions {
+  readonly way: Way;
+  readonly target: Target;
+  readonly connectWithin: number;
+}
+
+/** What the kernel may have swallowed of a small body before a closed connection shows. */
+const smallBody = 64 * 1024;
+/** Proxies send 102 every few seconds while a registry works, which may take 15 minutes. */
+const maxInterim = 1000;
+
+/** Sends the request and settles whatever `node:http` does: an event that nobody expected is an error, too. */
+export function exchange(
+  outgoing: http.ClientRequest,
+  request: HttpRequest,
+  { target, way, connectWithin }: ExchangeOptions,
+): Exchange {
+  const { signal } = request;
+  const line = watchConnection(outgoing, { host: target.host, way, connectWithin });
+  const sender = createBodySender(outgoing, request, target);
+  let stale = false;
+
+  const response = new Promise<HttpResponse>((resolve, reject) => {
+    let isSettled = false;
+    const settle = (act: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      release();
+      act();
+    };
+    const fail = (error: unknown, isStale = line.isStale(error) && sender.canRepeat(smallBody)): void =>
+      settle(() => {
+        sender.stop();
+        stale = isStale && signal?.aborted !== true;
+        if (signal?.aborted) reject(signal.reason);
+        else reject(transportError(error, { target, connected: line.isUp() }));
+        outgoing.destroy();
+      });
+    const release = onAbort(signal, () => queueMicrotask(() => fail(signal?.reason, false)));
+
+    outgoing.on('error', (error) => fail(error));
+    // An end that `node:http` has no error for, such as that of an upgrade.
+    outgoing.once('close', () => fail(closedError()));
+    outgoing.once('upgrade', (_, socket) => {
+      socket.destroy();
+      fail(switchError(request));
+    });
+    onInterim(outgoing, maxInterim, (status) => {
+      fail(status === 101 ? switchError(request) : interimError(target));
+    });
+    outgoing.once('response', (incoming) => {
+      if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity)) {
+        fail(new UnaskedAnswer(), true);
+        return;
+      }
+      const { statusCode = 0 } = incoming;
+      if (statusCode === 101) {
+        fail(switchError(request));
+        return;
+      }
+      settle(() => {
+        const reusable = sender.stop();
+        const body = receiveBody(incoming, { request, target, outgoing, reusable });
+        resolve({ status: statusCode, headers: incomingHeaders(incoming), body, url: request.url });
+      });
+    });
+    line.whenSpoilt(() => fail(new UnaskedAnswer()));
+    // The source is not opened before there is somebody to send to: what reached nobody can be sent elsewhere.
+    line.whenUp(() => {
+      if (isSettled) return;
+      sender.run().catch((error: unknown) =>
+        settle(() => {
+          reject(signal?.aborted ? signal.reason : error);
+          outgoing.destroy();
+        }),
+      );
+    });
+  });
+  return { response, wasStale: () => stale };
+}
+
+/** Calls `refuse` at a 101 without an upgrade, and at one interim answer more than `most`: they end no silence. */
+function onInterim(outgoing: http.ClientRequest, most: number, refuse: (status: number) => void): void {
+  let count = 0;
+  outgoing.on('information', ({ statusCode }) => {
+    count++;
+    if (statusCode === 101 || count > most) refuse(statusCode);
+  });
+}
+
+function switchError({ method, url, secrets }: HttpRequest): ResponseError {
+  const shown = redactUrl(url, secrets);
+  return new ResponseError(
+    'UNEXPECTED_STATUS',
+    `${method} ${shown} was answered with 101 Switching Protocols, which was not asked for: no registry answers there`,
+    { response: { method, url: shown, status: 101, errors: [] } },
+  );
+}
+
+function interimError({ host }: Target): ResponseError {
+  const message = `${host} sent more than ${maxInterim} interim answers (1xx) and no final one`;
+  return new ResponseError('UNEXPECTED_ANSWER', message);
+}
+
+function closedError(): Error {
+  return Object.assign(new Error('it ended without an answer'), { code: 'ECONNRESET' });
+}
+
+function incomingHeaders({ rawHeaders }: http.IncomingMessage): HeaderMap {
+  const lines = new Map<string, string[]>();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? '';
+    const values = lines.get(name);
+    if (values === undefined) lines.set(name, [rawHeaders[at + 1] ?? '']);
+    else values.push(rawHeaders[at + 1] ?? '');
+  }
+  return Object.fromEntries(lines);
+}
