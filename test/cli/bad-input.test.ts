@@ -126,7 +126,7 @@ describe('a registry', () => {
   for (const [name, answer, code, names] of registries) {
     it(`${name} ends with ${code}`, async (test) => {
       const host = await fakeRegistry(test, answer);
-      assertRefused(await gantry(['manifest', `${host}/app:1`]), code, names);
+      assertRefused(await gantry(['config', `${host}/app:1`]), code, names);
     });
   }
 
