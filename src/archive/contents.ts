@@ -10,8 +10,8 @@ export interface ArchiveContents {
   readonly roots: readonly ArchiveRoot[];
   /** Those that are known so far. */
   manifests(): Iterable<Manifest>;
-  manifest(digest: Digest): Manifest | undefined;
-  blob(digest: Digest): FileContent | undefined;
+  readonly manifest: (digest: Digest) => Manifest | undefined;
+  readonly blob: (digest: Digest) => FileContent | undefined;
   /** Throws where an image's manifest contradicts its config, its layers or the archive's other description of it. */
   examine(manifest: Manifest): Promise<void>;
 }
@@ -22,6 +22,8 @@ export interface ArchiveRoot {
   readonly names: readonly string[];
   /** Left out where the manifest is yet to be made. */
   readonly digest?: Digest;
+  /** As index.json lists it. */
+  readonly entry?: Descriptor;
   /** Read without loading the image: of an image, as index.json or its config says it. */
   platform(options?: SignalOptions): Promise<Platform | undefined>;
   /**

@@ -19,7 +19,18 @@ export interface SavedImage {
 /** Throws MANIFEST_INVALID. */
 export function parseManifestJson({ path }: Tarball, bytes: Uint8Array): readonly SavedImage[] {
   const what = `${path}: manifest.json`;
-  return readArray({ value: parseJson(bytes, { what }), what, path: '' }, readSavedImage);
+  return oncePerImage(readArray({ value: parseJson(bytes, { what }), what, path: '' }, readSavedImage));
+}
+
+/** Some tools list an image once for each of its names. */
+function oncePerImage(images: readonly SavedImage[]): readonly SavedImage[] {
+  const distinct = new Map<string, SavedImage>();
+  for (const image of images) {
+    const key = JSON.stringify([image.Config, image.Layers]);
+    const known = distinct.get(key)?.RepoTags ?? [];
+    distinct.set(key, { ...image, RepoTags: [...known, ...image.RepoTags] });
+  }
+  return [...distinct.values()];
 }
 
 function readSavedImage(field: Field): SavedImage {
@@ -27,10 +38,13 @@ function readSavedImage(field: Field): SavedImage {
   return {
     Config: readString(member(image, 'Config')),
     // Go writes an empty list as null.
-    RepoTags: optional(image, 'RepoTags', readStrings) ?? [],
+    RepoTags: (optional(image, 'RepoTags', readStrings) ?? []).filter((name) => name !== noName),
     Layers: optional(image, 'Layers', readStrings) ?? [],
   };
 }
+
+/** So some tools call an image that has no name. */
+const noName = '<none>:<none>';
 
 function readStrings(field: Field): readonly string[] {
   return readArray(field, readString);
@@ -62,9 +76,17 @@ export function readDocker(
   }));
 }
 
+/** Docker on Windows has written names with its own separator, which have slashes in the tar. */
+function demandFile(tarball: Tarball, name: string, role: string): TarEntry {
+  const slashed = name.replaceAll('\\', '/');
+  return slashed !== name && tarball.find(name) === undefined
+    ? demand(tarball, slashed, role)
+    : demand(tarball, name, role);
+}
+
 async function readConfig(tarball: Tarball, { Config }: SavedImage): Promise<Uint8Array> {
-  demand(tarball, Config, 'config');
-  return (await tarball.read(Config, configLimit)) ?? new Uint8Array(0);
+  const { name } = demandFile(tarball, Config, 'config');
+  return (await tarball.read(name, configLimit)) ?? new Uint8Array(0);
 }
 
 async function makeImage(
@@ -73,7 +95,7 @@ async function makeImage(
   pack: (entry: TarEntry) => Promise<PackedLayer>,
 ): Promise<ImageParts> {
   const config = await readConfig(tarball, saved);
-  const entries = saved.Layers.map((name) => demand(tarball, name, 'layer'));
+  const entries = saved.Layers.map((name) => demandFile(tarball, name, 'layer'));
   const configName = saved.Config;
   const { diff_ids: diffIds } = within(tarball.path, () => parseImageConfig(config)).rootfs;
   if (diffIds.length !== entries.length) {

@@ -69,14 +69,22 @@ function blobFile(digest: Digest, content: FileContent): TarFileWithBody {
 }
 
 function indexJson(staged: Staged, refName: (name: string) => string): Uint8Array {
-  const manifests = rootsOf(staged).flatMap(({ manifest, names }): readonly Descriptor[] => {
-    if (names.length === 0) return [manifest.descriptor];
-    return names.map((name) => ({
+  const manifests = rootsOf(staged).flatMap(({ manifest, names, kept }): readonly Descriptor[] => {
+    // A size that index.json left out is known by now.
+    const { size } = manifest.descriptor;
+    const entries = kept.flatMap(({ entry }) => (entry === undefined ? [] : { ...asListed(entry), size }));
+    if (names.length === 0 && entries.length === 0) return [manifest.descriptor];
+    const named = names.map((name) => ({
       ...manifest.descriptor,
       annotations: { ...imageName(name), [refNameAnnotation]: refName(name) },
     }));
+    return [...entries, ...named];
   });
   return encodeManifest({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
+}
+
+function asListed({ unsized: _, ...entry }: Descriptor): Descriptor {
+  return entry;
 }
 
 function imageName(name: string): Readonly<Record<string, string>> {

@@ -82,6 +82,7 @@ function rootOf(layout: Layout, root: Descriptor): ArchiveRoot {
   return {
     names,
     digest: root.digest,
+    entry: root,
     platform: async () => root.platform ?? (await platformIn(tarball, trees.manifests.get(root.digest))),
     async load(options = {}) {
       const failure = trees.failures.get(root.digest);

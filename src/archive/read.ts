@@ -1,10 +1,9 @@
 import { ContentError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
-import { decompressed, sniffCompression } from '../flow/compression.ts';
 import { indexJsonLimit } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
+import { type ArchiveCompression, compressionOf, unpacked } from './compressed.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import { parseManifestJson, readDocker } from './docker.ts';
 import { type FileContent, type OpenedFile, openFile } from './file.ts';
@@ -29,7 +28,7 @@ export interface ArchiveRepository extends Repository {
 }
 
 /** An image or index that an archive names, before it is read. */
-export type ArchiveEntry = Pick<ArchiveRoot, 'names' | 'digest' | 'platform' | 'load'>;
+export type ArchiveEntry = Pick<ArchiveRoot, 'names' | 'digest' | 'entry' | 'platform' | 'load'>;
 
 export interface OpenArchiveOptions extends SignalOptions {
   /**
@@ -53,6 +52,20 @@ export async function openArchive(
   path: string,
   options: OpenArchiveOptions = {},
 ): Promise<ArchiveRepository> {
+  const opened = await openContents(path, options);
+  const { contents, format } = opened;
+  const dispose = async (): Promise<void> => opened[Symbol.asyncDispose]();
+  const repository = readOnlyRepository({ ...readableArchive(path, contents), dispose });
+  return { ...repository, format, entries: contents.roots, roots: (from) => rootsOf(contents, from) };
+}
+
+/** A file that was recognised as an archive. */
+export interface OpenedArchive extends AsyncDisposable, Recognized {
+  readonly compression: ArchiveCompression;
+}
+
+/** As `openArchive`, with all that the archive holds. */
+export async function openContents(path: string, options: OpenArchiveOptions = {}): Promise<OpenedArchive> {
   const file = await openFile(path);
   const spool = createSpool();
   const dispose = async (): Promise<void> => {
@@ -60,23 +73,29 @@ export async function openArchive(
     await spool[Symbol.asyncDispose]();
   };
   try {
-    const tarball = await openTarball(path, await seekable(file, spool, options), options);
-    const { format, contents } = await readContents(tarball, spool);
-    const repository = readOnlyRepository({ ...readableArchive(path, contents), dispose });
-    return { ...repository, format, entries: contents.roots, roots: (from) => rootsOf(contents, from) };
+    const { content, compression } = await seekable(file, spool, options);
+    const tarball = await openTarball(path, content, options);
+    return { ...(await readContents(tarball, spool)), compression, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
   }
 }
 
+interface Seekable {
+  readonly content: FileContent;
+  readonly compression: ArchiveCompression;
+}
+
 /** The archive itself, or its bytes in the spool where they are compressed or come from a pipe. */
-async function seekable(file: OpenedFile, spool: Spool, options: SignalOptions): Promise<FileContent> {
-  const { path: what, content } = file;
-  if (!file.isRegular) return spool.keep(decompressed(file.chunks(options), { what }));
-  const start = await collect(content.open({ from: 0, to: 4 }), { limit: 4, what });
-  if (sniffCompression(start) === 'none') return content;
-  return spool.keep(decompressed(content.open(options), { what }));
+async function seekable(file: OpenedFile, spool: Spool, options: SignalOptions): Promise<Seekable> {
+  const { path, content } = file;
+  if (!file.isRegular) {
+    return { content: await spool.keep(unpacked(path, file.chunks(options))), compression: 'none' };
+  }
+  const compression = await compressionOf(path, content);
+  if (compression === 'none') return { content, compression };
+  return { content: await spool.keep(unpacked(path, content.open(options))), compression };
 }
 
 interface Recognized {
@@ -105,8 +124,11 @@ async function readContents(tarball: Tarball, spool: Spool): Promise<Recognized>
   if (repositories !== undefined) {
     return { format: 'docker', contents: synthesize(readV1(tarball, repositories, pack)) };
   }
-  throw new ContentError(
-    'MANIFEST_INVALID',
-    `${tarball.path} is not an image archive: it has no index.json, manifest.json or repositories`,
-  );
+  const missing = `${tarball.path} is not an image archive: it has no index.json, manifest.json or repositories`;
+  const deeper = tarball.names().find((name) => /^[^/]+\/(index|manifest)\.json$/.test(name));
+  const hint =
+    deeper === undefined
+      ? ''
+      : `; its files stand in a folder, pack them without it: tar -C ${deeper.split('/')[0]} -c .`;
+  throw new ContentError('MANIFEST_INVALID', `${missing}${hint}`);
 }

@@ -19,13 +19,18 @@ export interface Shelf {
   readonly referrers: Repository['referrers'];
 }
 
-export function createShelf(path: string, blobs: Blobs): Shelf {
+/** `beside`: manifests of an archive that is added to. */
+export function createShelf(
+  path: string,
+  blobs: Blobs,
+  beside: (reference: string) => Manifest | undefined = () => undefined,
+): Shelf {
   const all = new Map<Digest, Manifest>();
   const names = new Map<string, Digest>();
   const find = (reference: string): Manifest | undefined => {
     // Names first: `alpine:3` has the form of a digest of some algorithm, too.
     const digest = names.get(reference) ?? (isDigest(reference) ? reference : undefined);
-    return digest === undefined ? undefined : all.get(digest);
+    return (digest === undefined ? undefined : all.get(digest)) ?? beside(reference);
   };
   return {
     all,

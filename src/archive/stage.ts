@@ -30,18 +30,22 @@ export interface Stage {
   digests(): Iterable<Digest>;
 }
 
-export function createStage(folder: string): Stage {
+/** `beside`: blobs of an archive that is added to, which need not come once more. */
+export function createStage(
+  folder: string,
+  beside: (digest: Digest) => FileContent | undefined = () => undefined,
+): Stage {
   const sizes = new Map<Digest, number>();
   const uploads = new Map<string, StagedUpload>();
   const pathOf = (digest: Digest): string =>
     join(folder, `${digestAlgorithm(digest)}-${digestEncoded(digest)}`);
   const describe = (digest: Digest): Descriptor | undefined => {
-    const size = sizes.get(digest);
+    const size = sizes.get(digest) ?? beside(digest)?.size;
     return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
   };
   const content = (digest: Digest): FileContent | undefined => {
     const size = sizes.get(digest);
-    return size === undefined ? undefined : pathContent(pathOf(digest), size);
+    return size === undefined ? beside(digest) : pathContent(pathOf(digest), size);
   };
   const keep = async (upload: StagedUpload, digest: Digest): Promise<Descriptor> => {
     await onDisk(folder, () => rename(upload.path, pathOf(digest)));

@@ -5,8 +5,9 @@ import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest
 import { isConfigType } from '../spec/media-type.ts';
 import { isAttestation, selectPlatform } from '../spec/platform.ts';
 import { compareBytes, listed } from '../store/listing.ts';
+import type { BaseRoot } from './base.ts';
 import type { FileContent } from './file.ts';
-import { fullName } from './names.ts';
+import { fullName, sameName } from './names.ts';
 import type { Shelf } from './shelf.ts';
 import type { Stage } from './stage.ts';
 
@@ -15,11 +16,15 @@ export interface Staged {
   readonly path: string;
   readonly shelf: Pick<Shelf, 'all' | 'names'>;
   readonly stage: Pick<Stage, 'content' | 'digests'>;
+  /** Roots of an archive that is added to, as its index.json lists them. */
+  readonly kept?: readonly BaseRoot[];
 }
 
 interface Root {
   readonly manifest: Manifest;
+  /** Names that no entry says yet. */
   readonly names: readonly string[];
+  readonly kept: readonly BaseRoot[];
 }
 
 export interface NamedImage {
@@ -28,8 +33,8 @@ export interface NamedImage {
   readonly names: readonly string[];
 }
 
-/** What has a name, and what no index there lists; in the order of names, then of digests. */
-export function rootsOf({ shelf }: Pick<Staged, 'shelf'>): readonly Root[] {
+/** What has a name or an entry, and what no index there lists; in the order of names, then of digests. */
+export function rootsOf({ shelf, kept = [] }: Pick<Staged, 'shelf' | 'kept'>): readonly Root[] {
   const listedSomewhere = new Set<Digest>();
   for (const { body } of shelf.all.values()) {
     for (const { digest } of manifestsOf(body)) listedSomewhere.add(digest);
@@ -37,9 +42,13 @@ export function rootsOf({ shelf }: Pick<Staged, 'shelf'>): readonly Root[] {
   const roots: Root[] = [];
   for (const [digest, manifest] of shelf.all) {
     const names = listed([...shelf.names].filter(([, named]) => named === digest).map(([name]) => name));
-    if (names.length > 0 || !listedSomewhere.has(digest)) roots.push({ manifest, names });
+    const own = kept.filter((root) => root.digest === digest && root.entry !== undefined);
+    if (names.length > 0 || own.length > 0 || !listedSomewhere.has(digest)) {
+      roots.push({ manifest, names, kept: own });
+    }
   }
-  const rank = ({ names, manifest }: Root): string => names[0] ?? `\u{10ffff}${manifest.descriptor.digest}`;
+  const rank = ({ names, manifest, kept: own }: Root): string =>
+    names[0] ?? own[0]?.names[0] ?? `\u{10ffff}${manifest.descriptor.digest}`;
   return roots.sort((a, b) => compareBytes(rank(a), rank(b)));
 }
 
@@ -49,7 +58,8 @@ export function rootsOf({ shelf }: Pick<Staged, 'shelf'>): readonly Root[] {
  */
 export function imagesOf(staged: Staged): readonly NamedImage[] {
   const images = new Map<Digest, NamedImage>();
-  for (const { manifest, names } of rootsOf(staged)) {
+  for (const { manifest, kept, ...root } of rootsOf(staged)) {
+    const names = distinctNames([...kept.flatMap((one) => one.names), ...root.names]);
     const chosen = imageOf(staged, manifest);
     if (chosen?.body.kind !== 'image' || !isConfigType(chosen.body.config.mediaType)) continue;
     const { digest } = chosen.descriptor;
@@ -61,6 +71,14 @@ export function imagesOf(staged: Staged): readonly NamedImage[] {
     'docker archive',
     `${staged.path}: nothing here is an image that Docker can load; an OCI archive holds anything`,
   );
+}
+
+function distinctNames(names: readonly string[]): readonly string[] {
+  const distinct: string[] = [];
+  for (const name of names) {
+    if (!distinct.some((known) => known === name || sameName(known, name))) distinct.push(name);
+  }
+  return distinct;
 }
 
 function imageOf({ shelf }: Pick<Staged, 'shelf'>, { body, ...manifest }: Manifest): Manifest | undefined {

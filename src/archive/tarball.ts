@@ -16,6 +16,8 @@ export interface Tarball {
   /** The file under a name, links followed. Throws MANIFEST_INVALID for links that lead nowhere, round in a circle or out. */
   find(name: string): TarEntry | undefined;
   content(entry: TarEntry): FileContent;
+  /** Of all entries, as safe names. */
+  names(): readonly string[];
   /**
    * A small file whole; undefined when it isn't there. Throws TOO_LARGE, and MANIFEST_INVALID where the archive has two
    * files of that name that differ.
@@ -69,6 +71,7 @@ export async function openTarball(
     path,
     find,
     content: slice,
+    names: () => [...entries.keys()],
     async read(name, limit) {
       const entry = find(name);
       if (entry === undefined) return undefined;

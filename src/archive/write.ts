@@ -1,11 +1,13 @@
-import { open, realpath, rename, stat } from 'node:fs/promises';
+import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
 import { makeDraft } from '../files/draft.ts';
+import { takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
-import type { Repository } from '../store/contract.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
+import { type Base, openBase } from './base.ts';
 import { onDisk } from './failure.ts';
 import { writeFile } from './file.ts';
 import { legacyFiles } from './legacy-form.ts';
@@ -13,11 +15,22 @@ import { dockerFiles, ociFiles } from './oci-form.ts';
 import { createShelf } from './shelf.ts';
 import { createStage } from './stage.ts';
 import type { Staged } from './staged.ts';
+import { union } from './union.ts';
 
-export interface CreateArchiveOptions {
+export interface CreateArchiveOptions extends SignalOptions {
   /** `docker`: an OCI layout that `docker load` takes, too. `legacy`: what Docker saved before version 25. */
   readonly format: 'docker' | 'oci' | 'legacy';
   readonly gzip?: boolean;
+  /**
+   * Where there is an archive already: `replace` it (the default), or `add` to it. Then all that it holds is kept, a name
+   * that both have means the new image, and it stays a docker archive and gzipped where it was; who adds at the same time
+   * waits for the other.
+   */
+  readonly existing?: 'replace' | 'add';
+  /** Milliseconds to wait for another process that adds to the same archive. Default: don't. `Infinity`: until the signal. */
+  readonly wait?: number | undefined;
+  /** Called once, after two seconds, with what is waited for. */
+  readonly onWait?: ((reason: string) => void) | undefined;
 }
 
 /**
@@ -25,7 +38,8 @@ export interface CreateArchiveOptions {
  * Tags may be full names (`alpine:3`), and for `docker load` must be. Equal content makes equal bytes.
  *
  * Until the commit blobs are kept in a folder beside the file, since they come in any order and several at a time.
- * Throws NO_PERMISSION, NO_SPACE, NAME_UNKNOWN for a folder that isn't there, INVALID_OPTION for a path that is one.
+ * Throws NO_PERMISSION, NO_SPACE, NAME_UNKNOWN for a folder that isn't there, INVALID_OPTION for a path that is one; where it
+ * is to be added to, IN_USE, and MANIFEST_INVALID for a file that is no archive or not whole.
  */
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
   const kind = await kindOf(path);
@@ -35,8 +49,66 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
   const draft = await onDisk(parent, () => makeDraft(parent));
-  const stage = createStage(draft.path);
-  const shelf = createShelf(path, stage.blobs);
+  const held: Disposal[] = [async () => draft[Symbol.asyncDispose]()];
+  try {
+    const isAdded = options.existing === 'add' && kind !== 'pipe';
+    const base = isAdded ? await baseAt(target, held, options) : undefined;
+    return draftOf({ path, target, kind, folder: draft.path, base, held }, options);
+  } catch (error) {
+    await disposeAll(held);
+    throw error;
+  }
+}
+
+type Disposal = () => Promise<void>;
+
+/** The newest first, as they depend on each other. */
+async function disposeAll(held: Disposal[]): Promise<void> {
+  const dispose = held.pop();
+  if (dispose === undefined) return;
+  try {
+    await dispose();
+  } finally {
+    await disposeAll(held);
+  }
+}
+
+/** The archive that is added to, with a lock against others who add to it; undefined where there is none yet. */
+async function baseAt(
+  target: string,
+  held: Disposal[],
+  { signal, wait = 0, onWait }: CreateArchiveOptions,
+): Promise<Base | undefined> {
+  const path = join(dirname(target), `.${basename(target)}.lock`);
+  const lock = await takeLock(path, { what: target, wait, onWait, signal });
+  held.push(async () => lock[Symbol.asyncDispose]());
+  // A file of no bytes is a place that somebody has made ready, as mktemp does.
+  const found = (await kindOf(target)) === 'file' ? await onDisk(target, () => stat(target)) : undefined;
+  if (found === undefined || found.size === 0) return undefined;
+  const base = await openBase(target, { signal });
+  held.push(async () => base[Symbol.asyncDispose]());
+  return base;
+}
+
+interface Draft {
+  readonly path: string;
+  readonly target: string;
+  readonly kind: Kind;
+  readonly folder: string;
+  readonly base: Base | undefined;
+  readonly held: Disposal[];
+}
+
+function draftOf(
+  { path, target, kind, folder, base, held }: Draft,
+  options: CreateArchiveOptions,
+): Repository {
+  const stage = createStage(folder, base?.blob);
+  const shelf = createShelf(path, stage.blobs, base?.find);
+  const form = {
+    format: base?.format === 'docker' && options.format === 'oci' ? 'docker' : options.format,
+    gzip: options.gzip ?? base?.isGzipped ?? false,
+  } as const;
   return {
     name: path,
     blobs: stage.blobs,
@@ -45,11 +117,18 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
     referrers: shelf.referrers,
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
-      const bytes = archiveBytes({ path, shelf, stage }, options, signal);
-      if (kind === 'pipe') await writeFile(target, bytes);
-      else await replace(target, join(draft.path, 'archive'), bytes);
+      const added = { path, shelf, stage };
+      const bytes = archiveBytes(base === undefined ? added : union(added, base), form, signal);
+      if (kind === 'pipe') return writeFile(target, bytes);
+      const draft = join(folder, 'archive');
+      await writeFile(draft, bytes, { flush: true }).catch(async (error: unknown) => {
+        await base?.demandUnchanged();
+        throw error;
+      });
+      await base?.demandUnchanged();
+      await replace(target, draft);
     },
-    [Symbol.asyncDispose]: () => draft[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => disposeAll(held),
   };
 }
 
@@ -68,7 +147,7 @@ async function kindOf(path: string): Promise<Kind> {
 
 async function* archiveBytes(
   staged: Staged,
-  { format, gzip = false }: CreateArchiveOptions,
+  { format, gzip = false }: Pick<CreateArchiveOptions, 'format' | 'gzip'>,
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const tar = writeTar(filesOf[format](staged));
@@ -86,8 +165,10 @@ const filesOf: Readonly<
   >
 > = { oci: ociFiles, docker: dockerFiles, legacy: legacyFiles };
 
-async function replace(path: string, draft: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  await writeFile(draft, bytes, { flush: true });
+/** A file that is replaced keeps its mode: an archive that only its owner may read stays one. */
+async function replace(path: string, draft: string): Promise<void> {
+  const before = (await kindOf(path)) === 'file' ? await onDisk(path, () => stat(path)) : undefined;
+  if (before !== undefined) await onDisk(draft, () => chmod(draft, before.mode & 0o777));
   await onDisk(path, () => rename(draft, path));
   await flushFolder(dirname(path));
 }

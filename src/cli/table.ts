@@ -6,7 +6,7 @@ const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
 
 const noWait: Option = {
   name: 'no-wait',
-  summary: 'fail at once where another process writes to the same layout or cache',
+  summary: 'fail at once where another process writes to the same layout, archive or cache',
 };
 
 const copies: readonly Command[] = [
@@ -58,6 +58,7 @@ const copies: readonly Command[] = [
         name: 'sparse',
         summary: 'with --platform: keep the index as it is, and copy only these of its images',
       },
+      { name: 'replace', summary: 'write an archive anew that is there, rather than add to it' },
       noWait,
       ...sideOptions('src-', 'source'),
       ...sideOptions('dest-', 'destination'),

@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { formatPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
+import { formatPlatform, isAttestation, type Platform, selectPlatform } from '../spec/platform.ts';
 import { isCosignTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
@@ -98,17 +98,19 @@ async function refuse(
   options: SignalOptions,
 ): Promise<never> {
   const shown: string[] = [];
+  const platforms = new Set<string>();
   for (const entry of choices.slice(0, maxShown)) {
     const platform = await entry.platform(options).catch(() => undefined);
     const place = `@${entries.indexOf(entry)}`;
     const name = entry.names.length > 0 ? entry.names.join(' = ') : (entry.digest ?? place);
     shown.push(platform === undefined ? name : `${name} (${formatPlatform(platform)})`);
+    if (platform !== undefined) platforms.add(formatPlatform(platform));
   }
   const more = choices.length > maxShown ? `, and ${choices.length - maxShown} more` : '';
   throw new ContentError(
     'MANIFEST_INVALID',
     `${path} holds ${choices.length} images, say which: ${shown.join(', ')}${more}. ` +
-      'Behind its path stands its name (PREFIX:PATH:NAME); --platform chooses among platforms, push --index takes all of them as one index',
+      `Behind its path stands its name (PREFIX:PATH:NAME)${platforms.size > 1 ? '; --platform chooses among platforms' : ''}; push --index takes all of them as one index`,
   );
 }
 
@@ -127,8 +129,8 @@ async function withoutReferrers(
 ): Promise<readonly DiskEntry[]> {
   if (entries.length < 2) return entries;
   const digests = new Set(entries.flatMap(({ digest }) => digest ?? []));
-  const isOwn = async ({ names, digest }: DiskEntry): Promise<boolean> => {
-    if (names.some(isCosignTag)) return false;
+  const isOwn = async ({ names, digest, entry }: DiskEntry): Promise<boolean> => {
+    if (names.some(isCosignTag) || (entry !== undefined && isAttestation(entry))) return false;
     if (digest === undefined || (await manifests.resolve(digest, options)) === undefined) return true;
     const subject = subjectOf(await manifests.get(digest, options));
     if (subject === undefined) return true;

@@ -21,6 +21,8 @@ export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
    * `referrers`, cosign's tags are brought up to date all the same.
    */
   readonly noClobber?: boolean;
+  /** Replace an archive that is there. Default: the image is added to it, and a name that it has already means the new one. */
+  readonly replace?: boolean;
 }
 
 /** Copies from a place to a place, each a reference or `oci:`, `oci-archive:`, `docker-archive:` with a path. */
@@ -48,14 +50,14 @@ async function transferWatched(
   connections: Connections,
   { origin, target }: { readonly origin: Place; readonly target: Place },
   watch: Watch,
-  { noClobber = false, noWait = false, onWait, ...rest }: CopyPlaceOptions,
+  { noClobber = false, replace = false, noWait = false, onWait, ...rest }: CopyPlaceOptions,
 ): Promise<Descriptor> {
   const options = { ...rest, ...watch.part() };
   const { signal } = options;
   await using source = disposable(await openSource(connections, origin, sourceOptions(options)));
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
-    await openDestination(connections, target, { ...mountFrom, noWait, onWait, signal }),
+    await openDestination(connections, target, { ...mountFrom, replace, noWait, onWait, signal }),
   );
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);

@@ -24,6 +24,8 @@ export interface DiskEntry {
   readonly names: readonly string[];
   /** Left out where only loading tells it. */
   readonly digest?: Digest;
+  /** As the place lists it. */
+  readonly entry?: Descriptor;
   platform(options?: SignalOptions): Promise<Platform | undefined>;
   load(options?: SignalOptions): Promise<Descriptor>;
 }
@@ -70,6 +72,7 @@ function layoutEntry(repository: Repository, root: Descriptor): DiskEntry {
   return {
     names: name === undefined ? [] : [name],
     digest: root.digest,
+    entry: root,
     async platform(options = {}) {
       if (root.platform?.os) return root.platform;
       const { platformOfChild } = await import('../copy/select.ts');

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import {
   classicFiles,
   file,
+  folder,
   indexOf,
   layoutFiles,
   manifestOf,
@@ -230,4 +233,62 @@ describe('children-without-a-platform: of an index whose children name none', ()
     assert.ok(isGantryError(refusal, 'MANIFEST_UNKNOWN'));
     assert.ok(refusal.message.includes('linux/amd64, linux/arm64'));
   });
+});
+
+describe('platform-in-a-layout: a pull of one platform', () => {
+  for (const annotateRef of [false, true]) {
+    it(`notes it beside the image${annotateRef ? ' and its name' : ''}`, async (test) => {
+      const { client, host } = await open(test);
+      const path = await saveTar(
+        test,
+        layoutFiles([{ manifest: indexOf(here, away), name: 'v1' }], [here, away]),
+      );
+      await client.push(path, `${host}/app:1`);
+      const layout = join(folder(test), 'layout');
+      await client.pull([`${host}/app:1`], layout, { format: 'oci', annotateRef, platforms: [arm64] });
+      const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8'));
+      assert.deepEqual(
+        manifests.map(({ digest, platform }: { digest: string; platform: object }) => ({ digest, platform })),
+        [{ digest: away.manifest.descriptor.digest, platform: arm64 }],
+      );
+    });
+  }
+});
+
+describe('second-copy-into-an-archive: by the client', () => {
+  for (const kind of ['oci-archive', 'docker-archive'] as const) {
+    it(`both images are in the ${kind}, each by its name, also when the archive is copied into itself`, async (test) => {
+      const { client, host } = await open(test);
+      const [one, two] = [host, host].map((name, at) => `${name}/team/app:${at + 1}`);
+      const source = await saveTar(
+        test,
+        layoutFiles(
+          [
+            { ...here, name: 'h' },
+            { ...away, name: 'a' },
+          ],
+          [here, away],
+        ),
+      );
+      await client.copy(`oci-archive:${source}:h`, one ?? '');
+      await client.copy(`oci-archive:${source}:a`, two ?? '');
+      const path = join(folder(test), 'image.tar');
+      await client.copy(one ?? '', `${kind}:${path}:${one}`);
+      await client.copy(two ?? '', `${kind}:${path}:${two}`);
+      await client.copy(`${kind}:${path}:${one}`, `${kind}:${path}:${host}/team/again:3`);
+      for (const [name, image] of [
+        [one, here],
+        [two, away],
+        [`${host}/team/again:3`, here],
+      ] as const) {
+        assert.equal(
+          (await client.getDescriptor(`${kind}:${path}:${name}`)).digest,
+          image.manifest.descriptor.digest,
+        );
+      }
+      await client.copy(two ?? '', `${kind}:${path}:${two}`, { replace: true });
+      assert.equal(await client.exists(`${kind}:${path}:${one}`), false);
+      assert.equal(await client.exists(`${kind}:${path}:${two}`), true);
+    });
+  }
 });

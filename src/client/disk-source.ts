@@ -57,7 +57,7 @@ async function chosenSource(
   if (root === whole) return { repository, reference: chosen?.digest ?? reference };
   connections.warn(
     path,
-    `of index ${whole.descriptor.digest} ${absent.length} images are not there; the rest is taken: ${root.descriptor.digest}`,
+    `not all that index ${whole.descriptor.digest} lists is there (${absent.length} missing); the rest is taken: ${root.descriptor.digest}`,
   );
   return { repository: withManifest(repository, root), reference: root.descriptor.digest };
 }

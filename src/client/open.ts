@@ -29,7 +29,7 @@ export async function openSource(
   return openDiskSource(connections, place, options);
 }
 
-/** What a verb does where another process writes to the same layout. */
+/** What a verb does where another process writes to the same layout, or adds to the same archive. */
 export interface WaitOptions {
   /** Fail with IN_USE at once rather than wait until it has ended. */
   readonly noWait?: boolean;
@@ -48,13 +48,15 @@ export async function openForWriting(
 
 interface DestinationOptions extends SignalOptions, WaitOptions {
   readonly mountFrom?: string;
+  /** Whether an archive that is there is replaced. Default: it is added to. */
+  readonly replace?: boolean;
 }
 
 /** `mountFrom`: the repository that the content comes from, where that is on the same registry. */
 export async function openDestination(
   connections: Connections,
   place: Place,
-  { mountFrom, ...options }: DestinationOptions = {},
+  { mountFrom, replace = false, ...options }: DestinationOptions = {},
 ): Promise<Destination> {
   if (place.kind === 'registry') {
     const { reference } = place;
@@ -69,7 +71,10 @@ export async function openDestination(
   if (place.kind === 'oci') return { repository: await openForWriting(place.path, options), tags };
   const { createArchive } = await import('../archive/write.ts');
   const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
-  return { repository: await createArchive(place.path, { format }), tags };
+  const { noWait = false, ...waiting } = options;
+  const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
+  const existing = replace ? 'replace' : 'add';
+  return { repository: await createArchive(place.path, { ...waiting, format, existing, wait }), tags };
 }
 
 /** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */

@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Manifest } from '../spec/manifest.ts';
+import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
@@ -102,6 +102,8 @@ export async function copyImage(
 interface Chosen {
   readonly root: Manifest;
   readonly wants?: (child: Descriptor) => boolean;
+  /** What the index that the root was chosen from says it is for. */
+  readonly platform?: Platform;
 }
 
 /** Not every registry takes a referrer before its subject: the root comes first, and once more for its tags. */
@@ -122,8 +124,12 @@ async function choose(
   { platforms, sparse = false, signal }: CopyOptions,
 ): Promise<Chosen> {
   if (platforms === undefined) return { root: found };
-  if (!sparse || found.body.kind !== 'index')
-    return { root: await selectRoot(from, found, platforms, { signal }) };
+  if (!sparse || found.body.kind !== 'index') {
+    const root = await selectRoot(from, found, platforms, { signal });
+    const { platform } =
+      manifestsOf(found.body).find(({ digest }) => digest === root.descriptor.digest) ?? {};
+    return { root, ...(platform === undefined ? {} : { platform }) };
+  }
   return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
 }
 

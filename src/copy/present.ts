@@ -3,7 +3,7 @@ import { inlineData } from '../flow/inline-data.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
-import { isManifestType } from '../spec/media-type.ts';
+import { isIndexType, isManifestType } from '../spec/media-type.ts';
 import { formatPlatform, isAttestation, type Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { rewriteIndex, selectChildren } from './select.ts';
@@ -40,6 +40,9 @@ export async function presentPart(
   if (absent.length === 0) return { root, absent };
   const images = [...there].filter((child) => !isAttestation(child));
   if (images.length === 0) {
+    const [inner, ...others] = body.manifests.filter(({ mediaType }) => isIndexType(mediaType));
+    if (inner !== undefined && others.length === 0)
+      return presentPart(from, await from.manifests.get(inner.digest, options), { platforms, ...options });
     const { digest } = root.descriptor;
     throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name}: of index ${digest} no image is there`);
   }

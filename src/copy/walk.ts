@@ -6,6 +6,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
@@ -42,6 +43,8 @@ interface BringOptions {
   readonly depth?: number;
   /** Which children of an index are brought. Default: all. */
   readonly wants?: (child: Descriptor) => boolean;
+  /** Of a root that was chosen from an index: its platform there. */
+  readonly platform?: Platform;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function bring(
   journey: Journey,
   manifest: Manifest,
   there: Promise<Descriptor | undefined>,
-  { tags = [], depth = 0, wants = () => true }: BringOptions = {},
+  { tags = [], depth = 0, wants = () => true, platform }: BringOptions = {},
 ): Promise<void> {
   const { to, observe, signal } = journey;
   const { descriptor } = manifest;
@@ -68,7 +71,7 @@ export async function bring(
     return;
   }
   const step = { side: 'destination', step: 'write manifest', digest: descriptor.digest } as const;
-  await attempt(step, signal, () => to.manifests.put(manifest, { tags, signal }));
+  await attempt(step, signal, () => to.manifests.put(manifest, { tags, platform, signal }));
   observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
 }
 

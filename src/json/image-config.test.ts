@@ -45,6 +45,11 @@ describe('parseImageConfig', () => {
       { ...least, rootfs: { type: 'layers', diff_ids: null } },
       { ...least, rootfs: { type: 'layers', diff_ids: [] } },
     ],
+    [
+      'layers that are left out as none',
+      { ...least, rootfs: { type: 'layers' } },
+      { ...least, rootfs: { type: 'layers', diff_ids: [] } },
+    ],
     ['no platform as an empty one', { rootfs: least.rootfs }, { ...least, architecture: '', os: '' }],
   ];
   for (const [name, value, config] of good) {
@@ -57,7 +62,6 @@ describe('parseImageConfig', () => {
     ['rootfs', { os: 'linux' }],
     ['rootfs', { ...least, rootfs: { ...least.rootfs, Type: 'layers' } }],
     ['rootfs.type', { ...least, rootfs: { type: 'other', diff_ids: [] } }],
-    ['rootfs.diff_ids', { ...least, rootfs: { type: 'layers' } }],
     ['rootfs.diff_ids[1]', { ...least, rootfs: { type: 'layers', diff_ids: [diffId, 'x'] } }],
     ['os', { ...least, os: 1 }],
     ['os.features', { ...least, 'os.features': 'x' }],

@@ -61,7 +61,9 @@ function readRootfs(field: Field): ImageConfig['rootfs'] {
   const rootfs = readObject(field, rootfsKeys);
   const type = member(rootfs, 'type');
   if (type.value !== 'layers') throw refusal(type, 'is not "layers"');
-  return { type: 'layers', diff_ids: readArray(member(rootfs, 'diff_ids'), readDigest) };
+  // Go leaves an empty list out: Docker saves images without layers so.
+  const diffIds = optional(rootfs, 'diff_ids', (field) => readArray(field, readDigest));
+  return { type: 'layers', diff_ids: diffIds ?? [] };
 }
 
 function readRunConfig(field: Field): RunConfig {

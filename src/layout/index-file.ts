@@ -75,12 +75,13 @@ export class LayoutIndex {
   }
 
   /** Names the manifest; an entry of that name moves, and keeps its place in the file. */
-  tag(tag: string, { mediaType, digest, size }: Descriptor): void {
+  tag(tag: string, descriptor: Descriptor): void {
+    const { digest } = descriptor;
     if (this.tagged(tag)?.digest === digest) return;
     const bare = this.#entries.find(
       (entry) => entry.descriptor.digest === digest && !tagOf(entry.descriptor),
     );
-    const named = annotated(bare ?? plain({ mediaType, digest, size }), tag);
+    const named = annotated(bare ?? plain(listed(descriptor)), tag);
     const others = this.#entries.filter((entry) => entry !== bare);
     const at = others.findIndex(({ descriptor }) => tagOf(descriptor) === tag);
     const kept = others.filter(({ descriptor }) => tagOf(descriptor) !== tag);
@@ -88,9 +89,9 @@ export class LayoutIndex {
   }
 
   /** Lists a manifest without a name. */
-  add({ mediaType, digest, size }: Descriptor): void {
-    if (this.withDigest(digest) === undefined) {
-      this.#entries = [...this.#entries, plain({ mediaType, digest, size })];
+  add(descriptor: Descriptor): void {
+    if (this.withDigest(descriptor.digest) === undefined) {
+      this.#entries = [...this.#entries, plain(listed(descriptor))];
     }
   }
 
@@ -115,6 +116,11 @@ export class LayoutIndex {
 function tagOf({ annotations }: Descriptor): string | undefined {
   const tag = annotations?.[refName];
   return tag === '' ? undefined : tag;
+}
+
+/** What an entry says of a manifest: what it is, and what it is for where that is known. */
+function listed({ mediaType, digest, size, platform }: Descriptor): Descriptor {
+  return { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
 }
 
 function plain(descriptor: Descriptor): Entry {

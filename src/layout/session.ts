@@ -7,6 +7,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
+import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
@@ -125,7 +126,8 @@ export class WriteSession {
   }
 
   /** Lists a manifest whose bytes are there. */
-  list({ descriptor }: Manifest, tags: readonly string[]): void {
+  list({ descriptor: plain }: Manifest, tags: readonly string[], platform?: Platform): void {
+    const descriptor = platform === undefined ? plain : { ...plain, platform };
     for (const tag of tags) this.index.tag(tag, descriptor);
     if (tags.length === 0) this.#untagged.set(descriptor.digest, descriptor);
   }

@@ -81,14 +81,14 @@ function openManifests(session: WriteSession, blobs: Blobs): Manifests {
         : manifests.resolve(reference, options),
     get: (reference, options) => manifests.get(reference, options),
     async put(manifest, options = {}) {
-      const { tags = [], signal } = options;
+      const { tags = [], platform, signal } = options;
       signal?.throwIfAborted();
       refuseCreateOnly(session.folder, options);
       for (const tag of tags) checkName(tag);
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);
       await blobs.write(manifest.descriptor, bytesContent(manifest.bytes), { signal });
-      session.list(manifest, tags);
+      session.list(manifest, tags, platform);
     },
     async delete(digest: Digest, options = {}) {
       if ((await manifests.resolve(digest, options)) === undefined) return false;

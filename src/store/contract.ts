@@ -3,6 +3,7 @@ import type { Pool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import type { Platform } from '../spec/platform.ts';
 
 /**
  * The contract of a place. *Questions* (`stat`, `resolve`) answer `undefined` for absence; *demands* (`get`, reading
@@ -165,6 +166,8 @@ export interface ResolveOptions extends SignalOptions {
 
 export interface PutOptions extends SignalOptions {
   readonly tags?: readonly string[];
+  /** What an index said the image is for: a layout notes it beside the image. */
+  readonly platform?: Platform | undefined;
   /** Whether an image is kept although blobs that it names are not there, as lazily filled mirrors need it. Default false. */
   readonly sparse?: boolean;
   /**

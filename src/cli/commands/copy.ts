@@ -14,6 +14,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
     noClobber: given.flag('no-clobber'),
     referrers: given.flag('referrers'),
     sparse: given.flag('sparse'),
+    replace: given.flag('replace'),
     ...waiting(context, given),
     ...(platforms === undefined ? {} : { platforms }),
     // crane's default is 0, for "as you like".

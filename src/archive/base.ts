@@ -1,0 +1,122 @@
+import { stat } from 'node:fs/promises';
+import { ContentError, isGantryError, StorageError } from '../errors.ts';
+import { absentAs } from '../files/files.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import type { ArchiveContents } from './contents.ts';
+import { onDisk } from './failure.ts';
+import type { FileContent } from './file.ts';
+import { sameName } from './names.ts';
+import { refNameAnnotation } from './oci.ts';
+import { openContents } from './read.ts';
+
+/** An archive that is added to: all that it holds goes into the new file, too. */
+export interface Base extends AsyncDisposable {
+  readonly format: 'oci' | 'docker';
+  readonly isGzipped: boolean;
+  readonly roots: readonly BaseRoot[];
+  readonly manifest: (digest: Digest) => Manifest | undefined;
+  readonly blob: (digest: Digest) => FileContent | undefined;
+  /** The manifest of that name or digest, where all that it names is there, too. */
+  readonly find: (reference: string) => Manifest | undefined;
+  /** Throws IN_USE where another program has changed the file since it was opened: its work would be lost. */
+  demandUnchanged(): Promise<void>;
+}
+
+/** An image or index of an archive that is added to. */
+export interface BaseRoot {
+  readonly digest: Digest;
+  readonly names: readonly string[];
+  /** As index.json lists it. An image that only manifest.json describes has none. */
+  readonly entry?: Descriptor;
+}
+
+/** Throws MANIFEST_INVALID, with the reason, for a file to which nothing can be added. */
+export async function openBase(path: string, options: SignalOptions): Promise<Base> {
+  const before = await identityOf(path);
+  const opened = await openContents(path, options).catch((error: unknown) => refuse(path, error));
+  const { contents, format, compression } = opened;
+  try {
+    if (compression !== 'none' && compression !== 'gzip') {
+      throw new ContentError('MANIFEST_INVALID', `it is compressed with ${compression}`);
+    }
+    const roots = await rootsOf(contents, options);
+    const seen = new Map<Digest, boolean>();
+    return {
+      format,
+      isGzipped: compression === 'gzip',
+      roots,
+      manifest: contents.manifest,
+      blob: contents.blob,
+      find(reference) {
+        const root = roots.find((one) => isCalled(one, reference));
+        const digest = root?.digest ?? reference;
+        const found = isDigest(digest) ? contents.manifest(digest) : undefined;
+        return found !== undefined && isWhole(found, contents, seen) ? found : undefined;
+      },
+      async demandUnchanged() {
+        if ((await identityOf(path)) === before) return;
+        const text = `${path} was changed by another program meanwhile, and is left as it is now; run the command again`;
+        throw new StorageError('IN_USE', text, { path });
+      },
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    options.signal?.throwIfAborted();
+    return refuse(path, error);
+  }
+}
+
+/** Whether a root has the name, in one of its spellings. */
+export function isCalled({ names, entry }: BaseRoot, name: string): boolean {
+  if (entry?.annotations?.[refNameAnnotation] === name) return true;
+  return names.some((known) => known === name || sameName(known, name));
+}
+
+/** All of them are read, since all of them are written again. */
+async function rootsOf(contents: ArchiveContents, options: SignalOptions): Promise<readonly BaseRoot[]> {
+  const roots: BaseRoot[] = [];
+  for (const { names, entry, load } of contents.roots) {
+    const { digest } = await load(options);
+    roots.push({ digest, names, ...(entry?.digest === digest ? { entry } : {}) });
+  }
+  return roots;
+}
+
+function isWhole(
+  { body, descriptor }: Manifest,
+  contents: ArchiveContents,
+  seen: Map<Digest, boolean>,
+): boolean {
+  const known = seen.get(descriptor.digest);
+  if (known !== undefined) return known;
+  const blobs = blobsOf(body).every(({ digest }) => contents.blob(digest) !== undefined);
+  const whole =
+    blobs &&
+    manifestsOf(body).every(({ digest }) => {
+      const child = contents.manifest(digest);
+      return child === undefined ? contents.blob(digest) !== undefined : isWhole(child, contents, seen);
+    });
+  seen.set(descriptor.digest, whole);
+  return whole;
+}
+
+/** Tells one state of a file from the next; `gone` where there is none. */
+async function identityOf(path: string): Promise<string> {
+  const found = await onDisk(path, () => absentAs(undefined, stat(path)));
+  if (found === undefined) return 'gone';
+  const { dev, ino, size, mtimeMs } = found;
+  return [dev, ino, size, mtimeMs].join(' ');
+}
+
+function refuse(path: string, error: unknown): never {
+  if (!isGantryError(error) || error instanceof StorageError) throw error;
+  throw new ContentError(
+    'MANIFEST_INVALID',
+    `${path} is there, and nothing can be added to it: ${error.message}. With --replace it is written anew`,
+    { cause: error },
+  );
+}

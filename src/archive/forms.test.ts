@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { isGantryError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
+import { digestOf } from '../flow/hash.ts';
+import { digestEncoded } from '../spec/digest.ts';
+import { blobsOf } from '../spec/manifest.ts';
+import { type TarFileWithBody, writeTar } from '../tar/write.ts';
+import {
+  classicFiles,
+  docker25Files,
+  file,
+  layoutFiles,
+  manifestJson,
+  sampleImage,
+  save,
+  savedEntry,
+  saveTar,
+  tarOf,
+} from './archives.test.samples.ts';
+import { openArchive } from './read.ts';
+
+/** Forms that other tools write, each with the image that is to be read from it. */
+
+const image = await sampleImage('hello');
+const configName = `${digestEncoded(digestOf(image.config))}.json`;
+const classicLayers = ['layer0/layer.tar', 'layer1/layer.tar'];
+const classic = (entry: object): readonly TarFileWithBody[] => [
+  ...classicFiles(image, null).filter(({ name }) => name !== 'manifest.json'),
+  file('manifest.json', [{ Config: configName, RepoTags: ['acme/app:1'], Layers: classicLayers, ...entry }]),
+];
+const scratch = (rootfs: object): readonly TarFileWithBody[] => [
+  file('c.json', { architecture: 'amd64', os: 'linux', config: {}, rootfs }),
+  file('manifest.json', [{ Config: 'c.json', RepoTags: ['acme/app:1'], Layers: null }]),
+];
+const blobName = (digest: string): string => `blobs/sha256/${digest.slice(7)}`;
+
+/** As rules_oci writes it for docker: blobs with an ending, and no index.json. */
+function bazel(): readonly TarFileWithBody[] {
+  const config = digestOf(image.config);
+  const layers = [...image.blobs].filter(([digest]) => digest !== config);
+  return [
+    file(blobName(config), image.config),
+    ...layers.map(([digest, bytes]) => file(`${blobName(digest)}.tar.gz`, bytes)),
+    manifestJson(
+      blobName(config),
+      layers.map(([digest]) => `${blobName(digest)}.tar.gz`),
+    ),
+  ];
+}
+
+/** As jib writes it: plain names, and layers gzipped. */
+function jib(): readonly TarFileWithBody[] {
+  const layers = [...image.blobs].slice(1);
+  return [
+    file('config.json', image.config),
+    ...layers.map(([digest, bytes]) => file(`${digest.slice(7)}.tar.gz`, bytes)),
+    manifestJson(
+      'config.json',
+      layers.map(([digest]) => `${digest.slice(7)}.tar.gz`),
+    ),
+  ];
+}
+
+describe('archive-forms: one image is read from', () => {
+  for (const [sentence, files, layers] of [
+    ['what rules_oci writes for docker', bazel(), 2],
+    ['what jib writes', jib(), 2],
+    [
+      'a manifest.json that lists it once for each name',
+      [
+        ...classicFiles(image, null).filter(({ name }) => name !== 'manifest.json'),
+        file(
+          'manifest.json',
+          ['acme/app:1', 'acme/app:2'].map((name) => ({
+            Config: configName,
+            RepoTags: [name],
+            Layers: classicLayers,
+          })),
+        ),
+      ],
+      2,
+    ],
+    [
+      'a manifest.json with keys of its own',
+      classic({ LayerSources: { x: { mediaType: 'a' } }, Parent: 'b' }),
+      2,
+    ],
+    [
+      'a manifest.json with the separators of Windows',
+      classic({ Layers: classicLayers.map((name) => name.replace('/', '\\')) }),
+      2,
+    ],
+    ['an image without layers, whose config has no list of them', scratch({ type: 'layers' }), 0],
+    [
+      'an image without layers, whose config has null for them',
+      scratch({ type: 'layers', diff_ids: null }),
+      0,
+    ],
+    [
+      'what buildx writes with two names',
+      [
+        ...layoutFiles(
+          ['1', '2'].map((tag) => ({ ...image, fullName: `docker.io/acme/app:${tag}`, name: tag })),
+          [image],
+        ),
+        file('manifest.json', [savedEntry(image, ['acme/app:1', 'acme/app:2'])]),
+      ],
+      2,
+    ],
+    [
+      'folders that stand there twice',
+      [
+        { name: 'blobs/', type: 'directory' },
+        ...docker25Files(image, ['acme/app:1']),
+        { name: 'blobs/', type: 'directory' },
+      ],
+      2,
+    ],
+  ] as const satisfies readonly (readonly [string, readonly TarFileWithBody[], number])[]) {
+    it(sentence, async (test) => {
+      await using archive = await openArchive(await saveTar(test, files));
+      const [root, ...others] = await archive.roots();
+      assert.ok(root);
+      assert.deepEqual(others, []);
+      const { body } = await archive.manifests.get('acme/app:1');
+      assert.ok(body.kind === 'image');
+      assert.equal(body.layers.length, layers);
+      for (const blob of blobsOf(body)) {
+        const bytes = await collect(archive.blobs.open(blob).open(), { limit: 2 ** 24, what: blob.digest });
+        assert.equal(digestOf(bytes), blob.digest);
+      }
+    });
+  }
+
+  for (const [sentence, pack] of [
+    ['a tar without its end', (tar: Uint8Array) => tar.subarray(0, tar.byteLength - 1024)],
+    ['a tar with more behind its end', (tar: Uint8Array) => Buffer.concat([tar, Buffer.alloc(10_240, 'x')])],
+    [
+      'a gzip stream of two members',
+      (tar: Uint8Array) => Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]),
+    ],
+    [
+      'a gzip stream that is filled up with zeros',
+      (tar: Uint8Array) => Buffer.concat([gzipSync(tar), Buffer.alloc(4096)]),
+    ],
+  ] as const) {
+    it(sentence, async (test) => {
+      await using archive = await openArchive(save(test, pack(await tarOf(classic({})))));
+      assert.equal((await archive.roots()).length, 1);
+    });
+  }
+
+  it('none that has no name, by the name that such images are given', async (test) => {
+    await using archive = await openArchive(await saveTar(test, classic({ RepoTags: ['<none>:<none>'] })));
+    assert.deepEqual(
+      archive.entries.map(({ names }) => names),
+      [[]],
+    );
+  });
+});
+
+it('an archive whose files stand in a folder is refused with the way to pack it', async (test) => {
+  const files = classic({}).map((entry) => ({ ...entry, name: `saved/${entry.name}` }));
+  await assert.rejects(
+    openArchive(await saveTar(test, files)),
+    (error) => isGantryError(error, 'MANIFEST_INVALID') && error.message.includes('saved'),
+  );
+});
+
+describe('compressed-archives: an archive packed as', () => {
+  for (const [name, magic] of [
+    ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
+    ['bzip2', [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]],
+    ['lz4', [0x04, 0x22, 0x4d, 0x18]],
+    ['lzip', [0x4c, 0x5a, 0x49, 0x50, 0x01]],
+    ['lzma', [0x5d, 0x00, 0x00]],
+    ['compress', [0x1f, 0x9d]],
+    ['zip', [0x50, 0x4b, 0x03, 0x04]],
+    ['7z', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
+  ] as const) {
+    it(`${name} is refused by that name, with the command that unpacks it`, async (test) => {
+      const path = save(test, new Uint8Array([...magic, ...new Uint8Array(600)]));
+      await assert.rejects(
+        openArchive(path),
+        (error) =>
+          isGantryError(error, 'UNSUPPORTED') &&
+          error.message.includes(` ${name}`) &&
+          error.message.includes(path),
+      );
+    });
+  }
+
+  it('zstd is read where the runtime can unpack it, and refused with the command where not', async (test) => {
+    const zlib = await import('node:zlib');
+    const compress: unknown = Reflect.get(zlib, 'zstdCompressSync');
+    const tar = await collect(writeTar(classic({})), { limit: 2 ** 20, what: 'tar' });
+    const magic = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0]);
+    const path = save(test, typeof compress === 'function' ? new Uint8Array(compress(tar)) : magic);
+    if (typeof compress !== 'function') {
+      await assert.rejects(
+        openArchive(path),
+        (error) => isGantryError(error, 'UNSUPPORTED') && error.message.includes('zstd -dc'),
+      );
+      return;
+    }
+    await using archive = await openArchive(path);
+    assert.equal((await archive.roots()).length, 1);
+  });
+});

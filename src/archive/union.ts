@@ -1,0 +1,56 @@
+import type { Digest } from '../spec/digest.ts';
+import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
+import { type Base, type BaseRoot, isCalled } from './base.ts';
+import { sameName } from './names.ts';
+import type { Staged } from './staged.ts';
+
+/**
+ * What an archive holds and what is added to it, each blob once. A name that both have means the new image; an image that
+ * has lost its last name so is left out, since nobody could ask for it.
+ */
+export function union(added: Staged, base: Base): Staged {
+  const names = new Map(added.shelf.names);
+  const kept = base.roots.flatMap((root) => keep(root, added.shelf.names, names));
+  const all = new Map<Digest, Manifest>();
+  const blobs = new Set(added.stage.digests());
+  const reach = (digest: Digest): void => {
+    if (all.has(digest)) return;
+    const manifest = added.shelf.all.get(digest) ?? base.manifest(digest);
+    if (manifest === undefined) {
+      if (base.blob(digest) !== undefined) blobs.add(digest);
+      return;
+    }
+    all.set(digest, manifest);
+    for (const child of [...manifestsOf(manifest.body), ...blobsOf(manifest.body)]) reach(child.digest);
+  };
+  for (const digest of [...added.shelf.all.keys(), ...names.values(), ...kept.map((root) => root.digest)]) {
+    reach(digest);
+  }
+  return {
+    path: added.path,
+    shelf: { all, names },
+    stage: { content: (digest) => added.stage.content(digest) ?? base.blob(digest), digests: () => blobs },
+    kept,
+  };
+}
+
+/** The root with the entry that it has, or without one under the names that are left to it in `names`. */
+function keep(
+  root: BaseRoot,
+  added: ReadonlyMap<string, Digest>,
+  names: Map<string, Digest>,
+): readonly BaseRoot[] {
+  const renamed = [...added].filter(([name]) => isCalled(root, name));
+  const lost = renamed.filter(([, digest]) => digest !== root.digest).map(([name]) => name);
+  if (lost.length === 0 && root.entry !== undefined) {
+    // It has the name already.
+    for (const [name] of renamed) names.delete(name);
+    return [root];
+  }
+  const left = root.names.filter((name) => !lost.some((other) => other === name || sameName(name, other)));
+  for (const name of left) {
+    if (![...names.keys()].some((known) => known === name || sameName(known, name)))
+      names.set(name, root.digest);
+  }
+  return root.names.length === 0 ? [root] : [];
+}
