@@ -229,7 +229,8 @@ describe('second-copy-into-an-archive: the file stays as it was, byte for byte,'
 
   it('where another adds to it, and nobody waits', async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
-    await using _first = await createArchive(path, { format: 'docker', existing: 'add' });
+    await using first = await createArchive(path, { format: 'docker', existing: 'add' });
+    assert.equal(first.name, path);
     await assert.rejects(add(path, other, ['acme/app:2']), (error) => isGantryError(error, 'IN_USE'));
   });
 

@@ -79,8 +79,9 @@ export function isCalled({ names, entry }: BaseRoot, name: string): boolean {
 /** All of them are read, since all of them are written again. */
 async function rootsOf(contents: ArchiveContents, options: SignalOptions): Promise<readonly BaseRoot[]> {
   const roots: BaseRoot[] = [];
-  for (const { names, entry, load } of contents.roots) {
-    const { digest } = await load(options);
+  for (const root of contents.roots) {
+    const { names, entry } = root;
+    const { digest } = await root.load(options);
     roots.push({ digest, names, ...(entry?.digest === digest ? { entry } : {}) });
   }
   return roots;

@@ -48,7 +48,7 @@ const commands: Readonly<Partial<Record<ArchiveCompression, string>>> = {
   '7z': '7z x -so',
 };
 
-export function sniffArchive(start: Uint8Array): ArchiveCompression {
+function sniffArchive(start: Uint8Array): ArchiveCompression {
   const found = signatures.find(([, magic]) => magic.every((byte, at) => byte === any || start[at] === byte));
   return found?.[0] ?? 'none';
 }

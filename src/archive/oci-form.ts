@@ -83,7 +83,8 @@ function indexJson(staged: Staged, refName: (name: string) => string): Uint8Arra
   return encodeManifest({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests });
 }
 
-function asListed({ unsized: _, ...entry }: Descriptor): Descriptor {
+function asListed(descriptor: Descriptor): Descriptor {
+  const { unsized: _, ...entry } = descriptor;
   return entry;
 }
 
