@@ -1,21 +1,23 @@
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { isGantryError } from '../errors.ts';
-import { lookAt } from '../files/files.ts';
-import { collect } from '../flow/collect.ts';
-import { manifestLimit, parseManifest } from '../json/manifest.ts';
-import { blobFileContent, blobPath, hashFile } from '../layout/blob-file.ts';
+import { isUnreadable, lookAt } from '../files/files.ts';
+import { hashFile } from '../layout/blob-file.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { digestOfFile, tagOfFile } from './file-names.ts';
-import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
+import { namesIn, namesUnder, RepositoryFolder } from './folder.ts';
+import { inSteps } from './in-steps.ts';
+import { gone, readManifest, tagProblem } from './look.ts';
 import { mustBeStore } from './version.ts';
 
 export interface CheckOptions extends SignalOptions {
   /** Whether images may lack blobs that they name, as in a store that takes sparse images. Default false. */
   readonly sparse?: boolean;
+  /** Told of what was looked at so far, after each repository. */
+  readonly onProgress?: (counts: CheckCounts) => void;
 }
 
 export interface Finding {
@@ -27,13 +29,17 @@ export interface Finding {
   readonly problem: string;
 }
 
-export interface CheckReport {
+/** What was looked at. */
+export interface CheckCounts {
   readonly repositories: number;
   readonly manifests: number;
   readonly tags: number;
   /** Files that were read and hashed, and their bytes. */
   readonly blobs: number;
   readonly bytes: number;
+}
+
+export interface CheckReport extends CheckCounts {
   readonly findings: readonly Finding[];
 }
 
@@ -44,91 +50,158 @@ export interface CheckReport {
 export async function checkStore(root: string, options: CheckOptions = {}): Promise<CheckReport> {
   const path = resolve(root);
   await mustBeStore(path);
-  const check = new StoreCheck(path, options);
-  await check.blobsOf(path, undefined);
+  const counts: Counts = { repositories: 0, manifests: 0, tags: 0, blobs: 0, bytes: 0 };
+  const context: Context = { root: path, options, counts, read: new Map() };
+  const pool = new StoreCheck(context, undefined);
   const repositories = join(path, 'repositories');
-  for await (const name of namesUnder(repositories)) {
-    const folder = new RepositoryFolder(repositories, name);
-    if (!(await folder.holdsSomething()) && (await folder.manifests()).length === 0) continue;
-    await check.repository(folder);
-  }
-  return check.report();
+  await pool.blobsOf(path);
+  const names: string[] = [];
+  const unlisted = (folder: string, error: unknown): void => pool.unreadable(folder, error);
+  for await (const name of namesUnder(repositories, unlisted)) names.push(name);
+  const checks = names.map(
+    (name) => new StoreCheck(context, new RepositoryFolder(repositories, name, looking)),
+  );
+  const look = async (check: StoreCheck): Promise<void> => {
+    await check.repository();
+    options.onProgress?.({ ...counts });
+  };
+  await inSteps(checks, look, { ...options, atOnce: repositoriesAtOnce });
+  return { ...counts, findings: [pool, ...checks].flatMap(({ findings }) => findings) };
 }
 
-class StoreCheck {
-  readonly #root: string;
-  readonly #options: CheckOptions;
-  readonly #findings: Finding[] = [];
+/** A collection of garbage beside the check needs what it has put aside where it is. */
+const looking = { takesBack: false };
+const repositoriesAtOnce = 4;
+
+type Counts = { -readonly [K in keyof CheckCounts]: CheckCounts[K] };
+
+/** What the checks of all repositories share. */
+interface Context {
+  readonly root: string;
+  readonly options: CheckOptions;
+  readonly counts: Counts;
   /** Each file is read once, however many names it has. */
-  readonly #read = new Map<number, string | undefined>();
-  readonly #counts = { repositories: 0, manifests: 0, tags: 0, blobs: 0, bytes: 0 };
+  readonly read: Map<number, Promise<string | undefined>>;
+}
 
-  constructor(root: string, options: CheckOptions) {
-    this.#root = root;
-    this.#options = options;
+/** The check of one repository, or of the pool. What can't be read is a finding, and the rest is looked at all the same. */
+class StoreCheck {
+  readonly findings: Finding[] = [];
+  readonly #context: Context;
+  readonly #folder: RepositoryFolder | undefined;
+  /** Bytes of the blobs that were seen. */
+  readonly #held = new Map<Digest, number>();
+
+  constructor(context: Context, folder: RepositoryFolder | undefined) {
+    this.#context = context;
+    this.#folder = folder;
   }
 
-  report(): CheckReport {
-    return { ...this.#counts, findings: this.#findings };
+  async repository(): Promise<void> {
+    const folder = this.#folder;
+    const { options, counts } = this.#context;
+    if (folder === undefined) return;
+    const manifests = await this.#reading([], folder.state, () => folder.manifests());
+    const holds = await this.#reading(true, folder.layout, () => folder.holdsSomething());
+    if (!holds && manifests.length === 0) return;
+    counts.repositories++;
+    await this.blobsOf(folder.layout);
+    const listed: ReadonlySet<Digest> = new Set(manifests);
+    const look = (digest: Digest): Promise<void> =>
+      this.#reading(undefined, digest, () => this.#manifest(folder, digest, listed));
+    await inSteps(manifests, look, options);
+    const tags = await this.#reading([], join(folder.state, 'tags'), () => folder.tags());
+    counts.tags += tags.length;
+    await inSteps(
+      tags,
+      (tag) =>
+        this.#reading(undefined, tag, () => this.#found('missing', tag, () => tagProblem(folder, tag))),
+      options,
+    );
+    const referrers = join(folder.state, 'referrers');
+    await this.#reading(undefined, referrers, () => this.#referrers(folder, referrers));
+    await this.#strays(join(folder.state, 'tags'), (name) => tagOfFile(name) !== undefined);
+    await this.#strays(join(folder.state, 'manifests'), (name) => digestOfFile(name) !== undefined);
   }
 
-  async repository(folder: RepositoryFolder): Promise<void> {
-    this.#counts.repositories++;
-    await this.blobsOf(folder.layout, folder.name);
-    for (const digest of await folder.manifests()) await this.#manifest(folder, digest);
-    for (const tag of await folder.tags()) {
-      this.#counts.tags++;
-      await this.#found('missing', folder, tag, () => tagProblem(folder, tag));
+  async blobsOf(layout: string): Promise<void> {
+    const all = join(layout, 'blobs');
+    for (const algorithm of await this.#reading([], all, () => namesIn(all))) {
+      const folder = join(all, algorithm);
+      const names = await this.#reading([], folder, () => namesIn(folder));
+      await inSteps(
+        names,
+        (name) => this.#blob(join(folder, name), `${algorithm}:${name}`),
+        this.#context.options,
+      );
     }
-    await this.#referrers(folder);
-    await this.#strays(folder, join(folder.state, 'tags'), (name) => tagOfFile(name) !== undefined);
-    await this.#strays(folder, join(folder.state, 'manifests'), (name) => digestOfFile(name) !== undefined);
   }
 
-  async blobsOf(layout: string, repository: string | undefined): Promise<void> {
-    for (const digest of await digestsUnder(layout)) {
-      this.#options.signal?.throwIfAborted();
-      const problem = await this.#blobProblem(blobPath(layout, digest), digest);
-      if (problem !== undefined) this.#add({ kind: 'damaged', repository, subject: digest, problem });
-    }
-    for (const algorithm of await namesIn(join(layout, 'blobs'))) {
-      const folder = join(layout, 'blobs', algorithm);
-      for (const name of await namesIn(folder)) {
-        if (isDigest(`${algorithm}:${name}`)) continue;
-        this.#add({ kind: 'stray', repository, subject: join(folder, name), problem: 'is no blob' });
-      }
-    }
+  unreadable(path: string, error: unknown): void {
+    if (!isGantryError(error)) throw error;
+    this.#add('damaged', path, error.message);
+  }
+
+  async #blob(path: string, digest: string): Promise<void> {
+    if (!isDigest(digest)) return this.#add('stray', path, 'is no blob');
+    await this.#reading(undefined, digest, async () => {
+      const problem = await this.#blobProblem(path, digest);
+      if (problem !== undefined) this.#add('damaged', digest, problem);
+    });
   }
 
   async #blobProblem(path: string, digest: Digest): Promise<string | undefined> {
     const seen = await lookAt(path);
     if (seen === undefined) return undefined;
     if (!seen.isFile()) return 'is not a regular file';
-    if (this.#read.has(seen.ino)) return this.#read.get(seen.ino);
-    const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
-    const actual = hasher.digest();
-    this.#counts.blobs++;
-    this.#counts.bytes += size;
-    // It was removed while it was read, or is another file now.
-    if ((await lookAt(path))?.ino !== seen.ino) return undefined;
-    const problem = actual === digest ? undefined : `its ${size} bytes have digest ${actual}`;
-    this.#read.set(seen.ino, problem);
-    return problem;
+    this.#held.set(digest, seen.size);
+    const { read } = this.#context;
+    const known = read.get(seen.ino) ?? this.#hashed(path, digest, seen.ino);
+    read.set(seen.ino, known);
+    const problem = await known;
+    // What was removed while it was read says nothing of the file that has its number now.
+    if (problem === 'gone') read.delete(seen.ino);
+    return problem === 'gone' ? undefined : problem;
   }
 
-  async #manifest(folder: RepositoryFolder, digest: Digest): Promise<void> {
-    this.#options.signal?.throwIfAborted();
-    this.#counts.manifests++;
-    const { sparse = false } = this.#options;
-    await this.#found('damaged', folder, digest, async () => {
-      const manifest = await readManifest(folder, digest);
+  async #hashed(path: string, digest: Digest, ino: number): Promise<string | undefined> {
+    const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
+    const actual = hasher.digest();
+    // It was removed while it was read, or is another file now.
+    if ((await lookAt(path))?.ino !== ino) return 'gone';
+    const { counts } = this.#context;
+    counts.blobs++;
+    counts.bytes += size;
+    return actual === digest ? undefined : `its ${size} bytes have digest ${actual}`;
+  }
+
+  async #manifest(folder: RepositoryFolder, digest: Digest, listed: ReadonlySet<Digest>): Promise<void> {
+    const { options, counts } = this.#context;
+    counts.manifests++;
+    let manifest: Manifest | string | undefined;
+    await this.#found('damaged', digest, async () => {
+      manifest = await readManifest(folder, digest);
       return typeof manifest === 'string' ? manifest : undefined;
     });
-    const manifest = await readManifest(folder, digest);
     if (manifest === undefined || typeof manifest === 'string') return;
-    const needed = sparse ? [] : neededBlobs(manifest.body);
-    for (const blob of needed) {
-      await this.#found('missing', folder, digest, async () => {
+    await this.#needs(folder, manifest, options);
+    await this.#children(folder, manifest, listed);
+    const subject = subjectOf(manifest);
+    if (subject === undefined) return;
+    await this.#found('missing', digest, async () => {
+      const entry = (await lookAt(folder.referrerPath(subject, digest))) ?? (await gone(folder, digest));
+      return entry === undefined ? `is not listed among the referrers of ${subject}` : undefined;
+    });
+  }
+
+  async #needs(
+    folder: RepositoryFolder,
+    { body, descriptor: { digest } }: Manifest,
+    { sparse = false }: CheckOptions,
+  ): Promise<void> {
+    for (const blob of sparse ? [] : neededBlobs(body)) {
+      if (this.#held.get(blob.digest) === blob.size) continue;
+      await this.#found('missing', digest, async () => {
         const there = (await folder.blobSize(blob.digest)) ?? (await gone(folder, digest));
         if (there === undefined) return `names blob ${blob.digest}, which is not there`;
         if (typeof there === 'number' && there !== blob.size) {
@@ -137,113 +210,87 @@ class StoreCheck {
         return undefined;
       });
     }
-    // Children may be missing; those that are there must be there as manifests.
-    for (const child of manifestsOf(manifest.body)) {
-      await this.#found('missing', folder, digest, async () => {
-        if ((await folder.blobSize(child.digest)) === undefined || !child.mediaType.includes('manifest'))
-          return undefined;
-        const listed = (await folder.hasManifest(child.digest)) || (await gone(folder, digest)) !== undefined;
-        return listed ? undefined : `names manifest ${child.digest}, which is there as a blob only`;
+  }
+
+  /** They may be missing; those that are there must be there as manifests. */
+  async #children(
+    folder: RepositoryFolder,
+    { body, descriptor: { digest } }: Manifest,
+    listed: ReadonlySet<Digest>,
+  ): Promise<void> {
+    for (const child of manifestsOf(body)) {
+      if (listed.has(child.digest) || !child.mediaType.includes('manifest')) continue;
+      await this.#found('missing', digest, async () => {
+        if ((await folder.blobSize(child.digest)) === undefined) return undefined;
+        const known = (await folder.hasManifest(child.digest)) || (await gone(folder, digest)) !== undefined;
+        return known ? undefined : `names manifest ${child.digest}, which is there as a blob only`;
       });
     }
-    const subject = subjectOf(manifest);
-    if (subject === undefined) return;
-    await this.#found('missing', folder, digest, async () => {
-      const listed = (await lookAt(folder.referrerPath(subject, digest))) ?? (await gone(folder, digest));
-      return listed === undefined ? `is not listed among the referrers of ${subject}` : undefined;
-    });
   }
 
-  async #referrers(folder: RepositoryFolder): Promise<void> {
-    const all = join(folder.state, 'referrers');
+  async #referrers(folder: RepositoryFolder, all: string): Promise<void> {
     for (const name of await namesIn(all)) {
+      const path = join(all, name);
       const subject = digestOfFile(name);
-      if (subject === undefined) {
-        this.#add({
-          kind: 'stray',
-          repository: folder.name,
-          subject: join(all, name),
-          problem: 'is no subject',
-        });
-        continue;
-      }
-      for (const digest of await folder.referrers(subject)) {
-        // One that is not there was being put, or deleted, when the server was killed: nobody sees it.
-        await this.#found('stray', folder, digest, async () => {
-          const manifest = await readManifest(folder, digest);
-          if (manifest === undefined || typeof manifest === 'string') return undefined;
-          return subjectOf(manifest) === subject
-            ? undefined
-            : `is listed as a referrer of ${subject}, and is none`;
-        });
-      }
+      if (subject === undefined) this.#add('stray', path, 'is no subject');
+      else await this.#reading(undefined, path, () => this.#referrersOf(folder, subject));
     }
   }
 
-  async #strays(folder: RepositoryFolder, path: string, belongs: (name: string) => boolean): Promise<void> {
-    for (const name of await namesIn(path)) {
+  async #referrersOf(folder: RepositoryFolder, subject: Digest): Promise<void> {
+    for (const digest of await folder.referrers(subject)) {
+      // One that is not there was being put, or deleted, when the server was killed: nobody sees it.
+      await this.#found('stray', digest, async () => {
+        const manifest = await readManifest(folder, digest);
+        if (manifest === undefined || typeof manifest === 'string') return undefined;
+        return subjectOf(manifest) === subject
+          ? undefined
+          : `is listed as a referrer of ${subject}, and is none`;
+      });
+    }
+  }
+
+  async #strays(path: string, belongs: (name: string) => boolean): Promise<void> {
+    for (const name of await this.#reading([], path, () => namesIn(path))) {
       if (belongs(name)) continue;
       const subject = join(path, name);
-      await this.#found('stray', folder, subject, async () =>
+      await this.#found('stray', subject, async () =>
         (await lookAt(subject)) === undefined ? undefined : 'is none of its files',
       );
+    }
+  }
+
+  /** The answer, or `otherwise` where something can't be read, which is found then. */
+  async #reading<T>(otherwise: T, subject: string, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task();
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      this.unreadable(subject, error);
+      return otherwise;
     }
   }
 
   /** Twice: beside a server the first look may have fallen into the middle of a change. */
   async #found(
     kind: Finding['kind'],
-    { name }: RepositoryFolder,
     subject: string,
     look: () => Promise<string | undefined>,
   ): Promise<void> {
     if ((await look()) === undefined) return;
     const problem = await look();
-    if (problem !== undefined) this.#add({ kind, repository: name, subject, problem });
+    if (problem !== undefined) this.#add(kind, subject, problem);
   }
 
-  #add({
-    repository,
-    ...finding
-  }: Finding | (Omit<Finding, 'repository'> & { repository: string | undefined })): void {
-    const subject = finding.subject.startsWith(this.#root)
-      ? finding.subject.slice(this.#root.length + 1)
-      : finding.subject;
-    this.#findings.push({ ...finding, subject, ...(repository === undefined ? {} : { repository }) });
+  #add(kind: Finding['kind'], subject: string, problem: string): void {
+    const { root } = this.#context;
+    const repository = this.#folder?.name;
+    const said = (text: string): string => text.replaceAll(`${root}${sep}`, '');
+    this.findings.push({
+      kind,
+      subject: said(subject),
+      problem: said(problem),
+      ...(repository === undefined ? {} : { repository }),
+    });
   }
-}
-
-async function tagProblem(folder: RepositoryFolder, tag: string): Promise<string | undefined> {
-  const digest = await folder.tag(tag);
-  if (digest === undefined) {
-    return (await lookAt(folder.tagPath(tag))) === undefined ? undefined : 'its file names no digest';
-  }
-  return (await folder.manifest(digest)) === undefined ? `leads to ${digest}, which is not there` : undefined;
-}
-
-/** What is wrong with it, as text; undefined for one that is not there any more. */
-async function readManifest(
-  folder: RepositoryFolder,
-  digest: Digest,
-): Promise<Manifest | string | undefined> {
-  const descriptor = await folder.manifest(digest);
-  if (descriptor === undefined) {
-    return (await folder.hasManifest(digest))
-      ? 'is listed as a manifest, and its bytes are not there'
-      : undefined;
-  }
-  try {
-    const source = blobFileContent(folder.layout, descriptor).open();
-    const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
-    return parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
-  } catch (error) {
-    if (isGantryError(error, 'BLOB_UNKNOWN')) return undefined;
-    if (isGantryError(error)) return error.message;
-    throw error;
-  }
-}
-
-/** Something, if the manifest that was read is not there any more: what it named may have gone with it. */
-async function gone(folder: RepositoryFolder, digest: Digest): Promise<'gone' | undefined> {
-  return (await folder.hasManifest(digest)) ? undefined : 'gone';
 }

@@ -4,6 +4,9 @@ import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
 import type { Lock } from '../files/lock.ts';
 
+/** How staged files are called. */
+const staged = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** A folder's fsync that runs, and the one after it, which those wait for who came too late for the first. */
 interface Syncing {
   readonly running: Promise<void>;
@@ -34,7 +37,8 @@ export class DurableFiles {
     const files = new DurableFiles(root, lock);
     await files.folder(files.#temporary);
     for (const name of await onDisk(root, () => readdir(files.#temporary))) {
-      await removeFile(join(files.#temporary, name));
+      // What is none of ours, such as the `lost+found` of a disk, is in nobody's way.
+      if (staged.test(name)) await removeFile(join(files.#temporary, name)).catch(() => false);
     }
     return files;
   }

@@ -1,10 +1,11 @@
-import type { Stats } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs, lookAt, onDisk, readSmall } from '../files/files.ts';
+import { absentAs, isUnreadable, lookAt, onDisk, readSmall, unlessUnreadable } from '../files/files.ts';
 import { blobPath } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
+import { isRepositoryName } from '../spec/reference.ts';
 import {
   componentOf,
   digestOfFile,
@@ -17,6 +18,11 @@ import {
 } from './file-names.ts';
 import { moveIfThere, trashPath } from './trash.ts';
 
+export interface FolderOptions {
+  /** Whether what a collection of garbage has put aside is taken back by who misses it. Default true: a check only looks. */
+  readonly takesBack?: boolean;
+}
+
 /**
  * The files of one repository, as whoever reads them finds them. Each fact is a small file of its own, so that the
  * ten-thousandth tag costs what the tenth did: `tags/<tag>` holds a digest, `manifests/<digest>` a media type,
@@ -27,9 +33,11 @@ export class RepositoryFolder {
   /** An image layout: other tools can read it. */
   readonly layout: string;
   readonly state: string;
+  readonly #takesBack: boolean;
 
-  constructor(root: string, name: string) {
+  constructor(root: string, name: string, { takesBack = true }: FolderOptions = {}) {
     this.name = name;
+    this.#takesBack = takesBack;
     const path = repositoryPath(root, name);
     this.layout = join(path, layoutFolder);
     this.state = join(path, stateFolder);
@@ -54,7 +62,7 @@ export class RepositoryFolder {
   async holdsSomething(): Promise<boolean> {
     const blobs = join(this.layout, 'blobs');
     for (const algorithm of await namesIn(blobs)) {
-      if (await hasEntry(join(blobs, algorithm))) return true;
+      if ((await hasEntry(join(blobs, algorithm)).catch(unlessUnreadable)) === true) return true;
     }
     return false;
   }
@@ -111,7 +119,12 @@ export class RepositoryFolder {
     digest: Digest,
     path: string,
   ): Promise<Awaited<ReturnType<typeof lookAt>>> {
-    return (await moveIfThere(trashPath(this.state, kind, digest), path)) ? lookAt(path) : undefined;
+    const trash = trashPath(this.state, kind, digest);
+    const aside = await lookAt(trash);
+    if (aside !== undefined && !this.#takesBack) return kind === 'blobs' ? aside : undefined;
+    if (aside !== undefined) await moveIfThere(trash, path);
+    // Also where nothing was aside: the collection may have put it back between the two looks.
+    return lookAt(path);
   }
 }
 
@@ -124,11 +137,11 @@ async function digestsIn(folder: string): Promise<Digest[]> {
   return (await namesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
 }
 
-/** The blobs of a layout, or of the pool. */
+/** The blobs of a layout, or of the pool. What stands among their folders and is none holds none. */
 export async function digestsUnder(layout: string): Promise<Digest[]> {
   const found: Digest[] = [];
   for (const algorithm of await namesIn(join(layout, 'blobs'))) {
-    for (const encoded of await namesIn(join(layout, 'blobs', algorithm))) {
+    for (const encoded of (await namesIn(join(layout, 'blobs', algorithm)).catch(unlessUnreadable)) ?? []) {
       const digest = `${algorithm}:${encoded}`;
       if (isDigest(digest)) found.push(digest);
     }
@@ -150,14 +163,27 @@ async function hasEntry(folder: string): Promise<boolean> {
   });
 }
 
-/** Every name that the folders spell, whether anything was kept under it or not. */
-export async function* namesUnder(folder: string, prefix = ''): AsyncIterable<string> {
-  const entries = await onDisk(folder, () => absentAs([], readdir(folder, { withFileTypes: true })));
+/**
+ * Every repository's name that the folders spell, whether anything was kept under it or not. What is no such name is
+ * passed over with all below it, and so is a folder that can't be read, of which `onUnreadable` is told.
+ */
+export async function* namesUnder(
+  folder: string,
+  onUnreadable: (folder: string, error: unknown) => void = () => undefined,
+  prefix = '',
+): AsyncIterable<string> {
+  let entries: readonly Dirent[] = [];
+  try {
+    entries = await onDisk(folder, () => absentAs([], readdir(folder, { withFileTypes: true })));
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    onUnreadable(folder, error);
+  }
   for (const entry of entries) {
     const component = entry.isDirectory() ? componentOf(entry.name) : undefined;
-    if (component === undefined) continue;
     const name = `${prefix}${component}`;
+    if (component === undefined || !isRepositoryName(name)) continue;
     yield name;
-    yield* namesUnder(join(folder, entry.name), `${name}/`);
+    yield* namesUnder(join(folder, entry.name), onUnreadable, `${name}/`);
   }
 }

@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { isGantryError } from '../errors.ts';
+import { isGantryError, StorageError } from '../errors.ts';
 import { lookAt, makeFolder, removeFile } from '../files/files.ts';
 import { takeLock } from '../files/lock.ts';
 import { blobPath } from '../layout/blob-file.ts';
@@ -57,7 +57,8 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
     const repositories = join(path, 'repositories');
     /** Names that a dry run would have removed by the time it comes to the pool. */
     const doomed = new Map<Digest, number>();
-    for await (const name of namesUnder(repositories)) {
+    const unlisted = (_: string, error: unknown): void => tell(error, undefined, rules);
+    for await (const name of namesUnder(repositories, unlisted)) {
       options.signal?.throwIfAborted();
       for await (const garbage of collectRepository(new RepositoryFolder(repositories, name), rules)) {
         if (dryRun && garbage.kind === 'blob')
@@ -174,7 +175,12 @@ async function* collectBlobs(
   const held = await digestsUnder(folder.layout);
   const used = await needs.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
   // Of a manifest that can't be read nobody knows what it needs: everything stays.
-  if (used === undefined) return;
+  if (used === undefined) {
+    const why =
+      'a manifest can\'t be read, so nobody knows which blobs it needs, and all stay; "gantry registry check" names it';
+    tell(new StorageError('IO_FAILED', why, { path: folder.layout }), folder.name, rules);
+    return;
+  }
   const path = (digest: Digest): string => folder.blobPath(digest);
   const candidates = await old(
     held.filter((digest) => !used.has(digest)),
@@ -204,7 +210,7 @@ async function* collectPool(
   for (const digest of await digestsUnder(root)) {
     const path = blobPath(root, digest);
     const seen = await lookAt(path);
-    if (seen === undefined || seen.mtimeMs >= rules.before) continue;
+    if (seen?.isFile() !== true || seen.mtimeMs >= rules.before) continue;
     if (seen.nlink - (doomed.get(digest) ?? 0) > 1) continue;
     if (!rules.dryRun) {
       await makeFolder(trashFolder(root, 'blobs'));
@@ -222,7 +228,8 @@ async function old(
   const found: Digest[] = [];
   for (const digest of digests) {
     const seen = await lookAt(path(digest));
-    if (seen !== undefined && seen.mtimeMs < before) found.push(digest);
+    // What stands in the place of a file and is none is not ours to remove.
+    if (seen?.isFile() === true && seen.mtimeMs < before) found.push(digest);
   }
   return found;
 }

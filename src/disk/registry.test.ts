@@ -241,9 +241,9 @@ describe('a repository on disk is an image layout', () => {
     assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
   });
 
-  it('also where the manifest of another repository is damaged, which is told', async (test) => {
+  it('also where a manifest of it, or of another repository, is damaged', async (test) => {
     const path = await newPath(test);
-    const close = within(path, async (registry) => {
+    await within(path, async (registry) => {
       const { descriptor } = await giveImage(
         registry.repository('damaged'),
         { annotations: { is: 'damaged' } },
@@ -252,9 +252,10 @@ describe('a repository on disk is an image layout', () => {
       await giveImage(registry.repository('whole'), {}, 'v1');
       await truncate(blobPath(layoutOf(path, 'damaged'), descriptor.digest), 10);
     });
-    await failsWith(close, 'DIGEST_INVALID', 'SIZE_INVALID');
-    const layout = await openLayout(layoutOf(path, 'whole'), { mode: 'read' });
-    assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
+    for (const name of ['damaged', 'whole']) {
+      const layout = await openLayout(layoutOf(path, name), { mode: 'read' });
+      assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
+    }
   });
 
   it('and follows what is moved and deleted', async (test) => {

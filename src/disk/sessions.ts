@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
@@ -13,6 +14,9 @@ import type { BlobPool } from './pool.ts';
 
 const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
 
+/** Anything else in their folder is not ours: the `lost+found` of a disk, say. */
+const sessionFile = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{32}\.sha(?:256|512)$/;
+
 /** The upload sessions of a store. All that must be known of one after a restart is in its file's name. */
 export class UploadSessions {
   readonly #files: DurableFiles;
@@ -21,6 +25,8 @@ export class UploadSessions {
   readonly #folder: string;
   /** Those that this process has touched, by path: a running hash lives in the process. */
   readonly #open = new Map<string, FileUpload>();
+  /** When those were last used that this process found and has not touched. */
+  readonly #found = new Map<string, number>();
   readonly #turns: KeyedTurns = createKeyedTurns();
 
   constructor(files: DurableFiles, pool: BlobPool, cache: StoreCache) {
@@ -59,25 +65,46 @@ export class UploadSessions {
       const seen = await lookAt(path);
       // With a second name it is a blob already: the process was killed in the last step.
       if (seen?.isFile() !== true || seen.nlink > 1) return undefined;
-      const upload = await FileUpload.restore({ ...options, used: seen.mtimeMs });
+      const upload = await FileUpload.restore({ ...options, used: this.#lastUse(path, seen) });
+      this.#found.delete(path);
       this.#open.set(path, upload);
       return upload;
     });
   }
 
-  /** Removes the sessions that nothing was done with for `idle` milliseconds, and what finished ones left. */
+  /**
+   * Removes the sessions that nothing was done with for `idle` milliseconds, and what finished ones left. One that can't be
+   * removed now is met again, and what is no session is left alone.
+   */
   async sweep(idle: number): Promise<void> {
     await this.#files.folder(this.#folder);
     for (const name of await onDisk(this.#folder, () => readdir(this.#folder))) {
+      if (!sessionFile.test(name)) continue;
       const path = join(this.#folder, name);
-      await this.#turns(path, async () => {
-        const open = this.#open.get(path);
-        if (open !== undefined) return open.expire(idle);
-        const seen = await lookAt(path);
-        if (seen === undefined || (seen.nlink === 1 && Date.now() - seen.mtimeMs < idle)) return false;
-        return removeFile(path);
-      });
+      await this.#turns(path, () => this.#expire(path, idle)).catch(() => false);
     }
+  }
+
+  async #expire(path: string, idle: number): Promise<boolean> {
+    const open = this.#open.get(path);
+    if (open !== undefined) return open.expire(idle);
+    const seen = await lookAt(path);
+    if (seen?.isFile() !== true) return false;
+    if (seen.nlink === 1 && performance.now() - this.#lastUse(path, seen) < idle) return false;
+    this.#found.delete(path);
+    return removeFile(path);
+  }
+
+  /**
+   * When something was last done with a session that this process has not touched, by the clock that never jumps. The
+   * file's time is compared with the clock of the machine once: what that does later makes no session older.
+   */
+  #lastUse(path: string, { mtimeMs }: Stats): number {
+    const known = this.#found.get(path);
+    if (known !== undefined) return known;
+    const used = performance.now() - Math.max(0, Date.now() - mtimeMs);
+    this.#found.set(path, used);
+    return used;
   }
 
   #options({ name, layout }: RepositoryFolder, id: string, algorithm: Algorithm): FileUploadOptions {

@@ -1,23 +1,44 @@
 import { join } from 'node:path';
 import { isGantryError } from '../errors.ts';
-import { makeFolder, readSmall, removeFile, replaceFile } from '../files/files.ts';
+import {
+  isUnreadable,
+  lookAt,
+  makeFolder,
+  moveFile,
+  readSmall,
+  removeFile,
+  replaceFile,
+  unlessUnreadable,
+} from '../files/files.ts';
+import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
+import { createPool } from '../flow/pool.ts';
+import { manifestLimit, parseManifest } from '../json/manifest.ts';
+import { blobFileContent } from '../layout/blob-file.ts';
 import { LayoutIndex, type Root } from '../layout/index-file.ts';
-import { LayoutManifests } from '../layout/manifests.ts';
 import { indexFile, markerBytes, markerFile } from '../layout/marker.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestEncoded } from '../spec/digest.ts';
+import { manifestsOf } from '../spec/manifest.ts';
+import { isImageType } from '../spec/media-type.ts';
 import { isRepositoryName } from '../spec/reference.ts';
-import { listed } from '../store/listing.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { compareBytes, listed } from '../store/listing.ts';
 import type { DurableFiles } from './durable.ts';
 import { namesIn, RepositoryFolder } from './folder.ts';
+import { inSteps } from './in-steps.ts';
 
 /** How long a repository is left alone before its index.json is written, in milliseconds. */
 const quiet = 3_000;
+/** How long a store that is closed goes on writing them, in milliseconds; what is left then stays noted. */
+const closing = 3_000;
+/** Files of index.json that are written together. */
+const atOnce = 8;
 
 /**
  * The repositories whose index.json no longer tells the truth. It is written some seconds after the last change and when
- * the store is closed, not at every push; a note on disk for each keeps that promise over a crash.
+ * the store is closed, not at every push; a note on disk for each keeps that promise over a crash, and over an end that has
+ * no time for all of them.
  */
 export class StaleLayouts {
   readonly #files: DurableFiles;
@@ -25,9 +46,12 @@ export class StaleLayouts {
   readonly #repositories: string;
   readonly #names: Set<string>;
   readonly #timers = new Map<string, NodeJS.Timeout>();
-  /** One at a time, in this order. */
+  /** Those that wait for their turn. */
+  readonly #queued = new Map<string, Promise<void>>();
+  /** Of one name one at a time, in this order. */
   readonly #writing = new Map<string, Promise<void>>();
-  #last: Promise<void> = Promise.resolve();
+  readonly #pool = createPool(atOnce);
+  readonly #end = new AbortController();
 
   private constructor(files: DurableFiles, repositories: string, names: Set<string>) {
     this.#files = files;
@@ -39,14 +63,24 @@ export class StaleLayouts {
   static async open(files: DurableFiles, repositories: string): Promise<StaleLayouts> {
     const stale = new StaleLayouts(files, repositories, new Set());
     await files.folder(stale.#folder);
-    for (const note of await namesIn(stale.#folder)) {
-      const bytes = await readSmall(join(stale.#folder, note), 1024);
-      const name = new TextDecoder().decode(bytes);
-      if (!isRepositoryName(name)) continue;
+    await inSteps(await namesIn(stale.#folder), async (note) => {
+      const name = await stale.#noted(note);
+      if (name === undefined) return;
       stale.#names.add(name);
       stale.changed(name);
-    }
+    });
     return stale;
+  }
+
+  /** What is none of our notes is left alone, whatever it is. */
+  async #noted(note: string): Promise<string | undefined> {
+    try {
+      const name = new TextDecoder().decode(await readSmall(join(this.#folder, note), 1024));
+      return isRepositoryName(name) && this.#note(name) === join(this.#folder, note) ? name : undefined;
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw error;
+    }
   }
 
   /** To be called before the change. */
@@ -71,36 +105,64 @@ export class StaleLayouts {
     this.#timers.set(name, timer.unref());
   }
 
-  /** Writes what is left. One that can't be written doesn't keep the others from it; the first failure is thrown. */
-  async close(): Promise<void> {
+  /**
+   * Writes what is left, as far as it gets `within` so many milliseconds. One that can't be written doesn't keep the others
+   * from it; the first failure is thrown.
+   */
+  async close({ within = closing }: { readonly within?: number } = {}): Promise<void> {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    // Of now: one that stays stale is put back.
-    const written = await Promise.allSettled(Array.from(this.#names, (name) => this.#write(name)));
-    for (const result of written) if (result.status === 'rejected') throw result.reason;
+    if (within === 0) this.#end.abort();
+    const limit = setTimeout(() => this.#end.abort(), within);
+    try {
+      // Of now: one that stays stale is put back.
+      const written = await Promise.allSettled(Array.from(this.#names, (name) => this.#write(name)));
+      for (const result of written) {
+        if (result.status === 'rejected' && result.reason !== this.#end.signal.reason) throw result.reason;
+      }
+    } finally {
+      clearTimeout(limit);
+    }
   }
 
   #write(name: string): Promise<void> {
-    const written = this.#last.then(async () => {
-      if (!this.#names.delete(name)) return;
-      try {
-        await writeIndex(new RepositoryFolder(this.#repositories, name));
-      } catch (error) {
-        this.#names.add(name);
-        // So many tags that no tool would read it: an index.json that is behind serves better than none.
-        if (isGantryError(error, 'TOO_LARGE')) return;
-        throw error;
-      }
-      if (!this.#names.has(name)) await removeFile(this.#note(name));
-    });
+    const queued = this.#queued.get(name);
+    if (queued !== undefined) return queued;
+    const before = this.#writing.get(name) ?? Promise.resolve();
+    const { signal } = this.#end;
+    const written = before
+      .then(() =>
+        this.#pool.run(
+          () => {
+            this.#queued.delete(name);
+            return this.#writeNow(name);
+          },
+          { signal },
+        ),
+      )
+      .finally(() => this.#queued.delete(name));
     const ended = written
       .catch(() => undefined)
       .then(() => {
         if (this.#writing.get(name) === ended) this.#writing.delete(name);
       });
+    this.#queued.set(name, written);
     this.#writing.set(name, ended);
-    this.#last = ended;
     return written;
+  }
+
+  async #writeNow(name: string): Promise<void> {
+    const { signal } = this.#end;
+    if (!this.#names.delete(name)) return;
+    try {
+      await writeIndex(new RepositoryFolder(this.#repositories, name), { signal });
+    } catch (error) {
+      this.#names.add(name);
+      // So many tags that no tool would read it: an index.json that is behind serves better than none.
+      if (isGantryError(error, 'TOO_LARGE')) return;
+      throw error;
+    }
+    if (!this.#names.has(name)) await removeFile(this.#note(name));
   }
 
   #note(name: string): string {
@@ -108,36 +170,66 @@ export class StaleLayouts {
   }
 }
 
-/** Files that are read together. */
-const atOnce = 32;
-
-/** Writes down in index.json what the repository holds. */
-export async function writeIndex(folder: RepositoryFolder): Promise<void> {
+/** Writes down in index.json what the repository holds, as far as it can be read. */
+export async function writeIndex(folder: RepositoryFolder, options: SignalOptions = {}): Promise<void> {
   const manifests = new Map<Digest, Descriptor>();
-  for (const digest of await folder.manifests()) {
-    const descriptor = await folder.manifest(digest);
-    if (descriptor !== undefined) manifests.set(digest, descriptor);
-  }
-  const tagged: Root[] = [];
+  const children = new Set<Digest>();
+  await inSteps(
+    await folder.manifests(),
+    async (digest) => {
+      const descriptor = await folder.manifest(digest).catch(unlessUnreadable);
+      if (descriptor === undefined) return;
+      manifests.set(digest, descriptor);
+      for (const child of await childrenOf(folder, descriptor)) children.add(child);
+    },
+    options,
+  );
+  const leads = new Map<string, Descriptor>();
   const tags = listed(await folder.tags());
-  for (let at = 0; at < tags.length; at += atOnce) {
-    const some = tags.slice(at, at + atOnce);
-    const digests = await Promise.all(some.map((tag) => folder.tag(tag)));
-    for (const [n, tag] of some.entries()) {
-      const digest = digests[n];
+  await inSteps(
+    tags,
+    async (tag) => {
+      const digest = await folder.tag(tag).catch(unlessUnreadable);
       const descriptor = digest === undefined ? undefined : manifests.get(digest);
-      if (descriptor !== undefined) tagged.push({ descriptor, tag });
-    }
-  }
-  const others: Root[] = Array.from(manifests.values(), (descriptor) => ({ descriptor }));
-  const named = new Set(tagged.map(({ descriptor }) => descriptor.digest));
-  const all = new LayoutManifests(folder.layout, LayoutIndex.of([...tagged, ...others]));
-  for await (const { children } of all.walk()) {
-    for (const child of children) named.add(child);
-  }
-  const roots = [...tagged, ...others.filter(({ descriptor }) => !named.has(descriptor.digest))];
+      if (descriptor !== undefined) leads.set(tag, descriptor);
+    },
+    options,
+  );
+  const tagged = tags.flatMap((tag): Root[] => {
+    const descriptor = leads.get(tag);
+    return descriptor === undefined ? [] : [{ descriptor, tag }];
+  });
+  const named = new Set([...children, ...tagged.map(({ descriptor }) => descriptor.digest)]);
+  const others = Array.from(manifests.values())
+    .filter(({ digest }) => !named.has(digest))
+    .sort((a, b) => compareBytes(a.digest, b.digest))
+    .map((descriptor): Root => ({ descriptor }));
   const path = join(folder.layout, indexFile);
+  const bytes = LayoutIndex.of([...tagged, ...others]).format(path);
   await makeFolder(folder.layout);
-  await replaceFile(join(folder.layout, markerFile), markerBytes);
-  await replaceFile(path, LayoutIndex.of(roots).format(path));
+  await replaceUnlessSame(join(folder.layout, markerFile), markerBytes);
+  await replaceUnlessSame(path, bytes);
+}
+
+/** Manifests that this one names. Of one that can't be read they are listed beside it. */
+async function childrenOf(folder: RepositoryFolder, descriptor: Descriptor): Promise<readonly Digest[]> {
+  const { digest, mediaType } = descriptor;
+  if (isImageType(mediaType)) return [];
+  try {
+    const source = blobFileContent(folder.layout, descriptor).open();
+    const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
+    return manifestsOf(parseManifest(bytes, { digest, mediaType }).body).map((child) => child.digest);
+  } catch (error) {
+    if (isGantryError(error)) return [];
+    throw error;
+  }
+}
+
+async function replaceUnlessSame(path: string, bytes: Uint8Array): Promise<void> {
+  const there = await readSmall(path, bytes.byteLength).catch(unlessUnreadable);
+  if (there !== undefined && Buffer.compare(there, bytes) === 0) return;
+  // No file is renamed over a folder: it keeps what is in it, under another name.
+  const inTheWay = (await lookAt(path))?.isDirectory() === true;
+  if (inTheWay) await moveFile(path, `${path}.${crypto.randomUUID()}.aside`);
+  await replaceFile(path, bytes);
 }

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { NotFoundError } from '../errors.ts';
-import { isUnreadable, lookAt } from '../files/files.ts';
+import { lookAt, unlessUnreadable } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import { isTag } from '../spec/reference.ts';
 import type { ListOptions, Tags } from '../store/contract.ts';
@@ -67,10 +67,6 @@ export async function tagged(
   const digest = await folder.tag(tag).catch(unlessUnreadable);
   if (digest !== undefined && changes === cache.changes) cache.tags.set(path, digest);
   return digest;
-}
-
-function unlessUnreadable(error: unknown): undefined {
-  if (!isUnreadable(error)) throw error;
 }
 
 /** Files that are read or removed together. */

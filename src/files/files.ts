@@ -51,6 +51,11 @@ export function isUnreadable(error: unknown): boolean {
   return !passing.has(systemCode(error.cause) ?? '');
 }
 
+/** For a `catch`: undefined for a file that can't be read, and all else is thrown. */
+export function unlessUnreadable(error: unknown): undefined {
+  if (!isUnreadable(error)) throw error;
+}
+
 /** `undefined` if there is nothing. Never follows a link. */
 export async function lookAt(path: string): Promise<Stats | undefined> {
   return onDisk(path, () => absentAs(undefined, lstat(path)));

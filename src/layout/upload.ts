@@ -31,7 +31,7 @@ export interface FileUploadOptions {
   readonly algorithm: Algorithm;
   /** Whether a session that finds the disk full ends, so that its bytes are in nobody's way. Default: it can go on. */
   readonly yields?: boolean;
-  /** When something was last done with a session that is restored, in milliseconds. */
+  /** When something was last done with a session that is restored, in milliseconds of `performance.now`. */
   readonly used?: number;
   /** Takes the finished file to where blobs stand; afterwards nothing is at `path`. */
   readonly keep: (file: FinishedFile, digest: Digest) => Promise<void>;
@@ -62,7 +62,7 @@ export class FileUpload implements Upload {
     this.#options = options;
     this.#writer = writer;
     this.#offset = offset;
-    this.#used = options.used ?? Date.now();
+    this.#used = options.used ?? performance.now();
   }
 
   static async start(options: FileUploadOptions): Promise<FileUpload> {
@@ -120,7 +120,7 @@ export class FileUpload implements Upload {
   /** Ends the session if nothing was done with it for `idle` milliseconds. Answers whether it did. */
   expire(idle: number): Promise<boolean> {
     return this.#turns(async () => {
-      if (this.#closed || Date.now() - this.#used < idle) return false;
+      if (this.#closed || performance.now() - this.#used < idle) return false;
       await this.#drop();
       return true;
     });
@@ -134,7 +134,7 @@ export class FileUpload implements Upload {
         if (this.#options.yields && isGantryError(error, 'NO_SPACE')) await this.#drop();
         throw error;
       } finally {
-        this.#used = Date.now();
+        this.#used = performance.now();
         const file = this.#file;
         this.#file = undefined;
         await file?.close();

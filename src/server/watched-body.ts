@@ -29,7 +29,7 @@ export function watchBody(body: Content, signal: AbortSignal | undefined): Watch
               // waiting for its chunk, and its end may come as late as that.
               chunks.return?.().catch(() => undefined);
             };
-            awaited = { since: Date.now(), fail };
+            awaited = { since: performance.now(), fail };
             chunks.next().then((result) => {
               if (failure !== undefined) return;
               if (signal?.aborted === true) return fail(signal.reason);
@@ -49,7 +49,7 @@ export function watchBody(body: Content, signal: AbortSignal | undefined): Watch
     content: mapContent(body, watched),
     broken: () => failure,
     cutAfter(milliseconds) {
-      if (awaited === undefined || Date.now() - awaited.since < milliseconds) return false;
+      if (awaited === undefined || performance.now() - awaited.since < milliseconds) return false;
       awaited.fail(new TransportError('CUT_OFF', 'another request waits for the upload session'));
       return true;
     },

@@ -17,6 +17,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
 import { RepositoryFolder } from '../../src/disk/folder.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
+import { trashPath } from '../../src/disk/trash.ts';
 import { bytesContent } from '../../src/flow/content.ts';
 import { blobPath } from '../../src/layout/blob-file.ts';
 import type { Digest } from '../../src/spec/digest.ts';
@@ -164,6 +165,21 @@ describe('the check of a store', () => {
     assert.equal((await gantry(['registry', 'check', dirname(store)])).code, 1);
   });
 
+  it('check-beside-gc: counts what a collection of garbage has put aside as there, and leaves it where it is', async (test) => {
+    const store = await whole(test);
+    const folder = folderOf(store);
+    const aside = trashPath(folder.state, 'blobs', digest);
+    await mkdir(dirname(aside), { recursive: true });
+    await rename(folder.blobPath(digest), aside);
+    assert.deepEqual((await checkStore(store)).findings, []);
+    assert.deepEqual(await readFile(aside), Buffer.from(layer.bytes));
+    const entry = trashPath(folder.state, 'manifests', note.descriptor.digest);
+    await mkdir(dirname(entry), { recursive: true });
+    await rename(folder.manifestPath(note.descriptor.digest), entry);
+    assert.deepEqual((await checkStore(store)).findings, []);
+    assert.ok((await stat(entry)).isFile());
+  });
+
   it('looks on while the store is served and changed', async (test) => {
     const store = await wire.newStore(test);
     const server = await wire.serveStore(test, store);
@@ -299,7 +315,7 @@ describe('an upload that nobody goes on with', () => {
     const uploads = join(store, 'uploads');
     const [old = ''] = (await readdir(uploads)).filter((name) => name.startsWith(ids[0] ?? '?'));
     await utimes(join(uploads, old), new Date(Date.now() - 25 * hour), new Date(Date.now() - 25 * hour));
-    await writeFile(join(store, 'tmp', 'half'), 'half a file');
+    await writeFile(join(store, 'tmp', crypto.randomUUID()), 'half a file');
     await using registry = await openDiskRegistry(store, { sessionTtl: 24 * hour });
     const { blobs } = registry.repository('app');
     await failsWith(blobs.resume(ids[0] ?? ''), 'BLOB_UPLOAD_UNKNOWN');

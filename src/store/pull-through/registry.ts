@@ -22,7 +22,7 @@ export interface PullThroughOptions {
   readonly rename?: (name: string) => string;
   /** Told of every failure of the upstream, also where what is kept was answered in its place. */
   readonly onFailure?: (failure: UpstreamFailure) => void;
-  /** The time in milliseconds. Default `Date.now`. */
+  /** The time in milliseconds. Default: those of `performance.now`, which never jump. */
   readonly now?: () => number;
 }
 
@@ -43,7 +43,7 @@ export function createPullThrough(
   cache: Registry,
   options: PullThroughOptions = {},
 ): PullThrough {
-  const { ttl = 0, patience = defaultPatience, now = Date.now } = options;
+  const { ttl = 0, patience = defaultPatience, now = () => performance.now() } = options;
   const { rename = (name) => name, onFailure = () => undefined } = options;
   const end = new AbortController();
   const shared: Shared = {
