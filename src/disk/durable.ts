@@ -25,7 +25,8 @@ export class DurableFiles {
   readonly #folders = new Map<string, Promise<void>>();
   readonly #syncs = new Map<string, Syncing>();
 
-  private constructor(root: string, lock?: Pick<Lock, 'check'>) {
+  /** Without a look at the disk: for who only reads. */
+  constructor(root: string, lock?: Pick<Lock, 'check'>) {
     this.root = root;
     this.#lock = lock;
     this.#temporary = join(root, 'tmp');

@@ -122,7 +122,8 @@ export class RepositoryFolder {
     const trash = trashPath(this.state, kind, digest);
     const aside = await lookAt(trash);
     if (aside !== undefined && !this.#takesBack) return kind === 'blobs' ? aside : undefined;
-    if (aside !== undefined) await moveIfThere(trash, path);
+    // On a disk that can only be read it stays where it is.
+    if (aside !== undefined) await moveIfThere(trash, path).catch(unlessUnreadable);
     // Also where nothing was aside: the collection may have put it back between the two looks.
     return lookAt(path);
   }

@@ -1,6 +1,8 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
-import { makeFolder, onDisk, syncFolder } from '../files/files.ts';
+import { makeFolder, onDisk, syncFolder, systemCode } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
@@ -18,7 +20,7 @@ import { Soundness } from './soundness.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 import { openTags } from './tags.ts';
-import { markStore } from './version.ts';
+import { markStore, mustBeStore } from './version.ts';
 
 /** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
 export interface DiskRegistry extends Registry, AsyncDisposable {
@@ -31,6 +33,8 @@ export interface OpenDiskOptions extends SignalOptions {
   readonly wait?: number;
   /** Milliseconds after which an upload session that nobody goes on with is forgotten. Default 24 hours. */
   readonly sessionTtl?: number;
+  /** Whether a store that can't be written to is opened all the same, to be read. Nothing is locked then. Default false. */
+  readonly readOnly?: boolean;
 }
 
 const day = 24 * 60 * 60 * 1000;
@@ -41,6 +45,7 @@ const sweepInterval = 60 * 60 * 1000;
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
   options.signal?.throwIfAborted();
   const path = resolve(root);
+  if (options.readOnly === true && !(await isWritable(path))) return openReadOnly(path);
   // Whatever is private in the images is not for everyone on this machine.
   const made = await makeFolder(path, 0o700);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
@@ -66,9 +71,42 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   }
 }
 
+/** Nobody writes there, so nobody has to be kept out, and there is nothing to sweep. */
+async function openReadOnly(path: string): Promise<DiskRegistry> {
+  await mustBeStore(path);
+  const files = new DurableFiles(path);
+  const state = await stateOf(files, (repositories) => new StaleLayouts(files, repositories));
+  const registry = registryOf(state, async () => undefined);
+  // Tokens are good for the life of the process where the store has no secret and can't be given one.
+  const own = crypto.getRandomValues(new Uint8Array(32));
+  const secret = (): Promise<Uint8Array> =>
+    registry.secret().catch((error: unknown) => {
+      if (isGantryError(error, 'NO_PERMISSION')) return own;
+      throw error;
+    });
+  return { ...registry, secret };
+}
+
+async function isWritable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return true;
+  } catch (error) {
+    // What is not there can perhaps be made.
+    return systemCode(error) === 'ENOENT';
+  }
+}
+
 async function openState(path: string, lock: Lock): Promise<RegistryState> {
-  const repositories = join(path, 'repositories');
   const files = await DurableFiles.open(path, lock);
+  return stateOf(files, (repositories) => StaleLayouts.open(files, repositories));
+}
+
+async function stateOf(
+  files: DurableFiles,
+  openStale: (repositories: string) => StaleLayouts | Promise<StaleLayouts>,
+): Promise<RegistryState> {
+  const repositories = join(files.root, 'repositories');
   const cache = new StoreCache();
   const soundness = await Soundness.open(files);
   const pool = new BlobPool(files, soundness);
@@ -79,7 +117,7 @@ async function openState(path: string, lock: Lock): Promise<RegistryState> {
     soundness,
     pool,
     sessions: new UploadSessions(files, pool, cache),
-    stale: await StaleLayouts.open(files, repositories),
+    stale: await openStale(repositories),
     locks: new Map(),
     turns: createKeyedTurns(),
     tagTurns: createKeyedTurns(),

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { giveImage } from '../testing/contract/sample.ts';
 import { DurableFiles } from './durable.ts';
 import { RepositoryFolder } from './folder.ts';
@@ -11,7 +12,7 @@ import { StaleLayouts } from './stale.ts';
 
 it('slow-end: an index.json that an end has no time for stays noted, and is written before the next end', async (test) => {
   const root = await mkdtemp(join(tmpdir(), 'gantry-stale-'));
-  test.after(() => rm(root, { recursive: true }));
+  atEnd(test, () => rm(root, { recursive: true }));
   const names = Array.from({ length: 20 }, (_, n) => `r${n}`);
   {
     await using registry = await openDiskRegistry(root);

@@ -44,7 +44,7 @@ export class StaleLayouts {
   readonly #files: DurableFiles;
   readonly #folder: string;
   readonly #repositories: string;
-  readonly #names: Set<string>;
+  readonly #names = new Set<string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   /** Those that wait for their turn. */
   readonly #queued = new Map<string, Promise<void>>();
@@ -53,15 +53,15 @@ export class StaleLayouts {
   readonly #pool = createPool(atOnce);
   readonly #end = new AbortController();
 
-  private constructor(files: DurableFiles, repositories: string, names: Set<string>) {
+  /** Of which nothing is known to be stale. */
+  constructor(files: DurableFiles, repositories: string) {
     this.#files = files;
     this.#folder = join(files.root, 'stale');
     this.#repositories = repositories;
-    this.#names = names;
   }
 
   static async open(files: DurableFiles, repositories: string): Promise<StaleLayouts> {
-    const stale = new StaleLayouts(files, repositories, new Set());
+    const stale = new StaleLayouts(files, repositories);
     await files.folder(stale.#folder);
     await inSteps(await namesIn(stale.#folder), async (note) => {
       const name = await stale.#noted(note);

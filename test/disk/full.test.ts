@@ -4,7 +4,7 @@ import { lstat, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { takeLock } from '../../src/files/lock.ts';
-import { noMounts, smallDisk } from '../bad-input/small-disk.ts';
+import { lock, noMounts, smallDisk } from '../bad-input/small-disk.ts';
 import { gantry } from '../cli/gantry.ts';
 import * as wire from './server.ts';
 
@@ -64,18 +64,41 @@ describe('a registry on a full disk', { skip: noMounts }, () => {
     });
   }
 
+  it('read-only-disk: is served with --read-only where nothing can be written, and leaves nothing out', async (test) => {
+    const disk = smallDisk(test, '5m');
+    const store = join(disk, 'store');
+    const first = await wire.serveStore(test, store);
+    await pushImage(first.url);
+    // The lock of a process that was killed stays, too.
+    await first.kill();
+    lock(disk);
+    const refused = await gantry(['serve', '--disk', store]);
+    assert.equal(refused.code, 4);
+    for (const _ of [1, 2]) {
+      const { url } = await wire.serveStore(test, store, ['--read-only']);
+      assert.equal(await wire.served(url, 'app/manifests/v1'), image.digest);
+      for (const blob of blobs) assert.equal(await wire.served(url, `app/blobs/${blob.digest}`), blob.digest);
+      for (const path of ['app/tags/list', '_catalog', `app/referrers/${image.digest}`]) {
+        assert.equal(await wire.statusOf(`${url}/v2/${path}`), 200);
+      }
+      assert.equal(await wire.served(url, `app/blobs/${wire.blobOf('none').digest}`), 404);
+      assert.equal(await wire.pushManifest(url, 'app', 'v2', image), 405);
+    }
+    assert.equal((await gantry(['registry', 'check', store])).code, 0);
+  });
+
   it('full-disk-lock: a lock that has no room shuts out others as one with room does, and is taken over', async (test) => {
     const disk = smallDisk(test, '192k');
     const path = join(disk, 'lock');
     const filler = await fill(disk);
-    const lock = await takeLock(path, { what: 'the thing' });
+    const held = await takeLock(path, { what: 'the thing' });
     assert.ok((await lstat(path)).isSymbolicLink());
     await assert.rejects(takeLock(path, { what: 'the thing' }), (error: Error) =>
       error.message.includes(`process ${process.pid} `),
     );
     await rm(filler);
     await assert.rejects(takeLock(path, { what: 'the thing' }), { code: 'IN_USE' });
-    await lock[Symbol.asyncDispose]();
+    await held[Symbol.asyncDispose]();
     assert.deepEqual(await readdir(disk), []);
   });
 });

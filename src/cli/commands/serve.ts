@@ -18,7 +18,10 @@ export async function serve(context: Context, given: Given): Promise<void> {
   const { listen } = await import('../../server/node/listen.ts');
   const operation = operationOf(given);
   const wanted = await accessOf(given, { host: address.host, onProblem: warn });
-  await using kept = await openStore(disk, given.text('session-ttl'));
+  await using kept = await openStore(disk, {
+    sessionTtl: given.text('session-ttl'),
+    readOnly: given.flag('read-only'),
+  });
   await using store = await withProxy(kept, given, context);
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {

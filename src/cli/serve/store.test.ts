@@ -18,15 +18,15 @@ describe('the store of a served registry', () => {
     const uploads = join(disk, 'uploads');
     for (const name of await readdir(uploads)) await utimes(join(uploads, name), before, before);
     {
-      await using store = await openStore(disk, '3h');
+      await using store = await openStore(disk, { sessionTtl: '3h' });
       assert.equal((await store.registry.repository('app').blobs.resume(id)).offset, 0);
     }
-    await using store = await openStore(disk, '1h');
+    await using store = await openStore(disk, { sessionTtl: '1h' });
     await failsWith(store.registry.repository('app').blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN');
   });
 
   it('is not opened with a time that is none', async (test) => {
-    await failsWith(openStore(join(await folder(test), 'store'), 'soon'), 'INVALID_OPTION');
+    await failsWith(openStore(join(await folder(test), 'store'), { sessionTtl: 'soon' }), 'INVALID_OPTION');
   });
 
   it('is in memory where no folder is named, and has no secret that outlives it', async () => {

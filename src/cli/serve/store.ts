@@ -8,16 +8,22 @@ export interface Store extends AsyncDisposable {
 }
 
 /** The place that a served registry keeps its content in: a folder, or this process's memory. */
-export async function openStore(disk: string | undefined, sessionTtl?: string): Promise<Store> {
+export async function openStore(
+  disk: string | undefined,
+  {
+    sessionTtl,
+    readOnly = false,
+  }: { readonly sessionTtl?: string | undefined; readonly readOnly?: boolean } = {},
+): Promise<Store> {
   if (disk === undefined) {
     const { createMemoryRegistry } = await import('../../memory/registry.ts');
     return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
   }
   const { openDiskRegistry } = await import('../../disk/registry.ts');
-  const registry = await openDiskRegistry(
-    disk,
-    sessionTtl === undefined ? {} : { sessionTtl: parseDuration(sessionTtl, 'session-ttl') },
-  );
+  const registry = await openDiskRegistry(disk, {
+    readOnly,
+    ...(sessionTtl === undefined ? {} : { sessionTtl: parseDuration(sessionTtl, 'session-ttl') }),
+  });
   return {
     registry,
     secret: () => registry.secret(),
