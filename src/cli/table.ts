@@ -9,6 +9,11 @@ const noWait: Option = {
   summary: 'fail at once where another process writes to the same layout, archive or cache',
 };
 
+const repair: Option = {
+  name: 'repair',
+  summary: 'read what the destination has, and send again what is damaged or missing there',
+};
+
 const copies: readonly Command[] = [
   {
     name: 'push',
@@ -19,6 +24,7 @@ const copies: readonly Command[] = [
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
       { name: 'image-refs', value: 'FILE', summary: 'write the pushed reference to this file, too' },
+      repair,
     ],
     examples: ['gantry push ./layout ghcr.io/acme/app:1', 'gantry push app.tar localhost:5000/app'],
     load: async () => (await import('./commands/push.ts')).push,
@@ -60,6 +66,7 @@ const copies: readonly Command[] = [
       },
       { name: 'replace', summary: 'write an archive anew that is there, rather than add to it' },
       noWait,
+      repair,
       ...sideOptions('src-', 'source'),
       ...sideOptions('dest-', 'destination'),
     ],

@@ -12,7 +12,7 @@ import { type Watch, watching } from './watch.ts';
 /** What every verb that moves an image takes. */
 export type TransferOptions = Pick<
   CopyOptions,
-  'platforms' | 'sparse' | 'referrers' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
+  'platforms' | 'sparse' | 'referrers' | 'repair' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
 >;
 
 export interface CopyPlaceOptions extends TransferOptions, WaitOptions {

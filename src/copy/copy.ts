@@ -10,7 +10,8 @@ import { attempt } from './failure.ts';
 import { createTally } from './progress.ts';
 import { bringReferrers } from './referrers.ts';
 import { selectChildren, selectRoot } from './select.ts';
-import { bring, type Journey } from './walk.ts';
+import { soon } from './soon.ts';
+import { bring, headStart, type Journey, patienceFor } from './walk.ts';
 
 export interface CopyOptions extends SignalOptions {
   /** Names at the destination, written last. None: the root is there under its digest only. */
@@ -32,6 +33,17 @@ export interface CopyOptions extends SignalOptions {
    * kin). They come before the root gets its tags. The destination lists them in its own way.
    */
   readonly referrers?: boolean;
+  /**
+   * Believe the destination nothing: read each blob that it has and compare it with its digest, send what is missing or
+   * damaged, and write every manifest again. Costs a download of all that is there. Default: what the destination says that
+   * it has is believed, and a manifest that is there to have all below it.
+   */
+  readonly repair?: boolean;
+  /**
+   * Milliseconds that the destination has to say that it has the root, before anything else is asked. Default 30: a registry
+   * that is near answers in that time, and spares all other questions.
+   */
+  readonly patience?: number;
   readonly onEvent?: CopyObserver;
 }
 
@@ -53,7 +65,7 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<Descriptor> {
   const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
-  const { nondistributable = false, referrers = false } = options;
+  const { nondistributable = false, referrers = false, repair = false, patience = headStart } = options;
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
@@ -66,26 +78,39 @@ export async function copyImage(
     mountFrom:
       typeof mountFrom === 'function' ? mountFrom : () => (mountFrom === undefined ? [] : [mountFrom]),
     nondistributable,
+    repair,
     tally: createTally(observe),
     observe,
     signal,
     blobs: new Map(),
     manifests: new Map(),
+    again: new Map(),
   };
   const [tag] = tags;
   // Asked while the source is still answering. Several tags are simply written.
-  const named = tag === undefined || tags.length > 1 || tagsAreNew ? undefined : resolveAt(journey, tag);
+  const isNew = tagsAreNew || repair;
+  const named = tag === undefined || tags.length > 1 || isNew ? undefined : resolveAt(journey, tag);
   let root: Manifest;
   try {
+    const isPlain = platforms === undefined && !referrers && !nondistributable;
+    const same = named !== undefined && isPlain && (await findSame(journey, reference, named, patience));
+    if (same) {
+      observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
+      journey.tally.finish();
+      return same;
+    }
+    const began = performance.now();
     const chosen = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () =>
       choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
     );
     root = chosen.root;
     if (referrers) await bringAround(journey, chosen);
     if (!referrers || tags.length > 0) {
-      const isAsked = tags.length <= 1 && !tagsAreNew && chosen.wants === undefined;
+      const isAsked = tags.length <= 1 && !isNew && chosen.wants === undefined;
       const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
-      await bring(journey, root, Promise.resolve(there), { ...chosen, tags });
+      // What was asked before the source was has had its time.
+      const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
+      await bring(journey, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
     }
   } catch (error) {
     journey.tally.fail(error);
@@ -93,10 +118,29 @@ export async function copyImage(
   } finally {
     release();
     end.abort(over);
-    await Promise.allSettled([named, ...journey.blobs.values(), ...journey.manifests.values()]);
+    const { blobs, manifests, again } = journey;
+    await Promise.allSettled([named, ...blobs.values(), ...manifests.values(), ...again.values()]);
   }
   journey.tally.finish();
   return root.descriptor;
+}
+
+/**
+ * The root, if the destination has it under its name already: found out with a question to each side, and no manifest is read.
+ * Undefined where it is another, and where the destination is slow to answer: the source is asked for its bytes meanwhile.
+ */
+async function findSame(
+  { from, signal }: Journey,
+  reference: string,
+  named: Promise<Descriptor | undefined>,
+  patience: number,
+): Promise<Descriptor | undefined> {
+  const there = await soon(named, patience);
+  if (there === undefined) return undefined;
+  // What can't be asked for can perhaps be read; if not, that says why.
+  const here = await from.manifests.resolve(reference, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  return here?.digest === there.digest ? here : undefined;
 }
 
 interface Chosen {

@@ -14,7 +14,8 @@ export interface Tally {
 
 export interface BlobTally {
   readonly onProgress: ProgressObserver;
-  settle(outcome: WriteOutcome | 'skipped'): void;
+  /** Answers the outcome. */
+  settle<T extends WriteOutcome | 'skipped'>(outcome: T): T;
 }
 
 export function createTally(observe: CopyObserver): Tally {
@@ -54,6 +55,7 @@ export function createTally(observe: CopyObserver): Tally {
           move(size);
           observe({ kind: 'blob', descriptor, outcome });
           tell();
+          return outcome;
         },
       };
     },

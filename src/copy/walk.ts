@@ -8,12 +8,14 @@ import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
-import type { Repository } from '../store/contract.ts';
+import type { Repository, WriteOutcome } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt, fromSource } from './failure.ts';
 import { refuseOpaque } from './opaque.ts';
 import type { Tally } from './progress.ts';
+import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
 import { sized } from './sized.ts';
+import { soon } from './soon.ts';
 
 /** One copy while it runs: what stays the same on the way down the tree. */
 export interface Journey {
@@ -22,14 +24,21 @@ export interface Journey {
   readonly pool: Pool;
   readonly mountFrom: (blob: Descriptor) => readonly string[];
   readonly nondistributable: boolean;
+  /** Whether the destination is believed nothing: its blobs are read, and its manifests written again. */
+  readonly repair: boolean;
   readonly tally: Tally;
   readonly observe: CopyObserver;
   /** Ends when the copy does, however it does. */
   readonly signal: AbortSignal;
   /** Every digest that was set out for: whoever names it next waits for the same one. */
-  readonly blobs: Map<Digest, Promise<void>>;
-  readonly manifests: Map<Digest, Promise<void>>;
+  readonly blobs: Map<Digest, Promise<Outcome>>;
+  readonly manifests: Map<Digest, Promise<Outcome>>;
+  /** What was sent once more, because the destination turned out to lack it. */
+  readonly again: Map<Digest, Promise<Outcome>>;
 }
+
+/** What became of a blob or a manifest: `written` is of manifests. */
+export type Outcome = WriteOutcome | 'skipped' | 'written';
 
 /** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
 const maxDepth = 8;
@@ -44,35 +53,99 @@ interface BringOptions {
   /** Which children of an index are brought. Default: all. */
   readonly wants?: (child: Descriptor) => boolean;
   /** Of a root that was chosen from an index: its platform there. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
+  /** Milliseconds for `there` to be answered before anything is asked of the children. Default `headStart`. */
+  readonly patience?: number;
+}
+
+/**
+ * Milliseconds that the answer to a question which may spare all others is waited for, before they go out beside it. A
+ * registry that is near has answered by then, and one that is far costs no more than this.
+ */
+export const headStart = 30;
+
+/** How often the time that the source took is given to the destination, which was asked at the same time. */
+const fairShare = 3;
+
+/** How long the destination's answer is worth waiting for, after the source took so many milliseconds. */
+export function patienceFor(sourceTook: number, least: number = headStart): number {
+  return Math.max(least, fairShare * sourceTook);
 }
 
 /**
  * Brings everything below a manifest to the destination, then the manifest itself, unless `there` answers that the
- * destination has it. The question and the children's own questions go out together, because a round trip costs
- * more than a question too many; children that turn out not to be needed end with the journey.
+ * destination has it. Where that answer is soon in coming, no more is asked. Otherwise the children's own questions go out
+ * beside it, because a round trip costs more than a question too many; children that turn out not to be needed end with the
+ * journey.
  */
 export async function bring(
   journey: Journey,
   manifest: Manifest,
   there: Promise<Descriptor | undefined>,
-  { tags = [], depth = 0, wants = () => true, platform }: BringOptions = {},
-): Promise<void> {
-  const { to, observe, signal } = journey;
+  { tags = [], depth = 0, wants = () => true, patience = headStart, platform }: BringOptions = {},
+): Promise<Outcome> {
+  const { observe, nondistributable, repair } = journey;
   const { descriptor } = manifest;
-  const children = bringChildren(journey, manifest, { depth, wants });
-  // Judged below, or not at all where nothing of theirs can be missing.
-  children.catch(() => undefined);
-  const isThere = (await there)?.digest === descriptor.digest;
   // A manifest that is there promises all but the layers that are not meant to be distributed.
-  if (!isThere || journey.nondistributable) await children;
+  const isEnough = !repair && !nondistributable;
+  const isIt = (found: Descriptor | undefined): boolean => found?.digest === descriptor.digest;
+  const isSettled = isEnough && isIt(await soon(there, patience));
+  const children = isSettled ? undefined : bringChildren(journey, manifest, { depth, wants });
+  // Judged below, or not at all where nothing of theirs can be missing.
+  children?.catch(() => undefined);
+  const isThere = !repair && isIt(await there);
+  if (!isThere || !isEnough) await children;
   if (isThere) {
     observe({ kind: 'manifest', descriptor, outcome: 'existed', tags });
-    return;
+    return 'existed';
   }
-  const step = { side: 'destination', step: 'write manifest', digest: descriptor.digest } as const;
-  await attempt(step, signal, () => to.manifests.put(manifest, { tags, platform, signal }));
+  await putManifest(journey, manifest, { tags, depth, platform });
   observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
+  return 'written';
+}
+
+/** Puts a manifest, and once more where the destination says that it lacks something which it was believed to have. */
+async function putManifest(
+  journey: Journey,
+  manifest: Manifest,
+  { tags, depth, platform }: Required<Pick<BringOptions, 'tags' | 'depth'>> & BringOptions,
+): Promise<void> {
+  const { to, signal } = journey;
+  const step = { side: 'destination', step: 'write manifest', digest: manifest.descriptor.digest } as const;
+  const put = () => attempt(step, signal, () => to.manifests.put(manifest, { tags, platform, signal }));
+  try {
+    await put();
+  } catch (error) {
+    const lacked = lackedBy(error, manifest.body);
+    if (lacked === undefined || !(await bringAgain(journey, manifest, lacked, depth))) throw error;
+    await put();
+  }
+}
+
+/** Sends what was not sent before. Answers whether there was anything. */
+async function bringAgain(
+  journey: Journey,
+  { body }: Manifest,
+  lacked: readonly Descriptor[],
+  depth: number,
+): Promise<boolean> {
+  const seen = body.kind === 'index' ? journey.manifests : journey.blobs;
+  const sendAgain = async (child: Descriptor): Promise<boolean> => {
+    const before = await seen.get(child.digest);
+    if (before !== 'existed' && before !== 'mounted') return false;
+    await once(journey.again, child, () =>
+      body.kind === 'index' && isManifestType(child.mediaType)
+        ? bringChild(journey, child, depth + 1, { again: true })
+        : bringPart(journey, child, { again: true }),
+    );
+    return true;
+  };
+  return (await Promise.all(lacked.map(sendAgain))).includes(true);
+}
+
+interface AgainOptions {
+  /** The destination lacks it, whatever it said before. */
+  readonly again?: boolean;
 }
 
 async function bringChildren(
@@ -116,8 +189,13 @@ async function bringChildren(
   await Promise.all(brought);
 }
 
-async function bringChild(journey: Journey, child: Descriptor, depth: number): Promise<void> {
-  const { from, to, signal } = journey;
+async function bringChild(
+  journey: Journey,
+  child: Descriptor,
+  depth: number,
+  { again = false }: AgainOptions = {},
+): Promise<Outcome> {
+  const { from, to, signal, repair } = journey;
   const { digest } = child;
   if (!isManifestType(child.mediaType)) {
     // An index may list anything. What the source keeps as a manifest is one; the rest are blobs.
@@ -125,30 +203,41 @@ async function bringChild(journey: Journey, child: Descriptor, depth: number): P
     const found = await attempt(step, signal, () => from.manifests.resolve(digest, { signal }));
     if (found === undefined) return bringPart(journey, child);
   }
-  const there = attempt({ side: 'destination', step: 'resolve', digest }, signal, () =>
-    to.manifests.resolve(digest, { signal, whole: true }),
-  );
+  const there =
+    again || repair
+      ? Promise.resolve(undefined)
+      : attempt({ side: 'destination', step: 'resolve', digest }, signal, () =>
+          to.manifests.resolve(digest, { signal, whole: true }),
+        );
   there.catch(() => undefined);
+  const began = performance.now();
   const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>
     getChild(from.manifests, child, { signal }),
   );
-  return bring(journey, manifest, there, { depth });
+  return bring(journey, manifest, there, { depth, patience: patienceFor(performance.now() - began) });
 }
 
-async function bringPart(journey: Journey, blob: Descriptor): Promise<void> {
-  if (blob.unsized !== true) return bringBlob(journey, blob);
+async function bringPart(journey: Journey, blob: Descriptor, options: AgainOptions = {}): Promise<Outcome> {
+  if (blob.unsized !== true) return bringBlob(journey, blob, options);
   const { from, signal } = journey;
   const step = { side: 'source', step: 'find the size of a blob', digest: blob.digest } as const;
-  return bringBlob(journey, await attempt(step, signal, () => sized(from, blob, { signal })));
+  return bringBlob(journey, await attempt(step, signal, () => sized(from, blob, { signal })), options);
 }
 
-async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
+async function bringBlob(
+  journey: Journey,
+  blob: Descriptor,
+  { again = false }: AgainOptions,
+): Promise<Outcome> {
   const { from, to, pool, mountFrom, signal } = journey;
   const { digest } = blob;
   const tally = journey.tally.begin(blob);
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
+  const condition = journey.repair && !again ? await conditionOf(journey, blob) : undefined;
+  if (condition === 'whole') return tally.settle('existed');
   const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
-  const options = { mountFrom: mountFrom(blob), pool, onProgress: tally.onProgress, signal };
+  const replace = again || journey.repair;
+  const options = { mountFrom: mountFrom(blob), replace, pool, onProgress: tally.onProgress, signal };
   const write = (bytes: Content) =>
     attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
       to.blobs.write(blob, bytes, options),
@@ -159,15 +248,16 @@ async function bringBlob(journey: Journey, blob: Descriptor): Promise<void> {
     const { unchecked: _, ...checked } = content;
     return write(checked);
   });
-  tally.settle(outcome);
+  if (condition === 'damaged') await mustBeWhole(journey, blob);
+  return tally.settle(outcome);
 }
 
 /** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */
 function once(
-  seen: Map<Digest, Promise<void>>,
+  seen: Map<Digest, Promise<Outcome>>,
   { digest }: Descriptor,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
   const known = seen.get(digest);
   if (known !== undefined) return known;
   const first = work();

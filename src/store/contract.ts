@@ -74,6 +74,11 @@ export type WriteOutcome = 'existed' | 'mounted' | 'uploaded';
 export interface WriteOptions extends SignalOptions {
   /** Names of repositories of the same registry that are known to hold the blob, best first. */
   readonly mountFrom?: readonly string[];
+  /**
+   * Whether the bytes are sent although the place has them, or says so: they were found damaged or missing there. What it has
+   * is replaced. Default false.
+   */
+  readonly replace?: boolean;
   /** Where bytes have to move, they move in a place of this pool; questions and mounts don't wait for one. */
   readonly pool?: Pool | undefined;
   readonly onProgress?: ProgressObserver | undefined;

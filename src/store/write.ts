@@ -15,6 +15,18 @@ export async function writeBlob(
   content: Content,
   options: WriteOptions = {},
 ): Promise<WriteOutcome> {
+  const found = options.replace === true ? undefined : await findBlob(blobs, blob, options);
+  if (found !== undefined) return found;
+  const send = () => uploadBlob(blobs, blob, content, options);
+  await (options.pool === undefined ? send() : options.pool.run(send, { ...options, size: blob.size }));
+  return 'uploaded';
+}
+
+async function findBlob(
+  blobs: Pick<Blobs, 'stat' | 'mount'>,
+  blob: Descriptor,
+  options: WriteOptions,
+): Promise<'existed' | 'mounted' | undefined> {
   const there = await blobs.stat(blob.digest, options);
   if (there !== undefined) {
     checkSize(blob, there.size);
@@ -26,9 +38,7 @@ export async function writeBlob(
     checkSize(blob, mounted.size);
     return 'mounted';
   }
-  const send = () => uploadBlob(blobs, blob, content, options);
-  await (options.pool === undefined ? send() : options.pool.run(send, { ...options, size: blob.size }));
-  return 'uploaded';
+  return undefined;
 }
 
 async function uploadBlob(

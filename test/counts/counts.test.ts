@@ -135,6 +135,13 @@ const rows: readonly {
     login: { requests: 45, depth: 9 },
   },
   {
+    // The gate holds the destination's answer for longer than it is waited for; a registry that is near spares the GET, too.
+    name: 'copy of an index that is there',
+    run: ({ client, full }) => client.copy(`${full}/index:1`, `${full}/index:1`),
+    open: { requests: 2, depth: 1 },
+    login: { requests: 4, depth: 3 },
+  },
+  {
     // No number is wanted; each blob is asked for and mounted.
     name: 'copy of that index within its registry',
     run: ({ client, full }) => client.copy(`${full}/index:1`, `${full}/copy:1`),

@@ -27,8 +27,13 @@ export interface RoundGate extends Pick<Rounds, 'take'> {
   hold(): Promise<void>;
 }
 
-/** Milliseconds without a request after which nobody is expected to ask more without an answer. */
-const quiet = 50;
+/**
+ * Milliseconds without a request after which nobody is expected to ask more without an answer: more than a copy gives its
+ * destination before it asks more (`headStart`).
+ */
+const quiet = 80;
+/** Turns of the event loop in which what a timer of the client has just set off arrives here. */
+const turns = 5;
 
 export function createRoundGate(): RoundGate {
   let rounds: string[][] = [];
@@ -44,8 +49,14 @@ export function createRoundGate(): RoundGate {
       // has not yet come to ask what it is going to.
       const { idle } = performance.eventLoopUtilization(before);
       if (idle < quiet * 0.8) wait();
-      else if (held.length > 0) release();
+      else settle(asked.length, turns);
     }, quiet);
+  };
+
+  const settle = (count: number, left: number): void => {
+    if (asked.length !== count) return;
+    if (left > 0) setImmediate(() => settle(count, left - 1));
+    else if (held.length > 0) release();
   };
 
   const release = (): void => {

@@ -16,6 +16,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
     sparse: given.flag('sparse'),
     replace: given.flag('replace'),
     ...waiting(context, given),
+    repair: given.flag('repair'),
     ...(platforms === undefined ? {} : { platforms }),
     // crane's default is 0, for "as you like".
     ...(jobs ? { jobs } : {}),

@@ -11,6 +11,7 @@ export async function push(context: Context, given: Given): Promise<void> {
   const root = await context.follow((onEvent) =>
     client.push(path, image, {
       index: given.flag('index'),
+      repair: given.flag('repair'),
       ...(platforms === undefined ? {} : { platforms }),
       onEvent,
       signal: context.signal,

@@ -47,6 +47,7 @@ export function writeBlob(
     const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
     return outcome;
   };
+  if (options.replace === true) exchange.learned.arrivals.forget(repository, blob.digest);
   return exchange.learned.arrivals.write(repository, blob.digest, climb, options);
 }
 
@@ -67,7 +68,7 @@ async function climbLadder(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   const { holders, ownMounts } = exchange.learned;
-  const found = await findBlob(uploading, blob, options);
+  const found = options.replace === true ? undefined : await findBlob(uploading, blob, options);
   if (found === 'existed' || found === 'mounted') {
     holders.note(blob.digest, repository);
     return found;
@@ -176,7 +177,10 @@ async function beginAndSend(
   const { exchange, repository } = uploading;
   const ahead = left === undefined && isSoonNeeded(exchange, content) ? openAhead(content) : undefined;
   try {
-    const session = left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options));
+    const session =
+      options.replace === true
+        ? undefined
+        : (left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options)));
     if (session === 'mounted') return 'mounted';
     await sendInSession(uploading, { blob, content: ahead?.content ?? content, session }, options);
     return 'uploaded';

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createRemoteRegistry } from '../remote/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, giveImage, indexOf } from '../testing/contract/sample.ts';
+import type { Send } from '../wire/message.ts';
+import { type CopyOptions, copyImage } from './copy.ts';
+import type { CopyEvent } from './events.ts';
+
+interface Counted {
+  readonly remote: Repository;
+  readonly inside: Repository;
+  readonly asked: string[];
+}
+
+function counted(around: (send: Send) => Send = (send) => send): Counted {
+  const memory = createMemoryRegistry();
+  const send = around(createApp(memory));
+  const asked: string[] = [];
+  const registry = createRemoteRegistry({
+    base: 'http://registry.test',
+    send: (request) => {
+      asked.push(`${request.method} ${request.url.replace(/.*\/acme\/app\//, '').replace(/:\w+|\?.*/g, '')}`);
+      return send(request);
+    },
+  });
+  const remote = registry.repository('acme/app', { actions: ['pull', 'push'] });
+  return { remote, inside: memory.repository('acme/app'), asked };
+}
+
+/** An index of six. */
+async function giveSix(place: Repository): Promise<void> {
+  const images = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
+    giveImage(place, { layers: [blobOf('shared'), blobOf(name)] }),
+  );
+  const index = indexOf((await Promise.all(images)).map(({ descriptor }) => descriptor));
+  await place.manifests.put(index, { tags: ['v1'] });
+}
+
+/** The destination has as long as it takes: what is tested is what is asked, and not how fast this machine is. */
+const again: CopyOptions = { tags: ['v1'], patience: 60_000 };
+
+const isRoot = ({ url }: { readonly url: string }): boolean => url.endsWith('/manifests/v1');
+
+describe('a copy again of an index that is there', () => {
+  it('needless-requests: asks each side once, and reads no manifest', async () => {
+    const [from, to] = [counted(), counted()];
+    await giveSix(from.inside);
+    const first = await copyImage(from.remote, 'v1', to.remote, again);
+    from.asked.length = 0;
+    to.asked.length = 0;
+    const events: CopyEvent[] = [];
+    const second = await copyImage(from.remote, 'v1', to.remote, {
+      ...again,
+      onEvent: (event) => events.push(event),
+    });
+    assert.deepEqual(second, first);
+    assert.deepEqual([from.asked, to.asked], [['HEAD manifests/v1'], ['HEAD manifests/v1']]);
+    assert.deepEqual(
+      events.map((event) => (event.kind === 'manifest' ? event.outcome : event.kind)),
+      ['existed', 'end'],
+    );
+  });
+
+  it('needless-requests: asks the destination once where it is pushed from this machine', async () => {
+    const to = counted();
+    const from = createMemoryRegistry().repository('acme/from');
+    await giveSix(from);
+    await copyImage(from, 'v1', to.remote, again);
+    to.asked.length = 0;
+    await copyImage(from, 'v1', to.remote, again);
+    assert.deepEqual(to.asked, ['HEAD manifests/v1']);
+  });
+
+  it('needless-requests: does not wait for a destination that is slow to answer', async () => {
+    const wanted = new AbortController();
+    const asked = once(wanted.signal, 'abort');
+    const from = counted((send) => (request) => {
+      if (isRoot(request)) wanted.abort();
+      return send(request);
+    });
+    const to = counted((send) => async (request) => {
+      // No answer before the source was asked: it would never come.
+      if (isRoot(request) && request.method === 'HEAD') await asked;
+      return send(request);
+    });
+    await giveSix(from.inside);
+    await giveSix(to.inside);
+    await copyImage(from.remote, 'v1', to.remote, { ...again, patience: 1 });
+    assert.equal(from.asked[0], 'GET manifests/v1');
+  });
+
+  it('needless-requests: asks for no blob of a child that is there', async () => {
+    const [from, to] = [counted(), counted()];
+    await giveSix(from.inside);
+    await copyImage(from.remote, 'v1', to.remote, again);
+    to.asked.length = 0;
+    await copyImage(from.remote, 'v1', to.remote, { ...again, tags: ['v2'] });
+    assert.deepEqual(
+      to.asked.filter((one) => one.includes('blobs')),
+      [],
+    );
+  });
+
+  for (const [name, options] of [
+    ['platforms', { platforms: [{ os: 'linux', architecture: 'amd64' }], sparse: true }],
+    ['layers that are not distributed', { nondistributable: true }],
+    ['referrers', { referrers: true }],
+    ['repair', { repair: true }],
+  ] as const) {
+    it(`needless-requests: is no shortcut for ${name}, which may be missing below a root that is there`, async () => {
+      const [from, to] = [counted(), counted()];
+      const image = await giveImage(from.inside, { layers: [blobOf('a')] });
+      const entry = { ...image.descriptor, platform: { os: 'linux', architecture: 'amd64' } };
+      await from.inside.manifests.put(indexOf([entry]), { tags: ['v1'] });
+      await copyImage(from.remote, 'v1', to.remote, again);
+      from.asked.length = 0;
+      await copyImage(from.remote, 'v1', to.remote, { ...again, ...options });
+      assert.ok(from.asked.includes('GET manifests/v1'));
+    });
+  }
+});
