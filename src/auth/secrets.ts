@@ -22,6 +22,8 @@ export function secretsOf(credential: Credential): readonly string[] {
   if (credential.kind === 'registry') return [credential.token];
   const basic = basicOf(credential);
   if (basic === undefined) return [];
-  const encoded = basicAuthorization(basic).slice('Basic '.length).replace(/=+$/, '');
+  const encoded = basicAuthorization(basic)
+    .slice('Basic '.length)
+    .replace(/={1,2}$/, '');
   return [...new Set([basic.password, encodeURIComponent(basic.password), encoded])];
 }

@@ -40,7 +40,7 @@ function listOf(value: unknown): readonly unknown[] {
 
 /** Throws for what is no text, or not in base64. */
 function fromText(value: unknown): Uint8Array {
-  const bytes = fromBase64Url(String(value).replace(/=+$/, ''));
+  const bytes = fromBase64Url(String(value).replace(/={1,2}$/, ''));
   if (bytes === undefined) throw new TypeError('not base64url');
   return bytes;
 }

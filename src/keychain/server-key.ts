@@ -12,7 +12,12 @@ export function serverKey(registry: string): string {
  * version. `https://index.docker.io/v1/` is `docker.io`, `https://ghcr.io/v2/` is `ghcr.io`.
  */
 export function canonicalKey(key: string): string {
-  const [, host = '', path = ''] = /^(?:https?:\/\/)?([^/]*)(.*?)\/*$/i.exec(key) ?? [];
+  const bare = key.replace(/^https?:\/\//i, '');
+  let end = bare.length;
+  while (bare[end - 1] === '/') end--;
+  const slash = bare.slice(0, end).indexOf('/');
+  const host = bare.slice(0, slash < 0 ? end : slash);
+  const path = slash < 0 ? '' : bare.slice(slash, end);
   const name = host.toLowerCase();
   return `${hubNames.has(name) ? 'docker.io' : name}${/^\/v[12]$/.test(path) ? '' : path}`;
 }

@@ -96,3 +96,19 @@ describe('the secrets of a request', () => {
     ]);
   });
 });
+
+describe('redactHeaders of Link', () => {
+  for (const [said, shown] of [
+    ['<https://h/a?sig=s3>; rel="next"', '<https://h/a?sig=***>; rel="next"'],
+    ['<a?sig=1>, <b?n=2&x=3>; rel=x', '<a?sig=***>, <b?n=2&x=***>; rel=x'],
+    ['/v2/a?sig=s3; rel="next"', '/v2/a?sig=***; rel="next"'],
+    ['/v2/a?sig=1 <b?sig=2>', '/v2/a?sig=*** <b?sig=***>'],
+    ['<https://u:s3@h/a?sig=s3', '<https://h/a?sig=***'],
+    ['<<<', '<<<'],
+    ['', ''],
+  ] as const) {
+    it(`shows ${said} as ${shown}`, () => {
+      assert.deepEqual(redactHeaders({ link: [said] }), { link: [shown] });
+    });
+  }
+});

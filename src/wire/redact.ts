@@ -119,11 +119,22 @@ function redactHeader(name: string, line: string): string {
     return redactWords(line);
   }
   if (name === 'location' || name === 'content-location' || name === 'referer') return redactUrl(line);
-  if (name === 'link') return line.replace(/<([^>]*)>|^[^\s<;]+/g, (target) => redactTarget(target));
+  if (name === 'link') return redactLinks(line);
   // Custom headers of a proxy or of docker's config file: the name is all there is to judge by.
   return /auth|cookie|credential|key|password|secret|signature|token/.test(name) ? hidden : line;
 }
 
-function redactTarget(target: string): string {
-  return target.startsWith('<') ? `<${redactUrl(target.slice(1, -1))}>` : redactUrl(target);
+/** Each target between `<` and `>`, and one that stands first without them. By hand: a pattern looks for each `>` again. */
+function redactLinks(line: string): string {
+  const bare = /^[^\s<;]+/.exec(line)?.[0] ?? '';
+  let shown = redactUrl(bare);
+  for (let at = bare.length; at < line.length; ) {
+    const open = line.indexOf('<', at);
+    if (open < 0) return shown + line.slice(at);
+    const close = line.indexOf('>', open);
+    const end = close < 0 ? line.length : close;
+    shown += line.slice(at, open + 1) + redactUrl(line.slice(open + 1, end));
+    at = end;
+  }
+  return shown;
 }

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { parseAddress } from '../../src/cli/address.ts';
+import { parseDuration } from '../../src/cli/duration.ts';
+import { parseCommandLine } from '../../src/cli/program.ts';
+import { parsePlace } from '../../src/client/place.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { parseHolder, parseShort } from '../../src/files/holder.ts';
+import { parseProxy } from '../../src/http/proxy.ts';
+import { parseRateLimit } from '../../src/http/rate-limit.ts';
+import { parseTarget } from '../../src/http/target.ts';
+import { canonicalKey } from '../../src/keychain/server-key.ts';
+import { parseMediaType } from '../../src/spec/media-type.ts';
+import { parseRepository } from '../../src/spec/reference.ts';
+import { hideSecrets, redactHeaders, redactUrl, redactWords } from '../../src/wire/redact.ts';
+import { projectRoot } from '../project.ts';
+import { secret } from '../secret.ts';
+import { growth } from './growth.ts';
+import { type Pattern, patternsOfSource, piecesOf } from './patterns.ts';
+
+const { literals, made, parsers } = patternsOfSource();
+const size = 8192;
+
+/** What a pattern takes on the same again and again, between a beginning and an end that keep it guessing. */
+function worst({ source, flags }: Pick<Pattern, 'source' | 'flags'>): string | undefined {
+  const pattern = new RegExp(source, `${flags.replace('g', '')}g`);
+  const { pieces, start } = piecesOf(source);
+  for (const piece of pieces) {
+    for (const begin of new Set(['', start])) {
+      for (const end of ['', '\u0000']) {
+        const text = (length: number): string => begin + piece.repeat(Math.ceil(length / piece.length)) + end;
+        const ratio = growth((length) => void text(length).replace(pattern, ''), size);
+        if (ratio !== undefined)
+          return `${JSON.stringify(begin + piece)} again and again: ${ratio.toFixed(1)}`;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Those that are made at run time, each with why it is linear. */
+const madeAtRunTime: Readonly<Record<string, string>> = {
+  'src/wire/redact.ts': 'a fixed text, measured below as hideSecrets',
+};
+
+const hidden = secret('pattern');
+const functions: Readonly<Record<string, (text: string) => unknown>> = {
+  redactUrl: (text) => redactUrl(text, [hidden]),
+  redactWords: (text) => redactWords(text, [hidden]),
+  hideSecrets: (text) => hideSecrets(text, [hidden, '<<<<<<<<', 'aaaaaaaaaaaa']),
+  canonicalKey,
+  parseAddress,
+  parseCommandLine: (text) => parseCommandLine(['push', text, `--${text}`]),
+  parseDuration: (text) => parseDuration(text, 'timeout'),
+  parseHolder,
+  parseShort,
+  parseMediaType,
+  parsePlace,
+  parseProxy,
+  parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),
+  parseRepository,
+  parseTarget: (text) => parseTarget(`https://${text}`),
+  ...Object.fromEntries(
+    ['link', 'location', 'www-authenticate', 'warning', 'authorization', 'x-other'].map((name) => [
+      `redactHeaders of ${name}`,
+      (text: string) => redactHeaders({ [name]: [text] }, [hidden]),
+    ]),
+  ),
+};
+
+/** Those that only hand their bytes to another one that is measured. */
+const readByPlatform: Readonly<Record<string, string>> = { parseManifestJson: 'parseJson' };
+
+function quietly(act: () => unknown): void {
+  try {
+    act();
+  } catch (error) {
+    assert.ok(isGantryError(error), String(error));
+  }
+}
+
+describe('link-redos: twice the input takes no more than three times as long', () => {
+  it('finds the patterns of the source, and those that are quadratic', () => {
+    assert.ok(literals.length > 100, String(literals.length));
+    for (const source of ['<([^>]*)>|^[^\\s<;]+', '^(?:https?:\\/\\/)?([^/]*)(.*?)\\/*$', '\\s+$']) {
+      assert.notEqual(worst({ source, flags: '' }), undefined, source);
+    }
+  });
+
+  for (const pattern of literals) {
+    it(`for the pattern of ${pattern.where}`, () => {
+      assert.equal(worst(pattern), undefined, `/${pattern.source}/${pattern.flags}`);
+    });
+  }
+
+  it('for patterns that are made at run time: each is known, with the reason why it is linear', () => {
+    assert.deepEqual([...new Set(made)].toSorted(), Object.keys(madeAtRunTime).toSorted());
+  });
+
+  it('for each parser: it is measured here, or fed by test/fuzz, which measures it', () => {
+    const folder = join(projectRoot(), 'test', 'fuzz');
+    const text = readdirSync(folder)
+      .map((name) => readFileSync(join(folder, name), 'utf8'))
+      .join('\n');
+    const unknown = parsers.filter((name) => !(name in functions) && !new RegExp(`\\b${name}\\b`).test(text));
+    assert.deepEqual(unknown.toSorted(), Object.keys(readByPlatform).toSorted());
+  });
+
+  for (const [name, act] of Object.entries(functions)) {
+    it(`for ${name}`, () => {
+      for (const piece of [
+        '<',
+        '>',
+        '<a',
+        '<>',
+        '/',
+        '//',
+        '://',
+        '@',
+        '?',
+        '&',
+        '=',
+        '#',
+        'http://',
+        'https://a@',
+        ' ',
+        'Bearer ',
+        'Basic a',
+        'eyJ',
+        'eyJ.',
+        'a',
+        '%',
+        '"',
+        '\\',
+        ',',
+        ';',
+        '-',
+      ]) {
+        for (const begin of ['', 'https://', 'Bearer ', '<']) {
+          const ratio = growth(
+            (length) => quietly(() => act(`${begin}${piece.repeat(length)}\u0000`)),
+            size * 2,
+          );
+          assert.equal(ratio, undefined, `${JSON.stringify(begin + piece)} again and again`);
+        }
+      }
+    });
+  }
+});
