@@ -3,7 +3,7 @@ export { createArchive } from './archive/write.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type { ConnectionOptions, ConnectionTimeouts } from './client/connections.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
-export type { CopiedTag } from './client/copy-repository.ts';
+export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
 export type { LoginCheck } from './client/login.ts';
 export { type Place, parsePlace } from './client/place.ts';

@@ -10,7 +10,7 @@ import { parseRegistry } from '../spec/reference.ts';
 import type { ListOptions, RawManifest, SignalOptions } from '../store/contract.ts';
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
-import type { CopiedTag } from './copy-repository.ts';
+import type { CopiedTag, SkippedName } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
 import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
@@ -62,8 +62,12 @@ export interface Client extends AsyncDisposable {
   /** Pulls into one layout or archive, whole or not at all. */
   pull(references: readonly string[], path: string, options?: PullOptions): Promise<readonly Descriptor[]>;
   copy(source: string, destination: string, options?: CopyPlaceOptions): Promise<Descriptor>;
-  /** Copies every tag of a repository, yielding each as it is done. */
-  copyRepository(source: string, destination: string, options?: CopyPlaceOptions): AsyncIterable<CopiedTag>;
+  /** Copies every tag of a repository, yielding each as it is done; a name that can't be a tag is `skipped`. */
+  copyRepository(
+    source: string,
+    destination: string,
+    options?: CopyPlaceOptions,
+  ): AsyncIterable<CopiedTag | SkippedName>;
   pushImage(reference: string, image: Image, options?: TransferOptions): Promise<Descriptor>;
   pushIndex(reference: string, index: Index, options?: TransferOptions): Promise<Descriptor>;
   /** Pushes one layer and no manifest. */

@@ -109,19 +109,21 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const tokenLine = createLine({ ...home, redirects: false });
     const { trustedRealms } = options;
     const warn = (text: string): void => warnAbout(registry, text);
-    const own = ownHeaders(options.headers?.[registry] ?? {}, base);
+    const isPlain = base.startsWith('http:') && !isLoopback(registry) && !hosts.isInsecure(hostOf(base));
+    const own = ownHeaders(isPlain ? {} : (options.headers?.[registry] ?? {}), base);
     const authorizeWith = (chain: Keychain, watch?: Middleware): Middleware => {
       const send = watch === undefined ? tokenLine : watch(tokenLine);
       const proving = createAuthorize({ registry, origin: base, keychain: chain, send, trustedRealms, warn });
       return (next) => own(proving(next));
     };
-    const authorize = authorizeWith(keychain);
+    const authorize = authorizeWith(isPlain ? askedInPlain(keychain) : keychain);
     const opened = {
       line: { base, authorize, authorizeWith, bare: createLine(home) },
       registry: createRemoteRegistry({
         base,
         registry,
         send: createLine({ ...home, authorize }),
+        loginAdvice: loginAdvice(registry, isPlain),
         expect: (requests) => void transport.expect?.(base, requests),
         ...transfer,
       }),
@@ -140,6 +142,20 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
       await transport.close();
     },
   };
+}
+
+/**
+ * For a registry that a reference alone says to speak plain HTTP with: no login that was given over TLS goes there, and none of
+ * the headers that may hold secrets.
+ */
+function askedInPlain(keychain: Keychain): Keychain {
+  return (registry, repository, question) => keychain(registry, repository, { ...question, plain: true });
+}
+
+function loginAdvice(registry: string, isPlain: boolean): string {
+  return isPlain
+    ? `a login that is stored for ${registry} is not sent over http://, which is not encrypted: leave out "http://", or allow it with "--insecure-registry ${registry}"`
+    : `log in with "gantry auth login ${registry}"`;
 }
 
 /** Which hosts were named by the user, and which of these may be insecure. */

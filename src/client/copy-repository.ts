@@ -2,19 +2,26 @@ import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Digest } from '../spec/digest.ts';
-import { parseRepository } from '../spec/reference.ts';
+import { isTag, parseRepository } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { CopyPlaceOptions } from './copy.ts';
+import { inRegistry } from './place.ts';
 import { createWatch } from './watch.ts';
 
-/** What became of one tag. */
+/** A tag that was copied, or is there already. */
 export interface CopiedTag {
   readonly tag: string;
   readonly digest: Digest;
   /** `kept`: it was there and was not to be moved. */
   readonly outcome: 'copied' | 'kept';
+}
+
+/** A name among the tags that can't be a tag: Artifactory lists digests there. It was passed over. */
+export interface SkippedName {
+  readonly tag: string;
+  readonly outcome: 'skipped';
 }
 
 /** Tags that are copied at once; their blobs share the host's limits anyway. */
@@ -27,7 +34,7 @@ const ahead = 2;
 const maxListed = 1000;
 
 /**
- * Copies every tag of a repository, several at a time. Yields each as it is done; the first failure ends it, and what
+ * Copies every tag of a repository, several at a time, and passes over names that can't be tags. Yields each as it is done; the first failure ends it, and what
  * was yielded by then is at the destination.
  */
 export async function* copyTags(
@@ -35,9 +42,9 @@ export async function* copyTags(
   sourceName: string,
   destinationName: string,
   { noClobber = false, ...options }: CopyPlaceOptions = {},
-): AsyncIterable<CopiedTag> {
-  const from = parseRepository(sourceName);
-  const to = parseRepository(destinationName);
+): AsyncIterable<CopiedTag | SkippedName> {
+  const from = parseRepository(inRegistry(sourceName, 'a repository'));
+  const to = parseRepository(inRegistry(destinationName, 'a repository'));
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
   const watch = createWatch({ ...options, signal });
@@ -52,7 +59,8 @@ export async function* copyTags(
   const listed = noClobber ? undefined : listTags(destination, { signal });
   listed?.catch(() => undefined);
 
-  const copyTag = async (tag: string): Promise<CopiedTag> => {
+  const copyTag = async (tag: string): Promise<CopiedTag | SkippedName> => {
+    if (!isTag(tag)) return { tag, outcome: 'skipped' };
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
     const tagsAreNew = noClobber || (await listed)?.has(tag) === false;
@@ -65,7 +73,7 @@ export async function* copyTags(
     });
     return { tag, digest, outcome: 'copied' };
   };
-  const running: Promise<CopiedTag>[] = [];
+  const running: Promise<CopiedTag | SkippedName>[] = [];
   let failure: unknown;
   try {
     // With the referrers their lists come by themselves, in the destination's own way.
@@ -104,8 +112,8 @@ async function listTags(
 /** Has `jobs` copies under way, also while the one that is waited for takes longer than those behind it. */
 async function* inOrder(
   source: Repository,
-  copyTag: (tag: string) => Promise<CopiedTag>,
-  running: Promise<CopiedTag>[],
+  copyTag: (tag: string) => Promise<CopiedTag | SkippedName>,
+  running: Promise<CopiedTag | SkippedName>[],
   {
     jobs,
     wanted,
@@ -115,7 +123,7 @@ async function* inOrder(
     readonly wanted: (tag: string) => boolean;
     readonly signal: AbortSignal;
   },
-): AsyncIterable<CopiedTag> {
+): AsyncIterable<CopiedTag | SkippedName> {
   const pool = createPool(jobs);
   for await (const tag of source.tags.list({ signal })) {
     if (!wanted(tag)) continue;
@@ -127,7 +135,7 @@ async function* inOrder(
   while (running.length > 0) yield* first(running);
 }
 
-async function* first(running: Promise<CopiedTag>[]): AsyncIterable<CopiedTag> {
+async function* first(running: Promise<CopiedTag | SkippedName>[]): AsyncIterable<CopiedTag | SkippedName> {
   const copy = running.shift();
   if (copy !== undefined) yield await copy;
 }

@@ -87,11 +87,15 @@ function inspectChild({ digest, mediaType, size, platform, ...rest }: Descriptor
   return { digest, mediaType, size, ...(platform === undefined ? {} : { platform }), ...described(rest) };
 }
 
+/** Indexes in indexes: three are never seen in earnest. */
+const maxDepth = 8;
+
 /** An index has no labels of its own. A child that is missing or broken is no reason not to show it. */
 async function labelsOf(
   repository: Repository,
   manifests: readonly Descriptor[],
   options: SignalOptions,
+  depth = 1,
 ): Promise<Readonly<Record<string, string>>> {
   const images = manifests.filter(
     (child) => selectPlatform([child], child.platform ?? defaultPlatform) !== undefined,
@@ -100,6 +104,9 @@ async function labelsOf(
   if (child === undefined) return {};
   try {
     const manifest = await repository.manifests.get(child.digest, options);
+    if (manifest.body.kind === 'index' && depth < maxDepth) {
+      return await labelsOf(repository, manifest.body.manifests, options, depth + 1);
+    }
     if (manifest.body.kind !== 'image') return {};
     return (await inspectManifest(repository, manifest, options)).labels;
   } catch (error) {

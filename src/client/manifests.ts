@@ -6,6 +6,7 @@ import { formatReference, parseReference } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
+import { inRegistry } from './place.ts';
 
 /** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
 export async function tag(
@@ -14,7 +15,7 @@ export async function tag(
   tags: readonly string[],
   options: SignalOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(text);
+  const reference = parseReference(inRegistry(text, 'an image in a registry'));
   checkTags(tags);
   const repository = connections
     .registry(reference)
@@ -31,7 +32,7 @@ export async function putManifest(
   manifest: Manifest,
   options: SignalOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(text, { defaultTag: null });
+  const reference = parseReference(inRegistry(text, 'an image in a registry'), { defaultTag: null });
   if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
   const repository = connections
     .registry(reference)
@@ -49,7 +50,7 @@ export async function deleteManifest(
   text: string,
   options: SignalOptions = {},
 ): Promise<void> {
-  const reference = parseReference(text);
+  const reference = parseReference(inRegistry(text, 'an image in a registry'));
   const { digest, tag = 'latest' } = reference;
   // Some registries delete by the right to delete, Quay by the right to push.
   const { manifests, tags } = connections

@@ -5,7 +5,7 @@ import { parseReference, parseRepository } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
-import type { Place } from './place.ts';
+import { inRegistry, type Place } from './place.ts';
 
 /** Where to write to, and under which names. */
 export interface Destination {
@@ -79,7 +79,9 @@ export async function openDestination(
 
 /** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */
 export function openBlob(connections: Connections, text: string): Content {
-  const { digest, ...reference } = parseReference(text, { defaultTag: null });
+  const { digest, ...reference } = parseReference(inRegistry(text, 'a blob of a repository'), {
+    defaultTag: null,
+  });
   if (digest === undefined)
     throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
   return connections
@@ -94,6 +96,6 @@ export function openRepository(
   text: string,
   actions: readonly Action[] = ['pull'],
 ): Repository {
-  const reference = parseRepository(text);
+  const reference = parseRepository(inRegistry(text, 'a repository'));
   return connections.registry(reference).repository(reference.repository, { actions });
 }

@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
+import { isGantryError } from '../errors.ts';
 import type { Transport } from '../http/transport.ts';
+import { listOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
+import { parsePlace } from './place.ts';
 
 /** Notes what it is told to expect. */
 function tellingTransport() {
@@ -49,4 +52,69 @@ it('a copy expects to ask the destination for the blobs of an image at once', as
   await using client = createClient({ transport });
   await assert.rejects(client.copy('from.example/app:1', 'to.example/app:1'));
   assert.deepEqual(told, ['https://from.example 4', 'https://to.example 8']);
+});
+
+describe('a place that is no place of gantry', () => {
+  const foreign: readonly (readonly [text: string, advice: RegExp])[] = [
+    ['docker-daemon:alpine:3', /docker save/],
+    ['containers-storage:alpine', /podman save/],
+    ['dir:image', /oci:DIR/],
+    ['ostree:image', /oci:DIR/],
+    ['sif:image', /oci:DIR/],
+    ['docker://alpine', /leave out/],
+  ];
+  for (const [text, advice] of foreign) {
+    it(`foreign-places: ${text} is asked of nobody, and the error names what works`, async () => {
+      const { transport } = tellingTransport();
+      await using client = createClient({ transport });
+      const uses = [
+        () => client.copy(text, 'to.example/app:1'),
+        () => client.copy('from.example/app:1', text),
+        () => client.getManifest(text),
+        () => client.getImage(text),
+        () => client.tag(text, 'a'),
+        () => client.delete(text),
+        () => listOf(client.validate(text)),
+        () => listOf(client.referrers(text)),
+        async () => listOf(client.tags(text)),
+      ];
+      for (const use of uses) {
+        await assert.rejects(
+          use,
+          (error) => isGantryError(error, 'INVALID_REFERENCE') && advice.test(error.message),
+        );
+      }
+    });
+  }
+
+  it('foreign-places: images of Docker Hub whose names look like one stay images', () => {
+    for (const text of ['docker:27', 'docker', 'dir', 'sif/app:1', 'registry.example/dir:1']) {
+      assert.equal(parsePlace(text).kind, 'registry');
+    }
+  });
+});
+
+describe('a place on disk where a registry is needed', () => {
+  for (const text of ['oci:folder', 'oci-archive:file.tar:name', 'docker-archive:file.tar']) {
+    it(`needs-repository: ${text} is refused with the reason`, async () => {
+      const { transport } = tellingTransport();
+      await using client = createClient({ transport });
+      const uses = [
+        async () => listOf(client.tags(text)),
+        () => client.blobExists(text, `sha256:${'a'.repeat(64)}`),
+        async () => client.openBlob(text),
+        () => listOf(client.copyRepository(text, 'to.example/app')),
+        () => listOf(client.copyRepository('from.example/app', text)),
+        () => client.getImage(text),
+        () => client.tag(text, 'a'),
+        () => client.delete(text),
+      ];
+      for (const use of uses) {
+        await assert.rejects(
+          use,
+          (error) => isGantryError(error, 'INVALID_REFERENCE') && /place on disk.*needed/.test(error.message),
+        );
+      }
+    });
+  }
 });

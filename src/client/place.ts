@@ -9,6 +9,20 @@ export type Place =
   | { readonly kind: 'oci'; readonly path: string; readonly name?: string }
   | { readonly kind: 'oci-archive' | 'docker-archive'; readonly path: string; readonly name?: string };
 
+/** Where other tools find images, and gantry doesn't: each name would otherwise be one of Docker Hub. */
+const foreign: ReadonlyMap<string, string> = new Map([
+  ['docker-daemon', 'save the image with "docker save -o FILE" and use docker-archive:FILE'],
+  [
+    'containers-storage',
+    'save the image with "podman save --format oci-archive -o FILE" and use oci-archive:FILE',
+  ],
+  ['dir', 'copy it to an OCI layout with the tool that wrote it and use oci:DIR'],
+  ['ostree', 'copy it to an OCI layout with the tool that wrote it and use oci:DIR'],
+  ['sif', 'copy it to an OCI layout with the tool that wrote it and use oci:DIR'],
+  ['docker', 'leave out "docker://"'],
+  ['docker-image', 'leave out "docker-image://"'],
+]);
+
 const onDisk = ['oci', 'oci-archive', 'docker-archive'] as const;
 
 /**
@@ -19,7 +33,38 @@ export function parsePlace(text: string): Place {
   for (const kind of onDisk) {
     if (text.startsWith(`${kind}:`)) return { kind, ...splitPath(text, text.slice(kind.length + 1)) };
   }
+  refuseForeign(text);
   return { kind: 'registry', reference: parseReference(text) };
+}
+
+/** Throws INVALID_REFERENCE for a place of another tool's, and says which way leads here. */
+function refuseForeign(text: string): void {
+  const colon = text.indexOf(':');
+  const advice = foreign.get(text.slice(0, Math.max(0, colon)));
+  // `docker:27` is an image of Docker Hub; only `docker://` is a transport.
+  const isUrl = text.startsWith('//', colon + 1);
+  const mayBeImage = text.startsWith('docker:') || text.startsWith('docker-image:');
+  if (advice === undefined || (mayBeImage && !isUrl)) return;
+  throw new InputError(
+    'INVALID_REFERENCE',
+    `"${text.slice(0, 300)}" is no place that gantry can read or write: ${advice}`,
+  );
+}
+
+/**
+ * The text as it is, where it names something in a registry. Throws INVALID_REFERENCE for a place on disk and for one of
+ * another tool's. `needed`: "a repository", "an image in a registry".
+ */
+export function inRegistry(text: string, needed: string): string {
+  for (const kind of onDisk) {
+    if (!text.startsWith(`${kind}:`)) continue;
+    throw new InputError(
+      'INVALID_REFERENCE',
+      `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here`,
+    );
+  }
+  refuseForeign(text);
+  return text;
 }
 
 /** A plain path: a folder is a layout, a file is an archive of either form. Throws INVALID_OPTION if there is nothing. */

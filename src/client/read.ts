@@ -12,7 +12,7 @@ import type { Connections } from './connections.ts';
 import type { Source } from './disk-source.ts';
 import type { Inspection } from './inspect.ts';
 import { openRepository, openSource } from './open.ts';
-import { formatPlace, type Place, parsePlace } from './place.ts';
+import { formatPlace, inRegistry, type Place, parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
   /** Of an index, the image for this platform. */
@@ -150,7 +150,7 @@ export async function getIndex(
 }
 
 function registrySource(connections: Connections, text: string): Source {
-  const reference = parseReference(text);
+  const reference = parseReference(inRegistry(text, 'an image in a registry'));
   const { registry, repository: name, tag = 'latest', digest } = reference;
   const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
   return { repository, reference: digest ?? tag, registry };

@@ -29,12 +29,16 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   const retired: Promise<Way>[] = [];
   /** Where the names led that were looked up. How close that is, is asked only when one of them sends us on. */
   const reached = new Map<string, readonly string[]>();
+  /** Names that led closer than somebody might send us. Whatever they lead to later, they send us to public places alone. */
+  const refused = new Set<string>();
   let more: Promise<readonly string[]> | undefined;
 
   const tlsOf = async (host: string): Promise<TlsOptions> => {
     const own = typeof tls === 'function' ? await tls(host) : tls;
     return more === undefined ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...(await more)] };
   };
+  const limitOf = (sender: string): Privacy =>
+    refused.has(sender) ? 'public' : mostPublic(reached.get(sender) ?? [sender]);
   const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Way> => {
     const { host, hostname, secure } = target;
     const through = choose(url);
@@ -50,6 +54,7 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
         // A proxy is chosen by the user, and what it can reach is its own affair.
         limit: through === undefined ? limit : undefined,
         found: (addresses) => through ?? reached.set(hostname, addresses),
+        refuse: () => refused.add(hostname),
       }),
       connectWithin,
     });
@@ -58,7 +63,7 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   return {
     to({ url, sentBy }, target) {
       const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
-      const limit = sentBy === undefined ? undefined : mostPublic(reached.get(hostname) ?? [hostname]);
+      const limit = sentBy === undefined ? undefined : limitOf(hostname);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
       const known = ways.get(key);
       if (known !== undefined) return known;
@@ -88,23 +93,24 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
 /** As the machine does it. The module is asked for late: an address needs no lookup. */
 const lookUp: LookupFunction = (hostname, options, callback) => dns.lookup(hostname, options, callback);
 
+interface Watching {
+  readonly limit: Privacy | undefined;
+  readonly found: (addresses: readonly string[]) => void;
+  readonly refuse: () => void;
+}
+
 /**
  * Looks names up and tells `found` their addresses. With `limit` a name that leads closer fails with
  * REDIRECT_REFUSED, before a connection is made: what was looked up is what is connected to.
  */
-function watchedLookup(
-  lookup: LookupFunction,
-  {
-    limit,
-    found,
-  }: { readonly limit: Privacy | undefined; readonly found: (addresses: readonly string[]) => void },
-): LookupFunction {
+function watchedLookup(lookup: LookupFunction, { limit, found, refuse }: Watching): LookupFunction {
   return (hostname, options, callback) =>
     lookup(hostname, options, (error, address, family) => {
       if (error !== null) return callback(error, address, family);
       const addresses = typeof address === 'string' ? [address] : address.map((entry) => entry.address);
-      found(addresses);
       const wrong = limit && addresses.map(privacyOf).find((privacy) => !mayReach(limit, privacy));
+      if (wrong === undefined) found(addresses);
+      else refuse();
       callback(wrong === undefined ? null : tooClose(hostname, wrong), address, family);
     });
 }

@@ -3,6 +3,7 @@ import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Platform } from '../spec/platform.ts';
 import {
   type Field,
+  has,
   knownKeys,
   member,
   optional,
@@ -32,7 +33,7 @@ const descriptorKeys = knownKeys(
  */
 export function readDescriptor(field: Field): Descriptor {
   const descriptor = readObject(field, descriptorKeys);
-  const size = optional(descriptor, 'size', readSize);
+  const size = has(descriptor, 'size') ? readSize(member(descriptor, 'size')) : undefined;
   return {
     mediaType: optional(descriptor, 'mediaType', readString) ?? '',
     digest: readDigest(member(descriptor, 'digest')),

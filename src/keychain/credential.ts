@@ -6,6 +6,15 @@ export type Credential =
   /** A bearer token that is sent as it is. */
   | { readonly kind: 'registry'; readonly token: string };
 
+export interface KeychainQuestion {
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The answer would be sent over plain HTTP, because a reference says `http://`: only a credential that was stored for that
+   * (under `http://host`) is to be given. A reference comes from anywhere, and must not bring a login out of its encryption.
+   */
+  readonly plain?: boolean;
+}
+
 /**
  * Who to be at a registry. `registry` is its host with the port where there is one (`docker.io` for Docker Hub).
  * Asked late, once for each registry and repository; `undefined` means anonymous.
@@ -13,5 +22,5 @@ export type Credential =
 export type Keychain = (
   registry: string,
   repository?: string,
-  options?: { readonly signal?: AbortSignal | undefined },
+  options?: KeychainQuestion,
 ) => Promise<Credential | undefined>;

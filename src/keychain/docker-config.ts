@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
 import type { Credential } from './credential.ts';
-import { candidateKeys, canonicalKey } from './server-key.ts';
+import { candidateKeys, canonicalKey, isPlainKey } from './server-key.ts';
 
 /** A file of credentials as docker and podman write it: `config.json`, `auth.json`. */
 export interface DockerConfig {
@@ -43,6 +43,13 @@ function readDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> | st
     // The parser's message quotes the file.
     return text.includes('\0') ? 'is not JSON in UTF-8, but UTF-16 or binary' : 'is not JSON';
   }
+}
+
+/** The file with the credentials alone that stand in it for plain HTTP. */
+export function plainEntries({ document, what }: DockerConfig): DockerConfig {
+  const { auths } = document;
+  const plain = Object.entries(isObject(auths) ? auths : {}).filter(([key]) => isPlainKey(key));
+  return { what, document: { auths: Object.fromEntries(plain) } };
 }
 
 /** The helper to ask about a registry: its own, or the one for all. */

@@ -22,6 +22,11 @@ export function canonicalKey(key: string): string {
   return `${hubNames.has(name) ? 'docker.io' : name}${/^\/v[12]$/.test(path) ? '' : path}`;
 }
 
+/** Whether a key names a server that is spoken to without TLS. */
+export function isPlainKey(key: string): boolean {
+  return /^http:\/\//i.test(key);
+}
+
 /** The canonical keys that a repository's credential may stand under, the most specific first. */
 export function candidateKeys(registry: string, repository?: string): readonly string[] {
   const keys = [canonicalKey(registry)];

@@ -1,4 +1,4 @@
-import { type GantryError, isGantryError, NotFoundError } from '../errors.ts';
+import { AuthError, type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
@@ -15,6 +15,8 @@ export interface Exchange extends Line {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly download: DownloadOptions;
+  /** What a user can do about a 401. */
+  readonly loginAdvice?: string;
 }
 
 /** How answers are read. */
@@ -68,7 +70,9 @@ export async function ask(
   accept: Accept,
 ): Promise<Answer> {
   const { registry, scopes } = exchange;
-  const response = await answered(exchange, request, operation);
+  const response = await answered(exchange, request, operation).catch((error: unknown) => {
+    throw advisedLogin(error, exchange);
+  });
   const isAccepted =
     typeof accept === 'function' ? accept(request, response) : accept.includes(response.status);
   if (isAccepted) return { operation, request, response };
@@ -80,7 +84,19 @@ export async function ask(
     registry,
     ...(scope === undefined ? {} : { scope }),
   });
-  throw writes.includes(operation.kind) ? advised(error) : error;
+  throw advisedLogin(writes.includes(operation.kind) ? advised(error) : error, exchange);
+}
+
+function advisedLogin(error: unknown, { loginAdvice }: Exchange): unknown {
+  if (!(error instanceof AuthError) || error.code !== 'UNAUTHORIZED' || loginAdvice === undefined)
+    return error;
+  const { message, registry, scope, response } = error;
+  return new AuthError('UNAUTHORIZED', `${message}; ${loginAdvice}`, {
+    cause: error.cause,
+    ...(registry === undefined ? {} : { registry }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(response === undefined ? {} : { response }),
+  });
 }
 
 const writes: readonly OperationKind[] = ['upload.start', 'upload.append', 'upload.commit', 'manifest.put'];

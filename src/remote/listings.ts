@@ -1,34 +1,20 @@
-import {
-  type GantryError,
-  isGantryError,
-  ResponseError,
-  TransportError,
-  UnsupportedError,
-} from '../errors.ts';
+import { type GantryError, isGantryError, TransportError, UnsupportedError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
+import { createBackoff } from '../http/backoff.ts';
 import { originOf } from '../http/origin.ts';
-import type { ListOptions, Tags } from '../store/contract.ts';
+import type { ListOptions, SignalOptions, Tags } from '../store/contract.ts';
 import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation, PageQuery } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
-import {
-  type Answer,
-  ask,
-  type Exchange,
-  followed,
-  perform,
-  performBodiless,
-  performWhole,
-} from './exchange.ts';
+import { type Answer, ask, type Exchange, followed, perform, performBodiless } from './exchange.ts';
 import { habitsOf } from './hosts.ts';
+import { PageWatch } from './page-watch.ts';
 
 /** Where nothing is known of the host: most give less when it is too much for them. */
 const defaultPageSize = 1000;
 /** How a page is refused that would be too large. */
 const pageRefused = [400, 405];
-/** Ten million names at the usual page size: more is a registry that pages in circles. */
-const maxPages = 10_000;
 
 export function remoteTags(exchange: Exchange, repository: string): Tags {
   return {
@@ -41,7 +27,12 @@ export function remoteTags(exchange: Exchange, repository: string): Tags {
         const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
         return response.status !== 404;
       } catch (error) {
-        throw wantsDigest(error) ? withoutTagDelete(error) : error;
+        if (!wantsDigest(error)) throw error;
+        // It says so, too, of a tag or a repository that is not there.
+        const head = { kind: 'manifest.head', repository, reference: tag } as const;
+        const { response } = await performBodiless(exchange, head, () => true, options);
+        if (response.status === 404) return false;
+        throw withoutTagDelete(error);
       }
     },
   };
@@ -72,7 +63,7 @@ function withoutTagDelete(error: GantryError): UnsupportedError {
 async function* listed(
   exchange: Exchange,
   operation: (page: PageQuery) => Operation,
-  parse: (response: HttpResponse, url: string) => Promise<NamesPage>,
+  parse: (response: HttpResponse, url: string) => NamesPage,
   { after, pageSize, signal }: ListOptions = {},
 ): AsyncIterable<string> {
   const options = { signal };
@@ -84,18 +75,50 @@ async function* listed(
     await discard(answer.response.body);
     return perform(exchange, operation(last), [200], options);
   };
-  const read = async (answer: Answer) => ({ answer, page: await parse(answer.response, answer.request.url) });
-  for (const seen = new Set<string>(); ; ) {
-    const { answer, page } = await performWhole(exchange, follow, read, options);
-    yield* page.names;
-    const { next } = page;
-    if (next === undefined) return;
-    if (seen.has(next) || seen.size >= maxPages) {
-      const shown = redactUrl(next, answer.response.secrets);
-      throw new ResponseError('UNEXPECTED_ANSWER', `${shown}: the registry's pages have no end`);
+  for (const watch = new PageWatch(); ; ) {
+    const page: { answer?: Answer; next?: string } = {};
+    const ask = async (): Promise<AsyncIterable<string>> => {
+      const answer = await follow();
+      const { names, next } = parse(answer.response, answer.request.url);
+      Object.assign(page, { answer, next });
+      return names;
+    };
+    for await (const name of whole(exchange, ask, options)) {
+      watch.saw(name);
+      yield name;
     }
-    seen.add(next);
+    const { answer, next } = page;
+    if (answer === undefined || next === undefined) return;
+    watch.goOn(next, answer);
     follow = () => nextPage(exchange, answer, next);
+  }
+}
+
+/** The names of a page as they come. One that breaks off is asked for again, and the names that came are passed over. */
+async function* whole(
+  exchange: Exchange,
+  ask: () => Promise<AsyncIterable<string>>,
+  { signal }: SignalOptions,
+): AsyncIterable<string> {
+  const backoff = createBackoff(exchange.download.retry);
+  for (let given = 0; ; ) {
+    const names = await ask();
+    const before = given;
+    let at = 0;
+    try {
+      for await (const name of names) {
+        if (at++ < given) continue;
+        given++;
+        yield name;
+      }
+      return;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (given > before) backoff.reset();
+      const wait = backoff.plan(error);
+      if (wait === undefined) throw error;
+      await backoff.wait(wait, signal);
+    }
   }
 }
 

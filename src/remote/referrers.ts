@@ -15,6 +15,8 @@ import { redactUrl } from '../wire/redact.ts';
 import { type Answer, type Exchange, perform } from './exchange.ts';
 import type { Learned } from './learned.ts';
 import { nextPage } from './listings.ts';
+import { withOwnType } from './own-type.ts';
+import { PageWatch } from './page-watch.ts';
 
 /** Statuses that registries without the referrers API have for it. */
 const unsupported = [400, 404, 405, 406];
@@ -25,8 +27,6 @@ const aboutContent: readonly string[] = [
   'MANIFEST_UNKNOWN',
   'DIGEST_INVALID',
 ];
-/** Each is 2 MiB where it is ours: more is a registry that pages in circles. */
-const maxPages = 1000;
 
 /**
  * The referrers that the registry lists and those of the fallback tag, each digest once. A registry that has taken up
@@ -42,20 +42,21 @@ export async function* remoteReferrers(
   { artifactType, signal }: ReferrersOptions = {},
 ): AsyncIterable<Descriptor> {
   const seen = new Set<Digest>();
-  const wanted = (entry: Descriptor): boolean => {
-    if (seen.has(entry.digest)) return false;
-    seen.add(entry.digest);
+  const wanted = async (listed: readonly Descriptor[]): Promise<readonly Descriptor[]> => {
+    const fresh = listed.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
+    if (artifactType === undefined) return fresh;
     // Not every registry filters, and not every one that does says so.
-    return artifactType === undefined || entry.artifactType === artifactType;
+    const typed = await Promise.all(fresh.map((entry) => withOwnType(manifests, entry, { signal })));
+    return typed.flatMap((entry) => (entry?.artifactType === artifactType ? entry : []));
   };
   const tagged = taggedReferrers(manifests, subject, { signal });
   tagged.catch(() => undefined);
   if (exchange.learned.referrersApi !== false) {
     const filter = artifactType === undefined ? {} : { artifactType };
     const operation = { kind: 'referrers', repository, digest: subject, ...filter } as const;
-    for await (const page of pages(exchange, operation, { signal })) yield* entries(page).filter(wanted);
+    for await (const page of pages(exchange, operation, { signal })) yield* await wanted(page);
   }
-  yield* (await tagged).filter(wanted);
+  yield* await wanted(await tagged);
 }
 
 const probes = new WeakMap<Learned, Promise<unknown>>();
@@ -93,16 +94,15 @@ async function* pages(
   exchange: Exchange,
   operation: ReferrersOperation,
   options: SignalOptions,
-): AsyncIterable<ReferrersPage> {
+): AsyncIterable<readonly Descriptor[]> {
   let listed = await firstPage(exchange, operation, options);
-  for (const seen = new Set<string>(); listed !== undefined; ) {
+  for (const watch = new PageWatch(); listed !== undefined; ) {
     const { answer, page } = listed;
-    yield page;
+    const found = entries(page);
+    for (const { digest } of found) watch.saw(digest);
+    yield found;
     if (page.next === undefined) return;
-    if (seen.has(page.next) || seen.size >= maxPages) {
-      throw unexpected(page.next, answer, 'the pages have no end');
-    }
-    seen.add(page.next);
+    watch.goOn(page.next, answer);
     const next = await nextPage(exchange, answer, page.next);
     const rest = await readPage(next);
     // To stop here would be to show a part as if it were all.

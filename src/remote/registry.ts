@@ -18,6 +18,8 @@ export interface RemoteOptions {
   readonly registry?: string;
   /** The whole line to it: whatever answers as a registry does, an embedded one included. */
   readonly send: Send;
+  /** What a user can do about a 401, for its message. */
+  readonly loginAdvice?: string;
   /** How blobs are sent, where a repository isn't opened with options of its own. */
   readonly upload?: UploadOptions;
   readonly download?: DownloadOptions;
@@ -34,8 +36,9 @@ export interface RemoteRegistry extends Registry {
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {}, upload: common = {}, expect } = options;
-  const exchange = { base, registry, send, download, learned: createLearned() };
+  const { download = {}, upload: common = {}, expect, loginAdvice } = options;
+  const advice = loginAdvice === undefined ? {} : { loginAdvice };
+  const exchange = { base, registry, send, download, learned: createLearned(), ...advice };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent } from '../flow/content.ts';
 import { parseDigest } from '../spec/digest.ts';
+import { listOf } from '../testing/contract/sample.ts';
 import {
   catalogPage,
   descriptorOf,
@@ -107,26 +108,28 @@ describe('a page of names', () => {
     ['may be missing', '{"name":"a"}', []],
   ];
   for (const [name, body, expected] of rows) {
-    it(name, async () => assert.deepEqual(await tagsPage(answer({}, body), url), { names: expected }));
+    it(name, async () => assert.deepEqual(await listOf(tagsPage(answer({}, body), url).names), expected));
   }
 
   for (const body of ['<html>', '', '[]', '{"tags":"x"}', '{"tags":[1]}', 'null']) {
     it(`is not ${JSON.stringify(body)}`, async () => {
-      await assert.rejects(tagsPage(answer({}, body), url), { code: 'UNEXPECTED_ANSWER' });
+      await assert.rejects(listOf(tagsPage(answer({}, body), url).names), { code: 'UNEXPECTED_ANSWER' });
     });
   }
 
   it('names the next page, resolved', async () => {
-    const page = await catalogPage(
+    const { names, next } = catalogPage(
       answer({ link: ['</v2/_catalog?last=a>; rel="next"'] }, '{"repositories":["a"]}'),
       url,
     );
-    assert.deepEqual(page, { names: ['a'], next: 'https://h/v2/_catalog?last=a' });
+    assert.deepEqual(await listOf(names), ['a']);
+    assert.equal(next, 'https://h/v2/_catalog?last=a');
     assert.equal(nextLink(answer({ link: ['?last=a; rel=next'] }), url), 'https://h/v2/a/tags/list?last=a');
   });
 
   it('has an end, whatever the registry sends', async () => {
-    await assert.rejects(tagsPage({ status: 200, headers: {}, body: endless() }, url), { code: 'TOO_LARGE' });
+    const { names } = tagsPage({ status: 200, headers: {}, body: endless() }, url);
+    await assert.rejects(listOf(names), { code: 'UNEXPECTED_ANSWER' });
   });
 });
 

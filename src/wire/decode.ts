@@ -1,6 +1,6 @@
-import { ContentError, ResponseError } from '../errors.ts';
+import { ContentError, isGantryError, ResponseError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
-import { parseJson } from '../json/parse.ts';
+import { namesIn } from '../json/name-list.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
 import { parseMediaType } from '../spec/media-type.ts';
@@ -10,7 +10,7 @@ import type { HttpResponse } from './message.ts';
 import { parseUploadRange } from './range.ts';
 import { redactUrl } from './redact.ts';
 
-/** A listing that is longer in one answer is no registry's. */
+/** A page of referrers that is longer is no registry's. */
 const pageLimit = 8 * 1024 * 1024;
 
 /** Docker-Content-Digest, or undefined where it is absent (Quay, some proxies) or no digest. */
@@ -109,29 +109,33 @@ export function nextLink(response: HttpResponse, requestUrl: string): string | u
 }
 
 export interface NamesPage {
-  readonly names: readonly string[];
+  /** As the body brings them, which may be of any length. Reading throws UNEXPECTED_ANSWER for anything but a list. */
+  readonly names: AsyncIterable<string>;
   readonly next?: string;
 }
 
-/** A page of tags. `null` and a missing list are empty. Reads the body; throws UNEXPECTED_ANSWER for anything but a list. */
-export function tagsPage(response: HttpResponse, requestUrl: string): Promise<NamesPage> {
+/** A page of tags. `null` and a missing list are empty. */
+export function tagsPage(response: HttpResponse, requestUrl: string): NamesPage {
   return namesPage(response, requestUrl, 'tags');
 }
 
 /** A page of repository names, as `tagsPage`. */
-export function catalogPage(response: HttpResponse, requestUrl: string): Promise<NamesPage> {
+export function catalogPage(response: HttpResponse, requestUrl: string): NamesPage {
   return namesPage(response, requestUrl, 'repositories');
 }
 
-async function namesPage(response: HttpResponse, requestUrl: string, field: string): Promise<NamesPage> {
-  const body = await readJson(response, requestUrl);
-  const list = Object.hasOwn(body, field) ? body[field] : null;
-  const names = list === null ? [] : list;
-  if (!Array.isArray(names) || !names.every((name): name is string => typeof name === 'string')) {
-    throw unexpected(response, requestUrl, `answered with no list of ${field}`);
-  }
+function namesPage(response: HttpResponse, requestUrl: string, field: string): NamesPage {
   const next = nextLink(response, requestUrl);
-  return { names, ...(next === undefined ? {} : { next }) };
+  return { names: listed(response, requestUrl, field), ...(next === undefined ? {} : { next }) };
+}
+
+async function* listed(response: HttpResponse, requestUrl: string, field: string): AsyncIterable<string> {
+  try {
+    yield* namesIn(response.body, { field, what: 'the body' });
+  } catch (error) {
+    if (!isGantryError(error, 'MANIFEST_INVALID')) throw error;
+    throw unexpected(response, requestUrl, `answered with no list of ${field}: ${error.message}`, error);
+  }
 }
 
 export interface ReferrersPage {
@@ -163,23 +167,6 @@ export async function referrersPage(
       .some((filter) => filter.trim() === 'artifactType'),
     ...(next === undefined ? {} : { next }),
   };
-}
-
-async function readJson(response: HttpResponse, requestUrl: string): Promise<Record<string, unknown>> {
-  const what = `the answer to GET ${redactUrl(requestUrl, response.secrets)}`;
-  const bytes = await collect(response.body, { limit: pageLimit, what });
-  let value: unknown;
-  try {
-    value = parseJson(bytes, { what, maxBytes: pageLimit });
-  } catch (cause) {
-    throw unexpected(response, requestUrl, 'answered with something that is not JSON', cause);
-  }
-  if (!isObject(value)) throw unexpected(response, requestUrl, 'answered with JSON that is no object');
-  return value;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function unexpected(response: HttpResponse, url: string, what: string, cause?: unknown): ResponseError {

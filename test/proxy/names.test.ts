@@ -118,6 +118,19 @@ describe('a registry that sends us to a name of our own network', () => {
     assert.equal(wasAsked(), true);
   });
 
+  it('refused-host: a host that was refused once sends us to no loopback name later, either', async () => {
+    answers = {};
+    const transport = createNodeTransport({ lookup, proxy: false });
+    const send = (url: string, sentBy: string) =>
+      transport.send({ method: 'GET', url, headers: {}, replay: 'safe', sentBy });
+    await assert.rejects(send(`${inner()}/x`, 'http://cdn.example'), { code: 'REDIRECT_REFUSED' });
+    for (const name of ['localhost', '127.0.0.1', '[::1]', 'a.localhost', 'other.example', '0.0.0.0']) {
+      await assert.rejects(send(`http://${name}:${port}/x`, inner()), { code: 'REDIRECT_REFUSED' });
+    }
+    assert.deepEqual(asked, []);
+    await transport.close();
+  });
+
   it('is not followed over a connection that was made for somebody who may go there', async () => {
     const [row] = rows;
     assert.ok(row !== undefined);

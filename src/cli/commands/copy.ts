@@ -42,7 +42,12 @@ async function copyAll(
   const tags: unknown[] = [];
   await context.follow(async (onEvent) => {
     for await (const copied of client.copyRepository(source, destination, { ...options, onEvent })) {
-      context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);
+      if (copied.outcome === 'skipped') {
+        context.output.note(
+          `skipped ${copied.tag}: a repository lists it among its tags, and it can't be one`,
+          'warning',
+        );
+      } else context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);
       tags.push(copied);
     }
   });
