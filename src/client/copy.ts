@@ -1,4 +1,5 @@
 import { type CopyOptions, copyImage } from '../copy/copy.ts';
+import { examined } from '../copy/examined.ts';
 import { selectRoot } from '../copy/select.ts';
 import { ContentError, CopyError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -62,7 +63,9 @@ async function transferWatched(
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);
   await checkDigest(source, target, options);
-  const root = await copyImage(source.repository, source.reference, repository, {
+  // A registry vouches for what it has taken; a folder may have been made by anybody.
+  const from = origin.kind === 'oci' ? examined(source.repository) : source.repository;
+  const root = await copyImage(from, source.reference, repository, {
     ...options,
     ...mountFrom,
     tags,

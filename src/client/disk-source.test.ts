@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
@@ -291,4 +292,48 @@ describe('second-copy-into-an-archive: by the client', () => {
       assert.equal(await client.exists(`${kind}:${path}:${two}`), true);
     });
   }
+});
+
+describe('docker25-empty-layers: of a layout whose manifest lists other layers than its config', () => {
+  const config = {
+    mediaType: MediaType.ociConfig,
+    digest: digestOf(here.config),
+    size: here.config.byteLength,
+  };
+  const hollow = manifestOf(MediaType.ociManifest, { config, layers: [] });
+  const roots = [
+    ['the image', hollow],
+    ['an index with it', manifestOf(MediaType.ociIndex, { manifests: [hollow.descriptor] })],
+  ] as const;
+  for (const [sentence, root] of roots) {
+    it(`${sentence} is refused, and nothing of it gets a name`, async (test) => {
+      const { client, host } = await open(test);
+      const files = layoutFiles([{ manifest: root, name: 'v1' }], [here, { ...here, manifest: hollow }]);
+      const layout = folder(test);
+      execFileSync('tar', ['-xf', await saveTar(test, files), '-C', layout]);
+      await failsWith(client.push(layout, `${host}/app:1`), 'MANIFEST_INVALID');
+      await failsWith(client.push(layout, `${host}/app:1`, { index: true }), 'MANIFEST_INVALID');
+      await failsWith(client.copy(`oci:${layout}:v1`, `${host}/app:1`), 'MANIFEST_INVALID');
+      assert.equal(await client.exists(`${host}/app:1`), false);
+    });
+  }
+});
+
+describe('second-copy-into-an-archive: a pull into a file that is there', () => {
+  it('replaces it, as crane does, and says which images are gone', async (test) => {
+    const { client, host, warnings } = await open(test);
+    const source = await saveTar(test, layoutFiles([{ ...here, name: 'h' }], [here]));
+    for (const name of ['one', 'two']) await client.copy(`oci-archive:${source}`, `${host}/${name}:1`);
+    const path = join(folder(test), 'image.tar');
+    await client.pull([`${host}/one:1`], path);
+    await client.pull([`${host}/one:1`], path);
+    assert.equal(warnings.length, 0);
+    await client.pull([`${host}/two:1`], path);
+    assert.equal(warnings.length, 1);
+    assert.ok(warnings[0]?.includes(`${host}/one:1`));
+    assert.equal(await client.exists(`docker-archive:${path}:${host}/two:1`), true);
+    writeFileSync(path, 'notes');
+    await client.pull([`${host}/two:1`], path);
+    assert.equal(warnings.length, 2);
+  });
 });

@@ -10,6 +10,7 @@ import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { openForWriting, type WaitOptions } from './open.ts';
+import { lossAt } from './replaced.ts';
 import { type Watch, watching } from './watch.ts';
 
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
@@ -52,11 +53,13 @@ async function pullWatched(
   await using destination = await openTarget(path, format, wait);
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
+  const names: string[] = [];
   for (const reference of parsed) {
     const source = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
     const from = cache === undefined ? source : cachedBlobs(source, cache);
     const name = reference.digest ?? reference.tag ?? 'latest';
     const tags = format !== 'oci' || annotateRef ? nameInPlace(reference, format) : [];
+    names.push(...tags);
     roots.push(
       await copyImage(from, name, destination, {
         ...rest,
@@ -67,7 +70,9 @@ async function pullWatched(
     );
   }
   await cache?.commit(signal);
+  const loss = format === 'oci' ? undefined : await lossAt(path, names, signal);
   await destination.commit(signal);
+  if (loss !== undefined) connections.warn(path, loss);
   return roots;
 }
 

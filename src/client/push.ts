@@ -1,4 +1,5 @@
 import { copyImage } from '../copy/copy.ts';
+import { examined } from '../copy/examined.ts';
 import { indexOf } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -33,7 +34,7 @@ export async function pushPath(
     try {
       const root = (await disk.index?.()) ?? indexOf(await loadAll(disk, { signal: watched.signal }));
       const { repository, tags } = await openDestination(connections, target, watched);
-      return await copyImage(withManifest(source, root), root.descriptor.digest, repository, {
+      return await copyImage(withManifest(examined(source), root), root.descriptor.digest, repository, {
         ...watched,
         tags,
       });

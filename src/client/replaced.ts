@@ -1,0 +1,31 @@
+import { stat } from 'node:fs/promises';
+import { sameName } from '../archive/names.ts';
+import { openArchive } from '../archive/read.ts';
+import { isGantryError } from '../errors.ts';
+import type { SignalOptions } from '../store/contract.ts';
+
+/**
+ * What is lost when a file is written anew, in words: the images of an archive, or that it was none. Undefined where there
+ * is no file, or an archive of the same names.
+ */
+export async function lossAt(
+  path: string,
+  names: readonly string[],
+  options: SignalOptions,
+): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile() !== true || found.size === 0) return undefined;
+  try {
+    await using archive = await openArchive(path, options);
+    const lost = archive.entries.filter(
+      (entry) => !entry.names.some((name) => names.some((written) => sameName(name, written))),
+    );
+    if (lost.length === 0) return undefined;
+    const called = lost.map((entry) => entry.names[0] ?? entry.digest ?? 'an image without a name');
+    return `it is written anew, and held ${called.join(', ')}; copy adds to an archive`;
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (!isGantryError(error)) throw error;
+    return 'it is written anew, and was no archive that could be read';
+  }
+}
