@@ -42,7 +42,7 @@ export async function exchange(
     close();
   };
   outgoing.once('close', onClose);
-  const ended = connections.begin(incoming.socket, onClose);
+  const turn = connections.begin(incoming.socket, onClose);
   const headers = headersOf(incoming);
   const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
   const body = requestBody(incoming, headers, { idle: requestIdle, onContinue });
@@ -59,6 +59,8 @@ export async function exchange(
   const seen: { response?: ServedResponse; sent: number } = { sent: 0 };
   const idle = createIdle(answerIdle);
   try {
+    await turn.come;
+    abort.signal.throwIfAborted();
     const response = await handler(request);
     seen.response = response;
     await answer(response, { body, incoming, outgoing, idle, closing, seen });
@@ -69,7 +71,7 @@ export async function exchange(
   }
   await closed;
   body?.endLate();
-  ended();
+  turn.end();
   idle.end();
   observer?.ended({
     method: request.method,

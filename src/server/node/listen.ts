@@ -24,7 +24,7 @@ export interface ListenOptions extends HostOptions {
   readonly answerIdle?: number | undefined;
   /** Bytes of a request's line and headers; longer ones are refused with 431. Default 128 KiB. */
   readonly headerBytes?: number | undefined;
-  /** Connections at once; one more is closed. Default 4,000. */
+  /** Connections at once; one more is closed, and before that one of another machine that has as many as are left. Default 4,000. */
   readonly connections?: number | undefined;
   readonly observer?: ExchangeObserver;
 }
@@ -74,10 +74,9 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
     connectionsCheckingInterval: Math.min(requestIdle, checkInterval),
     keepAliveTimeout,
   };
-  const server = createListeningServer(http, tls);
-  server.maxConnections = options.connections ?? defaultConnections;
+  const server = createListeningServer(http, tls, requestIdle);
   const running = new Set<Promise<void>>();
-  const connections = trackConnections(server);
+  const connections = trackConnections(server, { limit: options.connections ?? defaultConnections });
   let closing = false;
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, expects: boolean): void => {
     const rules = {

@@ -9,12 +9,19 @@ export interface TlsIdentity {
   readonly key: string | Uint8Array;
 }
 
-/** A server of HTTP, over TLS 1.2 or newer where there is an identity. Throws INVALID_OPTION for one that can't be used. */
-export function createListeningServer(options: ServerOptions, identity: TlsIdentity | undefined): Server {
+/**
+ * A server of HTTP, over TLS 1.2 or newer where there is an identity, whose handshake may take `handshake` milliseconds. Throws
+ * INVALID_OPTION for an identity that can't be used.
+ */
+export function createListeningServer(
+  options: ServerOptions,
+  identity: TlsIdentity | undefined,
+  handshake: number,
+): Server {
   if (identity === undefined) return createServer(options);
   const [cert, key] = [pem(identity.cert), pem(identity.key)];
   try {
-    return createSecureServer({ ...options, cert, key, minVersion: 'TLSv1.2' });
+    return createSecureServer({ ...options, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: handshake });
   } catch (cause) {
     // Node would take an empty text for none at all, and its messages may hold parts of what it was given.
     throw new InputError(
