@@ -30,7 +30,9 @@ export async function readManifest(
   try {
     const source = blobFileContent(folder.layout, descriptor).open();
     const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
-    return parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
+    const manifest = parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
+    const own = manifest.body.mediaType === undefined ? descriptor.mediaType : manifest.descriptor.mediaType;
+    return own === descriptor.mediaType ? manifest : `is listed as ${descriptor.mediaType}, and is ${own}`;
   } catch (error) {
     if (isGantryError(error, 'BLOB_UNKNOWN')) return undefined;
     if (isGantryError(error)) return error.message;

@@ -23,10 +23,10 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
     async resolve(reference, { signal } = {}) {
       signal?.throwIfAborted();
       const found = await resolve(registry, folder, reference);
-      if (found === undefined) return undefined;
-      if ((await readSound(registry, folder, found, { signal })) === undefined) return undefined;
-      registry.cache.promise(folder.name, found.digest);
-      return found;
+      const manifest = found === undefined ? undefined : await readSound(registry, folder, found, { signal });
+      if (manifest === undefined) return undefined;
+      registry.cache.promise(folder.name, manifest.descriptor.digest);
+      return manifest.descriptor;
     },
     async get(reference, options = {}) {
       options.signal?.throwIfAborted();
@@ -89,9 +89,9 @@ async function readSound(
   descriptor: Descriptor,
   options: SignalOptions,
 ): Promise<Manifest | undefined> {
-  if (!typeLike.test(descriptor.mediaType)) return undefined;
   try {
-    return await read(registry, folder, descriptor, options);
+    const manifest = await read(registry, folder, descriptor, options);
+    return typeLike.test(manifest.descriptor.mediaType) ? manifest : undefined;
   } catch (error) {
     const damaged = isSpoilt(error) || isUnreadable(error);
     if (damaged || isGantryError(error, 'MANIFEST_INVALID') || isGantryError(error, 'BLOB_UNKNOWN'))
@@ -108,10 +108,13 @@ async function read(
 ): Promise<Manifest> {
   const { digest, mediaType } = descriptor;
   const known = cache.manifests.get(`${digest} ${mediaType}`);
-  if (known !== undefined) return { ...known, descriptor };
+  if (known !== undefined) return known;
   const source = blobFileContent(folder.layout, descriptor, { witness: soundness }).open(options);
   const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
-  const manifest = { ...parseManifest(bytes, { digest, mediaType }), descriptor };
+  const parsed = parseManifest(bytes, { digest, mediaType });
+  // What the document says of itself has a digest, and the file that it is listed by has none.
+  const right = parsed.body.mediaType === undefined ? mediaType : parsed.descriptor.mediaType;
+  const manifest = { ...parsed, descriptor: { ...descriptor, mediaType: right } };
   cache.manifests.set(`${digest} ${mediaType}`, manifest, 4 * bytes.byteLength);
   return manifest;
 }

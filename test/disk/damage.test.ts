@@ -140,6 +140,29 @@ describe('a manifest whose file was damaged', () => {
     });
   }
 
+  for (const harm of [
+    'application/vnd.oci.image.manifest.v1+jsonx',
+    'applicatyon/vnd.oci.image.manifest.v1+json',
+    'appl',
+  ]) {
+    it(`truncated-manifest-push: is what it says of itself where it is listed as ${harm}, and a push heals that`, async (test) => {
+      const store = await wire.newStore(test);
+      const { descriptor } = imageOf({});
+      {
+        await using registry = await openDiskRegistry(store);
+        await giveImage(registry.repository('app'), {}, 'v1');
+      }
+      await writeFile(folderOf(store).manifestPath(descriptor.digest), harm);
+      assert.equal((await checkStore(store)).findings.length, 1);
+      await using registry = await openDiskRegistry(store);
+      const { manifests } = registry.repository('app');
+      assert.deepEqual(await manifests.resolve('v1'), descriptor);
+      assert.deepEqual((await manifests.get('v1')).descriptor, descriptor);
+      await giveImage(registry.repository('app'), {}, 'v1');
+      assert.deepEqual((await checkStore(store)).findings, []);
+    });
+  }
+
   it('can be deleted', async (test) => {
     const store = await wire.newStore(test);
     await using registry = await openDiskRegistry(store);
