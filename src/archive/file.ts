@@ -18,6 +18,11 @@ export interface OpenedFile {
   close(): Promise<void>;
 }
 
+/** Bytes that come once. */
+export interface OpenedPipe extends Omit<OpenedFile, 'content'> {
+  readonly content?: undefined;
+}
+
 /** A system call costs as much for 64 KiB as for this. */
 export const step: number = 1024 * 1024;
 
@@ -41,6 +46,21 @@ export async function openFile(path: string): Promise<OpenedFile> {
       throw error;
     }
   });
+}
+
+/** `path` is what errors call it. */
+export function openPipe(path: string, input: AsyncIterable<Uint8Array>): OpenedPipe {
+  return {
+    path,
+    isRegular: false,
+    async *chunks({ signal } = {}) {
+      for await (const chunk of input) {
+        signal?.throwIfAborted();
+        yield chunk;
+      }
+    },
+    async close() {},
+  };
 }
 
 /** The file at `path`, opened anew for each reading. */

@@ -6,7 +6,7 @@ import { readOnlyRepository } from '../store/read-only.ts';
 import { type ArchiveCompression, compressionOf, unpacked } from './compressed.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import { parseManifestJson, readDocker } from './docker.ts';
-import { type FileContent, type OpenedFile, openFile } from './file.ts';
+import { type FileContent, type OpenedFile, type OpenedPipe, openFile, openPipe } from './file.ts';
 import { readOci } from './oci.ts';
 import { createPacker } from './pack.ts';
 import { readableArchive, rootsOf } from './repository.ts';
@@ -36,6 +36,8 @@ export interface OpenArchiveOptions extends SignalOptions {
    * another one that is right, a layer packed otherwise than its type says, a file whose name leads out.
    */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** The archive's bytes, in place of a file's; `path` is then what errors call it. They are kept on disk, not in memory. */
+  readonly input?: AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -65,8 +67,11 @@ export interface OpenedArchive extends AsyncDisposable, Recognized {
 }
 
 /** As `openArchive`, with all that the archive holds. */
-export async function openContents(path: string, options: OpenArchiveOptions = {}): Promise<OpenedArchive> {
-  const file = await openFile(path);
+export async function openContents(
+  path: string,
+  { input, ...options }: OpenArchiveOptions = {},
+): Promise<OpenedArchive> {
+  const file = input === undefined ? await openFile(path) : openPipe(path, input);
   const spool = createSpool();
   const dispose = async (): Promise<void> => {
     await file.close();
@@ -88,9 +93,13 @@ interface Seekable {
 }
 
 /** The archive itself, or its bytes in the spool where they are compressed or come from a pipe. */
-async function seekable(file: OpenedFile, spool: Spool, options: SignalOptions): Promise<Seekable> {
+async function seekable(
+  file: OpenedFile | OpenedPipe,
+  spool: Spool,
+  options: SignalOptions,
+): Promise<Seekable> {
   const { path, content } = file;
-  if (!file.isRegular) {
+  if (content === undefined || !file.isRegular) {
     return { content: await spool.keep(unpacked(path, file.chunks(options))), compression: 'none' };
   }
   const compression = await compressionOf(path, content);

@@ -5,11 +5,12 @@ import { InputError, isGantryError } from '../errors.ts';
 import { makeDraft } from '../files/draft.ts';
 import { takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
+import { gathered } from '../flow/gather.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
 import { type Base, openBase } from './base.ts';
 import { onDisk } from './failure.ts';
-import { writeFile } from './file.ts';
+import { step, writeFile } from './file.ts';
 import { legacyFiles } from './legacy-form.ts';
 import { dockerFiles, ociFiles } from './oci-form.ts';
 import { createShelf } from './shelf.ts';
@@ -31,6 +32,8 @@ export interface CreateArchiveOptions extends SignalOptions {
   readonly wait?: number | undefined;
   /** Called once, after two seconds, with what is waited for. */
   readonly onWait?: ((reason: string) => void) | undefined;
+  /** Takes the archive's bytes at the commit, in place of a file; `path` is then what errors call it. */
+  readonly output?: (bytes: Uint8Array) => Promise<void>;
 }
 
 /**
@@ -42,7 +45,8 @@ export interface CreateArchiveOptions extends SignalOptions {
  * is to be added to, IN_USE, and MANIFEST_INVALID for a file that is no archive or not whole.
  */
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
-  const kind = await kindOf(path);
+  const { output } = options;
+  const kind = output === undefined ? await kindOf(path) : 'pipe';
   if (kind === 'folder') throw new InputError('INVALID_OPTION', `${path} is a folder, not a file`);
   // A rename would replace a link, and what it leads to would stay as it was.
   const target = kind === 'file' ? await onDisk(path, () => realpath(path)) : path;
@@ -119,6 +123,7 @@ function draftOf(
       signal?.throwIfAborted();
       const added = { path, shelf, stage };
       const bytes = archiveBytes(base === undefined ? added : union(added, base), form, signal);
+      if (options.output !== undefined) return handOver(bytes, options.output);
       if (kind === 'pipe') return writeFile(target, bytes);
       const draft = join(folder, 'archive');
       await writeFile(draft, bytes, { flush: true }).catch(async (error: unknown) => {
@@ -130,6 +135,13 @@ function draftOf(
     },
     [Symbol.asyncDispose]: () => disposeAll(held),
   };
+}
+
+async function handOver(
+  bytes: AsyncIterable<Uint8Array>,
+  output: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  for await (const chunk of gathered(bytes, step)) await output(chunk);
 }
 
 type Kind = 'new' | 'file' | 'folder' | 'pipe';

@@ -67,6 +67,10 @@ export function createContext(options: ContextOptions): OpenContext {
     return {
       ...(await connectionFlags(globals, given)),
       ...(keychain === undefined ? {} : { keychain }),
+      standard: {
+        input: async () => (await import('./standard.ts')).standardStreams(options).input(),
+        output: async () => (await import('./standard.ts')).standardStreams(options).output(),
+      },
       userAgent: `gantry/${packageVersion()}`,
       onWire: await wireObserver(output, globals.flag('verbose')),
     };

@@ -19,19 +19,26 @@ const copies: readonly Command[] = [
     name: 'push',
     summary: 'push an image from disk to a registry',
     details:
-      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file); prints the digest it has there.',
+      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin); prints the digest it ' +
+      'has there.',
     arguments: ['PATH', 'IMAGE'],
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
       { name: 'image-refs', value: 'FILE', summary: 'write the pushed reference to this file, too' },
       repair,
     ],
-    examples: ['gantry push ./layout ghcr.io/acme/app:1', 'gantry push app.tar localhost:5000/app'],
+    examples: [
+      'gantry push ./layout ghcr.io/acme/app:1',
+      'gantry push app.tar localhost:5000/app',
+      'docker save app | gantry push - localhost:5000/app',
+    ],
     load: async () => (await import('./commands/push.ts')).push,
   },
   {
     name: 'pull',
     summary: 'save images from a registry to disk',
+    details:
+      'PATH is a file, or with --format=oci a folder; - is stdout, on which nothing else is written then.',
     arguments: ['IMAGE...', 'PATH'],
     options: [
       {
@@ -44,7 +51,11 @@ const copies: readonly Command[] = [
       { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers here and take them from here' },
       noWait,
     ],
-    examples: ['gantry pull alpine:3.20 alpine.tar', 'gantry pull --format=oci alpine ./layout'],
+    examples: [
+      'gantry pull alpine:3.20 alpine.tar',
+      'gantry pull --format=oci alpine ./layout',
+      'gantry pull alpine:3.20 - | docker load',
+    ],
     load: async () => (await import('./commands/pull.ts')).pull,
   },
   {
@@ -52,7 +63,8 @@ const copies: readonly Command[] = [
     aliases: ['cp'],
     summary: 'copy an image, keeping its digest',
     details:
-      'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]. ' +
+      'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]; - as FILE, or ' +
+      'alone, is stdin or stdout. ' +
       'With several --platform the copy is an index of just these.',
     arguments: ['SRC', 'DST'],
     options: [
@@ -74,6 +86,7 @@ const copies: readonly Command[] = [
       'gantry copy alpine:3.20 localhost:5000/alpine:3.20',
       'gantry cp -a registry.example/app ghcr.io/acme/app',
       'gantry copy --platform linux/amd64 --platform linux/arm64 alpine oci:./layout',
+      'gantry copy alpine oci-archive:- | ssh host gantry copy oci-archive:- registry.example/alpine',
     ],
     load: async () => (await import('./commands/copy.ts')).copy,
   },

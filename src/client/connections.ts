@@ -18,6 +18,7 @@ import { apiHost, isLoopback, parseRegistry, type Reference } from '../spec/refe
 import type { Middleware, Send } from '../wire/message.ts';
 import { certificatesOf, machineAuthorities } from './certificates.ts';
 import { ownHeaders } from './own-headers.ts';
+import type { StandardStreams } from './standard.ts';
 
 export interface ConnectionOptions {
   /** Who to be where. Default: docker's config file and credential helpers, as `createKeychain()` reads them. */
@@ -51,6 +52,8 @@ export interface ConnectionOptions {
   readonly insecure?: boolean | readonly string[];
   /** Told of every request, answer, retry and warning, with secrets redacted. */
   readonly onWire?: WireObserver;
+  /** What `-` is read from and written to as the path of an archive. Default: `-` is INVALID_OPTION. */
+  readonly standard?: StandardStreams | undefined;
 }
 
 export interface ConnectionTimeouts extends TimeoutOptions {
@@ -65,6 +68,7 @@ export interface Connections extends AsyncDisposable {
   expect(name: Pick<Reference, 'registry' | 'scheme'>, requests: number): Promise<void>;
   /** Tells the user of something that is wrong with a registry or a place on disk, and stops nothing. */
   warn(about: string, text: string): void;
+  readonly standard: StandardStreams | undefined;
   /** The parts of a registry's line, for what is no operation of a place. */
   line(name: Pick<Reference, 'registry' | 'scheme'>): Line;
 }
@@ -136,6 +140,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     registry: (name) => open(name).registry,
     line: (name) => open(name).line,
     warn: warnAbout,
+    standard: options.standard,
     // Its line is made while they come.
     expect: async (name, requests) => transport.expect?.(baseOf(name), requests),
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Place } from './place.ts';
+import { openArchiveAt } from './standard.ts';
 
 /** A place on disk with all that it names. */
 export interface DiskPlace {
@@ -45,9 +46,8 @@ export async function openDiskPlace(
     const index = (): Promise<Manifest> => layout.index(options);
     return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
   }
-  const { openArchive } = await import('../archive/read.ts');
   const onWarning = (text: string): void => connections.warn(path, text);
-  const archive = await openArchive(path, { ...options, onWarning });
+  const archive = await openArchiveAt(connections, path, { ...options, onWarning });
   const namesItsImages = archive.format === 'oci';
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
 }

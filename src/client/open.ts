@@ -6,6 +6,7 @@ import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
 import { inRegistry, type Place } from './place.ts';
+import { createArchiveAt } from './standard.ts';
 
 /** Where to write to, and under which names. */
 export interface Destination {
@@ -69,12 +70,14 @@ export async function openDestination(
   }
   const tags = place.name === undefined ? [] : [place.name];
   if (place.kind === 'oci') return { repository: await openForWriting(place.path, options), tags };
-  const { createArchive } = await import('../archive/write.ts');
   const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
   const { noWait = false, ...waiting } = options;
   const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
   const existing = replace ? 'replace' : 'add';
-  return { repository: await createArchive(place.path, { ...waiting, format, existing, wait }), tags };
+  return {
+    repository: await createArchiveAt(connections, place.path, { ...waiting, format, existing, wait }),
+    tags,
+  };
 }
 
 /** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */

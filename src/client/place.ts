@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
+import { isStandard } from './standard.ts';
 
 /** Where an image is or goes to, as a user writes it. */
 export type Place =
@@ -27,11 +28,16 @@ const onDisk = ['oci', 'oci-archive', 'docker-archive'] as const;
 
 /**
  * Reads `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]` or a reference.
- * A name is the tag of an image in there, and may be a whole reference. Throws INVALID_REFERENCE and its kin.
+ * A name is the tag of an image in there, and may be a whole reference. `-` as FILE, or alone, is the standard input or
+ * output. Throws INVALID_REFERENCE and its kin, INVALID_OPTION for a layout there.
  */
 export function parsePlace(text: string): Place {
+  if (isStandard(text)) return { kind: 'docker-archive', path: text };
   for (const kind of onDisk) {
-    if (text.startsWith(`${kind}:`)) return { kind, ...splitPath(text, text.slice(kind.length + 1)) };
+    if (!text.startsWith(`${kind}:`)) continue;
+    const place = splitPath(text, text.slice(kind.length + 1));
+    if (kind === 'oci' && isStandard(place.path)) throw noFolder();
+    return { kind, ...place };
   }
   refuseForeign(text);
   return { kind: 'registry', reference: parseReference(text) };
@@ -72,6 +78,7 @@ export async function placeOfPath(path: string): Promise<Exclude<Place, { kind: 
   for (const kind of onDisk) {
     if (path.startsWith(`${kind}:`)) return { kind, ...splitPath(path, path.slice(kind.length + 1)) };
   }
+  if (isStandard(path)) return { kind: 'docker-archive', path };
   const found = await stat(path).catch((cause: unknown) => {
     throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder`, { cause });
   });
@@ -90,6 +97,14 @@ export function formatPlace(place: string | Place): string {
   if (typeof place === 'string') return place;
   if (place.kind === 'registry') return formatReference(place.reference);
   return `${place.kind}:${place.path}${place.name === undefined ? '' : `:${place.name}`}`;
+}
+
+/** The error for a layout that should come from the standard input or go to the standard output. */
+export function noFolder(): InputError {
+  return new InputError(
+    'INVALID_OPTION',
+    'an OCI layout is a folder, and "-" is none: `gantry copy SRC oci-archive:-` writes one as an archive; a folder of that name is "./-"',
+  );
 }
 
 function splitPath(text: string, rest: string): { readonly path: string; readonly name?: string } {

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { createArchive } from '../archive/write.ts';
 import { copyImage } from '../copy/copy.ts';
 import { InputError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -10,7 +9,9 @@ import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { openForWriting, type WaitOptions } from './open.ts';
+import { noFolder } from './place.ts';
 import { lossAt } from './replaced.ts';
+import { createArchiveAt, isStandard } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
 
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
@@ -50,7 +51,7 @@ async function pullWatched(
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
   await using cache =
     cachePath === undefined ? undefined : await openForWriting(cachePath, { ...wait, cache: true });
-  await using destination = await openTarget(path, format, wait);
+  await using destination = await openTarget(connections, path, { ...wait, format });
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
   const names: string[] = [];
@@ -77,12 +78,15 @@ async function pullWatched(
 }
 
 async function openTarget(
+  connections: Connections,
   path: string,
-  format: PullFormat,
-  options: SignalOptions & WaitOptions,
+  { format, ...options }: SignalOptions & WaitOptions & { readonly format: PullFormat },
 ): Promise<Repository> {
-  if (format === 'oci') return openForWriting(path, options);
-  return createArchive(path, { format: format === 'legacy' ? 'legacy' : 'docker' });
+  if (format !== 'oci') {
+    return createArchiveAt(connections, path, { format: format === 'legacy' ? 'legacy' : 'docker' });
+  }
+  if (isStandard(path)) throw noFolder();
+  return openForWriting(path, options);
 }
 
 /** It would wait for itself. Throws INVALID_OPTION. */

@@ -1,0 +1,92 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { StandardStreams } from '../client/standard.ts';
+import { InputError, StorageError } from '../errors.ts';
+import type { Given } from './given.ts';
+import { type Output, OutputClosed } from './output.ts';
+
+export interface StandardOptions {
+  readonly globals: Given;
+  readonly given: Given;
+  readonly output: Output;
+  readonly signal: AbortSignal;
+}
+
+/** What `-` stands for on a command line: this process's own stdin and stdout. */
+export function standardStreams(options: StandardOptions): StandardStreams {
+  return {
+    async input() {
+      refuseInput(options);
+      return (await isFreshFile()) ? stdinFile : stdinBytes(options.signal);
+    },
+    async output() {
+      refuseOutput(options);
+      return async (bytes) => {
+        try {
+          await options.output.write(bytes);
+        } catch (error) {
+          throw error instanceof OutputClosed ? readerGone(error) : error;
+        }
+      };
+    },
+  };
+}
+
+const stdinFile = '/dev/stdin';
+
+/**
+ * Whether stdin is a file that nobody has read from: it can be read in any order, and need not be kept once more. Where
+ * the system doesn't tell how far it was read it counts as a pipe.
+ */
+async function isFreshFile(): Promise<boolean> {
+  const found = await stat(stdinFile).catch(() => undefined);
+  if (found?.isFile() !== true) return false;
+  const info = await readFile('/proc/self/fdinfo/0', 'latin1').catch(() => '');
+  return /^pos:\s+0$/m.test(info);
+}
+
+function refuseInput({ globals, given }: StandardOptions): void {
+  if (process.stdin.isTTY) {
+    throw refused(
+      'stdin is a terminal, and "-" reads an archive from it: docker save IMAGE | gantry push - REF',
+    );
+  }
+  const password = ['password-stdin', 'src-password-stdin', 'dest-password-stdin'];
+  const taken = password.find((name) => globals.flag(name) || given.flag(name));
+  if (taken !== undefined)
+    throw refused(`stdin can't hold both an archive ("-") and the password of --${taken}`);
+}
+
+function refuseOutput({ globals }: StandardOptions): void {
+  if (process.stdout.isTTY) {
+    throw refused('stdout is a terminal, and "-" writes an archive to it: gantry pull IMAGE - | docker load');
+  }
+  if (globals.flag('json'))
+    throw refused('stdout can\'t hold both an archive ("-") and the result of --json');
+}
+
+function refused(message: string): InputError {
+  return new InputError('INVALID_OPTION', message);
+}
+
+/** Not silently as for lines that nobody reads any more: the archive at the other end is cut off. */
+function readerGone(cause: Error): StorageError {
+  return new StorageError(
+    'IO_FAILED',
+    'the program that reads stdout has ended before the whole archive was written (EPIPE)',
+    { path: 'stdout', cause },
+  );
+}
+
+async function* stdinBytes(signal: AbortSignal): AsyncIterable<Uint8Array> {
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const chunk of process.stdin)
+      yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function stop(): void {
+  process.stdin.destroy(new Error('interrupted'));
+}
