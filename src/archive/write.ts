@@ -1,7 +1,7 @@
 import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { InputError, isGantryError } from '../errors.ts';
+import { InputError, isGantryError, NotFoundError } from '../errors.ts';
 import { makeDraft } from '../files/draft.ts';
 import { takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
@@ -47,12 +47,20 @@ export interface CreateArchiveOptions extends SignalOptions {
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
   const { output } = options;
   const kind = output === undefined ? await kindOf(path) : 'pipe';
-  if (kind === 'folder') throw new InputError('INVALID_OPTION', `${path} is a folder, not a file`);
+  if (kind === 'folder') {
+    const advice = 'name a file in it, or write a layout, which is a folder';
+    throw new InputError('INVALID_OPTION', `${path} is a folder, and an archive is a file: ${advice}`);
+  }
   // A rename would replace a link, and what it leads to would stay as it was.
   const target = kind === 'file' ? await onDisk(path, () => realpath(path)) : path;
   // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
-  const draft = await onDisk(parent, () => makeDraft(parent));
+  const draft = await onDisk(parent, () => makeDraft(parent)).catch((cause: unknown) => {
+    if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
+    throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${parent} for ${path}: make it first`, {
+      cause,
+    });
+  });
   const held: Disposal[] = [async () => draft[Symbol.asyncDispose]()];
   try {
     const isAdded = options.existing === 'add' && kind !== 'pipe';

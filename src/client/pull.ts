@@ -46,6 +46,8 @@ async function pullWatched(
 ): Promise<readonly Descriptor[]> {
   const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
   const parsed = references.map((text) => parseReference(text));
+  refuseEmpty(path, 'where to save the image');
+  if (cachePath !== undefined) refuseEmpty(cachePath, 'where the cache is');
   const signal = { signal: watch.part().signal };
   const wait = { ...signal, ...(noWait === undefined ? {} : { noWait }), onWait };
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
@@ -87,6 +89,11 @@ async function openTarget(
   }
   if (isStandard(path)) throw noFolder();
   return openForWriting(path, options);
+}
+
+/** It would be the folder that one stands in: a variable of a script that was never set. Throws INVALID_OPTION. */
+function refuseEmpty(path: string, what: string): void {
+  if (path === '') throw new InputError('INVALID_OPTION', `the path that says ${what} is empty`);
 }
 
 /** It would wait for itself. Throws INVALID_OPTION. */

@@ -12,6 +12,18 @@ const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
   ENOENT: ['IO_FAILED', 'no such file or directory'],
   ENOTDIR: ['IO_FAILED', 'a folder was expected, and this is a file'],
   EISDIR: ['IO_FAILED', 'a file was expected, and this is a folder'],
+  EEXIST: ['IO_FAILED', 'something else has this name already'],
+  ENOTEMPTY: ['IO_FAILED', 'the folder is not empty'],
+  ENAMETOOLONG: ['IO_FAILED', 'the name is longer than the file system allows'],
+  ELOOP: ['IO_FAILED', 'links lead to one another without an end, or no link is allowed here'],
+  EXDEV: ['IO_FAILED', 'the two places are on different file systems'],
+  EFBIG: ['IO_FAILED', 'the file would be larger than the file system or a limit allows'],
+  EIO: ['IO_FAILED', 'the disk could not read or write this'],
+  EBUSY: ['IO_FAILED', 'another program uses it'],
+  EMFILE: ['IO_FAILED', 'this process has too many files open'],
+  ENFILE: ['IO_FAILED', 'this machine has too many files open'],
+  ENXIO: ['IO_FAILED', 'nobody is at the other end'],
+  EPIPE: ['IO_FAILED', 'the program at the other end of the pipe has ended'],
 };
 
 /** Runs `task`; what the operating system refuses becomes a StorageError that names `path`, all else stays. */
@@ -128,7 +140,15 @@ export async function readSmall(path: string, limit: number): Promise<Uint8Array
 
 /** Creates the folder and those above it. Answers the first one that it had to make. */
 export function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
-  return onDisk(path, () => mkdir(path, { recursive: true, mode }));
+  return onDisk(path, async () => {
+    try {
+      return await mkdir(path, { recursive: true, mode });
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+      const message = `${path}: a folder was expected, and this is a file`;
+      throw new StorageError('IO_FAILED', message, { path, cause: error });
+    }
+  });
 }
 
 export interface ReplaceOptions {

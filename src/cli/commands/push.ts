@@ -19,7 +19,8 @@ export async function push(context: Context, given: Given): Promise<void> {
   );
   const reference = fullDigest(image, root.digest);
   const file = given.text('image-refs');
+  // It is pushed, whatever becomes of the file.
+  await context.result({ reference, ...root }, reference);
   // No line feed at the end, as crane has it.
   if (file !== undefined) await writeFile(file, reference);
-  await context.result({ reference, ...root }, reference);
 }
