@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
-import { makeFolder, onDisk, syncFolder, systemCode } from '../files/files.ts';
+import { makeFolder, onDisk, removeTemporaries, syncFolder, systemCode } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
@@ -50,6 +50,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   const made = await makeFolder(path, 0o700);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
   try {
+    await removeTemporaries(path);
     await markStore(path);
     await syncWay(path, made);
     const state = await openState(path, lock);

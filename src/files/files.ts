@@ -191,11 +191,16 @@ async function liken(file: FileHandle, { uid, gid, mode }: Stats): Promise<void>
   await file.chmod(mode & 0o777);
 }
 
-/** Removes what `replaceFile` left in the folder in a process that was killed. */
-export async function removeTemporaries(folder: string): Promise<void> {
+/**
+ * Removes what `replaceFile` left in the folder in a process that was killed, for one file or for all of them. Only for the
+ * holder of the lock under which these are replaced.
+ */
+export async function removeTemporaries(folder: string, file = ''): Promise<void> {
   const names = await onDisk(folder, () => readdir(folder));
   for (const name of names) {
-    if (/\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.test(name))
+    const end = name.startsWith(file) ? name.slice(file.length) : '';
+    const isTemporary = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp$/.exec(end);
+    if (isTemporary !== null && (file === '' || isTemporary.index === 0))
       await removeFile(join(folder, name));
   }
 }

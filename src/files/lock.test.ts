@@ -17,10 +17,10 @@ async function lockPath(test: TestContext): Promise<string> {
 }
 
 /** The program of a process that holds the lock until its stdin ends. */
-function holderProgram(path: string, rhythm?: Rhythm): readonly string[] {
+function holderProgram(path: string, rhythm?: Rhythm, waits = false): readonly string[] {
   const code = `
     const { takeLock } = await import(${JSON.stringify(new URL('./lock.js', import.meta.url).href)});
-    const lock = await takeLock(${JSON.stringify(path)}, ${JSON.stringify({ what: 'the thing', rhythm })});
+    const lock = await takeLock(${JSON.stringify(path)}, ${JSON.stringify({ what: 'the thing', rhythm, ...(waits ? { wait: 1e9 } : {}) })});
     process.stdin.resume().on('end', () => lock[Symbol.asyncDispose]());
     console.log('held');`;
   return [process.execPath, '--input-type=module', '-e', code];
@@ -31,8 +31,13 @@ interface Holding {
   readonly end: (how: 'release' | 'kill') => Promise<void>;
 }
 
-async function holder(path: string, before: readonly string[] = [], rhythm?: Rhythm): Promise<Holding> {
-  const [program = '', ...args] = [...before, ...holderProgram(path, rhythm)];
+async function holder(
+  path: string,
+  before: readonly string[] = [],
+  rhythm?: Rhythm,
+  waits = false,
+): Promise<Holding> {
+  const [program = '', ...args] = [...before, ...holderProgram(path, rhythm, waits)];
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const gone = once(child, 'exit');
   await said(child);
@@ -108,6 +113,31 @@ describe('a lock', () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path, { what })));
     const won = results.filter((result) => result.status === 'fulfilled');
     assert.equal(won.length, 1);
+  });
+
+  it('lock-is-held-once: is never held by two, whatever is killed meanwhile', async (test) => {
+    const path = await lockPath(test);
+    const counter = join(path, '..', 'counter');
+    await writeFile(counter, '0');
+    const code = `
+      const { takeLock } = await import(${JSON.stringify(new URL('./lock.js', import.meta.url).href)});
+      const { readFile, writeFile } = await import('node:fs/promises');
+      for (let times = 0; times < 20; times++) {
+        const lock = await takeLock(${JSON.stringify(path)}, { what: 'the thing', wait: Infinity });
+        const count = Number(await readFile(${JSON.stringify(counter)}, 'utf8'));
+        await new Promise((resolve) => setImmediate(resolve));
+        await writeFile(${JSON.stringify(counter)}, String(count + 1));
+        await lock[Symbol.asyncDispose]();
+      }`;
+    const counting = Array.from({ length: 3 }, async () => {
+      const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
+      assert.deepEqual(await once(child, 'exit'), [0, null]);
+    });
+    const killed = async (): Promise<void> => {
+      for (let times = 0; times < 3; times++) await (await holder(path, [], undefined, true)).end('kill');
+    };
+    await Promise.all([...counting, killed()]);
+    assert.equal(await readFile(counter, 'utf8'), '60');
   });
 
   it('rethrows the reason of an abort while waiting', async (test) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, chown, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -65,6 +66,20 @@ describe('a login', () => {
       auths: { other: { auth: auth('x:y'), email: 'x' }, a: { auth: auth('u:p') } },
       plugins: { x: { y: 'z' } },
     });
+  });
+
+  it('password-of-a-killed-login: takes away what a login left that was killed, and nothing of others', async () => {
+    const { path, env } = await home({ [config]: { auths: {} } });
+    const folder = join(path, '.docker');
+    const left = `config.json.${randomUUID()}.tmp`;
+    const others = [
+      `other.json.${randomUUID()}.tmp`,
+      'config.json.tmp',
+      `config.json.old.${randomUUID()}.tmp`,
+    ];
+    for (const name of [left, ...others]) await writeFile(join(folder, name), secret('p'));
+    await storeCredential('a', basic('u', secret('p')), { env });
+    assert.deepEqual((await readdir(folder)).toSorted(), ['config.json', ...others].toSorted());
   });
 
   it('makes the file for its owner only, and leaves no temporary one', unlessWindows, async () => {

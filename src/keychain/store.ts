@@ -1,7 +1,7 @@
 import { readlink, realpath, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { isGantryError, StorageError } from '../errors.ts';
-import { absentAs, makeFolder, onDisk } from '../files/files.ts';
+import { absentAs, makeFolder, onDisk, removeTemporaries } from '../files/files.ts';
 import { replaceOrOverwrite } from '../files/in-place.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
 import { forgetAnswer } from './answers.ts';
@@ -77,6 +77,8 @@ async function changeEntries(
     await makeFolder(dirname(path), 0o700);
     const lock = await lockFor(target, path, signal);
     try {
+      // What a login left that was killed has a password in it.
+      if (lock !== undefined) await removeTemporaries(dirname(target), basename(target));
       const config = (await readConfigFile(target)) ?? { what: path, document: {} };
       const text = `${JSON.stringify(withEntries(config, registry, entries), undefined, '\t')}\n`;
       const like = await onDisk(target, () => absentAs(undefined, stat(target)));
