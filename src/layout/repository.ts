@@ -12,7 +12,10 @@ export interface OpenLayoutOptions extends SignalOptions {
   readonly wait?: number | undefined;
   /** Told once, after two seconds, what is waited for. */
   readonly onWait?: ((reason: string) => void) | undefined;
-  /** `write` only. Whether blobs stay that nothing names, also without a commit: a folder that keeps blobs for later. */
+  /**
+   * `write` only. Whether blobs stay that nothing names, also without a commit where the folder was there before: it keeps
+   * blobs for later.
+   */
   readonly cache?: boolean;
 }
 

@@ -25,7 +25,10 @@ const uploadFolder = '.gantry-uploads';
 export interface SessionOptions extends SignalOptions {
   readonly wait?: number | undefined;
   readonly onWait?: ((reason: string) => void) | undefined;
-  /** Whether blobs stay that no manifest names, also where the session comes to nothing: the layout is a cache of blobs. */
+  /**
+   * Whether blobs stay that no manifest names, also where the session comes to nothing, unless it has made the folder: the
+   * layout is a cache of blobs.
+   */
   readonly cache?: boolean;
 }
 
@@ -192,7 +195,8 @@ export class WriteSession {
       if (there === undefined) await this.#journal?.note(digest);
       await moveFile(file.path, path);
       // In place of damaged bytes it is what the layout should have had, and stays.
-      if (there === undefined && this.#journal !== undefined) this.#trail.file(path);
+      const isMine = this.#journal !== undefined || this.#trail.made(this.folder);
+      if (there === undefined && isMine) this.#trail.file(path);
     }
     this.sound.changed(digest, true);
     this.#doomed.delete(digest);

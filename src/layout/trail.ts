@@ -19,6 +19,11 @@ export class Trail {
     this.#folders.push(...made);
   }
 
+  /** Whether the folder was made here. */
+  made(folder: string): boolean {
+    return this.#folders.includes(folder);
+  }
+
   file(path: string): void {
     this.#files.add(path);
   }
