@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError, isGantryError, NotFoundError } from '../errors.ts';
 import { makeDraft } from '../files/draft.ts';
-import { takeLock } from '../files/lock.ts';
+import { removeDeadLock, takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
 import { gathered } from '../flow/gather.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
@@ -65,6 +65,7 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   try {
     const isAdded = options.existing === 'add' && kind !== 'pipe';
     const base = isAdded ? await baseAt(target, held, options) : undefined;
+    if (!isAdded && kind !== 'pipe') await removeDeadLock(lockOf(target)).catch(() => undefined);
     return draftOf({ path, target, kind, folder: draft.path, base, held }, options);
   } catch (error) {
     await disposeAll(held);
@@ -85,14 +86,17 @@ async function disposeAll(held: Disposal[]): Promise<void> {
   }
 }
 
+function lockOf(target: string): string {
+  return join(dirname(target), `.${basename(target)}.lock`);
+}
+
 /** The archive that is added to, with a lock against others who add to it; undefined where there is none yet. */
 async function baseAt(
   target: string,
   held: Disposal[],
   { signal, wait = 0, onWait }: CreateArchiveOptions,
 ): Promise<Base | undefined> {
-  const path = join(dirname(target), `.${basename(target)}.lock`);
-  const lock = await takeLock(path, { what: target, wait, onWait, signal });
+  const lock = await takeLock(lockOf(target), { what: target, wait, onWait, signal });
   held.push(async () => lock[Symbol.asyncDispose]());
   // A file of no bytes is a place that somebody has made ready, as mktemp does.
   const found = (await kindOf(target)) === 'file' ? await onDisk(target, () => stat(target)) : undefined;

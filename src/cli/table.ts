@@ -175,7 +175,7 @@ const questions: readonly Command[] = [
     arguments: [],
     options: [
       { name: 'remote', value: 'IMAGE', summary: 'an image in a registry' },
-      { name: 'tarball', value: 'FILE', summary: 'an image in an archive' },
+      { name: 'tarball', value: 'FILE', summary: 'an image in an archive, or in a layout (a folder)' },
       { name: 'fast', summary: 'look whether the layers are there, but do not read them' },
     ],
     examples: ['gantry validate --remote alpine', 'gantry validate --tarball app.tar'],

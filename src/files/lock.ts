@@ -1,7 +1,7 @@
 import { StorageError } from '../errors.ts';
 import { removeFile } from './files.ts';
 import { createJudge, type Judge, type Rhythm, usualRhythm, type Verdict } from './heartbeat.ts';
-import { type Holder, isSame, newHolder } from './holder.ts';
+import { type Holder, isSame, lifeOf, newHolder } from './holder.ts';
 import { createLockFile, type LockFile, type OwnLockFile, readLockFile } from './lock-file.ts';
 
 /** How often a waiting process looks again, in milliseconds. */
@@ -60,6 +60,14 @@ export async function takeLock(path: string, options: LockOptions): Promise<Lock
     }
     await pause(interval, signal);
   }
+}
+
+/** Removes the lock that a process left which has ended, where this one can see that. */
+export async function removeDeadLock(path: string): Promise<void> {
+  const holder = (await readLockFile(path))?.holder;
+  if (holder === undefined || lifeOf(holder) !== 'ended') return;
+  const lock = await takeLock(path, { what: path });
+  await lock[Symbol.asyncDispose]();
 }
 
 function inUse(path: string, what: string, { holder }: LockFile): StorageError {

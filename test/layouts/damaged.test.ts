@@ -114,6 +114,17 @@ describe('a damaged layout', () => {
     assert.deepEqual(await readFile(join(other, planted)), await readFile(files.layer));
   });
 
+  it('is found by validate on the command line, which takes a folder, too', async (test) => {
+    const { path, files } = await scene(test);
+    const whole = await gantry(['validate', '--tarball', path]);
+    assert.deepEqual([whole.code, whole.stdout], [0, `PASS: ${path}\n`]);
+    const { length } = await readFile(files.layer);
+    await writeFile(files.layer, Buffer.alloc(length, 'x'));
+    const found = await gantry(['validate', '--tarball', path]);
+    assert.equal(found.code, 1);
+    assert.match(found.stdout, /^FAIL: .*sha256:/);
+  });
+
   it('damage of one image keeps no other one out', async (test) => {
     const { client, source, path, files } = await scene(test);
     await writeFile(files.manifest, 'nonsense');

@@ -78,6 +78,20 @@ describe('hang-up: a command that is ended in the middle of a layer', { skip: no
     });
   }
 
+  it('what SIGKILL left of a copy that adds to an archive goes with a pull that replaces it', async (test) => {
+    const here = await room(test);
+    const { image, half, release } = await heldRegistry(test);
+    const reached = half();
+    const child = startGantry(['copy', image, 'oci-archive:out.tar'], here);
+    await reached;
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    release();
+    const { code, stderr } = await gantry(['pull', image, 'out.tar'], here);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(await readdir(here.cwd), ['out.tar']);
+  });
+
   it('a signal that Node is never told of, SIGPIPE, changes nothing', async (test) => {
     const here = await room(test);
     const { image, half, release } = await heldRegistry(test);

@@ -1,4 +1,4 @@
-import type { Place } from '../../client/place.ts';
+import { type Place, placeOfPath } from '../../client/place.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
@@ -10,7 +10,7 @@ export async function validate(context: Context, given: Given): Promise<void> {
   const tarball = given.text('tarball');
   const remote = given.text('remote');
   const subjects: readonly (string | Place)[] = [
-    ...(tarball === undefined ? [] : [{ kind: 'docker-archive', path: tarball } as const]),
+    ...(tarball === undefined ? [] : [await placeOf(tarball)]),
     ...(remote === undefined ? [] : [remote]),
   ];
   if (subjects.length === 0) throw new InputError('INVALID_OPTION', 'validate needs --remote or --tarball');
@@ -32,6 +32,11 @@ export async function validate(context: Context, given: Given): Promise<void> {
   }
   if (context.json) await context.result(findings);
   if (failed) throw new Failed();
+}
+
+/** A file, or a folder that is a layout. What can't be looked at is told of when it is opened. */
+async function placeOf(path: string): Promise<Place> {
+  return placeOfPath(path).catch(() => ({ kind: 'docker-archive', path }) as const);
 }
 
 function verdict({ subject, problem }: { readonly subject: string; readonly problem?: string }): string {
