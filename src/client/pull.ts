@@ -11,7 +11,7 @@ import type { TransferOptions } from './copy.ts';
 import { openForWriting, type WaitOptions } from './open.ts';
 import { noFolder } from './place.ts';
 import { lossAt } from './replaced.ts';
-import { createArchiveAt, isStandard } from './standard.ts';
+import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
 
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
@@ -73,7 +73,8 @@ async function pullWatched(
     );
   }
   await cache?.commit(signal);
-  const loss = format === 'oci' ? undefined : await lossAt(path, names, signal);
+  const replaces = format !== 'oci' && !isStandardOutput(path);
+  const loss = replaces ? await lossAt(path, names, signal) : undefined;
   await destination.commit(signal);
   if (loss !== undefined) connections.warn(path, loss);
   return roots;

@@ -50,6 +50,11 @@ export function isStandard(path: string): boolean {
   return path === '-';
 }
 
+/** Whether an archive that goes to this path goes to the standard output, and replaces no file. */
+export function isStandardOutput(path: string): boolean {
+  return outputs.has(path);
+}
+
 function missing(side: 'input' | 'output'): InputError {
   return new InputError(
     'INVALID_OPTION',
