@@ -6,7 +6,7 @@ import { isTag, parseRepository } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { CopyPlaceOptions } from './copy.ts';
+import { type CopyPlaceOptions, refuseToReplace } from './copy.ts';
 import { inRegistry } from './place.ts';
 import { createWatch } from './watch.ts';
 
@@ -45,6 +45,7 @@ export async function* copyTags(
 ): AsyncIterable<CopiedTag | SkippedName> {
   const from = parseRepository(inRegistry(sourceName, 'a repository'));
   const to = parseRepository(inRegistry(destinationName, 'a repository'));
+  if (options.replace === true) refuseToReplace({ kind: 'registry', reference: to });
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
   const watch = createWatch({ ...options, signal });

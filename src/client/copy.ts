@@ -1,7 +1,7 @@
 import { type CopyOptions, copyImage } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
 import { selectRoot } from '../copy/select.ts';
-import { ContentError, CopyError } from '../errors.ts';
+import { ContentError, CopyError, InputError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { formatReference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
@@ -55,6 +55,7 @@ async function transferWatched(
 ): Promise<Descriptor> {
   const options = { ...rest, ...watch.part() };
   const { signal } = options;
+  if (replace) refuseToReplace(target);
   await using source = disposable(await openSource(connections, origin, sourceOptions(options)));
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
@@ -72,6 +73,12 @@ async function transferWatched(
   });
   await repository.commit({ signal });
   return root;
+}
+
+/** Only an archive is written anew as a whole. Throws INVALID_OPTION for any other place. */
+export function refuseToReplace(target: Place): void {
+  if (target.kind === 'oci-archive' || target.kind === 'docker-archive') return;
+  throw new InputError('INVALID_OPTION', 'only an archive can be replaced, and the destination is none');
 }
 
 function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOptions {

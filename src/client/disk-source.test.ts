@@ -337,3 +337,45 @@ describe('second-copy-into-an-archive: a pull into a file that is there', () => 
     assert.equal(warnings.length, 2);
   });
 });
+
+describe('docker29-partial-index: and of what stands beside it', () => {
+  it('an index in an index is taken for its part that is there', async (test) => {
+    const { client, host } = await open(test);
+    const outer = manifestOf(MediaType.ociIndex, { manifests: [pulled.descriptor] });
+    const files = [
+      ...layoutFiles([{ manifest: outer, name: 'v1' }], [here]),
+      file(`blobs/sha256/${pulled.descriptor.digest.slice(7)}`, pulled.bytes),
+    ];
+    const { digest } = await client.push(await saveTar(test, files), `${host}/app:1`);
+    assert.equal(digest, here.manifest.descriptor.digest);
+  });
+
+  it('an attestation in index.json is no second image', async (test) => {
+    const { client, host } = await open(test);
+    const about = attestationOf(here.manifest);
+    const annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
+    const index = {
+      schemaVersion: 2,
+      manifests: [here.manifest.descriptor, { ...about.descriptor, annotations }],
+    };
+    const files = [
+      ...layoutFiles([here], [here]).filter((entry) => entry.name !== 'index.json'),
+      file(`blobs/sha256/${about.descriptor.digest.slice(7)}`, about.bytes),
+      file('index.json', index),
+    ];
+    const { digest } = await client.push(await saveTar(test, files), `${host}/app:1`);
+    assert.equal(digest, here.manifest.descriptor.digest);
+  });
+});
+
+it('a place that is no archive is not replaced', async (test) => {
+  const { client, host } = await open(test);
+  const source = `oci-archive:${await saveTar(test, layoutFiles([here], [here]))}`;
+  for (const target of [`${host}/app:1`, `oci:${join(folder(test), 'layout')}`]) {
+    await failsWith(client.copy(source, target, { replace: true }), 'INVALID_OPTION');
+  }
+  await failsWith(
+    listOf(client.copyRepository(`${host}/app`, `${host}/other`, { replace: true })),
+    'INVALID_OPTION',
+  );
+});

@@ -1,9 +1,10 @@
 import { describe } from 'node:test';
 import { collect } from '../../src/flow/collect.ts';
 import { bytesContent } from '../../src/flow/content.ts';
-import { decodePax } from '../../src/tar/pax.ts';
+import { encodeBlock } from '../../src/tar/header.ts';
+import { decodePax, encodePax } from '../../src/tar/pax.ts';
 import { indexTar, readTar } from '../../src/tar/read.ts';
-import { writeTar } from '../../src/tar/write.ts';
+import { tarEnd, tarPadding, writeTar } from '../../src/tar/write.ts';
 import { bytesOf, fuzz, grammar, runs, spoilt, standsPathological } from './fuzz.ts';
 
 /** Archives and layers. */
@@ -38,7 +39,27 @@ function withChecksums(bytes: Uint8Array): Uint8Array {
   return fixed;
 }
 
+/** A file with holes, as PAX keeps it: its map is spoilt with the rest. */
+const sparse = await collect(
+  (async function* sparseTar() {
+    const records = encodePax([
+      ['GNU.sparse.size', '3000'],
+      ['GNU.sparse.map', '0,512,1024,88,2000,12'],
+    ]);
+    const block = { name: 'holes', mode: 0o644, mtime: 0, linkname: '' };
+    yield encodeBlock({ ...block, typeflag: 'x', size: records.byteLength });
+    yield records;
+    yield tarPadding(records.byteLength);
+    yield encodeBlock({ ...block, typeflag: '0', size: 612 });
+    yield new Uint8Array(612);
+    yield tarPadding(612);
+    yield tarEnd;
+  })(),
+  { limit: 2 ** 20, what: 'tar' },
+);
+
 describe('fuzz: tar', () => {
+  fuzz('tar with a sparse file', spoilt(sparse).map(withChecksums), readAll);
   fuzz('tar', spoilt(sample), readAll);
   fuzz('tar with right checksums', spoilt(sample).map(withChecksums), readAll);
   fuzz('index of a tar', spoilt(sample).map(withChecksums), (bytes) => indexTar(bytesContent(bytes)), runs);
