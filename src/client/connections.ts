@@ -5,6 +5,7 @@ import { createLine, type LineOptions } from '../http/line.ts';
 import { pace } from '../http/pace.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
 import type { ProxyOption } from '../http/proxy.ts';
+import { secureFallback } from '../http/secure-fallback.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import type { TlsChoice, TlsOptions } from '../http/tls.ts';
 import { createNodeTransport, type Transport } from '../http/transport.ts';
@@ -101,6 +102,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
   const baseOf = ({ registry, scheme }: Pick<Reference, 'registry' | 'scheme'>): string => {
     const base = `${scheme ?? (isLoopback(registry) ? 'http' : 'https')}://${apiHost(registry)}`;
     if (!registries.has(base)) hosts.name(base);
+    if (scheme === undefined && isLoopback(registry)) hosts.open(base);
     return base;
   };
   const warnAbout = (host: string, text: string): void => options.onWire?.({ kind: 'warning', host, text });
@@ -166,6 +168,9 @@ function loginAdvice(registry: string, isPlain: boolean): string {
 /** Which hosts were named by the user, and which of these may be insecure. */
 interface Hosts {
   readonly name: (base: string) => void;
+  /** Nothing says whether this machine's registry speaks TLS. */
+  readonly open: (base: string) => void;
+  readonly isOpen: (host: string) => boolean;
   readonly isNamed: (host: string) => boolean;
   readonly isInsecure: (host: string) => boolean;
 }
@@ -173,6 +178,7 @@ interface Hosts {
 /** Throws INVALID_REFERENCE for what is no registry's name. */
 function knownHosts(insecure: boolean | readonly string[]): Hosts {
   const named = new Set<string>();
+  const unsaid = new Set<string>();
   const listed = new Set(
     typeof insecure === 'boolean'
       ? []
@@ -182,6 +188,10 @@ function knownHosts(insecure: boolean | readonly string[]): Hosts {
     name: (base) => {
       named.add(hostOf(base));
     },
+    open: (base) => {
+      unsaid.add(hostOf(base));
+    },
+    isOpen: (host) => unsaid.has(host),
     isNamed: (host) => named.has(host),
     isInsecure: (host) => (insecure === true ? named : listed).has(host),
   };
@@ -192,11 +202,19 @@ function hostOf(base: string): string {
 }
 
 /** What all lines of a client have in common. */
-function lineOptions(options: ConnectionOptions, transport: Send, { isInsecure }: Hosts): LineOptions {
+function lineOptions(
+  options: ConnectionOptions,
+  transport: Send,
+  { isInsecure, isOpen }: Hosts,
+): LineOptions {
   const { onWire, retry, timeouts } = options;
-  const named = userAgent(options.userAgent ?? 'gantry')(transport);
+  const named = plainFallback(isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
+  const hasCertificates = async (host: string): Promise<boolean> => {
+    return typeof options.tls !== 'function' && Object.keys(await certificatesOf(host)).length > 0;
+  };
   return {
-    transport: plainFallback(isInsecure)(named),
+    // A transport of one's own may be no network.
+    transport: options.transport === undefined ? secureFallback({ isOpen, hasCertificates })(named) : named,
     pace: options.transport === undefined ? commonPace : pace(),
     ...(onWire === undefined ? {} : { observe: onWire }),
     ...(retry === undefined ? {} : { retry }),

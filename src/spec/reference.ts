@@ -76,10 +76,10 @@ export function parseRegistry(text: string): Pick<Reference, 'registry' | 'schem
   return scheme === undefined ? { registry } : { registry, scheme };
 }
 
-/** `registry/repository[:tag][@digest]`: parses to the same reference, but for the scheme. */
-export function formatReference(reference: Omit<Reference, 'scheme'>): string {
-  const { tag, digest } = reference;
-  return `${formatRepository(reference)}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+/** `[scheme://]registry/repository[:tag][@digest]`: parses to the same reference. */
+export function formatReference(reference: Reference): string {
+  const { tag, digest, scheme } = reference;
+  return `${scheme === undefined ? '' : `${scheme}://`}${formatRepository(reference)}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /** `registry/repository` */

@@ -1,0 +1,85 @@
+import { isGantryError, TransportError } from '../errors.ts';
+import { discard } from '../flow/collect.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { isWithoutTls } from './failure.ts';
+import { parseTarget } from './target.ts';
+
+export interface SecureFallbackOptions {
+  /** Hosts that are spoken to in plain HTTP because nothing says otherwise: this machine's, named without a scheme. */
+  readonly isOpen: (host: string) => boolean;
+  /** Whether certificates stand ready for the host, so that TLS is spoken at once. */
+  readonly hasCertificates: (host: string) => Promise<boolean>;
+}
+
+/**
+ * For registries on this machine: where nobody answers in plain HTTP, or a certificate stands ready, TLS is spoken from then
+ * on. The registry keeps its one origin, so its own addresses are shown as plain ones. Throws the failure of TLS where the
+ * far side speaks it, and that of plain HTTP where it doesn't.
+ */
+export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOptions): Middleware {
+  const plain = new Set<string>();
+  const secure = new Set<string>();
+  return (next) => async (request) => {
+    const { secure: isSecure, host } = parseTarget(request.url);
+    if (isSecure || plain.has(host) || !isOpen(host)) return next(request);
+    const overTls = async () => {
+      const url = request.url.replace(/^http:/i, 'https:');
+      const response = await next({ ...request, url });
+      secure.add(host);
+      return inPlainWords(response, host);
+    };
+    if (secure.has(host) || (await hasCertificates(host))) return overTls();
+    const first = await next(request).catch((error: unknown) => error);
+    if (!mayBeTls(first, request)) return settled(first, () => plain.add(host));
+    try {
+      const response = await overTls();
+      if (isResponse(first)) await discard(first.body);
+      return response;
+    } catch (error) {
+      if (isWithoutTls(error) || isGantryError(error, 'CUT_OFF'))
+        return settled(first, () => plain.add(host));
+      throw saysTls(error, host);
+    }
+  };
+}
+
+function saysTls(error: unknown, host: string): unknown {
+  if (!isGantryError(error, 'NO_CONNECTION')) return error;
+  const { message, cause } = error;
+  return new TransportError('NO_CONNECTION', `${message}; it speaks TLS, as if written https://${host}`, {
+    cause,
+  });
+}
+
+function settled(first: unknown, onAnswer: () => void): HttpResponse {
+  if (!isResponse(first)) throw first;
+  onAnswer();
+  return first;
+}
+
+/** A server that speaks TLS hangs up on plain HTTP, sends an alert, or (Go, nginx) says 400. */
+function mayBeTls(first: unknown, { body }: HttpRequest): boolean {
+  if (body !== undefined && !body.replayable) return false;
+  if (isResponse(first)) return first.status === 400;
+  if (isGantryError(first, 'CUT_OFF')) return true;
+  if (!isGantryError(first, 'NO_CONNECTION')) return false;
+  const { cause } = first;
+  return cause instanceof Error && 'code' in cause && String(cause.code).startsWith('HPE_');
+}
+
+function isResponse(value: unknown): value is HttpResponse {
+  return typeof value === 'object' && value !== null && 'status' in value && 'body' in value;
+}
+
+/** The host's own https addresses as the http ones that the rest of the line knows it by. */
+function inPlainWords(response: HttpResponse, host: string): HttpResponse {
+  const own = `https://${host}`;
+  const headers: HeaderMap = Object.fromEntries(
+    Object.entries(response.headers).map(([name, lines]) =>
+      name === 'location' || name === 'link'
+        ? [name, lines.map((line) => line.replaceAll(`${own}/`, `http://${host}/`))]
+        : [name, lines],
+    ),
+  );
+  return { ...response, headers };
+}

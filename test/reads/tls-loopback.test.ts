@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import net, { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type ClientOptions, createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { createImage } from '../../src/image/create.ts';
+import { startRegistry } from '../../src/testing/start-registry.ts';
+import { atEnd } from '../at-end.ts';
+import { folder } from '../folder.ts';
+import { createAuthority } from '../tls/authority.ts';
+
+/** A registry on this machine may speak TLS, and a reference without a scheme doesn't say so. */
+
+const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
+
+function clientOf(test: TestContext, options: ClientOptions) {
+  const retry = { attempts: 1 };
+  const client = createClient({
+    keychain: async () => undefined,
+    retry,
+    download: { retry },
+    upload: { retry },
+    ...options,
+  });
+  atEnd(test, () => client[Symbol.asyncDispose]());
+  return client;
+}
+
+async function secureRegistry(test: TestContext) {
+  const authority = await createAuthority(await folder(test));
+  const { cert, key } = await authority.issue('local', 'IP:127.0.0.1,DNS:localhost');
+  const registry = await startRegistry({ tls: { cert, key } });
+  atEnd(test, () => registry.close());
+  return { authority, host: registry.host, registry };
+}
+
+/** In front of a server that speaks TLS: answers plain HTTP itself, as servers in Go do. */
+async function saying400(test: TestContext, host: string): Promise<string> {
+  const [, port = ''] = host.split(':');
+  const front = net.createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.once('data', (start) => {
+      if (start[0] !== 0x16) {
+        socket.end('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n');
+        return;
+      }
+      const behind = net.connect(Number(port), '127.0.0.1');
+      behind.on('error', () => socket.destroy());
+      behind.write(start);
+      socket.pipe(behind).pipe(socket);
+    });
+  });
+  front.listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  atEnd(test, () => front.close());
+  const address = front.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const listening: AddressInfo = address;
+  return `127.0.0.1:${listening.port}`;
+}
+
+describe('a registry on this machine that speaks TLS', () => {
+  it('tls-on-loopback: is spoken to by TLS where it hangs up on plain HTTP, without a scheme', async (test) => {
+    const { authority, host, registry } = await secureRegistry(test);
+    const client = clientOf(test, { tls: { ca: authority.ca } });
+    const pushed = await client.pushImage(`${host}/app:1`, image);
+    assert.equal((await registry.registry.repository('app').manifests.resolve('1'))?.digest, pushed.digest);
+    assert.equal((await client.getDescriptor(`${host}/app:1`)).digest, pushed.digest);
+  });
+
+  it('tls-on-loopback: is spoken to by TLS where it says 400 to plain HTTP', async (test) => {
+    const { authority, host } = await secureRegistry(test);
+    const front = await saying400(test, host);
+    const client = clientOf(test, { tls: { ca: authority.ca } });
+    const pushed = await client.pushImage(`${front}/app:1`, image);
+    assert.equal((await client.getDescriptor(`${front}/app:1`)).digest, pushed.digest);
+  });
+
+  it('tls-on-loopback: is spoken to by TLS at once where certs.d names it', async (test) => {
+    const { authority, host } = await secureRegistry(test);
+    const home = await folder(test);
+    const certs = join(home, '.docker', 'certs.d', host);
+    await mkdir(certs, { recursive: true });
+    await writeFile(join(certs, 'ca.crt'), authority.ca);
+    const before = process.env['HOME'];
+    process.env['HOME'] = home;
+    atEnd(test, () => {
+      if (before === undefined) delete process.env['HOME'];
+      else process.env['HOME'] = before;
+    });
+    const asked: string[] = [];
+    const client = clientOf(test, {
+      onWire: (event) => {
+        if (event.kind === 'request') asked.push(event.url);
+      },
+    });
+    await client.pushImage(`${host}/app:1`, image);
+    assert.ok(asked.length > 0);
+  });
+
+  it('tls-on-loopback: with a certificate that nobody vouches for is an error that says https', async (test) => {
+    const { host } = await secureRegistry(test);
+    await assert.rejects(
+      clientOf(test, {}).getManifest(`${host}/app:1`),
+      (error) => isGantryError(error, 'NO_CONNECTION') && error.message.includes(`https://${host}`),
+    );
+  });
+
+  it('tls-on-loopback: a registry in plain HTTP and one that is not there fail as before', async (test) => {
+    await using registry = await startRegistry();
+    const client = clientOf(test, {});
+    await assert.rejects(client.getManifest(`${registry.host}/app:1`), { code: 'MANIFEST_UNKNOWN' });
+    const hangsUp = net.createServer((socket) => socket.destroy());
+    hangsUp.listen(0, '127.0.0.1');
+    await once(hangsUp, 'listening');
+    atEnd(test, () => hangsUp.close());
+    const address = hangsUp.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    await assert.rejects(client.getManifest(`127.0.0.1:${address.port}/app:1`), { code: 'CUT_OFF' });
+  });
+});
