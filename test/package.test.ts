@@ -22,8 +22,11 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   'gantry/testing': ['startRegistry', 'repositoryContract', 'registryContract'],
 };
 
-/** A packed package that has grown past this holds something that nobody meant to publish. The precompiled core is 150 KiB of it. */
-const maxPacked = 720 * 1024;
+/**
+ * A packed package that has grown past this holds something that nobody meant to publish. The precompiled core, with the
+ * source that it is compared with, is 220 KiB of it.
+ */
+const maxPacked = 900 * 1024;
 
 describe('the package', () => {
   let home = '';

@@ -31,7 +31,7 @@ export interface RoundGate extends Pick<Rounds, 'take'> {
  * Milliseconds without a request after which nobody is expected to ask more without an answer: more than a copy gives its
  * destination before it asks more (`headStart`).
  */
-const quiet = 80;
+const quiet = 160;
 /** Turns of the event loop in which what a timer of the client has just set off arrives here. */
 const turns = 5;
 
