@@ -7,7 +7,7 @@ import { parseManifest } from '../json/manifest.ts';
 import { saysKind } from '../json/manifest-type.ts';
 import { computableAlgorithm, type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { parseMediaType } from '../spec/media-type.ts';
+import { MediaType, parseMediaType } from '../spec/media-type.ts';
 import { isServedType } from '../store/admission.ts';
 import type { Repository } from '../store/contract.ts';
 import { contentLength, headerLines, headerValue, matchesEntityTag } from '../wire/headers.ts';
@@ -49,6 +49,15 @@ export async function putManifest(
   return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
 }
 
+/** What clients call a manifest of which they say no type. */
+const vagueTypes: ReadonlySet<string> = new Set([
+  '',
+  MediaType.json,
+  MediaType.octetStream,
+  'binary/octet-stream',
+  'text/plain',
+]);
+
 /** The body as a manifest: small enough, of the digest that it is put under, and of the type that it is said to be. */
 async function readManifest(
   { body = emptyContent, headers, signal }: HttpRequest,
@@ -73,7 +82,9 @@ async function readManifest(
     named === '' && mediaType !== undefined && saysKind(mediaType)
       ? mediaType
       : manifest.descriptor.mediaType;
-  if (!isServedType(kept)) {
+  // Who puts it as a page or a script is refused, although it would be served as what the document is.
+  const isVague = mediaType === undefined || vagueTypes.has(mediaType);
+  if (!isServedType(kept) || !(isVague || isServedType(mediaType))) {
     throw new ContentError('MANIFEST_INVALID', 'the Content-Type is not the type of a manifest');
   }
   return { ...manifest, descriptor: { ...manifest.descriptor, mediaType: kept } };
