@@ -96,7 +96,7 @@ export function createShelf(
 }
 
 /** In an archive a tag may be a full name, which is what `docker load` needs. Throws INVALID_REFERENCE. */
-function checkName(name: string): void {
+export function checkName(name: string): void {
   if (isTag(name) || fullName(name) !== undefined) return;
   throw new InputError('INVALID_REFERENCE', `"${name.slice(0, 200)}" is not a tag or a name`);
 }

@@ -69,7 +69,25 @@ export function imagesOf(staged: Staged): readonly NamedImage[] {
   if (images.size > 0) return [...images.values()];
   throw new UnsupportedError(
     'docker archive',
-    `${staged.path}: nothing here is an image that Docker can load; an OCI archive holds anything`,
+    `${staged.path}: nothing here is an image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
+      '"gantry pull --format=oci", take anything',
+  );
+}
+
+/**
+ * Throws UNSUPPORTED for a root that Docker can't load, by what the root alone says: an artifact, or an index of nothing but
+ * artifacts.
+ */
+export function refuseUnloadable(
+  path: string,
+  { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,
+): void {
+  if (body.kind === 'image' && isConfigType(body.config.mediaType)) return;
+  if (body.kind === 'index' && body.manifests.some(mayBeImage)) return;
+  throw new UnsupportedError(
+    'docker archive',
+    `${path}: ${descriptor.digest} is no image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
+      '"gantry pull --format=oci", take anything',
   );
 }
 
@@ -79,6 +97,10 @@ function distinctNames(names: readonly string[]): readonly string[] {
     if (!distinct.some((known) => known === name || sameName(known, name))) distinct.push(name);
   }
   return distinct;
+}
+
+function mayBeImage(child: Descriptor): boolean {
+  return !isAttestation(child) && child.artifactType === undefined;
 }
 
 function imageOf({ shelf }: Pick<Staged, 'shelf'>, { body, ...manifest }: Manifest): Manifest | undefined {

@@ -13,9 +13,9 @@ import { onDisk } from './failure.ts';
 import { step, writeFile } from './file.ts';
 import { legacyFiles } from './legacy-form.ts';
 import { dockerFiles, ociFiles } from './oci-form.ts';
-import { createShelf } from './shelf.ts';
+import { checkName, createShelf } from './shelf.ts';
 import { createStage } from './stage.ts';
-import type { Staged } from './staged.ts';
+import { refuseUnloadable, type Staged } from './staged.ts';
 import { union } from './union.ts';
 
 export interface CreateArchiveOptions extends SignalOptions {
@@ -131,6 +131,11 @@ function draftOf(
     manifests: shelf.manifests,
     tags: shelf.tags,
     referrers: shelf.referrers,
+    admit(root, tags) {
+      for (const tag of tags) checkName(tag);
+      // What is there already can be loaded, or is an OCI archive.
+      if (base === undefined && options.format !== 'oci') refuseUnloadable(path, root);
+    },
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
       const added = { path, shelf, stage };

@@ -131,6 +131,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
         send: createLine({ ...home, authorize }),
         loginAdvice: loginAdvice(registry, isPlain),
         expect: (requests) => void transport.expect?.(base, requests),
+        warn,
         ...transfer,
       }),
     };

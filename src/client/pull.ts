@@ -68,6 +68,7 @@ async function pullWatched(
         ...rest,
         ...watch.part(),
         tags,
+        alone: parsed.length === 1,
         ...(chosen === undefined ? {} : { platforms: chosen }),
       }),
     );

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
-import { CopyError, isGantryError } from '../errors.ts';
+import {
+  AuthError,
+  ContentError,
+  CopyError,
+  isGantryError,
+  ResponseError,
+  UnsupportedError,
+} from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
 import { parseManifest } from '../json/manifest.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
@@ -434,6 +441,53 @@ describe('what an image may hold besides', () => {
       await copyImage(from, 'all', later, { nondistributable });
       assert.equal((await later.blobs.stat(foreign)) !== undefined, nondistributable);
     }
+  });
+
+  for (const [name, refuse] of [
+    ['MANIFEST_INVALID', () => new ContentError('MANIFEST_INVALID', 'no')],
+    ['UNSUPPORTED', () => new UnsupportedError('manifest.put', 'no')],
+    [
+      'a bare 415',
+      () =>
+        new ResponseError('UNEXPECTED_STATUS', 'no', {
+          response: { method: 'PUT', url: 'http://registry.test', status: 415, errors: [] },
+        }),
+    ],
+  ] as const) {
+    it(`unknown-child-refused: a child of an unknown type that is refused as a manifest with ${name} is sent as a blob`, async () => {
+      const [from, to] = [place(), place()];
+      const thing = manifestOf('application/vnd.acme.thing.v1+json', { acme: true });
+      await from.manifests.put(thing);
+      const index = indexOf([thing.descriptor]);
+      await from.manifests.put(index, { tags: ['v1'] });
+      const picky: Repository = {
+        ...to,
+        manifests: {
+          ...to.manifests,
+          put: async (manifest, options) => {
+            if (manifest.descriptor.digest === thing.descriptor.digest) throw refuse();
+            await to.manifests.put(manifest, options);
+          },
+        },
+      };
+      await copyImage(from, 'v1', picky, { tags: ['v1'] });
+      assert.equal((await to.manifests.resolve('v1'))?.digest, index.descriptor.digest);
+      assert.deepEqual(await read(to.blobs.open(thing.descriptor)), thing.bytes);
+    });
+  }
+
+  it('unknown-child-refused: a refusal of the right to push is none of the type', async () => {
+    const [from, to] = [place(), place()];
+    const thing = manifestOf('application/vnd.acme.thing.v1+json', { acme: true });
+    await from.manifests.put(thing);
+    await from.manifests.put(indexOf([thing.descriptor]), { tags: ['v1'] });
+    const denied = new AuthError('DENIED', 'no');
+    const closed: Repository = {
+      ...to,
+      manifests: { ...to.manifests, put: () => Promise.reject(denied) },
+    };
+    await failsWith(copyImage(from, 'v1', closed, { tags: ['v1'] }), 'DENIED');
+    assert.equal(await to.blobs.stat(thing.descriptor.digest), undefined);
   });
 
   it('children of a type that is not known are manifests where the source keeps them as such, blobs otherwise', async () => {

@@ -39,6 +39,8 @@ export interface CopyOptions extends SignalOptions {
    * it has is believed, and a manifest that is there to have all below it.
    */
   readonly repair?: boolean;
+  /** Whether the destination is committed with this alone, so that it can say beforehand if it doesn't take it. Default true. */
+  readonly alone?: boolean;
   /**
    * Milliseconds that the destination has to say that it has the root, before anything else is asked. Default 30: a registry
    * that is near answers in that time, and spares all other questions.
@@ -104,6 +106,11 @@ export async function copyImage(
       choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
     );
     root = chosen.root;
+    if (options.alone !== false) {
+      const { digest } = root.descriptor;
+      const step = { side: 'destination', step: `take ${digest}`, digest } as const;
+      await attempt(step, signal, async () => to.admit?.(root, tags));
+    }
     if (referrers) await bringAround(journey, chosen);
     if (!referrers || tags.length > 0) {
       const isAsked = tags.length <= 1 && !isNew && chosen.wants === undefined;

@@ -1,4 +1,4 @@
-import { CopyError } from '../errors.ts';
+import { CopyError, isGantryError } from '../errors.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import type { Digest } from '../spec/digest.ts';
 
@@ -40,4 +40,16 @@ function failure({ side, step, digest }: Step, signal: AbortSignal, error: unkno
     ...(digest === undefined ? {} : { digest }),
     cause: error,
   });
+}
+
+/** How a manifest is refused whose type is not known. */
+const refusals = [400, 405, 415, 422];
+
+/** Whether the destination refused this manifest for what it is, and not for what it lacks or for who sent it. */
+export function isRefusedManifest(error: unknown, digest: Digest): boolean {
+  if (!(error instanceof CopyError) || error.side !== 'destination' || error.digest !== digest) return false;
+  if (error.code === 'MANIFEST_INVALID' || error.code === 'UNSUPPORTED') return true;
+  const { cause } = error;
+  const isNamed = error.code !== 'UNEXPECTED_STATUS' && error.code.endsWith('_UNKNOWN');
+  return !isNamed && isGantryError(cause) && refusals.includes(cause.response?.status ?? 0);
 }

@@ -1,5 +1,5 @@
 import { ContentError, CopyError } from '../errors.ts';
-import type { Content } from '../flow/content.ts';
+import { bytesContent, type Content } from '../flow/content.ts';
 import type { Pool } from '../flow/pool.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -10,7 +10,7 @@ import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository, WriteOutcome } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
-import { attempt, fromSource } from './failure.ts';
+import { attempt, fromSource, isRefusedManifest } from './failure.ts';
 import { refuseOpaque } from './opaque.ts';
 import type { Tally } from './progress.ts';
 import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
@@ -148,6 +148,11 @@ interface AgainOptions {
   readonly again?: boolean;
 }
 
+interface BlobOptions extends AgainOptions {
+  /** Default: what the source has of it. */
+  readonly content?: Content;
+}
+
 async function bringChildren(
   journey: Journey,
   manifest: Manifest,
@@ -214,7 +219,16 @@ async function bringChild(
   const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>
     getChild(from.manifests, child, { signal }),
   );
-  return bring(journey, manifest, there, { depth, patience: patienceFor(performance.now() - began) });
+  const brought = bring(journey, manifest, there, {
+    depth,
+    patience: patienceFor(performance.now() - began),
+  });
+  if (isManifestType(child.mediaType)) return brought;
+  return brought.catch((error: unknown) => {
+    // A manifest to the source, and to the destination none of a type that it knows: then bytes like any others.
+    if (!isRefusedManifest(error, digest)) throw error;
+    return bringBlob(journey, manifest.descriptor, { content: bytesContent(manifest.bytes) });
+  });
 }
 
 async function bringPart(journey: Journey, blob: Descriptor, options: AgainOptions = {}): Promise<Outcome> {
@@ -227,7 +241,7 @@ async function bringPart(journey: Journey, blob: Descriptor, options: AgainOptio
 async function bringBlob(
   journey: Journey,
   blob: Descriptor,
-  { again = false }: AgainOptions,
+  { again = false, content: given }: BlobOptions,
 ): Promise<Outcome> {
   const { from, to, pool, mountFrom, signal } = journey;
   const { digest } = blob;
@@ -235,7 +249,7 @@ async function bringBlob(
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
   const condition = journey.repair && !again ? await conditionOf(journey, blob) : undefined;
   if (condition === 'whole') return tally.settle('existed');
-  const content = fromSource(from.blobs.open(blob), { step: 'read blob', digest }, signal);
+  const content = fromSource(given ?? from.blobs.open(blob), { step: 'read blob', digest }, signal);
   const replace = again || journey.repair;
   const options = { mountFrom: mountFrom(blob), replace, pool, onProgress: tally.onProgress, signal };
   const write = (bytes: Content) =>

@@ -1,6 +1,7 @@
 import { AuthError, type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
+import type { Clock } from '../http/clock.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
@@ -17,6 +18,10 @@ export interface Exchange extends Line {
   readonly download: DownloadOptions;
   /** What a user can do about a 401. */
   readonly loginAdvice?: string;
+  /** Told what went otherwise than it should, and is no failure. */
+  readonly warn?: ((text: string) => void) | undefined;
+  /** The time, for waits that no retry is behind. Default: the system's. */
+  readonly clock?: Clock | undefined;
 }
 
 /** How answers are read. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../flow/hash.ts';
+import type { Clock } from '../http/clock.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
@@ -148,6 +149,47 @@ describe('a manifest that is put', () => {
         assert.notEqual(await place.manifests.resolve(`tag-${name}`), undefined);
       }
     }
+  });
+});
+
+const hasty: Clock = {
+  now: () => 0,
+  after(_, wake) {
+    setImmediate(wake);
+    return () => undefined;
+  },
+};
+const noApi: Middleware = (next) => async (request) => {
+  if (request.url.includes('/referrers/')) return answer(404);
+  const response = await next(request);
+  const { 'oci-subject': _, ...headers } = response.headers;
+  return { ...response, headers };
+};
+/** What stands under a fallback tag is read as it was in the beginning: nothing. */
+const stale: Middleware = (next) => (request) =>
+  request.method === 'GET' && /\/manifests\/sha256-/.test(request.url)
+    ? Promise.resolve(answer(404))
+    : next(request);
+
+describe('a referrer at a registry without the API', () => {
+  it('stale-fallback-tag: is stored with a warning where its list is never read as it was written', async () => {
+    const memory = createMemoryRegistry();
+    const place = memory.repository('acme/app');
+    await give(place, emptyConfig);
+    const warnings: string[] = [];
+    const remote = createRemoteRegistry({
+      base: 'http://registry.test',
+      send: stale(noApi(createApp(memory))),
+      download: { retry: { clock: hasty } },
+      warn: (text) => warnings.push(text),
+    });
+    const subject = imageOf({ annotations: { is: 'the subject' } });
+    const referrer = imageOf({ subject: subject.descriptor, artifactType: 'a/b' });
+    await remote.repository('acme/app', { actions: ['push'] }).manifests.put(referrer);
+    const { digest } = referrer.descriptor;
+    assert.equal((await place.manifests.resolve(digest))?.digest, digest);
+    assert.equal(warnings.length, 1);
+    assert.ok(warnings[0]?.includes(digest), warnings[0]);
   });
 });
 

@@ -19,6 +19,7 @@ import { type Answer, describe, type Exchange, perform, performBodiless, perform
 import { hasReferrersApi } from './referrers.ts';
 import { isRefusedHead } from './refused-head.ts';
 import { checkStored, refusedAsUnsupported } from './stored.ts';
+import type { ListChange } from './subject.ts';
 
 // Few manifests have a subject.
 const listing = () => import('./subject.ts');
@@ -48,8 +49,8 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       if (listed) exchange.learned.referrersApi = true;
       else if (await hasReferrersApi(exchange, repository, subject, { signal })) return;
       else {
-        const change = { digest: manifest.descriptor.digest, entry: referrerEntry(manifest) };
-        await (await listing()).changeList(exchange, repository, subject, change, { signal });
+        const { digest } = manifest.descriptor;
+        await list(exchange, repository, subject, { digest, entry: referrerEntry(manifest) }, { signal });
       }
     },
 
@@ -58,11 +59,33 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       const operation = { kind: 'manifest.delete', repository, reference: digest } as const;
       const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
       if (subject !== undefined) {
-        await (await listing()).changeList(exchange, repository, subject, { digest }, options);
+        await list(exchange, repository, subject, { digest }, options);
       }
       return response.status !== 404;
     },
   };
+}
+
+/**
+ * Changes the list of a subject. The referrer itself is stored, or gone, by now: a list that is never read as it was written,
+ * where a registry answers from a cache or others keep overwriting it, is told as a warning.
+ */
+async function list(
+  exchange: Exchange,
+  repository: string,
+  subject: Digest,
+  change: ListChange,
+  options: SignalOptions = {},
+): Promise<void> {
+  try {
+    await (await listing()).changeList(exchange, repository, subject, change, options);
+  } catch (error) {
+    if (!isGantryError(error, 'UNEXPECTED_ANSWER')) throw error;
+    const done = change.entry === undefined ? 'deleted' : 'stored';
+    exchange.warn?.(
+      `${change.digest} is ${done}, but the list of referrers may not say so yet: ${error.message}`,
+    );
+  }
 }
 
 /** As many as every registry should take that knows the parameter. */

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import type { Clock } from '../http/clock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Send } from '../wire/message.ts';
@@ -23,6 +24,10 @@ export interface RemoteOptions {
   /** How blobs are sent, where a repository isn't opened with options of its own. */
   readonly upload?: UploadOptions;
   readonly download?: DownloadOptions;
+  /** Told what went otherwise than it should, and is no failure. */
+  readonly warn?: ((text: string) => void) | undefined;
+  /** The time, as far as waiting for a commit depends on it: a test brings its own. */
+  readonly clock?: Clock | undefined;
   /** Told how many requests are about to come at once. */
   readonly expect?: (requests: number) => void;
 }
@@ -36,9 +41,9 @@ export interface RemoteRegistry extends Registry {
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {}, upload: common = {}, expect, loginAdvice } = options;
+  const { download = {}, upload: common = {}, expect, loginAdvice, clock, warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
-  const exchange = { base, registry, send, download, learned: createLearned(), ...advice };
+  const exchange = { base, registry, send, download, clock, warn, learned: createLearned(), ...advice };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

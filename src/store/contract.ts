@@ -35,6 +35,11 @@ export interface Repository extends AsyncDisposable {
   /** Descriptors of the manifests whose `subject` is `subject`, with artifactType and annotations; none when there are none. */
   referrers(subject: Digest, options?: ReferrersOptions): AsyncIterable<Descriptor>;
   /**
+   * Throws what `put` or `commit` would throw of this manifest under these tags if it was all that is written, before anything
+   * is brought for it: UNSUPPORTED, INVALID_REFERENCE. Left out where a place takes everything, or can't tell beforehand.
+   */
+  admit?(root: Pick<Manifest, 'descriptor' | 'body'>, tags: readonly string[]): void;
+  /**
    * Makes what was written visible, for places that must be finished (archive, layout); a no-op for the others.
    * Disposed without it, such a place leaves nothing behind.
    */

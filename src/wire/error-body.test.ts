@@ -41,6 +41,24 @@ async function* cutOff(text: string): AsyncIterable<Uint8Array> {
   throw new TransportError('CUT_OFF', 'cut');
 }
 
+describe('the error of a manifest that names what is not there', () => {
+  const digest = `sha256:${'ab'.repeat(32)}`;
+  const details: readonly (readonly [string, object])[] = [
+    ['in its message', { message: `blob ${digest} is missing` }],
+    ['in its detail', { message: 'blob unknown to registry', detail: digest }],
+    ['in an object', { message: 'blob unknown to registry', detail: { digest } }],
+    ['without a message', { detail: [{ Digest: digest }] }],
+  ];
+  for (const [where, entry] of details) {
+    it(`missing-blob-unnamed: names it once, where the registry names it ${where}`, async () => {
+      const body = JSON.stringify({ errors: [{ code: 'MANIFEST_BLOB_UNKNOWN', ...entry }] });
+      const error = await read(answer(404, body), 'manifest.put', 'PUT');
+      assert.equal(error.code, 'MANIFEST_BLOB_UNKNOWN');
+      assert.equal(error.message.split(digest).length, 2, error.message);
+    });
+  }
+});
+
 describe('the error of an answer', () => {
   const rows: readonly [
     name: string,

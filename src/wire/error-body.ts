@@ -49,13 +49,23 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
     errors,
   };
   const said = errors
-    .map(({ code, message }) => (message === undefined ? code : `${code}: ${message}`))
+    .map(
+      ({ code, message, detail }) =>
+        `${message === undefined ? code : `${code}: ${message}`}${lacked(code, message, detail)}`,
+    )
     .join('; ')
     .slice(0, shownMessage);
   const type = hideSecrets(headerValue(response.headers, 'content-type') ?? '', secrets);
   const form = errors.length === 0 && bytes.byteLength > 0 && type !== '' ? ` (${type})` : '';
   const message = `${what}: the registry answered ${response.status}${said === '' ? form : ` ${said}`}`;
   return classify(response.status, errors, message, seen, context);
+}
+
+/** Distribution says only in the detail which blob a manifest names in vain. */
+function lacked(code: string, message: string | undefined, detail: unknown): string {
+  if (code !== 'MANIFEST_BLOB_UNKNOWN') return '';
+  const named = JSON.stringify(detail ?? '').match(/\b[a-z0-9]{1,20}:[0-9a-f]{32,128}\b/)?.[0];
+  return named === undefined || message?.includes(named) === true ? '' : ` (${named})`;
 }
 
 function classify(

@@ -169,8 +169,12 @@ const faults: readonly Fault[] = [
     http: () => spoil.losesSessionsOnCuts(),
     fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
   },
-  { name: 'chunks refused with 416', on: 'write', http: () => spoil.refusesChunks(416) },
-  { name: 'chunks refused with 400', on: 'write', http: () => spoil.refusesChunks(400) },
+  ...[400, 405, 413, 416].map((status) => ({
+    name: `chunks refused with ${status}`,
+    on: 'write' as const,
+    upload: inChunks,
+    http: () => spoil.refusesChunks(status),
+  })),
   { name: 'Location elsewhere each time', on: 'write', http: () => spoil.movesSessions() },
   {
     name: 'Location elsewhere and a cut',

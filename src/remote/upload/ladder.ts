@@ -204,7 +204,7 @@ function isSoonNeeded({ learned }: Exchange, { distant = false, size = 0 }: Cont
 async function sendInSession(
   { exchange, repository, options: upload }: Uploading,
   { blob, content, session }: Bytes,
-  { signal, onProgress }: WriteOptions,
+  { signal, onProgress, replace }: WriteOptions,
 ): Promise<void> {
   const habits = habitsOf(exchange.registry);
   const sending = {
@@ -215,6 +215,7 @@ async function sendInSession(
     chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, habits, upload),
     headers: commitHeaders(upload, blob.mediaType),
     ...(session === undefined ? {} : { session }),
+    ...(replace === undefined ? {} : { replaces: replace }),
   };
   const options = { retry: upload.retry, onProgress, signal };
   await refusedAsUnsupported(blob.digest, () => sendBlob(sending, options));

@@ -11,6 +11,7 @@ import {
   type Fate,
   losesAnswer,
   passes,
+  refusesOver,
   says,
   scripted,
 } from './scripted.test.support.ts';
@@ -139,8 +140,8 @@ const rows: readonly Row[] = [
     options: inChunks,
     asked: [...twoChunks, 'status', 'append 400-799', 'commit 800-999'],
   },
-  ...[400, 416].map((status) => ({
-    name: `whose first chunk is refused with ${status} goes in one request in a new session`,
+  ...[400, 405, 413, 416].map((status) => ({
+    name: `first-chunk-refused: whose first chunk is refused with ${status} goes in one request in a new session`,
     script: { append: [answers(status)] },
     options: inChunks,
     asked: ['blob.head', 'mount', 'append 0-399', 'cancel', 'start', 'commit'],
@@ -154,8 +155,8 @@ const rows: readonly Row[] = [
   },
   {
     name: 'that is too large for a proxy, and smaller than what proxies take, fails',
-    script: { commit: [answers(413), answers(413)] },
-    asked: [...whole, 'cancel', 'blob.head', 'start', 'commit', 'cancel'],
+    script: { commit: [answers(413)] },
+    asked: [...whole, 'cancel'],
     fails: 'TOO_LARGE',
   },
 ];
@@ -255,6 +256,30 @@ describe('a blob on its way to a registry', () => {
       'append 0-16777215',
       'commit 16777216-17825791',
     ]);
+  });
+
+  for (const { limit, chunkSize, most } of [
+    { limit: 1024 * 1024, most: 40 },
+    { limit: 1024 * 1024, chunkSize: 8 * 1024 * 1024, most: 45 },
+    { limit: 5 * 1024 * 1024, chunkSize: 6 * 1024 * 1024, most: 20 },
+  ]) {
+    it(`first-chunk-refused: goes in pieces of what a proxy takes, ${limit} bytes, where chunks are ${chunkSize ?? 'not asked for'}`, async () => {
+      const large = blobOf(noise(17 * 1024 * 1024));
+      const limited = always(refusesOver(limit));
+      const options = chunkSize === undefined ? {} : { chunkThreshold: 1, chunkSize };
+      const { repository, inside, asked } = scripted({ append: limited, commit: limited }, options);
+      await repository.blobs.write(large.descriptor, large.content);
+      assert.equal((await inside.blobs.stat(large.descriptor.digest))?.size, large.bytes.length);
+      assert.ok(asked.length <= most, asked.join('\n'));
+    });
+  }
+
+  it('first-chunk-refused: fails with TOO_LARGE where no piece is small enough, and ends', async () => {
+    const large = blobOf(noise(2 * 1024 * 1024));
+    const limited = always(refusesOver(1000));
+    const { repository, asked } = scripted({ append: limited, commit: limited });
+    await failsWith(repository.blobs.write(large.descriptor, large.content), 'TOO_LARGE');
+    assert.ok(asked.length <= 20, asked.join('\n'));
   });
 
   it('is refused at once when it is not what its digest says', async () => {

@@ -19,6 +19,8 @@ export interface Sending {
   readonly chunk: (session: RemoteUpload) => number | undefined;
   /** Said with the commit. */
   readonly headers?: HeaderMap;
+  /** Whether the registry has the blob, and is to take these bytes in its place. */
+  readonly replaces?: boolean;
 }
 
 export interface SendOptions extends SignalOptions {
@@ -26,8 +28,22 @@ export interface SendOptions extends SignalOptions {
   readonly onProgress?: ProgressObserver | undefined;
 }
 
-/** What a proxy in front of the registry takes, when it has refused the whole in one request. */
+/** What a proxy in front of the registry takes, when it has refused the whole in one request; some are set to less. */
 const chunkForProxies = 16 * 1024 * 1024;
+/** Smaller pieces cost more in requests than any proxy is set up for; nginx takes 1 MiB where nobody says more. */
+const leastPiece = 256 * 1024;
+
+/** The piece to try after so many bytes were too many; undefined: none. */
+export function smallerPiece(refused: number): number | undefined {
+  if (refused > chunkForProxies) return chunkForProxies;
+  const quarter = Math.floor(refused / 4);
+  return quarter < leastPiece ? undefined : quarter;
+}
+
+/** How a registry that takes no chunks refuses the first one. */
+export function refusesChunks(status: number | undefined): boolean {
+  return status === 400 || status === 405 || status === 416;
+}
 
 /** How often something is sent, and how much of it at least, before the bytes that it cost end the attempts. */
 const mostTimes = 10;
@@ -107,6 +123,9 @@ class Attempt {
   #way: 'whole' | 'beforehand' | number | undefined;
   /** Whether the session was taken up after a failure, by what the registry said of it. */
   #resumed = false;
+  /** The fewest bytes of a request that were refused for being too many, and whether the whole blob was. */
+  #refused = Number.POSITIVE_INFINITY;
+  #refusedWhole = false;
   /** Whether a commit has gone out whose answer did not come. */
   #committing = false;
   /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
@@ -124,10 +143,15 @@ class Attempt {
   }
 
   async run(backoff: Backoff): Promise<void> {
-    const { blob, headers } = this.#sending;
+    const { blob, headers, replaces = false } = this.#sending;
     const { signal } = this.#options;
     const options = { signal };
-    if (this.#session === undefined && this.#committing && (await this.#sending.find()) !== undefined) {
+    if (
+      this.#session === undefined &&
+      this.#committing &&
+      !replaces &&
+      (await this.#sending.find()) !== undefined
+    ) {
       this.#progress.acknowledge(blob.size);
       return;
     }
@@ -141,7 +165,8 @@ class Attempt {
     }
     const rest = this.#part(session.offset, blob.size);
     this.#committing = true;
-    await session.commit(blob.digest, rest, { ...options, ...(headers === undefined ? {} : { headers }) });
+    const said = headers === undefined ? {} : { headers };
+    await session.commit(blob.digest, rest, { ...options, ...said, replaces });
     this.#progress.acknowledge(blob.size);
   }
 
@@ -161,14 +186,12 @@ class Attempt {
     if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
       // What the registry said it had, it had not. One more time, from the start.
       this.#resumed = false;
-    } else if ((status === 416 || status === 400) && session.offset === 0 && this.#isChunked(session)) {
+    } else if (session.offset === 0 && this.#isChunked(session) && refusesChunks(status)) {
       this.#way = 'whole';
     } else if (error.code === 'BLOB_UNKNOWN' && this.#way === undefined && !this.#isChunked(session)) {
       // Artifactory, once: a commit with all of the bytes is a commit of nothing (docker/buildx#196).
       this.#way = 'beforehand';
-    } else if (status === 413 && this.#way === undefined && !this.#isChunked(session)) {
-      this.#way = chunkForProxies;
-    } else {
+    } else if (status !== 413 || !this.#shrink(session)) {
       return false;
     }
     await this.abandon();
@@ -196,6 +219,19 @@ class Attempt {
     const session = this.#session;
     this.#session = undefined;
     await session?.cancel().catch(() => undefined);
+  }
+
+  /** Answers whether there is a smaller piece to try, or after the smallest the whole, where that was not refused yet. */
+  #shrink(session: RemoteUpload): boolean {
+    if (session.offset > 0) return false;
+    const { size } = this.#sending.blob;
+    const chunk = this.#chunkOf(session);
+    if (chunk >= size) this.#refusedWhole = true;
+    this.#refused = Math.min(this.#refused, chunk, size);
+    const smaller = smallerPiece(this.#refused);
+    if (smaller === undefined && this.#refusedWhole) return false;
+    this.#way = smaller ?? 'whole';
+    return true;
   }
 
   #part(from: number, to: number): Content {

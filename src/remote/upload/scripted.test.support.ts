@@ -4,7 +4,7 @@ import type { Clock } from '../../http/clock.ts';
 import { createMemoryRegistry } from '../../memory/registry.ts';
 import { createApp } from '../../server/app.ts';
 import type { Repository } from '../../store/contract.ts';
-import { headerValue } from '../../wire/headers.ts';
+import { contentLength, headerValue } from '../../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../../wire/message.ts';
 import { answer } from '../../wire/reply.ts';
 import { parseOperation } from '../../wire/route.ts';
@@ -72,6 +72,12 @@ export const answers =
   (status: number, headers: Readonly<Record<string, readonly string[]>> = {}): Fate =>
   async () =>
     answer(status, headers);
+
+/** As a proxy: bodies of more bytes are refused. */
+export const refusesOver =
+  (bytes: number): Fate =>
+  async (send, request) =>
+    (contentLength(request.headers) ?? request.body?.size ?? 0) > bytes ? answer(413) : send(request);
 
 /** The connection breaks when so many bytes of the request have arrived. */
 export const cutAfter =

@@ -11,6 +11,7 @@ import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts
 import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { checkStored } from '../stored.ts';
+import { closed } from './closing.ts';
 
 /** A registry may copy a whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
@@ -18,6 +19,11 @@ const commitPatience = 15 * 60_000;
 interface StepOptions extends SignalOptions {
   readonly answerWithin?: number;
   readonly headers?: HeaderMap;
+}
+
+interface CommitOptions extends AppendOptions, Pick<StepOptions, 'headers'> {
+  /** Whether the registry has the blob already, and is to take these bytes in its place. */
+  readonly replaces?: boolean;
 }
 
 /** Where a session stands by its last answer, and what its address may repeat. */
@@ -86,19 +92,25 @@ export class RemoteUpload implements Upload {
   async commit(
     digest: Digest,
     content?: Content,
-    { onProgress, headers = {}, ...options }: AppendOptions & Pick<StepOptions, 'headers'> = {},
+    { onProgress, headers = {}, replaces = false, ...options }: CommitOptions = {},
   ): Promise<Descriptor> {
     const sent = content === undefined ? undefined : this.#meter(content, onProgress);
     const from = this.#offset > 0 && content?.size !== undefined ? { from: this.#offset } : {};
-    const body = sent === undefined ? {} : { content: sent.content, ...from };
-    const { response } = await this.#step({ kind: 'commit', digest, ...body }, [201, 200, 204], {
-      ...options,
-      headers,
-      answerWithin: commitPatience,
-    });
+    const put = (body: Content | undefined, signal: AbortSignal): Promise<Answer> => {
+      const step = {
+        kind: 'commit',
+        digest,
+        ...(body === undefined ? {} : { content: body, ...from }),
+      } as const;
+      return this.#step(step, [201, 200, 204], { signal, headers, answerWithin: commitPatience });
+    };
+    const find = (signal = options.signal) => statBlob(this.#exchange, this.#repository, digest, { signal });
+    const { clock } = this.#exchange;
+    // What is to be replaced is there from the beginning.
+    const ask = replaces ? async () => undefined : find;
+    const answer = await closed({ put, content: sent?.content, find: ask, clock, signal: options.signal });
     const what = `blob ${this.#exchange.registry}/${this.#repository}@${digest}`;
-    const find = () => statBlob(this.#exchange, this.#repository, digest, options);
-    await checkStored(response, { digest, what, find }, options);
+    if (answer !== undefined) await checkStored(answer.response, { digest, what, find }, options);
     this.#settle(this.#offset + (sent?.bytes() ?? 0));
     onProgress?.({ sent: this.#offset, acknowledged: this.#offset, moved: this.#offset });
     return { mediaType: MediaType.octetStream, digest, size: this.#offset };

@@ -16,6 +16,7 @@ import {
   type Fate,
   losesAnswer,
   passes,
+  refusesOver,
   says,
   scripted,
 } from './scripted.test.support.ts';
@@ -117,8 +118,8 @@ const rows: readonly Row[] = [
     script: { append: [passes, answers(503)], status: [says('0-9')] },
     asked: ['start', 'append 0-399', 'append 400-799', 'status', 'append 400-799', 'commit 800-999'],
   },
-  ...[400, 416].map((status) => ({
-    name: `whose first chunk is refused with ${status} goes in one request without a length`,
+  ...[400, 405, 413, 416].map((status) => ({
+    name: `first-chunk-refused: whose first chunk is refused with ${status} goes in one request without a length`,
     script: { append: [answers(status)] },
     asked: ['start', 'append 0-399', 'cancel', 'start', 'append', 'commit'],
   })),
@@ -170,6 +171,17 @@ describe('a stream on its way to a registry', () => {
     );
     assert.ok(appends <= 6, `${appends} chunks`);
   });
+
+  for (const size of [2_000_000, 5_000_000, 10_000_000]) {
+    it(`first-chunk-refused: of ${size} bytes goes in pieces of what a proxy takes`, async () => {
+      const limited = always(refusesOver(1024 * 1024));
+      const registry = scripted({ append: limited, commit: limited }, { chunkSize: 4 * 1024 * 1024 });
+      const sample = blobOf(noise(size));
+      const source = streamContent(reusingContent(sample.bytes, 70_000).open());
+      assert.deepEqual(await registry.repository.blobs.ingest(source), sample.descriptor);
+      assert.equal((await registry.inside.blobs.stat(sample.descriptor.digest))?.size, size);
+    });
+  }
 
   it('whose source fails leaves no session', async () => {
     const { repository, asked } = scripted({}, { chunkSize });

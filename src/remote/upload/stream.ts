@@ -1,4 +1,4 @@
-import { isGantryError } from '../../errors.ts';
+import { ContentError, isGantryError } from '../../errors.ts';
 import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
 import { createHasher, type Hasher } from '../../flow/hash.ts';
 import { createPool } from '../../flow/pool.ts';
@@ -9,7 +9,14 @@ import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
 import { UploadProgress } from './progress.ts';
-import { mostSent, type SendOptions, tellingContent, uploadRetry } from './recover.ts';
+import {
+  mostSent,
+  refusesChunks,
+  type SendOptions,
+  smallerPiece,
+  tellingContent,
+  uploadRetry,
+} from './recover.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Streaming {
@@ -56,6 +63,8 @@ class StreamUpload {
   readonly #backoff: Backoff;
   readonly #progress: UploadProgress;
   #session: RemoteUpload | undefined;
+  /** The bytes that one request may have: fewer after some were too many. */
+  #most = Number.POSITIVE_INFINITY;
   /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
   #spent = 0;
 
@@ -78,7 +87,7 @@ class StreamUpload {
       for (;;) {
         const { value, done } = await chunks.next();
         if (done === true) throw new RangeError('the last chunk was not the last');
-        if (value.last) return await this.#commit(value.bytes, hasher);
+        if (value.last) return await this.#finish(value.bytes, hasher.digest());
         const taken = await this.#append(value.bytes);
         if (!taken)
           return await this.#sendWhole(await this.#startAnew(), rejoined(value.bytes, chunks), hasher);
@@ -101,28 +110,61 @@ class StreamUpload {
   ): Promise<Descriptor> {
     await session.append(this.#metered(streamContent(source)), this.#signal());
     this.#advance(session.offset);
-    return this.#commit(new Uint8Array(0), hasher);
+    return this.#commit(new Uint8Array(0), hasher.digest());
   }
 
-  /** Answers whether the registry takes chunks at all: some refuse the first one with 400 or 416. */
+  /**
+   * Sends bytes in pieces as large as were not too many yet. Answers whether the registry takes chunks at all: some refuse the
+   * first one.
+   */
   async #append(bytes: Uint8Array): Promise<boolean> {
     const first = this.#session?.offset === 0;
-    try {
-      await this.#persist(bytes, {
-        step: async (session, rest) => {
-          if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
-        },
-      });
-      return true;
-    } catch (error) {
-      const status = isGantryError(error) ? error.response?.status : undefined;
-      if (first && this.#session?.offset === 0 && (status === 400 || status === 416)) return false;
-      throw error;
+    for (let at = 0; at < bytes.byteLength; ) {
+      const piece = bytes.subarray(at, at + this.#most);
+      try {
+        await this.#persist(piece, {
+          step: async (session, rest) => {
+            if (rest !== undefined) await session.append(this.#metered(rest), this.#signal());
+          },
+        });
+        at += piece.byteLength;
+      } catch (error) {
+        const status = isGantryError(error) ? error.response?.status : undefined;
+        if (status === 413 && this.#shrink(piece.byteLength)) continue;
+        const isRefused = refusesChunks(status) || status === 413;
+        if (first && this.#session?.offset === 0 && isRefused) return false;
+        throw error;
+      }
     }
+    return true;
   }
 
-  #commit(bytes: Uint8Array, hasher: Hasher): Promise<Descriptor> {
-    const digest = hasher.digest();
+  /** Answers whether there is a smaller piece to try. */
+  #shrink(refused: number): boolean {
+    const smaller = smallerPiece(refused);
+    if (smaller === undefined) return false;
+    this.#most = smaller;
+    return true;
+  }
+
+  /** Closes the session with the last bytes; those that are too many for one request go before it. */
+  async #finish(bytes: Uint8Array, digest: Digest): Promise<Descriptor> {
+    if (bytes.byteLength <= this.#most) {
+      try {
+        return await this.#commit(bytes, digest);
+      } catch (error) {
+        const status = isGantryError(error) ? error.response?.status : undefined;
+        if (status !== 413 || !this.#shrink(bytes.byteLength)) throw error;
+      }
+    }
+    if (await this.#append(bytes)) return this.#commit(new Uint8Array(0), digest);
+    throw new ContentError(
+      'TOO_LARGE',
+      'the registry takes neither the last piece of a stream nor a part of it',
+    );
+  }
+
+  #commit(bytes: Uint8Array, digest: Digest): Promise<Descriptor> {
     const { headers } = this.#streaming;
     return refusedAsUnsupported(digest, () =>
       this.#persist(bytes, {
