@@ -1,6 +1,7 @@
 import type { Middleware, Send } from '../wire/message.ts';
 import type { RetryOptions } from './backoff.ts';
 import type { WireObserver } from './event.ts';
+import { hedge } from './hedge.ts';
 import { log } from './log.ts';
 import { sentBy } from './origin.ts';
 import { pace } from './pace.ts';
@@ -25,12 +26,12 @@ export interface LineOptions {
   readonly observe?: WireObserver;
 }
 
-/** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ timeout ▸ log ▸ transport. */
+/** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ hedge ▸ timeout ▸ log ▸ transport. */
 export function createLine(options: LineOptions): Send {
   const { transport, authorize, home, redirects = true, timeouts } = options;
   const observe = published(options.observe);
   const logged = observe === undefined ? transport : log({ observe })(transport);
-  const paced = held(home, (options.pace ?? pace())(timeout(timeouts)(logged)));
+  const paced = held(home, (options.pace ?? pace())(hedge(timeouts)(timeout(timeouts)(logged))));
   const authorized = authorize === undefined ? paced : authorize(paced);
   const redirected = redirects ? redirect({ foreign: paced })(authorized) : authorized;
   return retry(options.retry, observe)(redirected);

@@ -57,6 +57,8 @@ const headers =
     return { ...response, headers: { ...response.headers, ...change } };
   };
 
+const again = (fault: Fault): readonly Fault[] => Array.from({ length: 20 }, () => fault);
+
 const withoutRange: Fault = (send, request) =>
   send({ ...request, headers: { ...request.headers, range: [] } });
 const answers =
@@ -390,6 +392,17 @@ describe('a download', () => {
       { range: 'bytes=10-', condition: '"before"' },
     ]);
   });
+
+  for (const [how, faults] of [
+    ['honours Range', [cut(size / 2), ...again(cut(0))]],
+    ['ignores Range', again((send, request) => cut(size / 2)((sent) => withoutRange(send, sent), request))],
+  ] as const) {
+    it(`endless-download: that breaks at the same place for ever ends where the registry ${how}`, async () => {
+      const { repository, asked } = await registry(faults);
+      await failsWith(read(repository.blobs.open(sample.descriptor)), 'CUT_OFF');
+      assert.equal(asked.length, 3);
+    });
+  }
 
   it('ends at once when it is aborted while it waits', async () => {
     const abort = new AbortController();

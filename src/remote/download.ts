@@ -1,4 +1,5 @@
 import { isGantryError, ResponseError, TransportError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { type OpenOptions, sliced } from '../flow/content.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
@@ -7,6 +8,7 @@ import type { EncodeOptions } from '../wire/encode.ts';
 import { contentLength, headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
+import { type Reading, readBeside } from './beside.ts';
 import { type Exchange, perform } from './exchange.ts';
 
 /** A blob of a repository, to be read. */
@@ -28,7 +30,8 @@ export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal'
 
 /**
  * One blob, or a part of it, on its way here. A connection that breaks, stalls or ends too early, and a registry that
- * refuses for a while, only interrupt it: it goes on from the last byte that came. A refusal to go on from there, whatever its
+ * refuses for a while, only interrupt it: it goes on from the last byte that came. Attempts begin again only where the blob has
+ * come further than ever before. A refusal to go on from there, whatever its
  * status, has the blob read once more from its beginning: stores behind registries refuse a Range and give the whole.
  */
 export class Download {
@@ -82,7 +85,7 @@ export class Download {
     for (;;) {
       const before = this.#at;
       try {
-        for await (const chunk of await this.#open()) {
+        for await (const chunk of readBeside(() => this.#begin())) {
           this.#at += chunk.byteLength;
           yield chunk;
         }
@@ -131,13 +134,28 @@ export class Download {
     return new TransportError('CUT_OFF', `blob ${blob.digest} of ${repository} ${said}`);
   }
 
+  #begin(): Reading {
+    const abort = new AbortController();
+    const release = onAbort(this.#signal, () => abort.abort(this.#signal?.reason));
+    const chunks = this.#open(abort.signal).then((bytes) => bytes[Symbol.asyncIterator]());
+    return {
+      begun: chunks,
+      next: async () => (await chunks).next(),
+      end() {
+        release();
+        abort.abort();
+        chunks.then((iterator) => iterator.return?.()).catch(() => undefined);
+      },
+    };
+  }
+
   /** The bytes from where it stands, as far as one answer brings them. */
-  async #open(): Promise<AsyncIterable<Uint8Array>> {
+  async #open(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const { repository, blob } = this.#source;
     const resumes = this.#begun;
     const ranged = this.#ranges && (this.#at > 0 || this.#to !== undefined);
-    const response = await this.#ask(ranged);
-    if (response === undefined) return this.#open();
+    const response = await this.#ask(ranged, signal);
+    if (response === undefined) return this.#open(signal);
     this.#begun = true;
     this.#entityTag = strongEntityTag(response.headers);
     const known = this.#end !== undefined;
@@ -157,21 +175,21 @@ export class Download {
     if (ranged) {
       this.#ranges = false;
       if (this.#mode === 'offer') this.#takeAll();
-      return this.#open();
+      return this.#open(signal);
     }
     const what = `blob ${blob.digest} of ${repository}`;
     throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for all of it, got some other part`);
   }
 
   /** `undefined`: the Range was refused, and will not be sent again. */
-  async #ask(ranged: boolean): Promise<HttpResponse | undefined> {
+  async #ask(ranged: boolean, signal: AbortSignal): Promise<HttpResponse | undefined> {
     const { exchange, repository, blob } = this.#source;
     try {
       const { response } = await perform(
         exchange,
         { kind: 'blob.get', repository, digest: blob.digest },
         ranged ? [200, 206, 416] : [200, 206],
-        { ...(ranged ? this.#range() : {}), signal: this.#signal },
+        { ...(ranged ? this.#range() : {}), signal },
       );
       return response;
     } catch (error) {

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { drain } from '../flow/collect.ts';
+import { bytesContent, emptyContent } from '../flow/content.ts';
+import type { HttpRequest, HttpResponse } from '../wire/message.ts';
+import { createManualClock } from './clock.test.support.ts';
+import { hedge } from './hedge.ts';
+import { timeout } from './timeout.ts';
+
+const get: HttpRequest = { method: 'GET', url: 'https://host/', headers: {}, replay: 'safe' };
+const post: HttpRequest = { ...get, method: 'POST', replay: 'never' };
+const answer = (status = 200): HttpResponse => ({ status, headers: {}, body: emptyContent.open() });
+
+interface Asked {
+  readonly signal: AbortSignal | undefined;
+  readonly give: (response: HttpResponse) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+function stage(options: { readonly answer?: number } = {}) {
+  const clock = createManualClock();
+  const asked: Asked[] = [];
+  const send = hedge({ clock, ...options })(
+    ({ signal }) => new Promise((give, fail) => asked.push({ signal, give, fail })),
+  );
+  return { clock, asked, send };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('silent-answer: a request whose answer does not come', () => {
+  for (const [name, request, after] of [
+    ['GET', get, 10_000],
+    ['HEAD', { ...get, method: 'HEAD' }, 10_000],
+    ['the POST that starts an upload', post, 15_000],
+  ] as const) {
+    it(`is asked again beside it after ${after / 1000} s, and the first answer is taken: ${name}`, async () => {
+      const { clock, asked, send } = stage();
+      const sent = send(request);
+      await clock.advance(after - 1);
+      assert.equal(asked.length, 1);
+      await clock.advance(1);
+      assert.equal(asked.length, 2);
+      asked[1]?.give(answer(201));
+      const { status, body } = await sent;
+      await drain(body);
+      assert.deepEqual([status, asked[0]?.signal?.aborted, asked[1]?.signal?.aborted], [201, true, false]);
+      assert.equal(clock.set(), 0);
+    });
+
+    it(`is never cut: the silent one's answer is taken where it comes first: ${name}`, async () => {
+      const { clock, asked, send } = stage();
+      const sent = send(request);
+      await clock.advance(59_000);
+      asked[0]?.give(answer());
+      assert.equal((await sent).status, 200);
+      assert.deepEqual(
+        [asked.length, asked[0]?.signal?.aborted, asked[1]?.signal?.aborted],
+        [2, false, true],
+      );
+    });
+  }
+
+  for (const [name, request] of [
+    ['a PUT', { ...get, method: 'PUT', replay: 'never' }],
+    ['a DELETE', { ...get, method: 'DELETE' }],
+    ['a POST with a body', { ...post, body: bytesContent(new Uint8Array(1)) }],
+    ['a read that must not be sent again', { ...get, replay: 'never' }],
+  ] as const) {
+    it(`is asked once: ${name}`, async () => {
+      const { clock, asked, send } = stage();
+      const sent = send(request);
+      await clock.advance(1_000_000);
+      asked[0]?.give(answer());
+      await sent;
+      assert.equal(asked.length, 1);
+    });
+  }
+
+  it('is asked again sooner where the answer has less time', async () => {
+    const { clock, asked, send } = stage({ answer: 6_000 });
+    void send(get);
+    await clock.advance(1_000);
+    assert.equal(asked.length, 2);
+  });
+
+  for (const status of [429, 500, 503]) {
+    it(`waits for the first one where the second one gets ${status}`, async () => {
+      const { clock, asked, send } = stage();
+      const sent = send(get);
+      await clock.advance(10_000);
+      asked[1]?.give(answer(status));
+      await turn();
+      asked[0]?.give(answer());
+      assert.equal((await sent).status, 200);
+    });
+  }
+
+  it('waits for the first one where the second one fails, and for the second where the first does', async () => {
+    for (const failing of [0, 1]) {
+      const { clock, asked, send } = stage();
+      const sent = send(get);
+      await clock.advance(10_000);
+      asked[failing]?.fail(new Error('cut'));
+      await turn();
+      asked[1 - failing]?.give(answer());
+      assert.equal((await sent).status, 200);
+    }
+  });
+
+  it('fails as the first one did where both fail, or the second is of no use', async () => {
+    const failure = new Error('the first');
+    for (const end of ['fail', 'give'] as const) {
+      const { clock, asked, send } = stage();
+      const sent = send(get);
+      await clock.advance(10_000);
+      asked[0]?.fail(failure);
+      await turn();
+      if (end === 'fail') asked[1]?.fail(new Error('the second'));
+      else asked[1]?.give(answer(503));
+      await assert.rejects(sent, (error) => error === failure);
+    }
+  });
+
+  it('fails at once, and is not asked again, where it fails before', async () => {
+    const { clock, asked, send } = stage();
+    const failure = new Error('cut');
+    const sent = send(get);
+    asked[0]?.fail(failure);
+    await assert.rejects(sent, (error) => error === failure);
+    assert.deepEqual([asked.length, clock.set()], [1, 0]);
+  });
+
+  it("ends with the caller's signal, both of them", async () => {
+    const clock = createManualClock();
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    let ended = 0;
+    const silent = hedge({ clock })(
+      ({ signal }) =>
+        new Promise((_, reject) =>
+          signal?.addEventListener('abort', () => {
+            ended++;
+            reject(signal.reason);
+          }),
+        ),
+    );
+    const sent = silent({ ...get, signal: abort.signal });
+    await clock.advance(10_000);
+    abort.abort(reason);
+    await assert.rejects(sent, (error) => error === reason);
+    assert.deepEqual([ended, clock.set()], [2, 0]);
+  });
+
+  it('ends as a silence does where both stay silent', async () => {
+    const clock = createManualClock();
+    const silent = hedge({ clock })(
+      timeout({ clock })(
+        ({ signal }) =>
+          new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+      ),
+    );
+    const sent = assert.rejects(silent(get), { code: 'TIMED_OUT' });
+    await clock.advance(75_000);
+    await sent;
+    assert.equal(clock.set(), 0);
+  });
+});
