@@ -26,12 +26,12 @@ export async function precompile(entry: string, part: string): Promise<void> {
 
 /**
  * In place of `require`. Its source goes into the bundle, so it names nothing that is outside of it. V8 itself refuses what
- * it has made with other flags, and looks at nothing else but the length of the source: so the file has the very source that
- * it was made of, byte for byte, and the checksum of all of it. Where either is not so, the source is compiled. The same V8
- * may be built in another way, as distributions do, for whom it does not look: their ICU and OpenSSL are other ones, too.
+ * it has made with other flags, and looks at nothing else but the length of the source: so the file begins with a checksum
+ * over the source that it was made of and what was made of it. Where that is not so, the source is compiled. The same V8 may
+ * be built in another way, as distributions do, for whom it does not look: their ICU and OpenSSL are other ones, too.
  *
- * The check takes a seventh of the time that is won. A hash of `node:crypto` would tell no more of damage, and takes more than
- * half of it, to load that.
+ * The check takes a seventh of the time that is won. A hash of `node:crypto` takes more than half of it, to load that, and
+ * would be no better against who may write both.
  */
 function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Module): unknown {
   const file = require.resolve(path);
@@ -45,18 +45,15 @@ function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Mo
   } catch {
     return require(path);
   }
-  // As `checked` in warm-up.ts has made it: a checksum of what follows, the source, the cache.
-  const end = 4 + source.length;
-  const isSound =
-    kept.length > end &&
-    source.equals(kept.subarray(4, end)) &&
-    require('node:zlib').crc32(kept.subarray(4)) === kept.readUInt32BE(0);
-  if (!isSound) return require(path);
+  // As `checked` in warm-up.ts has made it.
+  const { crc32 } = require('node:zlib');
+  const cachedData = kept.subarray(4);
+  if (kept.length < 4 || crc32(cachedData, crc32(source)) !== kept.readUInt32BE(0)) return require(path);
   const vm = require('node:vm');
   const Module = require('node:module');
   const script = new vm.Script(Module.wrap(source.toString('utf8')), {
     filename: file,
-    cachedData: kept.subarray(end),
+    cachedData,
   });
   const part = new Module(file, entry);
   part.filename = file;

@@ -42,6 +42,33 @@ describe('the README', () => {
     );
   }
 
+  it('readme-in-typescript: has no block that strict TypeScript refuses', async () => {
+    const home = await mkdtemp(join(tmpdir(), 'gantry-readme-types-'));
+    try {
+      await mkdir(join(home, 'node_modules'));
+      await symlink(root, join(home, 'node_modules', 'gantry'), 'junction');
+      await symlink(join(root, 'node_modules', '@types'), join(home, 'node_modules', '@types'), 'junction');
+      const code = blocks.filter(({ language }) => language === 'js');
+      await Promise.all(code.map((block, at) => writeFile(join(home, `block-${at}.mts`), block.code)));
+      const compilerOptions = {
+        target: 'es2022',
+        module: 'nodenext',
+        types: ['node'],
+        noEmit: true,
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+      };
+      await writeFile(join(home, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+      const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+      await promisify(execFile)(process.execPath, [compiler, '-p', home]).catch((error: unknown) => {
+        assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error));
+      });
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  });
+
   it('has one line for each command, in its own words', () => {
     const rows = commands.flatMap((entry) => rowsOf(entry));
     assert.deepEqual(

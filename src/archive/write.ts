@@ -6,6 +6,15 @@ import { makeDraft } from '../files/draft.ts';
 import { removeDeadLock, takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
 import { gathered } from '../flow/gather.ts';
+import {
+  signal as abortSignal,
+  amount,
+  callback,
+  checkOptions,
+  flag,
+  oneOf,
+  type Shape,
+} from '../spec/options.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
 import { type Base, openBase } from './base.ts';
@@ -36,6 +45,16 @@ export interface CreateArchiveOptions extends SignalOptions {
   readonly output?: (bytes: Uint8Array) => Promise<void>;
 }
 
+const shape: Shape<CreateArchiveOptions> = {
+  format: oneOf('docker', 'oci', 'legacy'),
+  gzip: flag,
+  existing: oneOf('replace', 'add'),
+  wait: amount,
+  onWait: callback,
+  output: callback,
+  signal: abortSignal,
+};
+
 /**
  * A repository that becomes the file at `path` when it is committed, all at once; disposed before, it leaves nothing.
  * Tags may be full names (`alpine:3`), and for `docker load` must be. Equal content makes equal bytes.
@@ -45,6 +64,7 @@ export interface CreateArchiveOptions extends SignalOptions {
  * is to be added to, IN_USE, and MANIFEST_INVALID for a file that is no archive or not whole.
  */
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
+  checkOptions('createArchive', options, shape);
   const { output } = options;
   const kind = output === undefined ? await kindOf(path) : 'pipe';
   if (kind === 'folder') {

@@ -1,13 +1,19 @@
 import { ContentError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { formatPlatform, isAttestation, type Platform, selectPlatform } from '../spec/platform.ts';
+import {
+  formatPlatform,
+  isAttestation,
+  type Platform,
+  selectPlatform,
+  toPlatform,
+} from '../spec/platform.ts';
 import { isCosignTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import type { DiskEntry, DiskPlace } from './disk-place.ts';
 
 export interface ChooseOptions extends SignalOptions {
-  readonly platforms?: readonly Platform[] | undefined;
+  readonly platforms?: readonly (Platform | string)[] | undefined;
 }
 
 /**
@@ -61,7 +67,7 @@ async function onlyWhole(
 /** Undefined where two of them serve a platform equally well, or none does. */
 async function byPlatform(
   entries: readonly DiskEntry[],
-  platforms: readonly Platform[],
+  platforms: readonly (Platform | string)[],
   options: SignalOptions,
 ): Promise<readonly Descriptor[] | undefined> {
   const candidates: { readonly entry: DiskEntry; readonly platform: Platform; readonly mediaType: string }[] =
@@ -71,7 +77,7 @@ async function byPlatform(
     if (platform !== undefined) candidates.push({ entry, platform, mediaType });
   }
   const chosen: Descriptor[] = [];
-  for (const wanted of platforms) {
+  for (const wanted of platforms.map(toPlatform)) {
     const best = selectPlatform(candidates, wanted);
     if (best === undefined) return undefined;
     const twin = selectPlatform(

@@ -14,6 +14,7 @@ import type { CopiedTag, SkippedName } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
 import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
+import { checkArguments, checkClientOptions, checkVerbOptions, type Verb } from './options.ts';
 import { countBlobs, type Place, parsePlace } from './place.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -121,83 +122,146 @@ const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
 const changing = () => import('./manifests.ts');
 
+/** Throws INVALID_OPTION. */
 export function createClient(options: ClientOptions = {}): Client {
+  checkClientOptions(options);
   const connections = createConnections(options);
   const { jobs, nondistributable, signal: whole } = options;
   const defaults = {
     ...(jobs === undefined ? {} : { jobs }),
     ...(nondistributable === undefined ? {} : { nondistributable }),
   };
-  /** A call's own options over the client's; either's signal ends the call. */
-  const merged = <T extends SignalOptions>(own: T): typeof defaults & T & SignalOptions => ({
-    ...defaults,
-    ...own,
-    ...(whole === undefined
-      ? {}
-      : { signal: own.signal === undefined ? whole : AbortSignal.any([whole, own.signal]) }),
-  });
+  /** A call's own options, checked, over the client's; either's signal ends the call. */
+  const merged = <T extends SignalOptions>(
+    verb: Verb,
+    values: Readonly<Record<string, unknown>>,
+    own: T,
+  ): typeof defaults & T & SignalOptions => {
+    checkArguments(verb, values);
+    checkVerbOptions(verb, own);
+    return {
+      ...defaults,
+      ...own,
+      ...(whole === undefined
+        ? {}
+        : { signal: own.signal === undefined ? whole : AbortSignal.any([whole, own.signal]) }),
+    };
+  };
 
   return {
-    inspect: async (place, own = {}) => (await reading()).inspect(connections, place, merged(own)),
-    getImage: async (reference, own = {}) => (await reading()).getImage(connections, reference, merged(own)),
-    getIndex: async (reference, own = {}) => (await reading()).getIndex(connections, reference, merged(own)),
+    inspect: async (place, own = {}) =>
+      (await reading()).inspect(connections, place, merged('inspect', { place }, own)),
+    getImage: async (reference, own = {}) =>
+      (await reading()).getImage(connections, reference, merged('getImage', { reference }, own)),
+    getIndex: async (reference, own = {}) =>
+      (await reading()).getIndex(connections, reference, merged('getIndex', { reference }, own)),
     getDescriptor: async (place, own = {}) =>
-      (await reading()).getDescriptor(connections, place, merged(own)),
-    getManifest: async (place, own = {}) => (await reading()).getManifest(connections, place, merged(own)),
+      (await reading()).getDescriptor(connections, place, merged('getDescriptor', { place }, own)),
+    getManifest: async (place, own = {}) =>
+      (await reading()).getManifest(connections, place, merged('getManifest', { place }, own)),
     getRawManifest: async (place, own = {}) =>
-      (await reading()).getRawManifest(connections, place, merged(own)),
-    getConfig: async (place, own = {}) => (await reading()).getConfig(connections, place, merged(own)),
-    openBlob: (reference) => openBlob(connections, reference),
-    exists: async (place, own = {}) => (await reading()).exists(connections, place, merged(own)),
+      (await reading()).getRawManifest(connections, place, merged('getRawManifest', { place }, own)),
+    getConfig: async (place, own = {}) =>
+      (await reading()).getConfig(connections, place, merged('getConfig', { place }, own)),
+    openBlob(reference) {
+      checkArguments('openBlob', { reference });
+      return openBlob(connections, reference);
+    },
+    exists: async (place, own = {}) =>
+      (await reading()).exists(connections, place, merged('exists', { place }, own)),
     blobExists: async (repository, digest, own = {}) =>
-      (await reading()).blobExists(connections, repository, digest, merged(own)),
+      (await reading()).blobExists(
+        connections,
+        repository,
+        digest,
+        merged('blobExists', { repository, digest }, own),
+      ),
     push: async (path, reference, own = {}) => {
+      const options = merged('push', { path, reference }, own);
       // It begins with a question for each blob.
       await expectAt(connections, [reference], (await countBlobs(path)) ?? expected.push);
-      return (await import('./push.ts')).pushPath(connections, path, reference, merged(own));
+      return (await import('./push.ts')).pushPath(connections, path, reference, options);
     },
     pull: async (references, path, own = {}) => {
+      const options = merged('pull', { references, path }, own);
       await expectAt(connections, references, expected.pull);
-      return (await import('./pull.ts')).pullTo(connections, references, path, merged(own));
+      return (await import('./pull.ts')).pullTo(connections, references, path, options);
     },
     copy: async (source, destination, own = {}) => {
+      const options = merged('copy', { source, destination }, own);
       await expectAt(connections, [source], expected.copyFrom);
       await expectAt(connections, [destination], expected.copyTo);
-      return (await import('./copy.ts')).copyBetween(connections, source, destination, merged(own));
+      return (await import('./copy.ts')).copyBetween(connections, source, destination, options);
     },
     copyRepository: async function* (source, destination, own = {}) {
       const { copyTags } = await import('./copy-repository.ts');
-      yield* copyTags(connections, source, destination, merged(own));
+      yield* copyTags(
+        connections,
+        source,
+        destination,
+        merged('copyRepository', { source, destination }, own),
+      );
     },
     pushImage: async (reference, image, own = {}) =>
-      (await writing()).pushView(connections, reference, image, merged(own)),
+      (await writing()).pushView(
+        connections,
+        reference,
+        image,
+        merged('pushImage', { reference, image }, own),
+      ),
     pushIndex: async (reference, index, own = {}) =>
-      (await writing()).pushView(connections, reference, index, merged(own)),
-    writeLayer: async (own) => (await writing()).writeLayer(connections, merged(own)),
+      (await writing()).pushView(
+        connections,
+        reference,
+        index,
+        merged('pushIndex', { reference, index }, own),
+      ),
+    writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
     tag: async (reference, tags, own = {}) => {
+      const options = merged('tag', { reference, tags }, own);
       await expectAt(connections, [reference], expected.tag);
-      return (await changing()).tag(connections, reference, [tags].flat(), merged(own));
+      return (await changing()).tag(connections, reference, [tags].flat(), options);
     },
     putManifest: async (reference, manifest, own = {}) =>
-      (await changing()).putManifest(connections, reference, manifest, merged(own)),
+      (await changing()).putManifest(
+        connections,
+        reference,
+        manifest,
+        merged('putManifest', { reference, manifest }, own),
+      ),
     delete: async (reference, own = {}) =>
-      (await changing()).deleteManifest(connections, reference, merged(own)),
+      (await changing()).deleteManifest(connections, reference, merged('delete', { reference }, own)),
     referrers: async function* (place, own = {}) {
       const { listReferrers } = await import('./referrers.ts');
-      yield* listReferrers(connections, place, merged(own));
+      yield* listReferrers(connections, place, merged('referrers', { place }, own));
     },
     referrerTree: async (place, own = {}) =>
-      (await import('./referrers.ts')).referrerTree(connections, place, merged(own)),
-    tags: (repository, own = {}) => openRepository(connections, repository).tags.list(merged(own)),
-    catalog: (registry, own = {}) => connections.registry(parseRegistry(registry)).repositories(merged(own)),
+      (await import('./referrers.ts')).referrerTree(
+        connections,
+        place,
+        merged('referrerTree', { place }, own),
+      ),
+    tags: async function* (repository, own = {}) {
+      const options = merged('tags', { repository }, own);
+      yield* openRepository(connections, repository).tags.list(options);
+    },
+    catalog: async function* (registry, own = {}) {
+      const options = merged('catalog', { registry }, own);
+      yield* connections.registry(parseRegistry(registry)).repositories(options);
+    },
     validate: async function* (subject, own = {}) {
       const { validateSubject } = await import('./validate.ts');
-      yield* validateSubject(connections, subject, merged(own));
+      yield* validateSubject(connections, subject, merged('validate', { subject }, own));
     },
     token: async (repository, own = {}) =>
-      (await import('./token.ts')).fetchToken(connections, repository, merged(own)),
+      (await import('./token.ts')).fetchToken(connections, repository, merged('token', { repository }, own)),
     checkLogin: async (registry, credential, own = {}) =>
-      (await import('./login.ts')).checkLogin(connections, registry, credential, merged(own)),
+      (await import('./login.ts')).checkLogin(
+        connections,
+        registry,
+        credential,
+        merged('checkLogin', { registry, credential }, own),
+      ),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }

@@ -5,7 +5,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { parseDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
-import { defaultPlatform, formatPlatform, matchesPlatform, type Platform } from '../spec/platform.ts';
+import {
+  defaultPlatform,
+  formatPlatform,
+  matchesPlatform,
+  type Platform,
+  toPlatform,
+} from '../spec/platform.ts';
 import { parseReference } from '../spec/reference.ts';
 import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
@@ -15,8 +21,8 @@ import { openRepository, openSource } from './open.ts';
 import { formatPlace, inRegistry, type Place, parsePlace } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
-  /** Of an index, the image for this platform. */
-  readonly platform?: Platform;
+  /** Of an index, the image for this platform: an object, or as in `linux/arm64/v8`. */
+  readonly platform?: Platform | string;
 }
 
 /** What a name stands for, opened for the time of `use`. `place`: a reference or a place on disk. */
@@ -164,7 +170,8 @@ export function inspect(
 ): Promise<Inspection> {
   return reading(connections, place, options, async (repository, reference) => {
     const manifest = await readManifest(repository, reference, options);
-    if (options.platform !== undefined) await checkPlatform(repository, manifest, options.platform, options);
+    if (options.platform !== undefined)
+      await checkPlatform(repository, manifest, toPlatform(options.platform), options);
     const { inspectManifest } = await import('./inspect.ts');
     return inspectManifest(repository, manifest, options);
   });

@@ -12,7 +12,8 @@ export interface ValidateOptions extends SignalOptions {
   readonly fast?: boolean;
   /** How far a layer may unfold; beyond it that is a finding. */
   readonly unpack?: UnpackLimits;
-  readonly platforms?: readonly Platform[];
+  /** Of an index, the images for these alone. Each is an object, or as in `linux/arm64/v8`. */
+  readonly platforms?: readonly (Platform | string)[];
 }
 
 /** What came out about one subject; `problem` says what is wrong with it. */

@@ -3,6 +3,19 @@ import { onAbort } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
+import {
+  signal as abortSignal,
+  amount,
+  callback,
+  checkOptions,
+  count,
+  either,
+  flag,
+  listOf,
+  object,
+  type Shape,
+  text,
+} from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
@@ -18,8 +31,11 @@ export interface CopyOptions extends SignalOptions {
   readonly tags?: readonly string[];
   /** The destination is known not to have these tags, and isn't asked what it has under them. */
   readonly tagsAreNew?: boolean;
-  /** Default: everything. One: that image becomes the root. Several: an index of just these. */
-  readonly platforms?: readonly Platform[];
+  /**
+   * Objects, or as in `linux/arm64/v8`. Default: everything. One: that image becomes the root. Several: an index of just
+   * these.
+   */
+  readonly platforms?: readonly (Platform | string)[];
   /** With `platforms`: the index as it is, its digest kept, of which only these children are brought. */
   readonly sparse?: boolean;
   /** Repositories of the destination's registry that are known to hold a blob: the source's own name, or by blob. */
@@ -49,6 +65,21 @@ export interface CopyOptions extends SignalOptions {
   readonly onEvent?: CopyObserver;
 }
 
+const shape: Shape<CopyOptions> = {
+  tags: listOf(text),
+  tagsAreNew: flag,
+  platforms: listOf(either('a platform', text, object)),
+  sparse: flag,
+  mountFrom: either('a name or a function', text, callback),
+  jobs: count,
+  nondistributable: flag,
+  referrers: flag,
+  repair: flag,
+  patience: amount,
+  onEvent: callback,
+  signal: abortSignal,
+};
+
 /** Why what nobody waits for any more is ended. Made once: each would note where it was made. */
 const over = new DOMException('the copy is over', 'AbortError');
 
@@ -66,6 +97,7 @@ export async function copyImage(
   to: Repository,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
+  checkOptions('copyImage', options, shape);
   const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
   const { nondistributable = false, referrers = false, repair = false, patience = headStart } = options;
   if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');

@@ -4,13 +4,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isIndexType, isManifestType } from '../spec/media-type.ts';
-import { formatPlatform, isAttestation, type Platform } from '../spec/platform.ts';
+import { formatPlatform, isAttestation, type Platform, toPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { rewriteIndex, selectChildren } from './select.ts';
 
 export interface PresentOptions extends SignalOptions {
   /** Those that are wanted. Default: all that are there. */
-  readonly platforms?: readonly Platform[] | undefined;
+  readonly platforms?: readonly (Platform | string)[] | undefined;
 }
 
 /** The part of an index that a place holds. */
@@ -46,7 +46,8 @@ export async function presentPart(
     const { digest } = root.descriptor;
     throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name}: of index ${digest} no image is there`);
   }
-  if (platforms !== undefined) await demandWanted(from, { root, there, platforms }, options);
+  if (platforms !== undefined)
+    await demandWanted(from, { root, there, platforms: platforms.map(toPlatform) }, options);
   const [only] = images;
   if (platforms === undefined && only !== undefined && there.size === 1) {
     return { root: await from.manifests.get(only.digest, options), absent };

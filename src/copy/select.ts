@@ -14,6 +14,7 @@ import {
   matchesPlatform,
   type Platform,
   selectPlatform,
+  toPlatform,
 } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
@@ -27,7 +28,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 export async function selectRoot(
   from: Repository,
   root: Manifest,
-  platforms: readonly Platform[],
+  platforms: readonly (Platform | string)[],
   options: SignalOptions = {},
 ): Promise<Manifest> {
   if (root.body.kind !== 'index') return root;
@@ -48,11 +49,11 @@ export interface SelectedChildren {
 export async function selectChildren(
   from: Repository,
   root: Manifest,
-  platforms: readonly Platform[],
+  platforms: readonly (Platform | string)[],
   options: SignalOptions = {},
 ): Promise<SelectedChildren> {
   const images: Descriptor[] = [];
-  for (const platform of platforms) images.push(await choose(from, root, platform, options));
+  for (const platform of platforms) images.push(await choose(from, root, toPlatform(platform), options));
   const kept = new Set(images.map(({ digest }) => digest));
   return { images, includes: (child) => kept.has(child.digest) || isAttestationOf(child, kept) };
 }

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
 import { makeFolder, onDisk, removeTemporaries, syncFolder, systemCode } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
+import { signal as abortSignal, amount, checkOptions, flag, type Shape } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
@@ -41,8 +42,16 @@ const day = 24 * 60 * 60 * 1000;
 /** The most milliseconds between two looks for sessions to forget. */
 const sweepInterval = 60 * 60 * 1000;
 
+const shape: Shape<OpenDiskOptions> = {
+  wait: amount,
+  sessionTtl: amount,
+  readOnly: flag,
+  signal: abortSignal,
+};
+
 /** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED. */
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
+  checkOptions('openDiskRegistry', options, shape);
   options.signal?.throwIfAborted();
   const path = resolve(root);
   if (options.readOnly === true && !(await isWritable(path))) return openReadOnly(path);

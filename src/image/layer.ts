@@ -5,6 +5,7 @@ import { measure } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
+import { checkOptions, object, type Shape, text } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
 /** A file system change set, as a lazy view: nothing is read before it is asked for. */
@@ -39,8 +40,11 @@ export interface LayerOptions {
   readonly origin?: LayerOrigin | undefined;
 }
 
+const shape: Shape<LayerOptions> = { mediaType: text, descriptor: object, diffId: text, origin: object };
+
 /** A layer of stored bytes that can be read again and again. What isn't told is computed when it is asked for. */
 export function createLayer(content: Content, options: LayerOptions = {}): Layer {
+  checkOptions('createLayer', options, shape);
   const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
   const what = options.descriptor?.digest ?? 'layer';
   const uncompressed = (limits: UnpackLimits = {}): Content => ({

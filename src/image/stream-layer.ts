@@ -5,6 +5,7 @@ import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
+import { checkOptions, count, oneOf, type Shape, text } from '../spec/options.ts';
 import type { Blobs, IngestOptions } from '../store/contract.ts';
 import type { Layer } from './layer.ts';
 
@@ -33,11 +34,19 @@ const mediaTypes: Readonly<Record<Compression, string>> = {
   none: MediaType.ociLayer,
 };
 
+const shape: Shape<StreamLayerOptions> = {
+  compression: oneOf('gzip', 'zstd', 'none'),
+  level: count,
+  mediaType: text,
+};
+
 /** `source`: the uncompressed tar. */
 export function createStreamLayer(
   source: AsyncIterable<Uint8Array>,
-  { compression = 'gzip', level, ...options }: StreamLayerOptions = {},
+  options: StreamLayerOptions = {},
 ): StreamLayer {
+  checkOptions('createStreamLayer', options, shape);
+  const { compression = 'gzip', level } = options;
   const { mediaType = mediaTypes[compression] } = options;
   let begun = false;
   let known: { readonly descriptor: Descriptor; readonly diffId: Digest } | undefined;

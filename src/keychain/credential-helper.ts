@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { AuthError } from '../errors.ts';
+import { signal as abortSignal, amount, object, type Shape } from '../spec/options.ts';
 import type { Credential } from './credential.ts';
 import { namedCredential } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
@@ -12,6 +13,9 @@ export interface HelperOptions {
   /** Ends the helper. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What everything that may ask a helper takes. */
+export const helperOptions: Shape<HelperOptions> = { env: object, timeout: amount, signal: abortSignal };
 
 const maxOutput = 1024 * 1024;
 /** Milliseconds in which the last of an ended helper's output arrives. */

@@ -1,3 +1,12 @@
+import {
+  signal as abortSignal,
+  amount,
+  callback,
+  checkOptions,
+  object,
+  type Shape,
+  text,
+} from '../spec/options.ts';
 import { type AnswerOptions, rememberedAnswer } from './answers.ts';
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
 import type { Credential, Keychain } from './credential.ts';
@@ -9,6 +18,15 @@ export interface KeychainOptions extends ConfigFileOptions, AnswerOptions {
   readonly credentials?: Readonly<Record<string, Credential>>;
 }
 
+const shape: Shape<KeychainOptions> = {
+  env: object,
+  configFile: text,
+  timeout: amount,
+  signal: abortSignal,
+  now: callback,
+  credentials: object,
+};
+
 /**
  * The credentials that docker and podman would use: given ones, DOCKER_AUTH_CONFIG, their files and the helpers that
  * those name, GITHUB_TOKEN for ghcr.io. Files are read anew for every question, so that a login shows.
@@ -16,6 +34,7 @@ export interface KeychainOptions extends ConfigFileOptions, AnswerOptions {
  * The keychain throws HELPER_FAILED, NO_PERMISSION, INVALID_OPTION (a file that can't be understood).
  */
 export function createKeychain(options: KeychainOptions = {}): Keychain {
+  checkOptions('createKeychain', options, shape);
   const given = byKey(Object.entries(options.credentials ?? {}));
   const givenPlain = byKey(Object.entries(options.credentials ?? {}).filter(([key]) => isPlainKey(key)));
 

@@ -1,5 +1,6 @@
+import { checkOptions, text } from '../spec/options.ts';
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
-import { type HelperOptions, listHelper } from './credential-helper.ts';
+import { type HelperOptions, helperOptions, listHelper } from './credential-helper.ts';
 import { helpersOf, inlineCredentials } from './docker-config.ts';
 import { canonicalKey } from './server-key.ts';
 
@@ -19,6 +20,7 @@ export interface Login {
  * counts. Throws HELPER_FAILED, NO_PERMISSION, INVALID_OPTION.
  */
 export async function listLogins(options: ConfigFileOptions & HelperOptions = {}): Promise<readonly Login[]> {
+  checkOptions('listLogins', options, { ...helperOptions, configFile: text });
   const logins = new Map<string, Login>();
   const add = (login: Login): void => {
     if (!logins.has(login.registry)) logins.set(login.registry, login);

@@ -4,10 +4,11 @@ import { isGantryError, StorageError } from '../errors.ts';
 import { absentAs, makeFolder, onDisk, removeTemporaries } from '../files/files.ts';
 import { replaceOrOverwrite } from '../files/in-place.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
+import { checkOptions, type Shape, text } from '../spec/options.ts';
 import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile } from './config-file.ts';
 import type { Credential } from './credential.ts';
-import { clearHelper, type HelperOptions, tellHelper } from './credential-helper.ts';
+import { clearHelper, type HelperOptions, helperOptions, tellHelper } from './credential-helper.ts';
 import { type DockerConfig, formatEntry, helperFor, keysOf } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
 
@@ -19,6 +20,8 @@ export interface StoreOutcome {
   readonly helper?: string;
 }
 
+const shape: Shape<StoreOptions> = { ...helperOptions, configFile: text };
+
 /**
  * Logs in: keeps a registry's credential where docker would. Nobody asks the registry whether it is right.
  * Throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, IN_USE, INVALID_OPTION (a file that can't be understood, a user
@@ -29,6 +32,7 @@ export async function storeCredential(
   credential: Credential,
   options: StoreOptions = {},
 ): Promise<StoreOutcome> {
+  checkOptions('storeCredential', options, shape);
   const path = dockerConfigFile(options);
   const config = await readConfigFile(path);
   const helper = config && helperFor(config, registry);
@@ -44,6 +48,7 @@ export async function storeCredential(
 
 /** Logs out: forgets a registry's credential, in the file and with its helper. Quiet when there is none. Throws as `storeCredential`. */
 export async function eraseCredential(registry: string, options: StoreOptions = {}): Promise<StoreOutcome> {
+  checkOptions('eraseCredential', options, shape);
   const path = dockerConfigFile(options);
   const config = await readConfigFile(path);
   if (config === undefined) return { path };

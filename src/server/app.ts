@@ -1,3 +1,4 @@
+import { callback, checkOptions, flag, object, type Shape } from '../spec/options.ts';
 import type { Intent, Registry } from '../store/contract.ts';
 import { errorReply } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
@@ -35,11 +36,24 @@ export interface AppOptions extends GateOptions {
   readonly onFailure?: (error: unknown, request: HttpRequest) => void;
 }
 
+/** What `createApp` takes, and what starts an app by itself passes on. */
+export const appOptions: Shape<AppOptions> = {
+  writes: flag,
+  deletes: flag,
+  access: object,
+  anonymousMounts: flag,
+  sparse: flag,
+  limits: object,
+  sessions: object,
+  onFailure: callback,
+};
+
 /**
  * A registry as a function from requests to answers: every endpoint of distribution-spec 1.1 over `registry`, which does
  * the storing. Takes a bare path or a URL; rejects only when the request was aborted or its body broke off.
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Serve {
+  checkOptions('createApp', options, appOptions);
   const limits = { ...defaultLimits, ...options.limits };
   const { sessions = createSessions(limits), access = createAccess() } = options;
   const app: App = { ...options, registry, sessions, access, limits };

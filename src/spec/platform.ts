@@ -33,6 +33,11 @@ export function parsePlatform(text: string): Platform {
   };
 }
 
+/** A platform that was given as one, or as `parsePlatform` reads it. Throws INVALID_OPTION. */
+export function toPlatform(platform: Platform | string): Platform {
+  return typeof platform === 'string' ? parsePlatform(platform) : platform;
+}
+
 /** `os/architecture[/variant][:os.version]`; features have no place in it. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant, 'os.version': version } = platform;

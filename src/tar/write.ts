@@ -16,7 +16,7 @@ export interface TarFile {
 }
 
 export interface TarFileWithBody extends TarFile {
-  readonly body?: AsyncIterable<Uint8Array>;
+  readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
 /** Two blocks of zeros. */

@@ -1,7 +1,8 @@
 import { createMemoryRegistry } from '../memory/registry.ts';
-import { type AppOptions, createApp } from '../server/app.ts';
+import { type AppOptions, appOptions, createApp } from '../server/app.ts';
 import type { Serve } from '../server/exchange.ts';
-import { type ListenOptions, listen } from '../server/node/listen.ts';
+import { type ListenOptions, listen, listenOptions } from '../server/node/listen.ts';
+import { checkOptions, listOf, object, type Shape } from '../spec/options.ts';
 import type { Registry } from '../store/contract.ts';
 import { type Fault, withFaults } from './faults.ts';
 import { openLogin, type TestLogin } from './login.ts';
@@ -33,8 +34,21 @@ export interface TestRegistry extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const shape: Shape<StartRegistryOptions> = {
+  ...appOptions,
+  host: listenOptions.host,
+  port: listenOptions.port,
+  tls: listenOptions.tls,
+  anonymous: listenOptions.anonymous,
+  hosts: listenOptions.hosts,
+  registry: object,
+  login: object,
+  faults: listOf(object),
+};
+
 /** A registry on a free port of this machine, for the length of a test: `await using registry = await startRegistry()`. */
 export async function startRegistry(options: StartRegistryOptions = {}): Promise<TestRegistry> {
+  checkOptions('startRegistry', options, shape);
   const { registry = createMemoryRegistry(), login, faults = [], ...rest } = options;
   const { host, port, tls, anonymous, hosts, ...app } = rest;
   const desk = login === undefined ? undefined : openLogin(login);

@@ -1,6 +1,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import { InputError, StorageError } from '../../errors.ts';
+import {
+  amount,
+  checkOptions,
+  count,
+  flag,
+  listOf,
+  object,
+  type Shape,
+  taking,
+  text,
+} from '../../spec/options.ts';
 import type { ExchangeObserver, Serve } from '../exchange.ts';
 import { type HostOptions, withHosts } from '../hosts.ts';
 import { withOrigins } from '../origins.ts';
@@ -28,6 +39,23 @@ export interface ListenOptions extends HostOptions {
   readonly connections?: number | undefined;
   readonly observer?: ExchangeObserver;
 }
+
+/** What `listen` takes. */
+export const listenOptions: Shape<ListenOptions> = {
+  hosts: listOf(text),
+  host: text,
+  anonymous: flag,
+  tls: object,
+  port: taking(
+    'a port, from 0 to 65535',
+    (port) => typeof port === 'number' && port >= 0 && port <= 65535 && Number.isInteger(port),
+  ),
+  requestIdle: amount,
+  answerIdle: amount,
+  headerBytes: count,
+  connections: count,
+  observer: object,
+};
 
 export interface Listener extends AsyncDisposable {
   /** `http://127.0.0.1:5000`, or with `https:`. */
@@ -59,6 +87,7 @@ const cutTime = 200;
  * in `hosts`, the machine's own and those that nobody else can claim (`withHosts`).
  */
 export async function listen(app: Serve, options: ListenOptions = {}): Promise<Listener> {
+  checkOptions('listen', options, listenOptions);
   const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
   const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;
   const guarded = app.guarded === true;

@@ -1,4 +1,5 @@
 import { createPool } from '../../flow/pool.ts';
+import { amount, callback, checkOptions, type Shape } from '../../spec/options.ts';
 import type { Registry, Repository } from '../contract.ts';
 import { readOnlyRepository } from '../read-only.ts';
 import { openBlobs } from './blobs.ts';
@@ -26,6 +27,14 @@ export interface PullThroughOptions {
   readonly now?: () => number;
 }
 
+const shape: Shape<PullThroughOptions> = {
+  ttl: amount,
+  patience: amount,
+  rename: callback,
+  onFailure: callback,
+  now: callback,
+};
+
 /** A cache in use. Disposing ends what is being fetched; upstream and cache stay open. */
 export interface PullThrough extends Registry, AsyncDisposable {}
 
@@ -43,6 +52,7 @@ export function createPullThrough(
   cache: Registry,
   options: PullThroughOptions = {},
 ): PullThrough {
+  checkOptions('createPullThrough', options, shape);
   const { ttl = 0, patience = defaultPatience, now = () => performance.now() } = options;
   const { rename = (name) => name, onFailure = () => undefined } = options;
   const end = new AbortController();

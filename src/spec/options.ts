@@ -1,0 +1,102 @@
+import { InputError } from '../errors.ts';
+import { nearest } from './near.ts';
+
+/** Throws INVALID_OPTION where a value is not what the option takes; `name` is how the option is called in the message. */
+export type Check = (value: unknown, name: string) => void;
+
+/** What each option of an object takes. The compiler asks for all of them. */
+export type Shape<T> = { readonly [Name in keyof Required<T>]: Check };
+
+/**
+ * Looks at options as they come from plain JavaScript, before anything is done: names that there are not, and values of
+ * another type. `what` is what takes them. An option that is `undefined` was not given. Throws INVALID_OPTION.
+ */
+export function checkOptions<T>(what: string, options: unknown, shape: Shape<T>): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InputError('INVALID_OPTION', `${what}: options are one object, not ${described(options)}`);
+  }
+  const checks: ReadonlyMap<string, Check> = new Map(Object.entries<Check>(shape));
+  for (const [name, value] of Object.entries(options)) {
+    const check = checks.get(name);
+    if (check === undefined) throw unknownOption(what, name, checks.keys());
+    if (value !== undefined) check(value, `${what}: option "${name}"`);
+  }
+}
+
+function unknownOption(what: string, name: string, known: Iterable<string>): InputError {
+  const names = [...known];
+  const near = nearest(name, names);
+  const hint = near === undefined ? `there are ${names.join(', ')}` : `did you mean "${near}"?`;
+  return new InputError('INVALID_OPTION', `${what}: there is no option "${shown(name)}"; ${hint}`);
+}
+
+/** A check by a test of the value; `takes` is said where it fails. */
+export function taking(takes: string, fits: (value: unknown) => boolean): Check {
+  return (value, name) => {
+    if (!fits(value))
+      throw new InputError('INVALID_OPTION', `${name} takes ${takes}, not ${described(value)}`);
+  };
+}
+
+export const text: Check = taking('a string', (value) => typeof value === 'string');
+export const flag: Check = taking('true or false', (value) => typeof value === 'boolean');
+export const callback: Check = taking('a function', (value) => typeof value === 'function');
+export const object: Check = taking('an object', (value) => typeof value === 'object' && value !== null);
+/** Bytes, attempts, things at once. */
+export const count: Check = taking(
+  'a whole number from 1',
+  (value) => typeof value === 'number' && Number.isInteger(value) && value >= 1,
+);
+/** Milliseconds and the like. */
+export const amount: Check = taking('a number from 0', (value) => typeof value === 'number' && value >= 0);
+export const signal: Check = taking(
+  'an AbortSignal',
+  (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
+);
+
+export function oneOf(...choices: readonly (string | boolean | null)[]): Check {
+  const named = choices.map((choice) => (typeof choice === 'string' ? `"${choice}"` : String(choice)));
+  return taking(`one of ${named.join(', ')}`, (value) => choices.some((choice) => choice === value));
+}
+
+/** A list of what `each` takes. */
+export function listOf(each: Check): Check {
+  return (value, name) => {
+    if (!Array.isArray(value)) {
+      throw new InputError('INVALID_OPTION', `${name} takes a list, not ${described(value)}`);
+    }
+    for (const [at, one] of value.entries()) each(one, `${name}[${at}]`);
+  };
+}
+
+/** Options within an option. */
+export function optionsOf<T>(shape: Shape<T>): Check {
+  return (value, name) => checkOptions(name, value, shape);
+}
+
+/** What any of several checks takes. */
+export function either(takes: string, ...checks: readonly Check[]): Check {
+  return taking(takes, (value) => checks.some((check) => passes(check, value)));
+}
+
+function passes(check: Check, value: unknown): boolean {
+  try {
+    check(value, '');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Words for a value, without what a string says: it may be a secret. */
+function described(value: unknown): string {
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (Array.isArray(value)) return 'a list';
+  if (value === undefined) return 'undefined';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+function shown(name: string): string {
+  return name.length > 60 ? `${name.slice(0, 60)}…` : name;
+}
