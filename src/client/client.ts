@@ -6,6 +6,7 @@ import type { Index } from '../image/image-index.ts';
 import type { Credential } from '../keychain/credential.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { signal as abortSignal, checkOptions, count, flag, type Shape } from '../spec/options.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { ListOptions, RawManifest, SignalOptions } from '../store/contract.ts';
 import { type ConnectionOptions, type Connections, createConnections } from './connections.ts';
@@ -14,7 +15,7 @@ import type { CopiedTag, SkippedName } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
 import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
-import { checkArguments, checkClientOptions, checkVerbOptions, type Verb } from './options.ts';
+import { checkArguments, checkVerbOptions, connection, type Verb } from './options.ts';
 import { countBlobs, type Place, parsePlace } from './place.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -122,9 +123,16 @@ const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
 const changing = () => import('./manifests.ts');
 
+const shape: Shape<ClientOptions> = {
+  ...connection,
+  jobs: count,
+  nondistributable: flag,
+  signal: abortSignal,
+};
+
 /** Throws INVALID_OPTION. */
 export function createClient(options: ClientOptions = {}): Client {
-  checkClientOptions(options);
+  checkOptions('createClient', options, shape);
   const connections = createConnections(options);
   const { jobs, nondistributable, signal: whole } = options;
   const defaults = {

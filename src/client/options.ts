@@ -23,8 +23,7 @@ import {
 } from '../spec/options.ts';
 import { parsePlatform } from '../spec/platform.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
-import type { Client, ClientOptions } from './client.ts';
-import type { ConnectionTimeouts } from './connections.ts';
+import type { ConnectionOptions, ConnectionTimeouts } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -84,7 +83,8 @@ const tls: Shape<TlsOptions> = {
   rejectUnauthorized: flag,
 };
 
-const client: Shape<ClientOptions> = {
+/** The way to registries, as `createClient` takes it. */
+export const connection: Shape<ConnectionOptions> = {
   keychain: callback,
   transport: either('a transport or a function that sends', callback, object),
   tls: (value, name) => (typeof value === 'function' ? undefined : optionsOf(tls)(value, name)),
@@ -98,9 +98,6 @@ const client: Shape<ClientOptions> = {
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, listOf(text)),
   onWire: callback,
-  jobs: count,
-  nondistributable: flag,
-  signal,
 };
 
 const plain: Shape<SignalOptions> = { signal };
@@ -151,7 +148,33 @@ const validate: Shape<ValidateOptions> = {
 const token: Shape<TokenOptions> = { ...plain, push: flag, mountFrom: listOf(text) };
 
 /** A verb of the client that takes options. */
-export type Verb = Exclude<keyof Client & string, 'openBlob'>;
+export type Verb =
+  | 'inspect'
+  | 'getImage'
+  | 'getIndex'
+  | 'getDescriptor'
+  | 'getManifest'
+  | 'getRawManifest'
+  | 'getConfig'
+  | 'exists'
+  | 'blobExists'
+  | 'push'
+  | 'pull'
+  | 'copy'
+  | 'copyRepository'
+  | 'pushImage'
+  | 'pushIndex'
+  | 'writeLayer'
+  | 'tag'
+  | 'putManifest'
+  | 'delete'
+  | 'referrers'
+  | 'referrerTree'
+  | 'tags'
+  | 'catalog'
+  | 'validate'
+  | 'token'
+  | 'checkLogin';
 
 const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   inspect: read,
@@ -182,12 +205,7 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   checkLogin: plain,
 };
 
-/** Throws INVALID_OPTION for options of `createClient` that there are not, or of another type. */
-export function checkClientOptions(options: unknown): void {
-  checkOptions('createClient', options, client);
-}
-
-/** The same for the options of a verb, before anything is sent. */
+/** Throws INVALID_OPTION for options of a verb that there are not, or of another type, before anything is sent. */
 export function checkVerbOptions(verb: Verb, options: unknown): void {
   checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb]);
 }
