@@ -1,4 +1,4 @@
-import { TransportError } from '../errors.ts';
+import { InputError, TransportError } from '../errors.ts';
 import { unlessAborted } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { mapContent } from '../flow/content.ts';
@@ -6,9 +6,14 @@ import { type Clock, sleep, systemClock } from '../http/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import type { OperationKind } from '../wire/operation.ts';
 import { answer, withoutBody } from '../wire/reply.ts';
+import { checkFaults } from './check-faults.ts';
 import { type RegistryRequest, readRequest } from './requests.ts';
 
-/** Something that goes wrong with a registry. Of a list, the first that applies to a request strikes it, and no other. */
+/**
+ * Something that goes wrong with a registry. Of a list, the first that applies to a request strikes it, and no other. One
+ * that never strikes fails the test that scripted it: its condition names something that was never asked, or its cut a byte
+ * that never came.
+ */
 export interface Fault {
   /** Which requests. Default: all. */
   readonly when?: FaultCondition | ((request: RegistryRequest) => boolean);
@@ -16,11 +21,13 @@ export interface Fault {
   readonly effect: FaultEffect | Middleware;
   /** How many of these requests: the first so many, all, or every n-th. Default 1. */
   readonly times?: number | 'always' | { readonly every: number };
+  /** Whether it may never strike, where the test can't know. Default false. */
+  readonly optional?: boolean;
 }
 
 /** Requests of which everything that is named here is true. */
 export interface FaultCondition {
-  /** `blob.get`, `upload.append`, `manifest.put`, ... */
+  /** Of `operationKinds`: `blob.get`, `upload.append`, `manifest.put`, ... */
   readonly operation?: OperationKind | readonly OperationKind[];
   readonly repository?: string;
   readonly method?: string;
@@ -44,7 +51,7 @@ export interface FaultEffect {
   readonly stall?: FaultPoint;
 }
 
-/** A place in an exchange: after so many bytes of a body. What is shorter goes through. */
+/** A place in an exchange: after so many bytes of a body. What is shorter goes through, and is not counted as struck. */
 export interface FaultPoint {
   /**
    * `request`: the registry has got these bytes, and no more. `answer`: the registry has done what it was asked for;
@@ -54,34 +61,115 @@ export interface FaultPoint {
   readonly after: number;
 }
 
-/** A registry at fault, as a handler around the one that is right: `withFaults(faults)(createApp(registry))`. */
-export function withFaults(
-  faults: readonly Fault[],
-  { clock = systemClock }: { readonly clock?: Clock } = {},
-): Middleware {
-  const scripts = faults.map((fault) => ({ ...fault, strikes: createStrikes(fault) }));
-  return (next) => {
-    const strikers = scripts.map(({ effect, strikes }) => ({
-      strikes,
-      send: typeof effect === 'function' ? effect(next) : struck(effect, next, clock),
-    }));
-    return (request) => {
-      const seen = readRequest(request);
-      const striker = strikers.find(({ strikes }) => strikes(seen));
-      return striker === undefined ? next(request) : striker.send(request);
-    };
+/** What is around a registry at fault: a middleware that knows what has struck. */
+export interface Faults extends Middleware {
+  /** Those that have not struck so far, and had to. */
+  unstruck(): readonly Fault[];
+  /** Throws INVALID_OPTION with the place in the list of each fault that has not struck, and had to. */
+  assertStruck(): void;
+}
+
+export interface FaultsOptions {
+  readonly clock?: Clock;
+  /** Told of each request that a fault has struck, when it has. */
+  readonly onStrike?: (request: HttpRequest, fault: Fault) => void;
+}
+
+/** A registry at fault, as a handler around the one that is right: `withFaults(faults)(createApp(registry))`. Throws INVALID_OPTION. */
+export function withFaults(faults: readonly Fault[], options: FaultsOptions = {}): Faults {
+  checkFaults(faults);
+  const { clock = systemClock, onStrike = () => undefined } = options;
+  const scripts = faults.map((fault) => ({ fault, turns: createTurns(fault) }));
+  const middleware: Middleware = (next) => (request) => {
+    const seen = readRequest(request);
+    const script = scripts.find(({ turns }) => turns.take(seen));
+    if (script === undefined) return next(request);
+    const { fault, turns } = script;
+    const strike = once(() => {
+      turns.struck();
+      onStrike(request, fault);
+    });
+    const { effect } = fault;
+    if (typeof effect !== 'function')
+      return struck(effect, next, { clock, strike, spare: () => turns.giveBack() })(request);
+    strike();
+    return effect(next)(request);
+  };
+  const unstruck = (): readonly Fault[] =>
+    scripts
+      .filter(({ fault, turns }) => fault.optional !== true && !turns.hasStruck())
+      .map(({ fault }) => fault);
+  return Object.assign(middleware, {
+    unstruck,
+    assertStruck() {
+      const left = unstruck();
+      if (left.length === 0) return;
+      const named = left.map((fault) => `faults[${faults.indexOf(fault)}] ${described(fault)}`);
+      throw new InputError(
+        'INVALID_OPTION',
+        `${left.length} of ${faults.length} scripted faults never struck: ${named.join('; ')}. ` +
+          'Each needs a request that fits, and a body that reaches its point; "optional: true" lets one go unused',
+      );
+    },
+  });
+}
+
+function described({ when, effect }: Fault): string {
+  return JSON.stringify({ when, effect }, inWords).slice(0, 200);
+}
+
+function inWords(_: string, value: unknown): unknown {
+  return value instanceof RegExp || typeof value === 'function' ? String(value) : value;
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
   };
 }
 
-/** Counts the requests that it is asked about and that fit. */
-function createStrikes({ when = {}, times = 1 }: Fault): (request: RegistryRequest) => boolean {
+/** Which of the requests that fit a fault may strike. */
+interface Turns {
+  /** Whether this request is one of them; its turn is taken then. */
+  take(request: RegistryRequest): boolean;
+  /** The request went through all the same: the next that fits takes its turn. */
+  giveBack(): void;
+  struck(): void;
+  hasStruck(): boolean;
+}
+
+function createTurns({ when = {}, times = 1 }: Fault): Turns {
   const fits = typeof when === 'function' ? when : (request: RegistryRequest) => isSuch(when, request);
   let count = 0;
-  return (request) => {
-    if (!fits(request)) return false;
-    count++;
+  let taken = 0;
+  let owed = 0;
+  let hasStruck = false;
+  const isDue = (): boolean => {
     if (times === 'always') return true;
-    return typeof times === 'number' ? count <= times : count % times.every === 0;
+    if (typeof times === 'number') return taken < times;
+    if (count % times.every === 0) return true;
+    if (owed === 0) return false;
+    owed--;
+    return true;
+  };
+  return {
+    take(request) {
+      if (!fits(request)) return false;
+      count++;
+      if (!isDue()) return false;
+      taken++;
+      return true;
+    },
+    giveBack() {
+      taken--;
+      owed++;
+    },
+    struck() {
+      hasStruck = true;
+    },
+    hasStruck: () => hasStruck,
   };
 }
 
@@ -100,19 +188,31 @@ function isSuch(
   );
 }
 
-function struck(effect: FaultEffect, next: Send, clock: Clock): Send {
+interface Striking {
+  readonly clock: Clock;
+  /** The fault has done what it says. */
+  readonly strike: () => void;
+  /** What went by was too short for it. */
+  readonly spare: () => void;
+}
+
+function struck(effect: FaultEffect, next: Send, { clock, strike, spare }: Striking): Send {
   const { latency, status, cut, stall } = effect;
+  const point = cut ?? stall;
   return async (request) => {
     if (latency !== undefined) await sleep(clock, latency, request.signal);
-    const cause = cut === undefined ? () => forever(request) : () => Promise.reject(cutOff());
-    const point = cut ?? stall;
+    if (point === undefined) strike();
+    const cause = (): Promise<void> => {
+      strike();
+      return cut === undefined ? forever(request) : Promise.reject(cutOff());
+    };
     const inRequest = point?.of === 'request' && status === undefined;
     if (inRequest && request.body === undefined) await cause();
-    const asked = inRequest ? brokenRequest(request, point.after, cause) : request;
+    const asked = inRequest ? brokenRequest(request, point.after, { cause, spare }) : request;
     const response = changed(effect, status === undefined ? await next(asked) : answer(status));
     const sent = request.method === 'HEAD' ? withoutBody(response) : response;
     if (point?.of !== 'answer') return sent;
-    if (point.after > 0) return { ...sent, body: brokenOff(sent.body, point.after, cause) };
+    if (point.after > 0) return { ...sent, body: brokenOff(sent.body, point.after, { cause, spare }) };
     await discard(sent.body);
     await cause();
     return sent;
@@ -128,15 +228,21 @@ function changed({ headers = {}, body }: FaultEffect, response: HttpResponse): H
   return answer(response.status, { ...all, 'content-length': [String(bytes.byteLength)] }, bytes);
 }
 
-function brokenRequest(request: HttpRequest, after: number, cause: () => Promise<void>): HttpRequest {
+/** What happens at the point of a fault, and where the body ends before it. */
+interface Breaking {
+  readonly cause: () => Promise<void>;
+  readonly spare: () => void;
+}
+
+function brokenRequest(request: HttpRequest, after: number, breaking: Breaking): HttpRequest {
   if (request.body === undefined) return request;
-  return { ...request, body: mapContent(request.body, (source) => brokenOff(source, after, cause)) };
+  return { ...request, body: mapContent(request.body, (source) => brokenOff(source, after, breaking)) };
 }
 
 async function* brokenOff(
   source: AsyncIterable<Uint8Array>,
   after: number,
-  cause: () => Promise<void>,
+  { cause, spare }: Breaking,
 ): AsyncIterable<Uint8Array> {
   let left = after;
   for await (const chunk of source) {
@@ -144,6 +250,7 @@ async function* brokenOff(
     if (chunk.byteLength > left) await cause();
     left -= chunk.byteLength;
   }
+  spare();
 }
 
 function forever({ signal }: HttpRequest): Promise<void> {

@@ -6,7 +6,7 @@ import { checkOptions, listOf, object, type Shape } from '../spec/options.ts';
 import type { Registry } from '../store/contract.ts';
 import { type Fault, withFaults } from './faults.ts';
 import { openLogin, type TestLogin } from './login.ts';
-import { type RecordedRequest, recording } from './requests.ts';
+import { type RecordedRequest, recording } from './recorded.ts';
 
 type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous' | 'hosts'>;
 
@@ -15,7 +15,7 @@ export interface StartRegistryOptions extends AppOptions, Listening {
   readonly registry?: Registry;
   /** Who can log in, by Basic and with tokens of its own. Default: nobody has to. */
   readonly login?: TestLogin;
-  /** What goes wrong with it, in this order. Default: nothing. */
+  /** What goes wrong with it, in this order. Closing it fails where one of them never struck. Default: nothing. */
   readonly faults?: readonly Fault[];
 }
 
@@ -26,11 +26,11 @@ export interface TestRegistry extends AsyncDisposable {
   readonly host: string;
   /** The place behind it, to look into or to fill without HTTP. */
   readonly registry: Registry;
-  /** Every request so far, in the order in which they came, those that met a fault among them. */
+  /** Every request so far, in the order in which they came, those that met a fault among them with the fault. */
   readonly requests: readonly RecordedRequest[];
   /** With a login: every token that was given so far is refused from now on. */
   expireTokens(): void;
-  /** Ends running exchanges at once. */
+  /** Ends running exchanges at once. Throws INVALID_OPTION, once, where a fault that was scripted has never struck. */
   close(): Promise<void>;
 }
 
@@ -54,7 +54,11 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
   const desk = login === undefined ? undefined : openLogin(login);
   const served = createApp(registry, { ...app, ...(desk === undefined ? {} : { access: desk.access }) });
   const requests: RecordedRequest[] = [];
-  const handler: Serve = recording(requests)(withFaults(faults)(served));
+  const recorded = recording(requests);
+  const faulty = withFaults(faults, {
+    onStrike: (request, fault) => recorded.struck(request, fault),
+  });
+  const handler: Serve = recorded(faulty(served));
   const guarded = served.guarded === undefined ? {} : { guarded: served.guarded };
   const listener = await listen(Object.assign(handler, guarded), {
     ...(host === undefined ? {} : { host }),
@@ -64,7 +68,13 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     ...(hosts === undefined ? {} : { hosts }),
   });
   // A test that ends has no more use for its exchanges.
-  const close = (): Promise<void> => listener.close({ grace: 0 });
+  let isClosed = false;
+  const close = async (): Promise<void> => {
+    await listener.close({ grace: 0 });
+    if (isClosed) return;
+    isClosed = true;
+    faulty.assertStruck();
+  };
   return {
     url: listener.url,
     host: listener.url.replace(/^https?:\/\//, ''),

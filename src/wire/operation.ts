@@ -18,6 +18,34 @@ export type Operation =
 
 export type OperationKind = Operation['kind'];
 
+/** Every kind once; the compiler asks for all of them. */
+const kinds: Readonly<Record<OperationKind, true>> = {
+  ping: true,
+  catalog: true,
+  'blob.get': true,
+  'blob.head': true,
+  'blob.delete': true,
+  'upload.start': true,
+  'upload.mount': true,
+  'upload.status': true,
+  'upload.append': true,
+  'upload.commit': true,
+  'upload.cancel': true,
+  'manifest.get': true,
+  'manifest.head': true,
+  'manifest.put': true,
+  'manifest.delete': true,
+  'tags.list': true,
+  referrers: true,
+};
+
+export function isOperationKind(text: string): text is OperationKind {
+  return Object.hasOwn(kinds, text);
+}
+
+/** All kinds of operations, for a list to choose from. */
+export const operationKinds: readonly OperationKind[] = Object.keys(kinds).filter(isOperationKind);
+
 /** What an operation does with a repository, in the words of scopes; undefined for the two that concern none. */
 export function actionOf(kind: OperationKind): 'pull' | 'push' | 'delete' | undefined {
   switch (kind) {

@@ -15,7 +15,7 @@ import {
   type PullThroughOptions,
 } from '../../src/store/pull-through/registry.ts';
 import type { UpstreamFailure } from '../../src/store/pull-through/upstream.ts';
-import { type RecordedRequest, recording } from '../../src/testing/requests.ts';
+import { type RecordedRequest, recording } from '../../src/testing/recorded.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';

@@ -6,7 +6,7 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
-import { type Fault, withFaults } from '../../src/testing/index.ts';
+import { type Fault, operationKinds, startRegistry, withFaults } from '../../src/testing/index.ts';
 import type { HttpResponse, Send } from '../../src/wire/message.ts';
 
 const layer = blobOf(noise(100_000));
@@ -261,3 +261,90 @@ async function readUntilItFails(body: AsyncIterable<Uint8Array>): Promise<{ leng
   }
   return { length, code: undefined };
 }
+
+describe('faults that were scripted', () => {
+  const cutLayer: Fault = {
+    when: { operation: 'blob.get' },
+    effect: { cut: { of: 'answer', after: 70_000 } },
+  };
+
+  it('unstruck-faults: are told by their place where they never struck', async () => {
+    const faults = withFaults([
+      { effect },
+      { when: { operation: 'blob.delete' }, effect },
+      { ...cutLayer, optional: true },
+    ]);
+    const send = faults(createApp(createMemoryRegistry()));
+    await ask(send, 'GET /v2/');
+    assert.throws(() => faults.assertStruck(), {
+      code: 'INVALID_OPTION',
+      message: /^1 of 3 .*faults\[1\].*blob\.delete/,
+    });
+    await ask(send, `DELETE ${layerUrl}`);
+    faults.assertStruck();
+  });
+
+  it('unstruck-faults: fail the close of the registry that was started with them, once', async () => {
+    const registry = await startRegistry({ faults: [cutLayer] });
+    await assert.rejects(registry.close(), { code: 'INVALID_OPTION', message: /never struck/ });
+    await registry.close();
+  });
+
+  for (const of of ['request', 'answer'] as const) {
+    for (const times of [1, { every: 2 }] as const) {
+      it(`unstruck-faults: a ${of} too short for a cut does not use it up, ${JSON.stringify(times)}`, async () => {
+        const faults = withFaults([
+          { when: { method: 'POST' }, effect: { cut: { of, after: 10_000 } }, times },
+        ]);
+        const send = faults(createApp(createMemoryRegistry()));
+        const post = async (bytes: Uint8Array): Promise<number> => {
+          const { digest } = blobOf(bytes).descriptor;
+          const response = await ask(send, `POST /v2/a/blobs/uploads/?digest=${digest}`, { body: bytes });
+          await textOf(response);
+          return response.status;
+        };
+        for (let at = 0; at < 4; at++) assert.equal(await post(noise(100 + at)), 201);
+        assert.throws(() => faults.assertStruck());
+        if (of === 'answer') return;
+        await assert.rejects(post(noise(20_000)), { code: 'CUT_OFF' });
+        faults.assertStruck();
+      });
+    }
+  }
+
+  it('unstruck-faults: requests say which of them has struck', async () => {
+    const slow: Fault = { when: { operation: 'catalog' }, effect: { status: 429 } };
+    const registry = await startRegistry({ faults: [slow] });
+    for (const path of ['/v2/', '/v2/_catalog', '/v2/_catalog'])
+      await (await fetch(`${registry.url}${path}`)).text();
+    assert.deepEqual(
+      registry.requests.map(({ status, fault }) => [status, fault === slow]),
+      [
+        [200, false],
+        [429, true],
+        [200, false],
+      ],
+    );
+    await registry.close();
+  });
+
+  it('unstruck-faults: that are misspelled are refused, with what was meant', () => {
+    const wrong: readonly [fault: unknown, words: RegExp][] = [
+      [{ when: { operation: 'blob.gte' }, effect }, /did you mean "blob\.get"/],
+      [{ when: { operations: 'blob.get' }, effect }, /did you mean "operation"/],
+      [{ effect: { cutt: {} } }, /did you mean "cut"/],
+      [{ effect: { cut: { of: 'body', after: 1 } } }, /"request", "answer"/],
+      [{ effect, times: 'twice' }, /"times" takes/],
+    ];
+    for (const [fault, message] of wrong) {
+      assert.throws(() => Reflect.apply(withFaults, undefined, [[fault]]), {
+        code: 'INVALID_OPTION',
+        message,
+      });
+    }
+  });
+
+  it('unstruck-faults: name kinds of operations out of a list', () => {
+    assert.ok(operationKinds.length >= 17 && operationKinds.includes('blob.get'));
+  });
+});
