@@ -41,7 +41,7 @@ export async function* copyTags(
   connections: Connections,
   sourceName: string,
   destinationName: string,
-  { noClobber = false, replace: _, noWait: __, onWait: ___, ...options }: CopyPlaceOptions = {},
+  { noClobber = false, replace: __, noWait: ___, onWait: ____, ...options }: CopyPlaceOptions = {},
 ): AsyncIterable<CopiedTag | SkippedName> {
   const from = parseRepository(inRegistry(sourceName, 'a repository'));
   const to = parseRepository(inRegistry(destinationName, 'a repository'));

@@ -102,7 +102,7 @@ interface Upstream {
 
 function assemble(
   test: TestContext,
-  { cache = createMemoryRegistry(), attempts = 1, upstream: _, line: __, ...options }: CacheOptions,
+  { cache = createMemoryRegistry(), attempts = 1, upstream: __, line: ___, ...options }: CacheOptions,
   { place, requests, base, send }: Upstream,
 ): CacheStage {
   const failures: UpstreamFailure[] = [];
