@@ -41,11 +41,11 @@ export async function* copyTags(
   connections: Connections,
   sourceName: string,
   destinationName: string,
-  { noClobber = false, replace: __, noWait: ___, onWait: ____, ...options }: CopyPlaceOptions = {},
+  { noClobber = false, replace = false, noWait: ___, onWait: ____, ...options }: CopyPlaceOptions = {},
 ): AsyncIterable<CopiedTag | SkippedName> {
   const from = parseRepository(inRegistry(sourceName, 'a repository'));
   const to = parseRepository(inRegistry(destinationName, 'a repository'));
-  if (options.replace === true) refuseToReplace({ kind: 'registry', reference: to });
+  if (replace) refuseToReplace({ kind: 'registry', reference: to });
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);
   const watch = createWatch({ ...options, signal });

@@ -98,6 +98,7 @@ export const connection: Shape<ConnectionOptions> = {
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, listOf(text)),
   onWire: callback,
+  standard: object,
 };
 
 const plain: Shape<SignalOptions> = { signal };

@@ -76,6 +76,7 @@ const shape: Shape<CopyOptions> = {
   referrers: flag,
   repair: flag,
   patience: amount,
+  alone: flag,
   onEvent: callback,
   signal: abortSignal,
 };
