@@ -286,6 +286,8 @@ async function play(fault: Fault, transfer: Transfer): Promise<void> {
     assert.equal(codeOf(error), failure.code, String(error));
     await transfer.assertClean(stage);
   }
+  const whole = failure === undefined && transfer.tells === true;
+  stage.figure.assertTrue({ whole, moves: transfer.bytes });
   if (fault.orphans !== true) assert.deepEqual(await stage.sessionsLeft(), []);
   const carried = stage.proxy.carried[transfer.kind === 'write' ? 'request' : 'response'];
   assert.ok(carried <= mostCarried * (transfer.bytes + headers), `${carried} bytes for ${transfer.bytes}`);

@@ -137,6 +137,7 @@ async function play(row: Row, transfer: Transfer): Promise<void> {
     await assert.rejects(transfer.run(stage), (error) => isGantryError(error, row.fails));
     await transfer.assertClean(stage);
   }
+  stage.figure.assertTrue({ whole: false, moves: transfer.bytes });
   assert.deepEqual(await stage.sessionsLeft(), []);
   const carried = stage.proxy.carried[transfer.kind === 'write' ? 'request' : 'response'];
   const figure = carried / transfer.bytes;
