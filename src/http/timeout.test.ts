@@ -25,10 +25,10 @@ function failsWith(promise: Promise<unknown>, code: string): Promise<void> {
   });
 }
 
-async function* chunks(count: number, pause: () => Promise<void>): AsyncGenerator<Uint8Array> {
+async function* chunks(count: number, pause: () => Promise<void>, size = 1): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < count; at++) {
     await pause();
-    yield new Uint8Array(1);
+    yield new Uint8Array(size);
   }
 }
 
@@ -110,16 +110,48 @@ describe('a silence', () => {
   });
 });
 
+describe('dripping-answers: a body that is kept open with a byte now and then', () => {
+  const rows: readonly [what: string, status: number, piece: number, progress: number][] = [
+    ['of an answer is STALLED after the time that it may stand still', 200, 1, 3_000],
+    ['of a refusal is STALLED after 10 s, whatever it brings', 500, 2_000, 60_000],
+    ['of a refusal is STALLED after the time that it may stand still, if that is less', 404, 1, 3_000],
+  ];
+  for (const [what, status, piece, progress] of rows) {
+    it(what, async () => {
+      const clock = createManualClock();
+      const ending: Send = async ({ signal }) => {
+        const slow = async (): Promise<void> => {
+          await clock.advance(1_000);
+          signal?.throwIfAborted();
+        };
+        return { ...answer(chunks(100, slow, piece)), status };
+      };
+      const { body } = await timeout({ ...limits(clock), progress })(ending)(request);
+      const began = clock.now();
+      await failsWith(drain(body), 'STALLED');
+      assert.equal(clock.now() - began, Math.min(progress, 10_000));
+      assert.equal(clock.set(), 0);
+    });
+  }
+});
+
 describe('no limit is set', () => {
   it('to an exchange that goes on', async () => {
     const clock = createManualClock();
     const slow = (): Promise<void> => clock.advance(2_000);
     const taking: Send = async (sent) => {
       for await (const _ of (sent.body ?? bytesContent(new Uint8Array(0))).open()) await slow();
-      return answer(chunks(20, slow));
+      return answer(chunks(20, slow, 1024));
     };
     const body = bytesContent(new Uint8Array(1));
     const response = await timeout(limits(clock))(taking)({ ...request, body });
+    assert.equal(await drain(response.body), 20 * 1024);
+  });
+
+  it('to a short answer that comes in pieces', async () => {
+    const clock = createManualClock();
+    const slow = (): Promise<void> => clock.advance(100);
+    const response = await timeout(limits(clock))(async () => answer(chunks(20, slow)))(request);
     assert.equal(await drain(response.body), 20);
   });
 

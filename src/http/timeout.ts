@@ -1,21 +1,26 @@
 import { TransportError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import { type Content, mapContent } from '../flow/content.ts';
-import type { Middleware } from '../wire/message.ts';
+import type { HttpResponse, Middleware } from '../wire/message.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { parseTarget } from './target.ts';
 
 export interface TimeoutOptions {
   /** Milliseconds that the answer may take once the request is sent, unless it says itself that it needs more. Default 60 s. */
   readonly answer?: number;
-  /** Milliseconds that a body may stand still, either way. Default 60 s. */
+  /** Milliseconds that a body may stand still, either way, and in which an answer brings 1 KiB or its end. Default 60 s. */
   readonly progress?: number;
   readonly clock?: Clock;
 }
 
+/** Bytes. A body of which fewer come in the time that it may stand still is kept open, and not sent. */
+const leastProgress = 1024;
+/** Milliseconds that the whole body of a refusal may take: its status is the news. */
+const refusalWithin = 10_000;
+
 /**
- * Ends every silence of the far side: TIMED_OUT when the answer doesn't come, STALLED when a body stands still. Nothing
- * limits how long an exchange takes that goes on, nor how long a body's source or reader thinks between two chunks.
+ * Ends every silence of the far side: TIMED_OUT when the answer doesn't come, STALLED when a body stands still or drips.
+ * Nothing limits how long an exchange takes that goes on, nor how long a body's source or reader thinks between two chunks.
  */
 export function timeout({
   answer = 60_000,
@@ -31,21 +36,24 @@ export function timeout({
         within,
         () => new TransportError('TIMED_OUT', `${host} gave no answer within ${within / 1000} s`),
       );
-    const expectProgress = (doing: string): void =>
+    const expectProgress = (): void =>
       watch.expect(
         progress,
         () =>
-          new TransportError('STALLED', `${host} stopped ${doing}: nothing moved for ${progress / 1000} s`),
+          new TransportError(
+            'STALLED',
+            `${host} stopped taking the request: nothing moved for ${progress / 1000} s`,
+          ),
       );
 
     if (request.body === undefined) expectAnswer();
-    else expectProgress('taking the request');
+    else expectProgress();
     const body = request.body && watchedSource(request.body, { watch, expectAnswer, expectProgress });
     try {
       const asked = next({ ...request, ...(body === undefined ? {} : { body }), signal: watch.signal });
       const response = await watch.whileHeeded(asked, ({ body: late }) => void dismiss(late));
       watch.answered();
-      return { ...response, body: watchedAnswer(response.body, { watch, expectProgress }) };
+      return { ...response, body: watchedAnswer(response, { watch, clock, progress, host }) };
     } catch (error) {
       watch.end();
       throw error;
@@ -152,7 +160,15 @@ async function dismiss(body: AsyncIterable<Uint8Array>): Promise<void> {
 
 interface Watched {
   readonly watch: Watch;
-  readonly expectProgress: (doing: string) => void;
+  readonly expectProgress: () => void;
+}
+
+interface WatchedAnswer {
+  readonly watch: Watch;
+  readonly clock: Clock;
+  /** Milliseconds. */
+  readonly progress: number;
+  readonly host: string;
 }
 
 function watchedSource(
@@ -162,7 +178,7 @@ function watchedSource(
   return mapContent(content, async function* (source) {
     watch.rest();
     for await (const chunk of source) {
-      if (!watch.isAnswered()) expectProgress('taking the request');
+      if (!watch.isAnswered()) expectProgress();
       yield chunk;
       if (!watch.isAnswered()) watch.rest();
     }
@@ -171,19 +187,34 @@ function watchedSource(
 }
 
 function watchedAnswer(
-  body: AsyncIterable<Uint8Array>,
-  { watch, expectProgress }: Watched,
+  { status, body }: HttpResponse,
+  { watch, clock, progress, host }: WatchedAnswer,
 ): AsyncIterable<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
+  const isRefusal = status >= 400;
+  const within = isRefusal ? Math.min(progress, refusalWithin) : progress;
+  // Since there was progress: milliseconds that the far side was waited for, and bytes that came.
+  let waited = 0;
+  let came = 0;
+  const stalled = (): TransportError => {
+    const moved = came === 0 ? 'nothing' : `no more than ${came} bytes`;
+    return new TransportError('STALLED', `${host} stopped sending: ${moved} moved for ${within / 1000} s`);
+  };
   const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
     [Symbol.asyncIterator]: () => iterator,
     async next() {
-      expectProgress('sending');
+      watch.expect(Math.max(0, within - waited), stalled);
+      const since = clock.now();
       let isOver = true;
       try {
         const next = await watch.whileHeeded(chunks.next(), () => undefined);
         isOver = next.done === true;
-        return next.done === true ? { done: true, value: undefined } : next;
+        if (next.done === true) return { done: true, value: undefined };
+        came += next.value.byteLength;
+        // A clock that was set back has not made anybody wait less.
+        waited += Math.max(0, clock.now() - since);
+        if (came >= leastProgress && !isRefusal) waited = came = 0;
+        return next;
       } finally {
         if (isOver) watch.end();
         else watch.rest();

@@ -63,6 +63,21 @@ describe('silent-read: a body that stands still', () => {
     });
   }
 
+  it('end-that-never-comes: ends where nothing is left to ask for', async () => {
+    const clock = createManualClock();
+    const whole = script(1, 'silence');
+    const left = [whole];
+    const bytes: number[] = [];
+    const read = (async () => {
+      for await (const [byte = -1] of readBeside(() => left.shift(), clock)) bytes.push(byte);
+    })();
+    await new Promise(setImmediate);
+    assert.equal(await clock.waiting(), 10_000);
+    await clock.advance(10_000);
+    await read;
+    assert.deepEqual([bytes, whole.isEnded(), clock.set()], [[1], true, 0]);
+  });
+
   it('silent-read: is never cut: its bytes are taken when they come before the second one brings any', async () => {
     const clock = createManualClock();
     let bring: (() => void) | undefined;

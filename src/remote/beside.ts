@@ -16,13 +16,15 @@ const silence = 10_000;
 
 /**
  * The bytes of a reading. Where it stands still, another one is begun beside it, from the first byte that has not come, and
- * the first of both that brings bytes is gone on with: one that is only slow is never cut.
+ * the first of both that brings bytes is gone on with: one that is only slow is never cut. Where `begin` has nothing left to
+ * ask for, it ends: all has come but the end of the answer.
  */
 export async function* readBeside(
-  begin: () => Reading,
+  begin: () => Reading | undefined,
   clock: Clock = systemClock,
 ): AsyncIterable<Uint8Array> {
-  const readings = [begin()];
+  const only = begin();
+  const readings = only === undefined ? [] : [only];
   try {
     await readings[0]?.begun;
     for (;;) {
@@ -31,7 +33,10 @@ export async function* readBeside(
       const awaited = current.next();
       let next = await unlessSilent(awaited, clock);
       if (next === undefined) {
+        // Its failure, when it is let go, is nobody's.
+        awaited.catch(() => undefined);
         const second = begin();
+        if (second === undefined) return;
         readings.push(second);
         const first = await firstToBring(awaited, second.next());
         readings.splice(first.isSecond ? 0 : 1, 1)[0]?.end();

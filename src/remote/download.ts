@@ -11,6 +11,12 @@ import { parseContentRange } from '../wire/range.ts';
 import { type Reading, readBeside } from './beside.ts';
 import { type Exchange, perform } from './exchange.ts';
 
+/**
+ * Bytes after which the attempts begin again. Where fewer come with all of them, it would take as many attempts as the blob
+ * has bytes.
+ */
+const worthAnAttempt = 64 * 1024;
+
 /** A blob of a repository, to be read. */
 export interface Source {
   readonly exchange: Exchange;
@@ -42,6 +48,8 @@ export class Download {
   readonly #onSize: OpenOptions['onSize'];
   #to: number | undefined;
   #at: number;
+  /** Where it stood when the attempts last began again. */
+  #mark = 0;
   /** One past the last byte that there should be; undefined until somebody says it. */
   #end: number | undefined;
   /** Whether an answer has begun. Before that the line has tried as often as makes sense. */
@@ -81,11 +89,13 @@ export class Download {
 
   async *bytes(): AsyncIterable<Uint8Array> {
     // Nothing is left to ask for, and a Range that begins at the end would be refused.
-    if (this.#at > 0 && this.#isOver()) return;
+    const isLeft = (): boolean => this.#at === 0 || !this.#isOver();
+    if (!isLeft()) return;
+    this.#mark = this.#at;
     for (;;) {
       const before = this.#at;
       try {
-        for await (const chunk of readBeside(() => this.#begin())) {
+        for await (const chunk of readBeside(() => (isLeft() ? this.#begin() : undefined))) {
           this.#at += chunk.byteLength;
           yield chunk;
         }
@@ -93,6 +103,8 @@ export class Download {
       } catch (error) {
         this.#signal?.throwIfAborted();
         if (!this.#begun) throw error;
+        // All of it came, and no more than the end of the answer is missing.
+        if (!isLeft()) return;
         await this.#pause(error, { came: this.#at > before });
         continue;
       }
@@ -105,7 +117,10 @@ export class Download {
     error: unknown,
     { came, early = false }: { readonly came: boolean; readonly early?: boolean },
   ): Promise<void> {
-    if (came) this.#backoff.reset();
+    if (this.#at - this.#mark >= worthAnAttempt) {
+      this.#backoff.reset();
+      this.#mark = this.#at;
+    }
     // Who ends an answer in good order is well, and can be asked for the rest at once.
     const wait = this.#backoff.plan(error, early && came ? 0 : undefined);
     if (wait === undefined) {

@@ -28,7 +28,7 @@ export interface Exchange extends Line {
 export interface DownloadOptions {
   /**
    * When one breaks off in its middle, which the line no longer repairs. Default: `defaultLayerRetry` for blobs, of which
-   * what came is kept and attempts begin again with each byte; 3 attempts for the rest.
+   * what came is kept and attempts begin again with each 64 KiB; 3 attempts for the rest.
    */
   readonly retry?: RetryOptions | undefined;
 }

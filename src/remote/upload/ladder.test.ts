@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent, type Content, mapContent } from '../../flow/content.ts';
 import { digestOf } from '../../flow/hash.ts';
+import { verified } from '../../flow/verify.ts';
+import { blobOf, failsWith, give } from '../../testing/contract/sample.ts';
 import { answers, type Fate, passes, scripted } from './scripted.test.support.ts';
 
 interface Row {
@@ -98,4 +100,26 @@ describe('a large blob from elsewhere', () => {
       assert.deepEqual([...pieces], [piece]);
     });
   }
+});
+
+describe('truncated-at-the-registry: a blob that the registry has with another size', () => {
+  const bytes = new Uint8Array(1000).fill(1);
+  const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.byteLength };
+  for (const length of ['0', '999', '1001']) {
+    it(`is sent, where it has ${length} bytes`, async () => {
+      const { repository, inside } = scripted({
+        'blob.head': [answers(200, { 'content-length': [length] })],
+      });
+      assert.equal(await repository.blobs.write(blob, bytesContent(bytes)), 'uploaded');
+      assert.equal((await inside.blobs.stat(blob.digest))?.size, 1000);
+    });
+  }
+
+  it('is no success where the size is wrong that is asked for', async () => {
+    const { repository, inside } = scripted({});
+    await give(inside, blobOf(bytes));
+    const wrong = { ...blob, size: 5 };
+    const content = mapContent(bytesContent(bytes), (source) => verified(source, { ...wrong, what: 'it' }));
+    await failsWith(repository.blobs.write(wrong, content), 'SIZE_INVALID');
+  });
 });

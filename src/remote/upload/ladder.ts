@@ -106,8 +106,22 @@ async function findBlob(
   const sources = mountSources(uploading, blob.digest, options);
   const asked = sources.size === 0 ? await askByOwnMount(exchange, repository, blob, options) : undefined;
   if (asked !== undefined) return asked;
-  if ((await statBlob(exchange, repository, blob.digest, options)) !== undefined) return 'existed';
+  if ((await statWhole(exchange, repository, blob, options)) !== undefined) return 'existed';
   return mountFrom(sources, uploading, blob.digest, options);
+}
+
+/**
+ * The blob, where the registry has it with the size that it should have. With another one it is cut off, a web page, or
+ * described wrongly: it is sent, and its bytes tell which.
+ */
+async function statWhole(
+  exchange: Exchange,
+  repository: string,
+  blob: Descriptor,
+  options: SignalOptions,
+): Promise<Descriptor | undefined> {
+  const there = await statBlob(exchange, repository, blob.digest, options);
+  return there?.size === blob.size ? there : undefined;
 }
 
 /** Content whose digest is learned on the way, in one pass. */
@@ -211,7 +225,7 @@ async function sendInSession(
     blob,
     content,
     start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
-    find: () => statBlob(exchange, repository, blob.digest, { signal }),
+    find: () => statWhole(exchange, repository, blob, { signal }),
     chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, habits, upload),
     headers: commitHeaders(upload, blob.mediaType),
     ...(session === undefined ? {} : { session }),

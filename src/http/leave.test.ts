@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createManualClock } from './clock.test.support.ts';
+import { leave } from './leave.ts';
+
+interface Body extends AsyncIterableIterator<Uint8Array> {
+  isLetGo(): boolean;
+}
+
+/** A body of these lengths; of what never comes there is a promise that stays open. */
+function bodyOf(...lengths: readonly (number | 'never' | Error)[]): Body {
+  let at = 0;
+  let isLetGo = false;
+  const body: Body = {
+    [Symbol.asyncIterator]: () => body,
+    next() {
+      const length = lengths[at++];
+      if (length === undefined) return Promise.resolve({ done: true, value: undefined });
+      if (length === 'never') return new Promise(() => undefined);
+      if (length instanceof Error) return Promise.reject(length);
+      return Promise.resolve({ done: false, value: new Uint8Array(length) });
+    },
+    return() {
+      isLetGo = true;
+      return Promise.resolve({ done: true, value: undefined });
+    },
+    isLetGo: () => isLetGo,
+  };
+  return body;
+}
+
+describe('a body that nobody wants', () => {
+  for (const [what, body, letGo] of [
+    ['is read to its end', bodyOf(10, 20), false],
+    ['is let go where it is long', bodyOf(40_000, 40_000, 40_000), true],
+    ['is of no interest where it breaks', bodyOf(10, new Error('cut')), false],
+  ] as const) {
+    it(what, async () => {
+      const clock = createManualClock();
+      await leave(body, clock);
+      assert.deepEqual([body.isLetGo(), clock.set()], [letGo, 0]);
+    });
+  }
+
+  it('dripping-answers: is let go after a second, whatever it brings by then', async () => {
+    const clock = createManualClock();
+    const body = bodyOf(10, 'never');
+    const left = leave(body, clock);
+    assert.equal(await clock.waiting(), 1000);
+    await clock.advance(1000);
+    await left;
+    assert.ok(body.isLetGo());
+  });
+});

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
+import { isGantryError } from '../../src/errors.ts';
+import { atEnd } from '../at-end.ts';
+
+/** A registry whose answers are kept open with a byte now and then. */
+async function drips(
+  test: Parameters<typeof atEnd>[0],
+  head: (path: string) => readonly [status: number, headers: http.OutgoingHttpHeaders],
+): Promise<string> {
+  const server = http.createServer((request, response) => {
+    response.writeHead(...head(request.url ?? ''));
+    const timer = setInterval(() => response.write(' '), 100);
+    response.once('close', () => clearInterval(timer));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  atEnd(test, () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  // An address of this server is `AddressInfo` as soon as it listens.
+  const { port } = server.address() as AddressInfo;
+  return `127.0.0.1:${port}`;
+}
+
+describe('dripping-answers: a registry that keeps', () => {
+  const rows: readonly [what: string, head: Parameters<typeof drips>[1], code: string][] = [
+    ['a document open ends the request', () => [200, {}], 'STALLED'],
+    ['a refusal open is told by its status', () => [404, {}], 'MANIFEST_UNKNOWN'],
+    ['a failure open is told by its status', () => [500, {}], 'UNEXPECTED_STATUS'],
+    [
+      'a redirect open is gone on from',
+      (path) => (path.endsWith('/there') ? [404, {}] : [307, { location: '/there' }]),
+      'MANIFEST_UNKNOWN',
+    ],
+    [
+      'the answer of its token service open ends the request',
+      (path) =>
+        path.startsWith('/token')
+          ? [200, {}]
+          : [401, { 'www-authenticate': `Bearer realm="/token",service="there"` }],
+      'STALLED',
+    ],
+  ];
+  for (const [what, head, code] of rows) {
+    it(what, async (test) => {
+      const host = await drips(test, (path) => {
+        const [status, headers] = head(path);
+        const challenge = headers['www-authenticate'];
+        if (typeof challenge !== 'string') return [status, headers];
+        return [status, { 'www-authenticate': challenge.replace('/token', `http://${host}/token`) }];
+      });
+      const client = createClient({
+        keychain: async () => undefined,
+        timeouts: { progress: 1000 },
+        retry: { attempts: 2, initial: 1 },
+        download: { retry: { attempts: 2, initial: 1 } },
+      });
+      atEnd(test, () => client[Symbol.asyncDispose]());
+      await assert.rejects(client.getManifest(`${host}/app:1`), (error) => isGantryError(error, code));
+    });
+  }
+});
