@@ -8,6 +8,7 @@ export type { InspectedChild, Inspection } from './client/inspect.ts';
 export type { LoginCheck } from './client/login.ts';
 export type { WaitOptions } from './client/open.ts';
 export { type Place, parsePlace } from './client/place.ts';
+export type { DeleteOptions, Deletion, PruneOptions } from './client/prune.ts';
 export type { PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';

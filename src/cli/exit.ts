@@ -17,7 +17,13 @@ const byCode: Readonly<Record<string, number>> = {
 };
 
 /** The command failed and its result has said so: nothing is left to tell but the exit code. */
-export class Failed extends Error {}
+export class Failed extends Error {
+  readonly code: number;
+  constructor(code: number = exit.failed) {
+    super();
+    this.code = code;
+  }
+}
 
 /** The exit code for an error; that of a copy is its cause's. */
 export function exitCode(error: unknown): number {

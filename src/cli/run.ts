@@ -48,7 +48,7 @@ async function execute(
 
 function report(error: unknown, output: Output, verbose: boolean): number {
   if (error instanceof OutputClosed) return exit.ok;
-  if (error instanceof Failed) return exit.failed;
+  if (error instanceof Failed) return error.code;
   output.note(`gantry: ${errorLine(error)}`, 'error');
   if (verbose) for (const line of causeLines(error)) output.note(`  ${line}`, 'dim');
   return exitCode(error);

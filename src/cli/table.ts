@@ -1,3 +1,4 @@
+import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
@@ -180,25 +181,6 @@ const questions: readonly Command[] = [
     ],
     examples: ['gantry validate --remote alpine', 'gantry validate --tarball app.tar'],
     load: async () => (await import('./commands/validate.ts')).validate,
-  },
-];
-
-const changes: readonly Command[] = [
-  {
-    name: 'tag',
-    summary: 'give an image in a registry another tag',
-    arguments: ['IMAGE', 'TAG'],
-    options: [],
-    examples: ['gantry tag ghcr.io/acme/app:1.2.3 latest'],
-    load: async () => (await import('./commands/tag.ts')).tag,
-  },
-  {
-    name: 'delete',
-    summary: 'delete a tag or a manifest from a registry',
-    arguments: ['IMAGE'],
-    options: [],
-    examples: ['gantry delete localhost:5000/app@sha256:4c1d20cd...'],
-    load: async () => (await import('./commands/delete.ts')).deleteReference,
   },
 ];
 

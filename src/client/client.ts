@@ -17,6 +17,7 @@ import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
 import { checkArguments, checkVerbOptions, connection, type Verb } from './options.ts';
 import { countBlobs, type Place, parsePlace } from './place.ts';
+import type { DeleteOptions, Deletion, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
@@ -79,6 +80,14 @@ export interface Client extends AsyncDisposable {
   putManifest(reference: string, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
   /** A tag is removed alone, a digest with every tag on it. */
   delete(reference: string, options?: SignalOptions): Promise<void>;
+  /** As `delete`, in order, yielding what became of each: one that fails does not end the others. */
+  deleteEach(references: readonly string[], options?: DeleteOptions): AsyncIterable<Deletion>;
+  /**
+   * Deletes the tags of a repository that match, are old, or are not among the newest, and yields what became of each. An
+   * image goes as a whole unless a tag or an index that stays has it: then the tag goes alone, or is kept where the registry
+   * can't do that. Throws NAME_UNKNOWN where there is no such repository; one tag that fails is a `Deletion`.
+   */
+  prune(repository: string, options: PruneOptions): AsyncIterable<Deletion>;
 
   /**
    * What refers to an image: signatures, lists of what is in it. Of an index, what refers to the index, or with `platform`
@@ -238,7 +247,19 @@ export function createClient(options: ClientOptions = {}): Client {
         merged('putManifest', { reference, manifest }, own),
       ),
     delete: async (reference, own = {}) =>
-      (await changing()).deleteManifest(connections, reference, merged('delete', { reference }, own)),
+      (await import('./delete.ts')).deleteManifest(
+        connections,
+        reference,
+        merged('delete', { reference }, own),
+      ),
+    deleteEach: async function* (references, own = {}) {
+      const options = merged('deleteEach', { references }, own);
+      yield* (await import('./delete.ts')).deleteEach(connections, references, options);
+    },
+    prune: async function* (repository, own) {
+      const options = merged('prune', { repository }, own);
+      yield* (await import('./prune.ts')).prune(connections, repository, options);
+    },
     referrers: async function* (place, own = {}) {
       const { listReferrers } = await import('./referrers.ts');
       yield* listReferrers(connections, place, merged('referrers', { place }, own));

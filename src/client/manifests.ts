@@ -1,8 +1,8 @@
-import { ContentError, NotFoundError } from '../errors.ts';
+import { ContentError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { formatReference, parseReference } from '../spec/reference.ts';
+import { parseReference } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
@@ -42,24 +42,6 @@ export async function putManifest(
     ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),
   });
   return manifest.descriptor;
-}
-
-/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
-export async function deleteManifest(
-  connections: Connections,
-  text: string,
-  options: SignalOptions = {},
-): Promise<void> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry'));
-  const { digest, tag = 'latest' } = reference;
-  // Some registries delete by the right to delete, Quay by the right to push.
-  const { manifests, tags } = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push', 'delete'] });
-  const deleted =
-    digest === undefined ? await tags.delete(tag, options) : await manifests.delete(digest, options);
-  if (!deleted)
-    throw new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
 }
 
 /** A name with a digest says what must come out. Throws DIGEST_INVALID. */

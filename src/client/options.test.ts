@@ -68,6 +68,8 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   tag: [place, 'two'],
   putManifest: [place, {}],
   delete: [place],
+  deleteEach: [[place]],
+  prune: ['registry.test/app'],
   referrers: [place],
   referrerTree: [place],
   tags: ['registry.test/app'],

@@ -25,6 +25,7 @@ import { parsePlatform } from '../spec/platform.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions, ConnectionTimeouts } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
+import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
@@ -146,6 +147,13 @@ const validate: Shape<ValidateOptions> = {
   unpack: optionsOf(unpack),
   platforms: listOf(platform),
 };
+const deleting: Shape<DeleteOptions> = { ...plain, dryRun: flag };
+const prune: Shape<PruneOptions> = {
+  ...deleting,
+  match: either('a string or a list of strings', text, listOf(text)),
+  olderThan: amount,
+  keep: either('a whole number from 0', oneOf(0), count),
+};
 const token: Shape<TokenOptions> = { ...plain, push: flag, mountFrom: listOf(text) };
 
 /** A verb of the client that takes options. */
@@ -169,6 +177,8 @@ export type Verb =
   | 'tag'
   | 'putManifest'
   | 'delete'
+  | 'deleteEach'
+  | 'prune'
   | 'referrers'
   | 'referrerTree'
   | 'tags'
@@ -197,6 +207,8 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   tag: plain,
   putManifest: plain,
   delete: plain,
+  deleteEach: deleting,
+  prune,
   referrers,
   referrerTree: referrers,
   tags: list,

@@ -55,7 +55,7 @@ export const signal: Check = taking(
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
 );
 
-export function oneOf(...choices: readonly (string | boolean | null)[]): Check {
+export function oneOf(...choices: readonly (string | number | boolean | null)[]): Check {
   const named = choices.map((choice) => (typeof choice === 'string' ? `"${choice}"` : String(choice)));
   return taking(`one of ${named.join(', ')}`, (value) => choices.some((choice) => choice === value));
 }

@@ -85,7 +85,13 @@ describe('what the commands print', () => {
 
     assert.equal(await stdoutOf(`digest ${host}/acme/other:1`), `${digest}\n`);
     assert.equal(await stdoutOf(`delete ${host}/acme/app:2`), '');
-    assert.deepEqual(await jsonOf(`delete ${host}/acme/app:1 --json`), { deleted: `${host}/acme/app:1` });
+    assert.deepEqual(await jsonOf(`delete ${host}/acme/app:1 --json`), {
+      dryRun: false,
+      deleted: [`${host}/acme/app:1`],
+      planned: [],
+      kept: [],
+      failed: [],
+    });
     assert.equal(await stdoutOf(`ls -O ${host}/acme/app`), '');
   });
 

@@ -1,10 +1,108 @@
+import type { Client } from '../../client/client.ts';
+import type { DeleteOptions, Deletion, PruneOptions } from '../../client/prune.ts';
+import { isGantryError } from '../../errors.ts';
 import type { Context } from '../context.ts';
+import { parseDuration } from '../duration.ts';
+import { exitCode, Failed } from '../exit.ts';
+import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
+import { shortened } from '../output.ts';
 
-/** `gantry delete IMAGE` */
-export async function deleteReference(context: Context, given: Given): Promise<void> {
-  const [image = ''] = given.arguments;
+/** `gantry delete IMAGE...`, `gantry delete --match GLOB REPO...` */
+export async function deleteReferences(context: Context, given: Given): Promise<void> {
+  const selection = selectionOf(given);
+  const options = { dryRun: given.flag('dry-run'), signal: context.signal };
   const client = await context.client();
-  await client.delete(image, { signal: context.signal });
-  await context.result({ deleted: image });
+  const [only, ...others] = given.arguments;
+  if (selection === undefined && !options.dryRun && only !== undefined && others.length === 0) {
+    // Alone, its failure is the command's.
+    await client.delete(only, { signal: context.signal });
+    return context.result({ dryRun: false, deleted: [only], planned: [], kept: [], failed: [] });
+  }
+  const deletions =
+    selection === undefined
+      ? client.deleteEach(given.arguments, options)
+      : pruneEach(client, given.arguments, { ...selection, ...options });
+  await tell(context, deletions, { ...options, verbose: selection !== undefined || options.dryRun });
+}
+
+/** `undefined` where the arguments are references by themselves. Throws INVALID_OPTION. */
+function selectionOf(given: Given): PruneOptions | undefined {
+  const match = given.list('match');
+  const olderThan = given.text('older-than');
+  const keep = given.count('keep');
+  if (match.length === 0 && olderThan === undefined && keep === undefined) return undefined;
+  return {
+    ...(match.length === 0 ? {} : { match }),
+    ...(olderThan === undefined ? {} : { olderThan: parseDuration(olderThan, 'older-than') }),
+    ...(keep === undefined ? {} : { keep }),
+  };
+}
+
+/** Alone, the failure of a repository as a whole is the command's; among several it is one of the failures. */
+async function* pruneEach(
+  client: Client,
+  repositories: readonly string[],
+  options: PruneOptions,
+): AsyncIterable<Deletion> {
+  for (const repository of repositories) {
+    try {
+      yield* client.prune(repository, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      if (repositories.length === 1 || !isGantryError(error) || error.name === 'InputError') throw error;
+      yield { reference: repository, outcome: 'failed', reason: error.message, error };
+    }
+  }
+}
+
+interface Telling extends DeleteOptions {
+  /** Whether each deletion is a line; the caller who named each one hears only of failures. */
+  readonly verbose: boolean;
+}
+
+async function tell(
+  context: Context,
+  deletions: AsyncIterable<Deletion>,
+  { dryRun = false, verbose }: Telling,
+): Promise<void> {
+  const told: Deletion[] = [];
+  for await (const deletion of deletions) {
+    told.push(deletion);
+    const { error, reference } = deletion;
+    if (error !== undefined) context.output.note(`gantry: ${reference}: ${errorLine(error)}`, 'error');
+    else if (verbose && !context.json) await context.output.line(shortened(lineOf(deletion)));
+  }
+  if (verbose && told.length === 0) context.output.note('no tag fits: there is nothing to delete');
+  if (context.json) await context.result({ dryRun, ...byOutcome(told) });
+  const codes = new Set(told.flatMap(({ error }) => (error === undefined ? [] : [exitCode(error)])));
+  const [code, ...otherCodes] = codes;
+  if (code === undefined) return;
+  // Partly done is a failure of its own; where all failed for one reason, that is the command's.
+  throw new Failed(
+    otherCodes.length === 0 && told.every(({ error }) => error !== undefined) ? code : undefined,
+  );
+}
+
+function lineOf({ outcome, reference, reason }: Deletion): string {
+  return `${outcome === 'planned' ? 'would delete' : outcome} ${reference}: ${reason}`;
+}
+
+function shown({ reference, digest, reason }: Deletion): unknown {
+  return { reference, digest, reason };
+}
+
+function byOutcome(told: readonly Deletion[]): Record<Deletion['outcome'], unknown> {
+  const of = (wanted: Deletion['outcome']): readonly Deletion[] =>
+    told.filter(({ outcome }) => outcome === wanted);
+  return {
+    deleted: of('deleted').map(({ reference }) => reference),
+    planned: of('planned').map(shown),
+    kept: of('kept').map(shown),
+    failed: of('failed').map(({ reference, error }) => ({
+      reference,
+      code: error?.code,
+      message: error?.message,
+    })),
+  };
 }

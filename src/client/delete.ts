@@ -1,0 +1,102 @@
+import { isGantryError, NotFoundError } from '../errors.ts';
+import { createPool } from '../flow/pool.ts';
+import { formatReference, isTag, parseReference, type Reference } from '../spec/reference.ts';
+import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import { inRegistry } from './place.ts';
+import type { DeleteOptions, Deletion } from './prune.ts';
+
+/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
+export async function deleteManifest(
+  connections: Connections,
+  text: string,
+  options: SignalOptions = {},
+): Promise<void> {
+  await deleteOne(open(connections, parse(text)), options);
+}
+
+/**
+ * Several references, each as `deleteManifest` does, in order; what fails is told and the next one is tried. With `dryRun`
+ * each is looked for, and the tags that would go with a digest are named.
+ */
+export async function* deleteEach(
+  connections: Connections,
+  texts: readonly string[],
+  { dryRun = false, signal }: DeleteOptions = {},
+): AsyncIterable<Deletion> {
+  // All of them are read before the first one is deleted: a misspelled one deletes nothing.
+  const references = texts.map(parse);
+  for (const reference of references) {
+    const target = open(connections, reference);
+    const name = formatReference(reference);
+    const digest = reference.digest === undefined ? {} : { digest: reference.digest };
+    try {
+      if (dryRun) {
+        yield { reference: name, ...(await lookAt(target, { signal })), outcome: 'planned' };
+      } else {
+        await deleteOne(target, { signal });
+        const reason = reference.digest === undefined ? 'the tag alone' : 'with every tag on it';
+        yield { reference: name, ...digest, outcome: 'deleted', reason };
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isGantryError(error)) throw error;
+      yield { reference: name, ...digest, outcome: 'failed', reason: error.message, error };
+    }
+  }
+}
+
+interface Target {
+  readonly reference: Reference;
+  readonly repository: Repository;
+}
+
+function parse(text: string): Reference {
+  return parseReference(inRegistry(text, 'an image in a registry'));
+}
+
+function open(connections: Connections, reference: Reference): Target {
+  // Some registries delete by the right to delete, Quay by the right to push.
+  const actions = ['pull', 'push', 'delete'] as const;
+  const repository = connections.registry(reference).repository(reference.repository, { actions });
+  return { reference, repository };
+}
+
+async function deleteOne({ reference, repository }: Target, options: SignalOptions): Promise<void> {
+  const { digest, tag = 'latest' } = reference;
+  const deleted =
+    digest === undefined
+      ? await repository.tags.delete(tag, options)
+      : await repository.manifests.delete(digest, options);
+  if (!deleted) throw nothingThere(reference);
+}
+
+function nothingThere(reference: Reference): NotFoundError {
+  return new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
+}
+
+/** Questions to the registry at once. */
+const atOnce = 8;
+
+async function lookAt(
+  { reference, repository: { manifests, tags } }: Target,
+  options: SignalOptions,
+): Promise<Pick<Deletion, 'digest' | 'reason'>> {
+  const { digest, tag = 'latest' } = reference;
+  const found = await manifests.resolve(digest ?? tag, options);
+  if (found === undefined) throw nothingThere(reference);
+  if (digest === undefined) return { digest: found.digest, reason: 'the tag alone' };
+  const pool = createPool(atOnce);
+  const asked: Promise<readonly string[]>[] = [];
+  for await (const name of tags.list(options)) {
+    if (!isTag(name)) continue;
+    const ask = pool.run(async () => {
+      const target = await manifests.resolve(name, options);
+      return target?.digest === digest ? [name] : [];
+    });
+    ask.catch(() => undefined);
+    asked.push(ask);
+  }
+  const on = (await Promise.all(asked)).flat();
+  return { digest, reason: on.length === 0 ? 'no tag is on it' : `with every tag on it: ${on.join(', ')}` };
+}
