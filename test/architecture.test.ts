@@ -50,7 +50,7 @@ const rules: Readonly<Record<string, Rule>> = {
   image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
   client: {
     imports: ['store', 'remote', ...line, ...places, 'copy', 'image', 'files', ...words],
-    node: ['node:fs/promises', 'node:path'],
+    node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   server: { imports: ['store', 'wire', ...words], node: [] },
   'server/node': {

@@ -14,7 +14,8 @@ const interval = 2000;
 export function watchFiles(stream: TestsStream, files: readonly string[], limit: number): readonly string[] {
   const running = new Map<string, Set<string>>();
   const culprits: string[] = [];
-  const since = new Map<number, number>();
+  /** By process; of those that ran at the last look, since numbers are given again. */
+  let since = new Map<number, number>();
   stream.on('test:dequeue', ({ name, file = '' }) => {
     running.set(file, (running.get(file) ?? new Set()).add(name));
   });
@@ -22,8 +23,10 @@ export function watchFiles(stream: TestsStream, files: readonly string[], limit:
   const look = (): void => {
     culprits.push(...leftovers());
     const now = performance.now();
+    const before = since;
+    since = new Map();
     for (const { pid, file } of testProcesses(files)) {
-      const begun = since.get(pid) ?? now;
+      const begun = before.get(pid) ?? now;
       since.set(pid, begun);
       if (now - begun < limit) continue;
       const names = [...(running.get(file) ?? [])].filter((name) => name !== file).join(' › ');

@@ -30,7 +30,8 @@ export function share<T>(
     abort.abort(error);
     return error;
   };
-  const result = within(work(abort.signal), limit, tooLate).finally(() => {
+  // Work that ignores its end is left behind: its limit would hold the process.
+  const result = within(unlessAborted(work(abort.signal), abort.signal), limit, tooLate).finally(() => {
     isDone = true;
   });
   // Who gave up hears of no failure, and if all did nobody does.

@@ -1,4 +1,4 @@
-import { onAbort } from '../../flow/abort.ts';
+import { onAbort, unlessAborted } from '../../flow/abort.ts';
 import { type Shared, type ShareOptions, share } from '../../flow/share.ts';
 import type { SignalOptions } from '../contract.ts';
 
@@ -18,7 +18,8 @@ export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}
       const end = new AbortController();
       const releases = [stop, ended].map((signal) => onAbort(signal, () => end.abort(signal.reason)));
       try {
-        return await ask({ signal: end.signal });
+        // A question that ignores its end is left behind.
+        return await unlessAborted(ask({ signal: end.signal }), end.signal);
       } finally {
         for (const release of releases) release();
       }
