@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
 import { isGroup } from './command.ts';
 import { parseCommandLine } from './program.ts';
@@ -98,16 +99,48 @@ describe('a command line', () => {
 
   for (const [line, word] of [
     ['psh a b', 'push'],
+    ['pulll a', 'pull'],
     ['push --indx a b', '--index'],
+    ['pull --fromat=oci a b', '--format'],
+    ['push --jsn a b', '--json'],
+    ['--verbos ls a', '--verbose'],
+    ['ls --hlp', '--help'],
     ['auth logn x', 'login'],
+    ['auth --jsno get x', '--json'],
   ] as const) {
-    it(`proposes what may have been meant: gantry ${line}`, () => {
+    it(`far-guesses: proposes what is near: gantry ${line}`, () => {
       assert.throws(
         () => parseCommandLine(line.split(' ')),
-        (error) => isGantryError(error) && error.message.includes(word),
+        (error) => isGantryError(error) && error.message.endsWith(`; did you mean "${word}"?`),
       );
     });
   }
+
+  for (const line of [
+    'vrsn',
+    'tgz a',
+    'auth out',
+    'ls --xsom a',
+    '--full ls a',
+    'push --mindx a b',
+    'copyall a b',
+  ]) {
+    it(`far-guesses: proposes nothing that is not: gantry ${line}`, () => {
+      assert.throws(
+        () => parseCommandLine(line.split(' ')),
+        (error) =>
+          isGantryError(error) && error.message.startsWith('unknown') && !/did you mean/i.test(error.message),
+      );
+    });
+  }
+
+  it('far-guesses: repeats no value of an option that there is not', () => {
+    const value = secret('of an option');
+    assert.throws(
+      () => parseCommandLine(['ls', `--pasword-of=${value}`, 'a']),
+      (error) => isGantryError(error) && !error.message.includes(value),
+    );
+  });
 
   it('takes whole numbers only where it wants a number', () => {
     const invocation = parseCommandLine(['cp', '-j', 'many', 'a', 'b']);
@@ -126,6 +159,19 @@ describe('the help', () => {
       : [entry.name],
   );
 
+  it('help-order: has the commands before the options that all of them take', () => {
+    for (const line of [[], ['--help'], ['help'], ['auth'], ['registry', '--help']]) {
+      const invocation = parseCommandLine(line);
+      assert.ok(invocation.kind === 'help');
+      const headings = [...invocation.text.matchAll(/^(\w.*):$/gm)].map(([, heading]) => heading);
+      assert.deepEqual(headings, ['Commands', 'Global options'], line.join(' '));
+      assert.match(
+        invocation.text,
+        /^Usage: gantry .*\n\n\w.*\n\nCommands:\n(?: .*\n)+\nGlobal options:\n(?: .*\n)+$/,
+      );
+    }
+  });
+
   it('lists every command', () => {
     const invocation = parseCommandLine([]);
     assert.ok(invocation.kind === 'help');
@@ -142,7 +188,7 @@ describe('the help', () => {
         const [beforeExamples = ''] = invocation.text.split('\nExamples:');
         assert.ok(beforeExamples.split('\n').every(({ length }) => length <= 80));
         const headings = [...invocation.text.matchAll(/^(\w.*):$/gm)].map(([, heading = '']) => heading);
-        const inOrder = ['Options', 'Global options', 'Examples', 'Commands'];
+        const inOrder = ['Commands', 'Options', 'Global options', 'Examples'];
         assert.deepEqual(
           headings,
           inOrder.filter((heading) => headings.includes(heading)),

@@ -1,9 +1,10 @@
-import { CommanderError, Command as Parser, Option as ParserOption } from 'commander';
+import { CommanderError, Help, Command as Parser, Option as ParserOption } from 'commander';
 import { InputError } from '../errors.ts';
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
 import { checkArguments, createGiven, type Given } from './given.ts';
+import { misspelled } from './misspelled.ts';
 import { globalOptions } from './shared-options.ts';
 import { commands, globalOptionsOf } from './table.ts';
 
@@ -27,13 +28,17 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   const root = new Parser('gantry')
     .description(summary)
     .usage('COMMAND [options]')
-    .helpOption('-h, --help', 'show help')
+    .addHelpOption(helpOption())
     .helpCommand('help [COMMAND]', 'show help for a command')
-    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', ') })
+    .configureHelp({
+      subcommandTerm: (command) => [command.name(), ...command.aliases()].join(', '),
+      formatHelp: (command, helper) => commandsFirst(new Help().formatHelp(command, helper)),
+    })
     .enablePositionalOptions()
-    .exitOverride()
+    .showSuggestionAfterError(false)
     .configureOutput({ writeOut: print, writeErr: print });
-  addOptions(root, globalOptions, globals);
+  addOptions(root, globalOptions, globals, globalGroup);
+  refuseUnknown(root, globalOptions);
 
   const add = (parent: Parser, command: Command): void => {
     const parser = parent.command(command.name).summary(command.summary);
@@ -44,6 +49,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     describe(parser, command);
     addOptions(parser, command.options, options);
     addOptions(parser, globalOptionsOf(command), globals, globalGroup);
+    refuseUnknown(parser, [...command.options, ...globalOptionsOf(command)]);
     parser.argument('[args...]').action((args: string[]) => {
       checkArguments(command.name, command.arguments, args);
       invocation = {
@@ -59,8 +65,9 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     if (!isGroup(entry)) add(root, entry);
     else {
       const group = root.command(entry.name).summary(entry.summary).description(entry.summary);
-      group.usage('COMMAND [options]').enablePositionalOptions().helpOption('-h, --help', 'show help');
-      addOptions(group, globalOptions, globals);
+      group.usage('COMMAND [options]').enablePositionalOptions().addHelpOption(helpOption());
+      addOptions(group, globalOptions, globals, globalGroup);
+      refuseUnknown(group, globalOptions);
       for (const command of entry.commands) add(group, command);
     }
   }
@@ -78,6 +85,36 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }
 
+/** A word that the parser does not know is answered with one that may stand in its place. */
+function refuseUnknown(parser: Parser, options: readonly Option[]): void {
+  parser.exitOverride((error) => {
+    const word = /unknown (?:command|option) '(.*)'$/s.exec(error.message)?.[1];
+    if (word !== undefined && error.code === 'commander.unknownCommand') {
+      const names = parser.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+      throw misspelled('command', word, names);
+    }
+    if (word !== undefined && error.code === 'commander.unknownOption') {
+      throw misspelled('option', word, ['help', ...options.map(({ name }) => name)]);
+    }
+    throw error;
+  });
+}
+
+function helpOption(): ParserOption {
+  return new ParserOption('-h, --help', 'show help').helpGroup(globalGroup);
+}
+
+/** Commands before the options that all of them take, which would push them out of sight. */
+function commandsFirst(help: string): string {
+  const parts = help.split('\n\n').map((part) => part.replace(/^\n+|\n+$/g, ''));
+  const commands = parts.filter((part) => part.startsWith('Commands:'));
+  const options = parts.findIndex((part) => part.startsWith(globalGroup));
+  if (commands.length === 0 || options < 0) return help;
+  const rest = (from: number, to?: number): string[] =>
+    parts.slice(from, to).filter((part) => part !== '' && !commands.includes(part));
+  return `${[...rest(0, options), ...commands, ...rest(options)].join('\n\n')}\n`;
+}
+
 function describe(parser: Parser, command: Command): void {
   const names = command.choices === undefined ? command.arguments : [command.choices.join('|')];
   const examples = command.examples.map((example) => `  ${example}`).join('\n');
@@ -85,7 +122,7 @@ function describe(parser: Parser, command: Command): void {
     .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))
     .usage([...names, '[options]'].join(' '))
     // Among the others that every command takes: by itself it would come after them where a command has none of its own.
-    .addHelpOption(new ParserOption('-h, --help', 'show help').helpGroup(globalGroup))
+    .addHelpOption(helpOption())
     .addHelpText('after', `\nExamples:\n${examples}`);
   // The argument is there for the parser only: the usage line and the description tell more.
   parser.configureHelp({ visibleArguments: () => [] });
