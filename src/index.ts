@@ -23,6 +23,7 @@ export * from './errors.ts';
 export type { UnpackLimits } from './flow/compression.ts';
 export { bytesContent, type Content, type OpenOptions, streamContent } from './flow/content.ts';
 export { digestOf } from './flow/hash.ts';
+export type { Work, WorkObserver, WorkProgress } from './flow/work.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
 export type { WireEvent, WireObserver } from './http/event.ts';
 export { fetchTransport } from './http/fetch-transport.ts';

@@ -10,7 +10,7 @@ import { onDisk } from './failure.ts';
 import type { FileContent } from './file.ts';
 import { sameName } from './names.ts';
 import { refNameAnnotation } from './oci.ts';
-import { openContents } from './read.ts';
+import { type OpenArchiveOptions, openContents } from './read.ts';
 
 /** An archive that is added to: all that it holds goes into the new file, too. */
 export interface Base extends AsyncDisposable {
@@ -34,7 +34,7 @@ export interface BaseRoot {
 }
 
 /** Throws MANIFEST_INVALID, with the reason, for a file to which nothing can be added. */
-export async function openBase(path: string, options: SignalOptions): Promise<Base> {
+export async function openBase(path: string, options: OpenArchiveOptions): Promise<Base> {
   const before = await identityOf(path);
   const opened = await openContents(path, options).catch((error: unknown) => refuse(path, error));
   const { contents, format, compression } = opened;

@@ -1,7 +1,9 @@
 import { collect, drain } from '../flow/collect.ts';
 import { type Compression, decompressed, gzipped, sniffCompression } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
+import { meteredContent } from '../flow/count.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
+import { createWork, type WorkObserver, type WorkSum } from '../flow/work.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { TarEntry } from '../tar/entry.ts';
@@ -26,12 +28,13 @@ export type Packer = (entry: TarEntry, options?: SignalOptions) => Promise<Packe
  * and those who pull expect, in one pass that computes both digests, into the spool: the manifest needs the digest
  * before the bytes are sent, and compressing twice costs more than the disk.
  */
-export function createPacker(tarball: Tarball, spool: Spool): Packer {
+export function createPacker(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Packer {
+  const works = { pack: createWork('pack', onWork), hash: createWork('hash', onWork) };
   const packed = new Map<number, Promise<PackedLayer>>();
   return (entry, options = {}) => {
     const known = packed.get(entry.offset);
     if (known !== undefined) return known;
-    const layer = pack(tarball, spool, entry, options);
+    const layer = pack({ tarball, spool, works }, entry, options);
     packed.set(entry.offset, layer);
     // Who asks again after a failure, or after somebody else's abort, begins anew.
     layer.catch(() => packed.delete(entry.offset));
@@ -39,9 +42,14 @@ export function createPacker(tarball: Tarball, spool: Spool): Packer {
   };
 }
 
+interface Workshop {
+  readonly tarball: Tarball;
+  readonly spool: Spool;
+  readonly works: Readonly<Record<'pack' | 'hash', WorkSum>>;
+}
+
 async function pack(
-  tarball: Tarball,
-  spool: Spool,
+  { tarball, spool, works }: Workshop,
   entry: TarEntry,
   options: SignalOptions,
 ): Promise<PackedLayer> {
@@ -49,15 +57,22 @@ async function pack(
   const what = `${tarball.path}: layer ${entry.name}`;
   const compression = await compressionOf(content, what);
   if (compression !== 'none') {
-    const digest = await hashed(content.open(options));
-    const diffId = await hashed(decompressed(content.open(options), { what }));
+    // Read once for each of its digests.
+    const part = works.hash.begin(2 * content.size);
+    const metered = meteredContent(content, part.add);
+    const digest = await hashed(metered.open(options));
+    const diffId = await hashed(decompressed(metered.open(options), { what }));
+    part.settle();
     return { digest, diffId, compression, content };
   }
   const plain = createHasher();
   const zipped = createHasher();
+  const part = works.pack.begin(content.size);
+  const metered = meteredContent(content, part.add);
   // As crane does: the fastest level, since the processor is what one waits for.
-  const zip = gzipped(passed(content.open(options), plain), { level: 1 });
+  const zip = gzipped(passed(metered.open(options), plain), { level: 1 });
   const kept = await spool.keep(passed(zip, zipped));
+  part.settle();
   return { digest: zipped.digest(), diffId: plain.digest(), compression: 'gzip', content: kept };
 }
 

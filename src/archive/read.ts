@@ -1,4 +1,6 @@
 import { ContentError } from '../errors.ts';
+import { counted } from '../flow/count.ts';
+import { createWork, type WorkObserver } from '../flow/work.ts';
 import { indexJsonLimit } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
@@ -36,6 +38,8 @@ export interface OpenArchiveOptions extends SignalOptions {
    * another one that is right, a layer packed otherwise than its type says, a file whose name leads out.
    */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Told how far it is with unpacking the archive, and with packing and hashing its layers. */
+  readonly onWork?: WorkObserver | undefined;
   /** The archive's bytes, in place of a file's; `path` is then what errors call it. They are kept on disk, not in memory. */
   readonly input?: AsyncIterable<Uint8Array>;
 }
@@ -80,7 +84,7 @@ export async function openContents(
   try {
     const { content, compression } = await seekable(file, spool, options);
     const tarball = await openTarball(path, content, options);
-    return { ...(await readContents(tarball, spool)), compression, [Symbol.asyncDispose]: dispose };
+    return { ...(await readContents(tarball, spool, options)), compression, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -96,15 +100,20 @@ interface Seekable {
 async function seekable(
   file: OpenedFile | OpenedPipe,
   spool: Spool,
-  options: SignalOptions,
+  { signal, onWork }: OpenArchiveOptions,
 ): Promise<Seekable> {
   const { path, content } = file;
+  const work = createWork('unpack', onWork);
   if (content === undefined || !file.isRegular) {
-    return { content: await spool.keep(unpacked(path, file.chunks(options))), compression: 'none' };
+    const chunks = counted(file.chunks({ signal }), work.begin().add);
+    return { content: await spool.keep(unpacked(path, chunks)), compression: 'none' };
   }
   const compression = await compressionOf(path, content);
   if (compression === 'none') return { content, compression };
-  return { content: await spool.keep(unpacked(path, content.open(options))), compression };
+  const part = work.begin(content.size);
+  const kept = await spool.keep(unpacked(path, counted(content.open({ signal }), part.add)));
+  part.settle();
+  return { content: kept, compression };
 }
 
 interface Recognized {
@@ -113,8 +122,12 @@ interface Recognized {
 }
 
 /** Newest form first: Docker has kept the files of the older ones beside those of the newer. */
-async function readContents(tarball: Tarball, spool: Spool): Promise<Recognized> {
-  const pack = createPacker(tarball, spool);
+async function readContents(
+  tarball: Tarball,
+  spool: Spool,
+  { onWork }: OpenArchiveOptions,
+): Promise<Recognized> {
+  const pack = createPacker(tarball, spool, onWork);
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
   const saved =

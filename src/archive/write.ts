@@ -6,6 +6,7 @@ import { makeDraft } from '../files/draft.ts';
 import { removeDeadLock, takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
 import { gathered } from '../flow/gather.ts';
+import type { WorkObserver } from '../flow/work.ts';
 import {
   signal as abortSignal,
   amount,
@@ -25,6 +26,7 @@ import { dockerFiles, ociFiles } from './oci-form.ts';
 import { checkName, createShelf } from './shelf.ts';
 import { createStage } from './stage.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
+import { toldStaged } from './told.ts';
 import { union } from './union.ts';
 
 export interface CreateArchiveOptions extends SignalOptions {
@@ -41,6 +43,8 @@ export interface CreateArchiveOptions extends SignalOptions {
   readonly wait?: number | undefined;
   /** Called once, after two seconds, with what is waited for. */
   readonly onWait?: ((reason: string) => void) | undefined;
+  /** Told how far it is with unpacking the archive that is added to, and at the commit with writing. */
+  readonly onWork?: WorkObserver | undefined;
   /** Takes the archive's bytes at the commit, in place of a file; `path` is then what errors call it. */
   readonly output?: (bytes: Uint8Array) => Promise<void>;
 }
@@ -51,6 +55,7 @@ const shape: Shape<CreateArchiveOptions> = {
   existing: oneOf('replace', 'add'),
   wait: amount,
   onWait: callback,
+  onWork: callback,
   output: callback,
   signal: abortSignal,
 };
@@ -114,14 +119,14 @@ function lockOf(target: string): string {
 async function baseAt(
   target: string,
   held: Disposal[],
-  { signal, wait = 0, onWait }: CreateArchiveOptions,
+  { signal, wait = 0, onWait, onWork }: CreateArchiveOptions,
 ): Promise<Base | undefined> {
   const lock = await takeLock(lockOf(target), { what: target, wait, onWait, signal });
   held.push(async () => lock[Symbol.asyncDispose]());
   // A file of no bytes is a place that somebody has made ready, as mktemp does.
   const found = (await kindOf(target)) === 'file' ? await onDisk(target, () => stat(target)) : undefined;
   if (found === undefined || found.size === 0) return undefined;
-  const base = await openBase(target, { signal });
+  const base = await openBase(target, { signal, onWork });
   held.push(async () => base[Symbol.asyncDispose]());
   return base;
 }
@@ -159,16 +164,21 @@ function draftOf(
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
       const added = { path, shelf, stage };
-      const bytes = archiveBytes(base === undefined ? added : union(added, base), form, signal);
-      if (options.output !== undefined) return handOver(bytes, options.output);
-      if (kind === 'pipe') return writeFile(target, bytes);
-      const draft = join(folder, 'archive');
-      await writeFile(draft, bytes, { flush: true }).catch(async (error: unknown) => {
+      const whole = base === undefined ? added : union(added, base);
+      const told = toldStaged(whole, readsFor[form.format], options.onWork);
+      const bytes = archiveBytes(told.staged, form, signal);
+      if (options.output !== undefined) await handOver(bytes, options.output);
+      else if (kind === 'pipe') await writeFile(target, bytes);
+      else {
+        const draft = join(folder, 'archive');
+        await writeFile(draft, bytes, { flush: true }).catch(async (error: unknown) => {
+          await base?.demandUnchanged();
+          throw error;
+        });
         await base?.demandUnchanged();
-        throw error;
-      });
-      await base?.demandUnchanged();
-      await replace(target, draft);
+        await replace(target, draft);
+      }
+      told.finish();
     },
     [Symbol.asyncDispose]: () => disposeAll(held),
   };
@@ -213,6 +223,9 @@ const filesOf: Readonly<
     (staged: Staged) => AsyncIterable<TarFileWithBody> | Iterable<TarFileWithBody>
   >
 > = { oci: ociFiles, docker: dockerFiles, legacy: legacyFiles };
+
+/** How often a blob is read: the tar says before a file how long it is, and an unpacked one must be read for that. */
+const readsFor: Readonly<Record<CreateArchiveOptions['format'], number>> = { oci: 1, docker: 1, legacy: 2 };
 
 /** A file that is replaced keeps its mode: an archive that only its owner may read stays one. */
 async function replace(path: string, draft: string): Promise<void> {

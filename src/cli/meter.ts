@@ -1,4 +1,5 @@
-import type { CopyEvent } from '../copy/events.ts';
+import type { CopyEvent, CopyProgress } from '../copy/events.ts';
+import type { Work, WorkProgress } from '../flow/work.ts';
 
 /** What a copy has come to, as it is shown. */
 export interface Reading {
@@ -9,6 +10,8 @@ export interface Reading {
   readonly total: number;
   /** Whether nothing goes out because the destination has yet to store what it was sent. */
   readonly storing: boolean;
+  /** What is done beside moving blobs, while it is. */
+  readonly work?: Pick<WorkProgress, 'work' | 'done' | 'total'>;
   /** Bytes a second over the last while. */
   readonly rate: number;
   /** Seconds left at that rate; undefined while nothing moves. */
@@ -31,40 +34,69 @@ const windowMilliseconds = 10_000;
 /** So long nothing has gone out when the destination is said to be what is waited for. */
 const quietMilliseconds = 2000;
 
-/** Adds up the events of a copy. `now` is in milliseconds; reading is what takes a sample for the rate. */
+/** Adds up the events of a verb. `now` is in milliseconds; reading is what takes a sample for the rate. */
 export function createMeter(now: () => number): Meter {
   const start = now();
   const blobs: Record<string, number> = {};
   const manifests: Record<string, number> = {};
-  let samples: { readonly time: number; readonly sent: number }[] = [{ time: start, sent: 0 }];
+  const works = new Map<Work, number>();
+  let samples: { readonly time: number; readonly gone: number }[] = [{ time: start, gone: 0 }];
   let latest = { moved: 0, complete: 0, sent: 0, total: 0 };
-  let sentLast = start;
+  let work: WorkProgress | undefined;
+  /** Bytes that the rate is of: those of the work that is going on, or of the copy. */
+  let gone = 0;
+  let goneLast = start;
 
   const rateAt = (time: number): number => {
     const from = samples.findLastIndex((sample) => time - sample.time >= windowMilliseconds);
-    samples = [...samples.slice(Math.max(0, from)), { time, sent: latest.sent }];
+    samples = [...samples.slice(Math.max(0, from)), { time, gone }];
     const first = samples[0];
     return first === undefined || first.time === time
       ? 0
-      : ((latest.sent - first.sent) * 1000) / (time - first.time);
+      : ((gone - first.gone) * 1000) / (time - first.time);
+  };
+
+  const turnTo = (next: WorkProgress | undefined): void => {
+    if (next?.work !== work?.work) samples = [{ time: now(), gone }];
+    work = next;
+  };
+  const noteWork = (event: WorkProgress): void => {
+    const before = works.get(event.work) ?? 0;
+    works.set(event.work, event.done);
+    turnTo(event);
+    gone += event.done - before;
+  };
+  const noteMoved = (event: CopyProgress): void => {
+    const sent = event.sent - latest.sent;
+    // Into a cache on the way: not sent yet, and not found to be there.
+    const kept = event.moved - latest.moved - Math.max(0, event.complete - latest.complete);
+    const more = sent > 0 ? sent : Math.max(0, kept);
+    latest = event;
+    if (more === 0) return;
+    // A copy that moves is what is going on, also where a work beside it stands still.
+    turnTo(undefined);
+    gone += more;
+    goneLast = now();
   };
 
   return {
     note(event) {
-      if (event.kind === 'progress') {
-        if (event.sent !== latest.sent) sentLast = now();
-        latest = event;
-      } else if (event.kind === 'blob') blobs[event.outcome] = (blobs[event.outcome] ?? 0) + 1;
+      if (event.kind === 'work') noteWork(event);
+      else if (event.kind === 'progress') noteMoved(event);
+      else if (event.kind === 'blob') blobs[event.outcome] = (blobs[event.outcome] ?? 0) + 1;
       else if (event.kind === 'manifest') manifests[event.outcome] = (manifests[event.outcome] ?? 0) + 1;
     },
     read() {
       const time = now();
       const rate = rateAt(time);
       const { moved, complete, sent, total } = latest;
-      const storing = complete < moved && (moved === total || time - sentLast >= quietMilliseconds);
-      const left = rate > 0 && !storing ? (total - moved) / rate : undefined;
+      const storing = complete < moved && (moved === total || time - goneLast >= quietMilliseconds);
+      const working = work !== undefined && (work.done < work.total || total === 0) ? work : undefined;
+      const rest = working === undefined ? total - moved : working.total - working.done;
+      const left = rate > 0 && (working !== undefined || !storing) ? rest / rate : undefined;
       const elapsed = (time - start) / 1000;
-      return { moved, complete, sent, total, storing, rate, left, elapsed, blobs, manifests };
+      const figures = { moved, complete, sent, total, rate, left, elapsed, blobs, manifests };
+      return working === undefined ? { ...figures, storing } : { ...figures, work: working, storing: false };
     },
   };
 }

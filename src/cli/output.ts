@@ -57,7 +57,12 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
       // Some terminals say 0.
       return terminal ? stderr.columns || 80 : undefined;
     },
-    line: (text) => write(`${escapeControls(text)}\n`),
+    line(text) {
+      // The same terminal, mostly. What was there comes again when it changes.
+      if (status !== undefined) stderr.write(clearLine);
+      status = undefined;
+      return write(`${escapeControls(text)}\n`);
+    },
     write,
     note(text, style) {
       const shown = shortened(escapeControls(text));

@@ -9,8 +9,11 @@ export function jsonProgress(output: Output): Renderer {
     event(event) {
       if (event.kind === 'blob' || event.kind === 'manifest') tell(event);
     },
-    tick({ moved, complete, sent, total, storing, rate, left }) {
-      tell({ kind: 'progress', moved, complete, sent, total, storing, rate: Math.round(rate), left });
+    tick({ work, moved, complete, sent, total, storing, ...reading }) {
+      const rate = Math.round(reading.rate);
+      const { left } = reading;
+      if (work !== undefined) return tell({ ...work, rate, left });
+      tell({ kind: 'progress', moved, complete, sent, total, storing, rate, left });
     },
     end(reading, done) {
       tell({ kind: done ? 'done' : 'failed', ...reading, rate: Math.round(reading.rate) });

@@ -1,3 +1,4 @@
+import type { Work, WorkProgress } from '../flow/work.ts';
 import type { Reading } from './meter.ts';
 import type { Output } from './output.ts';
 import type { Renderer } from './renderer.ts';
@@ -11,18 +12,42 @@ export function plainProgress(output: Output): Renderer {
       output.note(progressText(reading));
     },
     end(reading, done) {
-      if (done) output.note(summaryText(reading));
+      if (done && isCopy(reading)) output.note(summaryText(reading));
     },
   };
 }
 
-/** `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`, or after the percentage what is waited for. */
-export function progressText({ moved, complete, total, storing, rate, left }: Reading): string {
-  const share = total === 0 ? '' : ` (${Math.floor((moved / total) * 100)}%)`;
-  const figures = `${formatBytes(moved)} of ${formatBytes(total)}${share}`;
+const doing: Readonly<Record<Work, string>> = {
+  unpack: 'unpacking',
+  pack: 'packing',
+  hash: 'hashing',
+  read: 'reading',
+  write: 'writing',
+};
+
+/** What a bar shows: of the work that is done just now, or of the copy. */
+export function figureOf({ work, moved, total }: Reading): Pick<WorkProgress, 'done' | 'total'> {
+  return work ?? { done: moved, total };
+}
+
+/**
+ * `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`, or after the percentage what is waited for; before it what is done, if it
+ * isn't to move blobs.
+ */
+export function progressText(reading: Reading): string {
+  const { work, moved, complete, storing, rate, left } = reading;
+  const { done, total } = figureOf(reading);
+  const share = total === 0 ? '' : ` (${Math.floor((done / total) * 100)}%)`;
+  const before = work === undefined ? '' : `${doing[work.work]} `;
+  const figures = `${before}${formatBytes(done)} of ${formatBytes(total)}${share}`;
   if (storing) return `${figures}, waiting for the destination to store ${formatBytes(moved - complete)}`;
   const end = left === undefined ? 'waiting' : `${formatSeconds(left)} left`;
   return `${figures}, ${formatBytes(rate)}/s, ${end}`;
+}
+
+/** Whether there is anything to sum up: what only reads copies neither blobs nor manifests. */
+export function isCopy({ blobs, manifests }: Reading): boolean {
+  return Object.keys({ ...blobs, ...manifests }).length > 0;
 }
 
 /** `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */

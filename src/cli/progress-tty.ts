@@ -1,6 +1,6 @@
 import type { Reading } from './meter.ts';
 import type { Output } from './output.ts';
-import { outcomeText, progressText, summaryText } from './progress-plain.ts';
+import { figureOf, isCopy, outcomeText, progressText, summaryText } from './progress-plain.ts';
 import type { Renderer } from './renderer.ts';
 import { formatBytes } from './units.ts';
 
@@ -23,7 +23,7 @@ export function ttyProgress(output: Output): Renderer {
     },
     end(reading, done) {
       output.status(undefined);
-      if (done) output.note(summaryText(reading), 'dim');
+      if (done && isCopy(reading)) output.note(summaryText(reading), 'dim');
     },
   };
 }
@@ -33,7 +33,8 @@ export function barText(reading: Reading, columns: number): string {
   const words = progressText(reading).slice(0, Math.max(0, columns - 1));
   const width = Math.min(widestBar, columns - words.length - 4);
   if (width < 5) return words;
-  const share = reading.total === 0 ? 0 : Math.min(1, reading.moved / reading.total);
+  const { done, total } = figureOf(reading);
+  const share = total === 0 ? 0 : Math.min(1, done / total);
   const filled = Math.floor(share * width);
   return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${words}`;
 }

@@ -90,6 +90,21 @@ describe('the meter', () => {
     assert.equal(meter.read().storing, false);
   });
 
+  it('work-is-told: counts what goes into a cache as moving, not as waiting for the destination', () => {
+    let now = 0;
+    const meter = createMeter(() => now);
+    meter.note(moved(0, 4 * MiB));
+    for (let second = 1; second <= 3; second++) {
+      now = second * 1000;
+      meter.note(moved(second * MiB, 4 * MiB, 0, 0));
+    }
+    const { storing, rate, left } = meter.read();
+    assert.deepEqual([storing, rate, left], [false, MiB, 1]);
+    // What is found to be there is no rate.
+    meter.note(moved(4 * MiB, 4 * MiB, 0, MiB));
+    assert.equal(meter.read().rate, MiB);
+  });
+
   it('counts how blobs and manifests ended', () => {
     const meter = createMeter(() => 0);
     for (const outcome of ['existed', 'uploaded', 'existed'] as const) {
@@ -157,6 +172,36 @@ describe('progress', () => {
     const shown = recording();
     await copy(shown, 'plain', { done: false });
     assert.equal(shown.notes.length, 2);
+  });
+
+  for (const [mode, expected] of [
+    ['tty', /^\[#+-+\] packing 1\.00 MiB of 2\.00 MiB \(50%\), /],
+    ['plain', /^packing 1\.00 MiB of 2\.00 MiB \(50%\), 205 KiB\/s, 5\.0s left$/],
+    ['json', /^\{"kind":"work","work":"pack","done":1048576,"total":2097152,"rate":\d+,"left":[\d.]+\}$/],
+  ] as const) {
+    it(`work-is-told: shows as ${mode} what is done before there is anything to move`, async () => {
+      const shown = recording(90);
+      const clock = createManualClock();
+      const progress = startProgress(shown.output, { mode, clock });
+      progress.observe({ kind: 'work', work: 'pack', done: 0, total: 2 * MiB });
+      progress.observe({ kind: 'work', work: 'pack', done: MiB, total: 2 * MiB });
+      await clock.advance(5000);
+      const texts = mode === 'tty' ? shown.statuses : shown.notes;
+      assert.match(texts.at(-1) ?? '', expected);
+      progress.observe({ kind: 'work', work: 'pack', done: 2 * MiB, total: 2 * MiB });
+      progress.observe(moved(MiB, 4 * MiB));
+      await clock.advance(5000);
+      assert.doesNotMatch(texts.at(-1) ?? '', /pack/);
+      progress.end(true);
+    });
+  }
+
+  it('work-is-told: sums up no copy where there was none', async () => {
+    const shown = recording();
+    const progress = startProgress(shown.output, { mode: 'plain', clock: createManualClock() });
+    progress.observe({ kind: 'work', work: 'read', done: MiB, total: MiB });
+    progress.end(true);
+    assert.deepEqual(shown.notes, []);
   });
 
   it('is nothing when not wanted', async () => {

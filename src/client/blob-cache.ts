@@ -1,6 +1,6 @@
 import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Repository } from '../store/contract.ts';
+import type { BlobProgress, Repository } from '../store/contract.ts';
 
 /** The same place, each blob going through `cache`: what that has is not fetched, what is fetched stays there. */
 export function cachedBlobs(source: Repository, cache: Repository): Repository {
@@ -8,8 +8,9 @@ export function cachedBlobs(source: Repository, cache: Repository): Repository {
     size: blob.size,
     replayable: true,
     async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      const { signal } = options;
-      await cache.blobs.write(blob, source.blobs.open(blob), { signal });
+      const { signal, onKept } = options;
+      const onProgress = ({ moved }: BlobProgress): void => onKept?.(moved);
+      await cache.blobs.write(blob, source.blobs.open(blob), { onProgress, signal });
       yield* cache.blobs.open(blob).open(options);
     },
   });

@@ -56,10 +56,16 @@ async function transferWatched(
   const options = { ...rest, ...watch.part() };
   const { signal } = options;
   if (replace) refuseToReplace(target);
-  await using source = disposable(await openSource(connections, origin, sourceOptions(options)));
+  await using source = disposable(
+    await openSource(connections, origin, { ...sourceOptions(options), onWork: watch.part().onEvent }),
+  );
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
-    await openDestination(connections, target, { ...mountFrom, replace, noWait, onWait, signal }),
+    await openDestination(connections, target, {
+      ...mountFrom,
+      ...{ replace, noWait, onWait, signal },
+      onWork: watch.part().onEvent,
+    }),
   );
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);

@@ -1,3 +1,4 @@
+import type { WorkObserver } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -33,11 +34,16 @@ export interface DiskEntry {
 
 export type OnDisk = Exclude<Place, { kind: 'registry' }>;
 
+export interface OpenPlaceOptions extends SignalOptions {
+  /** Told how far it is with unpacking, packing and hashing what an archive holds. */
+  readonly onWork?: WorkObserver | undefined;
+}
+
 /** Opens it for reading. */
 export async function openDiskPlace(
   connections: Connections,
   { kind, path }: OnDisk,
-  options: SignalOptions = {},
+  { onWork, ...options }: OpenPlaceOptions = {},
 ): Promise<DiskPlace> {
   if (kind === 'oci') {
     const { openLayout } = await import('../layout/repository.ts');
@@ -47,7 +53,7 @@ export async function openDiskPlace(
     return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
   }
   const onWarning = (text: string): void => connections.warn(path, text);
-  const archive = await openArchiveAt(connections, path, { ...options, onWarning });
+  const archive = await openArchiveAt(connections, path, { ...options, onWork, onWarning });
   const namesItsImages = archive.format === 'oci';
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
 }

@@ -4,7 +4,7 @@ import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
 import { type ChooseOptions, chooseEntries } from './choose-entry.ts';
 import type { Connections } from './connections.ts';
-import { type DiskPlace, type OnDisk, openDiskPlace } from './disk-place.ts';
+import { type DiskPlace, type OnDisk, type OpenPlaceOptions, openDiskPlace } from './disk-place.ts';
 
 /** Where to read from, and under which name. */
 export interface Source {
@@ -15,7 +15,7 @@ export interface Source {
   readonly registry?: string;
 }
 
-export interface SourceOptions extends ChooseOptions {
+export interface SourceOptions extends ChooseOptions, OpenPlaceOptions {
   /** Whether an index stays as it is, also where the place holds only a part of it. */
   readonly sparse?: boolean | undefined;
 }
@@ -26,7 +26,7 @@ export async function openDiskSource(
   place: OnDisk,
   options: SourceOptions,
 ): Promise<Source> {
-  const opened = await openDiskPlace(connections, place, { signal: options.signal });
+  const opened = await openDiskPlace(connections, place, { signal: options.signal, onWork: options.onWork });
   try {
     return await chosenSource(connections, opened, place.name, options);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
+import type { WorkObserver } from '../flow/work.ts';
 import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
 import { parseReference, parseRepository } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
@@ -49,6 +50,8 @@ export async function openForWriting(
 
 interface DestinationOptions extends SignalOptions, WaitOptions {
   readonly mountFrom?: string;
+  /** Told how far an archive is with unpacking and writing. */
+  readonly onWork?: WorkObserver | undefined;
   /** Whether an archive that is there is replaced. Default: it is added to. */
   readonly replace?: boolean;
 }
@@ -57,7 +60,7 @@ interface DestinationOptions extends SignalOptions, WaitOptions {
 export async function openDestination(
   connections: Connections,
   place: Place,
-  { mountFrom, replace = false, ...options }: DestinationOptions = {},
+  { mountFrom, replace = false, onWork, ...options }: DestinationOptions = {},
 ): Promise<Destination> {
   if (place.kind === 'registry') {
     const { reference } = place;
@@ -75,7 +78,13 @@ export async function openDestination(
   const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
   const existing = replace ? 'replace' : 'add';
   return {
-    repository: await createArchiveAt(connections, place.path, { ...waiting, format, existing, wait }),
+    repository: await createArchiveAt(connections, place.path, {
+      ...waiting,
+      format,
+      existing,
+      wait,
+      onWork,
+    }),
     tags,
   };
 }

@@ -146,6 +146,7 @@ const validate: Shape<ValidateOptions> = {
   fast: flag,
   unpack: optionsOf(unpack),
   platforms: listOf(platform),
+  onEvent: callback,
 };
 const deleting: Shape<DeleteOptions> = { ...plain, dryRun: flag };
 const prune: Shape<PruneOptions> = {

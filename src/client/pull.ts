@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { copyImage } from '../copy/copy.ts';
 import { InputError } from '../errors.ts';
+import type { WorkObserver } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { defaultPlatform } from '../spec/platform.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
@@ -53,7 +54,11 @@ async function pullWatched(
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
   await using cache =
     cachePath === undefined ? undefined : await openForWriting(cachePath, { ...wait, cache: true });
-  await using destination = await openTarget(connections, path, { ...wait, format });
+  await using destination = await openTarget(connections, path, {
+    ...wait,
+    format,
+    onWork: watch.part().onEvent,
+  });
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
   const names: string[] = [];
@@ -81,13 +86,21 @@ async function pullWatched(
   return roots;
 }
 
+interface TargetOptions extends SignalOptions, WaitOptions {
+  readonly format: PullFormat;
+  readonly onWork: WorkObserver | undefined;
+}
+
 async function openTarget(
   connections: Connections,
   path: string,
-  { format, ...options }: SignalOptions & WaitOptions & { readonly format: PullFormat },
+  { format, onWork, ...options }: TargetOptions,
 ): Promise<Repository> {
   if (format !== 'oci') {
-    return createArchiveAt(connections, path, { format: format === 'legacy' ? 'legacy' : 'docker' });
+    return createArchiveAt(connections, path, {
+      format: format === 'legacy' ? 'legacy' : 'docker',
+      onWork,
+    });
   }
   if (isStandard(path)) throw noFolder();
   return openForWriting(path, options);

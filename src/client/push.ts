@@ -29,7 +29,10 @@ export async function pushPath(
   if (!index) return transfer(connections, origin, target, options);
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
-    const disk = await openDiskPlace(connections, origin, { signal: watched.signal });
+    const disk = await openDiskPlace(connections, origin, {
+      signal: watched.signal,
+      onWork: watched.onEvent,
+    });
     const source = disk.repository;
     try {
       const root = (await disk.index?.()) ?? indexOf(await loadAll(disk, { signal: watched.signal }));

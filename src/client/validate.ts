@@ -1,11 +1,13 @@
 import { selectRoot } from '../copy/select.ts';
 import type { UnpackLimits } from '../flow/compression.ts';
+import type { WorkObserver } from '../flow/work.ts';
 import { validate } from '../image/validate.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { openSource } from './open.ts';
 import { formatPlace, type Place, parsePlace } from './place.ts';
+import { createWatch } from './watch.ts';
 
 export interface ValidateOptions extends SignalOptions {
   /** Only ask whether everything is there; read nothing. */
@@ -14,6 +16,11 @@ export interface ValidateOptions extends SignalOptions {
   readonly unpack?: UnpackLimits;
   /** Of an index, the images for these alone. Each is an object, or as in `linux/arm64/v8`. */
   readonly platforms?: readonly (Platform | string)[];
+  /**
+   * Told how far it is: `read`, and what an archive takes before. As in a copy nobody waits for it, and one that throws ends
+   * the verb with what it threw.
+   */
+  readonly onEvent?: WorkObserver;
 }
 
 /** What came out about one subject; `problem` says what is wrong with it. */
@@ -26,14 +33,23 @@ export interface Finding {
 export async function* validateSubject(
   connections: Connections,
   subject: string | Place,
-  { platforms, ...options }: ValidateOptions = {},
+  { platforms, ...given }: ValidateOptions = {},
 ): AsyncIterable<Finding> {
   const name =
     typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
   const place = typeof subject === 'string' ? parsePlace(subject) : subject;
+  const { onEvent } = given;
+  const part = createWatch({
+    ...(onEvent === undefined
+      ? {}
+      : { onEvent: (event) => (event.kind === 'work' ? onEvent(event) : undefined) }),
+    signal: given.signal,
+  }).part();
+  const options = { ...given, ...part };
   const { repository, reference } = await openSource(connections, place, {
     platforms,
     signal: options.signal,
+    onWork: part.onEvent,
   });
   let sound = true;
   try {
@@ -46,5 +62,6 @@ export async function* validateSubject(
   } finally {
     await repository[Symbol.asyncDispose]();
   }
+  part.signal?.throwIfAborted();
   if (sound) yield { subject: name };
 }

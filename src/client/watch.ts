@@ -1,4 +1,5 @@
 import type { CopyEvent, CopyObserver } from '../copy/events.ts';
+import type { Work, WorkProgress } from '../flow/work.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
 export interface WatchOptions extends SignalOptions {
@@ -27,6 +28,9 @@ export async function watching<T>(options: WatchOptions, verb: (watch: Watch) =>
   return outcome;
 }
 
+type Amounts = Pick<WorkProgress, 'done' | 'total'>;
+
+const none: Amounts = { done: 0, total: 0 };
 const nothing = { moved: 0, complete: 0, sent: 0, total: 0 };
 
 export function createWatch({ onEvent, signal }: WatchOptions): Watch {
@@ -35,10 +39,20 @@ export function createWatch({ onEvent, signal }: WatchOptions): Watch {
   const whole = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
   const tell = unhurried(onEvent, (error) => failed.abort(error));
   let figures = nothing;
+  const works = new Map<Work, Amounts>();
 
   const observePart = (): CopyObserver => {
     let last = nothing;
+    const own = new Map<Work, Amounts>();
     return (event) => {
+      if (event.kind === 'work') {
+        const { work, done, total } = event;
+        const sum = works.get(work) ?? none;
+        const before = own.get(work) ?? none;
+        works.set(work, { done: sum.done + done - before.done, total: sum.total + total - before.total });
+        own.set(work, { done, total });
+        return tell({ kind: 'work', work, ...(works.get(work) ?? none) });
+      }
       if (event.kind !== 'progress' && event.kind !== 'end') return tell(event);
       const { moved, complete, sent, total } = event;
       figures = {
@@ -58,6 +72,12 @@ export function createWatch({ onEvent, signal }: WatchOptions): Watch {
       if (error === undefined) failed.signal.throwIfAborted();
     },
   };
+}
+
+/** Whether nobody needs the old event any more, now that there is the new one. */
+function isReplaced(old: CopyEvent, event: CopyEvent): boolean {
+  if (event.kind === 'work') return old.kind === 'work' && old.work === event.work;
+  return event.kind === 'progress' && old.kind === 'progress';
 }
 
 /**
@@ -83,7 +103,7 @@ function unhurried(observe: CopyObserver, fail: (error: unknown) => void): (even
     }
   };
   return (event) => {
-    const old = event.kind === 'progress' ? waiting.findIndex(({ kind }) => kind === 'progress') : -1;
+    const old = waiting.findIndex((one) => isReplaced(one, event));
     if (old !== -1) waiting.splice(old, 1);
     waiting.push(event);
     if (!busy) next();

@@ -11,6 +11,7 @@ import type { ProgressObserver, SignalOptions, WriteOutcome } from '../store/con
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { checkRoot } from './manifests.ts';
+import { measureLayers } from './measured.ts';
 import { pushStreams } from './push-streams.ts';
 import { watching } from './watch.ts';
 
@@ -35,6 +36,7 @@ export async function pushView(
       mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
     });
     const following = await pushStreams(image, repository, watched);
+    await measureLayers(image, watched);
     const source = await imageSource(image, watched);
     if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
     return copyImage(source.repository, source.root.digest, repository, {

@@ -1,3 +1,4 @@
+import type { WorkProgress } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { WriteOutcome } from '../store/contract.ts';
 
@@ -16,14 +17,16 @@ export type CopyEvent =
       readonly tags: readonly string[];
     }
   | CopyProgress
+  /** Beside the figures of the copy: what is done before there is anything to move, and after. */
+  | WorkProgress
   | CopyEnd;
 
 /** Bytes of blobs, each digest counted once in the whole tree. `moved` of `total` is the figure for a bar. */
 export interface CopyProgress {
   readonly kind: 'progress';
   /**
-   * Gone out at least once, or there already: what a retry sends again counts once. Never goes back, and is `total` when
-   * the copy has succeeded.
+   * Gone out at least once, or into a cache on the way, or there already: what a retry sends again counts once. Never goes
+   * back, and is `total` when the copy has succeeded.
    */
   readonly moved: number;
   /**

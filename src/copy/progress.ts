@@ -14,6 +14,8 @@ export interface Tally {
 
 export interface BlobTally {
   readonly onProgress: ProgressObserver;
+  /** So many bytes of it have come to a place on the way. */
+  readonly onKept: (bytes: number) => void;
   /** Answers the outcome. */
   settle<T extends WriteOutcome | 'skipped'>(outcome: T): T;
 }
@@ -47,6 +49,10 @@ export function createTally(observe: CopyObserver): Tally {
           complete += Math.max(0, progress.acknowledged - own.acknowledged);
           own.acknowledged = Math.max(own.acknowledged, progress.acknowledged);
           move(progress.moved);
+          tell();
+        },
+        onKept(bytes) {
+          move(bytes);
           tell();
         },
         settle(outcome) {

@@ -249,7 +249,11 @@ async function bringBlob(
   if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
   const condition = journey.repair && !again ? await conditionOf(journey, blob) : undefined;
   if (condition === 'whole') return tally.settle('existed');
-  const content = fromSource(given ?? from.blobs.open(blob), { step: 'read blob', digest }, signal);
+  const content = fromSource(
+    keptOnTheWay(given ?? from.blobs.open(blob), tally.onKept),
+    { step: 'read blob', digest },
+    signal,
+  );
   const replace = again || journey.repair;
   const options = { mountFrom: mountFrom(blob), replace, pool, onProgress: tally.onProgress, signal };
   const write = (bytes: Content) =>
@@ -264,6 +268,15 @@ async function bringBlob(
   });
   if (condition === 'damaged') await mustBeWhole(journey, blob);
   return tally.settle(outcome);
+}
+
+/** The same content, telling of what a cache has of it. */
+function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Content {
+  return {
+    ...content,
+    ...(content.unchecked === undefined ? {} : { unchecked: keptOnTheWay(content.unchecked, onKept) }),
+    open: (options = {}) => content.open({ ...options, onKept }),
+  };
 }
 
 /** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */

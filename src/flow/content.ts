@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told before the first byte how many there are in all, where that comes with them and was not known before. */
   readonly onSize?: ((size: number) => void) | undefined;
+  /** Told how many bytes of it there are so far at a place on the way, where all of it is kept before the first is handed on. */
+  readonly onKept?: ((bytes: number) => void) | undefined;
 }
 
 /** Bytes that are already here. */

@@ -1,7 +1,9 @@
 import { unlessAborted } from '../flow/abort.ts';
 import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { type Content, sliced } from '../flow/content.ts';
+import { meteredContent } from '../flow/count.ts';
 import { measure } from '../flow/hash.ts';
+import type { WorkSum } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -14,9 +16,9 @@ export interface Layer {
   /** The repository that is known to hold it: pushed to the same registry, it is mounted from there. */
   readonly origin?: LayerOrigin;
   /** Type, digest and size of the bytes as they are stored. Costs a whole read where they are not known yet. */
-  descriptor(options?: SignalOptions): Promise<Descriptor>;
+  descriptor(options?: MeasureOptions): Promise<Descriptor>;
   /** Digest of the uncompressed tar. Costs a whole read where it is not known yet. */
-  diffId(options?: SignalOptions): Promise<Digest>;
+  diffId(options?: MeasureOptions): Promise<Digest>;
   /** The bytes as they are stored. */
   compressed(): Content;
   /**
@@ -24,6 +26,11 @@ export interface Layer {
    * beyond all measure, by default 256 GiB, or 200 times what it was after the first gibibyte.
    */
   uncompressed(limits?: UnpackLimits): Content;
+}
+
+export interface MeasureOptions extends SignalOptions {
+  /** What the reading is added to, where it takes any. */
+  readonly work?: WorkSum;
 }
 
 export interface LayerOrigin {
@@ -47,27 +54,36 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   checkOptions('createLayer', options, shape);
   const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
   const what = options.descriptor?.digest ?? 'layer';
-  const uncompressed = (limits: UnpackLimits = {}): Content => ({
+  const unpacked = (packed: Content, limits: UnpackLimits = {}): Content => ({
     replayable: content.replayable,
-    open: ({ signal, ...part } = {}) =>
-      sliced(decompressed(content.open({ signal }), { what, limits }), part),
+    open: ({ signal, ...part } = {}) => sliced(decompressed(packed.open({ signal }), { what, limits }), part),
   });
-  const stored = lazily(options.descriptor, async (signal) => ({
+  const stored = lazily(options.descriptor, async (read) => ({
     mediaType,
-    ...(await measure(content.open({ signal }))),
+    ...(await measured(content, (metered) => metered, read)),
   }));
-  const diffId = lazily(options.diffId, async (signal) => {
-    const { digest } = await measure(uncompressed().open({ signal }));
-    return digest;
-  });
+  const diffId = lazily(options.diffId, async (read) => (await measured(content, unpacked, read)).digest);
   return {
     mediaType,
     ...(options.origin === undefined ? {} : { origin: options.origin }),
-    descriptor: ({ signal } = {}) => stored(signal),
-    diffId: ({ signal } = {}) => diffId(signal),
+    descriptor: (read = {}) => stored(read),
+    diffId: (read = {}) => diffId(read),
     compressed: () => content,
-    uncompressed,
+    uncompressed: (limits) => unpacked(content, limits),
   };
+}
+
+/** Digest and size of what `form` makes of the content, all of which is read for that. */
+async function measured(
+  content: Content,
+  form: (metered: Content) => Content,
+  { signal, work }: MeasureOptions,
+): ReturnType<typeof measure> {
+  const part = work?.begin(content.size);
+  const metered = part === undefined ? content : meteredContent(content, part.add);
+  const found = await measure(form(metered).open({ signal }));
+  part?.settle();
+  return found;
 }
 
 /**
@@ -76,20 +92,21 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
  */
 function lazily<T>(
   known: T | undefined,
-  compute: (signal?: AbortSignal) => Promise<T>,
-): (signal?: AbortSignal) => Promise<T> {
+  compute: (options: MeasureOptions) => Promise<T>,
+): (options: MeasureOptions) => Promise<T> {
   let value: Promise<T> | undefined = known === undefined ? undefined : Promise.resolve(known);
-  const begin = (signal?: AbortSignal): Promise<T> => {
-    value = compute(signal).catch((error: unknown) => {
+  const begin = (options: MeasureOptions): Promise<T> => {
+    value = compute(options).catch((error: unknown) => {
       value = undefined;
       throw error;
     });
     return value;
   };
-  return async (signal) => {
+  return async (options) => {
+    const { signal } = options;
     for (;;) {
       const current = value;
-      if (current === undefined) return await begin(signal);
+      if (current === undefined) return await begin(options);
       try {
         return await unlessAborted(current, signal);
       } catch {

@@ -2,7 +2,9 @@ import { ContentError, isGantryError } from '../errors.ts';
 import { collectContent, drain } from '../flow/collect.ts';
 import { type Compression, decompressed, type UnpackLimits } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
+import { counted } from '../flow/count.ts';
 import { createHasher } from '../flow/hash.ts';
+import { createWork, type WorkObserver, type WorkPart, type WorkSum } from '../flow/work.ts';
 import { configLimit, parseImageConfig } from '../json/image-config.ts';
 import { type Descriptor, openable } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -20,6 +22,8 @@ export interface ValidateOptions extends SignalOptions {
   readonly fast?: boolean;
   /** How far a layer may unfold; beyond it that is a problem of the layer. */
   readonly unpack?: UnpackLimits;
+  /** Told how many of the bytes of configs and layers have been read; not with `fast`, and nobody waits for it. */
+  readonly onEvent?: WorkObserver | undefined;
 }
 
 /** One thing that is wrong, in a sentence. */
@@ -38,7 +42,8 @@ export async function* validate(
   manifest: Manifest,
   options: ValidateOptions = {},
 ): AsyncIterable<Problem> {
-  yield* validateTree(repository, manifest, { options, seen: new Set(), depth: 0 });
+  const work = createWork('read', options.onEvent);
+  yield* validateTree(repository, manifest, { options, work, seen: new Set(), depth: 0 });
 }
 
 /** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
@@ -46,6 +51,7 @@ const maxDepth = 8;
 
 interface Walk {
   readonly options: ValidateOptions;
+  readonly work: WorkSum;
   /** What was judged: indexes that name each other's children would multiply them. */
   readonly seen: Set<Digest>;
   readonly depth: number;
@@ -54,7 +60,7 @@ interface Walk {
 async function* validateTree(repository: Repository, manifest: Manifest, walk: Walk): AsyncIterable<Problem> {
   const { body, descriptor } = manifest;
   if (body.kind === 'image') {
-    yield* validateImage(repository, body, walk.options);
+    yield* validateImage(repository, body, walk);
   } else if (body.kind !== 'index') {
     yield {
       descriptor,
@@ -79,7 +85,7 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
     // An index may list anything. What the place keeps as a manifest is one; the rest are blobs.
     const known = await repository.manifests.resolve(child.digest, options);
     if (known === undefined) {
-      yield* validateBlob(repository, child, options);
+      yield* validateBlob(repository, child, options, partOf(walk, child));
       return;
     }
   }
@@ -102,11 +108,18 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
   }
 }
 
+/** What is to be read of a blob. Of one whose manifest doesn't say its size, the total grows as it comes. */
+function partOf({ options, work }: Walk, blob: Descriptor): WorkPart | undefined {
+  if (options.fast === true) return undefined;
+  return work.begin(blob.unsized === true ? undefined : blob.size);
+}
+
 async function* validateImage(
   repository: Repository,
   body: ImageManifest,
-  options: ValidateOptions,
+  walk: Walk,
 ): AsyncIterable<Problem> {
+  const { options } = walk;
   const layers = body.layers.filter((layer) => isDistributable(layer.mediaType));
   for (const descriptor of [body.config, ...layers]) {
     for (const message of wrongClaims(descriptor)) yield { descriptor, message };
@@ -115,10 +128,14 @@ async function* validateImage(
     for (const blob of [body.config, ...layers]) yield* validateBlob(repository, blob, options);
     return;
   }
+  // All of the image before any of it is read: the total is known from the beginning.
+  const configPart = partOf(walk, body.config);
+  const layerParts = layers.map((layer) => ({ layer, part: partOf(walk, layer) }));
   const what = `config ${body.config.digest}`;
   const raw = await found(() =>
     collectContent(openStored(repository, body.config), { limit: configLimit, what, signal: options.signal }),
   );
+  configPart?.settle();
   if (typeof raw === 'string') yield { descriptor: body.config, message: raw };
   const diffIds =
     typeof raw === 'string' || !isConfigType(body.config.mediaType) ? undefined : await diffIdsOf(raw);
@@ -127,9 +144,9 @@ async function* validateImage(
     const message = `names ${diffIds.length} layers, the manifest has ${body.layers.length}`;
     yield { descriptor: body.config, message };
   }
-  for (const layer of layers) {
+  for (const { layer, part } of layerParts) {
     const diffId = Array.isArray(diffIds) ? diffIds[body.layers.indexOf(layer)] : undefined;
-    yield* validateLayer(repository, layer, diffId, options);
+    yield* validateLayer(repository, { layer, diffId, part }, options);
   }
 }
 
@@ -149,6 +166,7 @@ async function* validateBlob(
   repository: Repository,
   blob: Descriptor,
   { fast = false, signal }: ValidateOptions,
+  part?: WorkPart,
 ): AsyncIterable<Problem> {
   if (fast) {
     const there = await repository.blobs.stat(blob.digest, { signal });
@@ -158,18 +176,28 @@ async function* validateBlob(
     }
     return;
   }
-  const failure = await found(() => drain(openStored(repository, blob).open({ signal })));
+  const failure = await found(() => drain(metered(openStored(repository, blob).open({ signal }), part)));
+  part?.settle();
   if (typeof failure === 'string') yield { descriptor: blob, message: failure };
+}
+
+function metered(source: AsyncIterable<Uint8Array>, part: WorkPart | undefined): AsyncIterable<Uint8Array> {
+  return part === undefined ? source : counted(source, part.add);
+}
+
+interface ExpectedLayer {
+  readonly layer: Descriptor;
+  readonly diffId: string | undefined;
+  readonly part: WorkPart | undefined;
 }
 
 async function* validateLayer(
   repository: Repository,
-  layer: Descriptor,
-  diffId: string | undefined,
+  { layer, diffId, part }: ExpectedLayer,
   { signal, unpack = {} }: ValidateOptions,
 ): AsyncIterable<Problem> {
   if (diffId === undefined || !isLayerType(layer.mediaType)) {
-    yield* validateBlob(repository, layer, { signal });
+    yield* validateBlob(repository, layer, { signal }, part);
     return;
   }
   const what = `layer ${layer.digest}`;
@@ -177,10 +205,11 @@ async function* validateLayer(
   const onCompression = (compression: Compression): void => {
     mislabelled = wrongCompression(layer, compression);
   };
-  const stored = openStored(repository, layer).open({ signal });
+  const stored = metered(openStored(repository, layer).open({ signal }), part);
   const seen = await found(() =>
     readLayer(decompressed(stored, { what, limits: unpack, onCompression }), what),
   );
+  part?.settle();
   if (typeof seen !== 'string' && mislabelled !== undefined) {
     yield { descriptor: layer, message: mislabelled };
   }

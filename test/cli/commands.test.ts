@@ -241,6 +241,26 @@ describe('what the commands print', () => {
     assert.equal(JSON.parse(json.stdout)[0].passed, false);
   });
 
+  it('work-is-told: validate shows on stderr how much it has read, and nothing of it on stdout', async (test) => {
+    await using registry = await startRegistry();
+    await store(registry.registry, 'app', ['1'], await makeImage('hello'));
+    const remote = `${registry.host}/app:1`;
+    const cwd = await folder(test);
+    await stdoutOf(`pull ${remote} app.tar`, { cwd });
+    const args = ['validate', '--tarball', 'app.tar', '--remote', remote];
+    for (const mode of ['tty', 'plain', 'json', 'none']) {
+      const { code, stdout, stderr } = await gantry([...args, '--progress', mode], { cwd });
+      assert.deepEqual([code, stdout], [0, `PASS: app.tar\nPASS: ${remote}\n`]);
+      const records = stderr.split('\n').filter((line) => line.includes('"kind":"done"'));
+      assert.equal(records.length, mode === 'json' ? 2 : 0, stderr);
+      for (const record of records) {
+        const { work } = JSON.parse(record);
+        assert.deepEqual([work.work, work.done], ['read', work.total]);
+        assert.ok(work.done > 0);
+      }
+    }
+  });
+
   it('version is one line, or JSON', async () => {
     const text = await stdoutOf('version');
     assert.match(text, /^\d+\.\d+\.\d+\S*\n$/);

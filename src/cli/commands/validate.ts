@@ -1,4 +1,5 @@
 import { type Place, placeOfPath } from '../../client/place.ts';
+import type { Finding } from '../../client/validate.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
@@ -23,12 +24,16 @@ export async function validate(context: Context, given: Given): Promise<void> {
   const client = await context.client();
   const findings: unknown[] = [];
   let failed = false;
+  const tell = async (finding: Finding): Promise<void> => {
+    failed ||= finding.problem !== undefined;
+    if (context.json) findings.push({ ...finding, passed: finding.problem === undefined });
+    else await context.output.line(verdict(finding));
+  };
   for (const subject of subjects) {
-    for await (const finding of client.validate(subject, options)) {
-      failed ||= finding.problem !== undefined;
-      if (context.json) findings.push({ ...finding, passed: finding.problem === undefined });
-      else await context.output.line(verdict(finding));
-    }
+    // One after the other, each with figures of its own.
+    await context.follow(async (onEvent) => {
+      for await (const finding of client.validate(subject, { ...options, onEvent })) await tell(finding);
+    });
   }
   if (context.json) await context.result(findings);
   if (failed) throw new Failed();
@@ -39,6 +44,6 @@ async function placeOf(path: string): Promise<Place> {
   return placeOfPath(path).catch(() => ({ kind: 'docker-archive', path }) as const);
 }
 
-function verdict({ subject, problem }: { readonly subject: string; readonly problem?: string }): string {
+function verdict({ subject, problem }: Finding): string {
   return problem === undefined ? `PASS: ${subject}` : `FAIL: ${subject}: ${shortened(problem)}`;
 }

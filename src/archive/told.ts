@@ -1,0 +1,35 @@
+import { meteredContent } from '../flow/count.ts';
+import { createWork, type WorkObserver, type WorkPart } from '../flow/work.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { FileContent } from './file.ts';
+import type { Staged } from './staged.ts';
+
+interface Told {
+  readonly staged: Staged;
+  /** All of it is written, also what was not read for it. */
+  finish(): void;
+}
+
+/** The same to be written, telling how much of it has been. `reads`: how often a blob is read for that. */
+export function toldStaged(staged: Staged, reads: number, onWork: WorkObserver | undefined): Told {
+  if (onWork === undefined) return { staged, finish: () => undefined };
+  const { stage, shelf } = staged;
+  const work = createWork('write', onWork);
+  const parts = new Map<Digest, WorkPart>();
+  for (const digest of stage.digests()) {
+    const content = shelf.all.has(digest) ? undefined : stage.content(digest);
+    if (content !== undefined) parts.set(digest, work.begin(reads * content.size));
+  }
+  const metered = (digest: Digest): FileContent | undefined => {
+    const content = stage.content(digest);
+    const part = parts.get(digest);
+    if (content === undefined || part === undefined) return content;
+    return { ...meteredContent(content, part.add), size: content.size };
+  };
+  return {
+    staged: { ...staged, stage: { ...stage, content: metered } },
+    finish() {
+      for (const part of parts.values()) part.settle();
+    },
+  };
+}

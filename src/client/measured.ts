@@ -1,0 +1,29 @@
+import { createWork, type WorkObserver } from '../flow/work.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import type { Layer } from '../image/layer.ts';
+import { isStreamLayer } from '../image/stream-layer.ts';
+import type { SignalOptions } from '../store/contract.ts';
+
+/** Finds out the digests that config and manifest are made of, telling how far it is, for a view that was made up. */
+export async function measureLayers(
+  image: Image | Index,
+  { signal, onEvent }: SignalOptions & { readonly onEvent?: WorkObserver },
+): Promise<void> {
+  const work = createWork('hash', onEvent);
+  const measure = async (layer: Layer): Promise<void> => {
+    await layer.descriptor({ signal, work });
+    await layer.diffId({ signal, work });
+  };
+  await Promise.all([...new Set(await layersOf(image, { signal }))].map(measure));
+}
+
+async function layersOf(image: Image | Index, options: SignalOptions): Promise<readonly Layer[]> {
+  // A view that was opened names what is there already.
+  if (image.place !== undefined) return [];
+  if (image.kind === 'image') {
+    return (await image.layers(options)).filter((layer) => !isStreamLayer(layer));
+  }
+  const children = await image.children(options);
+  return (await Promise.all(children.map((child) => layersOf(child, options)))).flat();
+}
