@@ -63,7 +63,10 @@ async function transferWatched(
   await using destination = disposable(
     await openDestination(connections, target, {
       ...mountFrom,
-      ...{ replace, noWait, onWait, signal },
+      replace,
+      noWait,
+      onWait,
+      signal,
       onWork: watch.part().onEvent,
     }),
   );

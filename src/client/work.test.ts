@@ -85,7 +85,7 @@ interface Row {
   readonly works: readonly Work[];
   /** Bytes of some of the works. */
   readonly totals?: Partial<Readonly<Record<Work, number>>>;
-  run(scene: Scene): Promise<unknown>;
+  readonly run: (scene: Scene) => Promise<unknown>;
 }
 
 const rows: readonly Row[] = [

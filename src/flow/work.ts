@@ -27,7 +27,7 @@ export interface WorkSum {
 
 export interface WorkPart {
   /** So many bytes more. Those beyond the size of the part don't count. */
-  add(bytes: number): void;
+  readonly add: (bytes: number) => void;
   /** Nothing of it is left to do, whatever was read. */
   settle(): void;
 }
