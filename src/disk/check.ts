@@ -66,7 +66,9 @@ export async function checkStore(root: string, options: CheckOptions = {}): Prom
     options.onProgress?.({ ...counts });
   };
   await inSteps(checks, look, { ...options, atOnce: repositoriesAtOnce });
-  return { ...counts, findings: [pool, ...checks].flatMap(({ findings }) => findings) };
+  const told = new Set(checks.flatMap(({ damaged }) => [...damaged.values()]));
+  const findings = [...pool.findingsBut(told), ...checks.flatMap((check) => check.findings)];
+  return { ...counts, findings };
 }
 
 /** A collection of garbage beside the check needs what it has put aside where it is. */
@@ -87,6 +89,10 @@ interface Context {
 /** The check of one repository, or of the pool. What can't be read is a finding, and the rest is looked at all the same. */
 class StoreCheck {
   readonly findings: Finding[] = [];
+  /** Damaged blobs, and the numbers of their files: one file may stand in the pool and in many repositories. */
+  readonly damaged = new Map<Digest, number | undefined>();
+  /** What was found, so that it is told once. */
+  readonly #told = new Set<string>();
   readonly #context: Context;
   readonly #folder: RepositoryFolder | undefined;
   /** Bytes of the blobs that were seen. */
@@ -137,6 +143,14 @@ class StoreCheck {
     }
   }
 
+  /** Those that are not about one of these files. */
+  findingsBut(files: ReadonlySet<number | undefined>): readonly Finding[] {
+    return this.findings.filter(({ subject }) => {
+      const file = isDigest(subject) ? this.damaged.get(subject) : undefined;
+      return file === undefined || !files.has(file);
+    });
+  }
+
   unreadable(path: string, error: unknown): void {
     if (!isGantryError(error)) throw error;
     this.#add('damaged', path, error.message);
@@ -146,13 +160,16 @@ class StoreCheck {
     if (!isDigest(digest)) return this.#add('stray', path, 'is no blob');
     await this.#reading(undefined, digest, async () => {
       const problem = await this.#blobProblem(path, digest);
-      if (problem !== undefined) this.#add('damaged', digest, problem);
+      if (problem === undefined) this.damaged.delete(digest);
+      else this.#add('damaged', digest, problem);
     });
   }
 
   async #blobProblem(path: string, digest: Digest): Promise<string | undefined> {
     const seen = await lookAt(path);
     if (seen === undefined) return undefined;
+    // Until it is found to be right: an error on the way counts, too.
+    this.damaged.set(digest, seen.ino);
     if (!seen.isFile()) return 'is not a regular file';
     this.#held.set(digest, seen.size);
     const { read } = this.#context;
@@ -181,7 +198,8 @@ class StoreCheck {
     let manifest: Manifest | string | undefined;
     await this.#found('damaged', digest, async () => {
       manifest = await readManifest(folder, digest);
-      return typeof manifest === 'string' ? manifest : undefined;
+      // Of damaged bytes it is known that they are no manifest.
+      return typeof manifest === 'string' && !this.damaged.has(digest) ? manifest : undefined;
     });
     if (manifest === undefined || typeof manifest === 'string') return;
     await this.#needs(folder, manifest, options);
@@ -200,7 +218,7 @@ class StoreCheck {
     { sparse = false }: CheckOptions,
   ): Promise<void> {
     for (const blob of sparse ? [] : neededBlobs(body)) {
-      if (this.#held.get(blob.digest) === blob.size) continue;
+      if (this.#held.get(blob.digest) === blob.size || this.damaged.has(blob.digest)) continue;
       await this.#found('missing', digest, async () => {
         const there = (await folder.blobSize(blob.digest)) ?? (await gone(folder, digest));
         if (there === undefined) return `names blob ${blob.digest}, which is not there`;
@@ -283,6 +301,10 @@ class StoreCheck {
   }
 
   #add(kind: Finding['kind'], subject: string, problem: string): void {
+    // A manifest may name the same content several times.
+    const finding = `${kind} ${subject} ${problem}`;
+    if (this.#told.has(finding)) return;
+    this.#told.add(finding);
     const { root } = this.#context;
     const repository = this.#folder?.name;
     const said = (text: string): string => text.replaceAll(`${root}${sep}`, '');

@@ -34,7 +34,7 @@ export interface Problem {
 
 /**
  * What is wrong with an image or an index and everything below it: missing content, bytes that are not their digest,
- * layers that are not the config's, platforms that an index says and the config doesn't. Failures of the place itself
+ * layers that are not the config's, platforms that an index says and the config doesn't. Each is told once. Failures of the place itself
  * (no connection, no right) are thrown.
  */
 export async function* validate(
@@ -43,7 +43,19 @@ export async function* validate(
   options: ValidateOptions = {},
 ): AsyncIterable<Problem> {
   const work = createWork('read', options.onEvent);
-  yield* validateTree(repository, manifest, { options, work, seen: new Set(), depth: 0 });
+  const told = new Set<string>();
+  for await (const problem of validateTree(repository, manifest, {
+    options,
+    work,
+    seen: new Set(),
+    depth: 0,
+  })) {
+    // Images of one index share layers, and an image may have a layer twice.
+    const finding = `${problem.descriptor.digest} ${problem.message}`;
+    if (told.has(finding)) continue;
+    told.add(finding);
+    yield problem;
+  }
 }
 
 /** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */

@@ -75,21 +75,14 @@ describe('the check of a store', () => {
   const digest = layer.descriptor.digest;
   const harms: readonly Harm[] = [
     {
-      name: 'a blob with another bit, in the pool and in each repository that has it',
+      name: 'a blob with another bit, once in each repository that has it',
       harm: (store) => spoil(blobPath(store, digest)),
-      found: [
-        ['damaged', digest],
-        ['damaged', digest],
-      ],
+      found: [['damaged', digest]],
     },
     {
-      name: 'a blob that was cut short, and the manifest that knows its size',
+      name: 'a blob that was cut short, and not again that the manifest knows its size',
       harm: (_, folder) => truncate(folder.blobPath(digest), 3),
-      found: [
-        ['damaged', digest],
-        ['damaged', digest],
-        ['missing', image.descriptor.digest],
-      ],
+      found: [['damaged', digest]],
     },
     {
       name: 'a blob that is not there',
