@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { CopyEvent } from '../../src/copy/events.ts';
+import type { Work, WorkProgress } from '../../src/flow/work.ts';
 import type { BlobProgress } from '../../src/store/contract.ts';
 
 /** The one figure that a bar shows, as an operation has told it. */
@@ -15,9 +16,17 @@ export interface Figure {
 export function createFigure(): Figure {
   const moved: number[] = [];
   const totals: number[] = [];
+  const works = new Map<Work, Pick<WorkProgress, 'done' | 'total'>>();
   let isWhole: boolean | undefined;
   return {
     onEvent(event) {
+      if (event.kind === 'work') {
+        const { done, total } = works.get(event.work) ?? event;
+        assert.ok(done <= event.done && total <= event.total, JSON.stringify(event));
+        assert.ok(event.done <= event.total, JSON.stringify(event));
+        works.set(event.work, event);
+        return;
+      }
       if (event.kind !== 'progress' && event.kind !== 'end') return;
       assert.ok(event.complete <= event.moved && event.moved <= event.total, JSON.stringify(event));
       moved.push(event.moved);
@@ -36,6 +45,7 @@ export function createFigure(): Figure {
         );
       }
       if (!whole) return;
+      for (const [work, { done, total }] of works) assert.equal(done, total, work);
       assert.notEqual(isWhole, false);
       assert.equal(moved.at(-1), moves);
     },

@@ -244,6 +244,29 @@ export const transfers: readonly Transfer[] = [
     assertClean: assertNoFiles,
   },
   {
+    name: 'to an archive, by a cache',
+    kind: 'read',
+    bytes: imageBytes,
+    tells: true,
+    run: ({ client, spoilt, folder, figure: { onEvent } }) =>
+      client.pull([`${spoilt}:v1`], join(folder, 'archive.tar'), {
+        cachePath: join(folder, 'cache'),
+        onEvent,
+      }),
+    async assertThere({ folder }) {
+      await using place = await openArchive(join(folder, 'archive.tar'));
+      await assertAll(place, await place.manifests.get('v1'));
+      assert.deepEqual((await readdir(folder)).sort(), ['archive.tar', 'cache']);
+    },
+    async assertClean({ folder }) {
+      const left = await readdir(folder);
+      assert.deepEqual(
+        left.filter((name) => name !== 'cache'),
+        [],
+      );
+    },
+  },
+  {
     name: 'to a registry',
     kind: 'read',
     bytes: indexBytes,
