@@ -30,8 +30,8 @@ export async function precompile(entry: string, part: string): Promise<void> {
  * over the source that it was made of and what was made of it. Where that is not so, the source is compiled. The same V8 may
  * be built in another way, as distributions do, for whom it does not look: their ICU and OpenSSL are other ones, too.
  *
- * The check takes a seventh of the time that is won. A hash of `node:crypto` takes more than half of it, to load that, and
- * would be no better against who may write both.
+ * The check takes a tenth of the time that is won. It is there against damage and stale files. A hash of `node:crypto` takes
+ * more than half of the time, to load that, and would be no better against an attacker, who writes both.
  */
 function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Module): unknown {
   const file = require.resolve(path);
