@@ -45,6 +45,7 @@ export function checkArguments(command: string, names: readonly string[], args: 
   const extra = args[names.length];
   if (extra !== undefined && !names.some((name) => name.endsWith('...'))) {
     const takes = names.length === 0 ? 'no arguments' : `just ${names.join(' ')}`;
-    throw new InputError('INVALID_OPTION', `${command} takes ${takes}; "${extra}" is too much`);
+    const help = `\`gantry ${command} --help\` has its options`;
+    throw new InputError('INVALID_OPTION', `${command} takes ${takes}; "${extra}" is too much: ${help}`);
   }
 }

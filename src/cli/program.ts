@@ -80,7 +80,11 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
       return { kind: 'help', text: printed };
     }
-    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+    const isUnknown = error.code === 'commander.unknownCommand';
+    const advice =
+      isUnknown && !error.message.includes('Did you mean') ? '; `gantry --help` has the commands' : '';
+    const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    throw new InputError('INVALID_OPTION', `${said}${advice}`);
   }
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }

@@ -59,18 +59,30 @@ function refuseForeign(text: string): void {
 
 /**
  * The text as it is, where it names something in a registry. Throws INVALID_REFERENCE for a place on disk and for one of
- * another tool's. `needed`: "a repository", "an image in a registry".
+ * another tool's. `needed`: "a repository", "an image in a registry". `advice`: what takes such a place.
  */
-export function inRegistry(text: string, needed: string): string {
+export function inRegistry(text: string, needed: string, advice = ''): string {
   for (const kind of onDisk) {
     if (!text.startsWith(`${kind}:`)) continue;
     throw new InputError(
       'INVALID_REFERENCE',
-      `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here`,
+      `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here${advice}`,
     );
   }
   refuseForeign(text);
   return text;
+}
+
+/** For verbs that have one side on disk and one in a registry. */
+export const copyTakesBoth = '; "copy" takes places on disk on either side';
+
+/** The path as it is. Throws INVALID_OPTION for one with the prefix of a place, which only `copy` writes to. */
+export function plainPath(path: string): string {
+  if (!onDisk.some((kind) => path.startsWith(`${kind}:`))) return path;
+  throw new InputError(
+    'INVALID_OPTION',
+    `"${path.slice(0, 300)}" is a place, and "pull" takes a path: "copy" writes to places; a file of that name is ./${path.slice(0, 300)}`,
+  );
 }
 
 /** A plain path: a folder is a layout, a file is an archive of either form. Throws INVALID_OPTION if there is nothing. */
@@ -78,11 +90,21 @@ export async function placeOfPath(path: string): Promise<Exclude<Place, { kind: 
   for (const kind of onDisk) {
     if (path.startsWith(`${kind}:`)) return { kind, ...splitPath(path, path.slice(kind.length + 1)) };
   }
+  if (path === '') throw new InputError('INVALID_OPTION', 'the path that says where the image is is empty');
   if (isStandard(path)) return { kind: 'docker-archive', path };
-  const found = await stat(path).catch((cause: unknown) => {
-    throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder`, { cause });
-  });
+  const found = await stat(path).catch((cause: unknown) => missing(path, cause));
   return { kind: found.isDirectory() ? 'oci' : 'docker-archive', path };
+}
+
+async function missing(path: string, cause: unknown): Promise<never> {
+  const files = await import('../files/files.ts');
+  const code = files.systemCode(cause);
+  if (code !== 'ENOENT' && code !== 'ENOTDIR') await files.onDisk(path, () => Promise.reject(cause));
+  const colon = path.lastIndexOf(':');
+  const file = colon > 0 ? await files.lookAt(path.slice(0, colon)).catch(() => undefined) : undefined;
+  const prefix = file?.isDirectory() ? 'oci' : 'docker-archive';
+  const advice = file === undefined ? '' : `; to name an image in it write ${prefix}:${path}`;
+  throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder${advice}`, { cause });
 }
 
 /** How many blobs a layout at this path holds, manifests among them; undefined if it is none. Nothing of it is read. */

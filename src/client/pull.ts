@@ -10,7 +10,7 @@ import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { openForWriting, type WaitOptions } from './open.ts';
-import { noFolder } from './place.ts';
+import { copyTakesBoth, inRegistry, noFolder, plainPath } from './place.ts';
 import { lossAt } from './replaced.ts';
 import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
@@ -46,8 +46,10 @@ async function pullWatched(
   options: PullOptions,
 ): Promise<readonly Descriptor[]> {
   const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
-  const parsed = references.map((text) => parseReference(text));
-  refuseEmpty(path, 'where to save the image');
+  const parsed = references.map((text) =>
+    parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth)),
+  );
+  refuseEmpty(plainPath(path), 'where to save the image');
   if (cachePath !== undefined) refuseEmpty(cachePath, 'where the cache is');
   const signal = { signal: watch.part().signal };
   const wait = { ...signal, ...(noWait === undefined ? {} : { noWait }), onWait };

@@ -8,7 +8,7 @@ import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
 import { loadAll, openDiskPlace } from './disk-place.ts';
 import { openDestination } from './open.ts';
-import { placeOfPath } from './place.ts';
+import { copyTakesBoth, inRegistry, placeOfPath } from './place.ts';
 import { watching } from './watch.ts';
 
 export interface PushOptions extends TransferOptions {
@@ -23,7 +23,7 @@ export async function pushPath(
   text: string,
   { index = false, ...options }: PushOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(text);
+  const reference = parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth));
   const origin = await placeOfPath(path);
   const target = { kind: 'registry', reference } as const;
   if (!index) return transfer(connections, origin, target, options);

@@ -12,6 +12,7 @@ import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { checkRoot } from './manifests.ts';
 import { measureLayers } from './measured.ts';
+import { copyTakesBoth, inRegistry } from './place.ts';
 import { pushStreams } from './push-streams.ts';
 import { watching } from './watch.ts';
 
@@ -25,7 +26,7 @@ export async function pushView(
   image: Image | Index,
   options: TransferOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(text);
+  const reference = parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth));
   const { repository: name, tag: wanted } = reference;
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
@@ -81,7 +82,7 @@ export async function writeLayer(
   connections: Connections,
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
-  const reference = parseRepository(text);
+  const reference = parseRepository(inRegistry(text, 'a repository'));
   const registry = connections.registry(reference);
   const mountFrom = mountSource(layer.origin, reference, { ...registry.upload, ...upload });
   const { blobs } = registry.repository(

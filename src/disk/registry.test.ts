@@ -132,6 +132,17 @@ describe('a store on disk', () => {
     assert.deepEqual(await readdir(path), ['gantry-store']);
   });
 
+  it('layout-as-store: a layout is refused and left as it is', async (test) => {
+    const path = await newPath(test);
+    const layout = await openLayout(path, { mode: 'write' });
+    await giveImage(layout, {}, 'v1');
+    await layout.commit();
+    await layout[Symbol.asyncDispose]();
+    const before = (await readdir(path, { recursive: true })).sort();
+    await failsWith(openDiskRegistry(path), 'IO_FAILED');
+    assert.deepEqual((await readdir(path, { recursive: true })).sort(), before);
+  });
+
   it('keeps a blob once, however many repositories have it, and no longer than one has', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {

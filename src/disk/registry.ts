@@ -21,7 +21,7 @@ import { Soundness } from './soundness.ts';
 import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 import { openTags } from './tags.ts';
-import { markStore, mustBeStore } from './version.ts';
+import { markStore, mustBeStore, refuseLayout } from './version.ts';
 
 /** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
 export interface DiskRegistry extends Registry, AsyncDisposable {
@@ -49,7 +49,7 @@ const shape: Shape<OpenDiskOptions> = {
   signal: abortSignal,
 };
 
-/** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED. */
+/** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED; IO_FAILED for a layout. */
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
   checkOptions('openDiskRegistry', options, shape);
   options.signal?.throwIfAborted();
@@ -57,6 +57,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   if (options.readOnly === true && !(await isWritable(path))) return openReadOnly(path);
   // Whatever is private in the images is not for everyone on this machine.
   const made = await makeFolder(path, 0o700);
+  await refuseLayout(path);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
   try {
     await removeTemporaries(path);

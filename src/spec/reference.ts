@@ -55,6 +55,13 @@ export function parseReference(text: string, options: ReferenceOptions = {}): Re
 export function parseRepository(text: string, options: Omit<ReferenceOptions, 'defaultTag'> = {}): Reference {
   const { name, tag, digest } = splitIdentifier(text);
   if (tag !== undefined || digest !== undefined) {
+    const isHost = digest === undefined && /^[^/]*:\d{1,5}$/.test(text);
+    if (isHost)
+      throw refusal(
+        'INVALID_REFERENCE',
+        text,
+        'is a registry, and a repository in it is needed: HOST:PORT/NAME',
+      );
     throw refusal(
       'INVALID_REFERENCE',
       text,

@@ -53,7 +53,10 @@ export function missingBlob(manifest: Digest, blob: Digest): NotFoundError {
 /** Throws INVALID_REFERENCE. */
 export function checkTags(tags: readonly string[]): void {
   for (const tag of tags) {
-    if (!isTag(tag)) throw new InputError('INVALID_REFERENCE', `"${tag.slice(0, 200)}" is not a tag`);
+    if (!isTag(tag)) {
+      const advice = tag.includes('/') ? ': a tag stands alone, without registry and repository' : '';
+      throw new InputError('INVALID_REFERENCE', `"${tag.slice(0, 200)}" is not a tag${advice}`);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { InputError } from '../../errors.ts';
 import type { Credential } from '../../keychain/credential.ts';
 import { createKeychain } from '../../keychain/keychain.ts';
 import type { Context } from '../context.ts';
@@ -8,7 +9,11 @@ import { readStdin } from '../stdin.ts';
 
 /** `gantry auth get REGISTRY`: speaks the protocol of docker's credential helpers, so it prints JSON in any case. */
 export async function authGet(context: Context, given: Given): Promise<void> {
-  const { registry } = registryArgument(given.arguments[0] ?? (await readStdin(context.signal)));
+  const text = given.arguments[0] ?? (await readStdin(context.signal));
+  if (text === '') {
+    throw new InputError('INVALID_OPTION', 'auth get needs REGISTRY, as an argument or on stdin');
+  }
+  const { registry } = registryArgument(text);
   const credential = await createKeychain()(registry, undefined, { signal: context.signal });
   if (credential === undefined) {
     // These very words on stdout are how docker tells "none" from a failure.

@@ -102,9 +102,17 @@ async function readable<T>(path: string, task: Promise<T>): Promise<T> {
   try {
     return await task;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    throw new InputError('INVALID_OPTION', `can't read ${path}: ${code}`, { cause });
+    const why = await said(path, cause);
+    throw new InputError('INVALID_OPTION', `can't read ${why}`, { cause });
   }
+}
+
+/** The path and what the system said of it, in words. */
+async function said(path: string, cause: unknown): Promise<string> {
+  const { onDisk } = await import('../../files/files.ts');
+  return onDisk(path, () => Promise.reject(cause)).catch((error: unknown) =>
+    error instanceof Error ? error.message : path,
+  );
 }
 
 function wrong(message: string): InputError {

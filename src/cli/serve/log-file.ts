@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { onDisk } from '../../files/files.ts';
 import { escapeControls } from '../output.ts';
 
 /** Where lines are appended to. */
@@ -26,7 +27,7 @@ export async function openLogFile(path: string, { onProblem }: LogFileOptions): 
     troubled = true;
   };
   const openStream = async (): Promise<WriteStream> => {
-    const stream = (await open(path, 'a', 0o640)).createWriteStream();
+    const stream = (await onDisk(path, () => open(path, 'a', 0o640))).createWriteStream();
     return stream.on('error', problem);
   };
   let file = path === '-' ? undefined : await openStream();

@@ -1,3 +1,4 @@
+import { InputError } from '../../errors.ts';
 import type { Registry } from '../../store/contract.ts';
 import { parseDuration } from '../duration.ts';
 
@@ -16,6 +17,7 @@ export async function openStore(
   }: { readonly sessionTtl?: string | undefined; readonly readOnly?: boolean } = {},
 ): Promise<Store> {
   if (disk === undefined) {
+    if (sessionTtl !== undefined) throw new InputError('INVALID_OPTION', '--session-ttl needs --disk');
     const { createMemoryRegistry } = await import('../../memory/registry.ts');
     return { registry: createMemoryRegistry(), async [Symbol.asyncDispose]() {} };
   }

@@ -153,13 +153,25 @@ function started(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+const refusals: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name could not be looked up',
+  EAFNOSUPPORT: 'this machine does not speak that kind of address',
+};
+
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): Error {
   const path = formatAddress(host, port);
-  if (cause.code === 'EADDRINUSE') return new StorageError('IN_USE', `${path} is in use`, { cause, path });
-  if (cause.code === 'EACCES') {
-    return new StorageError('NO_PERMISSION', `no permission to listen on ${path}`, { cause, path });
+  if (cause.code === 'EADDRINUSE') {
+    const message = `${path} is in use: end the program that listens there, or choose another port (0 is a free one)`;
+    return new StorageError('IN_USE', message, { cause, path });
   }
-  return new InputError('INVALID_OPTION', `can't listen on ${path}: ${cause.code}`, { cause });
+  if (cause.code === 'EACCES') {
+    const message = `no permission to listen on ${path}: ports below 1024 are often kept for root, choose a higher one`;
+    return new StorageError('NO_PERMISSION', message, { cause, path });
+  }
+  const why = refusals[cause.code ?? ''] ?? cause.code;
+  return new InputError('INVALID_OPTION', `can't listen on ${path}: ${why}`, { cause });
 }
 
 async function stopped(
