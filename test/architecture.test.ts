@@ -66,7 +66,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: 'any',
   },
   cli: {
-    imports: [...works, 'server/node', 'store', 'remote', ...line, ...places, ...words],
+    imports: [...works, 'server/node', 'store', 'remote', 'files', ...line, ...places, ...words],
     node: 'any',
   },
   index: { imports: [...works, 'store', 'remote', ...line, ...places, ...words], node: [] },

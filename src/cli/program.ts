@@ -80,11 +80,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
       return { kind: 'help', text: printed };
     }
-    const isUnknown = error.code === 'commander.unknownCommand';
-    const advice =
-      isUnknown && !error.message.includes('Did you mean') ? '; `gantry --help` has the commands' : '';
-    const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-    throw new InputError('INVALID_OPTION', `${said}${advice}`);
+    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
   }
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }

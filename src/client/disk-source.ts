@@ -1,5 +1,4 @@
 import { presentPart } from '../copy/present.ts';
-import { NotFoundError } from '../errors.ts';
 import { indexOf } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
@@ -50,7 +49,6 @@ async function chosenSource(
     return { repository: withManifest(repository, index), reference: index.descriptor.digest };
   }
   const reference = chosen?.digest ?? name ?? '';
-  if (chosen === undefined) await mustBeThere(place, reference, options);
   if (!isPartial || sparse || (await repository.manifests.resolve(reference, options)) === undefined) {
     return { repository, reference };
   }
@@ -62,22 +60,4 @@ async function chosenSource(
     `not all that index ${whole.descriptor.digest} lists is there (${absent.length} missing); the rest is taken: ${root.descriptor.digest}`,
   );
   return { repository: withManifest(repository, root), reference: root.descriptor.digest };
-}
-
-/** Names shown at most. */
-const maxShown = 20;
-
-/** Throws MANIFEST_UNKNOWN, with the names that can be said. */
-async function mustBeThere(
-  { path, repository, entries }: DiskPlace,
-  name: string,
-  options: ChooseOptions,
-): Promise<void> {
-  if ((await repository.manifests.resolve(name, options)) !== undefined) return;
-  const names = entries.flatMap((entry, at) =>
-    entry.names.length > 0 ? entry.names : [entry.digest ?? `@${at}`],
-  );
-  const more = names.length > maxShown ? `, and ${names.length - maxShown} more` : '';
-  const has = names.length === 0 ? 'no image' : `${names.slice(0, maxShown).join(', ')}${more}`;
-  throw new NotFoundError('MANIFEST_UNKNOWN', `${path} has no manifest ${name}: it holds ${has}`);
 }

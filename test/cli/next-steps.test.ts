@@ -9,7 +9,7 @@ import { folder } from '../folder.ts';
 import { gantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
-/** A registry with one image, and a folder with a file and with an archive that holds that image under two names. */
+/** A registry with one image, and a folder with a file, and an archive and a layout that hold that image. */
 async function scene(test: TestContext): Promise<{ readonly host: string; readonly cwd: string }> {
   const registry = createMemoryRegistry();
   await store(registry, 'app', ['1'], await makeImage('here'));
@@ -18,11 +18,9 @@ async function scene(test: TestContext): Promise<{ readonly host: string; readon
   const cwd = await folder(test);
   await writeFile(join(cwd, 'file'), 'a file');
   await mkdir(join(cwd, 'folder'));
-  for (const name of ['a', 'b']) {
-    for (const place of [`oci-archive:images.tar:${name}`, `oci:layout:${name}`]) {
-      const { code, stderr } = await gantry(['copy', `${served.host}/app:1`, place], { cwd });
-      assert.equal(code, 0, stderr);
-    }
+  for (const place of ['oci-archive:images.tar', 'oci:layout']) {
+    const { code, stderr } = await gantry(['copy', `${served.host}/app:1`, place], { cwd });
+    assert.equal(code, 0, stderr);
   }
   return { host: served.host, cwd };
 }
@@ -35,12 +33,10 @@ const rows: readonly (readonly [name: string, args: readonly string[], code: num
   ['a path that is not there', ['push', 'none', 'HOST/x:1'], 2, /none: there is no such file or folder$/m],
   ['a name behind a file', ['push', 'file:a', 'HOST/x:1'], 2, /write docker-archive:file:a/],
   ['a name behind a folder', ['push', 'folder:a', 'HOST/x:1'], 2, /write oci:folder:a/],
-  ['a name that an archive lacks', ['copy', 'oci-archive:images.tar:c', 'HOST/x:1'], 3, /c: it holds a, b/],
-  ['a name that a layout lacks', ['copy', 'oci:layout:c', 'HOST/x:1'], 3, /c: it holds a, b/],
   ['a registry in place of a repository', ['ls', 'localhost:5000'], 2, /HOST:PORT\/NAME/],
   ['a reference in place of a tag', ['tag', 'HOST/app:1', 'HOST/app:2'], 2, /a tag stands alone/],
   ['an argument too many', ['validate', 'HOST/app:1'], 2, /`gantry validate --help`/],
-  ['an unknown command', ['append'], 2, /`gantry --help` has the commands/],
+  ['an unknown command', ['append'], 2, /gantry --help lists/],
   ['credentials of nothing', ['auth', 'get'], 2, /needs REGISTRY, as an argument or on stdin/],
   [
     'a file of users that is not there',
