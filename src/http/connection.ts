@@ -8,8 +8,8 @@ interface Connection {
   isUp(): boolean;
   /** Called when bytes can be sent. */
   whenUp(react: () => void): void;
-  /** Called instead when bytes came over a connection that stood, before the request went out. */
-  whenSpoilt(react: () => void): void;
+  /** Called when the connection proves to be of no use: bytes came before the request went out, or the runtime replaced it. */
+  whenSpoilt(react: (reason: Error) => void): void;
   /** Whether the connection stood before the request, and this error says that it was dead or spoilt by then. */
   isStale(error: unknown): boolean;
   /** Whether the server gave up the idle connection, so that its answer is not one to this request. */
@@ -21,13 +21,22 @@ export class UnaskedAnswer extends Error {
   override readonly message: string = 'it answered before it was asked';
 }
 
+/**
+ * The runtime has taken another connection for the request by itself. Deno does where a kept one has died, and sends the
+ * body again or not (denoland/deno#32006): without it the answer never comes.
+ */
+class ReplacedConnection extends Error {
+  readonly code: string = 'ECONNRESET';
+  override readonly message: string = 'its connection was closed and replaced by the runtime';
+}
+
 export function watchConnection(
   outgoing: http.ClientRequest,
   { host, way, connectWithin }: { readonly host: string; readonly way: Way; readonly connectWithin: number },
 ): Connection {
   let up = false;
   let onUp: (() => void) | undefined;
-  let onSpoilt: (() => void) | undefined;
+  let onSpoilt: ((reason: Error) => void) | undefined;
   let socket: Socket | undefined;
   /** Whether it stood before the request, which may be too long ago. */
   let old = false;
@@ -47,9 +56,10 @@ export function watchConnection(
     socket = assigned;
     readBefore = assigned.bytesRead;
     old = outgoing.reusedSocket || way.stood(assigned);
+    outgoing.on('socket', () => onSpoilt?.(new ReplacedConnection()));
     if (old) {
       clearTimeout(timer);
-      afterReading(() => (isUntouched() ? rise() : onSpoilt?.()));
+      afterReading(() => (isUntouched() ? rise() : onSpoilt?.(new UnaskedAnswer())));
     } else {
       assigned.once(way.opensWith, rise);
     }

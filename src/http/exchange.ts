@@ -83,7 +83,7 @@ export function exchange(
         resolve({ status: statusCode, headers: incomingHeaders(incoming), body, url: request.url });
       });
     });
-    line.whenSpoilt(() => fail(new UnaskedAnswer()));
+    line.whenSpoilt(fail);
     // The source is not opened before there is somebody to send to: what reached nobody can be sent elsewhere.
     line.whenUp(() => {
       if (isSettled) return;

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import { it } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
+import { listening } from '../../test/listening.ts';
+import { isGantryError } from '../errors.ts';
+
+import { bytesContent, type Content } from '../flow/content.ts';
+import { exchange } from './exchange.ts';
+import { leave } from './leave.ts';
+import { parseTarget } from './target.ts';
+import { createWay, type Way } from './way.ts';
+
+/** Deno takes a new connection for a request by itself, and tells of it with a second `socket`: that is done here. */
+
+const cases: readonly { readonly name: string; readonly body?: Content; readonly repeats: boolean }[] = [
+  { name: 'a request without a body', repeats: true },
+  { name: 'a body that can be opened again', body: bytesContent(new Uint8Array(100)), repeats: true },
+  { name: 'a body of which much is under way', body: bytesContent(new Uint8Array(100_000)), repeats: false },
+];
+
+for (const { name, body, repeats } of cases) {
+  const outcome = repeats ? 'can go out again' : 'is CUT_OFF';
+  it(`deno-hang: ${name} whose kept connection the runtime replaces ${outcome}`, {
+    timeout: 60_000,
+  }, async (test) => {
+    const server = http.createServer((_, response) => response.end('ok'));
+    const silent = net.createServer();
+    const url = `http://127.0.0.1:${await listening(test, server)}/`;
+    const target = parseTarget(url);
+    const way = await createWay(target, {
+      tls: {},
+      proxy: undefined,
+      proxyTls: {},
+      lookup: (hostname, _, callback) => callback(null, hostname, 4),
+      connectWithin: 30_000,
+    });
+    atEnd(test, () => way.close());
+    const first = send(url, way);
+    const isKept = once(first.outgoing, 'close');
+    await leave((await first.exchanged.response).body);
+    await isKept;
+    server.removeAllListeners('request');
+    const arrived = once(server, 'request');
+
+    const second = send(url, way, body);
+    await arrived;
+    assert.ok(second.outgoing.reusedSocket);
+    if (!second.outgoing.writableFinished) await once(second.outgoing, 'finish');
+    const other = net.connect(await listening(test, silent), '127.0.0.1');
+    atEnd(test, () => other.destroy());
+    second.outgoing.emit('socket', other);
+
+    await assert.rejects(second.exchanged.response, (error) => isGantryError(error, 'CUT_OFF'));
+    assert.equal(second.exchanged.wasStale(), repeats);
+  });
+
+  const send = (url: string, way: Way, content?: Content) => {
+    const method = content === undefined ? 'GET' : 'PUT';
+    const headers = content === undefined ? {} : { 'content-length': String(content.size) };
+    const outgoing = way.open({ method, path: '/', headers }, { fresh: false });
+    const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
+    return {
+      outgoing,
+      exchanged: exchange(outgoing, request, { way, target: parseTarget(url), connectWithin: 30_000 }),
+    };
+  };
+}
