@@ -8,7 +8,7 @@ import { listening } from '../../test/listening.ts';
 import { isGantryError } from '../errors.ts';
 
 import { bytesContent, type Content } from '../flow/content.ts';
-import { exchange } from './exchange.ts';
+import { type Exchange, exchange } from './exchange.ts';
 import { leave } from './leave.ts';
 import { parseTarget } from './target.ts';
 import { createWay, type Way } from './way.ts';
@@ -20,6 +20,22 @@ const cases: readonly { readonly name: string; readonly body?: Content; readonly
   { name: 'a body that can be opened again', body: bytesContent(new Uint8Array(100)), repeats: true },
   { name: 'a body of which much is under way', body: bytesContent(new Uint8Array(100_000)), repeats: false },
 ];
+
+interface Sent {
+  readonly outgoing: http.ClientRequest;
+  readonly exchanged: Exchange;
+}
+
+function send(url: string, way: Way, content?: Content): Sent {
+  const method = content === undefined ? 'GET' : 'PUT';
+  const headers = content === undefined ? {} : { 'content-length': String(content.size) };
+  const outgoing = way.open({ method, path: '/', headers }, { fresh: false });
+  const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
+  return {
+    outgoing,
+    exchanged: exchange(outgoing, request, { way, target: parseTarget(url), connectWithin: 30_000 }),
+  };
+}
 
 for (const { name, body, repeats } of cases) {
   const outcome = repeats ? 'can go out again' : 'is CUT_OFF';
@@ -48,7 +64,6 @@ for (const { name, body, repeats } of cases) {
     const second = send(url, way, body);
     await arrived;
     assert.ok(second.outgoing.reusedSocket);
-    if (!second.outgoing.writableFinished) await once(second.outgoing, 'finish');
     const other = net.connect(await listening(test, silent), '127.0.0.1');
     atEnd(test, () => other.destroy());
     second.outgoing.emit('socket', other);
@@ -56,15 +71,4 @@ for (const { name, body, repeats } of cases) {
     await assert.rejects(second.exchanged.response, (error) => isGantryError(error, 'CUT_OFF'));
     assert.equal(second.exchanged.wasStale(), repeats);
   });
-
-  const send = (url: string, way: Way, content?: Content) => {
-    const method = content === undefined ? 'GET' : 'PUT';
-    const headers = content === undefined ? {} : { 'content-length': String(content.size) };
-    const outgoing = way.open({ method, path: '/', headers }, { fresh: false });
-    const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
-    return {
-      outgoing,
-      exchanged: exchange(outgoing, request, { way, target: parseTarget(url), connectWithin: 30_000 }),
-    };
-  };
 }
