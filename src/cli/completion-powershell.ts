@@ -18,9 +18,17 @@ ${values(levels).join('\n')}
     if ($levels.ContainsKey($next)) { $level = $next }
   }
   $previous = if ($given.Count -gt 0) { $given[-1] } else { '' }
-  $candidates = if ($values.ContainsKey("$level $previous")) { $values["$level $previous"] } else { $levels[$level] }
+  $before = ''
+  if ($current -match '^(--[^=]+)=(.*)$') {
+    $previous = $Matches[1]
+    $current = $Matches[2]
+    $before = "$previous="
+  }
+  $candidates = if ($values.ContainsKey("$level $previous")) { $values["$level $previous"] }
+    elseif ($before -eq '') { $levels[$level] }
+    else { @() }
   $candidates | Where-Object { $_[0] -like "$current*" } | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_[0], $_[0], 'ParameterValue', $_[1])
+    [System.Management.Automation.CompletionResult]::new("$before$($_[0])", $_[0], 'ParameterValue', $_[1])
   }
 }
 `;

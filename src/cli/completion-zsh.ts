@@ -4,17 +4,21 @@ export function zshCompletion(levels: readonly Level[]): string {
   return `#compdef gantry
 # zsh completion for gantry: put it into a folder of $fpath under the name _gantry
 _gantry() {
-  local level="" previous="\${words[CURRENT-1]}" i
+  local level="" previous="\${words[CURRENT-1]}" joined="" i
   local -a candidates options
   for ((i = 2; i < CURRENT; i++)); do
     case "\${level:+$level }\${words[i]}" in
       ${paths(levels)}) level="\${level:+$level }\${words[i]}" ;;
     esac
   done
+  if [[ "\${words[CURRENT]}" == --*=* ]]; then
+    joined=yes previous="\${words[CURRENT]%%=*}"
+    compset -P 1 '*='
+  fi
   case "$level" in
 ${levels.map(levelCase).join('\n')}
   esac
-  if [[ "\${words[CURRENT]}" == -* ]]; then
+  if [[ -z "$joined" && "\${words[CURRENT]}" == -* ]]; then
     _describe -o 'option' options
   elif (( \${#candidates} )); then
     _describe 'argument' candidates
@@ -41,7 +45,7 @@ function levelCase({ path, words, options }: Level): string {
     `    "${path}")`,
     `      candidates=(${words.map(described).join(' ')})`,
     `      options=(${options.map(described).join(' ')})`,
-    `      case "$previous" in ${valued.join(' ')} esac`,
+    `      case "$previous" in ${valued.join(' ')} *) [[ -z "$joined" ]] || candidates=() ;; esac`,
     '      ;;',
   ].join('\n');
 }

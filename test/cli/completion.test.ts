@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isGroup } from '../../src/cli/command.ts';
 import { commands } from '../../src/cli/table.ts';
+import { folder } from '../folder.ts';
 import { gantry } from './gantry.ts';
 
 async function script(shell: string, ...options: readonly string[]): Promise<string> {
@@ -52,6 +55,87 @@ describe('completion in bash', { skip: missing('bash') }, () => {
   }
 });
 
+/** `--flag=VALUE`, as the shells hand it over, and the values that are offered for it. */
+const joined = [
+  ['pull --format=', ['tarball', 'legacy', 'oci']],
+  ['pull --format=o', ['oci']],
+  ['--progress=p', ['plain']],
+  ['copy --json --progress=', ['tty', 'plain', 'json', 'none']],
+  ['--progress=plain pull --format=l', ['legacy']],
+  ['pull --json=', []],
+  ['pull --nothing=', []],
+] as const;
+
+describe('completion of --flag=VALUE', () => {
+  for (const [line, expected] of joined) {
+    it(`joined-values: in bash, whether it breaks words at the equals sign or not: gantry ${line}`, {
+      skip: missing('bash'),
+    }, async () => {
+      const words = ['gantry', ...line.split(' ')];
+      // bash leaves out an empty word behind the sign: the sign itself is the last one then.
+      const broken = words.flatMap((word) => word.split(/(=)/)).filter((word) => word !== '');
+      assert.deepEqual(await offered(broken), expected);
+      const whole = await offered(words);
+      const before = `${words.at(-1)?.replace(/=.*$/, '')}=`;
+      if (expected.length > 0)
+        assert.deepEqual(
+          whole,
+          expected.map((value) => `${before}${value}`),
+        );
+      else assert.ok(whole.every((word) => word.startsWith(before)));
+    });
+
+    it(`joined-values: in zsh: gantry ${line}`, { skip: missing('zsh') }, async () => {
+      const quoted = ['gantry', ...line.split(' ')].map((word) => `'${word}'`).join(' ');
+      const { stdout, stderr, status } = spawnSync('zsh', ['-f', '-s'], {
+        input: `compdef() { }
+_files() { }
+compset() { print -r -- "compset $*" }
+_describe() { print -rl -- "$1" \${candidates} }
+${await script('zsh')}
+words=(${quoted}); CURRENT=\${#words}; _gantry`,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+      const [split, ...lines] = stdout.trimEnd().split('\n');
+      assert.equal(split, 'compset -P 1 *=');
+      // What does not fit the letters behind the sign is left out by zsh itself.
+      for (const value of expected) assert.ok(lines.includes(value));
+      if (expected.length === 0) assert.deepEqual(lines, []);
+    });
+
+    it(`joined-values: in fish: gantry ${line}`, { skip: missing('fish') }, async (test) => {
+      // fish reads no program from a socket, which is what a pipe of Node is.
+      const cwd = await folder(test);
+      await writeFile(join(cwd, 'script'), `${await script('fish')}\ncomplete -C 'gantry ${line}'\n`);
+      const { stdout, stderr, status } = spawnSync('fish', ['--no-config', 'script'], {
+        encoding: 'utf8',
+        cwd,
+      });
+      await rm(join(cwd, 'script'));
+      assert.equal(status, 0, stderr);
+      const found = stdout.split('\n').flatMap((one) => one.replace(/^.*=|\t.*$/g, '').trim() || []);
+      assert.deepEqual(found.sort(), [...expected].sort());
+    });
+
+    it(`joined-values: in PowerShell: gantry ${line}`, { skip: missing('pwsh') }, async () => {
+      const text = `gantry ${line}`;
+      const { stdout, stderr, status } = spawnSync('pwsh', ['-NoProfile', '-Command', '-'], {
+        input: `${await script('powershell')}
+(TabExpansion2 -inputScript '${text}' -cursorColumn ${text.length}).CompletionMatches | ForEach-Object { $_.ListItemText }
+`,
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+      for (const value of expected) assert.ok(stdout.split(/\r?\n/).includes(value), stdout);
+    });
+  }
+
+  it('joined-values: the PowerShell script looks behind the equals sign', async () => {
+    assert.match(await script('powershell'), /\$current -match '\^\(--\[\^=\]\+\)=\(\.\*\)\$'/);
+  });
+});
+
 describe('each completion script', () => {
   const words = commands.flatMap((entry) =>
     isGroup(entry)
@@ -78,8 +162,10 @@ describe('each completion script', () => {
     ['zsh', ['-n']],
     ['fish', ['--no-execute']],
   ] as const) {
-    it(`is something that ${shell} can read`, { skip: missing(shell) }, async () => {
-      const { status, stderr } = spawnSync(shell, check, { input: await script(shell), encoding: 'utf8' });
+    it(`is something that ${shell} can read`, { skip: missing(shell) }, async (test) => {
+      const file = join(await folder(test), 'script');
+      await writeFile(file, await script(shell));
+      const { status, stderr } = spawnSync(shell, [...check, file], { encoding: 'utf8' });
       assert.equal(status, 0, stderr);
     });
   }
