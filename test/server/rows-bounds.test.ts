@@ -11,6 +11,7 @@ import {
   streamOf,
 } from '../../src/server/ask.test.support.ts';
 import { dial, head } from '../../src/server/node/dial.test.support.ts';
+import { atEnd } from '../at-end.ts';
 import { closing, serve, statusOf } from './rows-stage.ts';
 
 const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] });
@@ -230,6 +231,22 @@ describe('S10: nobody exhausts the registry', () => {
     }
     assert.equal(await read(), '');
     assert.equal((await ask('GET', location)).header('range'), '0-4');
+  });
+
+  it('dripping-requests: who sends next to nothing of a body for long is cut off', async (test) => {
+    const { port } = await serve(test, { requestIdle: 500 });
+    for (const start of [
+      'PUT /v2/a/manifests/1 HTTP/1.1',
+      'POST /v2/a/blobs/uploads/?digest=sha256:0 HTTP/1.1',
+    ]) {
+      const { socket } = await dial(test, port);
+      const closed = once(socket, 'close');
+      socket.on('error', () => undefined).resume();
+      socket.write(head([start, 'Content-Length: 100000']));
+      const drip = setInterval(() => socket.write('x'), 50);
+      atEnd(test, () => clearInterval(drip));
+      await closed;
+    }
   });
 
   it('S10 who takes nothing of an answer is cut off, and nothing is read for them any more', async (test) => {

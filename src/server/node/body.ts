@@ -70,14 +70,26 @@ function endLate(incoming: IncomingMessage): void {
   socket.once('close', done);
 }
 
+/** Bytes. A body of which fewer come in the time that a client may send nothing holds its connection, and no more. */
+const leastProgress = 1024;
+
 async function* chunksOf(incoming: IncomingMessage, milliseconds: number): AsyncIterable<Uint8Array> {
   // A body that is given up must not take the connection with it: the answer goes over it.
   const chunks: AsyncIterator<Uint8Array> = incoming.iterator({ destroyOnReturn: false });
   const idle = createIdle(milliseconds);
+  // Since there was progress: milliseconds that the client was waited for, and bytes that came.
+  let waited = 0;
+  let came = 0;
   try {
     for (;;) {
+      const since = performance.now();
       const next = await idle.within(chunks.next(), 'the client sends nothing');
       if (next.done === true) return;
+      waited += performance.now() - since;
+      came += next.value.byteLength;
+      if (came >= leastProgress) waited = came = 0;
+      else if (waited >= milliseconds)
+        throw new TransportError('STALLED', 'the client sends next to nothing');
       yield next.value;
     }
   } catch (cause) {
