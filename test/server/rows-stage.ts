@@ -25,9 +25,20 @@ export interface RowStage {
 
 /** A registry over sockets and, for what needs none, in the process. */
 export async function serve(test: TestContext, options: RowOptions = {}): Promise<RowStage> {
-  const { registry = createMemoryRegistry() } = options;
-  const app = createApp(registry, options);
-  const listener = await listen(app, options);
+  const { registry = createMemoryRegistry(), ...rest } = options;
+  // Each takes its own options only.
+  const { hosts, anonymous, tls, requestIdle, answerIdle, headerBytes, connections, observer, ...own } = rest;
+  const app = createApp(registry, own);
+  const listener = await listen(app, {
+    ...(hosts === undefined ? {} : { hosts }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(anonymous === undefined ? {} : { anonymous }),
+    ...(observer === undefined ? {} : { observer }),
+    requestIdle,
+    answerIdle,
+    headerBytes,
+    connections,
+  });
   atEnd(test, () => listener.close({ grace: 0 }));
   const { port } = listener;
   return {
