@@ -146,7 +146,9 @@ describe('a registry', () => {
         digest: digestOf(Buffer.from('hello')),
         size: 5,
       };
-      const manifest = JSON.stringify({ ...image, layers: [layer] });
+      // One that an archive for docker takes.
+      const config = { ...image.config, mediaType: 'application/vnd.oci.image.config.v1+json' };
+      const manifest = JSON.stringify({ ...image, config, layers: [layer] });
       const host = await fakeRegistry(test, (from, to) => {
         if (from.url?.includes('/manifests/')) return json(manifest)(from, to);
         to.writeHead(200, { 'content-type': 'application/octet-stream' }).end(
