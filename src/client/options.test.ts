@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
+import { createIndex } from '../image/image-index.ts';
 import { createLayer } from '../image/layer.ts';
 import { createStreamLayer } from '../image/stream-layer.ts';
 import { createKeychain } from '../keychain/keychain.ts';
@@ -11,6 +12,7 @@ import { eraseCredential, storeCredential } from '../keychain/store.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/node/listen.ts';
+import { parseReference } from '../spec/reference.ts';
 import { createPullThrough } from '../store/pull-through/registry.ts';
 import { createClient } from './client.ts';
 
@@ -174,5 +176,19 @@ describe('options from plain JavaScript', () => {
     await assert.rejects(client.inspect(place, { platform: 'linux/amd64' }), (error) =>
       isGantryError(error, 'MANIFEST_UNKNOWN'),
     );
+  });
+});
+
+describe('options of makers and parsers from plain JavaScript', () => {
+  it('unchecked-options: of createIndex and parseReference are refused by their names', async () => {
+    const index = loose(createIndex);
+    const parse = loose(parseReference);
+    await refused(
+      () => index([], { annotation: {} }),
+      /no option "annotation"; did you mean "annotations"\?/,
+    );
+    await refused(() => index([], { annotations: 'a=b' }), /"annotations" takes an object/);
+    await refused(() => parse('alpine', { defaultTags: 'a' }), /no option "defaultTags"/);
+    await refused(() => parse('alpine', { strict: 'yes' }), /"strict" takes true or false/);
   });
 });

@@ -4,6 +4,7 @@ import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
+import { checkOptions, object } from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
@@ -58,11 +59,13 @@ export interface IndexEntry {
   readonly annotations?: Annotations;
 }
 
-/** An OCI index of these entries. */
+/** An OCI index of these entries. Throws INVALID_OPTION. */
 export function createIndex(
   entries: readonly IndexEntry[],
-  { annotations }: { readonly annotations?: Annotations } = {},
+  options: { readonly annotations?: Annotations } = {},
 ): Index {
+  checkOptions<typeof options>('createIndex', options, { annotations: object });
+  const { annotations } = options;
   const describe = async (
     { image, platform, ...entry }: IndexEntry,
     options?: SignalOptions,

@@ -1,5 +1,6 @@
 import { type InputCode, InputError } from '../errors.ts';
 import { type Digest, isDigest } from './digest.ts';
+import { checkOptions, either, flag, oneOf, type Shape, text as words } from './options.ts';
 
 /** Names a repository, and in it a tag, a digest, or both (then the digest decides). Canonical and fully defaulted. */
 export interface Reference {
@@ -23,6 +24,12 @@ export interface ReferenceOptions {
   readonly defaultTag?: string | null;
 }
 
+const shape: Shape<ReferenceOptions> = {
+  strict: flag,
+  defaultRegistry: words,
+  defaultTag: either('a string or null', words, oneOf(null)),
+};
+
 const dockerHub = 'docker.io';
 const dockerHubAliases: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
 
@@ -35,10 +42,11 @@ const bracketed = /^\[[0-9a-f:]+\]$/;
 
 /**
  * Reads `[http(s)://][registry/]repository[:tag][@digest]` as docker does.
- * Throws NAME_INVALID for a name in upper case or too long, INVALID_DIGEST, and INVALID_REFERENCE for the rest.
+ * Throws INVALID_OPTION, NAME_INVALID for a name in upper case or too long, INVALID_DIGEST, and INVALID_REFERENCE for the rest.
  * @see https://github.com/distribution/reference/blob/v0.6.0/reference.go
  */
 export function parseReference(text: string, options: ReferenceOptions = {}): Reference {
+  checkOptions('parseReference', options, shape);
   const { strict = false, defaultTag = 'latest' } = options;
   const { name, tag, digest } = splitIdentifier(text);
   const place = parseName(name, text, options);
