@@ -451,6 +451,8 @@ describe('an abort', () => {
     const impatient = assert.rejects(send({ signal: abort.signal }), (error) => error === reason);
     const patient = send();
     await waiting;
+    // The other goes on once the token is asked for, and waits for it from then on.
+    await new Promise((resolve) => setImmediate(resolve));
     abort.abort(reason);
     await impatient;
     release?.();

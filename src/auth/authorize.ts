@@ -45,10 +45,10 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
         const response = { ...(await next(sent)), ...(secrets === undefined ? {} : { secrets }) };
         answered = true;
         if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
-        const asked = prover.answer(challengesOf(response), { request, refused: proof });
-        // The challenge is known from here on, and who comes now waits for the same token.
+        // The others go on once the token is asked for: if it serves them, too, they wait for the same one.
+        const onAsked = (): void => tellOthers(true);
+        const better = await prover.answer(challengesOf(response), { request, refused: proof, onAsked });
         tellOthers(true);
-        const better = await asked;
         if (better === undefined) return response;
         await leave(response.body);
         proof = better;

@@ -39,6 +39,8 @@ interface Refusal {
   readonly request: HttpRequest;
   /** What the request was refused with. */
   readonly refused: Proof | undefined;
+  /** Called once the question for a token has been put: a request that asks from then on shares its answer. */
+  readonly onAsked?: () => void;
 }
 
 export interface Prover {
@@ -123,7 +125,7 @@ export function createProver(options: ProverOptions): Prover {
   const prove = async (
     demand: Demand,
     scopes: readonly string[],
-    { request, refused }: Refusal,
+    { request, refused, onAsked }: Refusal,
   ): Promise<Proof | undefined> => {
     const { credential, missing } = await identify(demand, request);
     const known = credential === undefined ? [] : secretsOf(credential);
@@ -142,7 +144,7 @@ export function createProver(options: ProverOptions): Prover {
       return undefined;
     }
     try {
-      const { token, fresh } = await tokens.get({
+      const asked = tokens.get({
         holder,
         scopes,
         lasting: request.body !== undefined && (request.body.size ?? longBody) >= longBody,
@@ -153,6 +155,8 @@ export function createProver(options: ProverOptions): Prover {
             { send, clock },
           ),
       });
+      onAsked?.();
+      const { token, fresh } = await asked;
       return { authorization: `Bearer ${token.value}`, question, fresh, secrets: [token.value, ...known] };
     } catch (error) {
       throw missing !== undefined && error instanceof AuthError ? missing : error;
