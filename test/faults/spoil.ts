@@ -179,10 +179,12 @@ export function saysOfSessions(said: (bytes: number) => string | undefined): Mid
   });
 }
 
-/** Nothing is let in without a token, and when a request of these kinds comes, all that were given are no longer valid. */
+/**
+ * Nothing is let in without a token, and when a request of these kinds comes, all that have served are no longer valid. One
+ * that has served nobody yet stays: to end it, too, would refuse one request three times, which is final.
+ */
 export function endsTokens(kinds: readonly OperationKind[], times: number): Middleware {
   let [given, ended, left] = [0, 0, times];
-  /** One that has served nobody yet is not to blame for being late. */
   const used = new Set<string>();
   return (next) => async (request) => {
     if (request.url.startsWith('/token')) {
@@ -194,7 +196,7 @@ export function endsTokens(kinds: readonly OperationKind[], times: number): Midd
     const kind = operationOf(request)?.kind;
     const [, shown] = /^Bearer .*-(\d+)$/.exec(headerValue(request.headers, 'authorization') ?? '') ?? [];
     if (shown !== undefined && used.has(shown) && kind !== undefined && kinds.includes(kind) && left-- > 0) {
-      ended = given;
+      ended = Math.max(...[...used].map(Number));
     }
     if (shown !== undefined && Number(shown) > ended) {
       used.add(shown);
