@@ -23,9 +23,15 @@ export function growth(work: (size: number) => void, size: number): number | und
   if (cpu(() => work(size)) < floor) return undefined;
   let [once, twice, ratio] = [Infinity, Infinity, Infinity];
   for (let run = 0; run < mostRuns && ratio > mostGrowth; run += 1) {
-    once = Math.min(once, cpu(() => work(size)));
+    once = Math.min(
+      once,
+      cpu(() => work(size)),
+    );
     if (once < floor) return undefined;
-    twice = Math.min(twice, cpu(() => work(2 * size)));
+    twice = Math.min(
+      twice,
+      cpu(() => work(2 * size)),
+    );
     ratio = twice / once;
   }
   return ratio > mostGrowth ? ratio : undefined;
