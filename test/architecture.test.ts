@@ -12,7 +12,7 @@ interface Rule {
   readonly node: readonly string[] | 'any';
 }
 
-const words = ['errors', 'spec', 'flow', 'json', 'tar'];
+const words = ['errors', 'time', 'spec', 'flow', 'json', 'tar'];
 const places = ['memory', 'layout', 'archive', 'disk'];
 const line = ['wire', 'http', 'keychain', 'auth'];
 const works = ['copy', 'image', 'client', 'server'];
@@ -20,8 +20,9 @@ const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypt
 
 const rules: Readonly<Record<string, Rule>> = {
   errors: { imports: [], node: [] },
+  time: { imports: [], node: [] },
   spec: { imports: ['errors'], node: [] },
-  flow: { imports: ['spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
+  flow: { imports: ['time', 'spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
   json: { imports: ['spec', 'errors'], node: [] },
   tar: { imports: ['flow', 'spec', 'errors'], node: [] },
   files: { imports: ['errors'], node: disk },

@@ -1,5 +1,5 @@
 import { type Shared, share } from '../flow/share.ts';
-import type { Clock } from '../http/clock.ts';
+import type { Clock } from '../time/clock.ts';
 import type { Token } from './token.ts';
 
 /** A token, and whether it was got for this very question rather than kept from before. */

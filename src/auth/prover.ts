@@ -1,9 +1,9 @@
 import { AuthError } from '../errors.ts';
 import { type Shared, share } from '../flow/share.ts';
-import { type Clock, systemClock } from '../http/clock.ts';
 import { trustsRealm } from '../http/site.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { isHelperMissing } from '../keychain/helper-missing.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, Send } from '../wire/message.ts';
 import { redactWords } from '../wire/redact.ts';
 import { mergeScopes } from '../wire/scope.ts';

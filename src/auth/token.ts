@@ -1,10 +1,10 @@
 import { AuthError, type GantryError, ResponseError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
-import type { Clock } from '../http/clock.ts';
 import { leave } from '../http/leave.ts';
 import { parseJson } from '../json/parse.ts';
 import type { Credential } from '../keychain/credential.ts';
+import type { Clock } from '../time/clock.ts';
 import { readError } from '../wire/error-body.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { basicAuthorization, basicOf, secretsOf } from './secrets.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CopyEvent } from '../copy/events.ts';
-import { createManualClock } from '../http/clock.test.support.ts';
 import { parseDigest } from '../spec/digest.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import { createMeter } from './meter.ts';
 import type { Output } from './output.ts';
 import { startProgress } from './progress.ts';

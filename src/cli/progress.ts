@@ -1,5 +1,5 @@
 import type { CopyObserver } from '../copy/events.ts';
-import { type Clock, unheldClock } from '../http/clock.ts';
+import { type Clock, unheldClock } from '../time/clock.ts';
 import { createMeter } from './meter.ts';
 import type { Output } from './output.ts';
 import { jsonProgress } from './progress-json.ts';

@@ -1,5 +1,6 @@
 import { CopyError, type GantryError, isGantryError } from '../errors.ts';
-import { type Clock, sleep, systemClock } from './clock.ts';
+import { sleep } from '../flow/sleep.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 
 /** How often and how patiently something is tried again. */
 export interface RetryOptions {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { drain } from '../flow/collect.ts';
 import { bytesContent, emptyContent } from '../flow/content.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
-import { createManualClock } from './clock.test.support.ts';
 import { hedge } from './hedge.ts';
 import { timeout } from './timeout.ts';
 

@@ -1,6 +1,6 @@
 import { onAbort } from '../flow/abort.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
-import { type Clock, systemClock } from './clock.ts';
 import type { TimeoutOptions } from './timeout.ts';
 
 /** The part of the time for an answer after which a request is asked again beside the silent one: 10 s and 15 s of 60 s. */

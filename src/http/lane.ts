@@ -1,5 +1,5 @@
 import { onAbort } from '../flow/abort.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 
 /**
  * How many requests a host gets at once: `most`, and half as many each time that it says it is too much, down to one. With

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createManualClock } from './clock.test.support.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import { leave } from './leave.ts';
 
 interface Body extends AsyncIterableIterator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 
 /** What is cheaper to read than a new connection is to make. */
 const worthReading = 64 * 1024;

@@ -1,7 +1,7 @@
+import { type Clock, systemClock } from '../time/clock.ts';
 import { headerLines, parseWarnings } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, Middleware } from '../wire/message.ts';
 import { redactHeaders, redactUrl } from '../wire/redact.ts';
-import { type Clock, systemClock } from './clock.ts';
 import type { WireObserver } from './event.ts';
 import { parseRateLimit } from './rate-limit.ts';
 import { parseTarget } from './target.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent, emptyContent } from '../flow/content.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { createManualClock } from './clock.test.support.ts';
 import { pace } from './pace.ts';
 
 const get = (url: string): HttpRequest => ({ method: 'GET', url, headers: {}, replay: 'safe' });

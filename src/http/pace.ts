@@ -1,6 +1,7 @@
+import { sleep } from '../flow/sleep.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
-import { type Clock, sleep, systemClock } from './clock.ts';
 import { createLane, type Lane } from './lane.ts';
 import { parseTarget } from './target.ts';
 

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import { secret } from '../../test/secret.ts';
 import { isGantryError, TransportError } from '../errors.ts';
 import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { RetryOptions } from './backoff.ts';
-import { createManualClock } from './clock.test.support.ts';
 import type { WireEvent, WireObserver } from './event.ts';
 import { retry } from './retry.ts';
 

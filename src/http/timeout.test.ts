@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { isGantryError } from '../errors.ts';
 import { drain } from '../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../flow/content.ts';
+import { createManualClock, type ManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { createManualClock, type ManualClock } from './clock.test.support.ts';
 import { timeout } from './timeout.ts';
 
 const failure = new Error('enough');

@@ -1,8 +1,8 @@
 import { TransportError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import { type Content, mapContent } from '../flow/content.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpResponse, Middleware } from '../wire/message.ts';
-import { type Clock, systemClock } from './clock.ts';
 import { parseTarget } from './target.ts';
 
 export interface TimeoutOptions {

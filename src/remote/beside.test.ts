@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createManualClock, type ManualClock } from '../http/clock.test.support.ts';
+import { createManualClock, type ManualClock } from '../time/clock.test.support.ts';
 import { type Reading, readBeside } from './beside.ts';
 
 type Step = number | 'silence' | 'end' | Error;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../http/clock.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 
 /** An answer that is being read. */
 export interface Reading {

@@ -1,9 +1,9 @@
 import { AuthError, type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
-import type { Clock } from '../http/clock.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
+import type { Clock } from '../time/clock.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
 import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';

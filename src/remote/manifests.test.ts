@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../flow/hash.ts';
-import type { Clock } from '../http/clock.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
@@ -9,6 +8,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Repository } from '../store/contract.ts';
 import { emptyConfig, failsWith, give, giveImage, imageOf, listOf } from '../testing/contract/sample.ts';
+import type { Clock } from '../time/clock.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { answer, errorAnswer } from '../wire/reply.ts';

@@ -1,5 +1,5 @@
-import { type Clock, systemClock } from '../http/clock.ts';
 import type { SignalOptions } from '../store/contract.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import { Download, type DownloadPart, type Source } from './download.ts';
 
 const mebibyte = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { InputError } from '../errors.ts';
-import type { Clock } from '../http/clock.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
+import type { Clock } from '../time/clock.ts';
 import type { Send } from '../wire/message.ts';
 import { catalogScope } from '../wire/scope.ts';
 import { remoteBlobs } from './blobs.ts';

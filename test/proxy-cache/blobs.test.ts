@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createManualClock } from '../../src/http/clock.test.support.ts';
 import { createLine } from '../../src/http/line.ts';
 import { blobOf, give, listOf, noise } from '../../src/testing/contract/sample.ts';
 import { type Fault, withFaults } from '../../src/testing/faults.ts';
+import { createManualClock } from '../../src/time/clock.test.support.ts';
 import type { HttpResponse, Middleware } from '../../src/wire/message.ts';
 import { type CacheStage, cacheStage, connectedStage, diskCache } from './stage.ts';
 

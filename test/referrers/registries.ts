@@ -1,6 +1,5 @@
 import { collect } from '../../src/flow/collect.ts';
 import { digestOf } from '../../src/flow/hash.ts';
-import type { Clock } from '../../src/http/clock.ts';
 import { parseManifest } from '../../src/json/manifest.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
@@ -9,6 +8,7 @@ import type { Descriptor } from '../../src/spec/descriptor.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import type { Registry, Repository } from '../../src/store/contract.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
+import type { Clock } from '../../src/time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
 import { answer, errorAnswer, referrersAnswer } from '../../src/wire/reply.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent } from '../../src/flow/content.ts';
-import { createManualClock } from '../../src/http/clock.test.support.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { blobOf, give, noise } from '../../src/testing/contract/sample.ts';
 import { type Fault, operationKinds, startRegistry, withFaults } from '../../src/testing/index.ts';
+import { createManualClock } from '../../src/time/clock.test.support.ts';
 import type { HttpResponse, Send } from '../../src/wire/message.ts';
 
 const layer = blobOf(noise(100_000));

@@ -1,6 +1,7 @@
 import { onAbort } from '../../flow/abort.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
-import { type Clock, sleep, systemClock } from '../../http/clock.ts';
+import { sleep } from '../../flow/sleep.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
 
 /** Milliseconds between questions for a blob whose commit has had no answer yet. */
 const askEvery = 15_000;

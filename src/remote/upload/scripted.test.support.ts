@@ -1,9 +1,9 @@
 import { TransportError } from '../../errors.ts';
 import { mapContent } from '../../flow/content.ts';
-import type { Clock } from '../../http/clock.ts';
 import { createMemoryRegistry } from '../../memory/registry.ts';
 import { createApp } from '../../server/app.ts';
 import type { Repository } from '../../store/contract.ts';
+import type { Clock } from '../../time/clock.ts';
 import { contentLength, headerValue } from '../../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../../wire/message.ts';
 import { answer } from '../../wire/reply.ts';

@@ -1,6 +1,4 @@
-import { onAbort } from '../flow/abort.ts';
-
-/** The time, as far as sending depends on it: a test brings its own. */
+/** The time, as far as the code depends on it: a test brings its own. */
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -24,17 +22,3 @@ export const unheldClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-/** Waits; rejects at once with the signal's own reason when it aborts. */
-export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(milliseconds, () => {
-      release();
-      resolve();
-    });
-    const release = onAbort(signal, () => {
-      cancel();
-      reject(signal?.reason);
-    });
-  });
-}

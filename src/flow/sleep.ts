@@ -1,0 +1,16 @@
+import type { Clock } from '../time/clock.ts';
+import { onAbort } from './abort.ts';
+
+/** Waits; rejects at once with the signal's own reason when it aborts. */
+export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(milliseconds, () => {
+      release();
+      resolve();
+    });
+    const release = onAbort(signal, () => {
+      cancel();
+      reject(signal?.reason);
+    });
+  });
+}
