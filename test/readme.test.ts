@@ -115,10 +115,9 @@ describe('the documents', () => {
     'CHANGELOG.md',
     'SECURITY.md',
     'docs/benchmarks.md',
-    'docs/crane.md',
+    'docs/migrating.md',
     'docs/picture.md',
     'docs/quirks.md',
-    'docs/seeds.md',
   ];
 
   for (const name of documents) {
