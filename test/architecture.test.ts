@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, relative, sep } from 'node:path';
 import { describe, it } from 'node:test';
-import { parseSync } from 'oxc-parser';
+import { arrowsOf, cycles, importedModules } from '../scripts/measures/imports.ts';
+import { isTest, readSources } from '../scripts/measures/sources.ts';
 import { projectRoot } from './project.ts';
 
 /** The picture of docs/picture.md, section 1, as rules. A room may import itself and what its row names. */
@@ -79,38 +78,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   server: ['bcryptjs', 'yaml'],
 };
 
-const source = join(projectRoot(), 'src');
-
-interface Arrow {
-  readonly from: string;
-  readonly to: string;
-}
-
-function files(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.name.includes('.test.'))
-    .map((entry) => relative(source, join(entry.parentPath, entry.name)).split(sep).join('/'));
-}
-
-/** Every module that a file names: imports, type-only ones included, re-exports and `import()`. */
-function imported(file: string): string[] {
-  const text = readFileSync(join(source, file), 'utf8');
-  const { module, errors } = parseSync(file, text);
-  assert.deepEqual(errors, [], `${file} does not parse`);
-  const named = [
-    ...module.staticImports.map((statement) => statement.moduleRequest.value),
-    ...module.staticExports.flatMap((statement) =>
-      statement.entries.flatMap((entry) => entry.moduleRequest?.value ?? []),
-    ),
-  ];
-  const dynamic = module.dynamicImports.map(({ moduleRequest: { start, end } }) => {
-    const literal = /^(['"`])([^'"`$]+)\1$/.exec(text.slice(start, end));
-    assert(literal?.[2] !== undefined, `${file}: import() of something that is not a plain string`);
-    return literal[2];
-  });
-  return [...new Set([...named, ...dynamic])];
-}
-
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, '');
   // The folder that knows sockets, and the door, are rooms of their own inside the server's folder.
@@ -120,23 +87,17 @@ function roomOf(file: string): string {
   return rest.length === 0 ? path : folder;
 }
 
-const all = files(source);
-const named = new Map(all.map((file) => [file, imported(file)]));
-const arrows: Arrow[] = [...named].flatMap(([from, modules]) =>
-  modules
-    .filter((module) => module.startsWith('.'))
-    .map((module) => ({
-      from,
-      to: normalize(join(dirname(from), module))
-        .split(sep)
-        .join('/'),
-    })),
-);
+/** The files of `src/` that are no tests, by their path below it. */
+const sources = readSources(projectRoot(), 'src')
+  .filter((source) => !isTest(source))
+  .map(({ path, text }) => ({ path: path.slice('src/'.length), text }));
+const named = new Map(sources.map((source) => [source.path, importedModules(source)]));
+const arrows = arrowsOf(sources);
 
 describe('the picture of the house', () => {
   it('has a rule for every room', () => {
     assert.deepEqual(
-      [...new Set(all.map(roomOf))].filter((room) => rules[room] === undefined),
+      [...new Set([...named.keys()].map(roomOf))].filter((room) => rules[room] === undefined),
       [],
     );
   });
@@ -193,23 +154,3 @@ describe('the picture of the house', () => {
     );
   });
 });
-
-/** The cycles that a depth-first walk meets, each once. */
-function cycles(edges: readonly Arrow[]): string[][] {
-  const next = new Map<string, string[]>();
-  for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to]);
-  const found: string[][] = [];
-  const done = new Set<string>();
-  const walk = (file: string, path: readonly string[]): void => {
-    const at = path.indexOf(file);
-    if (at !== -1) {
-      found.push([...path.slice(at), file]);
-      return;
-    }
-    if (done.has(file)) return;
-    for (const to of next.get(file) ?? []) walk(to, [...path, file]);
-    done.add(file);
-  };
-  for (const file of next.keys()) walk(file, []);
-  return found;
-}

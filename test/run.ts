@@ -13,7 +13,7 @@ import { watchFiles } from './running.ts';
  * writes is searched for the secrets of its tests; each place that shows one is a failed test. A file that doesn't end is
  * ended, and the tests that were running in it are named; so is every program that a file leaves behind.
  *
- * `--unit` runs what stands beside the sources, and the architecture. A further argument is a part of a file's name:
+ * `--unit` runs the tests beside the sources, the architecture, the language and the measures. A further argument is a part of a file's name:
  * only those run. `--file=PATH` runs that file alone, and `--limit=SECONDS` is the time that a file has.
  */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -22,7 +22,10 @@ const unit = process.argv.includes('--unit');
 const flag = (name: string): string | undefined =>
   process.argv.find((argument) => argument.startsWith(`${name}=`))?.slice(name.length + 1);
 const only = flag('--file');
-const quick = ['src', join('test', 'architecture.test.js')].map((path) => join(compiled, path));
+const quick = [
+  'src',
+  ...['architecture', 'language', 'measure'].map((name) => join('test', `${name}.test.js`)),
+].map((path) => join(compiled, path));
 
 const own = ['src', 'test']
   .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))

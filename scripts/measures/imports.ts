@@ -1,0 +1,61 @@
+import { dirname, join, normalize, sep } from 'node:path';
+import { parseSource, type Source } from './sources.ts';
+
+/** One file of the project imports another. Both are paths in the form of `Source.path`. */
+export interface Arrow {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Lists every module that a file names: imports, type-only ones included, re-exports and `import()`. */
+export function importedModules(source: Source): string[] {
+  const { module } = parseSource(source);
+  const named = [
+    ...module.staticImports.map((statement) => statement.moduleRequest.value),
+    ...module.staticExports.flatMap((statement) =>
+      statement.entries.flatMap((entry) => entry.moduleRequest?.value ?? []),
+    ),
+  ];
+  const dynamic = module.dynamicImports.map(({ moduleRequest: { start, end } }) => {
+    const literal = /^(['"`])([^'"`$]+)\1$/.exec(source.text.slice(start, end));
+    if (literal?.[2] === undefined) throw new Error(`${source.path}: import() takes a plain string only`);
+    return literal[2];
+  });
+  return [...new Set([...named, ...dynamic])];
+}
+
+/** The file that a relative module name means, in the form of `Source.path`. */
+export function fileOf(from: string, module: string): string {
+  return normalize(join(dirname(from), module))
+    .split(sep)
+    .join('/');
+}
+
+/** Lists the imports between files of the project. */
+export function arrowsOf(sources: readonly Source[]): Arrow[] {
+  return sources.flatMap((source) =>
+    importedModules(source)
+      .filter((module) => module.startsWith('.'))
+      .map((module) => ({ from: source.path, to: fileOf(source.path, module) })),
+  );
+}
+
+/** Lists the cycles that a depth-first walk meets, each once. */
+export function cycles(edges: readonly Arrow[]): string[][] {
+  const next = new Map<string, string[]>();
+  for (const { from, to } of edges) next.set(from, [...(next.get(from) ?? []), to]);
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const walk = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at !== -1) {
+      found.push([...path.slice(at), file]);
+      return;
+    }
+    if (done.has(file)) return;
+    for (const to of next.get(file) ?? []) walk(to, [...path, file]);
+    done.add(file);
+  };
+  for (const file of next.keys()) walk(file, []);
+  return found;
+}

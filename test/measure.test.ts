@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { measureApi } from '../scripts/measures/api.ts';
+import { functionsOf } from '../scripts/measures/functions.ts';
+
+describe('the measures of the house', () => {
+  it('the longest function comes first, under the name that it is assigned to, with its closures', () => {
+    const text = [
+      'const outer = () => {',
+      '  return function inner() {',
+      '    return 1;',
+      '  };',
+      '};',
+      'class Place {',
+      '  open() {',
+      '    return outer;',
+      '  }',
+      '}',
+    ].join('\n');
+    assert.deepEqual(functionsOf([{ path: 'a.ts', text }]), [
+      { path: 'a.ts', name: 'outer', lines: 5 },
+      { path: 'a.ts', name: 'inner', lines: 3 },
+      { path: 'a.ts', name: 'open', lines: 3 },
+    ]);
+  });
+
+  it('a public name without a doc comment and a type that no entry point exports are found behind re-exports', () => {
+    const files: Readonly<Record<string, string>> = {
+      'src/index.d.ts':
+        "export { open } from './place.js';\nexport * from './errors.js';\nexport type { Kept } from './kept.js';\n",
+      'src/place.d.ts': [
+        "import type { Hidden } from './hidden.js';",
+        "import type { Kept as Known } from './kept.js';",
+        'interface Local { readonly hidden: Promise<Hidden>; }',
+        'export declare function open(options?: Local): Known;',
+      ].join('\n'),
+      'src/errors.d.ts': [
+        '/** An error. */',
+        'export declare class Problem {',
+        '    #private;',
+        '    private readonly secret;',
+        '    /** Its code. */',
+        '    readonly code: string;',
+        '    toJSON(): string;',
+        '}',
+      ].join('\n'),
+      'src/hidden.d.ts': 'export type Hidden = { readonly next?: Hidden };\nexport interface Unused {}\n',
+      'src/kept.d.ts':
+        "/** Kept. */\nexport type Kept = { readonly kind: 'kept' } | { readonly size: number };\n",
+    };
+    assert.deepEqual(
+      measureApi(['src/index.d.ts'], (path) => files[path] ?? assert.fail(path)),
+      {
+        symbols: ['errors.d.ts: Problem', 'kept.d.ts: Kept', 'place.d.ts: open'],
+        undocumented: ['place.d.ts: open'],
+        members: ['errors.d.ts: Problem.code', 'errors.d.ts: Problem.toJSON', 'kept.d.ts: Kept.size'],
+        undocumentedMembers: ['errors.d.ts: Problem.toJSON', 'kept.d.ts: Kept.size'],
+        unexported: ['hidden.d.ts: Hidden', 'place.d.ts: Local'],
+      },
+    );
+  });
+});
