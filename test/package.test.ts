@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { publishable } from '../scripts/publishable.ts';
 import { projectRoot } from './project.ts';
 
 const root = projectRoot();
@@ -101,6 +102,27 @@ describe('the package', () => {
   });
 });
 
+const withRepository = (url: string): string => JSON.stringify({ repository: { type: 'git', url } });
+
+describe('package.json', () => {
+  it('names a repository, and is not published while that is the reserved domain', () => {
+    const { type, url } = object(manifest['repository']);
+    assert.equal(type, 'git');
+    assert.match(String(url), /^git\+https:\/\/[^/]+\/.+\.git$/);
+    assert.match(
+      publishable(withRepository('git+https://gantry.example/gantry.git')) ?? '',
+      /repository\.url/,
+    );
+    assert.equal(publishable(withRepository('git+https://code.acme.com/gantry.git')), undefined);
+    assert.match(String(object(manifest['scripts'])['prepublishOnly']), /publishable/);
+  });
+});
+
+/** The first version of each dependency without the advisories that were known when it was chosen. */
+const firstSafe: Readonly<Record<string, readonly [version: string, advisory: string]>> = {
+  yaml: ['2.8.3', 'GHSA-48c2-rrv3-qjmp'],
+};
+
 describe('the dependencies', () => {
   const lock = readJson('package-lock.json');
   const entries = Object.entries(object(lock['packages'])).map(
@@ -130,6 +152,24 @@ describe('the dependencies', () => {
       unlocked.filter(([, entry]) => entry['inBundle'] !== true && entry['link'] !== true),
       [],
     );
+  });
+
+  it('have no known advisory at run time, as far as the registry answers', async (test) => {
+    const audit = ['audit', '--omit=dev', '--json', '--fetch-retries=0', '--fetch-timeout=20000'];
+    const shell = process.platform === 'win32';
+    // npm ends with 1 both for advisories and for a registry that does not answer; the JSON tells them apart.
+    const output = await run('npm', audit, { cwd: root, shell }).catch((error: unknown) => object(error));
+    const report = /^\s*\{/.test(String(output.stdout)) ? object(JSON.parse(String(output.stdout))) : {};
+    if (report['vulnerabilities'] === undefined) return test.skip('the registry answers no audit');
+    assert.deepEqual(Object.keys(object(report['vulnerabilities'])), []);
+  });
+
+  it('are not older than the first version without a known advisory', () => {
+    for (const [name, [first, advisory]] of Object.entries(firstSafe)) {
+      const version = String(object(object(lock['packages'])[`node_modules/${name}`])['version']);
+      const order = version.localeCompare(first, 'en', { numeric: true });
+      assert.ok(order >= 0, `${name} ${version} has ${advisory}: take ${first} or newer`);
+    }
   });
 
   it('run no script when they are installed', () => {
