@@ -127,7 +127,7 @@ class StoreCheck {
     const referrers = join(folder.state, 'referrers');
     await this.#reading(undefined, referrers, () => this.#referrers(folder, referrers));
     await this.#strays(join(folder.state, 'tags'), (name) => tagOfFile(name) !== undefined);
-    await this.#strays(join(folder.state, 'manifests'), (name) => digestOfFile(name) !== undefined);
+    await this.#strays(folder.manifestsFolder, (name) => digestOfFile(name) !== undefined);
   }
 
   async blobsOf(layout: string): Promise<void> {

@@ -33,6 +33,7 @@ export class RepositoryFolder {
   /** An image layout: other tools can read it. */
   readonly layout: string;
   readonly state: string;
+  readonly manifestsFolder: string;
   readonly #takesBack: boolean;
 
   constructor(root: string, name: string, { takesBack = true }: FolderOptions = {}) {
@@ -41,6 +42,7 @@ export class RepositoryFolder {
     const path = repositoryPath(root, name);
     this.layout = join(path, layoutFolder);
     this.state = join(path, stateFolder);
+    this.manifestsFolder = join(this.state, 'manifests');
   }
 
   blobPath(digest: Digest): string {
@@ -48,7 +50,7 @@ export class RepositoryFolder {
   }
 
   manifestPath(digest: Digest): string {
-    return join(this.state, 'manifests', fileOf(digest));
+    return join(this.manifestsFolder, fileOf(digest));
   }
 
   referrerPath(subject: Digest, digest: Digest): string {
@@ -94,7 +96,7 @@ export class RepositoryFolder {
   }
 
   async manifests(): Promise<Digest[]> {
-    return digestsIn(join(this.state, 'manifests'));
+    return digestsIn(this.manifestsFolder);
   }
 
   async referrers(subject: Digest): Promise<Digest[]> {

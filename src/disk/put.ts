@@ -1,10 +1,12 @@
 import { dirname } from 'node:path';
 import { isUnreadable, readSmall, removeFile } from '../files/files.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { missingBlob, neededBlobs } from '../store/admission.ts';
 import type { PutOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
+import { absentAmong } from './absent.ts';
 import { touch, untilDone } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
 import type { Soundness } from './soundness.ts';
@@ -72,23 +74,57 @@ async function presentOf(
   { descriptor, body }: Manifest,
   sparse: boolean,
 ): Promise<Present> {
-  const needed = neededBlobs(body).map(({ digest }) => digest);
-  const children = manifestsOf(body).map(({ digest }) => digest);
-  const [found, listed] = await Promise.all([
-    Promise.all(needed.map((digest) => hasSound(soundness, folder, digest))),
-    Promise.all(children.map((digest) => folder.hasManifest(digest))),
-  ]);
-  // A client that was told that it need not send a blob must be told, too, when that is no longer true.
-  const missing = needed.find(
-    (digest, at) => found[at] !== true && (!sparse || cache.isPromised(folder.name, digest)),
-  );
-  const lost = children.find((digest, at) => listed[at] !== true && cache.isPromised(folder.name, digest));
-  if (missing !== undefined) throw missingBlob(descriptor.digest, missing);
-  if (lost !== undefined) throw missingBlob(descriptor.digest, lost);
-  return {
-    blobs: needed.filter((_, at) => found[at] === true),
-    manifests: children.filter((_, at) => listed[at] === true),
-  };
+  // A client that was told that it need not send something must be told, too, when that is no longer true.
+  const promised = (digest: Digest): boolean => cache.isPromised(folder.name, digest);
+  const blobs = await thereOf(descriptor.digest, neededBlobs(body), {
+    absent: (all) => absentAmong(folder, 'blobs', all),
+    look: (digest) => hasSound(soundness, folder, digest),
+    mustBeThere: (digest) => !sparse || promised(digest),
+  });
+  const manifests = await thereOf(descriptor.digest, manifestsOf(body), {
+    absent: (all) => absentAmong(folder, 'manifests', all),
+    look: (digest) => folder.hasManifest(digest),
+    mustBeThere: promised,
+  });
+  return { blobs, manifests };
+}
+
+interface Question {
+  /** Those of which it is found out at little cost that they are not there. */
+  readonly absent: (digests: readonly Digest[]) => Promise<ReadonlySet<Digest>>;
+  readonly look: (digest: Digest) => Promise<boolean>;
+  readonly mustBeThere: (digest: Digest) => boolean;
+}
+
+/** Throws MANIFEST_BLOB_UNKNOWN for the first one missing that must be there. */
+async function thereOf(
+  manifest: Digest,
+  named: readonly Descriptor[],
+  { absent, look, mustBeThere }: Question,
+): Promise<readonly Digest[]> {
+  const all = [...new Set(named.map(({ digest }) => digest))];
+  const known = await absent(all);
+  // One that must be there is looked at whatever a listing said, so that none is refused wrongly.
+  const rest = all.filter((digest) => !known.has(digest) || mustBeThere(digest));
+  const there: Digest[] = [];
+  for await (const [digest, found] of looked(rest, look)) {
+    if (found) there.push(digest);
+    else if (mustBeThere(digest)) throw missingBlob(manifest, digest);
+  }
+  return there;
+}
+
+/** Files that are looked at together. More would only keep the disk from the requests of others. */
+const together = 64;
+
+async function* looked(
+  digests: readonly Digest[],
+  look: (digest: Digest) => Promise<boolean>,
+): AsyncIterable<readonly [Digest, boolean]> {
+  for (let at = 0; at < digests.length; at += together) {
+    const some = digests.slice(at, at + together);
+    yield* await Promise.all(some.map(async (digest) => [digest, await look(digest)] as const));
+  }
 }
 
 /** Whether the blob is there and not known to be damaged: who sent it now, or was told that it is there, had it hashed. */
@@ -101,11 +137,13 @@ async function firstMissing(
   folder: RepositoryFolder,
   { blobs, manifests }: Present,
 ): Promise<Digest | undefined> {
-  const [found, listed] = await Promise.all([
-    Promise.all(blobs.map((digest) => hasBlob(folder, digest))),
-    Promise.all(manifests.map((digest) => folder.hasManifest(digest))),
-  ]);
-  return blobs.find((_, at) => found[at] !== true) ?? manifests.find((_, at) => listed[at] !== true);
+  for await (const [digest, found] of looked(blobs, (blob) => hasBlob(folder, blob))) {
+    if (!found) return digest;
+  }
+  for await (const [digest, found] of looked(manifests, (child) => folder.hasManifest(child))) {
+    if (!found) return digest;
+  }
+  return undefined;
 }
 
 async function hasBlob(folder: RepositoryFolder, digest: Digest): Promise<boolean> {

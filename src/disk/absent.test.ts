@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
+import { lookAt } from '../files/files.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
+import { absentAmong } from './absent.ts';
+import { RepositoryFolder } from './folder.ts';
+import { openDiskRegistry } from './registry.ts';
+import { trashPath } from './trash.ts';
+
+const some = Array.from({ length: 200 }, (_, at) => blobOf(`blob ${at}`));
+const digests = some.map(({ descriptor }) => descriptor.digest);
+const [first] = digests as [Digest];
+
+async function stage(test: TestContext): Promise<{ repository: Repository; folder: RepositoryFolder }> {
+  const root = await mkdtemp(join(tmpdir(), 'gantry-absent-'));
+  const registry = await openDiskRegistry(root);
+  atEnd(test, async () => {
+    await registry[Symbol.asyncDispose]();
+    await rm(root, { recursive: true });
+  });
+  const folder = new RepositoryFolder(join(root, 'repositories'), 'app');
+  return { repository: registry.repository('app'), folder };
+}
+
+async function put(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '');
+}
+
+/** How often `task` asked something of the file system. */
+async function requestsOf(task: () => Promise<unknown>): Promise<number> {
+  let requests = 0;
+  const hook = createHook({
+    init(_, type) {
+      if (type.startsWith('FSREQ')) requests++;
+    },
+  });
+  hook.enable();
+  try {
+    await task();
+  } finally {
+    hook.disable();
+  }
+  return requests;
+}
+
+describe('digests that a repository does not hold', () => {
+  it('are found among many, in a repository with and without folders', async (test) => {
+    const { folder } = await stage(test);
+    for (const kind of ['blobs', 'manifests'] as const) {
+      assert.equal((await absentAmong(folder, kind, digests)).size, digests.length);
+      await put(kind === 'blobs' ? folder.blobPath(first) : folder.manifestPath(first));
+      const absent = await absentAmong(folder, kind, digests);
+      assert.deepEqual([absent.size, absent.has(first)], [digests.length - 1, false]);
+    }
+  });
+
+  it('do not include one that a collection of garbage has put aside', async (test) => {
+    const { folder } = await stage(test);
+    for (const kind of ['blobs', 'manifests'] as const) {
+      await put(trashPath(folder.state, kind, first));
+      assert.equal((await absentAmong(folder, kind, digests)).has(first), false);
+    }
+  });
+
+  it('do not include one that a collection puts back meanwhile', async (test) => {
+    const { folder } = await stage(test);
+    const [path, trash] = [folder.manifestPath(first), trashPath(folder.state, 'manifests', first)];
+    await put(path);
+    await mkdir(dirname(trash), { recursive: true });
+    for (let round = 0; round < 200; round++) {
+      await rename(path, trash);
+      const absent = absentAmong(folder, 'manifests', digests);
+      for (let step = 0; step < round % 20; step++) await lookAt(trash);
+      await rename(trash, path);
+      assert.equal((await absent).has(first), false);
+    }
+  });
+
+  it('are not looked for in a folder that holds many times more', async (test) => {
+    const { folder } = await stage(test);
+    await mkdir(folder.manifestsFolder, { recursive: true });
+    for (let at = 0; at < 600; at++) await writeFile(join(folder.manifestsFolder, `${at}`), '');
+    assert.equal((await absentAmong(folder, 'manifests', digests)).size, digests.length);
+    assert.equal((await absentAmong(folder, 'manifests', digests.slice(0, 64))).size, 0);
+    assert.equal((await absentAmong(folder, 'manifests', [first])).size, 0);
+  });
+});
+
+describe('a manifest that names thousands of others', () => {
+  const missing = Array.from({ length: 3000 }, (_, at) => blobOf(`child ${at}`).descriptor);
+
+  it('index-of-many-children: is put with few requests to the disk where they are not there', async (test) => {
+    const { repository } = await stage(test);
+    const children = missing.map((child) => ({ ...child, mediaType: imageOf().descriptor.mediaType }));
+    const requests = await requestsOf(() => repository.manifests.put(indexOf(children)));
+    assert.ok(requests > 5 && requests < 200, `${requests} requests`);
+  });
+
+  it('is put with few where blobs may be missing, and refused with few where not', async (test) => {
+    const { repository } = await stage(test);
+    await give(repository, emptyConfig);
+    const layers = missing.map((descriptor) => ({ ...blobOf(''), descriptor }));
+    const image = imageOf({ layers });
+    const refused = await requestsOf(() =>
+      failsWith(repository.manifests.put(image), 'MANIFEST_BLOB_UNKNOWN'),
+    );
+    const kept = await requestsOf(() => repository.manifests.put(image, { sparse: true }));
+    assert.ok(refused < 400 && kept < 400, `${refused} and ${kept} requests`);
+  });
+
+  it('is refused where one of them is gone that a client was told is there', async (test) => {
+    const { repository, folder } = await stage(test);
+    const child = imageOf();
+    await give(repository, emptyConfig);
+    await repository.manifests.put(child);
+    await rm(folder.manifestPath(child.descriptor.digest));
+    const index = indexOf([...missing, child.descriptor]);
+    await failsWith(repository.manifests.put(index), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.manifests(), []);
+  });
+
+  it('takes back one of them that a collection of garbage has put aside', async (test) => {
+    const { repository, folder } = await stage(test);
+    const child = imageOf();
+    await give(repository, emptyConfig);
+    await repository.manifests.put(child);
+    const { digest } = child.descriptor;
+    const trash = trashPath(folder.state, 'manifests', digest);
+    await mkdir(dirname(trash), { recursive: true });
+    await rename(folder.manifestPath(digest), trash);
+    await repository.manifests.put(indexOf([...missing, child.descriptor]));
+    assert.ok((await folder.manifests()).includes(digest));
+  });
+});
