@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lutimes, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { lutimes, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import type { Rhythm } from './heartbeat.ts';
@@ -71,6 +71,24 @@ const short: Rhythm = { beat: 20, silence: 200 };
 const what = 'the thing';
 
 describe('a lock', () => {
+  it('vanished-lock-folder: a lock is taken in a folder that another process has just cleared away', async (test) => {
+    const folder = join(dirname(await lockPath(test)), 'cleared');
+    let tries = 0;
+    const prepare = async (): Promise<void> => {
+      tries += 1;
+      await mkdir(folder, { recursive: true });
+      if (tries <= 3) await rm(folder, { recursive: true });
+    };
+    await (await takeLock(join(folder, 'lock'), { what: 'the thing', prepare }))[Symbol.asyncDispose]();
+    assert.equal(tries, 4);
+  });
+
+  it('vanished-lock-folder: a folder that never stays is an error, not an endless wait', async (test) => {
+    const folder = join(dirname(await lockPath(test)), 'cleared');
+    const taken = takeLock(join(folder, 'lock'), { what: 'the thing', prepare: async () => undefined });
+    await assert.rejects(taken, { code: 'IO_FAILED', path: join(folder, 'lock') });
+  });
+
   it('shuts out everyone else until it is disposed, then leaves no file', async (test) => {
     const path = await lockPath(test);
     const lock = await takeLock(path, { what });

@@ -1,5 +1,5 @@
-import { StorageError } from '../errors.ts';
-import { removeFile } from './files.ts';
+import { isGantryError, StorageError } from '../errors.ts';
+import { removeFile, systemCode } from './files.ts';
 import { createJudge, type Judge, type Rhythm, usualRhythm, type Verdict } from './heartbeat.ts';
 import { type Holder, isSame, lifeOf, newHolder } from './holder.ts';
 import { createLockFile, type LockFile, type OwnLockFile, readLockFile } from './lock-file.ts';
@@ -45,8 +45,7 @@ export async function takeLock(path: string, options: LockOptions): Promise<Lock
   let noticed = false;
   for (;;) {
     signal?.throwIfAborted();
-    await prepare?.();
-    const file = await createLockFile(path, mine);
+    const file = await createIn(path, mine, prepare);
     if (file !== undefined) return new HeldLock({ path, what, rhythm, mine, file });
     const other = await readLockFile(path);
     if (other === undefined) continue;
@@ -59,6 +58,26 @@ export async function takeLock(path: string, options: LockOptions): Promise<Lock
       onWait?.(waitReason(what, other, verdict, rhythm));
     }
     await pause(interval, signal);
+  }
+}
+
+/** How often a folder may vanish before its lock file stands in it. Two processes that share a folder need one or two tries. */
+const mostVanished = 20;
+
+/** Another process may clear the folder away after `prepare` has made it: then both are done again. */
+async function createIn(
+  path: string,
+  mine: Holder,
+  prepare?: () => Promise<void>,
+): Promise<OwnLockFile | undefined> {
+  for (let vanished = 0; ; vanished += 1) {
+    try {
+      await prepare?.();
+      return await createLockFile(path, mine);
+    } catch (error) {
+      const isGone = isGantryError(error) && systemCode(error.cause) === 'ENOENT';
+      if (prepare === undefined || !isGone || vanished === mostVanished) throw error;
+    }
   }
 }
 
