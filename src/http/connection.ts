@@ -1,7 +1,7 @@
 import type http from 'node:http';
 import type { Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
-import type { Way } from './way.ts';
+import type { Connector } from './connector.ts';
 
 /** The state of a request's connection, from which a failure is judged. */
 interface Connection {
@@ -32,7 +32,11 @@ class ReplacedConnection extends Error {
 
 export function watchConnection(
   outgoing: http.ClientRequest,
-  { host, way, connectWithin }: { readonly host: string; readonly way: Way; readonly connectWithin: number },
+  {
+    host,
+    connector,
+    connectWithin,
+  }: { readonly host: string; readonly connector: Connector; readonly connectWithin: number },
 ): Connection {
   let up = false;
   let onUp: (() => void) | undefined;
@@ -55,13 +59,13 @@ export function watchConnection(
   outgoing.once('socket', (assigned) => {
     socket = assigned;
     readBefore = assigned.bytesRead;
-    old = outgoing.reusedSocket || way.stood(assigned);
+    old = outgoing.reusedSocket || connector.stood(assigned);
     outgoing.on('socket', () => onSpoilt?.(new ReplacedConnection()));
     if (old) {
       clearTimeout(timer);
       afterReading(() => (isUntouched() ? rise() : onSpoilt?.(new UnaskedAnswer())));
     } else {
-      assigned.once(way.opensWith, rise);
+      assigned.once(connector.opensWith, rise);
     }
   });
   return {

@@ -6,9 +6,9 @@ import { redactUrl } from '../wire/redact.ts';
 import { receiveBody } from './body-receiver.ts';
 import { createBodySender } from './body-sender.ts';
 import { UnaskedAnswer, watchConnection } from './connection.ts';
+import type { Connector } from './connector.ts';
 import { transportError } from './failure.ts';
 import type { Target } from './target.ts';
-import type { Way } from './way.ts';
 
 /** One request over one connection. */
 export interface Exchange {
@@ -18,7 +18,7 @@ export interface Exchange {
 }
 
 export interface ExchangeOptions {
-  readonly way: Way;
+  readonly connector: Connector;
   readonly target: Target;
   readonly connectWithin: number;
 }
@@ -32,10 +32,10 @@ const maxInterim = 1000;
 export function exchange(
   outgoing: http.ClientRequest,
   request: HttpRequest,
-  { target, way, connectWithin }: ExchangeOptions,
+  { target, connector, connectWithin }: ExchangeOptions,
 ): Exchange {
   const { signal } = request;
-  const line = watchConnection(outgoing, { host: target.host, way, connectWithin });
+  const line = watchConnection(outgoing, { host: target.host, connector, connectWithin });
   const sender = createBodySender(outgoing, request, target);
   let stale = false;
 

@@ -8,17 +8,21 @@ import { listening } from '../../test/listening.ts';
 import { isGantryError } from '../errors.ts';
 
 import { bytesContent, type Content } from '../flow/content.ts';
+import { type Connector, createConnector } from './connector.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { leave } from './leave.ts';
 import { parseTarget } from './target.ts';
-import { createWay, type Way } from './way.ts';
 
 /** Deno takes a new connection for a request by itself, and tells of it with a second `socket`: that is done here. */
 
 const cases: readonly { readonly name: string; readonly body?: Content; readonly repeats: boolean }[] = [
   { name: 'a request without a body', repeats: true },
   { name: 'a body that can be opened again', body: bytesContent(new Uint8Array(100)), repeats: true },
-  { name: 'a body of which much is under way', body: bytesContent(new Uint8Array(100_000)), repeats: false },
+  {
+    name: 'a body of which much is under way',
+    body: bytesContent(new Uint8Array(100_000)),
+    repeats: false,
+  },
 ];
 
 interface Sent {
@@ -26,14 +30,14 @@ interface Sent {
   readonly exchanged: Exchange;
 }
 
-function send(url: string, way: Way, content?: Content): Sent {
+function send(url: string, connector: Connector, content?: Content): Sent {
   const method = content === undefined ? 'GET' : 'PUT';
   const headers = content === undefined ? {} : { 'content-length': String(content.size) };
-  const outgoing = way.open({ method, path: '/', headers }, { fresh: false });
+  const outgoing = connector.open({ method, path: '/', headers }, { fresh: false });
   const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
   return {
     outgoing,
-    exchanged: exchange(outgoing, request, { way, target: parseTarget(url), connectWithin: 30_000 }),
+    exchanged: exchange(outgoing, request, { connector, target: parseTarget(url), connectWithin: 30_000 }),
   };
 }
 
@@ -46,22 +50,22 @@ for (const { name, body, repeats } of cases) {
     const silent = net.createServer();
     const url = `http://127.0.0.1:${await listening(test, server)}/`;
     const target = parseTarget(url);
-    const way = await createWay(target, {
+    const connector = await createConnector(target, {
       tls: {},
       proxy: undefined,
       proxyTls: {},
       lookup: (hostname, _, callback) => callback(null, hostname, 4),
       connectWithin: 30_000,
     });
-    atEnd(test, () => way.close());
-    const first = send(url, way);
+    atEnd(test, () => connector.close());
+    const first = send(url, connector);
     const isKept = once(first.outgoing, 'close');
     await leave((await first.exchanged.response).body);
     await isKept;
     server.removeAllListeners('request');
     const arrived = once(server, 'request');
 
-    const second = send(url, way, body);
+    const second = send(url, connector, body);
     await arrived;
     assert.ok(second.outgoing.reusedSocket);
     const other = net.connect(await listening(test, silent), '127.0.0.1');

@@ -1,12 +1,12 @@
 import type { LookupFunction } from 'node:net';
 import { unlessAborted } from '../flow/abort.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import type { Connector } from './connector.ts';
+import { createConnectors } from './connectors.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import type { ProxyOption } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
 import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
-import type { Way } from './way.ts';
-import { createWays } from './ways.ts';
 
 /** The end of every line: sends one request as it is, and knows nothing of retries, redirects and credentials. */
 export interface Transport {
@@ -42,21 +42,28 @@ export interface NodeTransportOptions {
  */
 export function createNodeTransport(options: NodeTransportOptions = {}): Transport {
   const { connectWithin = 30_000, moreAuthorities } = options;
-  const ways = createWays({ ...options, connectWithin });
+  const connectors = createConnectors({ ...options, connectWithin });
 
-  const attempt = (request: HttpRequest, target: Target, way: Way, fresh: boolean): Exchange => {
+  const attempt = (request: HttpRequest, target: Target, connector: Connector, fresh: boolean): Exchange => {
     const { method } = request;
-    const outgoing = way.open({ method, path: target.path, headers: outgoingHeaders(request) }, { fresh });
-    return exchange(outgoing, request, { target, way, connectWithin });
+    const outgoing = connector.open(
+      { method, path: target.path, headers: outgoingHeaders(request) },
+      { fresh },
+    );
+    return exchange(outgoing, request, { target, connector, connectWithin });
   };
-  const sendOver = async (way: Way, request: HttpRequest, target: Target): Promise<HttpResponse> => {
-    const first = attempt(request, target, way, false);
+  const sendOver = async (
+    connector: Connector,
+    request: HttpRequest,
+    target: Target,
+  ): Promise<HttpResponse> => {
+    const first = attempt(request, target, connector, false);
     try {
       return await first.response;
     } catch (error) {
       if (!first.wasStale()) throw error;
       // A new connection, not another of the pool: after a restart of the server all of those are dead.
-      return await attempt(request, target, way, true).response;
+      return await attempt(request, target, connector, true).response;
     }
   };
 
@@ -65,15 +72,15 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     const target = parseTarget(request.url);
     const { signal } = request;
     // Certificates and authorities may come from somebody who never answers.
-    const way = await unlessAborted(ways.to(request, target), signal);
+    const connector = await unlessAborted(connectors.to(request, target), signal);
     signal?.throwIfAborted();
     try {
-      return await sendOver(way, request, target);
+      return await sendOver(connector, request, target);
     } catch (error) {
       if (moreAuthorities === undefined || !isUnknownIssuer(error)) throw error;
-      await unlessAborted(ways.trust(moreAuthorities), signal);
-      const wider = await unlessAborted(ways.to(request, target), signal);
-      if (wider === way) throw error;
+      await unlessAborted(connectors.trust(moreAuthorities), signal);
+      const wider = await unlessAborted(connectors.to(request, target), signal);
+      if (wider === connector) throw error;
       return await sendOver(wider, request, target);
     }
   };
@@ -82,15 +89,15 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     send,
     async expect(url, requests) {
       // A failure is met again by the requests.
-      const way = await ways.to({ url }, parseTarget(url)).catch(() => undefined);
+      const connector = await connectors.to({ url }, parseTarget(url)).catch(() => undefined);
       // What is being sent now gets its connections first.
       await new Promise(setImmediate);
-      way?.expect(requests);
+      connector?.expect(requests);
       // Their first packets leave before the caller goes on to what may take long.
       await new Promise(setImmediate);
     },
     async close(): Promise<void> {
-      await ways.close();
+      await connectors.close();
     },
   };
 }

@@ -2,31 +2,36 @@ import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { TransportError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
+import { type Connector, createConnector } from './connector.ts';
 import { mayReach, mostPublic, type Privacy, privacyOf } from './privacy.ts';
 import { type ProxyOption, proxyChoice } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { TlsChoice, TlsOptions } from './tls.ts';
-import { createWay, type Way } from './way.ts';
 
 /** The ways to all origins, made when they are first needed. */
-export interface Ways {
-  to(request: Pick<HttpRequest, 'url' | 'sentBy'>, target: Target): Promise<Way>;
+export interface Connectors {
+  to(request: Pick<HttpRequest, 'url' | 'sentBy'>, target: Target): Promise<Connector>;
   /** From the first call on, these authorities are trusted, too. */
   trust(authorities: () => Promise<readonly string[]>): Promise<void>;
   close(): Promise<void>;
 }
 
-interface WaysOptions {
+interface ConnectorsOptions {
   readonly tls?: TlsOptions | TlsChoice;
   readonly proxy?: ProxyOption;
   readonly lookup?: LookupFunction;
   readonly connectWithin: number;
 }
 
-export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: WaysOptions): Ways {
+export function createConnectors({
+  tls = {},
+  proxy,
+  connectWithin,
+  lookup = lookUp,
+}: ConnectorsOptions): Connectors {
   const choose = proxyChoice(proxy);
-  const ways = new Map<string, Promise<Way>>();
-  const retired: Promise<Way>[] = [];
+  const connectors = new Map<string, Promise<Connector>>();
+  const retired: Promise<Connector>[] = [];
   /** Where the names led that were looked up. How close that is, is asked only when one of them sends us on. */
   const reached = new Map<string, readonly string[]>();
   /** Names that led closer than somebody might send us. Whatever they lead to later, they send us to public places alone. */
@@ -39,14 +44,14 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
   };
   const limitOf = (sender: string): Privacy =>
     refused.has(sender) ? 'public' : mostPublic(reached.get(sender) ?? [sender]);
-  const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Way> => {
+  const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Connector> => {
     const { host, hostname, secure } = target;
     const through = choose(url);
     if (through === undefined && limit !== undefined) {
       const direct = privacyOf(hostname);
       if (!mayReach(limit, direct)) throw tooClose(hostname, direct);
     }
-    return createWay(target, {
+    return createConnector(target, {
       tls: secure ? await tlsOf(host) : {},
       proxy: through,
       proxyTls: through?.secure ? await tlsOf(through.host) : {},
@@ -65,26 +70,26 @@ export function createWays({ tls = {}, proxy, connectWithin, lookup = lookUp }: 
       const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
       const limit = sentBy === undefined ? undefined : limitOf(hostname);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
-      const known = ways.get(key);
+      const known = connectors.get(key);
       if (known !== undefined) return known;
-      const way = build(url, target, limit);
-      ways.set(key, way);
-      way.catch(() => ways.delete(key));
-      return way;
+      const connector = build(url, target, limit);
+      connectors.set(key, connector);
+      connector.catch(() => connectors.delete(key));
+      return connector;
     },
     async trust(authorities) {
       more ??= authorities().then((found) => {
         if (found.length > 0) {
           // Not closed yet: other requests may be on their way over them.
-          retired.push(...ways.values());
-          ways.clear();
+          retired.push(...connectors.values());
+          connectors.clear();
         }
         return found;
       });
       await more;
     },
     async close() {
-      const all = await Promise.allSettled([...ways.values(), ...retired]);
+      const all = await Promise.allSettled([...connectors.values(), ...retired]);
       for (const settled of all) if (settled.status === 'fulfilled') settled.value.close();
     },
   };

@@ -8,7 +8,7 @@ import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
 
 /** How requests get to one origin: straight or through a proxy, over connections of their own. */
-export interface Way {
+export interface Connector {
   /** The event of a new socket after which bytes can be sent. */
   readonly opensWith: 'connect' | 'secureConnect';
   /** `fresh`: over a new connection, whatever is kept. */
@@ -27,7 +27,7 @@ interface Outgoing {
   readonly headers: Readonly<Record<string, string | string[]>>;
 }
 
-export interface WayOptions {
+export interface ConnectorOptions {
   readonly tls: TlsOptions;
   readonly proxy: ProxyServer | undefined;
   readonly proxyTls: TlsOptions;
@@ -41,7 +41,7 @@ const maxHeaderSize = 128 * 1024;
 /** An idle connection is given up before most servers and middleboxes do it for us. */
 const idleFor = 30_000;
 
-export async function createWay(target: Target, options: WayOptions): Promise<Way> {
+export async function createConnector(target: Target, options: ConnectorOptions): Promise<Connector> {
   const { proxy, lookup } = options;
   if (!target.secure) {
     if (proxy !== undefined) return carried(target, proxy, options);
@@ -67,7 +67,7 @@ function direct(
   { secure, hostname, port }: Target,
   createAgent: (keepAlive: boolean) => http.Agent,
   spareOptions?: http.AgentOptions,
-): Way {
+): Connector {
   const pool = createAgent(true);
   guardIdle(pool);
   const opensWith = secure ? 'secureConnect' : 'connect';
@@ -94,7 +94,7 @@ function direct(
 }
 
 /** Plain HTTP through a proxy, which is told the whole address. */
-function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: WayOptions): Way {
+function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
   const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
   const createAgent = (keepAlive: boolean): http.Agent =>
     proxy.secure
