@@ -118,7 +118,7 @@ async function expectAt(
   for (const text of places) {
     try {
       const place = parsePlace(text);
-      if (place.kind === 'registry') await connections.expect(place.reference, requests);
+      if (place.kind === 'registry') await connections.preconnect(place.reference, requests);
     } catch (error) {
       if (!isGantryError(error)) throw error;
     }

@@ -66,7 +66,7 @@ export interface ConnectionTimeouts extends TimeoutOptions {
 export interface Connections extends AsyncDisposable {
   registry(name: Pick<Reference, 'registry' | 'scheme'>): RemoteRegistry;
   /** A hint: so many requests are about to go to this registry. Settled when connections are on their way. */
-  expect(name: Pick<Reference, 'registry' | 'scheme'>, requests: number): Promise<void>;
+  preconnect(name: Pick<Reference, 'registry' | 'scheme'>, requests: number): Promise<void>;
   /** Tells the user of something that is wrong with a registry or a place on disk, and stops nothing. */
   warn(about: string, text: string): void;
   readonly standard: StandardStreams | undefined;
@@ -130,7 +130,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
         registry,
         send: createLine({ ...home, authorize }),
         loginAdvice: loginAdvice(registry, isPlain),
-        expect: (requests) => void transport.expect?.(base, requests),
+        expect: (requests) => void transport.preconnect?.(base, requests),
         warn,
         ...transfer,
       }),
@@ -145,7 +145,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     warn: warnAbout,
     standard: options.standard,
     // Its line is made while they come.
-    expect: async (name, requests) => transport.expect?.(baseOf(name), requests),
+    preconnect: async (name, requests) => transport.preconnect?.(baseOf(name), requests),
     async [Symbol.asyncDispose]() {
       await transport.close();
     },

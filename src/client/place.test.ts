@@ -15,7 +15,7 @@ function tellingTransport() {
   const told: string[] = [];
   const transport: Transport = {
     send: () => assert.fail('nothing can be sent'),
-    expect: async (url, requests) => {
+    preconnect: async (url, requests) => {
       told.push(`${url} ${requests}`);
     },
     close: async () => undefined,

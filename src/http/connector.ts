@@ -2,8 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { guardIdle } from './idle.ts';
+import { addPreconnections } from './preconnect.ts';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
-import { addSpares } from './spares.ts';
 import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
 
@@ -14,7 +14,7 @@ export interface Connector {
   /** `fresh`: over a new connection, whatever is kept. */
   open(request: Outgoing, options: { readonly fresh: boolean }): http.ClientRequest;
   /** So many requests are about to come. */
-  expect(requests: number): void;
+  preconnect(requests: number): void;
   /** Whether this connection stood before the request came that got it first. */
   stood(socket: Socket): boolean;
   close(): void;
@@ -66,18 +66,20 @@ export async function createConnector(target: Target, options: ConnectorOptions)
 function direct(
   { secure, hostname, port }: Target,
   createAgent: (keepAlive: boolean) => http.Agent,
-  spareOptions?: http.AgentOptions,
+  preconnectOptions?: http.AgentOptions,
 ): Connector {
   const pool = createAgent(true);
   guardIdle(pool);
   const opensWith = secure ? 'secureConnect' : 'connect';
   const servername = secure && isIP(hostname) === 0 ? { servername: hostname } : {};
   const place = { host: hostname, port, noDelay: true, ...servername };
-  const spares = spareOptions && addSpares(pool, { ...kept(true), ...spareOptions, ...place }, opensWith);
+  const preconnected =
+    preconnectOptions &&
+    addPreconnections(pool, { ...kept(true), ...preconnectOptions, ...place }, opensWith);
   return {
     opensWith,
-    expect: (requests) => spares?.expect(requests),
-    stood: (socket) => spares?.stood(socket) === true,
+    preconnect: (requests) => preconnected?.preconnect(requests),
+    stood: (socket) => preconnected?.stood(socket) === true,
     open: (request, { fresh }) =>
       (secure ? https : http).request({
         ...request,
@@ -87,7 +89,7 @@ function direct(
         agent: fresh ? createAgent(false) : pool,
       }),
     close() {
-      spares?.close();
+      preconnected?.close();
       pool.destroy();
     },
   };
@@ -104,7 +106,7 @@ function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: Con
   guardIdle(pool);
   return {
     opensWith: proxy.secure ? 'secureConnect' : 'connect',
-    expect: () => undefined,
+    preconnect: () => undefined,
     stood: () => false,
     open: ({ method, path, headers }, { fresh }) =>
       (proxy.secure ? https : http).request({

@@ -38,10 +38,10 @@ async function serve(
 function transport(
   test: TestContext,
   options?: NodeTransportOptions,
-): Transport & Required<Pick<Transport, 'expect'>> {
+): Transport & Required<Pick<Transport, 'preconnect'>> {
   const made = createNodeTransport(options);
   atEnd(test, () => made.close());
-  return { ...made, expect: async (url, requests) => made.expect?.(url, requests) };
+  return { ...made, preconnect: async (url, requests) => made.preconnect?.(url, requests) };
 }
 
 async function ask({ send }: Transport, url: string, signal?: AbortSignal): Promise<string> {
@@ -57,7 +57,7 @@ describe('requests that are announced', () => {
   it('go over the connections that were made for them', async (test) => {
     const server = await serve(test);
     const line = transport(test);
-    await line.expect(server.url, 3);
+    await line.preconnect(server.url, 3);
     await server.met(3);
     assert.deepEqual(await together(line, server.url, 3), ['ok', 'ok', 'ok']);
     assert.equal(server.sockets.length, 3);
@@ -67,8 +67,8 @@ describe('requests that are announced', () => {
     const server = await serve(test);
     const line = transport(test);
     await together(line, server.url, 2);
-    await line.expect(server.url, 3);
-    await line.expect(server.url, 3);
+    await line.preconnect(server.url, 3);
+    await line.preconnect(server.url, 3);
     await server.met(3);
     await together(line, server.url, 3);
     assert.equal(server.sockets.length, 3);
@@ -77,8 +77,8 @@ describe('requests that are announced', () => {
   it('get 24 connections at most before they come', async (test) => {
     const server = await serve(test);
     const line = transport(test);
-    await line.expect(server.url, 100);
-    await line.expect(server.url, 100);
+    await line.preconnect(server.url, 100);
+    await line.preconnect(server.url, 100);
     await server.met(24);
     assert.equal(await ask(line, server.url), 'ok');
     assert.equal(server.sockets.length, 24);
@@ -87,7 +87,7 @@ describe('requests that are announced', () => {
   it('are sent although the server has ended the connections in the meantime', async (test) => {
     const server = await serve(test);
     const line = transport(test);
-    await line.expect(server.url, 2);
+    await line.preconnect(server.url, 2);
     await server.met(2);
     for (const socket of server.sockets) socket.destroy();
     assert.deepEqual(await together(line, server.url, 2), ['ok', 'ok']);
@@ -96,7 +96,7 @@ describe('requests that are announced', () => {
   it('are not sent once more when they are given up', async (test) => {
     const server = await serve(test, () => undefined);
     const line = transport(test);
-    await line.expect(server.url, 1);
+    await line.preconnect(server.url, 1);
     await server.met(1);
     const end = new AbortController();
     const asked = ask(line, server.url, end.signal);
@@ -109,12 +109,12 @@ describe('requests that are announced', () => {
   it('that never come leave no connection behind when the transport is closed', async (test) => {
     const server = await serve(test);
     const line = transport(test);
-    await line.expect(server.url, 2);
+    await line.preconnect(server.url, 2);
     await server.met(2);
     const ended = server.sockets.map((socket) => once(socket, 'close'));
     await line.close();
     await Promise.all(ended);
-    await line.expect(server.url, 2);
+    await line.preconnect(server.url, 2);
     assert.equal(server.sockets.length, 2);
   });
 
@@ -123,15 +123,15 @@ describe('requests that are announced', () => {
     const url = `http://127.0.0.1:${await listenAnywhere(server)}/`;
     await new Promise((resolve) => server.close(resolve));
     const line = transport(test);
-    await line.expect(url, 2);
+    await line.preconnect(url, 2);
     await assert.rejects(ask(line, url), { code: 'NO_CONNECTION' });
   });
 
   it('to what is no address, or through a proxy, announce nothing', async (test) => {
     const server = await serve(test);
     const line = transport(test, { proxy: server.url });
-    await assert.rejects(line.expect('nowhere', 2), { code: 'NO_CONNECTION' });
-    await line.expect('http://registry.example/', 2);
+    await assert.rejects(line.preconnect('nowhere', 2), { code: 'NO_CONNECTION' });
+    await line.preconnect('http://registry.example/', 2);
     assert.equal(server.sockets.length, 0);
   });
 });

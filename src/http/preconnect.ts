@@ -3,9 +3,9 @@ import { Socket } from 'node:net';
 import { endOnBytes } from './idle.ts';
 
 /** Connections to one origin that are opened before there is a request for them: one more round trip is spared by each. */
-export interface Spares {
+export interface Preconnections {
   /** So many requests are about to come at once: opens what connections they lack. */
-  expect(requests: number): void;
+  preconnect(requests: number): void;
   /** Whether a request's connection stood before the request came. */
   stood(socket: Socket): boolean;
   close(): void;
@@ -17,14 +17,14 @@ const most = 24;
 const patience = 4000;
 
 /** From here on the agent gives its requests a spare connection, made as `options` say, before it makes a new one. */
-export function addSpares(
+export function addPreconnections(
   agent: http.Agent,
   options: http.ClientRequestArgs,
   opensWith: 'connect' | 'secureConnect',
-): Spares {
+): Preconnections {
   const connect = agent.createConnection.bind(agent);
   /** Each with what takes it out of here. */
-  const spares = new Map<Socket, () => void>();
+  const preconnected = new Map<Socket, () => void>();
   const up = new WeakSet<Socket>();
   let closed = false;
 
@@ -40,13 +40,13 @@ export function addSpares(
     const forget = (): void => {
       clearTimeout(giveUp);
       guarded();
-      spares.delete(socket);
+      preconnected.delete(socket);
     };
-    spares.set(socket, forget);
+    preconnected.set(socket, forget);
     socket.once('close', forget);
   };
   const take = (): Socket | undefined => {
-    for (const [socket, forget] of spares) {
+    for (const [socket, forget] of preconnected) {
       forget();
       if (!socket.destroyed) return socket.ref();
     }
@@ -55,16 +55,16 @@ export function addSpares(
   agent.createConnection = (own, callback) => take() ?? connect(own, callback);
 
   return {
-    expect(requests) {
+    preconnect(requests) {
       if (closed) return;
       // Those that are busy now will be free by then.
-      const there = spares.size + countOf(agent.freeSockets) + countOf(agent.sockets);
-      for (let has = there; has < requests && spares.size < most; has++) add();
+      const there = preconnected.size + countOf(agent.freeSockets) + countOf(agent.sockets);
+      for (let has = there; has < requests && preconnected.size < most; has++) add();
     },
     stood: (socket) => up.has(socket),
     close() {
       closed = true;
-      for (const socket of spares.keys()) socket.destroy();
+      for (const socket of preconnected.keys()) socket.destroy();
     },
   };
 }

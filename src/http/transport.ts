@@ -12,7 +12,7 @@ import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
 export interface Transport {
   readonly send: Send;
   /** A hint: so many requests to the origin of `url` are about to come. Settled when connections are on their way. */
-  expect?(url: string, requests: number): Promise<void>;
+  preconnect?(url: string, requests: number): Promise<void>;
   /** Ends idle connections; requests under way fail with CUT_OFF. */
   close(): Promise<void>;
 }
@@ -87,12 +87,12 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
 
   return {
     send,
-    async expect(url, requests) {
+    async preconnect(url, requests) {
       // A failure is met again by the requests.
       const connector = await connectors.to({ url }, parseTarget(url)).catch(() => undefined);
       // What is being sent now gets its connections first.
       await new Promise(setImmediate);
-      connector?.expect(requests);
+      connector?.preconnect(requests);
       // Their first packets leave before the caller goes on to what may take long.
       await new Promise(setImmediate);
     },

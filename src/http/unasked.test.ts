@@ -62,10 +62,10 @@ async function serve(
   };
 }
 
-function transport(test: TestContext): Transport & Required<Pick<Transport, 'expect'>> {
+function transport(test: TestContext): Transport & Required<Pick<Transport, 'preconnect'>> {
   const made = createNodeTransport();
   atEnd(test, () => made.close());
-  return { ...made, expect: async (url, requests) => made.expect?.(url, requests) };
+  return { ...made, preconnect: async (url, requests) => made.preconnect?.(url, requests) };
 }
 
 const oneShot = (): Content =>
@@ -140,7 +140,7 @@ for (const [name, request] of Object.entries(requests)) {
       it(`goes over a new connection when one made ahead brought ${how}`, async (test) => {
         const server = await serve(test);
         const line = transport(test);
-        await line.expect(server.url, 1);
+        await line.preconnect(server.url, 1);
         await server.met(1);
         const [first] = server.sockets;
         assert.ok(first);
