@@ -2,7 +2,7 @@ import { sleep } from '../flow/sleep.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
-import { createLane, type Lane } from './lane.ts';
+import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
 import { parseTarget } from './target.ts';
 
 export interface PaceOptions {
@@ -16,8 +16,8 @@ export interface PaceOptions {
 }
 
 interface Host {
-  readonly asking: Lane;
-  readonly sending: Lane;
+  readonly asking: AdaptiveLimit;
+  readonly sending: AdaptiveLimit;
   heldUntil: number;
 }
 
@@ -38,7 +38,11 @@ export function pace(options: PaceOptions = {}): Middleware {
     const name = parseTarget(url).host;
     const known = hosts.get(name);
     if (known !== undefined) return known;
-    const host = { asking: createLane(jobs, clock), sending: createLane(jobs, clock), heldUntil: 0 };
+    const host = {
+      asking: createAdaptiveLimit(jobs, clock),
+      sending: createAdaptiveLimit(jobs, clock),
+      heldUntil: 0,
+    };
     hosts.set(name, host);
     return host;
   };
@@ -55,16 +59,16 @@ export function pace(options: PaceOptions = {}): Middleware {
   return (next) => async (request) => {
     const host = hostOf(request);
     const { signal } = request;
-    const leave = await (request.body === undefined ? host.asking : host.sending).enter(signal);
+    const release = await (request.body === undefined ? host.asking : host.sending).enter(signal);
     try {
       await untilReleased(host, signal);
       const response = await next(request);
       const throttled = response.status === 429 || response.status === 503;
       if (throttled) holdBack(host, response);
-      leave(throttled ? 'throttled' : 'answered');
+      release(throttled ? 'throttled' : 'answered');
       return response;
     } finally {
-      leave(undefined);
+      release(undefined);
     }
   };
 }

@@ -5,22 +5,22 @@ import { type Clock, systemClock } from '../time/clock.ts';
  * How many requests a host gets at once: `most`, and half as many each time that it says it is too much, down to one. With
  * every answer after that it gets a little more again, about one more for each round of answers.
  */
-export interface Lane {
+export interface AdaptiveLimit {
   /**
    * Waits for a place, first come first served, and goes in without one after five minutes: places are kept for the host's
    * sake, and those who have them may themselves be waiting for this one. Rejects with the signal's reason. The answer gives
    * the place back.
    */
-  enter(signal?: AbortSignal): Promise<Leave>;
+  enter(signal?: AbortSignal): Promise<Release>;
 }
 
 /** `throttled`: the host said that it was too much; `undefined`: nothing was learned. */
-export type Leave = (outcome: 'answered' | 'throttled' | undefined) => void;
+export type Release = (outcome: 'answered' | 'throttled' | undefined) => void;
 
 /** Milliseconds. */
 const patience = 5 * 60_000;
 
-export function createLane(most: number, clock: Clock = systemClock): Lane {
+export function createAdaptiveLimit(most: number, clock: Clock = systemClock): AdaptiveLimit {
   const waiting: (() => void)[] = [];
   let width = most;
   let running = 0;
@@ -35,7 +35,7 @@ export function createLane(most: number, clock: Clock = systemClock): Lane {
       next();
     }
   };
-  const ticket = (): Leave => {
+  const ticket = (): Release => {
     const entered = era;
     let left = false;
     return (outcome) => {
