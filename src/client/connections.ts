@@ -2,10 +2,10 @@ import { createAuthorize } from '../auth/authorize.ts';
 import type { RetryOptions } from '../http/backoff.ts';
 import type { WireObserver } from '../http/event.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
-import { pace } from '../http/pace.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
 import type { ProxyOption } from '../http/proxy.ts';
 import { secureFallback } from '../http/secure-fallback.ts';
+import { throttle } from '../http/throttle.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import type { TlsChoice, TlsOptions } from '../http/tls.ts';
 import { createNodeTransport, type Transport } from '../http/transport.ts';
@@ -85,7 +85,7 @@ export interface Line {
 }
 
 /** One for the whole process, so that a host's limits hold for all clients in it. A transport of one's own has its own hosts. */
-const commonPace = pace();
+const commonThrottle = throttle();
 
 export function createConnections(options: ConnectionOptions = {}): Connections {
   const keychain = options.keychain ?? createKeychain();
@@ -216,7 +216,7 @@ function lineOptions(
   return {
     // A transport of one's own may be no network.
     transport: options.transport === undefined ? secureFallback({ isOpen, hasCertificates })(named) : named,
-    pace: options.transport === undefined ? commonPace : pace(),
+    throttle: options.transport === undefined ? commonThrottle : throttle(),
     ...(onWire === undefined ? {} : { observe: onWire }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeouts === undefined ? {} : { timeouts }),

@@ -4,9 +4,9 @@ import type { WireObserver } from './event.ts';
 import { hedge } from './hedge.ts';
 import { log } from './log.ts';
 import { sentBy } from './origin.ts';
-import { pace } from './pace.ts';
 import { redirect } from './redirect.ts';
 import { retry } from './retry.ts';
+import { throttle } from './throttle.ts';
 import { type TimeoutOptions, timeout } from './timeout.ts';
 import { published } from './wire-channel.ts';
 
@@ -22,18 +22,18 @@ export interface LineOptions {
   readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions;
   /** Give the same one to every line of a process, so that a host's limits hold for all of them. */
-  readonly pace?: Middleware;
+  readonly throttle?: Middleware;
   readonly observe?: WireObserver;
 }
 
-/** What every request goes through: retry ▸ redirect ▸ authorize ▸ pace ▸ hedge ▸ timeout ▸ log ▸ transport. */
+/** What every request goes through: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸ log ▸ transport. */
 export function createLine(options: LineOptions): Send {
   const { transport, authorize, home, redirects = true, timeouts } = options;
   const observe = published(options.observe);
   const logged = observe === undefined ? transport : log({ observe })(transport);
-  const paced = held(home, (options.pace ?? pace())(hedge(timeouts)(timeout(timeouts)(logged))));
-  const authorized = authorize === undefined ? paced : authorize(paced);
-  const redirected = redirects ? redirect({ foreign: paced })(authorized) : authorized;
+  const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
+  const authorized = authorize === undefined ? throttled : authorize(throttled);
+  const redirected = redirects ? redirect({ foreign: throttled })(authorized) : authorized;
   return retry(options.retry, observe)(redirected);
 }
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { isGantryError } from '../../src/errors.ts';
 import type { RetryEvent } from '../../src/http/backoff.ts';
 import { createLine } from '../../src/http/line.ts';
-import { pace } from '../../src/http/pace.ts';
+import { throttle } from '../../src/http/throttle.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import type { ProgressObserver } from '../../src/store/contract.ts';
@@ -82,7 +82,7 @@ describe('the attempts at a blob', () => {
         },
         refusing('upload.commit', 429, { 'retry-after': [header] }),
       );
-      const send = createLine({ transport: wired.send, pace: pace({ clock }), retry: { clock } });
+      const send = createLine({ transport: wired.send, throttle: throttle({ clock }), retry: { clock } });
       const remote = createRemoteRegistry({
         base: `https://${host}`,
         send,

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { bytesContent, emptyContent } from '../flow/content.ts';
 import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { pace } from './pace.ts';
+import { throttle } from './throttle.ts';
 
 const get = (url: string): HttpRequest => ({ method: 'GET', url, headers: {}, replay: 'safe' });
 const put = (url: string): HttpRequest => ({
@@ -30,8 +30,8 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 describe('the pace', () => {
   it('gives a host no more requests at once than it may have, and the next when one is answered', async () => {
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 2 })(send);
-    const all = Promise.all(['1', '2', '3'].map((name) => paced(get(`https://a/${name}`))));
+    const throttled = throttle({ jobs: 2 })(send);
+    const all = Promise.all(['1', '2', '3'].map((name) => throttled(get(`https://a/${name}`))));
     await turn();
     assert.equal(pending.length, 2);
     pending.shift()?.();
@@ -43,9 +43,9 @@ describe('the pace', () => {
 
   it('counts each host by itself, and requests with a body apart from those without', async () => {
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 1 })(send);
+    const throttled = throttle({ jobs: 1 })(send);
     const all = Promise.all(
-      [get('https://a/'), get('https://a:8443/'), put('https://a/'), get('http://b/')].map(paced),
+      [get('https://a/'), get('https://a:8443/'), put('https://a/'), get('http://b/')].map(throttled),
     );
     await turn();
     assert.equal(pending.length, 4);
@@ -56,8 +56,8 @@ describe('the pace', () => {
   it('lets a request go out after five minutes without a place, and leaves no timer', async () => {
     const clock = createManualClock();
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 1, clock })(send);
-    const all = Promise.all([get('https://a/1'), get('https://a/2'), get('https://a/3')].map(paced));
+    const throttled = throttle({ jobs: 1, clock })(send);
+    const all = Promise.all([get('https://a/1'), get('https://a/2'), get('https://a/3')].map(throttled));
     await turn();
     assert.equal(pending.length, 1);
     await clock.advance(300_000);
@@ -68,17 +68,17 @@ describe('the pace', () => {
   });
 
   it('frees the place of a request that fails', async () => {
-    const paced = pace({ jobs: 1 })(() => Promise.reject(new Error('broken')));
-    await assert.rejects(paced(get('https://a/')));
-    await assert.rejects(paced(get('https://a/')));
+    const throttled = throttle({ jobs: 1 })(() => Promise.reject(new Error('broken')));
+    await assert.rejects(throttled(get('https://a/')));
+    await assert.rejects(throttled(get('https://a/')));
   });
 
   it('lets a request that waits for its place be aborted', async () => {
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 1 })(send);
-    const first = paced(get('https://a/'));
+    const throttled = throttle({ jobs: 1 })(send);
+    const first = throttled(get('https://a/'));
     const abort = new AbortController();
-    const second = paced({ ...get('https://a/'), signal: abort.signal });
+    const second = throttled({ ...get('https://a/'), signal: abort.signal });
     const reason = new Error('enough');
     abort.abort(reason);
     await assert.rejects(second, (error) => error === reason);
@@ -92,8 +92,8 @@ describe('the pace', () => {
     process.on('warning', note);
     const { signal } = new AbortController();
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 1 })(send);
-    const all = Promise.all(Array.from({ length: 20 }, () => paced({ ...get('https://a/'), signal })));
+    const throttled = throttle({ jobs: 1 })(send);
+    const all = Promise.all(Array.from({ length: 20 }, () => throttled({ ...get('https://a/'), signal })));
     for (let left = 20; left > 0; left--) {
       await turn();
       pending.shift()?.();
@@ -107,7 +107,7 @@ describe('the pace', () => {
     it(`holds every line's requests to a host back when it says so with ${status}, and no other host's`, async () => {
       const clock = createManualClock();
       const sent: string[] = [];
-      const middleware = pace({ clock, random: () => 0 });
+      const middleware = throttle({ clock, random: () => 0 });
       const far: Send = async ({ url }) => {
         sent.push(url);
         return url.endsWith('busy') ? answer(status, { 'retry-after': ['5'] }) : answer();
@@ -128,22 +128,22 @@ describe('the pace', () => {
   it('is held no longer than the cap, and not at all without a Retry-After', async () => {
     const clock = createManualClock();
     let response = answer(429, { 'retry-after': ['86400'] });
-    const paced = pace({ clock, cap: 10_000, random: () => 0 })(async () => response);
-    await paced(get('https://a/'));
-    const held = paced(get('https://a/'));
+    const throttled = throttle({ clock, cap: 10_000, random: () => 0 })(async () => response);
+    await throttled(get('https://a/'));
+    const held = throttled(get('https://a/'));
     response = answer(429);
     assert.equal(await clock.waiting(), 10_000);
     await clock.advance(10_000);
     await held;
-    await paced(get('https://a/'));
+    await throttled(get('https://a/'));
   });
 
   it('lets a request that is held back be aborted', async () => {
     const clock = createManualClock();
-    const paced = pace({ clock, random: () => 0 })(async () => answer(429, { 'retry-after': ['5'] }));
-    await paced(get('https://a/'));
+    const throttled = throttle({ clock, random: () => 0 })(async () => answer(429, { 'retry-after': ['5'] }));
+    await throttled(get('https://a/'));
     const abort = new AbortController();
-    const held = paced({ ...get('https://a/'), signal: abort.signal });
+    const held = throttled({ ...get('https://a/'), signal: abort.signal });
     await clock.waiting();
     const reason = new Error('enough');
     abort.abort(reason);
@@ -158,9 +158,9 @@ describe('the pace', () => {
       sent.push(clock.now());
       return url.endsWith('busy') ? answer(429, { 'retry-after': ['5'] }) : answer();
     };
-    const paced = pace({ clock, random: () => parts.shift() ?? 0 })(far);
-    await paced(get('https://a/busy'));
-    const held = [paced(get('https://a/1')), paced(get('https://a/2'))];
+    const throttled = throttle({ clock, random: () => parts.shift() ?? 0 })(far);
+    await throttled(get('https://a/busy'));
+    const held = [throttled(get('https://a/1')), throttled(get('https://a/2'))];
     await clock.waiting();
     await clock.advance(6_000);
     await Promise.all(held);
@@ -169,8 +169,8 @@ describe('the pace', () => {
 
   it('gives a host half as many requests after it said that it was too much, and slowly more again', async () => {
     const { send, pending } = createFarSide();
-    const paced = pace({ jobs: 4 })(send);
-    const all = Array.from({ length: 40 }, (_, at) => paced(get(`https://a/${at}`)));
+    const throttled = throttle({ jobs: 4 })(send);
+    const all = Array.from({ length: 40 }, (_, at) => throttled(get(`https://a/${at}`)));
     const widths: number[] = [];
     let status = 429;
     while (pending.length > 0 || widths.length === 0) {

@@ -5,7 +5,7 @@ import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
 import { parseTarget } from './target.ts';
 
-export interface PaceOptions {
+export interface ThrottleOptions {
   /** Requests without a body, and requests with one, that wait for one host's answer at a time. Default 32 of each. */
   readonly jobs?: number;
   /** Longest that a host can make us hold back, in milliseconds. Default 60 s. */
@@ -31,7 +31,7 @@ const spread = 1000;
  * A place is held until the answer begins: its body may feed another request to the same host. For the same reason
  * requests with a body have places of their own: their source may itself be a request that needs one.
  */
-export function pace(options: PaceOptions = {}): Middleware {
+export function throttle(options: ThrottleOptions = {}): Middleware {
   const { jobs = 32, cap = 60_000, clock = systemClock, random = Math.random } = options;
   const hosts = new Map<string, Host>();
   const hostOf = ({ url }: HttpRequest): Host => {
