@@ -1,5 +1,5 @@
 import type { Content } from '../flow/content.ts';
-import { leave } from '../http/leave.ts';
+import { drain } from '../http/drain.ts';
 import { originOf } from '../http/origin.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
@@ -50,7 +50,7 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
         const better = await prover.answer(challengesOf(response), { request, refused: proof, onAsked });
         tellOthers(true);
         if (better === undefined) return response;
-        await leave(response.body);
+        await drain(response.body);
         proof = better;
       }
     } finally {

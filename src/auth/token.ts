@@ -1,7 +1,7 @@
 import { AuthError, type GantryError, ResponseError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
-import { leave } from '../http/leave.ts';
+import { drain } from '../http/drain.ts';
 import { parseJson } from '../json/parse.ts';
 import type { Credential } from '../keychain/credential.ts';
 import type { Clock } from '../time/clock.ts';
@@ -52,7 +52,7 @@ export async function fetchToken(
       : getRequest(request);
   let response = await send(sent);
   if (sent.method === 'POST' && postUnknown.includes(response.status)) {
-    await leave(response.body);
+    await drain(response.body);
     response = await send(getRequest(request));
   }
   if (response.status !== 200) throw await refusal(response, sent, request);

@@ -1,7 +1,7 @@
 import { TransportError } from '../errors.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
-import { leave } from './leave.ts';
+import { drain } from './drain.ts';
 import { checkHop, originOf, resolveHop, sentBy } from './origin.ts';
 
 export interface RedirectOptions {
@@ -40,7 +40,7 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
       const url = resolveHop(hop.url, location, { secrets });
       const leaves = originOf(url) !== originOf(request.url);
       if (leaves && hop.method === 'DELETE') return answerOf(hop, response);
-      await leave(response.body);
+      await drain(response.body);
       if (hops === maxHops) {
         throw new TransportError(
           'REDIRECT_REFUSED',

@@ -9,8 +9,8 @@ import { isGantryError } from '../errors.ts';
 
 import { bytesContent, type Content } from '../flow/content.ts';
 import { type Connector, createConnector } from './connector.ts';
+import { drain } from './drain.ts';
 import { type Exchange, exchange } from './exchange.ts';
-import { leave } from './leave.ts';
 import { parseTarget } from './target.ts';
 
 /** Deno takes a new connection for a request by itself, and tells of it with a second `socket`: that is done here. */
@@ -60,7 +60,7 @@ for (const { name, body, repeats } of cases) {
     atEnd(test, () => connector.close());
     const first = send(url, connector);
     const isKept = once(first.outgoing, 'close');
-    await leave((await first.exchanged.response).body);
+    await drain((await first.exchanged.response).body);
     await isKept;
     server.removeAllListeners('request');
     const arrived = once(server, 'request');

@@ -3,8 +3,8 @@ import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { redactUrl } from '../wire/redact.ts';
 import { type Backoff, createBackoff, type RetryEvent, type RetryOptions } from './backoff.ts';
+import { drain } from './drain.ts';
 import type { WireObserver } from './event.ts';
-import { leave } from './leave.ts';
 
 /**
  * Sends requests with `replay: 'safe'` again when the failure may pass: a transient status, a broken or silent
@@ -23,7 +23,7 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
         if (response === undefined) throw error;
         return response;
       }
-      if (response !== undefined) await leave(response.body);
+      if (response !== undefined) await drain(response.body);
       await backoff.wait(wait, request.signal);
     }
   };

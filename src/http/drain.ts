@@ -10,7 +10,7 @@ const worthWaiting = 1000;
  * Is done with a body that nobody wants: a short one is read to its end, so that the connection can serve again; a long,
  * slow or broken one is let go.
  */
-export async function leave(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
+export async function drain(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
   const chunks = body[Symbol.asyncIterator]();
   await new Promise<void>((resolve) => {
     const cancel = clock.after(worthWaiting, () => {

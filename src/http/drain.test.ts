@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createManualClock } from '../time/clock.test.support.ts';
-import { leave } from './leave.ts';
+import { drain } from './drain.ts';
 
 interface Body extends AsyncIterableIterator<Uint8Array> {
   isLetGo(): boolean;
@@ -37,7 +37,7 @@ describe('a body that nobody wants', () => {
   ] as const) {
     it(what, async () => {
       const clock = createManualClock();
-      await leave(body, clock);
+      await drain(body, clock);
       assert.deepEqual([body.isLetGo(), clock.set()], [letGo, 0]);
     });
   }
@@ -45,7 +45,7 @@ describe('a body that nobody wants', () => {
   it('dripping-answers: is let go after a second, whatever it brings by then', async () => {
     const clock = createManualClock();
     const body = bodyOf(10, 'never');
-    const left = leave(body, clock);
+    const left = drain(body, clock);
     assert.equal(await clock.waiting(), 1000);
     await clock.advance(1000);
     await left;
