@@ -1,6 +1,6 @@
 import { AuthError } from '../errors.ts';
 import { type Shared, share } from '../flow/share.ts';
-import { trustsRealm } from '../http/site.ts';
+import { trustsRealm } from '../http/realm-trust.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { isHelperMissing } from '../keychain/helper-missing.ts';
 import { type Clock, systemClock } from '../time/clock.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { trustsRealm } from './site.ts';
+import { trustsRealm } from './realm-trust.ts';
 
 describe('the token service that is shown the credentials of a registry', () => {
   const rows: readonly (readonly [registry: string, realm: string, trusted: boolean])[] = [
