@@ -2,8 +2,8 @@ import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { TransportError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
+import { type AddressClass, addressClassOf, mayReach, mostPublic } from './address-class.ts';
 import { type Connector, createConnector } from './connector.ts';
-import { mayReach, mostPublic, type Privacy, privacyOf } from './privacy.ts';
 import { type ProxyOption, proxyChoice } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { TlsChoice, TlsOptions } from './tls.ts';
@@ -42,13 +42,13 @@ export function createConnectors({
     const own = typeof tls === 'function' ? await tls(host) : tls;
     return more === undefined ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...(await more)] };
   };
-  const limitOf = (sender: string): Privacy =>
+  const limitOf = (sender: string): AddressClass =>
     refused.has(sender) ? 'public' : mostPublic(reached.get(sender) ?? [sender]);
-  const build = async (url: string, target: Target, limit: Privacy | undefined): Promise<Connector> => {
+  const build = async (url: string, target: Target, limit: AddressClass | undefined): Promise<Connector> => {
     const { host, hostname, secure } = target;
     const through = choose(url);
     if (through === undefined && limit !== undefined) {
-      const direct = privacyOf(hostname);
+      const direct = addressClassOf(hostname);
       if (!mayReach(limit, direct)) throw tooClose(hostname, direct);
     }
     return createConnector(target, {
@@ -99,7 +99,7 @@ export function createConnectors({
 const lookUp: LookupFunction = (hostname, options, callback) => dns.lookup(hostname, options, callback);
 
 interface Watching {
-  readonly limit: Privacy | undefined;
+  readonly limit: AddressClass | undefined;
   readonly found: (addresses: readonly string[]) => void;
   readonly refuse: () => void;
 }
@@ -113,16 +113,17 @@ function watchedLookup(lookup: LookupFunction, { limit, found, refuse }: Watchin
     lookup(hostname, options, (error, address, family) => {
       if (error !== null) return callback(error, address, family);
       const addresses = typeof address === 'string' ? [address] : address.map((entry) => entry.address);
-      const wrong = limit && addresses.map(privacyOf).find((privacy) => !mayReach(limit, privacy));
+      const wrong =
+        limit && addresses.map(addressClassOf).find((addressClass) => !mayReach(limit, addressClass));
       if (wrong === undefined) found(addresses);
       else refuse();
       callback(wrong === undefined ? null : tooClose(hostname, wrong), address, family);
     });
 }
 
-function tooClose(hostname: string, privacy: Privacy): TransportError {
+function tooClose(hostname: string, addressClass: AddressClass): TransportError {
   return new TransportError(
     'REDIRECT_REFUSED',
-    `we were sent to ${hostname}: refused, it is a ${privacy} address and who sent us is not that close`,
+    `we were sent to ${hostname}: refused, it is a ${addressClass} address and who sent us is not that close`,
   );
 }

@@ -2,7 +2,7 @@ import { TransportError } from '../errors.ts';
 import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
-import { mayReach, privacyOf } from './privacy.ts';
+import { addressClassOf, mayReach } from './address-class.ts';
 import { parseTarget } from './target.ts';
 
 /** Scheme, host and port of a URL in one spelling: what credentials belong to. */
@@ -58,8 +58,8 @@ export function checkHop(
   if (secrets.some((text) => holdsSecret(target.hostname, [text]) && !holdsSecret(own.hostname, [text]))) {
     throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
   }
-  const reach = privacyOf(target.hostname);
-  if (!mayReach(privacyOf(source.hostname), reach)) {
+  const reach = addressClassOf(target.hostname);
+  if (!mayReach(addressClassOf(source.hostname), reach)) {
     throw refused(from, to, { why: `its host is a ${reach} address`, ...hidden });
   }
 }

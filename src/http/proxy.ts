@@ -1,7 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { InputError } from '../errors.ts';
-import { privacyOf } from './privacy.ts';
+import { addressClassOf } from './address-class.ts';
 import { parseTarget, type Target } from './target.ts';
 
 /** Who carries our requests to others. */
@@ -35,7 +35,7 @@ export function proxyChoice(option: ProxyOption | undefined, env: Environment = 
     };
   }
   const proxy = parseProxy(option);
-  return (url) => (privacyOf(parseTarget(url).hostname) === 'loopback' ? undefined : proxy);
+  return (url) => (addressClassOf(parseTarget(url).hostname) === 'loopback' ? undefined : proxy);
 }
 
 /** The process's environment, or what stands in for it. */
@@ -57,7 +57,7 @@ function proxyFromEnvironment(env: Environment): ProxyChoice {
   return (url) => {
     const target = parseTarget(url);
     const given = target.secure ? byScheme.secure : byScheme.plain;
-    if (given === undefined || privacyOf(target.hostname) === 'loopback' || isExempt(target))
+    if (given === undefined || addressClassOf(target.hostname) === 'loopback' || isExempt(target))
       return undefined;
     return parseProxy(given);
   };

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { withoutBrackets } from './privacy.ts';
+import { withoutBrackets } from './address-class.ts';
 
 /**
  * Token services of another domain than their registry's.

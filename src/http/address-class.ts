@@ -1,11 +1,11 @@
 import { BlockList, isIP } from 'node:net';
 
 /** How close to us a host is. */
-export type Privacy = 'public' | 'private' | 'loopback' | 'link-local';
+export type AddressClass = 'public' | 'private' | 'loopback' | 'link-local';
 
-const ranks: Readonly<Record<Privacy, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
+const ranks: Readonly<Record<AddressClass, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
 
-type Networks = readonly (readonly [Privacy, BlockList])[];
+type Networks = readonly (readonly [AddressClass, BlockList])[];
 
 const listNetworks = (): Networks => [
   ['loopback', blockList(['127.0.0.0', 8], ['0.0.0.0', 8], ['::1', 128], ['::', 128])],
@@ -37,7 +37,7 @@ let networks: Networks | undefined;
  * By an address or a name, which is not looked up: any name but `localhost` is public. `URL` has already turned `127.1`
  * and `0x7f000001` into their usual form.
  */
-export function privacyOf(hostname: string): Privacy {
+export function addressClassOf(hostname: string): AddressClass {
   const address = withoutBrackets(hostname).replace(/%.*$|\.$/, '');
   if (/(^|\.)localhost$/i.test(address)) return 'loopback';
   const family = isIP(address);
@@ -48,13 +48,13 @@ export function privacyOf(hostname: string): Privacy {
 }
 
 /** The most public of the addresses that a name has: whoever has both speaks for the public. */
-export function mostPublic(addresses: readonly string[]): Privacy {
-  const found = addresses.map(privacyOf).sort((a, b) => ranks[a] - ranks[b]);
+export function mostPublic(addresses: readonly string[]): AddressClass {
+  const found = addresses.map(addressClassOf).sort((a, b) => ranks[a] - ranks[b]);
   return found[0] ?? 'public';
 }
 
 /** Whether somebody at `from` may send us to `to`. Nobody may to where clouds keep the secrets of their machines. */
-export function mayReach(from: Privacy, to: Privacy): boolean {
+export function mayReach(from: AddressClass, to: AddressClass): boolean {
   return to !== 'link-local' && ranks[to] <= ranks[from];
 }
 
