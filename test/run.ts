@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
@@ -27,10 +27,16 @@ const quick = [
   ...['architecture', 'language', 'measure'].map((name) => join('test', `${name}.test.js`)),
 ].map((path) => join(compiled, path));
 
+/** A build leaves the compiled file of a renamed or deleted test behind. */
+function hasSource(file: string): boolean {
+  return existsSync(join(dirname(compiled), relative(compiled, file).replace(/\.js$/, '.ts')));
+}
+
 const own = ['src', 'test']
   .flatMap((folder) => readdirSync(join(compiled, folder), { withFileTypes: true, recursive: true }))
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
   .map((entry) => join(entry.parentPath, entry.name))
+  .filter(hasSource)
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.slice(compiled.length).includes(part)))
   .filter((file) => !unit || quick.some((part) => file.startsWith(part)))
   .sort();
