@@ -2,29 +2,29 @@ import { onAbort } from '../flow/abort.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 
 /**
- * How many requests a host gets at once: `most`, and half as many each time that it says it is too much, down to one. With
- * every answer after that it gets a little more again, about one more for each round of answers.
+ * Limits the number of concurrent requests to one host. The limit starts at `most`. Each throttled answer halves it,
+ * down to 1; each other answer raises it again, by about 1 for each round of answers.
  */
 export interface AdaptiveLimit {
   /**
-   * Waits for a place, first come first served, and goes in without one after five minutes: places are kept for the host's
-   * sake, and those who have them may themselves be waiting for this one. Rejects with the signal's reason. The answer gives
-   * the place back.
+   * Waits for a free place, in the order of the calls. After five minutes the request goes ahead without a place: the
+   * limit protects the host, and the requests that hold the places may themselves wait for this one. Rejects with the
+   * signal's reason. The returned function gives the place back.
    */
   enter(signal?: AbortSignal): Promise<Release>;
 }
 
-/** `throttled`: the host said that it was too much; `undefined`: nothing was learned. */
+/** `throttled`: the host reported overload. `undefined`: the outcome says nothing about the limit. */
 export type Release = (outcome: 'answered' | 'throttled' | undefined) => void;
 
-/** Milliseconds. */
+/** Milliseconds that a request waits for a place. */
 const patience = 5 * 60_000;
 
 export function createAdaptiveLimit(most: number, clock: Clock = systemClock): AdaptiveLimit {
   const waiting: (() => void)[] = [];
   let width = most;
   let running = 0;
-  /** Counts the halvings: what went out before the last one complains of what is over. */
+  /** The number of halvings. A request that was sent before the last halving must not halve the limit again. */
   let era = 0;
 
   const letIn = (): void => {

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 
-/** How close to us a host is. */
+/** How near an address is to this machine. */
 export type AddressClass = 'public' | 'private' | 'loopback' | 'link-local';
 
 const ranks: Readonly<Record<AddressClass, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
@@ -30,12 +30,12 @@ function blockList(...subnets: readonly (readonly [string, number])[]): BlockLis
   return list;
 }
 
-/** Made when an address is first judged: most requests go to names. */
+/** Created when the first address is classified: most requests use names. */
 let networks: Networks | undefined;
 
 /**
- * By an address or a name, which is not looked up: any name but `localhost` is public. `URL` has already turned `127.1`
- * and `0x7f000001` into their usual form.
+ * Classifies an address, or a name without looking it up: every name except `localhost` is public. `URL` has already
+ * normalised forms such as `127.1` and `0x7f000001`.
  */
 export function addressClassOf(hostname: string): AddressClass {
   const address = withoutBrackets(hostname).replace(/%.*$|\.$/, '');
@@ -47,13 +47,16 @@ export function addressClassOf(hostname: string): AddressClass {
   return found?.[0] ?? 'public';
 }
 
-/** The most public of the addresses that a name has: whoever has both speaks for the public. */
+/** Returns the most public class among the addresses of a name: a name that has a public address counts as public. */
 export function mostPublic(addresses: readonly string[]): AddressClass {
   const found = addresses.map(addressClassOf).sort((a, b) => ranks[a] - ranks[b]);
   return found[0] ?? 'public';
 }
 
-/** Whether somebody at `from` may send us to `to`. Nobody may to where clouds keep the secrets of their machines. */
+/**
+ * Returns whether a sender of class `from` may refer to an address of class `to`. No sender may refer to link-local
+ * addresses, where clouds keep the secrets of their machines.
+ */
 export function mayReach(from: AddressClass, to: AddressClass): boolean {
   return to !== 'link-local' && ranks[to] <= ranks[from];
 }

@@ -1,18 +1,21 @@
 import tls from 'node:tls';
 
-/** What `node:tls` has from Node 22.15 on. */
+/** The part of `node:tls` that exists only from Node 22.15 on. */
 interface Authorities {
   readonly rootCertificates: readonly string[];
   readonly getCACertificates?: (kind: 'default' | 'system') => readonly string[];
 }
 
-/** The certificates that Node trusts by itself. */
+/** Returns the PEM certificates of the authorities that Node trusts by default. */
 export function defaultAuthorities(): readonly string[] {
   const known: Authorities = tls;
   return known.getCACertificates?.('default') ?? known.rootCertificates;
 }
 
-/** Those that the machine trusts; undefined where Node can't tell. */
+/**
+ * Returns the PEM certificates of the authorities that the machine trusts. Returns undefined before Node 22.15, which
+ * cannot list them.
+ */
 export function systemAuthorities(): readonly string[] | undefined {
   const known: Authorities = tls;
   return known.getCACertificates?.('system');

@@ -2,56 +2,90 @@ import { CopyError, type GantryError, isGantryError } from '../errors.ts';
 import { sleep } from '../flow/sleep.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 
-/** How often and how patiently something is tried again. */
+/** How often and how long to retry. */
 export interface RetryOptions {
-  /** How often it is tried at most, without progress in between. Default 3; 1 is no retry. */
+  /**
+   * Maximum number of attempts without progress in between; 1 means no retry.
+   * @defaultValue 3
+   */
   readonly attempts?: number;
-  /** Milliseconds before the second attempt, default 1000; each later wait is `factor` (default 3) times the one before. */
+  /**
+   * Milliseconds before the second attempt. Each later wait is `factor` times the previous one.
+   * @defaultValue 1000
+   */
+  /**
+   * The growth of the wait from one attempt to the next.
+   * @defaultValue 3
+   */
   readonly initial?: number;
   readonly factor?: number;
-  /** Longest wait in milliseconds, also where Retry-After asks for more. Default 60 s. */
+  /**
+   * Longest wait in milliseconds, also when Retry-After asks for more.
+   * @defaultValue 60000
+   */
   readonly cap?: number;
-  /** The part of a wait that is added at random at most, so that clients don't come back all at once. Default 0.1. */
+  /**
+   * The largest part of a wait that is added at random, so that clients do not return all at once.
+   * @defaultValue 0.1
+   */
   readonly jitter?: number;
-  /** Statuses that may be better next time. Default: 408, 429, 499, 500, 502, 503, 504, 522. */
+  /**
+   * HTTP statuses that may succeed on the next attempt.
+   * @defaultValue `[408, 429, 499, 500, 502, 503, 504, 522]`
+   */
   readonly statuses?: readonly number[];
-  /** Has the last word on an error; `judged` is what the statuses and the kind of the error say. */
+  /**
+   * Decides whether an error is retried. `judged` is the default decision, from the statuses and the kind of the error.
+   */
   readonly retryable?: (error: unknown, judged: boolean) => boolean;
-  /** Told before each wait; answering `false` ends it with the error at hand. */
+  /** Called before each wait. Return `false` to stop retrying and to fail with the current error. */
   readonly onRetry?: (event: RetryEvent) => unknown;
+  /**
+   * The clock for the waits.
+   * @defaultValue the system's clock
+   */
   readonly clock?: Clock;
-  /** From 0 up to, not including, 1. */
+  /**
+   * Returns a number from 0 up to, not including, 1.
+   * @defaultValue `Math.random`
+   */
   readonly random?: () => number;
 }
 
+/** Describes one failed attempt before the wait for the next one. */
 export interface RetryEvent {
-  /** The attempt that failed, from 1. */
+  /** The number of the attempt that failed, counted from 1. */
   readonly attempt: number;
+  /** The maximum number of attempts. */
   readonly maxAttempts: number;
+  /** The error of the failed attempt. */
   readonly error: unknown;
-  /** Milliseconds. */
+  /** Milliseconds until the next attempt. */
   readonly nextRetryIn: number;
 }
 
-/** For a layer or any other large blob, whose attempts cost more: 5 attempts, 2 s doubling. */
+/**
+ * Retry options for a layer or another large blob, whose attempts cost more: 5 attempts, the first wait 2 s, doubled
+ * each time.
+ */
 export const defaultLayerRetry: RetryOptions = { attempts: 5, initial: 2000, factor: 2 };
 
 /** 499 is nginx's "client closed request", 522 Cloudflare's "connection timed out". */
 const transientStatuses: readonly number[] = [408, 429, 499, 500, 502, 503, 504, 522];
 
-/** The attempts at one thing. */
+/** The attempts at one operation. */
 export interface Backoff {
   readonly clock: Clock;
   /**
-   * The milliseconds to wait before the next attempt; undefined if there is none, and the error stands.
-   * `retryAfter`: what the far side asked for.
+   * Returns the milliseconds to wait before the next attempt, or undefined when the error is final. `retryAfter` is the
+   * wait in milliseconds that the registry asked for.
    */
   plan(error: unknown, retryAfter?: number): number | undefined;
-  /** Rejects at once with the signal's reason when it aborts. */
+  /** Waits. Rejects at once with the signal's reason when the signal aborts. */
   wait(milliseconds: number, signal?: AbortSignal): Promise<void>;
-  /** Whether an answer with this status stands, so that nobody has to make an error of it. */
+  /** Returns whether an answer with this status is final. If so, the caller needs no error object for it. */
   stands(status: number): boolean;
-  /** There was progress: the next failure is the first one again. */
+  /** Notes progress: counts the next failure as the first one again. */
   reset(): void;
 }
 
@@ -78,9 +112,12 @@ export function createBackoff(options: RetryOptions = {}): Backoff {
   };
 }
 
-/** Whether the same may succeed next time: a transient status, a broken or silent connection, a busy name server. */
+/**
+ * Returns whether the same request may succeed later: after a transient status, a broken or silent connection, or a
+ * busy name server.
+ */
 function isTransient(error: unknown, statuses: readonly number[]): boolean {
-  // What failed was a content that is sent, at its source, where it was tried again already.
+  // A CopyError comes from the source of a content that is being sent. The source has retried it already.
   if (!isGantryError(error) || error instanceof CopyError) return false;
   if (error.response !== undefined) return statuses.includes(error.response.status);
   if (['CUT_OFF', 'TIMED_OUT', 'STALLED'].includes(error.code)) return true;

@@ -8,13 +8,13 @@ interface Receiving {
   readonly request: HttpRequest;
   readonly target: Target;
   readonly outgoing: ClientRequest;
-  /** Whether the request went out whole, so that the connection may serve another. */
+  /** Whether the whole request was sent, so that the connection can serve another request. */
   readonly reusable: boolean;
 }
 
 /**
- * The bytes of an answer as they come. Ending the iteration early, also before it began, closes the connection.
- * Throws CUT_OFF when the connection ends before the body does, and the signal's own reason.
+ * Yields the bytes of an answer as they arrive. Ending the iteration early, even before the first chunk, closes the
+ * connection. Throws CUT_OFF when the connection ends before the body, and the signal's reason when the signal aborts.
  */
 export function receiveBody(
   incoming: IncomingMessage,
@@ -29,10 +29,10 @@ export function receiveBody(
     if (!incoming.readableEnded) incoming.destroy();
     if (!reusable) outgoing.destroy();
   };
-  // Kept for whoever reads; without a listener Node would forget why the body ended.
+  // The reader sees this error later. Without a listener Node would discard it.
   incoming.on('error', release);
   if (isBodyless(method, incoming)) {
-    // Nobody reads a body that can't be there, and an unread one would hold the connection.
+    // Nothing reads a body that cannot exist, and an unread body would block the connection.
     incoming.once('end', end).resume();
     return nothing;
   }

@@ -4,13 +4,19 @@ import { contentLength } from '../wire/headers.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import type { Target } from './target.ts';
 
-/** Pours a request's body into its connection. */
+/** Writes the body of a request to its connection. */
 interface BodySender {
-  /** Ends when the body is sent or was stopped. Rejects with the source's own error, or SIZE_INVALID. */
+  /**
+   * Resolves when the body is sent or was stopped. Rejects with the source's own error, or with SIZE_INVALID when the
+   * body does not have its announced size.
+   */
   run(): Promise<void>;
-  /** Stops the source if it is still being read; answers whether the body went out whole. */
+  /** Stops the source if it is still being read. Returns whether the whole body was sent. */
   stop(): boolean;
-  /** Whether the request can go out again: nothing was read, or the body can be and no more than `limit` bytes went out. */
+  /**
+   * Returns whether the request can be sent again: the body was not opened yet, or it is replayable and at most `limit`
+   * bytes of it were sent.
+   */
   canRepeat(limit: number): boolean;
 }
 
@@ -55,15 +61,15 @@ export function createBodySender(outgoing: ClientRequest, request: HttpRequest, 
       try {
         await pour(body.open({ signal: abort.signal }));
       } catch (error) {
-        // Whoever stopped it has the answer or the error already.
+        // The caller of `stop` already has the answer or the error.
         if (!stopped) throw error;
       }
     },
     stop(): boolean {
       if (stopped || outgoing.writableEnded) return outgoing.writableEnded;
       stopped = true;
-      // The answer to the last byte may come before the source has said that it was the last: nothing is missing then, and
-      // the connection can be used again.
+      // The answer to the last byte may arrive before the source has reported its end. The body is complete then, so
+      // the connection can be reused.
       if (sent === announced) outgoing.end();
       abort.abort();
       return outgoing.writableEnded;
@@ -72,7 +78,10 @@ export function createBodySender(outgoing: ClientRequest, request: HttpRequest, 
   };
 }
 
-/** Waits until the connection has taken the chunk, whose memory is the source's again from then on. `false`: it is gone. */
+/**
+ * Resolves when the connection has taken the chunk; the source may reuse its memory from then on. Resolves with `false`
+ * when the connection is closed.
+ */
 function written(outgoing: ClientRequest, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const closed = (): void => resolve(false);

@@ -3,27 +3,36 @@ import type { Socket } from 'node:net';
 import { TransportError } from '../errors.ts';
 import type { Connector } from './connector.ts';
 
-/** The state of a request's connection, from which a failure is judged. */
+/** The state of a request's connection. It decides how a failure is classified. */
 interface Connection {
   isUp(): boolean;
-  /** Called when bytes can be sent. */
+  /** Calls `react` when bytes can be sent. */
   whenUp(react: () => void): void;
-  /** Called when the connection proves to be of no use: bytes came before the request went out, or the runtime replaced it. */
+  /**
+   * Calls `react` when the connection turns out to be unusable: bytes arrived before the request was sent, or the
+   * runtime replaced the connection.
+   */
   whenSpoilt(react: (reason: Error) => void): void;
-  /** Whether the connection stood before the request, and this error says that it was dead or spoilt by then. */
+  /**
+   * Returns whether the connection existed before the request and was, according to this error, dead or unusable by
+   * then.
+   */
   isStale(error: unknown): boolean;
-  /** Whether the server gave up the idle connection, so that its answer is not one to this request. */
+  /** Returns whether the server closed the idle connection, so that this answer does not belong to the request. */
   isUnasked(answer: http.IncomingMessage): boolean;
 }
 
-/** Bytes of an answer that came before the request did: the connection is of no use, and the request is as before. */
+/**
+ * Bytes of an answer arrived before the request was sent. The connection is unusable; the request itself can still be
+ * sent.
+ */
 export class UnaskedAnswer extends Error {
   override readonly message: string = 'it answered before it was asked';
 }
 
 /**
- * The runtime has taken another connection for the request by itself. Deno does where a kept one has died, and sends the
- * body again or not (denoland/deno#32006): without it the answer never comes.
+ * The runtime moved the request to another connection. Deno does this when a kept connection has died, and sends the
+ * body again only in some cases (denoland/deno#32006). Without the body the answer never arrives.
  */
 class ReplacedConnection extends Error {
   readonly code: string = 'ECONNRESET';
@@ -42,7 +51,7 @@ export function watchConnection(
   let onUp: (() => void) | undefined;
   let onSpoilt: ((reason: Error) => void) | undefined;
   let socket: Socket | undefined;
-  /** Whether it stood before the request, which may be too long ago. */
+  /** Whether the connection existed before the request, perhaps for too long. */
   let old = false;
   let readBefore = 0;
   const timer = setTimeout(() => {
@@ -78,13 +87,13 @@ export function watchConnection(
       onSpoilt = react;
     },
     isStale: (error) => old && (!up || error instanceof UnaskedAnswer || (isReset(error) && isUntouched())),
-    // Before the request went out any answer is one to nothing. A server may also have given the connection up when the
-    // request was on its way already: RFC 9110, 15.5.9.
+    // Before the request is sent, no answer can belong to it. A server may also have closed the idle connection while
+    // the request was already under way: RFC 9110, 15.5.9.
     isUnasked: ({ statusCode }) => old && (!up || (statusCode === 408 && !outgoing.shouldKeepAlive)),
   };
 }
 
-/** The event loop reads what has arrived between the two turns, whatever it is at now. */
+/** Waits for two turns of the event loop. In between, the loop reads all bytes that have arrived. */
 function afterReading(act: () => void): void {
   setImmediate(() => setImmediate(act));
 }

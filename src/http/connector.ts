@@ -7,22 +7,22 @@ import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
 
-/** How requests get to one origin: straight or through a proxy, over connections of their own. */
+/** Opens the connections to one origin, directly or through a proxy. */
 export interface Connector {
-  /** The event of a new socket after which bytes can be sent. */
+  /** The event after which a new socket can send bytes. */
   readonly opensWith: 'connect' | 'secureConnect';
-  /** `fresh`: over a new connection, whatever is kept. */
+  /** Sends a request. With `fresh` it uses a new connection and none of the kept ones. */
   open(request: Outgoing, options: { readonly fresh: boolean }): http.ClientRequest;
-  /** So many requests are about to come. */
+  /** Announces that this number of requests will follow. */
   preconnect(requests: number): void;
-  /** Whether this connection stood before the request came that got it first. */
+  /** Returns whether this connection was established before its first request. */
   stood(socket: Socket): boolean;
   close(): void;
 }
 
 interface Outgoing {
   readonly method: string;
-  /** Byte for byte as it goes into the request line. */
+  /** The request target, byte for byte as it goes into the request line. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | string[]>>;
 }
@@ -36,9 +36,9 @@ export interface ConnectorOptions {
   readonly connectWithin: number;
 }
 
-/** Google's and AWS's front ends send signed addresses and tokens beyond Node's 16 KiB. */
+/** The front ends of Google and AWS send signed addresses and tokens of more than Node's 16 KiB. */
 const maxHeaderSize = 128 * 1024;
-/** An idle connection is given up before most servers and middleboxes do it for us. */
+/** Milliseconds. Shorter than the idle timeout of most servers and middleboxes. */
 const idleFor = 30_000;
 
 export async function createConnector(target: Target, options: ConnectorOptions): Promise<Connector> {
@@ -52,7 +52,7 @@ export async function createConnector(target: Target, options: ConnectorOptions)
     const options = { ...secured, lookup };
     return direct(target, (keepAlive) => new https.Agent({ ...kept(keepAlive), ...options }), options);
   }
-  // Loaded only where it is needed: its agent is made from that of node:https, which plain HTTP does without.
+  // Loaded only when needed, because its agent imports node:https, which plain HTTP does without.
   const { TunnelAgent } = await import('./tunnel.ts');
   const tunnel = {
     proxy,
@@ -62,7 +62,7 @@ export async function createConnector(target: Target, options: ConnectorOptions)
   return direct(target, (keepAlive) => new TunnelAgent({ ...kept(keepAlive), ...secured }, tunnel));
 }
 
-/** Straight, or through a proxy that doesn't know what it carries: the agents know. Only a straight way has spares. */
+/** A direct connection, or a tunnel, which the agents set up. Only direct connections have preconnections. */
 function direct(
   { secure, hostname, port }: Target,
   createAgent: (keepAlive: boolean) => http.Agent,
@@ -95,7 +95,7 @@ function direct(
   };
 }
 
-/** Plain HTTP through a proxy, which is told the whole address. */
+/** Plain HTTP through a proxy, whose request line contains the whole URL. */
 function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
   const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
   const createAgent = (keepAlive: boolean): http.Agent =>

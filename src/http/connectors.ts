@@ -8,10 +8,10 @@ import { type ProxyOption, proxyChoice } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { TlsChoice, TlsOptions } from './tls.ts';
 
-/** The ways to all origins, made when they are first needed. */
+/** The connectors to all origins. Each is created when it is first needed. */
 export interface Connectors {
   to(request: Pick<HttpRequest, 'url' | 'sentBy'>, target: Target): Promise<Connector>;
-  /** From the first call on, these authorities are trusted, too. */
+  /** Trusts these authorities, too, from the first call on. */
   trust(authorities: () => Promise<readonly string[]>): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,9 +32,11 @@ export function createConnectors({
   const choose = proxyChoice(proxy);
   const connectors = new Map<string, Promise<Connector>>();
   const retired: Promise<Connector>[] = [];
-  /** Where the names led that were looked up. How close that is, is asked only when one of them sends us on. */
+  /** The addresses of each name that was looked up. They are classified only when the host refers to another one. */
   const reached = new Map<string, readonly string[]>();
-  /** Names that led closer than somebody might send us. Whatever they lead to later, they send us to public places alone. */
+  /**
+   * Names that resolved to a nearer address than allowed. Such a name may afterwards refer to public addresses only.
+   */
   const refused = new Set<string>();
   let more: Promise<readonly string[]> | undefined;
 
@@ -56,7 +58,7 @@ export function createConnectors({
       proxy: through,
       proxyTls: through?.secure ? await tlsOf(through.host) : {},
       lookup: watchedLookup(lookup, {
-        // A proxy is chosen by the user, and what it can reach is its own affair.
+        // The user chose the proxy, which is responsible for the addresses that it can reach.
         limit: through === undefined ? limit : undefined,
         found: (addresses) => through ?? reached.set(hostname, addresses),
         refuse: () => refused.add(hostname),
@@ -80,7 +82,7 @@ export function createConnectors({
     async trust(authorities) {
       more ??= authorities().then((found) => {
         if (found.length > 0) {
-          // Not closed yet: other requests may be on their way over them.
+          // Closed later: other requests may still use them.
           retired.push(...connectors.values());
           connectors.clear();
         }
@@ -95,7 +97,7 @@ export function createConnectors({
   };
 }
 
-/** As the machine does it. The module is asked for late: an address needs no lookup. */
+/** Uses the lookup of the system. `node:dns` is used late, because an address needs no lookup. */
 const lookUp: LookupFunction = (hostname, options, callback) => dns.lookup(hostname, options, callback);
 
 interface Watching {
@@ -105,8 +107,8 @@ interface Watching {
 }
 
 /**
- * Looks names up and tells `found` their addresses. With `limit` a name that leads closer fails with
- * REDIRECT_REFUSED, before a connection is made: what was looked up is what is connected to.
+ * Looks a name up and passes its addresses to `found`. With `limit`, a name with a nearer address fails with
+ * REDIRECT_REFUSED before a connection is made. The connection goes to exactly the addresses that were checked.
  */
 function watchedLookup(lookup: LookupFunction, { limit, found, refuse }: Watching): LookupFunction {
   return (hostname, options, callback) =>

@@ -1,14 +1,14 @@
 import { type Clock, systemClock } from '../time/clock.ts';
 
-/** What is cheaper to read than a new connection is to make. */
+/** Reading this many bytes is cheaper than opening a new connection. */
 const worthReading = 64 * 1024;
 
-/** Milliseconds, which are more than a new connection takes. */
+/** Milliseconds. Opening a new connection takes less. */
 const worthWaiting = 1000;
 
 /**
- * Is done with a body that nobody wants: a short one is read to its end, so that the connection can serve again; a long,
- * slow or broken one is let go.
+ * Disposes of an unneeded body. Reads a short body to its end, so that its connection can be reused, and cancels a
+ * long, slow or broken one.
  */
 export async function drain(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
   const chunks = body[Symbol.asyncIterator]();
@@ -21,12 +21,12 @@ export async function drain(body: AsyncIterable<Uint8Array>, clock: Clock = syst
       cancel();
       resolve();
     };
-    // A failure means that its connection is gone, which is all that was asked for.
+    // A failure means that the connection is gone. Nothing is left to dispose of.
     readShort(chunks).then(done, done);
   });
 }
 
-/** Reads to the end, or ends what is long. */
+/** Reads the body to its end, or cancels it when it is too long. */
 async function readShort(chunks: AsyncIterator<Uint8Array>): Promise<void> {
   for (let length = 0; ; ) {
     const next = await chunks.next();
@@ -40,6 +40,6 @@ async function end(chunks: AsyncIterator<Uint8Array>): Promise<void> {
   try {
     await chunks.return?.();
   } catch {
-    // It is of no use in any case.
+    // The body is not needed, so its failure does not matter.
   }
 }

@@ -2,11 +2,11 @@ import type { HeaderMap } from '../wire/message.ts';
 import type { RetryEvent } from './backoff.ts';
 import type { RateLimit } from './rate-limit.ts';
 
-/** What happens on the wire, for a log. Nothing in it is secret: URLs and headers are redacted. */
+/** One event on the wire, for a log. URLs and headers are redacted, so an event contains no secret. */
 export type WireEvent =
   | {
       readonly kind: 'request';
-      /** Ties an answer to its request. */
+      /** Links an answer or a failure to its request. */
       readonly id: number;
       readonly method: string;
       readonly url: string;
@@ -19,7 +19,7 @@ export type WireEvent =
       readonly url: string;
       readonly status: number;
       readonly headers: HeaderMap;
-      /** From sending the request to the first byte of the answer. */
+      /** The time from sending the request to the first byte of the answer. */
       readonly milliseconds: number;
     }
   | {
@@ -36,12 +36,12 @@ export type WireEvent =
       readonly url: string;
     })
   /**
-   * What a registry asks to be shown to the user, or we have to say of it: each text once for a host. Untrusted words.
-   * Of a place on disk, `host` is its path.
+   * A warning for the user, from a registry or about it. Each text is reported once per host. The text comes from
+   * outside: do not trust it. For a place on disk, `host` is its path.
    */
   | { readonly kind: 'warning'; readonly host: string; readonly text: string }
-  /** How much may be asked of a host and how much is left, each time that it says something new of it. */
+  /** The request limit of a host and the number of requests left. Reported whenever it changes. */
   | (RateLimit & { readonly kind: 'ratelimit'; readonly host: string });
 
-/** Told of each event as it happens; must not throw. */
+/** Receives each event as it happens. It must not throw. */
 export type WireObserver = (event: WireEvent) => void;

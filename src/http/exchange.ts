@@ -10,10 +10,13 @@ import type { Connector } from './connector.ts';
 import { transportError } from './failure.ts';
 import type { Target } from './target.ts';
 
-/** One request over one connection. */
+/** One request on one connection. */
 export interface Exchange {
   readonly response: Promise<HttpResponse>;
-  /** Whether it failed because its connection was spoilt before the request, and the request can go out again. */
+  /**
+   * Returns whether the request failed because its connection was unusable before it was sent, and the request can be
+   * sent again.
+   */
   wasStale(): boolean;
 }
 
@@ -23,12 +26,12 @@ export interface ExchangeOptions {
   readonly connectWithin: number;
 }
 
-/** What the kernel may have swallowed of a small body before a closed connection shows. */
+/** The number of bytes of a small body that the kernel may accept before a closed connection becomes visible. */
 const smallBody = 64 * 1024;
-/** Proxies send 102 every few seconds while a registry works, which may take 15 minutes. */
+/** Proxies send a 102 every few seconds while a registry works, which may take 15 minutes. */
 const maxInterim = 1000;
 
-/** Sends the request and settles whatever `node:http` does: an event that nobody expected is an error, too. */
+/** Sends the request. Settles on every event of `node:http`: an unexpected event is an error, too. */
 export function exchange(
   outgoing: http.ClientRequest,
   request: HttpRequest,
@@ -58,7 +61,7 @@ export function exchange(
     const release = onAbort(signal, () => queueMicrotask(() => fail(signal?.reason, false)));
 
     outgoing.on('error', (error) => fail(error));
-    // An end that `node:http` has no error for, such as that of an upgrade.
+    // Some ends have no `error` event in `node:http`, for example the end of an upgraded connection.
     outgoing.once('close', () => fail(closedError()));
     outgoing.once('upgrade', (_, socket) => {
       socket.destroy();
@@ -84,7 +87,7 @@ export function exchange(
       });
     });
     line.whenSpoilt(fail);
-    // The source is not opened before there is somebody to send to: what reached nobody can be sent elsewhere.
+    // Opens the source only once the connection exists: a body of which nothing was sent can be sent elsewhere.
     line.whenUp(() => {
       if (isSettled) return;
       sender.run().catch((error: unknown) =>
@@ -98,7 +101,10 @@ export function exchange(
   return { response, wasStale: () => stale };
 }
 
-/** Calls `refuse` at a 101 without an upgrade, and at one interim answer more than `most`: they end no silence. */
+/**
+ * Calls `refuse` for a 101 without an upgrade, and for the first interim answer beyond `most`. Interim answers do not
+ * count as progress.
+ */
 function onInterim(outgoing: http.ClientRequest, most: number, refuse: (status: number) => void): void {
   let count = 0;
   outgoing.on('information', ({ statusCode }) => {

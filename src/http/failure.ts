@@ -1,14 +1,17 @@
 import { GantryError, isGantryError, TransportError } from '../errors.ts';
 import type { Target } from './target.ts';
 
-/** What a failed exchange is called: by whether a connection stood, and with the host in the message. */
+/**
+ * Returns the typed error for a failed request. The code depends on whether a connection existed; the message names the
+ * host.
+ */
 export function transportError(
   error: unknown,
   { target, connected }: { readonly target: Pick<Target, 'host'>; readonly connected: boolean },
 ): GantryError {
   if (error instanceof GantryError) return error;
   const reason = reasonOf(error);
-  // In TLS 1.3 the far side judges our certificate when the connection stands already.
+  // In TLS 1.3 the server checks the client certificate after the connection has been established.
   if (/^ERR_SSL_.*ALERT/.test(codeOf(error))) {
     return new TransportError('NO_CONNECTION', `${target.host} refuses our TLS: ${reason}`, { cause: error });
   }
@@ -30,12 +33,15 @@ export function transportError(
   return new TransportError('NO_CONNECTION', `no connection to ${target.host}: ${reason}`, { cause: error });
 }
 
-/** Whether this failure says that nobody speaks TLS there: nobody is there at all, or whoever is speaks otherwise. */
+/**
+ * Returns whether this failure shows that no TLS server listens there: nothing listens, or the server speaks another
+ * protocol.
+ */
 export function isWithoutTls(error: unknown): boolean {
   return isGantryError(error, 'NO_CONNECTION') && withoutTls.has(codeOf(error.cause));
 }
 
-/** A far side that does speak TLS sends an alert, of which OpenSSL makes other codes. */
+/** A server that does speak TLS sends an alert, for which OpenSSL has other codes. */
 const withoutTls = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -72,7 +78,7 @@ function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const known = reasons[code];
   if (known !== undefined) return known;
-  // An AggregateError of one failure per address has an empty message.
+  // An AggregateError with one failure per address has an empty message.
   const message = error instanceof Error ? error.message : String(error);
   return message === '' ? code : message;
 }

@@ -6,15 +6,21 @@ import { transportError } from './failure.ts';
 import { parseTarget, type Target } from './target.ts';
 import type { Transport } from './transport.ts';
 
-/** The part of a `fetch` that is used: the global one, another runtime's, or one that goes through a proxy. */
+/**
+ * The part of `fetch` that gantry uses. Any implementation fits: the global one, another runtime's, or one that uses a
+ * proxy.
+ */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** Up to here a body is handed over whole: not every `fetch` can stream one. */
+/** A body of at most this size is passed as a whole, because not every `fetch` can stream a body. */
 const smallBody = 64 * 1024;
 
 /**
- * Sends through a `fetch`, for where `node:http` is not to be had. Slower than the other transport, and compressed answers
- * arrive decoded. Rejects with NO_CONNECTION, CUT_OFF, whatever the body's source throws, or the signal's own reason.
+ * Creates a transport that sends through a `fetch`, for runtimes without `node:http`. It is slower than the Node
+ * transport, and compressed answers arrive decoded. `close` does nothing.
+ * @param fetch - The implementation to use, for example the global `fetch`.
+ * @throws NO_CONNECTION when no connection could be made, CUT_OFF when the connection broke, any error of the body's
+ * source, or the signal's reason, each from `send`.
  */
 export function fetchTransport(fetch: Fetch): Transport {
   return {
@@ -42,7 +48,7 @@ export function fetchTransport(fetch: Fetch): Transport {
   };
 }
 
-/** Keeps apart what the source of a body throws from what `fetch` makes of it. */
+/** Keeps the error of a body's source, which `fetch` would replace by an error of its own. */
 interface Source {
   stream(content: Content, signal: AbortSignal | undefined): ReadableStream<Uint8Array>;
   failure(): unknown;
@@ -58,7 +64,7 @@ function createSource(): Source {
           async pull(controller) {
             try {
               const next = await chunks.next();
-              // A copy: `fetch` keeps chunks for as long as it likes.
+              // Passes a copy: `fetch` may keep a chunk for any length of time.
               if (next.done !== true) controller.enqueue(new Uint8Array(next.value));
               else controller.close();
             } catch (error) {
@@ -100,7 +106,7 @@ async function requestInit(
 function responseHeaders(headers: Headers): HeaderMap {
   const map = Object.fromEntries(Array.from(headers, ([name, value]) => [name.toLowerCase(), [value]]));
   if (map['content-encoding'] === undefined) return map;
-  // The body has been decoded, so neither is true any more.
+  // `fetch` has decoded the body, so neither header is true any more.
   const { 'content-encoding': _encoding, 'content-length': _length, ...rest } = map;
   return rest;
 }
@@ -129,7 +135,7 @@ function receivedBody(
   return iterator;
 }
 
-/** `fetch` fails with a TypeError whose cause is the news. */
+/** `fetch` fails with a TypeError. The real error is its cause. */
 function fetchError(error: unknown, target: Target): GantryError {
   const cause = causeOf(error);
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;

@@ -3,14 +3,17 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import type { TimeoutOptions } from './timeout.ts';
 
-/** The part of the time for an answer after which a request is asked again beside the silent one: 10 s and 15 s of 60 s. */
+/**
+ * The part of the answer timeout after which a second request is sent beside the silent one: by default 10 s (reads)
+ * and 15 s (upload starts) of 60 s.
+ */
 const readPart = 1 / 6;
 const startPart = 1 / 4;
 
 /**
- * Asks again, over another connection, where the answer to a read is silent for long, and where that to the start of an
- * upload is: the first answer is taken, and the other request is given up. The silent one is not cut before, so an answer
- * that is only slow is still taken. A session that both started is left to the registry's clean-up.
+ * Sends a read or the start of an upload a second time, on another connection, when its answer stays away for long. The
+ * first answer is taken and the other request is aborted. The silent request is not aborted before that, so an answer
+ * that is only slow still counts. If both requests started an upload session, the registry cleans up the unused one.
  */
 export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions = {}): Middleware {
   return (next) => (request) => {
@@ -22,7 +25,7 @@ export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions =
 function partOf({ method, body, replay }: HttpRequest): number | undefined {
   if (body !== undefined) return undefined;
   if (method === 'GET' || method === 'HEAD') return replay === 'safe' ? readPart : undefined;
-  // Without a body it starts an upload, or mounts a blob.
+  // A POST without a body starts an upload session or mounts a blob.
   return method === 'POST' ? startPart : undefined;
 }
 
@@ -46,7 +49,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
     const send = (isSecond: boolean): void => {
       const abort = new AbortController();
       sent.add(abort);
-      // Goes on as long as the answer is read.
+      // The listener stays until the answer has been read.
       const release = onAbort(request.signal, () => abort.abort(request.signal?.reason));
       next({ ...request, signal: abort.signal }).then(
         (response) => {
@@ -65,7 +68,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
         (error: unknown) => {
           sent.delete(abort);
           release();
-          // The failure of the second one says nothing of the first.
+          // A failure of the second request says nothing about the first one.
           if (!isSecond) failure = { error };
           if (sent.size === 0) settle(() => reject(failure === undefined ? error : failure.error));
         },
@@ -76,7 +79,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
   });
 }
 
-/** Too many requests, or a failure of the registry: the first one may still bring better. */
+/** Returns whether the status is 429 or a server error. The first request may still bring a better answer. */
 function isWorse({ status }: HttpResponse): boolean {
   return status === 429 || status >= 500;
 }

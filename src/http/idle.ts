@@ -2,18 +2,18 @@ import type http from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /**
- * From here on the agent ends an idle connection as soon as bytes come over it: no request is out there, so they would be
- * taken for the answer to the next one.
+ * Makes the agent close an idle connection as soon as bytes arrive on it. No request is under way then, so the bytes
+ * would be taken for the answer to the next request.
  */
 export function guardIdle(agent: http.Agent): void {
-  // Runtimes that only resemble Node may lack both.
+  // Runtimes that only resemble Node may lack both methods.
   if (!('keepSocketAlive' in agent && 'reuseSocket' in agent)) return;
   const keep = agent.keepSocketAlive.bind(agent);
   const reuse = agent.reuseSocket.bind(agent);
   const guards = new WeakMap<Duplex, () => void>();
   agent.keepSocketAlive = (socket) => {
     guards.set(socket, endOnBytes(socket));
-    // Node's types hide its answer, without which the connection is not kept.
+    // Node's types hide the return value. Without it the agent does not keep the connection.
     return keep(socket);
   };
   agent.reuseSocket = (socket, request) => {
@@ -22,7 +22,7 @@ export function guardIdle(agent: http.Agent): void {
   };
 }
 
-/** Ends the connection at the first byte that comes; the answer takes that back. */
+/** Closes the connection at the first byte that arrives. The returned function removes the guard. */
 export function endOnBytes(socket: Duplex): () => void {
   const end = (): void => {
     socket.destroy();

@@ -11,22 +11,28 @@ import { type TimeoutOptions, timeout } from './timeout.ts';
 import { published } from './wire-channel.ts';
 
 export interface LineOptions {
-  /** The end of the line: a transport's `send`, or any other Send, such as an embedded registry's handler. */
+  /** The last step: the `send` of a transport, or any other Send, such as the handler of an embedded registry. */
   readonly transport: Send;
-  /** Adds credentials. Redirects to another origin go past it. */
+  /** Adds credentials. Redirects to another origin skip it. */
   readonly authorize?: Middleware;
-  /** Any URL of the registry. What goes to other hosts was named by its answers: the origin policy holds where it leads. */
+  /**
+   * Any URL of the registry. A request to another host comes from an address in one of the registry's answers, so the
+   * origin policy limits which addresses its name may resolve to.
+   */
   readonly home?: string;
-  /** Whether redirects are followed. Default true; a line for token requests says no, since its requests carry credentials. */
+  /** Whether redirects are followed. Default true. Token requests carry credentials and follow none. */
   readonly redirects?: boolean;
   readonly retry?: RetryOptions | undefined;
   readonly timeouts?: TimeoutOptions;
-  /** Give the same one to every line of a process, so that a host's limits hold for all of them. */
+  /** Pass the same middleware to all pipelines of a process, so that a host's limits apply to all of them together. */
   readonly throttle?: Middleware;
   readonly observe?: WireObserver;
 }
 
-/** What every request goes through: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸ log ▸ transport. */
+/**
+ * Creates the pipeline that every request passes: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸ log ▸
+ * transport.
+ */
 export function createLine(options: LineOptions): Send {
   const { transport, authorize, home, redirects = true, timeouts } = options;
   const observe = published(options.observe);
@@ -37,7 +43,7 @@ export function createLine(options: LineOptions): Send {
   return retry(options.retry, observe)(redirected);
 }
 
-/** A redirect has named its sender already. */
+/** Marks requests to other hosts as sent by `home`. The redirect middleware has marked its requests already. */
 function held(home: string | undefined, next: Send): Send {
   if (home === undefined) return next;
   return (request) => next(request.sentBy === undefined ? sentBy(request, home, { home }) : request);

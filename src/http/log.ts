@@ -11,13 +11,19 @@ export interface LogOptions {
   readonly clock?: Clock;
 }
 
-/** A registry that sends ever new warnings, or sends us to ever new hosts, can't fill the memory. */
+/**
+ * Limits the memory for remembered texts and hosts, since a registry can send new warnings, or redirect to new hosts,
+ * without end.
+ */
 const maxRemembered = 1000;
 
-/** Tells the observer of every request, answer and failure, each new warning and each change of a host's limits. Changes nothing. */
+/**
+ * Reports every request, answer and failure, each new warning and each change of a host's limits to the observer.
+ * Changes nothing itself.
+ */
 export function log({ observe, clock = systemClock }: LogOptions): Middleware {
   const warned = new Set<string>();
-  /** What each host said last. */
+  /** The last reported limit of each host. */
   const limits = new Map<string, string>();
   let requests = 0;
 

@@ -5,21 +5,21 @@ import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
 import { addressClassOf, mayReach } from './address-class.ts';
 import { parseTarget } from './target.ts';
 
-/** Scheme, host and port of a URL in one spelling: what credentials belong to. */
+/** Returns scheme, host and port of a URL in one spelling. Credentials belong to an origin. */
 export function originOf(url: string): string {
   const { secure, host } = parseTarget(url);
   return `${secure ? 'https' : 'http'}://${host}`;
 }
 
-/** What a refusal must not show: who sends us may have put it into the address. */
+/** Secrets that a refusal must not show. The sender of an address may have put them into it. */
 interface Hidden {
   readonly secrets?: readonly string[] | undefined;
 }
 
 /**
- * An address out of an answer (Location, Link, realm), absolute and otherwise byte for byte as it was written. A proxy
- * that ends TLS makes registries write `http:` for their own host: that is read as `https:`.
- * Throws REDIRECT_REFUSED if it is no http or https address, or carries user and password.
+ * Resolves an address from an answer (Location, Link, realm) to an absolute URL; all other bytes stay as written.
+ * Behind a proxy that ends TLS, registries write `http:` for their own host: this function reads it as `https:`. Throws
+ * REDIRECT_REFUSED for an address that is not http or https, or that contains a user or a password.
  */
 export function resolveHop(from: string, to: string, hidden: Hidden = {}): string {
   const written = resolveLocation(to, from);
@@ -36,9 +36,10 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
 }
 
 /**
- * Throws REDIRECT_REFUSED unless an answer from `from` may send us to `to`: never from https to http, never to a more
- * private place than the one that sends us (the cloud's metadata service, our own machine, our own network), nor to a host
- * whose name repeats a secret, `home`'s own host excepted. What names lead to is judged when they are looked up: see `sentBy`.
+ * Throws REDIRECT_REFUSED unless an answer from `from` may refer to `to`. An answer must not lead from https to http,
+ * to a more private address class than its sender's (the cloud's metadata service, this machine, the local network), or
+ * to a host whose name repeats a secret. `home`'s own host is always allowed. The transport checks the addresses that a
+ * name resolves to: see `sentBy`.
  */
 export function checkHop(
   from: string,
@@ -52,8 +53,8 @@ export function checkHop(
   }
   const own = parseTarget(home);
   if (target.host === own.host) return;
-  // Looking it up would tell the secret to every name server on the way, and a failure to whoever reads of it. What the
-  // registry's own name holds is told to them anyway.
+  // A lookup of such a name would show the secret to every name server on the way, and its failure would show it to
+  // every reader of the message. A secret that the registry's own name contains is exposed anyway.
   const { secrets = [] } = hidden;
   if (secrets.some((text) => holdsSecret(target.hostname, [text]) && !holdsSecret(own.hostname, [text]))) {
     throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
@@ -65,8 +66,8 @@ export function checkHop(
 }
 
 /**
- * A request whose address an answer from `from` named, unless it is `home`'s own host: what its name resolves to is held
- * to the same policy by the transport.
+ * Marks a request whose address came from an answer of `from`, unless it goes to `home`'s own host. The transport then
+ * applies the same policy to the addresses that the name resolves to.
  */
 export function sentBy(request: HttpRequest, from: string, { home }: { readonly home: string }): HttpRequest {
   const { sentBy: _, ...rest } = request;

@@ -3,8 +3,8 @@ import { isWithoutTls } from './failure.ts';
 import { parseTarget } from './target.ts';
 
 /**
- * For hosts that were said to be insecure: where nobody speaks TLS, plain HTTP is spoken from then on. Where somebody does
- * and it fails, it stays a failure, and so it is with every other host.
+ * For hosts that the user declared insecure: switches to plain HTTP, from then on, where no TLS server listens. A TLS
+ * failure of a server that does speak TLS stays a failure, as it does for every other host.
  */
 export function plainFallback(isInsecure: (host: string) => boolean): Middleware {
   const plain = new Set<string>();
@@ -16,7 +16,7 @@ export function plainFallback(isInsecure: (host: string) => boolean): Middleware
     try {
       return await next(request);
     } catch (error) {
-      // With no connection no byte of the body was taken, so even a one-shot body can be sent.
+      // Without a connection no byte of the body was read, so even a one-shot body can be sent.
       if (!isWithoutTls(error)) throw error;
       const response = await inPlain();
       plain.add(host);

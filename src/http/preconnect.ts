@@ -2,28 +2,28 @@ import type http from 'node:http';
 import { Socket } from 'node:net';
 import { endOnBytes } from './idle.ts';
 
-/** Connections to one origin that are opened before there is a request for them: one more round trip is spared by each. */
+/** Connections to one origin that are opened before their requests. Each one saves a round trip. */
 export interface Preconnections {
-  /** So many requests are about to come at once: opens what connections they lack. */
+  /** Announces a number of concurrent requests and opens the connections that are missing for them. */
   preconnect(requests: number): void;
-  /** Whether a request's connection stood before the request came. */
+  /** Returns whether this connection was established before its request. */
   stood(socket: Socket): boolean;
   close(): void;
 }
 
-/** Nobody is bothered with more that nobody uses yet. */
+/** Maximum number of unused preconnections per origin, out of consideration for the server. */
 const most = 24;
-/** Milliseconds until one that nobody took is given up: servers tell those off that come and say nothing. */
+/** Milliseconds until an unused preconnection is closed. Servers close connections on which nothing is sent. */
 const patience = 4000;
 
-/** From here on the agent gives its requests a spare connection, made as `options` say, before it makes a new one. */
+/** Makes the agent use a preconnection, opened with `options`, before it opens a new connection. */
 export function addPreconnections(
   agent: http.Agent,
   options: http.ClientRequestArgs,
   opensWith: 'connect' | 'secureConnect',
 ): Preconnections {
   const connect = agent.createConnection.bind(agent);
-  /** Each with what takes it out of here. */
+  /** Each connection with the function that removes it from this map. */
   const preconnected = new Map<Socket, () => void>();
   const up = new WeakSet<Socket>();
   let closed = false;
@@ -32,7 +32,8 @@ export function addPreconnections(
     const socket = connect(options);
     if (!(socket instanceof Socket)) return;
     const giveUp = setTimeout(() => socket.destroy(), patience).unref();
-    // It keeps no process from ending, and a failure is met again by the request that needs a connection.
+    // A preconnection must not keep the process alive. Its failure is ignored, because the request that needs a
+    // connection meets the same failure.
     socket.unref();
     socket.on('error', () => undefined);
     socket.once(opensWith, () => up.add(socket));
@@ -57,7 +58,7 @@ export function addPreconnections(
   return {
     preconnect(requests) {
       if (closed) return;
-      // Those that are busy now will be free by then.
+      // Connections that are busy now will be free by then.
       const there = preconnected.size + countOf(agent.freeSockets) + countOf(agent.sockets);
       for (let has = there; has < requests && preconnected.size < most; has++) add();
     },

@@ -4,27 +4,30 @@ import { InputError } from '../errors.ts';
 import { addressClassOf } from './address-class.ts';
 import { parseTarget, type Target } from './target.ts';
 
-/** Who carries our requests to others. */
+/** The proxy that carries requests to other hosts. */
 export interface ProxyServer {
   readonly secure: boolean;
   readonly hostname: string;
   readonly port: number;
-  /** Without user and password: what errors call it. */
+  /** Host and port, without user and password, for error messages. */
   readonly host: string;
-  /** The Proxy-Authorization that it is shown, and nobody else. */
+  /** The Proxy-Authorization header, sent to the proxy only. */
   readonly authorization?: string;
 }
 
-/** Which proxy to go through for a URL; undefined is none. */
+/** Returns the proxy for a URL, or undefined for a direct connection. */
 export type ProxyChoice = (url: string) => ProxyServer | undefined;
 
 /**
- * `false` is no proxy; a URL is for all but this machine itself; a function has the last word on each request's URL and
- * answers with a proxy's URL or nothing.
+ * Selects the proxy: `false` uses none; a URL applies to every host except this machine; a function decides for each
+ * request's URL and returns the URL of a proxy, or undefined for none.
  */
 export type ProxyOption = false | string | ((url: string) => string | undefined);
 
-/** Throws INVALID_OPTION for a URL that is none of a proxy. */
+/**
+ * Returns the choice that the option describes; without an option, the environment decides. Throws INVALID_OPTION for
+ * an invalid proxy URL.
+ */
 export function proxyChoice(option: ProxyOption | undefined, env: Environment = process.env): ProxyChoice {
   if (option === undefined) return proxyFromEnvironment(env);
   if (option === false) return () => undefined;
@@ -38,12 +41,12 @@ export function proxyChoice(option: ProxyOption | undefined, env: Environment = 
   return (url) => (addressClassOf(parseTarget(url).hostname) === 'loopback' ? undefined : proxy);
 }
 
-/** The process's environment, or what stands in for it. */
+/** The environment of the process, or a test's replacement. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * As the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, in small letters or capitals. Never for this very
- * machine. In a CGI program HTTP_PROXY is left alone: there it is a header of whoever asks.
+ * Follows the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in lower or upper case. Never uses a proxy for
+ * this machine. Ignores the upper-case HTTP_PROXY in a CGI program, where it contains a header of the incoming request.
  * @see https://httpoxy.org/
  */
 function proxyFromEnvironment(env: Environment): ProxyChoice {
@@ -63,7 +66,10 @@ function proxyFromEnvironment(env: Environment): ProxyChoice {
   };
 }
 
-/** Reads `http://user:password@host:port`, `https://…`, or a bare `host:port`. Throws INVALID_OPTION, without the password. */
+/**
+ * Parses `http://user:password@host:port`, `https://…`, or a bare `host:port`. Throws INVALID_OPTION, without the
+ * password in the message.
+ */
 export function parseProxy(text: string): ProxyServer {
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
@@ -85,9 +91,9 @@ export function parseProxy(text: string): ProxyServer {
   };
 }
 
-/** What of a request's options goes to a proxy rather than to the far side. */
+/** Returns the request options that address the proxy itself. */
 export function proxyAddress({ hostname, port }: ProxyServer): RequestOptions {
-  // The name would else be taken from the Host header, which is the far side's.
+  // Otherwise Node would take the name from the Host header, which names the final host.
   return { hostname, port, servername: isIP(hostname) === 0 ? hostname : '' };
 }
 
@@ -95,7 +101,7 @@ export function proxyHeaders({ authorization }: ProxyServer): Readonly<Record<st
   return authorization === undefined ? {} : { 'proxy-authorization': authorization };
 }
 
-/** A stray `%` in a password is meant as it stands. */
+/** Keeps a `%` that begins no valid escape, as in an unescaped password. */
 function decoded(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (escaped) => {
     try {
@@ -107,8 +113,9 @@ function decoded(text: string): string {
 }
 
 /**
- * Whom NO_PROXY names: `*`, addresses, networks (`10.0.0.0/8`), names with all below them (`example.com`), only what is
- * below them (`.example.com`, `*.example.com`); each but networks with a port, if only that is meant.
+ * Parses NO_PROXY: `*`, addresses, networks (`10.0.0.0/8`), names with all their subdomains (`example.com`), and
+ * subdomains only (`.example.com`, `*.example.com`). All except networks may end with a port, which limits them to that
+ * port.
  */
 function parseNoProxy(text: string): (target: Target) => boolean {
   const entries = text

@@ -1,19 +1,19 @@
 import { headerValue, wholeNumber } from '../wire/headers.ts';
 import type { HeaderMap } from '../wire/message.ts';
 
-/** What a host says of how much may be asked of it. */
+/** The request limit that a host reports. */
 export interface RateLimit {
-  /** Requests, or whatever the host counts, in one window. */
+  /** Maximum number of requests in one window, or of the unit that the host counts. */
   readonly limit: number;
-  /** How much of it is left. */
+  /** The rest of the limit in this window. */
   readonly remaining: number;
-  /** The window's length in seconds. */
+  /** Length of the window in seconds. */
   readonly window?: number;
 }
 
 /**
- * Docker Hub's `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`, and `x-ratelimit-*` as GitHub's and
- * GitLab's servers have it. Undefined where either is missing or no number.
+ * Parses Docker Hub's `ratelimit-limit: 100;w=21600` and `ratelimit-remaining: 76;w=21600`, and the `x-ratelimit-*`
+ * headers of GitHub and GitLab. Returns undefined when a header is missing or is not a number.
  * @see https://docs.docker.com/docker-hub/usage/pulls/
  */
 export function parseRateLimit(headers: HeaderMap): RateLimit | undefined {

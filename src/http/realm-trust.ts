@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { withoutBrackets } from './address-class.ts';
 
 /**
- * Token services of another domain than their registry's.
+ * Token services whose domain differs from their registry's.
  * @see https://github.com/NVIDIA/nvidia-container-toolkit/issues/1945
  * @see https://github.com/Azure/acr/issues/651
  */
@@ -12,8 +12,8 @@ const knownPairs: readonly (readonly [registry: string, service: string])[] = [
 ];
 
 /**
- * Whether the token service at `realm` may be shown the credentials of the registry at `url`: it has the same host or the
- * same registrable domain, its pair is known, or its host is one of `trusted`.
+ * Resolves with whether the token service at `realm` may receive the credentials of the registry at `url`: both have
+ * the same host or the same registrable domain, the pair is known, or `trusted` contains the host of the realm.
  */
 export async function trustsRealm(
   url: string,
@@ -24,7 +24,7 @@ export async function trustsRealm(
   if (registry.hostname === service.hostname || trusted.includes(service.host)) return true;
   if (knownPairs.some(([from, to]) => from === registry.host && to === service.host)) return true;
   if ([registry, service].some(({ hostname }) => isIP(withoutBrackets(hostname)) !== 0)) return false;
-  // The list of public suffixes is large, and most registries have their token service at their own host.
+  // Loaded late: the list of public suffixes is large, and most registries have their token service on their own host.
   const { getDomain } = await import('tldts');
   const site = ({ hostname }: URL): string | null =>
     getDomain(hostname.replace(/\.$/, ''), { allowPrivateDomains: true, extractHostname: false });

@@ -5,13 +5,13 @@ import { drain } from './drain.ts';
 import { checkHop, originOf, resolveHop, sentBy } from './origin.ts';
 
 export interface RedirectOptions {
-  /** Sends what has left its first origin, even if it comes back to it: a line that knows no credentials. */
+  /** Sends a request that has left its first origin, even if it returns there. This pipeline adds no credentials. */
   readonly foreign: Send;
 }
 
 const maxHops = 10;
 
-/** All that a stranger is told: no credentials, no cookie, no header that somebody configured. */
+/** The only headers that another origin receives: no credentials, no cookie, no configured header. */
 const neutralHeaders = new Set([
   'accept',
   'accept-encoding',
@@ -25,8 +25,9 @@ const neutralHeaders = new Set([
 ]);
 
 /**
- * Follows redirects of GET and HEAD, and 307 and 308 of other methods when the body can be sent again; of DELETE only within
- * its origin. Any other redirect is the answer. Throws REDIRECT_REFUSED for a hop that the origin policy forbids, and for the 11th.
+ * Follows redirects of GET and HEAD, and 307 and 308 of other methods when the body can be sent again; those of DELETE
+ * only within its origin. Every other redirect is returned as the answer. Throws REDIRECT_REFUSED for a hop that the
+ * origin policy forbids, and for the 11th hop.
  */
 export function redirect({ foreign }: RedirectOptions): Middleware {
   return (next) => async (request) => {
@@ -58,12 +59,15 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
   };
 }
 
-/** A stranger that we were sent to may know our secrets from whoever sent us. */
+/**
+ * Adds the URL and the secrets to the answer: the server that a redirect leads to may know the secrets from the
+ * redirecting server.
+ */
 function answerOf({ url, secrets }: HttpRequest, response: HttpResponse): HttpResponse {
   return { url, ...(secrets === undefined ? {} : { secrets }), ...response };
 }
 
-/** The Location to go to, if this answer is a redirect that can be followed. */
+/** Returns the Location of a redirect that can be followed. */
 function followable(request: HttpRequest, { status, headers }: HttpResponse): string | undefined {
   const follows = isRead(request)
     ? [301, 302, 303, 307, 308].includes(status)

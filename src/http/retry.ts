@@ -7,8 +7,8 @@ import { drain } from './drain.ts';
 import type { WireObserver } from './event.ts';
 
 /**
- * Sends requests with `replay: 'safe'` again when the failure may pass: a transient status, a broken or silent
- * connection, a name server that is busy. Retry-After is obeyed. A refused connection or an unknown name is final.
+ * Retries requests with `replay: 'safe'` after a failure that may pass: a transient status, a broken or silent
+ * connection, or a busy name server. Obeys Retry-After. A refused connection and an unknown name are final.
  */
 export function retry(options: RetryOptions = {}, observe?: WireObserver): Middleware {
   return (next) => async (request) => {
@@ -31,7 +31,7 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
 
 interface Outcome {
   readonly response?: HttpResponse;
-  /** Of an answer that does not stand: what its status says. */
+  /** The error for an answer whose status is not final. */
   readonly error?: unknown;
 }
 
@@ -47,7 +47,7 @@ async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promi
   }
 }
 
-/** Its body is not read: it is for who asked, if this attempt is the last. */
+/** Leaves the body unread: the caller gets it if this attempt is the last one. */
 function statusError(
   { method, url, secrets: own }: HttpRequest,
   { status, secrets = own }: HttpResponse,

@@ -5,16 +5,19 @@ import { isWithoutTls } from './failure.ts';
 import { parseTarget } from './target.ts';
 
 export interface SecureFallbackOptions {
-  /** Hosts that are spoken to in plain HTTP because nothing says otherwise: this machine's, named without a scheme. */
+  /**
+   * Returns whether plain HTTP to this host is only the default: the host is this machine, and its name was given
+   * without a scheme.
+   */
   readonly isOpen: (host: string) => boolean;
-  /** Whether certificates stand ready for the host, so that TLS is spoken at once. */
+  /** Resolves with whether certificates are configured for the host. If so, TLS is used at once. */
   readonly hasCertificates: (host: string) => Promise<boolean>;
 }
 
 /**
- * For registries on this machine: where nobody answers in plain HTTP, or a certificate stands ready, TLS is spoken from then
- * on. The registry keeps its one origin, so its own addresses are shown as plain ones. Throws the failure of TLS where the
- * far side speaks it, and that of plain HTTP where it doesn't.
+ * For registries on this machine: switches to TLS, from then on, when no plain HTTP server answers or when certificates
+ * are configured. The registry keeps its http origin, so its own https addresses are shown as http ones. Throws the TLS
+ * error when the server speaks TLS, and the error of plain HTTP otherwise.
  */
 export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOptions): Middleware {
   const plain = new Set<string>();
@@ -57,7 +60,10 @@ function settled(first: unknown, onAnswer: () => void): HttpResponse {
   return first;
 }
 
-/** A server that speaks TLS hangs up on plain HTTP, sends an alert, or (Go, nginx) says 400. */
+/**
+ * Returns whether the first answer can come from a TLS server: such a server closes the connection, sends an alert, or
+ * (Go, nginx) answers with 400.
+ */
 function mayBeTls(first: unknown, { body }: HttpRequest): boolean {
   if (body !== undefined && !body.replayable) return false;
   if (isResponse(first)) return first.status === 400;
@@ -71,7 +77,7 @@ function isResponse(value: unknown): value is HttpResponse {
   return typeof value === 'object' && value !== null && 'status' in value && 'body' in value;
 }
 
-/** The host's own https addresses as the http ones that the rest of the line knows it by. */
+/** Rewrites the host's own https addresses to http, by which the rest of the pipeline knows the host. */
 function inPlainWords(response: HttpResponse, host: string): HttpResponse {
   const own = `https://${host}`;
   const headers: HeaderMap = Object.fromEntries(

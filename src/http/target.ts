@@ -1,30 +1,30 @@
 import { TransportError } from '../errors.ts';
 import { redactUrl } from '../wire/redact.ts';
 
-/** Where a request goes, and what its request line says. */
+/** The server and the request target of a URL. */
 export interface Target {
   readonly secure: boolean;
-  /** Without the brackets of an IPv6 address. */
+  /** The host name, without the brackets of an IPv6 address. */
   readonly hostname: string;
-  /** With the port, unless it is the scheme's own: what errors and limits call the far side. */
+  /** Host and port; the default port of the scheme is left out. Error messages and limits use this name. */
   readonly host: string;
   readonly port: number;
-  /** Path and query, byte for byte as they were given. */
+  /** Path and query, byte for byte as given. */
   readonly path: string;
 }
 
-/** What stands before the path. */
+/** All parts before the path. */
 type Server = Omit<Target, 'path'>;
 
-/** Of the servers that were met: a process has few of them and many requests, and taking a URL apart costs. */
+/** Parsed servers by URL prefix: a process talks to few servers with many requests, and parsing a URL is slow. */
 const met = new Map<string, Server>();
-/** Whoever sends us to ever new hosts can't fill the memory. */
+/** Limits the memory, since a registry can redirect to new hosts without end. */
 const maxMet = 1000;
 
 /**
- * Takes an absolute URL apart without rewriting its path and query: `URL` would fold `..` and escape what a signed
- * Location must keep. Only a path that can't stand in a request line is taken from `URL`.
- * Throws NO_CONNECTION if it is not an http or https URL.
+ * Splits an absolute URL without changing its path and query: `URL` would resolve `..` and escape bytes that a signed
+ * Location must keep. Takes the path from `URL` only when it cannot stand in a request line. Throws NO_CONNECTION for a
+ * URL that is not http or https.
  */
 export function parseTarget(url: string): Target {
   const slash = url.indexOf('/', 'https://'.length);
@@ -39,7 +39,7 @@ export function parseTarget(url: string): Target {
   }
   const server = serverOf(parsed);
   const [, before, raw = ''] = /^(https?:\/\/[^/?#\\]*)([^#]*)/i.exec(url) ?? [];
-  // What has no `before` is written in a way that only URL understands; what has a password is not kept.
+  // A URL without `before` is written in a form that only `URL` understands. A prefix with a password is not kept.
   if (before !== undefined && !before.includes('@') && met.size < maxMet) met.set(before, server);
   const path = isSendable(raw) ? raw : `${parsed.pathname}${parsed.search}`;
   return { ...server, path: path.startsWith('/') ? path : `/${path}` };

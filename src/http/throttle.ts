@@ -6,12 +6,15 @@ import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
 import { parseTarget } from './target.ts';
 
 export interface ThrottleOptions {
-  /** Requests without a body, and requests with one, that wait for one host's answer at a time. Default 32 of each. */
+  /**
+   * Maximum number of requests that wait for an answer of one host, counted separately for requests with and without a
+   * body. Default 32 each.
+   */
   readonly jobs?: number;
-  /** Longest that a host can make us hold back, in milliseconds. Default 60 s. */
+  /** Longest time in milliseconds that a host can hold requests back. Default 60 s. */
   readonly cap?: number;
   readonly clock?: Clock;
-  /** From 0 up to, not including, 1. */
+  /** Returns a number from 0 up to, not including, 1. */
   readonly random?: () => number;
 }
 
@@ -21,15 +24,17 @@ interface Host {
   heldUntil: number;
 }
 
-/** Those that were held back come again within this time, not all at once. */
+/** Milliseconds over which held requests are spread, so that they do not all return at once. */
 const spread = 1000;
 
 /**
- * Limits how many requests a host gets at once, fewer after each 429 and 503 and slowly more again, and holds all of them
- * back when it asks for that (Retry-After). Lines that share one pace share both.
+ * Limits the number of concurrent requests to each host, and holds all of them back while the host asks for it
+ * (Retry-After). Each 429 and 503 lowers the limit, and other answers slowly raise it again. Pipelines that share one
+ * throttle share both.
  *
- * A place is held until the answer begins: its body may feed another request to the same host. For the same reason
- * requests with a body have places of their own: their source may itself be a request that needs one.
+ * A request holds its place until its answer begins, because the body of the answer may feed another request to the
+ * same host. For the same reason requests with a body have places of their own: their source may be a request that
+ * needs a place, too.
  */
 export function throttle(options: ThrottleOptions = {}): Middleware {
   const { jobs = 32, cap = 60_000, clock = systemClock, random = Math.random } = options;

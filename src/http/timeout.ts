@@ -5,22 +5,35 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpResponse, Middleware } from '../wire/message.ts';
 import { parseTarget } from './target.ts';
 
+/** Timeouts for silent or slow servers. */
 export interface TimeoutOptions {
-  /** Milliseconds that the answer may take once the request is sent, unless it says itself that it needs more. Default 60 s. */
+  /**
+   * Milliseconds to wait for the answer once the request is sent, unless the request itself allows more.
+   * @defaultValue 60000
+   */
   readonly answer?: number;
-  /** Milliseconds that a body may stand still, either way, and in which an answer brings 1 KiB or its end. Default 60 s. */
+  /**
+   * Milliseconds that a body may stand still in either direction. Within this time an answer's body must also bring 1
+   * KiB or its end.
+   * @defaultValue 60000
+   */
   readonly progress?: number;
+  /**
+   * The clock for both timeouts.
+   * @defaultValue the system's clock
+   */
   readonly clock?: Clock;
 }
 
-/** Bytes. A body of which fewer come in the time that it may stand still is kept open, and not sent. */
+/** Bytes that must arrive within the progress timeout. A slower body only keeps the connection open. */
 const leastProgress = 1024;
-/** Milliseconds that the whole body of a refusal may take: its status is the news. */
+/** Milliseconds for the whole body of an error answer, whose status is the main information. */
 const refusalWithin = 10_000;
 
 /**
- * Ends every silence of the far side: TIMED_OUT when the answer doesn't come, STALLED when a body stands still or drips.
- * Nothing limits how long an exchange takes that goes on, nor how long a body's source or reader thinks between two chunks.
+ * Ends every silence of the server: rejects with TIMED_OUT when the answer does not arrive, and with STALLED when a
+ * body stands still or drips. Limits neither the total time of a transfer that makes progress, nor the time between two
+ * chunks that the body's source or the reader takes.
  */
 export function timeout({
   answer = 60_000,
@@ -62,22 +75,22 @@ export function timeout({
 }
 
 /**
- * One timer at a time over one exchange, whose signal it aborts; `outer` does, too. After the end of the exchange nothing
- * sets a timer any more: a source that was stopped may still bring its last chunk.
+ * The timer of one request; only one timer runs at a time. A timeout aborts `signal`, and so does the caller's signal
+ * `outer`. After the end of the request no timer is set any more: a stopped source may still yield its last chunk.
  */
 interface Watch {
   readonly signal: AbortSignal;
   expect(milliseconds: number, error: () => TransportError): void;
   /**
-   * The work's result. A sender that goes on in spite of its signal is left behind after a second, and the result that
-   * comes after all is given to `tooLate`.
+   * Resolves with the result of `work`. If a sender ignores the aborted signal for a second, rejects without waiting
+   * further; a result that arrives later is passed to `tooLate`.
    */
   whileHeeded<T>(work: Promise<T>, tooLate: (result: T) => void): Promise<T>;
-  /** Nothing is expected of the far side for now. */
+  /** Stops the timer while nothing is expected from the server. */
   rest(): void;
-  /** The exchange is over. */
+  /** Marks the request as finished. */
   end(): void;
-  /** From here on the request's own body no longer moves the timer. */
+  /** Marks the request as answered. From then on its own body no longer sets the timer. */
   answered(): void;
   isAnswered(): boolean;
 }
@@ -88,7 +101,7 @@ function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
   let answered = false;
   let over = false;
   const rest = (): void => cancel?.();
-  // AbortSignal.any costs more than all the rest of a request that is not Node's.
+  // AbortSignal.any takes longer than all other work on a request outside Node.
   const release = onAbort(outer, () => abort.abort(outer?.reason));
   return {
     signal: abort.signal,
@@ -111,7 +124,7 @@ function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
   };
 }
 
-/** Milliseconds that a sender gets to end when its signal aborts. */
+/** Milliseconds that a sender has to end after its signal aborts. */
 const grace = 1000;
 
 function whileHeeded<T>(
@@ -149,12 +162,12 @@ function whileHeeded<T>(
   });
 }
 
-/** Lets an answer go that nobody waits for any more. */
+/** Cancels the body of an answer that arrived too late. */
 async function dismiss(body: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     await body[Symbol.asyncIterator]().return?.();
   } catch {
-    // It is of no use in any case.
+    // The body is not needed, so its failure does not matter.
   }
 }
 
@@ -193,7 +206,7 @@ function watchedAnswer(
   const chunks = body[Symbol.asyncIterator]();
   const isRefusal = status >= 400;
   const within = isRefusal ? Math.min(progress, refusalWithin) : progress;
-  // Since there was progress: milliseconds that the far side was waited for, and bytes that came.
+  // Counted since the last progress: milliseconds spent waiting for the server, and bytes received.
   let waited = 0;
   let came = 0;
   const stalled = (): TransportError => {
@@ -211,7 +224,7 @@ function watchedAnswer(
         isOver = next.done === true;
         if (next.done === true) return { done: true, value: undefined };
         came += next.value.byteLength;
-        // A clock that was set back has not made anybody wait less.
+        // A clock that was set back must not shorten the time already waited.
         waited += Math.max(0, clock.now() - since);
         if (came >= leastProgress && !isRefusal) waited = came = 0;
         return next;

@@ -3,26 +3,31 @@ import tls from 'node:tls';
 import { InputError, isGantryError } from '../errors.ts';
 import { defaultAuthorities } from './authorities.ts';
 
+/** TLS settings for one host. */
 export interface TlsOptions {
-  /** PEM certificates of authorities that are trusted beside the built-in ones. */
+  /** PEM certificates of additional trusted authorities. */
   readonly ca?: string | readonly string[];
-  /** PEM client certificate and key. */
+  /** The PEM client certificate. */
   readonly cert?: string;
+  /** The PEM key of the client certificate. */
   readonly key?: string;
-  /** `false` accepts any certificate. */
+  /**
+   * `false` accepts any certificate.
+   * @defaultValue true
+   */
   readonly rejectUnauthorized?: boolean;
 }
 
-/** For each host, which is named as in a URL: without the port where it is the scheme's own. */
+/** Returns the TLS settings for a host. The host is written as in a URL, without the default port of the scheme. */
 export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;
 
 type SecureOptions = Pick<RequestOptions, 'cert' | 'key' | 'rejectUnauthorized'> &
   Pick<tls.ConnectionOptions, 'secureContext' | 'minVersion'>;
 
-/** Whatever the settings of this Node say: below it the way can be read by others. */
+/** Required whatever Node's settings allow: earlier versions can be eavesdropped on. */
 const minVersion: tls.SecureVersion = 'TLSv1.2';
 
-/** As `node:tls` takes them. Throws INVALID_OPTION for what is no certificate or key. */
+/** Converts the settings for `node:tls`. Throws INVALID_OPTION for an invalid certificate or key. */
 export function secureOptions(
   { ca = [], cert, key, rejectUnauthorized }: TlsOptions,
   host: string,
@@ -36,7 +41,7 @@ export function secureOptions(
   const authorities = [ca].flat();
   if (authorities.length === 0 && cert === undefined) return own;
   try {
-    // Made once and not for each connection: reading all the certificates takes its time.
+    // Created once and not per connection, because parsing all certificates takes time.
     const trusted = authorities.length === 0 ? {} : { ca: [...defaultAuthorities(), ...authorities] };
     return { ...own, secureContext: tls.createSecureContext({ ...own, ...trusted }) };
   } catch (cause) {
@@ -55,7 +60,7 @@ const unknownIssuer = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** Whether nobody that we trust vouches for the far side's certificate: nothing was sent then. */
+/** Returns whether the failure is a server certificate from an unknown authority. Nothing was sent in this case. */
 export function isUnknownIssuer(error: unknown): boolean {
   if (!isGantryError(error, 'NO_CONNECTION')) return false;
   const { cause } = error;

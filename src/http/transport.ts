@@ -8,37 +8,53 @@ import type { ProxyOption } from './proxy.ts';
 import { parseTarget, type Target } from './target.ts';
 import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
 
-/** The end of every line: sends one request as it is, and knows nothing of retries, redirects and credentials. */
+/** Sends single requests unchanged. Knows nothing of retries, redirects and credentials. */
 export interface Transport {
+  /** Sends one request and resolves with its answer as soon as the headers have arrived. */
   readonly send: Send;
-  /** A hint: so many requests to the origin of `url` are about to come. Settled when connections are on their way. */
+  /**
+   * Announces that the given number of requests to the origin of `url` will follow, so that connections can be opened
+   * early. Resolves when the connections are being opened.
+   */
   preconnect?(url: string, requests: number): Promise<void>;
-  /** Ends idle connections; requests under way fail with CUT_OFF. */
+  /** Closes idle connections. Requests under way fail with CUT_OFF. */
   close(): Promise<void>;
 }
 
+/** Options of `createNodeTransport`. */
 export interface NodeTransportOptions {
-  /** For every host, or for each its own. */
+  /** TLS settings for all hosts, or a function that returns those of one host. */
   readonly tls?: TlsOptions | TlsChoice;
-  /** Asked for once, when a certificate is met whose authority is not known: PEM certificates that are trusted, too. */
+  /**
+   * Returns PEM certificates of additional trusted authorities. Called once, when a server's certificate comes from an
+   * unknown authority.
+   */
   readonly moreAuthorities?: () => Promise<readonly string[]>;
-  /** Default: what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say. */
+  /** The proxy to use. Default: the proxy in HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. */
   readonly proxy?: ProxyOption;
-  /** Milliseconds until a connection, TLS included, must stand. Default 30 s. */
+  /**
+   * Milliseconds until a connection, TLS included, must be established.
+   * @defaultValue 30000
+   */
   readonly connectWithin?: number;
-  /** How names are looked up. Default: as the machine does it. */
+  /**
+   * Resolves host names.
+   * @defaultValue the lookup of the system
+   */
   readonly lookup?: LookupFunction;
 }
 
 /**
- * Sends over `node:http` and `node:https` with connections kept alive: raw bytes both ways, no redirects, no cookies.
+ * Creates a transport on `node:http` and `node:https`. It keeps connections alive, transfers raw bytes both ways, and
+ * has no redirects and no cookies.
  *
- * A request that meets a connection which stood before it, and which the server has closed or given up with a 408 or other
- * bytes in the meantime, is sent once more over a new one, unless it may have been processed. Interim answers (1xx) are
- * skipped.
- * One with `sentBy` goes to no address that is closer to us than whoever sent us there.
- * Rejects with NO_CONNECTION, TIMED_OUT (no connection in time), CUT_OFF, UNEXPECTED_STATUS (101), SIZE_INVALID (a body unlike its announced
- * length), REDIRECT_REFUSED, INVALID_OPTION (certificates), whatever the body's source throws, or the signal's own reason.
+ * A request may meet a kept connection that the server has meanwhile closed, or answered with a 408 or other bytes. The
+ * transport then sends it once more on a new connection, unless the server may have processed it. Interim answers (1xx)
+ * are skipped. A request with `sentBy` reaches no address that is nearer to this machine than the server that named the
+ * address.
+ * @throws NO_CONNECTION, TIMED_OUT (no connection in time), CUT_OFF, UNEXPECTED_STATUS (101), SIZE_INVALID (a body
+ * unlike its announced length), REDIRECT_REFUSED, INVALID_OPTION (certificates), any error of the body's source, or the
+ * signal's reason, each from `send`.
  */
 export function createNodeTransport(options: NodeTransportOptions = {}): Transport {
   const { connectWithin = 30_000, moreAuthorities } = options;
@@ -62,7 +78,8 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
       return await first.response;
     } catch (error) {
       if (!first.wasStale()) throw error;
-      // A new connection, not another of the pool: after a restart of the server all of those are dead.
+      // Uses a new connection and not another one of the pool: after a restart of the server, all pooled connections
+      // are dead.
       return await attempt(request, target, connector, true).response;
     }
   };
@@ -71,7 +88,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     request.signal?.throwIfAborted();
     const target = parseTarget(request.url);
     const { signal } = request;
-    // Certificates and authorities may come from somebody who never answers.
+    // The functions for certificates and authorities belong to the caller and may never settle.
     const connector = await unlessAborted(connectors.to(request, target), signal);
     signal?.throwIfAborted();
     try {
@@ -88,12 +105,12 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
   return {
     send,
     async preconnect(url, requests) {
-      // A failure is met again by the requests.
+      // The requests themselves will meet and report the same failure.
       const connector = await connectors.to({ url }, parseTarget(url)).catch(() => undefined);
-      // What is being sent now gets its connections first.
+      // Requests that are being sent now get their connections first.
       await new Promise(setImmediate);
       connector?.preconnect(requests);
-      // Their first packets leave before the caller goes on to what may take long.
+      // The first packets must leave before the caller continues with slow work.
       await new Promise(setImmediate);
     },
     async close(): Promise<void> {
@@ -108,7 +125,7 @@ function outgoingHeaders({ headers, body }: HttpRequest): Record<string, string 
     const [first = ''] = values;
     if (values.length > 0) lines[name] = values.length === 1 ? first : [...values];
   }
-  // ACR and Nexus refuse chunked transfers: the length is always said where it is known.
+  // ACR and Nexus refuse chunked transfer encoding: the length is always sent when it is known.
   if (body?.size !== undefined && lines['content-length'] === undefined)
     lines['content-length'] = String(body.size);
   return lines;

@@ -8,13 +8,13 @@ import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 
 export interface TunnelOptions {
   readonly proxy: ProxyServer;
-  /** For a proxy that speaks TLS itself. */
+  /** TLS options for a proxy that itself speaks TLS. */
   readonly proxyTls: https.RequestOptions;
   /** Milliseconds. */
   readonly connectWithin: number;
 }
 
-/** Keeps connections that speak TLS with their far side through a proxy, which sees nothing but its name. */
+/** Keeps TLS connections through a proxy. The proxy learns only the name of the final host. */
 export class TunnelAgent extends https.Agent {
   readonly #tunnel: TunnelOptions;
   readonly #opening = new Set<http.ClientRequest>();
@@ -75,7 +75,7 @@ function askForTunnel(
     agent: false,
   };
   const outgoing = proxy.secure ? https.request({ ...proxyTls, ...request }) : http.request(request);
-  // In all: a proxy that sends a byte now and then keeps a socket from being idle.
+  // Limits the total time: a proxy that sends a byte now and then keeps the socket from being idle.
   const timer = setTimeout(() => {
     const message = `the proxy ${proxy.host} opened no way to ${host} within ${connectWithin / 1000} s`;
     outgoing.destroy(new TransportError('TIMED_OUT', message));
@@ -83,7 +83,7 @@ function askForTunnel(
   return outgoing.once('close', () => clearTimeout(timer)).once('connect', () => clearTimeout(timer));
 }
 
-/** Wrapped once more, so that nobody takes the proxy's silence for that of the far side. */
+/** Names the proxy, so that its silence is not taken for a silence of the registry. */
 function proxyFailure(error: Error, proxy: ProxyServer): TransportError {
   const target = { host: `the proxy ${proxy.host}` };
   const cause = transportError(error, { target, connected: false });

@@ -4,8 +4,8 @@ import type { WireObserver } from './event.ts';
 const channel = diagnostics.channel('gantry:wire');
 
 /**
- * Tells whoever subscribed to the `gantry:wire` channel of `node:diagnostics_channel` what the observer is told, of all
- * lines of the process that are made from then on: tracing that the program itself knows nothing of.
+ * Publishes each event on the `gantry:wire` channel of `node:diagnostics_channel`, too. This covers all pipelines of
+ * the process that are created after the first subscription, so a tracer needs no support from the program.
  */
 export function published(observe: WireObserver | undefined): WireObserver | undefined {
   if (!channel.hasSubscribers) return observe;

@@ -1,8 +1,8 @@
-/** The time, as far as the code depends on it: a test brings its own. */
+/** The source of time and timers. Tests pass their own clock. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Returns the milliseconds since 1970. */
   now(): number;
-  /** Calls `wake` after so many milliseconds, unless the returned function is called before. */
+  /** Calls `wake` after the given milliseconds, unless the returned function is called first. */
   after(milliseconds: number, wake: () => void): () => void;
 }
 
@@ -14,7 +14,9 @@ export const systemClock: Clock = {
   },
 };
 
-/** As `systemClock`, with timers that keep no process from ending: for showing that something else goes on. */
+/**
+ * Like `systemClock`, but its timers do not keep the process alive. Meant for reports about work that goes on anyway.
+ */
 export const unheldClock: Clock = {
   now: Date.now,
   after(milliseconds, wake) {
