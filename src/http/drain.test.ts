@@ -7,7 +7,7 @@ interface Body extends AsyncIterableIterator<Uint8Array> {
   isLetGo(): boolean;
 }
 
-/** A body of these lengths; of what never comes there is a promise that stays open. */
+/** A body with chunks of these lengths. `never` stands for a chunk that does not arrive. */
 function bodyOf(...lengths: readonly (number | 'never' | Error)[]): Body {
   let at = 0;
   let isLetGo = false;

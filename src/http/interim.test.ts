@@ -10,7 +10,7 @@ import { bytesContent } from '../flow/content.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { createNodeTransport, type NodeTransportOptions, type Transport } from './transport.ts';
 
-/** A server that says `text` to the first bytes of each connection, and then nothing more. */
+/** A server that answers the first bytes of each connection with `text`, and then sends nothing more. */
 async function saying(test: TestContext, text: string): Promise<string> {
   const server = net.createServer((socket) => {
     socket.on('error', () => undefined).once('data', () => socket.write(text));

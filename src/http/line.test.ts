@@ -18,7 +18,7 @@ function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResp
   return { status, headers, body: emptyContent.open() };
 }
 
-/** Answers in turn. */
+/** Sends the given answers, one after the other. */
 function script(...answers: readonly (HttpResponse | Error)[]): {
   readonly send: Send;
   readonly seen: HttpRequest[];

@@ -14,7 +14,7 @@ function failure(code: string): TransportError {
   return new TransportError('NO_CONNECTION', 'x', { cause: Object.assign(new Error('x'), { code }) });
 }
 
-/** Notes what it is sent, and fails for the URLs that begin with `dead`. */
+/** Records each request, and fails for URLs that begin with `dead`. */
 function createFarSide(
   dead: string,
   error: Error = failure('ECONNREFUSED'),

@@ -14,7 +14,7 @@ interface Server {
   readonly events: http.Server;
   /** The server's ends of all connections so far. */
   readonly sockets: readonly net.Socket[];
-  /** Resolves when there have been so many. */
+  /** Resolves when this many connections have been made. */
   met(connections: number): Promise<void>;
 }
 

@@ -12,11 +12,11 @@ interface Seen {
   readonly url: string;
   readonly method: string;
   readonly headers: HeaderMap;
-  /** Whether it went past the credentials. */
+  /** Whether the request skipped the credentials. */
   readonly foreign: boolean;
 }
 
-/** Answers by URL; what is not in the map is the end of the way. */
+/** Answers by URL. A URL that is missing in the map gets a final answer. */
 function follow(
   hops: Readonly<Record<string, readonly [status: number, location?: string]>>,
   more: Partial<HttpRequest> = {},
@@ -40,7 +40,7 @@ function follow(
   };
 }
 
-/** Redirects that many times. */
+/** Redirects this many times. */
 const chain = (length: number): Record<string, readonly [number, string]> =>
   Object.fromEntries(
     Array.from({ length }, (_, at) => [`${home}/${at === 0 ? 'blob' : at}`, [302, `/${at + 1}`]]),

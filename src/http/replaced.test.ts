@@ -13,7 +13,7 @@ import { drain } from './drain.ts';
 import { type Exchange, exchange } from './exchange.ts';
 import { parseTarget } from './target.ts';
 
-/** Deno takes a new connection for a request by itself, and tells of it with a second `socket`: that is done here. */
+/** Deno moves a request to a new connection by itself and emits a second `socket` event. These tests do the same. */
 
 const cases: readonly { readonly name: string; readonly body?: Content; readonly repeats: boolean }[] = [
   { name: 'a request without a body', repeats: true },

@@ -22,7 +22,7 @@ function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResp
   return { status, headers, body: emptyContent.open() };
 }
 
-/** Sends to a far side with these outcomes, the last for ever; every wait passes at once and is noted. */
+/** Sends to a server with these outcomes, the last one repeated. Every wait passes at once and is recorded. */
 async function run(
   outcomes: readonly Outcome[],
   {

@@ -16,7 +16,7 @@ function answer(status = 200, headers: HttpResponse['headers'] = {}): HttpRespon
   return { status, headers, body: emptyContent.open() };
 }
 
-/** A far side that answers when it is told to. */
+/** A server that answers when the test says so. */
 function createFarSide(): { readonly send: Send; readonly pending: ((response?: HttpResponse) => void)[] } {
   const pending: ((response?: HttpResponse) => void)[] = [];
   return {
@@ -181,7 +181,7 @@ describe('the pace', () => {
       await turn();
     }
     await Promise.all(all);
-    // Four complaints at once are one complaint.
+    // Four overload answers at the same time count once.
     assert.deepEqual(widths.slice(0, 5), [4, 2, 2, 3, 4]);
     assert.equal(Math.max(...widths), 4);
   });

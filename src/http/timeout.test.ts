@@ -10,7 +10,7 @@ import { timeout } from './timeout.ts';
 const failure = new Error('enough');
 const request: HttpRequest = { method: 'GET', url: 'https://host:5000/', headers: {}, replay: 'safe' };
 
-/** A far side that does nothing by itself, and gives up when it is told to. */
+/** A server that does nothing by itself, and ends when the test says so. */
 const silent: Send = ({ signal }) =>
   new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
@@ -42,7 +42,7 @@ async function* stuck(signal: AbortSignal | undefined): AsyncGenerator<Uint8Arra
   );
 }
 
-/** Takes the whole request and then does nothing. */
+/** Reads the whole request and then does nothing. */
 const taking: Send = async (sent) => {
   if (sent.body !== undefined) await drain(sent.body.open());
   return await silent(sent);
@@ -91,7 +91,7 @@ describe('a silence', () => {
       timeout(limits(clock))(taking)({ ...request, body: bytesContent(new Uint8Array(1)) }),
       'TIMED_OUT',
     );
-    // The timer of the last chunk is replaced by that of the answer in the same turn.
+    // The timer for the answer replaces the timer of the last chunk in the same turn.
     await turn();
     assert.equal(await clock.waiting(), 10_000);
     await clock.advance(10_000);
@@ -102,7 +102,7 @@ describe('a silence', () => {
     const clock = createManualClock();
     const { body } = await timeout(limits(clock))(async ({ signal }) => answer(stuck(signal)))(request);
     const read = failsWith(drain(body), 'STALLED');
-    // The chunk that comes at once is read.
+    // The first chunk arrives at once and is read.
     await turn();
     assert.equal(await clock.waiting(), 3_000);
     await clock.advance(3_000);
@@ -189,7 +189,7 @@ describe('the end of an exchange', () => {
       bring = resolve;
     });
     let taken: Promise<unknown> = Promise.resolve();
-    // Reads the body as a transport does, and fails between two chunks: the third is on its way.
+    // Reads the body as a transport does, and fails between two chunks while the third is under way.
     const cut: Send = async ({ body }) => {
       const source = (body ?? bytesContent(new Uint8Array(0))).open();
       taken = drain(source);

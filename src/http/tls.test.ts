@@ -11,7 +11,7 @@ import type { HttpRequest } from '../wire/message.ts';
 import type { TlsOptions } from './tls.ts';
 import { createNodeTransport, type Transport } from './transport.ts';
 
-/** Made for this test and of no other use: it signs itself, for localhost and 127.0.0.1, until 2126. */
+/** Made for this test only: a self-signed certificate for localhost and 127.0.0.1, valid until 2126. */
 const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjZJHDxMiFI486iHo
 ollbQNCGPPLoL8obBXvvvPQVM8OhRANCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4r
@@ -51,7 +51,7 @@ async function serve(options: https.ServerOptions = {}): Promise<HttpRequest> {
   return { method: 'GET', url: `https://127.0.0.1:${port}/`, headers: {}, replay: 'safe' };
 }
 
-/** One that speaks no other version of TLS. */
+/** A server that speaks one version of TLS only. */
 const only = (version: SecureVersion): Promise<HttpRequest> =>
   serve({ minVersion: version, maxVersion: version });
 

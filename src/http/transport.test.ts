@@ -35,7 +35,7 @@ function serve(handler: http.RequestListener): Promise<string> {
   return listen(http.createServer(handler));
 }
 
-/** A server that answers by hand, one function for each connection in turn. */
+/** A server whose answers are written by hand: one function per connection, in order. */
 function serveRaw(...connections: ((socket: net.Socket) => void)[]): Promise<string> {
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -53,7 +53,7 @@ function get(url: string, more: Partial<HttpRequest> = {}): HttpRequest {
   return { method: 'GET', url, headers: {}, replay: 'safe', ...more };
 }
 
-/** A promise that is resolved from outside. */
+/** A promise that the test resolves. */
 function createGate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open: (() => void) | undefined;
   const opened = new Promise<void>((resolve) => {
@@ -84,7 +84,7 @@ const rejects = (promise: Promise<unknown>, code: string): Promise<void> =>
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
-/** Answers one request and breaks off at the next. */
+/** Answers one request and closes the connection at the next one. */
 const closing = (socket: net.Socket): void => {
   socket.once('data', () => {
     socket.write(answer);

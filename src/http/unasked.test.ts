@@ -10,15 +10,15 @@ import type { HttpRequest } from '../wire/message.ts';
 import { createNodeTransport, type Transport } from './transport.ts';
 
 /**
- * An answer that came before its question: some servers say why they give an idle connection up, and a request that is sent
- * over it would take that for its own answer.
+ * An answer that arrived before its request: some servers say why they close an idle connection. A request sent on that
+ * connection would take those bytes for its own answer.
  */
 
 interface Server {
   readonly url: string;
   /** The server's end of each connection so far. */
   readonly sockets: readonly net.Socket[];
-  /** What came over each of them. */
+  /** The bytes received on each connection. */
   readonly heard: string[];
   met(connections: number): Promise<void>;
 }
@@ -27,7 +27,7 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const givenUp = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 const nonsense = 'what is this';
 
-/** Answers each request that is whole with `ok`, or as `answer` says by its connection and number. */
+/** Answers each complete request with `ok`, or as `answer` decides by connection and number. */
 async function serve(
   test: TestContext,
   answer: (connection: number, request: number) => string | undefined = () => ok,
@@ -107,12 +107,12 @@ async function ask({ send }: Transport, url: string, request: Omit<HttpRequest, 
   return status;
 }
 
-/** Until the event loop has read what is on its way, and sockets that end have ended. */
+/** Resolves when the event loop has read all bytes that have arrived, and closed sockets have ended. */
 const read = async (): Promise<void> => {
   for (let at = 0; at < 20; at++) await new Promise(setImmediate);
 };
 
-/** How a server gives up a connection that no request is out on. */
+/** The ways in which a server closes an idle connection. */
 const endings: Readonly<Record<string, (socket: net.Socket) => void>> = {
   'a 408 and its end': (socket) => socket.end(givenUp),
   'a 408 and no end': (socket) => socket.write(givenUp),
@@ -157,7 +157,7 @@ for (const [name, request] of Object.entries(requests)) {
         const [first] = server.sockets;
         assert.ok(first);
         await read();
-        // In the same turn: the client's event loop has had no chance to see it.
+        // In the same turn: the client's event loop had no chance to see the bytes.
         end(first);
         assert.equal(await ask(line, server.url, request()), 200);
         assert.equal(server.sockets.length, 2);
@@ -230,7 +230,7 @@ describe('a 408', () => {
       async *open({ signal } = {}) {
         opened++;
         yield new Uint8Array(100_000);
-        // The first time it goes no further before the server has given up.
+        // The first attempt sends no more before the server has closed the connection.
         if (opened === 1) await new Promise((resolve) => signal?.addEventListener('abort', resolve));
         yield new Uint8Array(100_000);
       },

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { HeaderMap, Send } from '../wire/message.ts';
 import { userAgent } from './user-agent.ts';
 
-/** The headers that go out. */
+/** The headers of the sent request. */
 async function sent(headers: HeaderMap): Promise<HeaderMap> {
   let seen: HeaderMap = {};
   const send: Send = async (request) => {

@@ -2,11 +2,11 @@ import type { Clock } from './clock.ts';
 
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
-  /** Moves the time on and wakes, in their order, all whose time has come; what they set in turn is woken too. */
+  /** Moves the time on and calls the timers that are due, in their order, including timers that they set. */
   advance(milliseconds: number): Promise<void>;
-  /** Resolves when somebody waits, with the milliseconds that the first to wake has left. */
+  /** Resolves when a timer is set, with the milliseconds until the first one is due. */
   waiting(): Promise<number>;
-  /** How many timers are set. */
+  /** Returns the number of timers. */
   set(): number;
 }
 
@@ -32,7 +32,7 @@ export function createManualClock(start = 0): ManualClock {
         time = next.at;
         timers.delete(next);
         next.wake();
-        // What was woken gets to set its next timer before the time goes on.
+        // Gives the called functions the chance to set their next timer before the time moves on.
         await new Promise((resolve) => setImmediate(resolve));
       }
       time = end;
