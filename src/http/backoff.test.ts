@@ -16,21 +16,29 @@ function waitsOf(options: RetryOptions): readonly number[] {
 }
 
 const rows: readonly [name: string, options: RetryOptions, waits: readonly number[]][] = [
-  ['are three, from 1 s tripling', {}, [1000, 3000]],
-  ['are five for a layer, from 2 s doubling', defaultLayerRetry, [2000, 4000, 8000, 16_000]],
-  ['may be one', { attempts: 1 }, []],
-  ['go as the options say', { attempts: 4, initial: 10, factor: 10 }, [10, 100, 1000]],
-  ['wait no longer than the cap', { attempts: 4, cap: 2000 }, [1000, 2000, 2000]],
-  ['are spread by the jitter', { random: () => 0.5, jitter: 0.2 }, [1100, 3300]],
-  ['are spread by a tenth', { random: () => 0.5 }, [1050, 3150]],
+  ['makes three attempts by default, the first wait 1 s, tripled each time', {}, [1000, 3000]],
+  [
+    'makes five attempts for a layer, the first wait 2 s, doubled each time',
+    defaultLayerRetry,
+    [2000, 4000, 8000, 16_000],
+  ],
+  ['makes only one attempt with attempts: 1', { attempts: 1 }, []],
+  [
+    'follows the options for attempts, first wait and factor',
+    { attempts: 4, initial: 10, factor: 10 },
+    [10, 100, 1000],
+  ],
+  ['waits no longer than the cap', { attempts: 4, cap: 2000 }, [1000, 2000, 2000]],
+  ['adds the random part that the jitter option allows', { random: () => 0.5, jitter: 0.2 }, [1100, 3300]],
+  ['adds a random tenth by default', { random: () => 0.5 }, [1050, 3150]],
 ];
 
-describe('attempts', () => {
+describe('createBackoff', () => {
   for (const [name, options, waits] of rows) {
-    it(name, () => assert.deepEqual(waitsOf({ random: () => 0, ...options }), waits));
+    it(`createBackoff ${name}`, () => assert.deepEqual(waitsOf({ random: () => 0, ...options }), waits));
   }
 
-  it('begin again after progress', () => {
+  it('createBackoff counts attempts from the start after progress', () => {
     const backoff = createBackoff({ attempts: 2, random: () => 0 });
     assert.equal(backoff.plan(busy), 1000);
     assert.equal(backoff.plan(busy), undefined);
@@ -38,7 +46,7 @@ describe('attempts', () => {
     assert.equal(backoff.plan(busy), 1000);
   });
 
-  it('wait for as long as the far side asks, up to the cap', () => {
+  it('createBackoff waits as long as Retry-After asks, up to the cap', () => {
     const backoff = createBackoff({ attempts: 3, random: () => 0, cap: 5000 });
     assert.equal(backoff.plan(busy, 4000), 4000);
     assert.equal(backoff.plan(busy, 9000), 5000);

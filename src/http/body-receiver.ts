@@ -54,9 +54,13 @@ export function receiveBody(
       } catch (error) {
         end();
         if (signal?.aborted) throw signal.reason;
-        throw new TransportError('CUT_OFF', `${target.host} broke the connection off in mid-answer`, {
-          cause: error,
-        });
+        throw new TransportError(
+          'CUT_OFF',
+          `${target.host} closed the connection in the middle of its answer`,
+          {
+            cause: error,
+          },
+        );
       }
     },
     return() {

@@ -27,7 +27,7 @@ interface Connection {
  * sent.
  */
 export class UnaskedAnswer extends Error {
-  override readonly message: string = 'it answered before it was asked';
+  override readonly message: string = 'bytes of an answer arrived before the request was sent';
 }
 
 /**
@@ -36,7 +36,7 @@ export class UnaskedAnswer extends Error {
  */
 class ReplacedConnection extends Error {
   readonly code: string = 'ECONNRESET';
-  override readonly message: string = 'its connection was closed and replaced by the runtime';
+  override readonly message: string = 'the runtime replaced the closed connection';
 }
 
 export function watchConnection(

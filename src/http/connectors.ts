@@ -126,6 +126,6 @@ function watchedLookup(lookup: LookupFunction, { limit, found, refuse }: Watchin
 function tooClose(hostname: string, addressClass: AddressClass): TransportError {
   return new TransportError(
     'REDIRECT_REFUSED',
-    `we were sent to ${hostname}: refused, it is a ${addressClass} address and who sent us is not that close`,
+    `an answer refers to ${hostname}: refused, because a ${addressClass} address is nearer than its sender's`,
   );
 }

@@ -29,11 +29,11 @@ function bodyOf(...lengths: readonly (number | 'never' | Error)[]): Body {
   return body;
 }
 
-describe('a body that nobody wants', () => {
+describe('drain', () => {
   for (const [what, body, letGo] of [
-    ['is read to its end', bodyOf(10, 20), false],
-    ['is let go where it is long', bodyOf(40_000, 40_000, 40_000), true],
-    ['is of no interest where it breaks', bodyOf(10, new Error('cut')), false],
+    ['drain reads a short body to its end', bodyOf(10, 20), false],
+    ['drain cancels a long body', bodyOf(40_000, 40_000, 40_000), true],
+    ['drain ignores the failure of a broken body', bodyOf(10, new Error('cut')), false],
   ] as const) {
     it(what, async () => {
       const clock = createManualClock();
@@ -42,7 +42,7 @@ describe('a body that nobody wants', () => {
     });
   }
 
-  it('dripping-answers: is let go after a second, whatever it brings by then', async () => {
+  it('dripping-answers: drain cancels a body after one second, even if it still yields bytes', async () => {
     const clock = createManualClock();
     const body = bodyOf(10, 'never');
     const left = drain(body, clock);

@@ -117,7 +117,7 @@ function switchError({ method, url, secrets }: HttpRequest): ResponseError {
   const shown = redactUrl(url, secrets);
   return new ResponseError(
     'UNEXPECTED_STATUS',
-    `${method} ${shown} was answered with 101 Switching Protocols, which was not asked for: no registry answers there`,
+    `${method} ${shown} was answered with 101 Switching Protocols, although no upgrade was requested: this is not a registry`,
     { response: { method, url: shown, status: 101, errors: [] } },
   );
 }
@@ -128,7 +128,7 @@ function interimError({ host }: Target): ResponseError {
 }
 
 function closedError(): Error {
-  return Object.assign(new Error('it ended without an answer'), { code: 'ECONNRESET' });
+  return Object.assign(new Error('no answer arrived'), { code: 'ECONNRESET' });
 }
 
 function incomingHeaders({ rawHeaders }: http.IncomingMessage): HeaderMap {

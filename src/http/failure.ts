@@ -13,7 +13,9 @@ export function transportError(
   const reason = reasonOf(error);
   // In TLS 1.3 the server checks the client certificate after the connection has been established.
   if (/^ERR_SSL_.*ALERT/.test(codeOf(error))) {
-    return new TransportError('NO_CONNECTION', `${target.host} refuses our TLS: ${reason}`, { cause: error });
+    return new TransportError('NO_CONNECTION', `${target.host} refuses the TLS connection: ${reason}`, {
+      cause: error,
+    });
   }
   if (connected && /^HPE_(?!INVALID_EOF_STATE)/.test(codeOf(error))) {
     return new TransportError('NO_CONNECTION', `${target.host} does not speak HTTP: ${reason}`, {
@@ -21,7 +23,7 @@ export function transportError(
     });
   }
   if (connected) {
-    return new TransportError('CUT_OFF', `${target.host} broke the connection off: ${reason}`, {
+    return new TransportError('CUT_OFF', `${target.host} closed the connection: ${reason}`, {
       cause: error,
     });
   }
@@ -57,20 +59,20 @@ function codeOf(error: unknown): string {
 
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
-  ENOTFOUND: 'the name is not known',
-  EAI_AGAIN: 'the name could not be looked up just now',
-  EHOSTUNREACH: 'there is no way to that host',
-  ENETUNREACH: 'there is no way to that network',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the name server could not answer; try again later',
+  EHOSTUNREACH: 'no route leads to this host',
+  ENETUNREACH: 'no route leads to this network',
   EPROTO: 'it does not speak TLS',
   CERT_HAS_EXPIRED: 'its certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'nobody that we trust vouches for its certificate',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is from an unknown authority',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
-  SELF_SIGNED_CERT_IN_CHAIN: 'nobody that we trust vouches for its certificate',
-  UNABLE_TO_GET_ISSUER_CERT: 'nobody that we trust vouches for its certificate',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'nobody that we trust vouches for its certificate',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'nobody that we trust vouches for its certificate',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not know who vouches for our certificate',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is from an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is from an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is from an unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is from an unknown authority',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it requires a client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not know the authority of the client certificate',
   ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
 };
 

@@ -39,8 +39,8 @@ async function* reusing(): AsyncGenerator<Uint8Array> {
   for (let round = 0; round < 3; round++) yield shared.fill(round);
 }
 
-describe('the transport over fetch', () => {
-  it('sends small and streamed bodies, and reads the answer', async () => {
+describe('fetchTransport', () => {
+  it('fetchTransport sends small and streamed bodies and reads the answer', async () => {
     const url = await serve(async (incoming, response) => {
       let length = 0;
       for await (const chunk of incoming) length += chunk.length;
@@ -57,14 +57,14 @@ describe('the transport over fetch', () => {
     assert.equal(await text(streamed.body), 'chunked');
   });
 
-  it('follows no redirect', async () => {
+  it('fetchTransport follows no redirect', async () => {
     const url = await serve((_, response) => response.writeHead(307, { location: '/elsewhere' }).end());
     const response = await send(request(url));
     assert.equal(response.status, 307);
     assert.deepEqual(response.headers['location'], ['/elsewhere']);
   });
 
-  it('does not announce the length of a body that was decoded', async () => {
+  it('fetchTransport reports no length for a decoded body', async () => {
     const zipped = gzipSync('hello');
     const url = await serve((_, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': zipped.length }).end(zipped),
@@ -74,13 +74,13 @@ describe('the transport over fetch', () => {
     assert.equal(await text(response.body), 'hello');
   });
 
-  it('is NO_CONNECTION when nothing listens', async () => {
+  it('fetchTransport rejects with NO_CONNECTION when nothing listens', async () => {
     const url = await serve(() => {});
     await new Promise((resolve) => servers.pop()?.close(resolve));
     await assert.rejects(send(request(url)), (error) => isGantryError(error, 'NO_CONNECTION'));
   });
 
-  it('is CUT_OFF when the connection ends before the answer or within it', async () => {
+  it('fetchTransport rejects with CUT_OFF when the connection ends before or within the answer', async () => {
     const before = await serve((incoming) => incoming.socket.destroy());
     await assert.rejects(send(request(before)), (error) => isGantryError(error, 'CUT_OFF'));
     const within = await serve((incoming, response) => {
@@ -90,7 +90,7 @@ describe('the transport over fetch', () => {
     await assert.rejects(text(body), (error) => isGantryError(error, 'CUT_OFF'));
   });
 
-  it("throws the source's own error and the signal's own reason", async () => {
+  it("fetchTransport throws the source's own error and the signal's own reason", async () => {
     const url = await serve((incoming) => incoming.resume());
     const mine = new Error('mine');
     async function* failing(): AsyncGenerator<Uint8Array> {

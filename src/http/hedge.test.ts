@@ -28,13 +28,13 @@ function stage(options: { readonly answer?: number } = {}) {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('silent-answer: a request whose answer does not come', () => {
+describe('silent-answer: a request without an answer', () => {
   for (const [name, request, after] of [
     ['GET', get, 10_000],
     ['HEAD', { ...get, method: 'HEAD' }, 10_000],
     ['the POST that starts an upload', post, 15_000],
   ] as const) {
-    it(`is asked again beside it after ${after / 1000} s, and the first answer is taken: ${name}`, async () => {
+    it(`hedge sends a second request after ${after / 1000} s and takes the first answer: ${name}`, async () => {
       const { clock, asked, send } = stage();
       const sent = send(request);
       await clock.advance(after - 1);
@@ -48,7 +48,7 @@ describe('silent-answer: a request whose answer does not come', () => {
       assert.equal(clock.set(), 0);
     });
 
-    it(`is never cut: the silent one's answer is taken where it comes first: ${name}`, async () => {
+    it(`hedge never aborts the silent request before an answer and takes its answer if that comes first: ${name}`, async () => {
       const { clock, asked, send } = stage();
       const sent = send(request);
       await clock.advance(59_000);
@@ -67,7 +67,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     ['a POST with a body', { ...post, body: bytesContent(new Uint8Array(1)) }],
     ['a read that must not be sent again', { ...get, replay: 'never' }],
   ] as const) {
-    it(`is asked once: ${name}`, async () => {
+    it(`hedge sends only one request: ${name}`, async () => {
       const { clock, asked, send } = stage();
       const sent = send(request);
       await clock.advance(1_000_000);
@@ -77,7 +77,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     });
   }
 
-  it('is asked again sooner where the answer has less time', async () => {
+  it('hedge sends the second request sooner when the answer timeout is shorter', async () => {
     const { clock, asked, send } = stage({ answer: 6_000 });
     void send(get);
     await clock.advance(1_000);
@@ -85,7 +85,7 @@ describe('silent-answer: a request whose answer does not come', () => {
   });
 
   for (const status of [429, 500, 503]) {
-    it(`waits for the first one where the second one gets ${status}`, async () => {
+    it(`hedge waits for the first request when the second one gets ${status}`, async () => {
       const { clock, asked, send } = stage();
       const sent = send(get);
       await clock.advance(10_000);
@@ -96,7 +96,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     });
   }
 
-  it('waits for the first one where the second one fails, and for the second where the first does', async () => {
+  it('hedge waits for the first request when the second fails, and for the second when the first fails', async () => {
     for (const failing of [0, 1]) {
       const { clock, asked, send } = stage();
       const sent = send(get);
@@ -108,7 +108,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     }
   });
 
-  it('fails as the first one did where both fail, or the second is of no use', async () => {
+  it("hedge rejects with the first request's error when both fail or the second answer is unusable", async () => {
     const failure = new Error('the first');
     for (const end of ['fail', 'give'] as const) {
       const { clock, asked, send } = stage();
@@ -122,7 +122,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     }
   });
 
-  it('fails at once, and is not asked again, where it fails before', async () => {
+  it('hedge rejects at once, without a second request, when the first fails before the time', async () => {
     const { clock, asked, send } = stage();
     const failure = new Error('cut');
     const sent = send(get);
@@ -131,7 +131,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     assert.deepEqual([asked.length, clock.set()], [1, 0]);
   });
 
-  it("ends with the caller's signal, both of them", async () => {
+  it("hedge aborts both requests with the caller's signal", async () => {
     const clock = createManualClock();
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -152,7 +152,7 @@ describe('silent-answer: a request whose answer does not come', () => {
     assert.deepEqual([ended, clock.set()], [2, 0]);
   });
 
-  it('ends as a silence does where both stay silent', async () => {
+  it('hedge rejects with the timeout when both requests stay silent', async () => {
     const clock = createManualClock();
     const silent = hedge({ clock })(
       timeout({ clock })(

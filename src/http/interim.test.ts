@@ -41,10 +41,10 @@ const switching = {
   'after other interim answers': `${interim('103 Early Hints')}HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n`,
 };
 
-describe('switching-protocols: an answer with 101 that nobody asked for', () => {
+describe('switching-protocols: an unrequested answer with status 101', () => {
   for (const [how, text] of Object.entries(switching)) {
     for (const [method, request] of Object.entries(requests)) {
-      it(`${how} is an error of ${method}`, async (test) => {
+      it(`a 101 answer ${how} is an error for ${method}`, async (test) => {
         const url = await saying(test, text);
         const signature = secret('signature-101');
         await assert.rejects(
@@ -73,7 +73,7 @@ describe('interim answers', () => {
   };
   for (const [name, text] of Object.entries(rows)) {
     for (const [method, request] of Object.entries(requests)) {
-      it(`${name}: are skipped for ${method}`, async (test) => {
+      it(`interim answers are skipped for ${method}: ${name}`, async (test) => {
         const url = await saying(test, text + final);
         const { status, body } = await transport(test).send({ ...request, url });
         assert.equal(status, 200);
@@ -82,13 +82,13 @@ describe('interim answers', () => {
     }
   }
 
-  it('interim-without-end: more than 1000 of them are an error', async (test) => {
+  it('interim-without-end: more than 1000 interim answers are an error', async (test) => {
     const url = await saying(test, interim('103 Early Hints').repeat(1001));
     const request = { method: 'GET', headers: {}, replay: 'safe', url } as const;
     await assert.rejects(transport(test).send(request), { code: 'UNEXPECTED_ANSWER' });
   });
 
-  it('do not keep an abort from ending the request', async (test) => {
+  it('an abort ends a request that receives interim answers', async (test) => {
     const url = await saying(test, interim('102 Processing'));
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -104,14 +104,14 @@ describe('interim answers', () => {
   });
 });
 
-describe('a proxy that is asked for a tunnel', () => {
+describe('the tunnel request to a proxy', () => {
   const answers = {
     'ends the connection without an answer': '',
     'switches protocols': switching['with an upgrade'],
     'answers with 102 only': interim('102 Processing'),
   };
   for (const [how, text] of Object.entries(answers)) {
-    it(`and ${how} is an error`, async (test) => {
+    it(`the tunnel request fails when the proxy ${how}`, async (test) => {
       const server = net.createServer((socket) => {
         socket.on('error', () => undefined).once('data', () => socket.end(text));
       });
@@ -126,7 +126,7 @@ describe('a proxy that is asked for a tunnel', () => {
     });
   }
 
-  it('proxy-drips: and answers a byte at a time has a time in all', async (test) => {
+  it('proxy-drips: the tunnel request has a total time limit when the proxy answers one byte at a time', async (test) => {
     const server = net.createServer((socket) => {
       socket
         .on('error', () => undefined)

@@ -45,8 +45,8 @@ const impatient = { initial: 0, jitter: 0 };
 const badge: Middleware = (next) => (sent) =>
   next({ ...sent, headers: { ...sent.headers, authorization: ['badge'] } });
 
-describe('a line', () => {
-  it('shows credentials on every hop and retry within the origin, and to nobody else', async () => {
+describe('createLine', () => {
+  it('createLine sends credentials with every hop and retry within the origin, and to no other origin', async () => {
     const { send, seen } = script(
       answer(503),
       answer(307, { location: ['/there'] }),
@@ -65,12 +65,12 @@ describe('a line', () => {
     );
   });
 
-  it('without redirects hands one on as the answer', async () => {
+  it('createLine returns a redirect as the answer when redirects are off', async () => {
     const { send } = script(answer(307, { location: ['/there'] }));
     assert.equal((await createLine({ transport: send, redirects: false })(request)).status, 307);
   });
 
-  it('tells of requests, answers, failures and retries, without a secret', async () => {
+  it('createLine reports requests, answers, failures and retries without secrets', async () => {
     const events: WireEvent[] = [];
     const { send } = script(
       new TransportError('CUT_OFF', 'broken'),
@@ -90,7 +90,7 @@ describe('a line', () => {
     assert.deepEqual(ids, [1, 1, 2, 2, 3, 3]);
   });
 
-  it('tells of each warning once for a host', async () => {
+  it('createLine reports each warning once per host', async () => {
     const warnings: unknown[] = [];
     const { send } = script(warned(), warned(), warned());
     const observe = (event: WireEvent): void => {
@@ -108,7 +108,7 @@ describe('a line', () => {
     ]);
   });
 
-  it('ends the silence of a transport', async () => {
+  it('createLine ends the silence of a transport', async () => {
     const line = createLine({ transport: silent, timeouts: { answer: 1 }, retry: { attempts: 1 } });
     await assert.rejects(line(request), (error) => isGantryError(error, 'TIMED_OUT'));
   });

@@ -6,7 +6,7 @@ import { checkHop, originOf, resolveHop } from './origin.ts';
 
 const from = 'https://registry.example.com/v2/a/b/blobs/uploads/?x=1';
 
-describe('an address out of an answer', () => {
+describe('resolveHop', () => {
   for (const [to, expected] of [
     ['https://cdn.example.com/a/../b?X-Amz-Signature=%7E~+&empty&b=%2f', undefined],
     ['/v2/a/../b?_state=a%20b', 'https://registry.example.com/v2/a/../b?_state=a%20b'],
@@ -19,7 +19,8 @@ describe('an address out of an answer', () => {
     ['http://other.example.com/x', undefined],
     ['http://registry.example.com:8080/x', undefined],
   ] as const) {
-    it(`${to} is ${expected ?? 'left as it is'}`, () => assert.equal(resolveHop(from, to), expected ?? to));
+    it(`resolveHop resolves ${to} to ${expected ?? 'itself'}`, () =>
+      assert.equal(resolveHop(from, to), expected ?? to));
   }
 
   for (const to of [
@@ -30,7 +31,7 @@ describe('an address out of an answer', () => {
     'javascript://alert',
     'https://a b/',
   ]) {
-    it(`${to.replace(secret('realm'), '***')} is REDIRECT_REFUSED, without the secret`, () => {
+    it(`resolveHop rejects ${to.replace(secret('realm'), '***')} with REDIRECT_REFUSED and does not show the secret`, () => {
       assert.throws(
         () => resolveHop(from, to),
         (error: unknown) =>
@@ -40,7 +41,7 @@ describe('an address out of an answer', () => {
   }
 });
 
-describe('a hop', () => {
+describe('checkHop', () => {
   const rows: readonly (readonly [from: string, to: string, allowed: boolean])[] = [
     ['https://a.example/', 'https://b.example/', true],
     ['https://a.example/', 'http://a.example/', false],
@@ -73,7 +74,7 @@ describe('a hop', () => {
     ['http://localhost:5000/', 'http://169.254.169.254/', false],
   ];
   for (const [source, target, allowed] of rows) {
-    it(`from ${source} to ${target} is ${allowed ? 'allowed' : 'REDIRECT_REFUSED'}`, () => {
+    it(`checkHop ${allowed ? 'allows' : 'refuses'} a hop from ${source} to ${target}`, () => {
       if (allowed) return checkHop(source, target, { home: source });
       assert.throws(
         () => checkHop(source, target, { home: source }),
@@ -82,14 +83,19 @@ describe('a hop', () => {
     });
   }
 
-  describe('to a host whose name repeats a secret that whoever sends us has seen', () => {
+  describe('checkHop with a host name that repeats a known secret', () => {
     const told = secret('told');
     const home = 'https://registry.example/';
     const rows: readonly [name: string, target: string, secrets: readonly string[], allowed: boolean][] = [
-      ['is REDIRECT_REFUSED', `https://${told}.example/x`, [told], false],
-      ['also in small letters, and with a port', `https://a.${told.toLowerCase()}.b:444/x`, [told], false],
+      ['refuses a host name that repeats a secret', `https://${told}.example/x`, [told], false],
       [
-        'is allowed where it is a short word, which may stand there by chance',
+        'refuses a host name that repeats a secret in lower case, with a port',
+        `https://a.${told.toLowerCase()}.b:444/x`,
+        [told],
+        false,
+      ],
+      [
+        'allows a host name that repeats a short word, which may be there by chance',
         'https://s3.cdn/',
         ['s3'],
         true,
@@ -101,10 +107,10 @@ describe('a hop', () => {
         ['registry'],
         true,
       ],
-      ['is allowed where only the path repeats it', `https://cdn.example/${told}`, [told], true],
+      ['allows a secret that only the path repeats', `https://cdn.example/${told}`, [told], true],
     ];
     for (const [name, target, secrets, allowed] of rows) {
-      it(name, () => {
+      it(`checkHop ${name}`, () => {
         if (allowed) return checkHop(home, target, { home, secrets });
         assert.throws(
           () => checkHop(home, target, { home, secrets }),
@@ -117,7 +123,7 @@ describe('a hop', () => {
     }
   });
 
-  it("to the registry's own host is allowed from anywhere, but not out of https", () => {
+  it("checkHop allows the registry's own host from anywhere, but never from https to http", () => {
     checkHop('https://cdn.example/', 'https://10.0.0.1:5000/x', { home: 'https://10.0.0.1:5000/' });
     checkHop('https://cdn.example/', 'https://169.254.1.1/x', { home: 'https://169.254.1.1/' });
     assert.throws(
@@ -127,8 +133,8 @@ describe('a hop', () => {
   });
 });
 
-describe('an origin', () => {
-  it('is the same however its host and port are spelled', () => {
+describe('originOf', () => {
+  it('originOf returns the same origin for every spelling of host and port', () => {
     assert.equal(originOf('https://A.example:443/x'), originOf('https://a.example'));
     assert.notEqual(originOf('https://a.example:8443'), originOf('https://a.example'));
     assert.notEqual(originOf('http://a.example'), originOf('https://a.example'));

@@ -27,7 +27,7 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
   if (target === undefined || !/^https?:$/.test(target.protocol))
     throw refused(from, to, { why: 'it is not http or https', ...hidden });
   if (target.username !== '' || target.password !== '')
-    throw refused(from, to, { why: 'it carries a user and password', ...hidden });
+    throw refused(from, to, { why: 'it contains a user or a password', ...hidden });
   if (target.protocol === 'https:' || !parseTarget(from).secure) return written;
   const source = new URL(from);
   const behindProxy =
@@ -49,7 +49,7 @@ export function checkHop(
   const source = parseTarget(from);
   const target = parseTarget(to);
   if (source.secure && !target.secure) {
-    throw refused(from, to, { why: 'it leaves https', ...hidden });
+    throw refused(from, to, { why: 'it leads from https to http', ...hidden });
   }
   const own = parseTarget(home);
   if (target.host === own.host) return;
@@ -57,7 +57,7 @@ export function checkHop(
   // every reader of the message. A secret that the registry's own name contains is exposed anyway.
   const { secrets = [] } = hidden;
   if (secrets.some((text) => holdsSecret(target.hostname, [text]) && !holdsSecret(own.hostname, [text]))) {
-    throw refused(from, to, { why: "its host's name holds a secret of ours", ...hidden });
+    throw refused(from, to, { why: 'its host name contains a secret', ...hidden });
   }
   const reach = addressClassOf(target.hostname);
   if (!mayReach(addressClassOf(source.hostname), reach)) {
@@ -82,6 +82,6 @@ function refused(
   const shown = redactWords(redactUrl(to), secrets);
   return new TransportError(
     'REDIRECT_REFUSED',
-    `${new URL(from).host} sends us to ${shown}: refused, ${why}`,
+    `${new URL(from).host} refers to ${shown}: refused, because ${why}`,
   );
 }

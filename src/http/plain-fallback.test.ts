@@ -30,9 +30,9 @@ function createFarSide(
   };
 }
 
-describe('the fallback to plain HTTP', () => {
+describe('plainFallback', () => {
   for (const code of ['ECONNREFUSED', 'ECONNRESET', 'EPROTO', 'ERR_SSL_WRONG_VERSION_NUMBER']) {
-    it(`comes when nobody speaks TLS there (${code}), and stays`, async () => {
+    it(`plainFallback uses plain HTTP from then on when no TLS server listens (${code})`, async () => {
       const { send, seen } = createFarSide('https:', failure(code));
       const line = plainFallback(isAsked)(send);
       await line(request);
@@ -44,23 +44,23 @@ describe('the fallback to plain HTTP', () => {
   for (const [name, error] of [
     ['breaks', new TransportError('CUT_OFF', 'x')],
     ['stays silent', new TransportError('TIMED_OUT', 'x')],
-    ['has a certificate that nobody vouches for', failure('DEPTH_ZERO_SELF_SIGNED_CERT')],
-    ['wants a certificate of ours', failure('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')],
-    ['speaks another version', failure('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')],
-    ['has a name that is not known', failure('ENOTFOUND')],
+    ['has a certificate from an unknown authority', failure('DEPTH_ZERO_SELF_SIGNED_CERT')],
+    ['requires a client certificate', failure('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED')],
+    ['has another version', failure('ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION')],
+    ['is at an unknown host name', failure('ENOTFOUND')],
     [
-      'lies behind a proxy that is not there',
+      'is behind a proxy that does not exist',
       new TransportError('NO_CONNECTION', 'x', { cause: failure('ECONNREFUSED') }),
     ],
   ] as const) {
-    it(`does not come where TLS ${name}`, async () => {
+    it(`plainFallback does not use plain HTTP when TLS ${name}`, async () => {
       const { send, seen } = createFarSide('https:', error);
       await assert.rejects(plainFallback(isAsked)(send)(request), (thrown) => thrown === error);
       assert.deepEqual(seen, [request.url]);
     });
   }
 
-  it('does not come where TLS is spoken, nor for a host that it was not asked for', async () => {
+  it('plainFallback does not use plain HTTP when TLS works, nor for a host that is not declared insecure', async () => {
     const spoken = createFarSide('http:');
     await plainFallback(isAsked)(spoken.send)(request);
     const other = createFarSide('https:');
@@ -69,7 +69,7 @@ describe('the fallback to plain HTTP', () => {
     assert.deepEqual([...spoken.seen, ...other.seen], [request.url, request.url]);
   });
 
-  it('does not stay when there is no connection in plain HTTP either', async () => {
+  it('plainFallback does not remember a host that fails in plain HTTP, too', async () => {
     const { send, seen } = createFarSide('http');
     const line = plainFallback(isAsked)(send);
     for (let round = 0; round < 2; round++) {
@@ -79,8 +79,8 @@ describe('the fallback to plain HTTP', () => {
   });
 });
 
-describe('the user agent', () => {
-  it('is added where a request has none', async () => {
+describe('userAgent', () => {
+  it('userAgent adds the header to a request that has none', async () => {
     const { send } = createFarSide('-');
     const line = userAgent('gantry/1')(send);
     assert.deepEqual((await line(request)).headers['user-agent'], ['gantry/1']);

@@ -53,8 +53,8 @@ async function ask({ send }: Transport, url: string, signal?: AbortSignal): Prom
 const together = (line: Transport, url: string, requests: number): Promise<readonly string[]> =>
   Promise.all(Array.from({ length: requests }, () => ask(line, url)));
 
-describe('requests that are announced', () => {
-  it('go over the connections that were made for them', async (test) => {
+describe('announced requests', () => {
+  it('announced requests use the connections that were opened for them', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await line.preconnect(server.url, 3);
@@ -63,7 +63,7 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 3);
   });
 
-  it('get no connection beside those that are there', async (test) => {
+  it('announced requests count the existing connections', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await together(line, server.url, 2);
@@ -74,7 +74,7 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 3);
   });
 
-  it('get 24 connections at most before they come', async (test) => {
+  it('at most 24 connections are opened before their requests', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await line.preconnect(server.url, 100);
@@ -84,7 +84,7 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 24);
   });
 
-  it('are sent although the server has ended the connections in the meantime', async (test) => {
+  it('announced requests are sent although the server has closed their connections meanwhile', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await line.preconnect(server.url, 2);
@@ -93,7 +93,7 @@ describe('requests that are announced', () => {
     assert.deepEqual(await together(line, server.url, 2), ['ok', 'ok']);
   });
 
-  it('are not sent once more when they are given up', async (test) => {
+  it('an announced request is not sent again after it was aborted', async (test) => {
     const server = await serve(test, () => undefined);
     const line = transport(test);
     await line.preconnect(server.url, 1);
@@ -106,7 +106,7 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 1);
   });
 
-  it('that never come leave no connection behind when the transport is closed', async (test) => {
+  it('closing the transport closes the connections of announced requests that never came', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     await line.preconnect(server.url, 2);
@@ -118,7 +118,7 @@ describe('requests that are announced', () => {
     assert.equal(server.sockets.length, 2);
   });
 
-  it('meet by themselves that nobody listens', async (test) => {
+  it('announced requests report by themselves that nothing listens', async (test) => {
     const server = net.createServer();
     const url = `http://127.0.0.1:${await listenAnywhere(server)}/`;
     await new Promise((resolve) => server.close(resolve));
@@ -127,7 +127,7 @@ describe('requests that are announced', () => {
     await assert.rejects(ask(line, url), { code: 'NO_CONNECTION' });
   });
 
-  it('to what is no address, or through a proxy, announce nothing', async (test) => {
+  it('no connection is opened for an invalid address or through a proxy', async (test) => {
     const server = await serve(test);
     const line = transport(test, { proxy: server.url });
     await assert.rejects(line.preconnect('nowhere', 2), { code: 'NO_CONNECTION' });

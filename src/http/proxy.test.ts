@@ -9,7 +9,7 @@ type Environment = Readonly<Record<string, string>>;
 
 const through = (env: Environment, url: string): string | undefined => proxyChoice(undefined, env)(url)?.host;
 
-describe('the proxy that the environment names', () => {
+describe('the proxy from the environment', () => {
   const both = { HTTP_PROXY: 'plain:1', HTTPS_PROXY: 'secure:2' };
   const rows: readonly (readonly [env: Environment, url: string, expected: string | undefined])[] = [
     [{}, 'https://a.example/', undefined],
@@ -29,7 +29,7 @@ describe('the proxy that the environment names', () => {
     [both, 'https://10.0.0.1/', 'secure:2'],
   ];
   for (const [env, url, expected] of rows) {
-    it(`is ${expected ?? 'none'} for ${url} with ${JSON.stringify(env)}`, () =>
+    it(`the proxy is ${expected ?? 'none'} for ${url} with ${JSON.stringify(env)}`, () =>
       assert.equal(through(env, url), expected));
   }
 });
@@ -69,14 +69,14 @@ describe('NO_PROXY', () => {
     ['.', 'https://a.example/', false],
   ];
   for (const [list, url, exempt] of rows) {
-    it(`of "${list}" ${exempt ? 'is about' : 'is not about'} ${url}`, () =>
+    it(`NO_PROXY "${list}" ${exempt ? 'covers' : 'does not cover'} ${url}`, () =>
       assert.equal(
         through({ HTTPS_PROXY: 'p:1', HTTP_PROXY: 'p:1', no_proxy: list }, url),
         exempt ? undefined : 'p:1',
       ));
   }
 
-  it('never fails, whatever it holds', () =>
+  it('NO_PROXY never fails to parse', () =>
     fc.assert(
       fc.property(fc.string(), (list) => {
         through({ HTTPS_PROXY: 'p:1', NO_PROXY: list }, 'https://a.example/');
@@ -84,8 +84,8 @@ describe('NO_PROXY', () => {
     ));
 });
 
-describe('a proxy', () => {
-  it('is read with its user and password, which no field but one holds', () => {
+describe('parseProxy', () => {
+  it('parseProxy reads the user and the password, and keeps them in one field only', () => {
     const { authorization, ...rest } = parseProxy(
       `https://us%40er:${secret('p%3Ass%')}@proxy.example:3128/x`,
     );
@@ -98,7 +98,7 @@ describe('a proxy', () => {
     });
   });
 
-  it('is plain HTTP on port 80 unless it says otherwise', () => {
+  it('parseProxy defaults to plain HTTP and port 80', () => {
     assert.deepEqual(parseProxy('proxy'), { secure: false, hostname: 'proxy', host: 'proxy', port: 80 });
     assert.equal(parseProxy('https://proxy').port, 443);
   });
@@ -109,14 +109,14 @@ describe('a proxy', () => {
     `http://user:${secret('proxy')}@`,
     `ftp://${secret('proxy')}@x`,
   ]) {
-    it(`"${withoutSecrets(text)}" is INVALID_OPTION, without its password`, () =>
+    it(`parseProxy rejects "${withoutSecrets(text)}" with INVALID_OPTION and does not show the password`, () =>
       assert.throws(
         () => parseProxy(text),
         (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes(secret('proxy')),
       ));
   }
 
-  it('that was given is for all but this machine; a function says what it likes', () => {
+  it('a given proxy applies to every host except this machine, and a function decides for each URL', () => {
     const env = { HTTPS_PROXY: 'env:1' };
     assert.equal(proxyChoice('given:1', env)('https://a.example/')?.host, 'given:1');
     assert.equal(proxyChoice('given:1', env)('https://localhost/'), undefined);

@@ -75,7 +75,7 @@ export function parseProxy(text: string): ProxyServer {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.hostname === '') {
     const scheme = parsed === undefined ? 'it is not a URL' : `${parsed.protocol}// is not known`;
-    throw new InputError('INVALID_OPTION', `a proxy is an http or https URL: ${scheme}`);
+    throw new InputError('INVALID_OPTION', `a proxy must be an http or https URL: ${scheme}`);
   }
   const { username, password } = parsed;
   const { secure, hostname, host, port } = parseTarget(`${parsed.protocol}//${parsed.host}`);

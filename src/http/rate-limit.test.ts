@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseRateLimit } from './rate-limit.ts';
 
-describe('what a host says of its limits', () => {
+describe('parseRateLimit', () => {
   for (const [name, limit, remaining, expected] of [
     ['ratelimit', '100;w=21600', '76;w=21600', { limit: 100, remaining: 76, window: 21600 }],
     ['ratelimit', '100', '0', { limit: 100, remaining: 0 }],
@@ -13,7 +13,7 @@ describe('what a host says of its limits', () => {
     ['ratelimit', '', '5', undefined],
     ['other', '100', '5', undefined],
   ] as const) {
-    it(`${name} ${limit || 'of nothing'} and ${remaining} is ${expected ? 'understood' : 'left alone'}`, () =>
+    it(`parseRateLimit ${expected ? 'parses' : 'ignores'} ${name} with limit ${limit || '(empty)'} and remaining ${remaining}`, () =>
       assert.deepEqual(
         parseRateLimit({ [`${name}-limit`]: [limit], [`${name}-remaining`]: [remaining] }),
         expected,

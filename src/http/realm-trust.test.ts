@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { trustsRealm } from './realm-trust.ts';
 
-describe('the token service that is shown the credentials of a registry', () => {
+describe('trustsRealm', () => {
   const rows: readonly (readonly [registry: string, realm: string, trusted: boolean])[] = [
     ['https://ghcr.io', 'https://ghcr.io/token', true],
     ['https://registry-1.docker.io', 'https://auth.docker.io/token', true],
@@ -25,12 +25,12 @@ describe('the token service that is shown the credentials of a registry', () => 
     ['https://com', 'https://a.com', false],
   ];
   for (const [registry, realm, trusted] of rows) {
-    it(`of ${registry} ${trusted ? 'may' : 'may not'} be ${realm}`, async () => {
+    it(`${realm} ${trusted ? 'may' : 'must not'} receive the credentials of ${registry}`, async () => {
       assert.equal(await trustsRealm(registry, realm), trusted);
     });
   }
 
-  it('may be any host that was said to be trusted, and no other', async () => {
+  it('a host that is declared trusted may receive the credentials, and no other host may', async () => {
     const trusted = ['login.example.org', 'sso.example.org:8443'];
     const registry = 'https://registry.example.com';
     assert.equal(await trustsRealm(registry, 'https://login.example.org/token', trusted), true);

@@ -48,10 +48,10 @@ const chain = (length: number): Record<string, readonly [number, string]> =>
 
 const urls = (seen: readonly Seen[]): readonly string[] => seen.map(({ url }) => url);
 
-describe('a redirect', () => {
+describe('redirect', () => {
   for (const status of [301, 302, 303, 307, 308]) {
     for (const method of ['GET', 'HEAD']) {
-      it(`of ${status} is followed for ${method}, and the answer tells its URL`, async () => {
+      it(`a redirect with ${status} is followed for ${method}, and the answer contains its URL`, async () => {
         const { response, seen } = follow({ [`${home}/blob`]: [status, '/there?a=%7E'] }, { method });
         assert.equal((await response).status, 200);
         assert.equal((await response).url, `${home}/there?a=%7E`);
@@ -73,18 +73,18 @@ describe('a redirect', () => {
     [304, 'GET'],
     [300, 'GET'],
   ] as const) {
-    it(`of ${status} is the answer to ${method}`, async () => {
+    it(`a redirect with ${status} is returned as the answer for ${method}`, async () => {
       const { response, seen } = follow({ [`${home}/blob`]: [status, '/there'] }, { method });
       assert.equal((await response).status, status);
       assert.equal(seen.length, 1);
     });
   }
 
-  it('without a Location is the answer', async () => {
+  it('a redirect without a Location is returned as the answer', async () => {
     assert.equal((await follow({ [`${home}/blob`]: [307] }).response).status, 307);
   });
 
-  it('of 307 is followed within the origin with a body that can be opened again, or none', async () => {
+  it('a redirect with 307 is followed within the origin for a replayable body and for no body', async () => {
     const hops = { [`${home}/blob`]: [307, '/there'] } as const;
     assert.equal((await follow(hops, { method: 'POST' }).response).status, 200);
     assert.equal(
@@ -97,7 +97,7 @@ describe('a redirect', () => {
 
   for (const status of [307, 308]) {
     for (const method of ['POST', 'PATCH', 'PUT']) {
-      it(`post-redirected: of ${status} is followed for ${method} to another origin, past the credentials`, async () => {
+      it(`post-redirected: a redirect with ${status} is followed for ${method} to another origin, without credentials`, async () => {
         const { response, seen } = follow(
           { [`${home}/blob`]: [status, 'https://other.example/x?s=%7E'] },
           {
@@ -121,7 +121,7 @@ describe('a redirect', () => {
         'https://10.0.0.1/x',
         'https://u:p@other.example/x',
       ]) {
-        it(`post-redirected: of ${status} for ${method} to ${location} is REDIRECT_REFUSED`, async () => {
+        it(`post-redirected: a redirect with ${status} for ${method} to ${location} is REDIRECT_REFUSED`, async () => {
           const { response, seen } = follow({ [`${home}/blob`]: [status, location] }, { method });
           await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));
           assert.equal(seen.length, 1);
@@ -130,7 +130,7 @@ describe('a redirect', () => {
     }
   }
 
-  it('of 307 is the answer to a DELETE when it leads to another origin', async () => {
+  it('a redirect with 307 to another origin is returned as the answer for DELETE', async () => {
     const { response, seen } = follow(
       { [`${home}/blob`]: [307, 'https://cdn.example/x'] },
       { method: 'DELETE' },
@@ -148,13 +148,13 @@ describe('a redirect', () => {
     'x-custom': [secret('custom')],
   };
 
-  it('within the origin keeps every header', async () => {
+  it('a redirect within the origin keeps every header', async () => {
     const { response, seen } = follow({ [`${home}/blob`]: [307, `${home}:443/there`] }, { headers });
     await response;
     assert.deepEqual(seen[1]?.headers, headers);
   });
 
-  it('to another origin drops what is not for strangers, for good, and goes past the credentials, for good', async () => {
+  it('a redirect to another origin drops all but neutral headers and all credentials, even after it returns', async () => {
     const { response, seen } = follow(
       { [`${home}/blob`]: [307, 'https://cdn.example/x'], 'https://cdn.example/x': [307, `${home}/back`] },
       { headers },
@@ -176,14 +176,14 @@ describe('a redirect', () => {
     'ftp://x/',
     'https://u:p@x/',
   ]) {
-    it(`to ${location} is REDIRECT_REFUSED`, async () => {
+    it(`a redirect to ${location} is REDIRECT_REFUSED`, async () => {
       const { response, seen } = follow({ [`${home}/blob`]: [307, location] });
       await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));
       assert.equal(seen.length, 1);
     });
   }
 
-  it('is followed ten times and REDIRECT_REFUSED the eleventh time', async () => {
+  it('the first ten redirects are followed and the eleventh is REDIRECT_REFUSED', async () => {
     assert.equal((await follow(chain(10)).response).status, 200);
     const { response, seen } = follow(chain(11));
     await assert.rejects(response, (error) => isGantryError(error, 'REDIRECT_REFUSED'));

@@ -17,9 +17,9 @@ import { parseTarget } from './target.ts';
 
 const cases: readonly { readonly name: string; readonly body?: Content; readonly repeats: boolean }[] = [
   { name: 'a request without a body', repeats: true },
-  { name: 'a body that can be opened again', body: bytesContent(new Uint8Array(100)), repeats: true },
+  { name: 'a request with a replayable body', body: bytesContent(new Uint8Array(100)), repeats: true },
   {
-    name: 'a body of which much is under way',
+    name: 'a request whose large body is partly sent',
     body: bytesContent(new Uint8Array(100_000)),
     repeats: false,
   },
@@ -42,8 +42,8 @@ function send(url: string, connector: Connector, content?: Content): Sent {
 }
 
 for (const { name, body, repeats } of cases) {
-  const outcome = repeats ? 'can go out again' : 'is CUT_OFF';
-  it(`deno-hang: ${name} whose kept connection the runtime replaces ${outcome}`, {
+  const outcome = repeats ? 'can be sent again' : 'is CUT_OFF';
+  it(`deno-hang: ${name} ${outcome} when the runtime replaces its kept connection`, {
     timeout: 60_000,
   }, async (test) => {
     const server = http.createServer((_, response) => response.end('ok'));

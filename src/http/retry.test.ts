@@ -62,26 +62,26 @@ async function run(
   }
 }
 
-describe('a retry', () => {
+describe('retry', () => {
   for (const status of [408, 429, 499, 500, 502, 503, 504, 522]) {
-    it(`follows ${status}`, async () => {
+    it(`retry repeats a request after ${status}`, async () => {
       assert.deepEqual(await run([status, 200]), { status: 200, waits: [1000], sends: 2 });
     });
   }
 
   for (const status of [200, 206, 307, 400, 401, 403, 404, 416, 501, 505]) {
-    it(`does not follow ${status}`, async () => {
+    it(`retry does not repeat a request after ${status}`, async () => {
       assert.deepEqual(await run([status]), { status, waits: [], sends: 1 });
     });
   }
 
   for (const code of ['CUT_OFF', 'TIMED_OUT', 'STALLED'] as const) {
-    it(`follows ${code}`, async () => {
+    it(`retry repeats a request after ${code}`, async () => {
       assert.equal((await run([new TransportError(code, 'x'), 200])).status, 200);
     });
   }
 
-  it('follows a name server that is busy, and no other NO_CONNECTION', async () => {
+  it('retry repeats a request after a busy name server, but after no other NO_CONNECTION', async () => {
     const busy = new TransportError('NO_CONNECTION', 'x', {
       cause: Object.assign(new Error(), { code: 'EAI_AGAIN' }),
     });
@@ -94,14 +94,14 @@ describe('a retry', () => {
     assert.equal(refused.sends, 1);
   });
 
-  it('comes twice, after 1 and 3 seconds; then the last outcome stands', async () => {
+  it('retry tries twice more, after 1 and 3 seconds, and then returns the last outcome', async () => {
     assert.deepEqual(await run([503]), { status: 503, waits: [1000, 3000], sends: 3 });
     const cut = await run([new TransportError('CUT_OFF', 'x')]);
     assert.ok(isGantryError(cut.error, 'CUT_OFF'));
     assert.equal(cut.sends, 3);
   });
 
-  it('waits as it is told to', async () => {
+  it('retry waits as its options say', async () => {
     const options = { attempts: 5, initial: 10, factor: 2, cap: 50, jitter: 1, random: () => 0.5 };
     assert.deepEqual((await run([503], options)).waits, [15, 30, 50, 50]);
     assert.deepEqual(await run([503], { attempts: 1 }), { status: 503, waits: [], sends: 1 });
@@ -112,14 +112,14 @@ describe('a retry', () => {
     ['seconds', '7', 7000],
     ['a date', new Date(9000).toUTCString(), 9000],
     ['more than the cap', '3600', 60_000],
-    ['nonsense, which counts as nothing', 'soon', 1000],
+    ['nonsense, which it ignores', 'soon', 1000],
   ] as const) {
-    it(`obeys a Retry-After of ${name}`, async () => {
+    it(`retry obeys a Retry-After of ${name}`, async () => {
       assert.deepEqual((await run([answer(429, { 'retry-after': [header] }), 200])).waits, [wait]);
     });
   }
 
-  it('is only for what may be repeated', async () => {
+  it('retry repeats only requests that may be repeated', async () => {
     for (const [more, sends] of [
       [{ replay: 'never' }, 1],
       [{ body: streamContent(emptyContent.open()) }, 1],
@@ -129,7 +129,7 @@ describe('a retry', () => {
     }
   });
 
-  it('is told of, without a secret', async () => {
+  it('retry reports each retry, without secrets', async () => {
     const events: WireEvent[] = [];
     await run([503, new TransportError('CUT_OFF', 'x'), 200], { observe: (event) => events.push(event) });
     assert.deepEqual(
@@ -146,7 +146,7 @@ describe('a retry', () => {
     assert.equal(JSON.stringify(events).includes(secret('signature')), false);
   });
 
-  it('is ended by an observer that says no, and by a predicate that has the last word', async () => {
+  it('retry stops when the observer returns false, and when the predicate refuses', async () => {
     assert.deepEqual(await run([503], { onRetry: () => false }), { status: 503, waits: [], sends: 1 });
     assert.equal((await run([503], { retryable: () => false })).sends, 1);
     const judged: boolean[] = [];
@@ -155,7 +155,7 @@ describe('a retry', () => {
     assert.deepEqual(judged, [false]);
   });
 
-  it('ends at once when it waits and is aborted', async () => {
+  it('retry rejects at once when it is aborted while it waits', async () => {
     const clock = createManualClock();
     const abort = new AbortController();
     const reason = new Error('enough');
@@ -165,7 +165,7 @@ describe('a retry', () => {
     await assert.rejects(sent, (error) => error === reason);
   });
 
-  it('is not for an abort', async () => {
+  it('retry does not repeat an aborted request', async () => {
     const reason = new TransportError('CUT_OFF', 'looks like a failure');
     const outcome = await run([reason], { sent: { ...request, signal: AbortSignal.abort(reason) } });
     assert.equal(outcome.error, reason);

@@ -49,7 +49,7 @@ export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOption
 function saysTls(error: unknown, host: string): unknown {
   if (!isGantryError(error, 'NO_CONNECTION')) return error;
   const { message, cause } = error;
-  return new TransportError('NO_CONNECTION', `${message}; it speaks TLS, as if written https://${host}`, {
+  return new TransportError('NO_CONNECTION', `${message}; it speaks TLS, so gantry used https://${host}`, {
     cause,
   });
 }

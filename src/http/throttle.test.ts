@@ -27,8 +27,8 @@ function createFarSide(): { readonly send: Send; readonly pending: ((response?: 
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('the pace', () => {
-  it('gives a host no more requests at once than it may have, and the next when one is answered', async () => {
+describe('throttle', () => {
+  it('throttle limits the concurrent requests to a host, and sends the next one after an answer', async () => {
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 2 })(send);
     const all = Promise.all(['1', '2', '3'].map((name) => throttled(get(`https://a/${name}`))));
@@ -41,7 +41,7 @@ describe('the pace', () => {
     await all;
   });
 
-  it('counts each host by itself, and requests with a body apart from those without', async () => {
+  it('throttle counts each host separately, and requests with a body apart from requests without one', async () => {
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 1 })(send);
     const all = Promise.all(
@@ -53,7 +53,7 @@ describe('the pace', () => {
     await all;
   });
 
-  it('lets a request go out after five minutes without a place, and leaves no timer', async () => {
+  it('throttle sends a request without a place after five minutes, and leaves no timer', async () => {
     const clock = createManualClock();
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 1, clock })(send);
@@ -67,13 +67,13 @@ describe('the pace', () => {
     assert.equal(clock.set(), 0);
   });
 
-  it('frees the place of a request that fails', async () => {
+  it('throttle frees the place of a request that fails', async () => {
     const throttled = throttle({ jobs: 1 })(() => Promise.reject(new Error('broken')));
     await assert.rejects(throttled(get('https://a/')));
     await assert.rejects(throttled(get('https://a/')));
   });
 
-  it('lets a request that waits for its place be aborted', async () => {
+  it('throttle lets a request be aborted while it waits for its place', async () => {
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 1 })(send);
     const first = throttled(get('https://a/'));
@@ -86,7 +86,7 @@ describe('the pace', () => {
     await first;
   });
 
-  it('lets many wait under one signal without a warning', async () => {
+  it('throttle lets many requests wait under one signal without a warning', async () => {
     const warnings: Error[] = [];
     const note = (warning: Error): unknown => warnings.push(warning);
     process.on('warning', note);
@@ -104,7 +104,7 @@ describe('the pace', () => {
   });
 
   for (const status of [429, 503]) {
-    it(`holds every line's requests to a host back when it says so with ${status}, and no other host's`, async () => {
+    it(`throttle holds back the requests of all pipelines to a host that answers ${status} with Retry-After, and no other host's`, async () => {
       const clock = createManualClock();
       const sent: string[] = [];
       const middleware = throttle({ clock, random: () => 0 });
@@ -125,7 +125,7 @@ describe('the pace', () => {
     });
   }
 
-  it('is held no longer than the cap, and not at all without a Retry-After', async () => {
+  it('throttle holds requests back no longer than the cap, and not at all without a Retry-After', async () => {
     const clock = createManualClock();
     let response = answer(429, { 'retry-after': ['86400'] });
     const throttled = throttle({ clock, cap: 10_000, random: () => 0 })(async () => response);
@@ -138,7 +138,7 @@ describe('the pace', () => {
     await throttled(get('https://a/'));
   });
 
-  it('lets a request that is held back be aborted', async () => {
+  it('throttle lets a request be aborted while it is held back', async () => {
     const clock = createManualClock();
     const throttled = throttle({ clock, random: () => 0 })(async () => answer(429, { 'retry-after': ['5'] }));
     await throttled(get('https://a/'));
@@ -150,7 +150,7 @@ describe('the pace', () => {
     await assert.rejects(held, (error) => error === reason);
   });
 
-  it('lets those that it held back go one after the other, within a second', async () => {
+  it('throttle spreads the held requests over one second', async () => {
     const clock = createManualClock();
     const parts = [0.25, 0.75];
     const sent: number[] = [];
@@ -167,7 +167,7 @@ describe('the pace', () => {
     assert.deepEqual(sent, [0, 5_250, 5_750]);
   });
 
-  it('gives a host half as many requests after it said that it was too much, and slowly more again', async () => {
+  it('throttle halves the limit of a host after an overload, and slowly raises it again', async () => {
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 4 })(send);
     const all = Array.from({ length: 40 }, (_, at) => throttled(get(`https://a/${at}`)));

@@ -56,8 +56,8 @@ const limits = (clock: ManualClock): Parameters<typeof timeout>[0] => ({
   clock,
 });
 
-describe('a silence', () => {
-  it('instead of an answer is TIMED_OUT, after the time that the line or the request gives', async () => {
+describe('timeout ends a silence', () => {
+  it('timeout rejects with TIMED_OUT without an answer, after the time of the pipeline or of the request', async () => {
     for (const [more, within] of [
       [{}, 10_000],
       [{ answerWithin: 900_000 }, 900_000],
@@ -70,7 +70,7 @@ describe('a silence', () => {
     }
   });
 
-  it('while the request is being taken is STALLED', async () => {
+  it('timeout rejects with STALLED when the server stops reading the request', async () => {
     const clock = createManualClock();
     const neverTaken = failsWith(
       timeout(limits(clock))(silent)({
@@ -85,7 +85,7 @@ describe('a silence', () => {
     await neverTaken;
   });
 
-  it('after the request was taken is TIMED_OUT', async () => {
+  it('timeout rejects with TIMED_OUT when no answer follows a sent request', async () => {
     const clock = createManualClock();
     const sent = failsWith(
       timeout(limits(clock))(taking)({ ...request, body: bytesContent(new Uint8Array(1)) }),
@@ -98,7 +98,7 @@ describe('a silence', () => {
     await sent;
   });
 
-  it('within an answer is STALLED', async () => {
+  it('timeout rejects with STALLED when an answer stands still', async () => {
     const clock = createManualClock();
     const { body } = await timeout(limits(clock))(async ({ signal }) => answer(stuck(signal)))(request);
     const read = failsWith(drain(body), 'STALLED');
@@ -110,11 +110,11 @@ describe('a silence', () => {
   });
 });
 
-describe('dripping-answers: a body that is kept open with a byte now and then', () => {
+describe('dripping-answers: a body that a byte now and then keeps open', () => {
   const rows: readonly [what: string, status: number, piece: number, progress: number][] = [
-    ['of an answer is STALLED after the time that it may stand still', 200, 1, 3_000],
-    ['of a refusal is STALLED after 10 s, whatever it brings', 500, 2_000, 60_000],
-    ['of a refusal is STALLED after the time that it may stand still, if that is less', 404, 1, 3_000],
+    ['the body of an answer is STALLED after the progress timeout', 200, 1, 3_000],
+    ['the body of an error answer is STALLED after 10 s, however many bytes it brings', 500, 2_000, 60_000],
+    ['the body of an error answer is STALLED after the progress timeout, if that is shorter', 404, 1, 3_000],
   ];
   for (const [what, status, piece, progress] of rows) {
     it(what, async () => {
@@ -135,8 +135,8 @@ describe('dripping-answers: a body that is kept open with a byte now and then', 
   }
 });
 
-describe('no limit is set', () => {
-  it('to an exchange that goes on', async () => {
+describe('timeout sets no limit', () => {
+  it('timeout sets no limit to a transfer that makes progress', async () => {
     const clock = createManualClock();
     const slow = (): Promise<void> => clock.advance(2_000);
     const taking: Send = async (sent) => {
@@ -148,14 +148,14 @@ describe('no limit is set', () => {
     assert.equal(await drain(response.body), 20 * 1024);
   });
 
-  it('to a short answer that comes in pieces', async () => {
+  it('timeout sets no limit to a short answer in pieces', async () => {
     const clock = createManualClock();
     const slow = (): Promise<void> => clock.advance(100);
     const response = await timeout(limits(clock))(async () => answer(chunks(20, slow)))(request);
     assert.equal(await drain(response.body), 20);
   });
 
-  it('to a source that thinks, nor to a reader that does', async () => {
+  it('timeout sets no limit to a slow source or a slow reader', async () => {
     const clock = createManualClock();
     const think = (): Promise<void> => clock.advance(100_000);
     const body: Content = streamContent(chunks(3, think));
@@ -167,7 +167,7 @@ describe('no limit is set', () => {
     for await (const _ of response.body) await think();
   });
 
-  it('to what has been answered, even if the reader never comes', async () => {
+  it('timeout sets no limit to an answer that nothing reads', async () => {
     const clock = createManualClock();
     let seen: AbortSignal | undefined;
     await timeout(limits(clock))(async ({ signal }) => {
@@ -179,10 +179,10 @@ describe('no limit is set', () => {
   });
 });
 
-describe('the end of an exchange', () => {
+describe('the end of a request under timeout', () => {
   const failing = new Error('the connection is gone');
 
-  it('lingers-after-cut-push: sets no timer when the source brings its chunk after the failure', async () => {
+  it('lingers-after-cut-push: timeout sets no timer when the source yields its chunk after the failure', async () => {
     const clock = createManualClock();
     let bring: (() => void) | undefined;
     const brought = new Promise<void>((resolve) => {
@@ -207,7 +207,7 @@ describe('the end of an exchange', () => {
 
   const quiet: readonly [how: string, send: Send, end: (body: AsyncIterable<Uint8Array>) => unknown][] = [
     ['was read', async () => answer(chunks(2, turn)), (body) => drain(body)],
-    ['was let go', async () => answer(chunks(2, turn)), (body) => body[Symbol.asyncIterator]().return?.()],
+    ['was cancelled', async () => answer(chunks(2, turn)), (body) => body[Symbol.asyncIterator]().return?.()],
     ['was never read', async () => answer(chunks(2, turn)), () => undefined],
     [
       'broke off',
@@ -216,7 +216,7 @@ describe('the end of an exchange', () => {
     ],
   ];
   for (const [how, send, end] of quiet) {
-    it(`leaves no timer when the answer ${how}`, async () => {
+    it(`timeout leaves no timer when the answer ${how}`, async () => {
       const clock = createManualClock();
       const { body } = await timeout(limits(clock))(send)({
         ...request,
@@ -228,8 +228,8 @@ describe('the end of an exchange', () => {
   }
 });
 
-describe('a sender that does not heed its signal', () => {
-  it('is left behind when the answer does not come in time', async () => {
+describe('a sender that ignores its signal', () => {
+  it('timeout does not wait for a sender that ignores its signal when no answer arrives', async () => {
     const clock = createManualClock();
     const sent = failsWith(timeout(limits(clock))(deaf)(request), 'TIMED_OUT');
     await clock.advance(12_000);
@@ -237,7 +237,7 @@ describe('a sender that does not heed its signal', () => {
     assert.equal(clock.set(), 0);
   });
 
-  it('is left behind when the caller aborts, and its late answer is let go', async () => {
+  it('timeout does not wait for such a sender after an abort, and cancels its late answer', async () => {
     const clock = createManualClock();
     const abort = new AbortController();
     let give: ((response: HttpResponse) => void) | undefined;
@@ -264,7 +264,7 @@ describe('a sender that does not heed its signal', () => {
     assert.equal(isReturned, true);
   });
 
-  it('is left behind when its body stands still', async () => {
+  it('timeout does not wait for such a sender when its body stands still', async () => {
     const clock = createManualClock();
     const body: AsyncIterable<Uint8Array> = { [Symbol.asyncIterator]: () => ({ next: deaf }) };
     const response = await timeout(limits(clock))(async () => answer(body))(request);
@@ -275,8 +275,8 @@ describe('a sender that does not heed its signal', () => {
   });
 });
 
-describe('under a watch', () => {
-  it("the caller's abort goes through with its own reason", async () => {
+describe("the caller's signal under timeout", () => {
+  it("timeout passes the caller's abort on with its own reason", async () => {
     const abort = new AbortController();
     const reason = new Error('enough');
     const sent = timeout({ clock: createManualClock() })(silent)({ ...request, signal: abort.signal });
@@ -286,10 +286,10 @@ describe('under a watch', () => {
 
   const ends: readonly [how: string, end: (body: AsyncIterable<Uint8Array>) => Promise<unknown>][] = [
     ['read to its end', (body) => drain(body)],
-    ['let go', async (body) => body[Symbol.asyncIterator]().return?.()],
+    ['cancelled', async (body) => body[Symbol.asyncIterator]().return?.()],
   ];
   for (const [how, end] of ends) {
-    it(`the caller's signal has nothing to do with an answer that was ${how}`, async () => {
+    it(`timeout removes its listener from the caller's signal when the answer was ${how}`, async () => {
       const abort = new AbortController();
       let seen: AbortSignal | undefined;
       const { body } = await timeout()(async ({ signal }) => {
@@ -302,7 +302,7 @@ describe('under a watch', () => {
     });
   }
 
-  it('a body that is ended early ends what is behind it', async () => {
+  it('timeout ends the source of a body that is ended early', async () => {
     let returned = false;
     const body: AsyncIterable<Uint8Array> = {
       [Symbol.asyncIterator]: () => ({

@@ -47,7 +47,7 @@ export function timeout({
     const expectAnswer = (): void =>
       watch.expect(
         within,
-        () => new TransportError('TIMED_OUT', `${host} gave no answer within ${within / 1000} s`),
+        () => new TransportError('TIMED_OUT', `${host} did not answer within ${within / 1000} s`),
       );
     const expectProgress = (): void =>
       watch.expect(
@@ -55,7 +55,7 @@ export function timeout({
         () =>
           new TransportError(
             'STALLED',
-            `${host} stopped taking the request: nothing moved for ${progress / 1000} s`,
+            `${host} stopped reading the request: no bytes moved for ${progress / 1000} s`,
           ),
       );
 
@@ -210,7 +210,7 @@ function watchedAnswer(
   let waited = 0;
   let came = 0;
   const stalled = (): TransportError => {
-    const moved = came === 0 ? 'nothing' : `no more than ${came} bytes`;
+    const moved = came === 0 ? 'no bytes' : `only ${came} bytes`;
     return new TransportError('STALLED', `${host} stopped sending: ${moved} moved for ${within / 1000} s`);
   };
   const iterator: AsyncIterableIterator<Uint8Array, undefined> = {

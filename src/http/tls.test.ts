@@ -62,25 +62,25 @@ function transport(tls: TlsOptions): Transport {
 }
 
 describe('TLS', () => {
-  it('is NO_CONNECTION with a certificate that nobody vouches for', async () => {
+  it('TLS rejects a certificate from an unknown authority with NO_CONNECTION', async () => {
     await assert.rejects(transport({}).send(await serve()), (error) => isGantryError(error, 'NO_CONNECTION'));
   });
 
-  it('trusts the authorities that it is given', async () => {
+  it('TLS trusts the given authorities', async () => {
     for (const ca of [cert, [cert]]) assert.equal((await transport({ ca }).send(await serve())).status, 200);
   });
 
-  it('trusts anybody when it is told to', async () => {
+  it('TLS accepts any certificate with rejectUnauthorized: false', async () => {
     assert.equal((await transport({ rejectUnauthorized: false }).send(await serve())).status, 200);
   });
 
-  it("shows the client's certificate", async () => {
+  it('TLS sends the client certificate', async () => {
     const request = await serve({ requestCert: true, rejectUnauthorized: true, ca: cert });
     const response = await transport({ ca: cert, cert, key }).send(request);
     assert.deepEqual(response.headers['x-client'], ['localhost']);
   });
 
-  it('C19 is no older than 1.2, even where this Node is told to speak what is older', async (test) => {
+  it('C19 TLS uses version 1.2 or later, even if Node is configured to allow older versions', async (test) => {
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
     atEnd(test, () => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
     // OpenSSL 3 speaks 1.1 only at its lowest level of security.

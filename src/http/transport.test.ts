@@ -107,8 +107,8 @@ const half = (socket: net.Socket): void => {
   });
 };
 
-describe('the transport', () => {
-  it('sends method, path and headers byte for byte and hands repeated answer headers on one by one', async () => {
+describe('createNodeTransport', () => {
+  it('the transport sends method, path and headers byte for byte and returns repeated answer headers separately', async () => {
     const url = await serve((request, response) => {
       response.setHeader('WWW-Authenticate', ['Bearer realm="a, b"', 'Basic']);
       response.end(
@@ -128,7 +128,7 @@ describe('the transport', () => {
     assert.equal(seen.headers['transfer-encoding'], undefined);
   });
 
-  it('hands a gzipped body on as it is', async () => {
+  it('the transport returns a gzipped body unchanged', async () => {
     const url = await serve((_, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip'),
     );
@@ -136,7 +136,7 @@ describe('the transport', () => {
     assert.equal(await text(response.body), 'not gzip');
   });
 
-  it('announces the size of a body that is known and chunks one that is not', async () => {
+  it('the transport sends the length of a body of known size and uses chunks otherwise', async () => {
     const url = await serve((request, response) => {
       const { 'content-length': length, 'transfer-encoding': encoding, expect } = request.headers;
       request.resume().on('end', () => response.end(`${length} ${encoding} ${expect}`));
@@ -150,7 +150,7 @@ describe('the transport', () => {
     assert.equal(await put(), '0 undefined undefined');
   });
 
-  it('asks a source for the next chunk only when the last one has been taken', async () => {
+  it('the transport asks the source for the next chunk only when the last one has been taken', async () => {
     const url = await serve(async (request, response) => {
       const seen: number[] = [];
       for await (const chunk of request) for (const byte of chunk) if (seen.at(-1) !== byte) seen.push(byte);
@@ -167,13 +167,13 @@ describe('the transport', () => {
     );
   });
 
-  it('takes 100 KiB of headers', async () => {
+  it('the transport accepts 100 KiB of headers', async () => {
     const long = 'x'.repeat(100 * 1024);
     const url = await serve((_, response) => response.setHeader('x-long', long).end());
     assert.deepEqual((await transport().send(get(url))).headers['x-long'], [long]);
   });
 
-  it('serves many requests over one connection', async () => {
+  it('the transport sends many requests over one connection', async () => {
     let connections = 0;
     const server = http.createServer((request, response) => {
       request.resume();
@@ -194,8 +194,8 @@ describe('the transport', () => {
   });
 });
 
-describe('an answer that comes while the body is being sent', () => {
-  it('resolves at once, stops the source and gives the connection up', async () => {
+describe('an answer that arrives while the body is being sent', () => {
+  it('an early answer resolves at once, stops the source and closes the connection', async () => {
     let connections = 0;
     const server = http.createServer((request, response) => {
       if (request.method === 'GET') response.end();
@@ -213,7 +213,7 @@ describe('an answer that comes while the body is being sent', () => {
     assert.equal(connections, 2);
   });
 
-  it('tells a source that waits for its own bytes through the signal', async () => {
+  it('an early answer aborts the signal of a source that waits for its own bytes', async () => {
     const url = await serve((_, response) => response.writeHead(401).end());
     const told = createGate();
     const body: Content = {
@@ -230,7 +230,7 @@ describe('an answer that comes while the body is being sent', () => {
 });
 
 describe('a failing connection', () => {
-  it('is NO_CONNECTION, naming the host, when nothing listens', async () => {
+  it('the transport rejects with NO_CONNECTION and names the host when nothing listens', async () => {
     const server = net.createServer();
     const url = await listen(server);
     await closers.pop()?.();
@@ -240,7 +240,7 @@ describe('a failing connection', () => {
     });
   });
 
-  it('leaves a body unopened that there was nobody to send to', async () => {
+  it('the transport does not open a body when there is no connection', async () => {
     const server = net.createServer();
     const url = await listen(server);
     await closers.pop()?.();
@@ -248,30 +248,30 @@ describe('a failing connection', () => {
     await rejects(transport().send(get(url, { method: 'PUT', body })), 'NO_CONNECTION');
   });
 
-  it('is NO_CONNECTION when the name is not known', () =>
+  it('the transport rejects with NO_CONNECTION when the host name is unknown', () =>
     rejects(transport().send(get('http://nowhere.invalid/')), 'NO_CONNECTION'));
 
   for (const url of ['ftp://host/', 'v2/', 'http://', 'file:///etc/passwd']) {
-    it(`is NO_CONNECTION for ${url}, which can't be sent to`, () =>
+    it(`the transport rejects ${url} with NO_CONNECTION`, () =>
       rejects(transport().send(get(url)), 'NO_CONNECTION'));
   }
 
-  it('is NO_CONNECTION when the other side does not speak HTTP', async () => {
+  it('the transport rejects with NO_CONNECTION when the server does not speak HTTP', async () => {
     const url = await serveRaw((socket) => socket.once('data', () => socket.end('SSH-2.0-OpenSSH\r\n\r\n')));
     await rejects(transport().send(get(url)), 'NO_CONNECTION');
   });
 
-  it('is NO_CONNECTION when the other side does not speak TLS', async () => {
+  it('the transport rejects with NO_CONNECTION when the server does not speak TLS', async () => {
     const url = await serve((_, response) => response.end());
     await rejects(transport().send(get(url.replace('http:', 'https:'))), 'NO_CONNECTION');
   });
 
-  it('is TIMED_OUT when TLS never comes about', async () => {
+  it('the transport rejects with TIMED_OUT when the TLS handshake does not end', async () => {
     const url = await serveRaw(() => {});
     await rejects(transport({ connectWithin: 1 }).send(get(url.replace('http:', 'https:'))), 'TIMED_OUT');
   });
 
-  it('is CUT_OFF when it ends before the answer', async () => {
+  it('the transport rejects with CUT_OFF when the connection ends before the answer', async () => {
     const url = await serveRaw((socket) => socket.once('data', () => socket.destroy()));
     await rejects(transport().send(get(url)), 'CUT_OFF');
   });
@@ -280,7 +280,7 @@ describe('a failing connection', () => {
     ['a body of a known length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345'],
     ['a chunked body', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n'],
   ] as const) {
-    it(`is CUT_OFF when it ends within ${name}`, async () => {
+    it(`the transport rejects with CUT_OFF when the connection ends within ${name}`, async () => {
       const url = await serveRaw((socket) => socket.once('data', () => socket.end(head)));
       const response = await transport().send(get(url));
       assert.equal(response.status, 200);
@@ -288,7 +288,7 @@ describe('a failing connection', () => {
     });
   }
 
-  it('is CUT_OFF also for who starts to read after it broke', async () => {
+  it('the transport rejects with CUT_OFF a reader that starts after the connection broke', async () => {
     const begun = createGate();
     const url = await serveRaw((socket) => {
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345'));
@@ -305,13 +305,10 @@ describe('a failing connection', () => {
 describe('a kept connection that the server has closed', () => {
   for (const [name, more] of [
     ['a read', {}],
-    ['a request that only its maker repeats, without a body', { method: 'POST', replay: 'never' }],
-    [
-      'a small body that can be opened again',
-      { method: 'PUT', replay: 'never', body: bytesContent(bytes('body')) },
-    ],
+    ['a request without a body that only its sender repeats', { method: 'POST', replay: 'never' }],
+    ['a small replayable body', { method: 'PUT', replay: 'never', body: bytesContent(bytes('body')) }],
   ] as const) {
-    it(`is replaced by a new one for ${name}`, async () => {
+    it(`a closed kept connection is replaced by a new one for ${name}`, async () => {
       const url = await serveRaw(closing, answering);
       const { send } = transport();
       assert.equal(await text((await send(get(url))).body), 'ok');
@@ -319,7 +316,7 @@ describe('a kept connection that the server has closed', () => {
     });
   }
 
-  it('is CUT_OFF for a one-shot body that has been opened', async () => {
+  it('a closed kept connection is CUT_OFF for a one-shot body that has been opened', async () => {
     const url = await serveRaw(closing, answering);
     const { send } = transport();
     await text((await send(get(url))).body);
@@ -329,14 +326,14 @@ describe('a kept connection that the server has closed', () => {
     );
   });
 
-  it('is CUT_OFF when a new connection is of no use either', async () => {
+  it('a closed kept connection is CUT_OFF when a new connection fails, too', async () => {
     const url = await serveRaw(closing, (socket) => socket.once('data', () => socket.resetAndDestroy()));
     const { send } = transport();
     await text((await send(get(url))).body);
     await assert.rejects(send(get(url)), (error) => isGantryError(error, 'CUT_OFF'));
   });
 
-  it('is CUT_OFF, not repeated, when part of an answer had come', async () => {
+  it('a closed kept connection is CUT_OFF, without a retry, when part of an answer had arrived', async () => {
     const url = await serveRaw(half, answering);
     const { send } = transport();
     await text((await send(get(url))).body);
@@ -344,12 +341,12 @@ describe('a kept connection that the server has closed', () => {
   });
 });
 
-describe('a body unlike its announcement', () => {
+describe('a body unlike its announced length', () => {
   for (const [name, size] of [
     ['longer', 2],
     ['shorter', 9],
   ] as const) {
-    it(`is SIZE_INVALID when it is ${name}`, async () => {
+    it(`the transport rejects with SIZE_INVALID when a body is ${name} than announced`, async () => {
       const url = await serve((request, response) => request.resume().on('end', () => response.end()));
       const body: Content = { ...bytesContent(bytes('four')), size };
       await assert.rejects(transport().send(get(url, { method: 'PUT', body })), (error) =>
@@ -358,7 +355,7 @@ describe('a body unlike its announcement', () => {
     });
   }
 
-  it("throws the source's own error as it is", async () => {
+  it("the transport throws the source's own error unchanged", async () => {
     const url = await serve((request) => request.resume());
     const mine = new Error('source failed');
     async function* failing(): AsyncGenerator<Uint8Array> {
@@ -374,18 +371,18 @@ describe('an abort', () => {
   const reason = new Error('enough');
   const isReason = (error: unknown): boolean => error === reason;
 
-  it('before the request throws the reason and sends nothing', async () => {
+  it('an abort before the request throws the reason and sends nothing', async () => {
     const url = await serve(() => assert.fail('nothing may arrive'));
     await assert.rejects(transport().send(get(url, { signal: AbortSignal.abort(reason) })), isReason);
   });
 
-  it('while the answer is awaited throws the reason', async () => {
+  it('an abort while the answer is awaited throws the reason', async () => {
     const abort = new AbortController();
     const url = await serve(() => abort.abort(reason));
     await assert.rejects(transport().send(get(url, { signal: abort.signal })), isReason);
   });
 
-  it('while the body is sent throws the reason and stops the source', async () => {
+  it('an abort while the body is sent throws the reason and stops the source', async () => {
     const abort = new AbortController();
     const url = await serve((request) => request.once('data', () => abort.abort(reason)));
     const stopped = createGate();
@@ -398,7 +395,7 @@ describe('an abort', () => {
     await stopped.opened;
   });
 
-  it('while the answer is read throws the reason', async () => {
+  it('an abort while the answer is read throws the reason', async () => {
     const abort = new AbortController();
     const url = await serve((_, response) => response.write('some'));
     const { body } = await transport().send(get(url, { signal: abort.signal }));
@@ -415,7 +412,7 @@ describe('an answer that is not read to its end', () => {
     ['before it began', 0],
     ['after a chunk', 1],
   ] as const) {
-    it(`closes the connection when its iteration is ended ${name}`, async () => {
+    it(`ending the iteration of an answer ${name} closes the connection`, async () => {
       const closed = createGate();
       const url = await serve((_, response) => {
         response.on('close', closed.open).write('begin');

@@ -38,7 +38,7 @@ export class TunnelAgent extends https.Agent {
     const fail = (error: Error): void => settle(error, new Socket());
     outgoing.once('close', () => {
       this.#opening.delete(outgoing);
-      fail(proxyFailure(new Error('it ended without an answer'), this.#tunnel.proxy));
+      fail(proxyFailure(new Error('no answer arrived'), this.#tunnel.proxy));
     });
     outgoing.once('error', (error) => fail(proxyFailure(error, this.#tunnel.proxy)));
     outgoing.once('connect', ({ statusCode = 0 }, socket) => {
@@ -77,7 +77,7 @@ function askForTunnel(
   const outgoing = proxy.secure ? https.request({ ...proxyTls, ...request }) : http.request(request);
   // Limits the total time: a proxy that sends a byte now and then keeps the socket from being idle.
   const timer = setTimeout(() => {
-    const message = `the proxy ${proxy.host} opened no way to ${host} within ${connectWithin / 1000} s`;
+    const message = `the proxy ${proxy.host} opened no tunnel to ${host} within ${connectWithin / 1000} s`;
     outgoing.destroy(new TransportError('TIMED_OUT', message));
   }, connectWithin);
   return outgoing.once('close', () => clearTimeout(timer)).once('connect', () => clearTimeout(timer));
@@ -92,7 +92,7 @@ function proxyFailure(error: Error, proxy: ProxyServer): TransportError {
 }
 
 function refusal(status: number, { host, authorization }: ProxyServer): TransportError {
-  const who = authorization === undefined ? 'a user and password' : 'another user or password';
-  const why = status === 407 ? `it wants ${who}` : `it answered with ${status}`;
-  return new TransportError('NO_CONNECTION', `the proxy ${host} does not let us through: ${why}`);
+  const required = authorization === undefined ? 'a user and password' : 'another user or password';
+  const why = status === 407 ? `it requires ${required}` : `it answered with ${status}`;
+  return new TransportError('NO_CONNECTION', `the proxy ${host} refuses to connect: ${why}`);
 }

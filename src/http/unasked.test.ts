@@ -93,7 +93,7 @@ const requests: Readonly<Record<string, () => Omit<HttpRequest, 'url'>>> = {
     replay: 'never',
     body: bytesContent(new Uint8Array(1_000_000)),
   }),
-  'PATCH of a body that can be read once': () => ({
+  'PATCH of a one-shot body': () => ({
     method: 'PATCH',
     headers: {},
     replay: 'never',
@@ -124,7 +124,7 @@ const endings: Readonly<Record<string, (socket: net.Socket) => void>> = {
 for (const [name, request] of Object.entries(requests)) {
   describe(`answer-before-question: ${name}`, () => {
     for (const [how, end] of Object.entries(endings)) {
-      it(`goes over a new connection when the kept one brought ${how}`, async (test) => {
+      it(`${name} is sent on a new connection when the kept one received ${how}`, async (test) => {
         const server = await serve(test);
         const line = transport(test);
         assert.equal(await ask(line, server.url, request()), 200);
@@ -137,7 +137,7 @@ for (const [name, request] of Object.entries(requests)) {
         assert.equal(server.sockets.length, 2);
       });
 
-      it(`goes over a new connection when one made ahead brought ${how}`, async (test) => {
+      it(`${name} is sent on a new connection when a preconnection received ${how}`, async (test) => {
         const server = await serve(test);
         const line = transport(test);
         await line.preconnect(server.url, 1);
@@ -150,7 +150,7 @@ for (const [name, request] of Object.entries(requests)) {
         assert.equal(server.heard[0], '');
       });
 
-      it(`goes over a new connection when bytes were on their way as it got its own: ${how}`, async (test) => {
+      it(`${name} is sent on a new connection when bytes were under way as it was assigned its own: ${how}`, async (test) => {
         const server = await serve(test);
         const line = transport(test);
         assert.equal(await ask(line, server.url, request()), 200);
@@ -164,8 +164,8 @@ for (const [name, request] of Object.entries(requests)) {
       });
     }
 
-    if (!name.includes('read once'))
-      it('goes over a new connection when a 408 met it on its way', async (test) => {
+    if (!name.includes('one-shot'))
+      it(`${name} is sent on a new connection when a 408 crossed it`, async (test) => {
         const server = await serve(test, (connection, nth) => (connection === 0 && nth > 0 ? givenUp : ok));
         const line = transport(test);
         assert.equal(await ask(line, server.url, requests['GET']?.() ?? request()), 200);
@@ -177,16 +177,16 @@ for (const [name, request] of Object.entries(requests)) {
   });
 }
 
-describe('a 408', () => {
+describe('a 408 answer', () => {
   const get = { method: 'GET', headers: {}, replay: 'safe' } as const;
 
-  it('is the answer on a connection that was made for the request', async (test) => {
+  it('a 408 is the answer on a connection that was made for the request', async (test) => {
     const server = await serve(test, () => givenUp);
     assert.equal(await ask(transport(test), server.url, get), 408);
     assert.equal(server.sockets.length, 1);
   });
 
-  it('is the answer when a new connection brings it, too', async (test) => {
+  it('a 408 is the answer when a new connection brings it, too', async (test) => {
     const server = await serve(test, (connection, nth) => (connection === 0 && nth === 0 ? ok : givenUp));
     const line = transport(test);
     assert.equal(await ask(line, server.url, get), 200);
@@ -195,7 +195,7 @@ describe('a 408', () => {
     assert.equal(server.sockets.length, 2);
   });
 
-  it('is the answer where the connection stays open: then it speaks of the request', async (test) => {
+  it('a 408 is the answer when the connection stays open, since it then belongs to the request', async (test) => {
     const kept = 'HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n';
     const server = await serve(test, (_, nth) => (nth === 0 ? ok : kept));
     const line = transport(test);
@@ -205,7 +205,7 @@ describe('a 408', () => {
     assert.equal(server.sockets.length, 1);
   });
 
-  it('is the answer to a large body that had gone out whole: it may have been processed', async (test) => {
+  it('a 408 is the answer to a large body that was sent completely, since it may have been processed', async (test) => {
     const server = await serve(test, (_, nth) => (nth === 0 ? ok : givenUp));
     const line = transport(test);
     assert.equal(await ask(line, server.url, get), 200);
@@ -216,7 +216,7 @@ describe('a 408', () => {
     assert.equal(server.sockets.length, 1);
   });
 
-  it('in the middle of a body that can be opened again sends it over a new connection', async (test) => {
+  it('a 408 in the middle of a replayable body sends the body on a new connection', async (test) => {
     const server = await serve(test);
     const line = transport(test);
     assert.equal(await ask(line, server.url, get), 200);
@@ -241,7 +241,7 @@ describe('a 408', () => {
   });
 });
 
-it('a request that is aborted while its connection is looked at is not sent', async (test) => {
+it('a request that is aborted while its connection is checked is not sent', async (test) => {
   const server = await serve(test);
   const line = transport(test);
   const request = requests['POST without a body']?.();

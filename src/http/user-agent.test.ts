@@ -14,12 +14,12 @@ async function sent(headers: HeaderMap): Promise<HeaderMap> {
   return seen;
 }
 
-describe('the user agent', () => {
-  it('is said on every request, beside its own headers', async () => {
+describe('userAgent', () => {
+  it('userAgent sets the header on every request, beside its other headers', async () => {
     assert.deepEqual(await sent({ accept: ['*/*'] }), { 'user-agent': ['gantry/1'], accept: ['*/*'] });
   });
 
-  it('gives way to the one that a request says itself', async () => {
+  it('userAgent keeps the header that a request has itself', async () => {
     assert.deepEqual(await sent({ 'user-agent': ['mine'] }), { 'user-agent': ['mine'] });
   });
 });

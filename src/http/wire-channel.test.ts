@@ -7,8 +7,8 @@ import { published } from './wire-channel.ts';
 
 const event: WireEvent = { kind: 'warning', host: 'h', text: 'soon' };
 
-describe('the channel of wire events', () => {
-  it('is told what the observer is told', (test) => {
+describe('the gantry:wire channel', () => {
+  it('the gantry:wire channel receives the same events as the observer', (test) => {
     const heard: unknown[] = [];
     const observed: unknown[] = [];
     const hear = (message: unknown): unknown => heard.push(message);
