@@ -18,7 +18,6 @@ const waiting = [
   'src/errors',
   'src/files',
   'src/flow',
-  'src/http',
   'src/image',
   'src/json',
   'src/keychain',

@@ -13,11 +13,11 @@ export interface RetryOptions {
    * Milliseconds before the second attempt. Each later wait is `factor` times the previous one.
    * @defaultValue 1000
    */
+  readonly initial?: number;
   /**
    * The growth of the wait from one attempt to the next.
    * @defaultValue 3
    */
-  readonly initial?: number;
   readonly factor?: number;
   /**
    * Longest wait in milliseconds, also when Retry-After asks for more.
@@ -65,8 +65,8 @@ export interface RetryEvent {
 }
 
 /**
- * Retry options for a layer or another large blob, whose attempts cost more: 5 attempts, the first wait 2 s, doubled
- * each time.
+ * Retry options for layers and other large blobs, since their attempts cost more: 5 attempts, the first wait 2 s,
+ * doubled each time.
  */
 export const defaultLayerRetry: RetryOptions = { attempts: 5, initial: 2000, factor: 2 };
 

@@ -95,7 +95,7 @@ function direct(
   };
 }
 
-/** Plain HTTP through a proxy, whose request line contains the whole URL. */
+/** Plain HTTP through a proxy: the request line contains the whole URL. */
 function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
   const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
   const createAgent = (keepAlive: boolean): http.Agent =>

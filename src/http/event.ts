@@ -6,42 +6,67 @@ import type { RateLimit } from './rate-limit.ts';
 export type WireEvent =
   | {
       readonly kind: 'request';
-      /** Links an answer or a failure to its request. */
+      /** The same number in a request and in its answer or failure. */
       readonly id: number;
+      /** The method of the request. */
       readonly method: string;
+      /** The URL of the request, redacted. */
       readonly url: string;
+      /** The headers, redacted. */
       readonly headers: HeaderMap;
     }
   | {
       readonly kind: 'response';
+      /** The same number in a request and in its answer or failure. */
       readonly id: number;
+      /** The method of the request. */
       readonly method: string;
+      /** The URL of the request, redacted. */
       readonly url: string;
+      /** The HTTP status of the answer. */
       readonly status: number;
+      /** The headers, redacted. */
       readonly headers: HeaderMap;
       /** The time from sending the request to the first byte of the answer. */
       readonly milliseconds: number;
     }
   | {
       readonly kind: 'failure';
+      /** The same number in a request and in its answer or failure. */
       readonly id: number;
+      /** The method of the request. */
       readonly method: string;
+      /** The URL of the request, redacted. */
       readonly url: string;
+      /** The error of the request. */
       readonly error: unknown;
+      /** The time from sending the request to its failure. */
       readonly milliseconds: number;
     }
   | (RetryEvent & {
       readonly kind: 'retry';
+      /** The method of the request. */
       readonly method: string;
+      /** The URL of the request, redacted. */
       readonly url: string;
     })
   /**
    * A warning for the user, from a registry or about it. Each text is reported once per host. The text comes from
-   * outside: do not trust it. For a place on disk, `host` is its path.
+   * outside: do not trust it.
    */
-  | { readonly kind: 'warning'; readonly host: string; readonly text: string }
+  | {
+      readonly kind: 'warning';
+      /** The host, or the path of a place on disk. */
+      readonly host: string;
+      /** One line of text. */
+      readonly text: string;
+    }
   /** The request limit of a host and the number of requests left. Reported whenever it changes. */
-  | (RateLimit & { readonly kind: 'ratelimit'; readonly host: string });
+  | (RateLimit & {
+      readonly kind: 'ratelimit';
+      /** The host that reported the limit. */
+      readonly host: string;
+    });
 
 /** Receives each event as it happens. It must not throw. */
 export type WireObserver = (event: WireEvent) => void;

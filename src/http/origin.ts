@@ -38,7 +38,7 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
 /**
  * Throws REDIRECT_REFUSED unless an answer from `from` may refer to `to`. An answer must not lead from https to http,
  * to a more private address class than its sender's (the cloud's metadata service, this machine, the local network), or
- * to a host whose name repeats a secret. `home`'s own host is always allowed. The transport checks the addresses that a
+ * to a host name that repeats a secret. `home`'s own host is always allowed. The transport checks the addresses that a
  * name resolves to: see `sentBy`.
  */
 export function checkHop(
@@ -66,7 +66,7 @@ export function checkHop(
 }
 
 /**
- * Marks a request whose address came from an answer of `from`, unless it goes to `home`'s own host. The transport then
+ * Marks a request with an address from an answer of `from`, unless it goes to `home`'s own host. The transport then
  * applies the same policy to the addresses that the name resolves to.
  */
 export function sentBy(request: HttpRequest, from: string, { home }: { readonly home: string }): HttpRequest {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { withoutBrackets } from './address-class.ts';
 
 /**
- * Token services whose domain differs from their registry's.
+ * Token services outside the domain of their registry.
  * @see https://github.com/NVIDIA/nvidia-container-toolkit/issues/1945
  * @see https://github.com/Azure/acr/issues/651
  */

@@ -31,7 +31,7 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
 
 interface Outcome {
   readonly response?: HttpResponse;
-  /** The error for an answer whose status is not final. */
+  /** The error for an answer without a final status. */
   readonly error?: unknown;
 }
 

@@ -27,7 +27,7 @@ export interface TimeoutOptions {
 
 /** Bytes that must arrive within the progress timeout. A slower body only keeps the connection open. */
 const leastProgress = 1024;
-/** Milliseconds for the whole body of an error answer, whose status is the main information. */
+/** Milliseconds for the whole body of an error answer: its status is the main information. */
 const refusalWithin = 10_000;
 
 /**

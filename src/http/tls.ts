@@ -24,7 +24,7 @@ export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;
 type SecureOptions = Pick<RequestOptions, 'cert' | 'key' | 'rejectUnauthorized'> &
   Pick<tls.ConnectionOptions, 'secureContext' | 'minVersion'>;
 
-/** Required whatever Node's settings allow: earlier versions can be eavesdropped on. */
+/** Required even if Node's settings allow earlier versions, which can be eavesdropped on. */
 const minVersion: tls.SecureVersion = 'TLSv1.2';
 
 /** Converts the settings for `node:tls`. Throws INVALID_OPTION for an invalid certificate or key. */

@@ -35,7 +35,7 @@ function serve(handler: http.RequestListener): Promise<string> {
   return listen(http.createServer(handler));
 }
 
-/** A server whose answers are written by hand: one function per connection, in order. */
+/** A server with answers written by hand: one function per connection, in order. */
 function serveRaw(...connections: ((socket: net.Socket) => void)[]): Promise<string> {
   const open = new Set<net.Socket>();
   const server = net.createServer((socket) => {
