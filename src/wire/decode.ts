@@ -10,31 +10,31 @@ import type { HttpResponse } from './message.ts';
 import { parseUploadRange } from './range.ts';
 import { redactUrl } from './redact.ts';
 
-/** A page of referrers that is longer is no registry's. */
+/** No registry sends a longer page of referrers. */
 const pageLimit = 8 * 1024 * 1024;
 
-/** Docker-Content-Digest, or undefined where it is absent (Quay, some proxies) or no digest. */
+/** Returns Docker-Content-Digest, or undefined when the header is absent (Quay, some proxies) or holds no digest. */
 export function digestHeader(response: HttpResponse): Digest | undefined {
   const text = headerValue(response.headers, 'docker-content-digest');
   return text !== undefined && isDigest(text) ? text : undefined;
 }
 
-/** OCI-Subject: the registry lists what was put among the referrers of this manifest. */
+/** Returns OCI-Subject, by which a registry confirms that it lists a manifest among the referrers of this digest. */
 export function subjectHeader(response: HttpResponse): Digest | undefined {
   const text = headerValue(response.headers, 'oci-subject');
   return text !== undefined && isDigest(text) ? text : undefined;
 }
 
-/** OCI-Tag: the tags that a registry has set which understands `?tag=`; none where it doesn't. */
+/** Returns the tags in OCI-Tag. A registry that ignores `?tag=` sends none. */
 export function tagHeaders({ headers }: HttpResponse): readonly string[] {
   const tags = headerLines(headers, 'oci-tag').flatMap((line) => line.split(','));
   return tags.map((tag) => tag.trim()).filter((tag) => tag !== '');
 }
 
 /**
- * What a HEAD or GET of a blob or manifest says it is; undefined if the answer leaves out the digest, the size or the type.
- * A digest that was asked for stands, since some registries answer sha512 with sha256. Throws DIGEST_INVALID if the header
- * names other content.
+ * Describes the blob or manifest that a HEAD or GET answers with. Returns undefined if the answer lacks the digest, the
+ * size or the type. A requested digest stays as it is, since some registries answer a sha512 with a sha256.
+ * @throws DIGEST_INVALID when the header names other content
  */
 export function descriptorOf(
   response: HttpResponse,
@@ -59,27 +59,28 @@ export function descriptorOf(
   return { mediaType: parseMediaType(type), digest, size };
 }
 
-/** The Location, byte-exact, resolved against the URL that answered; undefined if there is none. */
+/** Returns the Location, byte-exact and resolved against the URL that answered; undefined if the header is absent. */
 export function locationOf(response: HttpResponse, requestUrl: string): string | undefined {
   const location = headerValue(response.headers, 'location');
   return location === undefined ? undefined : resolveLocation(location, response.url ?? requestUrl);
 }
 
-/** Where an upload stands. */
+/** The state of an upload session. */
 export interface UploadState {
-  /** Where the next request goes. */
+  /** The URL of the next request. */
   readonly location: string;
-  /** Bytes that the registry has; undefined if it does not say. */
+  /** Bytes that the registry has; undefined if the answer does not tell. */
   readonly offset?: number;
-  /** Chunk sizes that it asks for, in bytes. */
+  /** The chunk sizes that the registry asks for, in bytes. */
   readonly min?: number;
   readonly max?: number;
 }
 
 /**
- * What the answer to a start, a chunk or a question about the session says. `previous` is the state until now: a Location or
- * limits that are not repeated stay. `sent`: bytes that can have arrived, which tells an empty session's `0-0` from one byte.
- * Throws UNEXPECTED_ANSWER if there is no Location, now or before.
+ * Reads the session's state from the answer to a start, a chunk or a status request. A Location or a limit that the
+ * answer does not repeat is taken from `previous`. `sent` is the number of bytes that can have arrived; it tells the
+ * `0-0` of an empty session from one byte.
+ * @throws UNEXPECTED_ANSWER when neither the answer nor `previous` has a Location
  */
 export function uploadStateOf(
   response: HttpResponse,
@@ -102,24 +103,27 @@ export function uploadStateOf(
   };
 }
 
-/** The page after this one, resolved; whether it may be asked for is for the origin policy to say. */
+/** Returns the resolved URL of the next page. The origin policy decides whether it may be requested. */
 export function nextLink(response: HttpResponse, requestUrl: string): string | undefined {
   const next = parseNextLink(headerLines(response.headers, 'link'));
   return next === undefined ? undefined : resolveLocation(next, response.url ?? requestUrl);
 }
 
 export interface NamesPage {
-  /** As the body brings them, which may be of any length. Reading throws UNEXPECTED_ANSWER for anything but a list. */
+  /**
+   * The names in the order of the body, which may be of any length. Iterating throws UNEXPECTED_ANSWER if the body
+   * holds no list.
+   */
   readonly names: AsyncIterable<string>;
   readonly next?: string;
 }
 
-/** A page of tags. `null` and a missing list are empty. */
+/** Reads a page of tags. `null` and a missing list count as empty. */
 export function tagsPage(response: HttpResponse, requestUrl: string): NamesPage {
   return namesPage(response, requestUrl, 'tags');
 }
 
-/** A page of repository names, as `tagsPage`. */
+/** Reads a page of repository names, as `tagsPage` does. */
 export function catalogPage(response: HttpResponse, requestUrl: string): NamesPage {
   return namesPage(response, requestUrl, 'repositories');
 }
@@ -139,16 +143,16 @@ async function* listed(response: HttpResponse, requestUrl: string, field: string
 }
 
 export interface ReferrersPage {
-  /** The index, to be parsed as the manifest that it is. */
+  /** The bytes of the index, which the caller parses as a manifest. */
   readonly bytes: Uint8Array;
-  /** The registry has applied the artifactType filter. */
+  /** True if the registry applied the artifactType filter. */
   readonly filtered: boolean;
   readonly next?: string;
 }
 
 /**
- * A page of referrers; undefined if the answer is no index, by which registries that know nothing of referrers (200 with a
- * web page) are told. The body is read only if it is one.
+ * Reads a page of referrers. Returns undefined, and leaves the body unread, if the answer is no index: registries
+ * without referrers answer 200 with a web page.
  */
 export async function referrersPage(
   response: HttpResponse,

@@ -7,20 +7,23 @@ import { formatChunkRange, formatRange } from './range.ts';
 import { formatOperation } from './target.ts';
 
 export interface EncodeOptions {
-  /** Added to the headers that the operation has by itself, or in place of them. */
+  /** These headers are added to those of the operation and win over them. */
   readonly headers?: HeaderMap;
   /** The manifest of a `manifest.put`, or the whole blob of an `upload.start` with a digest. */
   readonly body?: Content;
-  /** The type of a `manifest.put`'s body. */
+  /** The media type of the body of a `manifest.put`. */
   readonly mediaType?: string;
-  /** The part of a blob to read, `to` being one past the last byte. */
+  /** The part of a blob to read; `to` is one past the last byte. */
   readonly range?: { readonly from: number; readonly to?: number };
   readonly scopes?: readonly string[];
   readonly answerWithin?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The request of an operation at the registry whose root is `base` (`https://ghcr.io`, without a slash at its end). */
+/**
+ * Makes the request of an operation. `base` is the root of the registry, such as `https://ghcr.io`, without a slash at
+ * its end.
+ */
 export function encode(operation: Operation, base: string, options: EncodeOptions = {}): HttpRequest {
   const { method, target } = formatOperation(operation);
   const { headers, body, mediaType, range, ...rest } = options;
@@ -35,7 +38,7 @@ export function encode(operation: Operation, base: string, options: EncodeOption
       ...headers,
     },
     ...(body === undefined ? {} : { body }),
-    // Starting an upload twice leaves a session behind: only the upload itself knows whether that is worth it.
+    // A repeated start leaves an unused session behind. Only the upload knows whether that is worth it.
     replay: method === 'POST' || body?.replayable === false ? 'never' : 'safe',
     ...rest,
   };
@@ -45,7 +48,7 @@ function ownHeaders(operation: Operation): HeaderMap {
   switch (operation.kind) {
     case 'manifest.get':
     case 'manifest.head':
-      // Without it distribution says 404 to an OCI manifest, and Docker Hub may answer in schema 1.
+      // Without Accept, distribution answers 404 for an OCI manifest, and Docker Hub may answer in schema 1.
       return { ...identity, accept: [manifestAccept.join(', ')] };
     case 'referrers':
       return { ...identity, accept: [MediaType.ociIndex] };
@@ -63,7 +66,7 @@ function ownHeaders(operation: Operation): HeaderMap {
   }
 }
 
-/** A proxy on the way that compresses would change the bytes that a digest is of. */
+/** A compressing proxy would change the bytes, so that they no longer match the digest. */
 const identity: HeaderMap = { 'accept-encoding': ['identity'] };
 const octetStream: HeaderMap = { 'content-type': ['application/octet-stream'] };
 
@@ -72,7 +75,10 @@ function bodyHeaders(method: string, body: Content | undefined): HeaderMap {
   return size === undefined ? {} : { 'content-length': [String(size)] };
 }
 
-/** One step of an upload that has begun. `from`: where in the blob the content belongs, said as its Content-Range. */
+/**
+ * One step of an upload that has begun. `from` is the position of the content in the blob and becomes its
+ * Content-Range.
+ */
 export type UploadStep =
   | { readonly kind: 'status' }
   | { readonly kind: 'cancel' }
@@ -86,7 +92,7 @@ export type UploadStep =
 
 export type UploadRequestOptions = Pick<EncodeOptions, 'headers' | 'scopes' | 'answerWithin' | 'signal'>;
 
-/** The request of a step, at the newest Location, of which no byte is changed. Status and cancel may be repeated, nothing else. */
+/** Makes the request of a step. Keeps the newest Location byte for byte. Only status and cancel may be repeated. */
 export function uploadRequest(
   step: UploadStep,
   location: string,
@@ -117,7 +123,10 @@ export function uploadRequest(
   };
 }
 
-/** The Location with the digest added, byte for byte: a query that is parsed and written again breaks signatures and `_state`. */
+/**
+ * Appends the digest to the Location, byte for byte: parsing and rewriting the query would break signatures and
+ * `_state`.
+ */
 export function withDigest(location: string, digest: Digest): string {
   return `${location}${location.includes('?') ? '&' : '?'}digest=${encodeURIComponent(digest)}`;
 }

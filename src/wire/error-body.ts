@@ -18,24 +18,24 @@ import type { OperationKind } from './operation.ts';
 import { hideSecrets, redactUrl, redactValue } from './redact.ts';
 import { errorAnswer } from './reply.ts';
 
-/** What an error message and its code depend on beside the answer itself. */
+/** The context of a request, from which its error gets the message and the code. */
 export interface ErrorContext {
   readonly request: Pick<HttpRequest, 'method' | 'url' | 'signal' | 'secrets'>;
-  /** What was asked for, as a user knows it: `manifest ghcr.io/acme/app:1`. */
+  /** The requested thing in the user's words: `manifest ghcr.io/acme/app:1`. */
   readonly what: string;
-  /** What a bare 404 says is missing. */
+  /** Decides which thing is missing when a 404 carries no code. */
   readonly kind: OperationKind;
   readonly registry?: string;
   readonly scope?: string;
 }
 
-/** An error body beyond it is cut off: its beginning says enough. */
+/** Longer error bodies are cut off: the first bytes are enough for a message. */
 const errorBodyLimit = 64 * 1024;
 const shownMessage = 300;
 
 /**
- * The error that an answer with an error status stands for. Reads the body, whatever it is: the specification's JSON, another,
- * a proxy's web page, nothing. The status decides where it is clear, because codes are missing or wrong more often.
+ * Makes the error that an answer with an error status stands for. Reads any body: the specification's JSON, other JSON,
+ * a proxy's web page, or none. The status decides where it is clear, because codes are missing or wrong more often.
  */
 export async function readError(response: HttpResponse, context: ErrorContext): Promise<GantryError> {
   const { request, what } = context;
@@ -61,7 +61,7 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
   return classify(response.status, errors, message, seen, context);
 }
 
-/** Distribution says only in the detail which blob a manifest names in vain. */
+/** Distribution names the missing blob of a manifest only in the detail. */
 function lacked(code: string, message: string | undefined, detail: unknown): string {
   if (code !== 'MANIFEST_BLOB_UNKNOWN') return '';
   const named = JSON.stringify(detail ?? '').match(/\b[a-z0-9]{1,20}:[0-9a-f]{32,128}\b/)?.[0];
@@ -77,7 +77,7 @@ function classify(
 ): GantryError {
   const code = errors.find(({ code }) => /^[A-Z][A-Z0-9_]*$/.test(code))?.code;
   const fields = { response };
-  // ECR used to say it with a 503.
+  // ECR used to send TOOMANYREQUESTS with a 503.
   if (status === 429 || code === 'TOOMANYREQUESTS')
     return new ResponseError('TOOMANYREQUESTS', message, fields);
   if (status === 401 || status === 403) {
@@ -122,7 +122,10 @@ function missing(kind: OperationKind): NotFoundCode {
   }
 }
 
-/** The first bytes of a body. A body that breaks off is as good as one that ends: the status is the news. */
+/**
+ * Reads the first bytes of a body. A body that breaks off counts as complete, since the status already tells the
+ * failure.
+ */
 async function readStart(
   body: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
@@ -147,7 +150,7 @@ async function readStart(
   return bytes;
 }
 
-/** What an error body says, in any of the forms that are about: `errors` as specified, `{message}`, `{detail}`, `{error}`. */
+/** Reads an error body in each known form: `errors` as specified, `{message}`, `{detail}`, `{error}`. */
 function parseErrors(bytes: Uint8Array, secrets: readonly string[]): readonly RegistryError[] {
   let body: unknown;
   try {
@@ -176,8 +179,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * The answer that tells an error to a client: a code and status of the table, and the message only where it speaks of
- * what the client gave. A storage error names paths, a stranger's error anything: those say no more than that they were.
+ * Answers a client with an error. The code and the status come from the table. The message is passed on only where it
+ * speaks of the client's own input: a storage error names paths, and a foreign error may contain anything, so both are
+ * answered without details.
  */
 export function errorReply(error: unknown): HttpResponse {
   if (!isGantryError(error)) return errorAnswer('UNKNOWN', 'internal error');
@@ -190,7 +194,7 @@ export function errorReply(error: unknown): HttpResponse {
       return errorAnswer('NAME_INVALID', error.message);
     case 'TOO_LARGE':
       return errorAnswer('SIZE_INVALID', error.message, { status: 413 });
-    // A digest of an algorithm that can't be verified is a wrong digest, not a switched-off endpoint.
+    // A digest of an algorithm that gantry can't verify is an invalid digest, not a disabled endpoint.
     case 'UNSUPPORTED':
       return 'operation' in error && error.operation === 'digest'
         ? errorAnswer('DIGEST_INVALID', error.message)
@@ -202,7 +206,7 @@ export function errorReply(error: unknown): HttpResponse {
   }
 }
 
-/** By the table; a registry behind this one that failed, or could not be reached, is its own case. */
+/** Answers by the table, and with 502 or 504 when the registry behind this one failed or could not be reached. */
 function knownReply(error: GantryError): HttpResponse {
   const status = Object.hasOwn(errorStatus, error.code) ? (errorStatus[error.code] ?? 500) : 500;
   if (status < 500) return errorAnswer(error.code, error.message);

@@ -1,5 +1,5 @@
 /**
- * The status that goes with each code of an error body, for both sides.
+ * The HTTP status of each error code, for client and server.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
  */
 export const errorStatus: Readonly<Record<string, number>> = {
@@ -17,7 +17,7 @@ export const errorStatus: Readonly<Record<string, number>> = {
   DENIED: 403,
   UNSUPPORTED: 405,
   TOOMANYREQUESTS: 429,
-  // Not in the specification, known from distribution.
+  // These codes are not in the specification; distribution sends them.
   PAGINATION_NUMBER_INVALID: 400,
   RANGE_INVALID: 416,
   TAG_INVALID: 400,

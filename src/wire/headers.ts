@@ -1,23 +1,23 @@
 import type { HeaderMap } from './message.ts';
 import { redactWords } from './redact.ts';
 
-/** All lines of a header in order; none if it is absent. */
+/** Returns all lines of a header in order; an empty list if it is absent. */
 export function headerLines(headers: HeaderMap, name: string): readonly string[] {
   return Object.hasOwn(headers, name) ? (headers[name] ?? []) : [];
 }
 
-/** The first line of a header, trimmed; undefined if it is absent or empty. */
+/** Returns the first line of a header, trimmed; undefined if it is absent or empty. */
 export function headerValue(headers: HeaderMap, name: string): string | undefined {
   const value = headerLines(headers, name)[0]?.trim();
   return value === '' ? undefined : value;
 }
 
-/** Bytes that Content-Length announces; undefined if it is absent or not a number. */
+/** Returns Content-Length in bytes; undefined if it is absent or not a number. */
 export function contentLength(headers: HeaderMap): number | undefined {
   return wholeNumber(headerValue(headers, 'content-length'));
 }
 
-/** A decimal number that is safe to count with, undefined otherwise: no sign, no exponent, no 2^53. */
+/** Parses a decimal number below 2^53 without sign or exponent; undefined for other text. */
 export function wholeNumber(text: string | undefined): number | undefined {
   if (text === undefined || !/^\d+$/.test(text)) return undefined;
   const number = Number(text);
@@ -25,8 +25,8 @@ export function wholeNumber(text: string | undefined): number | undefined {
 }
 
 /**
- * The address of the next page, as it was written: relative or absolute. Undefined if there is none.
- * Cloudflare's registry leaves the `<>` out, so the address is then what stands before the first `;`.
+ * Returns the address of the next page as the header writes it, relative or absolute; undefined if no line has one.
+ * Cloudflare's registry leaves out the `<>`; the address is then the text before the first `;`.
  * @see https://www.rfc-editor.org/rfc/rfc8288
  */
 export function parseNextLink(lines: readonly string[]): string | undefined {
@@ -43,7 +43,7 @@ function isNext(parameter: string): boolean {
   return name === 'rel' && value.replaceAll('"', '').split(/\s+/).includes('next');
 }
 
-/** The parts of a header between the separators that stand outside of quotes and of `<>`. */
+/** Splits a header at the separators that stand outside of quotes and of `<>`. */
 function splitUnquoted(text: string, separator: string): readonly string[] {
   const parts = [''];
   for (const [token] of text.matchAll(/<[^<>]*>|"[^"]*"|[^<",;]+|[<",;]/g)) {
@@ -57,7 +57,7 @@ export function formatNextLink(target: string): string {
   return `<${target}>; rel="next"`;
 }
 
-/** Milliseconds to wait by a Retry-After of seconds or a date; undefined if it can't be read. */
+/** Returns the milliseconds to wait by a Retry-After in seconds or as a date; undefined if the text is neither. */
 export function parseRetryAfter(text: string | undefined, now: number = Date.now()): number | undefined {
   if (text === undefined) return undefined;
   const seconds = /^\s*(\d+(?:\.\d+)?)\s*$/.exec(text)?.[1];
@@ -68,7 +68,10 @@ export function parseRetryAfter(text: string | undefined, now: number = Date.now
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-/** What registries ask to be shown to the user, as it may be. Only `299 - "text"` counts, and 4096 bytes in all. */
+/**
+ * Returns the texts that the registry wants shown to the user, redacted. Only `299 - "text"` counts, and at most 4096
+ * bytes in all.
+ */
 export function parseWarnings(lines: readonly string[], secrets: readonly string[] = []): readonly string[] {
   const texts: string[] = [];
   let room = 4096;
@@ -82,13 +85,16 @@ export function parseWarnings(lines: readonly string[], secrets: readonly string
   return texts;
 }
 
-/** The entity tag, if it is one that stands for exactly these bytes: an If-Range takes no other. */
+/** Returns a strong entity tag, which stands for exactly these bytes; If-Range accepts no weak one. */
 export function strongEntityTag(headers: HeaderMap): string | undefined {
   const tag = headerValue(headers, 'etag');
   return tag !== undefined && /^"[^"]*"$/.test(tag) ? tag : undefined;
 }
 
-/** Whether an If-None-Match names the tag, so that the client has the content already. Compared weakly, as GET and HEAD do. */
+/**
+ * True if an If-None-Match names the tag, so that the client already has the content. Compares weakly, as GET and HEAD
+ * require.
+ */
 export function matchesEntityTag(lines: readonly string[], entityTag: string): boolean {
   return lines
     .flatMap((line) => line.split(','))

@@ -1,7 +1,7 @@
 /**
- * The address that a Location or Link names, seen from the request that it answers. Nothing in it is decoded, folded or
- * sorted, as a URL parser would: queries are signed. Only a fragment goes, since it can't be sent, and the `./` and `../` that
- * a relative path begins with, which say where it is.
+ * Resolves a Location or Link against the URL of its request. Decodes, folds and sorts nothing, unlike a URL parser,
+ * because registries sign queries. Drops only the fragment, which HTTP can't send, and resolves the `./` and `../` at
+ * the beginning of a relative path.
  */
 export function resolveLocation(location: string, requestUrl: string): string {
   const [target = ''] = location.trim().split('#', 1);
@@ -14,7 +14,7 @@ export function resolveLocation(location: string, requestUrl: string): string {
   return `${scheme}${authority}${fromFolder(path.slice(0, path.lastIndexOf('/') + 1), target)}`;
 }
 
-/** `folder` ends with a slash, if it isn't empty. More `../` than it has folders stay at its root. */
+/** `folder` is empty or ends with a slash. A `../` above the root stays at the root. */
 function fromFolder(folder: string, target: string): string {
   const [, dots = '', rest = ''] = /^(\.\.?)(?:\/|(?=[?])|$)(.*)$/s.exec(target) ?? [];
   if (dots === '') return folder + target;

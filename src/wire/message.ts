@@ -1,54 +1,67 @@
 import type { Content } from '../flow/content.ts';
 
-/** Header names in lower case, each with its lines in order: repeated headers are never joined. */
+/** Maps a header name in lower case to its lines in order. Repeated headers are never joined. */
 export type HeaderMap = Readonly<Record<string, readonly string[]>>;
 
-/** What travels to a registry. The client makes it, the embedded registry takes it: both are `Send`. */
+/** A request to a registry. The client makes it and the embedded registry handles it, both as a `Send`. */
 export interface HttpRequest {
+  /** Upper case, such as `GET`. */
   readonly method: string;
-  /** Absolute for a client (`https://host/v2/...`), byte-exact: never rebuilt from parts of an answer. A server takes a bare path too. */
+  /**
+   * Absolute for a client (`https://host/v2/...`). Sent byte for byte and never rebuilt from parts. A server also takes
+   * a bare path.
+   */
   readonly url: string;
+  /** The header lines to send. The transport adds Host. */
   readonly headers: HeaderMap;
+  /** The content to send; undefined for a request without a body. */
   readonly body?: Content;
-  /** The token scopes that this request and those that will follow it need, e.g. `repository:a/b:pull,push`. */
+  /** The token scopes that this request and the following ones need, e.g. `repository:a/b:pull,push`. */
   readonly scopes?: readonly string[];
-  /** `safe`: may be sent again as it is. `never`: only its maker knows how to go on (uploads). */
+  /** `safe`: a layer may send the request again unchanged. `never`: only its sender knows how to continue (uploads). */
   readonly replay: 'safe' | 'never';
-  /** How long the answer may take once the body is sent, in milliseconds, where the usual limit is too short (a closing PUT). */
+  /** Milliseconds for the answer after the body is sent. Set where the default limit is too short (a closing PUT). */
   readonly answerWithin?: number;
-  /** The address of the answer that named this one's (a redirect, a realm): it may not lead closer to us than its sender is. */
+  /**
+   * The URL of the answer that named this URL (redirect, realm). It may not lead into a more private network than its
+   * own.
+   */
   readonly sentBy?: string;
-  /** What the answer may repeat and no log or error may: the password, the token and the like that it is sent with. */
+  /** Values that no log or error may show although the answer may repeat them: the password, the token. */
   readonly secrets?: readonly string[];
-  /** How a server got it; none where it was handed over within the process. */
+  /** How the request reached a server; undefined when it was handed over within the process. */
   readonly arrival?: Arrival;
+  /** Aborts the exchange. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a server knows of a connection by itself, whatever is said over it. */
+/** Facts about a connection that the server knows itself, independent of the request's content. */
 export interface Arrival {
-  /** Where it listens: `http://127.0.0.1:5000`. */
+  /** The origin that the server listens on: `http://127.0.0.1:5000`. */
   readonly listener: string;
-  /** The IP address that the connection came from. */
+  /** The IP address of the client. */
   readonly peer?: string;
 }
 
+/** The answer to a request, with any status. */
 export interface HttpResponse {
+  /** The HTTP status code. */
   readonly status: number;
+  /** The header lines of the answer. */
   readonly headers: HeaderMap;
   /** Read it, or end its iteration (`return()`): an unread body holds a connection. */
   readonly body: AsyncIterable<Uint8Array>;
   /** The URL that answered, after redirects. */
   readonly url?: string;
-  /** Those of the request that it answers. */
+  /** The `secrets` of the request that it answers. */
   readonly secrets?: readonly string[];
 }
 
 /**
- * One exchange. Rejects only when there is no answer (TransportError); an error status is an answer.
- * The answer may come while the request's body is still being sent: the sender then stops the source.
+ * Sends one request. Rejects only when no answer comes (TransportError); an error status is an answer. The answer may
+ * come while the request's body is still being sent; the sender then stops reading the body.
  */
 export type Send = (request: HttpRequest) => Promise<HttpResponse>;
 
-/** One concern of sending, wrapped around the next. */
+/** Adds one concern, such as retries, around the next `Send`. */
 export type Middleware = (next: Send) => Send;

@@ -1,7 +1,7 @@
 import type { Digest } from '../spec/digest.ts';
 
 /**
- * What a client can ask of a registry: one variant per endpoint, with its id in the specification (`end-…`).
+ * A request that a client can make of a registry: one variant per endpoint, with its id in the specification (`end-…`).
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#endpoints
  */
 export type Operation =
@@ -16,9 +16,10 @@ export type Operation =
   | TagsOperation
   | ReferrersOperation;
 
+/** Names one variant of `Operation`. */
 export type OperationKind = Operation['kind'];
 
-/** Every kind once; the compiler asks for all of them. */
+/** Holds every kind once; the compiler requires all of them. */
 const kinds: Readonly<Record<OperationKind, true>> = {
   ping: true,
   catalog: true,
@@ -43,10 +44,13 @@ export function isOperationKind(text: string): text is OperationKind {
   return Object.hasOwn(kinds, text);
 }
 
-/** All kinds of operations, for a list to choose from. */
+/** All kinds of operations, for validation and lists of choices. */
 export const operationKinds: readonly OperationKind[] = Object.keys(kinds).filter(isOperationKind);
 
-/** What an operation does with a repository, in the words of scopes; undefined for the two that concern none. */
+/**
+ * Returns the action of an operation on its repository, in the words of scopes; undefined for `ping` and `catalog`,
+ * which concern no repository.
+ */
 export function actionOf(kind: OperationKind): 'pull' | 'push' | 'delete' | undefined {
   switch (kind) {
     case 'ping':
@@ -75,88 +79,105 @@ export function actionOf(kind: OperationKind): 'pull' | 'push' | 'delete' | unde
   }
 }
 
-/** end-1: is this a registry? */
+/** end-1: asks whether this is a registry. */
 interface PingOperation {
   readonly kind: 'ping';
 }
 
-/** Docker's `_catalog`, never part of the specification: names of repositories. */
+/** Lists repositories by Docker's `_catalog`, which was never part of the specification. */
 export interface CatalogOperation extends PageQuery {
   readonly kind: 'catalog';
 }
 
-/** end-2 and end-10: read, look at or delete one blob. */
+/** end-2 and end-10: reads, examines or deletes one blob. */
 export interface BlobOperation {
   readonly kind: 'blob.get' | 'blob.head' | 'blob.delete';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
+  /** The digest of the blob. */
   readonly digest: Digest;
 }
 
-/** end-4a to 4c: begin an upload; with `digest` the body is the whole blob, `algorithm` announces how it will be named. */
+/** end-4a to end-4c: starts an upload. */
 export interface StartOperation {
   readonly kind: 'upload.start';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
+  /** The digest of the whole blob, when the request's body is that blob. */
   readonly digest?: Digest;
+  /** The algorithm of the digest that will close the upload. */
   readonly algorithm?: string;
 }
 
-/** end-11: link a blob of another repository, or of any when `from` is left out. */
+/** end-11: mounts a blob of another repository. */
 export interface MountOperation {
   readonly kind: 'upload.mount';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
+  /** The digest of the blob. */
   readonly digest: Digest;
+  /** The repository that has the blob; undefined for any repository. */
   readonly from?: string;
 }
 
 /**
- * end-13, end-5, end-6 and end-14: the four things to do with an upload session. Only a server reads these from a URL:
- * a client goes where the newest Location says (`uploadRequest`).
+ * end-13, end-5, end-6 and end-14: the four requests on an upload session. Only a server parses them from a URL; a
+ * client follows the newest Location (`uploadRequest`).
  */
 export interface SessionOperation {
   readonly kind: 'upload.status' | 'upload.append' | 'upload.commit' | 'upload.cancel';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
-  /** The store's name for the session, any text. */
+  /** The id that the store gave the session; any text. */
   readonly id: string;
-  /** Digest of the whole blob, which a commit must have. */
+  /** The digest of the whole blob. A commit needs it. */
   readonly digest?: Digest;
 }
 
-/** end-3 and end-9: read, look at or delete by tag or digest. */
+/** end-3 and end-9: reads, examines or deletes a manifest or a tag. */
 export interface ManifestOperation {
   readonly kind: 'manifest.get' | 'manifest.head' | 'manifest.delete';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
-  /** A tag, or a digest if it has a `:`. */
+  /** A tag, or a digest if it contains a `:`. */
   readonly reference: string;
 }
 
-/** end-7a and end-7b: store a manifest; `tags` only beside a digest. */
+/** end-7a and end-7b: stores a manifest. */
 export interface PutManifestOperation {
   readonly kind: 'manifest.put';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
+  /** A tag, or a digest if it contains a `:`. */
   readonly reference: string;
+  /** The values of `?tag=`, which a registry sets in the same step. Only allowed beside a digest. */
   readonly tags: readonly string[];
 }
 
-/** end-8a and end-8b. */
+/** end-8a and end-8b: lists the tags of a repository. */
 export interface TagsOperation extends PageQuery {
   readonly kind: 'tags.list';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
 }
 
-/** end-12a and end-12b. */
+/** end-12a and end-12b: lists the referrers of a manifest. */
 export interface ReferrersOperation {
   readonly kind: 'referrers';
+  /** The name of the repository, without the registry. */
   readonly repository: string;
+  /** The digest of the subject. */
   readonly digest: Digest;
+  /** Lists only referrers of this type. */
   readonly artifactType?: string;
-  /** Begin after the referrer with this digest: how our own pages are linked, a client only follows Link. */
+  /** Begins after the referrer with this digest. Our own pages link like this; a client only follows Link. */
   readonly last?: string;
 }
 
-/** Which part of a listing is wanted. */
+/** Selects a part of a listing. */
 export interface PageQuery {
-  /** At most so many names. */
+  /** The largest number of names in the answer. */
   readonly n?: number;
-  /** Begin after this name. */
+  /** Begins after this name. */
   readonly last?: string;
 }

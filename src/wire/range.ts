@@ -1,15 +1,15 @@
 import { wholeNumber } from './headers.ts';
 
-/** A part of something: `from` is the first byte, `to` one past the last. */
+/** A range of bytes: `from` is the first, `to` is one past the last. */
 export interface ByteRange {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * The part of `size` bytes that a Range header asks for. Undefined: answer with everything, since the header is absent or
- * speaks of another unit or of several ranges. `unsatisfiable`: answer 416; `500-0` too, though its syntax alone makes it
- * invalid, because the conformance suite asks for that.
+ * Parses a Range header for content of `size` bytes. Undefined: answer with everything, since the header is absent, has
+ * another unit or lists several ranges. `unsatisfiable`: answer 416; this includes `500-0`, which is a syntax error by
+ * the RFC, because the conformance suite expects it.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14
  */
 export function parseRange(text: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
@@ -17,19 +17,21 @@ export function parseRange(text: string | undefined, size: number): ByteRange | 
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
-  // A number beyond 2^53 is beyond the end, whichever it is.
+  // A number above 2^53 lies beyond the end of any content.
   const end = last === '' ? Number.POSITIVE_INFINITY : (wholeNumber(last) ?? Number.POSITIVE_INFINITY);
   const from = first === '' ? Math.max(0, size - end) : (wholeNumber(first) ?? Number.POSITIVE_INFINITY);
   const to = first === '' ? size : Math.min(end + 1, size);
   return from < to ? { from, to } : 'unsatisfiable';
 }
 
-/** Asks for a part; without `to` for everything from `from` on. */
+/** Formats a Range header; without `to` the range is open. */
 export function formatRange({ from, to }: { readonly from: number; readonly to?: number }): string {
   return `bytes=${from}-${to === undefined ? '' : to - 1}`;
 }
 
-/** The part that a 206 carries, with the size of the whole unless it is `*`. Undefined if it can't be read. */
+/**
+ * Parses the Content-Range of a 206. `size` is left out when the header has `*`. Returns undefined for any other text.
+ */
 export function parseContentRange(
   text: string | undefined,
 ): (ByteRange & { readonly size?: number }) | undefined {
@@ -42,14 +44,14 @@ export function parseContentRange(
   return { from, to: last + 1, ...(size === undefined ? {} : { size }) };
 }
 
-/** The Content-Range of a 206, or of a 416 when there is no part. */
+/** Formats the Content-Range of a 206, or without a range that of a 416. */
 export function formatContentRange(range: ByteRange | undefined, size: number): string {
   return range === undefined ? `bytes */${size}` : `bytes ${range.from}-${range.to - 1}/${size}`;
 }
 
 /**
- * The part of a blob that a chunk is: `<first>-<last>` without `bytes` and without the size, unlike every other Content-Range.
- * Undefined if it is anything else.
+ * Parses the Content-Range of a chunk: `<first>-<last>`, without `bytes` and the size, unlike every other
+ * Content-Range. Returns undefined for any other text.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
  */
 export function parseChunkRange(text: string | undefined): ByteRange | undefined {
@@ -60,15 +62,15 @@ export function parseChunkRange(text: string | undefined): ByteRange | undefined
   return { from, to: last + 1 };
 }
 
-/** An empty chunk has no range: undefined. */
+/** Formats the Content-Range of a chunk; undefined for an empty chunk, which has no range. */
 export function formatChunkRange({ from, to }: ByteRange): string | undefined {
   return from < to ? `${from}-${to - 1}` : undefined;
 }
 
 /**
- * How many bytes an upload session has, by its Range header; undefined if there is none that can be read.
- * `0-0` says one byte and is what registries send for an empty session: it counts as one byte only if exactly one can have
- * been `sent`. Some say `bytes=0-5`, and an old Gitea `0--1`.
+ * Returns the number of bytes that an upload session has, by its Range header; undefined if the header is absent or
+ * unreadable. Registries send `0-0` for an empty session although it means one byte. It counts as one byte only if
+ * exactly one byte can have been `sent`. Some registries send `bytes=0-5`, and an old Gitea sends `0--1`.
  * @see https://github.com/opencontainers/distribution-spec/issues/578
  */
 export function parseUploadRange(
@@ -82,7 +84,10 @@ export function parseUploadRange(
   return number === 0 && sent !== 1 ? 0 : number + 1;
 }
 
-/** `0-0` for an empty session: the conformance suite wants a range there, and clients know the habit. */
+/**
+ * Formats the Range of an upload session. An empty session gets `0-0`: the conformance suite expects a range, and
+ * clients know this form.
+ */
 export function formatUploadRange(offset: number): string {
   return `0-${Math.max(0, offset - 1)}`;
 }

@@ -19,16 +19,16 @@ const shown = new Set([
 const hidden = '***';
 
 /**
- * The URL as it may stand in a log or an error: no user and password, no fragment, and only the query values that the
- * protocol itself defines. Any other may be a signature (`X-Amz-Signature`, `sig`, `_state`). A registry that wrote it may
- * have put in what it was shown: these secrets are hidden, too. Never throws.
+ * Makes a URL safe for logs and errors: removes user, password and fragment, and keeps only the query values that the
+ * protocol defines. Any other value may be a signature (`X-Amz-Signature`, `sig`, `_state`). Hides `secrets` too, since
+ * a registry may put a received secret into its URLs. Never throws.
  */
 export function redactUrl(url: string, secrets: readonly string[] = []): string {
   return hideSecrets(withoutParts(url), secrets);
 }
 
 function withoutParts(url: string): string {
-  // Asked for every request, of which most have nothing to hide.
+  // This runs for every request, and most URLs have nothing to hide.
   if (!/[?#@]/.test(url)) return url;
   const [beforeFragment = ''] = url.split('#', 1);
   const mark = beforeFragment.indexOf('?');
@@ -53,8 +53,8 @@ function redactPair(pair: string): string {
 }
 
 /**
- * The far side's words as they may be shown, in an error or a warning: the secrets of the request, should it repeat them,
- * whatever looks like an Authorization, and what addresses in it may hold are hidden.
+ * Makes a registry's words safe for an error or a warning: hides the secrets of the request, texts that look like an
+ * Authorization, and the unsafe parts of URLs.
  */
 export function redactWords(text: string, secrets: readonly string[] = []): string {
   const said = hideSecrets(text, secrets).replace(/\bhttps?:\/\/[^\s"'<>]+/gi, withoutParts);
@@ -62,13 +62,13 @@ export function redactWords(text: string, secrets: readonly string[] = []): stri
     /\b(Basic|Bearer)\s+((?:[A-Za-z0-9._~+/-]){8,}=*)(?![\w.~+/=-])|(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/gi,
     (words: string, scheme?: string, token = '') => {
       if (scheme === undefined) return hidden;
-      // "Basic authentication is off" is advice.
+      // "Basic authentication is off" is a message, not a credential.
       return /^[A-Z]?[a-z]+[.]?$/.test(token) ? words : `${scheme} ${hidden}`;
     },
   );
 }
 
-/** Anything that came as JSON, each text in it as it may be shown. */
+/** Redacts every text in a parsed JSON value. */
 export function redactValue(value: unknown, secrets: readonly string[]): unknown {
   if (typeof value === 'string') return redactWords(value, secrets);
   if (Array.isArray(value)) return value.map((item) => redactValue(item, secrets));
@@ -78,10 +78,10 @@ export function redactValue(value: unknown, secrets: readonly string[]): unknown
   );
 }
 
-/** A secret this short is also a part of harmless words: it is hidden where it stands alone. */
+/** Shorter secrets also occur inside harmless words, so they are hidden only where they stand alone. */
 const shortSecret = 8;
 
-/** The text without these secrets, however it writes their letters: what repeats them may have made them small. */
+/** Hides these secrets in a text, in upper and lower case, since a server may change the case of a repeated secret. */
 export function hideSecrets(text: string, secrets: readonly string[]): string {
   if (secrets.length === 0) return text;
   return secrets
@@ -94,13 +94,13 @@ export function hideSecrets(text: string, secrets: readonly string[]): string {
     }, text);
 }
 
-/** Whether the text repeats one of these secrets; short ones may stand there by chance, and don't count. */
+/** True if the text repeats one of these secrets. Short secrets don't count, because they may occur by chance. */
 export function holdsSecret(text: string, secrets: readonly string[]): boolean {
   const telling = secrets.filter((secret) => secret.length >= shortSecret);
   return hideSecrets(text, telling) !== text;
 }
 
-/** The headers as they may stand in a log: secrets hidden, an Authorization reduced to its scheme, addresses redacted. */
+/** Makes headers safe for logs: hides secrets, reduces an Authorization to its scheme and redacts addresses. */
 export function redactHeaders(headers: HeaderMap, secrets: readonly string[] = []): HeaderMap {
   return Object.fromEntries(
     Object.entries(headers).map(([name, lines]) => [
@@ -120,11 +120,14 @@ function redactHeader(name: string, line: string): string {
   }
   if (name === 'location' || name === 'content-location' || name === 'referer') return redactUrl(line);
   if (name === 'link') return redactLinks(line);
-  // Custom headers of a proxy or of docker's config file: the name is all there is to judge by.
+  // Only the name tells whether a custom header of a proxy or of docker's config file is secret.
   return /auth|cookie|credential|key|password|secret|signature|token/.test(name) ? hidden : line;
 }
 
-/** Each target between `<` and `>`, and one that stands first without them. By hand: a pattern looks for each `>` again. */
+/**
+ * Redacts each target between `<` and `>`, and a first one without them. A regular expression would search for every
+ * `>` again, in quadratic time.
+ */
 function redactLinks(line: string): string {
   const bare = /^[^\s<;]+/.exec(line)?.[0] ?? '';
   let shown = redactUrl(bare);

@@ -8,7 +8,7 @@ import type { Operation } from './operation.ts';
 import { type ByteRange, formatContentRange, formatUploadRange } from './range.ts';
 import { formatOperation } from './target.ts';
 
-/** Any answer of a server. Old docker clients take only what bears this version for a registry. */
+/** Makes an answer of the server. Old docker clients require this version header of a registry. */
 export function answer(
   status: number,
   headers: HeaderMap = {},
@@ -16,28 +16,31 @@ export function answer(
 ): HttpResponse {
   const own = { 'docker-distribution-api-version': ['registry/2.0'] };
   if (!(body instanceof Uint8Array)) return { status, headers: { ...own, ...headers }, body };
-  // A 204 and a 304 have no body whose length could be told.
+  // A 204 and a 304 have no body, and so no Content-Length.
   const length = status === 204 || status === 304 ? {} : { 'content-length': [String(body.byteLength)] };
   return { status, headers: { ...own, ...length, ...headers }, body: once(body) };
 }
 
-/** An answer whose body is JSON. */
+/** Makes an answer with a JSON body. */
 export function jsonAnswer(status: number, value: unknown, headers: HeaderMap = {}): HttpResponse {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   return answer(status, { 'content-type': ['application/json'], ...headers }, bytes);
 }
 
-/** The same answer as a HEAD gets it. */
+/** Removes the body, for a HEAD. */
 export function withoutBody(response: HttpResponse): HttpResponse {
   return { ...response, body: once(new Uint8Array(0)) };
 }
 
-/** The entity tag of content: its digest. */
+/** Returns the entity tag of content, which is its digest. */
 export function entityTag(digest: Digest): string {
   return `"${digest}"`;
 }
 
-/** 200 with the blob, or 206 with a part of it. The type is always the same: what somebody stored is no page to be shown. */
+/**
+ * Answers 200 with the blob, or 206 with a part of it. The type is constant, so that no browser renders stored content
+ * as a page.
+ */
 export function blobAnswer(
   blob: Descriptor,
   range: ByteRange | undefined,
@@ -51,7 +54,7 @@ export function blobAnswer(
       'content-type': [MediaType.octetStream],
       'content-length': [String(to - from)],
       'accept-ranges': ['bytes'],
-      // What a digest names never changes, and no proxy may change it either.
+      // The content of a digest never changes, and no proxy may transform it.
       'cache-control': ['max-age=31536000, immutable, no-transform'],
       ...(range === undefined ? {} : { 'content-range': [formatContentRange(range, blob.size)] }),
     },
@@ -59,14 +62,17 @@ export function blobAnswer(
   );
 }
 
-/** 416 for a part that the blob does not have. */
+/** Answers 416 for a range beyond the blob. */
 export function rangeRefused(blob: Descriptor): HttpResponse {
   return errorAnswer('RANGE_INVALID', `the blob has ${blob.size} bytes`, {
     headers: { 'content-range': [formatContentRange(undefined, blob.size)] },
   });
 }
 
-/** 200 with a manifest's exact bytes and the type that it was stored under. Without the bytes, what a HEAD gets. */
+/**
+ * Answers 200 with the exact bytes of a manifest and the type under which it was stored. Without `bytes` it answers a
+ * HEAD.
+ */
 export function manifestAnswer(manifest: Descriptor, bytes?: Uint8Array): HttpResponse {
   return answer(
     200,
@@ -79,7 +85,7 @@ export function manifestAnswer(manifest: Descriptor, bytes?: Uint8Array): HttpRe
   );
 }
 
-/** 304: the client has it. */
+/** Answers 304: the client already has the content. */
 export function unchanged(digest: Digest): HttpResponse {
   return answer(304, contentHeaders(digest));
 }
@@ -92,19 +98,19 @@ function contentHeaders(digest: Digest): HeaderMap {
   };
 }
 
-/** An upload session, as far as its answers tell of it. */
+/** The public state of an upload session. */
 export interface SessionState {
   readonly id: string;
   readonly offset: number;
   readonly limits: { readonly min?: number; readonly max?: number };
 }
 
-/** Where a session stands: 202 when it began or took something, 204 when it was asked. */
+/** Answers with the session's state: 202 after a start or a chunk, 204 to a status request. */
 export function sessionAnswer(status: 202 | 204, repository: string, session: SessionState): HttpResponse {
   return answer(status, sessionHeaders(repository, session));
 }
 
-/** 416 for a chunk that is not the next one; nothing of it was kept and the session goes on. */
+/** Answers 416 for a chunk that is not the next one. The session keeps none of the chunk and stays open. */
 export function chunkRefused(repository: string, session: SessionState): HttpResponse {
   return errorAnswer('RANGE_INVALID', `the next chunk begins at ${session.offset}`, {
     headers: sessionHeaders(repository, session),
@@ -122,7 +128,7 @@ function sessionHeaders(repository: string, { id, offset, limits }: SessionState
   };
 }
 
-/** 201: the blob can be had at the Location. */
+/** Answers 201 with the Location of the blob. */
 export function blobCreated(repository: string, digest: Digest): HttpResponse {
   return answer(201, {
     location: [locationOf({ kind: 'blob.get', repository, digest })],
@@ -130,7 +136,9 @@ export function blobCreated(repository: string, digest: Digest): HttpResponse {
   });
 }
 
-/** 201: the manifest can be had at the Location. `subject` says that it is listed among that one's referrers. */
+/**
+ * Answers 201 with the Location of the manifest. `subject` confirms that the manifest is listed among its referrers.
+ */
 export function manifestCreated(
   repository: string,
   digest: Digest,
@@ -144,17 +152,17 @@ export function manifestCreated(
   });
 }
 
-/** 202 for a deleted blob, manifest or tag, 204 for a cancelled upload. */
+/** Answers 202 for a deleted blob, manifest or tag, and 204 for a cancelled upload. */
 export function deleted(status: 202 | 204 = 202): HttpResponse {
   return answer(status);
 }
 
-/** A page of tags or repositories; `next` asks for the page after it. */
+/** Answers with a page of tags or repositories. `next` is the request for the following page. */
 export function namesAnswer(body: Readonly<Record<string, unknown>>, next?: Operation): HttpResponse {
   return jsonAnswer(200, body, linkHeaders(next));
 }
 
-/** A page of referrers, which is an index. */
+/** Answers with a page of referrers, which is an index. */
 export function referrersAnswer(
   manifests: readonly Descriptor[],
   { filtered, next }: { readonly filtered: boolean; readonly next?: Operation },
@@ -171,12 +179,12 @@ function linkHeaders(next: Operation | undefined): HeaderMap {
   return next === undefined ? {} : { link: [formatNextLink(locationOf(next))] };
 }
 
-/** Always relative: what a client says is its host must not come back as an address. */
+/** Returns a relative address: the Host that a client sends must not come back in one. */
 function locationOf(operation: Operation): string {
   return formatOperation(operation).target;
 }
 
-/** An error answer, with the code's own status unless the case has a better one. */
+/** Makes an error answer. The status is that of the code unless the caller gives another. */
 export function errorAnswer(
   code: string,
   message: string,

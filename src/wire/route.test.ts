@@ -9,7 +9,7 @@ import { formatOperation } from './target.ts';
 const hex = 'a'.repeat(64);
 const digest = parseDigest(`sha256:${hex}`);
 
-// Names made of the words that endpoints are made of.
+// Names that consist of the words in endpoints.
 const component = fc.constantFrom(
   'a',
   'blobs',

@@ -4,28 +4,31 @@ import { wholeNumber } from './headers.ts';
 import type { Operation, PageQuery } from './operation.ts';
 import { decodeSession } from './target.ts';
 
-/** A request that means nothing here, with the answer it gets. */
+/** A request that matches no operation, with its answer. */
 export interface RouteFailure {
   readonly kind: 'failure';
   readonly status: 400 | 404 | 405 | 414;
   readonly code: string;
   readonly message: string;
-  /** The methods that the resource knows, beside a 405. */
+  /** The methods that the resource supports, beside a 405. */
   readonly allow?: readonly string[];
 }
 
 export interface RouteOptions {
-  /** More tags than this in one request are refused with 414, as the specification has it. Default: whatever fits. */
+  /**
+   * A request with more tags is refused with 414, as the specification requires.
+   * @defaultValue no limit beside the length of the target
+   */
   readonly tagParameters?: number;
 }
 
-/** No name, digest and session together come near it; a query of a hundred tags does. */
+/** A name, a digest and a session together are far shorter; a query of a hundred tags still fits. */
 const maxTarget = 16 * 1024;
 const noQuery = new URLSearchParams();
 
 /**
- * Reads the raw target of a request, byte by byte as it came: a URL parser would fold `..` and `%2e%2e` into other paths.
- * Names contain `/` and may end like an endpoint (`a/blobs/uploads`), so a path is read from the right.
+ * Parses the raw target of a request byte by byte, since a URL parser would fold `..` and `%2e%2e` into other paths. A
+ * name contains `/` and may end like an endpoint (`a/blobs/uploads`), so the path is read from the right.
  */
 export function parseOperation(
   method: string,
@@ -88,7 +91,7 @@ function parseManifest(
   { tagParameters = Number.POSITIVE_INFINITY }: RouteOptions,
 ): Operation | RouteFailure {
   return withName(repository, () => {
-    // With a colon it is meant as a digest: taken for a tag, `sha256:bad` ends as a 500 in distribution.
+    // A colon marks a digest. Distribution answers 500 when `sha256:bad` is taken for a tag.
     if (reference.includes(':') ? !isDigest(reference) : !isTag(reference)) {
       return failure(
         400,
@@ -193,7 +196,7 @@ function parseReferrers(
 
 type Choice = () => Operation | RouteFailure;
 
-/** What the method asks of a resource. A HEAD is the GET without its body, which is for the server to leave out. */
+/** Selects the operation of a method. A HEAD is a GET without its body, which the server leaves out. */
 function choose(method: string, choices: Readonly<Record<string, Choice>>): Operation | RouteFailure {
   const choice = Object.hasOwn(choices, method) ? choices[method] : undefined;
   if (choice !== undefined) return choice();

@@ -1,11 +1,11 @@
 /** The right to list every repository of a registry. */
 export const catalogScope = 'registry:catalog:*';
 
-/** The rights that registries and token services know, in the order in which docker writes them. */
+/** The actions that registries and token services know, in docker's order. */
 const actionOrder = ['pull', 'push', 'delete', '*'];
 
 /**
- * What a request on a repository needs, e.g. `repository:acme/app:pull,push`.
+ * Formats the scope of a request on a repository, e.g. `repository:acme/app:pull,push`.
  * @see https://distribution.github.io/distribution/spec/auth/scope/
  */
 export function repositoryScope(repository: string, actions: readonly string[]): string {
@@ -13,14 +13,14 @@ export function repositoryScope(repository: string, actions: readonly string[]):
 }
 
 /**
- * The fewest scopes that say the same: actions of one resource together, `*` standing for all, duplicates gone.
- * The scopes that push come first, since some token services read only the first. What is no resource scope (`aws` of
- * ECR Public, `*` of Forgejo) is kept as it is.
+ * Merges scopes into the fewest with the same meaning: joins the actions of one resource, lets `*` replace all others
+ * and removes duplicates. Scopes with push come first, since some token services read only the first scope. Keeps a
+ * text that is no resource scope (`aws` of ECR Public, `*` of Forgejo).
  */
 export function mergeScopes(scopes: Iterable<string>): readonly string[] {
   const merged = new Map<string, { type: string; name: string; actions: Set<string> } | undefined>();
   for (const scope of scopes) {
-    // A name may hold a port's colon: the type ends at the first colon and the actions begin after the last.
+    // A name may contain the colon of a port: the type ends at the first colon and the actions begin after the last.
     const first = scope.indexOf(':');
     const last = scope.lastIndexOf(':');
     if (first <= 0 || last === first) {

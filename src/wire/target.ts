@@ -1,10 +1,10 @@
 import { fromBase64Url, toBase64Url } from '../spec/base64url.ts';
 import type { Operation, OperationKind, PageQuery } from './operation.ts';
 
-/** Where an operation is asked for. */
+/** The method and the address of an operation. */
 export interface Target {
   readonly method: string;
-  /** Path and query, from the registry's root. */
+  /** Path and query, relative to the registry's root. */
   readonly target: string;
 }
 
@@ -28,7 +28,7 @@ const methods: Readonly<Record<OperationKind, string>> = {
   referrers: 'GET',
 };
 
-/** The method and target of an operation; `parseOperation` reads them back. */
+/** Formats the method and target of an operation; `parseOperation` is the inverse. */
 export function formatOperation(operation: Operation): Target {
   return { method: methods[operation.kind], target: `/v2/${formatTarget(operation)}` };
 }
@@ -101,19 +101,22 @@ function formatQuery(pairs: readonly (readonly [name: string, value: string | un
   return texts.length === 0 ? '' : `?${texts.join('&')}`;
 }
 
-/** A session's id as one path segment: base64url, since a proxy's id is the whole Location of the registry behind it. */
+/**
+ * Encodes a session's id as one path segment. base64url, since a proxy's id is the whole Location of the registry
+ * behind it.
+ */
 function encodeSession(id: string): string {
   return toBase64Url(new TextEncoder().encode(id));
 }
 
-/** The id that `formatOperation` put into the segment; undefined for a segment that it never writes. */
+/** Decodes a segment that `formatOperation` wrote; undefined for any other. */
 export function decodeSession(segment: string): string | undefined {
   const bytes = fromBase64Url(segment);
   if (bytes === undefined || bytes.byteLength === 0) return undefined;
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    // No UTF-8: nobody was given this id.
+    // Our servers only issue ids in UTF-8.
     return undefined;
   }
 }
