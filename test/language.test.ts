@@ -29,7 +29,6 @@ const waiting = [
   'src/store',
   'src/tar',
   'src/testing',
-  'src/wire',
   'test',
 ];
 
