@@ -28,44 +28,44 @@ async function* endless(): AsyncIterable<Uint8Array> {
   for (;;) yield new Uint8Array(1024 * 1024);
 }
 
-describe('what an answer says it is', () => {
+describe('descriptorOf', () => {
   const full = {
     'docker-content-digest': [digest],
     'content-length': ['12'],
     'content-type': ['application/X; charset=utf-8'],
   };
 
-  it('is type, digest and size', () => {
+  it('An answer describes its content by type, digest and size', () => {
     assert.deepEqual(descriptorOf(answer(full)), { mediaType: 'application/x', digest, size: 12 });
   });
 
   for (const name of ['docker-content-digest', 'content-length', 'content-type']) {
-    it(`is unknown without ${name}`, () => {
+    it(`An answer without ${name} describes no content`, () => {
       assert.equal(descriptorOf(answer({ ...full, [name]: [] })), undefined);
     });
   }
 
-  it('is what was asked for, where the answer leaves it out', () => {
+  it('The requested digest and type stand in for those that an answer leaves out', () => {
     const headers = { 'content-length': ['12'] };
     const asked = { digest, mediaType: 'application/octet-stream' };
     assert.deepEqual(descriptorOf(answer(headers), asked), { ...asked, size: 12 });
   });
 
-  it('is what was asked for, where the registry answers by another algorithm', () => {
+  it('The requested digest stays when the registry answers with one of another algorithm', () => {
     assert.equal(descriptorOf(answer(full), { digest: sha512 })?.digest, sha512);
   });
 
-  it('can not be other content', () => {
+  it('An answer with another digest of the same algorithm is refused', () => {
     assert.throws(() => descriptorOf(answer(full), { digest: other }), { code: 'DIGEST_INVALID' });
   });
 
-  it('has no digest if the header is none', () => {
+  it('A Docker-Content-Digest that is no digest counts as absent', () => {
     assert.equal(digestHeader(answer({ 'docker-content-digest': ['sha256:bad'] })), undefined);
   });
 });
 
-describe('where an upload stands', () => {
-  it('is said by Location, Range and the chunk lengths', () => {
+describe('uploadStateOf', () => {
+  it('The state of an upload comes from Location, Range and the chunk lengths', () => {
     const headers = {
       location: ['/u?s=1'],
       range: ['0-9'],
@@ -80,44 +80,45 @@ describe('where an upload stands', () => {
     });
   });
 
-  it('is nowhere without a Location at the start', () => {
+  it('The answer to the start of an upload needs a Location', () => {
     assert.throws(() => uploadStateOf(answer({}), url), { code: 'UNEXPECTED_ANSWER' });
   });
 
-  it('stays at the old Location when a later answer has none, and keeps the limits', () => {
+  it('A later answer without Location and limits keeps the previous ones', () => {
     const previous = { location: '/u', offset: 3, min: 1 };
     assert.deepEqual(uploadStateOf(answer({}), url, { previous }), { location: '/u', min: 1 });
   });
 
-  it('tells an empty session from one byte by what was sent', () => {
+  it('An empty session and one of one byte differ by the number of bytes sent', () => {
     const response = answer({ location: ['/u'], range: ['0-0'] });
     assert.equal(uploadStateOf(response, url, { sent: 0 }).offset, 0);
     assert.equal(uploadStateOf(response, url, { sent: 1 }).offset, 1);
   });
 
-  it('is resolved against the URL that answered, after redirects', () => {
+  it('A Location is resolved against the URL that answered, after redirects', () => {
     const response = { ...answer({ location: ['u'] }), url: 'https://o/x/y' };
     assert.equal(locationOf(response, url), 'https://o/x/u');
   });
 });
 
-describe('a page of names', () => {
+describe('tagsPage and catalogPage', () => {
   const rows: readonly [name: string, body: string, expected: readonly string[]][] = [
     ['is a list', '{"name":"a","tags":["1","2"]}', ['1', '2']],
     ['may be null, as Go writes an empty list', '{"name":"a","tags":null}', []],
     ['may be missing', '{"name":"a"}', []],
   ];
   for (const [name, body, expected] of rows) {
-    it(name, async () => assert.deepEqual(await listOf(tagsPage(answer({}, body), url).names), expected));
+    it(`A page of tags ${name}`, async () =>
+      assert.deepEqual(await listOf(tagsPage(answer({}, body), url).names), expected));
   }
 
   for (const body of ['<html>', '', '[]', '{"tags":"x"}', '{"tags":[1]}', 'null']) {
-    it(`is not ${JSON.stringify(body)}`, async () => {
+    it(`A page of tags is not ${JSON.stringify(body)}`, async () => {
       await assert.rejects(listOf(tagsPage(answer({}, body), url).names), { code: 'UNEXPECTED_ANSWER' });
     });
   }
 
-  it('names the next page, resolved', async () => {
+  it('A page of names has the resolved URL of the next page', async () => {
     const { names, next } = catalogPage(
       answer({ link: ['</v2/_catalog?last=a>; rel="next"'] }, '{"repositories":["a"]}'),
       url,
@@ -127,26 +128,26 @@ describe('a page of names', () => {
     assert.equal(nextLink(answer({ link: ['?last=a; rel=next'] }), url), 'https://h/v2/a/tags/list?last=a');
   });
 
-  it('has an end, whatever the registry sends', async () => {
+  it('A registry that sends an endless page is stopped at a limit', async () => {
     const { names } = tagsPage({ status: 200, headers: {}, body: endless() }, url);
     await assert.rejects(listOf(names), { code: 'UNEXPECTED_ANSWER' });
   });
 });
 
-describe('a page of referrers', () => {
+describe('referrersPage', () => {
   const type = { 'content-type': ['application/vnd.oci.image.index.v1+json'] };
 
-  it('is an index', async () => {
+  it('A page of referrers is an index', async () => {
     const page = await referrersPage(answer(type, '{}'), url);
     assert.deepEqual(page, { bytes: new TextEncoder().encode('{}'), filtered: false });
   });
 
-  it('may be filtered already', async () => {
+  it('A page of referrers tells that the registry has filtered it', async () => {
     const headers = { ...type, 'oci-filters-applied': ['x, artifactType'] };
     assert.equal((await referrersPage(answer(headers, '{}'), url))?.filtered, true);
   });
 
-  it('is not a web page', async () => {
+  it('A web page is no page of referrers', async () => {
     assert.equal(await referrersPage(answer({ 'content-type': ['text/html'] }, '<html>'), url), undefined);
     assert.equal(await referrersPage(answer({}), url), undefined);
   });

@@ -50,10 +50,14 @@ export function descriptorOf(
     said !== asked.digest &&
     digestAlgorithm(said) === digestAlgorithm(asked.digest)
   ) {
-    throw new ContentError('DIGEST_INVALID', `the registry answered ${asked.digest} with ${said}`, {
-      expected: asked.digest,
-      actual: said,
-    });
+    throw new ContentError(
+      'DIGEST_INVALID',
+      `the registry was asked for ${asked.digest} and answered with ${said}`,
+      {
+        expected: asked.digest,
+        actual: said,
+      },
+    );
   }
   if (digest === undefined || size === undefined || type === undefined) return undefined;
   return { mediaType: parseMediaType(type), digest, size };
@@ -89,7 +93,11 @@ export function uploadStateOf(
 ): UploadState {
   const location = locationOf(response, requestUrl) ?? previous?.location;
   if (location === undefined) {
-    throw unexpected(response, requestUrl, 'began an upload without saying where (no Location)');
+    throw unexpected(
+      response,
+      requestUrl,
+      'started an upload without a Location, so the upload cannot continue',
+    );
   }
   const { headers } = response;
   const offset = parseUploadRange(headerValue(headers, 'range'), sent === undefined ? {} : { sent });
@@ -138,7 +146,7 @@ async function* listed(response: HttpResponse, requestUrl: string, field: string
     yield* namesIn(response.body, { field, what: 'the body' });
   } catch (error) {
     if (!isGantryError(error, 'MANIFEST_INVALID')) throw error;
-    throw unexpected(response, requestUrl, `answered with no list of ${field}: ${error.message}`, error);
+    throw unexpected(response, requestUrl, `answered without a list of ${field}: ${error.message}`, error);
   }
 }
 

@@ -10,14 +10,14 @@ const base = 'https://h:5000';
 const body = bytesContent(new Uint8Array(12));
 const stream = streamContent(body.open());
 
-describe('an encoded operation', () => {
-  it('goes to the registry\u2019s root', () => {
+describe('encode', () => {
+  it('An encoded operation is addressed from the root of the registry', () => {
     const request = encode({ kind: 'tags.list', repository: 'a/b', n: 5, last: 'x y' }, base);
     assert.equal(request.method, 'GET');
     assert.equal(request.url, 'https://h:5000/v2/a/b/tags/list?n=5&last=x%20y');
   });
 
-  it('accepts every kind of manifest where it reads one', () => {
+  it('A request for a manifest accepts every manifest type', () => {
     for (const kind of ['manifest.get', 'manifest.head'] as const) {
       const { headers } = encode({ kind, repository: 'a', reference: '1' }, base);
       const accept = headerValue(headers, 'accept') ?? '';
@@ -26,7 +26,7 @@ describe('an encoded operation', () => {
     }
   });
 
-  it('forbids compression wherever there is something to read', () => {
+  it('Every reading request forbids compression', () => {
     const requests = [
       encode({ kind: 'ping' }, base),
       encode({ kind: 'catalog' }, base),
@@ -42,26 +42,26 @@ describe('an encoded operation', () => {
     }
   });
 
-  it('starts an upload with no body, and says so', () => {
+  it('The start of an upload without a body announces Content-Length 0', () => {
     const request = encode({ kind: 'upload.start', repository: 'a' }, base);
     assert.equal(request.body, undefined);
     assert.equal(headerValue(request.headers, 'content-length'), '0');
     assert.equal(request.replay, 'never');
   });
 
-  it('may bring the whole blob with the start', () => {
+  it('The start of an upload may carry the whole blob', () => {
     const request = encode({ kind: 'upload.start', repository: 'a', digest }, base, { body });
     assert.equal(request.body, body);
     assert.equal(headerValue(request.headers, 'content-length'), '12');
     assert.equal(headerValue(request.headers, 'content-type'), 'application/octet-stream');
   });
 
-  it('asks for a part of a blob', () => {
+  it('A request for a part of a blob has a Range', () => {
     const { headers } = encode({ kind: 'blob.get', repository: 'a', digest }, base, { range: { from: 5 } });
     assert.equal(headerValue(headers, 'range'), 'bytes=5-');
   });
 
-  it('brings a manifest with its type and length', () => {
+  it('A manifest is sent with its type and length', () => {
     const request = encode({ kind: 'manifest.put', repository: 'a', reference: '1', tags: [] }, base, {
       body,
       mediaType: 'application/x',
@@ -77,20 +77,20 @@ describe('an encoded operation', () => {
     assert.equal(request.replay, 'safe');
   });
 
-  it('can not be sent again when its body can not', () => {
+  it('A request whose body can be read only once is never repeated', () => {
     const put = { kind: 'manifest.put', repository: 'a', reference: '1', tags: [] } as const;
     assert.equal(encode(put, base, { body: stream }).replay, 'never');
   });
 
-  it('can be sent again when it only reads or deletes', () => {
+  it('A request that only reads or deletes may be repeated', () => {
     for (const kind of ['blob.get', 'blob.head', 'blob.delete'] as const) {
       assert.equal(encode({ kind, repository: 'a', digest }, base).replay, 'safe');
     }
   });
 });
 
-describe('a step of an upload', () => {
-  it('goes where the Location says, byte for byte', () => {
+describe('uploadRequest', () => {
+  it('A step of an upload uses the Location byte for byte', () => {
     const location = 'https://h/u?_state=a%7eb~c+d&empty=';
     for (const kind of ['status', 'cancel'] as const) {
       const request = uploadRequest({ kind }, location);
@@ -104,7 +104,7 @@ describe('a step of an upload', () => {
     );
   });
 
-  it('brings a chunk and says where it belongs', () => {
+  it('A chunk is sent with its position in the blob', () => {
     const request = uploadRequest({ kind: 'append', content: body, from: 100 }, '/u');
     assert.equal(request.method, 'PATCH');
     assert.equal(request.replay, 'never');
@@ -115,12 +115,12 @@ describe('a step of an upload', () => {
     });
   });
 
-  it('brings a stream of unknown length without a range', () => {
+  it('A stream of unknown length is sent without a Content-Range', () => {
     const request = uploadRequest({ kind: 'append', content: stream, from: 0 }, '/u');
     assert.deepEqual(request.headers, { 'content-type': ['application/octet-stream'] });
   });
 
-  it('closes with the last chunk or with nothing', () => {
+  it('A commit carries the last chunk or no body', () => {
     const last = uploadRequest({ kind: 'commit', digest, content: body }, '/u', { answerWithin: 5 });
     assert.equal(last.method, 'PUT');
     assert.equal(headerValue(last.headers, 'content-length'), '12');
@@ -131,8 +131,8 @@ describe('a step of an upload', () => {
   });
 });
 
-describe('the digest of a Location', () => {
-  it('begins the query or goes on with it', () => {
+describe('withDigest', () => {
+  it('The digest begins the query of a Location or is appended to it', () => {
     const short = parseDigest('x+y:A=');
     assert.equal(withDigest('/u', short), '/u?digest=x%2By%3AA%3D');
     assert.equal(withDigest('/u?a=1', short), '/u?a=1&digest=x%2By%3AA%3D');

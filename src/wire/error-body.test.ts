@@ -41,7 +41,7 @@ async function* cutOff(text: string): AsyncIterable<Uint8Array> {
   throw new TransportError('CUT_OFF', 'cut');
 }
 
-describe('the error of a manifest that names what is not there', () => {
+describe('readError for a manifest with a missing blob', () => {
   const digest = `sha256:${'ab'.repeat(32)}`;
   const details: readonly (readonly [string, object])[] = [
     ['in its message', { message: `blob ${digest} is missing` }],
@@ -50,7 +50,7 @@ describe('the error of a manifest that names what is not there', () => {
     ['without a message', { detail: [{ Digest: digest }] }],
   ];
   for (const [where, entry] of details) {
-    it(`missing-blob-unnamed: names it once, where the registry names it ${where}`, async () => {
+    it(`missing-blob-unnamed: the error names the missing blob once when the registry names it ${where}`, async () => {
       const body = JSON.stringify({ errors: [{ code: 'MANIFEST_BLOB_UNKNOWN', ...entry }] });
       const error = await read(answer(404, body), 'manifest.put', 'PUT');
       assert.equal(error.code, 'MANIFEST_BLOB_UNKNOWN');
@@ -59,7 +59,7 @@ describe('the error of a manifest that names what is not there', () => {
   }
 });
 
-describe('the error of an answer', () => {
+describe('readError', () => {
   const rows: readonly [
     name: string,
     status: number,
@@ -119,31 +119,38 @@ describe('the error of an answer', () => {
       'NotFoundError',
       'MANIFEST_BLOB_UNKNOWN',
     ],
-    ['is who is asking', 401, coded('UNAUTHORIZED'), 'blob.get', 'AuthError', 'UNAUTHORIZED'],
-    ['is who is asking, without a body', 401, '', 'blob.get', 'AuthError', 'UNAUTHORIZED'],
-    ['is the right that is missing', 403, '', 'blob.get', 'AuthError', 'DENIED'],
-    ['is the right that is missing, said with 401', 401, coded('DENIED'), 'blob.get', 'AuthError', 'DENIED'],
-    ['is the rate', 429, '', 'blob.get', 'ResponseError', 'TOOMANYREQUESTS'],
+    ['is UNAUTHORIZED for a 401', 401, coded('UNAUTHORIZED'), 'blob.get', 'AuthError', 'UNAUTHORIZED'],
+    ['is UNAUTHORIZED for a 401 without a body', 401, '', 'blob.get', 'AuthError', 'UNAUTHORIZED'],
+    ['is DENIED for a 403', 403, '', 'blob.get', 'AuthError', 'DENIED'],
+    ['is DENIED for a 401 with that code', 401, coded('DENIED'), 'blob.get', 'AuthError', 'DENIED'],
+    ['is TOOMANYREQUESTS for a 429', 429, '', 'blob.get', 'ResponseError', 'TOOMANYREQUESTS'],
     [
-      'is the rate, said with 503',
+      'is TOOMANYREQUESTS for a 503 with that code',
       503,
       coded('TOOMANYREQUESTS'),
       'blob.get',
       'ResponseError',
       'TOOMANYREQUESTS',
     ],
-    ['is the wrong digest', 400, coded('DIGEST_INVALID'), 'upload.commit', 'ContentError', 'DIGEST_INVALID'],
-    ['is the size', 413, '<html>', 'manifest.put', 'ContentError', 'TOO_LARGE'],
-    ['is what is switched off', 405, '', 'manifest.delete', 'UnsupportedError', 'UNSUPPORTED'],
+    ['is a wrong digest', 400, coded('DIGEST_INVALID'), 'upload.commit', 'ContentError', 'DIGEST_INVALID'],
+    ['is TOO_LARGE for a 413', 413, '<html>', 'manifest.put', 'ContentError', 'TOO_LARGE'],
+    ['is a disabled operation for a 405', 405, '', 'manifest.delete', 'UnsupportedError', 'UNSUPPORTED'],
     [
-      'is the registry\u2019s own code',
+      'has the registry\u2019s own code',
       400,
       coded('TAG_INVALID'),
       'manifest.put',
       'ResponseError',
       'TAG_INVALID',
     ],
-    ['is the range', 416, coded('RANGE_INVALID'), 'upload.append', 'ResponseError', 'RANGE_INVALID'],
+    [
+      'is a wrong range for a 416',
+      416,
+      coded('RANGE_INVALID'),
+      'upload.append',
+      'ResponseError',
+      'RANGE_INVALID',
+    ],
     [
       'is a name that the registry refuses',
       400,
@@ -153,7 +160,7 @@ describe('the error of an answer', () => {
       'NAME_INVALID',
     ],
     [
-      'is the status when there is nothing else',
+      'is the status when the answer tells nothing else',
       502,
       '<html>',
       'blob.get',
@@ -161,16 +168,23 @@ describe('the error of an answer', () => {
       'UNEXPECTED_STATUS',
     ],
     [
-      'is the status when a server has lost something',
+      'is a failure of the server when a 5xx carries a code of absence',
       500,
       coded('BLOB_UNKNOWN'),
       'blob.get',
       'ResponseError',
       'BLOB_UNKNOWN',
     ],
-    ['survives errors that are null', 404, '{"errors":null}', 'blob.get', 'NotFoundError', 'BLOB_UNKNOWN'],
     [
-      'survives an entry that is null',
+      'is found although `errors` is null',
+      404,
+      '{"errors":null}',
+      'blob.get',
+      'NotFoundError',
+      'BLOB_UNKNOWN',
+    ],
+    [
+      'is found although an entry is null',
       404,
       '{"errors":[null,3]}',
       'blob.get',
@@ -178,7 +192,7 @@ describe('the error of an answer', () => {
       'BLOB_UNKNOWN',
     ],
     [
-      'is no code of an object\u2019s own',
+      'takes no code from the members of every object',
       400,
       coded('constructor'),
       'blob.get',
@@ -187,14 +201,14 @@ describe('the error of an answer', () => {
     ],
   ];
   for (const [name, status, body, kind, type, code] of rows) {
-    it(name, async () => {
+    it(`The error of an answer ${name}`, async () => {
       const error = await read(answer(status, body), kind);
       assert.deepEqual({ type: error.name, code: error.code }, { type, code });
       assert.equal(error.response?.status, status);
     });
   }
 
-  it('keeps what the registry said, and nothing secret of the address', async () => {
+  it('The error keeps the words of the registry, and shows no secret of the address', async () => {
     const body = JSON.stringify({ errors: [{ code: 'DENIED', message: 'no', detail: { a: 1 } }] });
     const { response } = await read(answer(403, body));
     assert.deepEqual(response, {
@@ -206,18 +220,18 @@ describe('the error of an answer', () => {
   });
 
   for (const body of ['{"message":"m"}', '{"detail":"m"}', '{"error":"m"}']) {
-    it(`finds the message of ${body}`, async () => {
+    it(`The error has the message of ${body}`, async () => {
       const { response } = await read(answer(500, body));
       assert.deepEqual(response?.errors, [{ code: 'UNKNOWN', message: 'm' }]);
     });
   }
 
-  it('says nothing of the body of a HEAD, which is none', async () => {
+  it('The body of an answer to HEAD is ignored, since a HEAD has none', async () => {
     const error = await read(answer(404, coded('NAME_UNKNOWN')), 'manifest.head', 'HEAD');
     assert.equal(error.code, 'MANIFEST_UNKNOWN');
   });
 
-  it('stops reading a body that does not end, and lets it go', async () => {
+  it('Reading stops at the limit of an endless error body and releases it', async () => {
     let ended = false;
     const endless = async function* (): AsyncIterable<Uint8Array> {
       try {
@@ -230,12 +244,12 @@ describe('the error of an answer', () => {
     assert.ok(ended);
   });
 
-  it('takes a body that breaks off for what it was so far', async () => {
+  it('The error uses the bytes that came before the body broke off', async () => {
     const error = await read(answer(403, cutOff(coded('DENIED'))));
     assert.deepEqual(error.response?.errors, [{ code: 'DENIED', message: 'm' }]);
   });
 
-  it('is the caller\u2019s own reason when the caller has given up', async () => {
+  it('An aborted caller gets its own reason instead of the error', async () => {
     const reason = new Error('enough');
     const request = { method: 'GET', url, signal: AbortSignal.abort(reason) };
     await assert.rejects(
@@ -244,7 +258,7 @@ describe('the error of an answer', () => {
     );
   });
 
-  it('is read from any bytes, in one line', async () => {
+  it('The error is read from any bytes and is one line', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 400, max: 599 }),
@@ -262,35 +276,50 @@ describe('the error of an answer', () => {
   });
 });
 
-describe('the answer to an error', () => {
+describe('errorReply', () => {
   const rows: readonly [name: string, error: unknown, status: number, code: string][] = [
-    ['says what is missing', new NotFoundError('BLOB_UNKNOWN', 'm'), 404, 'BLOB_UNKNOWN'],
-    ['says what is wrong', new ContentError('DIGEST_INVALID', 'm'), 400, 'DIGEST_INVALID'],
-    ['says what is too large', new ContentError('TOO_LARGE', 'm'), 413, 'SIZE_INVALID'],
-    ['says which digest is none', new InputError('INVALID_DIGEST', 'm'), 400, 'DIGEST_INVALID'],
-    ['says which name is none', new InputError('NAME_INVALID', 'm'), 400, 'NAME_INVALID'],
-    ['says which digest can not be computed', new UnsupportedError('digest', 'm'), 400, 'DIGEST_INVALID'],
-    ['says what is switched off', new UnsupportedError('blob.delete', 'm'), 405, 'UNSUPPORTED'],
-    ['says which part is wrong', new ResponseError('RANGE_INVALID', 'm'), 416, 'RANGE_INVALID'],
-    ['says no more of an error that is not ours', new Error('/secret'), 500, 'UNKNOWN'],
-    ['says no more of what is thrown but no error', 'secret', 500, 'UNKNOWN'],
+    ['is 404 for missing content', new NotFoundError('BLOB_UNKNOWN', 'm'), 404, 'BLOB_UNKNOWN'],
+    ['is 400 for wrong content', new ContentError('DIGEST_INVALID', 'm'), 400, 'DIGEST_INVALID'],
+    ['is 413 for content that is too large', new ContentError('TOO_LARGE', 'm'), 413, 'SIZE_INVALID'],
     [
-      'says no more of the disk',
+      'is DIGEST_INVALID for a text that is no digest',
+      new InputError('INVALID_DIGEST', 'm'),
+      400,
+      'DIGEST_INVALID',
+    ],
+    ['is NAME_INVALID for a text that is no name', new InputError('NAME_INVALID', 'm'), 400, 'NAME_INVALID'],
+    [
+      'is DIGEST_INVALID for an algorithm that gantry cannot compute',
+      new UnsupportedError('digest', 'm'),
+      400,
+      'DIGEST_INVALID',
+    ],
+    ['is 405 for a disabled operation', new UnsupportedError('blob.delete', 'm'), 405, 'UNSUPPORTED'],
+    ['is 416 for a wrong range', new ResponseError('RANGE_INVALID', 'm'), 416, 'RANGE_INVALID'],
+    ['hides the words of a foreign error', new Error('/secret'), 500, 'UNKNOWN'],
+    ['hides a thrown value that is no error', 'secret', 500, 'UNKNOWN'],
+    [
+      'hides the paths of a storage error',
       new StorageError('NO_SPACE', '/secret', { path: '/secret' }),
       503,
       'UNAVAILABLE',
     ],
-    ['says no more of the way behind', new TransportError('CUT_OFF', 'secret'), 502, 'UNAVAILABLE'],
-    ['says that nobody is behind', new TransportError('NO_CONNECTION', 'secret'), 502, 'UNAVAILABLE'],
-    ['says who came too late', new TransportError('TIMED_OUT', 'secret'), 504, 'UNAVAILABLE'],
-    ['says who went silent', new TransportError('STALLED', 'secret'), 504, 'UNAVAILABLE'],
-    ['says no more of an answer from behind', new ResponseError('X', 'secret'), 502, 'UNAVAILABLE'],
-    ['says no more of a failure behind', new ResponseError('UNKNOWN', 'secret'), 502, 'UNAVAILABLE'],
-    ['says when it is too much', new ResponseError('TOOMANYREQUESTS', 'm'), 429, 'TOOMANYREQUESTS'],
-    ['keeps a login for the way behind to itself', new AuthError('HELPER_FAILED', 'secret'), 500, 'UNKNOWN'],
+    [
+      'hides the words of a cut connection to the upstream',
+      new TransportError('CUT_OFF', 'secret'),
+      502,
+      'UNAVAILABLE',
+    ],
+    ['is 502 for an unreachable upstream', new TransportError('NO_CONNECTION', 'secret'), 502, 'UNAVAILABLE'],
+    ['is 504 for an upstream that timed out', new TransportError('TIMED_OUT', 'secret'), 504, 'UNAVAILABLE'],
+    ['is 504 for an upstream that stalled', new TransportError('STALLED', 'secret'), 504, 'UNAVAILABLE'],
+    ['hides an unknown code of the upstream', new ResponseError('X', 'secret'), 502, 'UNAVAILABLE'],
+    ['hides a failure of the upstream', new ResponseError('UNKNOWN', 'secret'), 502, 'UNAVAILABLE'],
+    ['is 429 for too many requests', new ResponseError('TOOMANYREQUESTS', 'm'), 429, 'TOOMANYREQUESTS'],
+    ['hides a failed login at the upstream', new AuthError('HELPER_FAILED', 'secret'), 500, 'UNKNOWN'],
   ];
   for (const [name, error, status, code] of rows) {
-    it(name, async () => {
+    it(`The answer to an error ${name}`, async () => {
       const reply = errorReply(error);
       assert.equal(reply.status, status);
       const text = new TextDecoder().decode(await collect(reply.body, { limit: 1000, what: 'reply' }));
@@ -299,7 +328,7 @@ describe('the answer to an error', () => {
     });
   }
 
-  it('is read back as the same error', async () => {
+  it('readError reads the error that errorReply wrote', async () => {
     const error = await read(errorReply(new NotFoundError('NAME_UNKNOWN', 'm')));
     assert.equal(error.code, 'NAME_UNKNOWN');
   });

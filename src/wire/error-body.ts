@@ -185,7 +185,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
  */
 export function errorReply(error: unknown): HttpResponse {
   if (!isGantryError(error)) return errorAnswer('UNKNOWN', 'internal error');
-  if (isStorageFailure(error.code)) return errorAnswer('UNAVAILABLE', 'the registry can not store this now');
+  if (isStorageFailure(error.code))
+    return errorAnswer('UNAVAILABLE', 'the registry cannot store this now; try again later');
   switch (error.code) {
     case 'INVALID_DIGEST':
       return errorAnswer('DIGEST_INVALID', error.message);
@@ -213,8 +214,8 @@ function knownReply(error: GantryError): HttpResponse {
   if (error.name === 'TransportError' || error.name === 'ResponseError') {
     const late = error.code === 'TIMED_OUT' || error.code === 'STALLED';
     return late
-      ? errorAnswer('UNAVAILABLE', 'the registry behind this one did not answer in time', { status: 504 })
-      : errorAnswer('UNAVAILABLE', 'the registry behind this one can not be had', { status: 502 });
+      ? errorAnswer('UNAVAILABLE', 'the upstream registry did not answer in time', { status: 504 })
+      : errorAnswer('UNAVAILABLE', 'the upstream registry failed or cannot be reached', { status: 502 });
   }
   return errorAnswer(Object.hasOwn(errorStatus, error.code) ? error.code : 'UNKNOWN', 'internal error');
 }

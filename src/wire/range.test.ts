@@ -16,7 +16,7 @@ const bounds = fc
   .tuple(fc.nat({ max: 5000 }), fc.nat({ max: 5000 }))
   .map(([from, length]) => ({ from, to: from + length + 1 }));
 
-describe('Range', () => {
+describe('parseRange', () => {
   const rows: readonly [name: string, text: string | undefined, expected: unknown][] = [
     ['has a first and a last byte', 'bytes=500-1499', { from: 500, to: 1500 }],
     ['may be open', 'bytes=500-', { from: 500, to: 3000 }],
@@ -37,15 +37,15 @@ describe('Range', () => {
     ['may be absent', undefined, undefined],
   ];
   for (const [name, text, expected] of rows) {
-    it(name, () => assert.deepEqual(parseRange(text, 3000), expected));
+    it(`A Range ${name}`, () => assert.deepEqual(parseRange(text, 3000), expected));
   }
 
-  it('has nothing to give of an empty blob', () => {
+  it('No Range can be satisfied by an empty blob', () => {
     assert.equal(parseRange('bytes=0-', 0), 'unsatisfiable');
     assert.equal(parseRange('bytes=-1', 0), 'unsatisfiable');
   });
 
-  it('reads back what it writes', () => {
+  it('parseRange reads the range that formatRange wrote', () => {
     fc.assert(
       fc.property(bounds, (range) => assert.deepEqual(parseRange(formatRange(range), 10_001), range)),
     );
@@ -53,21 +53,21 @@ describe('Range', () => {
   });
 });
 
-describe('Content-Range of an answer', () => {
+describe('parseContentRange', () => {
   const rows: readonly [name: string, text: string | undefined, expected: unknown][] = [
     ['has a part and a size', 'bytes 0-5/12', { from: 0, to: 6, size: 12 }],
     ['may leave the size open', 'bytes 0-5/*', { from: 0, to: 6 }],
     ['has no part beside a 416', 'bytes */12', undefined],
     ['can not end beyond the size', 'bytes 0-12/12', undefined],
     ['can not run backwards', 'bytes 5-4/12', undefined],
-    ['is not the one of a chunk', '0-5', undefined],
+    ['is not that of a chunk', '0-5', undefined],
     ['may be absent', undefined, undefined],
   ];
   for (const [name, text, expected] of rows) {
-    it(name, () => assert.deepEqual(parseContentRange(text), expected));
+    it(`The Content-Range of an answer ${name}`, () => assert.deepEqual(parseContentRange(text), expected));
   }
 
-  it('reads back what it writes', () => {
+  it('parseContentRange reads the range that formatContentRange wrote', () => {
     fc.assert(
       fc.property(bounds, (range) => {
         assert.deepEqual(parseContentRange(formatContentRange(range, 10_001)), { ...range, size: 10_001 });
@@ -77,11 +77,11 @@ describe('Content-Range of an answer', () => {
   });
 });
 
-describe('Content-Range of a chunk', () => {
+describe('parseChunkRange', () => {
   const rows: readonly [name: string, text: string | undefined, expected: unknown][] = [
     ['is two numbers', '0-5', { from: 0, to: 6 }],
     ['may be one byte', '5-5', { from: 5, to: 6 }],
-    ['is not the one of RFC 9110', 'bytes 0-5/12', undefined],
+    ['is not that of RFC 9110', 'bytes 0-5/12', undefined],
     ['has no unit', 'bytes=0-5', undefined],
     ['can not run backwards', '5-0', undefined],
     ['has an end', '5-', undefined],
@@ -90,10 +90,10 @@ describe('Content-Range of a chunk', () => {
     ['may be absent', undefined, undefined],
   ];
   for (const [name, text, expected] of rows) {
-    it(name, () => assert.deepEqual(parseChunkRange(text), expected));
+    it(`The Content-Range of a chunk ${name}`, () => assert.deepEqual(parseChunkRange(text), expected));
   }
 
-  it('reads back what it writes, and writes none for nothing', () => {
+  it('parseChunkRange reads the range that formatChunkRange wrote, and an empty chunk has none', () => {
     fc.assert(
       fc.property(bounds, (range) => assert.deepEqual(parseChunkRange(formatChunkRange(range)), range)),
     );
@@ -101,30 +101,31 @@ describe('Content-Range of a chunk', () => {
   });
 });
 
-describe('Range of an upload', () => {
+describe('parseUploadRange', () => {
   const rows: readonly [
     name: string,
     text: string | undefined,
     sent: number | undefined,
     expected: unknown,
   ][] = [
-    ['says the last byte', '0-5', undefined, 6],
-    ['may say its unit', 'bytes=0-5', undefined, 6],
-    ['may say its unit as an answer does', 'bytes 0-5/12', undefined, 6],
-    ['says 0-0 for an empty session', '0-0', 0, 0],
-    ['says 0-0 for an empty session that was cut early', '0-0', 5000, 0],
-    ['says 0-0 for an empty session that nobody knows', '0-0', undefined, 0],
-    ['says 0-0 for one byte', '0-0', 1, 1],
-    ['says 0--1 on an old Gitea', '0--1', 0, 0],
-    ['can not begin later', '5-9', undefined, undefined],
+    ['holds the last byte', '0-5', undefined, 6],
+    ['may name its unit', 'bytes=0-5', undefined, 6],
+    ['may name its unit as an answer does', 'bytes 0-5/12', undefined, 6],
+    ['is 0-0 for an empty session', '0-0', 0, 0],
+    ['is 0-0 for an empty session that was cut early', '0-0', 5000, 0],
+    ['is 0-0 for a session of unknown length, which counts as empty', '0-0', undefined, 0],
+    ['is 0-0 for one byte', '0-0', 1, 1],
+    ['is 0--1 on an old Gitea', '0--1', 0, 0],
+    ['is unreadable when it does not begin at 0', '5-9', undefined, undefined],
     ['may be nonsense', 'abc', undefined, undefined],
     ['may be missing', undefined, 0, undefined],
   ];
   for (const [name, text, sent, expected] of rows) {
-    it(name, () => assert.equal(parseUploadRange(text, sent === undefined ? {} : { sent }), expected));
+    it(`The Range of an upload session ${name}`, () =>
+      assert.equal(parseUploadRange(text, sent === undefined ? {} : { sent }), expected));
   }
 
-  it('reads back what it writes', () => {
+  it('parseUploadRange reads the range that formatUploadRange wrote', () => {
     fc.assert(
       fc.property(fc.nat(), (offset) => {
         assert.equal(parseUploadRange(formatUploadRange(offset), { sent: offset }), offset);

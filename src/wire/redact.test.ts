@@ -4,9 +4,13 @@ import * as fc from 'fast-check';
 import { secret } from '../../test/secret.ts';
 import { redactHeaders, redactUrl, redactValue, redactWords } from './redact.ts';
 
-describe('a redacted URL', () => {
+describe('redactUrl', () => {
   const rows: readonly [name: string, url: string, expected: string][] = [
-    ['keeps what the protocol defines', 'https://h/v2/?n=1&last=a%2Fb', 'https://h/v2/?n=1&last=a%2Fb'],
+    [
+      'keeps the query values that the protocol defines',
+      'https://h/v2/?n=1&last=a%2Fb',
+      'https://h/v2/?n=1&last=a%2Fb',
+    ],
     [
       'hides other values',
       'https://h/b?X-Amz-Signature=s3&digest=x:1',
@@ -18,11 +22,12 @@ describe('a redacted URL', () => {
     ['hides them without a scheme', '//u:p@h/b', '//h/b'],
     ['drops a fragment', 'https://h/b#s3', 'https://h/b'],
     ['keeps an at sign in a path', '/v2/a@b', '/v2/a@b'],
-    ['may be no URL', '?', '?'],
+    ['may be a text that is no URL', '?', '?'],
   ];
-  for (const [name, url, expected] of rows) it(name, () => assert.equal(redactUrl(url), expected));
+  for (const [name, url, expected] of rows)
+    it(`A redacted URL ${name}`, () => assert.equal(redactUrl(url), expected));
 
-  it('shows no unknown value, whatever the URL', () => {
+  it('A redacted URL shows no unknown value, for any input', () => {
     fc.assert(
       fc.property(fc.webUrl(), fc.constantFrom('sig', '_state', 'token', 'N'), (url, name) => {
         const signature = secret('signature');
@@ -32,11 +37,11 @@ describe('a redacted URL', () => {
   });
 });
 
-describe('redacted headers', () => {
+describe('redactHeaders', () => {
   const rows: readonly [name: string, header: string, line: string, expected: string][] = [
     ['keep the scheme of an Authorization', 'authorization', 'Bearer s3', 'Bearer ***'],
     ['hide an Authorization without scheme', 'authorization', 's3', '***'],
-    ['hide a proxy\u2019s', 'proxy-authorization', 'Basic s3', 'Basic ***'],
+    ['hide a proxy\u2019s Authorization', 'proxy-authorization', 'Basic s3', 'Basic ***'],
     ['hide cookies', 'set-cookie', 's3=1', '***'],
     ['hide a token by any name', 'x-amz-security-token', 's3', '***'],
     ['hide a key by any name', 'x-api-key', 's3', '***'],
@@ -50,10 +55,11 @@ describe('redacted headers', () => {
     ['redact a Location', 'location', '/u?_state=s3', '/u?_state=***'],
     ['redact a Link', 'link', '</n?n=1&s=s3>; rel="next"', '</n?n=1&s=***>; rel="next"'],
     ['redact a Link without <>', 'link', '/n?s=s3; rel="next"', '/n?s=***; rel="next"'],
-    ['keep what is known to be harmless', 'content-type', 'text/html', 'text/html'],
+    ['keep a harmless value', 'content-type', 'text/html', 'text/html'],
   ];
   for (const [name, header, line, expected] of rows) {
-    it(name, () => assert.deepEqual(redactHeaders({ [header]: [line] }), { [header]: [expected] }));
+    it(`Redacted headers ${name}`, () =>
+      assert.deepEqual(redactHeaders({ [header]: [line] }), { [header]: [expected] }));
   }
 });
 
@@ -68,7 +74,7 @@ describe('redactWords', () => {
     ['go to <HTTPS://h/b?s3>, "http://h"', 'go to <HTTPS://h/b?***>, "http://h"'],
     ['http://:// and https://', 'http://:// and https://'],
   ] as const) {
-    it(`shows ${said} as ${shown}`, () => assert.equal(redactWords(said), shown));
+    it(`redactWords shows ${said} as ${shown}`, () => assert.equal(redactWords(said), shown));
   }
 });
 
@@ -76,18 +82,18 @@ describe('the secrets of a request', () => {
   const rows: readonly [name: string, said: string, secrets: readonly string[], shown: string][] = [
     ['are hidden wherever they stand', 'x=correct-horse,', ['correct-horse'], 'x=***,'],
     ['are hidden in the middle of a word', 'acorrect-horsez', ['correct-horse'], 'a***z'],
-    ['are hidden in other letters', 'CORRECT-horse', ['correct-horse'], '***'],
+    ['are hidden in upper and lower case', 'CORRECT-horse', ['correct-horse'], '***'],
     ['are hidden whole where one is a part of another', 'abcdefgh:ij', ['abcdefgh', 'abcdefgh:ij'], '***'],
-    ['may hold signs that mean something to a pattern', 'a (.*)$\\ z', ['(.*)$\\'], 'a *** z'],
+    ['may contain characters with a meaning in regular expressions', 'a (.*)$\\ z', ['(.*)$\\'], 'a *** z'],
     ['may hold any letters', 'pässwörter😀!', ['pässwörter😀'], '***!'],
-    ['that are short are hidden where they stand alone', 'pw: no pwd', ['pw'], '***: no pwd'],
-    ['that are empty hide nothing', 'no', [''], 'no'],
+    ['are hidden only as whole words when they are short', 'pw: no pwd', ['pw'], '***: no pwd'],
+    ['hide nothing when they are empty', 'no', [''], 'no'],
   ];
   for (const [name, said, secrets, shown] of rows) {
-    it(name, () => assert.equal(redactWords(said, secrets), shown));
+    it(`The secrets of a request ${name}`, () => assert.equal(redactWords(said, secrets), shown));
   }
 
-  it('are hidden in every header, and anywhere in JSON', () => {
+  it('The secrets of a request are hidden in every header and anywhere in JSON', () => {
     assert.deepEqual(redactHeaders({ 'x-any': ['a correct-horse'] }, ['correct-horse']), {
       'x-any': ['a ***'],
     });
@@ -107,7 +113,7 @@ describe('redactHeaders of Link', () => {
     ['<<<', '<<<'],
     ['', ''],
   ] as const) {
-    it(`shows ${said} as ${shown}`, () => {
+    it(`redactHeaders shows the Link ${said} as ${shown}`, () => {
       assert.deepEqual(redactHeaders({ link: [said] }), { link: [shown] });
     });
   }

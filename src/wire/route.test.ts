@@ -85,8 +85,8 @@ const operations: fc.Arbitrary<Operation> = fc.oneof(
   ),
 );
 
-describe('a route', () => {
-  it('reads back every operation that it writes', () => {
+describe('parseOperation', () => {
+  it('parseOperation reads every operation that formatOperation wrote', () => {
     fc.assert(
       fc.property(operations, (operation) => {
         const { method, target } = formatOperation(operation);
@@ -96,7 +96,7 @@ describe('a route', () => {
     );
   });
 
-  it('never throws and never answers a name that holds a dot segment or a percent sign', () => {
+  it('parseOperation never throws, and returns no name with a dot segment or a percent sign', () => {
     const piece = fc.constantFrom(
       '..',
       '.',
@@ -161,11 +161,11 @@ describe('a route', () => {
     ],
   ];
   for (const [name, method, target, expected] of read) {
-    it(name, () => assert.deepEqual(parseOperation(method, target), expected));
+    it(`parseOperation ${name}`, () => assert.deepEqual(parseOperation(method, target), expected));
   }
 
   const refused: readonly [name: string, method: string, target: string, status: number, code: string][] = [
-    ['refuses what is not under /v2/', 'GET', '/v3/', 404, 'NAME_UNKNOWN'],
+    ['refuses a path outside of /v2/', 'GET', '/v3/', 404, 'NAME_UNKNOWN'],
     ['refuses a path that is no endpoint', 'GET', '/v2/a/b', 404, 'NAME_UNKNOWN'],
     ['refuses an extension', 'GET', '/v2/_oci/ext/discover', 404, 'NAME_UNKNOWN'],
     ['refuses dots in a name', 'GET', `/v2/a/../../etc/blobs/x:1`, 400, 'NAME_INVALID'],
@@ -183,7 +183,7 @@ describe('a route', () => {
     ['refuses a bad digest of a subject', 'GET', '/v2/a/referrers/bad', 400, 'DIGEST_INVALID'],
     ['refuses a bad digest to mount', 'POST', '/v2/a/blobs/uploads/?mount=bad', 400, 'DIGEST_INVALID'],
     ['refuses a bad digest to close with', 'PUT', '/v2/a/blobs/uploads/YQ?digest=bad', 400, 'DIGEST_INVALID'],
-    ['refuses a session that nobody was given', 'GET', '/v2/a/blobs/uploads/x', 404, 'BLOB_UPLOAD_UNKNOWN'],
+    ['refuses a session that no server issued', 'GET', '/v2/a/blobs/uploads/x', 404, 'BLOB_UPLOAD_UNKNOWN'],
     ['refuses a session of odd characters', 'GET', '/v2/a/blobs/uploads/a.b', 404, 'BLOB_UPLOAD_UNKNOWN'],
     ['refuses a negative page', 'GET', '/v2/a/tags/list?n=-1', 400, 'PAGINATION_NUMBER_INVALID'],
     ['refuses a page of words', 'GET', '/v2/_catalog?n=abc', 400, 'PAGINATION_NUMBER_INVALID'],
@@ -193,7 +193,7 @@ describe('a route', () => {
     ['refuses an endless address', 'GET', `/v2/${'a/'.repeat(20_000)}tags/list`, 414, 'NAME_INVALID'],
   ];
   for (const [name, method, target, status, code] of refused) {
-    it(name, () => {
+    it(`parseOperation ${name}`, () => {
       const failure = parseOperation(method, target, { tagParameters: 5 });
       assert.equal(failure.kind, 'failure');
       assert.deepEqual(
@@ -203,14 +203,14 @@ describe('a route', () => {
     });
   }
 
-  it('names the methods that go with a path beside a 405', () => {
+  it('A 405 names the methods that the path supports', () => {
     const failure = parseOperation('POST', '/v2/a/tags/list');
     assert.deepEqual('allow' in failure && failure.allow, ['GET', 'HEAD']);
     const blob = parseOperation('PATCH', `/v2/a/blobs/${digest}`);
     assert.deepEqual('allow' in blob && blob.allow, ['GET', 'HEAD', 'DELETE']);
   });
 
-  it('knows no method by the name of an object\u2019s own', () => {
+  it('A method named like a member of every object is refused', () => {
     assert.equal(parseOperation('constructor', '/v2/').kind, 'failure');
   });
 });

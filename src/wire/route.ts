@@ -41,10 +41,10 @@ export function parseOperation(
   const path = (mark < 0 ? target : target.slice(0, mark)).replaceAll(/%3A/gi, ':');
   const query = mark < 0 ? noQuery : new URLSearchParams(target.slice(mark + 1));
   if (!/^[\x21-\x7e]*$/.test(path) || /[%\\#]/.test(path)) {
-    return failure(400, 'NAME_INVALID', 'the path has characters that no name has');
+    return failure(400, 'NAME_INVALID', 'the path contains a character that repository names do not allow');
   }
   if (path === '/v2' || path === '/v2/') return choose(method, { GET: () => ({ kind: 'ping' }) });
-  if (!path.startsWith('/v2/')) return failure(404, 'NAME_UNKNOWN', 'the registry begins at /v2/');
+  if (!path.startsWith('/v2/')) return failure(404, 'NAME_UNKNOWN', 'the registry API begins at /v2/');
   if (path === '/v2/_catalog') {
     return choose(method, { GET: () => withPage(query, (page) => ({ kind: 'catalog', ...page })) });
   }
@@ -68,7 +68,7 @@ function parseResource(
   if (second === 'blobs') {
     return last === 'uploads' ? parseStart(method, name(2), query) : parseBlob(method, name(2), last);
   }
-  return failure(404, 'NAME_UNKNOWN', 'there is nothing at this path');
+  return failure(404, 'NAME_UNKNOWN', 'this path is no endpoint of the registry API');
 }
 
 function parseBlob(method: string, repository: string, text: string): Operation | RouteFailure {
@@ -106,7 +106,7 @@ function parseManifest(
       PUT: () => {
         const tags = query.getAll('tag');
         if (tags.length > tagParameters) {
-          return failure(414, 'TAG_INVALID', `more than ${tagParameters} tags`);
+          return failure(414, 'TAG_INVALID', `more than ${tagParameters} tag parameters in one request`);
         }
         if (!tags.every(isTag)) return failure(400, 'TAG_INVALID', 'a tag parameter is not a tag');
         return { kind: 'manifest.put', repository, reference, tags };
@@ -150,7 +150,7 @@ function parseSession(
 ): Operation | RouteFailure {
   return withName(repository, () => {
     const id = decodeSession(segment);
-    if (id === undefined) return failure(404, 'BLOB_UPLOAD_UNKNOWN', 'there is no such upload');
+    if (id === undefined) return failure(404, 'BLOB_UPLOAD_UNKNOWN', 'this upload session does not exist');
     const session = (kind: 'upload.status' | 'upload.append' | 'upload.commit' | 'upload.cancel') => () => {
       const text = query.get('digest');
       if (text === null) return { kind, repository, id };
@@ -203,7 +203,7 @@ function choose(method: string, choices: Readonly<Record<string, Choice>>): Oper
   if (method === 'HEAD' && choices['GET'] !== undefined) return choices['GET']();
   const allow = Object.keys(choices).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name]));
   return {
-    ...failure(405, 'UNSUPPORTED', 'the method does not go with this path'),
+    ...failure(405, 'UNSUPPORTED', 'this path does not support the method'),
     allow: [...new Set(allow)],
   };
 }
@@ -211,7 +211,7 @@ function choose(method: string, choices: Readonly<Record<string, Choice>>): Oper
 function withName(repository: string, choice: Choice): Operation | RouteFailure {
   return isRepositoryName(repository)
     ? choice()
-    : failure(400, 'NAME_INVALID', 'the path holds no valid repository name');
+    : failure(400, 'NAME_INVALID', 'the path contains no valid repository name');
 }
 
 function withDigestText(
@@ -220,7 +220,7 @@ function withDigestText(
 ): Operation | RouteFailure {
   return isDigest(text)
     ? choice(text)
-    : failure(400, 'DIGEST_INVALID', 'a digest in the address is malformed');
+    : failure(400, 'DIGEST_INVALID', 'the address contains a malformed digest');
 }
 
 function withPage(
@@ -230,7 +230,7 @@ function withPage(
   const text = query.get('n');
   const n = wholeNumber(text ?? undefined);
   if (text !== null && n === undefined) {
-    return failure(400, 'PAGINATION_NUMBER_INVALID', 'n must be a number that is not negative');
+    return failure(400, 'PAGINATION_NUMBER_INVALID', 'n must be a whole number and not negative');
   }
   const last = query.get('last');
   return choice({ ...(n === undefined ? {} : { n }), ...(last === null ? {} : { last }) });

@@ -3,15 +3,15 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { mergeScopes, repositoryScope } from './scope.ts';
 
-describe('a scope', () => {
-  it('names a repository and its actions in a fixed order, once', () => {
+describe('repositoryScope', () => {
+  it('A scope names a repository and its actions in a fixed order, once', () => {
     assert.equal(repositoryScope('a/b', ['push', 'pull', 'push']), 'repository:a/b:pull,push');
     assert.equal(repositoryScope('a', ['x', 'delete', 'pull']), 'repository:a:pull,delete,x');
     assert.equal(repositoryScope('a', ['pull', '*']), 'repository:a:*');
   });
 });
 
-describe('scopes merged', () => {
+describe('mergeScopes', () => {
   const rows: readonly [name: string, scopes: string[], expected: string[]][] = [
     [
       'put the actions of a resource together',
@@ -19,11 +19,11 @@ describe('scopes merged', () => {
       ['repository:a:pull,push'],
     ],
     [
-      'put what pushes first',
+      'put scopes that push first',
       ['repository:b:pull', 'repository:a:pull,push'],
       ['repository:a:pull,push', 'repository:b:pull'],
     ],
-    ['keep what is no resource scope', ['aws', '*', 'aws'], ['aws', '*']],
+    ['keep a text that is no resource scope', ['aws', '*', 'aws'], ['aws', '*']],
     [
       'keep a port in a name',
       ['repository:h:5000/a:pull', 'repository:h:5000/a:push'],
@@ -34,13 +34,13 @@ describe('scopes merged', () => {
       ['repository(plugin):a:pull', 'repository:a:pull'],
       ['repository(plugin):a:pull', 'repository:a:pull'],
     ],
-    ['let a star stand for all', ['repository:a:pull', 'repository:a:*'], ['repository:a:*']],
-    ['are none for none', [], []],
+    ['let a star replace all other actions', ['repository:a:pull', 'repository:a:*'], ['repository:a:*']],
+    ['of nothing are empty', [], []],
   ];
   for (const [name, scopes, expected] of rows)
-    it(name, () => assert.deepEqual(mergeScopes(scopes), expected));
+    it(`Merged scopes ${name}`, () => assert.deepEqual(mergeScopes(scopes), expected));
 
-  it('are the same when they are merged again', () => {
+  it('Merged scopes stay the same when they are merged again', () => {
     const scope = fc.oneof(
       fc.constantFrom('aws', '*', 'a:b', ':a:b'),
       fc
