@@ -1,5 +1,5 @@
 /**
- * Bytes as text that can stand in a URL or a token, without padding.
+ * Encodes bytes as text that is safe in a URL and in a token, without padding.
  * @see https://www.rfc-editor.org/rfc/rfc4648#section-5
  */
 export function toBase64Url(bytes: Uint8Array): string {
@@ -7,7 +7,7 @@ export function toBase64Url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
-/** Undefined for what `toBase64Url` never writes. */
+/** Decodes a text that `toBase64Url` wrote; undefined for any other. */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[\w-]*$/.test(text)) return undefined;
   try {

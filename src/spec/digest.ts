@@ -3,12 +3,12 @@ import { InputError, UnsupportedError } from '../errors.ts';
 declare const digestBrand: unique symbol;
 
 /**
- * A parsed `algorithm:encoded` string. Its grammar was checked, so it is safe in a URL or a file name.
+ * A parsed `algorithm:encoded` string. Its grammar has been checked, so it is safe in a URL and in a file name.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
  */
 export type Digest = string & { readonly [digestBrand]: true };
 
-/** The algorithms that can be computed; any other well-formed digest parses but can't be verified. */
+/** The algorithms that gantry computes. Any other well-formed digest parses but can't be verified. */
 export type Algorithm = 'sha256' | 'sha512';
 
 const grammar = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/;
@@ -17,10 +17,13 @@ const hexLength: ReadonlyMap<string, number> = new Map([
   ['sha512', 128],
   ['blake3', 64],
 ]);
-/** No registered algorithm comes near it; a longer one is an attack on a path or a log. */
+/** Registered algorithms stay far below this. A longer digest is an attack on a path or a log. */
 const maxLength = 255;
 
-/** Throws INVALID_DIGEST. */
+/**
+ * Checks the grammar of `algorithm:encoded` and, for known algorithms, the length.
+ * @throws INVALID_DIGEST when the text is no digest
+ */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
   throw new InputError('INVALID_DIGEST', `"${clip(text)}" is not a digest`);
@@ -43,7 +46,10 @@ export function digestEncoded(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
-/** The algorithm, if gantry can compute it; throws UNSUPPORTED otherwise, because unverified content is never handed on. */
+/**
+ * Returns the algorithm if gantry computes it.
+ * @throws UNSUPPORTED otherwise, because gantry never passes on unverified content
+ */
 export function computableAlgorithm(digest: Digest): Algorithm {
   const algorithm = digestAlgorithm(digest);
   if (algorithm === 'sha256' || algorithm === 'sha512') return algorithm;

@@ -1,8 +1,9 @@
 import { InputError } from '../errors.ts';
 
 /**
- * A pattern of tags: `*` stands for any characters, `?` for one. The answer takes time in proportion to both lengths at most.
- * Throws INVALID_OPTION for a pattern with a character that no tag has.
+ * Compiles a pattern of tags: `*` matches any characters, `?` matches one. A match takes at most time in proportion to
+ * the product of both lengths.
+ * @throws INVALID_OPTION for a character that no tag can have
  */
 export function tagPattern(pattern: string): (tag: string) => boolean {
   if (!/^[\w.*?-]{1,300}$/.test(pattern)) {
@@ -14,7 +15,7 @@ export function tagPattern(pattern: string): (tag: string) => boolean {
   return (tag) => matches(pattern, tag);
 }
 
-/** Only the last `*` is ever tried again: an earlier one that matched less would leave more to the last one. */
+/** Retries only the last `*`: a shorter match of an earlier one would only leave more text to the last one. */
 function matches(pattern: string, text: string): boolean {
   let at = 0;
   let star = -1;

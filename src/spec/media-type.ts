@@ -1,5 +1,5 @@
 /**
- * The media types that gantry knows by name. Any other is kept and passed on as it is.
+ * The media types that gantry knows by name. It keeps and passes on any other type unchanged.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/media-types.md
  */
 export const MediaType = {
@@ -12,7 +12,7 @@ export const MediaType = {
   ociForeignLayer: 'application/vnd.oci.image.layer.nondistributable.v1.tar',
   ociForeignLayerGzip: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
   ociForeignLayerZstd: 'application/vnd.oci.image.layer.nondistributable.v1.tar+zstd',
-  /** Of the 1.1 release candidates, withdrawn; some registries still hold some. */
+  /** From the release candidates of version 1.1, withdrawn. Some registries still store such manifests. */
   ociArtifact: 'application/vnd.oci.artifact.manifest.v1+json',
   orasArtifact: 'application/vnd.cncf.oras.artifact.manifest.v1+json',
   dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
@@ -24,7 +24,7 @@ export const MediaType = {
   dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
   schema1: 'application/vnd.docker.distribution.manifest.v1+json',
   schema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
-  /** `{}`: stands where a config or a layer is required and there is none. */
+  /** The type of `{}`, a placeholder for a required config or layer. */
   empty: 'application/vnd.oci.empty.v1+json',
   json: 'application/json',
   octetStream: 'application/octet-stream',
@@ -55,8 +55,8 @@ const foreignLayerTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a manifest request accepts. All of it is always sent: without the OCI types distribution answers 404, without
- * the newer docker ones Docker Hub and Quay convert to schema 1.
+ * The Accept header of each manifest request. It always lists all types: without the OCI types distribution answers
+ * 404, and without the newer docker types Docker Hub and Quay convert to schema 1.
  */
 export const manifestAccept: readonly string[] = [
   MediaType.ociIndex,
@@ -70,40 +70,43 @@ export const manifestAccept: readonly string[] = [
   '*/*',
 ];
 
-/** The type itself, lower-cased, without parameters: what two media types are compared by. */
+/** Returns the type in lower case and without parameters, which is the form for comparisons. */
 export function parseMediaType(text: string): string {
   const semicolon = text.indexOf(';');
   return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
 }
 
-/** An OCI index or a docker manifest list. */
+/** True for an OCI index and a docker manifest list. */
 export function isIndexType(mediaType: string): boolean {
   return indexTypes.has(parseMediaType(mediaType));
 }
 
-/** An OCI image manifest or a docker schema 2 manifest. */
+/** True for an OCI image manifest and a docker schema 2 manifest. */
 export function isImageType(mediaType: string): boolean {
   return imageTypes.has(parseMediaType(mediaType));
 }
 
-/** Anything that registries keep as a manifest: index, image, docker schema 1, the withdrawn artifact manifests. */
+/**
+ * True for every type that registries store as a manifest: index, image, docker schema 1, the withdrawn artifact
+ * manifests.
+ */
 export function isManifestType(mediaType: string): boolean {
   const essence = parseMediaType(mediaType);
   return indexTypes.has(essence) || imageTypes.has(essence) || otherManifestTypes.has(essence);
 }
 
-/** A config that describes a container image, so that `parseImageConfig` can read it. */
+/** True for the config of a container image, which `parseImageConfig` reads. */
 export function isConfigType(mediaType: string): boolean {
   return configTypes.has(parseMediaType(mediaType));
 }
 
-/** A filesystem layer, one that may not be distributed included. */
+/** True for a filesystem layer, including one that may not be distributed. */
 export function isLayerType(mediaType: string): boolean {
   const essence = parseMediaType(mediaType);
   return layerTypes.has(essence) || foreignLayerTypes.has(essence);
 }
 
-/** How a layer is compressed by its type; undefined for any other type. */
+/** Returns the compression that a layer's type names; undefined for any other type. */
 export function layerCompression(mediaType: string): 'gzip' | 'zstd' | 'none' | undefined {
   const essence = parseMediaType(mediaType);
   if (!layerTypes.has(essence) && !foreignLayerTypes.has(essence)) return undefined;
@@ -111,7 +114,7 @@ export function layerCompression(mediaType: string): 'gzip' | 'zstd' | 'none' | 
   return essence.endsWith('zstd') ? 'zstd' : 'none';
 }
 
-/** False for the layers that their licence keeps at the places their `urls` name. */
+/** False for layers that a licence restricts to the places in their `urls`. */
 export function isDistributable(mediaType: string): boolean {
   return !foreignLayerTypes.has(parseMediaType(mediaType));
 }

@@ -1,9 +1,9 @@
-/** Longer words are not compared: the time grows with the square. */
+/** Longer words are not compared, since the time grows with the square of the length. */
 const longest = 60;
 
 /**
- * The one of the names that was probably meant: one or two letters away, and at most a third of the word. `undefined` where
- * none is that near; a far guess is worse than none.
+ * Returns the name that the user probably meant: at most two letters away and at most a third of the word. Returns
+ * undefined when no name is that near, since a distant guess misleads.
  */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   if (word.length > longest) return undefined;
@@ -16,7 +16,7 @@ export function nearest(word: string, names: Iterable<string>): string | undefin
   return best;
 }
 
-/** How many letters have to be added, left out, changed or swapped with their neighbour. */
+/** Counts the letters to add, remove, change or swap with their neighbour. */
 function lettersApart(a: string, b: string): number {
   let before: readonly number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);

@@ -1,15 +1,19 @@
 import { InputError } from '../errors.ts';
 import { nearest } from './near.ts';
 
-/** Throws INVALID_OPTION where a value is not what the option takes; `name` is how the option is called in the message. */
+/**
+ * Checks the value of an option. `name` is the option's name in the message.
+ * @throws INVALID_OPTION when the option does not accept the value
+ */
 export type Check = (value: unknown, name: string) => void;
 
-/** What each option of an object takes. The compiler asks for all of them. */
+/** The check of each option of an object. The compiler requires all of them. */
 export type Shape<T> = { readonly [Name in keyof Required<T>]: Check };
 
 /**
- * Looks at options as they come from plain JavaScript, before anything is done: names that there are not, and values of
- * another type. `what` is what takes them. An option that is `undefined` was not given. Throws INVALID_OPTION.
+ * Checks options from plain JavaScript before any work begins: rejects unknown names and values of another type. The
+ * first argument names the function in the message. An option that is `undefined` counts as absent.
+ * @throws INVALID_OPTION naming the option
  */
 export function checkOptions<T>(what: string, options: unknown, shape: Shape<T>): void {
   if (options === undefined) return;
@@ -31,7 +35,7 @@ function unknownOption(what: string, name: string, known: Iterable<string>): Inp
   return new InputError('INVALID_OPTION', `${what}: there is no option "${shown(name)}"; ${hint}`);
 }
 
-/** A check by a test of the value; `takes` is said where it fails. */
+/** Makes a check from a predicate. `takes` describes the accepted values in the message. */
 export function taking(takes: string, fits: (value: unknown) => boolean): Check {
   return (value, name) => {
     if (!fits(value))
@@ -43,12 +47,12 @@ export const text: Check = taking('a string', (value) => typeof value === 'strin
 export const flag: Check = taking('true or false', (value) => typeof value === 'boolean');
 export const callback: Check = taking('a function', (value) => typeof value === 'function');
 export const object: Check = taking('an object', (value) => typeof value === 'object' && value !== null);
-/** Bytes, attempts, things at once. */
+/** For bytes, attempts and degrees of concurrency. */
 export const count: Check = taking(
   'a whole number from 1',
   (value) => typeof value === 'number' && Number.isInteger(value) && value >= 1,
 );
-/** Milliseconds and the like. */
+/** For milliseconds and other continuous amounts. */
 export const amount: Check = taking('a number from 0', (value) => typeof value === 'number' && value >= 0);
 export const signal: Check = taking(
   'an AbortSignal',
@@ -60,7 +64,7 @@ export function oneOf(...choices: readonly (string | number | boolean | null)[])
   return taking(`one of ${named.join(', ')}`, (value) => choices.some((choice) => choice === value));
 }
 
-/** A list of what `each` takes. */
+/** Checks every item of a list with `each`. */
 export function listOf(each: Check): Check {
   return (value, name) => {
     if (!Array.isArray(value)) {
@@ -70,12 +74,12 @@ export function listOf(each: Check): Check {
   };
 }
 
-/** Options within an option. */
+/** Checks options inside an option. */
 export function optionsOf<T>(shape: Shape<T>): Check {
   return (value, name) => checkOptions(name, value, shape);
 }
 
-/** What any of several checks takes. */
+/** Accepts a value that passes at least one check. */
 export function either(takes: string, ...checks: readonly Check[]): Check {
   return taking(takes, (value) => checks.some((check) => passes(check, value)));
 }
@@ -89,7 +93,7 @@ function passes(check: Check, value: unknown): boolean {
   }
 }
 
-/** Words for a value, without what a string says: it may be a secret. */
+/** Describes a value without the content of a string, which may be a secret. */
 function described(value: unknown): string {
   if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return 'a list';

@@ -1,21 +1,32 @@
 import { InputError } from '../errors.ts';
 import { isConfigType, isManifestType } from './media-type.ts';
 
-/** @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md */
+/**
+ * The system that an image runs on, in the spelling of Go.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-index.md
+ */
 export interface Platform {
+  /** The operating system, such as `linux` or `windows`. */
   readonly os: string;
+  /** The CPU architecture, such as `amd64` or `arm64`. */
   readonly architecture: string;
+  /** The variant of the CPU, such as `v7`. */
   readonly variant?: string;
+  /** The version of the operating system; used for Windows. */
   readonly 'os.version'?: string;
+  /** Features that the operating system must have, such as `win32k`. */
   readonly 'os.features'?: readonly string[];
 }
 
-/** What is taken out of an index when nobody says: the same on every machine, as crane has it. */
+/** The platform selected from an index by default. The same on every machine, as in crane. */
 export const defaultPlatform: Platform = { os: 'linux', architecture: 'amd64' };
 
 const grammar = /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?(?::([\w.-]+))?$/;
 
-/** Reads `os/architecture[/variant][:os.version]` and keeps its spelling. Throws INVALID_OPTION. */
+/**
+ * Parses `os/architecture[/variant][:os.version]` and keeps the spelling.
+ * @throws INVALID_OPTION when the text has another form
+ */
 export function parsePlatform(text: string): Platform {
   const [, os, architecture, variant, version] = grammar.exec(text) ?? [];
   if (os === undefined || architecture === undefined) {
@@ -33,12 +44,15 @@ export function parsePlatform(text: string): Platform {
   };
 }
 
-/** A platform that was given as one, or as `parsePlatform` reads it. Throws INVALID_OPTION. */
+/**
+ * Returns a platform as it is and parses a text as `parsePlatform` does.
+ * @throws INVALID_OPTION when the text has another form
+ */
 export function toPlatform(platform: Platform | string): Platform {
   return typeof platform === 'string' ? parsePlatform(platform) : platform;
 }
 
-/** `os/architecture[/variant][:os.version]`; features have no place in it. */
+/** Formats `os/architecture[/variant][:os.version]`, without the features. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant, 'os.version': version } = platform;
   return `${os}/${architecture}${variant ? `/${variant}` : ''}${version ? `:${version}` : ''}`;
@@ -52,12 +66,12 @@ const hostArchitectures: ReadonlyMap<string, string> = new Map([
   ['mipsel', 'mipsle'],
 ]);
 
-/** The platform of a machine, from what JavaScript runtimes call it (`process.platform`, `process.arch`). */
+/** Returns the platform of a machine from the names of JavaScript runtimes (`process.platform`, `process.arch`). */
 export function hostPlatform({ os, arch }: { readonly os: string; readonly arch: string }): Platform {
   return normalize({ os: hostSystems.get(os) ?? os, architecture: hostArchitectures.get(arch) ?? arch });
 }
 
-/** What is looked at to choose among the children of an index: a Descriptor is one. */
+/** The facts by which a child of an index is selected. A Descriptor is a Candidate. */
 export interface Candidate {
   readonly mediaType: string;
   readonly artifactType?: string;
@@ -65,15 +79,16 @@ export interface Candidate {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** Whether BuildKit put this child into an index to describe another: it is no image. */
+/** True if BuildKit added this child to an index to describe another one; it is no image. */
 export function isAttestation({ annotations }: Pick<Candidate, 'annotations'>): boolean {
   return annotations?.['vnd.docker.reference.type'] === 'attestation-manifest';
 }
 
 /**
- * The child of an index that serves `wanted` best; among equals the first, as the specification says. A lone image
- * that names no platform is taken to serve any; several such, and none that matches, are ambiguous. `undefined`
- * where nothing fits or it is ambiguous. Attestations, `unknown/unknown` and artifacts are never picked.
+ * Selects the child of an index that matches `wanted` best, and the first of several equal ones, as the specification
+ * requires. A single image without a platform matches any; several such images, with no match among the others, are
+ * ambiguous. Returns undefined when no child matches or the choice is ambiguous. Never selects attestations,
+ * `unknown/unknown` and artifacts.
  */
 export function selectPlatform<C extends Candidate>(
   candidates: readonly C[],
@@ -91,8 +106,8 @@ export function selectPlatform<C extends Candidate>(
 }
 
 /**
- * Whether what was made for `have` serves `wanted`: names are normalised, a variant serves its successors, what
- * `wanted` leaves open is not asked for.
+ * True if an image for `have` runs on `wanted`. Normalises names, accepts an older variant of the same family, and
+ * ignores the fields that `wanted` leaves out.
  */
 export function matchesPlatform(have: Platform, wanted: Platform): boolean {
   return fitOf(have, wanted) !== undefined;
@@ -109,7 +124,7 @@ function isUnsaid(platform: Platform | undefined): platform is undefined {
   return platform === undefined || (platform.os === '' && platform.architecture === '');
 }
 
-/** How far off `have` is, the most telling number first; `undefined` if it doesn't serve. */
+/** Returns the distance of `have`, most significant number first; undefined if it does not match. */
 function fitOf(have: Platform, wanted: Platform): readonly number[] | undefined {
   const [mine, asked] = [normalize(have), normalize(wanted)];
   if (mine.os !== asked.os || mine.architecture !== asked.architecture) return undefined;
@@ -128,8 +143,8 @@ function isCloser(fit: readonly number[], than: readonly number[]): boolean {
 }
 
 /**
- * An older variant of the same family serves, the newer the better. A newer one serves only where no variant was
- * asked for by name, and last of all: crane takes it, and for a copy it is better than nothing.
+ * An older variant of the same family matches, and the newest of these matches best. A newer variant matches only when
+ * no variant was requested, and last of all: crane accepts it, and for a copy it is better than nothing.
  */
 function variantFit({ variant: mine = '' }: Platform, asked: Platform, isNamed: boolean): number | undefined {
   const { variant = '' } = asked;
@@ -145,14 +160,14 @@ const baselines: ReadonlyMap<string, number> = new Map([
   ['amd64', 1],
 ]);
 
-/** `v8.1` is 8.1, `power9` is 9, `rva23u64` is 23; none is the least that the architecture has. */
+/** `v8.1` is 8.1, `power9` is 9, `rva23u64` is 23. Without a variant the level is the architecture's baseline. */
 function variantLevel(variant: string, { architecture }: Platform): number | undefined {
   if (variant === '') return baselines.get(architecture) ?? 0;
   const number = /^[a-z]+(\d+(?:\.\d+)?)/.exec(variant)?.[1];
   return number === undefined ? undefined : Number(number);
 }
 
-/** Windows runs what was built for its own major.minor.build, and the highest revision of that is best. */
+/** Windows runs images of its own major.minor.build; the highest revision matches best. */
 function versionFit(mine: Platform, asked: Platform): number | undefined {
   const [have, want] = [mine['os.version'] ?? '', asked['os.version'] ?? ''];
   if (want === '' || have === want) return 0;
@@ -178,7 +193,7 @@ const architectures: ReadonlyMap<string, readonly [string, string?]> = new Map([
   ['i686', ['386']],
 ]);
 
-/** One spelling for each platform; the variant that an architecture has by default is left out, but for arm's v7. */
+/** Returns one spelling for each platform. Leaves out the default variant of an architecture, except for arm's v7. */
 function normalize(platform: Platform): Platform {
   const os = platform.os.toLowerCase();
   const said = platform.architecture.toLowerCase();

@@ -2,25 +2,42 @@ import { type InputCode, InputError } from '../errors.ts';
 import { type Digest, isDigest } from './digest.ts';
 import { checkOptions, either, flag, oneOf, type Shape, text as words } from './options.ts';
 
-/** Names a repository, and in it a tag, a digest, or both (then the digest decides). Canonical and fully defaulted. */
+/** Names a repository and in it a tag, a digest or both; with both, the digest decides. All defaults are filled in. */
 export interface Reference {
-  /** `docker.io`, `localhost:5000`, `[::1]:5000`: lower case, Docker Hub always by its short name. */
+  /** Such as `docker.io`, `localhost:5000` or `[::1]:5000`, in lower case. Docker Hub is always `docker.io`. */
   readonly registry: string;
+  /** The name inside the registry, such as `library/alpine`. */
   readonly repository: string;
+  /** The tag, without its colon. */
   readonly tag?: string;
+  /** The digest of the manifest. */
   readonly digest?: Digest;
-  /** Only where the text began with one: `https` forces TLS on a loopback registry, `http` asks for plain HTTP elsewhere. */
+  /**
+   * The scheme, if the text began with one: `https` forces TLS on a loopback registry, `http` asks for plain HTTP
+   * elsewhere.
+   */
   readonly scheme?: Scheme;
 }
 
+/** How to connect to a registry. */
 export type Scheme = 'http' | 'https';
 
+/** Settings for parsing a reference. */
 export interface ReferenceOptions {
-  /** Nothing is filled in: registry, `library/` on Docker Hub, and tag or digest must be written out. */
+  /**
+   * Requires the registry, `library/` on Docker Hub, and the tag or digest in the text.
+   * @defaultValue false
+   */
   readonly strict?: boolean;
-  /** Default `docker.io`. */
+  /**
+   * The registry of a reference without one.
+   * @defaultValue 'docker.io'
+   */
   readonly defaultRegistry?: string;
-  /** When neither tag nor digest is given; `null` leaves the tag out. Default `latest`. */
+  /**
+   * The tag of a reference without tag and digest; `null` adds none.
+   * @defaultValue 'latest'
+   */
   readonly defaultTag?: string | null;
 }
 
@@ -33,7 +50,7 @@ const shape: Shape<ReferenceOptions> = {
 const dockerHub = 'docker.io';
 const dockerHubAliases: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
 
-/** Of registry, slash and repository together: the length that all clients agree to. */
+/** The length of registry, slash and repository together that all clients accept. */
 const maxLength = 255;
 const path = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
 const tagGrammar = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
@@ -41,8 +58,11 @@ const domain = /^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$/;
 const bracketed = /^\[[0-9a-f:]+\]$/;
 
 /**
- * Reads `[http(s)://][registry/]repository[:tag][@digest]` as docker does.
- * Throws INVALID_OPTION, NAME_INVALID for a name in upper case or too long, INVALID_DIGEST, and INVALID_REFERENCE for the rest.
+ * Parses `[http(s)://][registry/]repository[:tag][@digest]` as docker does.
+ * @throws INVALID_OPTION when an option has a wrong type or a malformed default
+ * @throws NAME_INVALID when the repository is in upper case or the name is too long
+ * @throws INVALID_DIGEST when the text after the `@` is no digest
+ * @throws INVALID_REFERENCE for any other malformed text
  * @see https://github.com/distribution/reference/blob/v0.6.0/reference.go
  */
 export function parseReference(text: string, options: ReferenceOptions = {}): Reference {
@@ -59,7 +79,10 @@ export function parseReference(text: string, options: ReferenceOptions = {}): Re
   return { ...place, tag: defaultTag };
 }
 
-/** Like `parseReference`, for the name of a repository: throws INVALID_REFERENCE if there is a tag or a digest. */
+/**
+ * Parses the name of a repository, as `parseReference` does.
+ * @throws INVALID_REFERENCE also when the text has a tag or a digest
+ */
 export function parseRepository(text: string, options: Omit<ReferenceOptions, 'defaultTag'> = {}): Reference {
   const { name, tag, digest } = splitIdentifier(text);
   if (tag !== undefined || digest !== undefined) {
@@ -79,7 +102,10 @@ export function parseRepository(text: string, options: Omit<ReferenceOptions, 'd
   return parseName(name, text, options);
 }
 
-/** Reads `[http(s)://]host[:port][/]`. Throws INVALID_REFERENCE. */
+/**
+ * Parses `[http(s)://]host[:port][/]`.
+ * @throws INVALID_REFERENCE when the text names no registry
+ */
 export function parseRegistry(text: string): Pick<Reference, 'registry' | 'scheme'> {
   const { scheme, rest } = splitScheme(text);
   const host = rest.endsWith('/') ? rest.slice(0, -1) : rest;
@@ -91,13 +117,13 @@ export function parseRegistry(text: string): Pick<Reference, 'registry' | 'schem
   return scheme === undefined ? { registry } : { registry, scheme };
 }
 
-/** `[scheme://]registry/repository[:tag][@digest]`: parses to the same reference. */
+/** Formats `[scheme://]registry/repository[:tag][@digest]`, which parses to the same reference. */
 export function formatReference(reference: Reference): string {
   const { tag, digest, scheme } = reference;
   return `${scheme === undefined ? '' : `${scheme}://`}${formatRepository(reference)}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
-/** `registry/repository` */
+/** Formats `registry/repository`. */
 export function formatRepository({
   registry,
   repository,
@@ -114,12 +140,12 @@ export function isTag(text: string): boolean {
   return tagGrammar.test(text);
 }
 
-/** Where the API of a registry answers: Docker Hub's is not at `docker.io`. */
+/** Returns the host that serves the API of a registry. Docker Hub's API is not at `docker.io`. */
 export function apiHost(registry: string): string {
   return registry === dockerHub ? 'registry-1.docker.io' : registry;
 }
 
-/** Whether the registry is this machine by its very name (no look-up), so that plain HTTP stays on it. */
+/** True if the name itself means this machine, without a DNS lookup, so that plain HTTP never leaves it. */
 export function isLoopback(registry: string): boolean {
   const { host } = splitPort(registry);
   return (
@@ -167,7 +193,7 @@ function parseName(
     throw refusal('INVALID_REFERENCE', text, 'needs "library/" before the name of an official image');
   const repository = official ? `library/${remainder}` : remainder;
   checkRepository(repository, registry, text);
-  // As docker: it would be taken for an image id.
+  // As in docker, which would take it for an image id.
   if (host === undefined && /^[0-9a-f]{64}$/.test(rest)) {
     throw refusal('INVALID_REFERENCE', text, 'is an image id, not a name');
   }
@@ -193,7 +219,9 @@ function checkRepository(repository: string, registry: string, text: string): vo
   throw refusal('INVALID_REFERENCE', text, 'is not a reference: [registry/]repository[:tag][@digest]');
 }
 
-/** `Z/app` names a host by its capital alone, which `z/app` doesn't: as after a scheme, the port has to say so. */
+/**
+ * Only its capital makes `Z/app` name a host, while `z/app` names none: it needs an explicit port, as after a scheme.
+ */
 function schemeBySpelling(host: string): Scheme | undefined {
   return isHostLike(host.toLowerCase()) ? undefined : 'https';
 }
@@ -204,7 +232,7 @@ function splitScheme(text: string): { scheme?: Scheme; rest: string } {
   return { scheme: text[4] === ':' ? 'http' : 'https', rest };
 }
 
-/** After a scheme the first component is always the host; otherwise only if it can't be part of a repository's name. */
+/** After a scheme the first component is the host; otherwise only if it cannot be part of a repository name. */
 function splitHost(rest: string, scheme: Scheme | undefined): { host?: string; remainder: string } {
   const slash = rest.indexOf('/');
   if (scheme === undefined && (slash < 0 || !isHostLike(rest.slice(0, slash)))) return { remainder: rest };
@@ -227,7 +255,7 @@ function canonicalRegistry(text: string, scheme: Scheme | undefined): string | u
   if (text.length > maxLength) return undefined;
   const { host, port } = splitPort(text.toLowerCase());
   const url = `http://${host}/`;
-  // URL has the last word on a host, because it will have it again when a request goes out: 127.1 is 127.0.0.1.
+  // The URL parser decides, because the request will use it too: 127.1 is 127.0.0.1.
   if (!(domain.test(host) || bracketed.test(host)) || !URL.canParse(url)) return undefined;
   const { hostname } = new URL(url);
   if (port !== undefined) {
@@ -235,7 +263,7 @@ function canonicalRegistry(text: string, scheme: Scheme | undefined): string | u
     return /^[0-9]+$/.test(port) && number > 0 && number < 65536 ? `${hostname}:${number}` : undefined;
   }
   if (dockerHubAliases.has(hostname)) return dockerHub;
-  // `http://box/app` names a host that `box/app` doesn't, so the port is written out to keep it one.
+  // `http://box/app` names a host that `box/app` does not, so the explicit port keeps it one.
   if (scheme !== undefined && !isHostLike(hostname)) return `${hostname}:${scheme === 'http' ? 80 : 443}`;
   return hostname;
 }
@@ -244,7 +272,7 @@ function refusal(code: InputCode, text: string, problem: string): InputError {
   return new InputError(code, `"${shown(text)}" ${problem}`);
 }
 
-/** A user and a password before the host are not shown: they end in an "@" that a host follows. */
+/** Hides a user and a password before the host: they end with an "@" that a host follows. */
 function shown(text: string): string {
   const { scheme, rest } = splitScheme(text);
   const slash = rest.lastIndexOf('/');

@@ -1,7 +1,7 @@
 import { type Digest, digestAlgorithm, digestEncoded } from './digest.ts';
 
 /**
- * The tag under which the referrers of `subject` are listed on a registry without the referrers API.
+ * Returns the tag that lists the referrers of `subject` on a registry without the referrers API.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */
 export function referrersTag(subject: Digest): string {
@@ -10,17 +10,17 @@ export function referrersTag(subject: Digest): string {
   return `${algorithm}-${encoded}`.replace(/[^a-zA-Z0-9._-]/g, '-');
 }
 
-/** Whether the tag has the form of a list of referrers, of a digest that can be computed. */
+/** True if the tag has the form of a fallback tag with a digest that gantry computes. */
 export function isReferrersTag(tag: string): boolean {
   return /^sha(?:256|512)-[0-9a-f]{64}$/.test(tag);
 }
 
-/** The tags under which cosign keeps what it says about `subject`, from before there were referrers. */
+/** Returns the tags under which older versions of cosign store signatures, attestations and SBOMs of `subject`. */
 export function cosignTags(subject: Digest): readonly string[] {
   return ['sig', 'att', 'sbom'].map((kind) => `${referrersTag(subject)}.${kind}`);
 }
 
-/** Whether the tag has the form of cosign's. */
+/** True if the tag has the form of cosign's tags. */
 export function isCosignTag(tag: string): boolean {
   return /^sha(?:256|512)-[0-9a-f]{64}\.(?:sig|att|sbom)$/.test(tag);
 }

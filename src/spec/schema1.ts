@@ -4,15 +4,15 @@ import { MediaType, parseMediaType } from './media-type.ts';
 
 const types: ReadonlySet<string> = new Set([MediaType.schema1, MediaType.schema1Signed]);
 
-/** Docker's first format, signed or not. */
+/** True for docker's first manifest format, signed or not. */
 export function isSchema1({ mediaType }: Pick<Descriptor, 'mediaType'>): boolean {
   return types.has(parseMediaType(mediaType));
 }
 
 /**
- * Throws UNSUPPORTED, saying what to do, where a manifest in docker's first format stands and an image is needed. Its bytes
- * can still be read. It has no config and no sizes, and turned into another format it would have another digest: that is
- * for whoever made the image to do.
+ * Refuses a manifest in docker's first format where an image is needed. Its bytes remain readable. It has no config and
+ * no sizes, and a conversion would change the digest, so only the maker of the image can convert it.
+ * @throws UNSUPPORTED with the next step in its message
  */
 export function refuseSchema1(descriptor: Descriptor, where: string): void {
   if (!isSchema1(descriptor)) return;
