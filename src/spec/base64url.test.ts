@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { fromBase64Url, toBase64Url } from './base64url.ts';
 
 describe('base64url', () => {
-  it('brings back the bytes that it was made of, as every other program does', () => {
+  it('fromBase64Url returns the encoded bytes, and toBase64Url writes the text that Node writes', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const text = toBase64Url(bytes);
@@ -16,11 +16,11 @@ describe('base64url', () => {
 
   for (const [name, text] of [
     ['padding', 'YQ=='],
-    ['the signs of base64 that URLs keep for themselves', '+/+/'],
-    ['bits that no byte has', 'YR'],
-    ['a length that no bytes have', 'YWJjZ'],
+    ['the characters of base64 that are reserved in URLs', '+/+/'],
+    ['bits beyond the last byte', 'YR'],
+    ['an impossible length', 'YWJjZ'],
     ['a blank', 'YW Jj'],
   ] as const) {
-    it(`is nothing with ${name}`, () => assert.equal(fromBase64Url(text), undefined));
+    it(`a text with ${name} is no base64url`, () => assert.equal(fromBase64Url(text), undefined));
   }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { tagPattern } from './glob.ts';
 
-describe('a pattern of tags', () => {
+describe('tagPattern', () => {
   for (const [pattern, yes, no] of [
     ['pr-*', ['pr-', 'pr-1', 'pr-x-y'], ['pr', 'a-pr-1', 'PR-1']],
     ['*', ['a', 'latest'], []],
@@ -11,19 +11,19 @@ describe('a pattern of tags', () => {
     ['latest', ['latest'], ['latest2', 'lates']],
     ['a*b*c', ['abc', 'abbc', 'axbxbxc'], ['ab', 'acb']],
   ] as const) {
-    it(`matches whole tags: ${pattern}`, () => {
+    it(`the pattern ${pattern} matches whole tags`, () => {
       const fits = tagPattern(pattern);
       assert.deepEqual([...yes, ...no].filter(fits), [...yes]);
     });
   }
 
-  it('is refused where no tag could match it', () => {
+  it('a pattern is refused when no tag can match it', () => {
     for (const pattern of ['', 'a/b', '[ab]', '{a,b}', 'a b', 'x'.repeat(301)]) {
       assert.throws(() => tagPattern(pattern), { code: 'INVALID_OPTION' });
     }
   });
 
-  it('takes no time that grows with the number of its stars', () => {
+  it('the time of a match does not grow with the number of stars', () => {
     assert.equal(tagPattern('*a'.repeat(60))(`${'a'.repeat(127)}b`), false);
   });
 });

@@ -10,7 +10,7 @@ const layer = descriptor('b', MediaType.ociLayerGzip);
 const subject = descriptor('c', MediaType.ociManifest);
 const child = descriptor('d', MediaType.ociManifest);
 
-describe('what a manifest names', () => {
+describe('children and blobsOf', () => {
   const rows: readonly (readonly [
     name: string,
     body: ManifestBody,
@@ -47,16 +47,16 @@ describe('what a manifest names', () => {
 });
 
 describe('isAttestationOf', () => {
-  test('tells which image it is about', () => {
+  test('an attestation names its image', () => {
     assert.equal(isAttestationOf(about(config), new Set([config.digest])), true);
     assert.equal(isAttestationOf(about(config), new Set([layer.digest])), false);
   });
 
-  test('an image with no annotations is none', () => {
+  test('an image without annotations is no attestation', () => {
     assert.equal(isAttestationOf(child, new Set([child.digest])), false);
   });
 
-  test('another reference is none', () => {
+  test('a child with another reference type is no attestation', () => {
     const annotations = { ...about(config).annotations, 'vnd.docker.reference.type': 'other' };
     assert.equal(isAttestationOf({ ...child, annotations }, new Set([config.digest])), false);
   });

@@ -45,7 +45,7 @@ const names = Object.keys(MediaType).filter((name): name is keyof typeof MediaTy
 describe('media types', () => {
   for (const name of names) {
     const kind = kinds[name];
-    test(`${name} is ${kind}, however it is written`, () => {
+    test(`${name} is ${kind} in any spelling`, () => {
       for (const type of [MediaType[name], `${MediaType[name].toUpperCase()} ; charset=utf-8`]) {
         assert.equal(isIndexType(type), kind === 'index');
         assert.equal(isImageType(type), kind === 'image');
@@ -57,7 +57,7 @@ describe('media types', () => {
     });
   }
 
-  test('a manifest request accepts every type that is a manifest', () => {
+  test('a manifest request accepts every type of a manifest', () => {
     const manifests = Object.values(MediaType).filter(isManifestType);
     assert.deepEqual(
       manifests.filter((type) => !manifestAccept.includes(type)),

@@ -25,7 +25,7 @@ describe('parsePlatform', () => {
     ['linux/arm/v7:1', { os: 'linux', architecture: 'arm', variant: 'v7', 'os.version': '1' }],
   ];
   for (const [text, platform] of good) {
-    test(`reads ${text} and writes it again`, () => {
+    test(`parsePlatform reads ${text} and formatPlatform writes it again`, () => {
       assert.deepEqual(parsePlatform(text), platform);
       assert.equal(formatPlatform(platform), text);
     });
@@ -44,12 +44,12 @@ describe('parsePlatform', () => {
     'a/b\n',
   ];
   for (const text of [...bad, 'linux/amd64,linux/arm64', `linux/${'é'.repeat(200)}`]) {
-    test(`refuses ${JSON.stringify(text.slice(0, 30))}`, () => {
+    test(`parsePlatform refuses ${JSON.stringify(text.slice(0, 30))}`, () => {
       assert.throws(() => parsePlatform(text), { code: 'INVALID_OPTION' });
     });
   }
 
-  test('any text is refused or comes back as it was', () => {
+  test('parsePlatform refuses any text that formatPlatform does not write back unchanged', () => {
     const part = fc.stringMatching(/^[a-zA-Z0-9._:/-]{0,8}$/);
     fc.assert(
       fc.property(fc.array(part), (parts) => {
@@ -74,7 +74,7 @@ describe('hostPlatform', () => {
     ['linux', 'riscv64', 'linux/riscv64'],
   ] as const;
   for (const [os, arch, platform] of rows) {
-    test(`${os} on ${arch} is ${platform}`, () => {
+    test(`hostPlatform names ${os} on ${arch} ${platform}`, () => {
       assert.equal(formatPlatform(hostPlatform({ os, arch })), platform);
     });
   }
@@ -114,12 +114,12 @@ describe('matchesPlatform', () => {
     ['linux/amd64', 'linux/amd64:2', false],
   ];
   for (const [have, wanted, serves] of rows) {
-    test(`${have} ${serves ? 'serves' : "doesn't serve"} ${wanted}`, () => {
+    test(`an image for ${have} ${serves ? 'matches' : 'does not match'} ${wanted}`, () => {
       assert.equal(matchesPlatform(parsePlatform(have), parsePlatform(wanted)), serves);
     });
   }
 
-  test('features that an image needs must be there, where it is said which are', () => {
+  test('an image matches only if the named features of the system include those that it needs', () => {
     const plain = parsePlatform('windows/amd64');
     const needy: Platform = { ...plain, 'os.features': ['win32k'] };
     assert.equal(matchesPlatform(needy, plain), true);
@@ -141,10 +141,10 @@ describe('selectPlatform', () => {
     wanted: Platform,
     picked: number | undefined,
   ])[] = [
-    ['picks the one that fits', [child('linux/arm64'), child('linux/amd64')], defaultPlatform, 1],
-    ['picks the first of equals', [child('linux/arm64'), child('linux/arm64/v8')], arm64(), 0],
+    ['picks the matching child', [child('linux/arm64'), child('linux/amd64')], defaultPlatform, 1],
+    ['picks the first of equal children', [child('linux/arm64'), child('linux/arm64/v8')], arm64(), 0],
     ['picks nothing from nothing', [], defaultPlatform, undefined],
-    ['picks nothing that does not fit', [child('linux/arm64')], defaultPlatform, undefined],
+    ['picks nothing that does not match', [child('linux/arm64')], defaultPlatform, undefined],
     [
       'picks the closest variant below',
       [child('linux/arm/v5'), child('linux/arm/v6'), child('linux/arm/v8')],
@@ -152,20 +152,20 @@ describe('selectPlatform', () => {
       1,
     ],
     [
-      'takes no variant for the one that the architecture has by default',
+      'treats no variant as the default variant of the architecture',
       [child('linux/arm/v6'), child('linux/arm/v7')],
       parsePlatform('linux/arm'),
       1,
     ],
     [
-      'prefers what runs everywhere if no variant was asked for',
+      'prefers the oldest variant when none is requested',
       [child('linux/amd64/v3'), child('linux/amd64')],
       defaultPlatform,
       1,
     ],
-    ['takes a newer variant if there is no other', [child('linux/amd64/v3')], defaultPlatform, 0],
+    ['picks a newer variant when no other exists', [child('linux/amd64/v3')], defaultPlatform, 0],
     [
-      'picks the best variant that an amd64 has',
+      'picks the best variant for an amd64',
       [child('linux/amd64'), child('linux/amd64/v3'), child('linux/amd64/v2'), child('linux/amd64/v4')],
       parsePlatform('linux/amd64/v3'),
       1,
@@ -183,24 +183,29 @@ describe('selectPlatform', () => {
       3,
     ],
     [
-      'picks the first Windows if no version was asked for',
+      'picks the first Windows when no version is requested',
       [child('windows/amd64:10.0.17763.1'), child('windows/amd64:10.0.20348.1')],
       parsePlatform('windows/amd64'),
       0,
     ],
-    ['takes the only image if it names no platform', [unsaid], arm64(), 0],
-    ['takes it beside attestations too', [attestation, unsaid], arm64(), 1],
+    ['picks the only image although it names no platform', [unsaid], arm64(), 0],
+    ['picks the only image beside attestations too', [attestation, unsaid], arm64(), 1],
     [
-      'takes an empty platform for none',
+      'treats an empty platform as none',
       [{ ...unsaid, platform: { os: '', architecture: '' } }],
       defaultPlatform,
       0,
     ],
-    ['finds two without a platform ambiguous', [unsaid, unsaid], defaultPlatform, undefined],
-    ['passes by one without a platform', [unsaid, child('linux/amd64')], defaultPlatform, 1],
+    ['picks none of two images without a platform', [unsaid, unsaid], defaultPlatform, undefined],
+    [
+      'skips an image without a platform when another matches',
+      [unsaid, child('linux/amd64')],
+      defaultPlatform,
+      1,
+    ],
     ['never picks an attestation', [attestation], parsePlatform('unknown/unknown'), undefined],
     [
-      'never picks one that claims a platform',
+      'never picks an attestation that claims a platform',
       [{ ...attestation, platform: defaultPlatform }],
       defaultPlatform,
       undefined,
@@ -213,7 +218,7 @@ describe('selectPlatform', () => {
       1,
     ],
     [
-      'picks an image that is typed by its config',
+      'picks an image whose artifactType is that of a config',
       [{ ...child('linux/amd64'), artifactType: MediaType.ociConfig }],
       defaultPlatform,
       0,
@@ -227,23 +232,23 @@ describe('selectPlatform', () => {
     ],
   ];
   for (const [name, candidates, wanted, picked] of rows) {
-    test(name, () => {
+    test(`selectPlatform ${name}`, () => {
       const expected = picked === undefined ? undefined : candidates[picked];
       assert.equal(selectPlatform(candidates, wanted), expected);
     });
   }
 
-  test('picks linux/amd64 if nobody says', () => {
+  test('selectPlatform picks linux/amd64 by default', () => {
     const amd64 = child('linux/amd64');
     assert.equal(selectPlatform([child('linux/arm64'), amd64]), amd64);
   });
 
-  test('tells an attestation by its annotation', () => {
+  test('isAttestation recognises an attestation by its annotation', () => {
     assert.equal(isAttestation(attestation), true);
     assert.equal(isAttestation(child('unknown/unknown')), false);
   });
 
-  test('what it picks matches, and it picks something if anything matches', () => {
+  test('selectPlatform picks a match whenever one exists', () => {
     const platform = fc.record({
       os: fc.constantFrom('linux', 'windows', 'Linux'),
       architecture: fc.constantFrom('amd64', 'arm64', 'aarch64', 'arm'),

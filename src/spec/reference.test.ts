@@ -43,8 +43,8 @@ describe('parseReference', () => {
     ['an IPv6 address without a port', '[::1]/app:1', on('[::1]', 'app', { tag: '1' })],
     ['an IPv6 address at length', '[2001:DB8:0::0:1]/app:1', on('[2001:db8::1]', 'app', { tag: '1' })],
     ['punycode', 'xn--n3h.com/app:xn--n3h', on('xn--n3h.com', 'app', { tag: 'xn--n3h' })],
-    ['what looks like a host without a path', 'test.com:5000', hub('library/test.com', { tag: '5000' })],
-    ['what looks like localhost without a path', 'localhost:5000', hub('library/localhost', { tag: '5000' })],
+    ['a host-like name without a path', 'test.com:5000', hub('library/test.com', { tag: '5000' })],
+    ['localhost without a path', 'localhost:5000', hub('library/localhost', { tag: '5000' })],
     ['every separator in a name', 'x/a.b_c__d-e---f:1', hub('x/a.b_c__d-e---f', { tag: '1' })],
     ['a tag in upper case', 'app:V1_x.Y-z', hub('library/app', { tag: 'V1_x.Y-z' })],
     ['a tag of 128 characters', `app:${'t'.repeat(128)}`, hub('library/app', { tag: 't'.repeat(128) })],
@@ -71,7 +71,8 @@ describe('parseReference', () => {
     ],
   ];
   for (const [name, text, reference] of good) {
-    test(`takes ${name}: ${text.slice(0, 60)}`, () => assert.deepEqual(parseReference(text), reference));
+    test(`parseReference accepts ${name}: ${text.slice(0, 60)}`, () =>
+      assert.deepEqual(parseReference(text), reference));
   }
 
   const bad = [
@@ -104,8 +105,8 @@ describe('parseReference', () => {
     ['a hyphen at the end of a host', 'foo-.com/app', 'INVALID_REFERENCE'],
     ['an empty label in a host', 'foo..com/app', 'INVALID_REFERENCE'],
     ['a dot at the end of a host', 'ghcr.io./app', 'INVALID_REFERENCE'],
-    ['an address that is none', '256.0.0.1/app', 'INVALID_REFERENCE'],
-    ['an IPv6 address that is none', '[:::]/app', 'INVALID_REFERENCE'],
+    ['an impossible IPv4 address', '256.0.0.1/app', 'INVALID_REFERENCE'],
+    ['a malformed IPv6 address', '[:::]/app', 'INVALID_REFERENCE'],
     ['an IPv6 zone', '[fe80::1%eth0]:5000/app', 'INVALID_REFERENCE'],
     ['an IPv6 address without brackets', '::1/app', 'INVALID_REFERENCE'],
     ['a bracket left open', '[::1/app', 'INVALID_REFERENCE'],
@@ -130,12 +131,12 @@ describe('parseReference', () => {
     ['another scheme', 'ftp://ghcr.io/app', 'INVALID_REFERENCE'],
   ] as const;
   for (const [name, text, code] of bad) {
-    test(`refuses ${name}: ${JSON.stringify(text.slice(0, 60))}`, () => {
+    test(`parseReference refuses ${name}: ${JSON.stringify(text.slice(0, 60))}`, () => {
       assert.throws(() => parseReference(text), { code });
     });
   }
 
-  test('takes 255 characters and no more', () => {
+  test('parseReference accepts 255 characters and no more', () => {
     const { repository } = parseReference(`ghcr.io/${'a'.repeat(247)}:1`);
     assert.equal(`ghcr.io/${repository}`.length, 255);
   });
@@ -148,14 +149,14 @@ describe('parseReference', () => {
     `me:${secret('reference')}/x@ghcr.io/app@sha256:abc`,
   ] as const;
   for (const text of secrets) {
-    test(`a refusal of ${withoutSecrets(text)} keeps the password to itself`, () => {
+    test(`the error for ${withoutSecrets(text)} hides the password`, () => {
       const refused = refusalOf(() => parseReference(text));
       assert.ok(!refused.message.includes(secret('reference')));
       assert.ok(!refusalOf(() => parseRegistry(text)).message.includes(secret('reference')));
     });
   }
 
-  test('a refusal names the text', () => {
+  test('the error names the refused text', () => {
     assert.ok(refusalOf(() => parseReference('ghcr.io/App:1')).message.includes('ghcr.io/App:1'));
   });
 });
@@ -168,20 +169,20 @@ describe('options of parseReference', () => {
     Reference | string,
   ])[] = [
     [
-      'strict takes what is complete',
+      'strict parsing accepts a complete reference',
       'docker.io/library/a:1',
       { strict: true },
       hub('library/a', { tag: '1' }),
     ],
     [
-      'strict takes a digest for a tag',
+      'strict parsing accepts a digest instead of a tag',
       `ghcr.io/a@${sha256}`,
       { strict: true },
       on('ghcr.io', 'a', { digest: sha256 }),
     ],
-    ['strict wants a tag or a digest', 'ghcr.io/a', { strict: true }, 'INVALID_REFERENCE'],
-    ['strict wants a registry', 'acme/app:1', { strict: true }, 'INVALID_REFERENCE'],
-    ['strict wants library/', 'docker.io/ubuntu:1', { strict: true }, 'INVALID_REFERENCE'],
+    ['strict parsing requires a tag or a digest', 'ghcr.io/a', { strict: true }, 'INVALID_REFERENCE'],
+    ['strict parsing requires a registry', 'acme/app:1', { strict: true }, 'INVALID_REFERENCE'],
+    ['strict parsing requires library/', 'docker.io/ubuntu:1', { strict: true }, 'INVALID_REFERENCE'],
     [
       'the default registry is used',
       'app:1',
@@ -200,16 +201,16 @@ describe('options of parseReference', () => {
       { defaultRegistry: 'Index.Docker.io' },
       hub('library/app', { tag: '1' }),
     ],
-    ['a default registry that is none is refused', 'app:1', { defaultRegistry: 'a/b' }, 'INVALID_REFERENCE'],
+    ['a malformed default registry is refused', 'app:1', { defaultRegistry: 'a/b' }, 'INVALID_REFERENCE'],
     ['the default tag is used', 'ghcr.io/a', { defaultTag: 'edge' }, on('ghcr.io', 'a', { tag: 'edge' })],
     [
-      'the default tag stays away from a digest',
+      'the default tag is not added to a digest',
       `ghcr.io/a@${sha256}`,
       { defaultTag: 'edge' },
       on('ghcr.io', 'a', { digest: sha256 }),
     ],
-    ['no default tag leaves the tag out', 'ghcr.io/a', { defaultTag: null }, on('ghcr.io', 'a')],
-    ['a default tag that is none is refused', 'ghcr.io/a', { defaultTag: '../x' }, 'INVALID_OPTION'],
+    ['a default tag of null adds none', 'ghcr.io/a', { defaultTag: null }, on('ghcr.io', 'a')],
+    ['a malformed default tag is refused', 'ghcr.io/a', { defaultTag: '../x' }, 'INVALID_OPTION'],
   ];
   for (const [name, text, options, expected] of rows) {
     test(name, () => {
@@ -221,17 +222,18 @@ describe('options of parseReference', () => {
 });
 
 describe('parseRepository', () => {
-  test('reads a name', () => {
+  test('parseRepository reads the name of a repository', () => {
     assert.deepEqual(parseRepository('ghcr.io/acme/app'), on('ghcr.io', 'acme/app'));
     assert.deepEqual(parseRepository('ubuntu'), hub('library/ubuntu'));
     assert.deepEqual(parseRepository('app', { defaultRegistry: 'reg:5000' }), on('reg:5000', 'app'));
   });
 
   for (const text of ['ghcr.io/app:1', `ghcr.io/app@${sha256}`, 'localhost:5000']) {
-    test(`refuses ${text}`, () => assert.throws(() => parseRepository(text), { code: 'INVALID_REFERENCE' }));
+    test(`parseRepository refuses ${text}`, () =>
+      assert.throws(() => parseRepository(text), { code: 'INVALID_REFERENCE' }));
   }
 
-  test('strict wants a registry', () => {
+  test('strict parseRepository requires a registry', () => {
     assert.throws(() => parseRepository('acme/app', { strict: true }), { code: 'INVALID_REFERENCE' });
   });
 });
@@ -247,7 +249,7 @@ describe('parseRegistry', () => {
     ['http://box', { registry: 'box:80', scheme: 'http' }],
   ] as const;
   for (const [text, expected] of good) {
-    test(`reads ${text}`, () => assert.deepEqual(parseRegistry(text), expected));
+    test(`parseRegistry reads ${text}`, () => assert.deepEqual(parseRegistry(text), expected));
   }
   for (const text of [
     '',
@@ -260,7 +262,7 @@ describe('parseRegistry', () => {
     'a'.repeat(256),
     'https://',
   ]) {
-    test(`refuses ${JSON.stringify(text.slice(0, 20))}`, () => {
+    test(`parseRegistry refuses ${JSON.stringify(text.slice(0, 20))}`, () => {
       assert.throws(() => parseRegistry(text), { code: 'INVALID_REFERENCE' });
     });
   }
@@ -275,7 +277,7 @@ describe('isLoopback', () => {
     '127.8.9.1:5000',
     '[::1]:1',
   ]) {
-    test(`${registry} is this machine`, () => assert.equal(isLoopback(registry), true));
+    test(`${registry} is a loopback registry`, () => assert.equal(isLoopback(registry), true));
   }
   for (const registry of [
     'ghcr.io',
@@ -286,18 +288,18 @@ describe('isLoopback', () => {
     '[::2]',
     'docker.io',
   ]) {
-    test(`${registry} is another`, () => assert.equal(isLoopback(registry), false));
+    test(`${registry} is no loopback registry`, () => assert.equal(isLoopback(registry), false));
   }
 });
 
-describe('names', () => {
+describe('names and hosts', () => {
   test('the API of Docker Hub has a host of its own', () => {
     assert.equal(apiHost('docker.io'), 'registry-1.docker.io');
     assert.equal(apiHost('docker.io:443'), 'docker.io:443');
     assert.equal(apiHost('ghcr.io'), 'ghcr.io');
   });
 
-  test('a repository named like an endpoint is a repository', () => {
+  test('a repository may be named like an endpoint', () => {
     assert.equal(isRepositoryName('a/blobs/uploads'), true);
     assert.equal(isRepositoryName('a'.repeat(255)), true);
     assert.equal(isRepositoryName('a'.repeat(256)), false);
@@ -331,7 +333,7 @@ describe('properties of references', () => {
     { requiredKeys: ['registry', 'repository'], noNullPrototype: true },
   );
 
-  test('what was formatted parses to the same reference', () => {
+  test('a formatted reference parses to the same reference', () => {
     fc.assert(
       fc.property(reference, (value) => {
         const text = formatReference(value);
@@ -342,7 +344,7 @@ describe('properties of references', () => {
     );
   });
 
-  test('any text is refused with a code, or is canonical after one pass and safe in a URL', () => {
+  test('any accepted text is canonical after one pass and safe in a URL, and any other is refused with a code', () => {
     const alphabet = fc.constantFrom(
       ...'aZ0._-:/@[]%?#\\ \n'.split(''),
       'http://',

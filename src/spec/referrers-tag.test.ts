@@ -9,17 +9,17 @@ describe('referrersTag', () => {
     ['joins the two parts of a sha256', `sha256:${'a'.repeat(64)}`, `sha256-${'a'.repeat(64)}`],
     ['cuts a sha512 to 64 characters', `sha512:${'b'.repeat(128)}`, `sha512-${'b'.repeat(64)}`],
     ['cuts a long algorithm to 32', `${'x'.repeat(40)}:y`, `${'x'.repeat(32)}-y`],
-    ['replaces what a tag may not hold', 'a+b:c=d', 'a-b-c-d'],
+    ['replaces characters that a tag may not contain', 'a+b:c=d', 'a-b-c-d'],
   ] as const;
   for (const [name, digest, tag] of rows) {
-    test(name, () => {
+    test(`referrersTag ${name}`, () => {
       assert.equal(referrersTag(parseDigest(digest)), tag);
       assert.ok(isTag(tag));
     });
   }
 });
 
-test('what is a list of referrers or was put there by cosign shows in its tag', () => {
+test('isReferrersTag and isCosignTag recognise their tags by the form', () => {
   const list = referrersTag(parseDigest(`sha256:${'0a'.repeat(32)}`));
   const cosign = cosignTags(parseDigest(`sha256:${'0a'.repeat(32)}`));
   assert.deepEqual(cosign, [`${list}.sig`, `${list}.att`, `${list}.sbom`]);
