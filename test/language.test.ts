@@ -62,6 +62,7 @@ describe('the language of the comments', () => {
     ].join('\n');
     const [room] = commentShares([{ path: 'src/spec/sample.ts', text }]);
     assert.deepEqual(room, {
+      room: 'src/spec',
       lines: 3,
       found: ['src/spec/sample.ts:2: Says whose it is.', 'src/spec/sample.ts:5: What it was.'],
     });
