@@ -3,7 +3,7 @@ import type { Platform } from '../spec/platform.ts';
 import { type Field, member, optional, present, readMap, readString } from './field.ts';
 import { parseJson } from './parse.ts';
 
-/** The platform that an image's config says it is for; undefined where it says none, or is no config. */
+/** Returns the platform in an image's config; undefined if the config names none or the bytes are no config. */
 export function platformOf(config: Uint8Array): Platform | undefined {
   const what = 'image config';
   try {
@@ -21,7 +21,9 @@ export function platformOf(config: Uint8Array): Platform | undefined {
   }
 }
 
-/** The layers that a config names, by the digests of their plain bytes; undefined where it names none, or is no config. */
+/**
+ * Returns the digests of the uncompressed layers in a config; undefined if it names none or the bytes are no config.
+ */
 export function diffIdsOf(config: Uint8Array): readonly string[] | undefined {
   const what = 'image config';
   try {

@@ -28,8 +28,9 @@ const descriptorKeys = knownKeys(
 );
 
 /**
- * Go leaves out what is empty, so a type or a size that is missing reads as none. Throws MANIFEST_INVALID, naming the field.
- * `data` is not compared with the digest here.
+ * Reads a descriptor. Go leaves out empty fields, so a missing type reads as `''` and a missing size as `unsized`. Does
+ * not compare `data` with the digest.
+ * @throws MANIFEST_INVALID naming the field
  */
 export function readDescriptor(field: Field): Descriptor {
   const descriptor = readObject(field, descriptorKeys);
@@ -54,7 +55,7 @@ const platformKeys = knownKeys('os', 'architecture', 'variant', 'os.version', 'o
 function readPlatform(field: Field): Platform {
   const platform = readObject(field, platformKeys);
   return {
-    // Required, yet left empty or out by some tools: that is for the one who chooses by it.
+    // Required, but some tools leave it empty or out. The code that selects by platform handles that.
     os: optional(platform, 'os', readString) ?? '',
     architecture: optional(platform, 'architecture', readString) ?? '',
     ...present({

@@ -1,29 +1,29 @@
 import { ContentError } from '../errors.ts';
 
-/** A value in a parsed document, and where it stands, so that a refusal can say so. */
+/** A value in a parsed document, with its path for error messages. */
 export interface Field {
   readonly value: unknown;
-  /** The document. */
+  /** The name of the document in messages. */
   readonly what: string;
-  /** `layers[3].digest`; empty for the whole document. */
+  /** Such as `layers[3].digest`; empty for the whole document. */
   readonly path: string;
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** An object whose own values are read one by one. */
+/** An object whose members are read one by one. */
 export interface ObjectField extends Field {
   readonly value: JsonObject;
 }
 
-/** MANIFEST_INVALID, naming the document and the place in it. */
+/** Makes the error MANIFEST_INVALID, naming the document and the path. */
 export function refusal({ what, path }: Pick<Field, 'what' | 'path'>, problem: string): ContentError {
   return new ContentError('MANIFEST_INVALID', `${what}: ${path === '' ? '' : `${path} `}${problem}`);
 }
 
 /**
- * An object of a known shape. A key that is a known one in other letters is refused: Go takes `Layers` for `layers`,
- * so the document would be another to half of its readers.
+ * Reads an object of a known shape. Refuses a key that differs from a known one only in case: Go reads `Layers` as
+ * `layers`, so other programs would see another document.
  */
 export function readObject(field: Field, known: KnownKeys): ObjectField {
   const object = readMap(field);
@@ -35,7 +35,7 @@ export function readObject(field: Field, known: KnownKeys): ObjectField {
   return object;
 }
 
-/** An object whose keys are free. */
+/** Reads an object with free keys. */
 export function readMap(field: Field): ObjectField {
   const { value } = field;
   if (!isObject(value)) throw refusal(field, 'is not an object');
@@ -51,7 +51,7 @@ export function knownKeys(...names: readonly string[]): KnownKeys {
   return { exact: new Set(names), folded: new Set(names.map(fold)) };
 }
 
-/** Through upper case first, as Go folds: it takes the long s for an s and the Kelvin sign for a k. */
+/** Folds through upper case first, as Go does, which reads the long s as an s and the Kelvin sign as a k. */
 function fold(key: string): string {
   return key.toUpperCase().toLowerCase();
 }
@@ -69,7 +69,7 @@ export function member(object: ObjectField, name: string): Field {
   };
 }
 
-/** `undefined` where the member is missing or null, as Go writes what is empty. */
+/** Returns undefined when the member is missing or null, since Go writes empty values as null. */
 export function optional<T>(object: ObjectField, name: string, read: (field: Field) => T): T | undefined {
   const field = member(object, name);
   return field.value === undefined || field.value === null ? undefined : read(field);
@@ -85,7 +85,7 @@ export function readBoolean(field: Field): boolean {
   return field.value;
 }
 
-/** Bytes: JavaScript's numbers are exact up to 2^53 - 1 and no further. */
+/** Reads a size in bytes. Numbers in JavaScript are exact only up to 2^53 - 1. */
 export function readSize(field: Field): number {
   const { value } = field;
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
@@ -94,7 +94,7 @@ export function readSize(field: Field): number {
   return value;
 }
 
-/** Null reads as empty; a missing array is refused. */
+/** Reads null as an empty array and refuses a missing one. */
 export function readArray<T>(field: Field, read: (item: Field) => T): readonly T[] {
   const { value, what, path } = field;
   if (value === null) return [];
@@ -104,7 +104,7 @@ export function readArray<T>(field: Field, read: (item: Field) => T): readonly T
 
 export function readStringMap(field: Field): Readonly<Record<string, string>> {
   const object = readMap(field);
-  // `fromEntries` defines rather than assigns, so that a key `__proto__` is a key like any other.
+  // `fromEntries` defines the members instead of assigning them, so `__proto__` is an ordinary key.
   return Object.fromEntries(
     Object.keys(object.value).map((key) => [key, readString(member(object, key))] as const),
   );
@@ -114,7 +114,7 @@ type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };
 
-/** The same fields without those that are undefined. */
+/** Removes the fields that are undefined. */
 export function present<T extends object>(fields: T): Present<T> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
 }

@@ -16,7 +16,7 @@ import {
 } from './field.ts';
 import { parseJson } from './parse.ts';
 
-/** Images with thousands of build steps and labels come to 1 MiB. */
+/** In bytes. The config of an image with thousands of build steps and labels has 1 MiB. */
 export const configLimit: number = 8 * 1024 * 1024;
 
 const configKeys = knownKeys(
@@ -34,8 +34,10 @@ const configKeys = knownKeys(
 const rootfsKeys = knownKeys('type', 'diff_ids');
 
 /**
- * For configs whose media type `isConfigType`: any other config is bytes that mean something to somebody else.
- * Throws TOO_LARGE, and MANIFEST_INVALID for what is no image's config.
+ * Parses the config of a container image. Call it only when `isConfigType` accepts the media type; any other config
+ * belongs to another program.
+ * @throws TOO_LARGE when the config exceeds `configLimit`
+ * @throws MANIFEST_INVALID when the bytes are no image config
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   const what = 'image config';
@@ -61,7 +63,7 @@ function readRootfs(field: Field): ImageConfig['rootfs'] {
   const rootfs = readObject(field, rootfsKeys);
   const type = member(rootfs, 'type');
   if (type.value !== 'layers') throw refusal(type, 'is not "layers"');
-  // Go leaves an empty list out: Docker saves images without layers so.
+  // Go leaves out an empty list, so docker saves images without layers like this.
   const diffIds = optional(rootfs, 'diff_ids', (field) => readArray(field, readDigest));
   return { type: 'layers', diff_ids: diffIds ?? [] };
 }

@@ -29,22 +29,30 @@ import { manifestType } from './manifest-type.ts';
 import { namedDigests } from './named-digests.ts';
 import { parseJson } from './parse.ts';
 
-/** The most that registries can be counted on to take. @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests */
+/**
+ * In bytes: the largest size that every registry accepts.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+ */
 export const manifestLimit: number = 4 * 1024 * 1024;
-/** A layout that many images share has one entry for each. */
+/** In bytes. The `index.json` of a layout has one entry for each of its images. */
 export const indexJsonLimit: number = 32 * 1024 * 1024;
 
+/** Facts about the bytes that `parseManifest` cannot find in them. */
 export interface ManifestOptions {
-  /** Of the bytes; this room can't compute it. */
+  /** The digest of the bytes, which the caller has computed. */
   readonly digest: Digest;
-  /** What the place that gave the bytes, or the descriptor that led there, called them. */
+  /**
+   * The media type that the server or the descriptor gave.
+   * @defaultValue the type in the document
+   */
   readonly mediaType?: string;
 }
 
 /**
- * A view of the bytes; the bytes are kept as they are. The document decides its type and kind (`manifestType`). A document
- * that is neither index nor image is `unknown`, not an error.
- * Throws TOO_LARGE, and MANIFEST_INVALID for a document that is no manifest, is two kinds in one, or contradicts `mediaType`.
+ * Parses a manifest and keeps its bytes unchanged. The document decides its type and kind (`manifestType`). A document
+ * that is neither an index nor an image becomes `unknown` and is no error.
+ * @throws TOO_LARGE above 4 MiB
+ * @throws MANIFEST_INVALID when the document is no manifest, is two kinds in one, or contradicts `mediaType`
  */
 export function parseManifest(bytes: Uint8Array, { digest, mediaType }: ManifestOptions): Manifest {
   const what = `manifest ${digest}`;
@@ -57,7 +65,11 @@ export function parseManifest(bytes: Uint8Array, { digest, mediaType }: Manifest
   };
 }
 
-/** The `index.json` of an OCI layout. Throws TOO_LARGE, MANIFEST_INVALID. */
+/**
+ * Parses the `index.json` of an OCI layout.
+ * @throws TOO_LARGE above `indexJsonLimit`
+ * @throws MANIFEST_INVALID when the document is no index
+ */
 export function parseIndexJson(bytes: Uint8Array): IndexManifest {
   const what = 'index.json';
   const document = readDocument(parseJson(bytes, { what, maxBytes: indexJsonLimit }), what);
@@ -79,7 +91,10 @@ const documentKeys = knownKeys(
   'fsLayers',
 );
 
-/** @see https://github.com/advisories/GHSA-mc8v-mgrf-8f4m — one document that is an index to some and an image to others. */
+/**
+ * Refuses a document that some programs read as an index and others as an image.
+ * @see https://github.com/advisories/GHSA-mc8v-mgrf-8f4m
+ */
 function readDocument(value: unknown, what: string): ObjectField {
   const document = readObject({ value, what, path: '' }, documentKeys);
   const kinds = [
@@ -92,8 +107,8 @@ function readDocument(value: unknown, what: string): ObjectField {
 }
 
 /**
- * An image or an index by its type. A document of a type that gantry does not know is read by its fields, and counts as
- * an image or an index only where these name all of its content.
+ * Reads an image or an index by its type. A document of an unknown type is read by its fields. It counts as an image or
+ * an index only if these fields name all of its content.
  */
 function readBody(document: ObjectField, type: string): ManifestBody {
   if (isIndexType(type)) return readIndex(document);
@@ -130,7 +145,7 @@ function readUnknown(document: ObjectField, type: string): UnknownManifest {
   };
 }
 
-/** Withdrawn, but there are registries that hold some. */
+/** Withdrawn, but some registries still store them. */
 const artifactTypes: ReadonlySet<string> = new Set([MediaType.ociArtifact, MediaType.orasArtifact]);
 
 function readDescriptors(field: Field): readonly Descriptor[] {
@@ -143,7 +158,7 @@ function readImage(document: ObjectField): ImageManifest {
     kind: 'image',
     ...common,
     config: readDescriptor(member(document, 'config')),
-    // The text of the specification lets an artifact do without them, its schema doesn't.
+    // By the specification's text an artifact may leave out its layers; by its schema it may not.
     layers: optional(document, 'layers', readDescriptors) ?? [],
   };
 }
@@ -170,8 +185,8 @@ function readCommon(document: ObjectField): Common {
 }
 
 /**
- * Compact JSON, the fields in the order of the value, for manifests and configs that gantry itself makes. What came
- * from outside is never encoded again. A parsed body is not for this: its `kind` is not the format's.
+ * Encodes a manifest or config that gantry itself makes: compact JSON with the fields in the order of the value. Never
+ * pass a received document, whose bytes must stay, nor a parsed body, whose `kind` is not part of the format.
  */
 export function encodeManifest(value: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));

@@ -1,14 +1,15 @@
 import { ContentError } from '../errors.ts';
 
-/** A name is some hundred characters at most; more is no list of names. */
+/** In characters. A name has at most some hundred, so a longer token belongs to no list of names. */
 const maxToken = 16 * 1024;
-/** As for whole documents. */
+/** The limit of `parseJson`. */
 const maxDepth = 64;
 
 /**
- * Reads the strings in one array of a JSON object as the bytes come, so that a list may be of any length: `tags` of
- * `{"name":"app","tags":["1","2"]}`. A missing list and `null` are empty. Other members are read and dropped.
- * Throws MANIFEST_INVALID for a text that is not JSON, and for one without such a list.
+ * Reads the strings in one array of a JSON object while the bytes arrive, such as `tags` of
+ * `{"name":"app","tags":["1","2"]}`. The list may be of any length. A missing list and `null` are empty. Parses and
+ * discards the other members.
+ * @throws MANIFEST_INVALID when the text is not JSON or holds no such list
  */
 export async function* namesIn(
   source: AsyncIterable<Uint8Array>,
@@ -32,13 +33,13 @@ type Next = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'comma o
 class NameList {
   readonly #field: string;
   readonly #what: string;
-  /** The brackets that are open. */
+  /** The open brackets. */
   readonly #open: ('{' | '[')[] = [];
   #next: Next = 'value';
-  /** The text that has not made a token yet, and how much of it was looked at. */
+  /** The text that holds no whole token yet, and the number of its characters already scanned. */
   #rest = '';
   #looked = 0;
-  /** The key of the outermost object whose value comes. */
+  /** The key of the outermost object whose value comes next. */
   #key = '';
   #found = false;
 
@@ -63,14 +64,14 @@ class NameList {
       if (name !== undefined) names.push(name);
     }
     this.#rest = all.slice(at);
-    // A backslash at the end may be half of an escape.
+    // A backslash at the end may be the first half of an escape.
     this.#looked = this.#rest.length - trailingBackslashes(this.#rest);
     if (this.#rest.length > maxToken) throw this.#invalid('has a name that is longer than any');
     if (isLast && (this.#next !== 'nothing' || this.#rest.trim() !== '')) throw this.#invalid('is not JSON');
     return names;
   }
 
-  /** Answers the token, if it is one of the names. */
+  /** Returns the token if it is one of the names. */
   #take(token: string): string | undefined {
     const inList = this.#found && this.#open.length === 2 && this.#key === this.#field;
     switch (token) {
@@ -154,7 +155,7 @@ class NameList {
 
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 
-/** One past the token that begins at `at`, with the space before it; undefined where the text may have only a part of it. */
+/** Returns the end of the token at `at`, including leading space; undefined if the rest of the token may still come. */
 function tokenEnd(
   text: string,
   at: number,

@@ -1,9 +1,9 @@
 import { type Digest, isDigest } from '../spec/digest.ts';
 
-/** Members that name content for information: it may be elsewhere or gone. */
+/** Members that name content for information. That content may be elsewhere or deleted. */
 const informative: ReadonlySet<string> = new Set(['annotations', 'subject']);
 
-/** The digests that a parsed document names as its content, in whatever member they stand. */
+/** Collects the digests that a parsed document names as its content, in any member. */
 export function namedDigests(value: unknown): ReadonlySet<Digest> {
   const found = new Set<Digest>();
   const queue: unknown[] = [value];
@@ -19,7 +19,7 @@ export function namedDigests(value: unknown): ReadonlySet<Digest> {
   return found;
 }
 
-/** By its grammar alone `alpine:3` is a digest, too. */
+/** Tests the algorithm too, since `alpine:3` has the grammar of a digest. */
 function isComputed(text: string): text is Digest {
   return /^sha(?:256|512):/.test(text) && isDigest(text);
 }

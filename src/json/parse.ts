@@ -1,20 +1,25 @@
 import { ContentError } from '../errors.ts';
 
 export interface ParseOptions {
-  /** Names the document in messages: `manifest sha256:…`, `index.json`. */
+  /** The name of the document in messages: `manifest sha256:…`, `index.json`. */
   readonly what: string;
-  /** Default: no limit beyond what the caller has in memory. */
+  /** @defaultValue no limit */
   readonly maxBytes?: number;
-  /** Nested objects and arrays. Default 64. */
+  /**
+   * The deepest nesting of objects and arrays.
+   * @defaultValue 64
+   */
   readonly maxDepth?: number;
 }
 
-/** Deeper than any format goes, and far from where recursion over the value could hurt. */
+/** Deeper than any format, and far below the depth at which recursion over the value fails. */
 const defaultDepth = 64;
 
 /**
- * JSON as RFC 7493 has it: UTF-8, no key twice in an object, nesting limited. Linear in time and memory.
- * Throws TOO_LARGE over `maxBytes`, MANIFEST_INVALID otherwise; a message never quotes the document.
+ * Parses JSON by RFC 7493: UTF-8, no duplicate keys in an object, limited nesting. Takes linear time and memory.
+ * Messages never quote the document.
+ * @throws TOO_LARGE above `maxBytes`
+ * @throws MANIFEST_INVALID for any other violation
  */
 export function parseJson(bytes: Uint8Array, options: ParseOptions): unknown {
   const { what, maxBytes = Number.POSITIVE_INFINITY, maxDepth = defaultDepth } = options;
@@ -30,7 +35,7 @@ export function parseJson(bytes: Uint8Array, options: ParseOptions): unknown {
     const value: unknown = JSON.parse(text);
     return value;
   } catch {
-    // Its message quotes the document, which may be a secret in the wrong place or a page of HTML.
+    // The parser's message quotes the document, which may be a misplaced secret or a web page.
     throw invalid(what, text.trimStart().startsWith('<') ? 'is HTML or XML, not JSON' : 'is not JSON');
   }
 }
@@ -49,11 +54,11 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * `JSON.parse` takes the last of two equal keys where other parsers take the first, so that one document could be two.
- * Only strings and brackets are looked at here: text that is not JSON gets through, and `JSON.parse` refuses it.
+ * Refuses duplicate keys: `JSON.parse` takes the last of two where other parsers take the first, so one document could
+ * be two. Scans only strings and brackets. `JSON.parse` refuses text that is not JSON.
  */
 function checkKeys(text: string, maxDepth: number, what: string): void {
-  /** The keys seen at each depth; `undefined` for an array. Sets are used again, by depth. */
+  /** The keys seen at each depth; `undefined` for an array. The sets are reused by depth. */
   const open: (Set<string> | undefined)[] = [];
   const sets: Set<string>[] = [];
   let isKeyNext = false;
@@ -105,7 +110,7 @@ function unescaped(quoted: string): string {
   }
 }
 
-/** One past the closing quote, or the end of a text that has none. */
+/** Returns the position after the closing quote, or the end of the text if the quote is missing. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);

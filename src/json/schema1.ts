@@ -1,12 +1,12 @@
 import { fromBase64Url } from '../spec/base64url.ts';
 import { parseJson } from './parse.ts';
 
-/** More than a manifest may hold, so that the whole is judged elsewhere. */
+/** Above the limit of a manifest. Other code checks that limit. */
 const maxBytes = 4 * 1024 * 1024;
 
 /**
- * What a signed docker schema 1 manifest was before it was signed: its digest is of these bytes, not of its own.
- * Undefined for what isn't signed in that form.
+ * Returns the payload of a signed docker schema 1 manifest, over which its digest is computed instead of its own bytes.
+ * Returns undefined for a document that is not signed in this form.
  * @see https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/manifest-v2-1.md#signed-manifests
  */
 export function signedPayload(bytes: Uint8Array): Uint8Array | undefined {
@@ -38,7 +38,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Throws for what is no text, or not in base64. */
+/** Throws TypeError when the value is no text in base64url. */
 function fromText(value: unknown): Uint8Array {
   const bytes = fromBase64Url(String(value).replace(/={1,2}$/, ''));
   if (bytes === undefined) throw new TypeError('not base64url');

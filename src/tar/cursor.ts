@@ -1,16 +1,16 @@
 import { collect } from '../flow/collect.ts';
 import type { Content } from '../flow/content.ts';
 
-/** A place in a tar that only moves forward. */
+/** A position in a tar that only moves forward. */
 export interface Cursor {
   readonly offset: number;
-  /** The next `length` bytes, as an array of their own; fewer only at the end. */
+  /** Returns the next `length` bytes in an array of their own; fewer only at the end. */
   take(length: number): Promise<Uint8Array>;
-  /** Answers how many bytes there were to skip: fewer than `length` only at the end. */
+  /** Returns the number of bytes skipped; fewer than `length` only at the end. */
   skip(length: number): Promise<number>;
 }
 
-/** Skipping costs nothing: what is skipped isn't read. */
+/** Reads from seekable content, so skipped bytes are never read. */
 export class ContentCursor implements Cursor {
   readonly #content: Content;
   readonly #size: number;
@@ -42,7 +42,7 @@ export class ContentCursor implements Cursor {
   }
 }
 
-/** Over a source that can be read once. */
+/** Reads from a source that can be read only once. */
 export class StreamCursor implements Cursor {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #rest: Uint8Array = new Uint8Array(0);
@@ -52,7 +52,7 @@ export class StreamCursor implements Cursor {
     this.#chunks = source[Symbol.asyncIterator]();
   }
 
-  /** At most `length` bytes of what the source gave, not copied; undefined at the end. */
+  /** Returns at most `length` bytes of the source without copying them; undefined at the end. */
   async next(length: number): Promise<Uint8Array | undefined> {
     while (this.#rest.byteLength === 0) {
       const { done, value } = await this.#chunks.next();
@@ -75,7 +75,7 @@ export class StreamCursor implements Cursor {
     return this.#forward(length);
   }
 
-  /** Lets the source go. */
+  /** Releases the source. */
   async close(): Promise<void> {
     await this.#chunks.return?.();
   }

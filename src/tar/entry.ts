@@ -4,6 +4,7 @@ import { blockSize, decodeBlock, isZero, type TarBlock } from './header.ts';
 import { decodePax } from './pax.ts';
 import { checkMap, readGnuMap, readPaxMap, type SparseMap } from './sparse.ts';
 
+/** The kind of a tar entry. */
 export type TarType =
   | 'file'
   | 'link'
@@ -13,22 +14,25 @@ export type TarType =
   | 'directory'
   | 'fifo';
 
-/** What stands in a tar under one name. The name is as it was written: `safeName` before it means a place. */
+/** An entry of a tar. Its name is as written in the archive: call `safeName` before using it as a path. */
 export interface TarEntry {
+  /** As written in the archive, long names and PAX records applied. */
   readonly name: string;
+  /** Decided by the type flag; a name with a final slash also makes a directory. */
   readonly type: TarType;
-  /** Bytes of the body, holes included; 0 for all but files. */
+  /** Bytes of the body, including holes; 0 for every type but `file`. */
   readonly size: number;
-  /** Bytes that stand in the tar: fewer than `size` where the file has holes. */
+  /** Bytes of the body in the tar: fewer than `size` when the file has holes. */
   readonly stored: number;
-  /** Of a file with holes: the pieces that stand in the tar. */
+  /** For a file with holes: the pieces in the tar. */
   readonly sparse?: SparseMap;
+  /** The permission bits. */
   readonly mode: number;
   /** Seconds since 1970. */
   readonly mtime: number;
-  /** Of links: a name in the tar for `link`, a path as the file system reads it for `symlink`. */
+  /** For links: a name in the tar for `link`, a path in the file system for `symlink`. */
   readonly linkname?: string;
-  /** Where the body begins in the tar. */
+  /** The position of the body in the tar. */
   readonly offset: number;
 }
 
@@ -42,10 +46,13 @@ export const typeflags: Readonly<Record<TarType, string>> = {
   fifo: '6',
 };
 
-/** Names are at most a few KiB, and other records are passed over: more than this is an attack on memory. */
+/** In bytes. Names have at most a few KiB and other records are skipped, so more than this is an attack on memory. */
 const maxRecords = 1024 * 1024;
 
-/** The next entry, its long names and PAX records applied, and the cursor at its body; undefined at the end. */
+/**
+ * Reads the next entry, applies its long names and PAX records, and leaves the cursor at its body. Returns undefined at
+ * the end.
+ */
 export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry | undefined> {
   const records = new Map<string, string>();
   let held = 0;
@@ -57,7 +64,7 @@ export async function nextEntry(cursor: Cursor, what: string): Promise<TarEntry 
       throw cursor.offset < blockSize ? noTar(what) : cutOff(what, cursor.offset);
     if (isZero(bytes)) return undefined;
     const block = decodeBlock(bytes, where);
-    // All that stand before one entry, since they are kept until it comes.
+    // Counts all records before one entry, since they are kept until it comes.
     if ('xgLK'.includes(block.typeflag)) held += block.size;
     if (held > maxRecords) throw tooManyRecords(what, held);
     switch (block.typeflag) {
@@ -90,7 +97,7 @@ function noTar(what: string): ContentError {
   return new ContentError('MANIFEST_INVALID', `${what} is not a tar archive`);
 }
 
-/** SIZE_INVALID: the tar ends before it should. */
+/** Makes the error SIZE_INVALID: the tar ends too early. */
 export function cutOff(what: string, actual: number): ContentError {
   return new ContentError('SIZE_INVALID', `${what} is cut off after ${actual} bytes`, { actual });
 }
@@ -117,11 +124,11 @@ async function entryOf(read: Read, cursor: Cursor): Promise<TarEntry> {
   const name = records.get('GNU.sparse.name') || records.get('path') || block.name;
   const type = typeOf(block.typeflag, name, where);
   const linkname = records.get('linkpath') || block.linkname;
-  // As Go and GNU tar read it: what can't have a body has none, whatever its size field says.
+  // Like Go and GNU tar: a type without a body has none, even if its size field is not 0.
   const stored = type === 'file' ? sizeOf(records.get('size'), block.size, where) : 0;
   const begin = cursor.offset;
   const sparse = type === 'file' ? await mapOf(read, cursor) : undefined;
-  // The newest form keeps the map in the body, the others keep it before that.
+  // The newest sparse format stores the map in the body; the others store it before the body.
   const left = stored - (block.typeflag === 'S' ? 0 : cursor.offset - begin);
   if (sparse !== undefined) checkMap(sparse, left, where);
   return {
@@ -158,7 +165,7 @@ function typeOf(typeflag: string, name: string, where: string): TarType {
     case 'M':
       throw new UnsupportedError('tar', `${where}: a file that began in another volume can't be read`);
     default:
-      // Before there was a type for it, a slash at the end made a directory.
+      // Older formats have no type for directories and mark them by a final slash.
       return name.endsWith('/') ? 'directory' : 'file';
   }
 }
@@ -169,7 +176,7 @@ function sizeOf(record: string | undefined, size: number, where: string): number
   throw new ContentError('MANIFEST_INVALID', `${where}: a PAX size is not a number`);
 }
 
-/** Global records carry comments; one that renames or resizes all that follows is read differently by every tar. */
+/** Global records carry comments. Each tar program reads one that renames or resizes all later entries differently. */
 function refuseNames(records: ReadonlyMap<string, string>, where: string): void {
   const key = ['path', 'linkpath', 'size'].find((name) => records.has(name));
   if (key === undefined) return;

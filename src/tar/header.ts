@@ -2,7 +2,7 @@ import { ContentError, InputError } from '../errors.ts';
 
 export const blockSize = 512;
 
-/** What one header block says, before the records that stand ahead of it are applied. */
+/** The content of one header block, before the records ahead of it are applied. */
 export interface TarBlock {
   readonly name: string;
   /** One character; see `typeOf`. */
@@ -14,7 +14,7 @@ export interface TarBlock {
   readonly linkname: string;
 }
 
-/** The largest number that fits the size field in octal; above it the size stands in a PAX record. */
+/** The largest size that fits into the octal field. A larger size goes into a PAX record. */
 export const maxOctalSize: number = 8 ** 11 - 1;
 
 const decoder = new TextDecoder();
@@ -22,13 +22,14 @@ const encoder = new TextEncoder();
 const checksumAt = 148;
 
 /**
- * Reads a block in ustar, GNU or the old V7 form. Throws MANIFEST_INVALID for a wrong checksum or a number that isn't one.
+ * Reads a block in ustar, GNU or V7 format.
+ * @throws MANIFEST_INVALID for a wrong checksum or a malformed number
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_06
  */
 export function decodeBlock(block: Uint8Array, where: string): TarBlock {
   checkSum(block, where);
   const magic = text(block, 257, 6);
-  // GNU's magic is `ustar ` with a space and uses the bytes of the prefix for other things.
+  // GNU's magic is `ustar ` with a space, and GNU uses the bytes of the prefix for other fields.
   const prefix = magic === 'ustar' ? text(block, 345, 155) : '';
   const name = text(block, 0, 100);
   return {
@@ -36,13 +37,13 @@ export function decodeBlock(block: Uint8Array, where: string): TarBlock {
     typeflag: String.fromCharCode(block[156] ?? 0),
     size: needed(decodeNumber(block, 124, 12), `${where}: size`),
     mode: needed(decodeNumber(block, 100, 8), `${where}: mode`),
-    // Times before 1970 are legal and mean nothing here.
+    // Times before 1970 are valid but have no use here.
     mtime: decodeNumber(block, 136, 12) ?? 0,
     linkname: text(block, 157, 100),
   };
 }
 
-/** A ustar block owned by root; text that is too long is cut off, since a PAX record carries the whole. */
+/** Writes a ustar block owned by root. Cuts off a long text, since a PAX record carries the whole. */
 export function encodeBlock({ name, typeflag, size, mode, mtime, linkname }: TarBlock): Uint8Array {
   const block = new Uint8Array(blockSize);
   block.set(encoder.encode(name).subarray(0, 100), 0);
@@ -68,7 +69,7 @@ function checkSum(block: Uint8Array, where: string): void {
   throw new ContentError('MANIFEST_INVALID', `${where}: not a tar header, its checksum is wrong`);
 }
 
-/** The sum of all bytes, those of the checksum itself read as spaces. */
+/** Sums up all bytes, reading those of the checksum as spaces. */
 function sumOf(block: Uint8Array): number {
   let sum = 8 * 0x20;
   for (let at = 0; at < blockSize; at++) {
@@ -83,7 +84,10 @@ function text(block: Uint8Array, at: number, length: number): string {
   return decoder.decode(end === -1 ? field : field.subarray(0, end));
 }
 
-/** An octal number, or a base-256 one, GNU's form for what doesn't fit. Undefined: neither, or negative, or over 2^53. */
+/**
+ * Reads an octal number, or a base-256 one (GNU's format for large numbers). Returns undefined for any other text, a
+ * negative number and one above 2^53.
+ */
 export function decodeNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = block.subarray(at, at + length);
   const first = field[0] ?? 0;
@@ -101,7 +105,7 @@ function needed(value: number | undefined, what: string): number {
   throw new ContentError('MANIFEST_INVALID', `${what} is not a number of tar`);
 }
 
-/** A field of `width` bytes: zero-padded digits and a NUL. */
+/** Writes zero-padded digits and a NUL into a field of `width` bytes. */
 function octal(value: number, width: number): Uint8Array {
   const digits = value.toString(8).padStart(width - 1, '0');
   if (!Number.isSafeInteger(value) || value < 0 || digits.length >= width) {

@@ -1,20 +1,24 @@
 import { ContentError } from '../errors.ts';
 
 /**
- * A relative name without `.`, empty parts or a slash at its end; `.` for the root.
- * Throws MANIFEST_INVALID for a name that is absolute or has `..` in it; `where` is what that calls the tar.
+ * Normalises a relative name: removes `.`, empty parts and a final slash. The root is `.`. `where` names the tar in the
+ * error.
+ * @throws MANIFEST_INVALID for an absolute name and for one with `..`
  */
 export function safeName(name: string, where: string): string {
   if (!isSafeName(name)) throw outside(name, where);
   return joined(name.split('/'));
 }
 
-/** Whether `safeName` takes the name. */
+/** True if `safeName` accepts the name. */
 export function isSafeName(name: string): boolean {
   return isRelative(name) && !name.split('/').includes('..');
 }
 
-/** Where a symbolic link that stands at `name` leads, as a safe name. Throws MANIFEST_INVALID when that is outside. */
+/**
+ * Returns the target of the symbolic link at `name` as a safe name.
+ * @throws MANIFEST_INVALID when the target lies outside
+ */
 export function resolveLink(name: string, linkname: string, where: string): string {
   const parts = safeName(name, where).split('/').slice(0, -1);
   if (!isRelative(linkname)) throw outside(`${name} -> ${linkname}`, where);

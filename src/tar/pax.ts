@@ -6,8 +6,9 @@ const space = 0x20;
 const newline = 0x0a;
 
 /**
- * The records of an extended header: `length key=value\n`, the length counting itself. The pieces of a
- * sparse file that stand in records of their own become one `GNU.sparse.map`. Throws MANIFEST_INVALID.
+ * Reads the records of an extended header: `length key=value\n`, where the length counts itself. Joins the pieces of a
+ * sparse file in separate records into one `GNU.sparse.map`.
+ * @throws MANIFEST_INVALID for a malformed record
  * @see https://pubs.opengroup.org/onlinepubs/9699919799/utilities/pax.html#tag_20_92_13_03
  */
 export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string, string> {
@@ -27,7 +28,7 @@ export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string,
       throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
     }
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
-    // The oldest form of sparse files repeats these two, once for each piece.
+    // The oldest sparse format repeats these two keys for each piece.
     if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') places.push(value);
     else records.set(key, value);
     at = end;
@@ -42,7 +43,7 @@ export function encodePax(records: Iterable<readonly [string, string]>): Uint8Ar
     const rest = ` ${key}=${value}\n`;
     const length = encoder.encode(rest).byteLength;
     let total = length + String(length).length;
-    // The length counts its own digits, which may have just become one more.
+    // The length counts its own digits, which may just have grown by one.
     if (length + String(total).length !== total) total++;
     text += `${total}${rest}`;
   }

@@ -6,24 +6,31 @@ import { isSafeName, safeName } from './name.ts';
 import { withHoles } from './sparse.ts';
 
 export interface TarOptions {
-  /** What an error calls the tar. Default: `tar`. */
+  /**
+   * The name of the tar in errors.
+   * @defaultValue 'tar'
+   */
   readonly what?: string;
+  /** Aborts the reading. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** An entry of a tar that is going by. The body is read before the next entry is asked for, or not at all. */
+/** An entry with its body. The body must be read before the next entry, or not at all. */
 export interface TarPart extends TarEntry {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** An archive of so many entries is an attack on memory; images have a few hundred. */
+/** Images have a few hundred entries; this many are an attack on memory. */
 const maxIndexed = 100_000;
-/** All their names together, in characters. */
+/** In characters, for the names of all entries together. */
 const maxNames = 64 * 2 ** 20;
 
 /**
- * The entries of a tar in one pass. Throws MANIFEST_INVALID for what is no tar, SIZE_INVALID where it is cut off,
- * TOO_LARGE, UNSUPPORTED for a file that began in another volume.
+ * Reads the entries of a tar in one pass.
+ * @throws MANIFEST_INVALID when the source is no tar
+ * @throws SIZE_INVALID when the tar is cut off
+ * @throws TOO_LARGE when the records before an entry exceed 1 MiB
+ * @throws UNSUPPORTED for a file that began in another volume
  */
 export async function* readTar(
   source: AsyncIterable<Uint8Array>,
@@ -58,17 +65,21 @@ async function* bodyOf(cursor: StreamCursor, end: number, what: string): AsyncIt
   }
 }
 
-/** Where the entries of a seekable tar stand, by safe name. */
+/** The entries of a seekable tar by safe name. */
 export interface TarIndex {
-  /** Of several with one name the first, as crane and skopeo have it. */
+  /** The first of several entries with one name, as in crane and skopeo. */
   readonly entries: ReadonlyMap<string, TarEntry>;
-  /** The others of that name. */
+  /** The other entries of that name. */
   readonly twins: ReadonlyMap<string, readonly TarEntry[]>;
-  /** Names that lead out of the tar. What stands under them can't be found. */
+  /** Names that lead out of the tar. Their entries cannot be found. */
   readonly unsafe: readonly string[];
 }
 
-/** No body is read. Throws as `readTar` does. */
+/**
+ * Indexes a tar without reading any body.
+ * @throws INVALID_OPTION when the content is not seekable
+ * @throws TOO_LARGE above 100,000 entries, and the errors of `readTar`
+ */
 export async function indexTar(
   content: Content,
   { what = 'tar', signal }: TarOptions = {},

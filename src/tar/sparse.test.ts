@@ -25,7 +25,7 @@ import { tarEnd, tarPadding } from './write.ts';
 
 const encoder = new TextEncoder();
 
-/** A file of 300 KB with two pieces of text in it, and the same as GNU tar packs it. */
+/** A file of 300 KB with two pieces of text, and the same file packed by GNU tar. */
 function packed(
   test: TestContext,
   ...flags: readonly string[]
@@ -43,7 +43,7 @@ function packed(
   return { tar: new Uint8Array(readFileSync(tar)), file: new Uint8Array(readFileSync(path)) };
 }
 
-/** One sparse file, its records said by a test. */
+/** One sparse file with the given records. */
 function sparse(
   records: readonly (readonly [string, string])[],
   body: Uint8Array,

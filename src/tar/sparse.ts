@@ -3,28 +3,28 @@ import { type Content, sliceContent } from '../flow/content.ts';
 import type { Cursor } from './cursor.ts';
 import { blockSize, decodeNumber } from './header.ts';
 
-/** A part of a sparse file that stands in the tar. The rest of the file is zeros. */
+/** A part of a sparse file that the tar stores. The rest of the file is zeros. */
 export interface Piece {
-  /** Where it belongs in the file. */
+  /** The position in the file. */
   readonly at: number;
   readonly length: number;
 }
 
-/** How a file with holes is kept: its pieces stand one after the other. */
+/** The layout of a file with holes. The tar stores its pieces one after the other. */
 export interface SparseMap {
   readonly pieces: readonly Piece[];
-  /** Bytes of the file, holes included. */
+  /** Bytes of the file, including holes. */
   readonly size: number;
 }
 
-/** A map of so many bytes is an attack on memory. */
+/** In bytes. A longer map is an attack on memory. */
 const maxMap = 1024 * 1024;
-/** Zeros that may come out of nothing, and bytes that may come out for each byte that stands in the tar beyond that. */
+/** Bytes of zeros that any file may expand to; beyond that, the largest number of bytes for each byte in the tar. */
 const freeZeros = 2 ** 30;
 const maxRatio = 200;
 
 /**
- * The map of a file of type `S`, GNU's own form: four pieces in the header, and blocks of 21 more behind it.
+ * Reads the map of a file of type `S`, GNU's own format: four pieces in the header and further blocks of 21.
  * @see https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
  */
 export async function readGnuMap(header: Uint8Array, cursor: Cursor, where: string): Promise<SparseMap> {
@@ -56,8 +56,8 @@ function piecesOf(
 }
 
 /**
- * The map that PAX records tell of, in one of three versions: the newest stands at the beginning of the body, which the
- * cursor is moved past. Undefined for a file without holes.
+ * Reads the map in PAX records, in one of three versions. The newest stores it at the beginning of the body; the cursor
+ * then moves past it. Returns undefined for a file without holes.
  */
 export async function readPaxMap(
   records: ReadonlyMap<string, string>,
@@ -75,7 +75,7 @@ export async function readPaxMap(
   return { size, pieces: paired(map === undefined || map === '' ? [] : map.split(','), where) };
 }
 
-/** Lines of numbers: how many pieces, then where each begins and how long it is, filled up to a block. */
+/** Reads lines of numbers: the count of pieces, then the position and the length of each, padded to a block. */
 async function readBodyMap(cursor: Cursor, where: string): Promise<readonly Piece[]> {
   const numbers: string[] = [];
   let rest = '';
@@ -102,7 +102,10 @@ function paired(numbers: readonly string[], where: string): readonly Piece[] {
   return pieces;
 }
 
-/** Throws MANIFEST_INVALID unless the pieces stand in order, inside the file, and are what the tar holds of it. */
+/**
+ * Checks that the pieces are in order, inside the file, and as long as the stored bytes.
+ * @throws MANIFEST_INVALID otherwise
+ */
 export function checkMap({ pieces, size }: SparseMap, stored: number, where: string): void {
   let end = 0;
   let held = 0;
@@ -114,7 +117,10 @@ export function checkMap({ pieces, size }: SparseMap, stored: number, where: str
   if (held !== stored) throw malformed(where);
 }
 
-/** The file as it was, from the bytes that the tar holds of it. Throws TOO_LARGE for one that is nearly all holes. */
+/**
+ * Restores the file from its stored bytes.
+ * @throws TOO_LARGE when nearly all of the file is holes
+ */
 export async function* withHoles(
   source: AsyncIterable<Uint8Array>,
   { pieces, size }: SparseMap,
@@ -141,14 +147,14 @@ export async function* withHoles(
       end = at + length;
     }
     yield* zeros(size - end);
-    // A source that checks itself does so at its end.
+    // A source that verifies itself does so at its end.
     while ((await chunks.next()).done !== true);
   } finally {
     await chunks.return?.();
   }
 }
 
-/** As `withHoles`, for content that stands somewhere, any part of which can be read. */
+/** As `withHoles`, for seekable content. */
 export function contentWithHoles(
   stored: Content,
   map: SparseMap,

@@ -27,7 +27,7 @@ async function tarOf(...files: readonly TarFileWithBody[]): Promise<Uint8Array> 
 }
 
 async function* chunksOf(bytes: Uint8Array, step: number): AsyncIterable<Uint8Array> {
-  // One buffer for all chunks, as a source may have it.
+  // One buffer for all chunks, as a source may do.
   const buffer = new Uint8Array(step);
   for (let at = 0; at < bytes.byteLength; at += step) {
     const part = bytes.subarray(at, at + step);
@@ -49,7 +49,7 @@ function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** A header with a field overwritten and its checksum made right again, unless it is the checksum that is wrong. */
+/** A header with one field overwritten. The checksum is corrected unless the test needs a wrong one. */
 function forged(at: number, text: string, { checksum = true } = {}): Uint8Array {
   const block = tarHeader({ name: 'a', size: 3 });
   block.set(encoder.encode(text), at);

@@ -3,26 +3,39 @@ import { paddingOf, type TarType, typeflags } from './entry.ts';
 import { encodeBlock, maxOctalSize } from './header.ts';
 import { encodePax } from './pax.ts';
 
-/** What is written of an entry. Owner and times are always root and 1970, so equal content makes equal bytes. */
+/** The header of an entry to write. Owner and time are always root and 1970, so equal content makes equal bytes. */
 export interface TarFile {
+  /** A path in the archive, of any length. */
   readonly name: string;
-  /** Default: file. */
+  /** @defaultValue 'file' */
   readonly type?: TarType;
-  /** Bytes of the body. Default: 0. */
+  /**
+   * Bytes of the body.
+   * @defaultValue 0
+   */
   readonly size?: number;
-  /** Default: 0o755 for directories, 0o644 for the rest. */
+  /**
+   * The permission bits.
+   * @defaultValue 0o755 for directories, 0o644 for all others
+   */
   readonly mode?: number;
+  /** The target of a `link` or `symlink`. Required for these and forbidden for all others. */
   readonly linkname?: string;
 }
 
+/** An entry to write, with its content. */
 export interface TarFileWithBody extends TarFile {
+  /** The content, exactly `size` bytes. */
   readonly body?: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** Two blocks of zeros. */
+/** The end of a tar: two blocks of zeros. */
 export const tarEnd: Uint8Array = new Uint8Array(1024);
 
-/** The header of an entry, with PAX records ahead of it for what ustar can't hold. Throws INVALID_OPTION. */
+/**
+ * Encodes the header of an entry, with PAX records ahead of it for values that ustar cannot hold.
+ * @throws INVALID_OPTION for an impossible entry
+ */
 export function tarHeader(file: TarFile): Uint8Array {
   const { type = 'file', size = 0, linkname = '' } = file;
   const name = type === 'directory' && !file.name.endsWith('/') ? `${file.name}/` : file.name;
@@ -47,12 +60,16 @@ export function tarHeader(file: TarFile): Uint8Array {
   return joined([encodeBlock(ahead), pax, tarPadding(pax.byteLength), block]);
 }
 
-/** The zeros that stand after a body of `size` bytes. */
+/** Returns the zeros after a body of `size` bytes. */
 export function tarPadding(size: number): Uint8Array {
   return new Uint8Array(paddingOf(size));
 }
 
-/** A whole tar. Throws SIZE_INVALID when a body isn't as long as its entry says. */
+/**
+ * Writes a whole tar as a stream.
+ * @throws INVALID_OPTION for an impossible entry
+ * @throws SIZE_INVALID when a body is not as long as its entry says
+ */
 export async function* writeTar(
   files: AsyncIterable<TarFileWithBody> | Iterable<TarFileWithBody>,
 ): AsyncIterable<Uint8Array> {
@@ -87,7 +104,7 @@ function check({ name, type, size, linkname }: Required<Omit<TarFile, 'mode'>>):
   if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
 }
 
-/** Other than ASCII goes into a record too: in the block itself nothing says what its bytes mean. */
+/** Non-ASCII text goes into a record too: the header block has no character encoding. */
 function fits(text: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
   return text.length <= 100 && /^[\u0001-\u007f]*$/.test(text);
