@@ -29,7 +29,10 @@ export function readObject(field: Field, known: KnownKeys): ObjectField {
   const object = readMap(field);
   for (const key of Object.keys(object.value)) {
     if (!known.exact.has(key) && known.folded.has(fold(key))) {
-      throw refusal(object, `has the key "${key.slice(0, 100)}", which other programs take for another`);
+      throw refusal(
+        object,
+        `has the key "${key.slice(0, 100)}", which other programs read as a key with other capitals`,
+      );
     }
   }
   return object;

@@ -31,12 +31,12 @@ const full = {
 
 describe('parseImageConfig', () => {
   const good: readonly (readonly [name: string, value: object, config: object])[] = [
-    ['the least there must be', least, least],
-    ['everything it names', full, full],
-    ['no more than it names', { ...full, docker_version: '1', Size: 7 }, full],
-    ['null for what is empty', { ...least, config: null, history: null, created: null }, least],
+    ['the smallest config', least, least],
+    ['every known field', full, full],
+    ['no unknown fields', { ...full, docker_version: '1', Size: 7 }, full],
+    ['null as an absent field', { ...least, config: null, history: null, created: null }, least],
     [
-      'null inside a config for what is empty',
+      'null inside `config` as an absent field',
       { ...least, config: { Env: null, Cmd: null, Labels: null, Volumes: null } },
       { ...least, config: {} },
     ],
@@ -46,14 +46,14 @@ describe('parseImageConfig', () => {
       { ...least, rootfs: { type: 'layers', diff_ids: [] } },
     ],
     [
-      'layers that are left out as none',
+      'absent layers as none',
       { ...least, rootfs: { type: 'layers' } },
       { ...least, rootfs: { type: 'layers', diff_ids: [] } },
     ],
-    ['no platform as an empty one', { rootfs: least.rootfs }, { ...least, architecture: '', os: '' }],
+    ['an absent platform as an empty one', { rootfs: least.rootfs }, { ...least, architecture: '', os: '' }],
   ];
   for (const [name, value, config] of good) {
-    test(`reads ${name}`, () => assert.deepEqual(parse(value), config));
+    test(`parseImageConfig reads ${name}`, () => assert.deepEqual(parse(value), config));
   }
 
   const bad: readonly (readonly [path: string, value: object])[] = [
@@ -73,7 +73,7 @@ describe('parseImageConfig', () => {
     ['history[0].empty_layer', { ...least, history: [{ empty_layer: 1 }] }],
   ];
   for (const [path, value] of bad) {
-    test(`names "${path}" in a refusal of ${JSON.stringify(value).slice(0, 120)}`, () => {
+    test(`parseImageConfig names "${path}" in the error for ${JSON.stringify(value).slice(0, 120)}`, () => {
       assert.throws(
         () => parse(value),
         (error) => isGantryError(error, 'MANIFEST_INVALID') && error.message.includes(`: ${path}`),
@@ -81,7 +81,7 @@ describe('parseImageConfig', () => {
     });
   }
 
-  test('takes no more than 8 MiB', () => {
+  test('parseImageConfig accepts at most 8 MiB', () => {
     assert.throws(() => parseImageConfig(new Uint8Array(configLimit + 1)), { code: 'TOO_LARGE' });
   });
 });

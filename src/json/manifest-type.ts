@@ -12,7 +12,10 @@ export function manifestType(document: ObjectField, given: string | undefined): 
   const inner = parseMediaType(optional(document, 'mediaType', readString) ?? '');
   if (isManifestType(outer) || (saysKind(outer) && inner !== '' && !isManifestType(inner))) {
     if (inner === '' || inner === outer) return outer;
-    throw refusal(document, `calls itself ${inner.slice(0, 200)}, but was given as ${outer.slice(0, 200)}`);
+    throw refusal(
+      document,
+      `has the media type ${inner.slice(0, 200)}, but was sent as ${outer.slice(0, 200)}`,
+    );
   }
   if (inner !== '') return inner;
   const shape = typeByShape(document);

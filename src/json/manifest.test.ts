@@ -19,7 +19,7 @@ const schema1 = { schemaVersion: 1, name: 'a', tag: '1', fsLayers: [{ blobSum: d
 const fromAcme = (fields: object): object => ({ mediaType: 'application/vnd.acme.thing+json', ...fields });
 
 describe('parseManifest', () => {
-  test('keeps the bytes and describes them', () => {
+  test('parseManifest keeps the bytes and describes them', () => {
     const bytes = new TextEncoder().encode(`${JSON.stringify(image, undefined, 3)}\n`);
     const manifest = parseManifest(bytes, { digest });
     assert.equal(manifest.bytes, bytes);
@@ -46,14 +46,14 @@ describe('parseManifest', () => {
       MediaType.ociManifest,
     ],
     [
-      'an OCI image whose type was given',
+      'an OCI image whose type the server sent',
       without(image, 'mediaType'),
       MediaType.ociManifest,
       'image',
       MediaType.ociManifest,
     ],
     [
-      'a type given with a parameter and capitals',
+      'a sent type with a parameter and capitals',
       image,
       'Application/vnd.OCI.image.manifest.v1+json; x=y',
       'image',
@@ -81,15 +81,15 @@ describe('parseManifest', () => {
       'index',
       MediaType.dockerList,
     ],
-    ['what was given as application/json', index, MediaType.json, 'index', MediaType.ociIndex],
+    ['an index that was sent as application/json', index, MediaType.json, 'index', MediaType.ociIndex],
     [
-      'what was given as application/octet-stream',
+      'an index that was sent as application/octet-stream',
       without(image, 'mediaType'),
       MediaType.octetStream,
       'image',
       MediaType.ociManifest,
     ],
-    ['an empty type in it', { ...index, mediaType: '' }, undefined, 'index', MediaType.ociIndex],
+    ['a document with an empty type', { ...index, mediaType: '' }, undefined, 'index', MediaType.ociIndex],
     ['docker schema 1', schema1, undefined, 'unknown', MediaType.schema1],
     [
       'docker schema 1, signed',
@@ -106,16 +106,10 @@ describe('parseManifest', () => {
       'unknown',
       MediaType.ociArtifact,
     ],
-    [
-      'a kind still to come',
-      { a: 1 },
-      'application/vnd.example+json',
-      'unknown',
-      'application/vnd.example+json',
-    ],
+    ['a future kind', { a: 1 }, 'application/vnd.example+json', 'unknown', 'application/vnd.example+json'],
   ];
   for (const [name, value, given, kind, type] of kinds) {
-    test(`reads ${name}`, () => {
+    test(`parseManifest reads ${name}`, () => {
       const { body, descriptor } = parse(value, given);
       assert.equal(body.kind, kind);
       assert.equal(descriptor.mediaType, type);
@@ -123,7 +117,7 @@ describe('parseManifest', () => {
   }
 
   for (const mediaType of [MediaType.ociArtifact, MediaType.orasArtifact]) {
-    test(`reads the blobs of ${mediaType}, which have to be descriptors`, () => {
+    test(`parseManifest reads the blobs of ${mediaType} as descriptors`, () => {
       const { layers } = image;
       const read = parse({ mediaType, blobs: layers }).body;
       assert.deepEqual(read, { kind: 'unknown', mediaType, blobs: layers });
@@ -131,16 +125,16 @@ describe('parseManifest', () => {
     });
   }
 
-  test('reads no blobs of a kind that it does not know', () => {
+  test('parseManifest reads no blobs of an unknown kind', () => {
     const { body } = parse({ blobs: [1] }, 'application/vnd.example+json');
     assert.deepEqual(body, { kind: 'unknown' });
   });
 
-  test('says the version of docker schema 1', () => {
+  test('parseManifest reads the version of docker schema 1', () => {
     assert.deepEqual(parse(schema1).body, { kind: 'unknown', schemaVersion: 1, opaque: true });
   });
 
-  test('reads everything an image can say, and leaves the rest in the bytes', () => {
+  test('parseManifest reads every field of an image and leaves unknown ones in the bytes', () => {
     const full = {
       ...image,
       artifactType: 'application/x',
@@ -163,7 +157,7 @@ describe('parseManifest', () => {
     assert.deepEqual(body, { kind: 'image', ...full });
   });
 
-  test('reads everything an index can say', () => {
+  test('parseManifest reads every field of an index', () => {
     const full = { ...index, artifactType: 'application/x', subject: child, annotations: { a: 'b' } };
     assert.deepEqual(parse(full).body, { kind: 'index', ...full });
   });
@@ -179,7 +173,7 @@ describe('parseManifest', () => {
     'application/vnd.acme.unheard-of+json',
   ];
   for (const given of vague) {
-    test(`manifest-under-vague-type: a document given as ${given} says what it is`, () => {
+    test(`manifest-under-vague-type: a document sent as ${given} decides its own type`, () => {
       for (const [value, type] of [
         [image, MediaType.ociManifest],
         [{ ...image, mediaType: MediaType.dockerManifest }, MediaType.dockerManifest],
@@ -200,11 +194,11 @@ describe('parseManifest', () => {
   const unknownKinds: readonly (readonly [name: string, fields: object, kind: string, opaque?: true])[] = [
     ['with the fields of an image', without(image, 'mediaType'), 'image'],
     ['with the fields of an index', without(index, 'mediaType'), 'index'],
-    ['that names no content', { greeting: 'hello' }, 'unknown'],
-    ['that names content for information', { annotations: { base: digest }, subject: child }, 'unknown'],
-    ['that names content in its own way', { parts: [{ deep: [layer] }] }, 'unknown', true],
-    ['that names more than an image', { ...without(image, 'mediaType'), more: [child] }, 'unknown', true],
-    ['that names more than an index', { ...without(index, 'mediaType'), more: layer }, 'unknown', true],
+    ['without content', { greeting: 'hello' }, 'unknown'],
+    ['with digests only for information', { annotations: { base: digest }, subject: child }, 'unknown'],
+    ['with content in unknown members', { parts: [{ deep: [layer] }] }, 'unknown', true],
+    ['with more content than an image', { ...without(image, 'mediaType'), more: [child] }, 'unknown', true],
+    ['with more content than an index', { ...without(index, 'mediaType'), more: layer }, 'unknown', true],
     ['with broken fields of an image', { ...without(image, 'mediaType'), layers: [digest] }, 'unknown', true],
   ];
   for (const [name, fields, kind, opaque] of unknownKinds) {
@@ -216,7 +210,7 @@ describe('parseManifest', () => {
     });
   }
 
-  test('manifest-with-gaps: a size or a type that is missing reads as none', () => {
+  test('manifest-with-gaps: a missing size or type reads as absent', () => {
     const bare = without(without(config, 'size'), 'mediaType');
     const { body } = parse({
       ...image,
@@ -230,15 +224,15 @@ describe('parseManifest', () => {
 
   const empties: readonly (readonly [name: string, value: object, body: object])[] = [
     ['null layers as none', { ...image, layers: null }, { ...image, layers: [] }],
-    ['layers left out as none', without(image, 'layers'), { ...image, layers: [] }],
+    ['absent layers as none', without(image, 'layers'), { ...image, layers: [] }],
     ['null manifests as none', { ...index, manifests: null }, { ...index, manifests: [] }],
     [
-      'null where a field may be left out',
+      'null as an absent optional field',
       { ...index, annotations: null, subject: null, artifactType: null },
       index,
     ],
     [
-      'null in a descriptor as left out',
+      'null in a descriptor as an absent field',
       { ...image, config: { ...config, urls: null, annotations: null, platform: null } },
       image,
     ],
@@ -259,7 +253,7 @@ describe('parseManifest', () => {
     ],
   ];
   for (const [name, value, body] of empties) {
-    test(`reads ${name}`, () => {
+    test(`parseManifest reads ${name}`, () => {
       const { kind: _, ...rest } = parse(value).body;
       assert.deepEqual(rest, body);
     });
@@ -271,18 +265,22 @@ describe('parseManifest', () => {
     ['a string', 'x'],
     ['an object that is no manifest', {}],
     ['an error body', { errors: [{ code: 'DENIED' }] }],
-    ['an error body given as application/json', { errors: [] }, MediaType.json],
+    ['an error body that was sent as application/json', { errors: [] }, MediaType.json],
     ['an index that is an image too', { ...index, config, layers: [layer] }],
     ['an index with layers', { ...index, layers: [] }],
     ['an index with null layers', { ...index, layers: null }],
     ['an image with manifests', { ...image, manifests: [] }, MediaType.ociManifest],
     ['an image that is schema 1 too', { ...image, fsLayers: [] }],
-    ['two kinds at once under a type still to come', { manifests: [], layers: [] }, 'application/x'],
-    ['a type that is not the one given', image, MediaType.dockerManifest],
-    ['a type that is not the one given, both unknown', { mediaType: 'application/x' }, 'application/y'],
-    ['an image given as an index', without(image, 'mediaType'), MediaType.ociIndex],
-    ['an index given as an image', without(index, 'mediaType'), MediaType.ociManifest],
-    ['schema 1 given as an image', schema1, MediaType.ociManifest],
+    ['two kinds at once under an unknown type', { manifests: [], layers: [] }, 'application/x'],
+    ['a document that contradicts the sent type', image, MediaType.dockerManifest],
+    [
+      'an unknown type that contradicts the sent unknown type',
+      { mediaType: 'application/x' },
+      'application/y',
+    ],
+    ['an image that was sent as an index', without(image, 'mediaType'), MediaType.ociIndex],
+    ['an index that was sent as an image', without(index, 'mediaType'), MediaType.ociManifest],
+    ['schema 1 that was sent as an image', schema1, MediaType.ociManifest],
     ['a type that is no string', { ...image, mediaType: 2 }],
     ['no version', without(image, 'schemaVersion')],
     ['version 1 of an image', { ...image, schemaVersion: 1 }],
@@ -300,7 +298,8 @@ describe('parseManifest', () => {
     ['OS in a platform', { ...index, manifests: [{ ...child, platform: { OS: 'linux' } }] }],
   ];
   for (const [name, value, given] of refused) {
-    test(`refuses ${name}`, () => assert.throws(() => parse(value, given), { code: 'MANIFEST_INVALID' }));
+    test(`parseManifest refuses ${name}`, () =>
+      assert.throws(() => parse(value, given), { code: 'MANIFEST_INVALID' }));
   }
 
   const fields: readonly (readonly [path: string, value: object])[] = [
@@ -322,7 +321,7 @@ describe('parseManifest', () => {
     ['manifests[0].platform', { ...index, manifests: [{ ...child, platform: 'linux/amd64' }] }],
   ];
   for (const [path, value] of fields) {
-    test(`names ${path} in a refusal of ${JSON.stringify(value).slice(35, 400)}`, () => {
+    test(`parseManifest names ${path} in the error for ${JSON.stringify(value).slice(35, 400)}`, () => {
       assert.throws(
         () => parse(value),
         (error) => isGantryError(error, 'MANIFEST_INVALID') && error.message.includes(`: ${path} `),
@@ -330,14 +329,14 @@ describe('parseManifest', () => {
     });
   }
 
-  test('takes 4 MiB and no more', () => {
+  test('parseManifest accepts 4 MiB and no more', () => {
     const text = JSON.stringify(index);
     const bytes = new TextEncoder().encode(text.padEnd(manifestLimit + 1));
     assert.equal(parseManifest(bytes.subarray(0, manifestLimit), { digest }).descriptor.size, manifestLimit);
     assert.throws(() => parseManifest(bytes, { digest }), { code: 'TOO_LARGE', expected: manifestLimit });
   });
 
-  test('an annotation __proto__ is an annotation like any other', () => {
+  test('parseManifest reads __proto__ as an ordinary annotation', () => {
     const text = JSON.stringify(image).replace(/}$/, ',"annotations":{"__proto__":"x"}}');
     const { body } = parseManifest(new TextEncoder().encode(text), { digest });
     assert.ok(body.kind === 'image' && body.annotations !== undefined);
@@ -346,7 +345,7 @@ describe('parseManifest', () => {
 });
 
 describe('parseIndexJson', () => {
-  test('reads the index of a layout, with or without its type', () => {
+  test('parseIndexJson reads the index of a layout, with or without its type', () => {
     for (const value of [index, without(index, 'mediaType')]) {
       assert.deepEqual(parseIndexJson(encodeManifest(value)), { kind: 'index', ...value });
     }
@@ -357,12 +356,12 @@ describe('parseIndexJson', () => {
     ['schema 1', schema1],
     ['nothing', {}],
   ] as const) {
-    test(`refuses ${name}`, () => {
+    test(`parseIndexJson refuses ${name}`, () => {
       assert.throws(() => parseIndexJson(encodeManifest(value)), { code: 'MANIFEST_INVALID' });
     });
   }
 
-  test('takes more than a manifest may have, but not without end', () => {
+  test('parseIndexJson accepts more bytes than a manifest may have, up to its own limit', () => {
     const bytes = new TextEncoder().encode(JSON.stringify(index).padEnd(manifestLimit + 1));
     assert.equal(parseIndexJson(bytes).manifests.length, 1);
     assert.throws(() => parseIndexJson(new Uint8Array(indexJsonLimit + 1)), { code: 'TOO_LARGE' });
@@ -370,7 +369,7 @@ describe('parseIndexJson', () => {
 });
 
 describe('encodeManifest', () => {
-  test('is compact, in the order of the value, without what is undefined', () => {
+  test('encodeManifest writes compact JSON in the order of the value, without undefined fields', () => {
     const bytes = encodeManifest({ b: 1, a: { d: undefined, c: 'é<' } });
     assert.equal(new TextDecoder().decode(bytes), '{"b":1,"a":{"c":"é<"}}');
   });
@@ -405,7 +404,7 @@ describe('properties of manifests', () => {
     { requiredKeys: ['schemaVersion', 'manifests'], noNullPrototype: true },
   );
 
-  test('what was encoded is read as it was', () => {
+  test('parseManifest reads the manifest that encodeManifest wrote', () => {
     fc.assert(
       fc.property(fc.oneof(images, indexes), (value) => {
         const { kind, ...body } = parseManifest(encodeManifest(value), { digest }).body;
@@ -415,7 +414,7 @@ describe('properties of manifests', () => {
     );
   });
 
-  test('a manifest with one value put wrong is read or refused with a code', () => {
+  test('parseManifest reads a manifest with one wrong value or refuses it with a code', () => {
     fc.assert(
       fc.property(fc.oneof(images, indexes), fc.nat(), fc.jsonValue(), (value, at, wrong) => {
         let seen = 0;

@@ -74,7 +74,7 @@ export function parseIndexJson(bytes: Uint8Array): IndexManifest {
   const what = 'index.json';
   const document = readDocument(parseJson(bytes, { what, maxBytes: indexJsonLimit }), what);
   const type = manifestType(document, undefined);
-  if (!isIndexType(type)) throw refusal(document, `is not an index but ${type}`);
+  if (!isIndexType(type)) throw refusal(document, `is no index: its type is ${type}`);
   return readIndex(document);
 }
 
@@ -102,7 +102,8 @@ function readDocument(value: unknown, what: string): ObjectField {
     has(document, 'config') || has(document, 'layers'),
     has(document, 'fsLayers'),
   ];
-  if (kinds.filter(Boolean).length > 1) throw refusal(document, 'is more than one kind of manifest at once');
+  if (kinds.filter(Boolean).length > 1)
+    throw refusal(document, 'has the fields of more than one kind of manifest');
   return document;
 }
 

@@ -12,7 +12,7 @@ async function* chunks(text: string, step: number): AsyncIterable<Uint8Array> {
 const read = (text: string, step = 3): Promise<readonly string[]> =>
   listOf(namesIn(chunks(text, step), { field: 'tags', what: 'the body' }));
 
-describe('a list of names that is read as it comes', () => {
+describe('namesIn', () => {
   const rows: readonly (readonly [text: string, expected: readonly string[]])[] = [
     ['{"name":"a","tags":["1","2"]}', ['1', '2']],
     [' { "tags" : [ "1" , "2" ] , "name" : "a" } \n', ['1', '2']],
@@ -75,7 +75,7 @@ describe('a list of names that is read as it comes', () => {
     });
   });
 
-  it('streamed-pages: any JSON is read as JSON.parse reads it', async () => {
+  it('streamed-pages: namesIn reads any JSON as JSON.parse does', async () => {
     const documents = fc.record(
       { tags: fc.option(fc.array(fc.string())), a: fc.jsonValue({ maxDepth: 3 }), '': fc.string() },
       { requiredKeys: [], noNullPrototype: true },

@@ -59,14 +59,14 @@ class NameList {
       at = end;
       this.#looked = 0;
       if (token === '') break;
-      if (token.length > maxToken) throw this.#invalid('has a name that is longer than any');
+      if (token.length > maxToken) throw this.#invalid(`has a name of more than ${maxToken} characters`);
       const name = this.#take(token);
       if (name !== undefined) names.push(name);
     }
     this.#rest = all.slice(at);
     // A backslash at the end may be the first half of an escape.
     this.#looked = this.#rest.length - trailingBackslashes(this.#rest);
-    if (this.#rest.length > maxToken) throw this.#invalid('has a name that is longer than any');
+    if (this.#rest.length > maxToken) throw this.#invalid(`has a name of more than ${maxToken} characters`);
     if (isLast && (this.#next !== 'nothing' || this.#rest.trim() !== '')) throw this.#invalid('is not JSON');
     return names;
   }
@@ -100,7 +100,7 @@ class NameList {
       return undefined;
     }
     this.#expect('value', 'value or end');
-    if (this.#open.length === 0) throw this.#invalid('is JSON that is no object');
+    if (this.#open.length === 0) throw this.#invalid('is JSON but no object');
     if (this.#open.length === 1 && this.#key === this.#field && value !== null) throw this.#noList();
     this.#next = 'comma or end';
     if (!inList) return undefined;
@@ -118,7 +118,7 @@ class NameList {
   #begin(bracket: '{' | '['): void {
     this.#expect('value', 'value or end');
     const depth = this.#open.length;
-    if (depth === 0 && bracket === '[') throw this.#invalid('is JSON that is no object');
+    if (depth === 0 && bracket === '[') throw this.#invalid('is JSON but no object');
     if (depth >= 1 && this.#key === this.#field && (depth > 1 || bracket === '{')) throw this.#noList();
     if (depth === maxDepth) throw this.#invalid(`is nested more than ${maxDepth} deep`);
     this.#open.push(bracket);

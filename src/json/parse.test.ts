@@ -14,17 +14,17 @@ function parse(text: string): unknown {
 
 describe('parseJson', () => {
   const good = [
-    ['what stands after a line break', ' \n{"a":[1,{"b":null}]}\n'],
+    ['JSON after a line break', ' \n{"a":[1,{"b":null}]}\n'],
     ['the same key in two objects', '[{"a":1},{"a":{"a":2}}]'],
     ['the same key after an object that has it inside', '{"b":{"a":1},"a":2}'],
-    ['keys that differ in their letters', '{"a":1,"A":2}'],
+    ['keys that differ only in case', '{"a":1,"A":2}'],
     ['equal strings that are no keys', '{"a":"a","b":["a","a"]}'],
     ['brackets and quotes in strings', '{"a":"}]{[\\"","b":"\\\\"}'],
     ['a bare value', '"x"'],
     ['characters beyond the basic plane', '{"𝄞":"\\ud834\\udd1e"}'],
   ] as const;
   for (const [name, text] of good) {
-    test(`takes ${name}`, () => assert.deepEqual(parse(text), JSON.parse(text)));
+    test(`parseJson accepts ${name}`, () => assert.deepEqual(parse(text), JSON.parse(text)));
   }
 
   const bad = [
@@ -51,10 +51,10 @@ describe('parseJson', () => {
     ['more closing than opening', ']}]}'],
   ] as const;
   for (const [name, text] of bad) {
-    test(`refuses ${name}`, () => assert.throws(() => parse(text), { code: 'MANIFEST_INVALID' }));
+    test(`parseJson refuses ${name}`, () => assert.throws(() => parse(text), { code: 'MANIFEST_INVALID' }));
   }
 
-  test('refuses what is not UTF-8', () => {
+  test('parseJson refuses bytes that are not UTF-8', () => {
     for (const bytes of [
       [0x22, 0xff, 0x22],
       [0x22, 0xc0, 0xaf, 0x22],
@@ -64,14 +64,14 @@ describe('parseJson', () => {
     }
   });
 
-  test('takes 64 levels and no more, or as many as it is told', () => {
+  test('parseJson accepts 64 levels, or as many as `maxDepth` allows', () => {
     parse('['.repeat(64) + ']'.repeat(64));
     assert.throws(() => parseJson(encoder.encode('[[1]]'), { what, maxDepth: 1 }), {
       code: 'MANIFEST_INVALID',
     });
   });
 
-  test('takes as many bytes as it is told and no more', () => {
+  test('parseJson accepts no more than `maxBytes`', () => {
     assert.equal(parseJson(encoder.encode('123'), { what, maxBytes: 3 }), 123);
     assert.throws(() => parseJson(encoder.encode('1234'), { what, maxBytes: 3 }), {
       code: 'TOO_LARGE',
@@ -80,7 +80,7 @@ describe('parseJson', () => {
     });
   });
 
-  test('a refusal names the document and keeps its text to itself', () => {
+  test('the error of parseJson names the document and quotes none of its text', () => {
     assert.throws(
       () => parse(`{"token": ${secret('JSON')}}`),
       (error) =>
@@ -91,7 +91,7 @@ describe('parseJson', () => {
     );
   });
 
-  test('a key __proto__ is a key like any other', () => {
+  test('parseJson reads __proto__ as an ordinary key', () => {
     const value = parse('{"__proto__":{"polluted":true}}');
     assert.ok(typeof value === 'object' && value !== null);
     assert.equal(Object.getPrototypeOf(value), Object.prototype);
@@ -101,7 +101,7 @@ describe('parseJson', () => {
 });
 
 describe('properties of parseJson', () => {
-  test('agrees with JSON.parse on everything that JSON.stringify writes', () => {
+  test('parseJson agrees with JSON.parse on everything that JSON.stringify writes', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), fc.constantFrom('', ' ', '\t'), (value, space) => {
         const text = JSON.stringify(value, undefined, space);
@@ -110,7 +110,7 @@ describe('properties of parseJson', () => {
     );
   });
 
-  test('agrees with JSON.parse on what is JSON, or says that a key stands twice', () => {
+  test('parseJson agrees with JSON.parse on any JSON, or reports a duplicate key', () => {
     const token = fc.constantFrom(
       '{',
       '}',
@@ -142,7 +142,7 @@ describe('properties of parseJson', () => {
     );
   });
 
-  test('finds a key that stands twice wherever it is', () => {
+  test('parseJson finds a duplicate key at any place', () => {
     const keys = fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(keys, fc.nat(), fc.nat(5), fc.jsonValue(), (names, pick, depth, value) => {
@@ -163,7 +163,7 @@ function attempt(run: () => unknown): { readonly value: unknown } | { readonly e
   }
 }
 
-/** Written the slow way: a key that stands twice is lost when the value is written again. */
+/** Finds a duplicate key in the slow way: writing the value again loses one of the two. */
 function hasEqualKeys(text: string): boolean {
   return countKeys(text) > countKeys(JSON.stringify(JSON.parse(text)));
 }

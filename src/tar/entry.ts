@@ -163,7 +163,10 @@ function typeOf(typeflag: string, name: string, where: string): TarType {
     case '6':
       return 'fifo';
     case 'M':
-      throw new UnsupportedError('tar', `${where}: a file that began in another volume can't be read`);
+      throw new UnsupportedError(
+        'tar',
+        `${where}: the file began in another volume of the archive, and gantry reads only single archives`,
+      );
     default:
       // Older formats have no type for directories and mark them by a final slash.
       return name.endsWith('/') ? 'directory' : 'file';

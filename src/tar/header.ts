@@ -66,7 +66,7 @@ export function isZero(block: Uint8Array): boolean {
 
 function checkSum(block: Uint8Array, where: string): void {
   if (decodeNumber(block, checksumAt, 8) === sumOf(block)) return;
-  throw new ContentError('MANIFEST_INVALID', `${where}: not a tar header, its checksum is wrong`);
+  throw new ContentError('MANIFEST_INVALID', `${where}: this is no tar header: its checksum is wrong`);
 }
 
 /** Sums up all bytes, reading those of the checksum as spaces. */
@@ -102,7 +102,7 @@ export function decodeNumber(block: Uint8Array, at: number, length: number): num
 
 function needed(value: number | undefined, what: string): number {
   if (value !== undefined) return value;
-  throw new ContentError('MANIFEST_INVALID', `${what} is not a number of tar`);
+  throw new ContentError('MANIFEST_INVALID', `${what} is not a number in tar's format`);
 }
 
 /** Writes zero-padded digits and a NUL into a field of `width` bytes. */

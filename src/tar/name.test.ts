@@ -10,13 +10,13 @@ describe('safeName', () => {
     ['./', '.'],
     ['..a/b..', '..a/b..'],
   ] as const) {
-    it(`reads ${name} as ${wanted}`, () => {
+    it(`safeName reads ${name} as ${wanted}`, () => {
       assert.equal(safeName(name, 'tar'), wanted);
     });
   }
 
   for (const name of ['', '/a', '..', 'a/..', 'a/../b', 'a\0b']) {
-    it(`refuses ${JSON.stringify(name)}`, () => {
+    it(`safeName refuses ${JSON.stringify(name)}`, () => {
       assert.throws(
         () => safeName(name, 'tar'),
         (error) => isGantryError(error, 'MANIFEST_INVALID'),
@@ -31,7 +31,7 @@ describe('resolveLink', () => {
     ['a/layer.tar', './other.tar', 'a/other.tar'],
     ['layer.tar', 'x', 'x'],
   ] as const) {
-    it(`follows ${name} -> ${link}`, () => {
+    it(`resolveLink follows ${name} -> ${link}`, () => {
       assert.equal(resolveLink(name, link, 'tar'), wanted);
     });
   }
@@ -42,7 +42,7 @@ describe('resolveLink', () => {
     ['a', '/etc/passwd'],
     ['a', ''],
   ] as const) {
-    it(`refuses ${name} -> ${JSON.stringify(link)}`, () => {
+    it(`resolveLink refuses ${name} -> ${JSON.stringify(link)}`, () => {
       assert.throws(
         () => resolveLink(name, link, 'tar'),
         (error) => isGantryError(error, 'MANIFEST_INVALID'),

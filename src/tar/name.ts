@@ -40,5 +40,5 @@ function joined(parts: readonly string[]): string {
 
 function outside(what: string, where: string): ContentError {
   const clipped = what.length > 200 ? `${what.slice(0, 200)}…` : what;
-  return new ContentError('MANIFEST_INVALID', `${where}: "${clipped}" leads out of it`);
+  return new ContentError('MANIFEST_INVALID', `${where}: the name "${clipped}" leads out of the archive`);
 }

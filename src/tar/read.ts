@@ -86,7 +86,10 @@ export async function indexTar(
 ): Promise<TarIndex> {
   const { size } = content;
   if (size === undefined || !content.replayable) {
-    throw new InputError('INVALID_OPTION', `${what} can't be sought, so it can't be indexed`);
+    throw new InputError(
+      'INVALID_OPTION',
+      `${what} can be read only once, so it cannot be indexed: write it to a file first`,
+    );
   }
   const cursor = new ContentCursor(content, size, signal);
   const entries = new Map<string, TarEntry>();

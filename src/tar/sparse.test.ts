@@ -85,7 +85,7 @@ describe('sparse-member: a sparse file of GNU tar', { skip: isGnuTar ? false : '
     ['--format=pax', '--sparse-version=0.1'],
     ['--format=pax', '--sparse-version=1.0'],
   ]) {
-    it(`is read whole, as it goes by and where it stands: ${flags.join(' ')}`, async (test) => {
+    it(`a sparse file of GNU tar is read whole as a stream and from a seekable tar: ${flags.join(' ')}`, async (test) => {
       const { tar, file } = packed(test, ...flags);
       assert.ok(tar.byteLength < file.byteLength, 'tar kept no holes');
       const files = await readAll(tar);
@@ -109,7 +109,7 @@ describe('sparse-member: a sparse file of GNU tar', { skip: isGnuTar ? false : '
   }
 });
 
-describe('the map of a sparse file is refused', () => {
+describe('a malformed map of a sparse file', () => {
   const text = encoder.encode('abc');
   const old = (map: string, size = '10'): Uint8Array =>
     sparse(
@@ -129,24 +129,24 @@ describe('the map of a sparse file is refused', () => {
       new Uint8Array(Buffer.concat([Buffer.alloc(512, map.padEnd(512, '\0')), text])),
     );
   for (const [sentence, code, tar] of [
-    ['whose pieces overlap', 'MANIFEST_INVALID', old('0,2,1,1')],
-    ['whose pieces stand outside the file', 'MANIFEST_INVALID', old('8,3')],
-    ['that names more than the tar holds', 'MANIFEST_INVALID', old('0,4')],
-    ['that names less than the tar holds', 'MANIFEST_INVALID', old('0,2')],
-    ['of an odd number of places', 'MANIFEST_INVALID', old('0,3,5')],
+    ['with overlapping pieces', 'MANIFEST_INVALID', old('0,2,1,1')],
+    ['with pieces outside the file', 'MANIFEST_INVALID', old('8,3')],
+    ['that names more bytes than the tar stores', 'MANIFEST_INVALID', old('0,4')],
+    ['that names fewer bytes than the tar stores', 'MANIFEST_INVALID', old('0,2')],
+    ['with an odd count of numbers', 'MANIFEST_INVALID', old('0,3,5')],
     ['that is no list of numbers', 'MANIFEST_INVALID', old('0,x')],
-    ['of a size that is no number', 'MANIFEST_INVALID', old('0,3', '-1')],
+    ['with a size that is no number', 'MANIFEST_INVALID', old('0,3', '-1')],
     ['that ends before its count', 'MANIFEST_INVALID', newest('2\n0\n3\n')],
     ['that has no count', 'MANIFEST_INVALID', newest('')],
-    ['in a header that says nothing', 'MANIFEST_INVALID', sparse([['path', 'a']], text, 'S')],
+    ['that is missing from its header', 'MANIFEST_INVALID', sparse([['path', 'a']], text, 'S')],
     ['of a file that is nearly all holes', 'TOO_LARGE', old('0,3', String(2 ** 40))],
   ] as const) {
-    it(sentence, async () => {
+    it(`the map of a sparse file ${sentence} is refused`, async () => {
       await assert.rejects(readAll(tar), (error) => isGantryError(error, code));
     });
   }
 
-  it('no more than the file is: a file of only holes is zeros', async () => {
+  it('a sparse file without pieces is read as zeros', async () => {
     const tar = sparse(
       [
         ['GNU.sparse.size', '100000'],

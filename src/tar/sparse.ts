@@ -196,7 +196,7 @@ function checkRatio(pieces: readonly Piece[], size: number, what: string): void 
   const held = pieces.reduce((sum, { length }) => sum + length, 0);
   const expected = Math.max(freeZeros, held * maxRatio);
   if (size <= expected) return;
-  throw new ContentError('TOO_LARGE', `${what}: ${size} bytes, nearly all of them holes`, {
+  throw new ContentError('TOO_LARGE', `${what}: the file has ${size} bytes, nearly all of them holes`, {
     expected,
     actual: size,
   });

@@ -77,7 +77,7 @@ describe('readTar', () => {
     },
   );
 
-  it('reads what writeTar wrote, whatever the names, sizes and chunks', async () => {
+  it('readTar reads the files that writeTar wrote, for any names, sizes and chunks', async () => {
     await fc.assert(
       fc.asyncProperty(files, fc.integer({ min: 1, max: 3000 }), async (wanted, step) => {
         const bytes = await tarOf(...wanted.map(({ name, text, mode }) => file(name, text, mode)));
@@ -91,14 +91,14 @@ describe('readTar', () => {
     );
   });
 
-  it('passes over bodies that nobody reads', async () => {
+  it('readTar skips bodies that the caller does not read', async () => {
     const bytes = await tarOf(file('a', 'x'.repeat(2000)), file('b', 'y'));
     const names: string[] = [];
     for await (const { name } of readTar(chunksOf(bytes, 300))) names.push(name);
     assert.deepEqual(names, ['a', 'b']);
   });
 
-  it('lets its source go when the reader stops', async () => {
+  it('readTar releases its source when the reader stops', async () => {
     let ended = false;
     async function* source(): AsyncIterable<Uint8Array> {
       try {
@@ -111,7 +111,7 @@ describe('readTar', () => {
     assert.ok(ended);
   });
 
-  it('stops when it is aborted', async () => {
+  it('readTar stops when it is aborted', async () => {
     const bytes = await tarOf(file('a', '1'));
     const signal = AbortSignal.abort(new Error('enough'));
     const reading = async () => {
@@ -155,25 +155,29 @@ describe('readTar', () => {
     ['refuses a PAX record of length 0', 'MANIFEST_INVALID', record('x', encoder.encode('0 path=a\n'))],
     ['refuses a PAX record without a key', 'MANIFEST_INVALID', record('x', encoder.encode('5 =a\n'))],
     ['refuses a name with a NUL in it', 'MANIFEST_INVALID', record('x', encodePax([['path', 'a\0b']]))],
-    ['refuses a global record that renames', 'MANIFEST_INVALID', record('g', encodePax([['path', 'evil']]))],
+    [
+      'refuses a global record that renames entries',
+      'MANIFEST_INVALID',
+      record('g', encodePax([['path', 'evil']])),
+    ],
     ['refuses a name of megabytes', 'TOO_LARGE', record('L', new Uint8Array(2 ** 21))],
     [
-      'refuses megabytes of records before one entry',
+      'refuses records of several MiB before one entry',
       'TOO_LARGE',
       joined(
         record('x', encodePax([['a', 'x'.repeat(700_000)]])),
         record('x', encodePax([['b', 'x'.repeat(700_000)]])),
       ),
     ],
-    ['refuses records that describe nothing', 'SIZE_INVALID', record('x', encodePax([['path', 'a']]))],
+    ['refuses records without an entry', 'SIZE_INVALID', record('x', encodePax([['path', 'a']]))],
     ['refuses a file that began in another volume', 'UNSUPPORTED', forged(156, 'M')],
   ] as const) {
-    it(sentence, async () => {
+    it(`readTar ${sentence}`, async () => {
       await assert.rejects(read(bytes), (error) => isGantryError(error, code));
     });
   }
 
-  it('takes sizes in base-256, and times before 1970 for 1970', async () => {
+  it('readTar reads sizes in base-256, and times before 1970 as 1970', async () => {
     const block = forged(0, 'a');
     block.set([0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3], 124);
     block.fill(0xff, 136, 148);
@@ -184,7 +188,7 @@ describe('readTar', () => {
     assert.deepEqual([entry?.size, entry?.mtime, text], [3, 0, 'abc']);
   });
 
-  it('refuses a base-256 size over 2^53', async () => {
+  it('readTar refuses a base-256 size over 2^53', async () => {
     const block = forged(0, 'a');
     block.fill(0x20, 148, 156);
     block.set([0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 124);
@@ -193,14 +197,14 @@ describe('readTar', () => {
     await assert.rejects(read(block), (error) => isGantryError(error, 'MANIFEST_INVALID'));
   });
 
-  it('gives no body to what is no file, whatever its size field says', async () => {
+  it('readTar ignores the size field of an entry that is no file', async () => {
     const [[link] = [], [next] = []] = await read(
       joined(forged(156, '2to'), tarHeader({ name: 'b' }), tarEnd),
     );
     assert.deepEqual([link?.type, link?.size, link?.linkname, next?.name], ['symlink', 0, 'to', 'b']);
   });
 
-  it('passes over global records that carry a comment', async () => {
+  it('readTar skips global records with a comment', async () => {
     const bytes = joined(record('g', encodePax([['comment', 'hi']])), tarHeader({ name: 'a' }), tarEnd);
     assert.deepEqual(
       (await read(bytes)).map(([{ name }]) => name),
@@ -210,7 +214,7 @@ describe('readTar', () => {
 });
 
 describe('indexTar', () => {
-  it('says where each body stands', async () => {
+  it('indexTar finds the position of each body', async () => {
     const long = `${'d'.repeat(120)}/${'f'.repeat(120)}`;
     const bytes = await tarOf(file('./a', 'one'), file(long, 'two'));
     const { entries: index } = await indexTar(bytesContent(bytes));
@@ -225,7 +229,7 @@ describe('indexTar', () => {
     }
   });
 
-  it('takes the first of two entries with one name, and keeps the other', async () => {
+  it('indexTar prefers the first of two entries with one name and keeps the other', async () => {
     const { entries: index, twins } = await indexTar(
       bytesContent(await tarOf(file('a', 'first'), file('./a', 'other!'))),
     );
@@ -236,7 +240,7 @@ describe('indexTar', () => {
     );
   });
 
-  it('holds sizes that no octal field can', async () => {
+  it('indexTar reads sizes that no octal field can hold', async () => {
     const size = 9 * 2 ** 30;
     const header = tarHeader({ name: 'big', size });
     const huge = {
@@ -251,7 +255,7 @@ describe('indexTar', () => {
     assert.equal((await indexTar(huge)).entries.get('big')?.size, size);
   });
 
-  it('keeps names that lead out apart, so that nothing stands under them', async () => {
+  it('indexTar keeps names that lead out of the tar apart from the entries', async () => {
     const names = ['/etc/passwd', '../up', 'a/../../b'];
     const bytes = await tarOf(...names.map((name) => file(name, 'x')), file('a', 'y'));
     const { entries, unsafe } = await indexTar(bytesContent(bytes));
@@ -259,7 +263,7 @@ describe('indexTar', () => {
     assert.deepEqual(unsafe, names);
   });
 
-  it('refuses a tar of very many entries', async () => {
+  it('indexTar refuses a tar of very many entries', async () => {
     let count = 0;
     const endless = {
       size: 2 ** 40,
@@ -272,12 +276,12 @@ describe('indexTar', () => {
     await assert.rejects(indexTar(endless), (error) => isGantryError(error, 'TOO_LARGE'));
   });
 
-  it('refuses a source that can be read only once', async () => {
+  it('indexTar refuses a source that can be read only once', async () => {
     const once = { size: 1024, replayable: false, open: () => chunksOf(tarEnd, 512) };
     await assert.rejects(indexTar(once), (error) => isGantryError(error, 'INVALID_OPTION'));
   });
 
-  it('notices a tar that is cut off', async () => {
+  it('indexTar notices a tar that is cut off', async () => {
     const bytes = await tarOf(file('a', 'x'.repeat(5000)));
     await assert.rejects(indexTar(bytesContent(bytes.subarray(0, 3000))), (error) =>
       isGantryError(error, 'SIZE_INVALID'),
@@ -286,7 +290,7 @@ describe('indexTar', () => {
 });
 
 describe('writeTar', () => {
-  it('makes the same bytes of the same files', async () => {
+  it('writeTar makes equal bytes of equal files', async () => {
     assert.deepEqual(await tarOf(file('a', '1')), await tarOf(file('a', '1')));
   });
 
@@ -304,11 +308,11 @@ describe('writeTar', () => {
     ['refuses an empty name', { name: '' }, 'INVALID_OPTION'],
     ['refuses a name with a NUL', { name: 'a\0b' }, 'INVALID_OPTION'],
     ['refuses a file with the name of a directory', { name: 'a/' }, 'INVALID_OPTION'],
-    ['refuses a link to nowhere', { name: 'a', type: 'symlink' }, 'INVALID_OPTION'],
+    ['refuses a link without a target', { name: 'a', type: 'symlink' }, 'INVALID_OPTION'],
     ['refuses a directory with a body', { name: 'a', type: 'directory', size: 1 }, 'INVALID_OPTION'],
-    ['refuses a mode that has no room', { name: 'a', mode: 2 ** 30 }, 'INVALID_OPTION'],
+    ['refuses a mode that does not fit', { name: 'a', mode: 2 ** 30 }, 'INVALID_OPTION'],
   ] as const) {
-    it(sentence, async () => {
+    it(`writeTar ${sentence}`, async () => {
       await assert.rejects(tarOf(entry), (error) => isGantryError(error, code));
     });
   }
@@ -332,7 +336,7 @@ describe('GNU tar', { skip: hasGnuTar() ? false : 'GNU tar is not in PATH' }, ()
   const long = `${'d'.repeat(90)}/${'e'.repeat(90)}/${'f'.repeat(90)}`;
 
   for (const format of ['v7', 'ustar', 'gnu', 'posix'] as const) {
-    it(`writes ${format} archives that are read`, async (test) => {
+    it(`readTar reads the ${format} archives of GNU tar`, async (test) => {
       const dir = folder(test);
       const names =
         format === 'v7' ? ['a', 'b/c'] : ['a', 'b/c', format === 'ustar' ? `${'d'.repeat(90)}/e` : long];
@@ -364,7 +368,7 @@ describe('GNU tar', { skip: hasGnuTar() ? false : 'GNU tar is not in PATH' }, ()
     });
   }
 
-  it('reads what is written, long names and links included', async (test) => {
+  it('GNU tar reads the archives of writeTar, with long names and links', async (test) => {
     const dir = folder(test);
     const bytes = await tarOf(
       { name: 'empty', type: 'directory' },

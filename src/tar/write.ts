@@ -97,10 +97,11 @@ function check({ name, type, size, linkname }: Required<Omit<TarFile, 'mode'>>):
   const isLink = type === 'link' || type === 'symlink';
   let wrong: string | undefined;
   if (name === '' || name.includes('\0') || linkname.includes('\0'))
-    wrong = 'an empty name or one with a NUL';
-  else if (type === 'file' && name.endsWith('/')) wrong = 'a file whose name ends with a slash';
-  else if (isLink !== (linkname !== '')) wrong = 'a link needs a linkname and nothing else has one';
-  else if (!Number.isSafeInteger(size) || size < 0 || (type !== 'file' && size > 0)) wrong = 'a wrong size';
+    wrong = 'the name is empty, or a name has a NUL';
+  else if (type === 'file' && name.endsWith('/')) wrong = 'the name of a file ends with a slash';
+  else if (isLink !== (linkname !== '')) wrong = 'a link needs a linkname and no other entry may have one';
+  else if (!Number.isSafeInteger(size) || size < 0 || (type !== 'file' && size > 0))
+    wrong = 'the size is wrong';
   if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
 }
 
