@@ -11,7 +11,7 @@ export interface Field {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** An object whose members are read one by one. */
+/** An object, to be read member by member. */
 export interface ObjectField extends Field {
   readonly value: JsonObject;
 }

@@ -187,7 +187,7 @@ function readCommon(document: ObjectField): Common {
 
 /**
  * Encodes a manifest or config that gantry itself makes: compact JSON with the fields in the order of the value. Never
- * pass a received document, whose bytes must stay, nor a parsed body, whose `kind` is not part of the format.
+ * pass a received document, since its bytes must stay, nor a parsed body, since `kind` is not part of the format.
  */
 export function encodeManifest(value: object): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));

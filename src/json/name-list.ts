@@ -39,7 +39,7 @@ class NameList {
   /** The text that holds no whole token yet, and the number of its characters already scanned. */
   #rest = '';
   #looked = 0;
-  /** The key of the outermost object whose value comes next. */
+  /** The latest key of the outermost object. */
   #key = '';
   #found = false;
 
