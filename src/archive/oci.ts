@@ -1,4 +1,5 @@
 import { type GantryError, isGantryError, NotFoundError } from '../errors.ts';
+import { createSingleFlight, type SingleFlight } from '../flow/single-flight.ts';
 import { platformOf } from '../json/config-facts.ts';
 import { configLimit } from '../json/image-config.ts';
 import { parseIndexJson } from '../json/manifest.ts';
@@ -34,7 +35,7 @@ interface Layout extends Beside {
   readonly trees: Trees;
   readonly synthesizer: Synthesizer;
   /** The first contradiction in each image that was looked at. */
-  readonly problems: Map<Digest, Promise<string | undefined>>;
+  readonly problems: SingleFlight<Digest, string | undefined>;
 }
 
 /**
@@ -53,7 +54,13 @@ export async function readOci(
   const index = within(tarball.path, () => parseIndexJson(indexJson));
   const trees: Trees = { manifests: new Map(), failures: new Map() };
   const synthesizer = createSynthesizer();
-  const layout: Layout = { ...beside, tarball, trees, synthesizer, problems: new Map() };
+  const layout: Layout = {
+    ...beside,
+    tarball,
+    trees,
+    synthesizer,
+    problems: createSingleFlight({ keep: true }),
+  };
   for (const root of index.manifests) await readTree(tarball, root, trees);
   const roots = index.manifests.flatMap((root) => {
     const found = trees.manifests.get(root.digest);
@@ -153,9 +160,7 @@ async function examine(layout: Layout, { descriptor, body }: Manifest): Promise<
 }
 
 function problemIn({ tarball, problems }: Layout, described: Described): Promise<string | undefined> {
-  const known = problems.get(described.digest) ?? contradictionIn(tarball, described);
-  problems.set(described.digest, known);
-  return known;
+  return problems.run(described.digest, () => contradictionIn(tarball, described));
 }
 
 function describedTwice({ tarball, saved }: Layout, digest: Digest, image: ImageManifest): Described {

@@ -3,6 +3,7 @@ import { type Compression, decompressed, gzipped, sniffCompression } from '../fl
 import type { Content } from '../flow/content.ts';
 import { meteredContent } from '../flow/count.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import { createWork, type WorkObserver, type WorkSum } from '../flow/work.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -30,16 +31,10 @@ export type Packer = (entry: TarEntry, options?: SignalOptions) => Promise<Packe
  */
 export function createPacker(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Packer {
   const works = { pack: createWork('pack', onWork), hash: createWork('hash', onWork) };
-  const packed = new Map<number, Promise<PackedLayer>>();
-  return (entry, options = {}) => {
-    const known = packed.get(entry.offset);
-    if (known !== undefined) return known;
-    const layer = pack({ tarball, spool, works }, entry, options);
-    packed.set(entry.offset, layer);
-    // Who asks again after a failure, or after somebody else's abort, begins anew.
-    layer.catch(() => packed.delete(entry.offset));
-    return layer;
-  };
+  // A file comes to its end, however long that takes.
+  const packed = createSingleFlight<number, PackedLayer>({ keep: true, limit: Number.POSITIVE_INFINITY });
+  return (entry, options) =>
+    packed.run(entry.offset, (signal) => pack({ tarball, spool, works }, entry, { signal }), options);
 }
 
 interface Workshop {

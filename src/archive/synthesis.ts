@@ -1,5 +1,6 @@
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -38,7 +39,10 @@ export function createSynthesizer(): Synthesizer {
   const manifests = new Map<Digest, Manifest>();
   const blobs = new Map<Digest, FileContent>();
   const root = (image: SynthesizedImage): ArchiveRoot => {
-    let loaded: Promise<Descriptor> | undefined;
+    const loading = createSingleFlight<'root', Descriptor>({
+      keep: true,
+      limit: Number.POSITIVE_INFINITY,
+    });
     const load = async (options: SignalOptions): Promise<Descriptor> => {
       const { config, layers } = await image.make(options);
       const manifest = manifestOf(config, layers);
@@ -51,15 +55,7 @@ export function createSynthesizer(): Synthesizer {
     return {
       names: image.names,
       platform: (options = {}) => image.platform(options),
-      load(options = {}) {
-        if (loaded !== undefined) return loaded;
-        const first = load(options);
-        loaded = first;
-        first.catch(() => {
-          loaded = undefined;
-        });
-        return first;
-      },
+      load: (options) => loading.run('root', (signal) => load({ signal }), options),
     };
   };
   return { root, manifests, blob: (digest) => blobs.get(digest) };

@@ -1,5 +1,5 @@
 import { AuthError } from '../errors.ts';
-import { type Shared, share } from '../flow/share.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import { trustsRealm } from '../http/realm-trust.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { isHelperMissing } from '../keychain/helper-missing.ts';
@@ -77,24 +77,16 @@ export function createProver(options: ProverOptions): Prover {
   const tokens = createTokenCache(clock);
   /** By repository, since Artifactory has a realm for each of its own; '' is what was wanted last. */
   const demands = new Map<string, Demand>();
-  const credentials = new Map<string, Shared<Credential | undefined>>();
+  const credentials = createSingleFlight<string, Credential | undefined>({ keep: true });
 
-  const credentialOf = async ({ signal, ...request }: HttpRequest): Promise<Credential | undefined> => {
+  const credentialOf = (request: HttpRequest): Promise<Credential | undefined> => {
     const repository = repositoryOf(request);
-    const key = repository ?? '';
-    const known = credentials.get(key);
-    const asked =
-      known === undefined || known.isAbandoned()
-        ? share((ended) => keychain(registry, repository, { signal: ended }))
-        : known;
-    credentials.set(key, asked);
-    try {
-      return await asked.wait(signal);
-    } catch (error) {
-      // A helper that failed once may have been unlocked by the next time.
-      if (credentials.get(key) === asked) credentials.delete(key);
-      throw error;
-    }
+    // A helper that failed once may have been unlocked by the next time: failures are not kept.
+    return credentials.run(
+      repository ?? '',
+      (ended) => keychain(registry, repository, { signal: ended }),
+      request,
+    );
   };
 
   /** Who we are; nobody, where the helper that would know is not installed and that may do. */
@@ -188,7 +180,7 @@ export function createProver(options: ProverOptions): Prover {
       demands.set('', demand).set(repositoryOf(request) ?? '', demand);
       if (refused !== undefined) {
         tokens.drop(refused.authorization.replace(/^Bearer /, ''));
-        credentials.delete(repositoryOf(request) ?? '');
+        credentials.forget(repositoryOf(request) ?? '');
       }
       const asked = demand.kind === 'bearer' ? demand.scopes : [];
       return await prove(demand, mergeScopes([...(request.scopes ?? []), ...asked]), refusal);

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
 import type { Lock } from '../files/lock.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 
 /** How staged files are called. */
 const staged = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -22,7 +23,7 @@ export class DurableFiles {
   readonly #lock: Pick<Lock, 'check'> | undefined;
   readonly #temporary: string;
   readonly #aside: string;
-  readonly #folders = new Map<string, Promise<void>>();
+  readonly #folders = createSingleFlight<string, void>({ keep: true });
   readonly #syncs = new Map<string, Syncing>();
 
   /** Without a look at the disk: for who only reads. */
@@ -47,14 +48,9 @@ export class DurableFiles {
   /** Makes the folder and those above it, below the root. A folder that is there may still be new to the disk. */
   folder(path: string): Promise<void> {
     if (path === this.root || !path.startsWith(this.root)) return Promise.resolve();
-    const known = this.#folders.get(path);
-    if (known !== undefined) return known;
     // Names are few; where they are not, asking the disk again does no harm.
-    if (this.#folders.size >= 50_000) this.#folders.clear();
-    const made = this.#make(path);
-    this.#folders.set(path, made);
-    made.catch(() => this.#folders.delete(path));
-    return made;
+    if (this.#folders.size() >= 50_000) this.#folders.clear();
+    return this.#folders.run(path, () => this.#make(path));
   }
 
   async #make(path: string): Promise<void> {

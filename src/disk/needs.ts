@@ -1,5 +1,6 @@
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { blobFileContent } from '../layout/blob-file.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
@@ -9,7 +10,7 @@ import type { RepositoryFolder } from './folder.ts';
 /** What the manifests of a repository refer to. A manifest never changes, so each is read once. */
 export class Needs {
   readonly #folder: RepositoryFolder;
-  readonly #known = new Map<Digest, Promise<ReadonlySet<Digest>>>();
+  readonly #known = createSingleFlight<Digest, ReadonlySet<Digest>>({ keep: true });
 
   constructor(folder: RepositoryFolder) {
     this.#folder = folder;
@@ -47,10 +48,7 @@ export class Needs {
   }
 
   #of(digest: Digest): Promise<ReadonlySet<Digest>> {
-    const known = this.#known.get(digest) ?? digestsIn(this.#folder, digest);
-    this.#known.set(digest, known);
-    known.catch(() => this.#known.delete(digest));
-    return known;
+    return this.#known.run(digest, () => digestsIn(this.#folder, digest));
   }
 }
 

@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import type { Clock } from '../time/clock.ts';
 import { unlessAborted } from './abort.ts';
 import { lastResort, within } from './within.ts';
 
@@ -11,8 +12,12 @@ export interface Shared<T> {
 }
 
 export interface ShareOptions {
-  /** Milliseconds that the work may take. Default 15 min: those who wait must not wait for ever. */
+  /**
+   * Milliseconds that the work may take. Default 15 min: those who wait must not wait for ever. `Infinity` is for work that
+   * ends by itself however long it takes, such as reading a file.
+   */
   readonly limit?: number;
+  readonly clock?: Clock;
 }
 
 /**
@@ -20,7 +25,7 @@ export interface ShareOptions {
  */
 export function share<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { limit = lastResort }: ShareOptions = {},
+  { limit = lastResort, clock }: ShareOptions = {},
 ): Shared<T> {
   const abort = new AbortController();
   let waiting = 0;
@@ -31,9 +36,11 @@ export function share<T>(
     return error;
   };
   // Work that ignores its end is left behind: its limit would hold the process.
-  const result = within(unlessAborted(work(abort.signal), abort.signal), limit, tooLate).finally(() => {
-    isDone = true;
-  });
+  const result = within(unlessAborted(work(abort.signal), abort.signal), limit, tooLate, clock).finally(
+    () => {
+      isDone = true;
+    },
+  );
   // Who gave up hears of no failure, and if all did nobody does.
   result.catch(() => undefined);
   return {

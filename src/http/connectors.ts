@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { TransportError } from '../errors.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { type AddressClass, addressClassOf, mayReach, mostPublic } from './address-class.ts';
 import { type Connector, createConnector } from './connector.ts';
@@ -10,10 +11,11 @@ import type { TlsChoice, TlsOptions } from './tls.ts';
 
 /** The connectors to all origins. Each is created when it is first needed. */
 export interface Connectors {
-  to(request: Pick<HttpRequest, 'url' | 'sentBy'>, target: Target): Promise<Connector>;
-  /** Trusts these authorities, too, from the first call on. */
-  trust(authorities: () => Promise<readonly string[]>): Promise<void>;
-  close(): Promise<void>;
+  /** Rejects with the request's signal, too: certificates may come from a caller's function that never answers. */
+  to(request: Pick<HttpRequest, 'url' | 'sentBy' | 'signal'>, target: Target): Promise<Connector>;
+  /** Once they have been read, these authorities are trusted, too. */
+  trust(authorities: () => Promise<readonly string[]>, signal?: AbortSignal): Promise<void>;
+  close(): void;
 }
 
 interface ConnectorsOptions {
@@ -30,19 +32,22 @@ export function createConnectors({
   lookup = lookUp,
 }: ConnectorsOptions): Connectors {
   const choose = proxyChoice(proxy);
-  const connectors = new Map<string, Promise<Connector>>();
-  const retired: Promise<Connector>[] = [];
+  const connectors = createSingleFlight<string, Connector>({ keep: true });
+  const reading = createSingleFlight<'authorities', readonly string[]>({ keep: true });
+  /** Those without the further authorities included: requests may be on their way over them. */
+  const made = new Set<Connector>();
   /** The addresses of each name that was looked up. They are classified only when the host refers to another one. */
   const reached = new Map<string, readonly string[]>();
   /**
    * Names that resolved to a nearer address than allowed. Such a name may afterwards refer to public addresses only.
    */
   const refused = new Set<string>();
-  let more: Promise<readonly string[]> | undefined;
+  let more: readonly string[] = [];
+  let isClosed = false;
 
   const tlsOf = async (host: string): Promise<TlsOptions> => {
     const own = typeof tls === 'function' ? await tls(host) : tls;
-    return more === undefined ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...(await more)] };
+    return more.length === 0 ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...more] };
   };
   const limitOf = (sender: string): AddressClass =>
     refused.has(sender) ? 'public' : mostPublic(reached.get(sender) ?? [sender]);
@@ -53,7 +58,7 @@ export function createConnectors({
       const direct = addressClassOf(hostname);
       if (!mayReach(limit, direct)) throw tooClose(hostname, direct);
     }
-    return createConnector(target, {
+    const connector = await createConnector(target, {
       tls: secure ? await tlsOf(host) : {},
       proxy: through,
       proxyTls: through?.secure ? await tlsOf(through.host) : {},
@@ -65,34 +70,29 @@ export function createConnectors({
       }),
       connectWithin,
     });
+    made.add(connector);
+    if (isClosed) connector.close();
+    return connector;
   };
 
   return {
-    to({ url, sentBy }, target) {
+    to({ url, sentBy, signal }, target) {
       const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
       const limit = sentBy === undefined ? undefined : limitOf(hostname);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
-      const known = connectors.get(key);
-      if (known !== undefined) return known;
-      const connector = build(url, target, limit);
-      connectors.set(key, connector);
-      connector.catch(() => connectors.delete(key));
-      return connector;
+      return connectors.run(key, () => build(url, target, limit), { signal });
     },
-    async trust(authorities) {
-      more ??= authorities().then((found) => {
-        if (found.length > 0) {
-          // Closed later: other requests may still use them.
-          retired.push(...connectors.values());
-          connectors.clear();
-        }
-        return found;
-      });
-      await more;
+    async trust(authorities, signal) {
+      const read = async (): Promise<readonly string[]> => {
+        more = await authorities();
+        if (more.length > 0) connectors.clear();
+        return more;
+      };
+      await reading.run('authorities', read, { signal });
     },
-    async close() {
-      const all = await Promise.allSettled([...connectors.values(), ...retired]);
-      for (const settled of all) if (settled.status === 'fulfilled') settled.value.close();
+    close() {
+      isClosed = true;
+      for (const connector of made) connector.close();
     },
   };
 }

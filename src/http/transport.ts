@@ -1,5 +1,4 @@
 import type { LookupFunction } from 'node:net';
-import { unlessAborted } from '../flow/abort.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
@@ -88,15 +87,14 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     request.signal?.throwIfAborted();
     const target = parseTarget(request.url);
     const { signal } = request;
-    // The functions for certificates and authorities belong to the caller and may never settle.
-    const connector = await unlessAborted(connectors.to(request, target), signal);
+    const connector = await connectors.to(request, target);
     signal?.throwIfAborted();
     try {
       return await sendOver(connector, request, target);
     } catch (error) {
       if (moreAuthorities === undefined || !isUnknownIssuer(error)) throw error;
-      await unlessAborted(connectors.trust(moreAuthorities), signal);
-      const wider = await unlessAborted(connectors.to(request, target), signal);
+      await connectors.trust(moreAuthorities, signal);
+      const wider = await connectors.to(request, target);
       if (wider === connector) throw error;
       return await sendOver(wider, request, target);
     }
@@ -114,7 +112,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
       await new Promise(setImmediate);
     },
     async close(): Promise<void> {
-      await connectors.close();
+      connectors.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { InputError } from '../../errors.ts';
+import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { Access, AccessOptions } from '../../server/access/access.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
 import type { Given } from '../given.ts';
@@ -75,18 +76,13 @@ async function tlsOf(given: Given): Promise<ListenOptions['tls']> {
 /** The file's text, read again only when the file has changed. Who asks at the same time shares one look at it. */
 function fileReader(path: string): () => Promise<string> {
   let seen: { readonly version: string; readonly text: string } | undefined;
-  let looking: Promise<string> | undefined;
+  const looks = createSingleFlight<'file', string>();
   const look = async (): Promise<string> => {
     const version = await versionOf(path);
     if (seen?.version !== version) seen = { version, text: await read(path) };
     return seen.text;
   };
-  return () => {
-    looking ??= look().finally(() => {
-      looking = undefined;
-    });
-    return looking;
-  };
+  return () => looks.run('file', look);
 }
 
 async function versionOf(path: string): Promise<string> {

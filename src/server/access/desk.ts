@@ -1,5 +1,6 @@
-import { ResponseError } from '../../errors.ts';
-import { type Shared, share } from '../../flow/share.ts';
+import { ResponseError, TransportError } from '../../errors.ts';
+import { createSingleFlight } from '../../flow/single-flight.ts';
+import { within } from '../../flow/within.ts';
 import { Lru } from '../../store/lru.ts';
 import { createShares } from '../shares.ts';
 import { createBrake } from './brake.ts';
@@ -28,6 +29,8 @@ export interface DeskOptions {
   readonly clock: AccessClock;
   /** Passwords that wait to be looked at. Default 4,096: each is a connection and less than 3 KiB. */
   readonly maxWaiting?: number;
+  /** Milliseconds that the login may take to judge one password. Default 60 s. */
+  readonly longestLook?: number;
 }
 
 /** Milliseconds that a right password counts without another look, and how many are remembered. */
@@ -38,6 +41,7 @@ const maxProven = 10_000;
 /** Nobody's password is longer; characters. */
 const maxPassword = 1_024;
 const usualWaiting = 4_096;
+const usualLook = 60_000;
 /** Looks at once, for a login that waits for somebody else; `openHtpasswd` takes them one at a time. */
 const looksAtOnce = 4;
 
@@ -57,11 +61,15 @@ interface Attempt {
  * the user out: no attempt is refused for others', each waits its few seconds, every source has its turn at being looked
  * at, and a password that was right once waits for no guess at all.
  */
-export function createDesk(login: Login, { key, clock, maxWaiting = usualWaiting }: DeskOptions): Desk {
+export function createDesk(
+  login: Login,
+  { key, clock, maxWaiting = usualWaiting, longestLook = usualLook }: DeskOptions,
+): Desk {
   const seal = createSeal(key, `passwords ${crypto.randomUUID()}`);
   const remembered = new Lru<{ readonly until: number; readonly user: User }>(maxRemembered);
   const proven = new Lru<true>(maxProven);
-  const pending = new Map<string, Shared<User | undefined>>();
+  // A wrong one is shared by those who show it at this moment, and then costs its wait again.
+  const checks = createSingleFlight<string, User | undefined>();
   const users = createBrake({ free: 3, clock });
   const peers = createBrake({ free: 20, clock });
   const queue = createFairQueue(looksAtOnce);
@@ -92,7 +100,10 @@ export function createDesk(login: Login, { key, clock, maxWaiting = usualWaiting
     try {
       const delay = Math.max(users.delay(name), source === undefined ? 0 : peers.delay(source));
       if (!urgent && delay > 0) await clock.sleep(delay, signal);
-      return await queue.run(line, () => look(attempt), { urgent, signal });
+      // A login that never answers must not keep its place in the queue.
+      const looking = (): Promise<User | undefined> =>
+        within(look(attempt), longestLook, () => tooLate(longestLook));
+      return await queue.run(line, looking, { urgent, signal });
     } finally {
       leave();
     }
@@ -105,15 +116,12 @@ export function createDesk(login: Login, { key, clock, maxWaiting = usualWaiting
       const mark = await seal.mark(JSON.stringify([name, password, stamp ?? null]));
       const known = remembered.get(mark);
       if (known !== undefined && known.until > clock.now()) return known.user;
-      const same = pending.get(mark);
-      if (same !== undefined && !same.isAbandoned()) return await same.wait(signal);
       const attempt = { name, password, mark, source: sourceOf(peer) };
-      const checking = share((ended) =>
-        // A wrong one is shared by those who show it at this moment, and then costs its wait again.
-        check(attempt, ended).finally(() => pending.get(mark) === checking && pending.delete(mark)),
-      );
-      pending.set(mark, checking);
-      return await checking.wait(signal);
+      return await checks.run(mark, (ended) => check(attempt, ended), { signal });
     },
   };
+}
+
+function tooLate(limit: number): TransportError {
+  return new TransportError('TIMED_OUT', `the login did not answer within ${limit / 1000} s`);
 }

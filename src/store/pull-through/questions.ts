@@ -1,5 +1,6 @@
 import { onAbort, unlessAborted } from '../../flow/abort.ts';
-import { type Shared, type ShareOptions, share } from '../../flow/share.ts';
+import type { ShareOptions } from '../../flow/share.ts';
+import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { SignalOptions } from '../contract.ts';
 
 type Ask<T> = (options: SignalOptions) => Promise<T>;
@@ -12,9 +13,10 @@ export type Questions<T> = (key: string, ask: Ask<T>, options?: SignalOptions) =
  * answered is TIMED_OUT for those who wait, and is asked anew by the next.
  */
 export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}): Questions<T> {
-  const asked = new Map<string, Shared<T>>();
-  const begin = (key: string, ask: Ask<T>): Shared<T> => {
-    const question = share(async (ended) => {
+  const asked = createSingleFlight<string, T>(options);
+  return async (key, ask, { signal } = {}) => {
+    signal?.throwIfAborted();
+    const question = async (ended: AbortSignal): Promise<T> => {
       const end = new AbortController();
       const releases = [stop, ended].map((signal) => onAbort(signal, () => end.abort(signal.reason)));
       try {
@@ -23,17 +25,10 @@ export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}
       } finally {
         for (const release of releases) release();
       }
-    }, options);
-    asked.set(key, question);
-    const forget = (): void => {
-      if (asked.get(key) === question) asked.delete(key);
     };
+    const answer = asked.run(key, question, { signal });
     // Counts as one who waits, so that the question stays when the callers go away.
-    question.wait(stop).then(forget, forget);
-    return question;
-  };
-  return async (key, ask, { signal } = {}) => {
-    signal?.throwIfAborted();
-    return (asked.get(key) ?? begin(key, ask)).wait(signal);
+    asked.run(key, question, { signal: stop }).catch(() => undefined);
+    return answer;
   };
 }
