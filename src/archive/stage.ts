@@ -16,9 +16,9 @@ import {
   digestEncoded,
 } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { AppendOptions, Blobs, Upload } from '../store/contract.ts';
+import type { AppendOptions, Blobs, SignalOptions, Upload } from '../store/contract.ts';
 import { ingestBlob } from '../store/ingest.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
+import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
 import { writeBlob } from '../store/write.ts';
 import { onDisk } from './failure.ts';
 import { type FileContent, pathContent, step } from './file.ts';
@@ -125,12 +125,13 @@ class StagedUpload implements Upload {
   readonly #algorithm: Algorithm;
   readonly #ends: Ends;
   readonly #hasher: Hasher;
-  readonly #turns: Turns = createTurns();
+  readonly #turns: UploadTurns;
   #offset = 0;
   #isOpen = true;
 
   constructor(id: string, path: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
+    this.#turns = createUploadTurns(id);
     this.path = path;
     this.#algorithm = algorithm;
     this.#ends = ends;
@@ -142,14 +143,14 @@ class StagedUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turns(() => this.#take(content, options));
+    return this.#turns.run((telling) => this.#take(content, telling), options);
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turns(async () => {
+    return this.#turns.run(async (telling) => {
       this.#demandOpen();
-      if (content !== undefined) await this.#take(content, options);
+      if (content !== undefined) await this.#take(content, telling);
       options.signal?.throwIfAborted();
       // An upload of nothing has no file yet, and a write that failed may have left more than was counted.
       await this.#opened(async () => undefined);
@@ -159,15 +160,15 @@ class StagedUpload implements Upload {
       if (actual !== digest) await rm(this.path, { force: true });
       checkDigest(actual, digest, `blob ${digest}`);
       return this.#ends.keep(this, digest);
-    });
+    }, options);
   }
 
-  async cancel(): Promise<void> {
-    await this.#turns(async () => {
+  async cancel(options: SignalOptions = {}): Promise<void> {
+    await this.#turns.run(async () => {
       // A blob has moved away from this path by then.
       this.#close();
       await rm(this.path, { force: true });
-    });
+    }, options);
   }
 
   #close(): void {

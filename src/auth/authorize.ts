@@ -28,7 +28,7 @@ const maxTries = 3;
 export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
   const prover = createProver(options);
   const ours = originOf(origin);
-  const scout = createScout((request) => prover.isKnown(request));
+  const scout = createScout((request) => prover.isKnown(request), options.clock);
 
   return (next) => async (request) => {
     if (originOf(request.url) !== ours || headerLines(request.headers, 'authorization').length > 0) {

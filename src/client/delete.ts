@@ -90,10 +90,11 @@ async function lookAt(
   const asked: Promise<readonly string[]>[] = [];
   for await (const name of tags.list(options)) {
     if (!isTag(name)) continue;
-    const ask = pool.run(async () => {
+    const isOn = async (): Promise<readonly string[]> => {
       const target = await manifests.resolve(name, options);
       return target?.digest === digest ? [name] : [];
-    });
+    };
+    const ask = pool.run(isOn, options);
     ask.catch(() => undefined);
     asked.push(ask);
   }

@@ -62,7 +62,7 @@ export async function planPrune(
   const pool = createPool(atOnce);
   const states = await Promise.all(
     tags.map((tag) =>
-      pool.run(() => look(repository, tag, needsTime(selection) && isCandidate(tag), options)),
+      pool.run(() => look(repository, tag, needsTime(selection) && isCandidate(tag), options), options),
     ),
   );
   const { going, kept } = select(

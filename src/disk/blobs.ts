@@ -4,7 +4,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { isRepositoryName } from '../spec/reference.ts';
-import type { Blobs } from '../store/contract.ts';
+import type { Blobs, SignalOptions } from '../store/contract.ts';
 import { writeBlob } from '../store/write.ts';
 import { RepositoryFolder } from './folder.ts';
 import type { RegistryState } from './state.ts';
@@ -12,9 +12,9 @@ import type { RegistryState } from './state.ts';
 export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Blobs {
   const { cache, pool, sessions, soundness } = registry;
   const { layout, name } = folder;
-  const find = async (digest: Digest): Promise<Descriptor | undefined> => {
+  const find = async (digest: Digest, options: SignalOptions): Promise<Descriptor | undefined> => {
     const file = await folder.blobFile(digest);
-    if (file === undefined || !(await soundness.isSound(folder.blobPath(digest), digest, file)))
+    if (file === undefined || !(await soundness.isSound(folder.blobPath(digest), digest, file, options)))
       return undefined;
     cache.promise(name, digest);
     return { mediaType: MediaType.octetStream, digest, size: file.size };
@@ -22,7 +22,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
   const blobs: Blobs = {
     async stat(digest, { signal } = {}) {
       signal?.throwIfAborted();
-      return find(digest);
+      return find(digest, { signal });
     },
     open: (blob) => blobFileContent(layout, blob, { witness: soundness }),
     write: (blob, content, options) => writeBlob(blobs, blob, content, options),
@@ -34,7 +34,9 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       const source = from === undefined ? undefined : new RepositoryFolder(registry.repositories, from);
       // It may be in the trash at this moment.
       await source?.blobSize(digest);
-      return (await pool.mount(digest, source?.layout, layout)) ? find(digest) : undefined;
+      return (await pool.mount(digest, source?.layout, layout, { signal }))
+        ? find(digest, { signal })
+        : undefined;
     },
     async start({ algorithm = 'sha256', signal } = {}) {
       signal?.throwIfAborted();
@@ -42,14 +44,14 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
     },
     async resume(id, { signal } = {}) {
       signal?.throwIfAborted();
-      return sessions.resume(folder, id);
+      return sessions.resume(folder, id, { signal });
     },
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
       // The bytes of a manifest go when it is deleted as one.
       if (await folder.hasManifest(digest)) return false;
       cache.release(name, digest);
-      return pool.remove(digest, layout);
+      return pool.remove(digest, layout, { signal });
     },
   };
   return blobs;

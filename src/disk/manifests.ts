@@ -49,7 +49,7 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
       if (!(await folder.hasManifest(digest))) return false;
-      return lockOf(registry, folder.name).exclusive(() => remove(registry, folder, digest));
+      return lockOf(registry, folder.name).exclusive(() => remove(registry, folder, digest), { signal });
     },
   };
 }

@@ -10,10 +10,11 @@ import {
   systemCode,
   writeFully,
 } from '../files/files.ts';
+import { createKeyedTurns, type KeyedTurns, strictTurns } from '../flow/turns.ts';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
-import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';
 import type { Soundness } from './soundness.ts';
 
@@ -32,7 +33,7 @@ export class BlobPool {
   readonly #files: DurableFiles;
   readonly #soundness: Soundness;
   /** Of one blob: between looking and linking nobody may remove. */
-  readonly #turns: KeyedTurns = createKeyedTurns();
+  readonly #turns: KeyedTurns = createKeyedTurns(strictTurns('a blob'));
 
   constructor(files: DurableFiles, soundness: Soundness) {
     this.#files = files;
@@ -134,36 +135,43 @@ export class BlobPool {
   }
 
   /** Links the blob of one layout, or of any, into another. No bytes move; answers false if it isn't there. */
-  async mount(digest: Digest, from: string | undefined, layout: string): Promise<boolean> {
+  async mount(
+    digest: Digest,
+    from: string | undefined,
+    layout: string,
+    options: SignalOptions = {},
+  ): Promise<boolean> {
     const source = blobPath(from ?? this.#files.root, digest);
     const own = blobPath(layout, digest);
     const seen = await lookAt(source);
-    if (seen?.isFile() !== true || !(await this.#soundness.isSound(source, digest, seen))) return false;
+    if (seen?.isFile() !== true || !(await this.#soundness.isSound(source, digest, seen, options)))
+      return false;
     await this.#files.folder(dirname(own));
     let there = true;
-    await this.#turns(digest, () =>
+    const link = (): Promise<void> =>
       untilDone(own, async () => {
         const before = await lookAt(own);
         if (before !== undefined && !before.isFile()) await this.#files.setAside(own);
         there = (await linkFile(source, own, this.#files)) !== 'absent';
         return !there || (await this.#touch(own, digest));
-      }),
-    );
+      });
+    await this.#turns(digest, link, options);
     // Also when it was there already: whoever put it there may not have got that far.
     if (there) await this.#files.synced(dirname(own));
     return there;
   }
 
   /** Takes the blob out of a layout, and off the disk with its last user. Answers whether it was there. */
-  async remove(digest: Digest, layout: string): Promise<boolean> {
-    return this.#turns(digest, async () => {
+  async remove(digest: Digest, layout: string, options: SignalOptions = {}): Promise<boolean> {
+    const remove = async (): Promise<boolean> => {
       const own = blobPath(layout, digest);
       const removed = await this.#files.remove(own);
       const pooled = blobPath(this.#files.root, digest);
       if ((await lookAt(pooled))?.nlink === 1) await removeFile(pooled);
       if (removed) await this.#files.synced(dirname(own));
       return removed;
-    });
+    };
+    return this.#turns(digest, remove, options);
   }
 }
 

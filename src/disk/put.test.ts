@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
+import { createKeyedTurns } from '../flow/turns.ts';
 import type { Repository } from '../store/contract.ts';
-import { createKeyedTurns } from '../store/turns.ts';
 import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
 import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
@@ -53,7 +53,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     tagTurns: createKeyedTurns(),
     turns: async (_, task) => {
       await made.meanwhile();
-      return task();
+      return task(() => undefined);
     },
   };
   const made: Stage = {

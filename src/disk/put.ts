@@ -55,9 +55,9 @@ export async function putManifest(
       await writing.clear();
     }
   };
-  await lockOf(registry, folder.name).shared(() =>
-    turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put)),
-  );
+  const inTurn = (): Promise<void> =>
+    turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put), options);
+  await lockOf(registry, folder.name).shared(inTurn, options);
   cache.promise(folder.name, digest);
   stale.changed(folder.name);
 }

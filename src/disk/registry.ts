@@ -4,11 +4,12 @@ import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
 import { makeFolder, onDisk, removeTemporaries, syncFolder, systemCode } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
+import { createKeyedTurns, strictTurns } from '../flow/turns.ts';
 import { signal as abortSignal, amount, checkOptions, flag, type Shape } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
-import { createKeyedTurns } from '../store/turns.ts';
 import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
 import { DurableFiles } from './durable.ts';
@@ -130,19 +131,16 @@ async function stateOf(
     sessions: new UploadSessions(files, pool, cache),
     stale: await openStale(repositories),
     locks: new Map(),
-    turns: createKeyedTurns(),
-    tagTurns: createKeyedTurns(),
+    turns: createKeyedTurns(strictTurns('a manifest')),
+    tagTurns: createKeyedTurns(strictTurns('a tag')),
   };
 }
 
 function registryOf(state: RegistryState, close: () => Promise<void>): DiskRegistry {
-  let secret: Promise<Uint8Array> | undefined;
+  // Two who ask at once must not make two.
+  const secrets = createSingleFlight<'secret', Uint8Array>({ keep: true });
   return {
-    secret() {
-      // Two who ask at once must not make two.
-      secret ??= readSecret(join(state.files.root, 'secret'));
-      return secret;
-    },
+    secret: () => secrets.run('secret', () => readSecret(join(state.files.root, 'secret'))),
     repository: (name) => openRepository(state, name),
     repositories: (listing) => listRepositories(state, listing),
     [Symbol.asyncDispose]: close,

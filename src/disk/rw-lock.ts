@@ -1,27 +1,29 @@
-/** A readers-writer lock: many do together what does them no harm, one does alone what must be, in the order of the calls. */
+import { type AcquireOptions, createSemaphore, type LateOptions } from '../flow/semaphore.ts';
+
+/**
+ * A readers-writer lock: many do together what does them no harm, one does alone what must be, in the order of the calls.
+ * A caller gives up with its signal while it waits.
+ */
 export interface RwLock {
-  shared<T>(task: () => Promise<T>): Promise<T>;
-  exclusive<T>(task: () => Promise<T>): Promise<T>;
+  shared<T>(task: () => Promise<T>, options?: AcquireOptions): Promise<T>;
+  exclusive<T>(task: () => Promise<T>, options?: AcquireOptions): Promise<T>;
 }
 
-export function createRwLock(): RwLock {
-  let last: Promise<unknown> = Promise.resolve();
-  const sharing = new Set<Promise<unknown>>();
+/** More tasks than any process runs. */
+const all = 2 ** 31;
+
+export function createRwLock(options: LateOptions = {}): RwLock {
+  const semaphore = createSemaphore(all, options);
+  const holding = async <T>(weight: number, task: () => Promise<T>, waiting?: AcquireOptions): Promise<T> => {
+    const permit = await semaphore.acquire(weight, waiting);
+    try {
+      return await task();
+    } finally {
+      permit.release();
+    }
+  };
   return {
-    shared(task) {
-      const run = last.then(task);
-      const ended = run
-        .catch(() => undefined)
-        .finally(() => {
-          sharing.delete(ended);
-        });
-      sharing.add(ended);
-      return run;
-    },
-    exclusive(task) {
-      const run = Promise.all([last, ...sharing]).then(task);
-      last = run.catch(() => undefined);
-      return run;
-    },
+    shared: (task, waiting) => holding(1, task, waiting),
+    exclusive: (task, waiting) => holding(all, task, waiting),
   };
 }

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, onDisk, removeFile } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
+import { createKeyedTurns, type KeyedTurns, strictTurns } from '../flow/turns.ts';
 import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
 import { type Algorithm, digestEncoded } from '../spec/digest.ts';
-import { createKeyedTurns, type KeyedTurns } from '../store/turns.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import type { StoreCache } from './cache.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
@@ -27,7 +28,7 @@ export class UploadSessions {
   readonly #open = new Map<string, FileUpload>();
   /** When those were last used that this process found and has not touched. */
   readonly #found = new Map<string, number>();
-  readonly #turns: KeyedTurns = createKeyedTurns();
+  readonly #turns: KeyedTurns = createKeyedTurns(strictTurns('an upload session'));
 
   constructor(files: DurableFiles, pool: BlobPool, cache: StoreCache) {
     this.#files = files;
@@ -45,20 +46,20 @@ export class UploadSessions {
   }
 
   /** Throws BLOB_UPLOAD_UNKNOWN, also for a session of another repository. */
-  async resume(repository: RepositoryFolder, id: string): Promise<FileUpload> {
+  async resume(repository: RepositoryFolder, id: string, waiting: SignalOptions = {}): Promise<FileUpload> {
     // The id comes from outside and becomes part of a path.
     const candidates = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? algorithms : [];
     for (const algorithm of candidates) {
       const options = this.#options(repository, id, algorithm);
-      const upload = this.#open.get(options.path) ?? (await this.#restore(options));
+      const upload = this.#open.get(options.path) ?? (await this.#restore(options, waiting));
       if (upload !== undefined) return upload;
     }
     throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository.name} has no upload session of that id`);
   }
 
-  #restore(options: FileUploadOptions): Promise<FileUpload | undefined> {
+  #restore(options: FileUploadOptions, waiting: SignalOptions): Promise<FileUpload | undefined> {
     const { path } = options;
-    return this.#turns(path, async () => {
+    const restore = async (): Promise<FileUpload | undefined> => {
       // Somebody else may have come first.
       const open = this.#open.get(path);
       if (open !== undefined) return open;
@@ -69,7 +70,8 @@ export class UploadSessions {
       this.#found.delete(path);
       this.#open.set(path, upload);
       return upload;
-    });
+    };
+    return this.#turns(path, restore, waiting);
   }
 
   /**

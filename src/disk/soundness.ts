@@ -3,8 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isGantryError } from '../errors.ts';
 import { isUnreadable, onDisk, removeFile } from '../files/files.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
 import { hashFile, type Witness } from '../layout/blob-file.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import { Lru } from '../store/lru.ts';
 import type { DurableFiles } from './durable.ts';
 import { digestOfFile, fileOf } from './file-names.ts';
@@ -14,6 +16,11 @@ import { digestOfFile, fileOf } from './file-names.ts';
  * hashed while it is sent, and its last chunk is held back until the hash is right.
  */
 const aheadLimit = 16 * 1024 * 1024;
+
+export interface SoundnessOptions extends SignalOptions {
+  /** Whether a small file that nobody has hashed yet is hashed first. Default true. */
+  readonly ahead?: boolean;
+}
 
 /**
  * What the store knows of its blobs' files: which were right when this process read them, and which are damaged. A damaged
@@ -26,7 +33,7 @@ export class Soundness implements Witness {
   readonly #right: Lru<string> = new Lru(20_000);
   /** The file that was seen to be wrong; undefined where an earlier process saw it. */
   readonly #wrong = new Map<Digest, string | undefined>();
-  readonly #looking = new Map<string, Promise<boolean>>();
+  readonly #looking = createSingleFlight<string, boolean>({ limit: Number.POSITIVE_INFINITY });
   #marking: Promise<unknown> = Promise.resolve();
 
   private constructor(files: DurableFiles) {
@@ -76,18 +83,15 @@ export class Soundness implements Witness {
     path: string,
     digest: Digest,
     file: Stats,
-    { ahead = true }: { readonly ahead?: boolean } = {},
+    { ahead = true, signal }: SoundnessOptions = {},
   ): Promise<boolean> {
     if (this.trusts(digest, file)) return true;
     const seen = identity(file);
     const suspect = this.#wrong.has(digest);
     if (suspect && this.#wrong.get(digest) === seen) return false;
     if (!suspect && (!ahead || file.size > aheadLimit)) return true;
-    const key = `${digest} ${seen}`;
-    const looking =
-      this.#looking.get(key) ?? this.#look(path, digest, file).finally(() => this.#looking.delete(key));
-    this.#looking.set(key, looking);
-    return looking;
+    const look = (ended: AbortSignal): Promise<boolean> => this.#look(path, digest, file, ended);
+    return this.#looking.run(`${digest} ${seen}`, look, { signal });
   }
 
   /** Settles when the marks of what was seen until now stand on the disk. */
@@ -95,10 +99,10 @@ export class Soundness implements Witness {
     await this.#marking;
   }
 
-  async #look(path: string, digest: Digest, file: Stats): Promise<boolean> {
+  async #look(path: string, digest: Digest, file: Stats, signal: AbortSignal): Promise<boolean> {
     let right = false;
     try {
-      right = (await hashFile(path, computableAlgorithm(digest))).hasher.digest() === digest;
+      right = (await hashFile(path, computableAlgorithm(digest), { signal })).hasher.digest() === digest;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       // Rights come back, and the file is the same then.

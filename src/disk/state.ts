@@ -1,7 +1,7 @@
 import { isUnreadable } from '../files/files.ts';
+import { type KeyedTurns, strictTurns } from '../flow/turns.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import type { KeyedTurns } from '../store/turns.ts';
 import type { StoreCache } from './cache.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
@@ -30,7 +30,7 @@ export interface RegistryState {
 }
 
 export function lockOf({ locks }: RegistryState, name: string): RwLock {
-  const made = locks.get(name) ?? createRwLock();
+  const made = locks.get(name) ?? createRwLock(strictTurns(`repository ${name}`));
   locks.set(name, made);
   return made;
 }

@@ -23,12 +23,13 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
       signal?.throwIfAborted();
       // One that leads nowhere any more can be deleted, too.
       if (!isTag(tag) || (await lookAt(folder.tagPath(tag))) === undefined) return false;
-      return lockOf(registry, folder.name).exclusive(async () => {
+      const remove = async (): Promise<boolean> => {
         await registry.stale.add(folder.name);
         const removed = await removeTags(registry, folder, [tag]);
         registry.stale.changed(folder.name);
         return removed > 0;
-      });
+      };
+      return lockOf(registry, folder.name).exclusive(remove, { signal });
     },
   };
 }

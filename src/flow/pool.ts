@@ -1,4 +1,4 @@
-import { onAbort } from './abort.ts';
+import { createSemaphore } from './semaphore.ts';
 
 /**
  * How much work goes on at once. A task holds a place while it moves bytes and never while it waits for
@@ -24,50 +24,20 @@ const reckoned = { least: mebibyte / 2, most: 8 * mebibyte };
 /**
  * With `jobs`, as many tasks at once as that. Without, by their sizes: many that are small, since they wait for answers
  * most of the time, and few that are large, since these share the line and the memory.
+ *
+ * A pool belongs to one call, or its tasks end by themselves: a task waits for its place as long as the others take.
  */
 export function createPool(jobs?: number): Pool {
-  const room = jobs ?? capacity;
+  const semaphore = createSemaphore(jobs ?? capacity, { patience: Number.POSITIVE_INFINITY });
   const weightOf = (size: number = reckoned.most): number =>
     jobs === undefined ? Math.max(reckoned.least, Math.min(size, reckoned.most)) : 1;
-  const waiting: { readonly weight: number; readonly enter: () => void }[] = [];
-  let taken = 0;
-
-  const letIn = (): void => {
-    for (let [next] = waiting; next !== undefined && taken + next.weight <= room; [next] = waiting) {
-      waiting.shift();
-      taken += next.weight;
-      next.enter();
-    }
-  };
-
-  const place = (weight: number, signal?: AbortSignal): Promise<void> => {
-    signal?.throwIfAborted();
-    return new Promise((resolve, reject) => {
-      const enter = (): void => {
-        release();
-        resolve();
-      };
-      const waiter = { weight, enter };
-      const release = onAbort(signal, () => {
-        waiting.splice(waiting.indexOf(waiter), 1);
-        reject(signal?.reason);
-        // It may have been what stood in the way of smaller ones.
-        letIn();
-      });
-      waiting.push(waiter);
-      letIn();
-    });
-  };
-
   return {
     async run(task, { size, signal } = {}) {
-      const weight = weightOf(size);
-      await place(weight, signal);
+      const permit = await semaphore.acquire(weightOf(size), { signal });
       try {
         return await task();
       } finally {
-        taken -= weight;
-        letIn();
+        permit.release();
       }
     },
   };

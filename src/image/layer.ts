@@ -1,8 +1,8 @@
-import { unlessAborted } from '../flow/abort.ts';
 import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { type Content, sliced } from '../flow/content.ts';
 import { meteredContent } from '../flow/count.ts';
 import { measure } from '../flow/hash.ts';
+import { createTurns } from '../flow/turns.ts';
 import type { WorkSum } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -58,11 +58,14 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
     replayable: content.replayable,
     open: ({ signal, ...part } = {}) => sliced(decompressed(packed.open({ signal }), { what, limits }), part),
   });
-  const stored = lazily(options.descriptor, async (read) => ({
+  const stored = lazily(options.descriptor, async (read, moved) => ({
     mediaType,
-    ...(await measured(content, (metered) => metered, read)),
+    ...(await measured(meteredContent(content, moved), (metered) => metered, read)),
   }));
-  const diffId = lazily(options.diffId, async (read) => (await measured(content, unpacked, read)).digest);
+  const diffId = lazily(
+    options.diffId,
+    async (read, moved) => (await measured(meteredContent(content, moved), unpacked, read)).digest,
+  );
   return {
     mediaType,
     ...(options.origin === undefined ? {} : { origin: options.origin }),
@@ -87,31 +90,21 @@ async function measured(
 }
 
 /**
- * What is known, or is computed once however many ask. A failure is not kept, and is only told to who began: it may be
- * their own abort, so the others try for themselves.
+ * The known value, or the one that the first caller computes while the others wait. A failure is not kept, and only the
+ * caller that began hears of it: it may be its own abort, so the others try for themselves, as they do beside one that
+ * reads nothing for 15 minutes.
  */
 function lazily<T>(
   known: T | undefined,
-  compute: (options: MeasureOptions) => Promise<T>,
+  compute: (options: MeasureOptions, moved: () => void) => Promise<T>,
 ): (options: MeasureOptions) => Promise<T> {
-  let value: Promise<T> | undefined = known === undefined ? undefined : Promise.resolve(known);
-  const begin = (options: MeasureOptions): Promise<T> => {
-    value = compute(options).catch((error: unknown) => {
-      value = undefined;
-      throw error;
-    });
-    return value;
-  };
+  let value = known;
+  const turns = createTurns();
   return async (options) => {
-    const { signal } = options;
-    for (;;) {
-      const current = value;
-      if (current === undefined) return await begin(options);
-      try {
-        return await unlessAborted(current, signal);
-      } catch {
-        signal?.throwIfAborted();
-      }
-    }
+    if (value !== undefined) return value;
+    return turns(async (moved) => {
+      value ??= await compute(options, moved);
+      return value;
+    }, options);
   };
 }

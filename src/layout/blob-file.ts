@@ -8,6 +8,7 @@ import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
 /** Where a layout keeps a blob. A digest's grammar has no character that a path could mind. */
@@ -99,11 +100,16 @@ function wrongSize(digest: Digest, expected: number, actual: number): ContentErr
   });
 }
 
+export interface HashFileOptions extends SignalOptions {
+  /** Called as the reading gets on. */
+  readonly onChunk?: () => void;
+}
+
 /** The digest and length of what stands in a file. */
 export async function hashFile(
   path: string,
   algorithm: Algorithm,
-  signal?: AbortSignal,
+  { signal, onChunk }: HashFileOptions = {},
 ): Promise<{ readonly hasher: ReturnType<typeof createHasher>; readonly size: number }> {
   const hasher = createHasher(algorithm);
   const opened = await openRegular(path);
@@ -114,6 +120,7 @@ export async function hashFile(
     for await (const chunk of fileChunks(file, path, { from: 0, to: stats.size, signal })) {
       hasher.update(chunk);
       size += chunk.byteLength;
+      onChunk?.();
     }
   } finally {
     await file.close();

@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
+import { createTurns, strictTurns, type Turns } from '../flow/turns.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, blobSize } from './blob-file.ts';
 import { LayoutIndex } from './index-file.ts';
 import { Journal } from './journal.ts';
@@ -51,13 +51,14 @@ export class WriteSession {
   readonly #doomed = new Set<Digest>();
   /** Manifests that were put without a tag: roots, unless another one names them. */
   readonly #untagged = new Map<Digest, Descriptor>();
-  readonly #turns: Turns = createTurns();
+  readonly #turns: Turns;
   #disposed = false;
 
   private constructor({ folder, index, lock, trail, journal }: Opened) {
     this.folder = folder;
     this.index = index;
     this.sound = new SoundBlobs(folder);
+    this.#turns = createTurns(strictTurns(folder));
     this.#lock = lock;
     this.#trail = trail;
     this.#journal = journal;
@@ -163,7 +164,7 @@ export class WriteSession {
       for (const digest of this.#doomed) await removeFile(blobPath(this.folder, digest));
       this.#doomed.clear();
       await this.#endJournal(this.index);
-    });
+    }, options);
   }
 
   dispose(): Promise<void> {

@@ -1,21 +1,21 @@
 import { ContentError, StorageError, UnsupportedError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
+import { createTurns, type Turns } from '../flow/turns.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
 import { blobPath, hashFile } from './blob-file.ts';
 import type { LayoutManifests } from './manifests.ts';
 
 /**
  * Finds out which blobs of a layout are what their names say, before a writer counts them as there: what is damaged is
- * then written once more. Each file is read once in the life of a writer.
+ * then written once more. Each file is read once in the life of a writer, unless the call that reads it is aborted.
  */
 export class SoundBlobs {
   readonly #folder: string;
-  readonly #known = new Map<Digest, Promise<boolean>>();
+  readonly #known = new Map<Digest, boolean>();
   /** One after the other: several would only share the disk. */
   readonly #turns: Turns = createTurns();
 
@@ -23,19 +23,22 @@ export class SoundBlobs {
     this.#folder = folder;
   }
 
-  has(blob: Descriptor, options: SignalOptions = {}): Promise<boolean> {
-    const known = this.#known.get(blob.digest);
+  async has(blob: Descriptor, options: SignalOptions = {}): Promise<boolean> {
+    const { digest } = blob;
+    const known = this.#known.get(digest);
     if (known !== undefined) return known;
-    const found = this.#turns(() => this.#read(blob, options));
-    this.#known.set(blob.digest, found);
-    // After an abort the next one reads it again.
-    found.catch(() => this.#known.delete(blob.digest));
-    return found;
+    return this.#turns(async (moved) => {
+      const found = this.#known.get(digest) ?? (await this.#read(blob, options, moved));
+      // The writer may have put it in place, or taken it away, meanwhile.
+      const isThere = this.#known.get(digest) ?? found;
+      this.#known.set(digest, isThere);
+      return isThere;
+    }, options);
   }
 
   /** The writer has put it in place, or taken it away. */
   changed(digest: Digest, isThere: boolean): void {
-    this.#known.set(digest, Promise.resolve(isThere));
+    this.#known.set(digest, isThere);
   }
 
   /** Whether the manifest and all that it needs are there. */
@@ -55,7 +58,11 @@ export class SoundBlobs {
     return true;
   }
 
-  async #read({ digest, size }: Descriptor, { signal }: SignalOptions): Promise<boolean> {
+  async #read(
+    { digest, size }: Descriptor,
+    { signal }: SignalOptions,
+    onChunk: () => void,
+  ): Promise<boolean> {
     const path = blobPath(this.#folder, digest);
     const seen = await lookAt(path);
     if (seen?.isFile() !== true || seen.size !== size) return false;
@@ -63,7 +70,7 @@ export class SoundBlobs {
     // Nobody could tell.
     if (algorithm === undefined) return true;
     try {
-      const hashed = await hashFile(path, algorithm, signal);
+      const hashed = await hashFile(path, algorithm, { signal, onChunk });
       return hashed.hasher.digest() === digest;
     } catch (error) {
       // What the disk can't read is as good as gone.

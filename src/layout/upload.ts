@@ -7,9 +7,9 @@ import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { AppendOptions, IngestOptions, Upload } from '../store/contract.ts';
+import type { AppendOptions, IngestOptions, SignalOptions, Upload } from '../store/contract.ts';
 import { abandon } from '../store/ingest.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
+import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
 import { createFlusher } from './flush.ts';
 import { startHashWriter } from './hash-thread.ts';
@@ -48,7 +48,7 @@ export class FileUpload implements Upload {
   readonly id: string;
   readonly limits: Upload['limits'] = {};
   readonly #options: FileUploadOptions;
-  readonly #turns: Turns = createTurns();
+  readonly #turns: UploadTurns;
   /** `undefined` while there is nothing. */
   #writer: HashWriter | undefined;
   #offset: number;
@@ -59,6 +59,7 @@ export class FileUpload implements Upload {
 
   private constructor(options: FileUploadOptions, offset: number, writer?: HashWriter) {
     this.id = options.id;
+    this.#turns = createUploadTurns(options.id);
     this.#options = options;
     this.#writer = writer;
     this.#offset = offset;
@@ -81,19 +82,19 @@ export class FileUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turn(() => this.#take(content, options));
+    return this.#turn((telling) => this.#take(content, telling), options);
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turn(async () => {
-      if (content !== undefined) await this.#take(content, options);
+    return this.#turn(async (telling) => {
+      if (content !== undefined) await this.#take(content, telling);
       options.signal?.throwIfAborted();
       const actual = await this.#digest(algorithm);
       if (actual !== digest) await this.#drop();
       checkDigest(actual, digest, `blob ${digest}`);
       return this.#finish(digest);
-    });
+    }, options);
   }
 
   /** Commits under whatever digest the bytes turned out to have. */
@@ -113,23 +114,25 @@ export class FileUpload implements Upload {
     }
   }
 
-  cancel(): Promise<void> {
-    return this.#turns(() => this.#drop());
+  cancel(options: SignalOptions = {}): Promise<void> {
+    return this.#turns.run(() => this.#drop(), options);
   }
 
   /** Ends the session if nothing was done with it for `idle` milliseconds. Answers whether it did. */
-  expire(idle: number): Promise<boolean> {
-    return this.#turns(async () => {
+  async expire(idle: number): Promise<boolean> {
+    // A session that is at work is not idle, and the end of that work may be long in coming.
+    if (this.#turns.isBusy()) return false;
+    return this.#turns.run(async () => {
       if (this.#closed || performance.now() - this.#used < idle) return false;
       await this.#drop();
       return true;
     });
   }
 
-  #turn<T>(task: () => Promise<T>): Promise<T> {
-    return this.#turns(async () => {
+  #turn<T>(task: (options: AppendOptions) => Promise<T>, options?: AppendOptions): Promise<T> {
+    return this.#turns.run(async (telling) => {
       try {
-        return await task();
+        return await task(telling);
       } catch (error) {
         if (this.#options.yields && isGantryError(error, 'NO_SPACE')) await this.#drop();
         throw error;
@@ -139,7 +142,7 @@ export class FileUpload implements Upload {
         this.#file = undefined;
         await file?.close();
       }
-    });
+    }, options);
   }
 
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {

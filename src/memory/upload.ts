@@ -5,7 +5,7 @@ import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { AppendOptions, Upload } from '../store/contract.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
+import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
 import { type MemoryBlob, slices } from './blob.ts';
 
 interface Ends {
@@ -22,13 +22,14 @@ export class MemoryUpload implements Upload {
   readonly #algorithm: Algorithm;
   readonly #ends: Ends;
   readonly #hasher: ReturnType<typeof createHasher>;
-  readonly #turns: Turns = createTurns();
+  readonly #turns: UploadTurns;
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
   #closed = false;
 
   constructor(id: string, repository: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
+    this.#turns = createUploadTurns(id);
     this.repository = repository;
     this.#algorithm = algorithm;
     this.#ends = ends;
@@ -40,19 +41,19 @@ export class MemoryUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turns(() => this.#take(content, options));
+    return this.#turns.run((telling) => this.#take(content, telling), options);
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turns(async () => {
-      if (content !== undefined) await this.#take(content, options);
+    return this.#turns.run(async (telling) => {
+      if (content !== undefined) await this.#take(content, telling);
       options.signal?.throwIfAborted();
       this.#mustBeOpen();
       this.#close();
       checkDigest(this.#digest(algorithm), digest, `blob ${digest}`);
       return this.#ends.keep(digest, { chunks: this.#chunks, size: this.#offset });
-    });
+    }, options);
   }
 
   async *open({ from, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {

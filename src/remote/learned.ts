@@ -1,5 +1,7 @@
+import { createTurns, type Turns } from '../flow/turns.ts';
 import type { Digest } from '../spec/digest.ts';
 import { Lru } from '../store/lru.ts';
+import type { Clock } from '../time/clock.ts';
 import { type Arrivals, createArrivals } from './upload/arrivals.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
@@ -17,6 +19,8 @@ export interface Learned {
   /** Repositories in which a blob was just seen. */
   readonly holders: Holders;
   readonly arrivals: Arrivals;
+  /** Of those who find out whether it lists referrers. */
+  readonly probing: Turns;
   readonly ownMounts: OwnMounts;
 }
 
@@ -39,10 +43,11 @@ export interface Holders {
 const maxDigests = 20_000;
 const maxHolders = 2;
 
-export function createLearned(): Learned {
+export function createLearned(clock?: Clock): Learned {
   const holders = new Lru<readonly string[]>(maxDigests);
   return {
-    arrivals: createArrivals(),
+    arrivals: createArrivals(clock),
+    probing: createTurns({ clock }),
     ownMounts: { sent: 0 },
     holders: {
       note(digest, repository) {

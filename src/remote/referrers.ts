@@ -1,5 +1,4 @@
 import { type GantryError, isGantryError, ResponseError } from '../errors.ts';
-import { unlessAborted } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { parseManifest } from '../json/manifest.ts';
@@ -13,7 +12,6 @@ import { readError } from '../wire/error-body.ts';
 import type { ReferrersOperation } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
 import { type Answer, type Exchange, perform } from './exchange.ts';
-import type { Learned } from './learned.ts';
 import { nextPage } from './listings.ts';
 import { withOwnType } from './own-type.ts';
 import { PageWatch } from './page-watch.ts';
@@ -59,11 +57,9 @@ export async function* remoteReferrers(
   yield* await wanted(await tagged);
 }
 
-const probes = new WeakMap<Learned, Promise<unknown>>();
-
 /**
- * Whether the registry lists referrers itself. It is asked once, however many want to know, and never where an answer
- * has shown it already.
+ * Whether the registry lists referrers itself. One caller asks and the others wait for what that shows, unless it fails or
+ * is silent for 15 minutes; nobody asks where an answer has shown it already.
  */
 export async function hasReferrersApi(
   exchange: Exchange,
@@ -72,17 +68,15 @@ export async function hasReferrersApi(
   { signal }: SignalOptions = {},
 ): Promise<boolean> {
   const { learned } = exchange;
-  for (let asked = probes.get(learned); asked !== undefined; asked = probes.get(learned)) {
-    await unlessAborted(asked, signal);
-  }
   if (learned.referrersApi !== undefined) return learned.referrersApi;
-  const probe = firstPage(exchange, { kind: 'referrers', repository, digest: subject }, { signal });
-  const settled = probe.then(
-    () => probes.delete(learned),
-    () => probes.delete(learned),
-  );
-  probes.set(learned, settled);
-  return (await probe) !== undefined;
+  const ask = async (): Promise<boolean> => {
+    if (learned.referrersApi !== undefined) return learned.referrersApi;
+    return (
+      (await firstPage(exchange, { kind: 'referrers', repository, digest: subject }, { signal })) !==
+      undefined
+    );
+  };
+  return learned.probing(ask, { signal });
 }
 
 interface Listed {

@@ -1,9 +1,10 @@
-import { ContentError, ResponseError } from '../errors.ts';
+import { ContentError, ResponseError, TransportError } from '../errors.ts';
 import { unlessAborted } from '../flow/abort.ts';
 import { collect, discard } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
 import { sleep } from '../flow/sleep.ts';
+import { lastResort, within } from '../flow/within.ts';
 import { type Backoff, createBackoff } from '../http/backoff.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -132,7 +133,7 @@ class ListWriter {
     });
     if (!this.#running) void this.#run();
     try {
-      await unlessAborted(stands, signal);
+      await within(unlessAborted(stands, signal), lastResort, () => this.#tooLate());
     } finally {
       if (waiting !== undefined) this.#waiting.delete(waiting);
       if (this.#waiting.size === 0) {
@@ -254,6 +255,11 @@ class ListWriter {
     const wait = backoff.plan(error);
     if (wait === undefined) throw error;
     await backoff.wait(wait, signal);
+  }
+
+  #tooLate(): TransportError {
+    const late = `the list was not written within ${lastResort / 1000} s; put the manifest again`;
+    return new TransportError('TIMED_OUT', `${this.#what()}: ${late}`);
   }
 
   #what(): string {

@@ -1,6 +1,7 @@
 import { isGantryError, ResponseError } from '../errors.ts';
+import type { LateOptions } from '../flow/semaphore.ts';
+import { createTurns, strictTurns, type Turns } from '../flow/turns.ts';
 import type { Repository, Upload } from '../store/contract.ts';
-import { createTurns, type Turns } from '../store/turns.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
 import { defaultLimits, type Limits } from './limits.ts';
@@ -33,7 +34,8 @@ export interface Sessions {
   /**
    * Runs `work` on the session, after what others do with it: a client that was cut off asks where its upload stands while
    * the bytes that it did send are still being stored, and so depends the next chunk on them. Who holds the session and
-   * sends nothing is cut when another one waits; a question for the status is answered after as long in any case.
+   * sends nothing is cut when another one waits; a question for the status is answered after as long in any case. A request
+   * that waits leaves with its own signal, and with TIMED_OUT when the one before it has not moved for 15 minutes.
    */
   step(step: SessionRequest, work: (upload: Upload) => Promise<HttpResponse>): Promise<HttpResponse>;
 }
@@ -50,13 +52,15 @@ interface Session {
   /** What the request whose turn it is works with. */
   upload?: Upload | undefined;
   body?: WatchedBody | undefined;
+  /** Told that it gets on. */
+  moved?: (() => void) | undefined;
 }
 
 type Work = (upload: Upload) => Promise<HttpResponse>;
 export type SessionLimits = Pick<Limits, 'sessions' | 'repositorySessions' | 'sessionIdle' | 'patience'>;
 
-export function createSessions(limits: SessionLimits = defaultLimits): Sessions {
-  const book = createBook();
+export function createSessions(limits: SessionLimits = defaultLimits, late?: LateOptions): Sessions {
+  const book = createBook(strictTurns('the upload session', late));
   const expire = (): void => {
     const limit = performance.now() - limits.sessionIdle;
     for (const { repository, id, users, touched } of book.oldestFirst()) {
@@ -87,27 +91,48 @@ export function createSessions(limits: SessionLimits = defaultLimits): Sessions 
       }
     },
     async step(step, work) {
-      const { repository, operation, holder } = step;
+      const { repository, operation, holder, request } = step;
       const session = book.open(repository, operation.id, holder);
       const waits = session.users > 0;
       session.users++;
-      const turn = session.turns(() => use(session, step, work, book));
+      const leave = new AbortController();
+      const signal =
+        request.signal === undefined ? leave.signal : AbortSignal.any([request.signal, leave.signal]);
+      const turn = session
+        .turns((moved) => use(session, step, work, { book, moved }), { signal })
+        .finally(() => session.users--);
       if (!waits) return turn;
-      return wait(session, turn, operation.kind === 'upload.status' ? work : undefined, limits.patience);
+      try {
+        return await wait(
+          session,
+          turn,
+          operation.kind === 'upload.status' ? work : undefined,
+          limits.patience,
+        );
+      } finally {
+        // Answered early, it needs no turn any more.
+        leave.abort();
+      }
     },
   };
+}
+
+interface Turn {
+  readonly book: Book;
+  readonly moved: () => void;
 }
 
 async function use(
   session: Session,
   { repository, operation: { kind, id }, request: { signal }, body }: SessionRequest,
   work: Work,
-  book: Book,
+  { book, moved }: Turn,
 ): Promise<HttpResponse> {
   const end = (): void => book.remove(repository, id);
   let before = 0;
   try {
     session.body = body;
+    session.moved = moved;
     session.upload = await repository.blobs.resume(id, { signal });
     before = session.upload.offset;
     const response = await work(session.upload);
@@ -118,10 +143,10 @@ async function use(
     if (gone || (kind === 'upload.commit' && !(await isOpen(repository, id)))) end();
     throw error;
   } finally {
-    session.users--;
     if ((session.upload?.offset ?? 0) > before) book.touch(session);
     session.upload = undefined;
     session.body = undefined;
+    session.moved = undefined;
   }
 }
 
@@ -133,9 +158,12 @@ async function wait(
   patience: number,
 ): Promise<HttpResponse> {
   let timer: ReturnType<typeof setInterval> | undefined;
+  let seen: number | undefined;
   const over = new Promise<HttpResponse>((resolve, reject) => {
     timer = setInterval(() => {
-      const { upload, body } = session;
+      const { upload, body, moved } = session;
+      if (upload?.offset !== seen) moved?.();
+      seen = upload?.offset;
       // After a cut the turn comes at once.
       if (body?.cutAfter(patience) === true || early === undefined || upload === undefined) return;
       early(upload).then(resolve, reject);
@@ -174,7 +202,7 @@ interface Book {
   readonly oldestFirst: () => Iterable<Session>;
 }
 
-function createBook(): Book {
+function createBook(late: LateOptions): Book {
   // The one whose bytes came longest ago comes first.
   const open = new Map<string, Session>();
   const [places, holders] = [createTally(), createTally()];
@@ -195,7 +223,7 @@ function createBook(): Book {
       const known = open.get(key);
       if (known !== undefined) return known;
       const touched = performance.now();
-      const session = { repository, id, holder, turns: createTurns(), users: 0, touched };
+      const session = { repository, id, holder, turns: createTurns(late), users: 0, touched };
       add(repository.name, holder, 1);
       open.set(key, session);
       return session;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../flow/hash.ts';
 import type { WriteOutcome } from '../../store/contract.ts';
+import { unheldClock } from '../../time/clock.ts';
 import { type Arrivals, createArrivals } from './arrivals.ts';
 
 const digest = digestOf(new TextEncoder().encode('blob'));
@@ -11,10 +12,11 @@ const uploaded = async (): Promise<WriteOutcome> => 'uploaded';
 /** A write that takes until it is told to end. */
 function slow(fails = false) {
   const gate = new EventTarget();
+  const ended = once(gate, 'end');
   let begun = 0;
   const write = async (): Promise<WriteOutcome> => {
     begun++;
-    await once(gate, 'end');
+    await ended;
     if (fails) throw new Error('mine');
     return 'uploaded';
   };
@@ -80,7 +82,7 @@ describe('a blob that several images name', () => {
   for (const { name, after = 0, forget, outcome } of rows) {
     it(name, async () => {
       let now = 1000;
-      const arrivals = createArrivals(() => now);
+      const arrivals = createArrivals({ ...unheldClock, now: () => now });
       await arrivals.write('a', digest, uploaded);
       now += after;
       forget?.(arrivals);

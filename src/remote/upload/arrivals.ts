@@ -1,15 +1,19 @@
-import { unlessAborted } from '../../flow/abort.ts';
+import { createKeyedTurns } from '../../flow/turns.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { SignalOptions, WriteOutcome } from '../../store/contract.ts';
 import { Lru } from '../../store/lru.ts';
+import { type Clock, unheldClock } from '../../time/clock.ts';
 
 /** What was just written where, or is on its way there: images that share layers neither send nor ask for one twice. */
 export interface Arrivals {
-  /** Does the write, unless the blob is known to be there; one that is under way is waited for, and repeated if it fails. */
+  /**
+   * Does the write, unless the blob is known to be there; one that is under way is waited for, and repeated if it fails or
+   * calls `moved` no more for 15 minutes.
+   */
   write(
     repository: string,
     digest: Digest,
-    write: () => Promise<WriteOutcome>,
+    write: (moved: () => void) => Promise<WriteOutcome>,
     options?: SignalOptions,
   ): Promise<WriteOutcome>;
   /** Of one blob, or of all that the repository was given: it says that one is missing. */
@@ -21,29 +25,20 @@ const believed = 60_000;
 /** Enough for the largest repository copied tag by tag */
 const maxRemembered = 20_000;
 
-export function createArrivals(now: () => number = Date.now): Arrivals {
-  const underWay = new Map<string, Promise<WriteOutcome>>();
+export function createArrivals(clock: Clock = unheldClock): Arrivals {
+  const turns = createKeyedTurns({ clock });
   const arrived = new Lru<number>(maxRemembered);
 
   return {
     async write(repository, digest, write, { signal } = {}) {
       const key = `${repository}@${digest}`;
-      for (let other = underWay.get(key); other !== undefined; other = underWay.get(key)) {
-        await unlessAborted(
-          other.catch(() => undefined),
-          signal,
-        );
-      }
-      if (now() - (arrived.get(key) ?? Number.NEGATIVE_INFINITY) < believed) return 'existed';
-      const own = write();
-      underWay.set(key, own);
-      try {
-        const outcome = await own;
-        arrived.set(key, now());
+      const unlessThere = async (moved: () => void): Promise<WriteOutcome> => {
+        if (clock.now() - (arrived.get(key) ?? Number.NEGATIVE_INFINITY) < believed) return 'existed';
+        const outcome = await write(moved);
+        arrived.set(key, clock.now());
         return outcome;
-      } finally {
-        underWay.delete(key);
-      }
+      };
+      return turns(key, unlessThere, { signal });
     },
     forget(repository, digest) {
       if (digest !== undefined) arrived.delete(`${repository}@${digest}`);

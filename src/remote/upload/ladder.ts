@@ -10,6 +10,7 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from '../../store/contract.ts';
+import { noting } from '../../store/upload-turns.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
 import { habitsOf } from '../hosts.ts';
@@ -42,8 +43,8 @@ export function writeBlob(
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
   const bytes = surelyOf(blob, content.distant === true ? inPieces(content) : (content.unchecked ?? content));
-  const climb = async (): Promise<WriteOutcome> => {
-    const climbing = climbLadder(uploading, blob, bytes, options);
+  const climb = async (moved: () => void): Promise<WriteOutcome> => {
+    const climbing = climbLadder(uploading, blob, bytes, noting(options, moved));
     const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
     return outcome;
   };

@@ -1,11 +1,12 @@
 import { ContentError, isGantryError } from '../../errors.ts';
-import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
+import { bytesContent, type Content, mapContent, streamContent } from '../../flow/content.ts';
 import { createHasher, type Hasher } from '../../flow/hash.ts';
-import { createPool } from '../../flow/pool.ts';
+import { createSemaphore, type Semaphore } from '../../flow/semaphore.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
+import { noting } from '../../store/upload-turns.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
 import { UploadProgress } from './progress.ts';
@@ -31,23 +32,40 @@ export interface Streaming {
   readonly headers: HeaderMap;
 }
 
-/** Each stream keeps one chunk of 16 MiB: together no more than 64 MiB for the process. */
-const streams = createPool(4);
+/**
+ * Each stream keeps one chunk of 16 MiB: together no more than 64 MiB for the process. A stream of which nothing has come or
+ * gone for 5 minutes may be one that never ends: one more is let in beside it then.
+ */
+const streams = createSemaphore(4, { patience: 5 * 60_000 });
 
 /**
  * Sends content that can be read once and whose digest is only known at its end. One chunk at a time is kept, and sent
  * again as far as the registry has not got it; a session that the registry has dropped can't be begun anew.
  */
-export function sendStream(streaming: Streaming, options: SendOptions): Promise<Descriptor> {
-  return streams.run(async () => {
-    const upload = new StreamUpload(streaming, options);
-    try {
-      return await upload.run();
-    } catch (error) {
-      await upload.abandon();
-      throw error;
-    }
-  }, options);
+export async function sendStream(
+  streaming: Streaming,
+  options: SendOptions,
+  places: Semaphore = streams,
+): Promise<Descriptor> {
+  const place = await places.acquire(1, options);
+  const { content } = streaming;
+  const counted = mapContent(content, (source) => passed(source, place.moved));
+  const upload = new StreamUpload({ ...streaming, content: counted }, noting(options, place.moved));
+  try {
+    return await upload.run();
+  } catch (error) {
+    await upload.abandon();
+    throw error;
+  } finally {
+    place.release();
+  }
+}
+
+async function* passed(source: AsyncIterable<Uint8Array>, onChunk: () => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    onChunk();
+    yield chunk;
+  }
 }
 
 interface Step<T> {

@@ -1,5 +1,5 @@
 import { InputError, ResponseError } from '../../errors.ts';
-import { createTurns } from '../../store/turns.ts';
+import { createTurns } from '../../flow/turns.ts';
 import type { Login } from './login.ts';
 import { createReading, type ReadingOptions } from './reading.ts';
 
