@@ -451,7 +451,7 @@ describe('an abort', () => {
     const impatient = assert.rejects(send({ signal: abort.signal }), (error) => error === reason);
     const patient = send();
     await waiting;
-    // The other goes on once the token is asked for, and waits for it from then on.
+    // The other request continues once the token request is sent, and from then on waits for the token.
     await new Promise((resolve) => setImmediate(resolve));
     abort.abort(reason);
     await impatient;

@@ -2,30 +2,30 @@ import { type Shared, share } from '../flow/share.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Token } from './token.ts';
 
-/** A token, and whether it was got for this very question rather than kept from before. */
+/** A token. `fresh` is false for a token that was cached before the request. */
 export interface CachedToken {
   readonly token: Token;
   readonly fresh: boolean;
 }
 
 export interface TokenQuestion {
-  /** Whose token and where from: origin, realm, service and identity. Tokens never serve another holder. */
+  /** The owner of the token: origin, realm, service and identity as one string. A token never serves another owner. */
   readonly holder: string;
   readonly scopes: readonly string[];
-  /** Whether the request takes long, so that a token near its end won't do. */
+  /** Whether the request takes long, so that a token near its end does not suffice. */
   readonly lasting: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Gets a token; its signal aborts when nobody waits for it any more. */
+  /** Fetches a token. Its signal aborts when no caller waits for the token any more. */
   readonly fetch: (signal: AbortSignal) => Promise<Token>;
 }
 
 export interface TokenCache {
   /**
-   * A kept token for these scopes or more, or a new one, fetched once however many ask for it.
-   * Rejects as `fetch` does, and with the signal's reason.
+   * Resolves with a cached token for at least these scopes, or with a new one. Concurrent callers share one fetch.
+   * Rejects like `fetch`, or with the signal's reason.
    */
   get(question: TokenQuestion): Promise<CachedToken>;
-  /** Forgets a token that a registry has refused. */
+  /** Removes a token that a registry has refused. */
   drop(value: string): void;
 }
 
@@ -33,13 +33,16 @@ interface Entry {
   readonly grants: ReadonlySet<string>;
   readonly fetched: Shared<Token>;
   readonly started: number;
-  /** Set when it has come. */
+  /** Set once the token has been fetched. */
   token?: Token;
 }
 
-/** The part of a token's life before whose end it is renewed: what begins with it may take a while. */
+/** A token is renewed before the last 15 % of its life, because a request that begins with it may take a while. */
 const renewalPart = 0.15;
-/** For a long upload: some registries look at the token again when the last byte has come. At most twice the token requests. */
+/**
+ * For a long upload, a token is renewed after half of its life: some registries check it again when the last byte has
+ * arrived. This at most doubles the token requests.
+ */
 const lastingPart = 0.5;
 
 export function createTokenCache(clock: Clock): TokenCache {
@@ -94,7 +97,7 @@ export function createTokenCache(clock: Clock): TokenCache {
   };
 }
 
-/** One grant for each action of each resource; what is no resource scope stands for itself. */
+/** Splits the scopes into one grant for each action of each resource. A scope that is no resource scope stays whole. */
 function grantsOf(scopes: readonly string[]): ReadonlySet<string> {
   return new Set(
     scopes.flatMap((scope) => {

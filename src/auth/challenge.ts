@@ -1,18 +1,18 @@
 import { AuthError } from '../errors.ts';
 import { redactWords } from '../wire/redact.ts';
 
-/** One way to prove who is asking, as a server offers it. */
+/** One authentication method that a server offers. */
 export interface Challenge {
-  /** In lower case: `bearer`, `basic`. */
+  /** The scheme in lower case: `bearer`, `basic`. */
   readonly scheme: string;
-  /** By lower-case name; of a name that comes twice the first counts. */
+  /** The parameters by lower-case name. The first value of a repeated name counts. */
   readonly parameters: Readonly<Record<string, string>>;
 }
 
 /**
- * The challenges of all WWW-Authenticate lines in order: several in a line, quoted strings with commas in them, schemes
- * without parameters, token68. Commas between parameters may be missing. Throws CHALLENGE_INVALID, which shows none of
- * these secrets.
+ * Parses all WWW-Authenticate lines, in order. Accepts several challenges in one line, quoted strings with commas,
+ * schemes without parameters, token68, and missing commas between parameters. Throws CHALLENGE_INVALID with a message
+ * that shows none of the given secrets.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
  */
 export function parseChallenges(
@@ -32,10 +32,10 @@ const blanks = /\s*/y;
 const token = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 const token68 = /\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)/y;
 const quoted = /"((?:[^"\\]|\\.)*)"/y;
-/** Beyond the grammar, a bare URL: everything up to what must end it. */
+/** Accepts a bare URL, which the grammar does not allow, up to the next blank, comma or quote. */
 const bare = /[^\s,"]+/y;
 
-/** Undefined for what can't be read. */
+/** Returns undefined for a line that cannot be parsed. */
 function parseLine(line: string): readonly Challenge[] | undefined {
   const cursor = createCursor(line);
   const challenges: Challenge[] = [];
@@ -51,7 +51,7 @@ function parseLine(line: string): readonly Challenge[] | undefined {
   return challenges;
 }
 
-/** Reads up to the next scheme, which is a token without a `=` behind it. */
+/** Reads up to the next scheme: a token without a `=` after it. */
 function parseParameters(cursor: Cursor): Readonly<Record<string, string>> | undefined {
   const parameters = new Map<string, string>();
   for (;;) {
@@ -72,7 +72,7 @@ function parseParameters(cursor: Cursor): Readonly<Record<string, string>> | und
 }
 
 interface Cursor {
-  /** Steps over what the sticky pattern matches here. */
+  /** Moves past the match of the sticky pattern at this position. */
   take(pattern: RegExp): RegExpExecArray | undefined;
   at(): number;
   moveTo(position: number): void;

@@ -3,8 +3,8 @@ import { checkHop, resolveHop } from '../http/origin.ts';
 import type { Challenge } from './challenge.ts';
 
 /**
- * The address of the token service that a challenge names. It is held to the same policy as a redirect, since whoever
- * can write the challenge chooses where we send a request. Throws CHALLENGE_INVALID.
+ * Resolves the address of the token service in a challenge. The redirect policy applies to it, because the author of
+ * the challenge chooses where gantry sends a request. Throws CHALLENGE_INVALID.
  */
 export function resolveRealm(
   { parameters: { realm } }: Challenge,

@@ -5,7 +5,10 @@ interface Basic {
   readonly password: string;
 }
 
-/** An identity token goes as the password of the user that docker's helpers call `<token>`. */
+/**
+ * Returns the user and password for Basic authentication. An identity token becomes the password of the user `<token>`,
+ * as in docker's helpers.
+ */
 export function basicOf(
   credential: Exclude<Credential, { kind: 'registry' }> | undefined,
 ): Basic | undefined {
@@ -17,7 +20,7 @@ export function basicAuthorization({ username, password }: Basic): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** What of a credential must not be shown, in each form that a server gets it in and may repeat it in. */
+/** Returns the secret parts of a credential, in each form that a server receives and may repeat. */
 export function secretsOf(credential: Credential): readonly string[] {
   if (credential.kind === 'registry') return [credential.token];
   const basic = basicOf(credential);

@@ -17,7 +17,7 @@ export const alice: Extract<Credential, { kind: 'basic' }> = {
   password: secret('pass:word'),
 };
 export const basicAlice: string = basicOf(alice.username, alice.password);
-/** How the token of that name is shown. */
+/** The Authorization header with the token of that name. */
 export const bearing = (name: string): string => `Bearer ${secret(name)}`;
 export const pull: readonly string[] = ['repository:a/b:pull'];
 export const push: readonly string[] = ['repository:a/b:pull,push'];
@@ -58,14 +58,14 @@ export interface Roles {
     request: HttpRequest,
     authorization: string | undefined,
   ) => HttpResponse | Promise<HttpResponse>;
-  /** Default: a token that tells its number. */
+  /** By default the service issues numbered tokens. */
   readonly service?: (seen: TokenRequestSeen, number: number) => HttpResponse | Promise<HttpResponse>;
   readonly credential?: Credential;
   readonly keychain?: Keychain;
   readonly trustedRealms?: readonly string[];
 }
 
-/** A registry, a token service and a client between them. */
+/** A registry, a token service and a client that uses both. */
 export function stage({ registry, service, credential, keychain, trustedRealms }: Roles): Stage {
   const clock = createManualClock(1_000_000);
   const shown: (string | undefined)[] = [];
@@ -109,7 +109,7 @@ export function stage({ registry, service, credential, keychain, trustedRealms }
   };
 }
 
-/** Lets in who shows a bearer token. */
+/** Accepts every request with a bearer token. */
 export const bearerRegistry: Roles['registry'] = (_, authorization) =>
   authorization?.startsWith('Bearer ') ? answer(200) : challenge(bearer());
 

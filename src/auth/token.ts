@@ -9,36 +9,37 @@ import { readError } from '../wire/error-body.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import { basicAuthorization, basicOf, secretsOf } from './secrets.ts';
 
-/** What proves to the registry that its token service let us in. */
+/** A bearer token from a token service. */
 export interface Token {
   readonly value: string;
-  /** Milliseconds since 1970 by our clock. */
+  /** Milliseconds since 1970, on the local clock. */
   readonly expires: number;
 }
 
-/** What a token is asked for with. */
+/** The parameters of a token request. */
 export interface TokenRequest {
   readonly registry: string;
   /** Absolute URL of the token service. */
   readonly realm: string;
   readonly service: string | undefined;
   readonly scopes: readonly string[];
-  /** None: an anonymous token. */
+  /** Without a credential the token is anonymous. */
   readonly credential: Credential | undefined;
   readonly clientId: string;
   readonly signal: AbortSignal;
 }
 
-/** JWTs with hundreds of grants are tens of KiB. */
+/** JWTs with hundreds of grants have tens of KiB. */
 const replyLimit = 128 * 1024;
-/** What the specification has an answer without `expires_in` mean, in seconds. */
+/** Seconds. The specification's default for an answer without `expires_in`. */
 const defaultLife = 60;
-/** How token services say that they know nothing of POST. */
+/** Statuses with which token services report that they do not support POST. */
 const postUnknown = [400, 404, 405, 501];
 
 /**
- * Gets a token: by POST for an identity token, else by GET, with Basic where there is a user and password.
- * Throws UNAUTHORIZED, DENIED, CHALLENGE_INVALID (an answer without a token), TOO_LARGE, TOOMANYREQUESTS, UNEXPECTED_STATUS.
+ * Fetches a token: by POST for an identity token, otherwise by GET, with Basic authentication for a user and password.
+ * Throws UNAUTHORIZED, DENIED, CHALLENGE_INVALID (an answer without a token), TOO_LARGE, TOOMANYREQUESTS,
+ * UNEXPECTED_STATUS.
  * @see https://distribution.github.io/distribution/spec/auth/token/
  */
 export async function fetchToken(
@@ -117,7 +118,7 @@ async function refusal(
     scope,
   });
   if (error instanceof AuthError || error.code === 'TOOMANYREQUESTS') return error;
-  // A token service that is not there is no repository that is not there.
+  // A missing token service must not look like a missing repository.
   return new ResponseError(
     'UNEXPECTED_STATUS',
     error.message,
@@ -135,17 +136,20 @@ async function readToken(
   const value = [reply['access_token'], reply['token']].find(
     (token) => typeof token === 'string' && token !== '',
   );
-  // A line break in it would become a header of its own.
+  // A line break in the token would begin a new header.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
     throw new AuthError('CHALLENGE_INVALID', `${what} holds no token`, { registry });
   }
-  // Some write the number as a text.
+  // Some token services write the number as a string.
   const life = Number(reply['expires_in']);
   const seconds = life > 0 && Number.isFinite(life) ? life : defaultLife;
   return { value, expires: issuedAt(reply['issued_at'], { asked, life: seconds * 1000 }) + seconds * 1000 };
 }
 
-/** When the token's life began. A time to come, or one after which it would be dead by now, is a clock that differs from ours. */
+/**
+ * Returns the start of the token's life. An `issued_at` in the future, or one with which the token would already have
+ * expired, comes from a clock that differs from the local one; the time of the request is used instead.
+ */
 function issuedAt(text: unknown, { asked, life }: { readonly asked: number; readonly life: number }): number {
   const issued = typeof text === 'string' ? Date.parse(text) : Number.NaN;
   return issued <= asked && issued + life > asked ? issued : asked;
@@ -156,7 +160,7 @@ function parseReply(bytes: Uint8Array, what: string): Readonly<Record<string, un
     const reply = parseJson(bytes, { what });
     return typeof reply === 'object' && reply !== null ? { ...reply } : {};
   } catch {
-    // A captive portal's web page holds as little of a token as an empty object.
+    // The web page of a captive portal has no token, like an empty object.
     return {};
   }
 }
