@@ -21,29 +21,29 @@ import {
   wantsBasic,
 } from './stage.test.support.ts';
 
-describe('a registry that lets everybody in', () => {
-  it('is shown nothing, and nobody is asked', async () => {
+describe('a registry without authentication', () => {
+  it('a registry without authentication gets no credentials, and the keychain is not asked', async () => {
     const { send, shown } = stage({ registry: () => answer(200), keychain: () => assert.fail('asked') });
     assert.equal((await send()).status, 200);
     assert.deepEqual(shown, [undefined]);
   });
 });
 
-describe('a registry that wants Basic', () => {
-  it('is shown user and password, at once from the second request on', async () => {
+describe('a registry with Basic authentication', () => {
+  it('Basic authentication sends user and password, from the second request on without a challenge', async () => {
     const { send, shown } = stage({ registry: wantsBasic, credential: alice });
     await send();
     await send();
     assert.deepEqual(shown, [undefined, basicAlice, basicAlice]);
   });
 
-  it('has the last word when there is no credential', async () => {
+  it('Basic authentication returns the 401 when there is no credential', async () => {
     const { send, shown } = stage({ registry: wantsBasic });
     assert.equal((await send()).status, 401);
     assert.equal(shown.length, 1);
   });
 
-  it('has the last word when the credential is wrong', async () => {
+  it('Basic authentication returns the 401 when the credential is wrong', async () => {
     const { send, shown } = stage({
       registry: wantsBasic,
       credential: { ...alice, password: secret('wrong') },
@@ -52,7 +52,7 @@ describe('a registry that wants Basic', () => {
     assert.equal(shown.length, 2);
   });
 
-  it('is shown another credential when that has changed in the keychain', async () => {
+  it('Basic authentication uses another credential after the keychain has changed', async () => {
     let asked = 0;
     const keychain: Keychain = async () => (asked++ === 0 ? { ...alice, password: secret('old') } : alice);
     const { send, shown } = stage({ registry: wantsBasic, keychain });
@@ -60,7 +60,7 @@ describe('a registry that wants Basic', () => {
     assert.equal(shown.at(-1), basicAlice);
   });
 
-  it('is not shown an identity token', async () => {
+  it('Basic authentication does not send an identity token', async () => {
     const { send, shown } = stage({
       registry: wantsBasic,
       credential: { kind: 'identity', token: secret('refresh') },
@@ -69,7 +69,7 @@ describe('a registry that wants Basic', () => {
     assert.deepEqual(shown, [undefined]);
   });
 
-  it('gets Bearer where it offers both', async () => {
+  it('Bearer is preferred when a registry offers Bearer and Basic', async () => {
     const { send, shown } = stage({
       credential: alice,
       registry: (_, authorization) =>
@@ -80,8 +80,8 @@ describe('a registry that wants Basic', () => {
   });
 });
 
-describe('a registry that wants a token', () => {
-  it('is shown one, got by GET with the scopes of the request and of the challenge, those that push first', async () => {
+describe('a registry with token authentication', () => {
+  it('a token is fetched by GET with the scopes of the request and of the challenge, push scopes first', async () => {
     const { send, shown, tokens } = stage({
       credential: alice,
       registry: (_, authorization) =>
@@ -104,13 +104,13 @@ describe('a registry that wants a token', () => {
     ]);
   });
 
-  it('gets an anonymous one when there is no credential', async () => {
+  it('an anonymous token is fetched when there is no credential', async () => {
     const { send, tokens } = stage({ registry: bearerRegistry });
     assert.equal((await send()).status, 200);
     assert.equal(tokens[0]?.authorization, undefined);
   });
 
-  it('is shown a registry token as it is', async () => {
+  it('a registry token is sent unchanged', async () => {
     const { send, shown, tokens } = stage({
       registry: bearerRegistry,
       credential: { kind: 'registry', token: secret('mine') },
@@ -120,7 +120,7 @@ describe('a registry that wants a token', () => {
     assert.equal(tokens.length, 0);
   });
 
-  it('gets the same one for all that ask together, and for all later requests that need no more', async () => {
+  it('concurrent and later requests that need no more scopes share one token', async () => {
     const { send, shown, tokens } = stage({ registry: bearerRegistry });
     await Promise.all([send({ scopes: push }), send({ scopes: push }), send({ scopes: pull })]);
     assert.ok(tokens.length <= 2);
@@ -133,7 +133,7 @@ describe('a registry that wants a token', () => {
     assert.equal(shown.length, answers + 2);
   });
 
-  it('gets a new one before the old one ends', async () => {
+  it('a new token is fetched before the old one expires', async () => {
     const { send, shown, clock } = stage({ registry: bearerRegistry });
     await send();
     await clock.advance(84_000);
@@ -145,18 +145,22 @@ describe('a registry that wants a token', () => {
 
   for (const [name, reply, life] of [
     ['expires_in', { expires_in: 1000 }, 850],
-    ['expires_in that is a text', { expires_in: '1000' }, 850],
-    ['60 seconds where it says nothing', {}, 51],
-    ['60 seconds where it makes no sense', { expires_in: -1 }, 51],
-    ['its issued_at', { expires_in: 1000, issued_at: new Date(900_000).toISOString() }, 765],
+    ['expires_in as a string', { expires_in: '1000' }, 850],
+    ['60 seconds without expires_in', {}, 51],
+    ['60 seconds for an invalid expires_in', { expires_in: -1 }, 51],
+    ['issued_at', { expires_in: 1000, issued_at: new Date(900_000).toISOString() }, 765],
     [
-      'our clock where issued_at is to come',
+      'the local clock for an issued_at in the future',
       { expires_in: 1000, issued_at: new Date(9e6).toISOString() },
       850,
     ],
-    ['our clock where issued_at is long ago', { expires_in: 500, issued_at: '1969-01-01T00:00:00Z' }, 425],
+    [
+      'the local clock for an issued_at long ago',
+      { expires_in: 500, issued_at: '1969-01-01T00:00:00Z' },
+      425,
+    ],
   ] as const) {
-    it(`trusts a token for as long as by ${name}`, async () => {
+    it(`the life of a token follows ${name}`, async () => {
       const { send, tokens, clock } = stage({
         registry: bearerRegistry,
         service: () => json({ access_token: secret('t'), ...reply }),
@@ -171,7 +175,7 @@ describe('a registry that wants a token', () => {
     });
   }
 
-  it('gets another one once when it refuses a kept one', async () => {
+  it('one new token is fetched when the registry refuses a cached one', async () => {
     let valid = bearing('t1');
     const { send, shown } = stage({
       registry: (_, authorization) =>
@@ -183,13 +187,13 @@ describe('a registry that wants a token', () => {
     assert.deepEqual(shown, [undefined, bearing('t1'), bearing('t1'), bearing('t2')]);
   });
 
-  it('has the last word when it refuses a new one', async () => {
+  it('the 401 is returned when the registry refuses a new token', async () => {
     const { send, shown, tokens } = stage({ registry: () => challenge(bearer()) });
     assert.equal((await send()).status, 401);
     assert.deepEqual([shown.length, tokens.length], [2, 1]);
   });
 
-  it('gets a wider one when it says that the scope does not do', async () => {
+  it('a token with more scopes is fetched when the registry answers insufficient_scope', async () => {
     const wide = 'repository:a/b:delete';
     const { send, tokens } = stage({
       registry: (_, authorization) => {
@@ -203,13 +207,13 @@ describe('a registry that wants a token', () => {
     assert.deepEqual(tokens[1]?.url.searchParams.getAll('scope'), ['repository:a/b:pull,delete']);
   });
 
-  it('has the last word with any other 403', async () => {
+  it('any other 403 is returned', async () => {
     const { send, shown } = stage({ registry: () => challenge(bearer(), 403) });
     assert.equal((await send()).status, 403);
     assert.equal(shown.length, 1);
   });
 
-  it('gets a token by what it wanted before when it says 401 without a challenge', async () => {
+  it('a 401 without a challenge is answered with the authentication that the registry asked for before', async () => {
     let first = true;
     const { send } = stage({
       registry: (_, authorization) => {
@@ -224,7 +228,7 @@ describe('a registry that wants a token', () => {
     assert.equal((await send()).status, 200);
   });
 
-  it('has the last word when it never says what it wants', async () => {
+  it('a 401 without a challenge is returned when the registry never sent one', async () => {
     const { send } = stage({ registry: () => answer(401), credential: alice });
     assert.equal((await send()).status, 401);
   });
@@ -233,7 +237,7 @@ describe('a registry that wants a token', () => {
 describe('an identity token', () => {
   const credential: Credential = { kind: 'identity', token: secret('refresh') };
 
-  it('is exchanged by POST', async () => {
+  it('an identity token is exchanged by POST', async () => {
     const { send, shown, tokens } = stage({
       registry: bearerRegistry,
       credential,
@@ -252,7 +256,7 @@ describe('an identity token', () => {
   });
 
   for (const status of [400, 404, 405, 501]) {
-    it(`goes by GET to a token service that answers ${status} to a POST`, async () => {
+    it(`an identity token is sent by GET when the token service answers ${status} to a POST`, async () => {
       const { send, tokens } = stage({
         registry: bearerRegistry,
         credential,
@@ -266,28 +270,28 @@ describe('an identity token', () => {
 
 describe('a token service', () => {
   for (const [name, reply, code] of [
-    ['says 401', answer(401), 'UNAUTHORIZED'],
-    ['says 403', answer(403), 'DENIED'],
-    ['says 429', answer(429), 'TOOMANYREQUESTS'],
-    ['says 404, which is no missing repository', answer(404), 'UNEXPECTED_STATUS'],
+    ['answers 401', answer(401), 'UNAUTHORIZED'],
+    ['answers 403', answer(403), 'DENIED'],
+    ['answers 429', answer(429), 'TOOMANYREQUESTS'],
+    ['answers 404, which means no missing repository', answer(404), 'UNEXPECTED_STATUS'],
     ['redirects', answer(307, { headers: { location: ['https://evil.com/'] } }), 'UNEXPECTED_STATUS'],
-    ['says 500', answer(500), 'UNEXPECTED_STATUS'],
+    ['answers 500', answer(500), 'UNEXPECTED_STATUS'],
     ['answers with a web page', answer(200, { body: '<html>' }), 'CHALLENGE_INVALID'],
     ['answers without a token', json({ token: '' }), 'CHALLENGE_INVALID'],
     [
-      'answers with a token that is not one',
+      'answers with a token of invalid characters',
       json({ token: `${secret('a')}\r\nevil: header` }),
       'CHALLENGE_INVALID',
     ],
     ['answers with more than 128 KiB', json({ token: 'x'.repeat(129 * 1024) }), 'TOO_LARGE'],
   ] as const) {
-    it(`is ${code} when it ${name}`, async () => {
+    it(`a token request rejects with ${code} when the service ${name}`, async () => {
       const { send } = stage({ registry: bearerRegistry, service: () => reply, credential: alice });
       await rejects(send(), code);
     });
   }
 
-  it('is asked again after a failure', async () => {
+  it('the token service is asked again after a failure', async () => {
     const { send } = stage({
       registry: bearerRegistry,
       service: (_, number) => (number === 1 ? answer(500) : json({ token: secret('x') })),
@@ -296,7 +300,7 @@ describe('a token service', () => {
     assert.equal((await send()).status, 200);
   });
 
-  it('keeps the query that its realm has', async () => {
+  it('the query of the realm is kept', async () => {
     const { send, tokens } = stage({
       registry: (_, authorization) =>
         authorization ? answer(200) : challenge(`Bearer realm="${realm}?a=%20b"`),
@@ -307,14 +311,14 @@ describe('a token service', () => {
 
   for (const [name, address, shown] of [
     ['on the same host', `${origin}/token`, true],
-    ['on a relative address', '/token', true],
-    ['on a host of the same owner', 'https://auth.example.com/token', true],
+    ['at a relative address', '/token', true],
+    ['on a host of the same domain', 'https://auth.example.com/token', true],
     ['on a host with a port', 'https://auth.example.com:8443/token', true],
     ["on somebody else's host", 'https://example.org/token', false],
-    ['on a host that only ends alike', 'https://evilexample.com/token', false],
-    ['on an address', 'https://203.0.113.7/token', false],
+    ['on a host name with the same ending', 'https://evilexample.com/token', false],
+    ['on an IP address', 'https://203.0.113.7/token', false],
   ] as const) {
-    it(`${name} is ${shown ? '' : 'not '}shown the credential`, async () => {
+    it(`a token service ${name} does ${shown ? '' : 'not '}receive the credential`, async () => {
       const { send, tokens } = stage({
         credential: alice,
         registry: (_, authorization) =>
@@ -339,7 +343,7 @@ describe('a token service', () => {
     'https://[fe80::1]/token',
     'https://0.0.0.0/token',
   ]) {
-    it(`is CHALLENGE_INVALID on "${withoutSecrets(address)}", and is not asked`, async () => {
+    it(`the realm "${withoutSecrets(address)}" is CHALLENGE_INVALID, and no request goes there`, async () => {
       const { send, tokens } = stage({
         registry: () => challenge(`Bearer realm="${address}"`),
         credential: alice,
@@ -350,10 +354,10 @@ describe('a token service', () => {
   }
 });
 
-describe('a challenge', () => {
-  it('is CHALLENGE_INVALID when it can not be read', () =>
+describe('an unusable challenge', () => {
+  it('a challenge that cannot be parsed is CHALLENGE_INVALID', () =>
     rejects(stage({ registry: () => challenge('"') }).send(), 'CHALLENGE_INVALID'));
-  it('is CHALLENGE_INVALID when its schemes are not known', () =>
+  it('a challenge with unknown schemes is CHALLENGE_INVALID', () =>
     rejects(stage({ registry: () => challenge('Negotiate') }).send(), 'CHALLENGE_INVALID'));
 });
 
@@ -363,12 +367,12 @@ describe('a refused request with a body', () => {
     yield body;
   }
 
-  it('goes out again when the body can be opened again', async () => {
+  it('a refused request is sent again when its body is replayable', async () => {
     const { send } = stage({ registry: bearerRegistry });
     assert.equal((await send({ method: 'PUT', body: bytesContent(body) })).status, 200);
   });
 
-  it('comes back when the body is used up, and the next one carries the token', async () => {
+  it('the refusal is returned when the body is used up, and the next request carries the token', async () => {
     const { send } = stage({ registry: bearerRegistry });
     assert.equal((await send({ method: 'PUT', body: streamContent(once()) })).status, 401);
     await send();
@@ -378,7 +382,7 @@ describe('a refused request with a body', () => {
 
 describe('credentials', () => {
   for (const url of ['https://cdn.example.com/x', `${origin}:8443/x`, 'http://registry.example.com/x']) {
-    it(`are not for ${url}`, async () => {
+    it(`no credentials are sent to ${url}`, async () => {
       const { send, shown } = stage({ registry: bearerRegistry, credential: alice });
       await send();
       shown.length = 0;
@@ -387,13 +391,13 @@ describe('credentials', () => {
     });
   }
 
-  it('leave an Authorization alone that the request has', async () => {
+  it('the Authorization header of a request is kept', async () => {
     const { send, shown } = stage({ registry: () => answer(401), credential: alice });
     await send({ headers: { authorization: [bearing('own')] } });
     assert.deepEqual(shown, [bearing('own')]);
   });
 
-  it('are asked for once for each repository, and again after a failure', async () => {
+  it('the keychain is asked once for each repository, and again after a failure', async () => {
     const asked: (string | undefined)[] = [];
     let fails = true;
     const keychain: Keychain = async (_, repository) => {
@@ -412,7 +416,7 @@ describe('credentials', () => {
 });
 
 describe('an abort', () => {
-  it('ends the wait for a keychain, which is told, and the next request asks it again', async () => {
+  it('an abort ends the wait for a keychain, aborts it, and the next request asks it again', async () => {
     const signals: (AbortSignal | undefined)[] = [];
     const keychain: Keychain = (_, __, { signal } = {}) => {
       if (signals.push(signal) > 1) return Promise.resolve(alice);
@@ -430,7 +434,7 @@ describe('an abort', () => {
     assert.equal(signals.length, 2);
   });
 
-  it('of one who waits for a token does not take it from the others', async () => {
+  it('an aborted request does not take the token from the other requests that wait for it', async () => {
     let release: (() => void) | undefined;
     let asked: (() => void) | undefined;
     const waiting = new Promise<void>((resolve) => {

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { isGantryError } from '../errors.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 
-describe('challenges', () => {
+describe('parseChallenges', () => {
   const rows: readonly (readonly [string, readonly string[], readonly Challenge[]])[] = [
     ['none', [], []],
     ['an empty line', [''], []],
@@ -36,7 +36,7 @@ describe('challenges', () => {
       ],
     ],
     [
-      'two in a line',
+      'two challenges in a line',
       ['Bearer realm="a",service="b", Basic realm="Artifactory Realm"'],
       [
         { scheme: 'bearer', parameters: { realm: 'a', service: 'b' } },
@@ -44,7 +44,7 @@ describe('challenges', () => {
       ],
     ],
     [
-      'one without parameters before another',
+      'a challenge without parameters before another one',
       ['Negotiate, Basic realm="x"'],
       [
         { scheme: 'negotiate', parameters: {} },
@@ -52,7 +52,7 @@ describe('challenges', () => {
       ],
     ],
     [
-      'a token68 before another',
+      'a token68 before another challenge',
       ['Negotiate YII/+a==, Basic realm="x"'],
       [
         { scheme: 'negotiate', parameters: {} },
@@ -60,7 +60,7 @@ describe('challenges', () => {
       ],
     ],
     [
-      'schemes and names in any case',
+      'schemes and names in upper and lower case',
       ['BEARER Realm="X"'],
       [{ scheme: 'bearer', parameters: { realm: 'X' } }],
     ],
@@ -70,7 +70,7 @@ describe('challenges', () => {
       [{ scheme: 'basic', parameters: { realm: 'x', a: 'b' } }],
     ],
     [
-      'no comma between parameters',
+      'parameters without commas between them',
       ['Basic realm="x" a="b"'],
       [{ scheme: 'basic', parameters: { realm: 'x', a: 'b' } }],
     ],
@@ -82,7 +82,7 @@ describe('challenges', () => {
       [{ scheme: 'bearer', parameters: { realm: 'https://a/b?c=d', x: 'y' } }],
     ],
     [
-      'a name that comes twice, of which the first counts',
+      'a repeated name, of which the first value counts',
       ['Basic realm="a",realm="b"'],
       [{ scheme: 'basic', parameters: { realm: 'a' } }],
     ],
@@ -93,7 +93,7 @@ describe('challenges', () => {
     ],
   ];
   for (const [name, lines, expected] of rows) {
-    it(`reads ${name}`, () => assert.deepEqual(parseChallenges(lines), expected));
+    it(`parseChallenges parses ${name}`, () => assert.deepEqual(parseChallenges(lines), expected));
   }
 
   for (const line of [
@@ -105,7 +105,7 @@ describe('challenges', () => {
     'Bearer realm="a" ;',
     '\u00e9',
   ]) {
-    it(`is CHALLENGE_INVALID for ${line}`, () => {
+    it(`parseChallenges throws CHALLENGE_INVALID for ${line}`, () => {
       assert.throws(
         () => parseChallenges([line]),
         (error) => isGantryError(error, 'CHALLENGE_INVALID'),
@@ -120,7 +120,7 @@ describe('challenges', () => {
   });
   const blank = fc.constantFrom('', ' ', '\t ');
 
-  it('reads back whatever is written by the grammar, in one line or many', () => {
+  it('parseChallenges reads back every text that follows the grammar, in one line or several', () => {
     fc.assert(
       fc.property(fc.array(challenge, { maxLength: 4 }), blank, fc.boolean(), (challenges, gap, together) => {
         const lines = challenges.map(({ scheme, parameters }) => {
@@ -138,7 +138,7 @@ describe('challenges', () => {
     );
   });
 
-  it('takes any text, or says CHALLENGE_INVALID', () => {
+  it('parseChallenges parses any text or throws CHALLENGE_INVALID', () => {
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.string(), fc.constantFrom('Bearer', ' ', ',', '=', '"', '\\', 'realm'))),

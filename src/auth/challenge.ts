@@ -23,7 +23,7 @@ export function parseChallenges(
     const challenges = parseLine(line);
     if (challenges !== undefined) return challenges;
     const shown = JSON.stringify(redactWords(line, secrets).slice(0, 200));
-    throw new AuthError('CHALLENGE_INVALID', `can't read the challenge ${shown}`);
+    throw new AuthError('CHALLENGE_INVALID', `cannot parse the WWW-Authenticate challenge ${shown}`);
   });
 }
 

@@ -19,7 +19,11 @@ export function resolveRealm(
   },
 ): string {
   if (realm === undefined || realm === '') {
-    throw new AuthError('CHALLENGE_INVALID', `${registry} asks for a token but names no realm`, { registry });
+    throw new AuthError(
+      'CHALLENGE_INVALID',
+      `${registry} asks for a token, but its challenge names no realm`,
+      { registry },
+    );
   }
   try {
     const url = resolveHop(requestUrl, realm, { secrets });
@@ -27,8 +31,12 @@ export function resolveRealm(
     return url;
   } catch (error) {
     if (!isGantryError(error, 'REDIRECT_REFUSED')) throw error;
-    throw new AuthError('CHALLENGE_INVALID', `the token service of ${registry}: ${error.message}`, {
-      registry,
-    });
+    throw new AuthError(
+      'CHALLENGE_INVALID',
+      `the token service of ${registry} cannot be used: ${error.message}`,
+      {
+        registry,
+      },
+    );
   }
 }

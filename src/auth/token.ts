@@ -138,7 +138,7 @@ async function readToken(
   );
   // A line break in the token would begin a new header.
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) {
-    throw new AuthError('CHALLENGE_INVALID', `${what} holds no token`, { registry });
+    throw new AuthError('CHALLENGE_INVALID', `${what} contains no valid token`, { registry });
   }
   // Some token services write the number as a string.
   const life = Number(reply['expires_in']);

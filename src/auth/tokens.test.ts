@@ -43,23 +43,28 @@ const rejecting =
   () =>
     Promise.reject(error);
 
-describe('a token that is kept', () => {
+describe('a cached token', () => {
   // The token service gives each token 100 s.
   const rows: readonly (readonly [string, () => Partial<HttpRequest>, number, string])[] = [
-    ['with half of its life left goes with a long upload', () => upload(mebibyte), 49, bearing('t1')],
     [
-      'with less than half of its life gives way to a new one before a long upload',
+      'is used for a long upload during the first half of its life',
+      () => upload(mebibyte),
+      49,
+      bearing('t1'),
+    ],
+    [
+      'is replaced before a long upload in the second half of its life',
       () => upload(mebibyte),
       51,
       bearing('t2'),
     ],
-    ['gives way before a stream, which nobody knows the end of', streamed, 51, bearing('t2')],
-    ['goes with a short upload until near its end', () => upload(mebibyte - 1), 84, bearing('t1')],
-    ['goes with a request without a body until near its end', () => ({ scopes: push }), 84, bearing('t1')],
-    ['gives way near its end to whatever request', () => ({ scopes: push }), 86, bearing('t2')],
+    ['is replaced before a stream of unknown length', streamed, 51, bearing('t2')],
+    ['is used for a short upload until near its end', () => upload(mebibyte - 1), 84, bearing('t1')],
+    ['is used for a request without a body until near its end', () => ({ scopes: push }), 84, bearing('t1')],
+    ['is replaced near its end for any request', () => ({ scopes: push }), 86, bearing('t2')],
   ];
   for (const [name, request, seconds, expected] of rows) {
-    it(name, async () => {
+    it(`a cached token ${name}`, async () => {
       const { send, shown, clock } = stage({ registry: bearerRegistry, credential: alice });
       await send({ scopes: push });
       await clock.advance(seconds * 1000);
@@ -68,7 +73,7 @@ describe('a token that is kept', () => {
     });
   }
 
-  it('is renewed once for all long uploads that begin together, and the new one serves all others', async () => {
+  it('concurrent long uploads renew the token once, and the new one serves all other requests', async () => {
     const { send, shown, tokens, clock } = stage({ registry: bearerRegistry, credential: alice });
     await send({ scopes: push });
     await clock.advance(60_000);
@@ -79,7 +84,7 @@ describe('a token that is kept', () => {
     assert.equal(shown.at(-1), bearing('t2'));
   });
 
-  it('is not taken for a request that needs more, nor asked for more than that needs', async () => {
+  it('a request with more scopes gets a new token with no more scopes than it needs', async () => {
     const { send, tokens } = stage({ registry: bearerRegistry });
     await send({ scopes: pull });
     await send({ scopes: push });
@@ -94,7 +99,7 @@ describe('a token that is kept', () => {
     ['another realm', bearer(), 'Bearer realm="https://auth.example.com/other",service="example"'],
     ['another service', bearer(), 'Bearer realm="https://auth.example.com/token",service="other"'],
   ] as const) {
-    it(`serves no request that is to have one of ${name}`, async () => {
+    it(`a cached token serves no request that needs a token of ${name}`, async () => {
       const { send, tokens } = stage({
         registry: ({ method }, authorization) =>
           authorization === (method === 'GET' ? bearing('t1') : bearing('t2'))
@@ -107,7 +112,7 @@ describe('a token that is kept', () => {
     });
   }
 
-  it('of nobody serves no one who has a name', async () => {
+  it('an anonymous token serves no request with a credential', async () => {
     const { send, tokens } = stage({ registry: bearerRegistry, keychain: aliceButNotForAb });
     await send({ scopes: ['repository:c:pull', ...pull] });
     await send({ scopes: pull });
@@ -118,7 +123,7 @@ describe('a token that is kept', () => {
     );
   });
 
-  it('is asked for once however many requests come back with a challenge together', async () => {
+  it('concurrent requests that are challenged fetch one token', async () => {
     const { send, tokens } = stage({ registry: bearerRegistry });
     const answers = await Promise.all(Array.from({ length: 20 }, () => send()));
     assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200]);
@@ -126,9 +131,9 @@ describe('a token that is kept', () => {
   });
 });
 
-describe('a scope that is no resource', () => {
+describe('a scope that names no resource', () => {
   for (const scope of ['aws', '*']) {
-    it(`${scope} is asked for as it came, also for the requests that follow`, async () => {
+    it(`the scope ${scope} is requested unchanged, also for later requests`, async () => {
       const { send, tokens } = stage({
         registry: (_, authorization) =>
           authorization ? answer(200) : challenge(bearer(`,scope="${scope}"`)),
@@ -146,9 +151,9 @@ describe('a scope that is no resource', () => {
   }
 });
 
-describe('a challenge in the middle', () => {
+describe('a challenge after accepted requests', () => {
   for (const method of ['HEAD', 'POST', 'PATCH', 'PUT', 'DELETE']) {
-    it(`is answered on a ${method}, after requests that were let in`, async () => {
+    it(`a challenge to a ${method} is answered after earlier requests were accepted without one`, async () => {
       const { send, shown } = stage({
         credential: alice,
         registry: (request, authorization) =>
@@ -165,7 +170,7 @@ describe('a challenge in the middle', () => {
     ['two headers, Basic last', [bearer(), 'Basic']],
     ['two headers, Basic first', ['Basic', bearer()]],
   ] as const) {
-    it(`is answered with a token where Bearer and Basic come in ${name}`, async () => {
+    it(`a challenge is answered with a token when it offers Bearer and Basic in ${name}`, async () => {
       const { send, shown } = stage({
         credential: alice,
         registry: (_, authorization) =>
@@ -183,7 +188,7 @@ describe('a challenge in the middle', () => {
     ['insufficient_scope', 403],
     ['insufficient_scope', 401],
   ] as const) {
-    it(`with ${error} and ${status} to every token is final after one more`, async () => {
+    it(`a challenge with ${error} and ${status} to every token is returned after one more try`, async () => {
       const { send, shown, tokens } = stage({
         registry: (request, authorization) =>
           authorization !== undefined && request.method === 'GET'
@@ -200,7 +205,7 @@ describe('a challenge in the middle', () => {
     });
   }
 
-  it('that wants more each time is final after the third request', async () => {
+  it('a challenge that asks for more each time is returned after the third request', async () => {
     let asked = 0;
     const { send, shown } = stage({
       registry: () => challenge(bearer(`,error="insufficient_scope",scope="repository:x${++asked}:pull"`)),
@@ -215,7 +220,7 @@ describe('a token service of another domain', () => {
   const registry = (_: HttpRequest, authorization: string | undefined): ReturnType<typeof answer> =>
     authorization ? answer(200) : challenge(elsewhere);
 
-  it('is not shown the credential, which is said once', async () => {
+  it('a token service of another domain does not receive the credential, and one warning says so', async () => {
     const { send, tokens, warnings } = stage({ registry, credential: alice });
     await send();
     await send({ scopes: push });
@@ -226,7 +231,7 @@ describe('a token service of another domain', () => {
     assert.equal(warnings.length, 1);
   });
 
-  it('is shown it where its host was named as trusted', async () => {
+  it('a token service of another domain receives the credential when its host is trusted', async () => {
     const trustedRealms = ['tokens.example.net'];
     const { send, tokens, warnings } = stage({ registry, credential: alice, trustedRealms });
     await send();
@@ -234,20 +239,20 @@ describe('a token service of another domain', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('is no matter where there is nothing to show', async () => {
+  it('a token service of another domain causes no warning when there is no credential', async () => {
     const { send, warnings } = stage({ registry });
     await send();
     assert.deepEqual(warnings, []);
   });
 });
 
-describe('a helper that is not installed', () => {
+describe('a missing credential helper', () => {
   const missing = new AuthError('HELPER_FAILED', 'it is not in PATH', {
     cause: Object.assign(new Error('spawn'), { code: 'ENOENT' }),
   });
   const failing = new AuthError('HELPER_FAILED', 'locked');
 
-  it('is not needed to pull what is public, and is told of once', async () => {
+  it('a missing helper does not prevent an anonymous pull, and one warning names it', async () => {
     const { send, tokens, warnings } = stage({ registry: bearerRegistry, keychain: rejecting(missing) });
     assert.equal((await send()).status, 200);
     assert.equal((await send()).status, 200);
@@ -255,37 +260,37 @@ describe('a helper that is not installed', () => {
     assert.equal(warnings.length, 1);
   });
 
-  it('is HELPER_FAILED to push', () =>
+  it('a missing helper fails a push with HELPER_FAILED', () =>
     rejects(
       stage({ registry: bearerRegistry, keychain: rejecting(missing) }).send({ scopes: push }),
       'HELPER_FAILED',
     ));
 
-  it('is HELPER_FAILED where the registry wants Basic', () =>
+  it('a missing helper fails with HELPER_FAILED when the registry asks for Basic', () =>
     rejects(
       stage({ registry: () => challenge('Basic realm="x"'), keychain: rejecting(missing) }).send(),
       'HELPER_FAILED',
     ));
 
-  it('is HELPER_FAILED where the token service lets nobody in without a name', () =>
+  it('a missing helper fails with HELPER_FAILED when the token service refuses anonymous requests', () =>
     rejects(
       stage({ registry: bearerRegistry, service: () => answer(401), keychain: rejecting(missing) }).send(),
       'HELPER_FAILED',
     ));
 
-  it('is HELPER_FAILED where the registry takes no token of nobody', () =>
+  it('a missing helper fails with HELPER_FAILED when the registry refuses the anonymous token', () =>
     rejects(
       stage({ registry: () => challenge(bearer()), keychain: rejecting(missing) }).send(),
       'HELPER_FAILED',
     ));
 
-  it('is another thing than one that fails', () =>
+  it('the failure of an installed helper is always an error', () =>
     rejects(stage({ registry: bearerRegistry, keychain: rejecting(failing) }).send(), 'HELPER_FAILED'));
 });
 
-describe('an identity token with a user', () => {
+describe('an identity token with a user name', () => {
   const credential: Credential = { kind: 'identity', token: secret('refresh'), username: 'alice' };
-  it('goes under that name where the token service takes no POST', async () => {
+  it('an identity token is sent under its user name when the token service does not support POST', async () => {
     const { send, tokens } = stage({
       registry: bearerRegistry,
       credential,
@@ -296,7 +301,7 @@ describe('an identity token with a user', () => {
     assert.equal(tokens[1]?.url.searchParams.get('account'), 'alice');
   });
 
-  it('is not sent on by GET when the token service knows POST and refuses', () =>
+  it('an identity token is not sent by GET when the token service supports POST and refuses', () =>
     rejects(
       stage({ registry: bearerRegistry, credential, service: () => answer(401) }).send(),
       'UNAUTHORIZED',
