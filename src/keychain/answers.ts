@@ -4,7 +4,10 @@ import { askHelper, type HelperOptions } from './credential-helper.ts';
 import { canonicalKey } from './server-key.ts';
 
 export interface AnswerOptions extends HelperOptions {
-  /** Milliseconds since some moment; tells when an answer of a helper is too old. Default `Date.now`. */
+  /**
+   * Returns the milliseconds since any fixed moment. Used to decide when an answer of a helper is too old.
+   * @defaultValue `Date.now`
+   */
   readonly now?: () => number;
 }
 
@@ -13,15 +16,15 @@ interface Answer {
   readonly credential: Shared<Credential | undefined>;
 }
 
-/** Helpers of clouds make up credentials that last hours at most, and asking costs a process. */
+/** Milliseconds. The helpers of clouds create credentials that last a few hours, and each call starts a process. */
 const answerLasts = 5 * 60_000;
 
-/** What helpers have said in this process. By their environment, since that is what they answer from. */
+/** The answers of helpers in this process. They are kept per environment, because helpers answer from it. */
 const answers = new WeakMap<NodeJS.ProcessEnv, Map<string, Answer>>();
 
 /**
- * As `askHelper`, but a helper runs once in five minutes for a registry, however many keychains of the process ask, and no
- * longer than one of them waits.
+ * Like `askHelper`, but runs a helper at most once in five minutes for a registry, even if several keychains of the
+ * process ask. The helper is ended when no caller waits for it any more.
  */
 export function rememberedAnswer(
   helper: string,
@@ -40,7 +43,7 @@ export function rememberedAnswer(
       try {
         return await askHelper(helper, registry, { ...options, signal: ended });
       } catch (error) {
-        // A failure is no answer to keep: the next time the keychain may be unlocked.
+        // A failure is not kept: the user may have unlocked the keychain before the next call.
         if (known.get(key) === asked) known.delete(key);
         throw error;
       }
@@ -50,7 +53,7 @@ export function rememberedAnswer(
   return asked.credential.wait(signal);
 }
 
-/** After a login or logout the helper knows better. */
+/** Call this after a login or logout, which changes the helper's answer. */
 export function forgetAnswer(helper: string, registry: string, options: HelperOptions): void {
   answersIn(options).delete(keyOf(helper, registry));
 }

@@ -5,22 +5,26 @@ import { StorageError } from '../errors.ts';
 import { absentAs, onDisk } from '../files/files.ts';
 import { type DockerConfig, parseDockerConfig } from './docker-config.ts';
 
+/** Locations of the credential files. */
 export interface ConfigFileOptions {
-  /** Default: the process's own. */
+  /**
+   * The environment variables to read.
+   * @defaultValue `process.env`
+   */
   readonly env?: NodeJS.ProcessEnv;
-  /** Read and written in place of docker's own `config.json`. */
+  /** A file to read and write instead of docker's own `config.json`. */
   readonly configFile?: string;
 }
 
-/** Docker's own file: where a login is written. */
+/** Returns the path of docker's own file, which stores logins. */
 export function dockerConfigFile({ env = process.env, configFile }: ConfigFileOptions): string {
   if (configFile !== undefined) return configFile;
   return join(env['DOCKER_CONFIG'] || join(homeOf(env), '.docker'), 'config.json');
 }
 
 /**
- * Every place that credentials are read from, the first that has one winning: DOCKER_AUTH_CONFIG, docker's file, podman's
- * files, and docker's file of ten years ago; the named file alone if one was named.
+ * Yields all credential files, in order of precedence: DOCKER_AUTH_CONFIG, docker's file, podman's files, and docker's
+ * old `.dockercfg`. With `configFile`, yields that file only.
  */
 export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<DockerConfig> {
   const { env = process.env, configFile } = options;
@@ -33,11 +37,11 @@ export async function* readConfigs(options: ConfigFileOptions): AsyncIterable<Do
     if (config !== undefined) yield config;
   }
   const legacy = configFile === undefined && (await readConfigFile(join(homeOf(env), '.dockercfg')));
-  // It holds the entries and nothing else.
+  // The file contains only the entries.
   if (legacy) yield { what: legacy.what, document: { auths: legacy.document } };
 }
 
-/** Undefined if there is no such file. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */
+/** Returns undefined when the file does not exist. Throws NO_PERMISSION, IO_FAILED, INVALID_OPTION. */
 export async function readConfigFile(path: string): Promise<DockerConfig | undefined> {
   const bytes = await readable(path);
   return bytes === undefined ? undefined : parseDockerConfig(bytes, path);

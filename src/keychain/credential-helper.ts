@@ -5,24 +5,32 @@ import type { Credential } from './credential.ts';
 import { namedCredential } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
 
+/** Options for running credential helpers. */
 export interface HelperOptions {
-  /** Default: the process's own; its PATH is where helpers are looked for. */
+  /**
+   * The environment of the helper. Its PATH is searched for the helper.
+   * @defaultValue `process.env`
+   */
   readonly env?: NodeJS.ProcessEnv;
-  /** Milliseconds; a helper may have to wait for the user to unlock a keychain. Default 60 s. */
+  /**
+   * Milliseconds until the helper is ended. A helper may wait for the user to unlock a keychain.
+   * @defaultValue 60000
+   */
   readonly timeout?: number;
-  /** Ends the helper. */
+  /** Ends the helper when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What everything that may ask a helper takes. */
+/** The shape of `HelperOptions`, for functions that may run a helper. */
 export const helperOptions: Shape<HelperOptions> = { env: object, timeout: amount, signal: abortSignal };
 
 const maxOutput = 1024 * 1024;
-/** Milliseconds in which the last of an ended helper's output arrives. */
+/** Milliseconds to wait for the rest of a helper's output after the helper has ended. */
 const heldOpen = 1_000;
 
 /**
- * What a credential helper knows of a registry; undefined if it knows nothing. Throws HELPER_FAILED.
+ * Resolves with the credential that a helper has for a registry, or with undefined when it has none. Throws
+ * HELPER_FAILED.
  * @see https://github.com/docker/docker-credential-helpers
  */
 export async function askHelper(
@@ -44,7 +52,10 @@ export async function askHelper(
   return namedCredential(username, secret);
 }
 
-/** Has a helper keep a credential. A token for the registry itself has no form that helpers know: HELPER_FAILED. */
+/**
+ * Stores a credential with a helper. Throws HELPER_FAILED, also for a registry token, since the helper protocol has no
+ * form for it.
+ */
 export async function tellHelper(
   name: string,
   registry: string,
@@ -60,7 +71,7 @@ export async function tellHelper(
   await runHelper(name, 'store', JSON.stringify(entry), options);
 }
 
-/** Has a helper forget what it knows of a registry. */
+/** Makes a helper delete its credential for a registry. */
 export async function clearHelper(
   name: string,
   registry: string,
@@ -69,7 +80,7 @@ export async function clearHelper(
   await runHelper(name, 'erase', serverKey(registry), options);
 }
 
-/** The keys that a helper has credentials for, each with its user. Throws HELPER_FAILED. */
+/** Resolves with the keys for which a helper has credentials, each with its user name. Throws HELPER_FAILED. */
 export async function listHelper(
   name: string,
   options: HelperOptions = {},
@@ -87,7 +98,7 @@ export async function listHelper(
   );
 }
 
-/** As docker reads it, which takes a name in whatever case. */
+/** Reads a member without regard to upper and lower case, as docker does. */
 function memberOf(reply: unknown, name: string): unknown {
   if (typeof reply !== 'object' || reply === null) return undefined;
   return Object.entries(reply).find(([key]) => key.toLowerCase() === name)?.[1];
@@ -100,12 +111,12 @@ function parseAnswer(name: string, action: Action, output: string): unknown {
   try {
     return JSON.parse(output);
   } catch {
-    // Neither the output nor the parser's message may be shown: both hold the secret, or a part of it.
+    // Neither the output nor the parser's message may be shown: both can contain the secret or a part of it.
     throw failed(name, action, 'its answer is not JSON');
   }
 }
 
-/** Runs `docker-credential-NAME` without a shell. Undefined: it says that it has nothing. */
+/** Runs `docker-credential-NAME` without a shell. Resolves with undefined when the helper has no credential. */
 function runHelper(
   name: string,
   action: Action,
@@ -122,12 +133,13 @@ function runHelper(
         clearTimeout(late);
         if (error === null) resolve(stdout);
         else if (signal?.aborted === true) reject(signal.reason);
-        // It fails with its message on standard output, and this is the one that is no failure.
+        // A helper reports failures on standard output. This message is the only one that is not a failure.
         else if (/credentials not found/i.test(stdout)) resolve(undefined);
         else reject(failed(name, action, reasonOf(error, { action, stdout, stderr }), missingOnly(error)));
       },
     );
-    // What it has started may live on and hold its output open: the answer is whole when the helper has ended.
+    // A process that the helper started may keep its output open. The answer is complete when the helper itself has
+    // ended.
     let late: NodeJS.Timeout | undefined;
     child.once('exit', () => {
       late = setTimeout(() => {
@@ -135,13 +147,13 @@ function runHelper(
         child.stderr?.destroy();
       }, heldOpen);
     });
-    // A helper that doesn't read its input is judged by its answer.
+    // A helper may ignore its input. Its answer decides.
     child.stdin?.on('error', () => {});
     child.stdin?.end(input);
   });
 }
 
-/** Of all causes the one that someone asks for: the others may hold what the helper was told. */
+/** Keeps the only cause that callers look for. Other causes may contain the input of the helper. */
 function missingOnly(error: Error & { readonly code?: unknown }): Error | undefined {
   return error.code === 'ENOENT' ? error : undefined;
 }
@@ -157,7 +169,8 @@ function reasonOf(
   if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'it says too much';
   if (error.killed === true) return 'it gave no answer in time; does it wait for a keychain to be unlocked?';
   const said = (stdout.trim() || stderr.trim()).replace(/\s+/g, ' ');
-  // What fails may yet have answered, or say what it was given to keep: words only, and none when it had a secret.
+  // A failing helper may print a credential or its input. Only plain words are shown, and nothing when the output may
+  // contain a secret.
   const isUnfit = said === '' || action === 'store' || /^\[|\{|secret/i.test(said);
   return isUnfit ? `it ended with ${String(error.code)}` : said.slice(0, 200);
 }

@@ -1,23 +1,27 @@
-/** What proves who is asking. Never logged, never part of an error. */
+/** A credential for a registry. It is never logged and never part of an error. */
 export type Credential =
   | { readonly kind: 'basic'; readonly username: string; readonly password: string }
-  /** An OAuth2 refresh token, exchanged for access tokens at the registry's token service. */
+  /** An OAuth2 refresh token. The registry's token service exchanges it for access tokens. */
   | { readonly kind: 'identity'; readonly token: string; readonly username?: string }
-  /** A bearer token that is sent as it is. */
+  /** A bearer token that is sent unchanged. */
   | { readonly kind: 'registry'; readonly token: string };
 
+/** The options of a request to a keychain. */
 export interface KeychainQuestion {
+  /** Aborts the request to the keychain. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The answer would be sent over plain HTTP, because a reference says `http://`: only a credential that was stored for that
-   * (under `http://host`) is to be given. A reference comes from anywhere, and must not bring a login out of its encryption.
+   * Whether the credential will be sent over plain HTTP, because a reference begins with `http://`. The keychain must
+   * then return only a credential that was stored for plain HTTP (under `http://host`). A reference can come from
+   * anywhere and must not expose a login that was stored for TLS.
    */
   readonly plain?: boolean;
 }
 
 /**
- * Who to be at a registry. `registry` is its host with the port where there is one (`docker.io` for Docker Hub).
- * Asked late, once for each registry and repository; `undefined` means anonymous.
+ * Resolves with the credential for a registry, or with `undefined` for anonymous access. `registry` is the host, with
+ * the port if the reference has one (`docker.io` for Docker Hub). Called as late as possible, once for each registry
+ * and repository.
  */
 export type Keychain = (
   registry: string,

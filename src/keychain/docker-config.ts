@@ -2,20 +2,20 @@ import { InputError } from '../errors.ts';
 import type { Credential } from './credential.ts';
 import { candidateKeys, canonicalKey, isPlainKey } from './server-key.ts';
 
-/** A file of credentials as docker and podman write it: `config.json`, `auth.json`. */
+/** A credential file in the format of docker and podman: `config.json`, `auth.json`. */
 export interface DockerConfig {
-  /** Where it was read, for errors. */
+  /** The path of the file, or another name for it, for error messages. */
   readonly what: string;
-  /** The whole document: fields that we don't know are somebody else's. */
+  /** The whole document. Other programs own the fields that gantry does not know. */
   readonly document: Readonly<Record<string, unknown>>;
 }
 
-/** No one writes a megabyte of credentials. */
+/** Bytes. Larger than every real credential file. */
 const maxBytes = 1024 * 1024;
 
 /**
- * Reads it as docker does: of a key that stands there twice the last one counts. Throws INVALID_OPTION if it is no JSON
- * object, with the reason, and nothing of what it says.
+ * Parses the file like docker: the last value of a repeated key counts. Throws INVALID_OPTION, with the reason and
+ * without any content, when it is not a JSON object.
  */
 export function parseDockerConfig(bytes: Uint8Array, what: string): DockerConfig {
   const document = readDocument(bytes);
@@ -25,12 +25,12 @@ export function parseDockerConfig(bytes: Uint8Array, what: string): DockerConfig
   throw new InputError('INVALID_OPTION', `${what} is not a file of credentials: it ${document}; ${advice}`);
 }
 
-/** The document, or what is wrong with it. */
+/** Returns the document, or a description of the problem. */
 function readDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> | string {
   if (bytes.byteLength > maxBytes) return `has more than ${maxBytes} bytes`;
   let text: string;
   try {
-    // Editors on Windows begin a file with a mark, which this leaves out.
+    // The decoder also removes the byte order mark that editors on Windows add.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return 'is not UTF-8 text';
@@ -40,25 +40,28 @@ function readDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> | st
     const document: unknown = JSON.parse(text);
     return isObject(document) ? document : 'is JSON, but no object';
   } catch {
-    // The parser's message quotes the file.
+    // The parser's message is not used, because it quotes the file.
     return text.includes('\0') ? 'is not JSON in UTF-8, but UTF-16 or binary' : 'is not JSON';
   }
 }
 
-/** The file with the credentials alone that stand in it for plain HTTP. */
+/** Returns the file with only its credentials for plain HTTP. */
 export function plainEntries({ document, what }: DockerConfig): DockerConfig {
   const { auths } = document;
   const plain = Object.entries(isObject(auths) ? auths : {}).filter(([key]) => isPlainKey(key));
   return { what, document: { auths: Object.fromEntries(plain) } };
 }
 
-/** The helper to ask about a registry: its own, or the one for all. */
+/** Returns the helper for a registry: the one for this registry, or the default one. */
 export function helperFor({ document }: DockerConfig, registry: string): string | undefined {
   const [helper = document['credsStore']] = valuesUnder(document['credHelpers'], canonicalKey(registry));
   return typeof helper === 'string' && helper !== '' ? helper : undefined;
 }
 
-/** The credential that the file itself holds, under the most specific key. Throws INVALID_OPTION if it can't be read. */
+/**
+ * Returns the credential in the file itself, under the most specific key. Throws INVALID_OPTION when the entry cannot
+ * be read.
+ */
 export function inlineCredential(
   { document, what }: DockerConfig,
   registry: string,
@@ -73,7 +76,7 @@ export function inlineCredential(
   return undefined;
 }
 
-/** The helpers that the file names, each with the canonical keys it is for; the one for all has none. */
+/** Returns the helpers in the file, each with its canonical keys. The default helper has none. */
 export function helpersOf({ document }: DockerConfig): ReadonlyMap<string, readonly string[] | undefined> {
   const helpers = new Map<string, readonly string[] | undefined>();
   const { credHelpers, credsStore } = document;
@@ -85,7 +88,10 @@ export function helpersOf({ document }: DockerConfig): ReadonlyMap<string, reado
   return helpers;
 }
 
-/** Every credential that the file itself holds, by its canonical key. Throws INVALID_OPTION if one can't be read. */
+/**
+ * Yields every credential in the file itself, with its canonical key. Throws INVALID_OPTION when an entry cannot be
+ * read.
+ */
 export function* inlineCredentials({
   document,
   what,
@@ -97,7 +103,7 @@ export function* inlineCredentials({
   }
 }
 
-/** The keys of `auths` that mean this registry, however they are spelled. */
+/** Returns the keys of `auths` for this registry, in all their spellings. */
 export function keysOf({ document }: DockerConfig, registry: string): readonly string[] {
   const auths = document['auths'];
   return isObject(auths)
@@ -105,7 +111,10 @@ export function keysOf({ document }: DockerConfig, registry: string): readonly s
     : [];
 }
 
-/** An entry that keeps a credential, as docker writes it. Throws INVALID_OPTION for a user with a colon, who would be read as another. */
+/**
+ * Returns the entry for a credential, as docker writes it. Throws INVALID_OPTION for a user name with a colon, which
+ * would be read as another user.
+ */
 export function formatEntry(credential: Credential): Readonly<Record<string, string>> {
   if (credential.kind !== 'registry' && credential.username?.includes(':')) {
     throw new InputError('INVALID_OPTION', 'a user name has no colon in it');
@@ -127,7 +136,7 @@ export function formatEntry(credential: Credential): Readonly<Record<string, str
   }
 }
 
-/** An entry without a credential says that a helper keeps it. */
+/** Returns undefined for an entry without a credential, which means that a helper has it. */
 function readEntry(entry: Readonly<Record<string, unknown>>, what: string): Credential | undefined {
   const { identitytoken, registrytoken, auth } = entry;
   const { username, password } =
@@ -142,15 +151,17 @@ function readEntry(entry: Readonly<Record<string, unknown>>, what: string): Cred
   return namedCredential(username, password);
 }
 
-/** What a user and password mean: docker's tools keep an identity token as the password of `<token>`. */
+/** Converts a user and password. Docker's tools store an identity token as the password of the user `<token>`. */
 export function namedCredential(username: string, password: string): Credential | undefined {
   if (username === '<token>') return { kind: 'identity', token: password };
   return username === '' && password === '' ? undefined : { kind: 'basic', username, password };
 }
 
-/** Base64 of `user:password`, with or without its padding; old dockers filled the password up with NULs. */
+/**
+ * Decodes base64 of `user:password`, with or without padding. Old versions of docker filled the password up with NULs.
+ */
 function decodeAuth(auth: string, what: string): { readonly username: string; readonly password: string } {
-  // `base64` without -w0 breaks its lines.
+  // `base64` without -w0 breaks its output into lines.
   const base64 = auth.replace(/\s+/g, '');
   const text = /^[\w+/-]+={0,2}$/.test(base64) ? Buffer.from(base64, 'base64').toString('utf8') : '';
   const colon = text.indexOf(':');

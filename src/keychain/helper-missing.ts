@@ -1,6 +1,6 @@
 import { isGantryError } from '../errors.ts';
 
-/** Whether this is the failure of a helper that isn't installed: what it would have known, it could not say. */
+/** Returns whether the error comes from a helper that is not installed. */
 export function isHelperMissing(error: unknown): boolean {
   if (!isGantryError(error, 'HELPER_FAILED')) return false;
   const { cause } = error;

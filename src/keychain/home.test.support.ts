@@ -17,7 +17,7 @@ export interface Home {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A home directory of its own, with these files in it. */
+/** Creates a home folder with these files. */
 export async function home(
   files: Readonly<Record<string, unknown>> = {},
   env: NodeJS.ProcessEnv = {},
@@ -39,7 +39,9 @@ export async function home(
   };
 }
 
-/** A helper that is a real program: it notes each run in `runs`, its input in `input`, and then does what `body` says. */
+/**
+ * Creates a helper as a real program. It records each run in `runs` and its input in `input`, and then executes `body`.
+ */
 export async function addHelper({ path }: Home, name: string, body: string): Promise<void> {
   const file = join(path, 'bin', `docker-credential-${name}`);
   const script = `#!${process.execPath}
@@ -58,7 +60,7 @@ export async function runsOf({ path }: Home): Promise<readonly string[]> {
 }
 
 export const config: string = '.docker/config.json';
-/** `user:name` as a file has it; the password is the secret of that name. */
+/** `user:name` as files have it. The password is the secret of that name. */
 export const auth = (text: string): string =>
   Buffer.from(text.replace(/:(?=.)(.*)/s, (_, name: string) => `:${secret(name)}`)).toString('base64');
 export const basic = (username: string, name: string): Credential => ({
@@ -66,11 +68,11 @@ export const basic = (username: string, name: string): Credential => ({
   username,
   password: secret(name),
 });
-/** A file that knows one registry, `a`. */
+/** A file with one registry, `a`. */
 export const entry = (name: string): { readonly auths: unknown } => ({
   auths: { a: { auth: auth(`${name}:x`) } },
 });
-/** What a helper does to answer. */
+/** The code with which a helper prints its answer. */
 export const answer = (value: unknown): string => `console.log(${JSON.stringify(JSON.stringify(value))});`;
 export const unlessWindows: { readonly skip?: string } =
   process.platform === 'win32' ? { skip: 'a script is no program on Windows' } : {};

@@ -13,8 +13,12 @@ import type { Credential, Keychain } from './credential.ts';
 import { helperFor, inlineCredential, plainEntries } from './docker-config.ts';
 import { candidateKeys, canonicalKey, isPlainKey } from './server-key.ts';
 
+/** Options of `createKeychain`. */
 export interface KeychainOptions extends ConfigFileOptions, AnswerOptions {
-  /** Come before all that is found, under keys as in an auth file (`ghcr.io`, `ghcr.io/acme`); the longest that fits counts. */
+  /**
+   * Credentials that take precedence over all files. The keys are those of a credential file (`ghcr.io`,
+   * `ghcr.io/acme`); the longest matching key counts.
+   */
   readonly credentials?: Readonly<Record<string, Credential>>;
 }
 
@@ -28,10 +32,11 @@ const shape: Shape<KeychainOptions> = {
 };
 
 /**
- * The credentials that docker and podman would use: given ones, DOCKER_AUTH_CONFIG, their files and the helpers that
- * those name, GITHUB_TOKEN for ghcr.io. Files are read anew for every question, so that a login shows.
- *
- * The keychain throws HELPER_FAILED, NO_PERMISSION, INVALID_OPTION (a file that can't be understood).
+ * Creates a keychain with the credentials that docker and podman would use. Their order: the given ones,
+ * DOCKER_AUTH_CONFIG, the files of docker and podman with their helpers, and GITHUB_TOKEN for ghcr.io. The keychain
+ * reads the files for every request, so it sees a new login.
+ * @throws HELPER_FAILED, NO_PERMISSION, IO_FAILED or INVALID_OPTION (a file that cannot be parsed), each when the
+ * keychain is called; INVALID_OPTION at once for invalid options.
  */
 export function createKeychain(options: KeychainOptions = {}): Keychain {
   checkOptions('createKeychain', options, shape);
@@ -44,7 +49,7 @@ export function createKeychain(options: KeychainOptions = {}): Keychain {
       if (credential !== undefined) return credential;
     }
     for await (const found of readConfigs(options)) {
-      // A helper doesn't tell what its login was given over.
+      // A helper does not say for which scheme it stored a login.
       const config = plain ? plainEntries(found) : found;
       const helper = helperFor(config, registry);
       const kept =
@@ -60,7 +65,7 @@ function byKey(entries: readonly (readonly [string, Credential])[]): ReadonlyMap
   return new Map(entries.map(([key, credential]) => [canonicalKey(key), credential]));
 }
 
-/** What a workflow of GitHub is given: its registry looks at the token and takes any user. */
+/** GitHub workflows get this token. Its registry checks the token and accepts any user name. */
 function githubCredential(
   registry: string,
   { env = process.env }: ConfigFileOptions,

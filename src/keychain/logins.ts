@@ -4,20 +4,22 @@ import { type HelperOptions, helperOptions, listHelper } from './credential-help
 import { helpersOf, inlineCredentials } from './docker-config.ts';
 import { canonicalKey } from './server-key.ts';
 
-/** A credential that is kept somewhere, without its secret. */
+/** A stored credential, without its secret. */
 export interface Login {
-  /** `ghcr.io`, or with a path (`ghcr.io/acme`) where it is for a part of the registry. */
+  /** `ghcr.io`, or with a path (`ghcr.io/acme`) when it applies to a part of the registry. */
   readonly registry: string;
-  /** None for a token that names nobody. */
+  /** The user name. Absent for a token without a user. */
   readonly username?: string;
-  /** The file that holds it, or that names the helper. */
+  /** The file that contains the credential or names the helper. */
   readonly path: string;
+  /** The helper that stores the credential, if any. */
   readonly helper?: string;
 }
 
 /**
- * Who the files and their helpers know, in the order in which a keychain looks; of several for one registry the one that
- * counts. Throws HELPER_FAILED, NO_PERMISSION, INVALID_OPTION.
+ * Lists the logins in all credential files and their helpers, in the order in which a keychain searches them. Lists
+ * only the effective login of each registry.
+ * @throws HELPER_FAILED, NO_PERMISSION, IO_FAILED, INVALID_OPTION
  */
 export async function listLogins(options: ConfigFileOptions & HelperOptions = {}): Promise<readonly Login[]> {
   checkOptions('listLogins', options, { ...helperOptions, configFile: text });

@@ -1,15 +1,15 @@
-/** The key that docker and its helpers know Docker Hub by. */
+/** The key of Docker Hub in docker's files and helpers. */
 const hubKey = 'https://index.docker.io/v1/';
 const hubNames: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-/** What a helper is asked for, and a config file's entry is written under. */
+/** Returns the key under which a helper or a file stores the credential of a registry. */
 export function serverKey(registry: string): string {
   return registry === 'docker.io' ? hubKey : registry;
 }
 
 /**
- * The one spelling of a config file's key: `host[:port]`, with a path where it is a namespace rather than the API's
- * version. `https://index.docker.io/v1/` is `docker.io`, `https://ghcr.io/v2/` is `ghcr.io`.
+ * Returns the canonical form of a key: `host[:port]`, with a path if it is a namespace and not the version of the API.
+ * `https://index.docker.io/v1/` becomes `docker.io`, `https://ghcr.io/v2/` becomes `ghcr.io`.
  */
 export function canonicalKey(key: string): string {
   const bare = key.replace(/^https?:\/\//i, '');
@@ -22,12 +22,12 @@ export function canonicalKey(key: string): string {
   return `${hubNames.has(name) ? 'docker.io' : name}${/^\/v[12]$/.test(path) ? '' : path}`;
 }
 
-/** Whether a key names a server that is spoken to without TLS. */
+/** Returns whether a key stands for a server without TLS. */
 export function isPlainKey(key: string): boolean {
   return /^http:\/\//i.test(key);
 }
 
-/** The canonical keys that a repository's credential may stand under, the most specific first. */
+/** Returns the canonical keys that can hold the credential of a repository, the most specific first. */
 export function candidateKeys(registry: string, repository?: string): readonly string[] {
   const keys = [canonicalKey(registry)];
   let key = canonicalKey(registry);

@@ -14,7 +14,7 @@ import { eraseCredential, storeCredential } from './store.ts';
 
 const onlyForRoot = process.getuid?.() === 0 ? {} : { skip: 'only root can write files of others' };
 
-/** Another process that will log in with the credential that it is told. Answers how it ended. */
+/** Starts another process that logs in with the credential it receives. Resolves with its exit code. */
 async function elsewhere(
   env: NodeJS.ProcessEnv,
   registry: string,

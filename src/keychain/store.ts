@@ -12,20 +12,24 @@ import { clearHelper, type HelperOptions, helperOptions, tellHelper } from './cr
 import { type DockerConfig, formatEntry, helperFor, keysOf } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
 
+/** Options of `storeCredential` and `eraseCredential`. */
 export interface StoreOptions extends ConfigFileOptions, HelperOptions {}
 
-/** Where a credential went: into the file, or to a helper that the file names. */
+/** The place of a stored credential: the file, or a helper that the file names. */
 export interface StoreOutcome {
+  /** The credential file. */
   readonly path: string;
+  /** The helper that stores the credential, if any. */
   readonly helper?: string;
 }
 
 const shape: Shape<StoreOptions> = { ...helperOptions, configFile: text };
 
 /**
- * Logs in: keeps a registry's credential where docker would. Nobody asks the registry whether it is right.
- * Throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, IN_USE, INVALID_OPTION (a file that can't be understood, a user
- * whose name has a colon).
+ * Logs in: stores the credential of a registry where docker would store it. Does not check the credential with the
+ * registry.
+ * @throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, IN_USE, or INVALID_OPTION (a file that cannot be parsed, a
+ * user name with a colon)
  */
 export async function storeCredential(
   registry: string,
@@ -40,13 +44,16 @@ export async function storeCredential(
     await tellHelper(helper, registry, credential, options);
     forgetAnswer(helper, registry, options);
   }
-  // An empty entry beside a helper is how docker notes that it is logged in.
+  // Docker marks a login that a helper stores with an empty entry.
   const entry = helper === undefined ? formatEntry(credential) : {};
   await changeEntries(path, registry, { [serverKey(registry)]: entry }, options);
   return { path, ...(helper === undefined ? {} : { helper }) };
 }
 
-/** Logs out: forgets a registry's credential, in the file and with its helper. Quiet when there is none. Throws as `storeCredential`. */
+/**
+ * Logs out: deletes the credential of a registry, from the file and from its helper. Succeeds when there is none.
+ * @throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, IN_USE, or INVALID_OPTION (a file that cannot be parsed)
+ */
 export async function eraseCredential(registry: string, options: StoreOptions = {}): Promise<StoreOutcome> {
   checkOptions('eraseCredential', options, shape);
   const path = dockerConfigFile(options);
@@ -61,13 +68,13 @@ export async function eraseCredential(registry: string, options: StoreOptions = 
   return { path, ...(helper === undefined ? {} : { helper }) };
 }
 
-/** Milliseconds. Others of us have the file for as long as it takes to read and to write it. */
+/** Milliseconds. Another gantry process holds the lock only for reading and writing the file once. */
 const lockWait = 10_000;
 
 /**
- * Reads the file once more and replaces it as a whole, with the mode and owner it had; the file behind a symbolic link,
- * not the link. Of several processes that do so at once each finds what the others wrote; docker itself waits for nobody.
- * Where nothing would change nothing is written: the file may be read-only and have this very login.
+ * Reads the file again and replaces it as a whole, with its mode and owner. Follows a symbolic link and replaces the
+ * file behind it. Concurrent gantry processes keep each other's changes; docker itself uses no lock. Writes nothing
+ * when nothing would change, so a read-only file with the same login is accepted.
  */
 async function changeEntries(
   path: string,
@@ -82,7 +89,7 @@ async function changeEntries(
     await makeFolder(dirname(path), 0o700);
     const lock = await lockFor(target, path, signal);
     try {
-      // What a login left that was killed has a password in it.
+      // The temporary file of a killed login contains a password.
       if (lock !== undefined) await removeTemporaries(dirname(target), basename(target));
       const config = (await readConfigFile(target)) ?? { what: path, document: {} };
       const text = `${JSON.stringify(withEntries(config, registry, entries), undefined, '\t')}\n`;
@@ -98,7 +105,7 @@ async function changeEntries(
   }
 }
 
-/** None in a folder that takes no other file: there, nobody could have one. */
+/** Returns undefined in a folder that accepts no new files: no other process can have a lock there, either. */
 async function lockFor(
   target: string,
   path: string,
@@ -125,7 +132,7 @@ function authsOf({ document: { auths } }: DockerConfig): object {
   return typeof auths === 'object' && auths !== null ? auths : {};
 }
 
-/** The document with other entries for one registry, all else as it was. */
+/** Returns the document with new entries for one registry and everything else unchanged. */
 function withEntries(
   config: DockerConfig,
   registry: string,
@@ -136,7 +143,7 @@ function withEntries(
   return { ...config.document, auths: { ...Object.fromEntries(kept), ...entries } };
 }
 
-/** The file itself; behind a link that leads to nothing yet, where that leads. */
+/** Returns the file itself. For a link without a target, returns the path that the link names. */
 async function behindLinks(path: string): Promise<string> {
   const target = await realpath(path)
     .catch(() => readlink(path))

@@ -82,7 +82,7 @@ const namespaces = ['unshare -m', 'unshare -rm'].find(
 );
 const mounts = namespaces === undefined ? { skip: 'no mounts of one’s own here' } : {};
 
-/** Logs in within mounts of its own; what the file is then. */
+/** Logs in within its own mount namespace. Resolves with the content of the file afterwards. */
 function loginAmong(script: string, env: NodeJS.ProcessEnv, file: string): string {
   const store = new URL('./store.js', import.meta.url).href;
   const code = `const { storeCredential } = await import(${JSON.stringify(store)});
@@ -180,7 +180,7 @@ describe('a credential helper that misbehaves', unlessWindows, () => {
        ${answer({ Username: 'u', Secret: secret('held') })}`,
     );
     atEnd(test, async () => process.kill(Number(await readFile(pids, 'utf8')), 'SIGKILL'));
-    // Its answer would come after its time, and be none.
+    // An answer after the timeout would be HELPER_FAILED.
     assert.deepEqual(await createKeychain({ env: place.env, timeout: 600_000 })('a'), basic('u', 'held'));
   });
 
