@@ -52,7 +52,7 @@ async function readable(path: string): Promise<Uint8Array | undefined> {
     return await onDisk(path, () => absentAs(undefined, readFile(path)));
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    const message = `${error.message}; credentials are read from it: make it readable, or name another folder with DOCKER_CONFIG`;
+    const message = `${error.message}; gantry reads credentials from this file: make it readable, or set DOCKER_CONFIG to another folder`;
     throw new StorageError(error.code, message, { path, cause: error.cause });
   }
 }

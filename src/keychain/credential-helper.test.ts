@@ -13,7 +13,7 @@ import { listLogins } from './logins.ts';
 import { eraseCredential, storeCredential } from './store.ts';
 
 describe('a credential helper', unlessWindows, () => {
-  it('of a registry comes before the one for all, and that before the file', async () => {
+  it('the helper for a registry takes precedence over the default helper, and the default helper over the file', async () => {
     const place = await home({
       [config]: {
         credHelpers: { a: 'own' },
@@ -34,7 +34,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.deepEqual(await keychain('c'), basic('file', 'x'));
   });
 
-  it('is asked for Docker Hub by the key that it knows, and may answer with an identity token', async () => {
+  it("a helper gets docker's key for Docker Hub, and its answer may be an identity token", async () => {
     const place = await home({ [config]: { credHelpers: { 'index.docker.io': 'own' } } });
     await addHelper(place, 'own', answer({ Username: '<token>', Secret: secret('refresh') }));
     assert.deepEqual(await createKeychain({ env: place.env })('docker.io'), {
@@ -44,7 +44,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.deepEqual(await runsOf(place), ['get https://index.docker.io/v1/']);
   });
 
-  it('runs once in the process however many ask, and again when its answer is old', async () => {
+  it('a helper runs once per process for concurrent callers, and again when its answer is old', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', answer({ Username: 'all', Secret: secret('s') }));
     let now = 0;
@@ -59,28 +59,32 @@ describe('a credential helper', unlessWindows, () => {
   });
 
   for (const [name, helper, body] of [
-    ['wants the address of the server', 'own', "console.log('no credentials server URL'); process.exit(1);"],
-    ['wants a user', 'own', "console.log('no credentials username'); process.exit(1);"],
     [
-      'fails after it answered',
+      'asks for the address of the server',
+      'own',
+      "console.log('no credentials server URL'); process.exit(1);",
+    ],
+    ['asks for a user', 'own', "console.log('no credentials username'); process.exit(1);"],
+    [
+      'fails after its answer',
       'own',
       `${answer({ Username: 'u', Secret: secret('helper') })} process.exit(1);`,
     ],
     [
-      'answers more than JSON',
+      'prints more than its JSON answer',
       'own',
       `${answer({ Username: 'u', Secret: secret('helper') })} console.log('x');`,
     ],
     ['fails', 'own', "console.log('the keychain is locked'); process.exit(1);"],
-    ['says nothing', 'own', 'process.exit(3);'],
-    ['answers no JSON', 'own', `console.log('${secret('helper')}');`],
+    ['prints nothing', 'own', 'process.exit(3);'],
+    ['prints no JSON', 'own', `console.log('${secret('helper')}');`],
     ['answers without a secret', 'own', answer({ Username: 'u' })],
-    ['answers something else than text', 'own', answer({ Username: secret('helper'), Secret: 1 })],
-    ['says too much', 'own', "process.stdout.write('x'.repeat(4 * 1024 * 1024));"],
-    ['is not there', 'absent', ''],
+    ['answers with other types than strings', 'own', answer({ Username: secret('helper'), Secret: 1 })],
+    ['prints too much', 'own', "process.stdout.write('x'.repeat(4 * 1024 * 1024));"],
+    ['is not installed', 'absent', ''],
     ['has a name that would leave the PATH', '../own', ''],
   ] as const) {
-    it(`is HELPER_FAILED when it ${name}`, async () => {
+    it(`a helper fails with HELPER_FAILED when it ${name}`, async () => {
       const place = await home({ [config]: { credHelpers: { a: helper } } });
       await addHelper(place, 'own', body);
       await assert.rejects(createKeychain({ env: place.env })('a'), (error: unknown) => {
@@ -90,7 +94,7 @@ describe('a credential helper', unlessWindows, () => {
     });
   }
 
-  it('is HELPER_FAILED when it gives no answer in time, and is asked again the next time', async () => {
+  it('a helper that does not answer in time fails with HELPER_FAILED, and is asked again the next time', async () => {
     const place = await home({ [config]: { credHelpers: { a: 'own' } } });
     await addHelper(place, 'own', 'setInterval(() => {}, 1000);');
     const keychain = createKeychain({ env: place.env, timeout: 200 });
@@ -99,7 +103,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.deepEqual(await createKeychain({ env: place.env })('a'), basic('u', 's'));
   });
 
-  it('is HELPER_FAILED in time also when a program that it started lives on', async () => {
+  it('a helper with a running child process fails in time with HELPER_FAILED', async () => {
     const place = await home({ [config]: { credHelpers: { a: 'own' } } });
     const lasting =
       "require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'], ";
@@ -108,7 +112,7 @@ describe('a credential helper', unlessWindows, () => {
     await assert.rejects(keychain('a'), (error) => isGantryError(error, 'HELPER_FAILED'));
   });
 
-  it('goes on as long as one waits for it, and is ended when nobody does', async (test) => {
+  it('a helper runs while one caller waits for it, and is ended when the last caller aborts', async (test) => {
     const place = await home({ [config]: { credsStore: 'all' } });
     const server = createServer();
     const port = await listening(test, server);
@@ -128,7 +132,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.deepEqual(await keychain('a'), basic('u', 's'));
   });
 
-  it('is asked anew after a login and after a logout', async () => {
+  it('a helper is asked again after a login and after a logout', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', answer({ Username: 'old', Secret: secret('s') }));
     const keychain = createKeychain({ env: place.env });
@@ -146,7 +150,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.equal(await keychain('a'), undefined);
   });
 
-  it('does not tell what it was given to keep when it fails', async () => {
+  it('a failing store command does not show its input', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', "console.log('can not keep ' + input); process.exit(1);");
     await assert.rejects(storeCredential('a', basic('u', 'helper'), { env: place.env }), (error: unknown) => {
@@ -155,7 +159,7 @@ describe('a credential helper', unlessWindows, () => {
     });
   });
 
-  it('can not keep a registry token', async () => {
+  it('a helper cannot store a registry token', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', '');
     await assert.rejects(
@@ -165,7 +169,7 @@ describe('a credential helper', unlessWindows, () => {
     assert.deepEqual(await runsOf(place), []);
   });
 
-  it('keeps and forgets what a login gives it', async () => {
+  it('a helper stores a login and deletes it at the logout', async () => {
     const place = await home({ [config]: { credsStore: 'all' } });
     await addHelper(place, 'all', '');
     const stored = await storeCredential('docker.io', basic('u', 'p'), { env: place.env });
@@ -185,8 +189,8 @@ describe('a credential helper', unlessWindows, () => {
   });
 });
 
-describe('the list of logins', unlessWindows, () => {
-  it('has what the files and their helpers know, in the order in which they count', async () => {
+describe('listLogins', unlessWindows, () => {
+  it('listLogins lists the logins of files and helpers in order of precedence', async () => {
     const place = await home({
       [config]: {
         credHelpers: { 'ghcr.io': 'own', 'a.example': 'own' },
@@ -216,11 +220,11 @@ describe('the list of logins', unlessWindows, () => {
 
   for (const [name, body] of [
     ['no JSON', `console.log('${secret('helper')}');`],
-    ['a list of something else', answer([secret('helper')])],
-    ['users that are no text', answer({ a: 1 })],
+    ['a list of another type', answer([secret('helper')])],
+    ['user names that are not strings', answer({ a: 1 })],
     ['a failure', 'process.exit(1);'],
   ] as const) {
-    it(`is HELPER_FAILED when a helper answers with ${name}`, async () => {
+    it(`listLogins fails with HELPER_FAILED when a helper answers with ${name}`, async () => {
       const place = await home({ [config]: { credsStore: 'all' } });
       await addHelper(place, 'all', body);
       await assert.rejects(listLogins({ env: place.env }), (error: unknown) => {

@@ -44,10 +44,10 @@ export async function askHelper(
   const username = memberOf(reply, 'username');
   const secret = memberOf(reply, 'secret');
   if (username === undefined || secret === undefined) {
-    throw failed(name, 'get', 'its answer has no Username and Secret');
+    throw failed(name, 'get', 'its answer has no Username or no Secret');
   }
   if (typeof username !== 'string' || typeof secret !== 'string') {
-    throw failed(name, 'get', 'Username and Secret are not text');
+    throw failed(name, 'get', 'Username and Secret must be strings');
   }
   return namedCredential(username, secret);
 }
@@ -62,7 +62,8 @@ export async function tellHelper(
   credential: Credential,
   options: HelperOptions = {},
 ): Promise<void> {
-  if (credential.kind === 'registry') throw failed(name, 'store', 'helpers keep no registry tokens');
+  if (credential.kind === 'registry')
+    throw failed(name, 'store', 'a helper cannot store a registry token; log in with a user and password');
   const { username, secret } =
     credential.kind === 'basic'
       ? { username: credential.username, secret: credential.password }
@@ -88,11 +89,11 @@ export async function listHelper(
   const output = await runHelper(name, 'list', '', options);
   const answer = output === undefined ? {} : parseAnswer(name, 'list', output);
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) {
-    throw failed(name, 'list', 'its answer is no list of users');
+    throw failed(name, 'list', 'its answer is not a list of users');
   }
   return new Map(
     Object.entries(answer).map(([key, user]) => {
-      if (typeof user !== 'string') throw failed(name, 'list', 'its answer is no list of users');
+      if (typeof user !== 'string') throw failed(name, 'list', 'its answer is not a list of users');
       return [key, user];
     }),
   );
@@ -123,7 +124,7 @@ function runHelper(
   input: string,
   { env = process.env, timeout = 60_000, signal }: HelperOptions,
 ): Promise<string | undefined> {
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed(name, action, 'that is no name of a helper');
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed(name, action, 'this is not a valid helper name');
   return new Promise((resolve, reject) => {
     const child = execFile(
       `docker-credential-${name}`,
@@ -163,16 +164,18 @@ function reasonOf(
   { action, stdout, stderr }: { readonly action: Action; readonly stdout: string; readonly stderr: string },
 ): string {
   if (error.code === 'ENOENT') {
-    return 'it is not in PATH; install it, or take it out of credsStore and credHelpers in the config file';
+    return 'it is not in PATH; install it, or remove it from credsStore and credHelpers in the config file';
   }
-  if (error.code === 'EACCES') return 'it may not be run; make it executable';
-  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return 'it says too much';
-  if (error.killed === true) return 'it gave no answer in time; does it wait for a keychain to be unlocked?';
+  if (error.code === 'EACCES') return 'gantry may not run it; make it executable';
+  if (error.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
+    return `its answer is larger than ${maxOutput} bytes`;
+  if (error.killed === true)
+    return 'it did not answer in time; it may wait for the user to unlock a keychain';
   const said = (stdout.trim() || stderr.trim()).replace(/\s+/g, ' ');
   // A failing helper may print a credential or its input. Only plain words are shown, and nothing when the output may
   // contain a secret.
   const isUnfit = said === '' || action === 'store' || /^\[|\{|secret/i.test(said);
-  return isUnfit ? `it ended with ${String(error.code)}` : said.slice(0, 200);
+  return isUnfit ? `it failed with exit code ${String(error.code)}` : said.slice(0, 200);
 }
 
 function failed(name: string, action: string, why: string, cause?: Error): AuthError {

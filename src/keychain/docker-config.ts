@@ -21,8 +21,8 @@ export function parseDockerConfig(bytes: Uint8Array, what: string): DockerConfig
   const document = readDocument(bytes);
   if (typeof document !== 'string') return { what, document };
   const advice =
-    what === 'DOCKER_AUTH_CONFIG' ? 'unset it or mend it' : 'mend it, or move it away and log in again';
-  throw new InputError('INVALID_OPTION', `${what} is not a file of credentials: it ${document}; ${advice}`);
+    what === 'DOCKER_AUTH_CONFIG' ? 'correct it or unset it' : 'correct it, or move it away and log in again';
+  throw new InputError('INVALID_OPTION', `${what} is not a credential file: it ${document}; ${advice}`);
 }
 
 /** Returns the document, or a description of the problem. */
@@ -38,7 +38,7 @@ function readDocument(bytes: Uint8Array): Readonly<Record<string, unknown>> | st
   if (text.trim() === '') return {};
   try {
     const document: unknown = JSON.parse(text);
-    return isObject(document) ? document : 'is JSON, but no object';
+    return isObject(document) ? document : 'is JSON, but not an object';
   } catch {
     // The parser's message is not used, because it quotes the file.
     return text.includes('\0') ? 'is not JSON in UTF-8, but UTF-16 or binary' : 'is not JSON';
@@ -117,7 +117,7 @@ export function keysOf({ document }: DockerConfig, registry: string): readonly s
  */
 export function formatEntry(credential: Credential): Readonly<Record<string, string>> {
   if (credential.kind !== 'registry' && credential.username?.includes(':')) {
-    throw new InputError('INVALID_OPTION', 'a user name has no colon in it');
+    throw new InputError('INVALID_OPTION', 'a user name must not contain a colon');
   }
   switch (credential.kind) {
     case 'basic':
@@ -166,7 +166,7 @@ function decodeAuth(auth: string, what: string): { readonly username: string; re
   const text = /^[\w+/-]+={0,2}$/.test(base64) ? Buffer.from(base64, 'base64').toString('utf8') : '';
   const colon = text.indexOf(':');
   if (colon < 0) {
-    const message = `${what} has an "auth" that is no base64 of "user:password"; log in again to replace it`;
+    const message = `${what} has an "auth" that is not base64 of "user:password"; log in again to replace it`;
     throw new InputError('INVALID_OPTION', message);
   }
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, '') };

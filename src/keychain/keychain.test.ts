@@ -7,7 +7,7 @@ import type { Credential } from './credential.ts';
 import { auth, basic, config, entry, home } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
 
-describe('the file of docker', () => {
+describe("docker's file", () => {
   const user = auth('user:kept');
   const rows: readonly (readonly [
     string,
@@ -25,23 +25,27 @@ describe('the file of docker', () => {
       basic('user', 'kept'),
     ],
     [
-      'does not take a port for another',
+      'does not confuse two ports',
       { auths: { 'reg:5000': { auth: user } }, registry: 'reg:5001' },
       undefined,
     ],
-    ['does not take a port for none', { auths: { reg: { auth: user } }, registry: 'reg:5000' }, undefined],
     [
-      'does not take a part of a host for it',
+      'distinguishes a host with a port from one without',
+      { auths: { reg: { auth: user } }, registry: 'reg:5000' },
+      undefined,
+    ],
+    [
+      'does not match a part of a host name',
       { auths: { 'evil-ghcr.io': { auth: user } }, registry: 'ghcr.io' },
       undefined,
     ],
     [
-      'does not take a longer host for it',
+      'does not match a longer host name',
       { auths: { 'ghcr.io.evil.com': { auth: user } }, registry: 'ghcr.io' },
       undefined,
     ],
     [
-      'does not take a host within a path',
+      'does not match a host within a path',
       { auths: { 'https://evil.com/ghcr.io': { auth: user } }, registry: 'ghcr.io' },
       undefined,
     ],
@@ -71,13 +75,13 @@ describe('the file of docker', () => {
       basic('user', 'kept'),
     ],
     [
-      'passes an empty entry of another spelling by',
+      'skips an empty entry in another spelling',
       { auths: { 'docker.io': {}, 'https://index.docker.io/v1/': { auth: user } }, registry: 'docker.io' },
       basic('user', 'kept'),
     ],
-    ['reads an empty entry as none', { auths: { 'ghcr.io': {} }, registry: 'ghcr.io' }, undefined],
+    ['treats an empty entry as none', { auths: { 'ghcr.io': {} }, registry: 'ghcr.io' }, undefined],
     [
-      'cuts at the first colon',
+      'splits at the first colon',
       { auths: { a: { auth: auth('u:p:q:r') } }, registry: 'a' },
       basic('u', 'p:q:r'),
     ],
@@ -87,12 +91,12 @@ describe('the file of docker', () => {
       basic('u', 'padded'),
     ],
     [
-      'finds Docker Hub by the name that the CLI shows',
+      "finds Docker Hub by the name in docker's own messages",
       { auths: { 'https://index.docker.io/v2/': { auth: user } }, registry: 'docker.io' },
       basic('user', 'kept'),
     ],
     [
-      'keeps Docker Hub from a host with its name in front',
+      'does not confuse Docker Hub with a host that begins with its name',
       {
         auths: { 'docker.io.evil.com': { auth: user }, 'hub.docker.io': { auth: user } },
         registry: 'docker.io',
@@ -100,13 +104,17 @@ describe('the file of docker', () => {
       undefined,
     ],
     [
-      'takes a registry token before an identity token, and that before a password',
+      'prefers a registry token to an identity token, and an identity token to a password',
       { auths: { a: { auth: user, identitytoken: secret('i'), registrytoken: secret('r') } }, registry: 'a' },
       { kind: 'registry', token: secret('r') },
     ],
-    ['drops NULs at the end', { auths: { a: { auth: auth('u:p\0\0\0') } }, registry: 'a' }, basic('u', 'p')],
     [
-      'reads user and password in plain',
+      'removes NULs at the end',
+      { auths: { a: { auth: auth('u:p\0\0\0') } }, registry: 'a' },
+      basic('u', 'p'),
+    ],
+    [
+      'reads user and password in plain text',
       { auths: { a: { username: 'u', password: secret('p') } }, registry: 'a' },
       basic('u', 'p'),
     ],
@@ -157,18 +165,18 @@ describe('the file of docker', () => {
       basic('acme', 'a'),
     ],
     [
-      'reads what is missing its padding and was filled up with NULs, with a colon in it',
+      'reads an entry without padding, filled up with NULs, and with a colon in the password',
       { auths: { a: { auth: auth('u:p:q\0\0\0').replace(/=+$/, '') } }, registry: 'a' },
       basic('u', 'p:q'),
     ],
     [
-      'does not take a name that only begins alike for a namespace',
+      'does not match a namespace that only begins with the same letters',
       { auths: { 'a/team': { auth: user } }, registry: 'a', repository: 'teammates/x' },
       undefined,
     ],
   ];
   for (const [name, { auths, registry, repository }, expected] of rows) {
-    it(name, async () => {
+    it(`the keychain ${name} in docker's file`, async () => {
       const { env } = await home({ [config]: { auths } });
       assert.deepEqual(await createKeychain({ env })(registry, repository), expected);
     });
@@ -180,7 +188,7 @@ describe('the file of docker', () => {
     ['readable base64', { auths: { a: { auth: `${secret('config')}!!` } } }],
     ['user and password', { auths: { a: { auth: auth(secret('config')) } } }],
   ] as const) {
-    it(`is INVALID_OPTION, without a word of it, when it is not ${name}`, async () => {
+    it(`a docker file that is not ${name} is INVALID_OPTION, and the message shows none of its content`, async () => {
       const { env } = await home({ [config]: content });
       await assert.rejects(createKeychain({ env })('a'), (error: unknown) => {
         assert.ok(isGantryError(error, 'INVALID_OPTION'));
@@ -189,13 +197,13 @@ describe('the file of docker', () => {
     });
   }
 
-  it('is not needed, and may be empty', async () => {
+  it("docker's file may be missing or empty", async () => {
     assert.equal(await createKeychain({ env: (await home()).env })('a'), undefined);
     assert.equal(await createKeychain({ env: (await home({ [config]: '' })).env })('a'), undefined);
   });
 });
 
-describe('the places where credentials are looked for', () => {
+describe('the sources of credentials', () => {
   const places = [
     'DOCKER_AUTH_CONFIG',
     config,
@@ -205,7 +213,7 @@ describe('the places where credentials are looked for', () => {
     '.dockercfg',
   ];
   for (const [at, place] of places.entries()) {
-    it(`${place} comes before those that follow it`, async () => {
+    it(`${place} takes precedence over the later sources`, async () => {
       const files = Object.fromEntries(
         places.slice(at).flatMap((name) => {
           if (name === 'DOCKER_AUTH_CONFIG') return [];
@@ -224,7 +232,7 @@ describe('the places where credentials are looked for', () => {
     });
   }
 
-  it("podman's file has the longest namespace first, and a place without one that fits is passed by", async () => {
+  it("podman's file matches the longest namespace first, and a source without a match is skipped", async () => {
     const { path, env } = await home({
       'explicit.json': {
         auths: { 'a/team/app': { auth: auth('app:x') }, 'a/team': { auth: auth('team:x') } },
@@ -239,23 +247,23 @@ describe('the places where credentials are looked for', () => {
     assert.deepEqual(await keychain('a'), basic('host', 'x'));
   });
 
-  it('a place without an entry for the registry is passed by', async () => {
+  it('a source without an entry for the registry is skipped', async () => {
     const { env } = await home({ [config]: entry('file') }, { DOCKER_AUTH_CONFIG: '{"auths":{"other":{}}}' });
     assert.deepEqual(await createKeychain({ env })('a'), basic('file', 'x'));
   });
 
-  it('DOCKER_CONFIG names the directory of the file', async () => {
+  it('DOCKER_CONFIG names the folder of the file', async () => {
     const { path, env } = await home({ 'elsewhere/config.json': entry('elsewhere') });
     const keychain = createKeychain({ env: { ...env, DOCKER_CONFIG: join(path, 'elsewhere') } });
     assert.deepEqual(await keychain('a'), basic('elsewhere', 'x'));
   });
 
-  it('a file that is named stands alone', async () => {
+  it('an explicit file excludes all other sources', async () => {
     const { path, env } = await home({ [config]: entry('docker'), 'mine.json': { auths: {} } });
     assert.equal(await createKeychain({ env, configFile: join(path, 'mine.json') })('a'), undefined);
   });
 
-  it('credentials that are given come before all of them, the longest key that fits first', async () => {
+  it('given credentials take precedence over all sources, the longest matching key first', async () => {
     const { env } = await home(
       {
         [config]: {
@@ -273,7 +281,7 @@ describe('the places where credentials are looked for', () => {
   });
 
   for (const runtime of ['', undefined]) {
-    it(`XDG_RUNTIME_DIR may be ${runtime === '' ? 'empty' : 'missing'}, XDG_CONFIG_HOME elsewhere`, async () => {
+    it(`podman's file is found when XDG_RUNTIME_DIR is ${runtime === '' ? 'empty' : 'missing'} and XDG_CONFIG_HOME is set`, async () => {
       const { path, env } = await home({ 'elsewhere/containers/auth.json': entry('elsewhere') });
       const keychain = createKeychain({
         env: { ...env, XDG_RUNTIME_DIR: runtime, XDG_CONFIG_HOME: join(path, 'elsewhere') },
@@ -286,12 +294,17 @@ describe('the places where credentials are looked for', () => {
 describe('GITHUB_TOKEN', () => {
   const token = { GITHUB_TOKEN: secret('ghs') };
   const rows: readonly (readonly [string, NodeJS.ProcessEnv, string, Credential | undefined])[] = [
-    ['is for ghcr.io, with the actor', { ...token, GITHUB_ACTOR: 'me' }, 'ghcr.io', basic('me', 'ghs')],
-    ['needs no actor', token, 'ghcr.io', basic('x-access-token', 'ghs')],
-    ['is for no other registry', token, 'docker.io', undefined],
-    ['is for no name below ghcr.io', token, 'evil.ghcr.io', undefined],
-    ['is for no other port', token, 'ghcr.io:8443', undefined],
-    ['is nothing when empty', { GITHUB_TOKEN: '' }, 'ghcr.io', undefined],
+    [
+      'GITHUB_TOKEN applies to ghcr.io, with GITHUB_ACTOR as the user',
+      { ...token, GITHUB_ACTOR: 'me' },
+      'ghcr.io',
+      basic('me', 'ghs'),
+    ],
+    ['GITHUB_TOKEN does not need GITHUB_ACTOR', token, 'ghcr.io', basic('x-access-token', 'ghs')],
+    ['GITHUB_TOKEN applies to no other registry', token, 'docker.io', undefined],
+    ['GITHUB_TOKEN does not apply to a subdomain of ghcr.io', token, 'evil.ghcr.io', undefined],
+    ['GITHUB_TOKEN does not apply to another port', token, 'ghcr.io:8443', undefined],
+    ['GITHUB_TOKEN is ignored when it is empty', { GITHUB_TOKEN: '' }, 'ghcr.io', undefined],
   ];
   for (const [name, variables, registry, expected] of rows) {
     it(name, async () => {
@@ -300,7 +313,7 @@ describe('GITHUB_TOKEN', () => {
     });
   }
 
-  it('comes after every file, and not at all where one file was named', async () => {
+  it('GITHUB_TOKEN comes after every file, and is not used with an explicit file', async () => {
     const { path, env } = await home(
       { '.dockercfg': { 'ghcr.io': { auth: auth('file:x') } }, 'mine.json': {} },
       token,

@@ -35,7 +35,7 @@ async function elsewhere(
   };
 }
 
-describe('a login', () => {
+describe('storeCredential', () => {
   const rows: readonly (readonly [string, Credential])[] = [
     ['a user and password', basic('u', 'p:q')],
     ['an identity token', { kind: 'identity', token: secret('t') }],
@@ -43,7 +43,7 @@ describe('a login', () => {
     ['a registry token', { kind: 'registry', token: secret('t') }],
   ];
   for (const [name, credential] of rows) {
-    it(`keeps ${name} so that it is found again`, async () => {
+    it(`a login stores ${name} so that the keychain finds it`, async () => {
       const { env } = await home();
       await storeCredential('docker.io', credential, { env });
       assert.deepEqual(await createKeychain({ env })('docker.io'), credential);
@@ -52,7 +52,7 @@ describe('a login', () => {
     });
   }
 
-  it('leaves every other field and entry as it was, and replaces other spellings of its own', async () => {
+  it('a login leaves all other fields and entries unchanged, and replaces other spellings of its own entry', async () => {
     const { path, env } = await home({
       [config]: {
         detachKeys: 'ctrl-e',
@@ -68,7 +68,7 @@ describe('a login', () => {
     });
   });
 
-  it('password-of-a-killed-login: takes away what a login left that was killed, and nothing of others', async () => {
+  it('password-of-a-killed-login: a login removes the temporary file of a killed login, and no files of others', async () => {
     const { path, env } = await home({ [config]: { auths: {} } });
     const folder = join(path, '.docker');
     const left = `config.json.${randomUUID()}.tmp`;
@@ -82,7 +82,7 @@ describe('a login', () => {
     assert.deepEqual((await readdir(folder)).toSorted(), ['config.json', ...others].toSorted());
   });
 
-  it('makes the file for its owner only, and leaves no temporary one', unlessWindows, async () => {
+  it('a login creates the file for its owner only, and leaves no temporary file', unlessWindows, async () => {
     const { path, env } = await home();
     await storeCredential('a', basic('u', 'p'), { env });
     assert.equal((await stat(join(path, config))).mode & 0o777, 0o600);
@@ -90,7 +90,7 @@ describe('a login', () => {
     assert.deepEqual(await readdir(join(path, '.docker')), ['config.json']);
   });
 
-  it('keeps the mode of a file and writes through a symbolic link', unlessWindows, async () => {
+  it('a login keeps the mode of the file and writes through a symbolic link', unlessWindows, async () => {
     const { path, env } = await home({ 'real.json': {}, '.docker/other': {} });
     await chmod(join(path, 'real.json'), 0o640);
     await symlink(join(path, 'real.json'), join(path, config));
@@ -100,7 +100,7 @@ describe('a login', () => {
     assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
   });
 
-  it('writes what a symbolic link leads to also where that is not there yet', unlessWindows, async () => {
+  it('a login writes the target of a symbolic link that does not exist yet', unlessWindows, async () => {
     const { path, env } = await home({ '.docker/other': {} });
     await symlink('../real.json', join(path, config));
     await storeCredential('a', basic('u', 'p'), { env });
@@ -109,7 +109,7 @@ describe('a login', () => {
     assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'p'));
   });
 
-  it('keeps the owner of a file that root writes for another user', onlyForRoot, async () => {
+  it('a login of root keeps the owner of the file', onlyForRoot, async () => {
     const { path, env } = await home({ [config]: {} });
     await chown(join(path, config), 1234, 4321);
     await storeCredential('a', basic('u', 'p'), { env });
@@ -117,7 +117,7 @@ describe('a login', () => {
     assert.deepEqual([uid, gid], [1234, 4321]);
   });
 
-  it('of another registry in the same file is not disturbed by keys that look like properties', async () => {
+  it('a login leaves entries with the names of object properties unchanged', async () => {
     const { path, env } = await home({
       [config]: `{"__proto__":{"x":1},"auths":{"__proto__":{"auth":"${auth('x:y')}"}}}`,
     });
@@ -126,7 +126,7 @@ describe('a login', () => {
     assert.equal(text.split('__proto__').length, 3);
   });
 
-  it('is not lost when others are written at once, by this process and by others', async () => {
+  it("concurrent logins of this and other processes keep each other's entries", async () => {
     const { env } = await home();
     const registries = ['a', 'b', 'c', 'd'];
     const others = await Promise.all(registries.map((registry) => elsewhere(env, registry)));
@@ -139,7 +139,7 @@ describe('a login', () => {
     }
   });
 
-  it('that waits for another ends with its signal, and the file is as it was', async () => {
+  it('a login that waits for the lock ends with its signal, and leaves the file unchanged', async () => {
     const { path, env } = await home({ [config]: {} });
     const lock = join(path, `${config}.lock`);
     await writeFile(lock, JSON.stringify({ pid: 1, host: 'another', token: 'x' }));
@@ -151,7 +151,7 @@ describe('a login', () => {
     assert.equal(await readFile(join(path, config), 'utf8'), '{}');
   });
 
-  it('changes nothing of a file that it does not understand', async () => {
+  it('a login does not change a file that it cannot parse', async () => {
     const { path, env } = await home({ [config]: '{' });
     await assert.rejects(storeCredential('a', basic('u', 'p'), { env }), (error) =>
       isGantryError(error, 'INVALID_OPTION'),
@@ -163,7 +163,7 @@ describe('a login', () => {
     basic('u:v', 'p'),
     { kind: 'identity', token: secret('t'), username: 'u:v' },
   ] satisfies Credential[]) {
-    it(`of a user with a colon in the name is INVALID_OPTION, and not kept: ${credential.kind}`, async () => {
+    it(`a user name with a colon is INVALID_OPTION and is not stored: ${credential.kind}`, async () => {
       const { path, env } = await home();
       await assert.rejects(storeCredential('a', credential, { env }), (error) =>
         isGantryError(error, 'INVALID_OPTION'),
@@ -172,7 +172,7 @@ describe('a login', () => {
     });
   }
 
-  it('is IO_FAILED where there can be no file', async () => {
+  it('a login is IO_FAILED when its file cannot exist', async () => {
     const { path, env } = await home({ plain: 'a file' });
     const configFile = join(path, 'plain', 'config.json');
     await assert.rejects(storeCredential('a', basic('u', 'p'), { env, configFile }), (error) =>
@@ -180,7 +180,7 @@ describe('a login', () => {
     );
   });
 
-  it('that is undone where there was none changes nothing', async () => {
+  it('a logout without a login changes nothing', async () => {
     const { path, env } = await home();
     await eraseCredential('a', { env });
     await assert.rejects(stat(join(path, config)));

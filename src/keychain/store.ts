@@ -100,7 +100,7 @@ async function changeEntries(
     }
   } catch (error) {
     if (!isGantryError(error, 'NO_PERMISSION')) throw error;
-    const message = `${error.message}; the login can't be kept there: make it writable, or name another folder with DOCKER_CONFIG`;
+    const message = `${error.message}; gantry cannot store the login: make the file writable, or set DOCKER_CONFIG to another folder`;
     throw new StorageError('NO_PERMISSION', message, { path: target, cause: error });
   }
 }

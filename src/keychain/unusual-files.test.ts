@@ -10,45 +10,45 @@ import { addHelper, answer, auth, basic, config, entry, home, unlessWindows } fr
 import { createKeychain } from './keychain.ts';
 import { storeCredential } from './store.ts';
 
-describe('a file of credentials that docker reads', () => {
+describe('a credential file that docker accepts', () => {
   const long = Buffer.from(`u:${secret('long'.repeat(20))}`).toString('base64');
   const lines = (end: string): string => (long.match(/.{1,76}/g) ?? []).join(end);
   const rows: readonly (readonly [what: string, text: string])[] = [
     ['line feeds in its base64', JSON.stringify({ auths: { a: { auth: lines('\n') } } })],
     ['CR and LF in its base64', JSON.stringify({ auths: { a: { auth: `${lines('\r\n')}\r\n` } } })],
     ['spaces around its base64', JSON.stringify({ auths: { a: { auth: ` ${long} ` } } })],
-    ['a registry twice', `{"auths":{"a":{"auth":"eDp5"},"a":{"auth":"${long}"}}}`],
-    ['the mark of an editor', `\ufeff${JSON.stringify({ auths: { a: { auth: long } } })}`],
+    ['a repeated registry', `{"auths":{"a":{"auth":"eDp5"},"a":{"auth":"${long}"}}}`],
+    ['a byte order mark', `\ufeff${JSON.stringify({ auths: { a: { auth: long } } })}`],
   ];
   for (const [what, text] of rows) {
-    it(`auth-in-lines: is read with ${what}`, async () => {
+    it(`auth-in-lines: a credential file with ${what} is read`, async () => {
       const { env } = await home({ [config]: text });
       assert.deepEqual(await createKeychain({ env })('a'), basic('u', 'long'.repeat(20)));
     });
   }
 
   for (const text of ['', ' \n', '\ufeff']) {
-    it(`auth-in-lines: may be ${JSON.stringify(text)}`, async () => {
+    it(`auth-in-lines: a credential file may contain ${JSON.stringify(text)}`, async () => {
       const { env } = await home({ [config]: text });
       assert.equal(await createKeychain({ env })('a'), undefined);
     });
   }
 });
 
-describe('a file of credentials that nobody can read', () => {
+describe('an unreadable credential file', () => {
   const word = auth('u:broken');
   const rows: readonly (readonly [what: string, text: string | Buffer, reason: RegExp])[] = [
-    ['a comment in it', `// mine\n{"auths":{"a":{"auth":"${word}"}}}`, /JSON/],
-    ['an end that is missing', `{"auths":{"a":{"auth":"${word}"`, /JSON/],
+    ['a comment', `// mine\n{"auths":{"a":{"auth":"${word}"}}}`, /JSON/],
+    ['a missing end', `{"auths":{"a":{"auth":"${word}"`, /JSON/],
     ['a list', `["${word}"]`, /object/],
     ['UTF-16', Buffer.from(`{"auths":{"a":{"auth":"${word}"}}}`, 'utf16le'), /UTF-16/],
-    ['other bytes', Buffer.from([0xff, 0xfe, 0x7b]), /UTF-8/],
-    ['a megabyte too many', `{"x":"${'x'.repeat(1024 * 1024)}"}`, /bytes/],
-    ['an auth that is no base64', '{"auths":{"a":{"auth":"***"}}}', /base64.*log in again/],
+    ['invalid UTF-8', Buffer.from([0xff, 0xfe, 0x7b]), /UTF-8/],
+    ['more than a megabyte', `{"x":"${'x'.repeat(1024 * 1024)}"}`, /bytes/],
+    ['an auth that is not base64', '{"auths":{"a":{"auth":"***"}}}', /base64.*log in again/],
     ['an auth without a colon', `{"auths":{"a":{"auth":"${btoa('nocolon')}"}}}`, /base64.*log in again/],
   ];
   for (const [what, text, reason] of rows) {
-    it(`unreadable-credentials: with ${what} is named with the reason, and nothing of it is shown`, async () => {
+    it(`unreadable-credentials: the error for ${what} gives the path and the reason, and shows none of the content`, async () => {
       const { path, env } = await home({ [config]: '' });
       await writeFile(join(path, config), text);
       await assert.rejects(createKeychain({ env })('a'), (error) => {
@@ -61,7 +61,7 @@ describe('a file of credentials that nobody can read', () => {
     });
   }
 
-  it('unreadable-credentials: as a folder says what to do', async () => {
+  it('unreadable-credentials: the error for a folder says how to continue', async () => {
     const { path, env } = await home();
     await mkdir(join(path, config), { recursive: true });
     await assert.rejects(createKeychain({ env })('a'), (error) => {
@@ -71,7 +71,7 @@ describe('a file of credentials that nobody can read', () => {
     });
   });
 
-  it('unreadable-credentials: in the environment says what to do', async () => {
+  it('unreadable-credentials: the error for DOCKER_AUTH_CONFIG says how to continue', async () => {
     const { env } = await home({}, { DOCKER_AUTH_CONFIG: 'no JSON' });
     await assert.rejects(createKeychain({ env })('a'), /DOCKER_AUTH_CONFIG.*JSON.*unset/);
   });
@@ -94,9 +94,9 @@ function loginAmong(script: string, env: NodeJS.ProcessEnv, file: string): strin
   });
 }
 
-describe('a login', () => {
+describe('a login where the file cannot be replaced', () => {
   it(
-    'login-where-the-file-cannot-be-renamed: is written into a file that is a mount of its own',
+    'login-where-the-file-cannot-be-renamed: a login overwrites a file that is a mount point',
     mounts,
     async () => {
       const { path, env } = await home({
@@ -113,7 +113,7 @@ describe('a login', () => {
   );
 
   it(
-    'login-where-the-file-cannot-be-renamed: writes nothing where nothing would change',
+    'login-where-the-file-cannot-be-renamed: a login that changes nothing does not write',
     mounts,
     async () => {
       const { path, env } = await home({ [config]: { auths: { a: { auth: auth('u:mounted') } } } });
@@ -125,7 +125,7 @@ describe('a login', () => {
   );
 
   it(
-    'login-where-the-file-cannot-be-renamed: is written into a file whose folder takes no other',
+    'login-where-the-file-cannot-be-renamed: a login overwrites a file in a folder that accepts no new files',
     mounts,
     async () => {
       const { path, env } = await home({ [config]: {}, 'elsewhere.json': {} });
@@ -138,7 +138,7 @@ describe('a login', () => {
   );
 
   it(
-    'login-where-the-file-cannot-be-renamed: says what to do where nothing can be written',
+    'login-where-the-file-cannot-be-renamed: the error says how to continue when nothing can be written',
     mounts,
     async () => {
       const { path, env } = await home({ [config]: {} });
@@ -156,7 +156,7 @@ describe('a login', () => {
     },
   );
 
-  it('login-where-the-file-cannot-be-renamed: leaves a file as it is that has it already', async () => {
+  it('login-where-the-file-cannot-be-renamed: a login leaves a file unchanged that already contains it', async () => {
     const { path, env } = await home({
       [config]: { auths: { b: entry('x').auths, a: { auth: auth('u:same') } } },
     });
@@ -169,7 +169,7 @@ describe('a login', () => {
 });
 
 describe('a credential helper that misbehaves', unlessWindows, () => {
-  it('helper-misbehaves: is not waited for when it has answered, and left something that holds its output', async (test) => {
+  it('helper-misbehaves: a helper that has answered is not waited for, even if a child process keeps its output open', async (test) => {
     const place = await home({ [config]: { credsStore: 'own' } });
     const pids = join(place.path, 'pid');
     await addHelper(
@@ -184,14 +184,14 @@ describe('a credential helper that misbehaves', unlessWindows, () => {
     assert.deepEqual(await createKeychain({ env: place.env, timeout: 600_000 })('a'), basic('u', 'held'));
   });
 
-  it('helper-misbehaves: may write the names of its answer in any case', async () => {
+  it('helper-misbehaves: the member names of an answer may be in upper or lower case', async () => {
     const place = await home({ [config]: { credsStore: 'own' } });
     await addHelper(place, 'own', answer({ serverurl: 'a', username: 'u', SECRET: secret('case') }));
     assert.deepEqual(await createKeychain({ env: place.env })('a'), basic('u', 'case'));
   });
 
   const rows: readonly (readonly [what: string, body: string, reason: RegExp])[] = [
-    ['says nothing', '', /without an answer/],
+    ['prints nothing', '', /without an answer/],
     [
       'fails with words on stderr',
       "console.error('the vault\\nis locked'); process.exit(3);",
@@ -204,7 +204,7 @@ describe('a credential helper that misbehaves', unlessWindows, () => {
     ],
   ];
   for (const [what, body, reason] of rows) {
-    it(`helper-misbehaves: is named when it ${what}`, async () => {
+    it(`helper-misbehaves: the error names a helper that ${what}`, async () => {
       const place = await home({ [config]: { credsStore: 'own' } });
       await addHelper(place, 'own', body);
       await assert.rejects(createKeychain({ env: place.env })('a'), (error) => {
@@ -218,7 +218,7 @@ describe('a credential helper that misbehaves', unlessWindows, () => {
     });
   }
 
-  it('helper-misbehaves: is named with what to do when it may not be run', async () => {
+  it('helper-misbehaves: the error for a helper that is not executable says how to continue', async () => {
     const place = await home({ [config]: { credsStore: 'own' } }, {});
     await addHelper(place, 'own', '');
     await chmod(join(place.path, 'bin', 'docker-credential-own'), 0o644);
