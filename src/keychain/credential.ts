@@ -1,10 +1,26 @@
 /** A credential for a registry. It is never logged and never part of an error. */
 export type Credential =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: string }
+  | {
+      readonly kind: 'basic';
+      /** The user name. */
+      readonly username: string;
+      /** The password, or an access token in its place. */
+      readonly password: string;
+    }
   /** An OAuth2 refresh token. The registry's token service exchanges it for access tokens. */
-  | { readonly kind: 'identity'; readonly token: string; readonly username?: string }
+  | {
+      readonly kind: 'identity';
+      /** The refresh token. */
+      readonly token: string;
+      /** The user name, if the token has one. */
+      readonly username?: string;
+    }
   /** A bearer token that is sent unchanged. */
-  | { readonly kind: 'registry'; readonly token: string };
+  | {
+      readonly kind: 'registry';
+      /** The bearer token. */
+      readonly token: string;
+    };
 
 /** The options of a request to a keychain. */
 export interface KeychainQuestion {
