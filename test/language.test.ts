@@ -19,7 +19,6 @@ const waiting = [
   'src/files',
   'src/flow',
   'src/image',
-  'src/keychain',
   'src/layout',
   'src/memory',
   'src/remote',
