@@ -22,7 +22,7 @@ const rules: Readonly<Record<string, Rule>> = {
   time: { imports: [], node: [] },
   spec: { imports: ['errors'], node: [] },
   flow: { imports: ['time', 'spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
-  json: { imports: ['spec', 'errors'], node: [] },
+  json: { imports: ['flow', 'spec', 'errors'], node: [] },
   tar: { imports: ['flow', 'spec', 'errors'], node: [] },
   files: { imports: ['errors'], node: disk },
   wire: { imports: words, node: [] },

@@ -1,7 +1,7 @@
 import { bytesContent } from '../flow/content.ts';
 import { digestOf } from '../flow/hash.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
-import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import { manifestOf } from '../json/make-manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -45,7 +45,7 @@ export function createSynthesizer(): Synthesizer {
     });
     const load = async (options: SignalOptions): Promise<Descriptor> => {
       const { config, layers } = await image.make(options);
-      const manifest = manifestOf(config, layers);
+      const manifest = synthesizedManifest(config, layers);
       const configDigest = digestOf(config);
       blobs.set(configDigest, { ...bytesContent(config), size: config.byteLength });
       for (const { digest, content } of layers) blobs.set(digest, content);
@@ -77,11 +77,11 @@ export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents
  * A docker manifest, field by field as crane makes it, so that layers that are gzipped in the archive get the digest
  * that crane gives them. With a zstd layer it is an OCI one, since docker's types have no portable name for that.
  */
-function manifestOf(config: Uint8Array, layers: readonly PackedLayer[]): Manifest {
+function synthesizedManifest(config: Uint8Array, layers: readonly PackedLayer[]): Manifest {
   const isOci = layers.some(({ compression }) => compression === 'zstd');
   const mediaType = isOci ? MediaType.ociManifest : MediaType.dockerManifest;
   const gzipType = isOci ? MediaType.ociLayerGzip : MediaType.dockerLayer;
-  const bytes = encodeManifest({
+  return manifestOf({
     schemaVersion: 2,
     mediaType,
     config: {
@@ -95,5 +95,4 @@ function manifestOf(config: Uint8Array, layers: readonly PackedLayer[]): Manifes
       digest,
     })),
   });
-  return parseManifest(bytes, { digest: digestOf(bytes), mediaType });
 }

@@ -1,9 +1,9 @@
 import { ContentError, NotFoundError } from '../errors.ts';
 import { collectContent } from '../flow/collect.ts';
-import { digestOf } from '../flow/hash.ts';
 import { platformOf } from '../json/config-facts.ts';
+import { editJson } from '../json/edit.ts';
 import { configLimit } from '../json/image-config.ts';
-import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import { manifestOfBytes } from '../json/make-manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm } from '../spec/digest.ts';
 import { isAttestationOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
@@ -116,21 +116,14 @@ export async function platformOfChild(
   }
 }
 
-/** The same index with some of its entries; every other field, also those that gantry doesn't know, stays. */
+/** The same index with some of its entries. Every other byte stays. */
 export function rewriteIndex(root: Manifest, keep: (child: Descriptor) => boolean): Manifest {
-  const { body, descriptor } = root;
+  const { bytes, body, descriptor } = root;
   if (body.kind !== 'index')
     throw new ContentError('MANIFEST_INVALID', `${descriptor.digest} is not an index`);
-  const raw: unknown = JSON.parse(new TextDecoder().decode(root.bytes));
-  if (typeof raw !== 'object' || raw === null || !('manifests' in raw) || !Array.isArray(raw.manifests)) {
-    throw new ContentError('MANIFEST_INVALID', `${descriptor.digest} is not an index`);
-  }
-  const entries: readonly unknown[] = raw.manifests;
-  const manifests = entries.filter((_, at) => {
-    const child = body.manifests[at];
-    return child !== undefined && keep(child);
-  });
-  const bytes = encodeManifest({ ...raw, manifests });
-  const digest = digestOf(bytes, computableAlgorithm(descriptor.digest));
-  return parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
+  const removals = body.manifests.flatMap((child, at) =>
+    keep(child) ? [] : { path: ['manifests', at] as const, value: undefined },
+  );
+  const edited = editJson(bytes, removals, { what: `manifest ${descriptor.digest}` });
+  return manifestOfBytes(edited, descriptor.mediaType, computableAlgorithm(descriptor.digest));
 }

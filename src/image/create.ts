@@ -1,5 +1,6 @@
 import { digestOf } from '../flow/hash.ts';
-import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import { manifestOf } from '../json/make-manifest.ts';
+import { encodeManifest } from '../json/manifest.ts';
 import type { Annotations } from '../spec/descriptor.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
@@ -44,11 +45,9 @@ export function createImage({ config, layers, annotations }: ImageParts): Image 
   };
 }
 
-function imageManifest(value: Omit<ImageManifest, 'kind'>): Manifest & { readonly body: ImageManifest } {
-  const bytes = encodeManifest(value);
-  const { descriptor, body } = parseManifest(bytes, {
-    digest: digestOf(bytes),
-    mediaType: MediaType.ociManifest,
-  });
-  return { descriptor, bytes, body: body.kind === 'image' ? body : { kind: 'image', ...value } };
+function imageManifest(
+  value: Omit<ImageManifest, 'kind'> & { readonly mediaType: string },
+): Manifest & { readonly body: ImageManifest } {
+  const { body, ...manifest } = manifestOf(value);
+  return { ...manifest, body: body.kind === 'image' ? body : { kind: 'image', ...value } };
 }

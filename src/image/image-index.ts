@@ -1,6 +1,5 @@
 import { ContentError } from '../errors.ts';
-import { digestOf } from '../flow/hash.ts';
-import { encodeManifest, parseManifest } from '../json/manifest.ts';
+import { manifestOf } from '../json/make-manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
@@ -83,15 +82,7 @@ export function createIndex(
     kind: 'index',
     async manifest(options) {
       const manifests = await Promise.all(entries.map((entry) => describe(entry, options)));
-      const value = {
-        schemaVersion: 2,
-        mediaType: MediaType.ociIndex,
-        manifests,
-        ...(annotations === undefined ? {} : { annotations }),
-      } as const;
-      const bytes = encodeManifest(value);
-      const { descriptor } = parseManifest(bytes, { digest: digestOf(bytes), mediaType: MediaType.ociIndex });
-      return { descriptor, bytes, body: { kind: 'index', ...value } };
+      return indexOf(manifests, annotations === undefined ? {} : { annotations });
     },
     children: async () => entries.map(({ image }) => image),
   };
@@ -103,7 +94,6 @@ export function indexOf(
   options: { readonly annotations?: Annotations } = {},
 ): IndexView {
   const value = { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests, ...options } as const;
-  const bytes = encodeManifest(value);
-  const { descriptor } = parseManifest(bytes, { digest: digestOf(bytes), mediaType: MediaType.ociIndex });
+  const { descriptor, bytes } = manifestOf(value);
   return { descriptor, bytes, body: { kind: 'index', ...value } };
 }

@@ -1,4 +1,5 @@
 import { ContentError } from '../errors.ts';
+import { endOfString } from './scan.ts';
 
 export interface ParseOptions {
   /** The name of the document in messages: `manifest sha256:…`, `index.json`. */
@@ -51,7 +52,6 @@ function decode(bytes: Uint8Array, what: string): string {
 }
 
 const quote = 0x22;
-const backslash = 0x5c;
 
 /**
  * Refuses duplicate keys: `JSON.parse` takes the last of two where other parsers take the first, so one document could
@@ -108,16 +108,6 @@ function unescaped(quoted: string): string {
   } catch {
     return quoted;
   }
-}
-
-/** Returns the position after the closing quote, or the end of the text if the quote is missing. */
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === quote) return at + 1;
-    if (code === backslash) at++;
-  }
-  return text.length;
 }
 
 function invalid(what: string, problem: string): ContentError {
