@@ -43,7 +43,7 @@ export function createRemoteRegistry({ base, send, ...options }: RemoteOptions):
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, expect, loginAdvice, clock, warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
-  const exchange = { base, registry, send, download, clock, warn, learned: createLearned(), ...advice };
+  const exchange = { base, registry, send, download, clock, warn, learned: createLearned(clock), ...advice };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

@@ -17,13 +17,14 @@ export interface Asked {
 export interface AskOptions {
   readonly body?: string | Uint8Array | Content;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
 }
 
 export type Ask = (method: string, target: string, options?: AskOptions) => Promise<Asked>;
 
 /** Sends requests straight into a handler and reads the whole answers. */
 export function asking(send: Send): Ask {
-  return async (method, target, { body, headers = {} } = {}) => {
+  return async (method, target, { body, headers = {}, signal } = {}) => {
     const content = typeof body === 'string' ? bytesContent(encode(body)) : toContent(body);
     const length = content?.size === undefined ? {} : { 'content-length': String(content.size) };
     const response = await send({
@@ -34,6 +35,7 @@ export function asking(send: Send): Ask {
       ),
       ...(content === undefined ? {} : { body: content }),
       replay: 'never',
+      signal,
     });
     const bytes = await collect(response.body, { limit: 64 * 1024 * 1024, what: target });
     return {

@@ -1,0 +1,372 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, it } from 'node:test';
+import { classicFiles, folder, sampleImage, saveTar } from '../../src/archive/archives.test.samples.ts';
+import { openArchive } from '../../src/archive/read.ts';
+import { alice, answer, stage } from '../../src/auth/stage.test.support.ts';
+import { openDiskRegistry } from '../../src/disk/registry.ts';
+import { bytesContent, type Content, streamContent } from '../../src/flow/content.ts';
+import { createSemaphore } from '../../src/flow/semaphore.ts';
+import { createNodeTransport } from '../../src/http/transport.ts';
+import { createLayer } from '../../src/image/layer.ts';
+import { blobPath } from '../../src/layout/blob-file.ts';
+import { SoundBlobs } from '../../src/layout/sound.ts';
+import { FileUpload } from '../../src/layout/upload.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createLearned } from '../../src/remote/learned.ts';
+import { hasReferrersApi } from '../../src/remote/referrers.ts';
+import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
+import { RemoteUpload } from '../../src/remote/upload/session.ts';
+import { sendStream } from '../../src/remote/upload/stream.ts';
+import { createDesk } from '../../src/server/access/desk.ts';
+import { createApp } from '../../src/server/app.ts';
+import { asking, Gate, streamOf } from '../../src/server/ask.test.support.ts';
+import { defaultLimits } from '../../src/server/limits.ts';
+import { createSessions } from '../../src/server/sessions.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import { blobOf, noise } from '../../src/testing/contract/sample.ts';
+import { createManualClock } from '../../src/time/clock.test.support.ts';
+import type { Send } from '../../src/wire/message.ts';
+import { atEnd } from '../at-end.ts';
+import { passwordOf, standingClock } from '../server/access-stage.ts';
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const never = (): Promise<never> => new Promise(() => undefined);
+const reason = new Error('enough');
+const isReason = (error: unknown): boolean => error === reason;
+const sample = blobOf(noise(1000));
+const minutes = (count: number): number => count * 60_000;
+
+/** Content that brings one piece, and then nothing for ever. */
+function silent(onOpen: () => void = () => undefined): Content {
+  return streamContent(
+    (async function* brings(): AsyncIterable<Uint8Array> {
+      onOpen();
+      yield new Uint8Array(10);
+      await never();
+    })(),
+  );
+}
+
+describe('endless-waits: the first request to a registry', () => {
+  it('holds the others up for a minute at most', async () => {
+    const { send, shown, clock } = stage({
+      registry: () => (shown.length === 1 ? never() : answer(200)),
+      credential: alice,
+    });
+    void send();
+    const second = send();
+    await settled();
+    assert.equal(shown.length, 1);
+    await clock.advance(60_000);
+    assert.equal((await second).status, 200);
+  });
+
+  it('lets the others go when it is aborted', async () => {
+    const { send, shown } = stage({
+      registry: (request) =>
+        shown.length > 1
+          ? answer(200)
+          : new Promise((_, reject) =>
+              request.signal?.addEventListener('abort', () => reject(request.signal?.reason)),
+            ),
+      credential: alice,
+    });
+    const leave = new AbortController();
+    const first = send({ signal: leave.signal });
+    const second = send();
+    await settled();
+    leave.abort(reason);
+    await assert.rejects(first, isReason);
+    assert.equal((await second).status, 200);
+  });
+});
+
+const exchangeOf = (send: Send, learned = createLearned()) => ({
+  base: 'http://registry.test',
+  registry: 'registry.test',
+  send,
+  download: {},
+  learned,
+  scopes: [],
+});
+
+const list = (): ReturnType<typeof answer> =>
+  answer(200, {
+    headers: { 'content-type': ['application/vnd.oci.image.index.v1+json'] },
+    body: '{"schemaVersion":2,"manifests":[]}',
+  });
+
+describe('endless-waits: the question whether a registry lists referrers', () => {
+  const { digest } = sample.descriptor;
+
+  it('is asked by the next caller when the first one is aborted', async () => {
+    const app = createApp(createMemoryRegistry());
+    let asked = 0;
+    const exchange = exchangeOf((request) => {
+      if (++asked > 1) return app(request);
+      return new Promise((_, reject) =>
+        request.signal?.addEventListener('abort', () => reject(request.signal?.reason)),
+      );
+    });
+    const leave = new AbortController();
+    const first = hasReferrersApi(exchange, 'a', digest, { signal: leave.signal });
+    const second = hasReferrersApi(exchange, 'a', digest);
+    await settled();
+    leave.abort(reason);
+    await assert.rejects(first, isReason);
+    assert.equal(await second, true);
+    assert.equal(asked, 2);
+  });
+
+  it('is asked by the next caller when the first one is never answered', async () => {
+    const clock = createManualClock();
+    let asked = 0;
+    const exchange = exchangeOf(async () => (++asked > 1 ? list() : never()), createLearned(clock));
+    void hasReferrersApi(exchange, 'a', digest);
+    const second = hasReferrersApi(exchange, 'a', digest);
+    await settled();
+    await clock.advance(minutes(30));
+    assert.equal(await second, true);
+  });
+});
+
+describe('endless-waits: streams to registries', () => {
+  it('let another one in when none of them gets on for five minutes', async () => {
+    const clock = createManualClock();
+    const places = createSemaphore(1, { clock, patience: minutes(5) });
+    const { repository, inside } = scripted({});
+    const send = async (content: Content): Promise<unknown> =>
+      sendStream(
+        {
+          content,
+          algorithm: 'sha256',
+          start: async () => {
+            const upload = await repository.blobs.start();
+            assert.ok(upload instanceof RemoteUpload);
+            return upload;
+          },
+          find: () => repository.blobs.stat(sample.descriptor.digest),
+          chunk: () => 400,
+          headers: {},
+        },
+        {},
+        places,
+      );
+    const opened = new Gate();
+    void send(silent(opened.open));
+    await opened.opened;
+    const second = send(streamContent(bytesContent(sample.bytes).open()));
+    await settled();
+    assert.equal(await inside.blobs.stat(sample.descriptor.digest), undefined);
+    await clock.advance(minutes(10));
+    await second;
+    assert.equal((await inside.blobs.stat(sample.descriptor.digest))?.size, 1000);
+  });
+});
+
+describe('endless-waits: what is read once for several callers', () => {
+  it('is read by the next one when the first is aborted: a layer', async () => {
+    let opened = 0;
+    const layer = createLayer({
+      replayable: true,
+      async *open({ signal } = {}) {
+        if (++opened === 1)
+          await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+        yield sample.bytes;
+      },
+    });
+    const leave = new AbortController();
+    const first = layer.descriptor({ signal: leave.signal });
+    const second = layer.descriptor();
+    await settled();
+    leave.abort(reason);
+    await assert.rejects(first, isReason);
+    assert.equal((await second).digest, sample.descriptor.digest);
+    assert.equal(opened, 2);
+  });
+
+  it('is read by the next one when the first is aborted: a blob of a layout', async (test) => {
+    const root = folder(test);
+    const blob = blobOf(noise(4_000_000));
+    const path = blobPath(root, blob.descriptor.digest);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, blob.bytes);
+    const sound = new SoundBlobs(root);
+    const [leave, also] = [new AbortController(), new AbortController()];
+    const first = sound.has(blob.descriptor, { signal: leave.signal });
+    const second = sound.has(blob.descriptor, { signal: also.signal });
+    const third = sound.has(blob.descriptor);
+    leave.abort(reason);
+    also.abort(reason);
+    await Promise.all([first, second].map((one) => assert.rejects(one, isReason)));
+    assert.equal(await third, true);
+  });
+
+  it('is packed for the others when the first is aborted: a layer of an archive', async (test) => {
+    const image = await sampleImage('waits');
+    const archive = await openArchive(await saveTar(test, classicFiles(image, ['a:1', 'a:2'])));
+    atEnd(test, () => archive[Symbol.asyncDispose]());
+    const leave = new AbortController();
+    const first = archive.manifests.resolve('1', { signal: leave.signal });
+    const second = archive.manifests.resolve('1');
+    leave.abort(reason);
+    await assert.rejects(first, isReason);
+    assert.ok(await second);
+  });
+});
+
+describe('endless-waits: certificates that a function of the caller brings', () => {
+  it('are asked for again when the function never answered', async (test) => {
+    let asked = 0;
+    const transport = createNodeTransport({
+      async tls() {
+        asked++;
+        return never();
+      },
+    });
+    atEnd(test, () => transport.close());
+    for (const count of [1, 2]) {
+      const leave = new AbortController();
+      const sent = transport.send({
+        method: 'GET',
+        url: 'https://registry.invalid/v2/',
+        headers: {},
+        replay: 'safe',
+        signal: leave.signal,
+      });
+      await settled();
+      leave.abort(reason);
+      await assert.rejects(sent, isReason);
+      assert.equal(asked, count);
+    }
+  });
+});
+
+describe('endless-waits: a login that never answers', () => {
+  it('is TIMED_OUT for who waits, and keeps no place from the next', async () => {
+    let isSilent = true;
+    const user = { name: 'alice', stamp: 'one' };
+    const login = { find: async () => user, check: async () => (isSilent ? never() : true) };
+    const key = crypto.getRandomValues(new Uint8Array(32));
+    const desk = createDesk(login, { key, clock: standingClock(), longestLook: 1 });
+    const waiting = Array.from({ length: 8 }, (_, at) => desk.admit(`user${at}`, passwordOf('alice')));
+    for (const one of waiting) await assert.rejects(one, { code: 'TIMED_OUT' });
+    isSilent = false;
+    assert.equal((await desk.admit('alice', passwordOf('alice')))?.name, 'alice');
+  });
+});
+
+describe('endless-waits: an upload session', () => {
+  const places: Readonly<Record<string, (path: string) => Promise<Registry & Partial<AsyncDisposable>>>> = {
+    memory: async () => createMemoryRegistry(),
+    disk: (path) => openDiskRegistry(path),
+  };
+  for (const [name, open] of Object.entries(places)) {
+    it(`is left alone by a call that waits for another one, in ${name}`, async (test) => {
+      const registry = await open(folder(test));
+      atEnd(test, () => registry[Symbol.asyncDispose]?.());
+      const upload = await registry.repository('a').blobs.start();
+      const [begun, go] = [new Gate(), new Gate()];
+      const slow = streamContent(
+        (async function* brings(): AsyncIterable<Uint8Array> {
+          begun.open();
+          await go.opened;
+          yield sample.bytes;
+        })(),
+      );
+      const first = upload.append(slow);
+      await begun.opened;
+      const leave = new AbortController();
+      const second = upload.append(streamOf(['x']), { signal: leave.signal });
+      leave.abort(reason);
+      await assert.rejects(second, isReason);
+      go.open();
+      await first;
+      assert.equal((await upload.commit(sample.descriptor.digest)).size, 1000);
+    });
+  }
+
+  it('at work is no idle one, so the sweep does not wait for its end', async (test) => {
+    const upload = await FileUpload.start({
+      id: 'a',
+      path: join(folder(test), 'a'),
+      algorithm: 'sha256',
+      keep: async () => undefined,
+      forget: async () => undefined,
+    });
+    const [begun, go] = [new Gate(), new Gate()];
+    const content = streamContent(
+      (async function* brings(): AsyncIterable<Uint8Array> {
+        begun.open();
+        await go.opened;
+        yield sample.bytes;
+      })(),
+    );
+    const held = upload.append(content);
+    await begun.opened;
+    assert.equal(await upload.expire(0), false);
+    go.open();
+    await held;
+    assert.equal(upload.offset, 1000);
+    assert.equal(await upload.expire(0), true);
+  });
+});
+
+describe('endless-waits: a request for a session that another one holds', () => {
+  it('leaves with its own signal', async () => {
+    const { ask, location, go } = await heldByTheStore();
+    const leave = new AbortController();
+    const waiting = ask('PATCH', location, { body: 'more', signal: leave.signal });
+    await settled();
+    leave.abort(reason);
+    await assert.rejects(waiting, isReason);
+    go.open();
+  });
+
+  it('is answered with 504 when the store is silent for ever', async () => {
+    const clock = createManualClock();
+    const { ask, location } = await heldByTheStore(clock);
+    const waiting = ask('PATCH', location, { body: 'more' });
+    await clock.waiting();
+    await clock.advance(minutes(30));
+    assert.equal((await waiting).status, 504);
+  });
+});
+
+/** A chunk that the store does not come to an end with. */
+async function heldByTheStore(clock = createManualClock()) {
+  const [arrived, go] = [new Gate(), new Gate()];
+  const memory = createMemoryRegistry();
+  const registry: Registry = {
+    repositories: (options) => memory.repositories(options),
+    repository(name, intent) {
+      const repository = memory.repository(name, intent);
+      const resume: typeof repository.blobs.resume = async (id) => {
+        const upload = await repository.blobs.resume(id);
+        const append: typeof upload.append = async (content, options) => {
+          await upload.append(content, options);
+          arrived.open();
+          await go.opened;
+        };
+        return {
+          id,
+          limits: {},
+          offset: upload.offset,
+          append,
+          commit: upload.commit.bind(upload),
+          cancel: upload.cancel.bind(upload),
+        };
+      };
+      return { ...repository, blobs: { ...repository.blobs, resume } };
+    },
+  };
+  const sessions = createSessions({ ...defaultLimits, patience: minutes(60) }, { clock });
+  const ask = asking(createApp(registry, { sessions }));
+  const location = (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
+  const first = ask('PATCH', location, { body: 'hello' });
+  first.catch(() => undefined);
+  await arrived.opened;
+  return { ask, location, go };
+}
