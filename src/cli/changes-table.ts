@@ -31,7 +31,7 @@ export const changes: readonly Command[] = [
       { name: 'dry-run', summary: 'say what would be deleted and why, and delete nothing' },
     ],
     examples: [
-      'gantry delete localhost:5000/app@sha256:4c1d20cd...',
+      'gantry delete localhost:5000/app@sha256:e66f76d4e617db297732e3935fe9c7d6d6903f5fc927d23ce816cbafd5e8fd33',
       'gantry delete ghcr.io/acme/app:1.0 ghcr.io/acme/app:1.1',
       "gantry delete --match 'pr-*' --older-than 30d --dry-run ghcr.io/acme/app",
       'gantry delete --keep 10 ghcr.io/acme/app',

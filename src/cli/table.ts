@@ -134,7 +134,9 @@ const questions: readonly Command[] = [
     summary: 'print a blob, byte for byte',
     arguments: ['BLOB'],
     options: [],
-    examples: ['gantry blob alpine@sha256:4c1d20cd... > layer.tar.gz'],
+    examples: [
+      'gantry blob alpine@sha256:43ba476300f4feab4e17766fad83a0555f5b13b2e0c93e7238e62f28b2cef73b > layer.tar',
+    ],
     load: async () => (await import('./commands/blob.ts')).blob,
   },
   {
@@ -214,7 +216,7 @@ const auth: CommandGroup = {
       summary: 'forget the credentials of a registry',
       arguments: ['[REGISTRY]'],
       options: [],
-      examples: ['gantry auth logout ghcr.io'],
+      examples: ['gantry auth logout registry.example'],
       load: async () => (await import('./commands/auth-logout.ts')).authLogout,
     },
     {

@@ -1,0 +1,132 @@
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import { hash } from 'bcryptjs';
+import {
+  bytesContent,
+  copyImage,
+  createClient,
+  createImage,
+  createIndex,
+  createLayer,
+  type Image,
+  type Index,
+  imageSource,
+  writeTar,
+} from '../../src/index.ts';
+import { startRegistry } from '../../src/testing/index.ts';
+import { binary } from '../cli/gantry.ts';
+import { projectRoot } from '../project.ts';
+import type { Authority } from '../tls/authority.ts';
+import { type Hosts, password } from './hosts.ts';
+
+/** Fills the registries that the documents read from. */
+export async function publish(hosts: Hosts): Promise<void> {
+  const image = await makeIndex('app');
+  await store(hosts, 'ghcr.io', 'acme/app', ['1', '1.0', '1.1', '1.2.3', 'pr-7'], image);
+  await store(hosts, 'registry.example', 'app', ['1', '2'], image);
+  await store(hosts, 'registry-1.docker.io', 'library/alpine', ['latest', '3.20'], await makeIndex('alpine'));
+}
+
+async function store(
+  hosts: Hosts,
+  host: string,
+  name: string,
+  tags: readonly string[],
+  index: Index,
+): Promise<void> {
+  const { registry } = await hosts.registry(host);
+  const { repository, root } = await imageSource(index);
+  await copyImage(repository, root.digest, registry.repository(name, { actions: ['pull', 'push'] }), {
+    tags,
+  });
+}
+
+/** An index of linux/amd64 and linux/arm64. Its layers are not compressed, so its digests are the same everywhere. */
+async function makeIndex(text: string): Promise<Index> {
+  const entry = async (
+    architecture: string,
+  ): Promise<{ image: Image; platform: { os: string; architecture: string } }> => ({
+    image: await makeImage(text, architecture),
+    platform: { os: 'linux', architecture },
+  });
+  return createIndex([await entry('amd64'), await entry('arm64')]);
+}
+
+async function makeImage(text: string, architecture: string): Promise<Image> {
+  const body = new TextEncoder().encode(`${text} ${architecture}\n`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of writeTar([{ name: 'hello.txt', size: body.byteLength, body: [body] }])) {
+    chunks.push(chunk.slice());
+  }
+  return createImage({
+    config: {
+      os: 'linux',
+      architecture,
+      created: '2020-01-01T00:00:00Z',
+      config: { Labels: { title: text } },
+      history: [{ created: '2020-01-01T00:00:00Z', created_by: 'test' }],
+    },
+    layers: [
+      createLayer(bytesContent(Buffer.concat(chunks)), {
+        mediaType: 'application/vnd.oci.image.layer.v1.tar',
+      }),
+    ],
+  });
+}
+
+/** Puts into the folder of a document the files that its blocks name, and installs the package there. */
+export async function furnish(home: string, authority: Authority): Promise<void> {
+  await mkdir(join(home, 'node_modules'));
+  await symlink(projectRoot(), join(home, 'node_modules', 'gantry'), 'junction');
+  await using registry = await startRegistry();
+  await using client = createClient();
+  const reference = `${registry.host}/app:1`;
+  await client.pushIndex(reference, await makeIndex('app'));
+  await client.pull([reference], join(home, 'app.tar'));
+  await client.pull([reference], join(home, 'layout'), { format: 'oci' });
+  await writeFile(join(home, 'token.txt'), password);
+  const stored = await hash(password, 4);
+  await writeFile(join(home, 'users'), `alice:${stored}\n`);
+  await writeFile(join(home, 'rules.yaml'), 'rules: []\n');
+  // Where the page about completion writes to.
+  await mkdir(join(home, '.local/share/bash-completion/completions'), { recursive: true });
+  const { cert, key } = await authority.issue('registry.example', 'DNS:registry.example,DNS:localhost');
+  await writeFile(join(home, 'cert.pem'), cert);
+  await writeFile(join(home, 'key.pem'), key);
+  await addPrograms(join(home, 'bin'), stored);
+}
+
+/** `gantry`, and stand-ins for the programs of other makers that the documents name beside it. */
+async function addPrograms(folder: string, stored: string): Promise<void> {
+  await mkdir(folder);
+  const programs: Readonly<Record<string, string>> = {
+    // See serving.ts.
+    gantry: `case "$1 $2" in
+serve*|"registry serve") exec "${process.execPath}" "${join(folder, 'serve.mjs')}" "$@" ;;
+*) exec "${process.execPath}" "${binary}" "$@" ;;
+esac`,
+    docker: `case "$1" in
+load) cat > loaded.tar && gantry validate --tarball loaded.tar ;;
+save) cat app.tar ;;
+pull) gantry pull "$2" pulled.tar ;;
+*) echo "docker $1 has no stand-in" >&2; exit 1 ;;
+esac`,
+    htpasswd: `test "$1" = -Bc && printf '%s:%s\\n' "$3" '${stored}' > "$2"`,
+    ssh: 'shift; exec "$@"',
+    curl: 'case "$2" in "Authorization: Bearer "?*) ;; *) exit 1 ;; esac',
+  };
+  for (const [name, script] of Object.entries(programs)) {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`);
+    await chmod(join(folder, name), 0o755);
+  }
+  await writeFile(join(folder, 'serve.mjs'), serveProgram);
+}
+
+const serveProgram = `const body = JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd() });
+const answer = await fetch(process.env.GANTRY_TEST_SERVING, { method: 'POST', body });
+if (!answer.ok) {
+  console.error(await answer.text());
+  process.exitCode = 1;
+}
+`;
