@@ -1,8 +1,8 @@
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `act` when the signal aborts, at once if it has; the answer takes that back. However many wait for one signal,
- * it has one listener: Node takes more than ten for a leak and says so on stderr.
+ * Calls `act` when the signal aborts, or at once if it has already aborted. The returned function cancels the call.
+ * Adds only one listener per signal, since Node reports more than ten on stderr as a leak.
  */
 export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
   if (signal === undefined) return () => {};
@@ -28,7 +28,7 @@ function listen(signal: AbortSignal): Set<() => void> {
   return acts;
 }
 
-/** Waits for what others wait for, too: their promise goes on when this one's signal aborts. */
+/** Waits for a promise that others await too. Rejects when the signal aborts, while the promise itself continues. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const release = onAbort(signal, () => reject(signal?.reason));

@@ -3,13 +3,16 @@ import type { Content, OpenOptions } from './content.ts';
 import { isSpoilt } from './verify.ts';
 
 export interface CollectOptions {
-  /** Bytes; one more throws TOO_LARGE. There is no reading without a limit. */
+  /** In bytes. A longer source throws TOO_LARGE. No reading is without a limit. */
   readonly limit: number;
-  /** What an error calls the source. */
+  /** The name of the source in errors. */
   readonly what: string;
 }
 
-/** The whole of a small source as one array of its own. Throws TOO_LARGE. */
+/**
+ * Reads a small source into an array of its own.
+ * @throws TOO_LARGE above the limit
+ */
 export async function collect(
   source: AsyncIterable<Uint8Array>,
   { limit, what }: CollectOptions,
@@ -35,7 +38,10 @@ export async function collect(
   return bytes;
 }
 
-/** The whole of small content; what comes spoilt is read once more. Throws as `collect`, and what the content throws. */
+/**
+ * Reads small content, and reads it once more if its bytes fail verification.
+ * @throws TOO_LARGE above the limit, and the errors of the content
+ */
 export async function collectContent(
   content: Content,
   { signal, ...options }: CollectOptions & Pick<OpenOptions, 'signal'>,
@@ -47,14 +53,14 @@ export async function collectContent(
   });
 }
 
-/** Reads to the end and keeps nothing; answers the number of bytes. */
+/** Reads to the end, keeps nothing and returns the number of bytes. */
 export async function drain(source: AsyncIterable<Uint8Array>): Promise<number> {
   let length = 0;
   for await (const chunk of source) length += chunk.byteLength;
   return length;
 }
 
-/** Ends a source that nobody will read, so that what stands behind it is let go. */
+/** Ends a source without reading it, so that it releases its connection or file. */
 export async function discard(source: AsyncIterable<Uint8Array>): Promise<void> {
   await source[Symbol.asyncIterator]().return?.();
 }

@@ -9,7 +9,7 @@ import { type Compression, decompressed, gzipped, sniffCompression } from './com
 import { digestOf } from './hash.ts';
 import { verified } from './verify.ts';
 
-/** Every chunk in the same memory, overwritten as soon as the next is asked for. */
+/** Yields every chunk in the same memory, overwritten when the next one is requested. */
 async function* reused(bytes: Uint8Array, step: number = 64 * 1024): AsyncIterable<Uint8Array> {
   const buffer = Buffer.alloc(step);
   for (let at = 0; at < bytes.byteLength; at += step) {
@@ -20,7 +20,7 @@ async function* reused(bytes: Uint8Array, step: number = 64 * 1024): AsyncIterab
   }
 }
 
-/** Tells when it has been left. */
+/** Notes when the reader has left it. */
 function watched(bytes: Uint8Array, step?: number) {
   const state = { letGo: false, finished: false };
   async function* source(): AsyncIterable<Uint8Array> {
@@ -41,7 +41,7 @@ async function unpack(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 const text = Buffer.from('the same words again and again. '.repeat(20_000));
 const noise = randomFillSync(Buffer.alloc(300_000));
-/** 16 MiB that come from 16 KiB: one chunk in is many out, so the transform is full all the time. */
+/** 16 MiB from 16 KiB: one chunk of input makes many of output, so the transform is always full. */
 const bomb = zlib.gzipSync(Buffer.alloc(2 ** 24));
 
 /** The frame that `zstd` makes of "hello zstd\n", without a checksum. */

@@ -1,9 +1,10 @@
 import * as zlib from 'node:zlib';
 import { ContentError, UnsupportedError } from '../errors.ts';
 
+/** The compression of a layer. */
 export type Compression = 'gzip' | 'zstd' | 'none';
 
-/** The part of a `node:zlib` stream that is used here. */
+/** The members of a `node:zlib` stream that this file uses. */
 interface Transform extends AsyncIterable<Uint8Array> {
   readonly destroyed: boolean;
   readonly readableEnded: boolean;
@@ -14,25 +15,41 @@ interface Transform extends AsyncIterable<Uint8Array> {
   destroy(): unknown;
 }
 
-/** How far content may unfold before it counts as a bomb: its own descriptor says nothing of what comes out. */
+/**
+ * Limits of decompression. Content beyond them counts as a decompression bomb, since its descriptor tells nothing about
+ * the size after it.
+ */
 export interface UnpackLimits {
-  /** Bytes that may come out. Default 256 GiB. */
+  /**
+   * The largest number of bytes after decompression.
+   * @defaultValue 256 GiB
+   */
   readonly bytes?: number;
-  /** Bytes that may come out for each that went in, beyond `free`. Default 200: layers come to 5, whole disks of zeros to 1000. */
+  /**
+   * The largest number of bytes after decompression per compressed byte, once `free` is exceeded. Layers reach 5, whole
+   * disks of zeros 1000.
+   * @defaultValue 200
+   */
   readonly ratio?: number;
-  /** Bytes that may come out at any ratio. Default 1 GiB. */
+  /**
+   * Bytes after decompression that are allowed at any ratio.
+   * @defaultValue 1 GiB
+   */
   readonly free?: number;
 }
 
 interface DecompressOptions {
-  /** Names the source in errors. */
+  /** The name of the source in errors. */
   readonly what: string;
   readonly limits?: UnpackLimits;
-  /** Told before the first byte comes out. */
+  /** Called before the first byte of output. */
   readonly onCompression?: (compression: Compression) => void;
 }
 
-/** What the first bytes say. Labels lie: some layers called gzip are plain tar or zstd. */
+/**
+ * Detects the compression by the first bytes. Media types are unreliable: some layers called gzip are plain tar or
+ * zstd.
+ */
 export function sniffCompression(start: Uint8Array): Compression {
   const [a, b, c, d] = start;
   if (a === 0x1f && b === 0x8b) return 'gzip';
@@ -41,9 +58,11 @@ export function sniffCompression(start: Uint8Array): Compression {
 }
 
 /**
- * The bytes without their compression, which is found by looking at them; plain ones pass as they are.
- * Throws DIGEST_INVALID for a damaged stream, TOO_LARGE where more comes out than `limits` allow, UNSUPPORTED for zstd where the runtime has none (Node before 22.15). Node 22
- * does not notice that a zstd stream is cut off: only a source that checks itself does.
+ * Decompresses a source. Detects the compression by the first bytes and passes plain bytes through. Node 22 does not
+ * notice a truncated zstd stream; only a source that verifies itself does.
+ * @throws DIGEST_INVALID for a damaged stream
+ * @throws TOO_LARGE when the output exceeds `limits`
+ * @throws UNSUPPORTED for zstd on a runtime without it (Node before 22.15)
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
@@ -91,8 +110,8 @@ function bomb(what: string, expected: number, actual: number): ContentError {
 }
 
 /**
- * The bytes gzipped: the same header on every system, so that only the zlib build decides the digest.
- * Level 1 to 9, default 6.
+ * Compresses with gzip at level 1 to 9, by default 6. Writes the same header on every system, so that only the build of
+ * zlib affects the digest.
  */
 export async function* gzipped(
   source: AsyncIterable<Uint8Array>,
@@ -110,7 +129,10 @@ export async function* gzipped(
   }
 }
 
-/** The bytes compressed; `none` hands them on. Throws UNSUPPORTED for zstd where the runtime has none. */
+/**
+ * Compresses a source; `none` passes it through.
+ * @throws UNSUPPORTED for zstd on a runtime without it
+ */
 export function compressed(
   source: AsyncIterable<Uint8Array>,
   { compression, level }: { readonly compression: Compression; readonly level?: number | undefined },
@@ -123,8 +145,9 @@ export function compressed(
 }
 
 /**
- * Feeds a transform chunk by chunk, each only when the last is used up: a source may reuse its buffer. A source is read
- * to its end also where the stream ends before it (padding), because one that checks itself does so there.
+ * Feeds a transform one chunk at a time, and takes the next only when the last is used up, since a source may reuse its
+ * buffer. Reads the source to its end even when the stream ends earlier (padding), because a source that verifies
+ * itself does so at its end.
  */
 async function* through(
   source: AsyncIterable<Uint8Array>,
@@ -147,7 +170,7 @@ async function* through(
   try {
     yield* transform;
   } catch (error) {
-    // The source's failures keep their face.
+    // Errors of the source are rethrown unchanged.
     if (failure !== undefined) throw failure.error;
     onDamage(error);
   } finally {
@@ -157,7 +180,10 @@ async function* through(
   if (failure !== undefined) throw failure.error;
 }
 
-/** Waits until the chunk is used up; false where it won't be: zlib never calls back once its stream has ended or failed. */
+/**
+ * Waits until the chunk is used up. Resolves to false when that never happens: zlib does not call back once its stream
+ * has ended or failed.
+ */
 function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => {
     const gone = (): void => resolve(false);
@@ -178,7 +204,7 @@ function zstdTransform(name: 'createZstdCompress' | 'createZstdDecompress', what
   return create();
 }
 
-/** The first bytes, copied: at least as many as `wanted`, where there are so many. */
+/** Reads and copies the first bytes: at least `wanted`, unless the source is shorter. */
 async function peek(chunks: AsyncIterator<Uint8Array>, wanted: number): Promise<Uint8Array> {
   let start: Uint8Array = new Uint8Array(0);
   while (start.byteLength < wanted) {
@@ -192,7 +218,7 @@ async function peek(chunks: AsyncIterator<Uint8Array>, wanted: number): Promise<
   return start;
 }
 
-/** The whole again, telling of the bytes before they are used. Ending it does not end `chunks`. */
+/** Yields the whole source again and reports bytes before they are used. Ending it does not end `chunks`. */
 async function* resumed(
   start: Uint8Array,
   chunks: AsyncIterator<Uint8Array>,

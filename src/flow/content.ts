@@ -1,38 +1,48 @@
 import { InputError } from '../errors.ts';
 
 /**
- * Bytes that can be read, lazily and from any place: opening is what costs, so a mounted blob is never opened
- * and a retry is another open.
- *
- * A yielded chunk is valid until the next one is asked for: a source may reuse its buffers, and a sink that keeps
- * bytes copies them.
+ * Bytes that are read lazily and from any position. Only `open` has a cost, so a mounted blob is never opened and a
+ * retry opens again.
+ * A chunk is valid until the next one is requested. A source may reuse its buffers, so a sink that keeps bytes must
+ * copy them.
  */
 export interface Content {
-  /** Bytes in all, where known. */
+  /** The number of bytes, if known. */
   readonly size?: number;
-  /** Whether `open` may be called again, and with `from` and `to`. */
+  /** True if `open` may be called more than once and with `from` and `to`. */
   readonly replayable: boolean;
-  /** Whether the first byte takes a round trip, which is worth beginning while another is under way. */
+  /** True if the first byte takes a network round trip, so that reading ahead is worthwhile. */
   readonly distant?: boolean;
-  /** The same without a check of what is read, for who checks all of it anyway. */
+  /** The same bytes without verification, for a reader that verifies all of them itself. */
   readonly unchecked?: Content;
-  /** Fails, when read, with whatever the place behind it throws (BLOB_UNKNOWN, CUT_OFF, ...). */
+  /** Opens the content. Iterating throws the errors of the place behind it (BLOB_UNKNOWN, CUT_OFF, …). */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
 }
 
+/** Selects the part to read. */
 export interface OpenOptions {
-  /** First byte, default 0. */
+  /**
+   * The position of the first byte.
+   * @defaultValue 0
+   */
   readonly from?: number;
-  /** One past the last byte, default the end. */
+  /**
+   * The position after the last byte.
+   * @defaultValue the end
+   */
   readonly to?: number;
+  /** Aborts the reading with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Told before the first byte how many there are in all, where that comes with them and was not known before. */
+  /** Called before the first byte with the size of the whole content, if that becomes known only now. */
   readonly onSize?: ((size: number) => void) | undefined;
-  /** Told how many bytes of it there are so far at a place on the way, where all of it is kept before the first is handed on. */
+  /**
+   * Called with the number of bytes that an intermediate place has stored so far, if it stores the whole before passing
+   * on the first byte.
+   */
   readonly onKept?: ((bytes: number) => void) | undefined;
 }
 
-/** Bytes that are already here. */
+/** Makes content of bytes in memory. */
 export function bytesContent(bytes: Uint8Array): Content {
   return {
     size: bytes.byteLength,
@@ -44,9 +54,13 @@ export function bytesContent(bytes: Uint8Array): Content {
   };
 }
 
+/** Content without bytes. */
 export const emptyContent: Content = bytesContent(new Uint8Array(0));
 
-/** A source that can be read once: a pipe, a generator, a request's body. Opening it twice throws INVALID_OPTION. */
+/**
+ * Makes content of a source that can be read only once: a pipe, a generator, the body of a request.
+ * @throws INVALID_OPTION when it is opened twice or in part
+ */
 export function streamContent(
   source: AsyncIterable<Uint8Array>,
   { size }: { readonly size?: number } = {},
@@ -65,7 +79,7 @@ export function streamContent(
   };
 }
 
-/** The bytes of `content` from `from` up to, not including, `to`. */
+/** Returns the part of `content` from `from` up to but not including `to`. */
 export function sliceContent(content: Content, from: number, to: number): Content {
   return {
     size: to - from,
@@ -76,7 +90,7 @@ export function sliceContent(content: Content, from: number, to: number): Conten
   };
 }
 
-/** The same bytes, each opening passed through `pipe`: a check, a counter. */
+/** Passes each opening through `pipe`, such as a check or a counter. */
 export function mapContent(
   content: Content,
   pipe: (source: AsyncIterable<Uint8Array>, options: OpenOptions) => AsyncIterable<Uint8Array>,
@@ -90,7 +104,7 @@ export function mapContent(
   };
 }
 
-/** The same part of a source that can't seek: what comes before is read and dropped. */
+/** Selects a part of a source that is not seekable, reading and discarding the bytes before it. */
 export async function* sliced(
   source: AsyncIterable<Uint8Array>,
   { from = 0, to = Number.POSITIVE_INFINITY }: Pick<OpenOptions, 'from' | 'to'>,
@@ -100,7 +114,7 @@ export async function* sliced(
     const part = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
     if (part.byteLength > 0) yield part;
     at += chunk.byteLength;
-    // The end itself is still asked for: that is where a check speaks up.
+    // Requests the end of the source too, since a verifying source fails there.
     if (at > to) return;
   }
 }

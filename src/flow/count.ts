@@ -1,6 +1,6 @@
 import { type Content, mapContent } from './content.ts';
 
-/** Hands the bytes on and tells how many went by, chunk by chunk. */
+/** Passes the bytes through and reports the length of each chunk. */
 export async function* counted(
   source: AsyncIterable<Uint8Array>,
   onBytes: (bytes: number) => void,
@@ -11,7 +11,7 @@ export async function* counted(
   }
 }
 
-/** The same content, telling of every byte that is read, again for each time that it is. */
+/** Reports every byte that is read, once for each reading. */
 export function meteredContent(content: Content, onBytes: (bytes: number) => void): Content {
   return mapContent(content, (source) => counted(source, onBytes));
 }

@@ -8,7 +8,7 @@ import { gathered } from './gather.ts';
 import { digestOf } from './hash.ts';
 import { verified } from './verify.ts';
 
-/** Each chunk in the same memory as the one before, as a source may do. Node's Buffer: its `slice` is a view. */
+/** Yields each chunk in the memory of the one before, as a source may do. Node's Buffer: its `slice` is a view. */
 async function* reused(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
   const buffer = Buffer.alloc(Math.max(0, ...chunks.map(({ byteLength }) => byteLength)));
   for (const chunk of chunks) {

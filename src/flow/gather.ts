@@ -1,6 +1,6 @@
 /**
- * Fewer, larger chunks: network reads come in 16 to 64 KiB, and a disk write or a hash update costs as much for each.
- * The yielded chunks share one buffer of `size` bytes.
+ * Joins chunks into fewer, larger ones: network reads have 16 to 64 KiB, and each disk write and hash update has a
+ * fixed cost. The chunks share one buffer of `size` bytes.
  */
 export async function* gathered(
   source: AsyncIterable<Uint8Array>,

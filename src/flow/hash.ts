@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Algorithm, type Digest, parseDigest } from '../spec/digest.ts';
 
-/** A running hash; `digest()` ends it. */
+/** A running hash. `digest()` ends it. */
 export interface Hasher {
   update(chunk: Uint8Array): void;
   digest(): Digest;
@@ -17,13 +17,17 @@ export function createHasher(algorithm: Algorithm = 'sha256'): Hasher {
   };
 }
 
+/**
+ * Computes the digest of bytes.
+ * @defaultValue sha256
+ */
 export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Digest {
   const hasher = createHasher(algorithm);
   hasher.update(bytes);
   return hasher.digest();
 }
 
-/** Reads to the end and keeps nothing but the digest and the size. */
+/** Reads a source to its end and keeps only the digest and the size. */
 export async function measure(
   source: AsyncIterable<Uint8Array>,
   algorithm: Algorithm = 'sha256',

@@ -4,8 +4,8 @@ import { digestAlgorithm } from '../spec/digest.ts';
 import { digestOf } from './hash.ts';
 
 /**
- * The content that a descriptor carries in its `data`, where it has the digest and the size that the descriptor says.
- * Undefined without `data`, and where `data` is something else: the place that holds the content decides then.
+ * Returns the content in a descriptor's `data`. Returns undefined without `data`, and also when `data` does not match
+ * the digest and the size; the place that stores the content then decides.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#embedded-content
  */
 export function inlineData({ data, digest, size, unsized }: Descriptor): Uint8Array | undefined {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import { createPool } from './pool.ts';
 
-/** A task that runs until it is told to end, and notes when it began. */
+/** A task that runs until the test ends it, and notes its start. */
 function task(name: string, begun: string[]) {
   const over = new EventTarget();
   const ended = new Promise<string>((resolve) => {
@@ -16,7 +16,7 @@ function task(name: string, begun: string[]) {
   return { run, end: () => over.dispatchEvent(new Event('over')) };
 }
 
-/** Lets everything that is ready go on. */
+/** Waits until all ready tasks have continued. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a pool', () => {

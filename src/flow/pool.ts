@@ -1,31 +1,42 @@
 import { createSemaphore } from './semaphore.ts';
 
 /**
- * How much work goes on at once. A task holds a place while it moves bytes and never while it waits for
- * tasks of its own: that would be a deadlock as soon as the pool is full of waiters.
+ * Limits concurrent work. A task holds a place while it moves bytes, and never while it waits for tasks of its own: a
+ * pool full of such waiters would deadlock.
  */
 export interface Pool {
-  /** Runs the task when there is a place for it, first come first served. Rejects with the signal's reason while it waits. */
+  /**
+   * Runs the task when a place is free, in the order of the calls. Rejects with the signal's reason if it aborts before
+   * that.
+   */
   run<T>(task: () => Promise<T>, options?: PlaceOptions): Promise<T>;
 }
 
+/** The needs of one task. */
 export interface PlaceOptions {
-  /** Bytes that the task moves. Default: as many as make it a large one. */
+  /**
+   * Bytes that the task moves.
+   * @defaultValue the size of a large task
+   */
   readonly size?: number;
+  /** Aborts the wait for a place. */
   readonly signal?: AbortSignal | undefined;
 }
 
 const mebibyte = 1024 * 1024;
-/** Bytes under way at once, as they are reckoned: 8 large blobs, or 128 small ones. */
+/** Bytes in progress at once, by their weights: 8 large blobs or 128 small ones. */
 const capacity = 64 * mebibyte;
-/** A request and its connection cost something however few its bytes are, and of a large blob only a part is ever here. */
+/**
+ * The limits of a task's weight. Even a small task costs a request and a connection, and of a large blob only a part is
+ * in memory.
+ */
 const reckoned = { least: mebibyte / 2, most: 8 * mebibyte };
 
 /**
- * With `jobs`, as many tasks at once as that. Without, by their sizes: many that are small, since they wait for answers
- * most of the time, and few that are large, since these share the line and the memory.
+ * Makes a pool of `jobs` places. Without `jobs`, the sizes decide: many small tasks, since they mostly wait for
+ * answers, and few large ones, since these share bandwidth and memory.
  *
- * A pool belongs to one call, or its tasks end by themselves: a task waits for its place as long as the others take.
+ * A pool belongs to one call, or its tasks end by themselves, since a task waits for its place without a limit.
  */
 export function createPool(jobs?: number): Pool {
   const semaphore = createSemaphore(jobs ?? capacity, { patience: Number.POSITIVE_INFINITY });

@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.ts';
 import { onAbort } from './abort.ts';
 
-/** Waits; rejects at once with the signal's own reason when it aborts. */
+/** Waits. Rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(milliseconds, () => {

@@ -2,18 +2,24 @@ import { ContentError, isGantryError } from '../errors.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { createHasher } from './hash.ts';
 
+/** The expected digest and size of a source. */
 export interface Expected {
   readonly digest: Digest;
-  /** Bytes; where given, a longer source is stopped at the first byte too many. */
+  /** In bytes. With a size, a longer source fails at the first excess byte. */
   readonly size?: number;
-  /** What an error calls it, e.g. `blob sha256:... of ghcr.io/acme/app`. Default: the digest. */
+  /**
+   * The name of the source in errors, e.g. `blob sha256:... of ghcr.io/acme/app`.
+   * @defaultValue the digest
+   */
   readonly what?: string;
 }
 
 /**
- * Hands the bytes on and fails unless they are what was expected: with a size before the last chunk is handed on, so that
- * nobody gets all of something wrong, and without one at the end, when all has been handed on.
- * Throws SIZE_INVALID, DIGEST_INVALID; UNSUPPORTED at once for a digest that can't be computed.
+ * Passes bytes through and fails unless they match. With a size it fails before the last chunk, so that no reader gets
+ * the whole of wrong content; without one it fails at the end.
+ * @throws SIZE_INVALID for another length
+ * @throws DIGEST_INVALID for other content
+ * @throws UNSUPPORTED at once for an algorithm that gantry does not compute
  */
 export async function* verified(
   source: AsyncIterable<Uint8Array>,
@@ -37,13 +43,16 @@ export async function* verified(
   if (!checked) checkDigest(hasher.digest(), digest, what);
 }
 
-/** Throws DIGEST_INVALID if the bytes of `what` turned out to have another digest than they should. */
+/**
+ * Compares the digest of bytes with the expected one.
+ * @throws DIGEST_INVALID when they differ
+ */
 export function checkDigest(actual: Digest, expected: Digest, what: string): void {
   if (actual === expected) return;
   throw new ContentError('DIGEST_INVALID', `${what}: the bytes have digest ${actual}`, { expected, actual });
 }
 
-/** Whether bytes were not what their descriptor says, whoever found it out: what was spoilt on the way may come well again. */
+/** True for an error that reports corrupt bytes. Another transfer may deliver them intact. */
 export function isSpoilt(error: unknown): boolean {
   return isGantryError(error, 'DIGEST_INVALID') || isGantryError(error, 'SIZE_INVALID');
 }

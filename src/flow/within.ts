@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from '../time/clock.ts';
 
-/** What several wait for has to end at last, whoever answers. Far beyond what an answer takes that does come. */
+/**
+ * Milliseconds after which a wait that several callers share ends, even if no answer comes. Far above the time of any
+ * real answer.
+ */
 export const lastResort: number = 15 * 60_000;
 
 /**
- * The work's result; rejects with `error()` when it has not come after so many milliseconds, which `Infinity` never are. The
- * work goes on unheard.
+ * Returns the result of the work. Rejects with `error()` after this many milliseconds, or never with `Infinity`; the
+ * work itself continues unobserved.
  */
 export function within<T>(
   work: Promise<T>,

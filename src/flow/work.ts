@@ -1,34 +1,38 @@
 /**
- * How far the work is that a verb does beside moving blobs. `done` of `total` is the figure for a bar: neither goes back,
- * `total` grows as more is found, and they are equal where the verb has succeeded.
+ * The progress of the work beside the transfer of blobs. A progress bar shows `done` of `total`: neither decreases,
+ * `total` grows as more work is found, and both are equal after success.
  */
 export interface WorkProgress {
   readonly kind: 'work';
   /**
-   * `unpack`: an archive that is compressed or comes from a pipe. `pack`: layers of an archive that stand there as plain tar.
-   * `hash`: layers with no digest yet. `read`: what is validated. `write`: an archive, when all that goes into it is there.
+   * The kind of work. `unpack`: an archive that is compressed or comes from a pipe. `pack`: uncompressed layers of an
+   * archive. `hash`: layers without a digest. `read`: content under validation. `write`: an archive, once its content
+   * is complete.
    */
   readonly work: Work;
-  /** Bytes that were read for it. */
+  /** Bytes processed so far. */
   readonly done: number;
-  /** Bytes that are to be read for it, as far as is known. */
+  /** Bytes to process, as far as known. */
   readonly total: number;
 }
 
+/** The kinds of work, explained at `WorkProgress.work`. */
 export type Work = 'unpack' | 'pack' | 'hash' | 'read' | 'write';
 
+/** Receives the progress of work. Its return value is ignored. */
 export type WorkObserver = (progress: WorkProgress) => unknown;
 
-/** Adds up the parts of one work. */
+/** Sums up the parts of one kind of work. */
 export interface WorkSum {
-  /** Takes a part of so many bytes into the total. Without a size the total grows with what is done. */
+  /** Adds a part of this size to the total. Without a size the total grows with the bytes done. */
   begin(size?: number): WorkPart;
 }
 
+/** One part of the work. */
 export interface WorkPart {
-  /** So many bytes more. Those beyond the size of the part don't count. */
+  /** Adds bytes. Those beyond the size of the part don't count. */
   readonly add: (bytes: number) => void;
-  /** Nothing of it is left to do, whatever was read. */
+  /** Ends the part: counts the rest of its size as done. */
   settle(): void;
 }
 
