@@ -8,7 +8,11 @@ import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import { isTag } from '../spec/reference.ts';
 import type { Blobs, PutOptions } from './contract.ts';
 
-/** The descriptor must be true of the bytes. Throws DIGEST_INVALID, SIZE_INVALID, UNSUPPORTED. */
+/**
+ * Checks the descriptor against the bytes.
+ * @throws DIGEST_INVALID or SIZE_INVALID when they differ
+ * @throws UNSUPPORTED for an algorithm that gantry does not compute
+ */
 export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 'bytes'>): void {
   const { digest, size } = descriptor;
   checkDigest(digestOf(bytes, computableAlgorithm(digest)), digest, `manifest ${digest}`);
@@ -22,8 +26,9 @@ export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 
 }
 
 /**
- * The blobs that an image names must be there first. Children of an index and a subject need not be: sparse indexes
- * and early signatures are allowed. Throws MANIFEST_BLOB_UNKNOWN for the first one missing, unless it may be `sparse`.
+ * Checks that the blobs of an image exist before its manifest. The children of an index and a subject may be missing,
+ * since sparse indexes and early signatures are valid.
+ * @throws MANIFEST_BLOB_UNKNOWN for the first missing blob, unless `sparse` is set
  */
 export async function checkBlobs(
   { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,
@@ -37,7 +42,7 @@ export async function checkBlobs(
   if (missing !== undefined) throw missingBlob(descriptor.digest, missing.digest);
 }
 
-/** What an image can't do without; those layers not that registries may not distribute. */
+/** Lists the blobs that an image requires. Leaves out layers that registries may not distribute. */
 export function neededBlobs(body: Manifest['body']): readonly Descriptor[] {
   if (body.kind !== 'image') return [];
   return [body.config, ...body.layers.filter((layer) => isDistributable(layer.mediaType))];
@@ -50,7 +55,10 @@ export function missingBlob(manifest: Digest, blob: Digest): NotFoundError {
   );
 }
 
-/** Throws INVALID_REFERENCE. */
+/**
+ * Checks the grammar of tags.
+ * @throws INVALID_REFERENCE for the first text that is no tag
+ */
 export function checkTags(tags: readonly string[]): void {
   for (const tag of tags) {
     if (!isTag(tag)) {
@@ -60,18 +68,20 @@ export function checkTags(tags: readonly string[]): void {
   }
 }
 
-/** A repository as it stands at the moment of a put. */
+/** The state of a repository at the moment of a put. */
 export interface Standing {
   readonly name: string;
-  /** The manifest of the same bytes, if it is there. */
+  /** The stored manifest of the same bytes; undefined if there is none. */
   readonly same: Descriptor | undefined;
-  /** Another manifest's tag among those of the put. */
+  /** The first of the put's tags that already names another manifest. */
   readonly taken: string | undefined;
 }
 
 /**
- * What is there stands: the type of the same bytes for everybody, a tag for `createOnly`. To be called in one step with the
- * write. Throws DENIED for `createOnly`, and MANIFEST_INVALID.
+ * Protects stored state: the media type of stored bytes never changes, and with `createOnly` a tag does not move. Call
+ * it in one step with the write.
+ * @throws DENIED for a violation of `createOnly`
+ * @throws MANIFEST_INVALID when the bytes are stored under another type
  */
 export function checkStanding(
   { name, same, taken }: Standing,
@@ -82,7 +92,8 @@ export function checkStanding(
     throw new AuthError('DENIED', `${name}:${taken} is there already, and may not be moved`);
   }
   const { digest, mediaType } = descriptor;
-  // A document that states its type was checked against it, and a kept type that differs is damage. Push heals that.
+  // A document that names its own type was checked against it, so a stored type that differs is damage, which a push
+  // repairs.
   if (same === undefined || same.mediaType === mediaType || body.mediaType !== undefined) return;
   if (!isServedType(same.mediaType)) return;
   const message = `${name}@${digest} is there already as ${same.mediaType}, and its type does not change`;
@@ -90,12 +101,15 @@ export function checkStanding(
   throw new ContentError('MANIFEST_INVALID', `${message}: delete it before it is put as ${mediaType}`);
 }
 
-/** Whether a registry serves a manifest under this type: as `text/html`, browsers would show it. */
+/** False for types that browsers would render, such as `text/html`. A registry serves no manifest under these. */
 export function isServedType(mediaType: string): boolean {
   return isManifestType(mediaType) || /^application\/[\w.+-]+\+json$/.test(mediaType);
 }
 
-/** For places that one caller writes to. Throws UNSUPPORTED. */
+/**
+ * Refuses `createOnly` for places that cannot check and write in one step.
+ * @throws UNSUPPORTED when it is set
+ */
 export function refuseCreateOnly(
   place: string,
   { createOnly = false }: Pick<PutOptions, 'createOnly'>,

@@ -6,8 +6,9 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Manifests, SignalOptions } from './contract.ts';
 
 /**
- * The manifest that an index lists: from the `data` of its descriptor, or from the place. Throws what `get` throws, and
- * SIZE_INVALID where the index says another size: other readers of the index would refuse it.
+ * Returns a manifest of an index from the `data` of its descriptor or from the place.
+ * @throws SIZE_INVALID when the index names another size, since other readers of the index would refuse the manifest;
+ * also the errors of `get`
  */
 export async function getChild(
   manifests: Pick<Manifests, 'get'>,

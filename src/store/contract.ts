@@ -6,205 +6,310 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 
 /**
- * The contract of a place. *Questions* (`stat`, `resolve`) answer `undefined` for absence; *demands* (`get`, reading
- * what `open` gave) throw NotFoundError. `delete` answers whether something was there.
+ * The contract of a place that stores images. Questions (`stat`, `resolve`) return `undefined` for absent content;
+ * demands (`get`, reading from `open`) throw NotFoundError. `delete` returns true if it removed something.
  */
 export interface Registry {
-  /** Never touches the place by itself: the first use does. `intent` settles which rights are asked for. Throws NAME_INVALID. */
+  /**
+   * Opens a repository without touching the place, which only the first use does. `intent` decides the requested
+   * rights.
+   * @throws NAME_INVALID for a malformed name
+   */
   repository(name: string, intent?: Intent): Repository;
-  /** Names of the repositories that hold something, in byte order. */
+  /** Lists the names of the repositories with content, in byte order. */
   repositories(options?: ListOptions): AsyncIterable<string>;
 }
 
-/** What a repository is opened for, so that the first token already serves the last request. Default: pull. */
+/**
+ * The purpose of opening a repository. It lets the first token cover all later requests.
+ * @defaultValue `{ actions: ['pull'] }`
+ */
 export interface Intent {
+  /** The rights to request. */
   readonly actions: readonly Action[];
-  /** Names of repositories of the same registry that blobs may be mounted from. */
+  /** Other repositories of the same registry, from which blobs may be mounted. */
   readonly mountFrom?: readonly string[];
 }
 
+/** A right on a repository, in the words of token scopes. */
 export type Action = 'pull' | 'push' | 'delete';
 
+/** One repository of a place. Disposing it releases its resources. */
 export interface Repository extends AsyncDisposable {
+  /** The name inside the registry, or the name of the place in messages. */
   readonly name: string;
-  /** A hint: so many questions and demands are about to come at once. Left out where nothing can be made ready for them. */
+  /**
+   * Announces that this many requests follow at once, so that the place can prepare connections. Absent where a place
+   * has nothing to prepare.
+   */
   expect?(requests: number): void;
+  /** The blobs of the repository. */
   readonly blobs: Blobs;
+  /** The manifests of the repository. */
   readonly manifests: Manifests;
+  /** The tags of the repository. */
   readonly tags: Tags;
-  /** Descriptors of the manifests whose `subject` is `subject`, with artifactType and annotations; none when there are none. */
+  /**
+   * Lists the descriptors of the manifests with this `subject`, with artifactType and annotations. Empty when none
+   * exists.
+   */
   referrers(subject: Digest, options?: ReferrersOptions): AsyncIterable<Descriptor>;
   /**
-   * Throws what `put` or `commit` would throw of this manifest under these tags if it was all that is written, before anything
-   * is brought for it: UNSUPPORTED, INVALID_REFERENCE. Left out where a place takes everything, or can't tell beforehand.
+   * Refuses a manifest under these tags before any of its content is transferred. Absent where a place accepts
+   * everything or cannot decide in advance.
+   * @throws UNSUPPORTED or INVALID_REFERENCE, as `put` or `commit` would
    */
   admit?(root: Pick<Manifest, 'descriptor' | 'body'>, tags: readonly string[]): void;
   /**
-   * Makes what was written visible, for places that must be finished (archive, layout); a no-op for the others.
-   * Disposed without it, such a place leaves nothing behind.
+   * Publishes all writes of a place that must be finished (archive, layout); does nothing for others. Without it,
+   * disposing such a place discards the writes.
    */
   commit(options?: SignalOptions): Promise<void>;
 }
 
+/** The blobs of a repository. */
 export interface Blobs {
-  /** The blob's descriptor (mediaType application/octet-stream) if the repository has it. */
+  /**
+   * Returns the blob's descriptor (with the type application/octet-stream); undefined if the repository does not have
+   * it.
+   */
   stat(digest: Digest, options?: StatOptions): Promise<Descriptor | undefined>;
-  /** Nothing is fetched until the content is opened. A whole read is verified against digest and size as it goes by. */
+  /**
+   * Returns the content of a blob, which fetches nothing until it is opened. A reading of the whole verifies digest and
+   * size.
+   */
   open(blob: Digest | Descriptor): Content;
-  /** Puts known content there in the cheapest way: nothing if it exists, mounted if it can be, uploaded otherwise. */
+  /**
+   * Stores known content at the lowest cost: does nothing if it exists, mounts it if possible, and uploads it
+   * otherwise.
+   * @throws DIGEST_INVALID or SIZE_INVALID when the content does not match its descriptor
+   */
   write(blob: Descriptor, content: Content, options?: WriteOptions): Promise<WriteOutcome>;
-  /** Puts content there whose digest is not yet known, in one pass. */
+  /** Stores content of unknown digest in one pass and returns its descriptor. */
   ingest(content: Content, options?: IngestOptions): Promise<Descriptor>;
   /**
-   * Links the blob from another repository of the same registry, or from any when `from` is left out.
-   * `undefined`: the place would not. No bytes move.
+   * Mounts the blob from another repository of the same registry, or from any if `from` is absent, without moving
+   * bytes. Returns undefined when the place refuses.
    */
   mount(digest: Digest, options?: MountOptions): Promise<Descriptor | undefined>;
+  /** Starts an upload session. */
   start(options?: StartOptions): Promise<Upload>;
-  /** An upload that was started before, here or in another process. Throws BLOB_UPLOAD_UNKNOWN. */
+  /**
+   * Continues an upload session that was started before, also in another process.
+   * @throws BLOB_UPLOAD_UNKNOWN when the place has no such session
+   */
   resume(id: string, options?: SignalOptions): Promise<Upload>;
+  /** Removes a blob. Returns false if it did not exist. */
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
 }
 
+/** Settings of `Blobs.stat`. */
 export interface StatOptions extends SignalOptions {
   /**
-   * All of it will be read next: a place that has to get it from elsewhere may begin to, in place of asking for it first.
-   * Then this throws what reading would. Default false.
+   * Announces that the caller will read the whole blob next. A place that has to fetch it from elsewhere may start to
+   * fetch instead of asking first; `stat` then throws the errors of a reading.
+   * @defaultValue false
    */
   readonly reading?: boolean;
 }
 
+/** How a blob came to a place: it was already there, was mounted from another repository, or was uploaded. */
 export type WriteOutcome = 'existed' | 'mounted' | 'uploaded';
 
+/** Settings of `Blobs.write`. */
 export interface WriteOptions extends SignalOptions {
-  /** Names of repositories of the same registry that are known to hold the blob, best first. */
+  /** Repositories of the same registry that are known to have the blob, best first. */
   readonly mountFrom?: readonly string[];
   /**
-   * Whether the bytes are sent although the place has them, or says so: they were found damaged or missing there. What it has
-   * is replaced. Default false.
+   * Sends the bytes even if the place reports that it has the blob, because they were found damaged or missing there.
+   * Replaces the stored blob.
+   * @defaultValue false
    */
   readonly replace?: boolean;
-  /** Where bytes have to move, they move in a place of this pool; questions and mounts don't wait for one. */
+  /** The pool that transfers take a place in. Questions and mounts take none. */
   readonly pool?: Pool | undefined;
+  /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }
 
+/** Settings of `Blobs.ingest`. */
 export interface IngestOptions extends SignalOptions {
+  /**
+   * The media type in the returned descriptor.
+   * @defaultValue 'application/octet-stream'
+   */
   readonly mediaType?: string;
+  /**
+   * The algorithm of the digest.
+   * @defaultValue 'sha256'
+   */
   readonly algorithm?: 'sha256' | 'sha512';
+  /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }
 
-/** How far the bytes of one blob are, over all attempts. `moved` is the figure for a bar; no figure ever goes back but `sent` of an `Upload`. */
+/**
+ * The progress of one blob, over all attempts. Progress bars show `moved`. No figure decreases, except `sent` of an
+ * `Upload`.
+ */
 export interface BlobProgress {
-  /** Bytes handed to the transport; what a retry sends again counts again. */
+  /** Bytes passed to the transport, including those of repeated attempts. */
   readonly sent: number;
-  /** Bytes that the place is known to have. A registry may tell at the end only. */
+  /** Bytes that the place has confirmed. Some registries confirm only at the end. */
   readonly acknowledged: number;
-  /** Bytes of the blob that went out at least once, or are there: each counts once, and the last figure is the blob's size. */
+  /**
+   * Bytes of the blob that were sent at least once or exist in the place, each counted once. Ends at the blob's size.
+   */
   readonly moved: number;
 }
 
+/** Receives the progress of one blob. */
 export type ProgressObserver = (progress: BlobProgress) => void;
 
+/** Settings of `Blobs.mount`. */
 export interface MountOptions extends SignalOptions {
+  /**
+   * The repository that has the blob.
+   * @defaultValue any repository of the registry
+   */
   readonly from?: string;
 }
 
+/** Settings of `Blobs.start`. */
 export interface StartOptions extends SignalOptions {
-  /** The algorithm of the digest that the upload will be committed under, where it is known. Default sha256. */
+  /**
+   * The algorithm of the digest that will close the upload, if known.
+   * @defaultValue 'sha256'
+   */
   readonly algorithm?: 'sha256' | 'sha512';
 }
 
 /**
- * One upload session, the same over HTTP, in memory and on disk. Bytes go in strictly in order.
- * Disposing is not cancelling: a session left alone can be resumed by id until the place forgets it.
+ * An upload session, over HTTP, in memory or on disk. It takes bytes strictly in order. Leaving it without `cancel`
+ * keeps it: `resume` continues it by id until the place forgets it.
  */
 export interface Upload {
-  /** Names the session to `resume`; over HTTP it is the newest Location, byte-exact. */
+  /** Identifies the session for `resume`. Over HTTP it is the newest Location, byte-exact. */
   readonly id: string;
-  /** Bytes that the place has. */
+  /** The number of bytes that the place has. */
   readonly offset: number;
-  /** Chunk sizes in bytes that the place asks for; `min` does not bind the last chunk. */
+  /** The chunk sizes that the place asks for, in bytes. `min` does not bind the last chunk. */
   readonly limits: { readonly min?: number; readonly max?: number };
-  /** Adds the content at `offset`, which moves on by what arrived, also when the append fails half way. */
+  /** Appends the content at `offset`, which advances by the bytes that arrived, even if the append fails midway. */
   append(content: Content, options?: AppendOptions): Promise<void>;
-  /** Adds `content` if given, closes the session and keeps the blob if it has that digest; throws DIGEST_INVALID otherwise. */
+  /**
+   * Appends `content` if given, closes the session and keeps the blob.
+   * @throws DIGEST_INVALID when the bytes do not have this digest
+   */
   commit(digest: Digest, content?: Content, options?: AppendOptions): Promise<Descriptor>;
   /**
-   * Bytes that the place has so far, unverified, up to `offset`; none once the session has ended. Left out where a place
-   * shows nothing before the commit.
+   * Reads the bytes that the place has so far, unverified and up to `offset`. Yields nothing once the session has
+   * ended. Absent where a place cannot read before the commit.
    */
   open?(options?: OpenOptions): AsyncIterable<Uint8Array>;
-  /** Forgets the session and its bytes. Quiet when it is gone already. */
+  /** Discards the session and its bytes. Does nothing if it has already ended. */
   cancel(options?: SignalOptions): Promise<void>;
 }
 
+/** Settings of `Upload.append` and `Upload.commit`. */
 export interface AppendOptions extends SignalOptions {
+  /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }
 
+/** The manifests of a repository. */
 export interface Manifests {
-  /** `reference` is a tag or a digest. */
+  /** Returns the descriptor of the manifest with this tag or digest; undefined if it does not exist. */
   resolve(reference: string, options?: ResolveOptions): Promise<Descriptor | undefined>;
-  /** Verified against the digest asked for. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE. */
+  /**
+   * Returns a manifest, verified against the requested digest.
+   * @throws MANIFEST_UNKNOWN when it does not exist
+   * @throws DIGEST_INVALID for other content
+   * @throws TOO_LARGE above 4 MiB
+   */
   get(reference: string, options?: SignalOptions): Promise<Manifest>;
   /**
-   * The exact bytes, verified as by `get`, whatever they are: they need not be a manifest that gantry can read. Left out where
-   * only such manifests are kept. Throws MANIFEST_UNKNOWN, DIGEST_INVALID, TOO_LARGE.
+   * Returns the exact bytes, verified as by `get`, even if gantry cannot parse them. Absent where a place stores only
+   * manifests that gantry parses.
+   * @throws MANIFEST_UNKNOWN when it does not exist
+   * @throws DIGEST_INVALID for other content
+   * @throws TOO_LARGE above 4 MiB
    */
   getRaw?(reference: string, options?: SignalOptions): Promise<RawManifest>;
   /**
-   * Stores the exact bytes under their digest and then under each tag. Throws MANIFEST_BLOB_UNKNOWN where the place checks;
-   * a registry also throws MANIFEST_INVALID for bytes that it serves under another type, since the first one stands.
+   * Stores the exact bytes under their digest and then under each tag.
+   * @throws MANIFEST_BLOB_UNKNOWN when a blob is missing and the place checks this
+   * @throws MANIFEST_INVALID when a registry already serves the bytes under another type
    */
   put(manifest: Manifest, options?: PutOptions): Promise<void>;
-  /** Removes a manifest and every tag on it. */
+  /** Removes a manifest and all of its tags. Returns false if it did not exist. */
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
 }
 
-/** The bytes of a manifest without a view of them. `mediaType` is what the place calls it. */
+/** The bytes of a manifest without a parsed view. `mediaType` is the type that the place gives. */
 export type RawManifest = Pick<Manifest, 'descriptor' | 'bytes'>;
 
+/** Settings of `Manifests.resolve`. */
 export interface ResolveOptions extends SignalOptions {
   /**
-   * Whether a manifest is asked for with all that it needs: a place that can read its own disk answers `undefined` where a
-   * blob or child is missing or damaged, so that a copy brings it again. Others answer as without. Default false.
+   * Asks for a manifest together with all content that it needs. A place that can read its own disk returns undefined
+   * when a blob or child is missing or damaged, so that a copy transfers it again. Other places ignore it.
+   * @defaultValue false
    */
   readonly whole?: boolean;
 }
 
+/** Settings of `Manifests.put`. */
 export interface PutOptions extends SignalOptions {
+  /**
+   * The tags to set on the manifest.
+   * @defaultValue none
+   */
   readonly tags?: readonly string[];
-  /** What an index said the image is for: a layout notes it beside the image. */
+  /** The platform that an index names for the image. A layout notes it beside the image. */
   readonly platform?: Platform | undefined;
-  /** Whether an image is kept although blobs that it names are not there, as lazily filled mirrors need it. Default false. */
+  /**
+   * Stores an image although some of its blobs are missing, as mirrors that fill up lazily need.
+   * @defaultValue false
+   */
   readonly sparse?: boolean;
   /**
-   * Whether nothing that is there may change: a tag that leads to another manifest, or the type of the same bytes, is DENIED
-   * and nothing is stored. The check and the write are one step. A place that can't do that throws UNSUPPORTED. Default false.
+   * Changes nothing that exists: fails if a tag names another manifest or the bytes have another type. The check and
+   * the write are one step.
+   * @throws DENIED when something would change
+   * @throws UNSUPPORTED when the place cannot do both in one step
+   * @defaultValue false
    */
   readonly createOnly?: boolean;
 }
 
+/** The tags of a repository. */
 export interface Tags {
-  /** In byte order; throws NAME_UNKNOWN when iterated if the repository is not there. */
+  /**
+   * Lists the tags in byte order.
+   * @throws NAME_UNKNOWN when the listing is iterated and the repository does not exist
+   */
   list(options?: ListOptions): AsyncIterable<string>;
-  /** Removes one tag and nothing else. */
+  /** Removes one tag and keeps its manifest. Returns false if the tag did not exist. */
   delete(tag: string, options?: SignalOptions): Promise<boolean>;
 }
 
+/** The setting that all operations share. */
 export interface SignalOptions {
+  /** Aborts the operation, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Settings of a listing. */
 export interface ListOptions extends SignalOptions {
-  /** Begin after this name, which need not exist. */
+  /** Begins after this name, which need not exist. */
   readonly after?: string;
-  /** A hint of how many to fetch at a time. */
+  /** The number of names to request per page; a hint. */
   readonly pageSize?: number;
 }
 
+/** Settings of `Repository.referrers`. */
 export interface ReferrersOptions extends SignalOptions {
+  /** Lists only referrers of this type. */
   readonly artifactType?: string;
 }

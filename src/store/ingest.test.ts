@@ -13,7 +13,7 @@ it('bytes that an upload reads again while it recovers are hashed once', async (
   const start = async (): Promise<Upload> => {
     const upload = await blobs.start();
     const append = async (content: Content): Promise<void> => {
-      // Read up to 7000 of which 5000 arrived, then from there to the end.
+      // Reads up to 7000, of which 5000 arrive, and then from there to the end.
       await read(content, { to: 7000 });
       await upload.append(sliceContent(content, 0, 5000));
       await upload.append(sliceContent(content, 5000, bytes.byteLength));

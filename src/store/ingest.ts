@@ -4,7 +4,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Blobs, IngestOptions, Upload } from './contract.ts';
 
-/** `Blobs.ingest` by way of an upload: the digest is computed as the bytes go in. A failed one is cancelled. */
+/** Implements `Blobs.ingest` by an upload that computes the digest on the way. Cancels a failed upload. */
 export async function ingestBlob(
   blobs: Pick<Blobs, 'start'>,
   content: Content,
@@ -23,12 +23,15 @@ export async function ingestBlob(
   }
 }
 
-/** Cancels without the caller's signal, since an abort is when it matters most; the failure before is the one to tell. */
+/**
+ * Cancels an upload without the caller's signal, since an abort is the usual reason. Hides its own errors, so that the
+ * first error is reported.
+ */
 export async function abandon(upload: Pick<Upload, 'cancel'>): Promise<void> {
   await upload.cancel().catch(() => undefined);
 }
 
-/** The content, with each byte hashed the first time it goes by: an upload that recovers reads some again. */
+/** Hashes each byte the first time it passes, since an upload that recovers reads some bytes again. */
 function hashedContent(
   content: Content,
   algorithm: Algorithm,

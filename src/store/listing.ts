@@ -1,6 +1,6 @@
 /**
- * UTF-8 byte order, which is what the protocol means by lexical. UTF-16 order is the same but for surrogates,
- * which stand for the highest code points and are not the highest units.
+ * Compares by UTF-8 bytes, which the protocol calls lexical order. UTF-16 order differs only for surrogates, which
+ * encode the highest code points but are not the highest units.
  */
 export function compareBytes(a: string, b: string): number {
   const shared = Math.min(a.length, b.length);
@@ -14,7 +14,7 @@ export function compareBytes(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** The names that come after `after`, in byte order. */
+/** Returns the names after `after`, in byte order. */
 export function listed(names: Iterable<string>, after?: string): string[] {
   const wanted =
     after === undefined ? [...names] : [...names].filter((name) => compareBytes(name, after) > 0);

@@ -1,4 +1,4 @@
-/** A cache of what was last used, up to a total weight. */
+/** A cache of the most recently used values, up to a total weight. */
 export class Lru<V> {
   readonly #entries = new Map<string, { readonly value: V; readonly weight: number }>();
   readonly #limit: number;
@@ -11,7 +11,7 @@ export class Lru<V> {
   get(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    // A map keeps the order of insertion: the first is the one that was not used for longest.
+    // A map keeps the order of insertion, so the first entry is the least recently used one.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     return entry.value;
@@ -32,7 +32,7 @@ export class Lru<V> {
     }
   }
 
-  /** Those that were not used for longest come first. */
+  /** Yields the least recently used keys first. */
   keys(): Iterable<string> {
     return this.#entries.keys();
   }

@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../errors.ts';
 import type { Blobs, Manifests, Repository, Tags } from './contract.ts';
 
-/** What a place must bring that can only be read; the rest is derived. */
+/** The parts that a read-only place implements; `readOnlyRepository` derives the rest. */
 export interface Readable {
   readonly name: string;
   readonly blobs: Pick<Blobs, 'stat' | 'open'>;
@@ -11,7 +11,7 @@ export interface Readable {
   dispose?(): Promise<void>;
 }
 
-/** A repository that can only be read: every change throws UNSUPPORTED naming the place. */
+/** Makes a repository that can only be read. Every change throws UNSUPPORTED and names the place. */
 export function readOnlyRepository(readable: Readable): Repository {
   const { name, blobs, manifests, tags, referrers } = readable;
   const refuse = async (): Promise<never> => {

@@ -6,8 +6,8 @@ import type { Blobs, WriteOptions, WriteOutcome } from './contract.ts';
 import { abandon } from './ingest.ts';
 
 /**
- * `Blobs.write` for a place where every step is cheap: is it there, can it be mounted, else upload it.
- * An upload that fails is cancelled, so nothing of it stays.
+ * Implements `Blobs.write` for a place with cheap steps: looks for the blob, tries to mount it, and uploads it
+ * otherwise. Cancels a failed upload, so nothing remains.
  */
 export async function writeBlob(
   blobs: Pick<Blobs, 'stat' | 'mount' | 'start'>,
@@ -49,7 +49,7 @@ async function uploadBlob(
 ): Promise<void> {
   const upload = await blobs.start({ ...options, algorithm: computableAlgorithm(blob.digest) });
   try {
-    // The place hashes what it keeps: once is enough.
+    // The place hashes the bytes that it stores, so they need no second check.
     await upload.commit(blob.digest, sized(content.unchecked ?? content, blob), options);
   } catch (error) {
     await abandon(upload);
@@ -57,7 +57,7 @@ async function uploadBlob(
   }
 }
 
-/** Fails when the bytes are more or fewer than the descriptor says: at the first one too many, not at the end. */
+/** Fails at the first byte beyond the descriptor's size, or at the end of content that is too short. */
 function sized(content: Content, blob: Descriptor): Content {
   return mapContent(content, async function* measure(source) {
     let length = 0;
@@ -70,7 +70,10 @@ function sized(content: Content, blob: Descriptor): Content {
   });
 }
 
-/** Throws SIZE_INVALID. */
+/**
+ * Compares a size with the descriptor.
+ * @throws SIZE_INVALID when they differ
+ */
 function checkSize({ digest, size }: Descriptor, actual: number): void {
   if (actual === size) return;
   throw new ContentError(

@@ -8,7 +8,7 @@ import type { Blobs, SignalOptions, StatOptions } from '../contract.ts';
 import { BlobFetch } from './fetch.ts';
 import { failed, fromUpstream, type Source } from './source.ts';
 
-/** What is kept is answered without asking; the rest is fetched once and streamed while it is stored. */
+/** Serves cached blobs without asking the upstream. Fetches others once and streams them while it stores them. */
 export function openBlobs(source: Source): Pick<Blobs, 'stat' | 'open'> {
   return {
     stat: (digest, options) => stat(source, digest, options),
@@ -33,7 +33,8 @@ async function stat(
   if (fetch !== undefined) return begunOrAbsent(fetch, options);
   const ask = async (own: SignalOptions): Promise<Descriptor | undefined> => {
     const there = await fromUpstream(source, what, () => upstream.blobs.stat(digest, own));
-    // The upstream has said that it is in this repository, too: what came by way of another need not come again.
+    // The upstream has confirmed that this repository has the blob, so a copy that came through another repository is
+    // mounted.
     if (there !== undefined) await cache.blobs.mount(digest, own);
     return there;
   };
@@ -73,12 +74,15 @@ async function* read(
   const blob = typeof wanted === 'string' ? await stat(source, wanted, part) : wanted;
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
   const isPart = from > 0 || to < blob.size;
-  // Who asks for a part may never want the rest; what has come of it can't be verified, so it isn't kept.
+  // The reader of a part may never want the rest. A part cannot be verified, so it is not stored.
   if (isPart && running() === undefined) yield* handThrough(source, blob, part);
   else yield* (running() ?? begin(source, blob)).read(part);
 }
 
-/** What is damaged is dropped, and the next one fetches it again. Answers false where this reader can still be that one. */
+/**
+ * Reads a blob from the cache. Drops a damaged one, so that the next reader fetches it again. Returns false if this
+ * reader has received nothing and can fetch it itself.
+ */
 async function* fromCache(
   { cache }: Source,
   kept: Descriptor,
@@ -96,10 +100,11 @@ async function* fromCache(
     const unreadable = error instanceof StorageError;
     if (!isSpoilt(error) && !unreadable) throw error;
     const { digest } = kept;
-    // A store that has seen it counts it as missing by now, and heals it for all repositories that have it.
+    // A store that has noticed the damage already counts the blob as missing, and repairs it for all repositories.
     if (!unreadable && (await cache.blobs.stat(digest)) !== undefined) await cache.blobs.delete(digest);
     if (begun) throw error;
-    // Nothing of it was handed out. Where the right bytes have another length than the reader was told, that ends the answer.
+    // This reader has received nothing yet. If the right bytes have another length than announced, its answer ends
+    // early.
     return false;
   }
 }
@@ -117,7 +122,7 @@ function begin(source: Source, wanted: Digest | Descriptor): BlobFetch {
   const { name, cache, upstream, fetches, sizes, pool, stop } = source;
   const digest = typeof wanted === 'string' ? wanted : wanted.digest;
   const what = nameOf(source, digest);
-  // With a size known before, what is large comes over several connections.
+  // With a known size, a large blob is fetched over several connections.
   const size = typeof wanted === 'string' ? sizes.of(name, digest) : wanted.size;
   const blob = size === undefined ? digest : { mediaType: MediaType.octetStream, digest, size };
   const fetch = new BlobFetch({
@@ -127,7 +132,7 @@ function begin(source: Source, wanted: Digest | Descriptor): BlobFetch {
     pool,
     signal: stop,
     explain(error) {
-      // It may be the manifest that was wrong about it.
+      // The manifest may have named a wrong size.
       sizes.forget(name, digest);
       return error instanceof StorageError ? error : failed(source, what, error);
     },

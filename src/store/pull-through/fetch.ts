@@ -11,30 +11,35 @@ import { abandon } from '../ingest.ts';
 
 export interface FetchOptions extends SignalOptions {
   readonly digest: Digest;
-  /** From the upstream. */
+  /** The blob in the upstream. */
   readonly content: Content;
   readonly cache: Pick<Blobs, 'stat' | 'mount' | 'start' | 'open'>;
   readonly pool: Pool;
-  /** What readers are told of a failure. */
+  /** Converts a failure into the error for readers. */
   readonly explain: (error: unknown) => unknown;
-  /** Milliseconds in which the upstream has to bring something. Default 15 min: a line of its own ends silence long before. */
+  /**
+   * Milliseconds that the upstream may stay silent. The timeouts of a connection are far shorter.
+   * @defaultValue 15 minutes
+   */
   readonly patience?: number;
 }
 
 /**
- * One blob on its way into the cache, for all who want it meanwhile: each reads at its own pace what has arrived, from the
- * cache's unfinished upload, so nothing is held in memory for the slow and nobody waits for them. It goes on when readers
- * leave: who broke off comes back.
+ * One blob on its way into the cache, shared by all of its readers. Each reads the bytes so far from the cache's
+ * unfinished upload, at its own pace, so a slow reader uses no memory and delays no other. The fetch continues when
+ * readers leave, since a client that broke off returns.
  */
 export class BlobFetch {
-  /** Settles, and never rejects, when the blob is kept or given up. Of one that is given up nothing stays. */
+  /**
+   * Settles, and never rejects, when the blob is stored or the fetch has failed. A failed fetch leaves nothing behind.
+   */
   readonly settled: Promise<void>;
   readonly #options: FetchOptions;
-  /** Where nobody knows it before, it comes with the answer. */
+  /** Undefined until the answer gives the size, when it was not known before. */
   #size: number | undefined;
   #upload: Upload | undefined;
   #wake: () => void = () => undefined;
-  /** Settles when more has arrived, or the end. */
+  /** Settles when more bytes have arrived or the fetch has ended. */
   #changed: Promise<void> = this.#nextChange();
   #end: 'kept' | { readonly error: unknown } | undefined;
 
@@ -51,8 +56,9 @@ export class BlobFetch {
   }
 
   /**
-   * Settles when there is something to read and its length is known; throws what keeps it from that. A blob that comes in
-   * one piece is waited for: what is wrong with it is told in time.
+   * Resolves when there is something to read and its length is known. Waits for the whole of a blob that comes in one
+   * piece, so that its errors are still reported in time.
+   * @throws the error that prevents the fetch
    */
   async begun({ signal }: SignalOptions = {}): Promise<Descriptor> {
     for (;;) {
@@ -66,7 +72,9 @@ export class BlobFetch {
     }
   }
 
-  /** The bytes as they arrive. The last one is held back until all are verified: a body that is wrong breaks off. */
+  /**
+   * Yields the bytes as they arrive. Holds back the last one until all are verified, so that a wrong body breaks off.
+   */
   async *read({
     from = 0,
     to = Number.POSITIVE_INFINITY,
@@ -96,7 +104,7 @@ export class BlobFetch {
 
   async #run(): Promise<void> {
     const { digest, content, cache, signal, patience = lastResort } = this.#options;
-    // Another may have finished while this one was asked for.
+    // Another fetch may have finished in the meantime.
     if (this.#has(await cache.stat(digest, { signal }))) return;
     const onSize = (size: number): void => {
       this.#size ??= size;
@@ -106,11 +114,12 @@ export class BlobFetch {
       const next = (): Promise<IteratorResult<Uint8Array>> =>
         within(bytes.next(), patience, () => silence(patience));
       const first = await next();
-      // By beginning, the upstream says that it is in this repository, too: what came by way of another need not come again.
+      // The answer confirms that this repository has the blob, so a copy that came through another repository is
+      // mounted.
       if (this.#has(await cache.mount(digest, { signal }))) return;
       await this.#keep(streamContent(goingOn(first, next)));
     } finally {
-      // Not awaited: an upstream that brings nothing may not end either.
+      // Not awaited: an upstream that sends nothing may never end either.
       bytes.return?.().catch(() => undefined);
     }
   }
@@ -156,7 +165,7 @@ export class BlobFetch {
   }
 }
 
-/** A source of which the first chunk has been asked for. */
+/** Yields a source after its first chunk was requested separately. */
 async function* goingOn(
   first: IteratorResult<Uint8Array>,
   rest: () => Promise<IteratorResult<Uint8Array>>,

@@ -7,7 +7,7 @@ import type { Manifests, SignalOptions } from '../contract.ts';
 import { failed, fromUpstream, type Source } from './source.ts';
 import { isSilence } from './upstream.ts';
 
-/** By digest what is kept is right for ever; what a tag stands for only the upstream knows. */
+/** A stored manifest is always right for its digest. The target of a tag is known only to the upstream. */
 export function openManifests(source: Source): Pick<Manifests, 'resolve' | 'get'> {
   return {
     resolve: (reference, options) => resolve(source, reference, options),
@@ -39,7 +39,7 @@ async function resolve(
   return resolving(what, ask, options);
 }
 
-/** A HEAD: registries that count pulls (Docker Hub) count only GETs, so an unchanged tag costs nothing. */
+/** Sends a HEAD: registries that count pulls (Docker Hub) count only GETs, so an unchanged tag costs nothing. */
 async function resolveTag(
   source: Source,
   tag: string,
@@ -60,7 +60,7 @@ async function resolveTag(
   }
   if (found === undefined) {
     tags.forget(name, tag);
-    // Or it would be back as soon as the upstream can't be reached.
+    // Otherwise the tag would return as soon as the upstream is unreachable.
     if (kept !== undefined) await cache.tags.delete(tag, options);
     return undefined;
   }
@@ -69,7 +69,10 @@ async function resolveTag(
   return found;
 }
 
-/** With something to answer in its place, the upstream is not waited for as long as it may take. Then throws TIMED_OUT. */
+/**
+ * Asks the upstream for a tag. With `hurry`, since a cached answer exists, it waits only for the `patience`.
+ * @throws TIMED_OUT after that
+ */
 async function askTag(
   { upstream, silence, stop }: Source,
   tag: string,
@@ -88,7 +91,7 @@ async function askTag(
   }
 }
 
-/** Only a manifest that is here can have the tag; another gets it when it is fetched. */
+/** Only a stored manifest can get the tag. Any other gets it when it is fetched. */
 async function moveTag(source: Source, digest: Digest, options: SignalOptions): Promise<void> {
   const manifest = await keptManifest(source, digest, options);
   if (manifest !== undefined) await keep(source, manifest, options);
@@ -119,13 +122,16 @@ async function keptManifest(
   try {
     return await cache.manifests.get(digest, options);
   } catch (error) {
-    // What is damaged is fetched and kept again.
+    // A damaged manifest is fetched and stored again.
     if (isGantryError(error, 'MANIFEST_UNKNOWN') || isSpoilt(error)) return undefined;
     throw error;
   }
 }
 
-/** Under every tag that the upstream has said of it. A cache that takes nothing (full, read-only) doesn't keep its readers from reading. */
+/**
+ * Stores a manifest under every tag that the upstream has named for it. A cache that refuses writes (full, read-only)
+ * does not disturb its readers.
+ */
 async function keep(source: Source, manifest: Manifest, { signal }: SignalOptions): Promise<void> {
   const { name, cache, tags, onFailure } = source;
   const { digest } = manifest.descriptor;

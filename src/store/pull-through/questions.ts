@@ -5,12 +5,12 @@ import type { SignalOptions } from '../contract.ts';
 
 type Ask<T> = (options: SignalOptions) => Promise<T>;
 
-/** Asks each question once, however many want the answer at the same time. */
+/** Asks each question once for all callers that wait at the same time. */
 export type Questions<T> = (key: string, ask: Ask<T>, options?: SignalOptions) => Promise<T>;
 
 /**
- * A caller that goes away stops waiting, and the question stays for the others; `stop` ends them all. One that is never
- * answered is TIMED_OUT for those who wait, and is asked anew by the next.
+ * Makes a shared questioner. A caller that aborts stops waiting, and the question continues for the others; `stop` ends
+ * all questions. A question without an answer fails with TIMED_OUT, and the next caller asks it again.
  */
 export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}): Questions<T> {
   const asked = createSingleFlight<string, T>(options);
@@ -20,14 +20,14 @@ export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}
       const end = new AbortController();
       const releases = [stop, ended].map((signal) => onAbort(signal, () => end.abort(signal.reason)));
       try {
-        // A question that ignores its end is left behind.
+        // A question that ignores its abort is left behind.
         return await unlessAborted(ask({ signal: end.signal }), end.signal);
       } finally {
         for (const release of releases) release();
       }
     };
     const answer = asked.run(key, question, { signal });
-    // Counts as one who waits, so that the question stays when the callers go away.
+    // Counts as a waiting caller, so that the question continues when the others leave.
     asked.run(key, question, { signal: stop }).catch(() => undefined);
     return answer;
   };

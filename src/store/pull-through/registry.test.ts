@@ -12,7 +12,7 @@ import type { UpstreamFailure } from './upstream.ts';
 const layer = blobOf(noise(1000));
 const absent = blobOf('nobody has it').descriptor;
 
-/** A cache of a registry that has one image, and does nothing but `effect` if that is given. */
+/** A cache of a registry with one image. The registry does only `effect` if that is given. */
 async function stage(effect?: FaultEffect) {
   const place = createMemoryRegistry();
   const image = await giveImage(place.repository('app'), {}, 'v1');

@@ -11,19 +11,30 @@ import { listedOrKept, type Shared } from './source.ts';
 import { createSeenTags } from './tags.ts';
 import type { UpstreamFailure } from './upstream.ts';
 
+/** Settings of a pull-through cache. */
 export interface PullThroughOptions {
-  /** Milliseconds for which the upstream is not asked again what a tag stands for. Default 0: it always is. */
+  /**
+   * Milliseconds during which the cache does not ask the upstream again for the target of a tag.
+   * @defaultValue 0
+   */
   readonly ttl?: number;
   /**
-   * Milliseconds that the upstream gets to say what a tag stands for, where something is kept to answer with; when it was
-   * silent, it is not asked again for as long. Default 10 s: a network that drops everything would take minutes.
+   * Milliseconds that the upstream has to answer for a tag with a cached answer. After a silence it is not asked again
+   * for the same time. A network that drops all packets would otherwise cost minutes.
+   * @defaultValue 10000
    */
   readonly patience?: number;
-  /** The name that the upstream has for a repository, and the cache, too: Docker Hub's `alpine` is `library/alpine`. Default: the same. */
+  /**
+   * Maps a repository's name to its name in the upstream and the cache: Docker Hub's `alpine` is `library/alpine`.
+   * @defaultValue the same name
+   */
   readonly rename?: (name: string) => string;
-  /** Told of every failure of the upstream, also where what is kept was answered in its place. */
+  /** Called for every failure of the upstream, also when a cached answer was served instead. */
   readonly onFailure?: (failure: UpstreamFailure) => void;
-  /** The time in milliseconds. Default: those of `performance.now`, which never jump. */
+  /**
+   * Returns the time in milliseconds.
+   * @defaultValue `performance.now`, which never jumps
+   */
   readonly now?: () => number;
 }
 
@@ -35,17 +46,18 @@ const shape: Shape<PullThroughOptions> = {
   now: callback,
 };
 
-/** A cache in use. Disposing ends what is being fetched; upstream and cache stay open. */
+/** A pull-through cache. Disposing it ends the running fetches; the upstream and the cache stay open. */
 export interface PullThrough extends Registry, AsyncDisposable {}
 
-/** More blobs are not fetched at once: each takes a connection, a buffer and an open file. */
+/** Limits concurrent fetches, since each takes a connection, a buffer and an open file. */
 const maxFetches = 64;
 const defaultPatience = 10_000;
 
 /**
- * The upstream, read by way of a cache: what a digest names is asked for once, what a tag stands for every time, with a HEAD.
- * Where the upstream can't be asked, what is kept is answered. Nothing can be written. Throws DENIED where the upstream refuses
- * the cache, and NO_CONNECTION, its kin or UNEXPECTED_ANSWER for what only the upstream would know.
+ * Makes a registry that reads an upstream through a cache. It fetches the content of a digest once and asks for a tag
+ * every time, with a HEAD. It serves cached content while the upstream does not answer. It accepts no writes.
+ * @throws DENIED when the upstream refuses the cache
+ * @throws NO_CONNECTION, another TransportError code or UNEXPECTED_ANSWER for content that only the upstream has
  */
 export function createPullThrough(
   upstream: Registry,

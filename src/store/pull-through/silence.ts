@@ -1,5 +1,6 @@
-/** The upstream's silence, as long as it is taken to last: what is kept is answered meanwhile without asking. */
+/** Remembers that the upstream did not answer. For a while the cache answers without asking it. */
 export interface Silence {
+  /** Milliseconds that the cache waits for the upstream, and then stops asking. */
   /** Milliseconds. */
   readonly patience: number;
   lasts(): boolean;

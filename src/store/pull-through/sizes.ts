@@ -2,14 +2,14 @@ import type { Digest } from '../../spec/digest.ts';
 import { blobsOf, type Manifest } from '../../spec/manifest.ts';
 import { Lru } from '../lru.ts';
 
-/** How large blobs are by the manifests that were handed on. */
+/** The sizes of blobs, by the manifests that passed through. */
 export interface Sizes {
   of(repository: string, blob: Digest): number | undefined;
   see(repository: string, manifest: Manifest): void;
   forget(repository: string, blob: Digest): void;
 }
 
-/** More are not remembered. */
+/** The number of sizes to remember. */
 const limit = 20_000;
 
 export function createSizes(): Sizes {

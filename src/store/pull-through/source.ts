@@ -10,7 +10,7 @@ import type { Sizes } from './sizes.ts';
 import type { SeenTags } from './tags.ts';
 import { isSilence, type UpstreamFailure, upstreamError } from './upstream.ts';
 
-/** What all repositories of one cache share. */
+/** The state that all repositories of one cache share. */
 export interface Shared {
   readonly resolving: Questions<Descriptor | undefined>;
   readonly getting: Questions<Manifest>;
@@ -23,15 +23,15 @@ export interface Shared {
   readonly onFailure: (failure: UpstreamFailure) => void;
 }
 
-/** One repository, at both ends. */
+/** One repository in the upstream and in the cache. */
 export interface Source extends Shared {
-  /** As the upstream and the cache know it. */
+  /** The name in the upstream and in the cache. */
   readonly name: string;
   readonly upstream: Repository;
   readonly cache: Repository;
 }
 
-/** What the upstream answers; its failures are told as those of the cache. */
+/** Returns the upstream's answer and converts its failures into those of the cache. */
 export async function fromUpstream<T>(source: Source, what: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -40,7 +40,10 @@ export async function fromUpstream<T>(source: Source, what: string, ask: () => P
   }
 }
 
-/** What the upstream lists, or while it is silent what is kept. Once it has begun, it goes on or fails. */
+/**
+ * Lists from the upstream, or from the cache while the upstream does not answer. A listing that has begun continues or
+ * fails.
+ */
 export async function* listedOrKept<T>(
   source: Source,
   what: string,
@@ -68,7 +71,7 @@ export async function* listedOrKept<T>(
   source.onFailure({ what, error: failure, served: true });
 }
 
-/** The failure as those may see it who ask; absence is none that anybody has to hear of. */
+/** Converts a failure into the error for clients. Reports it to `onFailure`, unless the content is only absent. */
 export function failed({ onFailure }: Pick<Source, 'onFailure'>, what: string, error: unknown): unknown {
   if (isGantryError(error) && !(error instanceof NotFoundError)) onFailure({ what, error, served: false });
   return upstreamError(error, what);

@@ -2,11 +2,11 @@ import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { Lru } from '../lru.ts';
 
-/** What the upstream last said that tags stand for. */
+/** The targets of tags that the upstream last gave. */
 export interface SeenTags {
-  /** What it said, if that is so recent that it need not be asked again. */
+  /** Returns the target if it is recent enough to need no new question. */
   fresh(repository: string, tag: string): Descriptor | undefined;
-  /** The tags that it said of this manifest. */
+  /** Returns the tags that the upstream named for this manifest. */
   of(repository: string, digest: Digest): readonly string[];
   see(repository: string, tag: string, manifest: Descriptor): void;
   forget(repository: string, tag: string): void;
@@ -19,7 +19,7 @@ interface Seen {
   readonly until: number;
 }
 
-/** More are not remembered. */
+/** The number of tags to remember. */
 const limit = 10_000;
 
 export function createSeenTags(ttl: number, now: () => number): SeenTags {

@@ -8,18 +8,19 @@ import {
   UnsupportedError,
 } from '../../errors.ts';
 
-/** What an upstream did not give. */
+/** A failed request to the upstream. */
 export interface UpstreamFailure {
-  /** What was asked for: `manifest library/alpine:3`. */
+  /** The requested content: `manifest library/alpine:3`. */
   readonly what: string;
+  /** The error of the upstream, which may name its account. */
   readonly error: unknown;
-  /** Whether what is kept was answered in its place. */
+  /** True if a cached answer was served instead. */
   readonly served: boolean;
 }
 
 /**
- * Whether the upstream has not said what it has: then what is kept of it may be answered. A refusal and an absence are
- * answers, and stand over what is kept.
+ * True if the upstream gave no answer, so that a cached one may be served. A refusal and an absence are answers and
+ * override the cache.
  */
 export function isSilence(error: unknown): boolean {
   if (!isGantryError(error)) return false;
@@ -27,10 +28,10 @@ export function isSilence(error: unknown): boolean {
 }
 
 /**
- * A failure of the upstream as those may see it who ask the cache. None of its words are handed on: they speak of the
- * cache's own account (Docker Hub names the user in its 429), and its challenges would make clients log in at the cache.
- * So 401 and 403 are DENIED, which a client takes for final, and nothing is called absent that may be there: what could not
- * be found out keeps the code of the way to it, or is UNEXPECTED_ANSWER.
+ * Converts a failure of the upstream into the error for clients of the cache. Passes on none of the upstream's words:
+ * they speak of the cache's own account (Docker Hub names the user in its 429), and its challenges would make clients
+ * log in at the cache. 401 and 403 become DENIED, which a client takes as final. Content that may exist is never
+ * reported absent: a failed request keeps its transport code or becomes UNEXPECTED_ANSWER.
  */
 export function upstreamError(cause: unknown, what: string): unknown {
   if (!isGantryError(cause) || cause instanceof InputError) return cause;
