@@ -31,7 +31,7 @@ function counted(around: (send: Send) => Send = (send) => send): Counted {
   return { remote, inside: memory.repository('acme/app'), asked };
 }
 
-/** An index of six. */
+/** An index of six images. */
 async function giveSix(place: Repository): Promise<void> {
   const images = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) =>
     giveImage(place, { layers: [blobOf('shared'), blobOf(name)] }),
@@ -40,7 +40,7 @@ async function giveSix(place: Repository): Promise<void> {
   await place.manifests.put(index, { tags: ['v1'] });
 }
 
-/** The destination has as long as it takes: what is tested is what is asked, and not how fast this machine is. */
+/** Unlimited patience: the tests check the requests, and not the speed of this machine. */
 const again: CopyOptions = { tags: ['v1'], patience: 60_000 };
 
 const isRoot = ({ url }: { readonly url: string }): boolean => url.endsWith('/manifests/v1');
@@ -83,7 +83,7 @@ describe('a copy again of an index that is there', () => {
       return send(request);
     });
     const to = counted((send) => async (request) => {
-      // No answer before the source was asked: it would never come.
+      // The destination answers only after the source was asked.
       if (isRoot(request) && request.method === 'HEAD') await asked;
       return send(request);
     });

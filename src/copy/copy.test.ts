@@ -56,7 +56,7 @@ async function giveIndex(repository: Repository, tag = 'v1') {
   return { index, one, two };
 }
 
-/** Everything that the manifests name is there, byte for byte. */
+/** Checks that all content of the manifests exists, byte for byte. */
 async function assertThere(repository: Repository, ...manifests: readonly Manifest[]): Promise<void> {
   for (const { descriptor, bytes, body } of manifests) {
     const there = await repository.manifests.get(descriptor.digest);
@@ -69,13 +69,13 @@ async function assertThere(repository: Repository, ...manifests: readonly Manife
   }
 }
 
-/** Notes how many requests it is told to expect. */
+/** Notes the numbers of requests that the copy announces. */
 function telling(repository: Repository) {
   const told: number[] = [];
   return { told, repository: { ...repository, expect: (requests: number) => void told.push(requests) } };
 }
 
-/** Whatever a manifest names was there before the manifest was written. */
+/** Checks that all content of a manifest existed before the manifest was written. */
 function assertOrder(notes: readonly Note[], ...manifests: readonly Manifest[]): void {
   for (const { descriptor, body } of manifests) {
     const put = notes.findIndex(({ step, what }) => step === 'put' && what === descriptor.digest);
@@ -96,12 +96,12 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** The failure of a copy, which must be a CopyError whose cause is gantry's. */
+/** Returns the error of a copy, which must be a CopyError with an error of gantry as its cause. */
 async function copyFailure(promise: Promise<unknown>) {
   const error = await failureOf(promise);
   assert.ok(error instanceof CopyError, String(error));
   const { code, side, step, digest, cause } = error;
-  // What the user switches on is the reason, below whatever it failed in.
+  // Users switch on the code of the reason.
   assert.equal(code, isGantryError(cause) ? cause.code : 'COPY_FAILED');
   return { side, step, digest, cause: isGantryError(cause) ? cause.code : cause };
 }
@@ -119,7 +119,7 @@ describe('a copy', () => {
     const [from, to] = [telling(place()), telling(place())];
     await giveIndex(from.repository);
     await copyImage(from.repository, 'v1', to.repository);
-    // Two images of four blobs, as it is reckoned; the config and the layers of the first, and of both.
+    // Two images of four expected blobs; then the config and the layers of the first image, and of both.
     assert.deepEqual(from.told, [8, 3, 4]);
     assert.deepEqual(to.told, [10]);
   });
@@ -280,7 +280,7 @@ const attestation = (of: Descriptor, itself: Descriptor): Descriptor => ({
 
 const linux = (architecture: string) => ({ os: 'linux', architecture });
 
-/** Three platforms, each with an attestation, and a field that gantry doesn't know. */
+/** An index of three platforms, each with an attestation, and with an unknown field. */
 async function giveMany(repository: Repository) {
   const entries: Descriptor[] = [];
   for (const architecture of ['amd64', 'arm64', 's390x']) {

@@ -26,42 +26,70 @@ import { selectChildren, selectRoot } from './select.ts';
 import { soon } from './soon.ts';
 import { bring, headStart, type Journey, patienceFor } from './walk.ts';
 
+/** Settings of a copy. */
 export interface CopyOptions extends SignalOptions {
-  /** Names at the destination, written last. None: the root is there under its digest only. */
+  /**
+   * The tags to set at the destination, written last. Without tags the root is stored under its digest only.
+   * @defaultValue none
+   */
   readonly tags?: readonly string[];
-  /** The destination is known not to have these tags, and isn't asked what it has under them. */
+  /**
+   * Promises that the destination does not have these tags, so the copy does not ask for them.
+   * @defaultValue false
+   */
   readonly tagsAreNew?: boolean;
   /**
-   * Objects, or as in `linux/arm64/v8`. Default: everything. One: that image becomes the root. Several: an index of just
-   * these.
+   * The platforms to copy, as objects or as in `linux/arm64/v8`. One platform makes its image the root; several make an
+   * index of only these.
+   * @defaultValue all
    */
   readonly platforms?: readonly (Platform | string)[];
-  /** With `platforms`: the index as it is, its digest kept, of which only these children are brought. */
+  /**
+   * With `platforms`: keeps the index and its digest, and copies only the selected children.
+   * @defaultValue false
+   */
   readonly sparse?: boolean;
-  /** Repositories of the destination's registry that are known to hold a blob: the source's own name, or by blob. */
+  /**
+   * Repositories of the destination's registry that are known to have a blob: the name of the source, or a function per
+   * blob.
+   */
   readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
-  /** Blobs whose bytes move at once. Default: by their sizes, few large ones or many small ones. */
+  /**
+   * The number of blobs that move at once.
+   * @defaultValue by size: few large blobs or many small ones
+   */
   readonly jobs?: number;
-  /** Copy layers, too, that are not meant to be distributed. */
+  /**
+   * Copies also the layers that registries may not distribute.
+   * @defaultValue false
+   */
   readonly nondistributable?: boolean;
   /**
-   * Bring what refers to what is copied, too: the graph of referrers, and the tags of cosign (`sha256-….sig` and its
-   * kin). They come before the root gets its tags. The destination lists them in its own way.
+   * Copies also the referrers of all copied manifests, their referrers in turn, and the manifests under cosign's tags
+   * (`sha256-….sig`, `.att`, `.sbom`). They arrive before the root gets its tags. The destination lists them in its own
+   * way.
+   * @defaultValue false
    */
   readonly referrers?: boolean;
   /**
-   * Believe the destination nothing: read each blob that it has and compare it with its digest, send what is missing or
-   * damaged, and write every manifest again. Costs a download of all that is there. Default: what the destination says that
-   * it has is believed, and a manifest that is there to have all below it.
+   * Does not trust the destination: reads each of its blobs, compares the digest, sends missing and damaged ones, and
+   * writes every manifest again. This downloads all content that the destination has. Without it, a copy trusts the
+   * destination's answers, and trusts that a manifest there is complete.
+   * @defaultValue false
    */
   readonly repair?: boolean;
-  /** Whether the destination is committed with this alone, so that it can say beforehand if it doesn't take it. Default true. */
+  /**
+   * True if only this copy is committed to the destination, so that the destination can refuse it in advance.
+   * @defaultValue true
+   */
   readonly alone?: boolean;
   /**
-   * Milliseconds that the destination has to say that it has the root, before anything else is asked. Default 30: a registry
-   * that is near answers in that time, and spares all other questions.
+   * Milliseconds that the destination has to report that it has the root, before the copy asks anything else. A nearby
+   * registry answers in that time and saves all other requests.
+   * @defaultValue 30
    */
   readonly patience?: number;
+  /** Receives the events of the copy. */
   readonly onEvent?: CopyObserver;
 }
 
@@ -81,16 +109,18 @@ const shape: Shape<CopyOptions> = {
   signal: abortSignal,
 };
 
-/** Why what nobody waits for any more is ended. Made once: each would note where it was made. */
+/**
+ * The reason with which a finished copy ends its remaining requests. Shared, since each new error would record a stack.
+ */
 const over = new DOMException('the copy is over', 'AbortError');
 
 /**
- * The one journey: an image or an index with all that it names goes from one place to another, byte for byte.
- * Blobs come before the manifest that names them and the root last, so a tag never names half an image.
- * Bytes that the destination has are not read from the source. `to.commit()` is the caller's.
- *
- * Answers the root's descriptor at the destination. Throws CopyError with the side, the step and the code of its
- * cause; the reason of an aborted signal as it is.
+ * Copies an image or an index with all content that it names from one place to another, byte for byte. It writes blobs
+ * before the manifest that names them, and the root last, so a tag never names an incomplete image. It does not read
+ * blobs that the destination has. The caller calls `to.commit()`. Returns the descriptor of the root at the
+ * destination.
+ * @throws INVALID_OPTION for a wrong option
+ * @throws CopyError with the side, the step and the code of its cause; the reason of an aborted signal unchanged
  */
 export async function copyImage(
   from: Repository,
@@ -122,7 +152,7 @@ export async function copyImage(
     again: new Map(),
   };
   const [tag] = tags;
-  // Asked while the source is still answering. Several tags are simply written.
+  // Sent while the source is still answering. Several tags are written without asking.
   const isNew = tagsAreNew || repair;
   const named = tag === undefined || tags.length > 1 || isNew ? undefined : resolveAt(journey, tag);
   let root: Manifest;
@@ -148,7 +178,7 @@ export async function copyImage(
     if (!referrers || tags.length > 0) {
       const isAsked = tags.length <= 1 && !isNew && chosen.wants === undefined;
       const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
-      // What was asked before the source was has had its time.
+      // The destination already had the time that the source took.
       const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
       await bring(journey, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
     }
@@ -166,8 +196,9 @@ export async function copyImage(
 }
 
 /**
- * The root, if the destination has it under its name already: found out with a question to each side, and no manifest is read.
- * Undefined where it is another, and where the destination is slow to answer: the source is asked for its bytes meanwhile.
+ * Returns the root if the destination already has it under its tag. This takes one request to each side and reads no
+ * manifest. Returns undefined when the tag names another manifest, and when the destination is slow: the copy then
+ * reads from the source in the meantime.
  */
 async function findSame(
   { from, signal }: Journey,
@@ -177,7 +208,7 @@ async function findSame(
 ): Promise<Descriptor | undefined> {
   const there = await soon(named, patience);
   if (there === undefined) return undefined;
-  // What can't be asked for can perhaps be read; if not, that says why.
+  // A reference that cannot be resolved may still be readable; otherwise the reading reports the error.
   const here = await from.manifests.resolve(reference, { signal }).catch(() => undefined);
   signal.throwIfAborted();
   return here?.digest === there.digest ? here : undefined;
@@ -186,11 +217,14 @@ async function findSame(
 interface Chosen {
   readonly root: Manifest;
   readonly wants?: (child: Descriptor) => boolean;
-  /** What the index that the root was chosen from says it is for. */
+  /** The platform that the index names for the selected root. */
   readonly platform?: Platform;
 }
 
-/** Not every registry takes a referrer before its subject: the root comes first, and once more for its tags. */
+/**
+ * Copies the root before its referrers, since not every registry accepts a referrer before its subject, and again for
+ * its tags.
+ */
 async function bringAround(journey: Journey, chosen: Chosen): Promise<void> {
   const { root, wants } = chosen;
   const there = wants === undefined ? resolveAt(journey, root.descriptor.digest) : undefined;
@@ -199,8 +233,8 @@ async function bringAround(journey: Journey, chosen: Chosen): Promise<void> {
 }
 
 /**
- * What a copy begins with. Of a sparse index it is not enough that the destination has it: the children that are
- * wanted now may be others than those that were wanted then.
+ * Selects the root of the copy. For a sparse index it is not enough that the destination has it: an earlier copy may
+ * have selected other children.
  */
 async function choose(
   from: Repository,

@@ -2,53 +2,60 @@ import type { WorkProgress } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { WriteOutcome } from '../store/contract.ts';
 
-/** What a copy tells its one observer. */
+/** An event of a copy. */
 export type CopyEvent =
   | {
+      /** The descriptor of the blob. */
       readonly kind: 'blob';
       readonly descriptor: Descriptor;
-      /** `skipped`: a layer that may not be distributed and was not asked for. */
+      /** `skipped`: a layer that registries may not distribute, without `nondistributable`. */
       readonly outcome: WriteOutcome | 'skipped';
     }
   | {
       readonly kind: 'manifest';
+      /** The descriptor of the manifest. */
       readonly descriptor: Descriptor;
+      /** `existed`: the destination had it, with all content below. */
       readonly outcome: 'existed' | 'written';
+      /** The tags that were set on it. */
       readonly tags: readonly string[];
     }
   | CopyProgress
-  /** Beside the figures of the copy: what is done before there is anything to move, and after. */
+  /** The progress of work before and after the transfer. */
   | WorkProgress
   | CopyEnd;
 
-/** Bytes of blobs, each digest counted once in the whole tree. `moved` of `total` is the figure for a bar. */
+/**
+ * The progress in bytes of blobs, each digest counted once in the whole tree. Progress bars show `moved` of `total`.
+ */
 export interface CopyProgress {
   readonly kind: 'progress';
   /**
-   * Gone out at least once, or into a cache on the way, or there already: what a retry sends again counts once. Never goes
-   * back, and is `total` when the copy has succeeded.
+   * Bytes that were sent at least once, went into a cache on the way, or were already there. Repeated bytes count once.
+   * Never decreases, and equals `total` after success.
    */
   readonly moved: number;
   /**
-   * Known to be at the destination, however they came there; never goes back. A registry may say so at the end of a blob
-   * only: what is `moved` and not `complete`, it has yet to store.
+   * Bytes that the destination has confirmed. Never decreases. Some registries confirm only at the end of a blob; the
+   * difference to `moved` remains to be stored.
    */
   readonly complete: number;
-  /** Handed to the destination's transport; what a retry sends again counts again. */
+  /** Bytes passed to the destination's transport, including those of repeated attempts. */
   readonly sent: number;
-  /** Of all blobs found so far: it grows while an index is being read. */
+  /** Bytes of all blobs found so far. Grows while an index is being read. */
   readonly total: number;
 }
 
-/** The last event of every copy, with what it came to; `error` if it failed. */
+/** The last event of every copy, with its final figures. */
 export interface CopyEnd extends Omit<CopyProgress, 'kind'> {
   readonly kind: 'end';
+  /** The error, if the copy failed. */
   readonly error?: unknown;
 }
 
 /**
- * Called with each event as it happens. The verbs of a client wait for nobody: an observer that answers a promise gets the
- * next event when that has settled, of the progress in between only the newest, and the end in any case; one that throws
- * ends the verb with what it threw. `copyImage` itself calls it and goes on: there it should note the event and return.
+ * Receives the events of a copy. The verbs of a client never wait for it: while an observer's promise is pending, only
+ * the newest progress is kept, and the next event follows when the promise has settled; the end always follows. An
+ * observer that throws ends the verb with its error. `copyImage` calls the observer and ignores the promise.
  */
 export type CopyObserver = (event: CopyEvent) => unknown;

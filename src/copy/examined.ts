@@ -7,8 +7,8 @@ import { isConfigType } from '../spec/media-type.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
 /**
- * The same place, which holds each image to its config when the manifest is read: one that lists other layers than the
- * config names is MANIFEST_INVALID. For places where a question more costs nothing.
+ * Wraps a place so that reading an image's manifest checks it against its config. A manifest that lists another number
+ * of layers than its config is MANIFEST_INVALID. Only for places where an additional reading costs nothing.
  */
 export function examined(from: Repository): Repository {
   const { manifests } = from;
@@ -26,7 +26,7 @@ export function examined(from: Repository): Repository {
   };
 }
 
-/** Of a config that is missing or damaged this says nothing: the copy does, when it comes to it. */
+/** Ignores a missing or damaged config, which the copy itself will report. */
 async function contradictionIn(
   from: Repository,
   { body, descriptor }: Manifest,

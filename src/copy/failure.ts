@@ -4,12 +4,12 @@ import type { Digest } from '../spec/digest.ts';
 
 export interface Step {
   readonly side: 'source' | 'destination';
-  /** What was being done, as in "could not ...". */
+  /** Completes the phrase "could not …". */
   readonly step: string;
   readonly digest?: Digest;
 }
 
-/** Runs one step; what it throws says which side failed at what. The caller's abort passes untouched. */
+/** Runs one step and adds the side and the step to its error. Passes on the caller's abort unchanged. */
 export async function attempt<T>(step: Step, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -18,7 +18,7 @@ export async function attempt<T>(step: Step, signal: AbortSignal, work: () => Pr
   }
 }
 
-/** The source's content, whose failures are the source's wherever they surface: it is opened by the destination. */
+/** Marks the errors of the source's content as errors of the source, since the destination opens it. */
 export function fromSource(content: Content, step: Omit<Step, 'side'>, signal: AbortSignal): Content {
   return mapContent(content, async function* read(bytes) {
     try {
@@ -31,7 +31,7 @@ export function fromSource(content: Content, step: Omit<Step, 'side'>, signal: A
 
 function failure({ side, step, digest }: Step, signal: AbortSignal, error: unknown): unknown {
   if (signal.aborted) return signal.reason;
-  // The innermost step knows best: a source's failure that comes up through the destination stays the source's.
+  // The innermost step is the right one: an error of the source that passes through the destination stays the source's.
   if (error instanceof CopyError) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new CopyError(`${side}: could not ${step}: ${reason}`, {
@@ -42,10 +42,12 @@ function failure({ side, step, digest }: Step, signal: AbortSignal, error: unkno
   });
 }
 
-/** How a manifest is refused whose type is not known. */
+/** The statuses with which registries refuse a manifest of an unknown type. */
 const refusals = [400, 405, 415, 422];
 
-/** Whether the destination refused this manifest for what it is, and not for what it lacks or for who sent it. */
+/**
+ * True if the destination refused the type of this manifest, and neither missing content nor the login is the cause.
+ */
 export function isRefusedManifest(error: unknown, digest: Digest): boolean {
   if (!(error instanceof CopyError) || error.side !== 'destination' || error.digest !== digest) return false;
   if (error.code === 'MANIFEST_INVALID' || error.code === 'UNSUPPORTED') return true;

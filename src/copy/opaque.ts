@@ -3,8 +3,9 @@ import type { Manifest } from '../spec/manifest.ts';
 import { refuseSchema1 } from '../spec/schema1.ts';
 
 /**
- * Throws UNSUPPORTED for a manifest whose content gantry can't tell: a copy of it would leave that content behind and look
- * whole. Schema 1 names its layers without their sizes.
+ * Refuses a manifest with content that gantry does not understand: a copy would leave that content behind and look
+ * complete. Schema 1 names its layers without their sizes.
+ * @throws UNSUPPORTED with the next step in its message
  */
 export function refuseOpaque(
   { descriptor, body }: Pick<Manifest, 'descriptor' | 'body'>,

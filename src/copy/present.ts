@@ -9,22 +9,25 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import { rewriteIndex, selectChildren } from './select.ts';
 
 export interface PresentOptions extends SignalOptions {
-  /** Those that are wanted. Default: all that are there. */
+  /**
+   * The requested platforms.
+   * @defaultValue all that exist
+   */
   readonly platforms?: readonly (Platform | string)[] | undefined;
 }
 
-/** The part of an index that a place holds. */
+/** The part of an index that a place has. */
 export interface Present {
-  /** The index itself where all of it is there, else the only image that is, or an index of those that are. */
+  /** The index itself if it is complete, otherwise the only image, or an index of the images that exist. */
   readonly root: Manifest;
-  /** Images of the index that are not there. */
+  /** Images of the index that are missing. */
   readonly absent: readonly Descriptor[];
 }
 
 /**
- * What there is of an index in a place where a question costs nothing: Docker saves under the index that it pulled the
- * one platform that it has. An image is there when its manifest and its config are. Throws MANIFEST_UNKNOWN where none is,
- * or not the one that is wanted.
+ * Finds the part of an index that exists in a place where questions cost nothing. Docker saves the index that it pulled
+ * with only one of its platforms. An image exists if its manifest and its config do.
+ * @throws MANIFEST_UNKNOWN when no image or not the requested one exists
  */
 export async function presentPart(
   from: Repository,
@@ -61,7 +64,7 @@ interface Wanted {
   readonly platforms: readonly Platform[];
 }
 
-/** A platform that the index lists and the place lacks must not end in another that it has. */
+/** Without this check, a platform that the index lists and the place lacks would select another one. */
 async function demandWanted(
   from: Repository,
   { root, there, platforms }: Wanted,
@@ -81,7 +84,7 @@ async function demandWanted(
 interface Look {
   readonly from: Repository;
   readonly options: SignalOptions;
-  /** Indexes that list each other's children many times cost no more than once. */
+  /** Indexes may list the same children many times; each is checked once. */
   readonly seen: Map<Digest, Promise<boolean>>;
 }
 

@@ -15,10 +15,10 @@ describe('the tally of a copy', () => {
     const blob = tally.begin(descriptor);
     blob.onProgress({ sent: 60, acknowledged: 0, moved: 60 });
     blob.onProgress({ sent: 60, acknowledged: 40, moved: 60 });
-    // The connection breaks; the session says that it has 40.
+    // The connection breaks, and the session reports 40 bytes.
     blob.onProgress({ sent: 50, acknowledged: 40, moved: 60 });
     blob.onProgress({ sent: 100, acknowledged: 40, moved: 100 });
-    // An attempt from the start: the place has told less than before.
+    // An attempt from the start: the place has confirmed less than before.
     blob.onProgress({ sent: 10, acknowledged: 0, moved: 10 });
     blob.settle('uploaded');
     assert.deepEqual(seen, [

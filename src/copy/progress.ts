@@ -2,21 +2,21 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { ProgressObserver, WriteOutcome } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 
-/** Adds up the blobs of one copy and tells the observer after each change. */
+/** Sums up the blobs of one copy and notifies the observer of each change. */
 export interface Tally {
-  /** Takes the blob into the total; answers the observer of its own transfer and how to settle it. */
+  /** Adds the blob to the total and returns the observers of its transfer. */
   begin(descriptor: Descriptor): BlobTally;
-  /** Everything is there: also what was found to be needless, because the manifest above it was there. */
+  /** Ends with success. Also counts blobs that were not needed, because the manifest above them existed. */
   finish(): void;
-  /** It failed, and this is how far it came. */
+  /** Ends with an error and the figures so far. */
   fail(error: unknown): void;
 }
 
 export interface BlobTally {
   readonly onProgress: ProgressObserver;
-  /** So many bytes of it have come to a place on the way. */
+  /** Reports the bytes that an intermediate cache has stored. */
   readonly onKept: (bytes: number) => void;
-  /** Answers the outcome. */
+  /** Ends the blob and returns the outcome. */
   settle<T extends WriteOutcome | 'skipped'>(outcome: T): T;
 }
 
@@ -34,7 +34,7 @@ export function createTally(observe: CopyObserver): Tally {
       const { size } = descriptor;
       const own = { sent: 0, acknowledged: 0, moved: 0 };
       const move = (to: number): void => {
-        // A source that gives too much is found out later.
+        // Other code detects a source that yields too much.
         const reached = Math.min(size, Math.max(own.moved, to));
         moved += reached - own.moved;
         own.moved = reached;
@@ -43,7 +43,7 @@ export function createTally(observe: CopyObserver): Tally {
       tell();
       return {
         onProgress(progress) {
-          // A retry starts its own count again: only what went on from there is new.
+          // A retry starts its own count again, so only the growth since then is new.
           sent += progress.sent >= own.sent ? progress.sent - own.sent : progress.sent;
           own.sent = progress.sent;
           complete += Math.max(0, progress.acknowledged - own.acknowledged);

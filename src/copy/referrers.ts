@@ -9,15 +9,14 @@ import { subjectOf } from '../store/referrers.ts';
 import { attempt } from './failure.ts';
 import { bring, type Journey } from './walk.ts';
 
-/** A signature of a list of what is in an image is two deep; without end they would be an attack. */
+/** A signature of an SBOM of an image is two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;
 
 /**
- * Brings what refers to the root and to the children that went with it, what refers to that in turn, and the manifests
- * that cosign has put beside each of them. Referrers are put without a tag, so that the destination lists them in its own
- * way; the source's fallback tags stay there.
- *
- * What is listed and gone, or has another subject, is passed over: a fallback tag can say anything.
+ * Copies the referrers of the root and of its copied children, the referrers of these in turn, and the manifests under
+ * cosign's tags. Puts referrers without a tag, so that the destination lists them in its own way; the fallback tags of
+ * the source are not copied. Skips listed referrers that do not exist or have another subject, since a fallback tag may
+ * list anything.
  */
 export async function bringReferrers(
   journey: Journey,
@@ -39,12 +38,12 @@ export async function bringReferrers(
 }
 
 interface Graph {
-  /** What was set out for as a referrer, or came with one. */
+  /** The referrers already handled, and the manifests that came with them. */
   readonly seen: Set<Digest>;
   readonly end: AbortController;
 }
 
-/** Answers what came and was not seen before. */
+/** Copies the listed referrers of a subject and returns the digests that are new. */
 async function bringListed(
   journey: Journey,
   subject: Digest,
@@ -52,7 +51,7 @@ async function bringListed(
 ): Promise<readonly Digest[]> {
   const listed = await list(journey, 'source', subject);
   let atDestination: Promise<readonly Descriptor[]> | undefined;
-  /** A referrer that is there and not listed is put once more, so that it is. */
+  /** A referrer that the destination has but does not list is put again, so that it gets listed. */
   const isListed = async (digest: Digest): Promise<boolean> => {
     atDestination ??= list(journey, 'destination', subject);
     return (await atDestination).some((entry) => entry.digest === digest);
@@ -71,7 +70,7 @@ async function bringListed(
   return (await together(fresh.map(bringOne), end)).flat();
 }
 
-/** Answers what came and was not seen before. */
+/** Copies the manifests under cosign's tags and returns the digests that are new. */
 async function bringTagged(
   journey: Journey,
   subject: Digest,
@@ -88,7 +87,7 @@ async function bringTagged(
   return (await together(cosignTags(subject).map(bringOne), end)).flat();
 }
 
-/** All that is waited for together: the first failure ends the others, and is told when they have ended. */
+/** Waits for all. The first error aborts the others and is thrown when they have ended. */
 async function together<T>(running: readonly Promise<T>[], end: AbortController): Promise<readonly T[]> {
   try {
     return await Promise.all(running);
@@ -99,7 +98,7 @@ async function together<T>(running: readonly Promise<T>[], end: AbortController)
   }
 }
 
-/** The manifest and those below it: each may be a subject. */
+/** Returns the digests of a manifest and of those below it, each of which may be a subject. */
 async function treeOf(
   journey: Journey,
   { descriptor, body }: Manifest,
@@ -120,7 +119,7 @@ function isNew(seen: Set<Digest>, digest: Digest): boolean {
   return true;
 }
 
-/** A kind of manifest that gantry can't look into is believed to refer to what it is listed for. */
+/** Trusts the list for a kind of manifest that gantry cannot parse. */
 function refersTo(manifest: Manifest, subject: Digest): boolean {
   return manifest.body.kind === 'unknown' || subjectOf(manifest) === subject;
 }
@@ -138,7 +137,7 @@ function list(
   });
 }
 
-/** Of the source; undefined if it isn't there. */
+/** Reads a manifest of the source; undefined if it does not exist. */
 function find({ from, signal }: Journey, reference: string): Promise<Manifest | undefined> {
   return attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
     try {

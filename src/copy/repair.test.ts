@@ -29,7 +29,7 @@ interface Stage {
   readonly asked: string[];
 }
 
-/** A registry over HTTP that takes no image without its blobs. */
+/** A registry over HTTP that refuses an image without its blobs. */
 function registry(habit: Middleware = (next) => next): Stage {
   const memory = createMemoryRegistry();
   const send = habit(createApp(memory, { sparse: false }));
@@ -57,7 +57,7 @@ async function assertWhole(place: Repository, manifest: Manifest): Promise<void>
   }
 }
 
-/** HEAD says that this is there, whether it is or not. */
+/** A registry that answers HEAD as if this content existed. */
 const claims =
   (part: RegExp): Middleware =>
   (next) =>
@@ -75,7 +75,7 @@ const claims =
 
 const refusal = /PUT .*\/manifests\//;
 
-/** How registries say it: in the message, in the detail, with many words, with none. */
+/** The forms of the refusal: in the message, in the detail, with many words, with none. */
 const words: readonly (readonly [name: string, habit: Middleware])[] = [
   ['in its message', (next) => next],
   [
@@ -149,7 +149,7 @@ function isPut({ method, url }: HttpRequest, reference: string): boolean {
   return method === 'PUT' && url.endsWith(`/manifests/${reference}`);
 }
 
-/** What comes of the layer is other bytes, whatever was put. */
+/** A registry that returns other bytes for the layer, even after a put. */
 const damaged: Middleware = (next) => async (request) => {
   const response = await next(request);
   const isIt = request.method === 'GET' && request.url.includes(layer.descriptor.digest);
@@ -158,7 +158,7 @@ const damaged: Middleware = (next) => async (request) => {
 };
 
 describe('a copy that repairs', () => {
-  /** What the destination loses, which its manifests still name. */
+  /** The content that the destination loses and its manifests still name. */
   const losses: readonly (readonly [
     string,
     (place: Repository, index: Manifest, two: Manifest) => unknown,

@@ -14,8 +14,8 @@ interface Destination {
 export type Condition = 'whole' | 'damaged' | 'missing';
 
 /**
- * What the destination has of a blob: its bytes are read there and compared with the digest. What can't be read to its end,
- * whatever the reason, is damaged; a refused login or an unreachable registry is thrown.
+ * Reads a blob at the destination and compares its digest. A blob that cannot be read to its end counts as damaged.
+ * Rethrows a refused login and an unreachable registry.
  */
 export async function conditionOf({ to, pool, signal }: Destination, blob: Descriptor): Promise<Condition> {
   const read = async (): Promise<Condition> => {
@@ -36,8 +36,9 @@ export async function conditionOf({ to, pool, signal }: Destination, blob: Descr
 }
 
 /**
- * Some registries (distribution) take a blob that they have and keep the bytes that they had. Throws DIGEST_INVALID where
- * what was damaged still is.
+ * Checks that a repaired blob is intact. Some registries (distribution) accept an upload of a blob that they have and
+ * keep their old bytes.
+ * @throws DIGEST_INVALID when the damaged bytes remain
  */
 export async function mustBeWhole(destination: Destination, blob: Descriptor): Promise<void> {
   if ((await conditionOf(destination, blob)) === 'whole') return;
@@ -54,8 +55,8 @@ export async function mustBeWhole(destination: Destination, blob: Descriptor): P
 const missing: readonly string[] = ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN'];
 
 /**
- * What a destination says that it lacks, in its refusal of a manifest: those of its children that the refusal names, all of
- * them where it names none. Undefined where the refusal is another.
+ * Returns the missing content after a destination refused a manifest: the children that the refusal names, or all of
+ * them if it names none. Returns undefined for any other refusal.
  */
 export function lackedBy(error: unknown, body: ManifestBody): readonly Descriptor[] | undefined {
   if (!isGantryError(error) || !missing.includes(error.code) || body.kind === 'unknown') return undefined;
@@ -65,7 +66,7 @@ export function lackedBy(error: unknown, body: ManifestBody): readonly Descripto
   return lacked.length > 0 ? lacked : all;
 }
 
-/** Digests in a message, and in what the registry has said in detail. */
+/** Finds digests in the message and in the details from the registry. */
 function namedIn(error: unknown): readonly string[] {
   const found: string[] = [];
   for (let at = error; isGantryError(at); at = at.cause) {

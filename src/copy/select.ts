@@ -20,10 +20,9 @@ import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
 /**
- * The root of a copy that takes chosen platforms: of one platform that image, of several a rewritten index, which
- * has a digest of its own. Attestations go with the images that they are about. A root that is an image is the
- * only choice there is and is taken as it is, as crane does.
- * Throws MANIFEST_UNKNOWN naming the platform that is not there.
+ * Selects the root of a copy with chosen platforms: for one platform its image, for several a rewritten index with a
+ * digest of its own. Attestations stay with their images. A root that is an image is used as it is, as in crane.
+ * @throws MANIFEST_UNKNOWN naming the missing platform
  */
 export async function selectRoot(
   from: Repository,
@@ -39,13 +38,16 @@ export async function selectRoot(
 }
 
 export interface SelectedChildren {
-  /** One for each platform, in their order. */
+  /** One for each platform, in the order of the platforms. */
   readonly images: readonly Descriptor[];
-  /** Whether a child is one of them, or an attestation of one. */
+  /** True for a selected image and for its attestation. */
   readonly includes: (child: Descriptor) => boolean;
 }
 
-/** The children of an index for these platforms. Throws MANIFEST_UNKNOWN naming the platform that is not there. */
+/**
+ * Selects the children of an index for these platforms.
+ * @throws MANIFEST_UNKNOWN naming the missing platform
+ */
 export async function selectChildren(
   from: Repository,
   root: Manifest,
@@ -59,8 +61,8 @@ export async function selectChildren(
 }
 
 /**
- * The child that says it is for the platform. Where none does, those that say nothing are looked at: their configs say it.
- * An image whose config doesn't either counts as one for linux/amd64, as for crane.
+ * Selects the child that names the platform. If none does, reads the configs of the children that name no platform. An
+ * image whose config names none counts as linux/amd64, as in crane.
  */
 async function choose(
   from: Repository,
@@ -84,7 +86,7 @@ async function choose(
   );
 }
 
-/** Children that are looked at for their platform: each takes two questions. */
+/** The largest number of children to read, since each takes two requests. */
 const maxAsked = 32;
 
 function isImage(child: Descriptor): boolean {
@@ -96,7 +98,10 @@ function saysNoPlatform(child: Descriptor): boolean {
   return isImage(child) && !child.platform?.os && !child.platform?.architecture;
 }
 
-/** As its config says it; linux/amd64 where that says nothing. Undefined for a child that is not there, or is no image. */
+/**
+ * Returns the platform in the child's config, and linux/amd64 if the config names none. Returns undefined for a missing
+ * child and for one that is no image.
+ */
 export async function platformOfChild(
   from: Repository,
   child: Descriptor,

@@ -2,7 +2,10 @@ import { NotFoundError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
-/** A blob whose manifest leaves the size out, with the size that the source says. Throws BLOB_UNKNOWN. */
+/**
+ * Completes a descriptor without size with the size that the source reports.
+ * @throws BLOB_UNKNOWN when the source does not have the blob
+ */
 export async function sized(
   { blobs, name }: Repository,
   described: Descriptor,

@@ -1,6 +1,6 @@
 /**
- * The answer to a question that is under way, if it comes within so many milliseconds: undefined where it is late, and where
- * the question fails. What it answers later is not lost, it is only not waited for.
+ * Returns the answer to a pending question if it comes within this many milliseconds; undefined if it is late or the
+ * question fails. The question itself continues.
  */
 export function soon<T>(question: Promise<T>, milliseconds: number): Promise<T | undefined> {
   return new Promise((resolve) => {

@@ -17,66 +17,72 @@ import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
 import { sized } from './sized.ts';
 import { soon } from './soon.ts';
 
-/** One copy while it runs: what stays the same on the way down the tree. */
+/** The constant state of one running copy. */
 export interface Journey {
   readonly from: Repository;
   readonly to: Repository;
   readonly pool: Pool;
   readonly mountFrom: (blob: Descriptor) => readonly string[];
   readonly nondistributable: boolean;
-  /** Whether the destination is believed nothing: its blobs are read, and its manifests written again. */
+  /** See `CopyOptions.repair`. */
   readonly repair: boolean;
   readonly tally: Tally;
   readonly observe: CopyObserver;
-  /** Ends when the copy does, however it does. */
+  /** Aborts when the copy ends, for any reason. */
   readonly signal: AbortSignal;
-  /** Every digest that was set out for: whoever names it next waits for the same one. */
+  /** Every digest already begun. Later mentions share its promise. */
   readonly blobs: Map<Digest, Promise<Outcome>>;
   readonly manifests: Map<Digest, Promise<Outcome>>;
-  /** What was sent once more, because the destination turned out to lack it. */
+  /** The content that was sent again because the destination turned out to lack it. */
   readonly again: Map<Digest, Promise<Outcome>>;
 }
 
-/** What became of a blob or a manifest: `written` is of manifests. */
+/** The outcome for a blob or a manifest; `written` is for manifests. */
 export type Outcome = WriteOutcome | 'skipped' | 'written';
 
-/** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
+/** Real indexes are at most two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;
 
-/** What the blobs of an image are reckoned at before it is read: a config and three layers. */
+/** The expected number of blobs of an image that is not yet read: a config and three layers. */
 const usualBlobs = 4;
 
 interface BringOptions {
   readonly tags?: readonly string[];
-  /** How many indexes stand above this one. */
+  /** The number of indexes above this manifest. */
   readonly depth?: number;
-  /** Which children of an index are brought. Default: all. */
+  /**
+   * Selects the children of an index to copy.
+   * @defaultValue all
+   */
   readonly wants?: (child: Descriptor) => boolean;
-  /** Of a root that was chosen from an index: its platform there. */
+  /** For a root that was selected from an index: its platform there. */
   readonly platform?: Platform | undefined;
-  /** Milliseconds for `there` to be answered before anything is asked of the children. Default `headStart`. */
+  /**
+   * Milliseconds to wait for `there` before asking for the children.
+   * @defaultValue `headStart`
+   */
   readonly patience?: number;
 }
 
 /**
- * Milliseconds that the answer to a question which may spare all others is waited for, before they go out beside it. A
- * registry that is near has answered by then, and one that is far costs no more than this.
+ * Milliseconds to wait for an answer that may save all other requests, before these go out in parallel. A nearby
+ * registry has answered by then, and for a distant one the wait adds little.
  */
 export const headStart = 30;
 
-/** How often the time that the source took is given to the destination, which was asked at the same time. */
+/** The destination was asked at the same time as the source, and gets this multiple of the source's time. */
 const fairShare = 3;
 
-/** How long the destination's answer is worth waiting for, after the source took so many milliseconds. */
+/** Returns the milliseconds to wait for the destination's answer, after the source took `sourceTook` milliseconds. */
 export function patienceFor(sourceTook: number, least: number = headStart): number {
   return Math.max(least, fairShare * sourceTook);
 }
 
 /**
- * Brings everything below a manifest to the destination, then the manifest itself, unless `there` answers that the
- * destination has it. Where that answer is soon in coming, no more is asked. Otherwise the children's own questions go out
- * beside it, because a round trip costs more than a question too many; children that turn out not to be needed end with the
- * journey.
+ * Copies everything below a manifest to the destination and then the manifest itself, unless `there` reports that the
+ * destination has it. Asks nothing else if that answer comes soon. Otherwise it asks for the children in parallel,
+ * because a round trip costs more than an unneeded request. Requests for children that turn out to be unneeded end with
+ * the copy.
  */
 export async function bring(
   journey: Journey,
@@ -86,12 +92,12 @@ export async function bring(
 ): Promise<Outcome> {
   const { observe, nondistributable, repair } = journey;
   const { descriptor } = manifest;
-  // A manifest that is there promises all but the layers that are not meant to be distributed.
+  // A manifest at the destination promises all its content but the layers that registries may not distribute.
   const isEnough = !repair && !nondistributable;
   const isIt = (found: Descriptor | undefined): boolean => found?.digest === descriptor.digest;
   const isSettled = isEnough && isIt(await soon(there, patience));
   const children = isSettled ? undefined : bringChildren(journey, manifest, { depth, wants });
-  // Judged below, or not at all where nothing of theirs can be missing.
+  // Awaited below, or not at all when none of the children can be missing.
   children?.catch(() => undefined);
   const isThere = !repair && isIt(await there);
   if (!isThere || !isEnough) await children;
@@ -104,7 +110,7 @@ export async function bring(
   return 'written';
 }
 
-/** Puts a manifest, and once more where the destination says that it lacks something which it was believed to have. */
+/** Puts a manifest, and puts it again after sending content that the destination turned out to lack. */
 async function putManifest(
   journey: Journey,
   manifest: Manifest,
@@ -122,7 +128,7 @@ async function putManifest(
   }
 }
 
-/** Sends what was not sent before. Answers whether there was anything. */
+/** Sends the content that was not sent before. Returns false if all of it was. */
 async function bringAgain(
   journey: Journey,
   { body }: Manifest,
@@ -144,12 +150,12 @@ async function bringAgain(
 }
 
 interface AgainOptions {
-  /** The destination lacks it, whatever it said before. */
+  /** The destination lacks it, contrary to its earlier answer. */
   readonly again?: boolean;
 }
 
 interface BlobOptions extends AgainOptions {
-  /** Default: what the source has of it. */
+  /** @defaultValue the content at the source */
   readonly content?: Content;
 }
 
@@ -176,9 +182,9 @@ async function bringChildren(
       once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
     const wanted = body.manifests.filter(wants);
     const brought = wanted.map(bringOne);
-    // While the children come, connections can be made for what they name.
+    // Lets both sides open connections while the children arrive.
     journey.from.expect?.(wanted.length * usualBlobs);
-    // This one may still be answering for the children when it is asked for their blobs.
+    // The destination may still be answering for the children when the requests for their blobs begin.
     journey.to.expect?.(wanted.length * (1 + usualBlobs));
     await Promise.all(brought);
     return;
@@ -189,7 +195,7 @@ async function bringChildren(
   }
   const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringPart(journey, blob));
   const brought = blobsOf(body).map(bringOne);
-  // While the destination is asked what it has.
+  // The source opens connections while the destination is asked for the blobs.
   journey.from.expect?.(journey.blobs.size);
   await Promise.all(brought);
 }
@@ -203,7 +209,7 @@ async function bringChild(
   const { from, to, signal, repair } = journey;
   const { digest } = child;
   if (!isManifestType(child.mediaType)) {
-    // An index may list anything. What the source keeps as a manifest is one; the rest are blobs.
+    // An index may list anything. Content that the source stores as a manifest is one; all other content is a blob.
     const step = { side: 'source', step: 'resolve', digest } as const;
     const found = await attempt(step, signal, () => from.manifests.resolve(digest, { signal }));
     if (found === undefined) return bringPart(journey, child);
@@ -225,7 +231,7 @@ async function bringChild(
   });
   if (isManifestType(child.mediaType)) return brought;
   return brought.catch((error: unknown) => {
-    // A manifest to the source, and to the destination none of a type that it knows: then bytes like any others.
+    // The destination refuses the source's manifest because of its type, so the manifest is sent as a blob.
     if (!isRefusedManifest(error, digest)) throw error;
     return bringBlob(journey, manifest.descriptor, { content: bytesContent(manifest.bytes) });
   });
@@ -261,7 +267,8 @@ async function bringBlob(
       to.blobs.write(blob, bytes, options),
     );
   const outcome = await write(content).catch((error: unknown) => {
-    // The destination has let go of what came, so all of it can come once more: checked here, to tell whose fault it is.
+    // The destination has discarded the bytes, so all can be sent again. This attempt verifies them here, to find the
+    // side at fault.
     if (!content.replayable || !(error instanceof CopyError && isSpoilt(error.cause))) throw error;
     const { unchecked: _, ...checked } = content;
     return write(checked);
@@ -270,7 +277,7 @@ async function bringBlob(
   return tally.settle(outcome);
 }
 
-/** The same content, telling of what a cache has of it. */
+/** Reports the bytes that an intermediate cache has stored. */
 function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Content {
   return {
     ...content,
@@ -279,7 +286,7 @@ function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Conten
   };
 }
 
-/** Sets out for a digest the first time it is named; whoever names it later shares the outcome. */
+/** Starts the work for a digest at its first mention. Later mentions share the outcome. */
 function once(
   seen: Map<Digest, Promise<Outcome>>,
   { digest }: Descriptor,
@@ -288,7 +295,7 @@ function once(
   const known = seen.get(digest);
   if (known !== undefined) return known;
   const first = work();
-  // Not everyone who sets out waits to the end: a failure that nobody needs is no failure.
+  // Not every caller waits to the end, and an error without a waiting caller is none.
   first.catch(() => undefined);
   seen.set(digest, first);
   return first;

@@ -1,7 +1,7 @@
 import { type Content, mapContent } from '../flow/content.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
-/** One thing that was asked of a place. `wrote` follows its `write` when that has ended well. */
+/** One call to a place. `wrote` follows its `write` when that has succeeded. */
 export interface Note {
   readonly step: 'resolve' | 'get' | 'put' | 'stat' | 'open' | 'write' | 'wrote';
   /** A tag or digest. */
@@ -9,18 +9,18 @@ export interface Note {
   readonly tags?: readonly string[];
 }
 
-/** Called before each thing is done: it may throw, or wait. */
+/** Called before each call; it may throw or wait. */
 export type Hook = (note: Note, options: SignalOptions) => void | Promise<void>;
 
 export interface Watched {
   readonly repository: Repository;
-  /** In the order in which they were begun. */
+  /** In the order of their beginning. */
   readonly notes: readonly Note[];
-  /** What was asked by one kind of step. */
+  /** The calls of one kind. */
   of(step: Note['step']): readonly string[];
 }
 
-/** A real place, with everything that a copy asks of it noted; `open` is noted when content is read, not when it is handed out. */
+/** A real place that notes every call of a copy. `open` is noted when the content is read, not when it is returned. */
 export function watched(place: Repository, hook: Hook = () => undefined): Watched {
   const notes: Note[] = [];
   const note = async (entry: Note, options: SignalOptions = {}): Promise<void> => {
