@@ -1,16 +1,22 @@
-/** What the registry answered, as far as it may be shown: no secret, no unbounded text. */
+/** The registry's answer in a form that is safe to show: without secrets and of limited length. */
 export interface ErrorResponse {
+  /** The method of the request. */
   readonly method: string;
-  /** The request's URL with credentials and unknown query values redacted. */
+  /** The URL of the request, with credentials and unknown query values redacted. */
   readonly url: string;
+  /** The HTTP status. */
   readonly status: number;
+  /** The entries of the error body; empty if the body was in no known form. */
   readonly errors: readonly RegistryError[];
 }
 
-/** One entry of a registry's error body. `message` and `detail` are the far side's words: untrusted. */
+/** One entry of a registry's error body. `message` and `detail` are the registry's words; do not trust them. */
 export interface RegistryError {
+  /** The registry's code, such as `MANIFEST_UNKNOWN`; `UNKNOWN` if it sent none. */
   readonly code: string;
+  /** The registry's explanation. */
   readonly message?: string;
+  /** Further facts in any form. */
   readonly detail?: unknown;
 }
 
@@ -20,20 +26,25 @@ interface ErrorFields {
 }
 
 /**
- * Every error of gantry. Switch on `code`; the classes group codes by what a caller can do about them.
- * The message is one line and holds no secret.
+ * The base of all errors of gantry. Switch on `code`; the classes group the codes by the possible reactions. A message
+ * is one line without secrets.
  */
 export abstract class GantryError extends Error {
+  /** Identifies errors of gantry across several installed copies; see `isGantryError`. */
   readonly isGantryError = true as const;
+  /** The reason, as a stable identifier. */
   abstract readonly code: string;
+  /** The registry's answer, if the error comes from one. */
   readonly response?: ErrorResponse;
 
+  /** Makes an error and reduces its message to one line. */
   constructor(message: string, { cause, response }: ErrorFields = {}) {
     super(oneLine(message), cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     if (response !== undefined) this.response = response;
   }
 
+  /** Returns the public fields, for logs. */
   toJSON(): Record<string, unknown> {
     const { name, code, message, response } = this;
     const json: Record<string, unknown> = { name, code, message };
@@ -43,24 +54,32 @@ export abstract class GantryError extends Error {
   }
 }
 
+/** The codes of `InputError`. */
 export type InputCode = 'NAME_INVALID' | 'INVALID_REFERENCE' | 'INVALID_DIGEST' | 'INVALID_OPTION';
 
-/** What the caller gave can't be meant. Thrown before any I/O. */
+/** An argument or option is invalid. Thrown before any I/O. */
 export class InputError extends GantryError {
+  /** The kind of mistake. */
   readonly code: InputCode;
+  /** Makes an error of invalid input. */
   constructor(code: InputCode, message: string, fields?: ErrorFields) {
     super(message, fields);
     this.code = code;
   }
 }
 
+/** The codes of `ContentError`. */
 export type ContentCode = 'DIGEST_INVALID' | 'SIZE_INVALID' | 'MANIFEST_INVALID' | 'TOO_LARGE';
 
-/** Bytes are not what their descriptor, their kind or a limit says. */
+/** Bytes do not match their descriptor, their format or a limit. */
 export class ContentError extends GantryError {
+  /** The kind of mismatch. */
   readonly code: ContentCode;
+  /** The expected digest, size or limit. */
   readonly expected?: string | number;
+  /** The actual digest or size. */
   readonly actual?: string | number;
+  /** Makes an error about content. */
   constructor(
     code: ContentCode,
     message: string,
@@ -73,6 +92,7 @@ export class ContentError extends GantryError {
   }
 }
 
+/** The codes of `NotFoundError`. */
 export type NotFoundCode =
   | 'BLOB_UNKNOWN'
   | 'MANIFEST_UNKNOWN'
@@ -80,22 +100,29 @@ export type NotFoundCode =
   | 'NAME_UNKNOWN'
   | 'BLOB_UPLOAD_UNKNOWN';
 
-/** What was asked for is not there. */
+/** The requested content does not exist. */
 export class NotFoundError extends GantryError {
+  /** The kind of content. */
   readonly code: NotFoundCode;
+  /** Makes an error about absent content. */
   constructor(code: NotFoundCode, message: string, fields?: ErrorFields) {
     super(message, fields);
     this.code = code;
   }
 }
 
+/** The codes of `AuthError`. */
 export type AuthCode = 'UNAUTHORIZED' | 'DENIED' | 'CHALLENGE_INVALID' | 'HELPER_FAILED';
 
-/** The registry, its token service or a credential helper said no. */
+/** The registry, its token service or a credential helper refused the login or the right. */
 export class AuthError extends GantryError {
+  /** The kind of refusal. */
   readonly code: AuthCode;
+  /** The registry that refused. */
   readonly registry?: string;
+  /** The token scope of the request. */
   readonly scope?: string;
+  /** Makes an error about a refused login or right. */
   constructor(
     code: AuthCode,
     message: string,
@@ -108,32 +135,41 @@ export class AuthError extends GantryError {
   }
 }
 
-/** Any other answer that is not the one the protocol asks for; the registry's own code is kept. */
+/** The answer is not one that the protocol allows. The registry's own code is kept. */
 export class ResponseError extends GantryError {
+  /** The registry's code, or one of gantry's such as `UNEXPECTED_STATUS`. */
   readonly code: string;
+  /** Makes an error about an answer. */
   constructor(code: string, message: string, fields?: ErrorFields) {
     super(message, fields);
     this.code = code;
   }
 }
 
+/** The codes of `TransportError`. */
 export type TransportCode = 'NO_CONNECTION' | 'TIMED_OUT' | 'STALLED' | 'CUT_OFF' | 'REDIRECT_REFUSED';
 
-/** The way to the other side failed; nothing is known of what it would have said. */
+/** The connection failed before the answer was complete, so the outcome is unknown. */
 export class TransportError extends GantryError {
+  /** The kind of failure. */
   readonly code: TransportCode;
+  /** Makes an error about the connection. */
   constructor(code: TransportCode, message: string, fields?: ErrorFields) {
     super(message, fields);
     this.code = code;
   }
 }
 
+/** The codes of `StorageError`. */
 export type StorageCode = 'NO_SPACE' | 'NO_PERMISSION' | 'IN_USE' | 'IO_FAILED';
 
-/** The disk said no. */
+/** The disk refused an operation. */
 export class StorageError extends GantryError {
+  /** The kind of failure. */
   readonly code: StorageCode;
+  /** The file or folder. */
   readonly path: string;
+  /** Makes an error about the disk. */
   constructor(code: StorageCode, message: string, fields: ErrorFields & { readonly path: string }) {
     super(message, fields);
     this.code = code;
@@ -141,10 +177,12 @@ export class StorageError extends GantryError {
   }
 }
 
-/** This place, runtime or registry can't do that. */
+/** The place, runtime or registry does not support the operation. */
 export class UnsupportedError extends GantryError {
   readonly code = 'UNSUPPORTED' as const;
+  /** The unsupported operation, such as `blob.delete`. */
   readonly operation: string;
+  /** Makes an error about an unsupported operation. */
   constructor(operation: string, message: string, fields?: ErrorFields) {
     super(message, fields);
     this.operation = operation;
@@ -152,15 +190,19 @@ export class UnsupportedError extends GantryError {
 }
 
 /**
- * A copy failed; `side` and `step` say where, `code` and `cause` say why: the code is that of the cause, `MANIFEST_UNKNOWN`
- * or `DENIED` say, and COPY_FAILED where there is none.
+ * A copy failed. `side` and `step` tell the place, `code` and `cause` the reason: the code is that of the cause, such
+ * as `MANIFEST_UNKNOWN` or `DENIED`, and COPY_FAILED if the cause is no error of gantry.
  */
 export class CopyError extends GantryError {
+  /** The code of the cause, or `COPY_FAILED`. */
   readonly code: string;
+  /** The side at fault. */
   readonly side: 'source' | 'destination';
+  /** The step, as in "could not …". */
   readonly step: string;
-  /** Digest of the content at hand, or undefined while the root was being resolved. */
+  /** The digest of the affected content; undefined while the root is being resolved. */
   readonly digest?: string;
+  /** Makes an error about a copy. */
   constructor(
     message: string,
     fields: ErrorFields & {
@@ -182,14 +224,14 @@ export class CopyError extends GantryError {
   }
 }
 
-/** Whether `error` is gantry's, from this copy of the package or another; with `code`, that one. */
+/** True if `error` is an error of gantry, from any installed copy of the package; with `code`, only for that code. */
 export function isGantryError(error: unknown, code?: string): error is GantryError {
   if (typeof error !== 'object' || error === null || !('isGantryError' in error)) return false;
   if (error.isGantryError !== true) return false;
   return code === undefined || ('code' in error && error.code === code);
 }
 
-/** A message is one line, however the parts that were put into it look; control characters can't reach a terminal. */
+/** Reduces a message to one line and replaces control characters, which could affect a terminal. */
 function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();

@@ -13,17 +13,17 @@ const waiting = [
   'src/auth',
   'src/cli',
   'src/client',
-  'src/copy',
   'src/disk',
-  'src/errors',
   'src/files',
   'src/flow',
+<<<<<<< HEAD
   'src/image',
+=======
+  'src/keychain',
+>>>>>>> 43b5f30 (Document each member of images, layers, errors and the registry in memory)
   'src/layout',
-  'src/memory',
   'src/remote',
   'src/server',
-  'src/store',
   'src/testing',
   'test',
 ];

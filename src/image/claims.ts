@@ -4,7 +4,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { layerCompression, parseMediaType } from '../spec/media-type.ts';
 
-/** The false and the missing statements of a descriptor that can be told without its content, each a sentence. */
+/** Lists the false and missing statements of a descriptor that show without its content, each as a predicate. */
 export function wrongClaims(blob: Descriptor): readonly string[] {
   return [
     ...(blob.mediaType === '' ? ['has no media type in the manifest that names it'] : []),
@@ -15,7 +15,7 @@ export function wrongClaims(blob: Descriptor): readonly string[] {
   ];
 }
 
-/** The differences between a manifest and the descriptor in the index that lists it, each a sentence. */
+/** Lists the differences between a manifest and its descriptor in the index, each as a predicate. */
 export function wrongChildClaims(child: Descriptor, { descriptor }: Manifest): readonly string[] {
   const { mediaType, size } = descriptor;
   const wrongSize = child.unsized !== true && child.size !== size;
@@ -33,7 +33,7 @@ const names: Readonly<Record<Compression, string>> = {
   none: 'not compressed with gzip or zstd',
 };
 
-/** Tells how a layer is compressed, where that is not what its media type says. */
+/** Describes the compression of a layer if it differs from the media type; undefined if they agree. */
 export function wrongCompression(layer: Descriptor, actual: Compression): string | undefined {
   const said = layerCompression(layer.mediaType);
   if (said === undefined || said === actual) return undefined;

@@ -9,15 +9,20 @@ import type { SignalOptions } from '../store/contract.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
 
+/** The parts of a new image. */
 export interface ImageParts {
-  /** Everything but `rootfs`, which follows from the layers. */
+  /** The config without `rootfs`, which the layers decide. */
   readonly config: Omit<ImageConfig, 'rootfs'>;
-  /** Base first. */
+  /** The layers, from the base upward. */
   readonly layers: readonly Layer[];
+  /** The annotations of the manifest. */
   readonly annotations?: Annotations;
 }
 
-/** An OCI image of these parts. The layers are read when the config or the manifest is first asked for, if they must be. */
+/**
+ * Makes an OCI image of these parts. Reads a layer only if its digest is unknown, when the config or the manifest is
+ * first requested.
+ */
 export function createImage({ config, layers, annotations }: ImageParts): Image {
   const rawConfig = async (options?: SignalOptions): Promise<Uint8Array> =>
     encodeManifest(await fullConfig(options));

@@ -9,20 +9,24 @@ import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type Image, openImage, type ViewPlace } from './image.ts';
 
-/** A manifest that is known to be an index. */
+/** A manifest that is an index. */
 export type IndexView = Manifest & { readonly body: IndexManifest };
 
 /** An image index as a lazy, immutable view. */
 export interface Index {
   readonly kind: 'index';
-  /** Where all of it is, of a view that was opened there. */
+  /** The place of all its content, if the view was opened there. */
   readonly place?: ViewPlace;
+  /** Returns the index with its exact bytes and their digest. */
   manifest(options?: SignalOptions): Promise<IndexView>;
-  /** The images and indexes that it lists, in its order; whatever else it lists is left out. */
+  /** Returns the images and indexes in the index, in order. Leaves out all other entries. */
   children(options?: SignalOptions): Promise<readonly (Image | Index)[]>;
 }
 
-/** The index that a manifest is, its children being in `repository`. Throws MANIFEST_INVALID if it is none. */
+/**
+ * Opens a manifest as an index with its children in `repository`.
+ * @throws MANIFEST_INVALID when the manifest is no index
+ */
 export function openIndex(
   repository: Repository,
   manifest: Manifest,
@@ -52,13 +56,20 @@ export function openIndex(
   };
 }
 
+/** One entry of a new index. */
 export interface IndexEntry {
+  /** The image or the nested index. */
   readonly image: Image | Index;
+  /** The platform in the entry's descriptor. */
   readonly platform?: Platform;
+  /** The annotations in the entry's descriptor. */
   readonly annotations?: Annotations;
 }
 
-/** An OCI index of these entries. Throws INVALID_OPTION. */
+/**
+ * Makes an OCI index of these entries.
+ * @throws INVALID_OPTION for a wrong option
+ */
 export function createIndex(
   entries: readonly IndexEntry[],
   options: { readonly annotations?: Annotations } = {},
@@ -88,7 +99,7 @@ export function createIndex(
   };
 }
 
-/** The OCI index that lists these manifests. */
+/** Makes an OCI index of these descriptors. */
 export function indexOf(
   manifests: readonly Descriptor[],
   options: { readonly annotations?: Annotations } = {},

@@ -25,7 +25,7 @@ function tarOf(text: string): Promise<Uint8Array> {
   return collect(writeTar(files), { limit: 2 ** 20, what: 'tar' });
 }
 
-/** The content, and how often it has been opened. */
+/** The content, and the number of times that it was opened. */
 function countedContent(content: Content) {
   const state = { opened: 0 };
   const counting = mapContent(content, (bytes) => {

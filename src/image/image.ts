@@ -10,31 +10,39 @@ import { refuseSchema1 } from '../spec/schema1.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { createLayer, type Layer, type LayerOrigin } from './layer.ts';
 
-/** An image as a lazy, immutable view: each part is read when it is asked for, and again each time. */
+/** An image as a lazy, immutable view. Each call reads its part anew. */
 export interface Image {
   readonly kind: 'image';
-  /** Where all of it is, of a view that was opened there. */
+  /** The place of all its content, if the view was opened there. */
   readonly place?: ViewPlace;
+  /** Returns the manifest with its exact bytes and their digest. */
   manifest(options?: SignalOptions): Promise<Manifest & { readonly body: ImageManifest }>;
-  /** The config's exact bytes. */
+  /** Returns the exact bytes of the config. */
   rawConfig(options?: SignalOptions): Promise<Uint8Array>;
+  /**
+   * Returns the parsed config.
+   * @throws MANIFEST_INVALID when the config is that of an artifact
+   */
   config(options?: SignalOptions): Promise<ImageConfig>;
-  /** Base first. */
+  /** Returns the layers, from the base upward. */
   layers(options?: SignalOptions): Promise<readonly Layer[]>;
 }
 
-/** A config that is larger is no image's. */
+/** In bytes. No image has a larger config. */
 const configLimit = 8 * 1024 * 1024;
 
+/** The place where the content of a view is stored. */
 export interface ViewPlace {
+  /** The repository with all blobs and manifests. */
   readonly repository: Repository;
-  /** Of a place in a registry: its name, which lets blobs be mounted when they are pushed there again. */
+  /** The name of the repository's registry. A push to the same registry then mounts the blobs. */
   readonly registry?: string | undefined;
 }
 
 /**
- * The image that a manifest describes, its blobs being in `repository`. Throws MANIFEST_INVALID if it describes none,
- * UNSUPPORTED for one of docker's schema 1.
+ * Opens the image that a manifest describes, with its blobs in `repository`.
+ * @throws MANIFEST_INVALID when it describes no image
+ * @throws UNSUPPORTED for docker's schema 1
  */
 export function openImage(
   repository: Repository,
@@ -64,7 +72,7 @@ export function openImage(
     rawConfig,
     config,
     async layers(options) {
-      // An artifact's config means something to somebody else, and its layers are no change sets.
+      // The config of an artifact belongs to another program, and its layers are no change sets.
       const diffIds = isConfigType(body.config.mediaType) ? (await config(options)).rootfs.diff_ids : [];
       const origin = registry === undefined ? undefined : { registry, repository: repository.name };
       return body.layers.map((layer, at) => openLayer(repository, layer, { diffId: diffIds[at], origin }));

@@ -10,26 +10,28 @@ import { MediaType } from '../spec/media-type.ts';
 import { checkOptions, object, type Shape, text } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
-/** A file system change set, as a lazy view: nothing is read before it is asked for. */
+/** A file system change set as a lazy view, which reads nothing in advance. */
 export interface Layer {
+  /** The media type of the stored bytes. */
   readonly mediaType: string;
-  /** The repository that is known to hold it: pushed to the same registry, it is mounted from there. */
+  /** A repository that is known to have the layer. A push to the same registry mounts it from there. */
   readonly origin?: LayerOrigin;
-  /** Type, digest and size of the bytes as they are stored. Costs a whole read where they are not known yet. */
+  /** Returns type, digest and size of the stored bytes. Reads the whole layer if they are unknown. */
   descriptor(options?: MeasureOptions): Promise<Descriptor>;
-  /** Digest of the uncompressed tar. Costs a whole read where it is not known yet. */
+  /** Returns the digest of the uncompressed tar. Reads the whole layer if it is unknown. */
   diffId(options?: MeasureOptions): Promise<Digest>;
-  /** The bytes as they are stored. */
+  /** Returns the bytes as stored. */
   compressed(): Content;
   /**
-   * The tar itself. A part of it costs the reading of all that comes before. Reading throws TOO_LARGE where it unpacks
-   * beyond all measure, by default 256 GiB, or 200 times what it was after the first gibibyte.
+   * Returns the uncompressed tar. A part of it costs reading all bytes before it. Reading throws TOO_LARGE beyond the
+   * limits, by default above 256 GiB, or above 200 times the compressed size after the first gibibyte.
    */
   uncompressed(limits?: UnpackLimits): Content;
 }
 
+/** Settings of a computation that may read a layer. */
 export interface MeasureOptions extends SignalOptions {
-  /** What the reading is added to, where it takes any. */
+  /** Receives the progress of the reading, if there is any. */
   readonly work?: WorkSum;
 }
 
@@ -39,17 +41,27 @@ export interface LayerOrigin {
   readonly repository: string;
 }
 
+/** Known facts about a layer. */
 export interface LayerOptions {
-  /** What the content is. Default `application/vnd.oci.image.layer.v1.tar+gzip`. */
+  /**
+   * The media type of the content.
+   * @defaultValue 'application/vnd.oci.image.layer.v1.tar+gzip'
+   */
   readonly mediaType?: string;
+  /** Type, digest and size of the stored bytes, if known. */
   readonly descriptor?: Descriptor;
+  /** The digest of the uncompressed tar, if known. */
   readonly diffId?: Digest;
+  /** A repository that is known to have the layer. */
   readonly origin?: LayerOrigin | undefined;
 }
 
 const shape: Shape<LayerOptions> = { mediaType: text, descriptor: object, diffId: text, origin: object };
 
-/** A layer of stored bytes that can be read again and again. What isn't told is computed when it is asked for. */
+/**
+ * Makes a layer of stored, replayable bytes. Computes unknown facts when they are requested.
+ * @throws INVALID_OPTION for a wrong option
+ */
 export function createLayer(content: Content, options: LayerOptions = {}): Layer {
   checkOptions('createLayer', options, shape);
   const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
@@ -76,7 +88,7 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   };
 }
 
-/** Digest and size of what `form` makes of the content, all of which is read for that. */
+/** Returns digest and size of the content in the given form, reading all of it. */
 async function measured(
   content: Content,
   form: (metered: Content) => Content,
@@ -90,9 +102,9 @@ async function measured(
 }
 
 /**
- * The known value, or the one that the first caller computes while the others wait. A failure is not kept, and only the
- * caller that began hears of it: it may be its own abort, so the others try for themselves, as they do beside one that
- * reads nothing for 15 minutes.
+ * Returns a known value, or computes it once for all concurrent callers. An error is not kept and reaches only the
+ * caller that began, since the cause may be that caller's abort; the others then compute it themselves. They do so too
+ * when the running computation reads nothing for 15 minutes.
  */
 function lazily<T>(
   known: T | undefined,

@@ -9,15 +9,17 @@ import type { Image, ViewPlace } from './image.ts';
 import type { Index } from './image-index.ts';
 import type { LayerOrigin } from './layer.ts';
 
+/** An image or index in the form of a place. */
 export interface ImageSource {
-  /** Everything that the image is made of, to be copied from. */
+  /** The place with all content of the image, which a copy reads. */
   readonly repository: Repository;
+  /** The descriptor of the manifest to copy. */
   readonly root: Descriptor;
-  /** The repository that is known to hold a blob, so that it can be mounted. */
+  /** Returns a repository that is known to have the blob, for mounting it. */
   originOf(digest: Digest): LayerOrigin | undefined;
 }
 
-/** An image or an index with all that it holds, shown as a place: what is copied is a place, so this pushes it too. */
+/** Presents an image or an index with all its content as a place, so that a copy can push it. */
 export async function imageSource(image: Image | Index, options: SignalOptions = {}): Promise<ImageSource> {
   if (image.place !== undefined) return placedSource(image.place, await image.manifest(options));
   const manifests = new Map<string, Manifest>();
@@ -47,7 +49,7 @@ export async function imageSource(image: Image | Index, options: SignalOptions =
   return { repository, root, originOf: (digest) => blobs.get(digest)?.origin };
 }
 
-/** The repositories that layers of a view are known to be in; nothing is read. */
+/** Returns the repositories that are known to have layers of a view, without reading any. */
 export async function originsOf(
   image: Image | Index,
   options: SignalOptions = {},
@@ -58,14 +60,14 @@ export async function originsOf(
   return (await Promise.all(children.map((child) => originsOf(child, options)))).flat();
 }
 
-/** What was opened is copied from where it is. Its manifest is here already. */
+/** Copies an opened view from its place. Its manifest is already in memory. */
 function placedSource(place: ViewPlace, manifest: Manifest): ImageSource {
   const origin = originOfPlace(place);
   const repository = withManifest(place.repository, manifest);
   return { repository, root: manifest.descriptor, originOf: () => origin };
 }
 
-/** The place with one manifest more, or one that need not be read there. */
+/** Adds one manifest to a place, or saves reading it there. */
 export function withManifest(source: Repository, manifest: Manifest): Repository {
   const { manifests } = source;
   const { digest } = manifest.descriptor;
@@ -95,7 +97,7 @@ interface SourceBlob {
   readonly origin?: LayerOrigin | undefined;
 }
 
-/** Absence shows when the content is read, as everywhere. */
+/** The reading reports the absence, as in every place. */
 function missing(digest: Digest): Content {
   return {
     replayable: true,

@@ -12,7 +12,7 @@ const tar = noise(10_000);
 const place = () => createMemoryRegistry().repository('app').blobs;
 
 async function* pieces(): AsyncIterable<Uint8Array> {
-  // One buffer for all of them, as the contract of Content allows.
+  // One buffer for all chunks, as the contract of Content allows.
   const buffer = Buffer.alloc(1000);
   for (let at = 0; at < tar.byteLength; at += 1000) {
     buffer.set(tar.subarray(at, at + 1000));

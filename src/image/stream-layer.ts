@@ -9,22 +9,30 @@ import { checkOptions, count, oneOf, type Shape, text } from '../spec/options.ts
 import type { Blobs, IngestOptions } from '../store/contract.ts';
 import type { Layer } from './layer.ts';
 
+/** Settings of a streaming layer. */
 export interface StreamLayerOptions {
-  /** Default gzip. */
+  /** @defaultValue 'gzip' */
   readonly compression?: Compression;
-  /** Of gzip, 1 to 9. Default 6. */
+  /**
+   * The level of gzip, 1 to 9.
+   * @defaultValue 6
+   */
   readonly level?: number;
-  /** Default: the OCI layer type of the compression. */
+  /** @defaultValue the OCI layer type of the compression */
   readonly mediaType?: string;
 }
 
 /**
- * A layer that is read once, while it is pushed: from standard input, a pipe, a generator. What it is called is only
- * known then; asked before, `descriptor` and `diffId` throw UNSUPPORTED.
+ * A layer that is read once, during its push: from standard input, a pipe or a generator. Its digests are known only
+ * after the push; before that, `descriptor` and `diffId` throw UNSUPPORTED.
  */
 export interface StreamLayer extends Layer {
+  /** Distinguishes the layer from one that can be read again. */
   readonly streaming: true;
-  /** Compresses, hashes and stores it in one pass. Throws INVALID_OPTION the second time. */
+  /**
+   * Compresses, hashes and stores the layer in one pass.
+   * @throws INVALID_OPTION on the second call
+   */
   ingest(blobs: Pick<Blobs, 'ingest'>, options?: Omit<IngestOptions, 'mediaType'>): Promise<Descriptor>;
 }
 
@@ -40,7 +48,10 @@ const shape: Shape<StreamLayerOptions> = {
   mediaType: text,
 };
 
-/** `source`: the uncompressed tar. */
+/**
+ * Makes a layer of an uncompressed tar that is read once, during the push.
+ * @throws INVALID_OPTION for a wrong option
+ */
 export function createStreamLayer(
   source: AsyncIterable<Uint8Array>,
   options: StreamLayerOptions = {},
@@ -84,7 +95,7 @@ export function isStreamLayer(layer: Layer): layer is StreamLayer {
   return 'streaming' in layer && layer.streaming === true;
 }
 
-/** Its bytes are at the place that it was pushed to, and nowhere else. */
+/** The bytes of a pushed layer exist only in its place. */
 function gone(): Content {
   return {
     replayable: false,

@@ -37,7 +37,7 @@ interface Parts {
   readonly architecture?: string;
 }
 
-/** Puts an image there that may be anything but missing. */
+/** Puts an image with content that may have any fault but absence. */
 async function giveImage(repository: Repository, parts: Parts): Promise<Manifest> {
   const { layers, diffIds, architecture = 'amd64' } = parts;
   const json = { os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: diffIds } };
@@ -54,13 +54,13 @@ async function giveImage(repository: Repository, parts: Parts): Promise<Manifest
   return manifest;
 }
 
-/** A sound image of two layers. */
+/** A valid image of two layers. */
 async function soundParts(): Promise<Parts> {
   const tars = [await tarOf('base', 'file'), await tarOf('top')];
   return { layers: tars.map((tar) => blobOf(gzipSync(tar))), diffIds: tars.map((tar) => digestOf(tar)) };
 }
 
-/** The same place, in which the bytes of one blob are others. What is read is verified, as it is over HTTP. */
+/** The same place with other bytes in one blob. Readings are verified, as over HTTP. */
 function withBytes(repository: Repository, digest: Digest, bytes: Uint8Array): Repository {
   return {
     ...repository,
@@ -75,7 +75,7 @@ function withBytes(repository: Repository, digest: Digest, bytes: Uint8Array): R
   };
 }
 
-/** The digests with which something is wrong, in order. */
+/** The digests with a fault, in order. */
 async function problemsOf(
   repository: Repository,
   manifest: Manifest,

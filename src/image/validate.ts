@@ -17,25 +17,26 @@ import { readTar } from '../tar/read.ts';
 import { wrongChildClaims, wrongClaims, wrongCompression } from './claims.ts';
 import { openImage } from './image.ts';
 
+/** Settings of a validation. */
 export interface ValidateOptions extends SignalOptions {
-  /** Only ask whether everything is there; read nothing. */
+  /** Checks only that all content exists, without reading it. */
   readonly fast?: boolean;
-  /** How far a layer may unfold; beyond it that is a problem of the layer. */
+  /** The limits of a layer's decompression. A layer beyond them is a problem. */
   readonly unpack?: UnpackLimits;
-  /** Told how many of the bytes of configs and layers have been read; not with `fast`, and nobody waits for it. */
+  /** Receives the progress of reading configs and layers; never called with `fast`. */
   readonly onEvent?: WorkObserver | undefined;
 }
 
-/** One thing that is wrong, in a sentence. */
+/** A fault of one blob or manifest, in a sentence. */
 export interface Problem {
   readonly descriptor: Descriptor;
   readonly message: string;
 }
 
 /**
- * What is wrong with an image or an index and everything below it: missing content, bytes that are not their digest,
- * layers that are not the config's, platforms that an index says and the config doesn't. Each is told once. Failures of the place itself
- * (no connection, no right) are thrown.
+ * Finds the faults of an image or index and of everything below it: missing content, bytes that do not match their
+ * digest, layers that do not match the config, platforms in an index that contradict the config. Reports each fault
+ * once. Throws the failures of the place itself, such as a lost connection or a missing right.
  */
 export async function* validate(
   repository: Repository,
@@ -50,7 +51,7 @@ export async function* validate(
     seen: new Set(),
     depth: 0,
   })) {
-    // Images of one index share layers, and an image may have a layer twice.
+    // Images of one index share layers, and an image may list a layer twice.
     const finding = `${problem.descriptor.digest} ${problem.message}`;
     if (told.has(finding)) continue;
     told.add(finding);
@@ -58,13 +59,13 @@ export async function* validate(
   }
 }
 
-/** Indexes in indexes: three are never seen in earnest, and without end they would be an attack. */
+/** Real indexes are at most two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;
 
 interface Walk {
   readonly options: ValidateOptions;
   readonly work: WorkSum;
-  /** What was judged: indexes that name each other's children would multiply them. */
+  /** The digests already checked, since indexes may list each other's children many times. */
   readonly seen: Set<Digest>;
   readonly depth: number;
 }
@@ -94,7 +95,7 @@ async function* validateTree(repository: Repository, manifest: Manifest, walk: W
 async function* validateChild(repository: Repository, child: Descriptor, walk: Walk): AsyncIterable<Problem> {
   const { options } = walk;
   if (!isManifestType(child.mediaType)) {
-    // An index may list anything. What the place keeps as a manifest is one; the rest are blobs.
+    // An index may list anything. Content that the place stores as a manifest is one; all other content is a blob.
     const known = await repository.manifests.resolve(child.digest, options);
     if (known === undefined) {
       yield* validateBlob(repository, child, options, partOf(walk, child));
@@ -120,7 +121,7 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
   }
 }
 
-/** What is to be read of a blob. Of one whose manifest doesn't say its size, the total grows as it comes. */
+/** Adds a blob to the work. The total grows while it is read if its manifest leaves out the size. */
 function partOf({ options, work }: Walk, blob: Descriptor): WorkPart | undefined {
   if (options.fast === true) return undefined;
   return work.begin(blob.unsized === true ? undefined : blob.size);
@@ -140,7 +141,7 @@ async function* validateImage(
     for (const blob of [body.config, ...layers]) yield* validateBlob(repository, blob, options);
     return;
   }
-  // All of the image before any of it is read: the total is known from the beginning.
+  // Adds all blobs of the image before the first is read, so that the total is known from the beginning.
   const configPart = partOf(walk, body.config);
   const layerParts = layers.map((layer) => ({ layer, part: partOf(walk, layer) }));
   const what = `config ${body.config.digest}`;
@@ -167,13 +168,13 @@ async function diffIdsOf(rawConfig: Uint8Array): Promise<readonly string[] | str
   return typeof config === 'string' ? config : config.rootfs.diff_ids;
 }
 
-/** A blob as the place has it: what its descriptor carries of it proves nothing here. */
+/** Opens a blob as the place stores it. The `data` of its descriptor would prove nothing about the place. */
 function openStored({ blobs }: Repository, described: Descriptor): Content {
   const { data: _, ...blob } = described;
   return blobs.open(openable(blob));
 }
 
-/** Bytes that mean something to somebody else: that they are there, and are what they are called. */
+/** Checks a blob without a known format: that it exists and matches its digest. */
 async function* validateBlob(
   repository: Repository,
   blob: Descriptor,
@@ -233,10 +234,12 @@ async function* validateLayer(
   }
 }
 
-/** All names of a layer together: a whole distribution has 10 MiB of them. They are all kept, to find those that come twice. */
+/**
+ * In characters, for all names of a layer together; a whole distribution has 10 MiB. All are kept, to find duplicates.
+ */
 const maxNames = 128 * 2 ** 20;
 
-/** In one read: the digest of the tar, and the first path that it has twice, which it must not. */
+/** Reads a layer once. Returns the digest of the tar and its first duplicate path, which a layer must not have. */
 async function readLayer(
   tar: AsyncIterable<Uint8Array>,
   what: string,
@@ -252,7 +255,7 @@ async function readLayer(
   let room = maxNames;
   let twice: string | undefined;
   try {
-    // Without a `return` the reader can't end it: what follows the tar's end is still to be hashed.
+    // The source has no `return`, so the reader cannot end it: the bytes after the tar's end belong to the digest.
     for await (const { name } of readTar({ [Symbol.asyncIterator]: () => ({ next }) })) {
       const path = name.replace(/\/$/, '');
       room -= path.length + 1;
@@ -275,7 +278,9 @@ async function readLayer(
   return { diffId: hasher.digest(), twice };
 }
 
-/** What is asked for, or in words what is wrong with it. What says nothing about the content is thrown. */
+/**
+ * Returns the requested content, or a sentence about its fault. Rethrows errors that tell nothing about the content.
+ */
 async function found<T>(ask: () => Promise<T>): Promise<T | string> {
   try {
     return await ask();

@@ -3,15 +3,15 @@ import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 
-/** Bytes as they came in. They are never joined: that would need the room twice. */
+/** The chunks as received. They are never joined, since that would take twice the memory. */
 export interface MemoryBlob {
   readonly chunks: readonly Uint8Array[];
   readonly size: number;
 }
 
 /**
- * The blob that `find` answers when the content is opened. It was verified when it came in and nobody else can reach
- * it, so it isn't hashed again: only a descriptor that lies about the size is refused.
+ * Returns the content of the blob that `find` returns when it is opened. The blob was verified when it was stored and
+ * no other code can change it, so it is not hashed again. Only a descriptor with a wrong size is refused.
  */
 export function blobContent(wanted: Digest | Descriptor, find: () => MemoryBlob | undefined): Content {
   const { digest, size } = typeof wanted === 'string' ? { digest: wanted } : wanted;
@@ -33,7 +33,7 @@ export function blobContent(wanted: Digest | Descriptor, find: () => MemoryBlob 
   };
 }
 
-/** The part of the blob that the options name. */
+/** Yields the part of the blob that the options select. */
 export async function* slices(
   { chunks, size }: MemoryBlob,
   { from = 0, to = size, signal }: OpenOptions,

@@ -34,7 +34,7 @@ export function openManifests(registry: RegistryState, name: string, blobs: Blob
       checkBytes(manifest);
       await checkBlobs(manifest, blobs, options);
       const repository = repositoryState(registry, name);
-      // Nothing is awaited from here on.
+      // No await follows, so the check and the write are one step.
       checkStanding({ name, ...standing(repository, manifest, tags) }, manifest, options);
       keep(repository, manifest, tags);
     },
@@ -59,7 +59,7 @@ function standing(
 
 function keep(repository: RepositoryState, manifest: Manifest, tags: readonly string[]): void {
   const { mediaType, digest, size } = manifest.descriptor;
-  // A copy: the caller's array is the caller's to change.
+  // A copy, since the caller may change its own array.
   const bytes = new Uint8Array(manifest.bytes);
   repository.manifests.set(digest, { descriptor: { mediaType, digest, size }, bytes, body: manifest.body });
   const subject = subjectOf(manifest);

@@ -6,7 +6,10 @@ import { openBlobs } from './blobs.ts';
 import { openManifests, openReferrers, openTags } from './manifests.ts';
 import { holdsSomething, type RegistryState } from './state.ts';
 
-/** A registry that lives as long as the object. It makes every check that a registry makes, and never evicts. */
+/**
+ * Makes a registry in memory that lives as long as the object. It makes all checks of a registry and never evicts
+ * content.
+ */
 export function createMemoryRegistry(): Registry {
   const state: RegistryState = { repositories: new Map(), uploads: new Map() };
   return {

@@ -4,22 +4,22 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { MemoryBlob } from './blob.ts';
 import type { MemoryUpload } from './upload.ts';
 
-/** What all repositories of one registry share. */
+/** The state that all repositories of one registry share. */
 export interface RegistryState {
   readonly repositories: Map<string, RepositoryState>;
   readonly uploads: Map<string, MemoryUpload>;
 }
 
 export interface RepositoryState {
-  /** Links: the same blob object stands in every repository that it was mounted into. */
+  /** Several repositories share the blob object of a mount. */
   readonly blobs: Map<Digest, MemoryBlob>;
   readonly manifests: Map<Digest, Manifest>;
   readonly tags: Map<string, Digest>;
-  /** By subject, then by the referring manifest. */
+  /** Maps a subject to its referrers, by their digests. */
   readonly referrers: Map<Digest, Map<Digest, Descriptor>>;
 }
 
-/** The repository's state to write to; reading never makes one. */
+/** Returns the state of a repository for a write, and creates it if needed. A reading never creates one. */
 export function repositoryState({ repositories }: RegistryState, name: string): RepositoryState {
   const there = repositories.get(name);
   if (there !== undefined) return there;
@@ -37,7 +37,7 @@ export function holdsSomething({ blobs, manifests }: RepositoryState): boolean {
   return blobs.size > 0 || manifests.size > 0;
 }
 
-/** The blob in any repository. */
+/** Finds a blob in any repository. */
 export function findAnywhere({ repositories }: RegistryState, digest: Digest): MemoryBlob | undefined {
   for (const { blobs } of repositories.values()) {
     const blob = blobs.get(digest);

@@ -9,12 +9,12 @@ import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
 import { type MemoryBlob, slices } from './blob.ts';
 
 interface Ends {
-  /** Keeps the finished blob in the repository that the session belongs to. */
+  /** Stores the finished blob in the repository of the session. */
   readonly keep: (digest: Digest, blob: MemoryBlob) => Descriptor;
   readonly forget: () => void;
 }
 
-/** A session; everyone who resumes it holds the same object. Appends that overlap wait for each other. */
+/** An upload session. All callers that resume it share the object. Concurrent appends run one after the other. */
 export class MemoryUpload implements Upload {
   readonly id: string;
   readonly repository: string;
@@ -71,7 +71,7 @@ export class MemoryUpload implements Upload {
     this.#mustBeOpen();
     for await (const chunk of content.open({ signal })) {
       signal?.throwIfAborted();
-      // Not slice(): a Buffer's would be a view.
+      // Not slice(), which is a view in Node's Buffer.
       this.#chunks.push(new Uint8Array(chunk));
       this.#hasher.update(chunk);
       this.#offset += chunk.byteLength;
@@ -88,7 +88,7 @@ export class MemoryUpload implements Upload {
     if (this.#closed) throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', 'the upload session has ended');
   }
 
-  /** The running hash, unless the session was started for another algorithm. */
+  /** Returns the running hash, unless the commit names another algorithm. */
   #digest(algorithm: Algorithm): Digest {
     if (algorithm === this.#algorithm) return this.#hasher.digest();
     const hasher = createHasher(algorithm);
