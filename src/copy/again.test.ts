@@ -45,8 +45,8 @@ const again: CopyOptions = { tags: ['v1'], patience: 60_000 };
 
 const isRoot = ({ url }: { readonly url: string }): boolean => url.endsWith('/manifests/v1');
 
-describe('a copy again of an index that is there', () => {
-  it('needless-requests: asks each side once, and reads no manifest', async () => {
+describe('a repeated copy of an index', () => {
+  it('needless-requests: a repeated copy sends one request to each side and reads no manifest', async () => {
     const [from, to] = [counted(), counted()];
     await giveSix(from.inside);
     const first = await copyImage(from.remote, 'v1', to.remote, again);
@@ -65,7 +65,7 @@ describe('a copy again of an index that is there', () => {
     );
   });
 
-  it('needless-requests: asks the destination once where it is pushed from this machine', async () => {
+  it('needless-requests: a repeated push from this machine sends one request to the destination', async () => {
     const to = counted();
     const from = createMemoryRegistry().repository('acme/from');
     await giveSix(from);
@@ -75,7 +75,7 @@ describe('a copy again of an index that is there', () => {
     assert.deepEqual(to.asked, ['HEAD manifests/v1']);
   });
 
-  it('needless-requests: does not wait for a destination that is slow to answer', async () => {
+  it('needless-requests: a repeated copy does not wait for a slow destination', async () => {
     const wanted = new AbortController();
     const asked = once(wanted.signal, 'abort');
     const from = counted((send) => (request) => {
@@ -93,7 +93,7 @@ describe('a copy again of an index that is there', () => {
     assert.equal(from.asked[0], 'GET manifests/v1');
   });
 
-  it('needless-requests: asks for no blob of a child that is there', async () => {
+  it('needless-requests: a copy asks for no blob of a child that the destination has', async () => {
     const [from, to] = [counted(), counted()];
     await giveSix(from.inside);
     await copyImage(from.remote, 'v1', to.remote, again);
@@ -111,7 +111,7 @@ describe('a copy again of an index that is there', () => {
     ['referrers', { referrers: true }],
     ['repair', { repair: true }],
   ] as const) {
-    it(`needless-requests: is no shortcut for ${name}, which may be missing below a root that is there`, async () => {
+    it(`needless-requests: a copy with ${name} does not trust an existing root, below which content may be missing`, async () => {
       const [from, to] = [counted(), counted()];
       const image = await giveImage(from.inside, { layers: [blobOf('a')] });
       const entry = { ...image.descriptor, platform: { os: 'linux', architecture: 'amd64' } };

@@ -7,9 +7,9 @@ import { MediaType } from '../spec/media-type.ts';
 import { blobOf, give, read } from '../testing/contract/sample.ts';
 import { copyImage } from './copy.ts';
 
-describe('a copy of a withdrawn artifact manifest', () => {
+describe('copyImage of a withdrawn artifact manifest', () => {
   for (const mediaType of [MediaType.ociArtifact, MediaType.orasArtifact]) {
-    it(`brings the blobs of ${mediaType}`, async () => {
+    it(`a copy of an artifact manifest includes the blobs of ${mediaType}`, async () => {
       const from = createMemoryRegistry().repository('from');
       const to = createMemoryRegistry().repository('to');
       const blobs = [blobOf('one'), blobOf('two'), blobOf('one')];

@@ -114,8 +114,8 @@ async function assertNothingNamed(repository: Repository): Promise<void> {
   );
 }
 
-describe('a copy', () => {
-  it('tells both places what the images of an index will ask at once, and the source what an image will', async () => {
+describe('copyImage', () => {
+  it('a copy announces the requests for an index to both places and those for an image to the source', async () => {
     const [from, to] = [telling(place()), telling(place())];
     await giveIndex(from.repository);
     await copyImage(from.repository, 'v1', to.repository);
@@ -124,7 +124,7 @@ describe('a copy', () => {
     assert.deepEqual(to.told, [10]);
   });
 
-  it('of an image brings every byte of it, and answers its root', async () => {
+  it('a copy of an image transfers every byte and returns its root', async () => {
     const [from, to] = [place(), place()];
     const root = await giveImage(from, image('base', 'top'), 'v1');
     const descriptor = await copyImage(from, 'v1', to, { tags: ['v1'] });
@@ -133,7 +133,7 @@ describe('a copy', () => {
     assert.equal((await to.manifests.resolve('v1'))?.digest, root.descriptor.digest);
   });
 
-  it('by digest and without tags is there under its digest alone', async () => {
+  it('a copy by digest without tags is stored under its digest only', async () => {
     const [from, to] = [place(), place()];
     const root = await giveImage(from, image('base'), 'v1');
     await copyImage(from, root.descriptor.digest, to);
@@ -141,7 +141,7 @@ describe('a copy', () => {
     await assertNothingNamed(to);
   });
 
-  it('of an index brings all its images; each manifest comes after what it names, the root with the tag last', async () => {
+  it('a copy of an index transfers all its images, each manifest after its content and the root with the tag last', async () => {
     const from = place();
     const { index, one, two } = await giveIndex(from);
     const to = watched(place());
@@ -153,7 +153,7 @@ describe('a copy', () => {
     assert.equal(tagged.length, 1);
   });
 
-  it('writes several tags with the one last manifest', async () => {
+  it('a copy sets several tags with the last manifest', async () => {
     const [from, to] = [place(), watched(place())];
     const root = await giveImage(from, image('base'), 'v1');
     await copyImage(from, 'v1', to.repository, { tags: ['a', 'b'] });
@@ -161,7 +161,7 @@ describe('a copy', () => {
     assert.deepEqual(await listOf(to.repository.tags.list()), ['a', 'b']);
   });
 
-  it('goes down indexes in indexes', async () => {
+  it('a copy follows nested indexes', async () => {
     const from = place();
     const { index, one, two } = await giveIndex(from);
     const outer = indexOf([index.descriptor]);
@@ -174,7 +174,7 @@ describe('a copy', () => {
     assert.equal(to.of('put').length, 5);
   });
 
-  it('does not go down without end', async () => {
+  it('a copy refuses indexes that are nested too deeply', async () => {
     const [from, to] = [place(), place()];
     let manifest = await giveImage(from, image('base'));
     for (let depth = 0; depth < 12; depth++) {
@@ -188,7 +188,7 @@ describe('a copy', () => {
     await assertNothingNamed(to);
   });
 
-  it('brings what several images share once', async () => {
+  it('a copy transfers content that several images share once', async () => {
     const source = watched(place());
     await giveIndex(source.repository);
     const to = watched(place());
@@ -199,7 +199,7 @@ describe('a copy', () => {
     assert.deepEqual([...source.of('open')].sort(), wanted);
   });
 
-  it('of what is there under its tag reads no content and writes nothing', async () => {
+  it('a copy of an image that exists under its tag reads no content and writes nothing', async () => {
     const source = watched(place());
     await giveIndex(source.repository);
     const to = watched(place());
@@ -215,7 +215,7 @@ describe('a copy', () => {
     assert.ok(manifests.length > 0 && manifests.every((outcome) => outcome === 'existed'));
   });
 
-  it('of what is there under a new tag writes the root again and reads no content', async () => {
+  it('a copy of an existing image under a new tag writes the root again and reads no content', async () => {
     const source = watched(place());
     const { index } = await giveIndex(source.repository);
     const to = watched(place());
@@ -228,7 +228,7 @@ describe('a copy', () => {
     assert.deepEqual(await listOf(to.repository.tags.list()), ['v1', 'v2']);
   });
 
-  it('moves a tag that names something else', async () => {
+  it('a copy moves a tag that names another image', async () => {
     const [from, to] = [place(), place()];
     await giveImage(to, image('old'), 'v1');
     const root = await giveImage(from, image('new'), 'v1');
@@ -236,7 +236,7 @@ describe('a copy', () => {
     assert.equal((await to.manifests.resolve('v1'))?.digest, root.descriptor.digest);
   });
 
-  it('within a registry mounts the blobs and opens none', async () => {
+  it('a copy within a registry mounts the blobs and opens none', async () => {
     const registry = createMemoryRegistry();
     const source = watched(registry.repository('acme/app'));
     const { index, one, two } = await giveIndex(source.repository);
@@ -252,7 +252,7 @@ describe('a copy', () => {
     assert.deepEqual(outcomes, ['mounted', 'mounted', 'mounted', 'mounted']);
   });
 
-  it('moves as many blobs at once as it has jobs', async () => {
+  it('a copy moves as many blobs at once as it has jobs', async () => {
     const from = place();
     await giveImage(from, image('a', 'b', 'c', 'd', 'e', 'f'), 'v1');
     for (const jobs of [1, 3]) {
@@ -306,8 +306,8 @@ const sparse = (architecture: string): CopyOptions => ({
   platforms: [linux(architecture)],
 });
 
-describe('a copy of chosen platforms', () => {
-  it('of one makes its image the root, and leaves the rest', async () => {
+describe('copyImage with platforms', () => {
+  it('a copy of one platform makes its image the root and copies nothing else', async () => {
     const source = watched(place());
     const { entries } = await giveMany(source.repository);
     const to = watched(place());
@@ -320,7 +320,7 @@ describe('a copy of chosen platforms', () => {
     assert.equal((await to.repository.manifests.resolve('v1'))?.digest, root.digest);
   });
 
-  it('of several makes an index of these with their attestations; every other field stays', async () => {
+  it('a copy of several platforms makes an index of these with their attestations and keeps every other field', async () => {
     const [from, to] = [place(), watched(place())];
     const { index, entries } = await giveMany(from);
     const root = await copyImage(from, 'v1', to.repository, {
@@ -341,7 +341,7 @@ describe('a copy of chosen platforms', () => {
     assert.deepEqual(new Set(to.of('put')), new Set([root.digest, ...kept.map((entry) => entry?.digest)]));
   });
 
-  it('makes the same index every time', async () => {
+  it('a copy of several platforms makes the same index every time', async () => {
     const from = place();
     await giveMany(from);
     const platforms = [linux('arm64'), linux('amd64')];
@@ -350,7 +350,7 @@ describe('a copy of chosen platforms', () => {
     assert.deepEqual(first, second);
   });
 
-  it('does not ask for children that it leaves, so an index may lack them', async () => {
+  it('a copy of chosen platforms does not ask for the other children, so the source may lack them', async () => {
     const from = place();
     const { entries } = await giveMany(from);
     const [amd64, , arm64] = entries;
@@ -360,7 +360,7 @@ describe('a copy of chosen platforms', () => {
     assert.equal(root.digest, amd64.digest);
   });
 
-  it('of a sparse index keeps it as it is, and brings what is wanted now beside what was wanted before', async () => {
+  it('a sparse copy keeps the index unchanged and adds the chosen children to those of an earlier copy', async () => {
     const [from, to] = [place(), place()];
     const { index, one, two } = await giveIndex(from);
     assert.deepEqual(await copyImage(from, 'v1', to, sparse('amd64')), index.descriptor);
@@ -370,7 +370,7 @@ describe('a copy of chosen platforms', () => {
     await assertThere(to, index, one, two);
   });
 
-  it('of one that is not there fails at the source, naming it', async () => {
+  it('a copy of a missing platform fails at the source and names the platform', async () => {
     const [from, to] = [place(), place()];
     await giveMany(from);
     for (const platforms of [[linux('riscv64')], [linux('amd64'), linux('riscv64')]]) {
@@ -383,14 +383,14 @@ describe('a copy of chosen platforms', () => {
     await assertNothingNamed(to);
   });
 
-  it('takes a root that is an image as it is', async () => {
+  it('a copy with platforms takes a root that is an image unchanged', async () => {
     const [from, to] = [place(), place()];
     const { descriptor } = await giveImage(from, image('only'), 'v1');
     const root = await copyImage(from, 'v1', to, { platforms: [linux('riscv64')] });
     assert.equal(root.digest, descriptor.digest);
   });
 
-  it('of none is refused before anything is asked', async () => {
+  it('a copy of no platform is refused before any request', async () => {
     const [from, to] = [watched(place()), watched(place())];
     await failsWith(copyImage(from.repository, 'v1', to.repository, { platforms: [] }), 'INVALID_OPTION');
     assert.deepEqual([from.notes, to.notes], [[], []]);
@@ -415,8 +415,8 @@ async function giveForeign(repository: Repository) {
   return { root, foreign: foreign.descriptor.digest };
 }
 
-describe('what an image may hold besides', () => {
-  it('layers that may not be distributed are left where they are', async () => {
+describe('copyImage of unusual content', () => {
+  it('a copy skips layers that may not be distributed', async () => {
     const source = watched(place());
     const { root, foreign } = await giveForeign(source.repository);
     const to = place();
@@ -430,7 +430,7 @@ describe('what an image may hold besides', () => {
     assert.ok((await to.manifests.resolve(root.descriptor.digest)) !== undefined);
   });
 
-  it('and come along where they are asked for, also after the rest', async () => {
+  it('a copy with nondistributable includes these layers, also after an earlier copy without them', async () => {
     const [from, to, later] = [place(), place(), place()];
     const { root, foreign } = await giveForeign(from);
     const index = indexOf([root.descriptor]);
@@ -476,7 +476,7 @@ describe('what an image may hold besides', () => {
     });
   }
 
-  it('unknown-child-refused: a refusal of the right to push is none of the type', async () => {
+  it('unknown-child-refused: a copy fails when the refusal of a child concerns the right to push', async () => {
     const [from, to] = [place(), place()];
     const thing = manifestOf('application/vnd.acme.thing.v1+json', { acme: true });
     await from.manifests.put(thing);
@@ -490,7 +490,7 @@ describe('what an image may hold besides', () => {
     assert.equal(await to.blobs.stat(thing.descriptor.digest), undefined);
   });
 
-  it('children of a type that is not known are manifests where the source keeps them as such, blobs otherwise', async () => {
+  it('a copy treats a child of an unknown type as the manifest or the blob that it is at the source', async () => {
     const [from, to] = [place(), watched(place())];
     const thing = manifestOf('application/vnd.acme.thing.v1+json', { acme: true });
     await from.manifests.put(thing);
@@ -508,7 +508,7 @@ describe('what an image may hold besides', () => {
     assertOrder(to.notes, index);
   });
 
-  it('the one blob named twice in an image moves once', async () => {
+  it('a copy moves a blob once that an image names twice', async () => {
     const [source, to] = [watched(place()), place()];
     await giveImage(source.repository, image('same', 'same'), 'v1');
     await copyImage(source.repository, 'v1', to);
@@ -516,7 +516,7 @@ describe('what an image may hold besides', () => {
   });
 });
 
-describe('a copy that fails', () => {
+describe('errors of copyImage', () => {
   const shared = blobOf('shared').descriptor.digest;
   const broken = new Error('the cable is out');
   const breaking =
@@ -547,7 +547,7 @@ describe('a copy that fails', () => {
       'write manifest',
     ],
   ] as const) {
-    it(`${name} says side, step, digest and cause, and tags nothing`, async () => {
+    it(`an error while ${name} has side, step, digest and cause, and no tag is set`, async () => {
       const [from, to] = [place(), place()];
       const { index } = await giveIndex(from);
       const matches = hook('v1', index.descriptor.digest);
@@ -565,7 +565,7 @@ describe('a copy that fails', () => {
     });
   }
 
-  it('for want of the root, a child or a blob at the source has that as its cause', async () => {
+  it('a copy of a missing root, child or blob fails with that cause', async () => {
     const from = place();
     const { one } = await giveIndex(from);
     assert.deepEqual(await copyFailure(copyImage(from, 'v2', place())), {
@@ -592,7 +592,7 @@ describe('a copy that fails', () => {
     await assertNothingNamed(to);
   });
 
-  it('fetches once more what came spoilt, and only once', async () => {
+  it('a copy fetches corrupt bytes once more, and only once', async () => {
     for (const spoilt of ['SHARED', 'too long to be shared', '']) {
       const from = place();
       await giveIndex(from);
@@ -619,7 +619,7 @@ describe('a copy that fails', () => {
     }
   });
 
-  it('on bytes that are not what they are called leaves no blob and no tag', async () => {
+  it('a copy of bytes with another digest leaves no blob and no tag', async () => {
     const from = place();
     await giveIndex(from);
     const lying: Repository = {
@@ -640,7 +640,7 @@ describe('a copy that fails', () => {
     await assertNothingNamed(to.repository);
   });
 
-  it('ends what goes on beside it, and waits until that has ended', async () => {
+  it('a failing copy aborts its parallel work and waits for its end', async () => {
     const from = place();
     await giveImage(from, image('fails', 'hangs'), 'v1');
     const [fails, hangs] = ['fails', 'hangs'].map((name) => blobOf(name).descriptor.digest);
@@ -660,7 +660,7 @@ describe('a copy that fails', () => {
     assert.deepEqual(ended, [hangs]);
   });
 
-  it('in several places at once leaves no rejection behind', async (test) => {
+  it('a copy that fails in several places at once leaves no unhandled rejection', async (test) => {
     const stray: unknown[] = [];
     const note = (reason: unknown): unknown => stray.push(reason);
     process.on('unhandledRejection', note);
@@ -688,11 +688,11 @@ describe('a copy that fails', () => {
   });
 });
 
-describe("the caller's abort", () => {
+describe('the abort of copyImage', () => {
   const reason = { why: 'the user went home' };
 
   for (const step of ['get', 'open', 'resolve', 'write', 'put'] satisfies Note['step'][]) {
-    it(`while it is at "${step}" is rethrown as it is, and nothing is tagged`, async () => {
+    it(`an abort during "${step}" is rethrown unchanged, and no tag is set`, async () => {
       const [from, to] = [place(), place()];
       await giveIndex(from);
       const end = new AbortController();
@@ -712,14 +712,14 @@ describe("the caller's abort", () => {
     });
   }
 
-  it('before the copy begins is rethrown as it is', async () => {
+  it('an abort before the copy is rethrown unchanged', async () => {
     const from = place();
     await giveIndex(from);
     const copying = copyImage(from, 'v1', place(), { signal: AbortSignal.abort(reason) });
     assert.equal(await failureOf(copying), reason);
   });
 
-  it('of a copy that has ended changes nothing', async () => {
+  it('an abort after the copy changes nothing', async () => {
     const [from, to] = [place(), place()];
     await giveIndex(from);
     const end = new AbortController();
@@ -750,8 +750,8 @@ async function giveLarge(repository: Repository): Promise<number> {
   return emptyConfig.descriptor.size + 300_000 + 'small'.length + 'other'.length;
 }
 
-describe('progress', () => {
-  it('counts each digest once, never goes back and ends at the total', async () => {
+describe('the progress of copyImage', () => {
+  it('the progress counts each digest once, never decreases and ends at the total', async () => {
     const from = place();
     const total = await giveLarge(from);
     const { blobs, last } = await eventsOf(from, place());
@@ -760,7 +760,7 @@ describe('progress', () => {
     assert.equal(new Set(blobs).size, 4);
   });
 
-  it('counts what was there and what was mounted as complete, and as sent nothing', async () => {
+  it('the progress counts existing and mounted blobs as complete and not as sent', async () => {
     const registry = createMemoryRegistry();
     const from = registry.repository('a');
     const total = await giveLarge(from);
@@ -768,7 +768,7 @@ describe('progress', () => {
     assert.deepEqual(last, { kind: 'progress', moved: total, complete: total, sent: 0, total });
   });
 
-  it('ends at the total also where the manifest was there and its blobs need not be asked for', async () => {
+  it('the progress ends at the total also when an existing manifest makes its blobs unneeded', async () => {
     const [from, to] = [place(), place()];
     await giveLarge(from);
     await copyImage(from, 'v1', to, { tags: ['v1'] });
@@ -778,8 +778,8 @@ describe('progress', () => {
   });
 });
 
-describe('an image that is made of nothing', () => {
-  it('is copied', async () => {
+describe('copyImage of an empty image', () => {
+  it('an image with an empty config and no layers is copied', async () => {
     const [from, to] = [place(), place()];
     await give(from, emptyConfig);
     const root = imageOf();

@@ -131,7 +131,11 @@ export async function copyImage(
   checkOptions('copyImage', options, shape);
   const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
   const { nondistributable = false, referrers = false, repair = false, patience = headStart } = options;
-  if (platforms?.length === 0) throw new InputError('INVALID_OPTION', 'no platform was chosen');
+  if (platforms?.length === 0)
+    throw new InputError(
+      'INVALID_OPTION',
+      'platforms is an empty list: name at least one platform, or leave the option out',
+    );
   const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
   const { signal } = end;

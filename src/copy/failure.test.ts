@@ -29,10 +29,10 @@ const reasons: readonly GantryError[] = [
   new UnsupportedError('layers', 'no'),
 ];
 
-describe('a failure of a copy', () => {
+describe('CopyError', () => {
   for (const reason of reasons) {
     for (const side of ['source', 'destination'] as const) {
-      it(`copy-failed-hides-the-reason: has the code ${reason.code} of its reason at the ${side}, and the side and the step beside`, async () => {
+      it(`copy-failed-hides-the-reason: a CopyError has the code ${reason.code} of its reason at the ${side}, with the side and the step`, async () => {
         const whole = createMemoryRegistry().repository('acme/app');
         await giveImage(whole, {}, 'one');
         const fail = (): Promise<never> => Promise.reject(reason);
@@ -51,11 +51,11 @@ describe('a failure of a copy', () => {
     }
   }
 
-  it('copy-failed-hides-the-reason: has a code of its own where there is no reason below', () => {
+  it('copy-failed-hides-the-reason: a CopyError without a reason of gantry has a code of its own', () => {
     assert.equal(new CopyError('no', { side: 'destination', step: 'check the tag' }).code, 'COPY_FAILED');
   });
 
-  it('copy-failed-hides-the-reason: of a source is not tried again by the destination that reads it', () => {
+  it('copy-failed-hides-the-reason: the destination does not retry an error of the source', () => {
     const cause = new TransportError('CUT_OFF', 'no');
     const error = new CopyError('no', { side: 'source', step: 'read blob', cause });
     assert.equal(createBackoff().plan(error), undefined);

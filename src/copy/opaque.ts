@@ -16,7 +16,7 @@ export function refuseOpaque(
   const { mediaType, digest } = descriptor;
   throw new UnsupportedError(
     'copy',
-    `${where}@${digest} is a manifest of the unknown type ${mediaType}, and gantry can't tell all the content that it names, ` +
+    `${where}@${digest} is a manifest of the unknown type ${mediaType}, and gantry does not know all the content that it names, ` +
       'so it is not copied: "gantry manifest" and "gantry blob" read its parts',
   );
 }

@@ -47,7 +47,7 @@ export async function presentPart(
     if (inner !== undefined && others.length === 0)
       return presentPart(from, await from.manifests.get(inner.digest, options), { platforms, ...options });
     const { digest } = root.descriptor;
-    throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name}: of index ${digest} no image is there`);
+    throw new NotFoundError('MANIFEST_UNKNOWN', `${from.name} has no image of index ${digest}`);
   }
   if (platforms !== undefined)
     await demandWanted(from, { root, there, platforms: platforms.map(toPlatform) }, options);
@@ -76,7 +76,7 @@ async function demandWanted(
     const others = [...there].flatMap((other) => (other.platform ? formatPlatform(other.platform) : []));
     throw new NotFoundError(
       'MANIFEST_UNKNOWN',
-      `${from.name}: index ${root.descriptor.digest} lists an image for ${formatPlatform(platform)}, which is not there; there are: ${others.join(', ')}`,
+      `${from.name}: index ${root.descriptor.digest} lists an image for ${formatPlatform(platform)}, which does not exist here; these do: ${others.join(', ')}`,
     );
   }
 }

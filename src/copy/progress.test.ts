@@ -4,10 +4,10 @@ import { blobOf, noise } from '../testing/contract/sample.ts';
 import type { CopyEvent } from './events.ts';
 import { createTally } from './progress.ts';
 
-describe('the tally of a copy', () => {
+describe('createTally', () => {
   const { descriptor } = blobOf(noise(100));
 
-  it('counts what a retry sends again as sent, and what is there once', () => {
+  it('the tally counts repeated bytes as sent and confirmed bytes once', () => {
     const seen: (readonly number[])[] = [];
     const tally = createTally((event) => {
       if (event.kind === 'progress') seen.push([event.moved, event.complete, event.sent, event.total]);
@@ -32,7 +32,7 @@ describe('the tally of a copy', () => {
     ]);
   });
 
-  it('tells the outcome of a blob before the sum that it makes', () => {
+  it('the tally reports the outcome of a blob before the new sum', () => {
     const events: CopyEvent[] = [];
     const tally = createTally((event) => events.push(event));
     tally.begin(descriptor).settle('mounted');
@@ -45,7 +45,7 @@ describe('the tally of a copy', () => {
     ]);
   });
 
-  it('is complete when it is finished, whatever was left undone', () => {
+  it('the tally is complete when it is finished, even if blobs were left out', () => {
     const events: CopyEvent[] = [];
     const tally = createTally((event) => events.push(event));
     tally.begin(descriptor);
@@ -56,7 +56,7 @@ describe('the tally of a copy', () => {
     ]);
   });
 
-  it('ends with the error and with how far it came', () => {
+  it('the tally ends with the error and the figures so far', () => {
     const events: CopyEvent[] = [];
     const tally = createTally((event) => events.push(event));
     tally.begin(descriptor).onProgress({ sent: 60, acknowledged: 40, moved: 60 });

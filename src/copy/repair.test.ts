@@ -90,7 +90,7 @@ const words: readonly (readonly [name: string, habit: Middleware])[] = [
       errorBody([{ code: 'MANIFEST_BLOB_UNKNOWN', detail: { missing: [{ digest }] } }]),
     ),
   ],
-  ['without naming it', refusesWith(() => errorBody([{ code: 'MANIFEST_BLOB_UNKNOWN' }]))],
+  ['in no way', refusesWith(() => errorBody([{ code: 'MANIFEST_BLOB_UNKNOWN' }]))],
 ];
 
 function errorBody(errors: readonly unknown[]): HttpResponse {
@@ -106,9 +106,9 @@ function refusesWith(body: (digest: string) => HttpResponse): Middleware {
   };
 }
 
-describe('a copy to a destination that lacks what it said it has', () => {
+describe('copyImage to a destination that has lost content', () => {
   for (const [name, habit] of words) {
-    it(`target-lost-content: sends a blob that a refused manifest needs, which the registry tells ${name}`, async () => {
+    it(`target-lost-content: a copy sends the missing blob of a refused manifest, which the registry names ${name}`, async () => {
       const { from, index } = await given();
       const { to, inside } = registry((next) => claims(new RegExp(layer.descriptor.digest))(habit(next)));
       await copyImage(from, 'v1', to, { tags: ['v1'] });
@@ -116,7 +116,7 @@ describe('a copy to a destination that lacks what it said it has', () => {
     });
   }
 
-  it('target-lost-content: sends a child that a refused index needs', async () => {
+  it('target-lost-content: a copy sends the missing child of a refused index', async () => {
     const { from, index, two } = await given();
     const { digest } = two.descriptor;
     const memory: { inside?: Repository } = {};
@@ -132,7 +132,7 @@ describe('a copy to a destination that lacks what it said it has', () => {
     await assertWhole(inside, index);
   });
 
-  it('target-lost-content: gives up where the manifest is refused again', async () => {
+  it('target-lost-content: a copy fails when the manifest is refused again', async () => {
     const { from } = await given();
     const { to, asked } = registry(
       (next) => async (request) =>
@@ -157,7 +157,7 @@ const damaged: Middleware = (next) => async (request) => {
   return { ...response, body: spoilt(response.body) };
 };
 
-describe('a copy that repairs', () => {
+describe('copyImage with repair', () => {
   /** The content that the destination loses and its manifests still name. */
   const losses: readonly (readonly [
     string,
@@ -178,7 +178,7 @@ describe('a copy that repairs', () => {
     ],
   ];
   for (const [what, lose] of losses) {
-    it(`target-lost-content: makes a destination whole that has lost ${what}`, async () => {
+    it(`target-lost-content: a repairing copy completes a destination that has lost ${what}`, async () => {
       const { from, index, two } = await given();
       const { to, inside } = registry();
       await copyImage(from, 'v1', to, { tags: ['v1'] });
@@ -192,14 +192,14 @@ describe('a copy that repairs', () => {
     });
   }
 
-  it('target-lost-content: fails where the registry keeps damaged bytes, and says what has to be done', async () => {
+  it('target-lost-content: a repairing copy fails when the registry keeps damaged bytes, and names the next step', async () => {
     const { from } = await given();
     const { to } = registry(damaged);
     await copyImage(from, 'v1', to, { tags: ['v1'] });
     await failsWith(copyImage(from, 'v1', to, { tags: ['v1'], repair: true }), 'DIGEST_INVALID');
   });
 
-  it('target-lost-content: believes a root that is there, where it is not told to repair', async () => {
+  it('target-lost-content: a copy without repair trusts a root that exists', async () => {
     const { from } = await given();
     const { to, inside, asked } = registry();
     await copyImage(from, 'v1', to, { tags: ['v1'] });

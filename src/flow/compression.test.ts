@@ -48,40 +48,45 @@ const bomb = zlib.gzipSync(Buffer.alloc(2 ** 24));
 const zstdFrame = Buffer.from('28b52ffd200b59000068656c6c6f207a7374640a', 'hex');
 const hasZstd = Reflect.has(zlib, 'createZstdDecompress');
 
-describe('compression is told by the first bytes', () => {
+describe('sniffCompression', () => {
   for (const [name, start, expected] of [
     ['gzip', [0x1f, 0x8b, 8, 0], 'gzip'],
-    ['gzip of which only two bytes came', [0x1f, 0x8b], 'gzip'],
+    ['the first two bytes of gzip', [0x1f, 0x8b], 'gzip'],
     ['zstd', [0x28, 0xb5, 0x2f, 0xfd, 0], 'zstd'],
     ['the beginning of a zstd magic', [0x28, 0xb5, 0x2f], 'none'],
     ['text', [0x68, 0x65, 0x6c, 0x6c], 'none'],
     ['nothing', [], 'none'],
   ] satisfies [string, number[], Compression][]) {
-    it(name, () => assert.equal(sniffCompression(Uint8Array.from(start)), expected));
+    it(`sniffCompression detects ${expected} in ${name}`, () =>
+      assert.equal(sniffCompression(Uint8Array.from(start)), expected));
   }
 });
 
 describe('decompressed', () => {
   for (const [name, bytes, expected] of [
-    ['gzip is unpacked', zlib.gzipSync(text), text],
-    ['gzip of what does not compress is unpacked', zlib.gzipSync(noise), noise],
-    ['gzip of nothing is nothing', zlib.gzipSync(''), Buffer.alloc(0)],
+    ['decompressed unpacks gzip', zlib.gzipSync(text), text],
+    ['decompressed unpacks gzip of incompressible bytes', zlib.gzipSync(noise), noise],
+    ['decompressed unpacks empty gzip', zlib.gzipSync(''), Buffer.alloc(0)],
     [
-      'gzip in several members is one stream, as pigz and estargz write it',
+      'decompressed unpacks the several gzip members of pigz and estargz as one stream',
       Buffer.concat([zlib.gzipSync(text), zlib.gzipSync(''), zlib.gzipSync(noise)]),
       Buffer.concat([text, noise]),
     ],
-    ['gzip with zeros behind it is unpacked', Buffer.concat([zlib.gzipSync(text), Buffer.alloc(512)]), text],
-    ['plain bytes pass as they are', noise, noise],
-    ['a few plain bytes pass as they are', Buffer.from('abc'), Buffer.from('abc')],
-    ['nothing stays nothing', Buffer.alloc(0), Buffer.alloc(0)],
+    [
+      'decompressed unpacks gzip followed by zeros',
+      Buffer.concat([zlib.gzipSync(text), Buffer.alloc(512)]),
+      text,
+    ],
+    ['decompressed passes plain bytes through', noise, noise],
+    ['decompressed passes a few plain bytes through', Buffer.from('abc'), Buffer.from('abc')],
+    ['decompressed yields nothing for an empty source', Buffer.alloc(0), Buffer.alloc(0)],
   ] as const) {
-    it(`${name}, from a source that uses its memory again`, async () => {
+    it(`${name}, from a source that reuses its memory`, async () => {
       for (const step of [1000, 64 * 1024]) assert.ok((await unpack(reused(bytes, step))).equals(expected));
     });
   }
 
-  it('is the same bytes however they are cut', async () => {
+  it('decompressed yields the same bytes for chunks of any size', async () => {
     const packed = zlib.gzipSync(text.subarray(0, 500));
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: packed.byteLength }), async (step) => {
@@ -99,17 +104,17 @@ describe('decompressed', () => {
   };
   for (const [name, bytes] of [
     ['its method is unknown', flipped(2)],
-    ['a byte in it changed', flipped(10)],
-    ['its checksum is another', flipped(packed.byteLength - 8)],
-    ['its length is another', flipped(packed.byteLength - 1)],
-    ['its checksum is another, with much unpacked', flipped(bomb.byteLength - 5, bomb)],
+    ['one byte has changed', flipped(10)],
+    ['its checksum is wrong', flipped(packed.byteLength - 8)],
+    ['its length is wrong', flipped(packed.byteLength - 1)],
+    ['its checksum is wrong after much output', flipped(bomb.byteLength - 5, bomb)],
     ['it is cut off in the middle', packed.subarray(0, 1000)],
     ['it is cut off before its checksum', packed.subarray(0, -8)],
-    ['only its header is there', packed.subarray(0, 10)],
-    ['only three bytes are there', packed.subarray(0, 3)],
-    ['words follow it', Buffer.concat([packed, Buffer.from('and more')])],
+    ['only its header exists', packed.subarray(0, 10)],
+    ['only three bytes exist', packed.subarray(0, 3)],
+    ['text follows it', Buffer.concat([packed, Buffer.from('and more')])],
   ] as const) {
-    it(`gzip is refused when ${name}, and the source is let go`, async () => {
+    it(`decompressed refuses gzip when ${name}, and releases the source`, async () => {
       for (const step of [1000, 2 ** 20]) {
         const { source, state } = watched(bytes, step);
         await failsWith(unpack(source), 'DIGEST_INVALID');
@@ -118,7 +123,7 @@ describe('decompressed', () => {
     });
   }
 
-  it('leaves a failure of the source its face, wherever it comes', async () => {
+  it('decompressed rethrows an error of the source unchanged at any position', async () => {
     for (const after of [0, 2, 3, 5000, packed.byteLength]) {
       const failure = new Error('the cable is out');
       const source = async function* (): AsyncIterable<Uint8Array> {
@@ -129,7 +134,7 @@ describe('decompressed', () => {
     }
   });
 
-  it('does so for what is no Error, too', async () => {
+  it('decompressed rethrows a thrown value that is no Error unchanged', async () => {
     const words = 'words';
     const source = async function* (): AsyncIterable<Uint8Array> {
       yield packed;
@@ -138,7 +143,7 @@ describe('decompressed', () => {
     await assert.rejects(unpack(source()), (error) => error === words);
   });
 
-  it('reads a source that checks itself to its end, where padding is all that is left', async () => {
+  it('decompressed reads a verifying source to its end, past the padding', async () => {
     const padded = Buffer.concat([zlib.gzipSync(text), Buffer.alloc(300_000)]);
     const { source, state } = watched(padded, 1000);
     assert.ok((await unpack(source)).equals(text));
@@ -149,17 +154,17 @@ describe('decompressed', () => {
 
   for (const [name, bytes] of [
     ['gzip', zlib.gzipSync(noise)],
-    ['gzip of much that comes from little', bomb],
+    ['gzip with a high ratio', bomb],
     ['plain bytes', noise],
   ] as const) {
-    it(`lets the source of ${name} go when the reader leaves early`, async () => {
+    it(`decompressed releases the source of ${name} when the reader leaves early`, async () => {
       const { source, state } = watched(bytes, 4096);
       for await (const _ of decompressed(source, { what: 'layer' })) break;
       assert.deepEqual(state, { letGo: true, finished: false });
     });
   }
 
-  it('zstd is unpacked where the runtime can', {
+  it('decompressed unpacks zstd on a runtime with zstd', {
     skip: hasZstd ? false : 'this Node has no zstd',
   }, async () => {
     for (const step of [1, 5, 64]) {
@@ -170,7 +175,7 @@ describe('decompressed', () => {
     assert.equal(state.letGo, true);
   });
 
-  it('zstd is refused where the runtime can not, and the source is let go', {
+  it('decompressed refuses zstd on a runtime without it and releases the source', {
     skip: hasZstd ? 'this Node has zstd' : false,
   }, async () => {
     const { source, state } = watched(zstdFrame);
@@ -188,13 +193,13 @@ async function pack(
 }
 
 describe('gzipped', () => {
-  it('can be read by others', async () => {
+  it('zlib reads the output of gzipped', async () => {
     for (const bytes of [text, noise, Buffer.alloc(0)]) {
       assert.ok(zlib.gunzipSync(await pack(bytes)).equals(bytes));
     }
   });
 
-  it('has a header that says neither when nor where it was made', async () => {
+  it('the header of gzipped holds no time and no operating system', async () => {
     for (const bytes of [text, Buffer.from('a'), Buffer.alloc(0)]) {
       const header = (await pack(bytes)).subarray(0, 10);
       assert.deepEqual([...header.subarray(0, 8)], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
@@ -202,16 +207,16 @@ describe('gzipped', () => {
     }
   });
 
-  it('is the same however the bytes were cut', async () => {
+  it('the output of gzipped does not depend on the size of the chunks', async () => {
     const whole = await pack(text);
     for (const step of [999, 4096, 2 ** 20]) assert.ok((await pack(text, {}, step)).equals(whole));
   });
 
-  it('is smaller at a higher level', async () => {
+  it('the output of gzipped is smaller at a higher level', async () => {
     assert.ok((await pack(text, { level: 9 })).byteLength < (await pack(text, { level: 1 })).byteLength);
   });
 
-  it('leaves a failure of the source its face and lets it go when the reader leaves', async () => {
+  it('gzipped rethrows an error of the source unchanged and releases it when the reader leaves', async () => {
     const failure = new Error('the cable is out');
     const failing = async function* (): AsyncIterable<Uint8Array> {
       yield noise;

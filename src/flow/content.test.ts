@@ -25,8 +25,8 @@ async function* chunks(...texts: readonly string[]): AsyncIterable<Uint8Array> {
   for (const text of texts) yield new TextEncoder().encode(text);
 }
 
-describe('bytes as content', () => {
-  it('are read whole, in part, and again', async () => {
+describe('bytesContent', () => {
+  it('bytesContent is read whole, in part and repeatedly', async () => {
     const content = letters();
     assert.equal(content.size, 26);
     assert.equal(content.replayable, true);
@@ -43,12 +43,12 @@ describe('bytes as content', () => {
     }
   });
 
-  it('may be none', async () => {
+  it('emptyContent has no bytes', async () => {
     assert.equal(emptyContent.size, 0);
     assert.equal(await textOf(emptyContent), '');
   });
 
-  it('end with the signal, before the first byte', async () => {
+  it('bytesContent fails with the reason of an aborted signal before the first byte', async () => {
     await assert.rejects(
       textOf(letters(), { signal: AbortSignal.abort('stop') }),
       (error) => error === 'stop',
@@ -56,8 +56,8 @@ describe('bytes as content', () => {
   });
 });
 
-describe('a slice of content', () => {
-  it('is content of its own: read in part, and sliced again', async () => {
+describe('sliceContent', () => {
+  it('a slice of content is read in part and sliced again', async () => {
     const slice = sliceContent(letters(), 5, 15);
     assert.equal(slice.size, 10);
     assert.equal(await textOf(slice), 'fghijklmno');
@@ -70,21 +70,21 @@ describe('a slice of content', () => {
     assert.equal(await textOf(sliceContent(slice, 4, 4)), '');
   });
 
-  it('hands the signal on', async () => {
+  it('a slice of content passes the signal on', async () => {
     await assert.rejects(
       textOf(sliceContent(letters(), 1, 2), { signal: AbortSignal.abort('stop') }),
       (error) => error === 'stop',
     );
   });
 
-  it('can be read again where the whole can', () => {
+  it('a slice of content is replayable if the whole is', () => {
     assert.equal(sliceContent(letters(), 0, 1).replayable, true);
     assert.equal(sliceContent(streamContent(chunks('a')), 0, 1).replayable, false);
   });
 });
 
-describe('a one-shot source', () => {
-  it('is read once', async () => {
+describe('streamContent', () => {
+  it('streamContent is read once', async () => {
     const content = streamContent(chunks('one ', 'two'), { size: 7 });
     assert.equal(content.size, 7);
     assert.equal(content.replayable, false);
@@ -93,19 +93,19 @@ describe('a one-shot source', () => {
     await failsWith(textOf(content), 'INVALID_OPTION');
   });
 
-  it('says no size that it was not told', () => {
+  it('streamContent has only the size that it was given', () => {
     assert.equal('size' in streamContent(chunks()), false);
   });
 
   for (const options of [{ from: 1 }, { to: 2 }]) {
-    it(`is not read in part: ${JSON.stringify(options)}`, async () => {
+    it(`streamContent refuses to be read in part: ${JSON.stringify(options)}`, async () => {
       const content = streamContent(chunks('abc'));
       await failsWith(textOf(content, options), 'INVALID_OPTION');
       assert.equal(await textOf(content), 'abc', 'the refusal has not used it up');
     });
   }
 
-  it('ends with the signal between two chunks and lets its source go', async () => {
+  it('streamContent stops between two chunks when the signal aborts, and releases its source', async () => {
     let letGo = false;
     const end = new AbortController();
     async function* source(): AsyncIterable<Uint8Array> {
@@ -126,8 +126,8 @@ describe('a one-shot source', () => {
   });
 });
 
-describe('mapped content', () => {
-  it('passes every opening through the pipe, with its options', async () => {
+describe('mapContent', () => {
+  it('mapContent passes every opening through the pipe, with its options', async () => {
     const opened: OpenOptions[] = [];
     const upper = mapContent(letters(), async function* (source, options) {
       opened.push(options);
@@ -140,7 +140,7 @@ describe('mapped content', () => {
     assert.deepEqual(opened, [{}, { from: 1, to: 3 }]);
   });
 
-  it('is one-shot and of unknown size where its source is', async () => {
+  it('mapContent keeps a one-shot source one-shot and an unknown size unknown', async () => {
     const mapped = mapContent(streamContent(chunks('a')), (source) => source);
     assert.equal(mapped.replayable, false);
     assert.equal('size' in mapped, false);
@@ -148,7 +148,7 @@ describe('mapped content', () => {
     await failsWith(textOf(mapped), 'INVALID_OPTION');
   });
 
-  it('passes what is read unchecked through the pipe, too', async () => {
+  it('mapContent also passes the unverified content through the pipe', async () => {
     const upper = mapContent(
       { ...letters(), unchecked: bytesContent(new TextEncoder().encode('abc')) },
       async function* (source) {

@@ -71,7 +71,10 @@ export function streamContent(
     replayable: false,
     open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       if (opened || from !== 0 || to !== undefined) {
-        throw new InputError('INVALID_OPTION', 'a one-shot source can be read only once and from its start');
+        throw new InputError(
+          'INVALID_OPTION',
+          'this source can be read only once and from its start: make it replayable, or open it once',
+        );
       }
       opened = true;
       return signal === undefined ? source : abortable(source, signal);

@@ -26,8 +26,8 @@ async function sizesOf(source: AsyncIterable<Uint8Array>): Promise<readonly numb
 
 const sized = (...sizes: readonly number[]): Uint8Array[] => sizes.map((size) => new Uint8Array(size));
 
-describe('gathered chunks', () => {
-  it('are the same bytes in chunks of the size, however they came', async () => {
+describe('gathered', () => {
+  it('gathered yields the same bytes in chunks of the given size', async () => {
     const chunks = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 20 });
     await fc.assert(
       fc.asyncProperty(chunks, fc.integer({ min: 1, max: 64 }), async (given, size) => {
@@ -42,17 +42,18 @@ describe('gathered chunks', () => {
   });
 
   for (const [name, given, expected] of [
-    ['that are small are joined', sized(4, 4, 4), [10, 2]],
-    ['that fit exactly leave nothing over', sized(5, 5, 10), [10, 10]],
-    ['that are large already pass as they are', sized(25), [25]],
-    ['that are large fill up what was begun first', sized(4, 25), [10, 19]],
-    ['that are empty are left out', sized(0, 3, 0), [3]],
-    ['that are none stay none', [], []],
+    ['joins small chunks', sized(4, 4, 4), [10, 2]],
+    ['leaves no remainder of chunks that fit exactly', sized(5, 5, 10), [10, 10]],
+    ['passes large chunks through', sized(25), [25]],
+    ['fills up the open buffer from a large chunk', sized(4, 25), [10, 19]],
+    ['leaves out empty chunks', sized(0, 3, 0), [3]],
+    ['yields nothing for an empty source', [], []],
   ] as const) {
-    it(name, async () => assert.deepEqual(await sizesOf(gathered(reused(given), 10)), expected));
+    it(`gathered ${name}`, async () =>
+      assert.deepEqual(await sizesOf(gathered(reused(given), 10)), expected));
   }
 
-  it('let their source go when the reader leaves', async () => {
+  it('gathered releases its source when the reader leaves', async () => {
     let letGo = false;
     async function* source(): AsyncIterable<Uint8Array> {
       try {
@@ -66,13 +67,13 @@ describe('gathered chunks', () => {
   });
 });
 
-describe('collected bytes', () => {
-  it('are kept also where the source uses its memory again', async () => {
+describe('collect, collectContent, drain and discard', () => {
+  it('collect copies the chunks of a source that reuses its memory', async () => {
     const source = reused([Buffer.from('one '), Buffer.from('two '), Buffer.from('three')]);
     assert.equal(Buffer.from(await collect(source, { limit: 13, what: 'text' })).toString(), 'one two three');
   });
 
-  it('may be as many as the limit and not one more', async () => {
+  it('collect accepts as many bytes as the limit and not one more', async () => {
     assert.equal((await collect(reused(sized(4, 4)), { limit: 8, what: 'text' })).byteLength, 8);
     await assert.rejects(collect(reused(sized(4, 5)), { limit: 8, what: 'text' }), {
       code: 'TOO_LARGE',
@@ -81,7 +82,7 @@ describe('collected bytes', () => {
     });
   });
 
-  it('over the limit end the source, which may have no end', async () => {
+  it('collect ends an endless source at the limit', async () => {
     let letGo = false;
     async function* endless(): AsyncIterable<Uint8Array> {
       try {
@@ -94,7 +95,7 @@ describe('collected bytes', () => {
     assert.equal(letGo, true);
   });
 
-  it('that come spoilt are read once more, and only once', async () => {
+  it('collectContent reads corrupt bytes once more, and only once', async () => {
     const good = new TextEncoder().encode('hello');
     const bad = new TextEncoder().encode('jello');
     const digest = digestOf(good);
@@ -111,17 +112,17 @@ describe('collected bytes', () => {
     }
   });
 
-  it('that come spoilt from a one-shot source are refused', async () => {
+  it('collectContent refuses corrupt bytes of a one-shot source', async () => {
     const digest = digestOf(new TextEncoder().encode('hello'));
     const content = streamContent(verified(bytesContent(new Uint8Array(5)).open(), { digest }));
     await failsWith(collectContent(content, { limit: 5, what: 'greeting' }), 'DIGEST_INVALID');
   });
 
-  it('are counted when they are drained', async () => {
+  it('drain returns the number of bytes', async () => {
     assert.equal(await drain(reused(sized(4, 0, 5))), 9);
   });
 
-  it('are not read when they are discarded, and their source is let go', async () => {
+  it('discard releases a source without reading it', async () => {
     const asked: string[] = [];
     await discard({
       [Symbol.asyncIterator]: () => ({

@@ -19,8 +19,8 @@ function task(name: string, begun: string[]) {
 /** Waits until all ready tasks have continued. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('a pool', () => {
-  it('runs as many tasks at once as it has places, the others in the order they came', async () => {
+describe('createPool', () => {
+  it('a pool runs as many tasks at once as it has places, and the others in the order of the calls', async () => {
     const pool = createPool(2);
     const begun: string[] = [];
     const tasks = ['a', 'b', 'c', 'd'].map((name) => task(name, begun));
@@ -35,7 +35,7 @@ describe('a pool', () => {
     assert.deepEqual(begun, ['a', 'b', 'c', 'd']);
   });
 
-  it('hands a place over: who comes in that moment waits behind those who wait', async () => {
+  it('a pool gives a free place to the waiting tasks before a task that arrives at that moment', async () => {
     const pool = createPool(1);
     const begun: string[] = [];
     const [first, second, late] = [task('first', begun), task('second', begun), task('late', begun)];
@@ -52,7 +52,7 @@ describe('a pool', () => {
     assert.deepEqual(begun, ['first', 'second', 'late']);
   });
 
-  it('gives the place of a task that failed to the next', async () => {
+  it('a pool gives the place of a task that failed to the next', async () => {
     const pool = createPool(1);
     const failure = new Error('mine');
     const failed = pool.run(async () => {
@@ -63,7 +63,7 @@ describe('a pool', () => {
     assert.equal(await next, 'next');
   });
 
-  it('does not begin what was aborted while it waited, and rejects with the very reason', async () => {
+  it('a pool never starts a task that was aborted while it waited, and rejects with the reason of the signal', async () => {
     const pool = createPool(1);
     const begun: string[] = [];
     const [first, gone, last] = [task('first', begun), task('gone', begun), task('last', begun)];
@@ -80,7 +80,7 @@ describe('a pool', () => {
     assert.deepEqual(begun, ['first', 'last']);
   });
 
-  it('leaves the abort of a running task to the task, and keeps its place until that has ended', async () => {
+  it('a pool keeps the place of an aborted task until the task itself has ended', async () => {
     const pool = createPool(1);
     const begun: string[] = [];
     const [first, second] = [task('first', begun), task('second', begun)];
@@ -96,7 +96,7 @@ describe('a pool', () => {
     assert.deepEqual(await Promise.all([one, two]), ['first', 'second']);
   });
 
-  it('refuses a signal that has aborted without taking a place', async () => {
+  it('a pool refuses an aborted signal without taking a place', async () => {
     const pool = createPool(1);
     await assert.rejects(
       pool.run(async () => 'never', { signal: AbortSignal.abort('no') }),
@@ -105,7 +105,7 @@ describe('a pool', () => {
     assert.equal(await pool.run(async () => 'free'), 'free');
   });
 
-  it('has without a number of places room for few large tasks or for many small ones', async () => {
+  it('a pool without a number of places runs few large tasks or many small ones', async () => {
     for (const { size, most } of [
       { size: 64 * 1024, most: 128 },
       { size: 1024 * 1024, most: 64 },
@@ -123,7 +123,7 @@ describe('a pool', () => {
     }
   });
 
-  it('lets no small task pass a large one that waits', async () => {
+  it('a pool lets no small task pass a waiting large one', async () => {
     const pool = createPool();
     const begun: string[] = [];
     const large = Array.from({ length: 9 }, (_, at) => task(`large ${at}`, begun));
@@ -138,7 +138,7 @@ describe('a pool', () => {
     await Promise.all(all);
   });
 
-  it('lets any number wait on one signal without a warning', async (test) => {
+  it('any number of tasks may wait on one signal without a warning from Node', async (test) => {
     const warnings: Error[] = [];
     const note = (warning: Error): unknown => warnings.push(warning);
     process.on('warning', note);

@@ -21,9 +21,9 @@ function read(bytes: Uint8Array, expected: Expected): Promise<Uint8Array> {
   return collect(verified(inChunks(bytes, 2), expected), { limit: 1000, what: 'sample' });
 }
 
-describe('verified bytes', () => {
+describe('verified', () => {
   for (const algorithm of ['sha256', 'sha512'] satisfies Algorithm[]) {
-    it(`pass as they are when they have their ${algorithm}`, async () => {
+    it(`verified passes bytes with the right ${algorithm} through`, async () => {
       const digest = digestOf(hello, algorithm);
       assert.deepEqual(await read(hello, { digest }), hello);
       assert.deepEqual(await read(hello, { digest, size: 5 }), hello);
@@ -34,7 +34,7 @@ describe('verified bytes', () => {
     });
   }
 
-  it('that are others fail at the end with both digests', async () => {
+  it('verified fails for other bytes with both digests', async () => {
     const digest = digestOf(hello);
     const other = new TextEncoder().encode('HELLO');
     await assert.rejects(read(other, { digest, size: 5 }), {
@@ -44,7 +44,7 @@ describe('verified bytes', () => {
     });
   });
 
-  it('that end early fail with how many came', async () => {
+  it('verified fails for a source that ends early with the number of its bytes', async () => {
     await assert.rejects(read(hello.subarray(0, 3), { digest: digestOf(hello), size: 5 }), {
       code: 'SIZE_INVALID',
       expected: 5,
@@ -52,7 +52,7 @@ describe('verified bytes', () => {
     });
   });
 
-  it('that are too many stop at the first chunk over the size, before it is handed on', async () => {
+  it('verified stops before the first chunk beyond the size', async () => {
     let reads = 0;
     let handedOn = 0;
     const endless = inChunks(new Uint8Array(1000), 10, () => reads++);
@@ -67,7 +67,7 @@ describe('verified bytes', () => {
     assert.deepEqual({ reads, handedOn }, { reads: 3, handedOn: 20 });
   });
 
-  it('of a digest that can not be computed are refused before one is read', async () => {
+  it('verified refuses a digest that gantry cannot compute before it reads a byte', async () => {
     let reads = 0;
     const source = inChunks(hello, 1, () => reads++);
     const digest = parseDigest(`blake3:${'0'.repeat(64)}`);
@@ -75,7 +75,7 @@ describe('verified bytes', () => {
     assert.equal(reads, 0);
   });
 
-  it('are called what the caller calls them', async () => {
+  it('verified names the source in its error as the caller does', async () => {
     const what = 'blob of ghcr.io/acme/app';
     await assert.rejects(
       read(hello, { digest: digestOf(new Uint8Array()), what }),
@@ -84,8 +84,8 @@ describe('verified bytes', () => {
   });
 });
 
-describe('a digest', () => {
-  it('is the same however the bytes are cut', async () => {
+describe('createHasher and digestOf', () => {
+  it('a digest does not depend on the size of the chunks', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uint8Array({ maxLength: 200 }),
@@ -99,7 +99,7 @@ describe('a digest', () => {
     );
   });
 
-  it('is that of the published examples', () => {
+  it('digestOf computes the digests of the published examples', () => {
     const empty = createHasher();
     assert.equal(empty.digest(), 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
     assert.equal(

@@ -49,7 +49,10 @@ export async function* verified(
  */
 export function checkDigest(actual: Digest, expected: Digest, what: string): void {
   if (actual === expected) return;
-  throw new ContentError('DIGEST_INVALID', `${what}: the bytes have digest ${actual}`, { expected, actual });
+  throw new ContentError('DIGEST_INVALID', `${what}: the bytes have another digest, ${actual}`, {
+    expected,
+    actual,
+  });
 }
 
 /** True for an error that reports corrupt bytes. Another transfer may deliver them intact. */

@@ -6,8 +6,8 @@ const late = new Error('too late');
 const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 const never = new Promise<never>(() => undefined);
 
-describe('a wait with an end', () => {
-  it('gives the result and the failure of the work', async () => {
+describe('within', () => {
+  it('within returns the result of the work and rejects with its error', async () => {
     assert.equal(await within(Promise.resolve(1), 60_000, () => late), 1);
     const failure = new Error('no');
     await assert.rejects(
@@ -16,14 +16,14 @@ describe('a wait with an end', () => {
     );
   });
 
-  it('ends when the work does not', async () => {
+  it('within ends when the work does not', async () => {
     await assert.rejects(
       within(never, 1, () => late),
       (error) => error === late,
     );
   });
 
-  it('leaves no timer behind', async () => {
+  it('within leaves no timer behind', async () => {
     const before = timers();
     await within(Promise.resolve(1), 60_000, () => late);
     await new Promise(setImmediate);

@@ -19,7 +19,7 @@ export function checkBytes({ descriptor, bytes }: Pick<Manifest, 'descriptor' | 
   if (bytes.byteLength !== size) {
     throw new ContentError(
       'SIZE_INVALID',
-      `manifest ${digest}: ${bytes.byteLength} bytes, not the ${size} of its descriptor`,
+      `manifest ${digest}: it has ${bytes.byteLength} bytes, but its descriptor names ${size}`,
       { expected: size, actual: bytes.byteLength },
     );
   }
@@ -51,7 +51,7 @@ export function neededBlobs(body: Manifest['body']): readonly Descriptor[] {
 export function missingBlob(manifest: Digest, blob: Digest): NotFoundError {
   return new NotFoundError(
     'MANIFEST_BLOB_UNKNOWN',
-    `manifest ${manifest} names blob ${blob}, which is not there`,
+    `manifest ${manifest} names blob ${blob}, which does not exist here: upload it first`,
   );
 }
 
@@ -62,7 +62,7 @@ export function missingBlob(manifest: Digest, blob: Digest): NotFoundError {
 export function checkTags(tags: readonly string[]): void {
   for (const tag of tags) {
     if (!isTag(tag)) {
-      const advice = tag.includes('/') ? ': a tag stands alone, without registry and repository' : '';
+      const advice = tag.includes('/') ? ': give the tag alone, without registry and repository' : '';
       throw new InputError('INVALID_REFERENCE', `"${tag.slice(0, 200)}" is not a tag${advice}`);
     }
   }
@@ -89,16 +89,16 @@ export function checkStanding(
   { createOnly = false }: Pick<PutOptions, 'createOnly'>,
 ): void {
   if (createOnly && taken !== undefined) {
-    throw new AuthError('DENIED', `${name}:${taken} is there already, and may not be moved`);
+    throw new AuthError('DENIED', `${name}:${taken} already exists and may not be moved`);
   }
   const { digest, mediaType } = descriptor;
   // A document that names its own type was checked against it, so a stored type that differs is damage, which a push
   // repairs.
   if (same === undefined || same.mediaType === mediaType || body.mediaType !== undefined) return;
   if (!isServedType(same.mediaType)) return;
-  const message = `${name}@${digest} is there already as ${same.mediaType}, and its type does not change`;
+  const message = `${name}@${digest} already exists as ${same.mediaType}, and its type does not change`;
   if (createOnly) throw new AuthError('DENIED', message);
-  throw new ContentError('MANIFEST_INVALID', `${message}: delete it before it is put as ${mediaType}`);
+  throw new ContentError('MANIFEST_INVALID', `${message}: delete it before you put it as ${mediaType}`);
 }
 
 /** False for types that browsers would render, such as `text/html`. A registry serves no manifest under these. */
@@ -115,5 +115,8 @@ export function refuseCreateOnly(
   { createOnly = false }: Pick<PutOptions, 'createOnly'>,
 ): void {
   if (createOnly)
-    throw new UnsupportedError('createOnly', `${place} can't check and write a tag in one step`);
+    throw new UnsupportedError(
+      'createOnly',
+      `${place} cannot check and write a tag in one step, so it does not support createOnly`,
+    );
 }

@@ -22,7 +22,7 @@ export async function getChild(
   if (child.unsized === true || size === child.size) return manifest;
   throw new ContentError(
     'SIZE_INVALID',
-    `manifest ${child.digest} has ${size} bytes, but its index says ${child.size}`,
+    `manifest ${child.digest} has ${size} bytes, but its index names ${child.size}`,
     { expected: child.size, actual: size },
   );
 }

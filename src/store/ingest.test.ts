@@ -8,7 +8,7 @@ import { ingestBlob } from './ingest.ts';
 
 const { bytes, descriptor } = blobOf(noise(10_000));
 
-it('bytes that an upload reads again while it recovers are hashed once', async () => {
+it('ingestBlob hashes bytes once that a recovering upload reads again', async () => {
   const { blobs } = createMemoryRegistry().repository('a/b');
   const start = async (): Promise<Upload> => {
     const upload = await blobs.start();
@@ -30,7 +30,7 @@ it('bytes that an upload reads again while it recovers are hashed once', async (
   assert.deepEqual(await ingestBlob({ start }, reusingContent(bytes, 700)), descriptor);
 });
 
-it('the failure that is told is the first one, not that of the cleaning up', async () => {
+it('ingestBlob reports the first error and not that of the cleanup', async () => {
   const fault = new Error('the source broke');
   const start = async (): Promise<Upload> => ({
     id: 'x',

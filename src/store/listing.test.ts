@@ -3,7 +3,7 @@ import { it } from 'node:test';
 import * as fc from 'fast-check';
 import { compareBytes, listed } from './listing.ts';
 
-it('names are ordered as their UTF-8 bytes are', () => {
+it('compareBytes orders names by their UTF-8 bytes', () => {
   const name = fc.string({ unit: 'binary', maxLength: 4 });
   fc.assert(
     fc.property(name, name, (a, b) => {
@@ -12,7 +12,7 @@ it('names are ordered as their UTF-8 bytes are', () => {
   );
 });
 
-it('a character outside the basic plane comes after every one inside it', () => {
+it('compareBytes orders a character outside the basic plane after all others', () => {
   assert.deepEqual(listed(['\u{1f600}', '\uffee', 'z']), ['z', '\uffee', '\u{1f600}']);
 });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Lru } from './lru.ts';
 
-describe('what was used recently', () => {
-  it('is kept up to a weight, and the oldest use goes first', () => {
+describe('Lru', () => {
+  it('an Lru keeps values up to a total weight and drops the least recently used first', () => {
     const lru = new Lru<string>(3);
     for (const key of ['a', 'b', 'c']) lru.set(key, key);
     assert.equal(lru.get('a'), 'a');
@@ -19,7 +19,7 @@ describe('what was used recently', () => {
     );
   });
 
-  it('never holds what is heavier than everything, nor an old value of its key', () => {
+  it('an Lru keeps neither a value above its limit nor an old value of the same key', () => {
     const lru = new Lru<number>(3);
     lru.set('a', 1);
     lru.set('a', 2, 4);
@@ -32,7 +32,7 @@ describe('what was used recently', () => {
     assert.equal(lru.has('b'), false);
   });
 
-  it('is listed from the oldest use to the newest', () => {
+  it('an Lru lists its values from the least to the most recently used', () => {
     const lru = new Lru<number>(3);
     for (const [at, key] of ['a', 'b', 'c'].entries()) lru.set(key, at);
     lru.get('a');

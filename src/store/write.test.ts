@@ -5,7 +5,7 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import { parseDigest } from '../spec/digest.ts';
 import { blobOf, failsWith } from '../testing/contract/sample.ts';
 
-it('only a write that moves bytes takes a place in the pool', async () => {
+it('writeBlob takes a place in the pool only if bytes move', async () => {
   const registry = createMemoryRegistry();
   const { descriptor, content } = blobOf('pooled');
   let taken = 0;
@@ -23,14 +23,14 @@ it('only a write that moves bytes takes a place in the pool', async () => {
   assert.equal(taken, 1);
 });
 
-it('a digest that can not be verified is refused before any byte is read', async () => {
+it('writeBlob refuses a digest that gantry cannot compute before it reads a byte', async () => {
   const { blobs } = createMemoryRegistry().repository('a/b');
   const { descriptor, content } = blobOf('strange');
   const digest = parseDigest('sha384:0123456789abcdef');
   await assert.rejects(blobs.write({ ...descriptor, digest }, content), { code: 'UNSUPPORTED' });
 });
 
-it('bytes that the place hashes are not checked on their way as well', async () => {
+it('writeBlob leaves the verification to the place that hashes the bytes', async () => {
   const { descriptor, content } = blobOf('checked once');
   const opened: string[] = [];
   const told = (name: string) => ({
@@ -45,7 +45,7 @@ it('bytes that the place hashes are not checked on their way as well', async () 
   assert.deepEqual(opened, ['unchecked']);
 });
 
-it('bytes that are not checked on their way and are wrong are refused by the place', async () => {
+it('the place refuses unverified bytes with another digest', async () => {
   const { descriptor } = blobOf('right');
   const { content } = blobOf('wrong');
   const { blobs } = createMemoryRegistry().repository('a/to');

@@ -78,7 +78,7 @@ function checkSize({ digest, size }: Descriptor, actual: number): void {
   if (actual === size) return;
   throw new ContentError(
     'SIZE_INVALID',
-    `blob ${digest}: ${actual} bytes, not the ${size} that were announced`,
+    `blob ${digest}: ${actual} bytes came, but its descriptor names ${size}`,
     {
       expected: size,
       actual,

@@ -34,7 +34,7 @@ const rows: readonly (readonly [name: string, args: readonly string[], code: num
   ['a name behind a file', ['push', 'file:a', 'HOST/x:1'], 2, /write docker-archive:file:a/],
   ['a name behind a folder', ['push', 'folder:a', 'HOST/x:1'], 2, /write oci:folder:a/],
   ['a registry in place of a repository', ['ls', 'localhost:5000'], 2, /HOST:PORT\/NAME/],
-  ['a reference in place of a tag', ['tag', 'HOST/app:1', 'HOST/app:2'], 2, /a tag stands alone/],
+  ['a reference in place of a tag', ['tag', 'HOST/app:1', 'HOST/app:2'], 2, /give the tag alone/],
   ['an argument too many', ['validate', 'HOST/app:1'], 2, /`gantry validate --help`/],
   ['an unknown command', ['append'], 2, /gantry --help lists/],
   ['credentials of nothing', ['auth', 'get'], 2, /needs REGISTRY, as an argument or on stdin/],

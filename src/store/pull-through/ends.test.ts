@@ -11,15 +11,15 @@ const never = (): Promise<never> => new Promise(() => undefined);
 const explain = (error: unknown): unknown => error;
 const layer = blobOf(noise(1000));
 
-describe('cache-stuck-by-101: a question to the upstream that is never answered', () => {
-  it('ends for all who wait, and is asked anew', async () => {
+describe('cache-stuck-by-101: createQuestions', () => {
+  it('a question without an answer ends for all waiting callers, and the next caller asks it again', async () => {
     const questions = createQuestions<string>(new AbortController().signal, { limit: 1 });
     const asked = Array.from({ length: 3 }, () => questions('a', never));
     for (const one of asked) await assert.rejects(one, { code: 'TIMED_OUT' });
     assert.equal(await questions('a', async () => 'well'), 'well');
   });
 
-  it('ends with the cache', async () => {
+  it('a question to the upstream ends with the cache', async () => {
     const end = new AbortController();
     const questions = createQuestions<string>(end.signal);
     const reason = new Error('the cache is closed');
@@ -28,7 +28,7 @@ describe('cache-stuck-by-101: a question to the upstream that is never answered'
     await assert.rejects(asked, (error) => error === reason);
   });
 
-  it('stays for the others when a caller goes away', async () => {
+  it('a question continues for the others when a caller aborts', async () => {
     const questions = createQuestions<string>(new AbortController().signal);
     const gone = new AbortController();
     let tell: ((text: string) => void) | undefined;
@@ -46,9 +46,9 @@ describe('cache-stuck-by-101: a question to the upstream that is never answered'
   });
 });
 
-describe('a blob whose upstream brings nothing', () => {
+describe('BlobFetch', () => {
   for (const first of [0, 1]) {
-    it(`ends for all who read it after ${first} chunks, and leaves nothing`, async () => {
+    it(`the fetch of a blob from a silent upstream fails for all readers after ${first} chunks and leaves nothing`, async () => {
       const cache = createMemoryRegistry().repository('app').blobs;
       const content: Content = {
         size: layer.descriptor.size,

@@ -174,5 +174,5 @@ async function* goingOn(
 }
 
 function silence(patience: number): TransportError {
-  return new TransportError('STALLED', `it brought nothing for ${patience / 1000} s`);
+  return new TransportError('STALLED', `the upstream sent nothing for ${patience / 1000} s`);
 }

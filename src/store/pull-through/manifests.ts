@@ -85,7 +85,7 @@ async function askTag(
     return await upstream.manifests.resolve(tag, { signal: AbortSignal.any([signal, limit.signal]) });
   } catch (error) {
     if (!limit.signal.aborted || signal.aborted) throw error;
-    throw new TransportError('TIMED_OUT', `no answer within ${silence.patience / 1000} s`);
+    throw new TransportError('TIMED_OUT', `the upstream sent no answer within ${silence.patience / 1000} s`);
   } finally {
     clearTimeout(timer);
   }
@@ -140,6 +140,6 @@ async function keep(source: Source, manifest: Manifest, { signal }: SignalOption
   } catch (error) {
     signal?.throwIfAborted();
     if (!isGantryError(error)) throw error;
-    onFailure({ what: `manifest ${name} ${digest} could not be kept`, error, served: true });
+    onFailure({ what: `manifest ${name} ${digest} could not be stored`, error, served: true });
   }
 }

@@ -28,15 +28,15 @@ async function stage(effect?: FaultEffect) {
   return { image, failures, repository: through.repository('app') };
 }
 
-describe('a cache as a place', () => {
-  it('gives a manifest by its tag and by its digest', async () => {
+describe('createPullThrough', () => {
+  it('a cache returns a manifest by its tag and by its digest', async () => {
     const { image, repository } = await stage();
     for (const reference of ['v1', image.descriptor.digest]) {
       assert.deepEqual((await repository.manifests.get(reference)).descriptor, image.descriptor);
     }
   });
 
-  it('gives a part of a blob that it does not have', async () => {
+  it('a cache returns a part of a blob that it has not stored', async () => {
     const { repository } = await stage();
     const { digest } = layer.descriptor;
     for (const blob of [digest, layer.descriptor]) {
@@ -52,9 +52,9 @@ describe('a cache as a place', () => {
     ask: (repository: Repository) => Promise<unknown>,
     code: string,
   ][] = [
-    ['a tag that nobody has', undefined, ({ manifests }) => manifests.get('v2'), 'MANIFEST_UNKNOWN'],
+    ['an unknown tag', undefined, ({ manifests }) => manifests.get('v2'), 'MANIFEST_UNKNOWN'],
     [
-      'a part of a blob that nobody has',
+      'a part of an unknown blob',
       undefined,
       ({ blobs }) => read(blobs.open(absent.digest), part),
       'BLOB_UNKNOWN',
@@ -66,13 +66,13 @@ describe('a cache as a place', () => {
       'CUT_OFF',
     ],
     [
-      'a part of a blob whose size nobody says',
+      'a part of a blob of unknown size',
       { headers: { 'content-length': [], 'content-range': [] } },
       ({ blobs }) => read(blobs.open(layer.descriptor.digest), part),
       'UNEXPECTED_ANSWER',
     ],
     [
-      'what the upstream does not answer',
+      'a request that the upstream does not support',
       {
         status: 405,
         headers: { 'content-type': 'application/json' },
@@ -83,7 +83,7 @@ describe('a cache as a place', () => {
     ],
   ];
   for (const [what, effect, ask, code] of rows) {
-    it(`answers with ${code}: ${what}`, async () => {
+    it(`a cache answers with ${code} to ${what}`, async () => {
       const { repository, failures } = await stage(effect);
       await failsWith(ask(repository), code);
       assert.equal(failures.length, effect === undefined ? 0 : 1);

@@ -39,20 +39,28 @@ export function upstreamError(cause: unknown, what: string): unknown {
     return new NotFoundError(cause.code, `${what}: the upstream does not have it`, { cause });
   }
   if (isRefusal(cause)) {
-    return new AuthError('DENIED', `${what}: the upstream does not give it to this cache`, { cause });
+    return new AuthError(
+      'DENIED',
+      `${what}: the upstream refuses it to this cache: check the cache's login at the upstream`,
+      { cause },
+    );
   }
   if (cause instanceof TransportError) {
-    return new TransportError(cause.code, `${what}: the upstream can't be asked`, { cause });
+    return new TransportError(cause.code, `${what}: the upstream cannot be reached`, { cause });
   }
   if (cause.code === 'TOOMANYREQUESTS') {
-    return new ResponseError(cause.code, `${what}: the upstream wants fewer requests of this cache`, {
-      cause,
-    });
+    return new ResponseError(
+      cause.code,
+      `${what}: the upstream limits the requests of this cache: try again later`,
+      {
+        cause,
+      },
+    );
   }
   if (cause.code === 'UNSUPPORTED') {
-    return new UnsupportedError('upstream', `${what}: the upstream does not answer that`, { cause });
+    return new UnsupportedError('upstream', `${what}: the upstream does not support this request`, { cause });
   }
-  return new ResponseError('UNEXPECTED_ANSWER', `${what}: the upstream gave no answer of use`, { cause });
+  return new ResponseError('UNEXPECTED_ANSWER', `${what}: the upstream gave an unusable answer`, { cause });
 }
 
 function isRefusal(error: unknown): boolean {
