@@ -16,11 +16,6 @@ const waiting = [
   'src/disk',
   'src/files',
   'src/flow',
-<<<<<<< HEAD
-  'src/image',
-=======
-  'src/keychain',
->>>>>>> 43b5f30 (Document each member of images, layers, errors and the registry in memory)
   'src/layout',
   'src/remote',
   'src/server',
