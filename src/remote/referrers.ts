@@ -17,7 +17,7 @@ import { withOwnType } from './own-type.ts';
 import { PageWatch } from './page-watch.ts';
 
 /** Statuses that registries without the referrers API have for it. */
-const unsupported = [400, 404, 405, 406];
+const unsupported = [400, 404, 405, 406, 501];
 /** What such a status means where one of these comes with it: the registry has understood, and speaks of what was asked for. */
 const aboutContent: readonly string[] = [
   'NAME_UNKNOWN',
@@ -145,14 +145,19 @@ function entries({ bytes }: Pick<ReferrersPage, 'bytes'>): readonly Descriptor[]
   return body.kind === 'index' ? body.manifests : [];
 }
 
+/**
+ * The list under the fallback tag. Some registries (GitLab) take that tag for the digest and answer with the subject itself,
+ * whose children are no referrers; and a list is an OCI index.
+ */
 async function taggedReferrers(
   manifests: Pick<Manifests, 'get'>,
   subject: Digest,
   options: SignalOptions,
 ): Promise<readonly Descriptor[]> {
   try {
-    const { body } = await manifests.get(referrersTag(subject), options);
-    return body.kind === 'index' ? body.manifests : [];
+    const { body, descriptor } = await manifests.get(referrersTag(subject), options);
+    const isList = descriptor.mediaType === MediaType.ociIndex && descriptor.digest !== subject;
+    return isList && body.kind === 'index' ? body.manifests : [];
   } catch (error) {
     if (isGantryError(error, 'MANIFEST_UNKNOWN') || isGantryError(error, 'NAME_UNKNOWN')) return [];
     throw error;

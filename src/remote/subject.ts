@@ -8,7 +8,7 @@ import { lastResort, within } from '../flow/within.ts';
 import { type Backoff, createBackoff } from '../http/backoff.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Digest } from '../spec/digest.ts';
+import { type Digest, digestAlgorithm } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType, parseMediaType } from '../spec/media-type.ts';
 import { referrersTag } from '../spec/referrers-tag.ts';
@@ -57,7 +57,7 @@ export function changeList(
   const key = `${repository}:${tag}`;
   const known = ours.get(key);
   if (known !== undefined) return known.change(change, signal);
-  const writer: ListWriter = new ListWriter({ exchange, repository, tag }, () => {
+  const writer: ListWriter = new ListWriter({ exchange, repository, subject, tag }, () => {
     if (ours.get(key) === writer) ours.delete(key);
   });
   ours.set(key, writer);
@@ -81,6 +81,7 @@ interface Waiting {
 interface ListPlace {
   readonly exchange: Exchange;
   readonly repository: string;
+  readonly subject: Digest;
   readonly tag: string;
 }
 
@@ -193,7 +194,7 @@ class ListWriter {
   }
 
   async #readOnce(): Promise<Standing> {
-    const { exchange, repository, tag } = this.#place;
+    const { exchange, repository, subject, tag } = this.#place;
     const operation = { kind: 'manifest.get', repository, reference: tag } as const;
     const request = encode(operation, exchange.base, this.#options());
     // Tried again here, and sooner than other requests are.
@@ -205,13 +206,24 @@ class ListWriter {
     const bytes = await collect(response.body, { limit: manifestLimit, what: this.#what() });
     const type = headerValue(response.headers, 'content-type');
     const entityTag = strongEntityTag(response.headers);
+    const digest = digestOf(bytes, digestAlgorithm(subject) === 'sha512' ? 'sha512' : 'sha256');
+    if (digest === subject) return this.#noList();
     return {
       list: parseManifest(bytes, {
-        digest: digestOf(bytes),
+        digest,
         ...(type === undefined ? {} : { mediaType: parseMediaType(type) }),
       }),
       condition: entityTag === undefined ? {} : { 'if-match': [entityTag] },
     };
+  }
+
+  /** The registry takes the tag for the subject's digest: there is no list, and after a write none that can be kept. */
+  #noList(): Standing {
+    if (this.#writes === 0) return { condition: {} };
+    throw new ResponseError(
+      'UNEXPECTED_ANSWER',
+      `${this.#what()}: the registry takes the tag for the digest of the subject`,
+    );
   }
 
   /** Once: sent again later, it would undo what others have written meanwhile. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { digestOf } from '../../src/flow/hash.ts';
+import { encodeManifest, parseManifest } from '../../src/json/manifest.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import { referrerEntry } from '../../src/store/referrers.ts';
@@ -17,6 +19,7 @@ import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import {
   type Behind,
   behind,
+  dashIsDigest,
   isList,
   referrersOf,
   repositoryName,
@@ -91,6 +94,7 @@ describe('a referrer that is put', () => {
     ['with 405', () => errorAnswer('UNSUPPORTED', 'no'), 1],
     ['with 400', () => answer(400), 1],
     ['with 406', () => answer(406), 1],
+    ['with 501', () => answer(501), 1],
     ['with the code of another endpoint', () => errorAnswer('METHOD_UNKNOWN', 'what?', { status: 404 }), 1],
     ['only for a repository that it does not know', unknownName, 3],
   ];
@@ -300,6 +304,62 @@ const unreadable: Middleware = (next) => async (request) =>
   request.method === 'GET' && request.url.includes('/manifests/sha256:')
     ? answer(200, { 'content-type': [MediaType.ociManifest] }, text('{}'))
     : next(request);
+
+describe('a registry that takes the fallback tag for a digest', () => {
+  const images = ['a', 'b'].map((name) => imageOf({ annotations: { name } }));
+  const asIndex = indexOf(images.map(({ descriptor }) => descriptor));
+  const signatureOf = (of: typeof asIndex) =>
+    imageOf({ subject: of.descriptor, artifactType: 'application/vnd.example.note' });
+
+  /** The subject stands there, with all that it names. */
+  async function holding(root: typeof asIndex, ...habits: readonly Middleware[]): Promise<Behind> {
+    const registry = await start(withoutApi(), ...habits);
+    for (const manifest of [...images, root]) await registry.place.manifests.put(manifest);
+    return registry;
+  }
+
+  for (const [what, root] of [
+    ['an index', asIndex],
+    ['an image', imageOf({ annotations: { name: 'a' } })],
+  ] as const) {
+    it(`fallback-tag-is-the-subject: the children of ${what} are none of its referrers`, async () => {
+      const registry = await holding(root, dashIsDigest());
+      assert.deepEqual(await referrersOf(registry.repository, root.descriptor), []);
+    });
+
+    it(`fallback-tag-is-the-subject: a referrer of ${what} is stored with a warning where no list can be kept`, async () => {
+      const registry = await holding(root, dashIsDigest());
+      const signature = signatureOf(root);
+      await registry.repository.manifests.put(signature);
+      assert.ok(await registry.place.manifests.resolve(signature.descriptor.digest));
+      assert.equal(registry.warnings.length, 1);
+      assert.match(registry.warnings[0] ?? '', new RegExp(signature.descriptor.digest));
+      assert.equal(registry.count('PUT manifests/sha256-'), 1);
+    });
+
+    it(`fallback-tag-is-the-subject: a referrer of ${what} is listed where the tag goes before the digest`, async () => {
+      const registry = await holding(root, dashIsDigest({ tagFirst: true }));
+      const signature = signatureOf(root);
+      await registry.repository.manifests.put(signature);
+      assert.deepEqual(await listed(registry, referrersTag(root.descriptor.digest)), [
+        referrerEntry(signature),
+      ]);
+      assert.deepEqual(await referrersOf(registry.repository, root.descriptor), [
+        signature.descriptor.digest,
+      ]);
+      assert.deepEqual(registry.warnings, []);
+    });
+  }
+
+  it('fallback-tag-is-the-subject: a list of Docker under the tag lists no referrers', async () => {
+    const registry = await holding(asIndex);
+    const manifests = images.map(({ descriptor }) => descriptor);
+    const bytes = encodeManifest({ schemaVersion: 2, mediaType: MediaType.dockerList, manifests });
+    const list = parseManifest(bytes, { digest: digestOf(bytes) });
+    await registry.place.manifests.put(list, { tags: [tag] });
+    assert.deepEqual(await referrersOf(registry.repository, subject), []);
+  });
+});
 
 describe('a manifest that is deleted', () => {
   it('is taken out of the list of its subject', async () => {

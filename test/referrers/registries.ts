@@ -23,6 +23,7 @@ export interface Behind {
   /** The place itself. */
   readonly place: Repository;
   readonly asked: string[];
+  readonly warnings: readonly string[];
   /** How often a request like this was made: `GET referrers`, `PUT manifests/sha256-`. */
   count(request: string): number;
 }
@@ -42,6 +43,7 @@ export const repositoryName = 'acme/app';
 export function behind(...habits: readonly Middleware[]): Behind {
   const registry: Registry = createMemoryRegistry();
   const asked: string[] = [];
+  const warnings: string[] = [];
   const noted: Middleware = (next) => (request) => {
     asked.push(`${request.method} ${request.url.slice(`http://registry.test/v2/`.length)}`);
     return next(request);
@@ -51,6 +53,7 @@ export function behind(...habits: readonly Middleware[]): Behind {
     createRemoteRegistry({
       base: 'http://registry.test',
       send,
+      warn: (text) => warnings.push(text),
       download: { retry: { clock: hasty, random: () => 0.5 } },
     });
   const first = client();
@@ -60,6 +63,7 @@ export function behind(...habits: readonly Middleware[]): Behind {
     stranger: () => client().repository(repositoryName),
     place: registry.repository(repositoryName),
     asked,
+    warnings,
     count: (request) => {
       const [method = '', part = ''] = request.split(' ');
       return asked.filter((line) => line.startsWith(`${method} `) && line.includes(part)).length;
@@ -94,6 +98,16 @@ export const silentApi: Middleware = (next) => async (request) => {
   const { 'oci-subject': _, ...headers } = response.headers;
   return { ...response, headers };
 };
+
+/** It takes `sha256-…` for the digest, unless `tagFirst` and there is such a tag. */
+export function dashIsDigest({ tagFirst = false }: { readonly tagFirst?: boolean } = {}): Middleware {
+  return (next) => async (request) => {
+    if (!isList(request) || request.method === 'PUT') return next(request);
+    const url = request.url.replace(/sha256-([0-9a-f]{64})$/, 'sha256:$1');
+    const tagged = tagFirst ? await next(request) : undefined;
+    return tagged?.status === 200 ? tagged : next({ ...request, url });
+  };
+}
 
 export const webPage = (): HttpResponse =>
   answer(200, { 'content-type': ['text/html'] }, text('<html>Sign in</html>'));
