@@ -15,7 +15,6 @@ const waiting = [
   'src/client',
   'src/disk',
   'src/files',
-  'src/flow',
   'src/layout',
   'src/remote',
   'src/server',

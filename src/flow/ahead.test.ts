@@ -8,7 +8,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const all = async (source: AsyncIterable<Uint8Array>): Promise<string> =>
   text(await collect(source, { limit: 100, what: 'sample' }));
 
-/** `abcdef` in two chunks; notes what was asked of it. */
+/** Yields `abcdef` in two chunks and notes each opening. */
 function noted({ fails = false } = {}) {
   const opened: (readonly [from: number, to: number])[] = [];
   let ended = 0;

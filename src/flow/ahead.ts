@@ -1,19 +1,20 @@
 import { onAbort } from './abort.ts';
 import type { Content, OpenOptions } from './content.ts';
 
+/** Content with a reading that has already started. */
 export interface OpenedAhead {
-  /** The same content, whose first whole reading has begun. */
+  /** The same content. Its first complete reading continues the started one. */
   readonly content: Content;
-  /** Ends that reading if nobody has taken it up. */
+  /** Ends the started reading, unless a reader has taken it over. */
   close(): Promise<void>;
 }
 
-/** Begins to read at once, up to the first bytes, so that they are on their way while something else is waited for. */
+/** Starts to read at once, up to the first bytes, so that they arrive while the caller waits for something else. */
 export function openAhead(content: Content): OpenedAhead {
   const end = new AbortController();
   const bytes = content.open({ signal: end.signal })[Symbol.asyncIterator]();
   const first = bytes.next();
-  // Told to whoever takes it up.
+  // The reader that takes over gets the error.
   first.catch(() => undefined);
   let taken = false;
   const rest: AsyncIterableIterator<Uint8Array> = {
@@ -27,7 +28,7 @@ export function openAhead(content: Content): OpenedAhead {
       yield* content.open(options);
       return;
     }
-    // Only now: what is opened and never read has to be let go, too.
+    // Set only here, since content that is opened and never read must be released too.
     taken = true;
     const release = onAbort(signal, () => end.abort(signal?.reason));
     try {

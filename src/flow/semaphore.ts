@@ -2,32 +2,38 @@ import { type Clock, unheldClock } from '../time/clock.ts';
 import { onAbort } from './abort.ts';
 import { lastResort } from './within.ts';
 
-/** Room for a limited weight at once. A caller for which there is none waits, first come first served. */
+/** Limits the total weight at one time. A caller waits until there is room, in the order of the calls. */
 export interface Semaphore {
-  /** Resolves when there is room. Rejects with the signal's reason while it waits, and with `tooLate()` where that is given. */
+  /**
+   * Resolves when there is room. While it waits, it rejects with the signal's reason, and with `tooLate()` if that is
+   * given.
+   */
   acquire(weight: number, options?: AcquireOptions): Promise<Permit>;
 }
 
-/** A part of the room, from `acquire` until `release`. */
+/** A share of the weight, from `acquire` until `release`. */
 export interface Permit {
-  /** The holder has come further, so the callers behind it go on waiting. */
+  /** Reports progress of the holder, so that the callers behind it continue to wait. */
   readonly moved: () => void;
   readonly release: () => void;
 }
 
+/** Settings of a wait. */
 export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The end of a wait behind silent holders. */
 export interface LateOptions {
   /**
-   * Milliseconds that a caller waits while no holder moves or ends, at most twice as long. Default 15 min: no holder that
-   * is well is silent for so long. `Infinity`: it waits as long as the holders take.
+   * Milliseconds that a caller waits while no holder reports progress or ends; in effect up to twice as long.
+   * `Infinity` waits as long as the holders take.
+   * @defaultValue 15 minutes, which no healthy holder stays silent
    */
   readonly patience?: number | undefined;
-  /** Makes the error for a caller that has waited so long. Without it the caller goes in beside the silent holders. */
+  /** Makes the error for a caller that has waited too long. Without it the caller enters beside the silent holders. */
   readonly tooLate?: (() => unknown) | undefined;
-  /** Default: the system's, with timers that keep no process from ending. */
+  /** @defaultValue the clock of the system, with timers that do not keep the process alive */
   readonly clock?: Clock | undefined;
 }
 
@@ -42,7 +48,7 @@ export function createSemaphore(
 ): Semaphore {
   const waiting = new Set<Waiter>();
   let taken = 0;
-  /** Counts what holders have done: the same count twice is silence. */
+  /** Counts the holders' progress. An unchanged count means silence. */
   let news = 0;
 
   const letIn = (): void => {
@@ -85,7 +91,7 @@ export function createSemaphore(
         const fail = (error: unknown): void => {
           leave();
           reject(error);
-          // It may have stood in the way of smaller ones.
+          // It may have blocked smaller ones behind it.
           letIn();
         };
         const watch = (): void => {

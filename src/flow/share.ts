@@ -3,25 +3,26 @@ import type { Clock } from '../time/clock.ts';
 import { unlessAborted } from './abort.ts';
 import { lastResort, within } from './within.ts';
 
-/** Work that several wait for. */
+/** Work that several callers wait for. */
 export interface Shared<T> {
-  /** Its result. Rejects with the signal's reason, and the work goes on for the others. */
+  /** Returns the result. Rejects with the signal's reason, while the work continues for the others. */
   wait(signal?: AbortSignal): Promise<T>;
-  /** Whether it was ended because nobody waited for it any more: who comes now has to begin anew. */
+  /** True if the work was aborted because no caller waited any more. A new caller has to start it anew. */
   isAbandoned(): boolean;
 }
 
 export interface ShareOptions {
   /**
-   * Milliseconds that the work may take. Default 15 min: those who wait must not wait for ever. `Infinity` is for work that
-   * ends by itself however long it takes, such as reading a file.
+   * Milliseconds that the work may take. `Infinity` is for work that always ends, such as reading a file.
+   * @defaultValue 15 minutes, so that no caller waits for ever
    */
   readonly limit?: number;
+  /** The source of time, for tests. */
   readonly clock?: Clock;
 }
 
 /**
- * Begins the work; its signal aborts when everybody who waited has given up, and at its limit, when all are told TIMED_OUT.
+ * Starts the work. Its signal aborts when all callers have left, and at the limit, when they all fail with TIMED_OUT.
  */
 export function share<T>(
   work: (signal: AbortSignal) => Promise<T>,
@@ -35,13 +36,13 @@ export function share<T>(
     abort.abort(error);
     return error;
   };
-  // Work that ignores its end is left behind: its limit would hold the process.
+  // Work that ignores its abort is left behind. Waiting for it would keep the process alive until the limit.
   const result = within(unlessAborted(work(abort.signal), abort.signal), limit, tooLate, clock).finally(
     () => {
       isDone = true;
     },
   );
-  // Who gave up hears of no failure, and if all did nobody does.
+  // A caller that has left gets no error.
   result.catch(() => undefined);
   return {
     async wait(signal) {

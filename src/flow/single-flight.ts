@@ -1,23 +1,27 @@
 import type { AcquireOptions } from './semaphore.ts';
 import { type Shared, type ShareOptions, share } from './share.ts';
 
-/** Does the work for a key once, however many callers want its outcome at the same time. */
+/** Does the work for a key once for all callers that want its outcome at the same time. */
 export interface SingleFlight<K, T> {
   /**
-   * The outcome for the key: a kept one, that of the work under way, or that of `work`, which begins now. A caller gives up
-   * with its signal, and the work goes on for the others; its own signal aborts when the last one has given up. A failure is
-   * told to all who wait, and the next call begins anew.
+   * Returns the outcome for the key: a kept one, that of the running work, or that of `work`, which starts now. A
+   * caller leaves with its signal and the work continues for the others; the work's own signal aborts when the last
+   * caller has left. An error reaches all waiting callers, and the next call starts anew.
    */
   run(key: K, work: (signal: AbortSignal) => Promise<T>, options?: AcquireOptions): Promise<T>;
-  /** Calls from now on begin anew. */
+  /** Makes the next call for the key start anew. */
   forget(key: K): void;
+  /** Makes the next call for every key start anew. */
   clear(): void;
-  /** Outcomes that are kept, and work under way. */
+  /** The number of kept outcomes and of running work. */
   size(): number;
 }
 
 export interface SingleFlightOptions extends ShareOptions {
-  /** Whether outcomes are kept until they are forgotten. Default false: until they are there. Failures are never kept. */
+  /**
+   * Keeps outcomes until they are forgotten. Errors are never kept.
+   * @defaultValue false: only while the work runs
+   */
   readonly keep?: boolean;
 }
 

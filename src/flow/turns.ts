@@ -3,12 +3,14 @@ import { type AcquireOptions, createSemaphore, type LateOptions } from './semaph
 import { lastResort } from './within.ts';
 
 /**
- * Runs tasks one at a time, in the order of the calls; one that fails doesn't stop the next. A caller that waits for its
- * turn gives up with its signal, without harm to the others. A task calls `moved` as it gets on, where it may take long.
+ * Runs tasks one at a time, in the order of the calls. A failing task does not stop the next. A waiting caller leaves
+ * with its signal without harm to the others. A long task calls `moved` as it progresses.
  */
 export type Turns = <T>(task: (moved: () => void) => Promise<T>, options?: AcquireOptions) => Promise<T>;
 
-/** With `tooLate` a silent task keeps the others out, and they are told so in the end; without it they run beside it. */
+/**
+ * With `tooLate`, a silent task keeps the others out and they finally fail; without it they run beside the silent task.
+ */
 export function createTurns(options: LateOptions = {}): Turns {
   const semaphore = createSemaphore(1, options);
   return async (task, waiting) => {
@@ -21,7 +23,7 @@ export function createTurns(options: LateOptions = {}): Turns {
   };
 }
 
-/** Turns for each key of its own; a key that nobody waits for costs nothing. */
+/** A mutex per key. A key without a caller takes no memory. */
 export type KeyedTurns = <T>(
   key: string,
   task: (moved: () => void) => Promise<T>,
@@ -42,7 +44,10 @@ export function createKeyedTurns(options: LateOptions = {}): KeyedTurns {
   };
 }
 
-/** Turns that never overlap: a caller that has waited too long fails with TIMED_OUT. `what` names the thing in the error. */
+/**
+ * Options for tasks that never overlap: a caller that has waited too long fails with TIMED_OUT. The first argument
+ * names the thing in the error.
+ */
 export function strictTurns(
   what: string,
   { patience = lastResort, ...options }: LateOptions = {},

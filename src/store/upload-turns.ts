@@ -2,14 +2,14 @@ import type { LateOptions } from '../flow/semaphore.ts';
 import { createTurns, strictTurns } from '../flow/turns.ts';
 import type { AppendOptions } from './contract.ts';
 
-/** The turns of one upload session: bytes go in strictly in order, so calls that overlap wait for each other. */
+/** Runs the calls on one upload session one after the other, since bytes must go in strictly in order. */
 export interface UploadTurns {
   /**
-   * Hands the task its options, whose progress keeps the calls behind it waiting. A call gives up with its signal, and with
-   * TIMED_OUT when the one before it has not moved for 15 minutes.
+   * Runs a task with options that report its progress to the waiting calls. A call leaves with its signal, and fails
+   * with TIMED_OUT when the call before it has not progressed for 15 minutes.
    */
   run<T>(task: (options: AppendOptions) => Promise<T>, options?: AppendOptions): Promise<T>;
-  /** Whether a call is at work or waits. */
+  /** True while a call runs or waits. */
   isBusy(): boolean;
 }
 
@@ -29,7 +29,7 @@ export function createUploadTurns(id: string, late?: LateOptions): UploadTurns {
   };
 }
 
-/** The options, whose progress also calls `moved`. */
+/** Adds a call of `moved` to the progress of the options. */
 export function noting<T extends AppendOptions>(options: T, moved: () => void): T {
   return {
     ...options,
