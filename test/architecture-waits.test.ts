@@ -13,9 +13,9 @@ import { projectRoot } from './project.ts';
 /** The makers of waits for other callers. Each has a signal and an end in time, and rows in `test/waits/ends.test.ts`. */
 const made = [
   'createSemaphore',
-  'createTurns',
-  'createKeyedTurns',
-  'createUploadTurns',
+  'createMutex',
+  'createKeyedMutex',
+  'createUploadMutex',
   'createRwLock',
   'createSingleFlight',
   'createQuestions',
@@ -160,7 +160,7 @@ describe('waits for other callers', () => {
     const makers = [...all.values()].flatMap((text) =>
       Array.from(
         text.matchAll(
-          /^export (?:async )?function (create\w*(?:Turns|Lock|Mutex|Semaphore|Queue|Pool|Flight|Limit|Questions|Arrivals))\b/gm,
+          /^export (?:async )?function (create\w*(?:Mutex|Lock|Semaphore|Queue|Pool|Flight|Limit|Questions|Arrivals))\b/gm,
         ),
         ([, name]) => name ?? '',
       ),

@@ -18,7 +18,7 @@ import {
 import { MediaType } from '../spec/media-type.ts';
 import type { AppendOptions, Blobs, SignalOptions, Upload } from '../store/contract.ts';
 import { ingestBlob } from '../store/ingest.ts';
-import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
+import { createUploadMutex, type UploadMutex } from '../store/upload-mutex.ts';
 import { writeBlob } from '../store/write.ts';
 import { onDisk } from './failure.ts';
 import { type FileContent, pathContent, step } from './file.ts';
@@ -125,13 +125,13 @@ class StagedUpload implements Upload {
   readonly #algorithm: Algorithm;
   readonly #ends: Ends;
   readonly #hasher: Hasher;
-  readonly #turns: UploadTurns;
+  readonly #mutex: UploadMutex;
   #offset = 0;
   #isOpen = true;
 
   constructor(id: string, path: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
-    this.#turns = createUploadTurns(id);
+    this.#mutex = createUploadMutex(id);
     this.path = path;
     this.#algorithm = algorithm;
     this.#ends = ends;
@@ -143,12 +143,12 @@ class StagedUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turns.run((telling) => this.#take(content, telling), options);
+    return this.#mutex.run((telling) => this.#take(content, telling), options);
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turns.run(async (telling) => {
+    return this.#mutex.run(async (telling) => {
       this.#demandOpen();
       if (content !== undefined) await this.#take(content, telling);
       options.signal?.throwIfAborted();
@@ -164,7 +164,7 @@ class StagedUpload implements Upload {
   }
 
   async cancel(options: SignalOptions = {}): Promise<void> {
-    await this.#turns.run(async () => {
+    await this.#mutex.run(async () => {
       // A blob has moved away from this path by then.
       this.#close();
       await rm(this.path, { force: true });

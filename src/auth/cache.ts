@@ -1,4 +1,4 @@
-import { type Shared, share } from '../flow/share.ts';
+import { type SharedWork, shareWork } from '../flow/shared-work.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Token } from './token.ts';
 
@@ -31,7 +31,7 @@ export interface TokenCache {
 
 interface Entry {
   readonly grants: ReadonlySet<string>;
-  readonly fetched: Shared<Token>;
+  readonly fetched: SharedWork<Token>;
   readonly started: number;
   /** Set once the token has been fetched. */
   token?: Token;
@@ -53,7 +53,7 @@ export function createTokenCache(clock: Clock): TokenCache {
     const entry: Entry = {
       grants,
       started: clock.now(),
-      fetched: share(async (signal) => {
+      fetched: shareWork(async (signal) => {
         try {
           const token = await fetch(signal);
           entry.token = token;

@@ -10,7 +10,7 @@ import {
   systemCode,
   writeFully,
 } from '../files/files.ts';
-import { createKeyedTurns, type KeyedTurns, strictTurns } from '../flow/turns.ts';
+import { createKeyedMutex, type KeyedMutex, strictMutex } from '../flow/mutex.ts';
 import { blobPath, hashFile } from '../layout/blob-file.ts';
 import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
@@ -33,7 +33,7 @@ export class BlobPool {
   readonly #files: DurableFiles;
   readonly #soundness: Soundness;
   /** Of one blob: between looking and linking nobody may remove. */
-  readonly #turns: KeyedTurns = createKeyedTurns(strictTurns('a blob'));
+  readonly #mutex: KeyedMutex = createKeyedMutex(strictMutex('a blob'));
 
   constructor(files: DurableFiles, soundness: Soundness) {
     this.#files = files;
@@ -46,7 +46,7 @@ export class BlobPool {
     const pooled = blobPath(this.#files.root, digest);
     await this.#files.folder(dirname(own));
     await this.#files.folder(dirname(pooled));
-    await this.#turns(digest, () =>
+    await this.#mutex(digest, () =>
       untilDone(own, async () => {
         for (const known of [own, pooled]) {
           if (await this.#keepsSound(known, file, digest))
@@ -155,7 +155,7 @@ export class BlobPool {
         there = (await linkFile(source, own, this.#files)) !== 'absent';
         return !there || (await this.#touch(own, digest));
       });
-    await this.#turns(digest, link, options);
+    await this.#mutex(digest, link, options);
     // Also when it was there already: whoever put it there may not have got that far.
     if (there) await this.#files.synced(dirname(own));
     return there;
@@ -171,7 +171,7 @@ export class BlobPool {
       if (removed) await this.#files.synced(dirname(own));
       return removed;
     };
-    return this.#turns(digest, remove, options);
+    return this.#mutex(digest, remove, options);
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
-import { createKeyedTurns } from '../flow/turns.ts';
+import { createKeyedMutex } from '../flow/mutex.ts';
 import type { Repository } from '../store/contract.ts';
 import { blobOf, emptyConfig, failsWith, give, imageOf, indexOf } from '../testing/contract/sample.ts';
 import { openBlobs } from './blobs.ts';
@@ -50,7 +50,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     sessions: new UploadSessions(files, pool, cache),
     stale,
     locks: new Map(),
-    tagTurns: createKeyedTurns(),
+    tagTurns: createKeyedMutex(),
     turns: async (_, task) => {
       await made.meanwhile();
       return task(() => undefined);

@@ -4,8 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { InputError, isGantryError } from '../errors.ts';
 import { makeFolder, onDisk, removeTemporaries, syncFolder, systemCode } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
+import { createKeyedMutex, strictMutex } from '../flow/mutex.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
-import { createKeyedTurns, strictTurns } from '../flow/turns.ts';
 import { signal as abortSignal, amount, checkOptions, flag, type Shape } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
@@ -131,8 +131,8 @@ async function stateOf(
     sessions: new UploadSessions(files, pool, cache),
     stale: await openStale(repositories),
     locks: new Map(),
-    turns: createKeyedTurns(strictTurns('a manifest')),
-    tagTurns: createKeyedTurns(strictTurns('a tag')),
+    turns: createKeyedMutex(strictMutex('a manifest')),
+    tagTurns: createKeyedMutex(strictMutex('a tag')),
   };
 }
 

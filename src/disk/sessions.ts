@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, onDisk, removeFile } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
-import { createKeyedTurns, type KeyedTurns, strictTurns } from '../flow/turns.ts';
+import { createKeyedMutex, type KeyedMutex, strictMutex } from '../flow/mutex.ts';
 import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
 import { type Algorithm, digestEncoded } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -28,7 +28,7 @@ export class UploadSessions {
   readonly #open = new Map<string, FileUpload>();
   /** When those were last used that this process found and has not touched. */
   readonly #found = new Map<string, number>();
-  readonly #turns: KeyedTurns = createKeyedTurns(strictTurns('an upload session'));
+  readonly #mutex: KeyedMutex = createKeyedMutex(strictMutex('an upload session'));
 
   constructor(files: DurableFiles, pool: BlobPool, cache: StoreCache) {
     this.#files = files;
@@ -71,7 +71,7 @@ export class UploadSessions {
       this.#open.set(path, upload);
       return upload;
     };
-    return this.#turns(path, restore, waiting);
+    return this.#mutex(path, restore, waiting);
   }
 
   /**
@@ -83,7 +83,7 @@ export class UploadSessions {
     for (const name of await onDisk(this.#folder, () => readdir(this.#folder))) {
       if (!sessionFile.test(name)) continue;
       const path = join(this.#folder, name);
-      await this.#turns(path, () => this.#expire(path, idle)).catch(() => false);
+      await this.#mutex(path, () => this.#expire(path, idle)).catch(() => false);
     }
   }
 

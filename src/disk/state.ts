@@ -1,5 +1,5 @@
 import { isUnreadable } from '../files/files.ts';
-import { type KeyedTurns, strictTurns } from '../flow/turns.ts';
+import { type KeyedMutex, strictMutex } from '../flow/mutex.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { StoreCache } from './cache.ts';
@@ -24,13 +24,13 @@ export interface RegistryState {
   /** Of each repository: manifests are put together, and deleted alone. */
   readonly locks: Map<string, RwLock>;
   /** Of each manifest. */
-  readonly turns: KeyedTurns;
+  readonly turns: KeyedMutex;
   /** Of each tag. */
-  readonly tagTurns: KeyedTurns;
+  readonly tagTurns: KeyedMutex;
 }
 
 export function lockOf({ locks }: RegistryState, name: string): RwLock {
-  const made = locks.get(name) ?? createRwLock(strictTurns(`repository ${name}`));
+  const made = locks.get(name) ?? createRwLock(strictMutex(`repository ${name}`));
   locks.set(name, made);
   return made;
 }

@@ -1,5 +1,5 @@
 import type { AcquireOptions } from './semaphore.ts';
-import { type Shared, type ShareOptions, share } from './share.ts';
+import { type SharedWork, type SharedWorkOptions, shareWork } from './shared-work.ts';
 
 /** Does the work for a key once for all callers that want its outcome at the same time. */
 export interface SingleFlight<K, T> {
@@ -17,7 +17,7 @@ export interface SingleFlight<K, T> {
   size(): number;
 }
 
-export interface SingleFlightOptions extends ShareOptions {
+export interface SingleFlightOptions extends SharedWorkOptions {
   /**
    * Keeps outcomes until they are forgotten. Errors are never kept.
    * @defaultValue false: only while the work runs
@@ -26,7 +26,7 @@ export interface SingleFlightOptions extends ShareOptions {
 }
 
 interface Flight<T> {
-  shared?: Shared<T>;
+  shared?: SharedWork<T>;
   outcome?: Promise<T>;
 }
 
@@ -36,13 +36,13 @@ export function createSingleFlight<K, T>({
 }: SingleFlightOptions = {}): SingleFlight<K, T> {
   const flights = new Map<K, Flight<T>>();
 
-  const begin = (key: K, work: (signal: AbortSignal) => Promise<T>): Shared<T> => {
+  const begin = (key: K, work: (signal: AbortSignal) => Promise<T>): SharedWork<T> => {
     const flight: Flight<T> = {};
     const land = (): void => {
       if (flights.get(key) === flight) flights.delete(key);
     };
     flights.set(key, flight);
-    flight.shared = share(async (signal) => {
+    flight.shared = shareWork(async (signal) => {
       try {
         const outcome = await work(signal);
         if (keep) flight.outcome = Promise.resolve(outcome);

@@ -2,7 +2,7 @@ import { decompressed, type UnpackLimits } from '../flow/compression.ts';
 import { type Content, sliced } from '../flow/content.ts';
 import { meteredContent } from '../flow/count.ts';
 import { measure } from '../flow/hash.ts';
-import { createTurns } from '../flow/turns.ts';
+import { createMutex } from '../flow/mutex.ts';
 import type { WorkSum } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -111,10 +111,10 @@ function lazily<T>(
   compute: (options: MeasureOptions, moved: () => void) => Promise<T>,
 ): (options: MeasureOptions) => Promise<T> {
   let value = known;
-  const turns = createTurns();
+  const mutex = createMutex();
   return async (options) => {
     if (value !== undefined) return value;
-    return turns(async (moved) => {
+    return mutex(async (moved) => {
       value ??= await compute(options, moved);
       return value;
     }, options);

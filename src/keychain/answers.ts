@@ -1,4 +1,4 @@
-import { type Shared, share } from '../flow/share.ts';
+import { type SharedWork, shareWork } from '../flow/shared-work.ts';
 import type { Credential } from './credential.ts';
 import { askHelper, type HelperOptions } from './credential-helper.ts';
 import { canonicalKey } from './server-key.ts';
@@ -13,7 +13,7 @@ export interface AnswerOptions extends HelperOptions {
 
 interface Answer {
   readonly at: number;
-  readonly credential: Shared<Credential | undefined>;
+  readonly credential: SharedWork<Credential | undefined>;
 }
 
 /** Milliseconds. The helpers of clouds create credentials that last a few hours, and each call starts a process. */
@@ -39,7 +39,7 @@ export function rememberedAnswer(
   }
   const asked: Answer = {
     at: now(),
-    credential: share(async (ended) => {
+    credential: shareWork(async (ended) => {
       try {
         return await askHelper(helper, registry, { ...options, signal: ended });
       } catch (error) {

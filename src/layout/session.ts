@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
-import { createTurns, strictTurns, type Turns } from '../flow/turns.ts';
+import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -51,14 +51,14 @@ export class WriteSession {
   readonly #doomed = new Set<Digest>();
   /** Manifests that were put without a tag: roots, unless another one names them. */
   readonly #untagged = new Map<Digest, Descriptor>();
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   #disposed = false;
 
   private constructor({ folder, index, lock, trail, journal }: Opened) {
     this.folder = folder;
     this.index = index;
     this.sound = new SoundBlobs(folder);
-    this.#turns = createTurns(strictTurns(folder));
+    this.#mutex = createMutex(strictMutex(folder));
     this.#lock = lock;
     this.#trail = trail;
     this.#journal = journal;
@@ -146,7 +146,7 @@ export class WriteSession {
   }
 
   commit(options: SignalOptions = {}): Promise<void> {
-    return this.#turns(async () => {
+    return this.#mutex(async () => {
       options.signal?.throwIfAborted();
       await this.#lock.check();
       await this.#listRoots(options);
@@ -168,7 +168,7 @@ export class WriteSession {
   }
 
   dispose(): Promise<void> {
-    return this.#turns(async () => {
+    return this.#mutex(async () => {
       // The second time, the folder may be another writer's.
       if (this.#disposed) return;
       this.#disposed = true;

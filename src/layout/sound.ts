@@ -1,6 +1,6 @@
 import { ContentError, StorageError, UnsupportedError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
-import { createTurns, type Turns } from '../flow/turns.ts';
+import { createMutex, type Mutex } from '../flow/mutex.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { manifestsOf } from '../spec/manifest.ts';
@@ -17,7 +17,7 @@ export class SoundBlobs {
   readonly #folder: string;
   readonly #known = new Map<Digest, boolean>();
   /** One after the other: several would only share the disk. */
-  readonly #turns: Turns = createTurns();
+  readonly #mutex: Mutex = createMutex();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -27,7 +27,7 @@ export class SoundBlobs {
     const { digest } = blob;
     const known = this.#known.get(digest);
     if (known !== undefined) return known;
-    return this.#turns(async (moved) => {
+    return this.#mutex(async (moved) => {
       const found = this.#known.get(digest) ?? (await this.#read(blob, options, moved));
       // The writer may have put it in place, or taken it away, meanwhile.
       const isThere = this.#known.get(digest) ?? found;

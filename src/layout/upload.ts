@@ -9,7 +9,7 @@ import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest
 import { MediaType } from '../spec/media-type.ts';
 import type { AppendOptions, IngestOptions, SignalOptions, Upload } from '../store/contract.ts';
 import { abandon } from '../store/ingest.ts';
-import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
+import { createUploadMutex, type UploadMutex } from '../store/upload-mutex.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
 import { createFlusher } from './flush.ts';
 import { startHashWriter } from './hash-thread.ts';
@@ -48,7 +48,7 @@ export class FileUpload implements Upload {
   readonly id: string;
   readonly limits: Upload['limits'] = {};
   readonly #options: FileUploadOptions;
-  readonly #turns: UploadTurns;
+  readonly #mutex: UploadMutex;
   /** `undefined` while there is nothing. */
   #writer: HashWriter | undefined;
   #offset: number;
@@ -59,7 +59,7 @@ export class FileUpload implements Upload {
 
   private constructor(options: FileUploadOptions, offset: number, writer?: HashWriter) {
     this.id = options.id;
-    this.#turns = createUploadTurns(options.id);
+    this.#mutex = createUploadMutex(options.id);
     this.#options = options;
     this.#writer = writer;
     this.#offset = offset;
@@ -115,14 +115,14 @@ export class FileUpload implements Upload {
   }
 
   cancel(options: SignalOptions = {}): Promise<void> {
-    return this.#turns.run(() => this.#drop(), options);
+    return this.#mutex.run(() => this.#drop(), options);
   }
 
   /** Ends the session if nothing was done with it for `idle` milliseconds. Answers whether it did. */
   async expire(idle: number): Promise<boolean> {
     // A session that is at work is not idle, and the end of that work may be long in coming.
-    if (this.#turns.isBusy()) return false;
-    return this.#turns.run(async () => {
+    if (this.#mutex.isBusy()) return false;
+    return this.#mutex.run(async () => {
       if (this.#closed || performance.now() - this.#used < idle) return false;
       await this.#drop();
       return true;
@@ -130,7 +130,7 @@ export class FileUpload implements Upload {
   }
 
   #turn<T>(task: (options: AppendOptions) => Promise<T>, options?: AppendOptions): Promise<T> {
-    return this.#turns.run(async (telling) => {
+    return this.#mutex.run(async (telling) => {
       try {
         return await task(telling);
       } catch (error) {

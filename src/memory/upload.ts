@@ -5,7 +5,7 @@ import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { AppendOptions, Upload } from '../store/contract.ts';
-import { createUploadTurns, type UploadTurns } from '../store/upload-turns.ts';
+import { createUploadMutex, type UploadMutex } from '../store/upload-mutex.ts';
 import { type MemoryBlob, slices } from './blob.ts';
 
 interface Ends {
@@ -22,14 +22,14 @@ export class MemoryUpload implements Upload {
   readonly #algorithm: Algorithm;
   readonly #ends: Ends;
   readonly #hasher: ReturnType<typeof createHasher>;
-  readonly #turns: UploadTurns;
+  readonly #mutex: UploadMutex;
   readonly #chunks: Uint8Array[] = [];
   #offset = 0;
   #closed = false;
 
   constructor(id: string, repository: string, algorithm: Algorithm, ends: Ends) {
     this.id = id;
-    this.#turns = createUploadTurns(id);
+    this.#mutex = createUploadMutex(id);
     this.repository = repository;
     this.#algorithm = algorithm;
     this.#ends = ends;
@@ -41,12 +41,12 @@ export class MemoryUpload implements Upload {
   }
 
   append(content: Content, options: AppendOptions = {}): Promise<void> {
-    return this.#turns.run((telling) => this.#take(content, telling), options);
+    return this.#mutex.run((telling) => this.#take(content, telling), options);
   }
 
   async commit(digest: Digest, content?: Content, options: AppendOptions = {}): Promise<Descriptor> {
     const algorithm = computableAlgorithm(digest);
-    return this.#turns.run(async (telling) => {
+    return this.#mutex.run(async (telling) => {
       if (content !== undefined) await this.#take(content, telling);
       options.signal?.throwIfAborted();
       this.#mustBeOpen();

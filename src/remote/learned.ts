@@ -1,4 +1,4 @@
-import { createTurns, type Turns } from '../flow/turns.ts';
+import { createMutex, type Mutex } from '../flow/mutex.ts';
 import type { Digest } from '../spec/digest.ts';
 import { Lru } from '../store/lru.ts';
 import type { Clock } from '../time/clock.ts';
@@ -20,7 +20,7 @@ export interface Learned {
   readonly holders: Holders;
   readonly arrivals: Arrivals;
   /** Of those who find out whether it lists referrers. */
-  readonly probing: Turns;
+  readonly probing: Mutex;
   readonly ownMounts: OwnMounts;
 }
 
@@ -47,7 +47,7 @@ export function createLearned(clock?: Clock): Learned {
   const holders = new Lru<readonly string[]>(maxDigests);
   return {
     arrivals: createArrivals(clock),
-    probing: createTurns({ clock }),
+    probing: createMutex({ clock }),
     ownMounts: { sent: 0 },
     holders: {
       note(digest, repository) {

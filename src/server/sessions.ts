@@ -1,6 +1,6 @@
 import { isGantryError, ResponseError } from '../errors.ts';
+import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
-import { createTurns, strictTurns, type Turns } from '../flow/turns.ts';
 import type { Repository, Upload } from '../store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
@@ -44,7 +44,7 @@ interface Session {
   readonly repository: Repository;
   readonly id: string;
   readonly holder: Holder;
-  readonly turns: Turns;
+  readonly mutex: Mutex;
   /** Requests that are at work on it or wait for their turn. */
   users: number;
   /** When its last bytes came, by a clock that nobody sets: a question now and then does not keep a place. */
@@ -60,7 +60,7 @@ type Work = (upload: Upload) => Promise<HttpResponse>;
 export type SessionLimits = Pick<Limits, 'sessions' | 'repositorySessions' | 'sessionIdle' | 'patience'>;
 
 export function createSessions(limits: SessionLimits = defaultLimits, late?: LateOptions): Sessions {
-  const book = createBook(strictTurns('the upload session', late));
+  const book = createBook(strictMutex('the upload session', late));
   const expire = (): void => {
     const limit = performance.now() - limits.sessionIdle;
     for (const { repository, id, users, touched } of book.oldestFirst()) {
@@ -99,7 +99,7 @@ export function createSessions(limits: SessionLimits = defaultLimits, late?: Lat
       const signal =
         request.signal === undefined ? leave.signal : AbortSignal.any([request.signal, leave.signal]);
       const turn = session
-        .turns((moved) => use(session, step, work, { book, moved }), { signal })
+        .mutex((moved) => use(session, step, work, { book, moved }), { signal })
         .finally(() => session.users--);
       if (!waits) return turn;
       try {
@@ -223,7 +223,7 @@ function createBook(late: LateOptions): Book {
       const known = open.get(key);
       if (known !== undefined) return known;
       const touched = performance.now();
-      const session = { repository, id, holder, turns: createTurns(late), users: 0, touched };
+      const session = { repository, id, holder, mutex: createMutex(late), users: 0, touched };
       add(repository.name, holder, 1);
       open.set(key, session);
       return session;

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createRwLock } from '../../src/disk/rw-lock.ts';
 import { digestOf } from '../../src/flow/hash.ts';
+import { createKeyedMutex, createMutex, strictMutex } from '../../src/flow/mutex.ts';
 import { createSemaphore } from '../../src/flow/semaphore.ts';
 import { createSingleFlight } from '../../src/flow/single-flight.ts';
-import { createKeyedTurns, createTurns, strictTurns } from '../../src/flow/turns.ts';
 import { createAdaptiveLimit } from '../../src/http/adaptive-limit.ts';
 import { createArrivals } from '../../src/remote/upload/arrivals.ts';
 import type { WriteOutcome } from '../../src/store/contract.ts';
 import { createQuestions } from '../../src/store/pull-through/questions.ts';
-import { createUploadTurns } from '../../src/store/upload-turns.ts';
+import { createUploadMutex } from '../../src/store/upload-mutex.ts';
 import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
 
 type Work = (signal?: AbortSignal) => Promise<WriteOutcome>;
@@ -31,7 +31,7 @@ const rows: readonly Row[] = [
   {
     name: 'turns that spare work',
     make(clock) {
-      const turns = createTurns({ clock });
+      const turns = createMutex({ clock });
       return (work, signal) => turns(() => work(signal), { signal });
     },
     silence: 'goes ahead',
@@ -39,7 +39,7 @@ const rows: readonly Row[] = [
   {
     name: 'turns that never overlap',
     make(clock) {
-      const turns = createTurns(strictTurns('the thing', { clock }));
+      const turns = createMutex(strictMutex('the thing', { clock }));
       return (work, signal) => turns(() => work(signal), { signal });
     },
     silence: 'is refused',
@@ -47,7 +47,7 @@ const rows: readonly Row[] = [
   {
     name: 'turns for each key',
     make(clock) {
-      const turns = createKeyedTurns(strictTurns('the thing', { clock }));
+      const turns = createKeyedMutex(strictMutex('the thing', { clock }));
       return (work, signal) => turns('a', () => work(signal), { signal });
     },
     silence: 'is refused',
@@ -55,7 +55,7 @@ const rows: readonly Row[] = [
   {
     name: 'turns of an upload session',
     make(clock) {
-      const turns = createUploadTurns('a', { clock });
+      const turns = createUploadMutex('a', { clock });
       return (work, signal) => turns.run(() => work(signal), { signal });
     },
     silence: 'is refused',
@@ -74,7 +74,7 @@ const rows: readonly Row[] = [
   {
     name: 'a lock that is held alone',
     make(clock) {
-      const lock = createRwLock(strictTurns('the repository', { clock }));
+      const lock = createRwLock(strictMutex('the repository', { clock }));
       return (work, signal) => lock.exclusive(() => work(signal), { signal });
     },
     silence: 'is refused',
@@ -231,7 +231,7 @@ describe('endless-waits: a holder that gets on', () => {
 
   it('is waited for as long as it takes', async () => {
     const clock = createManualClock();
-    const turns = createTurns(strictTurns('the thing', { clock, patience }));
+    const turns = createMutex(strictMutex('the thing', { clock, patience }));
     const first = lasting();
     let moved: (() => void) | undefined;
     const one = turns((tell) => {

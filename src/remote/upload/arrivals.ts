@@ -1,4 +1,4 @@
-import { createKeyedTurns } from '../../flow/turns.ts';
+import { createKeyedMutex } from '../../flow/mutex.ts';
 import type { Digest } from '../../spec/digest.ts';
 import type { SignalOptions, WriteOutcome } from '../../store/contract.ts';
 import { Lru } from '../../store/lru.ts';
@@ -26,7 +26,7 @@ const believed = 60_000;
 const maxRemembered = 20_000;
 
 export function createArrivals(clock: Clock = unheldClock): Arrivals {
-  const turns = createKeyedTurns({ clock });
+  const mutex = createKeyedMutex({ clock });
   const arrived = new Lru<number>(maxRemembered);
 
   return {
@@ -38,7 +38,7 @@ export function createArrivals(clock: Clock = unheldClock): Arrivals {
         arrived.set(key, clock.now());
         return outcome;
       };
-      return turns(key, unlessThere, { signal });
+      return mutex(key, unlessThere, { signal });
     },
     forget(repository, digest) {
       if (digest !== undefined) arrived.delete(`${repository}@${digest}`);

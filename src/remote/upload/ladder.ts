@@ -1,6 +1,6 @@
-import { openAhead } from '../../flow/ahead.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
 import { gathered } from '../../flow/gather.ts';
+import { prefetch } from '../../flow/prefetch.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
 import type {
@@ -10,7 +10,7 @@ import type {
   WriteOptions,
   WriteOutcome,
 } from '../../store/contract.ts';
-import { noting } from '../../store/upload-turns.ts';
+import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
 import { habitsOf } from '../hosts.ts';
@@ -190,7 +190,7 @@ async function beginAndSend(
   options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
-  const ahead = left === undefined && isSoonNeeded(exchange, content) ? openAhead(content) : undefined;
+  const ahead = left === undefined && isSoonNeeded(exchange, content) ? prefetch(content) : undefined;
   try {
     const session =
       options.replace === true

@@ -6,7 +6,7 @@ import { type Backoff, createBackoff } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
-import { noting } from '../../store/upload-turns.ts';
+import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
 import { UploadProgress } from './progress.ts';

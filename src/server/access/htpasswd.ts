@@ -1,5 +1,5 @@
 import { InputError, ResponseError } from '../../errors.ts';
-import { createTurns } from '../../flow/turns.ts';
+import { createMutex } from '../../flow/mutex.ts';
 import type { Login } from './login.ts';
 import { createReading, type ReadingOptions } from './reading.ts';
 
@@ -25,7 +25,7 @@ export async function openHtpasswd(
   const { file = 'htpasswd' } = options;
   const current = createReading(read, (text) => usersOf(parseHtpasswd(text, { file })), options);
   await current();
-  const turns = createTurns();
+  const mutex = createMutex();
   let waiting = 0;
   return {
     async find(name) {
@@ -40,9 +40,9 @@ export async function openHtpasswd(
       waiting++;
       try {
         // One at a time: they share one processor, and the requests between them need it too.
-        const { right, took } = await turns(() => timed(password, hashes.get(name), costs));
+        const { right, took } = await mutex(() => timed(password, hashes.get(name), costs));
         // Else guesses would leave no time of the processor to the requests between them.
-        if (!right) void turns(() => pause(Math.min(took, longestPause)));
+        if (!right) void mutex(() => pause(Math.min(took, longestPause)));
         return right;
       } finally {
         waiting--;

@@ -1,5 +1,5 @@
 import { onAbort, unlessAborted } from '../../flow/abort.ts';
-import type { ShareOptions } from '../../flow/share.ts';
+import type { SharedWorkOptions } from '../../flow/shared-work.ts';
 import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { SignalOptions } from '../contract.ts';
 
@@ -12,7 +12,7 @@ export type Questions<T> = (key: string, ask: Ask<T>, options?: SignalOptions) =
  * Makes a shared questioner. A caller that aborts stops waiting, and the question continues for the others; `stop` ends
  * all questions. A question without an answer fails with TIMED_OUT, and the next caller asks it again.
  */
-export function createQuestions<T>(stop: AbortSignal, options: ShareOptions = {}): Questions<T> {
+export function createQuestions<T>(stop: AbortSignal, options: SharedWorkOptions = {}): Questions<T> {
   const asked = createSingleFlight<string, T>(options);
   return async (key, ask, { signal } = {}) => {
     signal?.throwIfAborted();

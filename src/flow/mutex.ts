@@ -6,12 +6,12 @@ import { lastResort } from './within.ts';
  * Runs tasks one at a time, in the order of the calls. A failing task does not stop the next. A waiting caller leaves
  * with its signal without harm to the others. A long task calls `moved` as it progresses.
  */
-export type Turns = <T>(task: (moved: () => void) => Promise<T>, options?: AcquireOptions) => Promise<T>;
+export type Mutex = <T>(task: (moved: () => void) => Promise<T>, options?: AcquireOptions) => Promise<T>;
 
 /**
  * With `tooLate`, a silent task keeps the others out and they finally fail; without it they run beside the silent task.
  */
-export function createTurns(options: LateOptions = {}): Turns {
+export function createMutex(options: LateOptions = {}): Mutex {
   const semaphore = createSemaphore(1, options);
   return async (task, waiting) => {
     const permit = await semaphore.acquire(1, waiting);
@@ -24,20 +24,20 @@ export function createTurns(options: LateOptions = {}): Turns {
 }
 
 /** A mutex per key. A key without a caller takes no memory. */
-export type KeyedTurns = <T>(
+export type KeyedMutex = <T>(
   key: string,
   task: (moved: () => void) => Promise<T>,
   options?: AcquireOptions,
 ) => Promise<T>;
 
-export function createKeyedTurns(options: LateOptions = {}): KeyedTurns {
-  const keys = new Map<string, { readonly turns: Turns; users: number }>();
+export function createKeyedMutex(options: LateOptions = {}): KeyedMutex {
+  const keys = new Map<string, { readonly mutex: Mutex; users: number }>();
   return async (key, task, waiting) => {
-    const own = keys.get(key) ?? { turns: createTurns(options), users: 0 };
+    const own = keys.get(key) ?? { mutex: createMutex(options), users: 0 };
     keys.set(key, own);
     own.users++;
     try {
-      return await own.turns(task, waiting);
+      return await own.mutex(task, waiting);
     } finally {
       if (--own.users === 0) keys.delete(key);
     }
@@ -48,7 +48,7 @@ export function createKeyedTurns(options: LateOptions = {}): KeyedTurns {
  * Options for tasks that never overlap: a caller that has waited too long fails with TIMED_OUT. The first argument
  * names the thing in the error.
  */
-export function strictTurns(
+export function strictMutex(
   what: string,
   { patience = lastResort, ...options }: LateOptions = {},
 ): LateOptions {

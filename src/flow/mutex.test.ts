@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { createTurns } from './turns.ts';
+import { createMutex } from './mutex.ts';
 
-it('tasks run one at a time, in the order of the calls', async () => {
-  const turns = createTurns();
+it('a mutex runs tasks one at a time, in the order of the calls', async () => {
+  const turns = createMutex();
   const seen: string[] = [];
   const task = (name: string) => async (): Promise<void> => {
     seen.push(`${name} begins`);
@@ -14,8 +14,8 @@ it('tasks run one at a time, in the order of the calls', async () => {
   assert.deepEqual(seen, ['a begins', 'a ends', 'b begins', 'b ends']);
 });
 
-it('a task that fails fails its caller and nobody else', async () => {
-  const turns = createTurns();
+it('a failing task of a mutex fails only its own caller', async () => {
+  const turns = createMutex();
   const fault = new Error('no');
   const failed = turns(async () => {
     throw fault;

@@ -2,7 +2,7 @@ import { onAbort } from './abort.ts';
 import type { Content, OpenOptions } from './content.ts';
 
 /** Content with a reading that has already started. */
-export interface OpenedAhead {
+export interface Prefetched {
   /** The same content. Its first complete reading continues the started one. */
   readonly content: Content;
   /** Ends the started reading, unless a reader has taken it over. */
@@ -10,7 +10,7 @@ export interface OpenedAhead {
 }
 
 /** Starts to read at once, up to the first bytes, so that they arrive while the caller waits for something else. */
-export function openAhead(content: Content): OpenedAhead {
+export function prefetch(content: Content): Prefetched {
   const end = new AbortController();
   const bytes = content.open({ signal: end.signal })[Symbol.asyncIterator]();
   const first = bytes.next();

@@ -1,9 +1,9 @@
+import { createMutex, strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
-import { createTurns, strictTurns } from '../flow/turns.ts';
 import type { AppendOptions } from './contract.ts';
 
 /** Runs the calls on one upload session one after the other, since bytes must go in strictly in order. */
-export interface UploadTurns {
+export interface UploadMutex {
   /**
    * Runs a task with options that report its progress to the waiting calls. A call leaves with its signal, and fails
    * with TIMED_OUT when the call before it has not progressed for 15 minutes.
@@ -13,14 +13,14 @@ export interface UploadTurns {
   isBusy(): boolean;
 }
 
-export function createUploadTurns(id: string, late?: LateOptions): UploadTurns {
-  const turns = createTurns(strictTurns(`upload session ${id}`, late));
+export function createUploadMutex(id: string, late?: LateOptions): UploadMutex {
+  const mutex = createMutex(strictMutex(`upload session ${id}`, late));
   let users = 0;
   return {
     async run(task, options = {}) {
       users++;
       try {
-        return await turns((moved) => task(noting(options, moved)), options);
+        return await mutex((moved) => task(noting(options, moved)), options);
       } finally {
         users--;
       }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { share } from './share.ts';
+import { shareWork } from './shared-work.ts';
 
 const reason = new Error('enough');
 
-/** Work that goes on until it is told to end. */
+/** Work that continues until the test ends it. */
 function lasting(): {
   readonly work: (signal: AbortSignal) => Promise<string>;
   readonly end: () => void;
@@ -25,10 +25,10 @@ function lasting(): {
   };
 }
 
-describe('work that is shared', () => {
-  it('is done once, for all that wait', async () => {
+describe('shareWork', () => {
+  it('shared work is done once for all waiting callers', async () => {
     const { work, end, signals } = lasting();
-    const shared = share(work);
+    const shared = shareWork(work);
     const all = [shared.wait(), shared.wait()];
     end();
     assert.deepEqual(await Promise.all(all), ['done', 'done']);
@@ -36,9 +36,9 @@ describe('work that is shared', () => {
     assert.deepEqual([signals.length, shared.isAbandoned()], [1, false]);
   });
 
-  it('goes on as long as one waits for it', async () => {
+  it('shared work continues as long as one caller waits for it', async () => {
     const { work, end } = lasting();
-    const shared = share(work);
+    const shared = shareWork(work);
     const abort = new AbortController();
     const impatient = assert.rejects(shared.wait(abort.signal), reason);
     const patient = shared.wait();
@@ -48,9 +48,9 @@ describe('work that is shared', () => {
     assert.deepEqual([await patient, shared.isAbandoned()], ['done', false]);
   });
 
-  it('is ended when nobody does', async () => {
+  it('shared work is aborted when the last caller leaves', async () => {
     const { work, signals } = lasting();
-    const shared = share(work);
+    const shared = shareWork(work);
     const abort = new AbortController();
     const all = [shared.wait(abort.signal), shared.wait(abort.signal)].map((one) =>
       assert.rejects(one, reason),
@@ -60,9 +60,9 @@ describe('work that is shared', () => {
     assert.deepEqual([shared.isAbandoned(), signals[0]?.aborted], [true, true]);
   });
 
-  it('cache-stuck-by-101: that never ends has an end for all who wait, and is begun anew by the next', async () => {
+  it('cache-stuck-by-101: shared work that never ends times out for all waiting callers, and the next caller starts it anew', async () => {
     const deaf: AbortSignal[] = [];
-    const shared = share(
+    const shared = shareWork(
       (signal) => {
         deaf.push(signal);
         return new Promise<never>(() => undefined);
@@ -74,8 +74,8 @@ describe('work that is shared', () => {
     assert.deepEqual([shared.isAbandoned(), deaf[0]?.aborted], [true, true]);
   });
 
-  it('that fails fails for all', async () => {
-    const shared = share(() => Promise.reject(reason));
+  it('shared work that fails does so for all callers', async () => {
+    const shared = shareWork(() => Promise.reject(reason));
     await assert.rejects(shared.wait(), reason);
     await assert.rejects(shared.wait(), reason);
     assert.equal(shared.isAbandoned(), false);

@@ -4,14 +4,14 @@ import { unlessAborted } from './abort.ts';
 import { lastResort, within } from './within.ts';
 
 /** Work that several callers wait for. */
-export interface Shared<T> {
+export interface SharedWork<T> {
   /** Returns the result. Rejects with the signal's reason, while the work continues for the others. */
   wait(signal?: AbortSignal): Promise<T>;
   /** True if the work was aborted because no caller waited any more. A new caller has to start it anew. */
   isAbandoned(): boolean;
 }
 
-export interface ShareOptions {
+export interface SharedWorkOptions {
   /**
    * Milliseconds that the work may take. `Infinity` is for work that always ends, such as reading a file.
    * @defaultValue 15 minutes, so that no caller waits for ever
@@ -24,10 +24,10 @@ export interface ShareOptions {
 /**
  * Starts the work. Its signal aborts when all callers have left, and at the limit, when they all fail with TIMED_OUT.
  */
-export function share<T>(
+export function shareWork<T>(
   work: (signal: AbortSignal) => Promise<T>,
-  { limit = lastResort, clock }: ShareOptions = {},
-): Shared<T> {
+  { limit = lastResort, clock }: SharedWorkOptions = {},
+): SharedWork<T> {
   const abort = new AbortController();
   let waiting = 0;
   let isDone = false;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { openAhead } from './ahead.ts';
 import { collect } from './collect.ts';
 import type { Content, OpenOptions } from './content.ts';
+import { prefetch } from './prefetch.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const all = async (source: AsyncIterable<Uint8Array>): Promise<string> =>
@@ -31,10 +31,10 @@ function noted({ fails = false } = {}) {
   return { content, opened, ended: () => ended };
 }
 
-describe('content that was opened ahead', () => {
-  it('is opened once for its first whole reading, and again for each other', async () => {
+describe('prefetch', () => {
+  it('prefetched content is opened once for its first complete reading and again for each other', async () => {
     const { content, opened } = noted();
-    const ahead = openAhead(content);
+    const ahead = prefetch(content);
     assert.deepEqual(opened, [[0, 6]]);
     assert.equal(await all(ahead.content.open({ from: 2, to: 4 })), 'cd');
     assert.equal(await all(ahead.content.open()), 'abcdef');
@@ -46,15 +46,15 @@ describe('content that was opened ahead', () => {
     ]);
   });
 
-  it('is let go when nobody reads it', async () => {
+  it('prefetched content is released when no caller reads it', async () => {
     const { content, ended } = noted();
-    await openAhead(content).close();
+    await prefetch(content).close();
     assert.equal(ended(), 1);
   });
 
-  it('is let go when it is opened and nobody reads it', async () => {
+  it('prefetched content is released when it is opened and not read', async () => {
     const { content, opened, ended } = noted();
-    const ahead = openAhead(content);
+    const ahead = prefetch(content);
     const [one, other] = [ahead.content.open(), ahead.content.open()];
     await ahead.close();
     assert.equal(ended(), 1);
@@ -62,9 +62,9 @@ describe('content that was opened ahead', () => {
     assert.equal(opened.length, 3);
   });
 
-  it('is left to who reads it when it is closed', async () => {
+  it('closing prefetched content leaves it to its reader', async () => {
     const { content, ended } = noted();
-    const ahead = openAhead(content);
+    const ahead = prefetch(content);
     const reading = ahead.content.open()[Symbol.asyncIterator]();
     await reading.next();
     await ahead.close();
@@ -73,16 +73,16 @@ describe('content that was opened ahead', () => {
     assert.equal(ended(), 1);
   });
 
-  it('fails for who reads it, and for nobody else', async () => {
+  it('prefetched content fails only for its reader', async () => {
     const { content } = noted({ fails: true });
-    await openAhead(content).close();
-    await assert.rejects(all(openAhead(content).content.open()), { message: 'mine' });
+    await prefetch(content).close();
+    await assert.rejects(all(prefetch(content).content.open()), { message: 'mine' });
   });
 
-  it('ends with the signal of who reads it', async () => {
+  it('prefetched content ends with the signal of its reader', async () => {
     const { content, ended } = noted();
     const end = new AbortController();
-    const reading = openAhead(content).content.open({ signal: end.signal })[Symbol.asyncIterator]();
+    const reading = prefetch(content).content.open({ signal: end.signal })[Symbol.asyncIterator]();
     await reading.next();
     end.abort(new Error('enough'));
     await assert.rejects(reading.next(), { message: 'enough' });
