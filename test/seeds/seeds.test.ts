@@ -23,7 +23,7 @@ interface Named {
 
 const rows: readonly Row[] = appendix
   .split('\n')
-  .filter((line) => line.startsWith('| ') && !line.startsWith('| seed '))
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| Go '))
   .map((line) => {
     const [, seed = '', ours = '', , tests = ''] = line.split('|').map((cell) => cell.trim());
     return { seed, ours: namesIn(ours), tests: namesIn(tests) };
