@@ -224,7 +224,38 @@ export class CopyError extends GantryError {
   }
 }
 
-/** True if `error` is an error of gantry, from any installed copy of the package; with `code`, only for that code. */
+/**
+ * Codes for answers that gantry did not expect, and the codes of the specification that it passes on.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+ */
+export type ResponseCode =
+  | 'UNEXPECTED_STATUS'
+  | 'UNEXPECTED_ANSWER'
+  | 'TOOMANYREQUESTS'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'UNKNOWN';
+
+/** Every code that gantry gives to its own errors, and the registry's codes that the specification names. */
+export type ErrorCode =
+  | InputCode
+  | ContentCode
+  | NotFoundCode
+  | AuthCode
+  | TransportCode
+  | StorageCode
+  | ResponseCode
+  | 'UNSUPPORTED'
+  | 'COPY_FAILED';
+
+/**
+ * Returns whether `error` is one of gantry's, from this copy of the package or another; with `code`, whether it has that
+ * code. A misspelled code does not compile. Compare `error.code` to find a code that only one registry uses.
+ */
+export function isGantryError(error: unknown): error is GantryError;
+export function isGantryError<C extends ErrorCode>(
+  error: unknown,
+  code: C,
+): error is GantryError & { readonly code: C };
 export function isGantryError(error: unknown, code?: string): error is GantryError {
   if (typeof error !== 'object' || error === null || !('isGantryError' in error)) return false;
   if (error.isGantryError !== true) return false;

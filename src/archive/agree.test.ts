@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { atEnd } from '../../test/at-end.ts';
-import { isGantryError } from '../errors.ts';
+import { type ErrorCode, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { blobsOf } from '../spec/manifest.ts';
@@ -106,7 +106,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
   const swapped = layers.toReversed();
   const cut = (sample: SampleImage): readonly TarFileWithBody[] =>
     layoutFiles([{ ...sample, fullName: name }], [image]);
-  const refusals: readonly (readonly [string, string, readonly TarFileWithBody[]])[] = [
+  const refusals: readonly (readonly [string, ErrorCode, readonly TarFileWithBody[]])[] = [
     ['neither, where no layers stand in the manifest and there is no other', 'MANIFEST_INVALID', cut(hollow)],
     [
       'neither, where a layer stands in the manifest twice',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { basicOf, secret } from '../../test/secret.ts';
-import { isGantryError } from '../errors.ts';
+import { type ErrorCode, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, emptyContent } from '../flow/content.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
@@ -116,5 +116,5 @@ export const bearerRegistry: Roles['registry'] = (_, authorization) =>
 export const wantsBasic: Roles['registry'] = (_, authorization) =>
   authorization === basicAlice ? answer(200) : challenge('Basic realm="not a URL"');
 
-export const rejects = (promise: Promise<unknown>, code: string): Promise<void> =>
+export const rejects = (promise: Promise<unknown>, code: ErrorCode): Promise<void> =>
   assert.rejects(promise, (error) => isGantryError(error, code));

@@ -65,6 +65,13 @@ const notFound: readonly RequestListener[] = [
 const verbs = ['inspect', 'getManifest', 'getDescriptor', 'getConfig', 'getImage'] as const;
 
 describe('looking', () => {
+  it('close() ends the connections of a client, and may be called again.', async (test) => {
+    const { client, registry } = await open(test);
+    assert.deepEqual(await listOf(client.catalog(registry.host)), []);
+    await client.close();
+    await client.close();
+  });
+
   it('tells what an image is', async (test) => {
     const { client, registry } = await open(test);
     const name = `${registry.host}/acme/app:1`;

@@ -104,6 +104,11 @@ export interface Client extends AsyncDisposable {
   token(repository: string, options?: TokenOptions): Promise<TokenReply>;
   /** Asks a registry whether a credential is right, without keeping it. */
   checkLogin(registry: string, credential: Credential, options?: SignalOptions): Promise<LoginCheck>;
+  /**
+   * Closes the client's connections; it can be called more than once. `await using` calls it at the end of its block. A
+   * client that is not closed does not keep the process running.
+   */
+  close(): Promise<void>;
 }
 
 /** Requests that an image takes at once, as far as one can tell before it is read. */
@@ -291,6 +296,7 @@ export function createClient(options: ClientOptions = {}): Client {
         credential,
         merged('checkLogin', { registry, credential }, own),
       ),
+    close: async () => connections[Symbol.asyncDispose](),
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }

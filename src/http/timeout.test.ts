@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isGantryError } from '../errors.ts';
+import { type ErrorCode, isGantryError } from '../errors.ts';
 import { drain } from '../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../flow/content.ts';
 import { createManualClock, type ManualClock } from '../time/clock.test.support.ts';
@@ -18,7 +18,7 @@ function answer(body: AsyncIterable<Uint8Array>): HttpResponse {
   return { status: 200, headers: {}, body };
 }
 
-function failsWith(promise: Promise<unknown>, code: string): Promise<void> {
+function failsWith(promise: Promise<unknown>, code: ErrorCode): Promise<void> {
   return assert.rejects(promise, (error: unknown) => {
     assert.ok(isGantryError(error, code));
     return error.message.includes('host:5000');

@@ -3,7 +3,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
 import { listenAnywhere } from '../../test/listening.ts';
-import { isGantryError } from '../errors.ts';
+import { type ErrorCode, isGantryError } from '../errors.ts';
 import { collect, discard } from '../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../flow/content.ts';
 import type { HttpRequest } from '../wire/message.ts';
@@ -79,7 +79,7 @@ async function* once(chunk: string): AsyncGenerator<Uint8Array> {
   yield bytes(chunk);
 }
 
-const rejects = (promise: Promise<unknown>, code: string): Promise<void> =>
+const rejects = (promise: Promise<unknown>, code: ErrorCode): Promise<void> =>
   assert.rejects(promise, (error) => isGantryError(error, code));
 
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';

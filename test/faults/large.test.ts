@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { isGantryError } from '../../src/errors.ts';
+import { type ErrorCode, isGantryError } from '../../src/errors.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import type { Middleware } from '../../src/wire/message.ts';
@@ -21,7 +21,7 @@ interface Row {
   readonly upload?: UploadOptions;
   /** Bytes on the wire ÷ bytes needed. */
   readonly most: number;
-  readonly fails?: string;
+  readonly fails?: ErrorCode;
 }
 
 const mebibyte = 1024 * 1024;
@@ -130,11 +130,12 @@ async function play(row: Row, transfer: Transfer): Promise<void> {
     ...(transfer.kind === 'read' ? { holds: held } : {}),
     ...(transfer === fromRegistry ? { goodHolds: held } : {}),
   });
-  if (row.fails === undefined) {
+  const { fails } = row;
+  if (fails === undefined) {
     await transfer.run(stage);
     await transfer.assertThere(stage);
   } else {
-    await assert.rejects(transfer.run(stage), (error) => isGantryError(error, row.fails));
+    await assert.rejects(transfer.run(stage), (error) => isGantryError(error, fails));
     await transfer.assertClean(stage);
   }
   stage.figure.assertTrue({ whole: false, moves: transfer.bytes });

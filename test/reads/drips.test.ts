@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
-import { isGantryError } from '../../src/errors.ts';
+import { type ErrorCode, isGantryError } from '../../src/errors.ts';
 import { atEnd } from '../at-end.ts';
 
 /** A registry whose answers are kept open with a byte now and then. */
@@ -29,7 +29,7 @@ async function drips(
 }
 
 describe('dripping-answers: a registry that keeps', () => {
-  const rows: readonly [what: string, head: Parameters<typeof drips>[1], code: string][] = [
+  const rows: readonly [what: string, head: Parameters<typeof drips>[1], code: ErrorCode][] = [
     ['a document open ends the request', () => [200, {}], 'STALLED'],
     ['a refusal open is told by its status', () => [404, {}], 'MANIFEST_UNKNOWN'],
     ['a failure open is told by its status', () => [500, {}], 'UNEXPECTED_STATUS'],
