@@ -46,7 +46,7 @@ const counts = { passed: 0, failed: 0, skipped: 0 };
 const skips: string[] = [];
 const search = startSearch();
 /** Milliseconds for a file. The slowest one takes a minute on a quiet machine. */
-const limit = Number(flag('--limit') ?? 600) * 1000;
+const limit = Number(flag('--limit') ?? 1200) * 1000;
 // Tests wait as much as they work: two for each core take a third less time, and their share of a busy machine.
 const stream = run({ files, concurrency: 2 * Math.max(2, availableParallelism()) });
 

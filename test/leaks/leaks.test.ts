@@ -58,7 +58,12 @@ describe('a secret is found', () => {
     ),
     ['stdout', 'execFile(process.execPath, ["-e", "console.log(process.argv[1])", planted])'],
     ['arguments', `spawn(process.execPath, ["-e", "", ${JSON.stringify(binary)}, planted])`],
-    ['title', `say("x", "stdout", ${JSON.stringify(binary)}, planted)`],
+    [
+      'title',
+      // Stays until its output was read: a busy machine reads the title late.
+      `const child = spawn(process.execPath, ["-e", "process.stdout.write('x'); process.stdin.resume()", ${JSON.stringify(binary)}, planted]);
+       child.stdout.once("data", () => child.stdin.end())`,
+    ],
   ];
   for (const [where, code] of rows) {
     const skip = where === 'title' && process.platform !== 'linux' && 'Linux shows titles in /proc';
