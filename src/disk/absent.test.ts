@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHook } from 'node:async_hooks';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
+import { requestsOf } from '../../test/disk/requests.ts';
 import { lookAt } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Repository } from '../store/contract.ts';
@@ -32,23 +32,6 @@ async function stage(test: TestContext): Promise<{ repository: Repository; folde
 async function put(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, '');
-}
-
-/** How often `task` asked something of the file system. */
-async function requestsOf(task: () => Promise<unknown>): Promise<number> {
-  let requests = 0;
-  const hook = createHook({
-    init(_, type) {
-      if (type.startsWith('FSREQ')) requests++;
-    },
-  });
-  hook.enable();
-  try {
-    await task();
-  } finally {
-    hook.disable();
-  }
-  return requests;
 }
 
 describe('digests that a repository does not hold', () => {

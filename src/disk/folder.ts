@@ -1,7 +1,8 @@
 import type { Dirent, Stats } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absentAs, isUnreadable, lookAt, onDisk, readSmall, unlessUnreadable } from '../files/files.ts';
+import { absentAs, isUnreadable, lookAt, onDisk, unlessUnreadable } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import { blobPath } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
@@ -89,10 +90,17 @@ export class RepositoryFolder {
 
   /** The manifest with that digest, if it was put as one. */
   async manifest(digest: Digest): Promise<Descriptor | undefined> {
-    if (!(await this.hasManifest(digest))) return undefined;
-    const mediaType = await textOf(this.manifestPath(digest));
+    const mediaType = await this.mediaType(digest);
     const size = mediaType === undefined ? undefined : await this.blobSize(digest);
     return mediaType === undefined || size === undefined ? undefined : { mediaType, digest, size };
+  }
+
+  /** The type that a manifest is listed under, if it is there. */
+  async mediaType(digest: Digest): Promise<string | undefined> {
+    const path = this.manifestPath(digest);
+    const mediaType = await textOf(path);
+    // The look takes back what a collection has put aside.
+    return mediaType === undefined && (await this.hasManifest(digest)) ? textOf(path) : mediaType;
   }
 
   async manifests(): Promise<Digest[]> {

@@ -1,23 +1,53 @@
 import { isGantryError } from '../errors.ts';
-import { lookAt } from '../files/files.ts';
+import { lookAt, unlessUnreadable } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import { collect } from '../flow/collect.ts';
+import { digestOf } from '../flow/hash.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { blobFileContent } from '../layout/blob-file.ts';
-import type { Digest } from '../spec/digest.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { RepositoryFolder } from './folder.ts';
 
-/** What is wrong with a tag, as text. */
-export async function tagProblem(folder: RepositoryFolder, tag: string): Promise<string | undefined> {
+/** The problem of a tag as text. Manifests that `isThere` answers for are not looked at again. */
+export async function tagProblem(
+  folder: RepositoryFolder,
+  tag: string,
+  isThere: (digest: Digest) => boolean,
+): Promise<string | undefined> {
   const digest = await folder.tag(tag);
   if (digest === undefined) {
     return (await lookAt(folder.tagPath(tag))) === undefined ? undefined : 'its file names no digest';
   }
+  if (isThere(digest)) return undefined;
   return (await folder.manifest(digest)) === undefined ? `leads to ${digest}, which is not there` : undefined;
 }
 
-/** What is wrong with it, as text; undefined for one that is not there any more, or was put aside as garbage. */
+/** The manifest, or its problem as text; undefined for one that is not there any more, or was put aside as garbage. */
 export async function readManifest(
+  folder: RepositoryFolder,
+  digest: Digest,
+): Promise<Manifest | string | undefined> {
+  const whole = await readWhole(folder, digest).catch(unlessUnreadable);
+  return whole ?? readOrExplain(folder, digest);
+}
+
+/** With as few looks at the disk as that takes. Undefined for all that needs an explanation. */
+async function readWhole(folder: RepositoryFolder, digest: Digest): Promise<Manifest | undefined> {
+  const mediaType = await folder.mediaType(digest);
+  const bytes = mediaType === undefined ? undefined : await readSmall(folder.blobPath(digest), manifestLimit);
+  if (mediaType === undefined || bytes === undefined) return undefined;
+  try {
+    if (digestOf(bytes, computableAlgorithm(digest)) !== digest) return undefined;
+    const manifest = parseManifest(bytes, { digest, mediaType });
+    return ownType(manifest, mediaType) === mediaType ? manifest : undefined;
+  } catch (error) {
+    if (isGantryError(error)) return undefined;
+    throw error;
+  }
+}
+
+async function readOrExplain(
   folder: RepositoryFolder,
   digest: Digest,
 ): Promise<Manifest | string | undefined> {
@@ -31,13 +61,18 @@ export async function readManifest(
     const source = blobFileContent(folder.layout, descriptor).open();
     const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
     const manifest = parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
-    const own = manifest.body.mediaType === undefined ? descriptor.mediaType : manifest.descriptor.mediaType;
+    const own = ownType(manifest, descriptor.mediaType);
     return own === descriptor.mediaType ? manifest : `is listed as ${descriptor.mediaType}, and is ${own}`;
   } catch (error) {
     if (isGantryError(error, 'BLOB_UNKNOWN')) return undefined;
     if (isGantryError(error)) return error.message;
     throw error;
   }
+}
+
+/** The type that the document states; the listed one where it states none. */
+function ownType({ body, descriptor }: Manifest, listed: string): string {
+  return body.mediaType === undefined ? listed : descriptor.mediaType;
 }
 
 /** Something, if the manifest that was read is not there any more: what it named may have gone with it. */

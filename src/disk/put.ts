@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
-import { isUnreadable, readSmall, removeFile } from '../files/files.ts';
+import { isUnreadable, removeFile } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';

@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.ts';
-import { readSmall, replaceFile } from '../files/files.ts';
+import { replaceFile } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 
 /** Bytes: as many as HMAC-SHA-256 can make use of. */
 const length = 32;

@@ -5,11 +5,11 @@ import {
   lookAt,
   makeFolder,
   moveFile,
-  readSmall,
   removeFile,
   replaceFile,
   unlessUnreadable,
 } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { createPool } from '../flow/pool.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StorageError, UnsupportedError } from '../errors.ts';
-import { lookAt, readSmall, replaceFile } from '../files/files.ts';
+import { lookAt, replaceFile } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 
 /** What the folders mean; a store that was written otherwise is not touched. */
 const version = 'gantry store 1\n';

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContentError, NotFoundError } from '../errors.ts';
 import { isUnreadable, lookAt, onDisk, openRegular } from '../files/files.ts';
+import { readUpTo } from '../files/read-small.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
@@ -112,6 +113,15 @@ export async function hashFile(
   { signal, onChunk }: HashFileOptions = {},
 ): Promise<{ readonly hasher: ReturnType<typeof createHasher>; readonly size: number }> {
   const hasher = createHasher(algorithm);
+  signal?.throwIfAborted();
+  // The most files by far are small ones.
+  const whole = await readUpTo(path, shortPart);
+  if (whole === undefined) return { hasher, size: 0 };
+  if (whole.bytes !== undefined) {
+    hasher.update(whole.bytes);
+    onChunk?.();
+    return { hasher, size: whole.bytes.byteLength };
+  }
   const opened = await openRegular(path);
   let size = 0;
   if (opened === undefined) return { hasher, size };

@@ -1,6 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { onDisk, readSmall, removeFile } from '../files/files.ts';
+import { onDisk, removeFile } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { blobPath } from './blob-file.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { ContentError } from '../errors.ts';
-import { readSmall } from '../files/files.ts';
+import { readSmall } from '../files/read-small.ts';
 import { digestOf } from '../flow/hash.ts';
 import { indexJsonLimit, manifestLimit, parseManifest } from '../json/manifest.ts';
 import { parseJson } from '../json/parse.ts';

@@ -1,8 +1,8 @@
-import { ContentError, StorageError, UnsupportedError } from '../errors.ts';
+import { ContentError, StorageError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
 import { createMutex, type Mutex } from '../flow/mutex.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { computableAlgorithm, type Digest, isComputable } from '../spec/digest.ts';
 import { manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
@@ -66,26 +66,16 @@ export class SoundBlobs {
     const path = blobPath(this.#folder, digest);
     const seen = await lookAt(path);
     if (seen?.isFile() !== true || seen.size !== size) return false;
-    const algorithm = computable(digest);
     // Nobody could tell.
-    if (algorithm === undefined) return true;
+    if (!isComputable(digest)) return true;
     try {
-      const hashed = await hashFile(path, algorithm, { signal, onChunk });
+      const hashed = await hashFile(path, computableAlgorithm(digest), { signal, onChunk });
       return hashed.hasher.digest() === digest;
     } catch (error) {
       // What the disk can't read is as good as gone.
       if (error instanceof StorageError) return false;
       throw error;
     }
-  }
-}
-
-function computable(digest: Digest): Algorithm | undefined {
-  try {
-    return computableAlgorithm(digest);
-  } catch (error) {
-    if (error instanceof UnsupportedError) return undefined;
-    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { saysKind } from '../json/manifest-type.ts';
 import { signedPayload } from '../json/schema1.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { computableAlgorithm, type Digest, digestAlgorithm, isDigest } from '../spec/digest.ts';
+import { computableAlgorithm, type Digest, digestAlgorithm, isComputable, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isManifestType, MediaType, parseMediaType } from '../spec/media-type.ts';
 import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
@@ -325,8 +325,4 @@ function verifiedDigest(
     expected,
     actual,
   });
-}
-
-function isComputable(digest: Digest): boolean {
-  return ['sha256', 'sha512'].includes(digestAlgorithm(digest));
 }

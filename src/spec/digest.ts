@@ -46,6 +46,12 @@ export function digestEncoded(digest: Digest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }
 
+/** Tells whether gantry can verify content with this digest. */
+export function isComputable(digest: Digest): boolean {
+  const algorithm = digestAlgorithm(digest);
+  return algorithm === 'sha256' || algorithm === 'sha512';
+}
+
 /**
  * Returns the algorithm if gantry computes it.
  * @throws UNSUPPORTED otherwise, because gantry never passes on unverified content
