@@ -4,10 +4,10 @@ import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
 import { type AppOptions, createApp } from '../../src/server/app.ts';
 import { asking, digestText, pushImage } from '../../src/server/ask.test.support.ts';
+import { withHealth } from '../../src/server/health.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { dial } from '../../src/server/node/dial.test.support.ts';
 import { type ListenOptions, listen } from '../../src/server/node/listen.ts';
-import { withOperations } from '../../src/server/operations.ts';
 import { createSessions } from '../../src/server/sessions.ts';
 import { atEnd } from '../at-end.ts';
 import { basicOf } from '../secret.ts';
@@ -28,7 +28,7 @@ interface Scene {
 async function scene(test: TestContext, app: AppOptions, options: ListenOptions = {}): Promise<Scene> {
   const sessions = createSessions();
   const serve = createApp(createMemoryRegistry(), { ...app, sessions });
-  const listener = await listen(withOperations(serve, { metrics: createMetrics() }), options);
+  const listener = await listen(withHealth(serve, { metrics: createMetrics() }), options);
   atEnd(test, () => listener.close({ grace: 0 }));
   const { port } = listener;
   return {

@@ -1,8 +1,8 @@
 import type { AppOptions } from '../../server/app.ts';
 import { type Exchange, type ExchangeObserver, observers, type Serve } from '../../server/exchange.ts';
+import { withHealth } from '../../server/health.ts';
 import { formatExchange } from '../../server/log.ts';
 import { createMetrics } from '../../server/metrics.ts';
-import { withOperations } from '../../server/operations.ts';
 import { createSessions } from '../../server/sessions.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
@@ -37,7 +37,7 @@ export async function operate(operation: Operation, { output }: Context): Promis
       ...(operation.metrics ? [metrics] : []),
       ...(log === undefined ? [] : [{ ended: (exchange: Exchange) => log.write(formatExchange(exchange)) }]),
     ]),
-    around: (app) => withOperations(app, operation.metrics ? { metrics } : {}),
+    around: (app) => withHealth(app, operation.metrics ? { metrics } : {}),
     async [Symbol.asyncDispose]() {
       process.off('SIGHUP', onHangUp);
       await log?.[Symbol.asyncDispose]();

@@ -6,9 +6,9 @@ import { openRules } from '../../src/server/access/rules-file.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Ask, asking, digestText, Gate } from '../../src/server/ask.test.support.ts';
 import type { Exchange } from '../../src/server/exchange.ts';
+import { withHealth } from '../../src/server/health.ts';
 import { createMetrics } from '../../src/server/metrics.ts';
 import { listen } from '../../src/server/node/listen.ts';
-import { withOperations } from '../../src/server/operations.ts';
 import { createSessions, type Sessions } from '../../src/server/sessions.ts';
 import { atEnd } from '../at-end.ts';
 import { secret } from '../secret.ts';
@@ -17,7 +17,7 @@ import { as, bearing, loginOf, tokenIn } from './access-stage.ts';
 function guarded(sessions: Sessions = createSessions()): ReturnType<typeof createApp> {
   const access = createAccess({ login: loginOf(['alice']) });
   const app = createApp(createMemoryRegistry(), { access, sessions });
-  return withOperations(app, { metrics: createMetrics() });
+  return withHealth(app, { metrics: createMetrics() });
 }
 
 describe('a registry with a login', () => {
@@ -36,7 +36,7 @@ describe('a registry with a login', () => {
       const rules = `rules: [{ repositories: ['**'], anonymous: true, allow: ${allow} }]`;
       const access = createAccess({ login: loginOf(['alice']), rules: await openRules(async () => rules) });
       const app = createApp(createMemoryRegistry(), { access });
-      const ask = asking(withOperations(app, { metrics: createMetrics() }));
+      const ask = asking(withHealth(app, { metrics: createMetrics() }));
       const anybody = tokenIn(await ask('GET', '/v2/token?scope=registry:catalog:*'));
       for (const options of [{}, bearing(anybody), bearing('none'), as('nobody')]) {
         for (const method of ['GET', 'HEAD', 'POST']) {

@@ -4,7 +4,7 @@ import { basicChallenge, unauthorized } from './access/challenge.ts';
 import { noted, type Serve, type ServedResponse } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 
-export interface OperationsOptions {
+export interface HealthOptions {
   /** Shown at /metrics; without them there is no such path. */
   readonly metrics?: Pick<Metrics, 'text'>;
 }
@@ -13,7 +13,7 @@ export interface OperationsOptions {
  * What the keepers of a registry ask of it, beside what its clients do: `/healthz` says that it answers, to everybody, and
  * `/metrics` what it did, to those who may ask for `/v2/`, and where there are logins to nobody without one.
  */
-export function withOperations(next: Serve, { metrics }: OperationsOptions): Serve {
+export function withHealth(next: Serve, { metrics }: HealthOptions): Serve {
   const answerTo = async (request: HttpRequest): Promise<ServedResponse | undefined> => {
     const path = request.url.split('?', 1)[0];
     if (path === '/healthz') return readOnly(request, () => jsonAnswer(200, { status: 'ok' }));

@@ -5,8 +5,8 @@ import { errorAnswer } from '../wire/reply.ts';
 import { createApp } from './app.ts';
 import { asking, assertRefused } from './ask.test.support.ts';
 import type { Serve } from './exchange.ts';
+import { withHealth } from './health.ts';
 import { withHosts } from './hosts.ts';
-import { withOperations } from './operations.ts';
 
 const metrics = { text: () => 'answers 42\n' };
 const app = createApp(createMemoryRegistry());
@@ -18,7 +18,7 @@ const locked: Serve = Object.assign(
 
 describe('/healthz', () => {
   it('says that the registry answers, and nothing else, to everybody', async () => {
-    const ask = asking(withOperations(locked, {}));
+    const ask = asking(withHealth(locked, {}));
     const healthy = await ask('GET', '/healthz?now');
     assert.equal(healthy.status, 200);
     assert.equal(healthy.text, '{"status":"ok"}');
@@ -29,24 +29,24 @@ describe('/healthz', () => {
 
 describe('/metrics', () => {
   it('shows the counts in the format of Prometheus', async () => {
-    const answer = await asking(withOperations(app, { metrics }))('GET', '/metrics');
+    const answer = await asking(withHealth(app, { metrics }))('GET', '/metrics');
     assert.equal(answer.text, 'answers 42\n');
     assert.match(answer.header('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   });
 
   it('is not there unless it is wanted', async () => {
-    assertRefused(await asking(withOperations(app, {}))('GET', '/metrics'), 404, 'NAME_UNKNOWN');
+    assertRefused(await asking(withHealth(app, {}))('GET', '/metrics'), 404, 'NAME_UNKNOWN');
   });
 
   it('is for those who may ask for /v2/, and tells the others how to log in', async () => {
-    const refused = await asking(withOperations(locked, { metrics }))('GET', '/metrics');
+    const refused = await asking(withHealth(locked, { metrics }))('GET', '/metrics');
     assertRefused(refused, 401, 'UNAUTHORIZED');
     assert.equal(refused.header('www-authenticate'), 'Basic realm="x"');
   });
 
   it('leaves a guarded registry a guarded one', () => {
-    assert.equal(withHosts(withOperations(locked, { metrics })).guarded, true);
-    assert.equal(withHosts(withOperations(app, { metrics })).guarded, undefined);
+    assert.equal(withHosts(withHealth(locked, { metrics })).guarded, true);
+    assert.equal(withHosts(withHealth(app, { metrics })).guarded, undefined);
   });
 });
 
