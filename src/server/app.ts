@@ -10,16 +10,16 @@ import { sourceOf } from './access/source.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import type { Note, Serve, ServedResponse } from './exchange.ts';
-import { closedTo, type GateOptions } from './gate.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
+import { type MethodPolicyOptions, remainingMethods } from './method-policy.ts';
 import { listReferrers } from './referrers.ts';
 import { createSessions, type Holder, type Sessions } from './sessions.ts';
 import { listTags } from './tags.ts';
 import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
 
-export interface AppOptions extends GateOptions {
+export interface AppOptions extends MethodPolicyOptions {
   /** Who may do what (`createAccess`). Default: everybody everything. */
   readonly access?: Access;
   /** Whether a mount that names no repository may find the blob in any of them. Default true. */
@@ -114,7 +114,7 @@ function dispatch(
   body: WatchedBody | undefined,
 ): Promise<HttpResponse> | HttpResponse {
   const { registry, sessions, limits, holder, anonymousMounts = true, sparse = false } = app;
-  const allow = closedTo(operation.kind, app);
+  const allow = remainingMethods(operation.kind, app);
   if (allow !== undefined) return refuse(switchedOff(allow));
   if (operation.kind === 'ping') return jsonAnswer(200, {});
   if (operation.kind === 'catalog') return listCatalog(registry, operation, request, limits);

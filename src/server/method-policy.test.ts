@@ -3,10 +3,10 @@ import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from './app.ts';
 import { type Ask, asking, assertRefused, digestText, pushImage } from './ask.test.support.ts';
-import type { GateOptions } from './gate.ts';
+import type { MethodPolicyOptions } from './method-policy.ts';
 
 /** A registry that was filled before it was closed. */
-async function filled(options: GateOptions): Promise<Ask> {
+async function filled(options: MethodPolicyOptions): Promise<Ask> {
   const registry = createMemoryRegistry();
   await pushImage(asking(createApp(registry)), 'a', 'v1');
   return asking(createApp(registry, options));
