@@ -6,7 +6,7 @@ import { createApp } from './app.ts';
 import { asking, assertRefused } from './ask.test.support.ts';
 import type { Serve } from './exchange.ts';
 import { withHealth } from './health.ts';
-import { withHosts } from './hosts.ts';
+import { withHosts } from './host-header.ts';
 
 const metrics = { text: () => 'answers 42\n' };
 const app = createApp(createMemoryRegistry());

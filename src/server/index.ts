@@ -18,7 +18,7 @@ export { openRules } from './access/rules-file.ts';
 export { type AppOptions, createApp } from './app.ts';
 export type { Exchange, ExchangeObserver, Note, Serve, ServedResponse } from './exchange.ts';
 export { type HealthOptions, withHealth } from './health.ts';
-export { type HostOptions, withHosts } from './hosts.ts';
+export { type HostOptions, withHosts } from './host-header.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export { formatExchange } from './log.ts';
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';

@@ -2,7 +2,7 @@ import { headerLines } from '../wire/headers.ts';
 import type { HeaderMap } from '../wire/message.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
-import { createKnownNames, type NameOptions, nameOf } from './hosts.ts';
+import { createKnownNames, type NameOptions, nameOf } from './host-header.ts';
 
 /**
  * Refuses with 403 a request that a browser marks as coming from the page of another origin. A page can send a POST, a

@@ -13,7 +13,7 @@ import {
   text,
 } from '../../spec/options.ts';
 import type { ExchangeObserver, Serve } from '../exchange.ts';
-import { type HostOptions, withHosts } from '../hosts.ts';
+import { type HostOptions, withHosts } from '../host-header.ts';
 import { withOrigins } from '../origins.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
