@@ -4,9 +4,9 @@ import { secret } from '../../../test/secret.ts';
 import { loginOf, passwordOf, standingClock } from '../../../test/server/access-stage.ts';
 import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
-import { createBrake } from './brake.ts';
 import { createDesk, type Desk, type DeskCaller } from './desk.ts';
 import type { Login } from './login.ts';
+import { createLoginThrottle } from './login-throttle.ts';
 import { sourceOf } from './source.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
@@ -153,7 +153,7 @@ describe('wrong passwords', () => {
 
 describe('a brake', () => {
   it('remembers the last 10,000 keys and no more', () => {
-    const brake = createBrake({ free: 1, clock: standingClock() });
+    const brake = createLoginThrottle({ free: 1, clock: standingClock() });
     brake.failed('first');
     for (let at = 0; at < 10_000; at++) brake.failed(`key-${at}`);
     assert.equal(brake.delay('first'), 0);

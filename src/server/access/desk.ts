@@ -3,9 +3,9 @@ import { createSingleFlight } from '../../flow/single-flight.ts';
 import { within } from '../../flow/within.ts';
 import { Lru } from '../../store/lru.ts';
 import { createShares } from '../shares.ts';
-import { createBrake } from './brake.ts';
 import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
+import { createLoginThrottle } from './login-throttle.ts';
 import { createFairQueue } from './queue.ts';
 import { createSeal } from './seal.ts';
 import { sourceOf } from './source.ts';
@@ -70,8 +70,8 @@ export function createDesk(
   const proven = new Lru<true>(maxProven);
   // A wrong one is shared by those who show it at this moment, and then costs its wait again.
   const checks = createSingleFlight<string, User | undefined>();
-  const users = createBrake({ free: 3, clock });
-  const peers = createBrake({ free: 20, clock });
+  const users = createLoginThrottle({ free: 3, clock });
+  const peers = createLoginThrottle({ free: 20, clock });
   const queue = createFairQueue(looksAtOnce);
   const places = createShares(maxWaiting);
 

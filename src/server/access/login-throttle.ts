@@ -2,14 +2,14 @@ import { Lru } from '../../store/lru.ts';
 import type { AccessClock } from './clock.ts';
 
 /** Slows down who guesses passwords. */
-export interface Brake {
+export interface LoginThrottle {
   /** Milliseconds that earlier failures of the key cost the next attempt. */
   delay(key: string): number;
   failed(key: string): void;
   passed(key: string): void;
 }
 
-export interface BrakeOptions {
+export interface LoginThrottleOptions {
   /** Failures that cost nothing: people mistype. */
   readonly free: number;
   readonly clock: AccessClock;
@@ -30,7 +30,7 @@ interface Entry {
   at: number;
 }
 
-export function createBrake({ free, clock }: BrakeOptions): Brake {
+export function createLoginThrottle({ free, clock }: LoginThrottleOptions): LoginThrottle {
   const entries = new Lru<Entry>(maxKeys);
   const current = (key: string): Entry => {
     const entry = entries.get(key) ?? { failures: 0, at: clock.now() };
