@@ -23,7 +23,9 @@ const elsewhere: Readonly<Record<string, readonly (readonly [file: string, title
     ['test/proxy-cache/refusals.test.ts', 'shows the upstream nothing of its own clients'],
   ],
   S18: [['test/disk/garbage.test.ts', 'leaves alone what is younger than the grace period']],
-  S19: [['src/server/access/desk.test.ts', 'for one user wait longer and longer, from the fourth on']],
+  S19: [
+    ['src/server/access/password-check.test.ts', 'for one user wait longer and longer, from the fourth on'],
+  ],
 };
 
 describe('the security list of servers', () => {

@@ -8,9 +8,9 @@ import type { ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { challengeAnswer, tokenPath } from './challenge.ts';
 import { type AccessClock, systemClock } from './clock.ts';
-import { createDesk, type Desk } from './desk.ts';
 import type { Login } from './login.ts';
 import { createOriginOf, type OriginOf } from './origin.ts';
+import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
 import { createSeal } from './seal.ts';
 import { answerTokenRequest } from './token-service.ts';
@@ -103,13 +103,13 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
   const { clock = systemClock, formTime = defaultFormTime } = options;
   const name = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
   const tokens = createTokens({ key, service: name, login, life: tokenLife, clock });
-  const desk = createDesk(login, { key, clock });
+  const passwords = createPasswordCheck(login, { key, clock });
   const shared = { seal: createSeal(key, 'upload sessions') };
   const rightsFor = async (user: string | undefined): Promise<Rights> => {
     if (rules !== undefined) return rightsOf(await rules(), user);
     return user === undefined ? nothing : everything;
   };
-  const service = { desk, tokens, service: name, rightsOf: rightsFor, clock, formTime };
+  const service = { passwords, tokens, service: name, rightsOf: rightsFor, clock, formTime };
   return {
     guarded: true,
     async answer(request) {
@@ -120,7 +120,7 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
     async enter(request, operation) {
       const ask = (error?: 'invalid_token' | 'insufficient_scope'): HttpResponse =>
         challengeAnswer({ origin: originOf(request), service: name, operation, error });
-      const caller = await identify(request, { desk, tokens });
+      const caller = await identify(request, { passwords, tokens });
       if (caller === undefined)
         return { kind: 'refused', response: ask(isBearer(request) ? 'invalid_token' : undefined) };
       const { user, grants } = caller;
@@ -151,14 +151,14 @@ interface Caller {
 /** Who asks, anew for each request; undefined if it is not who they say. */
 async function identify(
   { headers, arrival, signal }: HttpRequest,
-  { desk, tokens }: { readonly desk: Desk; readonly tokens: Tokens },
+  { passwords, tokens }: { readonly passwords: PasswordCheck; readonly tokens: Tokens },
 ): Promise<Caller | undefined> {
   const shown = parseAuthorization(headers);
   switch (shown.kind) {
     case 'none':
       return { user: undefined };
     case 'basic': {
-      const user = await desk.admit(shown.name, shown.password, { peer: arrival?.peer, signal });
+      const user = await passwords.check(shown.name, shown.password, { peer: arrival?.peer, signal });
       return user === undefined ? undefined : { user: user.name };
     }
     case 'bearer':

@@ -9,13 +9,13 @@ import { noted, type ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { basicChallenge, unauthorized } from './challenge.ts';
 import type { AccessClock } from './clock.ts';
-import type { Desk, DeskCaller } from './desk.ts';
 import type { User } from './login.ts';
+import type { PasswordCaller, PasswordCheck } from './password-check.ts';
 import type { Rights } from './rules.ts';
 import type { Grant, Tokens } from './tokens.ts';
 
 export interface TokenServiceOptions {
-  readonly desk: Desk;
+  readonly passwords: PasswordCheck;
   readonly tokens: Tokens;
   readonly service: string;
   readonly rightsOf: (user: string | undefined) => Promise<Rights>;
@@ -81,20 +81,20 @@ export async function answerTokenRequest(
   return holder === undefined ? response : noted(response, { user: holder.name });
 }
 
-async function readQuery(request: HttpRequest, { desk }: TokenServiceOptions): Promise<Question> {
+async function readQuery(request: HttpRequest, { passwords }: TokenServiceOptions): Promise<Question> {
   const mark = request.url.indexOf('?');
   const params = new URLSearchParams(mark < 0 ? '' : request.url.slice(mark + 1));
   const shown = parseAuthorization(request.headers);
   const offline = params.get('offline_token') === 'true';
   if (shown.kind === 'none') return { params, holder: undefined, offline };
   if (shown.kind !== 'basic') return { params, holder: 'refused', offline };
-  const user = await desk.admit(shown.name, shown.password, callerOf(request));
+  const user = await passwords.check(shown.name, shown.password, callerOf(request));
   return { params, holder: user ?? 'refused', offline };
 }
 
 async function readForm(
   request: HttpRequest,
-  { desk, tokens, formTime }: TokenServiceOptions,
+  { passwords, tokens, formTime }: TokenServiceOptions,
 ): Promise<Question | ServedResponse> {
   const bytes = await read(request, formTime);
   if (bytes === 'late') return refusal(`the form did not arrive within ${formTime} ms`, 408);
@@ -104,7 +104,7 @@ async function readForm(
   switch (params.get('grant_type')) {
     case 'password': {
       const [name, password] = [params.get('username') ?? '', params.get('password') ?? ''];
-      const user = await desk.admit(name, password, callerOf(request));
+      const user = await passwords.check(name, password, callerOf(request));
       return { params, holder: user ?? 'refused', offline };
     }
     case 'refresh_token': {
@@ -117,7 +117,7 @@ async function readForm(
   }
 }
 
-function callerOf({ arrival, signal }: HttpRequest): DeskCaller {
+function callerOf({ arrival, signal }: HttpRequest): PasswordCaller {
   return { peer: arrival?.peer, signal };
 }
 

@@ -4,88 +4,88 @@ import { secret } from '../../../test/secret.ts';
 import { loginOf, passwordOf, standingClock } from '../../../test/server/access-stage.ts';
 import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
-import { createDesk, type Desk, type DeskCaller } from './desk.ts';
 import type { Login } from './login.ts';
 import { createLoginThrottle } from './login-throttle.ts';
+import { createPasswordCheck, type PasswordCaller, type PasswordCheck } from './password-check.ts';
 import { sourceOf } from './source.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
 
-function deskOf(login: Login): Desk & { readonly clock: ReturnType<typeof standingClock> } {
+function passwordCheckOf(login: Login): PasswordCheck & { readonly clock: ReturnType<typeof standingClock> } {
   const clock = standingClock();
-  return { ...createDesk(login, { key, clock }), clock };
+  return { ...createPasswordCheck(login, { key, clock }), clock };
 }
 
 describe('a right password', () => {
   it('is looked at once a minute, however many show it', async () => {
     const login = loginOf(['alice']);
-    const { admit, clock } = deskOf(login);
-    const admitted = await Promise.all(
-      Array.from({ length: 200 }, () => admit('alice', passwordOf('alice'), { peer: '10.0.0.1' })),
+    const { check, clock } = passwordCheckOf(login);
+    const checked = await Promise.all(
+      Array.from({ length: 200 }, () => check('alice', passwordOf('alice'), { peer: '10.0.0.1' })),
     );
-    assert.ok(admitted.every((user) => user?.name === 'alice'));
-    await admit('alice', passwordOf('alice'), { peer: '10.0.0.2' });
+    assert.ok(checked.every((user) => user?.name === 'alice'));
+    await check('alice', passwordOf('alice'), { peer: '10.0.0.2' });
     assert.equal(login.checks, 1);
     clock.move(60_001);
-    await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' });
+    await check('alice', passwordOf('alice'), { peer: '10.0.0.1' });
     assert.equal(login.checks, 2);
   });
 
   it('counts no longer when it has changed or the user has gone', async () => {
     const login = loginOf(['alice']);
-    const { admit } = deskOf(login);
-    assert.ok(await admit('alice', passwordOf('alice')));
+    const { check } = passwordCheckOf(login);
+    assert.ok(await check('alice', passwordOf('alice')));
     login.passwords.set('alice', secret('new'));
-    assert.equal(await admit('alice', passwordOf('alice')), undefined);
-    assert.ok(await admit('alice', secret('new')));
+    assert.equal(await check('alice', passwordOf('alice')), undefined);
+    assert.ok(await check('alice', secret('new')));
     login.passwords.delete('alice');
-    assert.equal(await admit('alice', secret('new')), undefined);
+    assert.equal(await check('alice', secret('new')), undefined);
   });
 
   it('never waits once it was shown, whatever others guess meanwhile', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' });
-    for (let at = 0; at < 30; at++) await admit('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    await check('alice', passwordOf('alice'), { peer: '10.0.0.1' });
+    for (let at = 0; at < 30; at++) await check('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
     clock.slept.length = 0;
-    assert.ok(await admit('alice', passwordOf('alice'), { peer: '10.0.0.9' }));
+    assert.ok(await check('alice', passwordOf('alice'), { peer: '10.0.0.9' }));
     assert.deepEqual(clock.slept, []);
   });
 
   it('waits 4 seconds at most where others have guessed', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 100; at++) await admit('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 100; at++) await check('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
     clock.slept.length = 0;
-    assert.ok(await admit('alice', passwordOf('alice'), { peer: '10.0.0.1' }));
+    assert.ok(await check('alice', passwordOf('alice'), { peer: '10.0.0.1' }));
     assert.deepEqual(clock.slept, [4_000]);
   });
 
   it('is none if it or the name is longer than anybody’s', async () => {
     const login = loginOf(['alice']);
-    const { admit } = deskOf(login);
-    assert.equal(await admit('alice', 'x'.repeat(1025)), undefined);
-    assert.equal(await admit('x'.repeat(1025), passwordOf('alice')), undefined);
+    const { check } = passwordCheckOf(login);
+    assert.equal(await check('alice', 'x'.repeat(1025)), undefined);
+    assert.equal(await check('x'.repeat(1025), passwordOf('alice')), undefined);
     assert.equal(login.checks, 0);
   });
 
   it('is looked at again where the login had failed', async () => {
     let works = false;
     const inner = loginOf(['alice']);
-    const { admit } = deskOf({
+    const { check } = passwordCheckOf({
       find: (name) => inner.find(name),
       async check(name, password) {
         if (!works) throw new Error('not now');
         return await inner.check(name, password);
       },
     });
-    await assert.rejects(admit('alice', passwordOf('alice')), /not now/);
+    await assert.rejects(check('alice', passwordOf('alice')), /not now/);
     works = true;
-    assert.ok(await admit('alice', passwordOf('alice')));
+    assert.ok(await check('alice', passwordOf('alice')));
   });
 
   it('that changes while it is looked at lends nothing to the new one', async () => {
     const [begun, gate] = [new Gate(), new Gate()];
     const inner = loginOf(['alice']);
-    const { admit } = deskOf({
+    const { check } = passwordCheckOf({
       find: (name) => inner.find(name),
       async check(name, password) {
         const right = await inner.check(name, password);
@@ -95,58 +95,58 @@ describe('a right password', () => {
       },
     });
     const before = (await inner.find('alice'))?.stamp;
-    const admitted = admit('alice', passwordOf('alice'));
+    const checked = check('alice', passwordOf('alice'));
     await begun.opened;
     inner.passwords.set('alice', secret('newer'));
     gate.open();
-    assert.equal((await admitted)?.stamp, before);
+    assert.equal((await checked)?.stamp, before);
   });
 });
 
 describe('wrong passwords', () => {
   it('for one user wait longer and longer, from the fourth on', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 10; at++) await admit('alice', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 10; at++) await check('alice', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
   });
 
   it('for users that nobody is wait alike', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 5; at++) await admit('nobody', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 5; at++) await check('nobody', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
   it('from one address wait from the 21st on, whoever they are for', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 22; at++) await admit(`user-${at}`, secret('guess'), { peer: '10.0.0.1' });
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 22; at++) await check(`user-${at}`, secret('guess'), { peer: '10.0.0.1' });
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
   for (const proxy of ['127.0.0.1', '::ffff:127.0.0.1', '::1', undefined]) {
     it(`through a proxy at ${proxy} do not slow down its other clients`, async () => {
-      const { admit, clock } = deskOf(loginOf(['alice']));
-      for (let at = 0; at < 50; at++) await admit(`user-${at}`, secret('guess'), { peer: proxy });
-      assert.ok(await admit('alice', passwordOf('alice'), { peer: proxy }));
+      const { check, clock } = passwordCheckOf(loginOf(['alice']));
+      for (let at = 0; at < 50; at++) await check(`user-${at}`, secret('guess'), { peer: proxy });
+      assert.ok(await check('alice', passwordOf('alice'), { peer: proxy }));
       assert.deepEqual(clock.slept, []);
     });
   }
 
   it('are forgiven with time', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`));
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 4; at++) await check('alice', secret(`guess-${at}`));
     clock.move(25_000);
     clock.slept.length = 0;
-    await admit('alice', secret('guess'));
-    await admit('alice', secret('guess'));
+    await check('alice', secret('guess'));
+    await check('alice', secret('guess'));
     assert.deepEqual(clock.slept, [250]);
   });
 
   it('are forgotten with the right one', async () => {
-    const { admit, clock } = deskOf(loginOf(['alice']));
-    for (let at = 0; at < 4; at++) await admit('alice', secret(`guess-${at}`));
-    await admit('alice', passwordOf('alice'));
+    const { check, clock } = passwordCheckOf(loginOf(['alice']));
+    for (let at = 0; at < 4; at++) await check('alice', secret(`guess-${at}`));
+    await check('alice', passwordOf('alice'));
     clock.slept.length = 0;
-    await admit('alice', secret('guess'));
+    await check('alice', secret('guess'));
     assert.deepEqual(clock.slept, []);
   });
 });
@@ -162,17 +162,17 @@ describe('a brake', () => {
 });
 
 interface Guessed {
-  readonly desk: ReturnType<typeof deskOf>;
+  readonly passwords: ReturnType<typeof passwordCheckOf>;
   /** The passwords that were looked at. */
   readonly looked: readonly string[];
   /** An attempt that has come to where it waits for its turn, if it waits. */
   readonly attempt: (
     name: string,
     password: string,
-    caller: DeskCaller,
-  ) => Promise<{ readonly admitted: Promise<unknown> }>;
+    caller: PasswordCaller,
+  ) => Promise<{ readonly checked: Promise<unknown> }>;
   /** Guesses at alice's, that have come to where they wait. */
-  readonly guesses: (count: number, callerOf: (at: number) => DeskCaller) => Promise<Promise<unknown>[]>;
+  readonly guesses: (count: number, callerOf: (at: number) => PasswordCaller) => Promise<Promise<unknown>[]>;
   /** Looks at passwords again. */
   readonly go: () => void;
 }
@@ -192,32 +192,33 @@ async function guessed(maxWaiting?: number): Promise<Guessed> {
   };
   const clock = standingClock();
   const options = { key, clock, ...(maxWaiting === undefined ? {} : { maxWaiting }) };
-  const desk = { ...createDesk(login, options), clock };
+  const passwords = { ...createPasswordCheck(login, options), clock };
   for (const name of ['alice', 'bob']) {
-    for (let at = 0; at < 4; at++) await desk.admit(name, secret(`early-${at}`), { peer: `10.1.1.${at}` });
+    for (let at = 0; at < 4; at++)
+      await passwords.check(name, secret(`early-${at}`), { peer: `10.1.1.${at}` });
   }
   looked.length = 0;
   held = true;
   // Each has slept, or was refused, before it waits for nothing but its turn.
   let come = clock.slept.length;
   let refused = 0;
-  const begin = (name: string, password: string, caller: DeskCaller): Promise<unknown> => {
-    const admitted = desk.admit(name, password, caller);
-    admitted.catch(() => refused++);
+  const begin = (name: string, password: string, caller: PasswordCaller): Promise<unknown> => {
+    const checked = passwords.check(name, password, caller);
+    checked.catch(() => refused++);
     come++;
-    return admitted;
+    return checked;
   };
   const arrived = async (): Promise<void> => {
     while (clock.slept.length + refused < come) await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
   };
   return {
-    desk,
+    passwords,
     looked,
     async attempt(name, password, caller) {
-      const admitted = begin(name, password, caller);
+      const checked = begin(name, password, caller);
       await arrived();
-      return { admitted };
+      return { checked };
     },
     async guesses(count, callerOf) {
       const all = Array.from({ length: count }, (_, at) =>
@@ -253,9 +254,9 @@ describe('a right password among guesses', () => {
     it(`guess-lockout: is let in, and waits where it is ${what}`, async () => {
       const { looked, attempt, guesses, go } = await guessed();
       const others = await guesses(300, (at) => ({ peer: guesser(at) }));
-      const { admitted } = await attempt(name, passwordOf(name), { peer });
+      const { checked } = await attempt(name, passwordOf(name), { peer });
       go();
-      assert.ok(await admitted);
+      assert.ok(await checked);
       // Four are looked at when it comes.
       assert.ok(
         looked.indexOf(passwordOf(name)) <= 4 + before,
@@ -266,16 +267,16 @@ describe('a right password among guesses', () => {
   }
 
   it('guess-lockout: that was right before goes ahead of all, an hour later', async () => {
-    const { desk, looked, guesses, go } = await guessed();
+    const { passwords, looked, guesses, go } = await guessed();
     go();
-    assert.ok(await desk.admit('alice', right, { peer: '10.0.0.1' }));
-    desk.clock.move(3_600_000);
+    assert.ok(await passwords.check('alice', right, { peer: '10.0.0.1' }));
+    passwords.clock.move(3_600_000);
     for (let at = 0; at < 10; at++)
-      await desk.admit('alice', secret(`again-${at}`), { peer: `10.2.2.${at}` });
+      await passwords.check('alice', secret(`again-${at}`), { peer: `10.2.2.${at}` });
     const others = await guesses(300, () => ({ peer: '10.0.0.9' }));
-    const [slept, before] = [desk.clock.slept.length, looked.length];
-    assert.ok(await desk.admit('alice', right, { peer: '10.0.0.9' }));
-    assert.equal(desk.clock.slept.length, slept);
+    const [slept, before] = [passwords.clock.slept.length, looked.length];
+    assert.ok(await passwords.check('alice', right, { peer: '10.0.0.9' }));
+    assert.equal(passwords.clock.slept.length, slept);
     assert.ok(looked.lastIndexOf(right) <= before + 4);
     await Promise.all(others);
   });
@@ -283,9 +284,9 @@ describe('a right password among guesses', () => {
   it('guess-lockout: finds a place to wait, though one address takes all that it gets', async () => {
     const { attempt, guesses, go } = await guessed(20);
     const outcomes = Promise.allSettled(await guesses(30, () => ({ peer: '10.0.0.9' })));
-    const { admitted } = await attempt('alice', right, { peer: '10.0.0.1' });
+    const { checked } = await attempt('alice', right, { peer: '10.0.0.1' });
     go();
-    assert.ok(await admitted);
+    assert.ok(await checked);
     const reasons = (await outcomes).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
     assert.equal(reasons.length, 20, 'half of the places are for one address');
     assert.ok(reasons.every((reason) => isGantryError(reason, 'TOOMANYREQUESTS')));
@@ -298,9 +299,9 @@ describe('a right password among guesses', () => {
     const outcomes = Promise.allSettled(others);
     gone.abort();
     assert.ok((await outcomes).every(({ status }) => status === 'rejected'));
-    const { admitted } = await attempt('alice', right, { peer: '10.0.0.9' });
+    const { checked } = await attempt('alice', right, { peer: '10.0.0.9' });
     go();
-    assert.ok(await admitted);
+    assert.ok(await checked);
     assert.equal(looked.length, 4 + 1);
   });
 });

@@ -11,20 +11,20 @@ import { createSeal } from './seal.ts';
 import { sourceOf } from './source.ts';
 
 /** Where passwords are shown. */
-export interface Desk {
+export interface PasswordCheck {
   /**
    * The user whose name and password these are; undefined if they are not. Throws TOOMANYREQUESTS, and the signal's reason
    * while it waits.
    */
-  readonly admit: (name: string, password: string, caller?: DeskCaller) => Promise<User | undefined>;
+  readonly check: (name: string, password: string, caller?: PasswordCaller) => Promise<User | undefined>;
 }
 
-export interface DeskCaller {
+export interface PasswordCaller {
   readonly peer?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface DeskOptions {
+export interface PasswordCheckOptions {
   readonly key: Uint8Array;
   readonly clock: AccessClock;
   /** Passwords that wait to be looked at. Default 4,096: each is a connection and less than 3 KiB. */
@@ -61,10 +61,10 @@ interface Attempt {
  * the user out: no attempt is refused for others', each waits its few seconds, every source has its turn at being looked
  * at, and a password that was right once waits for no guess at all.
  */
-export function createDesk(
+export function createPasswordCheck(
   login: Login,
-  { key, clock, maxWaiting = usualWaiting, longestLook = usualLook }: DeskOptions,
-): Desk {
+  { key, clock, maxWaiting = usualWaiting, longestLook = usualLook }: PasswordCheckOptions,
+): PasswordCheck {
   const seal = createSeal(key, `passwords ${crypto.randomUUID()}`);
   const remembered = new Lru<{ readonly until: number; readonly user: User }>(maxRemembered);
   const proven = new Lru<true>(maxProven);
@@ -110,7 +110,7 @@ export function createDesk(
   };
 
   return {
-    async admit(name, password, { peer, signal } = {}) {
+    async check(name, password, { peer, signal } = {}) {
       if (password.length > maxPassword || name.length > maxPassword) return undefined;
       const stamp = (await login.find(name))?.stamp;
       const mark = await seal.mark(JSON.stringify([name, password, stamp ?? null]));
