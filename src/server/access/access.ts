@@ -12,7 +12,7 @@ import type { Login } from './login.ts';
 import { createOriginOf, type OriginOf } from './origin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
-import { createSeal } from './seal.ts';
+import { createSigner } from './signer.ts';
 import { answerTokenRequest } from './token-service.ts';
 import { createTokens, type Grant, type Tokens } from './tokens.ts';
 import { sessionId, type Viewer, viewOf } from './view.ts';
@@ -79,7 +79,7 @@ export function createAccess(options: AccessOptions = {}): Access {
 }
 
 function openAccess(rules: RuleSource | undefined, key: Uint8Array): Access {
-  const shared = { seal: createSeal(key, 'upload sessions') };
+  const shared = { signer: createSigner(key, 'upload sessions') };
   return {
     guarded: false,
     answer: async () => undefined,
@@ -104,7 +104,7 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
   const name = options.publicUrl === undefined ? 'gantry' : new URL(options.publicUrl).host;
   const tokens = createTokens({ key, service: name, login, life: tokenLife, clock });
   const passwords = createPasswordCheck(login, { key, clock });
-  const shared = { seal: createSeal(key, 'upload sessions') };
+  const shared = { signer: createSigner(key, 'upload sessions') };
   const rightsFor = async (user: string | undefined): Promise<Rights> => {
     if (rules !== undefined) return rightsOf(await rules(), user);
     return user === undefined ? nothing : everything;

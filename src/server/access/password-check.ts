@@ -7,7 +7,7 @@ import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createFairQueue } from './queue.ts';
-import { createSeal } from './seal.ts';
+import { createSigner } from './signer.ts';
 import { sourceOf } from './source.ts';
 
 /** Where passwords are shown. */
@@ -65,7 +65,7 @@ export function createPasswordCheck(
   login: Login,
   { key, clock, maxWaiting = usualWaiting, longestLook = usualLook }: PasswordCheckOptions,
 ): PasswordCheck {
-  const seal = createSeal(key, `passwords ${crypto.randomUUID()}`);
+  const signer = createSigner(key, `passwords ${crypto.randomUUID()}`);
   const remembered = new Lru<{ readonly until: number; readonly user: User }>(maxRemembered);
   const proven = new Lru<true>(maxProven);
   // A wrong one is shared by those who show it at this moment, and then costs its wait again.
@@ -113,7 +113,7 @@ export function createPasswordCheck(
     async check(name, password, { peer, signal } = {}) {
       if (password.length > maxPassword || name.length > maxPassword) return undefined;
       const stamp = (await login.find(name))?.stamp;
-      const mark = await seal.mark(JSON.stringify([name, password, stamp ?? null]));
+      const mark = await signer.sign(JSON.stringify([name, password, stamp ?? null]));
       const known = remembered.get(mark);
       if (known !== undefined && known.until > clock.now()) return known.user;
       const attempt = { name, password, mark, source: sourceOf(peer) };

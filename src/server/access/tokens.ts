@@ -1,7 +1,7 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 import type { AccessClock } from './clock.ts';
 import type { Login, User } from './login.ts';
-import { createSeal, type Seal } from './seal.ts';
+import { createSigner, type Signer } from './signer.ts';
 
 /** One entry of a token's `access`. */
 export interface Grant {
@@ -64,9 +64,9 @@ interface Claims {
 const issuer = 'gantry';
 
 export function createTokens({ key, service, login, life, clock }: TokensOptions): Tokens {
-  const access = createSigner(createSeal(key, 'access tokens'), 'JWT');
-  const refresh = createSigner(createSeal(key, 'refresh tokens'), 'refresh+jwt');
-  const stamps = createSeal(key, 'stamps');
+  const access = createTokenFormat(createSigner(key, 'access tokens'), 'JWT');
+  const refresh = createTokenFormat(createSigner(key, 'refresh tokens'), 'refresh+jwt');
+  const stamps = createSigner(key, 'stamps');
   const now = (): number => Math.floor(clock.now() / 1000);
 
   const claims = async (user: User | undefined, grants: readonly Grant[], life: number): Promise<Claims> => ({
@@ -77,7 +77,7 @@ export function createTokens({ key, service, login, life, clock }: TokensOptions
     nbf: now(),
     iat: now(),
     jti: crypto.randomUUID(),
-    stamp: user === undefined ? '' : await stamps.mark(stampText(user)),
+    stamp: user === undefined ? '' : await stamps.sign(stampText(user)),
     access: grants,
   });
 
@@ -89,7 +89,7 @@ export function createTokens({ key, service, login, life, clock }: TokensOptions
   /** Looked up each time: who is no longer a user, or has another password, has no token either. */
   const holder = async ({ sub, stamp }: Claims): Promise<User | undefined> => {
     const user = await login.find(sub);
-    return user !== undefined && (await stamps.fits(stampText(user), stamp)) ? user : undefined;
+    return user !== undefined && (await stamps.verify(stampText(user), stamp)) ? user : undefined;
   };
 
   return {
@@ -114,23 +114,23 @@ function stampText({ name, stamp }: User): string {
   return JSON.stringify([name, stamp]);
 }
 
-interface Signer {
+interface TokenFormat {
   sign(claims: Claims): Promise<string>;
   /** The claims of a token with this very header and a signature of this key. */
   open(token: string): Promise<Claims | undefined>;
 }
 
-function createSigner(seal: Seal, typ: string): Signer {
+function createTokenFormat(signer: Signer, typ: string): TokenFormat {
   const header = toBase64Url(new TextEncoder().encode(JSON.stringify({ alg: 'HS256', typ })));
   return {
     async sign(claims) {
       const text = `${header}.${toBase64Url(new TextEncoder().encode(JSON.stringify(claims)))}`;
-      return `${text}.${await seal.mark(text)}`;
+      return `${text}.${await signer.sign(text)}`;
     },
     async open(token) {
-      const [first, payload = '', mark = '', ...rest] = token.split('.', 4);
+      const [first, payload = '', signature = '', ...rest] = token.split('.', 4);
       if (first !== header || rest.length > 0) return undefined;
-      if (!(await seal.fits(`${header}.${payload}`, mark))) return undefined;
+      if (!(await signer.verify(`${header}.${payload}`, signature))) return undefined;
       const bytes = fromBase64Url(payload);
       // What bears our mark was written by `sign`.
       return bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes));

@@ -4,13 +4,13 @@ import { createMemoryRegistry } from '../../memory/registry.ts';
 import { blobOf, failsWith, give, giveImage, listOf } from '../../testing/contract/sample.ts';
 import { registryContract } from '../../testing/contract.ts';
 import { everything, type Right, type Rights } from './rules.ts';
-import { createSeal } from './seal.ts';
+import { createSigner } from './signer.ts';
 import { type Viewer, viewOf } from './view.ts';
 
-const seal = createSeal(new Uint8Array(32), 'upload sessions');
+const signer = createSigner(new Uint8Array(32), 'upload sessions');
 
 function viewer(rights: Rights): Viewer {
-  return { user: 'alice', rights, seal };
+  return { user: 'alice', rights, signer };
 }
 
 /** These rights in `mine`, and none elsewhere. */

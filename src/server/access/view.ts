@@ -2,7 +2,7 @@ import { NotFoundError } from '../../errors.ts';
 import { isRepositoryName } from '../../spec/reference.ts';
 import type { Blobs, Manifests, Registry, Repository, Upload } from '../../store/contract.ts';
 import type { Rights } from './rules.ts';
-import type { Seal } from './seal.ts';
+import type { Signer } from './signer.ts';
 
 /** Who looks at a registry, and what they may do there. */
 export interface Viewer {
@@ -10,7 +10,7 @@ export interface Viewer {
   readonly user: string | undefined;
   readonly rights: Rights;
   /** Marks upload sessions. */
-  readonly seal: Seal;
+  readonly signer: Signer;
 }
 
 /** Repositories that a mount without a source is looked for in, before the bytes are asked for. */
@@ -100,15 +100,15 @@ function renamed(upload: Upload, name: string): Upload {
 
 async function* nothing(): AsyncIterable<Uint8Array> {}
 
-async function sessionName(repository: string, id: string, { user, seal }: Viewer): Promise<string> {
-  return `${id}.${await seal.mark(JSON.stringify([repository, user ?? null, id]))}`;
+async function sessionName(repository: string, id: string, { user, signer }: Viewer): Promise<string> {
+  return `${id}.${await signer.sign(JSON.stringify([repository, user ?? null, id]))}`;
 }
 
 /** The store's own name of the session. Throws BLOB_UPLOAD_UNKNOWN for a session of somebody else, as if it were not there. */
-export async function sessionId(repository: string, name: string, { user, seal }: Viewer): Promise<string> {
+export async function sessionId(repository: string, name: string, { user, signer }: Viewer): Promise<string> {
   const dot = name.lastIndexOf('.');
   const id = name.slice(0, Math.max(0, dot));
-  if (await seal.fits(JSON.stringify([repository, user ?? null, id]), name.slice(dot + 1))) return id;
+  if (await signer.verify(JSON.stringify([repository, user ?? null, id]), name.slice(dot + 1))) return id;
   throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository} has no such upload`);
 }
 
