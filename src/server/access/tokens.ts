@@ -11,7 +11,7 @@ export interface Grant {
 }
 
 /** What a token proves. */
-export interface Proof {
+export interface VerifiedToken {
   /** undefined: nobody who has logged in. */
   readonly user: string | undefined;
   /** All that the token is good for, however much more its holder may do. */
@@ -28,7 +28,7 @@ export interface Tokens {
   readonly life: number;
   issue(user: User | undefined, grants: readonly Grant[]): Promise<string>;
   /** Undefined for what is not an access token of ours, is not valid now, or whose user or password is no more. */
-  check(token: string): Promise<Proof | undefined>;
+  check(token: string): Promise<VerifiedToken | undefined>;
   issueRefresh(user: User): Promise<string>;
   checkRefresh(token: string): Promise<User | undefined>;
 }
