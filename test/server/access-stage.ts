@@ -1,8 +1,8 @@
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
 import type { AccessClock } from '../../src/server/access/clock.ts';
-import type { Login } from '../../src/server/access/login.ts';
 import { openRules } from '../../src/server/access/rules-file.ts';
+import type { UserDirectory } from '../../src/server/access/user-directory.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Ask, type Asked, type AskOptions, asking } from '../../src/server/ask.test.support.ts';
 import type { Registry } from '../../src/store/contract.ts';
@@ -45,7 +45,7 @@ export function bearing(token: string): AskOptions {
 /** Users whose passwords are `passwordOf` their names; the map can be changed while it is used. */
 export function loginOf(
   names: readonly string[],
-): Login & { readonly passwords: Map<string, string>; checks: number } {
+): UserDirectory & { readonly passwords: Map<string, string>; checks: number } {
   const passwords = new Map(names.map((name) => [name, passwordOf(name)]));
   return {
     passwords,
@@ -68,7 +68,7 @@ export interface GuardedOptions {
   readonly key?: Uint8Array;
   readonly publicUrl?: string;
   readonly registry?: Registry;
-  readonly login?: Login;
+  readonly login?: UserDirectory;
 }
 
 export interface GuardedApp {

@@ -8,18 +8,18 @@ import type { ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { challengeAnswer, tokenPath } from './challenge.ts';
 import { type AccessClock, systemClock } from './clock.ts';
-import type { Login } from './login.ts';
 import { createOriginOf, type OriginOf } from './origin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
 import { createSigner } from './signer.ts';
 import { answerTokenRequest } from './token-service.ts';
 import { createTokens, type Grant, type Tokens } from './tokens.ts';
+import type { UserDirectory } from './user-directory.ts';
 import { sessionId, type Viewer, viewOf } from './view.ts';
 
 export interface AccessOptions {
   /** Who can log in. Without it nobody can, and nobody has to. */
-  readonly login?: Login;
+  readonly login?: UserDirectory;
   /** Who may do what. Default: with a login, users may do everything and others nothing; without one, everybody may. */
   readonly rules?: RuleSource;
   /**
@@ -93,7 +93,7 @@ function openAccess(rules: RuleSource | undefined, key: Uint8Array): Access {
 }
 
 interface GuardOptions extends AccessOptions {
-  readonly login: Login;
+  readonly login: UserDirectory;
   readonly key: Uint8Array;
   readonly tokenLife: number;
   readonly originOf: OriginOf;

@@ -1,7 +1,7 @@
 import { InputError, ResponseError } from '../../errors.ts';
 import { createMutex } from '../../flow/mutex.ts';
-import type { Login } from './login.ts';
 import { createReading, type ReadingOptions } from './reading.ts';
+import type { UserDirectory } from './user-directory.ts';
 
 /** Each step doubles the work: 14 is more than a second of a processor for every check. */
 const maxCost = 14;
@@ -21,7 +21,7 @@ const maxQueue = 64;
 export async function openHtpasswd(
   read: () => Promise<string>,
   options: ReadingOptions = {},
-): Promise<Login> {
+): Promise<UserDirectory> {
   const { file = 'htpasswd' } = options;
   const current = createReading(read, (text) => usersOf(parseHtpasswd(text, { file })), options);
   await current();

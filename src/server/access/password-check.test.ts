@@ -4,14 +4,16 @@ import { secret } from '../../../test/secret.ts';
 import { loginOf, passwordOf, standingClock } from '../../../test/server/access-stage.ts';
 import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
-import type { Login } from './login.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createPasswordCheck, type PasswordCaller, type PasswordCheck } from './password-check.ts';
 import { sourceOf } from './source.ts';
+import type { UserDirectory } from './user-directory.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
 
-function passwordCheckOf(login: Login): PasswordCheck & { readonly clock: ReturnType<typeof standingClock> } {
+function passwordCheckOf(
+  login: UserDirectory,
+): PasswordCheck & { readonly clock: ReturnType<typeof standingClock> } {
   const clock = standingClock();
   return { ...createPasswordCheck(login, { key, clock }), clock };
 }
@@ -182,7 +184,7 @@ async function guessed(maxWaiting?: number): Promise<Guessed> {
   const inner = loginOf(['alice', 'bob']);
   const [looked, gate]: [string[], Gate] = [[], new Gate()];
   let held = false;
-  const login: Login = {
+  const login: UserDirectory = {
     find: (name) => inner.find(name),
     async check(name, password) {
       looked.push(password);

@@ -4,11 +4,11 @@ import { within } from '../../flow/within.ts';
 import { Lru } from '../../store/lru.ts';
 import { createShares } from '../shares.ts';
 import type { AccessClock } from './clock.ts';
-import type { Login, User } from './login.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createFairQueue } from './queue.ts';
 import { createSigner } from './signer.ts';
 import { sourceOf } from './source.ts';
+import type { User, UserDirectory } from './user-directory.ts';
 
 /** Where passwords are shown. */
 export interface PasswordCheck {
@@ -62,7 +62,7 @@ interface Attempt {
  * at, and a password that was right once waits for no guess at all.
  */
 export function createPasswordCheck(
-  login: Login,
+  login: UserDirectory,
   { key, clock, maxWaiting = usualWaiting, longestLook = usualLook }: PasswordCheckOptions,
 ): PasswordCheck {
   const signer = createSigner(key, `passwords ${crypto.randomUUID()}`);

@@ -9,10 +9,10 @@ import { noted, type ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { basicChallenge, unauthorized } from './challenge.ts';
 import type { AccessClock } from './clock.ts';
-import type { User } from './login.ts';
 import type { PasswordCaller, PasswordCheck } from './password-check.ts';
 import type { Rights } from './rules.ts';
 import type { Grant, Tokens } from './tokens.ts';
+import type { User } from './user-directory.ts';
 
 export interface TokenServiceOptions {
   readonly passwords: PasswordCheck;

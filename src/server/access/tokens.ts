@@ -1,7 +1,7 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 import type { AccessClock } from './clock.ts';
-import type { Login, User } from './login.ts';
 import { createSigner, type Signer } from './signer.ts';
+import type { User, UserDirectory } from './user-directory.ts';
 
 /** One entry of a token's `access`. */
 export interface Grant {
@@ -37,7 +37,7 @@ export interface TokensOptions {
   readonly key: Uint8Array;
   /** Whom tokens are for: others with the same key don't take them. */
   readonly service: string;
-  readonly login: Login;
+  readonly login: UserDirectory;
   readonly life: number;
   readonly clock: AccessClock;
 }

@@ -6,7 +6,7 @@ export interface User {
 }
 
 /** Who can log in, and how that is found out. `openHtpasswd` makes one, and so can you. */
-export interface Login {
+export interface UserDirectory {
   /** The user of that name; undefined if there is none, or no longer. Asked with every request, so it must be quick. */
   find(name: string): Promise<User | undefined>;
   /** Whether it is the user's password; for a name that nobody has it should take as long as for one that somebody has. */
