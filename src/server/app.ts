@@ -14,7 +14,7 @@ import { defaultLimits, type Limits } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { type MethodPolicyOptions, remainingMethods } from './method-policy.ts';
 import { listReferrers } from './referrers.ts';
-import { createSessions, type Holder, type Sessions } from './sessions.ts';
+import { createSessions, type Sessions, type UploadOwner } from './sessions.ts';
 import { listTags } from './tags.ts';
 import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
@@ -87,8 +87,8 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
     if (entrance.user !== undefined) note = { ...note, user: entrance.user };
     if (entrance.kind === 'refused') return { ...entrance.response, note };
     const registry = entrance.view(app.registry);
-    const holder = holderOf(app.access, entrance.user, request);
-    return { ...(await dispatch({ ...app, registry, holder }, operation, received, body)), note };
+    const owner = ownerOf(app.access, entrance.user, request);
+    return { ...(await dispatch({ ...app, registry, owner }, operation, received, body)), note };
   } catch (error) {
     request.signal?.throwIfAborted();
     const failure = body?.broken();
@@ -100,7 +100,7 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
 }
 
 /** Whose uploads are counted together. On this machine, where nobody logs in, all are one, and need no share. */
-function holderOf({ guarded }: Access, user: string | undefined, { arrival }: HttpRequest): Holder {
+function ownerOf({ guarded }: Access, user: string | undefined, { arrival }: HttpRequest): UploadOwner {
   if (user !== undefined) return `user ${user}`;
   const source = sourceOf(arrival?.peer);
   if (source !== undefined) return `from ${source}`;
@@ -108,12 +108,12 @@ function holderOf({ guarded }: Access, user: string | undefined, { arrival }: Ht
 }
 
 function dispatch(
-  app: App & { readonly holder: Holder },
+  app: App & { readonly owner: UploadOwner },
   operation: Operation,
   request: HttpRequest,
   body: WatchedBody | undefined,
 ): Promise<HttpResponse> | HttpResponse {
-  const { registry, sessions, limits, holder, anonymousMounts = true, sparse = false } = app;
+  const { registry, sessions, limits, owner, anonymousMounts = true, sparse = false } = app;
   const allow = remainingMethods(operation.kind, app);
   if (allow !== undefined) return refuse(switchedOff(allow));
   if (operation.kind === 'ping') return jsonAnswer(200, {});
@@ -126,12 +126,12 @@ function dispatch(
     case 'upload.start':
       return startUpload(repository, operation, request, app);
     case 'upload.mount':
-      return mountBlob(repository, operation, request, { sessions, holder, anonymous: anonymousMounts });
+      return mountBlob(repository, operation, request, { sessions, owner, anonymous: anonymousMounts });
     case 'upload.status':
     case 'upload.append':
     case 'upload.commit':
     case 'upload.cancel':
-      return sessions.step({ repository, operation, request, body, holder }, (upload) =>
+      return sessions.step({ repository, operation, request, body, owner }, (upload) =>
         stepUpload(repository, upload, operation, request, limits),
       );
     case 'manifest.get':

@@ -5,7 +5,7 @@ import type { Repository, Upload } from '../store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import { createTally } from './shares.ts';
+import { createKeyedCount } from './shares.ts';
 import type { WatchedBody } from './watched-body.ts';
 
 /** One step of a session, as it came in. */
@@ -14,11 +14,11 @@ export interface SessionRequest {
   readonly operation: Pick<SessionOperation, 'id' | 'kind'>;
   readonly request: HttpRequest;
   readonly body: WatchedBody | undefined;
-  readonly holder: Holder;
+  readonly owner: UploadOwner;
 }
 
 /** Whose uploads are counted together; `undefined` where nobody can be told from others. */
-export type Holder = string | undefined;
+export type UploadOwner = string | undefined;
 
 /** The upload sessions of a registry: how many there are, and who is at work on which. */
 export interface Sessions {
@@ -28,7 +28,7 @@ export interface Sessions {
    * Begins one. Throws TOOMANYREQUESTS when too many are open, or the holder has as many as are left: one alone gets half of
    * them, so whoever comes next finds a place.
    */
-  begin(repository: Repository, start: () => Promise<Upload>, holder?: Holder): Promise<Upload>;
+  begin(repository: Repository, start: () => Promise<Upload>, owner?: UploadOwner): Promise<Upload>;
   /** What `begin` began is over: committed, or forgotten by the store. */
   readonly end: (repository: Repository, id: string) => void;
   /**
@@ -43,7 +43,7 @@ export interface Sessions {
 interface Session {
   readonly repository: Repository;
   readonly id: string;
-  readonly holder: Holder;
+  readonly owner: UploadOwner;
   readonly mutex: Mutex;
   /** Requests that are at work on it or wait for their turn. */
   users: number;
@@ -74,25 +74,25 @@ export function createSessions(limits: SessionLimits = defaultLimits, late?: Lat
   return {
     count: book.count,
     end: book.remove,
-    async begin(repository, start, holder) {
+    async begin(repository, start, owner) {
       expire();
       const full = book.countOf(repository.name) >= limits.repositorySessions;
-      if (full || book.countHeld(holder) >= limits.sessions - book.count()) {
+      if (full || book.countOwned(owner) >= limits.sessions - book.count()) {
         throw new ResponseError('TOOMANYREQUESTS', 'too many uploads are open; try again later');
       }
       // Those that are being started have their place already.
-      const giveBack = book.reserve(repository.name, holder);
+      const giveBack = book.reserve(repository.name, owner);
       try {
         const upload = await start();
-        book.open(repository, upload.id, holder);
+        book.open(repository, upload.id, owner);
         return upload;
       } finally {
         giveBack();
       }
     },
     async step(step, work) {
-      const { repository, operation, holder, request } = step;
-      const session = book.open(repository, operation.id, holder);
+      const { repository, operation, owner, request } = step;
+      const session = book.open(repository, operation.id, owner);
       const waits = session.users > 0;
       session.users++;
       const leave = new AbortController();
@@ -192,11 +192,11 @@ async function cancel({ blobs }: Repository, id: string): Promise<void> {
 interface Book {
   readonly count: () => number;
   readonly countOf: (name: string) => number;
-  readonly countHeld: (holder: Holder) => number;
+  readonly countOwned: (owner: UploadOwner) => number;
   /** Takes a place for a session that has no id yet; what is returned gives it back. */
-  readonly reserve: (name: string, holder: Holder) => () => void;
+  readonly reserve: (name: string, owner: UploadOwner) => () => void;
   /** The session, which may be one of before a restart. */
-  readonly open: (repository: Repository, id: string, holder: Holder) => Session;
+  readonly open: (repository: Repository, id: string, owner: UploadOwner) => Session;
   readonly touch: (session: Session) => void;
   readonly remove: (repository: Repository, id: string) => void;
   readonly oldestFirst: () => Iterable<Session>;
@@ -205,26 +205,26 @@ interface Book {
 function createBook(late: LateOptions): Book {
   // The one whose bytes came longest ago comes first.
   const open = new Map<string, Session>();
-  const [places, holders] = [createTally(), createTally()];
-  const add = (name: string, holder: Holder, change: 1 | -1): void => {
+  const [places, owners] = [createKeyedCount(), createKeyedCount()];
+  const add = (name: string, owner: UploadOwner, change: 1 | -1): void => {
     places.add(name, change);
-    holders.add(holder, change);
+    owners.add(owner, change);
   };
   return {
     count: places.count,
     countOf: places.of,
-    countHeld: holders.of,
-    reserve(name, holder) {
-      add(name, holder, 1);
-      return () => add(name, holder, -1);
+    countOwned: owners.of,
+    reserve(name, owner) {
+      add(name, owner, 1);
+      return () => add(name, owner, -1);
     },
-    open(repository, id, holder) {
+    open(repository, id, owner) {
       const key = keyOf(repository, id);
       const known = open.get(key);
       if (known !== undefined) return known;
       const touched = performance.now();
-      const session = { repository, id, holder, mutex: createMutex(late), users: 0, touched };
-      add(repository.name, holder, 1);
+      const session = { repository, id, owner, mutex: createMutex(late), users: 0, touched };
+      add(repository.name, owner, 1);
       open.set(key, session);
       return session;
     },
@@ -240,7 +240,7 @@ function createBook(late: LateOptions): Book {
       const session = open.get(key);
       if (session === undefined) return;
       open.delete(key);
-      add(repository.name, session.holder, -1);
+      add(repository.name, session.owner, -1);
     },
     oldestFirst: () => open.values(),
   };

@@ -3,7 +3,7 @@ export interface Shares {
   /** Places that are taken. */
   readonly count: () => number;
   /** Takes a place; the answer gives it back. Undefined where the holder has its share, or all are taken. */
-  take(holder: string | undefined): (() => void) | undefined;
+  take(owner: string | undefined): (() => void) | undefined;
 }
 
 /**
@@ -11,15 +11,15 @@ export interface Shares {
  * comes next still finds one. `undefined` is nobody in particular, and has no share but all.
  */
 export function createShares(total: number): Shares {
-  const held = createTally();
+  const held = createKeyedCount();
   return {
     count: held.count,
-    take(holder) {
-      if (held.of(holder) >= total - held.count()) return undefined;
-      held.add(holder, 1);
+    take(owner) {
+      if (held.of(owner) >= total - held.count()) return undefined;
+      held.add(owner, 1);
       let taken = true;
       return () => {
-        if (taken) held.add(holder, -1);
+        if (taken) held.add(owner, -1);
         taken = false;
       };
     },
@@ -27,14 +27,14 @@ export function createShares(total: number): Shares {
 }
 
 /** How many each key has; one that has none takes no memory. */
-export interface Tally {
+export interface KeyedCount {
   readonly count: () => number;
   readonly of: (key: string | undefined) => number;
   readonly add: (key: string | undefined, change: 1 | -1) => void;
 }
 
 /** What is counted for `undefined` counts in the whole alone. */
-export function createTally(): Tally {
+export function createKeyedCount(): KeyedCount {
   const sums = new Map<string, number>();
   let count = 0;
   return {

@@ -9,12 +9,12 @@ import type { MountOperation, SessionOperation, StartOperation } from '../wire/o
 import { parseChunkRange } from '../wire/range.ts';
 import { blobCreated, chunkRefused, deleted, sessionAnswer } from '../wire/reply.ts';
 import type { Limits } from './limits.ts';
-import type { Holder, Sessions } from './sessions.ts';
+import type { Sessions, UploadOwner } from './sessions.ts';
 
 interface StartOptions {
   readonly sessions: Sessions;
   readonly limits: Limits;
-  readonly holder: Holder;
+  readonly owner: UploadOwner;
 }
 
 /** Begins a session; with a digest the body is the whole blob and there is nothing more to do. */
@@ -22,12 +22,12 @@ export async function startUpload(
   repository: Repository,
   { digest, algorithm }: StartOperation,
   request: HttpRequest,
-  { sessions, limits, holder }: StartOptions,
+  { sessions, limits, owner }: StartOptions,
 ): Promise<HttpResponse> {
   const { name, blobs } = repository;
   const { signal } = request;
   const named = digest === undefined ? parseAlgorithm(algorithm) : computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }), holder);
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }), owner);
   if (digest === undefined) return sessionAnswer(202, name, upload);
   try {
     return await commit(name, upload, digest, bodyOf(request, upload, limits));
@@ -45,7 +45,7 @@ export async function mountBlob(
   repository: Repository,
   { digest, from }: MountOperation,
   { signal }: HttpRequest,
-  { sessions, holder, anonymous }: Omit<StartOptions, 'limits'> & { readonly anonymous: boolean },
+  { sessions, owner, anonymous }: Omit<StartOptions, 'limits'> & { readonly anonymous: boolean },
 ): Promise<HttpResponse> {
   const { name, blobs } = repository;
   const allowed = from === undefined ? anonymous : isRepositoryName(from);
@@ -53,7 +53,7 @@ export async function mountBlob(
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
   const algorithm = computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }), holder);
+  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }), owner);
   return sessionAnswer(202, name, upload);
 }
 
