@@ -4,7 +4,7 @@ import { sourceOf } from '../access/source.ts';
 import { createShares } from '../shares.ts';
 
 /** The connections of a server, and what they have under way. */
-export interface Connections {
+export interface ConnectionTracker {
   /**
    * An exchange of the connection begins. `onGone`: the connection has ended before, which Node does not tell an answer that
    * waits for the one before it.
@@ -21,7 +21,7 @@ export interface Turn {
   readonly end: () => void;
 }
 
-export interface ConnectionsOptions {
+export interface ConnectionTrackerOptions {
   /** Connections at once. */
   readonly limit: number;
 }
@@ -41,7 +41,7 @@ interface Connection {
  * served one after the other: Node hands over all that came in one piece, and thousands of blobs would be opened for a
  * client that reads none of them.
  */
-export function trackConnections(server: Server, { limit }: ConnectionsOptions): Connections {
+export function trackConnections(server: Server, { limit }: ConnectionTrackerOptions): ConnectionTracker {
   // By their far end: over TLS, an exchange knows another socket than the one that was accepted.
   const open = new Map<string, Connection>();
   const places = createShares(limit);

@@ -4,7 +4,7 @@ import { contentLength } from '../../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
 import type { ExchangeObserver, Serve, ServedResponse } from '../exchange.ts';
 import { type RequestBody, requestBody } from './body.ts';
-import type { Connections } from './connections.ts';
+import type { ConnectionTracker } from './connections.ts';
 import { createIdle, type Idle } from './idle.ts';
 
 export interface ExchangeOptions {
@@ -18,7 +18,7 @@ export interface ExchangeOptions {
   /** The URL of the listener that it came to. */
   readonly listener: string;
   readonly observer: ExchangeObserver | undefined;
-  readonly connections: Pick<Connections, 'begin'>;
+  readonly connections: Pick<ConnectionTracker, 'begin'>;
 }
 
 /** An answer of one chunk up to so many bytes is sent together with its head. */

@@ -15,7 +15,7 @@ import {
 import type { ExchangeObserver, Serve } from '../exchange.ts';
 import { type HostOptions, withHosts } from '../host-header.ts';
 import { withOrigins } from '../origins.ts';
-import { type Connections, trackConnections } from './connections.ts';
+import { type ConnectionTracker, trackConnections } from './connections.ts';
 import { exchange } from './exchange.ts';
 import { checkExposure, isLoopbackHost } from './exposure.ts';
 import { createListeningServer, type TlsIdentity } from './tls.ts';
@@ -176,7 +176,7 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
 
 async function stopped(
   server: Server,
-  connections: Connections,
+  connections: ConnectionTracker,
   running: ReadonlySet<Promise<void>>,
   grace: number,
 ): Promise<void> {
