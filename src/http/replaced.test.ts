@@ -10,7 +10,7 @@ import { isGantryError } from '../errors.ts';
 import { bytesContent, type Content } from '../flow/content.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { drain } from './drain.ts';
-import { type Exchange, exchange } from './exchange.ts';
+import { type SentRequest, sendRequest } from './sent-request.ts';
 import { parseTarget } from './target.ts';
 
 /** Deno moves a request to a new connection by itself and emits a second `socket` event. These tests do the same. */
@@ -27,7 +27,7 @@ const cases: readonly { readonly name: string; readonly body?: Content; readonly
 
 interface Sent {
   readonly outgoing: http.ClientRequest;
-  readonly exchanged: Exchange;
+  readonly exchanged: SentRequest;
 }
 
 function send(url: string, connector: Connector, content?: Content): Sent {
@@ -37,7 +37,7 @@ function send(url: string, connector: Connector, content?: Content): Sent {
   const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
   return {
     outgoing,
-    exchanged: exchange(outgoing, request, { connector, target: parseTarget(url), connectWithin: 30_000 }),
+    exchanged: sendRequest(outgoing, request, { connector, target: parseTarget(url), connectWithin: 30_000 }),
   };
 }
 

@@ -2,8 +2,8 @@ import type { LookupFunction } from 'node:net';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
-import { type Exchange, exchange } from './exchange.ts';
 import type { ProxyOption } from './proxy.ts';
+import { type SentRequest, sendRequest } from './sent-request.ts';
 import { parseTarget, type Target } from './target.ts';
 import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
 
@@ -59,13 +59,18 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
   const { connectWithin = 30_000, moreAuthorities } = options;
   const connectors = createConnectors({ ...options, connectWithin });
 
-  const attempt = (request: HttpRequest, target: Target, connector: Connector, fresh: boolean): Exchange => {
+  const attempt = (
+    request: HttpRequest,
+    target: Target,
+    connector: Connector,
+    fresh: boolean,
+  ): SentRequest => {
     const { method } = request;
     const outgoing = connector.open(
       { method, path: target.path, headers: outgoingHeaders(request) },
       { fresh },
     );
-    return exchange(outgoing, request, { target, connector, connectWithin });
+    return sendRequest(outgoing, request, { target, connector, connectWithin });
   };
   const sendOver = async (
     connector: Connector,

@@ -11,7 +11,7 @@ import { transportError } from './failure.ts';
 import type { Target } from './target.ts';
 
 /** One request on one connection. */
-export interface Exchange {
+export interface SentRequest {
   readonly response: Promise<HttpResponse>;
   /**
    * Returns whether the request failed because its connection was unusable before it was sent, and the request can be
@@ -20,7 +20,7 @@ export interface Exchange {
   wasStale(): boolean;
 }
 
-export interface ExchangeOptions {
+export interface SendOptions {
   readonly connector: Connector;
   readonly target: Target;
   readonly connectWithin: number;
@@ -32,11 +32,11 @@ const smallBody = 64 * 1024;
 const maxInterim = 1000;
 
 /** Sends the request. Settles on every event of `node:http`: an unexpected event is an error, too. */
-export function exchange(
+export function sendRequest(
   outgoing: http.ClientRequest,
   request: HttpRequest,
-  { target, connector, connectWithin }: ExchangeOptions,
-): Exchange {
+  { target, connector, connectWithin }: SendOptions,
+): SentRequest {
   const { signal } = request;
   const line = watchConnection(outgoing, { host: target.host, connector, connectWithin });
   const sender = createBodySender(outgoing, request, target);
