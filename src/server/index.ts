@@ -7,9 +7,9 @@ export {
   type PullThroughOptions,
 } from '../store/pull-through/registry.ts';
 export type { UpstreamFailure } from '../store/pull-through/upstream.ts';
+export type { Clock } from '../time/clock.ts';
 export type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 export { type Access, type AccessOptions, createAccess, type Entrance } from './access/access.ts';
-export type { AccessClock } from './access/clock.ts';
 export { openHtpasswd } from './access/htpasswd.ts';
 export type { ReadingOptions } from './access/reading.ts';
 export type { Right, Rule, RuleSource } from './access/rules.ts';

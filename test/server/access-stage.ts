@@ -1,15 +1,15 @@
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createAccess } from '../../src/server/access/access.ts';
-import type { AccessClock } from '../../src/server/access/clock.ts';
 import { openRules } from '../../src/server/access/rules-file.ts';
 import type { UserDirectory } from '../../src/server/access/user-directory.ts';
 import { createApp } from '../../src/server/app.ts';
 import { type Ask, type Asked, type AskOptions, asking } from '../../src/server/ask.test.support.ts';
 import type { Registry } from '../../src/store/contract.ts';
+import type { Clock } from '../../src/time/clock.ts';
 import { basicOf, secret } from '../secret.ts';
 
-/** A clock that stands until it is moved, and notes what it was slept by. */
-export interface Standing extends AccessClock {
+/** A clock that moves only by `move`. Its timers end at once, and `slept` records their milliseconds. */
+export interface Standing extends Clock {
   readonly slept: number[];
   move(milliseconds: number): void;
 }
@@ -20,8 +20,10 @@ export function standingClock(): Standing {
   return {
     slept,
     now: () => now,
-    async sleep(milliseconds) {
+    after(milliseconds, wake) {
       slept.push(milliseconds);
+      queueMicrotask(wake);
+      return () => undefined;
     },
     move(milliseconds) {
       now += milliseconds;

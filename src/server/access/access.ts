@@ -1,5 +1,6 @@
 import { InputError } from '../../errors.ts';
 import type { Registry } from '../../store/contract.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
 import { headerLines } from '../../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../../wire/message.ts';
 import { actionOf, type Operation } from '../../wire/operation.ts';
@@ -7,7 +8,6 @@ import { errorAnswer } from '../../wire/reply.ts';
 import type { ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { challengeAnswer, tokenPath } from './challenge.ts';
-import { type AccessClock, systemClock } from './clock.ts';
 import { createOriginOf, type OriginOf } from './origin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
 import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
@@ -37,7 +37,7 @@ export interface AccessOptions {
   /** Milliseconds that a form with a password may take to arrive in all. Default 10 s. */
   readonly formTime?: number;
   /** Default: the system's. */
-  readonly clock?: AccessClock;
+  readonly clock?: Clock;
 }
 
 /** Who may do what with a registry, for `createApp`. */

@@ -1,5 +1,5 @@
 import { Lru } from '../../store/lru.ts';
-import type { AccessClock } from './clock.ts';
+import type { Clock } from '../../time/clock.ts';
 
 /** Slows down who guesses passwords. */
 export interface LoginThrottle {
@@ -12,7 +12,7 @@ export interface LoginThrottle {
 export interface LoginThrottleOptions {
   /** Failures that cost nothing: people mistype. */
   readonly free: number;
-  readonly clock: AccessClock;
+  readonly clock: Clock;
 }
 
 /** Milliseconds: of the first wait, which doubles with each failure up to the last. */

@@ -1,9 +1,10 @@
 import { ResponseError, TransportError } from '../../errors.ts';
 import { createSingleFlight } from '../../flow/single-flight.ts';
+import { sleep } from '../../flow/sleep.ts';
 import { within } from '../../flow/within.ts';
 import { Lru } from '../../store/lru.ts';
+import type { Clock } from '../../time/clock.ts';
 import { createShares } from '../shares.ts';
-import type { AccessClock } from './clock.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createFairQueue } from './queue.ts';
 import { createSigner } from './signer.ts';
@@ -26,7 +27,7 @@ export interface PasswordCaller {
 
 export interface PasswordCheckOptions {
   readonly key: Uint8Array;
-  readonly clock: AccessClock;
+  readonly clock: Clock;
   /** Passwords that wait to be looked at. Default 4,096: each is a connection and less than 3 KiB. */
   readonly maxWaiting?: number;
   /** Milliseconds that the login may take to judge one password. Default 60 s. */
@@ -99,7 +100,7 @@ export function createPasswordCheck(
       throw new ResponseError('TOOMANYREQUESTS', 'too many logins wait, try again later');
     try {
       const delay = Math.max(users.delay(name), source === undefined ? 0 : peers.delay(source));
-      if (!urgent && delay > 0) await clock.sleep(delay, signal);
+      if (!urgent && delay > 0) await sleep(clock, delay, signal);
       // A login that never answers must not keep its place in the queue.
       const looking = (): Promise<User | undefined> =>
         within(look(attempt), longestLook, () => tooLate(longestLook));

@@ -2,13 +2,13 @@ import { isGantryError } from '../../errors.ts';
 import { collect } from '../../flow/collect.ts';
 import { emptyContent } from '../../flow/content.ts';
 import { isRepositoryName } from '../../spec/reference.ts';
+import type { Clock } from '../../time/clock.ts';
 import type { HttpRequest } from '../../wire/message.ts';
 import { errorAnswer, jsonAnswer } from '../../wire/reply.ts';
 import { catalogScope } from '../../wire/scope.ts';
 import { noted, type ServedResponse } from '../exchange.ts';
 import { parseAuthorization } from './authorization.ts';
 import { basicChallenge, unauthorized } from './challenge.ts';
-import type { AccessClock } from './clock.ts';
 import type { PasswordCaller, PasswordCheck } from './password-check.ts';
 import type { Rights } from './rules.ts';
 import type { Grant, Tokens } from './tokens.ts';
@@ -19,7 +19,7 @@ export interface TokenServiceOptions {
   readonly tokens: Tokens;
   readonly service: string;
   readonly rightsOf: (user: string | undefined) => Promise<Rights>;
-  readonly clock: AccessClock;
+  readonly clock: Clock;
   /** Milliseconds that a form may take to arrive. */
   readonly formTime: number;
 }

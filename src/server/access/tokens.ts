@@ -1,5 +1,5 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
-import type { AccessClock } from './clock.ts';
+import type { Clock } from '../../time/clock.ts';
 import { createSigner, type Signer } from './signer.ts';
 import type { User, UserDirectory } from './user-directory.ts';
 
@@ -39,7 +39,7 @@ export interface TokensOptions {
   readonly service: string;
   readonly login: UserDirectory;
   readonly life: number;
-  readonly clock: AccessClock;
+  readonly clock: Clock;
 }
 
 /** What `docker login` keeps in place of a password; changing the password ends it at once. Seconds. */
