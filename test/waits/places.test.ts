@@ -19,7 +19,7 @@ import { hasReferrersApi } from '../../src/remote/referrers.ts';
 import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
 import { RemoteUpload } from '../../src/remote/upload/session.ts';
 import { sendStream } from '../../src/remote/upload/stream.ts';
-import { createDesk } from '../../src/server/access/desk.ts';
+import { createPasswordCheck } from '../../src/server/access/password-check.ts';
 import { createApp } from '../../src/server/app.ts';
 import { asking, Gate, streamOf } from '../../src/server/ask.test.support.ts';
 import { defaultLimits } from '../../src/server/limits.ts';
@@ -250,11 +250,11 @@ describe('endless-waits: a login that never answers', () => {
     const user = { name: 'alice', stamp: 'one' };
     const login = { find: async () => user, check: async () => (isSilent ? never() : true) };
     const key = crypto.getRandomValues(new Uint8Array(32));
-    const desk = createDesk(login, { key, clock: standingClock(), longestLook: 1 });
-    const waiting = Array.from({ length: 8 }, (_, at) => desk.admit(`user${at}`, passwordOf('alice')));
+    const passwords = createPasswordCheck(login, { key, clock: standingClock(), longestLook: 1 });
+    const waiting = Array.from({ length: 8 }, (_, at) => passwords.check(`user${at}`, passwordOf('alice')));
     for (const one of waiting) await assert.rejects(one, { code: 'TIMED_OUT' });
     isSilent = false;
-    assert.equal((await desk.admit('alice', passwordOf('alice')))?.name, 'alice');
+    assert.equal((await passwords.check('alice', passwordOf('alice')))?.name, 'alice');
   });
 });
 
