@@ -50,7 +50,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
   'flow/pool.ts': 'its users are listed here',
   'keychain/store.ts': 'a limit of its own',
   'layout/session.ts': 'no wait unless the caller says for how long',
-  'server/access/desk.ts': 'each look at a password has a limit',
+  'server/access/password-check.ts': 'each look at a password has a limit',
   'store/pull-through/registry.ts': 'each fetch that holds a place has a limit of silence',
 };
 
@@ -81,8 +81,8 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'http/adaptive-limit.ts': [1, 'the signal, and a timer'],
   'http/body-sender.ts': [1, sender],
   'http/drain.ts': [1, timer],
-  'http/exchange.ts': [2, sender],
   'http/hedge.ts': [1, sender],
+  'http/sent-request.ts': [2, sender],
   'http/timeout.ts': [1, timer],
   'http/transport.ts': [2, 'the next turn of the event loop'],
   'keychain/credential-helper.ts': [1, 'the helper has a minute and is killed then'],
@@ -93,10 +93,9 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'remote/parts.ts': [1, sender],
   'remote/subject.ts': [1, 'the signal, and a limit'],
   'remote/upload/closing.ts': [2, 'raced with the answer to the commit, which has a timeout'],
-  'server/access/clock.ts': [1, timer],
   'server/access/htpasswd.ts': [1, timer],
   'server/access/queue.ts': [1, 'the signal, and each task that holds a place has a limit'],
-  'server/access/seal.ts': [1, 'computed by this process'],
+  'server/access/signer.ts': [1, 'computed by this process'],
   'server/access/token-service.ts': [1, timer],
   'server/node/body.ts': [1, 'ends with the connection'],
   'server/node/connections.ts': [
