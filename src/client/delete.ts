@@ -1,4 +1,5 @@
 import { isGantryError, NotFoundError } from '../errors.ts';
+import { enclosed } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
 import { formatReference, isTag, parseReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
@@ -86,18 +87,22 @@ async function lookAt(
   const found = await manifests.resolve(digest ?? tag, options);
   if (found === undefined) throw nothingThere(reference);
   if (digest === undefined) return { digest: found.digest, reason: 'the tag alone' };
-  const pool = createPool(atOnce);
-  const asked: Promise<readonly string[]>[] = [];
-  for await (const name of tags.list(options)) {
-    if (!isTag(name)) continue;
-    const isOn = async (): Promise<readonly string[]> => {
-      const target = await manifests.resolve(name, options);
-      return target?.digest === digest ? [name] : [];
-    };
-    const ask = pool.run(isOn, options);
-    ask.catch(() => undefined);
-    asked.push(ask);
-  }
-  const on = (await Promise.all(asked)).flat();
+  const on = await enclosed(options.signal, async (signal) => {
+    const pool = createPool(atOnce);
+    const asked: Promise<readonly string[]>[] = [];
+    for await (const name of tags.list({ signal })) {
+      if (!isTag(name)) continue;
+      const ask = pool.run(
+        async () => {
+          const target = await manifests.resolve(name, { signal });
+          return target?.digest === digest ? [name] : [];
+        },
+        { signal },
+      );
+      ask.catch(() => undefined);
+      asked.push(ask);
+    }
+    return (await Promise.all(asked)).flat();
+  });
   return { digest, reason: on.length === 0 ? 'no tag is on it' : `with every tag on it: ${on.join(', ')}` };
 }

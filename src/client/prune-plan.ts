@@ -1,4 +1,5 @@
 import { type GantryError, isGantryError } from '../errors.ts';
+import { enclosed } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -60,9 +61,13 @@ export async function planPrune(
   const isCandidate = (tag: string): boolean =>
     isAttachment(tag) ? selection.attachments(tag) : selection.matches(tag);
   const pool = createPool(atOnce);
-  const states = await Promise.all(
-    tags.map((tag) =>
-      pool.run(() => look(repository, tag, needsTime(selection) && isCandidate(tag), options), options),
+  const states = await enclosed(options.signal, (signal) =>
+    Promise.all(
+      tags.map((tag) =>
+        pool.run(() => look(repository, tag, needsTime(selection) && isCandidate(tag), { signal }), {
+          signal,
+        }),
+      ),
     ),
   );
   const { going, kept } = select(

@@ -1,5 +1,6 @@
 import { selectRoot } from '../copy/select.ts';
 import { ContentError, NotFoundError } from '../errors.ts';
+import { enclosed } from '../flow/abort.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Repository } from '../store/contract.ts';
@@ -113,10 +114,13 @@ async function nodesOf(
     });
   }
   const below = { seen, first, options, depth: depth + 1 };
-  return Promise.all(
-    found.map(async (referrer) => ({
-      ...referrer,
-      referrers: await nodesOf(repository, referrer.digest, below),
-    })),
-  );
+  return enclosed(options.signal, (signal) => {
+    const ended = { ...below, first: { ...first, signal }, options: { ...options, signal } };
+    return Promise.all(
+      found.map(async (referrer) => ({
+        ...referrer,
+        referrers: await nodesOf(repository, referrer.digest, ended),
+      })),
+    );
+  });
 }

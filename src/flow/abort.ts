@@ -28,6 +28,24 @@ function listen(signal: AbortSignal): Set<() => void> {
   return acts;
 }
 
+/**
+ * Runs the work with a signal of its own. The signal aborts with `outer`, and when the work has settled: this ends each
+ * request that the work began and no longer waits for.
+ */
+export async function enclosed<T>(
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  const release = onAbort(outer, () => end.abort(outer?.reason));
+  try {
+    return await work(end.signal);
+  } finally {
+    release();
+    end.abort();
+  }
+}
+
 /** Waits for a promise that others await too. Rejects when the signal aborts, while the promise itself continues. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { type GantryError, isGantryError, ResponseError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { parseManifest } from '../json/manifest.ts';
@@ -37,8 +38,11 @@ export async function* remoteReferrers(
   repository: string,
   manifests: Pick<Manifests, 'get'>,
   subject: Digest,
-  { artifactType, signal }: ReferrersOptions = {},
+  { artifactType, signal: outer }: ReferrersOptions = {},
 ): AsyncIterable<Descriptor> {
+  const end = new AbortController();
+  const { signal } = end;
+  const release = onAbort(outer, () => end.abort(outer?.reason));
   const seen = new Set<Digest>();
   const wanted = async (listed: readonly Descriptor[]): Promise<readonly Descriptor[]> => {
     const fresh = listed.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
@@ -49,12 +53,18 @@ export async function* remoteReferrers(
   };
   const tagged = taggedReferrers(manifests, subject, { signal });
   tagged.catch(() => undefined);
-  if (exchange.learned.referrersApi !== false) {
-    const filter = artifactType === undefined ? {} : { artifactType };
-    const operation = { kind: 'referrers', repository, digest: subject, ...filter } as const;
-    for await (const page of pages(exchange, operation, { signal })) yield* await wanted(page);
+  try {
+    if (exchange.learned.referrersApi !== false) {
+      const filter = artifactType === undefined ? {} : { artifactType };
+      const operation = { kind: 'referrers', repository, digest: subject, ...filter } as const;
+      for await (const page of pages(exchange, operation, { signal })) yield* await wanted(page);
+    }
+    yield* await wanted(await tagged);
+  } finally {
+    release();
+    // One list may have failed, or the reader may have left, while the other request continues.
+    end.abort();
   }
-  yield* await wanted(await tagged);
 }
 
 /**

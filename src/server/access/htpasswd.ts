@@ -27,6 +27,8 @@ export async function openHtpasswd(
   await current();
   const mutex = createMutex();
   let waiting = 0;
+  /** The next check begins no earlier, by `performance.now()`. A timer is set only when a check waits for it. */
+  let restsUntil = 0;
   return {
     async find(name) {
       const hash = (await current()).hashes.get(name);
@@ -40,10 +42,13 @@ export async function openHtpasswd(
       waiting++;
       try {
         // One at a time: they share one processor, and the requests between them need it too.
-        const { right, took } = await mutex(() => timed(password, hashes.get(name), costs));
-        // Else guesses would leave no time of the processor to the requests between them.
-        if (!right) void mutex(() => pause(Math.min(took, longestPause)));
-        return right;
+        return await mutex(async () => {
+          await pause(restsUntil - performance.now());
+          const { right, took } = await timed(password, hashes.get(name), costs);
+          // Else guesses would leave no time of the processor to the requests between them.
+          if (!right) restsUntil = performance.now() + Math.min(took, longestPause);
+          return right;
+        });
       } finally {
         waiting--;
       }
@@ -51,8 +56,8 @@ export async function openHtpasswd(
   };
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+async function pause(milliseconds: number): Promise<void> {
+  if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 interface Users {

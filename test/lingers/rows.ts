@@ -1,0 +1,79 @@
+import { secret } from '../secret.ts';
+
+/** The surroundings of a command. */
+export interface Place {
+  /** The registry at fault, as it stands first in a reference: it has `app:1`, or nothing where blobs are sent to it. */
+  readonly host: string;
+  /** Another one without a fault, which has `app:1`. */
+  readonly other: string;
+  /** A layout and the store of a registry, each with the same image. */
+  readonly layout: string;
+  readonly store: string;
+  /** The digest of its layer. */
+  readonly layer: string;
+}
+
+/** A command line. */
+export interface Line {
+  readonly words: (place: Place) => readonly string[];
+  /** The registry at fault is asked for heads alone, or for bodies too. Default: it is not asked. */
+  readonly asks?: 'heads' | 'bodies';
+  /** It serves until a signal ends it. */
+  readonly serves?: true;
+  /** It is answered before a command begins. */
+  readonly isAnsweredAhead?: true;
+  readonly input?: string;
+}
+
+/** For each command of the table at least one line. */
+export const lines: Readonly<Record<string, readonly Line[]>> = {
+  push: [{ words: ({ layout, host }) => ['push', layout, `${host}/new:1`], asks: 'heads' }],
+  pull: [
+    { words: ({ host }) => ['pull', `${host}/app:1`, 'out.tar'], asks: 'bodies' },
+    { words: ({ host }) => ['pull', `${host}/app:1`, 'out.tar', '-c', 'cache'], asks: 'bodies' },
+  ],
+  copy: [
+    { words: ({ host, other }) => ['copy', `${host}/app:1`, `${other}/new:1`], asks: 'bodies' },
+    { words: ({ host, other }) => ['copy', '-a', `${host}/app`, `${other}/all`], asks: 'bodies' },
+  ],
+  digest: [{ words: ({ host }) => ['digest', `${host}/app:1`], asks: 'heads' }],
+  inspect: [{ words: ({ host }) => ['inspect', `${host}/app:1`], asks: 'bodies' }],
+  manifest: [{ words: ({ host }) => ['manifest', `${host}/app:1`], asks: 'bodies' }],
+  config: [{ words: ({ host }) => ['config', `${host}/app:1`], asks: 'bodies' }],
+  blob: [{ words: ({ host, layer }) => ['blob', `${host}/app@${layer}`], asks: 'bodies' }],
+  ls: [{ words: ({ host }) => ['ls', `${host}/app`], asks: 'bodies' }],
+  referrers: [{ words: ({ host }) => ['referrers', `${host}/app:1`], asks: 'bodies' }],
+  catalog: [{ words: ({ host }) => ['catalog', host], asks: 'bodies' }],
+  validate: [{ words: ({ host }) => ['validate', '--remote', `${host}/app:1`], asks: 'bodies' }],
+  tag: [{ words: ({ host }) => ['tag', `${host}/app:1`, '2'], asks: 'bodies' }],
+  delete: [
+    { words: ({ host }) => ['delete', `${host}/app:1`], asks: 'heads' },
+    { words: ({ host }) => ['delete', '--match', '*', `${host}/app`], asks: 'bodies' },
+  ],
+  'auth login': [
+    {
+      words: ({ host }) => ['auth', 'login', host, '-u', 'me', '--password-stdin'],
+      input: secret('lingers'),
+      asks: 'heads',
+    },
+  ],
+  'auth logout': [{ words: ({ host }) => ['auth', 'logout', host] }],
+  'auth get': [{ words: () => ['auth', 'get'], input: 'registry.example' }],
+  'auth token': [{ words: ({ host }) => ['auth', 'token', `${host}/app`], asks: 'heads' }],
+  serve: [
+    { words: () => ['serve'], serves: true },
+    { words: ({ store }) => ['serve', '--disk', store], serves: true },
+    { words: ({ other }) => ['serve', '--proxy', `http://${other}`], serves: true },
+  ],
+  'registry serve': [{ words: () => ['registry', 'serve'], serves: true }],
+  'registry check': [{ words: ({ store }) => ['registry', 'check', store] }],
+  'registry gc': [{ words: ({ store }) => ['registry', 'gc', store] }],
+  completion: [{ words: () => ['completion', 'bash'] }],
+  version: [{ words: () => ['version'], isAnsweredAhead: true }],
+};
+
+/** Those that send a blob to the registry at fault, which has nothing. */
+export const uploads: Readonly<Record<'push' | 'copy', Line>> = {
+  push: { words: ({ layout, host }) => ['push', layout, `${host}/new:1`], asks: 'heads' },
+  copy: { words: ({ host, other }) => ['copy', `${other}/app:1`, `${host}/new:1`], asks: 'heads' },
+};
