@@ -31,9 +31,10 @@ function neverAnswers(met: () => void): Middleware {
   };
 }
 
+export const noFault: Scene = { name: 'no fault', faults: () => [] };
+
 /** For every command that asks a registry. */
 export const answerScenes: readonly Scene[] = [
-  { name: 'no fault', faults: () => [] },
   { name: 'an answer that never comes', timeout: 12, faults: () => [{ effect: silence }] },
   {
     name: 'an answer that is cut, then 503',
@@ -45,7 +46,7 @@ export const answerScenes: readonly Scene[] = [
   {
     name: 'a body that stands still, then one that is cut',
     bodies: true,
-    timeout: 12,
+    timeout: 6,
     faults: () => [
       { effect: { stall: { of: 'answer', after: 1 } } },
       { effect: { cut: { of: 'answer', after: 1 } }, optional: true },
