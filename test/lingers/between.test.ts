@@ -4,7 +4,7 @@ import { uploads } from './rows.ts';
 import type { Scene } from './scenes.ts';
 import { openStage, settled } from './stage.ts';
 
-const { play } = openStage(3 * 1024 * 1024);
+const stage = openStage(3 * 1024 * 1024);
 
 /** All bytes of the first chunk have arrived. */
 const cut: Scene = {
@@ -19,5 +19,5 @@ const cut: Scene = {
 
 it('lingers-after-cut-push: nothing holds the process of a push that is cut between two chunks', async (test) => {
   const late = new URL('late-read.js', import.meta.url).href;
-  assert.equal(await play(test, uploads.push, cut, { holds: 'nothing', before: [late] }), settled);
+  assert.equal(await stage.play(test, uploads.push, cut, { holds: 'nothing', before: [late] }), settled);
 });

@@ -42,10 +42,10 @@ async function playInTurn(test: TestContext, scene: Scene, played: typeof named)
   const cwd = await folder(test);
   const { host: other } = await started(test, noFault, () => undefined);
   const report = join(cwd, 'report');
-  let interrupt = (): void => undefined;
+  let interrupt: (() => void) | undefined;
   const turns: Turn[] = [];
   for (const { name, words } of played) {
-    const { host } = await started(test, scene, () => interrupt());
+    const { host } = await started(test, scene, () => interrupt?.());
     const patience = scene.timeout === undefined ? [] : ['--timeout', String(scene.timeout)];
     turns.push({ name, words: [...words(await stage.place({ host, other })), ...patience] });
   }

@@ -11,20 +11,21 @@ const givenUp = new Promise<void>((resolve) => {
   giveUp = resolve;
 });
 
-const { destroy } = http.ClientRequest.prototype;
+const destroy: unknown = Reflect.get(http.ClientRequest.prototype, 'destroy');
 http.ClientRequest.prototype.destroy = function (error) {
   if (this.method === 'PUT' || this.method === 'PATCH') setImmediate(giveUp);
-  return destroy.call(this, error);
+  if (typeof destroy === 'function') Reflect.apply(destroy, this, [error]);
+  return this;
 };
 
 const file = await open(fileURLToPath(import.meta.url));
 const prototype: typeof file = Object.getPrototypeOf(file);
 await file.close();
-const { read } = prototype;
+const read: unknown = Reflect.get(prototype, 'read');
 Object.assign(prototype, {
   async read(this: typeof file, ...args: readonly unknown[]): Promise<unknown> {
     const [, , , position] = args;
     if (typeof position === 'number' && position > 0) await givenUp;
-    return Reflect.apply(read, this, args);
+    return typeof read === 'function' ? Reflect.apply(read, this, args) : undefined;
   },
 });

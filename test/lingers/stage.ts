@@ -67,13 +67,13 @@ export function openStage(size: number): Stage {
     place,
     filled: () => filled(image),
     async play(test, line, scene, { holds, before: modules = [] } = {}) {
-      let meet = (): void => undefined;
+      let meet: (() => void) | undefined;
       const met = new Promise<void>((resolve) => {
         meet = resolve;
       });
       await using registry = await startRegistry({
         registry: holds === 'nothing' ? createMemoryRegistry() : await filled(image),
-        faults: scene.faults(meet),
+        faults: scene.faults(() => meet?.()),
       });
       await using other = await startRegistry({ registry: await filled(image) });
       const words = line.words(await place({ host: registry.host, other: other.host }));

@@ -5,7 +5,7 @@ import { uploadScenes } from './scenes.ts';
 import { openStage, settled } from './stage.ts';
 
 // More than the system keeps for a connection, so that a registry that takes nothing is noticed.
-const { play } = openStage(16 * 1024 * 1024);
+const stage = openStage(16 * 1024 * 1024);
 
 for (const scene of uploadScenes) {
   describe(`after ${scene.name}`, { concurrency: 2 }, () => {
@@ -13,7 +13,7 @@ for (const scene of uploadScenes) {
       it(`lingers-after-cut-push: nothing holds the process of ${name}`, {
         timeout: 180_000,
       }, async (test) => {
-        assert.equal(await play(test, line, scene, { holds: 'nothing' }), settled);
+        assert.equal(await stage.play(test, line, scene, { holds: 'nothing' }), settled);
       });
     }
   });
