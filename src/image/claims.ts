@@ -10,7 +10,7 @@ export function wrongClaims(blob: Descriptor): readonly string[] {
     ...(blob.mediaType === '' ? ['has no media type in the manifest that names it'] : []),
     ...(blob.unsized === true ? ['has no size in the manifest that names it'] : []),
     ...(blob.data !== undefined && inlineData(blob) === undefined
-      ? ['has data that is not its content']
+      ? ['has a "data" field with other content']
       : []),
   ];
 }
@@ -22,8 +22,8 @@ export function wrongChildClaims(child: Descriptor, { descriptor }: Manifest): r
   const wrongType = child.mediaType !== '' && parseMediaType(child.mediaType) !== mediaType;
   return [
     ...wrongClaims(child),
-    ...(wrongSize ? [`has ${size} bytes, its index says ${child.size}`] : []),
-    ...(wrongType ? [`is ${mediaType}, its index says ${child.mediaType}`] : []),
+    ...(wrongSize ? [`has ${size} bytes, but its index names ${child.size}`] : []),
+    ...(wrongType ? [`is ${mediaType}, but its index names ${child.mediaType}`] : []),
   ];
 }
 
@@ -37,5 +37,5 @@ const names: Readonly<Record<Compression, string>> = {
 export function wrongCompression(layer: Descriptor, actual: Compression): string | undefined {
   const said = layerCompression(layer.mediaType);
   if (said === undefined || said === actual) return undefined;
-  return `is ${names[actual]}, its media type ${layer.mediaType} says ${said === 'none' ? 'a plain tar' : said}`;
+  return `is ${names[actual]}, but its media type ${layer.mediaType} means ${said === 'none' ? 'a plain tar' : said}`;
 }

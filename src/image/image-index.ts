@@ -34,7 +34,10 @@ export function openIndex(
 ): Index {
   const { descriptor, bytes, body } = manifest;
   if (body.kind !== 'index') {
-    throw new ContentError('MANIFEST_INVALID', `${repository.name}@${descriptor.digest} is not an index`);
+    throw new ContentError(
+      'MANIFEST_INVALID',
+      `${repository.name}@${descriptor.digest} is no index: its type is ${descriptor.mediaType}`,
+    );
   }
   return {
     kind: 'index',

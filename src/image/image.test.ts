@@ -40,8 +40,8 @@ const place = (): Repository => createMemoryRegistry().repository('acme/app');
 const textOf = async (content: Content, options?: OpenOptions): Promise<string> =>
   new TextDecoder().decode(await read(content, options));
 
-describe('a layer', () => {
-  it('computes its digest, size and diff id when they are asked for, and once', async () => {
+describe('createLayer', () => {
+  it('a layer computes its digest, size and diff id on demand and only once', async () => {
     const tar = await tarOf('hello');
     const zipped = gzipSync(tar);
     const { content, state } = countedContent(bytesContent(zipped));
@@ -55,14 +55,14 @@ describe('a layer', () => {
     assert.equal(state.opened, 2);
   });
 
-  it('shares one computation among all who ask at once', async () => {
+  it('a layer shares one computation among concurrent callers', async () => {
     const { content, state } = countedContent(bytesContent(gzipSync(await tarOf('hello'))));
     const layer = createLayer(content);
     await Promise.all([layer.descriptor(), layer.descriptor(), layer.diffId(), layer.diffId()]);
     assert.equal(state.opened, 2);
   });
 
-  it('reads nothing for what it was told', async () => {
+  it('a layer reads nothing for facts that it was given', async () => {
     const { descriptor, content: bytes } = blobOf('x');
     const { content, state } = countedContent(bytes);
     const diffId = digestOf(encoder.encode('y'));
@@ -73,7 +73,7 @@ describe('a layer', () => {
     assert.equal(state.opened, 0);
   });
 
-  it('does not keep a failure: who asks again gets an answer', async () => {
+  it('a layer does not keep an error, so the next call computes again', async () => {
     const tar = await tarOf('hello');
     let isBroken = true;
     const content = mapContent(bytesContent(gzipSync(tar)), async function* (bytes) {
@@ -88,7 +88,7 @@ describe('a layer', () => {
     assert.equal((await layer.descriptor()).digest, digestOf(gzipSync(tar)));
   });
 
-  it('ends computing with the signal', async () => {
+  it('a layer stops computing when the signal aborts', async () => {
     const layer = createLayer(bytesContent(gzipSync(await tarOf('hello'))));
     const signal = AbortSignal.abort('stop');
     await assert.rejects(layer.diffId({ signal }), (error) => error === 'stop');
@@ -96,7 +96,7 @@ describe('a layer', () => {
     assert.ok(await layer.diffId());
   });
 
-  it('shows its tar whether it is compressed or not, and any part of it', async () => {
+  it('a layer returns its tar and any part of it, compressed or not', async () => {
     for (const stored of [gzipSync('0123456789'), encoder.encode('0123456789')]) {
       const tar = createLayer(bytesContent(stored)).uncompressed();
       assert.equal(await textOf(tar), '0123456789');
@@ -107,7 +107,7 @@ describe('a layer', () => {
     }
   });
 
-  it('that is damaged says so', async () => {
+  it('a damaged layer fails to unpack', async () => {
     const layer = createLayer(bytesContent(gzipSync('0123456789').subarray(0, 15)));
     await failsWith(layer.diffId(), 'DIGEST_INVALID');
     await failsWith(read(layer.uncompressed()), 'DIGEST_INVALID');
@@ -124,8 +124,8 @@ async function sampleImage(text = 'hello') {
 const madeDigest = async (text: string): Promise<string> =>
   (await (await sampleImage(text)).image.manifest()).descriptor.digest;
 
-describe('an image that is made', () => {
-  it('has a config and a manifest that follow from its parts', async () => {
+describe('createImage', () => {
+  it('a new image derives its config and manifest from its parts', async () => {
     const { tars, image } = await sampleImage();
     const config = await image.config();
     assert.deepEqual(config.rootfs, { type: 'layers', diff_ids: tars.map((tar) => digestOf(tar)) });
@@ -146,12 +146,12 @@ describe('an image that is made', () => {
     );
   });
 
-  it('has the same digest every time, and another with another layer', async () => {
+  it('a new image has the same digest every time, and another digest with another layer', async () => {
     assert.equal(await madeDigest('a'), await madeDigest('a'));
     assert.notEqual(await madeDigest('a'), await madeDigest('b'));
   });
 
-  it('may have no layers', async () => {
+  it('a new image may have no layers', async () => {
     const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
     assert.deepEqual((await image.config()).rootfs.diff_ids, []);
     assert.deepEqual((await image.manifest()).body.layers, []);
@@ -166,8 +166,8 @@ async function pushed() {
   return { tars, made: image, there, manifest: await there.manifests.get(root.digest) };
 }
 
-describe('an image that is opened', () => {
-  it('shows what was pushed', async () => {
+describe('openImage', () => {
+  it('an opened image shows the pushed content', async () => {
     const { tars, made, there, manifest } = await pushed();
     const image = openImage(there, manifest);
     assert.deepEqual((await image.manifest()).bytes, (await made.manifest()).bytes);
@@ -181,7 +181,7 @@ describe('an image that is opened', () => {
     }
   });
 
-  it('reads each part when it is asked for, and says what is missing then', async () => {
+  it('an opened image reads each part on demand and then reports a missing one', async () => {
     const { there, manifest } = await pushed();
     const image = openImage(there, manifest);
     const { config, layers } = (await image.manifest()).body;
@@ -191,7 +191,7 @@ describe('an image that is opened', () => {
     await failsWith(read(views[0]?.compressed() ?? bytesContent(new Uint8Array())), 'BLOB_UNKNOWN');
   });
 
-  it('refuses a config that is none', async () => {
+  it('an opened image refuses a malformed config', async () => {
     const there = place();
     const config = blobOf('<html>');
     await give(there, config);
@@ -200,7 +200,7 @@ describe('an image that is opened', () => {
     assert.deepEqual(await openImage(there, manifest).rawConfig(), config.bytes);
   });
 
-  it('refuses what is no image, naming what it is', async () => {
+  it('openImage refuses a manifest that is no image and names its type', async () => {
     const index = indexOf([]);
     const refused = {
       code: 'MANIFEST_INVALID',
@@ -209,7 +209,7 @@ describe('an image that is opened', () => {
     assert.throws(() => openImage(place(), index), refused);
   });
 
-  it('that is an artifact has layers, though its config says nothing of them', async () => {
+  it('an opened artifact has layers although its config does not name them', async () => {
     const there = place();
     const [config, layer] = [blobOf('{}'), blobOf('a chart')];
     await give(there, config, layer);
@@ -239,8 +239,8 @@ const sampleEntries = async () => [
   { image: (await sampleImage('b')).image, annotations: { name: 'b' } },
 ];
 
-describe('an index', () => {
-  it('is made of images, with their platforms, the same every time', async () => {
+describe('createIndex and openIndex', () => {
+  it('createIndex makes the same index of images and platforms every time', async () => {
     const index = createIndex(await sampleEntries(), { annotations: { made: 'here' } });
     const { descriptor, bytes, body } = await index.manifest();
     assert.equal(digestOf(bytes), descriptor.digest);
@@ -256,7 +256,7 @@ describe('an index', () => {
     assert.equal((await again.manifest()).descriptor.digest, descriptor.digest);
   });
 
-  it('that is opened lists its images and indexes in order and leaves out what is neither', async () => {
+  it('an opened index returns its images and indexes in order and leaves out other entries', async () => {
     const there = place();
     const [one, two] = [await giveImage(there), await giveImage(there, { layers: [blobOf('x')] })];
     const inner = indexOf([two.descriptor]);
@@ -272,7 +272,7 @@ describe('an index', () => {
     assert.throws(() => openIndex(there, one), { code: 'MANIFEST_INVALID' });
   });
 
-  it('whose child is missing says so when the children are asked for', async () => {
+  it('an opened index reports a missing child when its children are requested', async () => {
     const there = place();
     const index = indexOf([imageOf().descriptor]);
     await there.manifests.put(index);
@@ -282,8 +282,8 @@ describe('an index', () => {
   });
 });
 
-describe('a view as a place', () => {
-  it('has everything that is to be copied, nested indexes included, and reads each layer once', async () => {
+describe('imageSource', () => {
+  it('imageSource holds all content of a view, with nested indexes, and reads each layer once', async () => {
     const { content, state } = countedContent(bytesContent(gzipSync(await tarOf('counted'))));
     const layer = createLayer(content);
     await layer.descriptor();
@@ -304,7 +304,7 @@ describe('a view as a place', () => {
     );
   });
 
-  it('answers for what it holds, and refuses other tags, other blobs and every write', async () => {
+  it('imageSource returns its own content and refuses other tags, other blobs and every write', async () => {
     const { repository, root } = await imageSource((await sampleImage()).image);
     const { descriptor, content } = blobOf('else');
     assert.equal((await repository.manifests.resolve(root.digest))?.digest, root.digest);

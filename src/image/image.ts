@@ -54,7 +54,7 @@ export function openImage(
   if (body.kind !== 'image') {
     throw new ContentError(
       'MANIFEST_INVALID',
-      `${repository.name}@${descriptor.digest} is not an image but ${descriptor.mediaType}`,
+      `${repository.name}@${descriptor.digest} is no image: its type is ${descriptor.mediaType}`,
     );
   }
   const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>

@@ -28,7 +28,7 @@ const rows: readonly {
 }[] = [
   { name: 'is gzipped', mediaType: MediaType.ociLayerGzip, unpack: zlib.gunzipSync },
   {
-    name: 'is gzipped harder',
+    name: 'is gzipped at the highest level',
     options: { level: 9 },
     mediaType: MediaType.ociLayerGzip,
     unpack: zlib.gunzipSync,
@@ -40,7 +40,7 @@ const rows: readonly {
     unpack: (bytes) => bytes,
   },
   {
-    name: 'is of the type that it is told',
+    name: 'has the given type',
     options: { compression: 'none', mediaType: 'application/vnd.acme' },
     mediaType: 'application/vnd.acme',
     unpack: (bytes) => bytes,
@@ -49,7 +49,7 @@ const rows: readonly {
 
 describe('a streaming layer', () => {
   for (const { name, options, mediaType, unpack } of rows) {
-    it(`${name}, hashed and stored in one pass`, async () => {
+    it(`a streaming layer ${name}, and is hashed and stored in one pass`, async () => {
       const blobs = place();
       const layer = createStreamLayer(pieces(), options);
       assert.equal(layer.mediaType, mediaType);
@@ -62,7 +62,7 @@ describe('a streaming layer', () => {
     });
   }
 
-  it('is zstd where the runtime has that, and says so where it has not', async () => {
+  it('a streaming layer is compressed with zstd, or refused on a runtime without zstd', async () => {
     const blobs = place();
     const layer = createStreamLayer(pieces(), { compression: 'zstd' });
     assert.equal(layer.mediaType, MediaType.ociLayerZstd);
@@ -71,7 +71,7 @@ describe('a streaming layer', () => {
     assert.deepEqual(await read(stored.uncompressed()), tar);
   });
 
-  it('knows nothing of itself before', async () => {
+  it('a streaming layer has no digest before its push', async () => {
     const layer = createStreamLayer(pieces());
     await failsWith(layer.descriptor(), 'UNSUPPORTED');
     await failsWith(layer.diffId(), 'UNSUPPORTED');
@@ -81,7 +81,7 @@ describe('a streaming layer', () => {
     }
   });
 
-  it('is read once, also when that failed', async () => {
+  it('a streaming layer is read once, even if the push failed', async () => {
     const blobs = place();
     const layer = createStreamLayer(pieces());
     const signal = AbortSignal.abort('stop');
@@ -90,7 +90,7 @@ describe('a streaming layer', () => {
     await failsWith(layer.descriptor(), 'UNSUPPORTED');
   });
 
-  it('is told from one that can be read again', () => {
+  it('isStreamLayer distinguishes a streaming layer from a replayable one', () => {
     assert.equal(isStreamLayer(createStreamLayer(pieces())), true);
     assert.equal(isStreamLayer(createLayer(blobOf('x').content)), false);
   });

@@ -66,7 +66,7 @@ export function createStreamLayer(
     if (known !== undefined) return known;
     throw new UnsupportedError(
       'descriptor',
-      'the digest of a streaming layer is known when it has been pushed',
+      'the digest of a streaming layer is unknown until it has been pushed',
     );
   };
   return {
@@ -77,7 +77,11 @@ export function createStreamLayer(
     compressed: gone,
     uncompressed: gone,
     async ingest(blobs, ingestOptions = {}) {
-      if (begun) throw new InputError('INVALID_OPTION', 'a streaming layer can be pushed only once');
+      if (begun)
+        throw new InputError(
+          'INVALID_OPTION',
+          'a streaming layer can be pushed only once: create a new one from a new source',
+        );
       begun = true;
       const hasher = createHasher();
       const packed = compressed(
@@ -100,7 +104,7 @@ function gone(): Content {
   return {
     replayable: false,
     open() {
-      throw new UnsupportedError('read', 'a streaming layer can be read only by pushing it');
+      throw new UnsupportedError('read', 'a streaming layer cannot be read, only pushed');
     },
   };
 }

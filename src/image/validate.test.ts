@@ -89,8 +89,8 @@ async function problemsOf(
 const blobsOf = ({ body }: Manifest): readonly Descriptor[] =>
   body.kind === 'image' ? [body.config, ...body.layers] : [];
 
-describe('validating an image', () => {
-  it('finds nothing wrong with a sound one', async () => {
+describe('validate of an image', () => {
+  it('validate finds no fault in a valid image', async () => {
     const there = place();
     const manifest = await giveImage(there, await soundParts());
     assert.deepEqual(await problemsOf(there, manifest), []);
@@ -98,7 +98,7 @@ describe('validating an image', () => {
   });
 
   for (const fast of [false, true]) {
-    it(`finds each blob that is missing${fast ? ', without reading' : ''}`, async () => {
+    it(`validate finds each missing blob${fast ? ' without reading' : ''}`, async () => {
       const there = place();
       const manifest = await giveImage(there, await soundParts());
       const [config, , top] = blobsOf(manifest).map(({ digest }) => digest);
@@ -110,7 +110,7 @@ describe('validating an image', () => {
     });
   }
 
-  it('finds bytes that are not their digest, shorter and longer ones included, but not without reading', async () => {
+  it('validate finds bytes with another digest or length, but not in fast mode', async () => {
     const sound = place();
     const manifest = await giveImage(sound, await soundParts());
     for (const blob of blobsOf(manifest)) {
@@ -128,12 +128,9 @@ describe('validating an image', () => {
   });
 
   for (const [name, change] of [
+    ['a layer that does not match the config', ({ diffIds }: Parts) => ({ diffIds: diffIds.toReversed() })],
     [
-      'a layer that unpacks to another than the config says',
-      ({ diffIds }: Parts) => ({ diffIds: diffIds.toReversed() }),
-    ],
-    [
-      'a layer that is no gzip any more',
+      'a layer with damaged gzip',
       ({ layers }: Parts) => ({ layers: [damaged(layers[0]), ...layers.slice(1)] }),
     ],
     [
@@ -147,7 +144,7 @@ describe('validating an image', () => {
       },
     ],
   ] satisfies [string, (parts: Parts) => Partial<Parts>][]) {
-    it(`finds ${name}`, async () => {
+    it(`validate finds ${name}`, async () => {
       const there = place();
       const parts = await soundParts();
       const manifest = await giveImage(there, { ...parts, ...change(parts) });
@@ -157,14 +154,14 @@ describe('validating an image', () => {
     });
   }
 
-  it('finds a layer that has a path twice', async () => {
+  it('validate finds a layer that has a path twice', async () => {
     const there = place();
     const tar = await tarOf('bin', 'bin/sh', 'bin/sh');
     const manifest = await giveImage(there, { layers: [blobOf(gzipSync(tar))], diffIds: [digestOf(tar)] });
     assert.deepEqual(await problemsOf(there, manifest), [blobsOf(manifest)[1]?.digest]);
   });
 
-  it('finds a config that is none, or names another number of layers', async () => {
+  it('validate finds a malformed config and one that names another number of layers', async () => {
     const there = place();
     const parts = await soundParts();
     const html = await giveImage(there, { ...parts, config: blobOf('<html></html>') });
@@ -173,7 +170,7 @@ describe('validating an image', () => {
     assert.deepEqual(await problemsOf(there, fewer), [blobsOf(fewer)[0]?.digest]);
   });
 
-  it('does not unpack what an artifact holds', async () => {
+  it('validate does not unpack the layers of an artifact', async () => {
     const there = place();
     const manifest = await giveImage(there, {
       layers: [blobOf('a chart')],
@@ -189,7 +186,7 @@ describe('validating an image', () => {
     assert.deepEqual(await problemsOf(there, manifest), [layer.digest]);
   });
 
-  it('does not ask for layers that may not be distributed', async () => {
+  it('validate skips layers that may not be distributed', async () => {
     const there = place();
     const manifest = await giveImage(there, {
       ...(await soundParts()),
@@ -202,8 +199,8 @@ describe('validating an image', () => {
 
 const linux = (architecture: string) => ({ os: 'linux', architecture });
 
-describe('validating an index', () => {
-  it('goes through everything below it', async () => {
+describe('validate of an index', () => {
+  it('validate checks everything below an index', async () => {
     const there = place();
     const one = await giveImage(there, await soundParts());
     const two = await giveImage(there, { ...(await soundParts()), architecture: 'arm64' });
@@ -231,14 +228,14 @@ describe('validating an index', () => {
     }
   });
 
-  it('finds a child that is not as long as the index says', async () => {
+  it('validate finds a child with another size than in the index', async () => {
     const there = place();
     const { descriptor } = await giveImage(there, await soundParts());
     const index = indexOf([{ ...descriptor, size: descriptor.size + 1 }]);
     assert.deepEqual(await problemsOf(there, index), [descriptor.digest]);
   });
 
-  it('finds a child that is for another platform than the index says', async () => {
+  it('validate finds a child for another platform than in the index', async () => {
     const there = place();
     const { descriptor } = await giveImage(there, await soundParts());
     assert.deepEqual(await problemsOf(there, indexOf([{ ...descriptor, platform: linux('arm64') }])), [
@@ -250,14 +247,14 @@ describe('validating an index', () => {
   });
 });
 
-describe('validating anything else', () => {
-  it('says of what is neither image nor index that it is not', async () => {
+describe('validate of other manifests and failing places', () => {
+  it('validate reports a manifest that is neither an image nor an index', async () => {
     const there = place();
     const thing = manifestOf('application/vnd.acme.thing+json', {});
     assert.deepEqual(await problemsOf(there, thing), [thing.descriptor.digest]);
   });
 
-  it('throws what says nothing about the image', async () => {
+  it('validate throws errors that tell nothing about the image', async () => {
     const sound = place();
     const manifest = await giveImage(sound, await soundParts());
     const failure = new TransportError('NO_CONNECTION', 'nobody is there');
@@ -275,7 +272,7 @@ describe('validating anything else', () => {
     await assert.rejects(problemsOf(dead, manifest), (error) => error === failure);
   });
 
-  it('ends with the signal', async () => {
+  it('validate stops when the signal aborts', async () => {
     const there = place();
     const manifest = await giveImage(there, await soundParts());
     const signal = AbortSignal.abort('stop');

@@ -78,7 +78,7 @@ async function* validateTree(repository: Repository, manifest: Manifest, walk: W
     yield {
       descriptor,
       message: isSchema1(descriptor)
-        ? 'is a docker schema 1 manifest, no image any more'
+        ? 'is a docker schema 1 manifest, which is no longer an image format'
         : 'is neither an image nor an index',
     };
   } else if (walk.depth > maxDepth) {
@@ -116,7 +116,7 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
   if (typeof config === 'string') return;
   const { os, architecture } = child.platform;
   if (os !== 'unknown' && (config.os !== os || config.architecture !== architecture)) {
-    const message = `is for ${config.os}/${config.architecture}, its index says ${formatPlatform(child.platform)}`;
+    const message = `is for ${config.os}/${config.architecture}, but its index names ${formatPlatform(child.platform)}`;
     yield { descriptor: child, message };
   }
 }
@@ -154,7 +154,7 @@ async function* validateImage(
     typeof raw === 'string' || !isConfigType(body.config.mediaType) ? undefined : await diffIdsOf(raw);
   if (typeof diffIds === 'string') yield { descriptor: body.config, message: diffIds };
   else if (diffIds !== undefined && diffIds.length !== body.layers.length) {
-    const message = `names ${diffIds.length} layers, the manifest has ${body.layers.length}`;
+    const message = `names ${diffIds.length} layers, but the manifest has ${body.layers.length}`;
     yield { descriptor: body.config, message };
   }
   for (const { layer, part } of layerParts) {
@@ -183,9 +183,9 @@ async function* validateBlob(
 ): AsyncIterable<Problem> {
   if (fast) {
     const there = await repository.blobs.stat(blob.digest, { signal });
-    if (there === undefined) yield { descriptor: blob, message: 'is not there' };
+    if (there === undefined) yield { descriptor: blob, message: 'does not exist' };
     else if (blob.unsized !== true && there.size !== blob.size) {
-      yield { descriptor: blob, message: `has ${there.size} bytes, its manifest says ${blob.size}` };
+      yield { descriptor: blob, message: `has ${there.size} bytes, but its manifest names ${blob.size}` };
     }
     return;
   }
@@ -228,9 +228,9 @@ async function* validateLayer(
   }
   if (typeof seen === 'string') yield { descriptor: layer, message: seen };
   else if (seen.diffId !== diffId) {
-    yield { descriptor: layer, message: `unpacks to ${seen.diffId}, the config says ${diffId}` };
+    yield { descriptor: layer, message: `unpacks to ${seen.diffId}, but the config names ${diffId}` };
   } else if (seen.twice !== undefined) {
-    yield { descriptor: layer, message: `has "${seen.twice}" twice` };
+    yield { descriptor: layer, message: `contains "${seen.twice}" twice` };
   }
 }
 
@@ -262,7 +262,7 @@ async function readLayer(
       if (room < 0) {
         throw new ContentError(
           'TOO_LARGE',
-          `${what}: the names in it are longer than ${maxNames} characters`,
+          `${what}: its names have more than ${maxNames} characters in all`,
           {
             expected: maxNames,
           },

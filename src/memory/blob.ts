@@ -21,12 +21,16 @@ export function blobContent(wanted: Digest | Descriptor, find: () => MemoryBlob 
     async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
       options.signal?.throwIfAborted();
       const blob = find();
-      if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `blob ${digest} is not there`);
+      if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `the registry has no blob ${digest}`);
       if (size !== undefined && size !== blob.size) {
-        throw new ContentError('SIZE_INVALID', `blob ${digest}: ${blob.size} bytes, not ${size}`, {
-          expected: size,
-          actual: blob.size,
-        });
+        throw new ContentError(
+          'SIZE_INVALID',
+          `blob ${digest} has ${blob.size} bytes, but its descriptor names ${size}`,
+          {
+            expected: size,
+            actual: blob.size,
+          },
+        );
       }
       yield* slices(blob, options);
     },

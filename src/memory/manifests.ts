@@ -88,7 +88,7 @@ export function openTags(registry: RegistryState, name: string): Tags {
       signal?.throwIfAborted();
       const repository = registry.repositories.get(name);
       if (repository === undefined || !holdsSomething(repository)) {
-        throw new NotFoundError('NAME_UNKNOWN', `there is no repository ${name}`);
+        throw new NotFoundError('NAME_UNKNOWN', `the repository ${name} does not exist`);
       }
       yield* listed(repository.tags.keys(), after);
     },
