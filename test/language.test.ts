@@ -11,7 +11,6 @@ const waiting = [
   'scripts',
   'src/archive',
   'src/auth',
-  'src/cli',
   'src/client',
   'src/disk',
   'src/files',

@@ -1,12 +1,15 @@
 import { InputError } from '../errors.ts';
 
-/** Where to listen, as `listen` takes it: what is left out is its own default. */
+/** The address to listen on. `listen` has defaults for absent parts. */
 export interface Address {
   readonly host?: string;
   readonly port?: number;
 }
 
-/** Reads `host:port`, `[::1]:port`, `:port` (every address of this machine) or a bare port. Throws INVALID_OPTION. */
+/**
+ * Parses `host:port`, `[::1]:port`, `:port` (every address of this machine) or a bare port.
+ * @throws INVALID_OPTION for any other text
+ */
 export function parseAddress(text: string): Address {
   const [, host, digits] = /^(?:(\[[0-9A-Fa-f:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -14,6 +17,6 @@ export function parseAddress(text: string): Address {
     throw new InputError('INVALID_OPTION', `"${text}" is not an address to listen on: [host]:port`);
   }
   if (host === undefined) return { port };
-  // Both families, as a Go program's ":5000" means it.
+  // Listens on both families, like ":5000" in a Go program.
   return { host: host === '' ? '::' : host.replace(/^\[|\]$/g, ''), port };
 }

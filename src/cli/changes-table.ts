@@ -1,6 +1,6 @@
 import type { Command } from './command.ts';
 
-/** Commands that change something in a registry and move no blobs. */
+/** Commands that change something in a registry without moving blobs. */
 export const changes: readonly Command[] = [
   {
     name: 'tag',

@@ -1,6 +1,6 @@
 import { escapeControls } from './output.ts';
 
-/** Rows as lines with aligned columns, each row one line; a row whose value is missing is left out. */
+/** Formats rows as lines with aligned columns. Leaves out a row without a value. */
 export function columns(rows: readonly (readonly (string | undefined)[])[]): string[] {
   const full = rows
     .map((row) => row.filter((cell) => cell !== undefined).map(escapeControls))

@@ -2,25 +2,25 @@ import type { Context } from './context.ts';
 import type { Given } from './given.ts';
 
 /**
- * One command as data: help, completion and the argument parser are all made from it.
- * `load` brings in the file that does the work, so that only the command that was asked for is loaded.
+ * A command as data, from which help, completion and the argument parser are made. `load` imports the implementation,
+ * so that only the requested command is loaded.
  */
 export interface Command {
   readonly name: string;
   readonly aliases?: readonly string[];
   readonly summary: string;
-  /** More than the summary, where there is more to say. */
+  /** Further paragraphs of the help. */
   readonly details?: string;
-  /** Names of the arguments in order; `X...` is one or more, `[X]` may be left out. */
+  /** The names of the arguments in order: `X...` is one or more, `[X]` is optional. */
   readonly arguments: readonly string[];
   readonly options: readonly Option[];
   readonly examples: readonly string[];
-  /** Values of the first argument, for completion and for the message about a wrong one. */
+  /** The values of the first argument, for completion and error messages. */
   readonly choices?: readonly string[];
   readonly load: () => Promise<Run>;
 }
 
-/** Commands under one word: `auth login`. */
+/** Commands under a common word, such as `auth login`. */
 export interface CommandGroup {
   readonly name: string;
   readonly summary: string;
@@ -28,14 +28,14 @@ export interface CommandGroup {
 }
 
 export interface Option {
-  /** Without dashes: `full-ref`. */
+  /** Without dashes, such as `full-ref`. */
   readonly name: string;
   readonly short?: string;
   readonly summary: string;
-  /** What the value is called in the help; without it the option is a flag. */
+  /** The name of the value in the help. An option without it is a flag. */
   readonly value?: string;
   readonly choices?: readonly string[];
-  /** May be given several times. */
+  /** True if the option may be given several times. */
   readonly repeatable?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import type { Level } from './level.ts';
 
-/** bash knows no descriptions. */
+/** Makes the completion script for bash, which shows no descriptions. */
 export function bashCompletion(levels: readonly Level[]): string {
   return `# bash completion for gantry: source it, or put it into ~/.local/share/bash-completion/completions/gantry
 _gantry() {
@@ -51,7 +51,7 @@ function levelCase({ path, words, options }: Level): string {
     .filter(({ choices }) => choices.length > 0)
     .map(({ spellings, choices }) => `${spellings.join('|')}) words="${choices.join(' ')}" ;;`);
   const free = options.filter(({ value, choices }) => value && choices.length === 0);
-  // A value that can be anything is left to the shell, which knows files.
+  // The shell completes a free value as a file name.
   const other =
     free.length === 0 ? [] : [`${free.flatMap(({ spellings }) => spellings).join('|')}) words="" ;;`];
   return [

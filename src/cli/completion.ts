@@ -11,7 +11,7 @@ const scripts: ReadonlyMap<string, (levels: readonly Level[]) => string> = new M
   ['powershell', powershellCompletion],
 ]);
 
-/** The script that completes gantry's command line in a shell, or undefined for a shell that is not known. */
+/** Returns the completion script for a shell; undefined for an unknown shell. */
 export function completionScript(shell: string, levels: readonly Level[]): string | undefined {
   return scripts.get(shell)?.(levels);
 }

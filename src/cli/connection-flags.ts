@@ -7,8 +7,9 @@ import { parseRegistry } from '../spec/reference.ts';
 import type { Given } from './given.ts';
 
 /**
- * What the flags say of the way to registries. Throws INVALID_OPTION, INVALID_REFERENCE, and NO_PERMISSION and IO_FAILED
- * for files that they name.
+ * Reads the flags about connections to registries.
+ * @throws INVALID_OPTION or INVALID_REFERENCE for a wrong value
+ * @throws NO_PERMISSION or IO_FAILED for an unreadable file
  */
 export async function connectionFlags(globals: Given, given: Given): Promise<ConnectionOptions> {
   const timeouts = timeoutsOf(globals);
@@ -40,7 +41,7 @@ function timeoutsOf(globals: Given): ConnectionOptions['timeouts'] {
   return { connect: milliseconds, answer: milliseconds, progress: milliseconds };
 }
 
-/** Of a copy, the registries of `--src-insecure` and `--dest-insecure`. */
+/** Returns the registries of `--src-insecure` and `--dest-insecure` in a copy. */
 function insecureSides(given: Given): readonly string[] {
   const [source = '', destination = ''] = given.arguments;
   const sides = [
@@ -52,7 +53,7 @@ function insecureSides(given: Given): readonly string[] {
     .flatMap((place) => (place.kind === 'registry' ? [place.reference.registry] : []));
 }
 
-/** The HttpHeaders of docker's config file, for the registries that may have them: they can hold secrets. */
+/** Returns the HttpHeaders in docker's config file for the given registries only, since they may contain secrets. */
 async function dockerHeaders(
   registries: readonly string[],
 ): Promise<Exclude<ConnectionOptions['headers'], undefined>> {

@@ -11,37 +11,43 @@ import type { Output } from './output.ts';
 import { type ProgressMode, progressModes } from './renderer.ts';
 import { packageVersion } from './version.ts';
 
-/** What a command gets beside its own arguments: the global flags, made into what they mean. */
+/** The facilities of a command beside its own arguments, made from the global flags. */
 export interface Context {
   readonly output: Output;
   readonly signal: AbortSignal;
   readonly json: boolean;
-  /** The client, made at the first call and closed when the command ends. `keychain`: in place of what --username gives. */
+  /**
+   * Returns the client, which is made at the first call and closed when the command ends. `keychain` replaces the
+   * credential of --username.
+   */
   client(keychain?: Keychain): Promise<Client>;
-  /** Registries as places, as the client would reach them. The caller's to close. */
+  /** Opens registries as places, with the settings of the client. The caller closes them. */
   connections(): Promise<Connections>;
-  /** --platform: undefined is `all`, also when it was not given. */
+  /** Returns the platforms of --platform; undefined for `all` and without the flag. */
   platforms(): Promise<readonly Platform[] | undefined>;
-  /** --platform where only one makes sense, ready to be spread into options. Throws INVALID_OPTION. */
+  /**
+   * Returns --platform for a command that takes only one.
+   * @throws INVALID_OPTION for several
+   */
   platform(): Promise<{ readonly platform?: Platform }>;
-  /** A result: `value` with --json, else each text as a line of its own. */
+  /** Prints a result: `value` with --json, otherwise each text as a line. */
   result(value: unknown, ...lines: readonly string[]): Promise<void>;
-  /** The whole command line as words, for completion. */
+  /** All words of the command line, for completion. */
   readonly vocabulary: Vocabulary;
-  /** Runs a copy and shows how it gets on. */
+  /** Runs a copy and shows its progress. */
   follow<T>(work: (onEvent: CopyObserver) => Promise<T>): Promise<T>;
 }
 
-/** Given from above: the command table can't be known here, since it knows the commands and they know this. */
+/** Passed in as a function, since the command table imports the commands and these import this file. */
 export type Vocabulary = (options: { readonly descriptions: boolean }) => Promise<readonly Level[]>;
 
 export interface OpenContext extends Context, AsyncDisposable {}
 
 export interface ContextOptions {
   readonly globals: Given;
-  /** What was given to the command itself. */
+  /** The arguments and options of the command itself. */
   readonly given: Given;
-  /** The registries that the command line names. */
+  /** Returns the registries that the command line names. */
   readonly named: () => Promise<readonly string[]>;
   readonly output: Output;
   readonly signal: AbortSignal;
@@ -122,7 +128,7 @@ export function createContext(options: ContextOptions): OpenContext {
   };
 }
 
-/** Who --username says to be; undefined where it says nothing. */
+/** Returns the keychain of --username; undefined without that flag. */
 async function signedIn(options: ContextOptions, own: Keychain | undefined): Promise<Keychain | undefined> {
   const { globals, named } = options;
   if (!globals.flag('username') && !globals.flag('password-stdin')) return undefined;
@@ -137,7 +143,7 @@ function progressMode(text: string | undefined): ProgressMode | undefined {
   return progressModes.find((mode) => mode === text);
 }
 
-/** Registries' warnings are shown at once, each text once: a command that fails later has shown them too. */
+/** Shows warnings of registries at once and each text once, so that a command that fails later has shown them too. */
 async function wireObserver(output: Output, verbose: boolean): Promise<(event: WireEvent) => void> {
   const warned = new Set<string>();
   const wireLines = verbose ? (await import('./wire-log.ts')).wireLines : () => [];

@@ -1,9 +1,9 @@
 import { isGantryError } from '../errors.ts';
 
-/** What the shell is told. A signal that ended the command gives 128 and its number, as the shell itself has it. */
+/** The exit codes. After a signal the code is 128 plus its number, by the convention of shells. */
 export const exit = { ok: 0, failed: 1, usage: 2, notFound: 3, notAllowed: 4, network: 5 } as const;
 
-/** By name, not by class: an error may come from another copy of the package. */
+/** Maps names instead of classes, since an error may come from another copy of the package. */
 const byClass: Readonly<Record<string, number>> = {
   InputError: exit.usage,
   NotFoundError: exit.notFound,
@@ -11,12 +11,12 @@ const byClass: Readonly<Record<string, number>> = {
   TransportError: exit.network,
 };
 
-/** Where the code says more than the class. */
+/** Codes that are more precise than their class. */
 const byCode: Readonly<Record<string, number>> = {
   NO_PERMISSION: exit.notAllowed,
 };
 
-/** The command failed and its result has said so: nothing is left to tell but the exit code. */
+/** Ends a command that has already printed its failure. Only the exit code remains to be set. */
 export class Failed extends Error {
   readonly code: number;
   constructor(code: number = exit.failed) {
@@ -25,7 +25,7 @@ export class Failed extends Error {
   }
 }
 
-/** The exit code for an error; that of a copy is its cause's. */
+/** Returns the exit code for an error. A CopyError has that of its cause. */
 export function exitCode(error: unknown): number {
   if (!isGantryError(error)) return exit.failed;
   if (error.name === 'CopyError') return exitCode(error.cause);

@@ -1,20 +1,20 @@
 import { isGantryError } from '../errors.ts';
 
-/** How long a chain of causes may be before it is cut: a cycle would never end. */
+/** The number of causes to show, since a cyclic chain would never end. */
 const maxCauses = 10;
 
-/** The one line that a failed command ends with. */
+/** Returns the last line of a failed command. */
 export function errorLine(error: unknown): string {
   if (isGantryError(error)) return error.message;
   if (!(error instanceof Error)) return String(error);
-  // What the operating system said is the user's to mend; anything else is a fault of gantry's own.
+  // The user can fix an error of the operating system. Any other error is a bug in gantry.
   if ('syscall' in error) return error.message;
-  // A request that another's failure has made needless.
+  // A request that became needless when another one failed.
   if (error.name === 'AbortError') return 'given up';
   return `unexpected ${error.name}: ${firstLine(error.message)} (a bug in gantry; -v shows more)`;
 }
 
-/** What led to it, nearest first, for those who asked with -v. */
+/** Returns the chain of causes, nearest first, for -v. */
 export function causeLines(error: unknown): string[] {
   const lines: string[] = [];
   for (let cause = error; cause !== undefined && lines.length < maxCauses; cause = causeOf(cause)) {

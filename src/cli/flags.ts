@@ -5,8 +5,8 @@ const yes = new Set(['1', 't', 'T', 'true', 'True', 'TRUE']);
 const no = new Set(['0', 'f', 'F', 'false', 'False', 'FALSE']);
 
 /**
- * The command line with `--flag=true`, `--flag=false` and `-j=4`, which Go's flag parsers take and scripts written for
- * crane hold, in the form that every parser knows.
+ * Rewrites `--flag=true`, `--flag=false` and `-j=4` into the form that every parser accepts. Go's flag parsers accept
+ * them, so scripts for crane contain them.
  */
 export function plainFlags(argv: readonly string[], options: readonly Option[]): string[] {
   const end = argv.indexOf('--');

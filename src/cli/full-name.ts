@@ -7,26 +7,26 @@ import {
 } from '../spec/reference.ts';
 
 /**
- * References as crane prints them, whose output scripts take apart: Docker Hub is `index.docker.io` there.
- * Everywhere else in gantry it is `docker.io`; both are read.
+ * Formats references as crane prints them for scripts to parse: Docker Hub is `index.docker.io` there. Everywhere else
+ * in gantry it is `docker.io`; gantry reads both.
  */
 function fullName(reference: Omit<Reference, 'scheme'>): string {
   return formatReference(reference).replace(/^docker\.io\//, 'index.docker.io/');
 }
 
-/** `repository@digest` for the repository that `reference` names. */
+/** Formats `repository@digest` for the repository in `reference`. */
 export function fullDigest(reference: string, digest: Reference['digest'] & string): string {
   const { registry, repository } = parseReference(reference);
   return fullName({ registry, repository, digest });
 }
 
-/** `repository:tag` for a repository's name as the user gave it. */
+/** Formats `repository:tag` for a repository name from the user. */
 export function fullTag(repository: string, tag: string): string {
   const parsed = parseRepository(repository);
   return fullName({ registry: parsed.registry, repository: parsed.repository, tag });
 }
 
-/** `registry/repository` for a registry's name as the user gave it. */
+/** Formats `registry/repository` for a registry name from the user. */
 export function fullRepository(registry: string, repository: string): string {
   return fullName({ registry: parseRegistry(registry).registry, repository });
 }

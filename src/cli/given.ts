@@ -1,18 +1,21 @@
 import { InputError } from '../errors.ts';
 
-/** What the user gave to one command. */
+/** The parsed arguments and options of one command. */
 export interface Given {
   readonly arguments: readonly string[];
   flag(option: string): boolean;
-  /** The last value given. */
+  /** The last value of the option. */
   text(option: string): string | undefined;
-  /** Every value given, each also split at commas. */
+  /** Every value of the option, each also split at commas. */
   list(option: string): readonly string[];
-  /** A whole number, 0 or more. Throws INVALID_OPTION. */
+  /**
+   * A whole number from 0.
+   * @throws INVALID_OPTION for any other value
+   */
   count(option: string): number | undefined;
 }
 
-/** What was given on a command line; each option has one entry for each time it was given, an empty one for a flag. */
+/** Makes the parsed arguments. Each option has one entry per occurrence, and a flag has an empty entry. */
 export function createGiven(args: readonly string[], options: ReadonlyMap<string, readonly string[]>): Given {
   const text = (option: string): string | undefined => options.get(option)?.at(-1);
   return {
@@ -32,8 +35,8 @@ export function createGiven(args: readonly string[], options: ReadonlyMap<string
 }
 
 /**
- * Checks the arguments against their names (`PATH`, `IMAGE...`, `[IMAGE]`). Throws INVALID_OPTION saying what is
- * missing or too much.
+ * Checks the arguments against their names (`PATH`, `IMAGE...`, `[IMAGE]`).
+ * @throws INVALID_OPTION naming the missing or excess argument
  */
 export function checkArguments(command: string, names: readonly string[], args: readonly string[]): void {
   const needed = names.filter((name) => !name.startsWith('['));

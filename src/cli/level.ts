@@ -1,4 +1,4 @@
-/** What may follow a chain of commands on a command line. */
+/** The words that may follow a chain of commands. */
 export interface Level {
   /** The commands before: empty, `push`, `auth login`. */
   readonly path: string;
@@ -12,9 +12,9 @@ export interface Word {
 }
 
 export interface OptionWord extends Word {
-  /** `--format`, and `-c` where there is one. */
+  /** `--format`, and also `-c` if the option has a short form. */
   readonly spellings: readonly string[];
-  /** Whether a value follows, and which ones there are if they are few. */
+  /** True if a value follows. `choices` lists the values if they are few. */
   readonly value: boolean;
   readonly choices: readonly string[];
 }

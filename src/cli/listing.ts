@@ -3,11 +3,11 @@ import type { Context } from './context.ts';
 export interface Listing {
   readonly keep?: (name: string) => boolean;
   readonly show: (name: string) => string;
-  /** What the names are with --json. */
+  /** Converts the names for --json. */
   readonly value: (names: readonly string[]) => unknown;
 }
 
-/** Prints names as they come, one a line; with --json one object at the end. */
+/** Prints names while they arrive, one per line; with --json prints one object at the end. */
 export async function list(context: Context, names: AsyncIterable<string>, listing: Listing): Promise<void> {
   const { keep = () => true, show, value } = listing;
   const kept: string[] = [];

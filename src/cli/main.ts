@@ -3,7 +3,7 @@ import { packageVersion } from './version.ts';
 
 const argv = process.argv.slice(2);
 
-// Asked for by scripts all the time: answered before anything else is loaded.
+// Scripts run this often, so it is answered before anything else is loaded.
 if (argv.length === 1 && (argv[0] === 'version' || argv[0] === '--version')) {
   process.stdout.on('error', () => undefined);
   process.stdout.write(`${packageVersion()}\n`);

@@ -1,24 +1,24 @@
 import type { CopyEvent, CopyProgress } from '../copy/events.ts';
 import type { Work, WorkProgress } from '../flow/work.ts';
 
-/** What a copy has come to, as it is shown. */
+/** The figures of a running copy, for display. */
 export interface Reading {
-  /** Bytes, as in a copy's progress events. */
+  /** Bytes, as in the progress events of a copy. */
   readonly moved: number;
   readonly complete: number;
   readonly sent: number;
   readonly total: number;
-  /** Whether nothing goes out because the destination has yet to store what it was sent. */
+  /** True if nothing moves because the destination is still storing the bytes that it received. */
   readonly storing: boolean;
-  /** What is done beside moving blobs, while it is. */
+  /** The running work beside the transfer of blobs. */
   readonly work?: Pick<WorkProgress, 'work' | 'done' | 'total'>;
-  /** Bytes a second over the last while. */
+  /** Bytes per second over the last seconds. */
   readonly rate: number;
   /** Seconds left at that rate; undefined while nothing moves. */
   readonly left: number | undefined;
   /** Seconds since the start. */
   readonly elapsed: number;
-  /** How many blobs ended how, and how many manifests. */
+  /** The number of blobs and of manifests per outcome. */
   readonly blobs: Readonly<Record<string, number>>;
   readonly manifests: Readonly<Record<string, number>>;
 }
@@ -28,13 +28,13 @@ export interface Meter {
   read(): Reading;
 }
 
-/** The rate is that of the last ten seconds: long enough to be steady, short enough to follow a network that changes. */
+/** The rate covers the last ten seconds: long enough to be steady, short enough to follow a changing network. */
 const windowMilliseconds = 10_000;
 
-/** So long nothing has gone out when the destination is said to be what is waited for. */
+/** After this time without movement the display says that it waits for the destination. */
 const quietMilliseconds = 2000;
 
-/** Adds up the events of a verb. `now` is in milliseconds; reading is what takes a sample for the rate. */
+/** Sums up the events of a verb. `now` returns milliseconds. Each reading takes a sample for the rate. */
 export function createMeter(now: () => number): Meter {
   const start = now();
   const blobs: Record<string, number> = {};
@@ -43,7 +43,7 @@ export function createMeter(now: () => number): Meter {
   let samples: { readonly time: number; readonly gone: number }[] = [{ time: start, gone: 0 }];
   let latest = { moved: 0, complete: 0, sent: 0, total: 0 };
   let work: WorkProgress | undefined;
-  /** Bytes that the rate is of: those of the work that is going on, or of the copy. */
+  /** The bytes that the rate is computed from: those of the running work, or of the copy. */
   let gone = 0;
   let goneLast = start;
 
@@ -68,12 +68,12 @@ export function createMeter(now: () => number): Meter {
   };
   const noteMoved = (event: CopyProgress): void => {
     const sent = event.sent - latest.sent;
-    // Into a cache on the way: not sent yet, and not found to be there.
+    // Bytes in an intermediate cache: neither sent nor found at the destination.
     const kept = event.moved - latest.moved - Math.max(0, event.complete - latest.complete);
     const more = sent > 0 ? sent : Math.max(0, kept);
     latest = event;
     if (more === 0) return;
-    // A copy that moves is what is going on, also where a work beside it stands still.
+    // The moving copy is shown, even if work beside it stands still.
     turnTo(undefined);
     gone += more;
     goneLast = now();

@@ -1,9 +1,9 @@
 import { InputError } from '../errors.ts';
 import { nearest } from '../spec/near.ts';
 
-/** A word of the command line that is no command or option, among those that may stand in its place. */
+/** Makes the error for an unknown command or option, with the nearest known name. */
 export function misspelled(kind: 'command' | 'option', word: string, known: Iterable<string>): InputError {
-  // The value behind an equals sign may be a secret.
+  // The value after an equals sign may be a secret.
   const name = kind === 'option' ? word.replace(/=.*$/s, '') : word;
   const near = nearest(name.replace(/^-+/, ''), known);
   const dashes = kind === 'option' ? '--' : '';

@@ -3,10 +3,13 @@ import { parseRegistry } from '../spec/reference.ts';
 import type { Command } from './command.ts';
 import type { Given } from './given.ts';
 
-/** What stands for something in a registry in the names of arguments and of options' values. */
+/** The names of arguments and of option values that stand for something in a registry. */
 const referenceNames = new Set(['IMAGE', 'REPO', 'BLOB', 'SRC', 'DST']);
 
-/** The registries that a command line names, each once. Throws INVALID_REFERENCE, as the command itself would. */
+/**
+ * Lists the registries that a command line names, each once.
+ * @throws INVALID_REFERENCE, as the command itself would
+ */
 export function namedRegistries(command: Command, given: Given): readonly string[] {
   const words = [
     ...argumentsByName(command.arguments, given.arguments),
@@ -24,7 +27,7 @@ function registryOf(name: string, text: string): readonly string[] {
   return place.kind === 'registry' ? [place.reference.registry] : [];
 }
 
-/** Each word with the name of its argument: `IMAGE...` takes what those behind it leave. */
+/** Pairs each word with the name of its argument. `IMAGE...` takes all words but those of the arguments behind it. */
 function* argumentsByName(
   names: readonly string[],
   words: readonly string[],

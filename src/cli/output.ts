@@ -1,21 +1,21 @@
 import { StorageError } from '../errors.ts';
 
-/**
- * The only place that prints. Results go to stdout and nothing else does; everything said to a person goes to stderr.
- */
+/** The only place that prints. Stdout gets results and nothing else; stderr gets all messages for people. */
 export interface Output {
-  /** Columns of stderr, now, where it is a terminal that can be drawn on. */
+  /** The current width of stderr; undefined if it is no terminal that can be drawn on. */
   readonly columns: number | undefined;
   /**
-   * One line, whatever is in the text: what would begin another one or control a terminal is escaped as JSON escapes it, so
-   * that JSON stays what it says. Several lines are several calls.
+   * Prints one line. Escapes characters that would start another line or control a terminal, in the form of JSON, so
+   * that JSON keeps its meaning. Call it several times for several lines.
    */
   line(text: string): Promise<void>;
-  /** As it is, with no line feed added. Resolves when stdout took it, so a slow reader slows the source. */
+  /**
+   * Writes data unchanged, without a line feed. Resolves when stdout has taken it, so a slow reader slows the source.
+   */
   write(data: string | Uint8Array): Promise<void>;
-  /** One line for a person, escaped like any other, and cut where it is longer than anybody reads. */
+  /** Prints one line for people, escaped and cut to a readable length. */
   note(text: string, style?: Style): void;
-  /** One line of JSON for a program that reads stderr. */
+  /** Prints one line of JSON for a program that reads stderr. */
   record(value: unknown): void;
   /** Replaces the line at the bottom of the terminal; `undefined` removes it. */
   status(text: string | undefined): void;
@@ -23,7 +23,7 @@ export interface Output {
 
 export type Style = 'error' | 'warning' | 'dim';
 
-/** Whoever read stdout has gone (`gantry ls | head -1`): the command ends, silently. */
+/** The reader of stdout has closed it (`gantry ls | head -1`). The command ends silently. */
 export class OutputClosed extends Error {}
 
 const codes: Readonly<Record<Style, string>> = { error: '31', warning: '33', dim: '2' };
@@ -40,7 +40,7 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   const coloured = terminal && (env['NO_COLOR'] ?? '') === '';
   let status: string | undefined;
 
-  // Each write hears of its own failure; without a listener a closed pipe would end the process with a stack.
+  // Each write reports its own failure. Without this listener a closed pipe would end the process with a stack trace.
   for (const stream of [stdout, stderr]) stream.on('error', () => undefined);
 
   const write = (data: string | Uint8Array): Promise<void> =>
@@ -54,11 +54,11 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
 
   return {
     get columns() {
-      // Some terminals say 0.
+      // Some terminals report 0.
       return terminal ? stderr.columns || 80 : undefined;
     },
     line(text) {
-      // The same terminal, mostly. What was there comes again when it changes.
+      // Stdout is mostly the same terminal, so the status line is removed. It returns when it changes.
       if (status !== undefined) stderr.write(clearLine);
       status = undefined;
       return write(`${escapeControls(text)}\n`);
@@ -78,14 +78,14 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   };
 }
 
-/** What controls a terminal, ends a line, turns the direction of writing, or can't be seen. */
+/** Characters that control a terminal, end a line, change the direction of text, or are invisible. */
 const controls =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
   /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 
 /**
- * Words of a far side, an image or a file as a part of a line: what no name should have can be seen in it, and can't move
- * the cursor, recolour the terminal or begin a line that looks like one of ours.
+ * Escapes the words of a registry, an image or a file for a line of output. Forbidden characters become visible, and
+ * cannot move the cursor, recolour the terminal or begin a line that looks like gantry's own.
  */
 export function escapeControls(text: string): string {
   return text.replace(controls, (signs) =>
@@ -93,10 +93,10 @@ export function escapeControls(text: string): string {
   );
 }
 
-/** What a sentence may come to with the words of a far side in it: a name of a megabyte is no news. */
+/** In characters. The words of a registry could make a message as long as a megabyte. */
 const longest = 4000;
 
-/** A sentence cut where it is longer than anybody reads, with what was left out. */
+/** Cuts a message to a readable length and tells the number of characters left out. */
 export function shortened(text: string): string {
   if (text.length <= longest) return text;
   return `${text.slice(0, longest)}… (${text.length - longest} characters more)`;

@@ -15,7 +15,10 @@ export type Invocation =
 const globalGroup = 'Global options:';
 const summary = 'Move container images and OCI artifacts between registries, disks and programs.';
 
-/** Reads a command line. Throws InputError for one that can't be meant. */
+/**
+ * Parses a command line.
+ * @throws INVALID_OPTION naming the mistake
+ */
 export function parseCommandLine(argv: readonly string[]): Invocation {
   const words = plainFlags(argv, allOptions());
   const globals = new Map<string, string[]>();
@@ -43,7 +46,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   const add = (parent: Parser, command: Command): void => {
     const parser = parent.command(command.name).summary(command.summary);
     for (const alias of command.aliases ?? []) parser.alias(alias);
-    // Of a command whose name nobody wrote, nothing is asked but that: to tell the parser more would take its time.
+    // Only the commands in the command line are described fully, since describing all of them takes time.
     if (![command.name, ...(command.aliases ?? [])].some((name) => words.includes(name))) return;
     const options = new Map<string, string[]>();
     describe(parser, command);
@@ -76,7 +79,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     root.parse(words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help was asked for, or a word that has commands below it stood alone.
+    // The user asked for help, or gave a group without a command.
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
       return { kind: 'help', text: printed };
     }
@@ -85,7 +88,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   return invocation ?? { kind: 'help', text: root.helpInformation() };
 }
 
-/** A word that the parser does not know is answered with one that may stand in its place. */
+/** Answers an unknown word with the nearest known one. */
 function refuseUnknown(parser: Parser, options: readonly Option[]): void {
   parser.exitOverride((error) => {
     const word = /unknown (?:command|option) '(.*)'$/s.exec(error.message)?.[1];
@@ -104,7 +107,7 @@ function helpOption(): ParserOption {
   return new ParserOption('-h, --help', 'show help').helpGroup(globalGroup);
 }
 
-/** Commands before the options that all of them take, which would push them out of sight. */
+/** Moves the commands before the global options, which would push them out of sight. */
 function commandsFirst(help: string): string {
   const parts = help.split('\n\n').map((part) => part.replace(/^\n+|\n+$/g, ''));
   const commands = parts.filter((part) => part.startsWith('Commands:'));
@@ -121,14 +124,14 @@ function describe(parser: Parser, command: Command): void {
   parser
     .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))
     .usage([...names, '[options]'].join(' '))
-    // Among the others that every command takes: by itself it would come after them where a command has none of its own.
+    // Adds the help option to the global group. By default it comes last for a command without options of its own.
     .addHelpOption(helpOption())
     .addHelpText('after', `\nExamples:\n${examples}`);
-  // The argument is there for the parser only: the usage line and the description tell more.
+  // Hides the parser's argument list, since the usage line and the description tell more.
   parser.configureHelp({ visibleArguments: () => [] });
 }
 
-/** Every value given is noted in `given`, under the option's own name. */
+/** Adds options to the parser, which notes every value in `given` under the option's name. */
 function addOptions(
   parser: Parser,
   options: readonly Option[],

@@ -1,7 +1,10 @@
 import type { Output } from './output.ts';
 import type { Renderer } from './renderer.ts';
 
-/** One JSON object a line: each blob and manifest as it is done, progress twice a second, `done` or `failed` last. */
+/**
+ * Prints one JSON object per line: each finished blob and manifest, the progress twice a second, and `done` or `failed`
+ * last.
+ */
 export function jsonProgress(output: Output): Renderer {
   const tell = (value: unknown): void => output.record(value);
   return {

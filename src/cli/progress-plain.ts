@@ -4,7 +4,7 @@ import type { Output } from './output.ts';
 import type { Renderer } from './renderer.ts';
 import { formatBytes, formatSeconds } from './units.ts';
 
-/** A line every few seconds and one at the end: for logs. */
+/** Prints a line every few seconds and one at the end, for logs. */
 export function plainProgress(output: Output): Renderer {
   return {
     interval: 5000,
@@ -25,14 +25,14 @@ const doing: Readonly<Record<Work, string>> = {
   write: 'writing',
 };
 
-/** What a bar shows: of the work that is done just now, or of the copy. */
+/** Returns the figure for a bar: that of the running work, or of the copy. */
 export function figureOf({ work, moved, total }: Reading): Pick<WorkProgress, 'done' | 'total'> {
   return work ?? { done: moved, total };
 }
 
 /**
- * `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`, or after the percentage what is waited for; before it what is done, if it
- * isn't to move blobs.
+ * Formats `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`. Names the reason after the percentage while it waits, and
+ * the kind of work before it if no blobs move.
  */
 export function progressText(reading: Reading): string {
   const { work, moved, complete, storing, rate, left } = reading;
@@ -45,12 +45,12 @@ export function progressText(reading: Reading): string {
   return `${figures}, ${formatBytes(rate)}/s, ${end}`;
 }
 
-/** Whether there is anything to sum up: what only reads copies neither blobs nor manifests. */
+/** False for a verb that only reads, which has no summary. */
 export function isCopy({ blobs, manifests }: Reading): boolean {
   return Object.keys({ ...blobs, ...manifests }).length > 0;
 }
 
-/** `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s` */
+/** Formats `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s`. */
 export function summaryText({ blobs, manifests, sent, elapsed }: Reading): string {
   return [
     ...counted('blobs', blobs),
@@ -64,7 +64,7 @@ function counted(what: string, counts: Readonly<Record<string, number>>): string
   return parts.length === 0 ? [] : [`${what}: ${parts.join(', ')}`];
 }
 
-/** Bytes that went to a file were not uploaded: a word for both. */
+/** Calls an upload a copy, since bytes that went to a file were not uploaded. */
 export function outcomeText(outcome: string): string {
   return outcome === 'uploaded' ? 'copied' : outcome;
 }

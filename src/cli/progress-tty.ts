@@ -6,7 +6,7 @@ import { formatBytes } from './units.ts';
 
 const widestBar = 30;
 
-/** A bar at the bottom of the terminal, and a line above it for each blob that is done. */
+/** Draws a bar at the bottom of the terminal and prints a line above it for each finished blob. */
 export function ttyProgress(output: Output): Renderer {
   return {
     interval: 100,
@@ -28,7 +28,7 @@ export function ttyProgress(output: Output): Renderer {
   };
 }
 
-/** Fits into `columns`, so that it never wraps: the bar gives way to the words. */
+/** Fits the text into `columns`, so that it never wraps, and shortens the bar before the words. */
 export function barText(reading: Reading, columns: number): string {
   const words = progressText(reading).slice(0, Math.max(0, columns - 1));
   const width = Math.min(widestBar, columns - words.length - 4);

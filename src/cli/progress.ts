@@ -18,7 +18,7 @@ const renderers: Readonly<Record<Exclude<ProgressMode, 'none'>, (output: Output)
   json: jsonProgress,
 };
 
-/** Shows the copy whose events `observe` is given, until `end`. Without a mode: bars on a terminal, lines elsewhere. */
+/** Shows the events of a copy until `end`. By default it draws bars on a terminal and prints lines elsewhere. */
 export function startProgress(
   output: Output,
   { mode, clock = unheldClock }: { readonly mode?: ProgressMode | undefined; readonly clock?: Clock } = {},

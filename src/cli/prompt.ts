@@ -2,20 +2,20 @@ import type { Buffer } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { InputError } from '../errors.ts';
 
-/** Where a person is asked. */
+/** The terminal for questions to a person. */
 export interface Terminal {
   readonly input: NodeJS.ReadableStream & Pick<NodeJS.ReadStream, 'isRaw' | 'setRawMode'>;
-  /** Not stdout, which is for results. */
+  /** Never stdout, which is for results. */
   readonly output: NodeJS.WritableStream;
 }
 
-/** Where a person can be asked, if one is there. */
+/** Returns the terminal, if the process has one. */
 export function findTerminal(): Terminal | undefined {
   return process.stdin.isTTY ? { input: process.stdin, output: process.stderr } : undefined;
 }
 
 export interface AskOptions {
-  /** Show nothing of the answer. */
+  /** Hides the typed answer. */
   readonly hidden?: boolean;
   readonly signal: AbortSignal;
 }
@@ -25,7 +25,10 @@ const end = '\u0004';
 const erase = new Set(['\b', '\u007f']);
 const eraseAll = '\u0015';
 
-/** Asks for one line. Throws INVALID_OPTION if there is none, and the signal's reason. */
+/**
+ * Asks for one line.
+ * @throws INVALID_OPTION when none is typed, and the signal's reason when it aborts
+ */
 export function ask(
   { input, output }: Terminal,
   question: string,
@@ -51,7 +54,7 @@ export function ask(
       for (const [at, key] of keys.entries()) {
         if (key === '\r' || key === '\n') {
           settle(() => resolve(typed.join('')));
-          // Typed ahead: it answers the next question.
+          // Text typed ahead answers the next question.
           const rest = keys.slice(at + 1).join('');
           if (rest !== '') input.unshift(rest);
           return;
@@ -60,7 +63,7 @@ export function ask(
           onEnd();
           return;
         }
-        // In raw mode the terminal makes no signals of keys.
+        // In raw mode the terminal converts no keys to signals.
         if (key === interrupt) process.kill(process.pid, 'SIGINT');
         else if (key === eraseAll) show('\b \b'.repeat(typed.splice(0).length));
         else if (erase.has(key)) show('\b \b'.repeat(typed.splice(-1).length));
@@ -74,7 +77,7 @@ export function ask(
       if (!hidden) output.write(text);
     };
 
-    // In this order: what is typed at the sight of the question must not be shown.
+    // Raw mode comes first, so that text typed at the sight of the question is hidden.
     input.setRawMode(true);
     output.write(question);
     input.on('data', onData).on('end', onEnd);

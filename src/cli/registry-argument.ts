@@ -1,8 +1,9 @@
 import { parseRegistry, type Reference } from '../spec/reference.ts';
 
 /**
- * The registry that `auth` is about, Docker Hub where none is named. Takes what docker and its helpers write, too:
- * `https://index.docker.io/v1/`. Throws INVALID_REFERENCE.
+ * Parses the REGISTRY argument of `auth`; Docker Hub by default. Also accepts the form of docker and its helpers,
+ * `https://index.docker.io/v1/`.
+ * @throws INVALID_REFERENCE for any other text
  */
 export function registryArgument(text = 'docker.io'): Pick<Reference, 'registry' | 'scheme'> {
   return parseRegistry(text.replace(/\/v[12]\/?$/, ''));

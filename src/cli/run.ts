@@ -6,14 +6,14 @@ import { type Invocation, parseCommandLine } from './program.ts';
 import { watchSignals } from './signals.ts';
 import { watchUnsettled } from './unsettled.ts';
 
-/** Runs one command line from its words to its exit code; says what went wrong in one line. Never rejects. */
+/** Runs one command line and returns its exit code. Prints an error as one line. Never rejects. */
 export async function run(argv: readonly string[]): Promise<number> {
   const output = createOutput(process);
   const interruption = watchSignals();
   const settled = watchUnsettled(output, (reason) => interruption.abandon(reason));
   let verbose = false;
   const onBug = (error: unknown): void => process.exit(report(error, output, verbose));
-  // What no command awaits must not end in a stack either.
+  // An error that no command awaits must not print a stack trace either.
   process.on('uncaughtException', onBug);
   try {
     const invocation = parseCommandLine(argv);

@@ -1,7 +1,7 @@
 import type { Option } from './command.ts';
 import { progressModes } from './renderer.ts';
 
-/** Taken before and after every command. */
+/** Accepted before and after every command. */
 export const globalOptions: readonly Option[] = [
   { name: 'verbose', short: 'v', summary: 'log what happens on the wire to stderr, secrets left out' },
   {
@@ -52,7 +52,7 @@ export const globalOptions: readonly Option[] = [
   { name: 'progress', value: 'MODE', choices: progressModes, summary: 'how to show progress on stderr' },
 ];
 
-/** Of one side of a copy. */
+/** The options of one side of a copy. */
 export function sideOptions(prefix: 'src-' | 'dest-', side: string): readonly Option[] {
   return [
     {

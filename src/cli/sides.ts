@@ -12,8 +12,9 @@ interface Side {
 }
 
 /**
- * Who `--src-username` and `--dest-username` and their kin say to be. By repository, since both sides may be in one
- * registry. Undefined where they say nothing. Throws INVALID_OPTION for what can't be meant.
+ * Makes the keychain of `--src-username`, `--dest-username` and the related flags; undefined without them. It selects
+ * by repository, since both sides may be in one registry.
+ * @throws INVALID_OPTION for flags that contradict each other
  */
 export async function copyKeychain(context: SignInOptions, given: Given): Promise<Keychain | undefined> {
   const [source = '', destination = ''] = given.arguments;

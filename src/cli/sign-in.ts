@@ -12,7 +12,7 @@ export interface SignInOptions {
   readonly signal: AbortSignal;
 }
 
-/** What stands before the flags of a login: nothing, or the side of a copy that it is for. */
+/** The prefix of the flags of a login: empty, or the side of a copy. */
 export type SignInSide = '' | 'src-' | 'dest-';
 
 const questions: Readonly<Record<SignInSide, string>> = {
@@ -22,8 +22,9 @@ const questions: Readonly<Record<SignInSide, string>> = {
 };
 
 /**
- * The credential that flags give: `--username` with `--password-stdin` or a question on the terminal, or `--src-creds`.
- * Undefined where none of them was given. Throws INVALID_OPTION for half a credential.
+ * Reads a credential from flags: `--username` with `--password-stdin` or a question on the terminal, or `--src-creds`.
+ * Returns undefined without these flags.
+ * @throws INVALID_OPTION for an incomplete credential
  */
 export async function readSignIn(
   given: Given,
@@ -50,14 +51,17 @@ export async function readSignIn(
 }
 
 export interface PasswordOptions {
-  /** What was given without a password. */
+  /** The flag that needs a password. */
   readonly flag: string;
   readonly fromStdin: boolean;
   readonly question?: string;
   readonly signal: AbortSignal;
 }
 
-/** From stdin: by asking the person, if one sits there. Throws INVALID_OPTION where it was not said to come from there. */
+/**
+ * Reads a password from the terminal, or from stdin if there is none.
+ * @throws INVALID_OPTION without a terminal when no flag allows stdin
+ */
 export async function readPassword(options: PasswordOptions): Promise<string> {
   const { flag, fromStdin, question = 'password: ', signal } = options;
   const terminal = findTerminal();
@@ -66,7 +70,11 @@ export async function readPassword(options: PasswordOptions): Promise<string> {
   throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
 }
 
-/** Throws INVALID_OPTION if either is empty, or the name has a colon in it: what follows that would pass for the password. */
+/**
+ * Makes a credential.
+ * @throws INVALID_OPTION when a part is empty, or the name contains a colon, after which the rest would count as the
+ * password
+ */
 export function credentialOf(username: string, password: string): Credential {
   const credential = username === '' || password === '' ? undefined : namedCredential(username, password);
   if (credential === undefined) throw refused('a login needs a user name and a password');
@@ -75,8 +83,8 @@ export function credentialOf(username: string, password: string): Credential {
 }
 
 /**
- * A password among the arguments can be read by every user of this machine, as long as the process lives: what can be
- * done about it from within is to write over it.
+ * Hides a password among the arguments. Every user of the machine can read the arguments of a process; from inside,
+ * gantry can only overwrite them.
  */
 export function hideArguments(flag: string, output: Output): void {
   process.title = 'gantry';
@@ -86,7 +94,10 @@ export function hideArguments(flag: string, output: Output): void {
   );
 }
 
-/** A credential for one registry, or for one repository of it; whoever else asks gets what the machine has for them. */
+/**
+ * Makes a keychain with credentials for single registries or repositories. All other requests go to the machine's
+ * keychain.
+ */
 export function keychainWith(
   signIns: readonly {
     readonly registry: string;
@@ -104,7 +115,10 @@ export function keychainWith(
   };
 }
 
-/** For `--username`, which is for the one registry that the command line names. Throws INVALID_OPTION if it names several. */
+/**
+ * Makes the keychain of `--username`, which is for the only registry in the command line.
+ * @throws INVALID_OPTION when it names several
+ */
 export async function signedIn(
   globals: Given,
   named: () => Promise<readonly string[]>,

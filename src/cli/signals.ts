@@ -1,24 +1,26 @@
 import { constants } from 'node:os';
 
 export interface Interruption {
-  /** Aborted by the first SIGINT, SIGTERM or SIGHUP (the user, the system or a terminal that is closed), or by `abandon`. */
+  /**
+   * Aborts at the first SIGINT, SIGTERM or SIGHUP (from the user, the system or a closed terminal), or by `abandon`.
+   */
   readonly signal: AbortSignal;
-  /** Has the command clean up and end with this reason as its error. */
+  /** Ends the command with this reason as its error, after its cleanup. */
   abandon(reason: Error): void;
-  /** What the shell expects of a command that a signal ended, or undefined if none came. */
+  /** Returns the exit code by the convention of shells after a signal; undefined if none came. */
   exitCode(): number | undefined;
   stop(): void;
 }
 
 const watched = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** The first signal asks the command to stop and clean up; the second one ends the process at once. */
+/** Lets the first signal stop the command and clean up, and the second one end the process at once. */
 export function watchSignals(): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
 
   const onSignal = (name: NodeJS.Signals): void => {
-    // A server with a log file opens that again, and goes on.
+    // A server with a log file reopens the file and continues.
     if (name === 'SIGHUP' && process.listenerCount(name) > 1) return;
     if (code !== undefined) process.exit(code);
     code = 128 + constants.signals[name];

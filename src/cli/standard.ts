@@ -11,7 +11,7 @@ export interface StandardOptions {
   readonly signal: AbortSignal;
 }
 
-/** What `-` stands for on a command line: this process's own stdin and stdout. */
+/** Implements `-` on a command line: stdin and stdout of this process. */
 export function standardStreams(options: StandardOptions): StandardStreams {
   return {
     async input() {
@@ -34,8 +34,8 @@ export function standardStreams(options: StandardOptions): StandardStreams {
 const stdinFile = '/dev/stdin';
 
 /**
- * Whether stdin is a file that nobody has read from: it can be read in any order, and need not be kept once more. Where
- * the system doesn't tell how far it was read it counts as a pipe.
+ * True if stdin is a file at its beginning. It can then be read in any order and needs no copy. Counts as a pipe on a
+ * system that does not report the position.
  */
 async function isFreshFile(): Promise<boolean> {
   const found = await stat(stdinFile).catch(() => undefined);
@@ -68,7 +68,7 @@ function refused(message: string): InputError {
   return new InputError('INVALID_OPTION', message);
 }
 
-/** Not silently as for lines that nobody reads any more: the archive at the other end is cut off. */
+/** Unlike the end of a listing, a truncated archive must not go unnoticed. */
 function readerGone(cause: Error): StorageError {
   return new StorageError(
     'IO_FAILED',

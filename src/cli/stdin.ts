@@ -1,10 +1,13 @@
 import { TextDecoder } from 'node:util';
 import { InputError } from '../errors.ts';
 
-/** A password or the name of a registry: nothing else is read from there. */
+/** Only a password or the name of a registry is read from stdin. */
 const limit = 64 * 1024;
 
-/** All that stdin holds, without the line feed at its end. Throws INVALID_OPTION if that is too much to be meant. */
+/**
+ * Returns all of stdin without its last line feed.
+ * @throws INVALID_OPTION above 64 KiB
+ */
 export async function readStdin(signal: AbortSignal): Promise<string> {
   const decoder = new TextDecoder();
   signal.addEventListener('abort', stop, { once: true });

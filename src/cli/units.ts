@@ -1,6 +1,6 @@
 const steps = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** `1.5 GiB`: three figures at most. */
+/** Formats `1.5 GiB` with at most three figures. */
 export function formatBytes(bytes: number): string {
   let step = 0;
   let value = bytes;
@@ -12,7 +12,7 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits)} ${steps[step]}`;
 }
 
-/** `0.4s`, `42s`, `3m05s`, `2h07m`. */
+/** Formats `0.4s`, `42s`, `3m05s`, `2h07m`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 9.95) return `${Math.max(0, seconds).toFixed(1)}s`;
   const whole = Math.ceil(seconds);

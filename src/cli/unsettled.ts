@@ -3,9 +3,9 @@ import { errorLine } from './failure.ts';
 import type { Output } from './output.ts';
 
 /**
- * Watches for the end of a command that nothing can settle any more. Node ends such a process as if all were well. So the
- * exit code is that of a failure until the command has settled; `abandon` is called for what can still clean up, and
- * where that settles nothing either, the end is told. The answer ends the watch.
+ * Detects a command that nothing can settle any more. Node ends such a process with exit code 0. So the exit code is
+ * that of a failure until the command has settled; `abandon` starts the cleanup, and an error is printed if that
+ * settles nothing either. The returned function ends the watch.
  */
 export function watchUnsettled(output: Output, abandon: (reason: Error) => void): () => void {
   const reason = new Error('the command is not done, and nothing is left that could go on with it');

@@ -4,7 +4,7 @@ import type { Level, OptionWord, Word } from './level.ts';
 import { globalOptions } from './shared-options.ts';
 import { commands, globalOptionsOf } from './table.ts';
 
-/** All that can be completed, from the command table itself, so a new command is there by itself. */
+/** Lists all words for completion. It reads the command table, so a new command is included at once. */
 export function vocabulary({ descriptions }: { readonly descriptions: boolean }): readonly Level[] {
   const describe = (summary: string): string => (descriptions ? summary : '');
   const optionWord = ({ name, short, summary, value, choices = [] }: Option): OptionWord => ({

@@ -2,7 +2,7 @@ import type { WireEvent } from '../http/event.ts';
 import type { HeaderMap } from '../wire/message.ts';
 import { errorLine } from './failure.ts';
 
-/** The lines of the wire log (-v) for one event. Secrets are gone before an event is made. */
+/** Returns the lines of the wire log (-v) for one event, from which secrets are already removed. */
 export function wireLines(event: WireEvent): string[] {
   switch (event.kind) {
     case 'request':

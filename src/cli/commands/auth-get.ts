@@ -7,7 +7,7 @@ import type { Given } from '../given.ts';
 import { registryArgument } from '../registry-argument.ts';
 import { readStdin } from '../stdin.ts';
 
-/** `gantry auth get REGISTRY`: speaks the protocol of docker's credential helpers, so it prints JSON in any case. */
+/** `gantry auth get REGISTRY`: implements the protocol of docker's credential helpers, so it always prints JSON. */
 export async function authGet(context: Context, given: Given): Promise<void> {
   const text = given.arguments[0] ?? (await readStdin(context.signal));
   if (text === '') {
@@ -16,14 +16,14 @@ export async function authGet(context: Context, given: Given): Promise<void> {
   const { registry } = registryArgument(text);
   const credential = await createKeychain()(registry, undefined, { signal: context.signal });
   if (credential === undefined) {
-    // These very words on stdout are how docker tells "none" from a failure.
+    // Docker distinguishes absence from failure by exactly these words on stdout.
     await context.output.line('credentials not found in native keychain');
     throw new Failed();
   }
   await context.output.line(JSON.stringify(answer(credential)));
 }
 
-/** Tokens go under the name that helpers have for them. */
+/** Uses the names of docker's helpers for a token. */
 function answer(credential: Credential): { readonly Username: string; readonly Secret: string } {
   return credential.kind === 'basic'
     ? { Username: credential.username, Secret: credential.password }

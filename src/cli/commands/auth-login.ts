@@ -7,7 +7,7 @@ import { ask, findTerminal } from '../prompt.ts';
 import { registryArgument } from '../registry-argument.ts';
 import { credentialOf, hideArguments, readPassword } from '../sign-in.ts';
 
-/** `gantry auth login REGISTRY`: what the registry refuses is not kept. */
+/** `gantry auth login REGISTRY`: stores only a credential that the registry accepts. */
 export async function authLogin(context: Context, given: Given): Promise<void> {
   const { registry, scheme } = registryArgument(given.arguments[0]);
   const credential = await readCredential(context, given);

@@ -10,7 +10,7 @@ export async function authToken(context: Context, given: Given): Promise<void> {
     mountFrom: given.list('mount'),
     signal: context.signal,
   });
-  // Without a line feed: it is made for "$(...)".
+  // Without a line feed, since it is used inside "$(...)".
   if (given.flag('header')) await context.output.write(`Authorization: Bearer ${answer.token}`);
   else await context.output.line(JSON.stringify(answer));
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
 
-/** `gantry config IMAGE`: the very bytes, which are JSON already. */
+/** `gantry config IMAGE`: prints the exact bytes, which are JSON. */
 export async function config(context: Context, given: Given): Promise<void> {
   const [image = ''] = given.arguments;
   const options = { ...(await context.platform()), signal: context.signal };

@@ -18,7 +18,7 @@ export async function copy(context: Context, given: Given): Promise<void> {
     ...waiting(context, given),
     repair: given.flag('repair'),
     ...(platforms === undefined ? {} : { platforms }),
-    // crane's default is 0, for "as you like".
+    // crane's default is 0, for any number.
     ...(jobs ? { jobs } : {}),
     signal: context.signal,
   };

@@ -15,7 +15,7 @@ export async function deleteReferences(context: Context, given: Given): Promise<
   const client = await context.client();
   const [only, ...others] = given.arguments;
   if (selection === undefined && !options.dryRun && only !== undefined && others.length === 0) {
-    // Alone, its failure is the command's.
+    // The failure of a single reference is the failure of the command.
     await client.delete(only, { signal: context.signal });
     return context.result({ dryRun: false, deleted: [only], planned: [], kept: [], failed: [] });
   }
@@ -26,7 +26,10 @@ export async function deleteReferences(context: Context, given: Given): Promise<
   await tell(context, deletions, { ...options, verbose: selection !== undefined || options.dryRun });
 }
 
-/** `undefined` where the arguments are references by themselves. Throws INVALID_OPTION. */
+/**
+ * Returns undefined if the arguments are references themselves.
+ * @throws INVALID_OPTION for a wrong value
+ */
 function selectionOf(given: Given): PruneOptions | undefined {
   const match = given.list('match');
   const olderThan = given.text('older-than');
@@ -39,7 +42,7 @@ function selectionOf(given: Given): PruneOptions | undefined {
   };
 }
 
-/** Alone, the failure of a repository as a whole is the command's; among several it is one of the failures. */
+/** The failure of a single repository is the failure of the command; that of one among several is one finding. */
 async function* pruneEach(
   client: Client,
   repositories: readonly string[],
@@ -57,7 +60,7 @@ async function* pruneEach(
 }
 
 interface Telling extends DeleteOptions {
-  /** Whether each deletion is a line; the caller who named each one hears only of failures. */
+  /** Prints a line per deletion. For references named one by one, only failures are printed. */
   readonly verbose: boolean;
 }
 
@@ -78,7 +81,7 @@ async function tell(
   const codes = new Set(told.flatMap(({ error }) => (error === undefined ? [] : [exitCode(error)])));
   const [code, ...otherCodes] = codes;
   if (code === undefined) return;
-  // Partly done is a failure of its own; where all failed for one reason, that is the command's.
+  // A partial failure has its own exit code; if all failed for one reason, that reason decides.
   throw new Failed(
     otherCodes.length === 0 && told.every(({ error }) => error !== undefined) ? code : undefined,
   );

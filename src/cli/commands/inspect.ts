@@ -38,7 +38,7 @@ function describe(found: Inspection): readonly string[] {
   ];
 }
 
-/** The platform, or what it is where it has none. */
+/** Returns the platform of an entry, or its type if it has none. */
 function nameOf({ platform, artifactType, mediaType }: NonNullable<Inspection['manifests']>[number]): string {
   return platform === undefined ? (artifactType ?? mediaType) : formatPlatform(platform);
 }

@@ -19,8 +19,8 @@ export async function push(context: Context, given: Given): Promise<void> {
   );
   const reference = fullDigest(image, root.digest);
   const file = given.text('image-refs');
-  // It is pushed, whatever becomes of the file.
+  // Printed before the file is written, since the push has succeeded even if the file fails.
   await context.result({ reference, ...root }, reference);
-  // No line feed at the end, as crane has it.
+  // Without a line feed, as in crane.
   if (file !== undefined) await writeFile(file, reference);
 }

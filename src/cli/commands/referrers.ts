@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import type { Given } from '../given.ts';
 import { formatBytes } from '../units.ts';
 
-/** `gantry referrers IMAGE`: a line for each, its digest first. */
+/** `gantry referrers IMAGE`: prints a line per referrer, beginning with its digest. */
 export async function referrers(context: Context, given: Given): Promise<void> {
   const [image = ''] = given.arguments;
   const artifactType = given.text('artifact-type');

@@ -5,10 +5,10 @@ import type { Given } from '../given.ts';
 import { shortened } from '../output.ts';
 import { formatBytes } from '../units.ts';
 
-/** Milliseconds between two words on how far it has come. */
+/** Milliseconds between two progress messages. */
 const interval = 10_000;
 
-/** `gantry registry check DIR`: reads the whole store, and fails if anything in it is not what it should be. */
+/** `gantry registry check DIR`: reads the whole store and fails if it finds a fault. */
 export async function registryCheck(context: Context, given: Given): Promise<void> {
   const [folder = ''] = given.arguments;
   const { checkStore } = await import('../../disk/check.ts');

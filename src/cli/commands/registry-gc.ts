@@ -5,7 +5,7 @@ import { errorLine } from '../failure.ts';
 import type { Given } from '../given.ts';
 import { formatBytes } from '../units.ts';
 
-/** `gantry registry gc DIR`: removes what nothing refers to, also while the store is served. */
+/** `gantry registry gc DIR`: removes unreferenced content, also while the store is being served. */
 export async function registryGc(context: Context, given: Given): Promise<void> {
   const [folder = ''] = given.arguments;
   const grace = given.text('grace');

@@ -9,7 +9,7 @@ import { operationOf } from '../serve/operation.ts';
 import { withProxy } from '../serve/proxy.ts';
 import { openStore } from '../serve/store.ts';
 
-/** `gantry serve`: until a signal ends it. */
+/** `gantry serve`: runs until a signal ends it. */
 export async function serve(context: Context, given: Given): Promise<void> {
   const disk = given.text('disk');
   const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
@@ -39,7 +39,7 @@ export async function serve(context: Context, given: Given): Promise<void> {
   });
   const { host, port, url } = listener;
   if (context.json) await context.result({ url, host, port });
-  // It begins as crane's does: scripts wait for that.
+  // The line begins like crane's, since scripts wait for that text.
   const place = disk ? `kept in ${disk}` : 'in memory';
   const what = store.proxy === undefined ? place : `a cache of ${store.proxy}, ${place}`;
   context.output.note(`serving on port ${port}: ${url}, ${what}`);

@@ -30,7 +30,7 @@ export async function validate(context: Context, given: Given): Promise<void> {
     else await context.output.line(verdict(finding));
   };
   for (const subject of subjects) {
-    // One after the other, each with figures of its own.
+    // Runs one after the other, so that each has its own figures.
     await context.follow(async (onEvent) => {
       for await (const finding of client.validate(subject, { ...options, onEvent })) await tell(finding);
     });
@@ -39,7 +39,7 @@ export async function validate(context: Context, given: Given): Promise<void> {
   if (failed) throw new Failed();
 }
 
-/** A file, or a folder that is a layout. What can't be looked at is told of when it is opened. */
+/** Returns a file, or a folder that is a layout. Errors are reported when the place is opened. */
 async function placeOf(path: string): Promise<Place> {
   return placeOfPath(path).catch(() => ({ kind: 'docker-archive', path }) as const);
 }

@@ -6,23 +6,24 @@ import type { ListenOptions } from '../../server/node/listen.ts';
 import type { Given } from '../given.ts';
 import type { Store } from './store.ts';
 
-/** Who may use a registry, and how they are told that it is the right one. */
+/** The login, the rules and the certificate of a served registry. */
 export interface WantedAccess {
   readonly access: AccessOptions;
   readonly listen: Pick<ListenOptions, 'anonymous' | 'tls'>;
-  /** Names that it answers to besides its own. */
+  /** Host names that the registry answers to besides its own. */
   readonly hosts: readonly string[];
 }
 
 export interface AccessSurroundings {
   readonly host: string | undefined;
-  /** Told why a file that has changed can't be read; until it can, what it said before holds. */
+  /** Called when a changed file cannot be read. The previous version stays in effect until it can. */
   readonly onProblem: (error: unknown) => void;
 }
 
 /**
- * Reads the flags and the files that they name. Throws INVALID_OPTION for what contradicts itself or can't be read, and
- * for a registry that others could reach and nobody would have to log in to.
+ * Reads the flags and their files.
+ * @throws INVALID_OPTION for contradicting flags, for an unreadable file, and for a registry without a login that other
+ * machines could reach
  */
 export async function accessOf(
   given: Given,
@@ -60,7 +61,7 @@ export async function accessOf(
   };
 }
 
-/** With the store's own key, so that tokens and uploads outlive this process where the store does. */
+/** Uses the store's own key, so that tokens and uploads outlive this process if the store does. */
 export async function makeAccess({ access }: WantedAccess, { secret }: Store): Promise<Access> {
   const { createAccess } = await import('../../server/access/access.ts');
   return createAccess({ ...access, ...(secret === undefined ? {} : { key: await secret() }) });
@@ -73,7 +74,7 @@ async function tlsOf(given: Given): Promise<ListenOptions['tls']> {
   return { cert: await read(cert), key: await read(key) };
 }
 
-/** The file's text, read again only when the file has changed. Who asks at the same time shares one look at it. */
+/** Returns the text of a file and reads it again only after a change. Concurrent callers share one look at the file. */
 function fileReader(path: string): () => Promise<string> {
   let seen: { readonly version: string; readonly text: string } | undefined;
   const looks = createSingleFlight<'file', string>();
@@ -103,7 +104,7 @@ async function readable<T>(path: string, task: Promise<T>): Promise<T> {
   }
 }
 
-/** The path and what the system said of it, in words. */
+/** Returns the path and the reason in words. */
 async function said(path: string, cause: unknown): Promise<string> {
   const { onDisk } = await import('../../files/files.ts');
   return onDisk(path, () => Promise.reject(cause)).catch((error: unknown) =>

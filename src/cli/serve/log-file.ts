@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { onDisk } from '../../files/files.ts';
 import { escapeControls } from '../output.ts';
 
-/** Where lines are appended to. */
+/** A log file to which lines are appended. */
 export interface LogFile extends AsyncDisposable {
-  /** Never waits: what a slow disk can't take is dropped, and told of. */
+  /** Never waits. Drops lines that a slow disk cannot take, and reports that. */
   write(line: string): void;
-  /** Goes on in a new file of the same name, after the old one was moved away. */
+  /** Continues in a new file of the same name, after the old one was moved away. */
   reopen(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const maxWaiting = 8 * 1024 * 1024;
 /** Opens the file, or stdout for `-`. */
 export async function openLogFile(path: string, { onProblem }: LogFileOptions): Promise<LogFile> {
   let troubled = false;
-  // Once for each trouble: a full disk would else fill the other output as well.
+  // Reported once per disturbance. A full disk would otherwise fill the other output as well.
   const problem = (error: unknown): void => {
     if (!troubled) onProblem(error);
     troubled = true;

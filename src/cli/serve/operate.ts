@@ -9,14 +9,14 @@ import { errorLine } from '../failure.ts';
 import { openLogFile } from './log-file.ts';
 import type { Operation } from './operation.ts';
 
-/** A registry's log, counts and limits, as they are put around it. */
+/** The log, the metrics and the limits around a registry. */
 export interface Operated extends AsyncDisposable {
   readonly app: Pick<AppOptions, 'writes' | 'deletes' | 'limits' | 'sessions'>;
   readonly observer: ExchangeObserver;
   around(app: Serve): Serve;
 }
 
-/** Opens what the registry tells of itself. Disposing closes the log. */
+/** Opens the log and the metrics of a registry. Disposing closes the log. */
 export async function operate(operation: Operation, { output }: Context): Promise<Operated> {
   const sessions = createSessions(operation.app.limits);
   const metrics = createMetrics({
@@ -29,7 +29,7 @@ export async function operate(operation: Operation, { output }: Context): Promis
   const onProblem = (error: unknown): void => output.note(errorLine(error), 'warning');
   const log = operation.log === undefined ? undefined : await openLogFile(operation.log, { onProblem });
   const onHangUp = (): void => void log?.reopen();
-  // Without a listener the signal would end the process; a registry without a log has no use for it.
+  // Without a listener the signal ends the process. A registry without a log needs none.
   if (log !== undefined) process.on('SIGHUP', onHangUp);
   return {
     app: { ...operation.app, sessions },

@@ -4,7 +4,7 @@ import { defaultLimits, type Limits } from '../../server/limits.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
 import type { Given } from '../given.ts';
 
-/** How a registry is run: what it tells of itself, what it refuses, and how it ends. */
+/** The settings for operating a registry: log, metrics, limits and shutdown. */
 export interface Operation {
   readonly app: Pick<AppOptions, 'writes' | 'deletes'> & { readonly limits: Limits };
   readonly listen: Pick<ListenOptions, 'requestIdle' | 'answerIdle' | 'headerBytes' | 'connections'>;
@@ -12,14 +12,17 @@ export interface Operation {
   readonly log: string | undefined;
   readonly metrics: boolean;
   readonly hosts: readonly string[];
-  /** Milliseconds. */
+  /** Milliseconds that requests may continue after the signal to stop. */
   readonly grace: number;
 }
 
-/** Long enough for the last chunk of most uploads, and what Kubernetes waits before it kills. */
+/** Long enough for the last chunk of most uploads. Kubernetes waits the same time before it kills. */
 const defaultGrace = 30_000;
 
-/** Reads the flags; what is left out is the server's own default. Throws INVALID_OPTION. */
+/**
+ * Reads the flags. The server has defaults for absent ones.
+ * @throws INVALID_OPTION for a wrong value
+ */
 export function operationOf(given: Given): Operation {
   return {
     app: {
@@ -68,7 +71,7 @@ function milliseconds(given: Given, name: string): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
-/** `512`, `64K`, `10G`, `1TiB`: always by 1024. */
+/** Parses `512`, `64K`, `10G` or `1TiB`, always by 1024. */
 function bytes(given: Given, name: string): number | undefined {
   const text = given.text(name);
   if (text === undefined) return undefined;

@@ -7,15 +7,16 @@ import type { Given } from '../given.ts';
 import { registryArgument } from '../registry-argument.ts';
 import type { Store } from './store.ts';
 
-/** A store, or what `--proxy` makes of it. */
+/** A store, or the cache that `--proxy` makes of it. */
 export interface ProxiedStore extends Store {
-  /** The registry that it is a cache of. */
+  /** The registry behind the cache. */
   readonly proxy?: string;
 }
 
 /**
- * The store as it is, or with `--proxy` as the cache of that registry, which is asked as whoever `--username` or the keychain
- * says. Disposing leaves the store open. Throws INVALID_OPTION, INVALID_REFERENCE.
+ * Returns the store itself, or with `--proxy` a cache of that registry. The cache logs in with `--username` or the
+ * keychain. Disposing leaves the store open.
+ * @throws INVALID_OPTION or INVALID_REFERENCE for a wrong flag
  */
 export async function withProxy(store: Store, given: Given, context: Context): Promise<ProxiedStore> {
   const text = given.text('proxy');

@@ -4,11 +4,11 @@ import { parseDuration } from '../duration.ts';
 
 export interface Store extends AsyncDisposable {
   readonly registry: Registry;
-  /** What tokens are signed with, where it outlives the process. */
+  /** Returns the key for signing tokens, if it outlives the process. */
   readonly secret?: () => Promise<Uint8Array>;
 }
 
-/** The place that a served registry keeps its content in: a folder, or this process's memory. */
+/** Opens the place for the content of a served registry: a folder, or the memory of this process. */
 export async function openStore(
   disk: string | undefined,
   {

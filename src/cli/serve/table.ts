@@ -1,7 +1,7 @@
 import type { Command, CommandGroup } from '../command.ts';
 import { serveOptions } from './options.ts';
 
-/** Running a registry on this machine. */
+/** Runs a registry on this machine. */
 export const serve: Command = {
   name: 'serve',
   summary: 'run a registry on this machine',
@@ -47,7 +47,7 @@ const care: readonly Command[] = [
   },
 ];
 
-/** The same under the name that crane has for it, and the care for its store. */
+/** The same command under crane's name, and the maintenance of its store. */
 export const registry: CommandGroup = {
   name: 'registry',
   summary: 'serve (by the name crane has for it), and care for its store',
