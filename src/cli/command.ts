@@ -1,5 +1,5 @@
 import type { Context } from './context.ts';
-import type { Given } from './given.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 
 /**
  * A command as data, from which help, completion and the argument parser are made. `load` imports the implementation,
@@ -39,7 +39,7 @@ export interface Option {
   readonly repeatable?: boolean;
 }
 
-export type Run = (context: Context, given: Given) => Promise<void>;
+export type Run = (context: Context, given: ParsedArgs) => Promise<void>;
 
 export function isGroup(entry: Command | CommandGroup): entry is CommandGroup {
   return 'commands' in entry;

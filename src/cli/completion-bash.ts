@@ -1,7 +1,7 @@
-import type { Level } from './level.ts';
+import type { CompletionLevel } from './completion-tree.ts';
 
 /** Makes the completion script for bash, which shows no descriptions. */
-export function bashCompletion(levels: readonly Level[]): string {
+export function bashCompletion(levels: readonly CompletionLevel[]): string {
   return `# bash completion for gantry: source it, or put it into ~/.local/share/bash-completion/completions/gantry
 _gantry() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
@@ -39,14 +39,14 @@ complete -o default -F _gantry gantry
 `;
 }
 
-function paths(levels: readonly Level[]): string {
+function paths(levels: readonly CompletionLevel[]): string {
   return levels
     .filter(({ path }) => path !== '')
     .map(({ path }) => `"${path}"`)
     .join('|');
 }
 
-function levelCase({ path, words, options }: Level): string {
+function levelCase({ path, words, options }: CompletionLevel): string {
   const values = options
     .filter(({ choices }) => choices.length > 0)
     .map(({ spellings, choices }) => `${spellings.join('|')}) words="${choices.join(' ')}" ;;`);

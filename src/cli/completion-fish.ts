@@ -1,6 +1,6 @@
-import type { Level, OptionWord, Word } from './level.ts';
+import type { CompletionLevel, CompletionOption, CompletionWord } from './completion-tree.ts';
 
-export function fishCompletion(levels: readonly Level[]): string {
+export function fishCompletion(levels: readonly CompletionLevel[]): string {
   const lines = levels.flatMap((level) => {
     const condition = `-n "__gantry_at '${level.path}'"`;
     return [
@@ -26,7 +26,7 @@ ${lines.join('\n')}
 `;
 }
 
-function flags({ spellings, value, choices }: OptionWord): string {
+function flags({ spellings, value, choices }: CompletionOption): string {
   const names = spellings.map((name) =>
     name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
   );
@@ -34,7 +34,7 @@ function flags({ spellings, value, choices }: OptionWord): string {
   return [...names, ...values].join(' ');
 }
 
-function description({ description }: Word): string {
+function description({ description }: CompletionWord): string {
   const safe = description.replaceAll('\\', '\\\\').replaceAll("'", "\\'");
   return description === '' ? '' : ` -d '${safe}'`;
 }

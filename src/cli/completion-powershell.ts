@@ -1,6 +1,6 @@
-import type { Level, Word } from './level.ts';
+import type { CompletionLevel, CompletionWord } from './completion-tree.ts';
 
-export function powershellCompletion(levels: readonly Level[]): string {
+export function powershellCompletion(levels: readonly CompletionLevel[]): string {
   return `# PowerShell completion for gantry: add it to $PROFILE
 Register-ArgumentCompleter -Native -CommandName gantry -ScriptBlock {
   param($current, $line, $position)
@@ -34,11 +34,11 @@ ${values(levels).join('\n')}
 `;
 }
 
-function entry({ path, words, options }: Level): string {
+function entry({ path, words, options }: CompletionLevel): string {
   return `    '${path}' = @(${[...words, ...options].map(pair).join(', ')})`;
 }
 
-function values(levels: readonly Level[]): string[] {
+function values(levels: readonly CompletionLevel[]): string[] {
   return levels.flatMap(({ path, options }) =>
     options.flatMap(({ spellings, choices }) =>
       choices.length === 0
@@ -52,6 +52,6 @@ function values(levels: readonly Level[]): string[] {
 }
 
 /** A tooltip may not be empty. */
-function pair({ text, description }: Word): string {
+function pair({ text, description }: CompletionWord): string {
   return `@('${text}', '${(description || text).replaceAll("'", "''")}')`;
 }

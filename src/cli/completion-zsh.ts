@@ -1,6 +1,6 @@
-import type { Level, Word } from './level.ts';
+import type { CompletionLevel, CompletionWord } from './completion-tree.ts';
 
-export function zshCompletion(levels: readonly Level[]): string {
+export function zshCompletion(levels: readonly CompletionLevel[]): string {
   return `#compdef gantry
 # zsh completion for gantry: put it into a folder of $fpath under the name _gantry
 _gantry() {
@@ -30,14 +30,14 @@ if [[ "$funcstack[1]" == _gantry ]]; then _gantry "$@"; else compdef _gantry gan
 `;
 }
 
-function paths(levels: readonly Level[]): string {
+function paths(levels: readonly CompletionLevel[]): string {
   return levels
     .filter(({ path }) => path !== '')
     .map(({ path }) => `"${path}"`)
     .join('|');
 }
 
-function levelCase({ path, words, options }: Level): string {
+function levelCase({ path, words, options }: CompletionLevel): string {
   const valued = options
     .filter(({ value }) => value)
     .map(({ spellings, choices }) => `${spellings.join('|')}) candidates=(${choices.join(' ')}) ;;`);
@@ -50,7 +50,7 @@ function levelCase({ path, words, options }: Level): string {
   ].join('\n');
 }
 
-function described({ text, description }: Word): string {
+function described({ text, description }: CompletionWord): string {
   const safe = description.replaceAll('\\', '\\\\').replaceAll(':', '\\:').replaceAll("'", "'\\''");
   return description === '' ? `'${text}'` : `'${text}:${safe}'`;
 }

@@ -1,10 +1,10 @@
 import { bashCompletion } from './completion-bash.ts';
 import { fishCompletion } from './completion-fish.ts';
 import { powershellCompletion } from './completion-powershell.ts';
+import type { CompletionLevel } from './completion-tree.ts';
 import { zshCompletion } from './completion-zsh.ts';
-import type { Level } from './level.ts';
 
-const scripts: ReadonlyMap<string, (levels: readonly Level[]) => string> = new Map([
+const scripts: ReadonlyMap<string, (levels: readonly CompletionLevel[]) => string> = new Map([
   ['bash', bashCompletion],
   ['zsh', zshCompletion],
   ['fish', fishCompletion],
@@ -12,6 +12,6 @@ const scripts: ReadonlyMap<string, (levels: readonly Level[]) => string> = new M
 ]);
 
 /** Returns the completion script for a shell; undefined for an unknown shell. */
-export function completionScript(shell: string, levels: readonly Level[]): string | undefined {
+export function completionScript(shell: string, levels: readonly CompletionLevel[]): string | undefined {
   return scripts.get(shell)?.(levels);
 }

@@ -4,14 +4,14 @@ import { parsePlace } from '../client/place.ts';
 import { InputError } from '../errors.ts';
 import { dockerConfigFile, readConfigFile } from '../keychain/config-file.ts';
 import { parseRegistry } from '../spec/reference.ts';
-import type { Given } from './given.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 
 /**
  * Reads the flags about connections to registries.
  * @throws INVALID_OPTION or INVALID_REFERENCE for a wrong value
  * @throws NO_PERMISSION or IO_FAILED for an unreadable file
  */
-export async function connectionFlags(globals: Given, given: Given): Promise<ConnectionOptions> {
+export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): Promise<ConnectionOptions> {
   const timeouts = timeoutsOf(globals);
   const trustedRealms = globals.list('trusted-realm');
   return {
@@ -23,7 +23,7 @@ export async function connectionFlags(globals: Given, given: Given): Promise<Con
   };
 }
 
-async function tlsOf(globals: Given): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
+async function tlsOf(globals: ParsedArgs): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
   const ca = await Promise.all(globals.list('cacert').map(readText));
   const [cert, key] = [globals.text('cert'), globals.text('key')];
   if ((cert === undefined) !== (key === undefined)) {
@@ -33,7 +33,7 @@ async function tlsOf(globals: Given): Promise<Exclude<ConnectionOptions['tls'], 
   return { ca, cert: await readText(cert), key: await readText(key) };
 }
 
-function timeoutsOf(globals: Given): ConnectionOptions['timeouts'] {
+function timeoutsOf(globals: ParsedArgs): ConnectionOptions['timeouts'] {
   const seconds = globals.count('timeout');
   if (seconds === undefined) return undefined;
   if (seconds === 0) throw new InputError('INVALID_OPTION', '--timeout takes at least one second');
@@ -42,7 +42,7 @@ function timeoutsOf(globals: Given): ConnectionOptions['timeouts'] {
 }
 
 /** Returns the registries of `--src-insecure` and `--dest-insecure` in a copy. */
-function insecureSides(given: Given): readonly string[] {
+function insecureSides(given: ParsedArgs): readonly string[] {
   const [source = '', destination = ''] = given.arguments;
   const sides = [
     ...(given.flag('src-insecure') ? [source] : []),

@@ -5,9 +5,9 @@ import { InputError } from '../errors.ts';
 import type { WireEvent } from '../http/event.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
-import type { Given } from './given.ts';
-import type { Level } from './level.ts';
+import type { CompletionLevel } from './completion-tree.ts';
 import type { Output } from './output.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 import { type ProgressMode, progressModes } from './renderer.ts';
 import { packageVersion } from './version.ts';
 
@@ -33,29 +33,31 @@ export interface Context {
   /** Prints a result: `value` with --json, otherwise each text as a line. */
   result(value: unknown, ...lines: readonly string[]): Promise<void>;
   /** All words of the command line, for completion. */
-  readonly vocabulary: Vocabulary;
+  readonly completionLevels: CompletionLevels;
   /** Runs a copy and shows its progress. */
   follow<T>(work: (onEvent: CopyObserver) => Promise<T>): Promise<T>;
 }
 
 /** Passed in as a function, since the command table imports the commands and these import this file. */
-export type Vocabulary = (options: { readonly descriptions: boolean }) => Promise<readonly Level[]>;
+export type CompletionLevels = (options: {
+  readonly descriptions: boolean;
+}) => Promise<readonly CompletionLevel[]>;
 
 export interface OpenContext extends Context, AsyncDisposable {}
 
 export interface ContextOptions {
-  readonly globals: Given;
+  readonly globals: ParsedArgs;
   /** The arguments and options of the command itself. */
-  readonly given: Given;
+  readonly given: ParsedArgs;
   /** Returns the registries that the command line names. */
   readonly named: () => Promise<readonly string[]>;
   readonly output: Output;
   readonly signal: AbortSignal;
-  readonly vocabulary: Vocabulary;
+  readonly completionLevels: CompletionLevels;
 }
 
 export function createContext(options: ContextOptions): OpenContext {
-  const { globals, given, output, signal, vocabulary } = options;
+  const { globals, given, output, signal, completionLevels } = options;
   const json = globals.flag('json');
   const mode = progressMode(globals.text('progress'));
   let client: Client | undefined;
@@ -87,7 +89,7 @@ export function createContext(options: ContextOptions): OpenContext {
     signal,
     json,
     platforms,
-    vocabulary,
+    completionLevels,
     async client(own) {
       if (client !== undefined) return client;
       const { createClient } = await import('../client/client.ts');

@@ -1,7 +1,7 @@
 import { parsePlace } from '../client/place.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { Command } from './command.ts';
-import type { Given } from './given.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 
 /** The names of arguments and of option values that stand for something in a registry. */
 const referenceNames = new Set(['IMAGE', 'REPO', 'BLOB', 'SRC', 'DST']);
@@ -10,7 +10,7 @@ const referenceNames = new Set(['IMAGE', 'REPO', 'BLOB', 'SRC', 'DST']);
  * Lists the registries that a command line names, each once.
  * @throws INVALID_REFERENCE, as the command itself would
  */
-export function namedRegistries(command: Command, given: Given): readonly string[] {
+export function namedRegistries(command: Command, given: ParsedArgs): readonly string[] {
   const words = [
     ...argumentsByName(command.arguments, given.arguments),
     ...command.options.flatMap(({ name, value = '' }) =>

@@ -3,13 +3,18 @@ import { InputError } from '../errors.ts';
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
-import { checkArguments, createGiven, type Given } from './given.ts';
 import { misspelled } from './misspelled.ts';
+import { checkArguments, createParsedArgs, type ParsedArgs } from './parsed-args.ts';
 import { globalOptions } from './shared-options.ts';
 import { commands, globalOptionsOf } from './table.ts';
 
 export type Invocation =
-  | { readonly kind: 'run'; readonly command: Command; readonly given: Given; readonly globals: Given }
+  | {
+      readonly kind: 'run';
+      readonly command: Command;
+      readonly given: ParsedArgs;
+      readonly globals: ParsedArgs;
+    }
   | { readonly kind: 'help'; readonly text: string };
 
 const globalGroup = 'Global options:';
@@ -58,8 +63,8 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
       invocation = {
         kind: 'run',
         command,
-        given: createGiven(args, options),
-        globals: createGiven([], globals),
+        given: createParsedArgs(args, options),
+        globals: createParsedArgs([], globals),
       };
     });
   };

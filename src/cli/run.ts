@@ -1,6 +1,6 @@
+import type { CompletionLevel } from './completion-tree.ts';
 import { exit, exitCode, Failed } from './exit.ts';
 import { causeLines, errorLine } from './failure.ts';
-import type { Level } from './level.ts';
 import { createOutput, type Output, OutputClosed } from './output.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { watchSignals } from './signals.ts';
@@ -41,7 +41,7 @@ async function execute(
   const { createContext } = await import('./context.ts');
   const named = async (): Promise<readonly string[]> =>
     (await import('./named.ts')).namedRegistries(command, given);
-  await using context = createContext({ globals, given, named, output, signal, vocabulary });
+  await using context = createContext({ globals, given, named, output, signal, completionLevels });
   const run = await command.load();
   await run(context, given);
 }
@@ -54,6 +54,8 @@ function report(error: unknown, output: Output, verbose: boolean): number {
   return exitCode(error);
 }
 
-async function vocabulary(options: { readonly descriptions: boolean }): Promise<readonly Level[]> {
-  return (await import('./vocabulary.ts')).vocabulary(options);
+async function completionLevels(options: {
+  readonly descriptions: boolean;
+}): Promise<readonly CompletionLevel[]> {
+  return (await import('./completion-levels.ts')).completionLevels(options);
 }

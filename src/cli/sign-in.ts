@@ -2,8 +2,8 @@ import { InputError } from '../errors.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { namedCredential } from '../keychain/docker-config.ts';
 import { createKeychain } from '../keychain/keychain.ts';
-import type { Given } from './given.ts';
 import type { Output } from './output.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 import { ask, findTerminal } from './prompt.ts';
 import { readStdin } from './stdin.ts';
 
@@ -27,7 +27,7 @@ const questions: Readonly<Record<SignInSide, string>> = {
  * @throws INVALID_OPTION for an incomplete credential
  */
 export async function readSignIn(
-  given: Given,
+  given: ParsedArgs,
   side: SignInSide,
   { output, signal }: SignInOptions,
 ): Promise<Credential | undefined> {
@@ -120,7 +120,7 @@ export function keychainWith(
  * @throws INVALID_OPTION when it names several
  */
 export async function signedIn(
-  globals: Given,
+  globals: ParsedArgs,
   named: () => Promise<readonly string[]>,
   options: SignInOptions,
 ): Promise<Keychain | undefined> {

@@ -1,12 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { StandardStreams } from '../client/standard.ts';
 import { InputError, StorageError } from '../errors.ts';
-import type { Given } from './given.ts';
 import { type Output, OutputClosed } from './output.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 
 export interface StandardOptions {
-  readonly globals: Given;
-  readonly given: Given;
+  readonly globals: ParsedArgs;
+  readonly given: ParsedArgs;
   readonly output: Output;
   readonly signal: AbortSignal;
 }

@@ -293,7 +293,7 @@ const needless: readonly RegExp[] = [
   /^http\/(?:tunnel|fetch-transport)/,
   /^flow\/compression/,
   /^cli\/commands\/(?!digest\.js)/,
-  /^cli\/(?:progress|prompt|sign-in|stdin|completion|wire-log|vocabulary)/,
+  /^cli\/(?:progress|prompt|sign-in|stdin|completion|wire-log)/,
   /^tldts/,
 ];
 

@@ -3,12 +3,12 @@ import type { Credential } from '../../keychain/credential.ts';
 import { createKeychain } from '../../keychain/keychain.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { registryArgument } from '../registry-argument.ts';
 import { readStdin } from '../stdin.ts';
 
 /** `gantry auth get REGISTRY`: implements the protocol of docker's credential helpers, so it always prints JSON. */
-export async function authGet(context: Context, given: Given): Promise<void> {
+export async function authGet(context: Context, given: ParsedArgs): Promise<void> {
   const text = given.arguments[0] ?? (await readStdin(context.signal));
   if (text === '') {
     throw new InputError('INVALID_OPTION', 'auth get needs REGISTRY, as an argument or on stdin');

@@ -2,13 +2,13 @@ import { InputError } from '../../errors.ts';
 import type { Credential } from '../../keychain/credential.ts';
 import { storeCredential } from '../../keychain/store.ts';
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { ask, findTerminal } from '../prompt.ts';
 import { registryArgument } from '../registry-argument.ts';
 import { credentialOf, hideArguments, readPassword } from '../sign-in.ts';
 
 /** `gantry auth login REGISTRY`: stores only a credential that the registry accepts. */
-export async function authLogin(context: Context, given: Given): Promise<void> {
+export async function authLogin(context: Context, given: ParsedArgs): Promise<void> {
   const { registry, scheme } = registryArgument(given.arguments[0]);
   const credential = await readCredential(context, given);
   if (!given.flag('no-verify')) {
@@ -25,7 +25,7 @@ export async function authLogin(context: Context, given: Given): Promise<void> {
   await context.result({ registry, ...outcome });
 }
 
-async function readCredential({ output, signal }: Context, given: Given): Promise<Credential> {
+async function readCredential({ output, signal }: Context, given: ParsedArgs): Promise<Credential> {
   const fromStdin = given.flag('password-stdin');
   const inArguments = given.text('password');
   if (fromStdin && inArguments !== undefined) {

@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry auth token REPO` */
-export async function authToken(context: Context, given: Given): Promise<void> {
+export async function authToken(context: Context, given: ParsedArgs): Promise<void> {
   const [repository = ''] = given.arguments;
   const client = await context.client();
   const answer = await client.token(repository, {

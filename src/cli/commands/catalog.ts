@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import { fullRepository } from '../full-name.ts';
-import type { Given } from '../given.ts';
 import { list } from '../listing.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry catalog REGISTRY` */
-export async function catalog(context: Context, given: Given): Promise<void> {
+export async function catalog(context: Context, given: ParsedArgs): Promise<void> {
   const [registry = ''] = given.arguments;
   const client = await context.client();
   await list(context, client.catalog(registry, { signal: context.signal }), {

@@ -1,12 +1,12 @@
 import type { Client } from '../../client/client.ts';
 import type { CopyPlaceOptions } from '../../client/copy.ts';
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
-import { copyKeychain } from '../sides.ts';
+import { copyKeychain } from '../copy-logins.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { waiting } from '../waiting.ts';
 
 /** `gantry copy SRC DST` */
-export async function copy(context: Context, given: Given): Promise<void> {
+export async function copy(context: Context, given: ParsedArgs): Promise<void> {
   const [source = '', destination = ''] = given.arguments;
   const platforms = await context.platforms();
   const jobs = given.count('jobs');

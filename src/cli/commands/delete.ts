@@ -5,11 +5,11 @@ import type { Context } from '../context.ts';
 import { parseDuration } from '../duration.ts';
 import { exitCode, Failed } from '../exit.ts';
 import { errorLine } from '../failure.ts';
-import type { Given } from '../given.ts';
 import { shortened } from '../output.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry delete IMAGE...`, `gantry delete --match GLOB REPO...` */
-export async function deleteReferences(context: Context, given: Given): Promise<void> {
+export async function deleteReferences(context: Context, given: ParsedArgs): Promise<void> {
   const selection = selectionOf(given);
   const options = { dryRun: given.flag('dry-run'), signal: context.signal };
   const client = await context.client();
@@ -30,7 +30,7 @@ export async function deleteReferences(context: Context, given: Given): Promise<
  * Returns undefined if the arguments are references themselves.
  * @throws INVALID_OPTION for a wrong value
  */
-function selectionOf(given: Given): PruneOptions | undefined {
+function selectionOf(given: ParsedArgs): PruneOptions | undefined {
   const match = given.list('match');
   const olderThan = given.text('older-than');
   const keep = given.count('keep');

@@ -2,10 +2,10 @@ import type { Place } from '../../client/place.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry digest IMAGE` or `gantry digest --tarball FILE` */
-export async function digest(context: Context, given: Given): Promise<void> {
+export async function digest(context: Context, given: ParsedArgs): Promise<void> {
   const [image] = given.arguments;
   const tarball = given.text('tarball');
   const whole = given.flag('full-ref');

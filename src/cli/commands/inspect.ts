@@ -2,11 +2,11 @@ import type { Inspection } from '../../client/inspect.ts';
 import { formatPlatform } from '../../spec/platform.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry inspect IMAGE` */
-export async function inspect(context: Context, given: Given): Promise<void> {
+export async function inspect(context: Context, given: ParsedArgs): Promise<void> {
   const [image = ''] = given.arguments;
   const options = { ...(await context.platform()), signal: context.signal };
   const client = await context.client();

@@ -1,10 +1,10 @@
 import type { Context } from '../context.ts';
 import { fullTag } from '../full-name.ts';
-import type { Given } from '../given.ts';
 import { list } from '../listing.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry ls REPO` */
-export async function ls(context: Context, given: Given): Promise<void> {
+export async function ls(context: Context, given: ParsedArgs): Promise<void> {
   const [repository = ''] = given.arguments;
   const client = await context.client();
   const omit = given.flag('omit-digest-tags');

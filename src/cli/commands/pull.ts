@@ -1,13 +1,13 @@
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { waiting } from '../waiting.ts';
 
 const formats = ['tarball', 'legacy', 'oci'] as const;
 
 /** `gantry pull IMAGE... PATH` */
-export async function pull(context: Context, given: Given): Promise<void> {
+export async function pull(context: Context, given: ParsedArgs): Promise<void> {
   const images = given.arguments.slice(0, -1);
   const path = given.arguments.at(-1) ?? '';
   const format = formats.find((name) => name === (given.text('format') ?? 'tarball')) ?? 'tarball';

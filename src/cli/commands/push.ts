@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import type { Context } from '../context.ts';
 import { fullDigest } from '../full-name.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry push PATH IMAGE` */
-export async function push(context: Context, given: Given): Promise<void> {
+export async function push(context: Context, given: ParsedArgs): Promise<void> {
   const [path = '', image = ''] = given.arguments;
   const platforms = await context.platforms();
   const client = await context.client();

@@ -2,11 +2,11 @@ import type { ListReferrersOptions, ReferrerNode } from '../../client/referrers.
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { columns } from '../columns.ts';
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry referrers IMAGE`: prints a line per referrer, beginning with its digest. */
-export async function referrers(context: Context, given: Given): Promise<void> {
+export async function referrers(context: Context, given: ParsedArgs): Promise<void> {
   const [image = ''] = given.arguments;
   const artifactType = given.text('artifact-type');
   const options: ListReferrersOptions = {

@@ -1,15 +1,15 @@
 import type { CheckCounts } from '../../disk/check.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
-import type { Given } from '../given.ts';
 import { shortened } from '../output.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { formatBytes } from '../units.ts';
 
 /** Milliseconds between two progress messages. */
 const interval = 10_000;
 
 /** `gantry registry check DIR`: reads the whole store and fails if it finds a fault. */
-export async function registryCheck(context: Context, given: Given): Promise<void> {
+export async function registryCheck(context: Context, given: ParsedArgs): Promise<void> {
   const [folder = ''] = given.arguments;
   const { checkStore } = await import('../../disk/check.ts');
   let counts: CheckCounts | undefined;

@@ -2,11 +2,11 @@ import type { Context } from '../context.ts';
 import { parseDuration } from '../duration.ts';
 import { Failed } from '../exit.ts';
 import { errorLine } from '../failure.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { formatBytes } from '../units.ts';
 
 /** `gantry registry gc DIR`: removes unreferenced content, also while the store is being served. */
-export async function registryGc(context: Context, given: Given): Promise<void> {
+export async function registryGc(context: Context, given: ParsedArgs): Promise<void> {
   const [folder = ''] = given.arguments;
   const grace = given.text('grace');
   const dryRun = given.flag('dry-run');

@@ -2,7 +2,7 @@ import { onAbort } from '../../flow/abort.ts';
 import { parseAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { accessOf, makeAccess } from '../serve/access.ts';
 import { operate } from '../serve/operate.ts';
 import { operationOf } from '../serve/operation.ts';
@@ -10,7 +10,7 @@ import { withProxy } from '../serve/proxy.ts';
 import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: runs until a signal ends it. */
-export async function serve(context: Context, given: Given): Promise<void> {
+export async function serve(context: Context, given: ParsedArgs): Promise<void> {
   const disk = given.text('disk');
   const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
   const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');

@@ -1,8 +1,8 @@
 import type { Context } from '../context.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry tag IMAGE TAG` */
-export async function tag(context: Context, given: Given): Promise<void> {
+export async function tag(context: Context, given: ParsedArgs): Promise<void> {
   const [image = '', name = ''] = given.arguments;
   const client = await context.client();
   const tagged = await client.tag(image, name, { signal: context.signal });

@@ -3,11 +3,11 @@ import type { Finding } from '../../client/validate.ts';
 import { InputError } from '../../errors.ts';
 import type { Context } from '../context.ts';
 import { Failed } from '../exit.ts';
-import type { Given } from '../given.ts';
 import { shortened } from '../output.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** `gantry validate --remote IMAGE --tarball FILE` */
-export async function validate(context: Context, given: Given): Promise<void> {
+export async function validate(context: Context, given: ParsedArgs): Promise<void> {
   const tarball = given.text('tarball');
   const remote = given.text('remote');
   const subjects: readonly (string | Place)[] = [

@@ -3,7 +3,7 @@ import { InputError } from '../../errors.ts';
 import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { Access, AccessOptions } from '../../server/access/access.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import type { Store } from './store.ts';
 
 /** The login, the rules and the certificate of a served registry. */
@@ -26,7 +26,7 @@ export interface AccessSurroundings {
  * machines could reach
  */
 export async function accessOf(
-  given: Given,
+  given: ParsedArgs,
   { host = '127.0.0.1', onProblem }: AccessSurroundings,
 ): Promise<WantedAccess> {
   const [users, rules, publicUrl] = [given.text('htpasswd'), given.text('rules'), given.text('public-url')];
@@ -67,7 +67,7 @@ export async function makeAccess({ access }: WantedAccess, { secret }: Store): P
   return createAccess({ ...access, ...(secret === undefined ? {} : { key: await secret() }) });
 }
 
-async function tlsOf(given: Given): Promise<ListenOptions['tls']> {
+async function tlsOf(given: ParsedArgs): Promise<ListenOptions['tls']> {
   const [cert, key] = [given.text('tls-cert'), given.text('tls-key')];
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined) throw wrong('--tls-cert and --tls-key go together');

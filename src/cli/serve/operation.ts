@@ -2,7 +2,7 @@ import { InputError } from '../../errors.ts';
 import type { AppOptions } from '../../server/app.ts';
 import { defaultLimits, type Limits } from '../../server/limits.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 
 /** The settings for operating a registry: log, metrics, limits and shutdown. */
 export interface Operation {
@@ -23,7 +23,7 @@ const defaultGrace = 30_000;
  * Reads the flags. The server has defaults for absent ones.
  * @throws INVALID_OPTION for a wrong value
  */
-export function operationOf(given: Given): Operation {
+export function operationOf(given: ParsedArgs): Operation {
   return {
     app: {
       writes: !given.flag('read-only'),
@@ -43,7 +43,7 @@ export function operationOf(given: Given): Operation {
   };
 }
 
-function limitsOf(given: Given, defaults: Limits): Limits {
+function limitsOf(given: ParsedArgs, defaults: Limits): Limits {
   const manifestBytes = bytes(given, 'max-manifest') ?? defaults.manifestBytes;
   if (manifestBytes > defaults.manifestBytes) {
     throw new InputError('INVALID_OPTION', '--max-manifest takes at most 4M: clients read no longer ones');
@@ -60,19 +60,19 @@ function limitsOf(given: Given, defaults: Limits): Limits {
   };
 }
 
-function atLeastOne(given: Given, name: string): number | undefined {
+function atLeastOne(given: ParsedArgs, name: string): number | undefined {
   const number = given.count(name);
   if (number === 0) throw new InputError('INVALID_OPTION', `--${name} takes at least 1`);
   return number;
 }
 
-function milliseconds(given: Given, name: string): number | undefined {
+function milliseconds(given: ParsedArgs, name: string): number | undefined {
   const seconds = atLeastOne(given, name);
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
 /** Parses `512`, `64K`, `10G` or `1TiB`, always by 1024. */
-function bytes(given: Given, name: string): number | undefined {
+function bytes(given: ParsedArgs, name: string): number | undefined {
   const text = given.text(name);
   if (text === undefined) return undefined;
   const [, digits, unit = ''] = /^(\d{1,12})(?:([KMGT])(?:i?B)?)?$/i.exec(text) ?? [];

@@ -3,7 +3,7 @@ import { formatRepository, parseRepository } from '../../spec/reference.ts';
 import type { UpstreamFailure } from '../../store/pull-through/upstream.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
-import type { Given } from '../given.ts';
+import type { ParsedArgs } from '../parsed-args.ts';
 import { registryArgument } from '../registry-argument.ts';
 import type { Store } from './store.ts';
 
@@ -18,7 +18,7 @@ export interface ProxiedStore extends Store {
  * keychain. Disposing leaves the store open.
  * @throws INVALID_OPTION or INVALID_REFERENCE for a wrong flag
  */
-export async function withProxy(store: Store, given: Given, context: Context): Promise<ProxiedStore> {
+export async function withProxy(store: Store, given: ParsedArgs, context: Context): Promise<ProxiedStore> {
   const text = given.text('proxy');
   const ttl = (given.count('proxy-ttl') ?? 0) * 1000;
   if (text === undefined) {

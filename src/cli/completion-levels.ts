@@ -1,13 +1,17 @@
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
-import type { Level, OptionWord, Word } from './level.ts';
+import type { CompletionLevel, CompletionOption, CompletionWord } from './completion-tree.ts';
 import { globalOptions } from './shared-options.ts';
 import { commands, globalOptionsOf } from './table.ts';
 
 /** Lists all words for completion. It reads the command table, so a new command is included at once. */
-export function vocabulary({ descriptions }: { readonly descriptions: boolean }): readonly Level[] {
+export function completionLevels({
+  descriptions,
+}: {
+  readonly descriptions: boolean;
+}): readonly CompletionLevel[] {
   const describe = (summary: string): string => (descriptions ? summary : '');
-  const optionWord = ({ name, short, summary, value, choices = [] }: Option): OptionWord => ({
+  const optionWord = ({ name, short, summary, value, choices = [] }: Option): CompletionOption => ({
     text: `--${name}`,
     description: describe(summary),
     spellings: [`--${name}`, ...(short === undefined ? [] : [`-${short}`])],
@@ -15,9 +19,9 @@ export function vocabulary({ descriptions }: { readonly descriptions: boolean })
     choices,
   });
   const globals = globalOptions.map(optionWord);
-  const words = (command: Command): Word[] =>
+  const words = (command: Command): CompletionWord[] =>
     names(command).map((text) => ({ text, description: describe(command.summary) }));
-  const levels = (command: Command, before: string): Level[] =>
+  const levels = (command: Command, before: string): CompletionLevel[] =>
     names(command).map((name) => ({
       path: `${before}${name}`,
       words: (command.choices ?? []).map((text) => ({ text, description: '' })),

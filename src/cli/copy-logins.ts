@@ -2,7 +2,7 @@ import { parsePlace } from '../client/place.ts';
 import { InputError } from '../errors.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { formatRepository } from '../spec/reference.ts';
-import type { Given } from './given.ts';
+import type { ParsedArgs } from './parsed-args.ts';
 import { keychainWith, readSignIn, type SignInOptions, type SignInSide } from './sign-in.ts';
 
 interface Side {
@@ -16,7 +16,7 @@ interface Side {
  * by repository, since both sides may be in one registry.
  * @throws INVALID_OPTION for flags that contradict each other
  */
-export async function copyKeychain(context: SignInOptions, given: Given): Promise<Keychain | undefined> {
+export async function copyKeychain(context: SignInOptions, given: ParsedArgs): Promise<Keychain | undefined> {
   const [source = '', destination = ''] = given.arguments;
   if (given.flag('src-password-stdin') && given.flag('dest-password-stdin')) {
     throw refused(
@@ -35,7 +35,7 @@ export async function copyKeychain(context: SignInOptions, given: Given): Promis
 async function readSide(
   side: SignInSide,
   text: string,
-  given: Given,
+  given: ParsedArgs,
   context: SignInOptions,
 ): Promise<Side | undefined> {
   const credential = await readSignIn(given, side, context);

@@ -1,17 +1,17 @@
 /** The words that may follow a chain of commands. */
-export interface Level {
+export interface CompletionLevel {
   /** The commands before: empty, `push`, `auth login`. */
   readonly path: string;
-  readonly words: readonly Word[];
-  readonly options: readonly OptionWord[];
+  readonly words: readonly CompletionWord[];
+  readonly options: readonly CompletionOption[];
 }
 
-export interface Word {
+export interface CompletionWord {
   readonly text: string;
   readonly description: string;
 }
 
-export interface OptionWord extends Word {
+export interface CompletionOption extends CompletionWord {
   /** `--format`, and also `-c` if the option has a short form. */
   readonly spellings: readonly string[];
   /** True if a value follows. `choices` lists the values if they are few. */

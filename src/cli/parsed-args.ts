@@ -1,7 +1,7 @@
 import { InputError } from '../errors.ts';
 
 /** The parsed arguments and options of one command. */
-export interface Given {
+export interface ParsedArgs {
   readonly arguments: readonly string[];
   flag(option: string): boolean;
   /** The last value of the option. */
@@ -16,7 +16,10 @@ export interface Given {
 }
 
 /** Makes the parsed arguments. Each option has one entry per occurrence, and a flag has an empty entry. */
-export function createGiven(args: readonly string[], options: ReadonlyMap<string, readonly string[]>): Given {
+export function createParsedArgs(
+  args: readonly string[],
+  options: ReadonlyMap<string, readonly string[]>,
+): ParsedArgs {
   const text = (option: string): string | undefined => options.get(option)?.at(-1);
   return {
     arguments: args,
