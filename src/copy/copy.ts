@@ -21,10 +21,10 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt } from './failure.ts';
 import { createTally } from './progress.ts';
-import { bringReferrers } from './referrers.ts';
+import { copyReferrers } from './referrers.ts';
 import { selectChildren, selectRoot } from './select.ts';
 import { soon } from './soon.ts';
-import { bring, headStart, type Journey, patienceFor } from './walk.ts';
+import { type CopyRun, copyTree, headStart, patienceFor } from './walk.ts';
 
 /** Settings of a copy. */
 export interface CopyOptions extends SignalOptions {
@@ -140,7 +140,7 @@ export async function copyImage(
   const end = new AbortController();
   const { signal } = end;
   const release = onAbort(options.signal, () => end.abort(options.signal?.reason));
-  const journey: Journey = {
+  const run: CopyRun = {
     from,
     to,
     pool: createPool(jobs),
@@ -158,14 +158,14 @@ export async function copyImage(
   const [tag] = tags;
   // Sent while the source is still answering. Several tags are written without asking.
   const isNew = tagsAreNew || repair;
-  const named = tag === undefined || tags.length > 1 || isNew ? undefined : resolveAt(journey, tag);
+  const named = tag === undefined || tags.length > 1 || isNew ? undefined : resolveAt(run, tag);
   let root: Manifest;
   try {
     const isPlain = platforms === undefined && !referrers && !nondistributable;
-    const same = named !== undefined && isPlain && (await findSame(journey, reference, named, patience));
+    const same = named !== undefined && isPlain && (await findSame(run, reference, named, patience));
     if (same) {
       observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
-      journey.tally.finish();
+      run.tally.finish();
       return same;
     }
     const began = performance.now();
@@ -178,24 +178,24 @@ export async function copyImage(
       const step = { side: 'destination', step: `take ${digest}`, digest } as const;
       await attempt(step, signal, async () => to.admit?.(root, tags));
     }
-    if (referrers) await bringAround(journey, chosen);
+    if (referrers) await copyWithReferrers(run, chosen);
     if (!referrers || tags.length > 0) {
       const isAsked = tags.length <= 1 && !isNew && chosen.wants === undefined;
-      const there = isAsked ? (named ?? resolveAt(journey, root.descriptor.digest)) : undefined;
+      const there = isAsked ? (named ?? resolveAt(run, root.descriptor.digest)) : undefined;
       // The destination already had the time that the source took.
       const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
-      await bring(journey, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
+      await copyTree(run, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
     }
   } catch (error) {
-    journey.tally.fail(error);
+    run.tally.fail(error);
     throw error;
   } finally {
     release();
     end.abort(over);
-    const { blobs, manifests, again } = journey;
+    const { blobs, manifests, again } = run;
     await Promise.allSettled([named, ...blobs.values(), ...manifests.values(), ...again.values()]);
   }
-  journey.tally.finish();
+  run.tally.finish();
   return root.descriptor;
 }
 
@@ -205,7 +205,7 @@ export async function copyImage(
  * reads from the source in the meantime.
  */
 async function findSame(
-  { from, signal }: Journey,
+  { from, signal }: CopyRun,
   reference: string,
   named: Promise<Descriptor | undefined>,
   patience: number,
@@ -229,11 +229,11 @@ interface Chosen {
  * Copies the root before its referrers, since not every registry accepts a referrer before its subject, and again for
  * its tags.
  */
-async function bringAround(journey: Journey, chosen: Chosen): Promise<void> {
+async function copyWithReferrers(run: CopyRun, chosen: Chosen): Promise<void> {
   const { root, wants } = chosen;
-  const there = wants === undefined ? resolveAt(journey, root.descriptor.digest) : undefined;
-  await bring(journey, root, Promise.resolve(there), chosen);
-  await bringReferrers(journey, root, wants);
+  const there = wants === undefined ? resolveAt(run, root.descriptor.digest) : undefined;
+  await copyTree(run, root, Promise.resolve(there), chosen);
+  await copyReferrers(run, root, wants);
 }
 
 /**
@@ -255,7 +255,7 @@ async function choose(
   return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
 }
 
-function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {
+function resolveAt({ to, signal }: CopyRun, reference: string): Promise<Descriptor | undefined> {
   const found = attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
     to.manifests.resolve(reference, { signal, whole: true }),
   );

@@ -7,7 +7,7 @@ import { cosignTags } from '../spec/referrers-tag.ts';
 import type { Repository } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { attempt } from './failure.ts';
-import { bring, type Journey } from './walk.ts';
+import { type CopyRun, copyTree } from './walk.ts';
 
 /** A signature of an SBOM of an image is two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;
@@ -18,20 +18,20 @@ const maxDepth = 8;
  * the source are not copied. Skips listed referrers that do not exist or have another subject, since a fallback tag may
  * list anything.
  */
-export async function bringReferrers(
-  journey: Journey,
+export async function copyReferrers(
+  run: CopyRun,
   root: Manifest,
   wants?: (child: Descriptor) => boolean,
 ): Promise<void> {
   const end = new AbortController();
-  const own = { ...journey, signal: AbortSignal.any([journey.signal, end.signal]) };
+  const own = { ...run, signal: AbortSignal.any([run.signal, end.signal]) };
   let subjects = await treeOf(own, root, wants);
   const seen = new Set(subjects);
   for (let depth = 1; subjects.length > 0; depth++) {
     if (depth > maxDepth) throw tooDeep(subjects[0]);
     const found = subjects.flatMap((subject) => [
-      bringListed(own, subject, { seen, end }),
-      bringTagged(own, subject, { seen, end }),
+      copyListed(own, subject, { seen, end }),
+      copyTagged(own, subject, { seen, end }),
     ]);
     subjects = (await together(found, end)).flat();
   }
@@ -44,47 +44,39 @@ interface Graph {
 }
 
 /** Copies the listed referrers of a subject and returns the digests that are new. */
-async function bringListed(
-  journey: Journey,
-  subject: Digest,
-  { seen, end }: Graph,
-): Promise<readonly Digest[]> {
-  const listed = await list(journey, 'source', subject);
+async function copyListed(run: CopyRun, subject: Digest, { seen, end }: Graph): Promise<readonly Digest[]> {
+  const listed = await list(run, 'source', subject);
   let atDestination: Promise<readonly Descriptor[]> | undefined;
   /** A referrer that the destination has but does not list is put again, so that it gets listed. */
   const isListed = async (digest: Digest): Promise<boolean> => {
-    atDestination ??= list(journey, 'destination', subject);
+    atDestination ??= list(run, 'destination', subject);
     return (await atDestination).some((entry) => entry.digest === digest);
   };
-  const bringOne = async ({ digest }: Descriptor): Promise<readonly Digest[]> => {
-    const manifest = await find(journey, digest);
+  const copyOne = async ({ digest }: Descriptor): Promise<readonly Digest[]> => {
+    const manifest = await find(run, digest);
     if (manifest === undefined || !refersTo(manifest, subject)) return [];
-    const there = resolveAt(journey, digest).then(async (found) =>
+    const there = resolveAt(run, digest).then(async (found) =>
       found !== undefined && (await isListed(digest)) ? found : undefined,
     );
     there.catch(() => undefined);
-    await bring(journey, manifest, there);
-    return (await treeOf(journey, manifest)).filter((below) => below === digest || isNew(seen, below));
+    await copyTree(run, manifest, there);
+    return (await treeOf(run, manifest)).filter((below) => below === digest || isNew(seen, below));
   };
   const fresh = listed.filter(({ digest }) => isNew(seen, digest));
-  return (await together(fresh.map(bringOne), end)).flat();
+  return (await together(fresh.map(copyOne), end)).flat();
 }
 
 /** Copies the manifests under cosign's tags and returns the digests that are new. */
-async function bringTagged(
-  journey: Journey,
-  subject: Digest,
-  { seen, end }: Graph,
-): Promise<readonly Digest[]> {
-  const bringOne = async (tag: string): Promise<readonly Digest[]> => {
-    const manifest = await find(journey, tag);
+async function copyTagged(run: CopyRun, subject: Digest, { seen, end }: Graph): Promise<readonly Digest[]> {
+  const copyOne = async (tag: string): Promise<readonly Digest[]> => {
+    const manifest = await find(run, tag);
     if (manifest === undefined) return [];
-    const there = resolveAt(journey, tag);
+    const there = resolveAt(run, tag);
     there.catch(() => undefined);
-    await bring(journey, manifest, there, { tags: [tag] });
-    return (await treeOf(journey, manifest)).filter((below) => isNew(seen, below));
+    await copyTree(run, manifest, there, { tags: [tag] });
+    return (await treeOf(run, manifest)).filter((below) => isNew(seen, below));
   };
-  return (await together(cosignTags(subject).map(bringOne), end)).flat();
+  return (await together(cosignTags(subject).map(copyOne), end)).flat();
 }
 
 /** Waits for all. The first error aborts the others and is thrown when they have ended. */
@@ -100,15 +92,15 @@ async function together<T>(running: readonly Promise<T>[], end: AbortController)
 
 /** Returns the digests of a manifest and of those below it, each of which may be a subject. */
 async function treeOf(
-  journey: Journey,
+  run: CopyRun,
   { descriptor, body }: Manifest,
   wants: (child: Descriptor) => boolean = () => true,
 ): Promise<readonly Digest[]> {
   if (body.kind !== 'index') return [descriptor.digest];
   const children = body.manifests.filter((child) => isManifestType(child.mediaType) && wants(child));
   const below = children.map(async ({ mediaType, digest }) => {
-    const child = isIndexType(mediaType) ? await find(journey, digest) : undefined;
-    return child === undefined ? [digest] : treeOf(journey, child);
+    const child = isIndexType(mediaType) ? await find(run, digest) : undefined;
+    return child === undefined ? [digest] : treeOf(run, child);
   });
   return [descriptor.digest, ...(await Promise.all(below)).flat()];
 }
@@ -125,7 +117,7 @@ function refersTo(manifest: Manifest, subject: Digest): boolean {
 }
 
 function list(
-  { from, to, signal }: Journey,
+  { from, to, signal }: CopyRun,
   side: 'source' | 'destination',
   subject: Digest,
 ): Promise<readonly Descriptor[]> {
@@ -138,7 +130,7 @@ function list(
 }
 
 /** Reads a manifest of the source; undefined if it does not exist. */
-function find({ from, signal }: Journey, reference: string): Promise<Manifest | undefined> {
+function find({ from, signal }: CopyRun, reference: string): Promise<Manifest | undefined> {
   return attempt({ side: 'source', step: `read ${reference}` }, signal, async () => {
     try {
       return await from.manifests.get(reference, { signal });
@@ -149,7 +141,7 @@ function find({ from, signal }: Journey, reference: string): Promise<Manifest | 
   });
 }
 
-function resolveAt({ to, signal }: Journey, reference: string): Promise<Descriptor | undefined> {
+function resolveAt({ to, signal }: CopyRun, reference: string): Promise<Descriptor | undefined> {
   return attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
     to.manifests.resolve(reference, { signal }),
   );

@@ -18,7 +18,7 @@ import { sized } from './sized.ts';
 import { soon } from './soon.ts';
 
 /** The constant state of one running copy. */
-export interface Journey {
+export interface CopyRun {
   readonly from: Repository;
   readonly to: Repository;
   readonly pool: Pool;
@@ -46,7 +46,7 @@ const maxDepth = 8;
 /** The expected number of blobs of an image that is not yet read: a config and three layers. */
 const usualBlobs = 4;
 
-interface BringOptions {
+interface CopyTreeOptions {
   readonly tags?: readonly string[];
   /** The number of indexes above this manifest. */
   readonly depth?: number;
@@ -84,19 +84,19 @@ export function patienceFor(sourceTook: number, least: number = headStart): numb
  * because a round trip costs more than an unneeded request. Requests for children that turn out to be unneeded end with
  * the copy.
  */
-export async function bring(
-  journey: Journey,
+export async function copyTree(
+  run: CopyRun,
   manifest: Manifest,
   there: Promise<Descriptor | undefined>,
-  { tags = [], depth = 0, wants = () => true, patience = headStart, platform }: BringOptions = {},
+  { tags = [], depth = 0, wants = () => true, patience = headStart, platform }: CopyTreeOptions = {},
 ): Promise<Outcome> {
-  const { observe, nondistributable, repair } = journey;
+  const { observe, nondistributable, repair } = run;
   const { descriptor } = manifest;
   // A manifest at the destination promises all its content but the layers that registries may not distribute.
   const isEnough = !repair && !nondistributable;
   const isIt = (found: Descriptor | undefined): boolean => found?.digest === descriptor.digest;
   const isSettled = isEnough && isIt(await soon(there, patience));
-  const children = isSettled ? undefined : bringChildren(journey, manifest, { depth, wants });
+  const children = isSettled ? undefined : copyChildren(run, manifest, { depth, wants });
   // Awaited below, or not at all when none of the children can be missing.
   children?.catch(() => undefined);
   const isThere = !repair && isIt(await there);
@@ -105,44 +105,44 @@ export async function bring(
     observe({ kind: 'manifest', descriptor, outcome: 'existed', tags });
     return 'existed';
   }
-  await putManifest(journey, manifest, { tags, depth, platform });
+  await putManifest(run, manifest, { tags, depth, platform });
   observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
   return 'written';
 }
 
 /** Puts a manifest, and puts it again after sending content that the destination turned out to lack. */
 async function putManifest(
-  journey: Journey,
+  run: CopyRun,
   manifest: Manifest,
-  { tags, depth, platform }: Required<Pick<BringOptions, 'tags' | 'depth'>> & BringOptions,
+  { tags, depth, platform }: Required<Pick<CopyTreeOptions, 'tags' | 'depth'>> & CopyTreeOptions,
 ): Promise<void> {
-  const { to, signal } = journey;
+  const { to, signal } = run;
   const step = { side: 'destination', step: 'write manifest', digest: manifest.descriptor.digest } as const;
   const put = () => attempt(step, signal, () => to.manifests.put(manifest, { tags, platform, signal }));
   try {
     await put();
   } catch (error) {
     const lacked = lackedBy(error, manifest.body);
-    if (lacked === undefined || !(await bringAgain(journey, manifest, lacked, depth))) throw error;
+    if (lacked === undefined || !(await copyAgain(run, manifest, lacked, depth))) throw error;
     await put();
   }
 }
 
 /** Sends the content that was not sent before. Returns false if all of it was. */
-async function bringAgain(
-  journey: Journey,
+async function copyAgain(
+  run: CopyRun,
   { body }: Manifest,
   lacked: readonly Descriptor[],
   depth: number,
 ): Promise<boolean> {
-  const seen = body.kind === 'index' ? journey.manifests : journey.blobs;
+  const seen = body.kind === 'index' ? run.manifests : run.blobs;
   const sendAgain = async (child: Descriptor): Promise<boolean> => {
     const before = await seen.get(child.digest);
     if (before !== 'existed' && before !== 'mounted') return false;
-    await once(journey.again, child, () =>
+    await once(run.again, child, () =>
       body.kind === 'index' && isManifestType(child.mediaType)
-        ? bringChild(journey, child, depth + 1, { again: true })
-        : bringPart(journey, child, { again: true }),
+        ? copyChild(run, child, depth + 1, { again: true })
+        : copyPart(run, child, { again: true }),
     );
     return true;
   };
@@ -159,10 +159,10 @@ interface BlobOptions extends AgainOptions {
   readonly content?: Content;
 }
 
-async function bringChildren(
-  journey: Journey,
+async function copyChildren(
+  run: CopyRun,
   manifest: Manifest,
-  { depth, wants }: Required<Pick<BringOptions, 'depth' | 'wants'>>,
+  { depth, wants }: Required<Pick<CopyTreeOptions, 'depth' | 'wants'>>,
 ): Promise<void> {
   const { descriptor, body } = manifest;
   if (depth > maxDepth) {
@@ -178,41 +178,40 @@ async function bringChildren(
     });
   }
   if (body.kind === 'index') {
-    const bringOne = (child: Descriptor) =>
-      once(journey.manifests, child, () => bringChild(journey, child, depth + 1));
+    const copyOne = (child: Descriptor) => once(run.manifests, child, () => copyChild(run, child, depth + 1));
     const wanted = body.manifests.filter(wants);
-    const brought = wanted.map(bringOne);
+    const copied = wanted.map(copyOne);
     // Lets both sides open connections while the children arrive.
-    journey.from.expect?.(wanted.length * usualBlobs);
+    run.from.expect?.(wanted.length * usualBlobs);
     // The destination may still be answering for the children when the requests for their blobs begin.
-    journey.to.expect?.(wanted.length * (1 + usualBlobs));
-    await Promise.all(brought);
+    run.to.expect?.(wanted.length * (1 + usualBlobs));
+    await Promise.all(copied);
     return;
   }
   if (body.kind === 'unknown') {
     const step = { side: 'source', step: 'read manifest', digest: descriptor.digest } as const;
-    await attempt(step, journey.signal, async () => refuseOpaque(manifest, journey.from.name));
+    await attempt(step, run.signal, async () => refuseOpaque(manifest, run.from.name));
   }
-  const bringOne = (blob: Descriptor) => once(journey.blobs, blob, () => bringPart(journey, blob));
-  const brought = blobsOf(body).map(bringOne);
+  const copyOne = (blob: Descriptor) => once(run.blobs, blob, () => copyPart(run, blob));
+  const copied = blobsOf(body).map(copyOne);
   // The source opens connections while the destination is asked for the blobs.
-  journey.from.expect?.(journey.blobs.size);
-  await Promise.all(brought);
+  run.from.expect?.(run.blobs.size);
+  await Promise.all(copied);
 }
 
-async function bringChild(
-  journey: Journey,
+async function copyChild(
+  run: CopyRun,
   child: Descriptor,
   depth: number,
   { again = false }: AgainOptions = {},
 ): Promise<Outcome> {
-  const { from, to, signal, repair } = journey;
+  const { from, to, signal, repair } = run;
   const { digest } = child;
   if (!isManifestType(child.mediaType)) {
     // An index may list anything. Content that the source stores as a manifest is one; all other content is a blob.
     const step = { side: 'source', step: 'resolve', digest } as const;
     const found = await attempt(step, signal, () => from.manifests.resolve(digest, { signal }));
-    if (found === undefined) return bringPart(journey, child);
+    if (found === undefined) return copyPart(run, child);
   }
   const there =
     again || repair
@@ -225,42 +224,42 @@ async function bringChild(
   const manifest = await attempt({ side: 'source', step: 'read manifest', digest }, signal, () =>
     getChild(from.manifests, child, { signal }),
   );
-  const brought = bring(journey, manifest, there, {
+  const copied = copyTree(run, manifest, there, {
     depth,
     patience: patienceFor(performance.now() - began),
   });
-  if (isManifestType(child.mediaType)) return brought;
-  return brought.catch((error: unknown) => {
+  if (isManifestType(child.mediaType)) return copied;
+  return copied.catch((error: unknown) => {
     // The destination refuses the source's manifest because of its type, so the manifest is sent as a blob.
     if (!isRefusedManifest(error, digest)) throw error;
-    return bringBlob(journey, manifest.descriptor, { content: bytesContent(manifest.bytes) });
+    return copyBlob(run, manifest.descriptor, { content: bytesContent(manifest.bytes) });
   });
 }
 
-async function bringPart(journey: Journey, blob: Descriptor, options: AgainOptions = {}): Promise<Outcome> {
-  if (blob.unsized !== true) return bringBlob(journey, blob, options);
-  const { from, signal } = journey;
+async function copyPart(run: CopyRun, blob: Descriptor, options: AgainOptions = {}): Promise<Outcome> {
+  if (blob.unsized !== true) return copyBlob(run, blob, options);
+  const { from, signal } = run;
   const step = { side: 'source', step: 'find the size of a blob', digest: blob.digest } as const;
-  return bringBlob(journey, await attempt(step, signal, () => sized(from, blob, { signal })), options);
+  return copyBlob(run, await attempt(step, signal, () => sized(from, blob, { signal })), options);
 }
 
-async function bringBlob(
-  journey: Journey,
+async function copyBlob(
+  run: CopyRun,
   blob: Descriptor,
   { again = false, content: given }: BlobOptions,
 ): Promise<Outcome> {
-  const { from, to, pool, mountFrom, signal } = journey;
+  const { from, to, pool, mountFrom, signal } = run;
   const { digest } = blob;
-  const tally = journey.tally.begin(blob);
-  if (!journey.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
-  const condition = journey.repair && !again ? await conditionOf(journey, blob) : undefined;
+  const tally = run.tally.begin(blob);
+  if (!run.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
+  const condition = run.repair && !again ? await conditionOf(run, blob) : undefined;
   if (condition === 'whole') return tally.settle('existed');
   const content = fromSource(
     keptOnTheWay(given ?? from.blobs.open(blob), tally.onKept),
     { step: 'read blob', digest },
     signal,
   );
-  const replace = again || journey.repair;
+  const replace = again || run.repair;
   const options = { mountFrom: mountFrom(blob), replace, pool, onProgress: tally.onProgress, signal };
   const write = (bytes: Content) =>
     attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
@@ -273,7 +272,7 @@ async function bringBlob(
     const { unchecked: _, ...checked } = content;
     return write(checked);
   });
-  if (condition === 'damaged') await mustBeWhole(journey, blob);
+  if (condition === 'damaged') await mustBeWhole(run, blob);
   return tally.settle(outcome);
 }
 
