@@ -20,23 +20,24 @@ import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
 
 export interface AppOptions extends MethodPolicyOptions {
-  /** Who may do what (`createAccess`). Default: everybody everything. */
+  /** Checks each request (`createAccess`). By default every client may do everything. */
   readonly access?: Access;
-  /** Whether a mount that names no repository may find the blob in any of them. Default true. */
+  /** Whether a mount without a source repository may find the blob in any repository. Default true. */
   readonly anonymousMounts?: boolean;
   /**
-   * Whether an image is taken although blobs that it names are not there: the spec leaves that to the registry.
-   * Default false: refused with MANIFEST_BLOB_UNKNOWN.
+   * Whether an image is accepted although blobs that it names are missing; the specification leaves this to the
+   * registry. Default false: the put is refused with MANIFEST_BLOB_UNKNOWN.
    */
   readonly sparse?: boolean;
+  /** Limits for clients. Missing ones are taken from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
-  /** Where the upload sessions are kept count of, for others to see. Default: its own, with these limits. */
+  /** The record of upload sessions, if others need to see it. By default the app creates its own with these limits. */
   readonly sessions?: Sessions;
-  /** Sees what became a 500 or 503, of which the client is told no more than that. */
+  /** Receives each error that became a 500 or 503. The client sees only the status. */
   readonly onFailure?: (error: unknown, request: HttpRequest) => void;
 }
 
-/** What `createApp` takes, and what starts an app by itself passes on. */
+/** The shape of `AppOptions`, for functions that create an app themselves. */
 export const appOptions: Shape<AppOptions> = {
   writes: flag,
   deletes: flag,
@@ -49,8 +50,9 @@ export const appOptions: Shape<AppOptions> = {
 };
 
 /**
- * A registry as a function from requests to answers: every endpoint of distribution-spec 1.1 over `registry`, which does
- * the storing. Takes a bare path or a URL; rejects only when the request was aborted or its body broke off.
+ * Creates a registry as a function from requests to answers. It serves every endpoint of distribution-spec 1.1 over
+ * `registry`, which stores the content. Accepts a bare path or a URL. Rejects only when the request was aborted or its
+ * body broke off.
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Serve {
   checkOptions('createApp', options, appOptions);
@@ -82,7 +84,7 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
     const operation = parseOperation(request.method, request.url, app.limits);
     if (operation.kind === 'failure') return refuse(operation);
     note = { operation: operation.kind };
-    // The one door: whatever is asked, and however, passes here before anything is looked at.
+    // The only access check: every request passes it before anything is looked up.
     const entrance = await app.access.enter(received, operation);
     if (entrance.user !== undefined) note = { ...note, user: entrance.user };
     if (entrance.kind === 'refused') return { ...entrance.response, note };
@@ -99,7 +101,10 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
   }
 }
 
-/** Whose uploads are counted together. On this machine, where nobody logs in, all are one, and need no share. */
+/**
+ * Returns the owner of a client's uploads, for the limits. Without a login, all clients on this machine have no owner
+ * and share no limit.
+ */
 function ownerOf({ guarded }: Access, user: string | undefined, { arrival }: HttpRequest): UploadOwner {
   if (user !== undefined) return `user ${user}`;
   const source = sourceOf(arrival?.peer);
@@ -152,7 +157,7 @@ function dispatch(
   }
 }
 
-/** Which rights a registry behind this one has to be asked for. */
+/** Returns the rights that this operation needs at the registry behind this one. */
 function intentOf(operation: Operation): Intent {
   const action = actionOf(operation.kind) ?? 'pull';
   const from = operation.kind === 'upload.mount' ? operation.from : undefined;

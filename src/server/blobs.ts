@@ -6,7 +6,7 @@ import type { BlobOperation } from '../wire/operation.ts';
 import { parseRange } from '../wire/range.ts';
 import { blobAnswer, deleted, entityTag, rangeRefused, unchanged } from '../wire/reply.ts';
 
-/** The blob, or the part of it that is asked for; nothing is opened for a HEAD. */
+/** Answers with the blob or the requested part of it. A HEAD opens nothing. */
 export async function getBlob(
   { name, blobs }: Repository,
   { kind, digest }: BlobOperation,
@@ -26,7 +26,10 @@ export async function getBlob(
   return blobAnswer(blob, range, await begun(blobs.open(blob).open({ ...range, signal })));
 }
 
-/** The source with its first chunk read: what can't be read at all is answered with a status, and not with a cut. */
+/**
+ * Reads the first chunk of the source, so that an unreadable blob is answered with a status and not with a broken
+ * connection.
+ */
 async function begun(source: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
   const chunks = source[Symbol.asyncIterator]();
   const first = await chunks.next();

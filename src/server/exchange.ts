@@ -1,59 +1,67 @@
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { OperationKind } from '../wire/operation.ts';
 
-/** A request and what came of it, for logs and counts. */
+/** A served request and its outcome, for logs and metrics. */
 export interface Exchange {
+  /** The method of the request. */
   readonly method: string;
-  /** As it came: it may hold what no log may. */
+  /** The request target as received. It may contain secrets and must not be logged unchanged. */
   readonly target: string;
-  /** Undefined when the connection broke off before there was an answer. */
+  /** The HTTP status. Undefined when the connection broke before an answer. */
   readonly status?: number;
-  /** Whether the answer arrived whole, as far as the sender can tell. */
+  /** Whether the whole answer was sent, as far as the server can tell. */
   readonly whole: boolean;
+  /** The start of the request. */
   readonly startedAt: Date;
-  /** From the request's first line to the answer's last byte, in milliseconds. */
+  /** Milliseconds from the first line of the request to the last byte of the answer. */
   readonly duration: number;
-  /** Bytes of the body of the request, as far as they were read. */
+  /** Bytes of the request's body that were read. */
   readonly received: number;
-  /** Bytes of the body of the answer. */
+  /** Bytes of the answer's body that were sent. */
   readonly sent: number;
+  /** The address of the client. */
   readonly remoteAddress?: string;
+  /** The User-Agent header of the request. */
   readonly userAgent?: string;
+  /** Details from the handler of the request. */
   readonly note: Note;
 }
 
-/** What only the maker of an answer knows of the exchange. */
+/** Details of an exchange that only its handler knows. */
 export interface Note {
-  /** Undefined for a path or method that means nothing here. */
+  /** The kind of operation. Undefined for a path or method that the registry does not know. */
   readonly operation?: OperationKind;
-  /** Who the caller has shown to be. */
+  /** The authenticated user. */
   readonly user?: string;
 }
 
-/** An answer and what is noted of it, which is never sent. */
+/** An answer with a note, which is never sent. */
 export interface ServedResponse extends HttpResponse {
+  /** Details for the observer of the exchange. */
   readonly note?: Note;
 }
 
-/** A `Send` on the serving side. */
+/** A `Send` on the serving side: a handler for requests. */
 export interface Serve {
   (request: HttpRequest): Promise<ServedResponse>;
-  /** Whether it asks who the caller is before it does anything. */
+  /** Whether the handler authenticates every caller. */
   readonly guarded?: boolean;
 }
 
-/** Sees every exchange of a server. It must not throw. */
+/** Observes every exchange of a server. It must not throw. */
 export interface ExchangeObserver {
+  /** Called when a request begins. */
   started?(): void;
+  /** Called when an exchange has ended, with or without an answer. */
   ended(exchange: Exchange): void;
 }
 
-/** The same answer with more known of it. */
+/** Returns the answer with an extended note. */
 export function noted(response: ServedResponse, note: Note): ServedResponse {
   return { ...response, note: { ...response.note, ...note } };
 }
 
-/** All of them as one. */
+/** Combines several observers into one. */
 export function observers(all: readonly ExchangeObserver[]): ExchangeObserver {
   return {
     started() {

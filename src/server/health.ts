@@ -4,14 +4,15 @@ import { basicChallenge, unauthorized } from './access/challenge.ts';
 import { noted, type Serve, type ServedResponse } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 
+/** Options of `withHealth`. */
 export interface HealthOptions {
-  /** Shown at /metrics; without them there is no such path. */
+  /** The metrics to serve at /metrics. Without them this path does not exist. */
   readonly metrics?: Pick<Metrics, 'text'>;
 }
 
 /**
- * What the keepers of a registry ask of it, beside what its clients do: `/healthz` says that it answers, to everybody, and
- * `/metrics` what it did, to those who may ask for `/v2/`, and where there are logins to nobody without one.
+ * Adds the endpoints for operators. `/healthz` answers every client. `/metrics` answers clients that may request
+ * `/v2/`; with a login, it requires an authenticated user.
  */
 export function withHealth(next: Serve, { metrics }: HealthOptions): Serve {
   const answerTo = async (request: HttpRequest): Promise<ServedResponse | undefined> => {
@@ -22,7 +23,7 @@ export function withHealth(next: Serve, { metrics }: HealthOptions): Serve {
     const login = await next({ ...asking, method: 'GET', url: '/v2/' });
     if (login.status !== 200) return login;
     const { user } = login.note ?? {};
-    // A token that anybody gets for what is public proves no login.
+    // An anonymous token, which every client can get for public repositories, proves no login.
     if (next.guarded === true && user === undefined) return unauthorized(basicChallenge);
     return noted(
       readOnly(request, () => metricsAnswer(metrics.text())),

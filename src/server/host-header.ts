@@ -2,25 +2,30 @@ import { headerLines } from '../wire/headers.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
 
+/** Options for the check of the Host header. */
 export interface HostOptions {
-  /** Names that are served beside `localhost`, `*.localhost` and addresses. A web page of such a host counts as the registry's own. */
+  /**
+   * Host names to serve beside `localhost`, `*.localhost` and addresses. Web pages on these hosts count as the
+   * registry's own.
+   */
   readonly hosts?: readonly string[] | undefined;
 }
 
 export interface NameOptions extends HostOptions {
-  /** The name that this machine calls itself by. */
+  /** The host name of this machine. */
   readonly machine?: string;
 }
 
 /**
- * Refuses with 421 a request for a name that another machine can claim. A web page of `evil.example`, or on a local network
- * of `evil.local` or `evil`, lets its name lead to 127.0.0.1, and its scripts could then use a registry without a login.
+ * Refuses with 421 each request for a host name that another machine could claim. A web page of `evil.example`, or on a
+ * local network of `evil.local` or `evil`, can make its name resolve to 127.0.0.1, and its scripts could then use a
+ * registry without a login.
  */
 export function withHosts(next: Serve, options: NameOptions = {}): Serve {
   const isKnown = createKnownNames(options);
   const serve: Serve = async (request) => {
     const names = headerLines(request.headers, 'host').map(nameOf);
-    // Only programs name none.
+    // Browsers always send a Host header.
     if (names.every((name) => name === '' || isKnown(name))) return next(request);
     const message =
       'the registry does not answer to the name in the Host header, since another machine could claim it: ' +
@@ -31,9 +36,9 @@ export function withHosts(next: Serve, options: NameOptions = {}): Serve {
 }
 
 /**
- * Whether no other machine can answer for a name: `localhost` and the names below it, addresses, the machine's own name,
- * which it looks up at itself, and `hosts`. mDNS, LLMNR and DHCP let any machine of a local network answer for `*.local`, a
- * bare name or a private domain.
+ * Returns a check for names that no other machine can claim: `localhost` and its subdomains, addresses, the machine's
+ * own name, which resolves locally, and `hosts`. mDNS, LLMNR and DHCP let any machine of a local network claim
+ * `*.local`, a bare name or a private domain.
  */
 export function createKnownNames({ hosts = [], machine = '' }: NameOptions): (name: string) => boolean {
   const named = new Set([...hosts, machine].map(nameOf));
@@ -41,7 +46,7 @@ export function createKnownNames({ hosts = [], machine = '' }: NameOptions): (na
     /^\[[0-9a-f:.]+\]$|^[\d.]+$|^(?:[^.]+\.)*localhost$/.test(name) || (name !== '' && named.has(name));
 }
 
-/** The name in a Host header: without its port, lower case, without the dot of the root. */
+/** Returns the name in a Host header: without the port and the root's dot, in lower case. */
 export function nameOf(host: string): string {
   return host.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }

@@ -1,44 +1,48 @@
 import { manifestLimit } from '../json/manifest.ts';
 
-/** How much may be asked of a registry, so that no client can exhaust it. */
+/** Limits that keep a client from exhausting the registry. */
 export interface Limits {
-  /** Bytes of a manifest; a longer one is refused with 413. 4 MiB is also the most: clients needn't read longer ones. */
+  /**
+   * Bytes of a manifest; a longer one is refused with 413. Default and maximum 4 MiB, since clients need not read
+   * longer ones.
+   */
   readonly manifestBytes: number;
-  /** Bytes of a blob; a longer one is refused with 413. Default: no limit, the disk has one. */
+  /** Bytes of a blob; a longer one is refused with 413. Default: no limit. */
   readonly blobBytes: number;
   /**
-   * Upload sessions that are open at once; one more is refused with 429, and before that a user or, without a login, an address
-   * of another machine that has as many as are left.
+   * Open upload sessions; one more is refused with 429. A user (without a login: an address of another machine) is
+   * refused earlier, as soon as it has as many as are left.
    */
   readonly sessions: number;
-  /** The same in one repository. */
+  /** Open upload sessions in one repository. */
   readonly repositorySessions: number;
-  /** Milliseconds without new bytes after which an upload session gives up its place to another. */
+  /** Milliseconds without new bytes after which an upload session is closed when another one needs its place. */
   readonly sessionIdle: number;
   /**
-   * Milliseconds without a byte after which the request that holds a session is cut, if another one waits for the
-   * session: its client has most likely lost the connection and come back.
+   * Milliseconds without a byte after which the request that uses a session is ended if another request waits for the
+   * session: its client has probably lost the connection and returned.
    */
   readonly patience: number;
-  /** Names in one page of tags or repositories, whatever a client asks for. */
+  /** Names in one page of tags or repositories. Requests for more get this number. */
   readonly pageNames: number;
-  /** Tags that one request may give a manifest; more are refused with 414. */
+  /** Tags that one request may set on a manifest; more are refused with 414. */
   readonly tagParameters: number;
 }
 
+/** The default limits. Sessions: 10,000 in all, 1,000 per repository, closed after an hour. Patience: 5 s. */
 export const defaultLimits: Limits = {
   manifestBytes: manifestLimit,
   blobBytes: Number.POSITIVE_INFINITY,
-  // Some 1 KiB each: a tenth of what the process needs by itself.
+  // A session needs about 1 KiB; all together need a tenth of the memory of the process.
   sessions: 10_000,
-  // Fifty builds that push twenty layers at once.
+  // Fifty builds that push twenty layers at the same time.
   repositorySessions: 1_000,
-  // Longer than any client waits between two chunks, shorter than a working day.
+  // Longer than a client waits between two chunks, shorter than a working day.
   sessionIdle: 3_600_000,
-  // Longer than a lost packet takes to be sent again.
+  // Longer than the retransmission of a lost packet takes.
   patience: 5_000,
-  // Some 128 KiB of the longest tags.
+  // About 128 KiB of the longest tags.
   pageNames: 1_000,
-  // The specification asks for ten; as many as this fit into an address of 16 KiB.
+  // The specification requires ten; this many fit into a URL of 16 KiB.
   tagParameters: 100,
 };

@@ -1,13 +1,15 @@
 import { redactUrl } from '../wire/redact.ts';
 import type { Exchange } from './exchange.ts';
 
-/** Characters of a path and of a user agent that are kept: both are whatever a client likes. */
+/** Characters of the path and the user agent to keep, since clients choose both. */
 const maxPath = 2_048;
 const maxAgent = 256;
-/** Enough of a session's id to find its requests again, far too little to go on with its upload. */
+/** Characters of a session's id to show: enough to find its requests, too few to continue its upload. */
 const shownId = 8;
 
-/** One exchange as a line of JSON, without the line feed. It holds no secret and no control character. */
+/**
+ * Formats one exchange as a line of JSON, without the line feed. The line contains no secret and no control character.
+ */
 export function formatExchange(exchange: Exchange): string {
   const { startedAt, remoteAddress, method, target, status, received, sent, duration } = exchange;
   const { userAgent, whole, note } = exchange;
@@ -28,7 +30,10 @@ export function formatExchange(exchange: Exchange): string {
   return JSON.stringify(line).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 }
 
-/** Who has a session's id can write to it; the id of a proxy's session is the address of another registry's, signature and all. */
+/**
+ * Shortens the id of an upload session: the id alone permits writing to it, and a proxy's id is the signed address of a
+ * session at another registry.
+ */
 function redactTarget(target: string): string {
   return redactUrl(target).replace(
     /(\/blobs\/uploads\/)([^/?]+)/,

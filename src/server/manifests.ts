@@ -16,7 +16,10 @@ import type { ManifestOperation, PutManifestOperation } from '../wire/operation.
 import { deleted, entityTag, manifestAnswer, manifestCreated, unchanged } from '../wire/reply.ts';
 import type { Limits } from './limits.ts';
 
-/** The manifest's exact bytes under the type it was pushed with, whatever the client says it accepts: there is one form only. */
+/**
+ * Answers with the exact bytes of the manifest and the type from its push. Ignores the Accept header, because only one
+ * form exists.
+ */
 export async function getManifest(
   { name, manifests }: Repository,
   { kind, reference }: ManifestOperation,
@@ -29,7 +32,7 @@ export async function getManifest(
     return unchanged(digest);
   }
   if (kind === 'manifest.head') return manifestAnswer(descriptor);
-  // By digest: the tag may have moved meanwhile.
+  // Reads by digest, since the tag may have moved meanwhile.
   const manifest = await manifests.get(digest, { signal: request.signal });
   return manifestAnswer(manifest.descriptor, manifest.bytes);
 }
@@ -49,7 +52,7 @@ export async function putManifest(
   return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
 }
 
-/** What clients call a manifest of which they say no type. */
+/** Types that clients send when they do not know the type of a manifest. */
 const vagueTypes: ReadonlySet<string> = new Set([
   '',
   MediaType.json,
@@ -58,7 +61,7 @@ const vagueTypes: ReadonlySet<string> = new Set([
   'text/plain',
 ]);
 
-/** The body as a manifest: small enough, of the digest that it is put under, and of the type that it is said to be. */
+/** Reads the body as a manifest and checks its size, its digest and its type. */
 async function readManifest(
   { body = emptyContent, headers, signal }: HttpRequest,
   wanted: Digest | undefined,
@@ -82,7 +85,7 @@ async function readManifest(
     named === '' && mediaType !== undefined && saysKind(mediaType)
       ? mediaType
       : manifest.descriptor.mediaType;
-  // Who puts it as a page or a script is refused, although it would be served as what the document is.
+  // Refuses a put with the type of a page or a script, although the manifest would be served with its own type.
   const isVague = mediaType === undefined || vagueTypes.has(mediaType);
   if (!isServedType(kept) || !(isVague || isServedType(mediaType))) {
     throw new ContentError('MANIFEST_INVALID', 'the Content-Type is not the type of a manifest');
@@ -90,7 +93,7 @@ async function readManifest(
   return { ...manifest, descriptor: { ...manifest.descriptor, mediaType: kept } };
 }
 
-/** A tag goes alone, a digest with every tag on it. */
+/** Deletes a tag alone, or a digest with all of its tags. */
 export async function deleteManifest(
   { name, manifests, tags }: Repository,
   { reference }: ManifestOperation,

@@ -1,22 +1,25 @@
 import { actionOf, type OperationKind } from '../wire/operation.ts';
 
 export interface MethodPolicyOptions {
-  /** Whether anything can be changed; without it every such request is refused with 405. Default true. */
+  /** Whether clients may change anything. With `false`, every change is refused with 405. Default true. */
   readonly writes?: boolean;
-  /** Whether tags, manifests and blobs can be deleted; without it every such request is refused with 405. Default true. */
+  /**
+   * Whether clients may delete tags, manifests and blobs. With `false`, every deletion is refused with 405. Default
+   * true.
+   */
   readonly deletes?: boolean;
 }
 
 /**
- * The methods that are left where this one is switched off; undefined where it is not. One gate for all that deletes:
- * distribution's once forgot the tags (CVE-2026-41888).
+ * Returns the methods that remain when this operation is switched off, or undefined when it is allowed. All deletions
+ * share this check: distribution once forgot the tags (CVE-2026-41888).
  */
 export function remainingMethods(
   kind: OperationKind,
   { writes = true, deletes = true }: MethodPolicyOptions,
 ): readonly string[] | undefined {
   const action = actionOf(kind);
-  // To give up what was not finished deletes nothing that anybody could have had.
+  // Cancelling an unfinished upload deletes no published content.
   const closed = (action === 'push' && !writes) || (action === 'delete' && !(writes && deletes));
   if (!closed) return undefined;
   if (kind.startsWith('upload.')) return [];

@@ -1,17 +1,18 @@
 import type { Exchange, ExchangeObserver } from './exchange.ts';
 
-/** Counts of what a server did, to be asked for by Prometheus. */
+/** Counters of a server, in the text format of Prometheus. */
 export interface Metrics extends ExchangeObserver {
-  /** All counts as they are now. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
+  /** Returns the current values. @see https://prometheus.io/docs/instrumenting/exposition_formats/ */
   text(): string;
 }
 
+/** Options of `createMetrics`. */
 export interface MetricsOptions {
-  /** Values that are read when they are asked for, by their names. */
+  /** Additional gauges by name. Each value is read when the metrics are requested. */
   readonly gauges?: Readonly<Record<string, { readonly help: string; readonly value: () => number }>>;
 }
 
-/** Upper bounds in seconds: a lookup, a small answer, a layer, a large layer on a slow line. */
+/** Upper bounds in seconds: a lookup, a small answer, a layer, a large layer on a slow connection. */
 const bounds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60];
 
 interface Durations {
@@ -20,7 +21,10 @@ interface Durations {
   sum: number;
 }
 
-/** Labels are kinds of operations and classes of status only: nothing that a client can make more of. */
+/**
+ * Creates the counters. Their labels are kinds of operations and classes of statuses only, so clients cannot create
+ * more of them.
+ */
 export function createMetrics({ gauges = {} }: MetricsOptions = {}): Metrics {
   const requests = new Map<string, number>();
   const durations = new Map<string, Durations>();

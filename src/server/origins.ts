@@ -5,21 +5,23 @@ import type { Serve } from './exchange.ts';
 import { createKnownNames, type NameOptions, nameOf } from './host-header.ts';
 
 /**
- * Refuses with 403 a request that a browser marks as coming from the page of another origin. A page can send a POST, a
- * form, an image's GET or a WebSocket's upgrade without asking first, to a registry on loopback or with the password that
- * the browser has kept. Reads are refused too: a cache would fetch for them, and a page can tell a 404 from a 200.
+ * Refuses with 403 each request that a browser marks as coming from a page of another origin. A page can send a POST, a
+ * form, the GET of an image or the upgrade of a WebSocket without a preflight, to a registry on loopback or with the
+ * password that the browser remembers. Reads are refused, too: a cache would fetch content for them, and a page can
+ * distinguish a 404 from a 200.
  */
 export function withOrigins(next: Serve, options: NameOptions = {}): Serve {
   const isKnown = createKnownNames(options);
   const { hosts = [] } = options;
   const named = new Set(hosts.map(nameOf));
-  // Where nobody logs in, a page that let its own name lead here has the origin that it asks.
+  // Without a login, the origin of a page equals the requested host when the page has made its own name resolve to this
+  // machine.
   const isOwnName = (name: string): boolean => next.guarded === true || isKnown(name);
 
   const isForeign = (headers: HeaderMap): boolean => {
     const origins = headerLines(headers, 'origin').map(hostOfOrigin);
     if (origins.length > 0 && origins.every((origin) => named.has(nameOf(origin)))) return false;
-    // `none`: the user has typed the address.
+    // `none`: the user has entered the address.
     const sites = headerLines(headers, 'sec-fetch-site');
     if (!sites.every((site) => /^(?:same-origin|none)$/i.test(site.trim()))) return true;
     const asked = headerLines(headers, 'host').map(withoutUsualPort);
@@ -36,12 +38,15 @@ export function withOrigins(next: Serve, options: NameOptions = {}): Serve {
   return next.guarded === undefined ? serve : Object.assign(serve, { guarded: next.guarded });
 }
 
-/** Host and port of an origin as a Host header has them; empty for `null` and for every scheme but HTTP. */
+/**
+ * Returns host and port of an origin in the form of a Host header, or an empty string for `null` and for other schemes
+ * than HTTP.
+ */
 function hostOfOrigin(origin: string): string {
   return withoutUsualPort(/^https?:\/\/([^/]+)$/i.exec(origin.trim())?.[1] ?? '');
 }
 
-/** A proxy that speaks TLS may add the port or leave it out. */
+/** A proxy that ends TLS may add or remove the port. */
 function withoutUsualPort(host: string): string {
   return host
     .trim()

@@ -5,11 +5,11 @@ import type { Limits } from './limits.ts';
 
 export interface Page {
   readonly names: readonly string[];
-  /** What asks for the page after this one; undefined at the end. */
+  /** The query for the next page. Undefined on the last page. */
   readonly next?: Required<PageQuery>;
 }
 
-/** One page of a listing. `n=0` is an empty page, and no other follows it. */
+/** Reads one page of a listing. With `n=0` the page is empty and the last one. */
 export async function takePage(
   list: (options: ListOptions) => AsyncIterable<string>,
   { n, last }: PageQuery,

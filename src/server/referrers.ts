@@ -4,10 +4,13 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { ReferrersOperation } from '../wire/operation.ts';
 import { referrersAnswer } from '../wire/reply.ts';
 
-/** A page must stay an index that clients take: they stop reading manifests at 4 MiB. */
+/** Bytes of a page, which must remain an index that clients accept: they read manifests up to 4 MiB. */
 const pageBytes = 2 * 1024 * 1024;
 
-/** Always an index, empty where there is nothing, and in the order of digests so that a page can begin after the last. */
+/**
+ * Answers with an index, even an empty one. The entries are sorted by digest, so that the next page can begin after the
+ * last one.
+ */
 export async function listReferrers(
   repository: Repository,
   operation: ReferrersOperation,
@@ -28,7 +31,7 @@ export async function listReferrers(
   });
 }
 
-/** How many entries fit into one page; at least one, or there would be no end. */
+/** Returns the number of entries that fit into one page, at least 1, so that the listing ends. */
 function pageLength(entries: readonly Descriptor[]): number {
   let room = pageBytes;
   const first = entries.findIndex((entry) => {

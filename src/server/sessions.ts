@@ -8,7 +8,7 @@ import { defaultLimits, type Limits } from './limits.ts';
 import { createKeyedCount } from './shares.ts';
 import type { WatchedBody } from './watched-body.ts';
 
-/** One step of a session, as it came in. */
+/** One request to an upload session. */
 export interface SessionRequest {
   readonly repository: Repository;
   readonly operation: Pick<SessionOperation, 'id' | 'kind'>;
@@ -17,25 +17,25 @@ export interface SessionRequest {
   readonly owner: UploadOwner;
 }
 
-/** Whose uploads are counted together; `undefined` where nobody can be told from others. */
+/** The owner that uploads are counted for; `undefined` when clients cannot be told apart. */
 export type UploadOwner = string | undefined;
 
-/** The upload sessions of a registry: how many there are, and who is at work on which. */
+/** The upload sessions of a registry and the requests that use them. */
 export interface Sessions {
-  /** How many are open, as far as this process has heard of them. */
+  /** The number of open sessions that this process knows. */
   readonly count: () => number;
   /**
-   * Begins one. Throws TOOMANYREQUESTS when too many are open, or the holder has as many as are left: one alone gets half of
-   * them, so whoever comes next finds a place.
+   * Starts a session. Throws TOOMANYREQUESTS when too many are open, or when the owner has as many as are left: one
+   * owner alone gets at most half of them, so the next one still finds a place.
    */
   begin(repository: Repository, start: () => Promise<Upload>, owner?: UploadOwner): Promise<Upload>;
-  /** What `begin` began is over: committed, or forgotten by the store. */
+  /** Removes a session that was committed, or that the store no longer has. */
   readonly end: (repository: Repository, id: string) => void;
   /**
-   * Runs `work` on the session, after what others do with it: a client that was cut off asks where its upload stands while
-   * the bytes that it did send are still being stored, and so depends the next chunk on them. Who holds the session and
-   * sends nothing is cut when another one waits; a question for the status is answered after as long in any case. A request
-   * that waits leaves with its own signal, and with TIMED_OUT when the one before it has not moved for 15 minutes.
+   * Runs `work` on the session, after the earlier requests to it. A client that lost its connection asks for the offset
+   * while its bytes are still being stored, and the next chunk depends on them. A request that sends nothing is ended
+   * when another one waits; a request for the status is then answered after the same time in any case. A waiting
+   * request ends with its own signal, and with TIMED_OUT when the request before it has not moved for 15 minutes.
    */
   step(step: SessionRequest, work: (upload: Upload) => Promise<HttpResponse>): Promise<HttpResponse>;
 }
@@ -45,14 +45,14 @@ interface Session {
   readonly id: string;
   readonly owner: UploadOwner;
   readonly mutex: Mutex;
-  /** Requests that are at work on it or wait for their turn. */
+  /** The number of requests that use the session or wait for it. */
   users: number;
-  /** When its last bytes came, by a clock that nobody sets: a question now and then does not keep a place. */
+  /** The time of the last received bytes, by a monotonic clock. A status request does not extend it. */
   touched: number;
-  /** What the request whose turn it is works with. */
+  /** The state of the request that currently uses the session. */
   upload?: Upload | undefined;
   body?: WatchedBody | undefined;
-  /** Told that it gets on. */
+  /** Reports progress of that request. */
   moved?: (() => void) | undefined;
 }
 
@@ -67,7 +67,7 @@ export function createSessions(limits: SessionLimits = defaultLimits, late?: Lat
       if (touched > limit) return;
       if (users > 0) continue;
       book.remove(repository, id);
-      // Where that fails the store has its own way to sweep.
+      // If the cancellation fails, the store removes the session later itself.
       cancel(repository, id).catch(() => undefined);
     }
   };
@@ -80,7 +80,7 @@ export function createSessions(limits: SessionLimits = defaultLimits, late?: Lat
       if (full || book.countOwned(owner) >= limits.sessions - book.count()) {
         throw new ResponseError('TOOMANYREQUESTS', 'too many uploads are open; try again later');
       }
-      // Those that are being started have their place already.
+      // Sessions that are being started already count.
       const giveBack = book.reserve(repository.name, owner);
       try {
         const upload = await start();
@@ -110,7 +110,7 @@ export function createSessions(limits: SessionLimits = defaultLimits, late?: Lat
           limits.patience,
         );
       } finally {
-        // Answered early, it needs no turn any more.
+        // An early answer ends the wait for the session.
         leave.abort();
       }
     },
@@ -150,7 +150,10 @@ async function use(
   }
 }
 
-/** The outcome of `turn`, which others are before; what `early` makes of the session when that takes too long. */
+/**
+ * Returns the outcome of `turn`, which waits for other requests, or the outcome of `early` when the wait takes too
+ * long.
+ */
 async function wait(
   session: Session,
   turn: Promise<HttpResponse>,
@@ -164,7 +167,7 @@ async function wait(
       const { upload, body, moved } = session;
       if (upload?.offset !== seen) moved?.();
       seen = upload?.offset;
-      // After a cut the turn comes at once.
+      // After the other request was ended, the turn comes at once.
       if (body?.cutAfter(patience) === true || early === undefined || upload === undefined) return;
       early(upload).then(resolve, reject);
     }, patience);
@@ -176,7 +179,7 @@ async function wait(
   }
 }
 
-/** A commit that failed may have left the session as it was or closed it: only the store knows. */
+/** Returns whether the session still exists. Only the store knows whether a failed commit has closed it. */
 async function isOpen({ blobs }: Repository, id: string): Promise<boolean> {
   return blobs.resume(id).then(
     () => true,
@@ -188,14 +191,14 @@ async function cancel({ blobs }: Repository, id: string): Promise<void> {
   await (await blobs.resume(id)).cancel();
 }
 
-/** The sessions that are open, counted by repository and by holder. */
+/** The open sessions, counted by repository and by owner. */
 interface Book {
   readonly count: () => number;
   readonly countOf: (name: string) => number;
   readonly countOwned: (owner: UploadOwner) => number;
-  /** Takes a place for a session that has no id yet; what is returned gives it back. */
+  /** Reserves a place for a session without an id. The returned function releases it. */
   readonly reserve: (name: string, owner: UploadOwner) => () => void;
-  /** The session, which may be one of before a restart. */
+  /** Returns the session, which may have been opened before a restart. */
   readonly open: (repository: Repository, id: string, owner: UploadOwner) => Session;
   readonly touch: (session: Session) => void;
   readonly remove: (repository: Repository, id: string) => void;
@@ -203,7 +206,7 @@ interface Book {
 }
 
 function createBook(late: LateOptions): Book {
-  // The one whose bytes came longest ago comes first.
+  // Sorted by the last received bytes, the oldest first.
   const open = new Map<string, Session>();
   const [places, owners] = [createKeyedCount(), createKeyedCount()];
   const add = (name: string, owner: UploadOwner, change: 1 | -1): void => {

@@ -1,14 +1,17 @@
-/** Places that many holders want, of which no holder can take all. */
+/** Places that are shared between owners, so that no owner can take all of them. */
 export interface Shares {
-  /** Places that are taken. */
+  /** Returns the number of taken places. */
   readonly count: () => number;
-  /** Takes a place; the answer gives it back. Undefined where the holder has its share, or all are taken. */
+  /**
+   * Takes a place. The returned function releases it. Returns undefined when the owner has its share, or when no place
+   * is free.
+   */
   take(owner: string | undefined): (() => void) | undefined;
 }
 
 /**
- * A holder gets a place while it has fewer than are free: alone it takes half of them, two take a third each, and whoever
- * comes next still finds one. `undefined` is nobody in particular, and has no share but all.
+ * An owner gets a place while it has fewer than are free: one owner alone gets half of them, two get a third each, and
+ * the next one still finds a place. `undefined` stands for no particular owner and is limited only by the total.
  */
 export function createShares(total: number): Shares {
   const held = createKeyedCount();
@@ -26,14 +29,14 @@ export function createShares(total: number): Shares {
   };
 }
 
-/** How many each key has; one that has none takes no memory. */
+/** Counts by key. A key with a count of 0 takes no memory. */
 export interface KeyedCount {
   readonly count: () => number;
   readonly of: (key: string | undefined) => number;
   readonly add: (key: string | undefined, change: 1 | -1) => void;
 }
 
-/** What is counted for `undefined` counts in the whole alone. */
+/** A count for `undefined` changes only the total. */
 export function createKeyedCount(): KeyedCount {
   const sums = new Map<string, number>();
   let count = 0;

@@ -17,7 +17,7 @@ interface StartOptions {
   readonly owner: UploadOwner;
 }
 
-/** Begins a session; with a digest the body is the whole blob and there is nothing more to do. */
+/** Starts a session. With a digest, the body is the whole blob and the upload is complete. */
 export async function startUpload(
   repository: Repository,
   { digest, algorithm }: StartOperation,
@@ -32,7 +32,7 @@ export async function startUpload(
   try {
     return await commit(name, upload, digest, bodyOf(request, upload, limits));
   } catch (error) {
-    // Nobody was told of this session.
+    // No client knows this session.
     await upload.cancel().catch(() => undefined);
     throw error;
   } finally {
@@ -40,7 +40,7 @@ export async function startUpload(
   }
 }
 
-/** Links a blob; where that can't be, for whatever reason, a session begins in which the client can send it. */
+/** Mounts a blob. If that is not possible, for any reason, starts a session in which the client can upload it. */
 export async function mountBlob(
   repository: Repository,
   { digest, from }: MountOperation,
@@ -57,7 +57,7 @@ export async function mountBlob(
   return sessionAnswer(202, name, upload);
 }
 
-/** What is done with a session that has begun: to ask for it, to add to it, to close it, to forget it. */
+/** Handles a request to an open session: status, append, commit or cancel. */
 export async function stepUpload(
   { name }: Repository,
   upload: Upload,
@@ -85,7 +85,7 @@ export async function stepUpload(
   }
 }
 
-/** Takes the next chunk, or without a Content-Range whatever comes. */
+/** Appends the next chunk, or any body without a Content-Range. */
 async function append(
   name: string,
   upload: Upload,
@@ -98,7 +98,10 @@ async function append(
   return sessionAnswer(202, name, upload);
 }
 
-/** Goes on when the client goes away: it finds the blob when it asks again. A body that breaks off ends it all the same. */
+/**
+ * Commits even if the client has gone: it finds the blob when it asks again. A body that breaks off still ends the
+ * commit.
+ */
 async function commit(
   name: string,
   upload: Upload,
@@ -114,13 +117,13 @@ function parseAlgorithm(text = 'sha256'): Algorithm {
   throw new ContentError('DIGEST_INVALID', 'digests are computed by sha256 and sha512 only');
 }
 
-/** Whether the body belongs where the session stands; one that is in the wrong place is never read. */
+/** Returns whether the body begins at the session's offset. A body at another offset is not read. */
 function isNext(upload: Upload, { headers }: HttpRequest): boolean {
   const text = headerValue(headers, 'content-range');
   return text === undefined || parseChunkRange(text)?.from === upload.offset;
 }
 
-/** The body, exactly as long as its Content-Range says if there is one, and no longer than a blob may be; undefined for none. */
+/** Returns the body, checked against its Content-Range and the size limit for blobs, or undefined without a body. */
 function bodyOf(
   { body, headers }: HttpRequest,
   { offset }: Upload,
@@ -139,7 +142,7 @@ function bodyOf(
 
 function atMost(content: Content, room: number): Content {
   if ((content.size ?? 0) > room) throw tooLarge(room);
-  // A body of a known length is no longer than that.
+  // A body of known length has been checked above.
   if (content.size !== undefined || room === Number.POSITIVE_INFINITY) return content;
   return mapContent(content, async function* (source) {
     let seen = 0;

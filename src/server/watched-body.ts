@@ -3,11 +3,13 @@ import { type Content, mapContent } from '../flow/content.ts';
 
 /** The body of a request as the store reads it. */
 export interface WatchedBody {
-  /** Ends with the request's signal, between two chunks. */
+  /** The body. It ends with the request's signal, between two chunks. */
   readonly content: Content;
-  /** What the body failed with by itself, which is no fault of the registry's and gets no answer. */
+  /** Returns the body's own failure. It is no fault of the registry and gets no answer. */
   broken(): { readonly error: unknown } | undefined;
-  /** Ends it with CUT_OFF if its next chunk has been awaited for so many milliseconds; whether it did. */
+  /**
+   * Fails the body with CUT_OFF if its next chunk has been awaited for this many milliseconds. Returns whether it did.
+   */
   cutAfter(milliseconds: number): boolean;
 }
 
@@ -25,8 +27,8 @@ export function watchBody(body: Content, signal: AbortSignal | undefined): Watch
               failure ??= { error };
               awaited = undefined;
               reject(error);
-              // Nobody ends an iterator that has failed, and the source knows nothing of it. After a cut it is still
-              // waiting for its chunk, and its end may come as late as that.
+              // No consumer ends an iterator that has failed, and the source does not know of the failure. After a cut
+              // the source still waits for its chunk, so its end may come late.
               chunks.return?.().catch(() => undefined);
             };
             awaited = { since: performance.now(), fail };

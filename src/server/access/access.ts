@@ -17,55 +17,63 @@ import { createTokens, type Grant, type Tokens } from './tokens.ts';
 import type { UserDirectory } from './user-directory.ts';
 import { sessionId, type Viewer, viewOf } from './view.ts';
 
+/** Options of `createAccess`. */
 export interface AccessOptions {
-  /** Who can log in. Without it nobody can, and nobody has to. */
+  /** The users that can log in. Without it no client can log in, and none has to. */
   readonly login?: UserDirectory;
-  /** Who may do what. Default: with a login, users may do everything and others nothing; without one, everybody may. */
+  /**
+   * The access rules. Default: with a login, users may do everything and anonymous clients nothing; without a login,
+   * every client may do everything.
+   */
   readonly rules?: RuleSource;
   /**
-   * What tokens and upload sessions are marked with, at least 32 random bytes that nobody else knows: with the same key
-   * they outlive the process (`DiskRegistry.secret`). Default: a new one.
+   * The key that signs tokens and upload sessions: at least 32 random secret bytes. With the same key they survive a
+   * restart (`DiskRegistry.secret`). Default: a new key.
    */
   readonly key?: Uint8Array;
   /**
-   * The address that clients reach the registry by, where it is not the listener's own: `https://registry.example`.
-   * Where we know no address we can name no realm, and ask for Basic instead of tokens.
+   * The address of the registry for clients, if it differs from the listener's: `https://registry.example`. Without a
+   * known address the registry has no realm and asks for Basic instead of tokens.
    */
   readonly publicUrl?: string;
-  /** Seconds that a token is good for. Default 300. */
+  /** Seconds until a token expires. Default 300. */
   readonly tokenLife?: number;
-  /** Milliseconds that a form with a password may take to arrive in all. Default 10 s. */
+  /** Milliseconds for the arrival of a whole form with a password. Default 10 s. */
   readonly formTime?: number;
-  /** Default: the system's. */
+  /** The clock. Default: the system's. */
   readonly clock?: Clock;
 }
 
-/** Who may do what with a registry, for `createApp`. */
+/** The access check of a registry, for `createApp`. */
 export interface Access {
-  /** Whether there is a login: without one, a listener keeps to this machine. */
+  /** Whether clients log in. Without a login, a listener serves only this machine. */
   readonly guarded: boolean;
-  /** The answer to what is no operation of the registry: a question for a token. */
+  /** Answers a token request. Resolves with undefined for every other request. */
   answer(request: HttpRequest): Promise<ServedResponse | undefined>;
-  /** The one check of all that is asked of the registry. Throws DENIED, BLOB_UPLOAD_UNKNOWN and what the login throws. */
+  /** Checks an operation of the registry. Throws DENIED, BLOB_UPLOAD_UNKNOWN and the errors of the login. */
   enter(request: HttpRequest, operation: Operation): Promise<Entrance>;
 }
 
+/** The outcome of an access check. */
 export type Entrance =
   | { readonly kind: 'refused'; readonly response: HttpResponse; readonly user?: string | undefined }
   | {
       readonly kind: 'entered';
       readonly user?: string | undefined;
-      /** The registry as this caller may use it. */
+      /** Returns the registry as this caller may use it. */
       readonly view: (registry: Registry) => Registry;
     };
 
-/** Longer ones would outlive what rules and users become; shorter ones than a minute some clients don't believe. Seconds. */
+/** Seconds. A longer life would outlast changes of rules and users; some clients do not accept less than a minute. */
 const defaultLife = 300;
 const minKey = 32;
-/** 64 KiB come in that time over the slowest of lines. Milliseconds. */
+/** Milliseconds. Enough for 64 KiB on a very slow connection. */
 const defaultFormTime = 10_000;
 
-/** Throws INVALID_OPTION for a short key, a public URL that is none, or a life that is no number of seconds. */
+/**
+ * Creates the access check. Throws INVALID_OPTION for a short key, an invalid public URL, or a life that is not a
+ * number of seconds.
+ */
 export function createAccess(options: AccessOptions = {}): Access {
   const { login, key = crypto.getRandomValues(new Uint8Array(minKey)), tokenLife = defaultLife } = options;
   if (key.byteLength < minKey) throw new InputError('INVALID_OPTION', `a key has at least ${minKey} bytes`);
@@ -125,7 +133,7 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
         return { kind: 'refused', response: ask(isBearer(request) ? 'invalid_token' : undefined) };
       const { user, grants } = caller;
       const rights = await rightsFor(user);
-      // What is the same for everybody would keep who has a login from showing it.
+      // An anonymous success here would keep a client from sending its login.
       const isBare = user === undefined && grants === undefined;
       if (isBare && (operation.kind === 'ping' || operation.kind === 'catalog')) {
         return { kind: 'refused', response: ask() };
@@ -142,13 +150,13 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
 }
 
 interface Caller {
-  /** undefined: nobody who has logged in. */
+  /** Undefined for an anonymous caller. */
   readonly user: string | undefined;
-  /** What the token is good for, where it was a token that was shown. */
+  /** The grants of the presented token, if any. */
   readonly grants?: readonly Grant[];
 }
 
-/** Who asks, anew for each request; undefined if it is not who they say. */
+/** Identifies the caller of each request. Resolves with undefined when its credentials are wrong. */
 async function identify(
   { headers, arrival, signal }: HttpRequest,
   { passwords, tokens }: { readonly passwords: PasswordCheck; readonly tokens: Tokens },
@@ -174,10 +182,10 @@ function isBearer({ headers }: HttpRequest): boolean {
   return headerLines(headers, 'authorization').some((line) => /^bearer /i.test(line));
 }
 
-/** Lets in who may, unless the upload session is somebody else's. */
+/** Admits the caller, unless the upload session belongs to another one. */
 async function entered(operation: Operation, viewer: Viewer): Promise<Entrance> {
   const { user } = viewer;
-  // Before anybody waits for the session or is counted as its user.
+  // Checked before the caller waits for the session or is counted as its user.
   if (isSession(operation)) await sessionId(operation.repository, operation.id, viewer);
   return { kind: 'entered', user, view: (registry) => viewOf(registry, viewer) };
 }
@@ -186,14 +194,16 @@ function isSession(operation: Operation): operation is Extract<Operation, { read
   return 'id' in operation;
 }
 
-/** The same whether the repository is there or not. */
+/** Refuses with the same answer whether the repository exists or not. */
 function denied(operation: Operation, user: string | undefined): Entrance {
   const right = rightFor(operation);
   const what = 'repository' in operation ? `${right} in ${operation.repository}` : 'anything here';
   return { kind: 'refused', response: errorAnswer('DENIED', `not allowed to ${what}`), user };
 }
 
-/** What an operation needs; for a put the least, since what becomes of its tags is settled when they are looked at. */
+/**
+ * Returns the right that an operation needs at least. For a put, the store decides later whether its tags may be set.
+ */
 function rightFor({ kind }: Operation): Right | undefined {
   const action = actionOf(kind);
   return action === 'push' ? 'create' : action;
@@ -201,12 +211,12 @@ function rightFor({ kind }: Operation): Right | undefined {
 
 function mayDo(operation: Operation, rights: Rights): boolean {
   const right = rightFor(operation);
-  // The catalog shows what can be pulled, and the ping nothing: it tells a client whether its login is right.
+  // The catalog lists only readable repositories. The ping shows nothing: it tells a client whether its login is right.
   if (right === undefined || !('repository' in operation)) return true;
   return rights.may(right, operation.repository);
 }
 
-/** Whether the token was given out for this: for the very repository, and for what is done with it. */
+/** Returns whether the token was issued for this repository and this action. */
 function covers(grants: readonly Grant[], operation: Operation): boolean {
   if (operation.kind === 'ping') return true;
   const [type, name] =

@@ -1,15 +1,15 @@
 import { headerLines } from '../../wire/headers.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 
-/** Who a request says it comes from. */
+/** The credentials in a request. */
 export type Shown =
   | { readonly kind: 'none' }
   | { readonly kind: 'basic'; readonly name: string; readonly password: string }
   | { readonly kind: 'bearer'; readonly token: string }
-  /** Something that we don't understand, or more than one thing. */
+  /** An unknown scheme, or more than one header. */
   | { readonly kind: 'other' };
 
-/** Reads the Authorization of a request. The name ends at the first colon; the password may hold more. */
+/** Parses the Authorization header. The user name ends at the first colon; the password may contain colons. */
 export function parseAuthorization(headers: HeaderMap): Shown {
   const [line, ...more] = headerLines(headers, 'authorization');
   if (line === undefined) return { kind: 'none' };

@@ -4,13 +4,13 @@ import { actionOf, type Operation } from '../../wire/operation.ts';
 import { errorAnswer } from '../../wire/reply.ts';
 import { catalogScope, mergeScopes, repositoryScope } from '../../wire/scope.ts';
 
-/** Where tokens are had: below /v2/, since that is all that many a proxy lets through. */
+/** The path of the token endpoint. It lies below /v2/, because many proxies forward only that. */
 export const tokenPath = '/v2/token';
 
 export const basicChallenge = 'Basic realm="gantry", charset="UTF-8"';
 
 export interface Demand {
-  /** The origin that the client knows us by; undefined where we can't say. */
+  /** The origin of the registry for the client, or undefined when it is unknown. */
   readonly origin: string | undefined;
   readonly service: string;
   readonly operation: Operation;
@@ -18,9 +18,9 @@ export interface Demand {
 }
 
 /**
- * 401 with one challenge: Bearer where we know the address of our realm, Basic where we don't. Basic is taken either
- * way, but never offered beside Bearer: docker then insists on both and fails for who has no login, and others read one
- * challenge only, some the first and some the last.
+ * Answers with 401 and one challenge: Bearer when the address of the realm is known, Basic otherwise. Basic is always
+ * accepted, but never offered beside Bearer: docker would then require both and fail without a login, and other clients
+ * read only the first or only the last challenge.
  * @see https://github.com/distribution/distribution/blob/v2.8.3/registry/client/auth/session.go
  */
 export function challengeAnswer(demand: Demand): HttpResponse {
@@ -44,14 +44,14 @@ function challengeOf({ origin, service, operation, error }: Demand): string {
   return `Bearer ${parameters.join(',')}`;
 }
 
-/** What a token should be good for to do this, and what usually follows. */
+/** Returns the scopes for this operation and those that usually follow. */
 function scopesFor(operation: Operation): readonly string[] {
   if (operation.kind === 'catalog') return [catalogScope];
   const action = actionOf(operation.kind);
   if (action === undefined || !('repository' in operation)) return [];
   const scope = repositoryScope(operation.repository, action === 'pull' ? ['pull'] : ['pull', action]);
   const from = operation.kind === 'upload.mount' ? operation.from : undefined;
-  // Nothing has checked it: it comes from the query, and a quote or a line break would end the parameter or the header.
+  // The query value is unchecked: a quote or a line break in it would end the parameter or the header.
   if (from === undefined || !isRepositoryName(from)) return [scope];
   return mergeScopes([scope, repositoryScope(from, ['pull'])]);
 }

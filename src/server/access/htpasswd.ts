@@ -3,20 +3,21 @@ import { createMutex } from '../../flow/mutex.ts';
 import { createReading, type ReadingOptions } from './reading.ts';
 import type { UserDirectory } from './user-directory.ts';
 
-/** Each step doubles the work: 14 is more than a second of a processor for every check. */
+/** bcrypt cost. Each step doubles the work; 14 takes more than a second of processor time per check. */
 const maxCost = 14;
 const minCost = 4;
-/** Some 100,000 users. Characters. */
+/** Characters. About 100,000 users. */
 const limit = 8 * 1024 * 1024;
-/** Milliseconds that the next check waits after a wrong password, at most: as long as the check took. */
+/** Milliseconds. After a wrong password the next check waits as long as the check took, at most this long. */
 const longestPause = 250;
-/** Checks that wait for the processor; who comes later is sent away rather than made to wait for all of them. */
+/** Maximum number of waiting checks. Later ones are refused. */
 const maxQueue = 64;
 
 /**
- * The users of an htpasswd text that `read` gives, which is asked again with every request and parsed when it has
- * changed. Only bcrypt is taken (`htpasswd -B`); passwords count up to 72 bytes, as everywhere with it. Throws
- * INVALID_OPTION, naming file and line, when the first reading is none; a check throws TOOMANYREQUESTS when too many wait.
+ * Opens the users in the htpasswd text that `read` returns. The text is read for every request and parsed when it has
+ * changed. Supports only bcrypt (`htpasswd -B`), which uses the first 72 bytes of a password.
+ * @throws INVALID_OPTION, with file and line, when the first text is invalid. A check throws TOOMANYREQUESTS when too
+ * many wait.
  */
 export async function openHtpasswd(
   read: () => Promise<string>,
@@ -41,11 +42,11 @@ export async function openHtpasswd(
       }
       waiting++;
       try {
-        // One at a time: they share one processor, and the requests between them need it too.
+        // One check at a time: all share one processor, and other requests need it, too.
         return await mutex(async () => {
           await pause(restsUntil - performance.now());
           const { right, took } = await timed(password, hashes.get(name), costs);
-          // Else guesses would leave no time of the processor to the requests between them.
+          // Without the pause, guesses would leave no processor time to other requests.
           if (!right) restsUntil = performance.now() + Math.min(took, longestPause);
           return right;
         });
@@ -62,7 +63,7 @@ async function pause(milliseconds: number): Promise<void> {
 
 interface Users {
   readonly hashes: ReadonlyMap<string, string>;
-  /** The beginnings of the hashes, one of each cost. */
+  /** The prefixes of the hashes, one for each cost. */
   readonly costs: readonly string[];
 }
 
@@ -71,7 +72,7 @@ function usersOf(hashes: ReadonlyMap<string, string>): Users {
   return { hashes, costs: costs.size === 0 ? ['$2b$10$'] : [...costs.values()] };
 }
 
-/** `$2b$10$` */
+/** The length of `$2b$10$`. */
 const costLength = 7;
 
 function costOf(hash: string): string {
@@ -98,8 +99,8 @@ async function compare(
 }
 
 /**
- * The hashes that a password is compared with until one fits: the user's own, and one of no password for each other cost that
- * the file has. So a wrong password is the same work for every name, and its time does not tell who is a user.
+ * Returns the hashes to compare a password with: the user's own, and a dummy hash for each other cost in the file. A
+ * wrong password takes the same work for every name, so the time does not reveal user names.
  */
 export function comparedWith(own: string | undefined, costs: readonly string[]): readonly string[] {
   const others = costs.filter((cost) => own === undefined || costOf(cost) !== costOf(own));
@@ -107,7 +108,7 @@ export function comparedWith(own: string | undefined, costs: readonly string[]):
   return own === undefined ? decoys : [own, ...decoys];
 }
 
-/** Reads lines of `user:hash`; throws INVALID_OPTION naming file and line, but nothing of what stands there. */
+/** Parses lines of `user:hash`. Throws INVALID_OPTION with file and line, and without their content. */
 export function parseHtpasswd(
   text: string,
   { file }: { readonly file: string },
@@ -123,7 +124,7 @@ export function parseHtpasswd(
   return users;
 }
 
-/** What is wrong with the entry, if anything. */
+/** Returns the problem of an invalid entry. */
 function addUser(users: Map<string, string>, entry: string): string | undefined {
   const colon = entry.indexOf(':');
   if (colon < 1) return 'no user and hash with a colon between them';

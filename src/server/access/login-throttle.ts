@@ -1,28 +1,28 @@
 import { Lru } from '../../store/lru.ts';
 import type { Clock } from '../../time/clock.ts';
 
-/** Slows down who guesses passwords. */
+/** Delays the checks of repeatedly wrong passwords. */
 export interface LoginThrottle {
-  /** Milliseconds that earlier failures of the key cost the next attempt. */
+  /** Returns the milliseconds by which earlier failures of the key delay the next attempt. */
   delay(key: string): number;
   failed(key: string): void;
   passed(key: string): void;
 }
 
 export interface LoginThrottleOptions {
-  /** Failures that cost nothing: people mistype. */
+  /** Number of failures without a delay, for typing errors. */
   readonly free: number;
   readonly clock: Clock;
 }
 
-/** Milliseconds: of the first wait, which doubles with each failure up to the last. */
+/** Milliseconds of the first and the longest delay. The delay doubles with each failure. */
 const firstWait = 250;
 const longestWait = 4_000;
-/** One failure is forgotten after as many milliseconds. */
+/** Milliseconds after which one failure is forgotten. */
 const forgiving = 10_000;
-/** Keys that are remembered; a guesser who changes them often makes us forget old ones, not run out of memory. */
+/** Number of remembered keys. Many different keys displace old ones and cannot exhaust the memory. */
 const maxKeys = 10_000;
-/** Beyond it a failure makes no difference. */
+/** Further failures do not increase the delay. */
 const maxFailures = 64;
 
 interface Entry {

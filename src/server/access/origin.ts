@@ -4,12 +4,12 @@ import { headerLines } from '../../wire/headers.ts';
 import type { HttpRequest } from '../../wire/message.ts';
 
 /**
- * The origin that the client reaches the registry by, if it is known: `https://registry.example`. What a request says of
- * itself only chooses among the names that are ours by the way we were started.
+ * Returns the origin under which the client reaches the registry, such as `https://registry.example`, or undefined. The
+ * headers of a request only select one of the names from the configuration.
  */
 export type OriginOf = (request: HttpRequest) => string | undefined;
 
-/** Throws INVALID_OPTION for a public URL that is no bare origin of HTTP. */
+/** Throws INVALID_OPTION for a public URL that is not an http or https origin without a path. */
 export function createOriginOf(publicUrl: string | undefined): OriginOf {
   const own = publicUrl === undefined ? undefined : parsePublicUrl(publicUrl);
   return (request) => {
@@ -17,7 +17,7 @@ export function createOriginOf(publicUrl: string | undefined): OriginOf {
     const listener = request.arrival === undefined ? undefined : new URL(request.arrival.listener);
     const asked = host === undefined || listener === undefined ? undefined : at(listener.protocol, host);
     if (asked === undefined || listener === undefined || asked.host === own?.host) return own?.origin;
-    // What listens everywhere has no name of its own, but on the machine itself the loopback's are right.
+    // A listener on all addresses has no name of its own. On this machine the loopback names are right.
     const isOurs = asked.host === listener.host && !isEverywhere(listener.hostname);
     const isLocal =
       asked.port === listener.port &&
@@ -27,7 +27,7 @@ export function createOriginOf(publicUrl: string | undefined): OriginOf {
   };
 }
 
-/** The Host, if it is one and only one. */
+/** Returns the Host header if exactly one exists. */
 function hostOf({ headers }: HttpRequest): string | undefined {
   const [host, ...more] = headerLines(headers, 'host');
   return more.length === 0 ? host : undefined;

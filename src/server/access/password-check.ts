@@ -11,11 +11,11 @@ import { createSigner } from './signer.ts';
 import { sourceOf } from './source.ts';
 import type { User, UserDirectory } from './user-directory.ts';
 
-/** Where passwords are shown. */
+/** Checks user names and passwords. */
 export interface PasswordCheck {
   /**
-   * The user whose name and password these are; undefined if they are not. Throws TOOMANYREQUESTS, and the signal's reason
-   * while it waits.
+   * Resolves with the user, or with undefined when name or password is wrong. Throws TOOMANYREQUESTS, and the signal's
+   * reason while it waits.
    */
   readonly check: (name: string, password: string, caller?: PasswordCaller) => Promise<User | undefined>;
 }
@@ -28,39 +28,41 @@ export interface PasswordCaller {
 export interface PasswordCheckOptions {
   readonly key: Uint8Array;
   readonly clock: Clock;
-  /** Passwords that wait to be looked at. Default 4,096: each is a connection and less than 3 KiB. */
+  /** Maximum number of waiting passwords. Default 4,096; each needs a connection and less than 3 KiB. */
   readonly maxWaiting?: number;
-  /** Milliseconds that the login may take to judge one password. Default 60 s. */
+  /** Milliseconds for one check by the login. Default 60 s. */
   readonly longestLook?: number;
 }
 
-/** Milliseconds that a right password counts without another look, and how many are remembered. */
+/** Milliseconds for which a right password is remembered, and the number of remembered passwords. */
 const memory = 60_000;
 const maxRemembered = 1_000;
-/** Passwords that were right once, and go ahead of all guesses when they are looked at again. */
+/** Number of passwords that were right once. Their next checks precede all others. */
 const maxProven = 10_000;
-/** Nobody's password is longer; characters. */
+/** Maximum characters of a name or a password. */
 const maxPassword = 1_024;
 const usualWaiting = 4_096;
 const usualLook = 60_000;
-/** Looks at once, for a login that waits for somebody else; `openHtpasswd` takes them one at a time. */
+/** Concurrent checks, for a login that waits for another service. `openHtpasswd` checks one password at a time. */
 const looksAtOnce = 4;
 
-/** A password as it was shown. */
+/** One presented password. */
 interface Attempt {
   readonly name: string;
   readonly password: string;
-  /** Known again by its mark, by a key that dies with the process. The password itself is never kept. */
+  /**
+   * Identifies the password: a signature with a key that exists only in this process. The password itself is not kept.
+   */
   readonly mark: string;
-  /** Undefined where it is this machine's. */
+  /** Undefined for a client on this machine. */
   readonly source: string | undefined;
 }
 
 /**
- * Asks the login about a password once, however many clients show it at the same time or within a minute, and slows down
- * who shows wrong ones: for their user, and more leniently for their address, which others may share. A guesser can't lock
- * the user out: no attempt is refused for others', each waits its few seconds, every source has its turn at being looked
- * at, and a password that was right once waits for no guess at all.
+ * Checks a password once, even if several clients present it at the same time or within a minute, and delays wrong
+ * ones: by user, and more leniently by address, which other clients may share. Guesses cannot lock a user out: no
+ * attempt is refused because of other attempts, each waits a few seconds at most, all sources take turns, and a
+ * password that was right once waits for no guess.
  */
 export function createPasswordCheck(
   login: UserDirectory,
@@ -69,7 +71,7 @@ export function createPasswordCheck(
   const signer = createSigner(key, `passwords ${crypto.randomUUID()}`);
   const remembered = new Lru<{ readonly until: number; readonly user: User }>(maxRemembered);
   const proven = new Lru<true>(maxProven);
-  // A wrong one is shared by those who show it at this moment, and then costs its wait again.
+  // Clients that present the same wrong password at the same time share one check. The next attempt waits again.
   const checks = createSingleFlight<string, User | undefined>();
   const users = createLoginThrottle({ free: 3, clock });
   const peers = createLoginThrottle({ free: 20, clock });
@@ -77,7 +79,7 @@ export function createPasswordCheck(
   const places = createShares(maxWaiting);
 
   const look = async ({ name, password, mark, source }: Attempt): Promise<User | undefined> => {
-    // Looked up before the check: a password that is changed meanwhile must not lend its stamp to the old one.
+    // Read before the check: if the password changes meanwhile, the old password must not get the new stamp.
     const user = await login.find(name);
     if ((await login.check(name, password)) && user !== undefined) {
       users.passed(name);
@@ -92,7 +94,7 @@ export function createPasswordCheck(
 
   const check = async (attempt: Attempt, signal: AbortSignal): Promise<User | undefined> => {
     const { name, mark, source } = attempt;
-    // Behind a proxy all have one address: there each user is a source.
+    // Behind a proxy all clients have one address, so each user counts as a source.
     const line = source ?? `for ${name}`;
     const urgent = proven.has(mark);
     const leave = urgent ? () => undefined : places.take(line);
@@ -101,7 +103,7 @@ export function createPasswordCheck(
     try {
       const delay = Math.max(users.delay(name), source === undefined ? 0 : peers.delay(source));
       if (!urgent && delay > 0) await sleep(clock, delay, signal);
-      // A login that never answers must not keep its place in the queue.
+      // A login that does not answer must not keep its place in the queue.
       const looking = (): Promise<User | undefined> =>
         within(look(attempt), longestLook, () => tooLate(longestLook));
       return await queue.run(line, looking, { urgent, signal });

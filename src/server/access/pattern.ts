@@ -1,14 +1,14 @@
-/** `*` is anything within one component of a name, `**` anything at all. */
+/** `*` matches within one component of a name, `**` matches across components. */
 type Step = { readonly kind: 'any' | 'component' } | { readonly kind: 'text'; readonly character: string };
 
-/** Whether the text can be a pattern of repository names. */
+/** Returns whether the text is a valid pattern of repository names. */
 export function isPattern(text: string): boolean {
   return text.length <= 255 && /^[a-z0-9._/*-]+$/.test(text) && !text.includes('***');
 }
 
 /**
- * Whether a repository's name matches: `team/*` has `team/app` and not `team/app/web`, `team/**` has both, and neither
- * has `team`. Takes as long as name and pattern are long, whatever stars there are.
+ * Returns a matcher for repository names: `team/*` matches `team/app` and not `team/app/web`, `team/**` matches both,
+ * and neither matches `team`. The time is proportional to the lengths of name and pattern, for any number of stars.
  */
 export function createPattern(text: string): (repository: string) => boolean {
   const steps = parseSteps(text);
@@ -38,7 +38,7 @@ function parseSteps(text: string): readonly Step[] {
   });
 }
 
-/** With the states that are reached by leaving a star out. */
+/** Adds the states that follow when a star matches nothing. */
 function closure(states: Set<number>, steps: readonly Step[]): Set<number> {
   for (const at of states) {
     const step = steps[at];

@@ -1,8 +1,11 @@
 import { onAbort } from '../../flow/abort.ts';
 
-/** Work of which some runs at once, and each source has its turn, however much of it others bring. */
+/** Runs a limited number of tasks at once. The sources take turns, independent of the number of their tasks. */
 export interface FairQueue {
-  /** Runs the task when its turn comes. `urgent` work goes ahead of all other. Rejects with the signal's reason while it waits. */
+  /**
+   * Runs the task when its turn comes. Urgent tasks precede all others. Rejects with the signal's reason while it
+   * waits.
+   */
   run<T>(source: string, task: () => Promise<T>, options?: QueueOptions): Promise<T>;
 }
 
@@ -11,12 +14,12 @@ export interface QueueOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One source's work in the order in which it came; a set, so that what is given up leaves at no cost. */
+/** The tasks of one source in their order. A set makes removal cheap. */
 type Line = Set<() => void>;
 
 export function createFairQueue(atOnce: number): FairQueue {
   const urgentLine: Line = new Set();
-  // The source whose turn is next comes first.
+  // Sorted by turn, the next source first.
   const lines = new Map<string, Line>();
   let running = 0;
 

@@ -1,11 +1,12 @@
+/** Options for a file that is read again when it changes. */
 export interface ReadingOptions {
-  /** How errors call it. */
+  /** The name of the file in error messages. */
   readonly file?: string;
-  /** Told once why one that came later can't be read: the last good one stays in force. */
+  /** Called once for each problem of a later version. The last valid version stays in effect. */
   readonly onProblem?: (error: unknown) => void;
 }
 
-/** A value that is parsed from a text each time that text has changed. A half-written file must not lock everybody out. */
+/** Returns a function that parses the text again after each change. A half-written file must not lock all users out. */
 export function createReading<T>(
   read: () => Promise<string>,
   parse: (text: string) => Promise<T> | T,

@@ -4,12 +4,13 @@ import { isPattern } from './pattern.ts';
 import { createReading, type ReadingOptions } from './reading.ts';
 import { allRights, type Right, type Rule, type RuleSource } from './rules.ts';
 
-/** A file of rules is some lines; one that is longer than this was not meant. Characters. */
+/** Characters. A file of rules has a few lines; a larger file is a mistake. */
 const limit = 1024 * 1024;
 
 /**
- * The rules of a YAML text that `read` gives, which is asked again with every request and parsed when it has changed.
- * Throws INVALID_OPTION, naming file and line, when the first reading holds no rules.
+ * Opens the rules in the YAML text that `read` returns. The text is read for every request and parsed when it has
+ * changed.
+ * @throws INVALID_OPTION, with file and line, when the first text is invalid.
  */
 export async function openRules(
   read: () => Promise<string>,
@@ -22,8 +23,8 @@ export async function openRules(
 }
 
 /**
- * Reads rules of access: `rules` is a list of `{ repositories, users, anonymous, allow }`. Anything else in it is
- * refused, since a rule that is not understood can't be kept. Throws INVALID_OPTION, naming file and line.
+ * Parses access rules: `rules` is a list of `{ repositories, users, anonymous, allow }`. Refuses every other field,
+ * because a rule that is only partly understood cannot be enforced. Throws INVALID_OPTION with file and line.
  */
 export async function parseRules(
   text: string,
@@ -41,7 +42,7 @@ export async function parseRules(
   return new Reader({ yaml, document, lines, file }).rules();
 }
 
-/** Undefined where the parser gave up: it calls itself for each level. */
+/** Returns undefined when the parser fails: it is recursive in the nesting depth. */
 function parsed<T>(parse: () => T): T | undefined {
   try {
     return parse();
@@ -102,7 +103,7 @@ class Reader {
     throw this.#failure(node, 'anonymous is true or false');
   }
 
-  /** The fields of a map that has none but these. */
+  /** Returns the fields of a map that has only known fields. */
   #fields(node: Node, known: readonly string[]): Fields {
     const { yaml } = this.#source;
     if (!yaml.isMap(node)) throw this.#failure(node, `expected the fields ${known.join(', ')}`);

@@ -1,41 +1,41 @@
 import { createPattern } from './pattern.ts';
 
 /**
- * What can be done with a repository: read and list it; add content and new tags; the same and move tags too; delete
- * tags, manifests and blobs.
+ * A right in a repository: read and list (`pull`); add content and new tags (`create`); the same and move tags
+ * (`push`); delete tags, manifests and blobs (`delete`).
  */
 export type Right = 'pull' | 'create' | 'push' | 'delete';
 
 export const allRights: readonly Right[] = ['pull', 'create', 'push', 'delete'];
 
-/** Who may do what. Rules add up, and what none of them allows is refused. */
+/** An access rule. Rules add up, and every action that no rule allows is refused. */
 export interface Rule {
-  /** Names, or patterns of them: `*` stands for anything but a slash, `**` for anything. */
+  /** Names or patterns: `*` matches everything except a slash, `**` matches everything. */
   readonly repositories: readonly string[];
-  /** Names of users; `*` is everybody who has logged in. */
+  /** User names; `*` means every authenticated user. */
   readonly users?: readonly string[];
-  /** For everybody, logged in or not. */
+  /** Whether the rule applies to all clients, with or without a login. */
   readonly anonymous?: boolean;
-  /** `push` has `create` in it. */
+  /** The allowed rights. `push` includes `create`. */
   readonly allow: readonly Right[];
 }
 
-/** The rules as they are now: asked for with every request. */
+/** Returns the current rules. Called for every request. */
 export type RuleSource = () => Promise<readonly Rule[]>;
 
-/** What one caller may do. */
+/** The rights of one caller. */
 export interface Rights {
   may(right: Right, repository: string): boolean;
-  /** Whether there is any repository that they may do anything with. */
+  /** Whether the caller has any right in any repository. */
   readonly some: boolean;
-  /** Whether there is no repository that they may not read. */
+  /** Whether the caller may read every repository. */
   readonly pullAll: boolean;
 }
 
 export const everything: Rights = { may: () => true, some: true, pullAll: true };
 export const nothing: Rights = { may: () => false, some: false, pullAll: false };
 
-/** What the rules allow a user, or with `undefined` those who have not logged in. */
+/** Returns the rights of a user, or with `undefined` the rights of anonymous clients. */
 export function rightsOf(rules: readonly Rule[], user: string | undefined): Rights {
   const theirs = rules.filter((rule) => concerns(rule, user));
   return {

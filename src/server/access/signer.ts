@@ -1,10 +1,10 @@
 import { fromBase64Url, toBase64Url } from '../../spec/base64url.ts';
 
-/** Marks texts with a key that nobody else has, so that they are known again when a client brings them back. */
+/** Signs texts with a secret key, so that the process can verify them when a client returns them. */
 export interface Signer {
-  /** The text's mark: 43 characters of base64url. */
+  /** Returns the signature: 43 characters of base64url. */
   sign(text: string): Promise<string>;
-  /** Whether the mark is the text's, in a time that does not depend on how much of it is right. */
+  /** Returns whether the signature is right. The time does not depend on the number of right characters. */
   verify(text: string, signature: string): Promise<boolean>;
 }
 
@@ -12,7 +12,7 @@ type HmacKey = Parameters<typeof crypto.subtle.sign>[1];
 
 const algorithm = { name: 'HMAC', hash: 'SHA-256' } as const;
 
-/** One key serves several purposes: what was marked for one is nothing for another. */
+/** One key serves several purposes. A signature for one purpose is invalid for the others. */
 export function createSigner(key: Uint8Array, purpose: string): Signer {
   let made: Promise<HmacKey> | undefined;
   const ready = (): Promise<HmacKey> => {

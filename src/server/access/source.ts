@@ -1,6 +1,7 @@
 /**
- * Where a connection comes from, as far as one client can't choose it: an IPv4 address, the /64 network of an IPv6 one.
- * Undefined for nobody and for this machine: most often a proxy, behind whose address are all the others.
+ * Returns the part of a client's address that the client cannot choose: an IPv4 address, or the /64 network of an IPv6
+ * address. Returns undefined without an address and for this machine, which is mostly a proxy with many clients behind
+ * it.
  */
 export function sourceOf(peer: string | undefined): string | undefined {
   const address = peer?.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
@@ -8,7 +9,7 @@ export function sourceOf(peer: string | undefined): string | undefined {
   return address.includes(':') ? networkOf(address) : address;
 }
 
-/** The first four groups of an IPv6 address, which may leave groups of zeros out. */
+/** Returns the first four groups of an IPv6 address, which may omit groups of zeros. */
 function networkOf(address: string): string {
   const [before = '', after] = address.split('%', 1)[0]?.split('::', 2) ?? [];
   const groups = before === '' ? [] : before.split(':');

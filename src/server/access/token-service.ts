@@ -20,29 +20,29 @@ export interface TokenServiceOptions {
   readonly service: string;
   readonly rightsOf: (user: string | undefined) => Promise<Rights>;
   readonly clock: Clock;
-  /** Milliseconds that a form may take to arrive. */
+  /** Milliseconds for the arrival of a form. */
   readonly formTime: number;
 }
 
-/** What a form of names, passwords and scopes can be, in bytes. */
+/** Bytes. Enough for names, passwords and scopes. */
 const formLimit = 64 * 1024;
-/** More scopes in one question are ignored: no push has so many sources. */
+/** Further scopes are ignored: no push has that many sources. */
 const maxScopes = 100;
 
-/** A question, whichever way it was put. */
+/** A token request by GET or POST. */
 interface Question {
   readonly params: URLSearchParams;
-  /** `refused`: who asks is not who they say. */
+  /** `refused`: the credentials are wrong. */
   readonly holder: User | undefined | 'refused';
-  /** Whether the client wants to keep something in place of the password. */
+  /** Whether the client asks for a refresh token. */
   readonly offline: boolean;
-  /** What was shown in place of the password, to be kept on. */
+  /** The presented refresh token, which the client may keep. */
   readonly refreshToken?: string;
 }
 
 /**
- * Gives out tokens: GET with Basic or without a login, POST with a password or a refresh token. A token is good for what
- * was asked and is allowed, which may be less than was asked, or nothing.
+ * Issues tokens: GET with Basic or without a login, POST with a password or a refresh token. A token grants the allowed
+ * part of the requested scopes, which may be nothing.
  * @see https://distribution.github.io/distribution/spec/auth/token/
  * @see https://distribution.github.io/distribution/spec/auth/oauth/
  */
@@ -63,7 +63,7 @@ export async function answerTokenRequest(
   if (service !== null && service !== options.service) return refusal('the service is not this one');
   if (holder === 'refused') return unauthorized(basicChallenge);
   const rights = await options.rightsOf(holder?.name);
-  // A token that is good for nothing would only put off the question for a login.
+  // A token without any grant would only delay the request for a login.
   if (holder === undefined && !rights.some) return unauthorized(basicChallenge);
   const token = await options.tokens.issue(holder, grantsFor(params.getAll('scope'), rights));
   const refreshToken =
@@ -121,7 +121,7 @@ function callerOf({ arrival, signal }: HttpRequest): PasswordCaller {
   return { peer: arrival?.peer, signal };
 }
 
-/** A form comes before any login: whoever sends it drop by drop holds no connection for longer than that. */
+/** A form arrives before any login. A client that sends it slowly must not hold the connection for longer. */
 async function read(
   { body = emptyContent, signal }: HttpRequest,
   formTime: number,
@@ -145,7 +145,7 @@ function refusal(message: string, status = 400): ServedResponse {
   return errorAnswer('UNSUPPORTED', message, { status });
 }
 
-/** Of all that is asked for, what is allowed. Scopes that mean nothing here are left out. */
+/** Returns the allowed part of the requested scopes. Unknown scopes are left out. */
 function grantsFor(texts: readonly string[], rights: Rights): readonly Grant[] {
   const scopes = texts.flatMap((text) => text.split(' ')).filter((text) => text !== '');
   return scopes.slice(0, maxScopes).flatMap((scope) => {
@@ -160,7 +160,10 @@ function grantsFor(texts: readonly string[], rights: Rights): readonly Grant[] {
   });
 }
 
-/** Clients know no `create`: their `push` is either. What becomes of a tag that exists is settled when it is put. */
+/**
+ * Clients do not know `create`: their `push` covers both. The store decides at the put whether an existing tag may
+ * move.
+ */
 function mayDo(rights: Rights, action: string, repository: string): boolean {
   switch (action) {
     case 'push':

@@ -3,31 +3,34 @@ import type { Clock } from '../../time/clock.ts';
 import { createSigner, type Signer } from './signer.ts';
 import type { User, UserDirectory } from './user-directory.ts';
 
-/** One entry of a token's `access`. */
+/** One entry of a token's `access` claim. */
 export interface Grant {
   readonly type: string;
   readonly name: string;
   readonly actions: readonly string[];
 }
 
-/** What a token proves. */
+/** The content of a valid token. */
 export interface VerifiedToken {
-  /** undefined: nobody who has logged in. */
+  /** Undefined for an anonymous token. */
   readonly user: string | undefined;
-  /** All that the token is good for, however much more its holder may do. */
+  /** All grants of the token, even if its user has more rights. */
   readonly grants: readonly Grant[];
 }
 
 /**
- * Tokens that this registry gives out and takes back: JWTs, signed with its own key by HMAC-SHA-256. There is one header
- * only, compared as it stands, so no token chooses its algorithm or key (CVE-2025-24976).
+ * Issues and checks the tokens of this registry: JWTs, signed with its own key by HMAC-SHA-256. All tokens have the
+ * same header, which is compared byte for byte, so a token cannot choose its algorithm or key (CVE-2025-24976).
  * @see https://distribution.github.io/distribution/spec/auth/jwt/
  */
 export interface Tokens {
-  /** Seconds that an access token is good for. */
+  /** Seconds until an access token expires. */
   readonly life: number;
   issue(user: User | undefined, grants: readonly Grant[]): Promise<string>;
-  /** Undefined for what is not an access token of ours, is not valid now, or whose user or password is no more. */
+  /**
+   * Resolves with undefined for a token of another origin, a token that is not valid now, and a token of a user that no
+   * longer exists or has a new password.
+   */
   check(token: string): Promise<VerifiedToken | undefined>;
   issueRefresh(user: User): Promise<string>;
   checkRefresh(token: string): Promise<User | undefined>;
@@ -35,28 +38,28 @@ export interface Tokens {
 
 export interface TokensOptions {
   readonly key: Uint8Array;
-  /** Whom tokens are for: others with the same key don't take them. */
+  /** The audience of the tokens. Other services with the same key refuse them. */
   readonly service: string;
   readonly login: UserDirectory;
   readonly life: number;
   readonly clock: Clock;
 }
 
-/** What `docker login` keeps in place of a password; changing the password ends it at once. Seconds. */
+/** Seconds. `docker login` stores this token instead of a password; a change of the password invalidates it. */
 const refreshLife = 90 * 24 * 3600;
-/** Between the clocks of two servers of one store. Seconds. */
+/** Seconds that the clocks of two servers of one store may differ. */
 const leeway = 60;
 
 interface Claims {
   readonly iss: string;
-  /** Empty: nobody who has logged in. */
+  /** Empty for an anonymous token. */
   readonly sub: string;
   readonly aud: string;
   readonly exp: number;
   readonly nbf: number;
   readonly iat: number;
   readonly jti: string;
-  /** A mark of the user's stamp. */
+  /** A signature of the user's stamp. */
   readonly stamp: string;
   readonly access: readonly Grant[];
 }
@@ -86,7 +89,7 @@ export function createTokens({ key, service, login, life, clock }: TokensOptions
     return claims.exp > now() && claims.nbf <= now() + leeway ? claims : undefined;
   };
 
-  /** Looked up each time: who is no longer a user, or has another password, has no token either. */
+  /** Looks the user up for each check: a removed user or a changed password invalidates the token. */
   const holder = async ({ sub, stamp }: Claims): Promise<User | undefined> => {
     const user = await login.find(sub);
     return user !== undefined && (await stamps.verify(stampText(user), stamp)) ? user : undefined;
@@ -116,7 +119,7 @@ function stampText({ name, stamp }: User): string {
 
 interface TokenFormat {
   sign(claims: Claims): Promise<string>;
-  /** The claims of a token with this very header and a signature of this key. */
+  /** Resolves with the claims of a token that has this header and a valid signature. */
   open(token: string): Promise<Claims | undefined>;
 }
 
@@ -132,7 +135,7 @@ function createTokenFormat(signer: Signer, typ: string): TokenFormat {
       if (first !== header || rest.length > 0) return undefined;
       if (!(await signer.verify(`${header}.${payload}`, signature))) return undefined;
       const bytes = fromBase64Url(payload);
-      // What bears our mark was written by `sign`.
+      // `sign` wrote every text with a valid signature.
       return bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes));
     },
   };

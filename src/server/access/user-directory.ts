@@ -1,14 +1,18 @@
-/** A user as a login knows them at this moment. */
+/** A user in the current state of the directory. */
 export interface User {
+  /** The user name. */
   readonly name: string;
-  /** Another one when the password changes: every token of theirs ends with it. Never leaves the process as it is. */
+  /**
+   * A value that changes with the password. A change invalidates every token of the user. It never leaves the process
+   * unchanged.
+   */
   readonly stamp: string;
 }
 
-/** Who can log in, and how that is found out. `openHtpasswd` makes one, and so can you. */
+/** The users of a registry and their passwords. `openHtpasswd` creates one; an own implementation is possible. */
 export interface UserDirectory {
-  /** The user of that name; undefined if there is none, or no longer. Asked with every request, so it must be quick. */
+  /** Resolves with the user of that name, or with undefined. Called for every request, so it must be fast. */
   find(name: string): Promise<User | undefined>;
-  /** Whether it is the user's password; for a name that nobody has it should take as long as for one that somebody has. */
+  /** Resolves with whether the password belongs to the user. It should take the same time for unknown names. */
   check(name: string, password: string): Promise<boolean>;
 }

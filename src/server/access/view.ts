@@ -4,22 +4,22 @@ import type { Blobs, Manifests, Registry, Repository, Upload } from '../../store
 import type { Rights } from './rules.ts';
 import type { Signer } from './signer.ts';
 
-/** Who looks at a registry, and what they may do there. */
+/** The caller of a registry and its rights. */
 export interface Viewer {
-  /** undefined: nobody who has logged in. */
+  /** Undefined for an anonymous caller. */
   readonly user: string | undefined;
   readonly rights: Rights;
-  /** Marks upload sessions. */
+  /** Signs the ids of upload sessions. */
   readonly signer: Signer;
 }
 
-/** Repositories that a mount without a source is looked for in, before the bytes are asked for. */
+/** Maximum number of repositories that a mount without a source searches before the client must upload the bytes. */
 const maxSources = 1_000;
 
 /**
- * The registry as one caller may see and use it: listings leave out what they can't pull, a mount reads only where they
- * can, a tag that is there stays where it is for who may only create, and an upload session is only for who began it.
- * Whether they may do what they ask at all is settled before.
+ * Returns the registry as one caller may use it: listings contain only readable repositories, mounts read only from
+ * these, callers with only `create` cannot move existing tags, and only the caller that started an upload session can
+ * use it. Whether the caller may do the operation at all is checked earlier.
  */
 export function viewOf(registry: Registry, viewer: Viewer): Registry {
   const { rights } = viewer;
@@ -56,7 +56,7 @@ function viewBlobs(registry: Registry, repository: Repository, viewer: Viewer): 
     delete: (digest, options) => blobs.delete(digest, options),
     async mount(digest, options = {}) {
       const { from } = options;
-      // Nothing is looked up where they may not read: the time that it takes tells nothing either.
+      // Does not look a blob up in an unreadable repository, so the time reveals nothing, either.
       if (from !== undefined) {
         const allowed = isRepositoryName(from) && viewer.rights.may('pull', from);
         return allowed ? await blobs.mount(digest, options) : undefined;
@@ -81,7 +81,7 @@ function viewBlobs(registry: Registry, repository: Repository, viewer: Viewer): 
   };
 }
 
-/** The session under a name that only who began it can use. */
+/** Returns the session under an id that only its caller can use. */
 function renamed(upload: Upload, name: string): Upload {
   return {
     id: name,
@@ -104,7 +104,10 @@ async function sessionName(repository: string, id: string, { user, signer }: Vie
   return `${id}.${await signer.sign(JSON.stringify([repository, user ?? null, id]))}`;
 }
 
-/** The store's own name of the session. Throws BLOB_UPLOAD_UNKNOWN for a session of somebody else, as if it were not there. */
+/**
+ * Returns the store's id of the session. Throws BLOB_UPLOAD_UNKNOWN for a session of another caller, as if it did not
+ * exist.
+ */
 export async function sessionId(repository: string, name: string, { user, signer }: Viewer): Promise<string> {
   const dot = name.lastIndexOf('.');
   const id = name.slice(0, Math.max(0, dot));
@@ -117,7 +120,8 @@ function viewManifests({ name, manifests }: Repository, { rights }: Viewer): Man
     resolve: (reference, options) => manifests.resolve(reference, options),
     get: (reference, options) => manifests.get(reference, options),
     delete: (digest, options) => manifests.delete(digest, options),
-    // The store looks and writes in one step: between a look here and the put, somebody with more rights could set the tag.
+    // The store checks and writes in one step: between a separate check and the put, a caller with more rights could
+    // set the tag.
     put: (manifest, options = {}) =>
       manifests.put(manifest, rights.may('push', name) ? options : { ...options, createOnly: true }),
   };

@@ -7,13 +7,13 @@ import { createIdle } from './idle.ts';
 
 export interface RequestBody {
   readonly content: Content;
-  /** Bytes of it that were read. */
+  /** Returns the number of bytes that were read. */
   received(): number;
-  /** What of it is still to come: a `little` is sooner taken in than a new connection is made. */
+  /** Returns how much of the body is still to come. Reading a `little` takes less time than a new connection. */
   unread(): 'nothing' | 'little' | 'much';
-  /** Drops what is still on its way, for a while: a connection that is closed over unread bytes loses its last answer. */
+  /** Discards the rest of the body for a while: closing a connection with unread bytes can lose the answer. */
   linger(): Promise<void>;
-  /** After the answer: the connection ends unless the rest comes within the same while, however slowly it drips. */
+  /** Call after the answer: closes the connection unless the rest of the body arrives within the same time. */
   endLate(): void;
 }
 
@@ -26,10 +26,10 @@ export interface RequestBodyOptions {
 
 /** Bytes. */
 const little = 64 * 1024;
-/** How long a client may go on sending after an early answer, in milliseconds. */
+/** Milliseconds for which a client may continue to send after an early answer. */
 const lingerTime = 5_000;
 
-/** The body of a request; undefined if it has none. */
+/** Returns the body of a request, or undefined without one. */
 export function requestBody(
   incoming: IncomingMessage,
   headers: HeaderMap,
@@ -53,7 +53,7 @@ export function requestBody(
     received: () => received,
     unread() {
       if (incoming.complete) return 'nothing';
-      // A client that was never told to continue may send its body or not: the connection is of no more use.
+      // A client that never received 100 may or may not send its body, so the connection cannot be reused.
       return waits || (size ?? Number.POSITIVE_INFINITY) - received > little ? 'much' : 'little';
     },
     linger: () => dropped(incoming),
@@ -70,14 +70,14 @@ function endLate(incoming: IncomingMessage): void {
   socket.once('close', done);
 }
 
-/** Bytes. A body of which fewer come in the time that a client may send nothing holds its connection, and no more. */
+/** Bytes. A client that sends fewer within the idle time only holds its connection. */
 const leastProgress = 1024;
 
 async function* chunksOf(incoming: IncomingMessage, milliseconds: number): AsyncIterable<Uint8Array> {
-  // A body that is given up must not take the connection with it: the answer goes over it.
+  // A cancelled body must not close the connection, which carries the answer.
   const chunks: AsyncIterator<Uint8Array> = incoming.iterator({ destroyOnReturn: false });
   const idle = createIdle(milliseconds);
-  // Since there was progress: milliseconds that the client was waited for, and bytes that came.
+  // Counted since the last progress: milliseconds of waiting, and bytes received.
   let waited = 0;
   let came = 0;
   try {

@@ -3,46 +3,48 @@ import type { Socket } from 'node:net';
 import { sourceOf } from '../access/source.ts';
 import { createShares } from '../shares.ts';
 
-/** The connections of a server, and what they have under way. */
+/** The connections of a server and their running exchanges. */
 export interface ConnectionTracker {
   /**
-   * An exchange of the connection begins. `onGone`: the connection has ended before, which Node does not tell an answer that
-   * waits for the one before it.
+   * Adds an exchange to its connection. Calls `onGone` when the connection has closed earlier: Node does not report
+   * that to an answer that waits for an earlier one.
    */
   begin(socket: Socket, onGone: () => void): Turn;
-  /** Ends the connections without an exchange, those too on which no request ever came: Node's own list does not have them. */
+  /**
+   * Closes the connections without an exchange, including those that never sent a request: Node's own list lacks these.
+   */
   endIdle(): void;
 }
 
-/** An exchange's place among those of its connection. */
+/** The place of an exchange among those of its connection. */
 export interface Turn {
-  /** Settles when the exchanges before it have ended, or the connection has. */
+  /** Resolves when the earlier exchanges have ended, or the connection has closed. */
   readonly come: Promise<void>;
   readonly end: () => void;
 }
 
 export interface ConnectionTrackerOptions {
-  /** Connections at once. */
+  /** Maximum number of connections. */
   readonly limit: number;
 }
 
-/** Requests that a connection may send ahead of its answers; few clients send any. */
+/** Requests that a connection may send before their answers. Few clients send any. */
 const maxAhead = 64;
 
 interface Connection {
   readonly socket: Socket;
   readonly exchanges: Set<() => void>;
-  /** Settles when the last exchange that has begun has ended. */
+  /** Resolves when the latest exchange has ended. */
   last: Promise<void>;
 }
 
 /**
- * Takes connections as long as there are places, of which no other machine takes all. The requests of one connection are
- * served one after the other: Node hands over all that came in one piece, and thousands of blobs would be opened for a
- * client that reads none of them.
+ * Accepts connections while places are free; no single other machine can take all of them. Serves the requests of a
+ * connection one after the other: Node passes on all requests that arrive in one piece, and thousands of blobs would be
+ * opened for a client that reads none of them.
  */
 export function trackConnections(server: Server, { limit }: ConnectionTrackerOptions): ConnectionTracker {
-  // By their far end: over TLS, an exchange knows another socket than the one that was accepted.
+  // Keyed by the remote end: with TLS, an exchange has another socket than the accepted one.
   const open = new Map<string, Connection>();
   const places = createShares(limit);
   server.on('connection', (socket) => {

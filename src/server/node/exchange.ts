@@ -8,23 +8,23 @@ import type { ConnectionTracker } from './connections.ts';
 import { createIdle, type Idle } from './idle.ts';
 
 export interface ExchangeOptions {
-  /** Milliseconds that a client may send nothing of a body, and take nothing of an answer. */
+  /** Milliseconds that a client may pause while it sends a body, and while it reads an answer. */
   readonly requestIdle: number;
   readonly answerIdle: number;
-  /** Whether the client waits to be told to send its body. */
+  /** Whether the client waits for 100 Continue. */
   readonly expects: boolean;
-  /** Whether this is the last exchange of its connection. */
+  /** Returns whether this is the last exchange of its connection. */
   readonly closing: () => boolean;
-  /** The URL of the listener that it came to. */
+  /** The URL of the listener that received the request. */
   readonly listener: string;
   readonly observer: ExchangeObserver | undefined;
   readonly connections: Pick<ConnectionTracker, 'begin'>;
 }
 
-/** An answer of one chunk up to so many bytes is sent together with its head. */
+/** Bytes. An answer of one chunk up to this size is sent together with its headers. */
 const smallAnswer = 16 * 1024;
 
-/** One exchange, from the raw request to the last byte of its answer. Never rejects. */
+/** Serves one exchange, from the raw request to the last byte of its answer. Never rejects. */
 export async function exchange(
   handler: Serve,
   incoming: IncomingMessage,
@@ -33,7 +33,7 @@ export async function exchange(
 ): Promise<void> {
   const startedAt = performance.now();
   observer?.started?.();
-  // Asked for now: a connection that has ended does not tell any more.
+  // Read now: a closed connection no longer has an address.
   const peer = incoming.socket.remoteAddress;
   const abort = new AbortController();
   const { promise: closed, settle: close } = settled();
@@ -48,7 +48,7 @@ export async function exchange(
   const body = requestBody(incoming, headers, { idle: requestIdle, onContinue });
   const request: HttpRequest = {
     method: incoming.method ?? 'GET',
-    // Raw: a parser would fold dots and take the Host for granted.
+    // Unparsed: a parser would resolve dots and trust the Host header.
     url: incoming.url ?? '/',
     headers,
     ...(body === undefined ? {} : { body: body.content }),
@@ -66,7 +66,7 @@ export async function exchange(
     await answer(response, { body, incoming, outgoing, idle, closing, seen });
     await idle.within(closed, 'the client takes nothing');
   } catch {
-    // Too late for another status: a cut connection is how the client learns that there is no answer, or not all of it.
+    // Too late for another status: the closed connection tells the client that the answer is missing or incomplete.
     outgoing.destroy();
   }
   await closed;
@@ -96,7 +96,7 @@ function settled(): { readonly promise: Promise<void>; readonly settle: () => vo
   return { promise, settle: () => settle?.() };
 }
 
-/** By name, each with its lines in order: Node's own ways join lines or copy them twice. */
+/** Groups header lines by name, in their order. Node's own objects join or copy lines. */
 function headersOf({ rawHeaders }: IncomingMessage): HeaderMap {
   const headers = new Map<string, string[]>();
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -106,7 +106,7 @@ function headersOf({ rawHeaders }: IncomingMessage): HeaderMap {
     if (lines === undefined) headers.set(name, [line]);
     else lines.push(line);
   }
-  // An own `__proto__` stays a header.
+  // A header with the name `__proto__` stays a header.
   return Object.fromEntries(headers);
 }
 
@@ -123,7 +123,7 @@ async function answer(
   response: HttpResponse,
   { body, incoming, outgoing, idle, closing, seen }: Answering,
 ): Promise<void> {
-  // Who was too slow is not waited for either.
+  // After a 408 the rest of the body is not awaited, either.
   const early = body?.unread() === 'much' || response.status === 408;
   writeHead(response, outgoing, early || closing());
   const length = contentLength(response.headers);
@@ -132,7 +132,8 @@ async function answer(
     let next = await chunks.next();
     const whole = next.done === true ? undefined : next.value;
     if (whole !== undefined && whole.byteLength === length && length <= smallAnswer) {
-      // A copy, for a source that uses its memory again to say that this was all; as a text Node sends it in one write.
+      // Copied, because the source may reuse its memory to report the end. Node sends a string and the headers in one
+      // write.
       const copy = Buffer.from(whole.buffer, whole.byteOffset, length).toString('latin1');
       next = await chunks.next();
       seen.sent += length;
@@ -153,7 +154,7 @@ async function answer(
     await chunks.return?.();
   }
   if (early && length !== undefined) {
-    // The answer is whole, and the client reads it while what it was still sending is let go.
+    // The answer is complete. The client reads it while the rest of its body is discarded.
     outgoing.flushHeaders();
     await body?.linger();
   }
@@ -170,7 +171,7 @@ function writeHead({ status, headers }: HttpResponse, outgoing: ServerResponse, 
   outgoing.writeHead(status, lines);
 }
 
-/** Waits until the chunk has left, since its source may use the same memory for the next one. */
+/** Resolves when the chunk has been sent, since its source may reuse the memory for the next one. */
 function written(outgoing: ServerResponse, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const gone = (): void => reject(new Error('the client has gone'));

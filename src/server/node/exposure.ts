@@ -1,12 +1,12 @@
 import { InputError } from '../../errors.ts';
 import { isLoopback } from '../../spec/reference.ts';
 
-/** Whether only this machine can reach what listens on the host. */
+/** Returns whether only this machine can reach a listener on the host. */
 export function isLoopbackHost(host: string): boolean {
   return isLoopback(host.includes(':') ? `[${host}]` : host.toLowerCase());
 }
 
-/** Throws INVALID_OPTION where everybody in the network could do everything and nobody said that it is meant. */
+/** Throws INVALID_OPTION when the whole network could do everything and the caller has not confirmed it. */
 export function checkExposure(host: string, meant: boolean): void {
   if (meant || isLoopbackHost(host)) return;
   throw new InputError(

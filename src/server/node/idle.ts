@@ -1,8 +1,8 @@
 import { TransportError } from '../../errors.ts';
 
-/** Ends the silences of one exchange, with a single timer for all of its chunks. */
+/** Ends the silences of one exchange, with one timer for all of its chunks. */
 export interface Idle {
-  /** The outcome of `wait`, or STALLED with the message when there is none in time. One wait after the other. */
+  /** Resolves like `wait`, or rejects with STALLED and the message after the time. Only one wait at a time. */
   within<T>(wait: Promise<T>, message: string): Promise<T>;
   end(): void;
 }

@@ -20,27 +20,35 @@ import { exchange } from './exchange.ts';
 import { checkExposure, isLoopbackHost } from './exposure.ts';
 import { createListeningServer, type TlsIdentity } from './tls.ts';
 
+/** Options of `listen`. */
 export interface ListenOptions extends HostOptions {
-  /** Default 127.0.0.1: a registry without access rules is for this machine. */
+  /** The address to listen on. Default 127.0.0.1, since a registry without access rules serves only this machine. */
   readonly host?: string;
-  /** Lets an app without a login listen on other addresses than loopback: whoever reaches them may do everything. */
+  /**
+   * Allows an app without a login on other addresses than loopback: every client that reaches them may do everything.
+   * Default false.
+   */
   readonly anonymous?: boolean;
-  /** With it, `https`. */
+  /** The TLS certificate. With it the listener speaks https. */
   readonly tls?: TlsIdentity;
-  /** Default 0: a free port. */
+  /** The port. Default 0: a free port. */
   readonly port?: number;
-  /** Milliseconds that a client may send nothing of a request's body, and take for all of its head. Default 60 s. */
+  /** Milliseconds that a client may pause within the body of a request, and that the headers may take. Default 60 s. */
   readonly requestIdle?: number | undefined;
-  /** Milliseconds that a client may take nothing of an answer before the connection ends. Default 60 s. */
+  /** Milliseconds that a client may read nothing of an answer before the connection is closed. Default 60 s. */
   readonly answerIdle?: number | undefined;
-  /** Bytes of a request's line and headers; longer ones are refused with 431. Default 128 KiB. */
+  /** Bytes of the request line and the headers; longer ones are refused with 431. Default 128 KiB. */
   readonly headerBytes?: number | undefined;
-  /** Connections at once; one more is closed, and before that one of another machine that has as many as are left. Default 4,000. */
+  /**
+   * Maximum number of connections; one more is closed. Another machine is limited earlier, as soon as it has as many as
+   * are left. Default 4,000.
+   */
   readonly connections?: number | undefined;
+  /** Observes every exchange, for logs and metrics. */
   readonly observer?: ExchangeObserver;
 }
 
-/** What `listen` takes. */
+/** The shape of `ListenOptions`. */
 export const listenOptions: Shape<ListenOptions> = {
   hosts: listOf(text),
   host: text,
@@ -57,34 +65,42 @@ export const listenOptions: Shape<ListenOptions> = {
   observer: object,
 };
 
+/** A registry that listens on a port. */
 export interface Listener extends AsyncDisposable {
   /** `http://127.0.0.1:5000`, or with `https:`. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
-  /** Takes no more connections, and settles when the running exchanges have ended; after `grace` milliseconds (default 10 s) they are cut. */
+  /**
+   * Accepts no more connections and resolves when the running exchanges have ended. After `grace` milliseconds (default
+   * 10 s) it closes their connections.
+   */
   close(options?: { readonly grace?: number }): Promise<void>;
 }
 
 /** Tokens and signed addresses make headers longer than Node's 16 KiB. */
 const defaultHeaderBytes = 128 * 1024;
-/** Longer than clients keep idle connections, so that it is they who close them and no request meets a closing one. */
+/**
+ * Milliseconds. Longer than clients keep idle connections: the client then closes them, and no request meets a closing
+ * connection.
+ */
 const keepAliveTimeout = 75_000;
-/** Longer than a network stays away, shorter than anybody wants to wait for one that has gone. */
+/** Milliseconds. Longer than short network failures. */
 const defaultIdle = 60_000;
-/** Each has a file descriptor and some 20 KiB: in all less than a small machine has of both. */
+/** Each connection takes a file descriptor and about 20 KiB; all together fit into a small machine. */
 const defaultConnections = 4_000;
-/** How often heads that are late are looked for. */
+/** Milliseconds between two checks for late headers. */
 const checkInterval = 10_000;
 const defaultGrace = 10_000;
 const cutTime = 200;
 
 /**
- * Serves a handler on a port. Throws IN_USE for a port that is taken, NO_PERMISSION for one that is not allowed,
- * INVALID_OPTION for a host that is not this machine's, a certificate that is none, and, before the port opens, for an
- * address beyond this machine where nobody has to log in and `anonymous` does not say that this is meant. Web pages of
- * other origins are refused (`withOrigins`); where nobody has to log in, a listener on loopback answers only to the names
- * in `hosts`, the machine's own and those that nobody else can claim (`withHosts`).
+ * Serves a handler on a port. Refuses web pages of other origins (`withOrigins`). Without a login, a listener on
+ * loopback answers only to the names in `hosts`, the machine's own name and names that no other machine can claim
+ * (`withHosts`).
+ * @throws IN_USE for an occupied port, NO_PERMISSION for a forbidden one, INVALID_OPTION for an address that this
+ * machine does not have, an invalid certificate, or, before the port opens, an address beyond this machine without a
+ * login and without `anonymous`.
  */
 export async function listen(app: Serve, options: ListenOptions = {}): Promise<Listener> {
   checkOptions('listen', options, listenOptions);
@@ -94,11 +110,12 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
   checkExposure(host, guarded || options.anonymous === true);
   const names = { hosts: options.hosts, machine: hostname() };
   const handler = withOrigins(guarded || !isLoopbackHost(host) ? app : withHosts(app, names), names);
-  // An upload takes as long as it takes: silence is what ends an exchange, not its length.
+  // An upload may take any time: silence ends an exchange, not its length.
   const http = {
     maxHeaderSize: headerBytes,
     requestTimeout: 0,
-    // Node switches this one off with the other: a head that comes drop by drop would hold its connection for ever.
+    // Node disables this timeout together with the other one. Headers that arrive drop by drop would hold the
+    // connection for ever.
     headersTimeout: requestIdle,
     connectionsCheckingInterval: Math.min(requestIdle, checkInterval),
     keepAliveTimeout,
@@ -124,7 +141,7 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
     running.add(exchanging);
   };
   server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
-  // Answered when the body is asked for: what is refused need not be sent at all.
+  // 100 Continue is sent when the body is read: a refused body need not be sent at all.
   server.on('checkContinue', (incoming, outgoing) => onRequest(incoming, outgoing, true));
   await started(server, host, port);
   const address = server.address();
@@ -147,7 +164,7 @@ export async function listen(app: Serve, options: ListenOptions = {}): Promise<L
 
 function started(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    // It stays: an error while accepting (too many open files) concerns that connection, not the process.
+    // The listener stays: an error while accepting (too many open files) concerns that connection only.
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
   });
@@ -191,13 +208,13 @@ async function stopped(
     server.close(() => resolve());
     connections.endIdle();
   });
-  // A client that has gone leaves its exchange behind, which may still be storing.
+  // A client that has gone leaves its exchange behind, which may still write to the store.
   await Promise.race([Promise.all(running), over]);
   clearTimeout(timer);
   await settled(running);
 }
 
-/** Those that were cut have a moment to notice it, and to be noted in a log. */
+/** Gives closed exchanges a moment to end and to be logged. */
 async function settled(running: ReadonlySet<Promise<void>>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const over = new Promise<void>((resolve) => {

@@ -2,16 +2,17 @@ import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { InputError } from '../../errors.ts';
 
-/** What a server proves its name with, as PEM. */
+/** The TLS identity of a server, as PEM. */
 export interface TlsIdentity {
-  /** The certificate, and after it those that lead to its authority. */
+  /** The certificate, followed by the intermediate certificates. */
   readonly cert: string | Uint8Array;
+  /** The private key. */
   readonly key: string | Uint8Array;
 }
 
 /**
- * A server of HTTP, over TLS 1.2 or newer where there is an identity, whose handshake may take `handshake` milliseconds. Throws
- * INVALID_OPTION for an identity that can't be used.
+ * Creates an HTTP server, with TLS 1.2 or later if `identity` is given; the TLS handshake may take `handshake`
+ * milliseconds. Throws INVALID_OPTION for an unusable identity.
  */
 export function createListeningServer(
   options: ServerOptions,
@@ -23,7 +24,7 @@ export function createListeningServer(
   try {
     return createSecureServer({ ...options, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: handshake });
   } catch (cause) {
-    // Node would take an empty text for none at all, and its messages may hold parts of what it was given.
+    // Node would accept an empty string, and its messages may contain parts of the key.
     throw new InputError(
       'INVALID_OPTION',
       "the TLS certificate and key can't be used, or don't belong together",
