@@ -22,7 +22,7 @@ export interface AskOptions {
 
 export type Ask = (method: string, target: string, options?: AskOptions) => Promise<Asked>;
 
-/** Sends requests straight into a handler and reads the whole answers. */
+/** Sends requests directly to a handler and reads the whole answers. */
 export function asking(send: Send): Ask {
   return async (method, target, { body, headers = {}, signal } = {}) => {
     const content = typeof body === 'string' ? bytesContent(encode(body)) : toContent(body);
@@ -57,7 +57,7 @@ function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** A body whose length nobody knows, that ends with an error if there is one. */
+/** A body of unknown length that ends with the error, if one is given. */
 export function streamOf(chunks: readonly string[], failure?: Error): Content {
   const read = async function* (): AsyncIterable<Uint8Array> {
     for (const chunk of chunks) yield encode(chunk);
@@ -70,7 +70,7 @@ export function digestText(text: string, algorithm?: 'sha256' | 'sha512'): Diges
   return digestOf(encode(text), algorithm);
 }
 
-/** The answer must be an error of that status and code, in the specification's form. */
+/** Checks that the answer is an error with this status and code, in the specification's form. */
 export function assertRefused(asked: Asked, status: number, code: string): void {
   const body: unknown = JSON.parse(asked.text);
   const errors = typeof body === 'object' && body !== null && 'errors' in body ? body.errors : undefined;
@@ -80,7 +80,7 @@ export function assertRefused(asked: Asked, status: number, code: string): void 
   throw new Error(`not refused by ${status} ${code} but answered ${asked.status} ${asked.text}`);
 }
 
-/** Puts a blob there in two requests. */
+/** Uploads a blob in two requests. */
 export async function pushBlob(ask: Ask, repository: string, text: string): Promise<Digest> {
   const digest = digestText(text);
   const start = await ask('POST', `/v2/${repository}/blobs/uploads/`);
@@ -92,7 +92,7 @@ export async function pushBlob(ask: Ask, repository: string, text: string): Prom
 export const ociManifest = 'application/vnd.oci.image.manifest.v1+json';
 export const ociIndex = 'application/vnd.oci.image.index.v1+json';
 
-/** Puts an image of one layer there, with what else its manifest shall say. */
+/** Uploads an image with one layer and the given members of the manifest. */
 export async function pushImage(
   ask: Ask,
   repository: string,
@@ -120,7 +120,7 @@ export function imageText(fields: Readonly<Record<string, unknown>> = {}): strin
   });
 }
 
-/** A promise, and what settles it. */
+/** A promise and the functions that settle it. */
 export class Gate {
   readonly opened: Promise<void>;
   readonly open: () => void;
@@ -134,7 +134,7 @@ export class Gate {
   }
 }
 
-/** Chunks without end; `onEnd` when nobody wants more. */
+/** Yields chunks without end. Calls `onEnd` when the reader stops. */
 export async function* endless(size: number, onEnd: () => void): AsyncIterable<Uint8Array> {
   try {
     for (;;) yield new Uint8Array(size);

@@ -5,7 +5,7 @@ import { createApp } from './app.ts';
 import { type Ask, asking, assertRefused, digestText, pushImage } from './ask.test.support.ts';
 import type { MethodPolicyOptions } from './method-policy.ts';
 
-/** A registry that was filled before it was closed. */
+/** A registry that was filled before changes were switched off. */
 async function filled(options: MethodPolicyOptions): Promise<Ask> {
   const registry = createMemoryRegistry();
   await pushImage(asking(createApp(registry)), 'a', 'v1');

@@ -141,7 +141,7 @@ describe('sessions of several holders', () => {
     for (let at = 0; at < 8; at++) await from('10.0.0.9');
     assert.equal(sessions.count(), 4);
     assert.equal(await from('10.0.0.1'), 202);
-    // This machine is everybody behind a proxy.
+    // Behind a proxy, all clients have this machine's address.
     assert.deepEqual(
       [await from('127.0.0.1'), await from('::1'), await from('127.0.0.1'), await from('127.0.0.1')],
       [202, 202, 202, 429],
@@ -193,7 +193,7 @@ describe('a session that somebody holds', () => {
   });
 });
 
-/** A chunk that never ends, after `hello`. */
+/** A body that stalls after `hello`. */
 async function held(
   patience: number,
 ): Promise<Scene & { location: string; append: Promise<unknown>; go: Gate }> {
@@ -211,7 +211,7 @@ async function held(
   return { ...made, location, append, go };
 }
 
-/** A registry that has the bytes of a chunk, and then takes its time. */
+/** A registry that is slow after it has received the bytes of a chunk. */
 function slowly(arrived: Gate, go: Gate): Registry {
   const registry = createMemoryRegistry();
   const slow = (upload: Upload): Upload => ({

@@ -8,7 +8,7 @@ interface Scene {
   readonly chunks: AsyncIterator<Uint8Array>;
   readonly body: WatchedBody;
   readonly abort: AbortController;
-  /** Lets the second chunk come. */
+  /** Releases the second chunk. */
   readonly go: Gate;
   /** Opens once the source has been ended. */
   readonly ended: Gate;

@@ -7,7 +7,7 @@ import { isGantryError } from '../../errors.ts';
 import { comparedWith, openHtpasswd, parseHtpasswd } from './htpasswd.ts';
 
 const password = secret('htpasswd');
-/** At the lowest cost. */
+/** Hashes at the lowest cost. */
 const hashed = await hash(password, 4);
 const rest = hashed.slice(4);
 
@@ -76,7 +76,7 @@ describe('a wrong password', () => {
     it(`unknown-user-by-time: is the same work for ${own?.slice(4, 6) ?? 'nobody'}, whatever the hashes cost`, () => {
       const compared = comparedWith(own, costs);
       assert.deepEqual(compared.map((hash) => hash.slice(4, 6)).sort(), ['04', '06', '12']);
-      // A right one is found at once.
+      // A right password is found at the first comparison.
       if (own !== undefined) assert.equal(compared[0], own);
     });
   }

@@ -165,21 +165,21 @@ describe('a brake', () => {
 
 interface Guessed {
   readonly passwords: ReturnType<typeof passwordCheckOf>;
-  /** The passwords that were looked at. */
+  /** The passwords that the login has checked. */
   readonly looked: readonly string[];
-  /** An attempt that has come to where it waits for its turn, if it waits. */
+  /** The attempt that waits for its turn, if any. */
   readonly attempt: (
     name: string,
     password: string,
     caller: PasswordCaller,
   ) => Promise<{ readonly checked: Promise<unknown> }>;
-  /** Guesses at alice's, that have come to where they wait. */
+  /** Wrong passwords for alice that wait for their turn. */
   readonly guesses: (count: number, callerOf: (at: number) => PasswordCaller) => Promise<Promise<unknown>[]>;
-  /** Looks at passwords again. */
+  /** Lets the login check passwords again. */
   readonly go: () => void;
 }
 
-/** A desk that looks at nothing for a while, and users at whose passwords others have guessed. */
+/** A check with a login that pauses, and users that others have guessed at. */
 async function guessed(maxWaiting?: number): Promise<Guessed> {
   const inner = loginOf(['alice', 'bob']);
   const [looked, gate]: [string[], Gate] = [[], new Gate()];
@@ -201,7 +201,7 @@ async function guessed(maxWaiting?: number): Promise<Guessed> {
   }
   looked.length = 0;
   held = true;
-  // Each has slept, or was refused, before it waits for nothing but its turn.
+  // Each attempt has slept or was refused before it waits for its turn.
   let come = clock.slept.length;
   let refused = 0;
   const begin = (name: string, password: string, caller: PasswordCaller): Promise<unknown> => {
@@ -259,7 +259,7 @@ describe('a right password among guesses', () => {
       const { checked } = await attempt(name, passwordOf(name), { peer });
       go();
       assert.ok(await checked);
-      // Four are looked at when it comes.
+      // Four attempts are being checked when it arrives.
       assert.ok(
         looked.indexOf(passwordOf(name)) <= 4 + before,
         `${looked.indexOf(passwordOf(name))} before it`,

@@ -13,7 +13,7 @@ function viewer(rights: Rights): Viewer {
   return { user: 'alice', rights, signer };
 }
 
-/** These rights in `mine`, and none elsewhere. */
+/** Gives these rights in `mine` and no rights elsewhere. */
 function only(...rights: readonly Right[]): Rights {
   return {
     may: (right, repository) => repository === 'mine' && rights.includes(right),

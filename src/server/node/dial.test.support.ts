@@ -3,11 +3,11 @@ import { atEnd, type Ending } from '../../../test/at-end.ts';
 
 export interface Dialled {
   readonly socket: Socket;
-  /** What has come since the last time, once it matches or the other side has ended. */
+  /** Resolves with the bytes since the last call, once they match or the other side has closed. */
   readonly read: (pattern?: RegExp) => Promise<string>;
 }
 
-/** A connection by hand, until the test is over. */
+/** Opens a raw connection for the duration of the test. */
 export async function dial(test: Ending, port: number): Promise<Dialled> {
   const socket = connect(port, '127.0.0.1');
   atEnd(test, () => socket.destroy());
@@ -17,7 +17,7 @@ export async function dial(test: Ending, port: number): Promise<Dialled> {
   socket.on('data', (chunk: string) => {
     come.text += chunk;
   });
-  // A connection that is reset has ended too.
+  // A reset connection has ended, too.
   socket.on('error', () => undefined);
   socket.on('close', () => {
     come.ended = true;
@@ -43,7 +43,7 @@ function happened(socket: Socket, events: readonly string[]): Promise<void> {
   });
 }
 
-/** A request's first part as it goes over the line. */
+/** The first part of a request as bytes. */
 export function head(lines: readonly string[]): string {
   return `${[...lines, 'Host: localhost'].join('\r\n')}\r\n\r\n`;
 }
