@@ -5,20 +5,21 @@ import { lifeOf } from './holder.ts';
 import { type Lock, takeLock } from './lock.ts';
 import { readLockFile } from './lock-file.ts';
 
-/** A folder for what is not finished. Disposing removes it with all that is in it. */
+/** A folder for unfinished work. Disposing it removes it with all of its content. */
 export interface Draft extends AsyncDisposable {
   readonly path: string;
 }
 
 const pattern = /^\.gantry-draft-[A-Za-z0-9]{6}$/;
 const lockName = '.lock';
-/** A process that can't be seen, or that had no time to say its name, has been silent for so long when its draft goes. */
+/**
+ * Milliseconds without a change after which a draft is removed if its process is invisible or has not written its name.
+ */
 const longSilence = 10 * 60 * 1000;
 
 /**
- * Makes a folder in `parent` that belongs to this process, and removes those there whose processes have ended without:
- * after SIGKILL nobody else would. The drafts of living processes and of other users stay.
- * Throws NO_SPACE, NO_PERMISSION, IO_FAILED.
+ * Creates a folder in `parent` for this process, and removes the drafts of processes that were killed. Leaves the
+ * drafts of running processes and of other users. Throws NO_SPACE, NO_PERMISSION, IO_FAILED.
  */
 export async function makeDraft(parent: string): Promise<Draft> {
   const path = await onDisk(parent, () => mkdtemp(join(parent, '.gantry-draft-')));
@@ -43,12 +44,12 @@ export async function makeDraft(parent: string): Promise<Draft> {
 }
 
 async function sweep(parent: string, own: string): Promise<void> {
-  // A folder may be written to and not be read.
+  // A folder may be writable and not readable.
   const names = await readdir(parent).catch(() => []);
   const left = names.map((name) => ({ name, path: join(parent, name) }));
   for (const { name, path } of left) {
     if (!pattern.test(name) || path === own) continue;
-    // One that can't be removed now is met again by the next.
+    // The next draft tries again to remove it.
     if (await isAbandoned(path, own).catch(() => false)) await removeAll(path).catch(() => undefined);
   }
 }
@@ -56,14 +57,14 @@ async function sweep(parent: string, own: string): Promise<void> {
 async function isAbandoned(path: string, own: string): Promise<boolean> {
   const folder = await absentAs(undefined, lstat(path));
   if (folder?.isDirectory() !== true) return false;
-  // In a folder that is everybody's, nobody is made to remove files by a folder that another user has put there.
+  // In a shared folder, another user must not be able to make this process remove files.
   if (process.getuid !== undefined && folder.uid !== process.getuid()) return false;
   const lock = join(path, lockName);
   const holder = (await readLockFile(lock))?.holder;
   const life = holder === undefined ? 'unseen' : lifeOf(holder);
   if (life !== 'unseen') return life === 'ended';
   const last = (await absentAs(undefined, lstat(lock))) ?? folder;
-  // Both times are of the same disk, whose clock need not be this machine's.
+  // Both times come from the same disk, and its clock may differ from this machine's.
   return (await lstat(own)).mtimeMs - last.mtimeMs > longSilence;
 }
 
@@ -71,7 +72,7 @@ async function removeAll(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    // Another process removes the same folder.
+    // Another process is removing the same folder.
     if (systemCode(error) !== 'ENOTEMPTY') throw error;
     await rm(path, { recursive: true, force: true });
   }

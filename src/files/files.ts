@@ -26,7 +26,7 @@ const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
   EPIPE: ['IO_FAILED', 'the program at the other end of the pipe has ended'],
 };
 
-/** Runs `task`; what the operating system refuses becomes a StorageError that names `path`, all else stays. */
+/** Runs `task`. Errors of the operating system become a StorageError with `path`; all others stay unchanged. */
 export async function onDisk<T>(path: string, task: () => Promise<T>): Promise<T> {
   try {
     return await task();
@@ -42,20 +42,20 @@ function storageError(error: unknown, path: string): unknown {
   return new StorageError(kind, `${path}: ${said}`, { path, cause: error });
 }
 
-/** The code of an error that the operating system gave, e.g. ENOENT. */
+/** Returns the code of an operating system's error, such as ENOENT. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** What the system says when it is short of something, whatever file is asked for. */
+/** Codes for a shortage in the system, independent of the file. */
 const passing: ReadonlySet<string> = new Set(
   'EMFILE ENFILE ENOMEM ENOBUFS EAGAIN EINTR EBUSY ETIMEDOUT ESTALE'.split(' '),
 );
 
 /**
- * Whether an error says that this one file can't be read: a sector is lost, it is a folder or a link, it is another user's,
- * it is longer than it may be. What would hit any file is no such error.
+ * Returns whether an error concerns this file only: a lost sector, a folder or a link in its place, missing
+ * permissions, too large a size. An error that any file could meet does not count.
  */
 export function isUnreadable(error: unknown): boolean {
   if (isGantryError(error, 'TOO_LARGE')) return true;
@@ -63,12 +63,12 @@ export function isUnreadable(error: unknown): boolean {
   return !passing.has(systemCode(error.cause) ?? '');
 }
 
-/** For a `catch`: undefined for a file that can't be read, and all else is thrown. */
+/** For a `catch`: returns undefined for an unreadable file and throws every other error. */
 export function unlessUnreadable(error: unknown): undefined {
   if (!isUnreadable(error)) throw error;
 }
 
-/** `undefined` if there is nothing. Never follows a link. */
+/** Returns undefined when nothing exists at the path. Never follows a link. */
 export async function lookAt(path: string): Promise<Stats | undefined> {
   return onDisk(path, () =>
     absentAs(
@@ -79,8 +79,8 @@ export async function lookAt(path: string): Promise<Stats | undefined> {
 }
 
 /**
- * Makes a promise of a call with a callback. Node's own promises take twice the CPU time for an open file, and for each error:
- * that counts where thousands of small files are looked at or read.
+ * Turns a call with a callback into a promise. Node's own promises take twice the CPU time for each open file and each
+ * error, which matters for thousands of small files.
  */
 export function answered<T>(call: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ export function answered<T>(call: (done: (error: Error | null, value: T) => void
   });
 }
 
-/** The answer, or `fallback` where there is no such file. */
+/** Resolves with the answer, or with `fallback` when the file does not exist. */
 export async function absentAs<T, F>(fallback: F, answer: Promise<T>): Promise<T | F> {
   try {
     return await answer;
@@ -99,13 +99,13 @@ export async function absentAs<T, F>(fallback: F, answer: Promise<T>): Promise<T
   }
 }
 
-/** A file open for reading, and what it was seen to be then. */
+/** A file that is open for reading, with its properties at that time. */
 interface OpenFile {
   readonly file: FileHandle;
   readonly stats: Stats;
 }
 
-/** A regular file, or `undefined` if there is nothing; a link is refused, wherever it points. */
+/** Opens a regular file. Returns undefined when nothing exists at the path. Refuses every link. */
 export async function openRegular(path: string): Promise<OpenFile | undefined> {
   const file = await openWith(path, (flags) => open(path, flags));
   if (file === undefined) return undefined;
@@ -119,14 +119,14 @@ export async function openRegular(path: string): Promise<OpenFile | undefined> {
   }
 }
 
-/** Has `opened` open a file for reading; answers `undefined` if there is none. A link is refused. */
+/** Opens a file for reading with `opened`. Returns undefined when it does not exist. Refuses every link. */
 export async function openWith<T>(
   path: string,
   opened: (flags: number) => Promise<T>,
 ): Promise<T | undefined> {
-  // Windows has no such flags: there, it could become a link between the look and the opening.
+  // Windows lacks these flags: there, the path could become a link between the check and the opening.
   if (constants.O_NOFOLLOW === undefined && (await lookAt(path))?.isFile() === false) throw notRegular(path);
-  // A pipe that nobody writes to is opened at once, too, and then refused.
+  // A pipe without a writer is opened at once, too, and is then refused.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   return onDisk(path, async () => {
     try {
@@ -142,7 +142,7 @@ export function notRegular(path: string): StorageError {
   return new StorageError('IO_FAILED', `${path} is not a regular file, and nothing else is read`, { path });
 }
 
-/** Creates the folder and those above it. Answers the first one that it had to make. */
+/** Creates the folder and its parents. Returns the first folder that it had to create. */
 export function makeFolder(path: string, mode = 0o777): Promise<string | undefined> {
   return onDisk(path, async () => {
     try {
@@ -156,13 +156,13 @@ export function makeFolder(path: string, mode = 0o777): Promise<string | undefin
 }
 
 export interface ReplaceOptions {
-  /** Default 0644, less what the process's umask takes away. */
+  /** The mode of a new file, reduced by the umask. Default 0644. */
   readonly mode?: number;
-  /** The file that is replaced, if it is to keep its mode and, where root writes, its owner. */
+  /** The replaced file. The new one keeps its mode and, when root writes, its owner. */
   readonly like?: Stats | undefined;
 }
 
-/** Replaces the file in one step: readers see the old bytes or the new ones, also after a crash. */
+/** Replaces the file in one step: readers see the old or the new bytes, even after a crash. */
 export async function replaceFile(
   path: string,
   bytes: Uint8Array,
@@ -191,13 +191,13 @@ export async function replaceFile(
 async function liken(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
   // With sudo, the user's own file must not become root's.
   if (process.getuid?.() === 0) await file.chown(uid, gid);
-  // The mode that `open` is given is cut by the process's umask.
+  // The umask reduces the mode given to `open`.
   await file.chmod(mode & 0o777);
 }
 
 /**
- * Removes what `replaceFile` left in the folder in a process that was killed, for one file or for all of them. Only for the
- * holder of the lock under which these are replaced.
+ * Removes the temporary files that a killed process left from `replaceFile`, for one file or for all. Call it only
+ * while holding the lock that protects these files.
  */
 export async function removeTemporaries(folder: string, file = ''): Promise<void> {
   const names = await onDisk(folder, () => readdir(folder));
@@ -210,12 +210,12 @@ export async function removeTemporaries(folder: string, file = ''): Promise<void
 }
 
 /**
- * Bytes in one write: for longer ones Linux looks for memory in larger pieces, which costs more than half of the
- * whole write (1 GiB: 2.1 s of system time in writes of 1 MiB, 0.9 s in writes of 256 KiB).
+ * Bytes per write. For longer writes Linux looks for larger pieces of memory, which costs more than half of the whole
+ * write (1 GiB: 2.1 s of system time in writes of 1 MiB, 0.9 s in writes of 256 KiB).
  */
 const writeStep = 256 * 1024;
 
-/** All of the bytes at `position`, or where the last write ended: one write may take fewer than it was given. */
+/** Writes all bytes at `position`, or after the last write. A single write may take fewer bytes than it was given. */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   let done = 0;
   while (done < bytes.byteLength) {
@@ -226,7 +226,7 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position?:
   }
 }
 
-/** What was written to the file is on the disk, and not only on its way there. */
+/** Waits until the written bytes of the file are on the disk. */
 export async function syncFile(path: string): Promise<void> {
   await onDisk(path, async () => {
     const file = await open(path, 'r+');
@@ -238,7 +238,7 @@ export async function syncFile(path: string): Promise<void> {
   });
 }
 
-/** Gives a finished and synced file its final name, in a folder that exists. */
+/** Gives a finished and synced file its final name, in an existing folder. */
 export async function moveFile(from: string, to: string): Promise<void> {
   await onDisk(to, async () => {
     await rename(from, to);
@@ -246,7 +246,7 @@ export async function moveFile(from: string, to: string): Promise<void> {
   });
 }
 
-/** Answers whether there was a file. */
+/** Returns whether the file existed. */
 export async function removeFile(path: string): Promise<boolean> {
   return onDisk(path, () =>
     absentAs(
@@ -256,7 +256,7 @@ export async function removeFile(path: string): Promise<boolean> {
   );
 }
 
-/** A rename is durable only once its folder is. Windows can't open folders and needs no such call. */
+/** Makes renames in the folder durable. Windows cannot open folders and does not need this. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path, 'r');

@@ -3,26 +3,26 @@ import type { LockFile } from './lock-file.ts';
 
 /** The times of a lock's heartbeat, in milliseconds. */
 export interface Rhythm {
-  /** From one heartbeat to the next. */
+  /** The time between two heartbeats. */
   readonly beat: number;
-  /** How long the file of a holder that can't be seen stays unchanged before another process takes the lock over. */
+  /** The time without a heartbeat after which another process takes over the lock of an invisible holder. */
   readonly silence: number;
 }
 
-/** A host under load may be late by seconds; a container that starts again waits for as long as `silence`. */
+/** A holder under load may be late by seconds. A restarted container waits for `silence`. */
 export const usualRhythm: Rhythm = { beat: 2_000, silence: 10_000 };
 
-/** `doubtful`: nothing was seen of the holder yet, neither its process nor a heartbeat. */
+/** `doubtful`: neither the process of the holder nor a heartbeat has been seen yet. */
 export type Verdict = 'alive' | 'dead' | 'doubtful';
 
-/** Judges the holders of one lock file while somebody waits for it. */
+/** Judges the holders of one lock file during a wait for it. */
 export interface Judge {
   judge(seen: LockFile): Verdict;
 }
 
 /**
- * Compares what a file holds now and held before, and never its time with a clock: clocks of two hosts differ, and one
- * that is set anew jumps.
+ * Compares the content of the file with its earlier content, and never its time with a clock: the clocks of two hosts
+ * differ, and a clock that is set jumps.
  */
 export function createJudge({ silence }: Rhythm): Judge {
   let last: { readonly pulse: string; readonly since: number } | undefined;

@@ -3,28 +3,28 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { systemCode } from './files.ts';
 
-/** The process that holds a lock: enough for another process to find out whether it still runs. */
+/** The process that holds a lock, described so that another process can find out whether it still runs. */
 export interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** The boot of the kernel that it runs on, where the system tells. */
+  /** The boot of the kernel, if the system tells it. */
   readonly boot?: string;
-  /** The process ids that `pid` is one of: each container counts its own. */
+  /** The namespace of `pid`: each container has its own process ids. */
   readonly space?: string;
-  /** When it started, in clock ticks since the boot, where the system tells: process ids are used again. */
+  /** The start of the process in clock ticks since the boot, if the system tells it: process ids are reused. */
   readonly start?: string;
   readonly token: string;
 }
 
-/** `unseen`: it runs, or ran, on another host or in another container, and only its heartbeat tells. */
+/** `unseen`: the process is on another host or in another container, and only its heartbeat shows that it runs. */
 export type Life = 'runs' | 'ended' | 'unseen';
 
-/** A new holder in this process. */
+/** Describes this process as a new holder. */
 export function newHolder(): Holder {
   return { pid: process.pid, ...hereNow(), ...startOf(process.pid), token: crypto.randomUUID() };
 }
 
-/** Throws nothing: a text that is no holder is `undefined`. */
+/** Returns undefined for a text that describes no holder. Throws nothing. */
 export function parseHolder(text: string): Holder | undefined {
   try {
     const { pid, host, boot, space, start, token } = JSON.parse(text);
@@ -44,13 +44,13 @@ export function parseHolder(text: string): Holder | undefined {
 
 const shortToken = 8;
 
-/** A holder in fewer than 60 bytes: what tells one place of processes from another is a hash, and the token is cut. */
+/** Formats a holder in fewer than 60 bytes: the place is reduced to a hash, and the token is shortened. */
 export function formatShort(holder: Holder): string {
   const { pid, start = '', token } = holder;
   return `${pid}.${start}.${token.slice(0, shortToken)}.${placeOf(holder)}`;
 }
 
-/** The inverse of `formatShort`, as far as this process can know the place. */
+/** The inverse of `formatShort`, as far as this process knows the place. */
 export function parseShort(text: string): Holder | undefined {
   const [, pid, start = '', token = '', place] =
     /^(\d+)\.(\d*)\.([0-9a-f]{8})\.([0-9a-f]{8})$/.exec(text) ?? [];
@@ -60,7 +60,7 @@ export function parseShort(text: string): Holder | undefined {
   return { ...where, pid: Number(pid), token, ...(start === '' ? {} : { start }) };
 }
 
-/** Whether a lock file names `mine`, which has its whole token. */
+/** Returns whether a lock file names `mine`, with its whole token. */
 export function isSame(mine: Holder, { token }: Holder): boolean {
   return token === mine.token || (token.length === shortToken && mine.token.startsWith(token));
 }
@@ -72,19 +72,19 @@ function placeOf({ host, boot, space }: Here): string {
 
 export function lifeOf({ pid, host, boot, space, start }: Holder): Life {
   const here = hereNow();
-  // A host name says little: a container's is new at each start, and two machines may share one.
+  // A host name is no proof: a container has a new one at each start, and two machines may share one.
   const seen = boot === undefined ? host === here.host : boot === here.boot && space === here.space;
   if (!seen) return 'unseen';
   if (pid <= 0) return 'ended';
   try {
     process.kill(pid, 0);
   } catch (error) {
-    // EPERM: it runs, and belongs to someone else.
+    // EPERM: the process runs and belongs to another user.
     if (systemCode(error) === 'ESRCH') return 'ended';
   }
   const now = statOf(pid);
   if (now === undefined) return 'runs';
-  // A zombie does nothing any more, and keeps its id until its parent asks for it, which may be never.
+  // A zombie does nothing any more. It keeps its id until its parent collects it, which may never happen.
   if (now.state === 'Z' || now.state === 'X') return 'ended';
   return start === undefined || start === now.start ? 'runs' : 'ended';
 }
@@ -111,12 +111,12 @@ function startOf(pid: number): { readonly start?: string } {
   return start === undefined ? {} : { start };
 }
 
-/** Only Linux tells without running a program. */
+/** Only Linux shows this without running a program. */
 function statOf(pid: number): { readonly state: string; readonly start: string } | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in parentheses, which may hold spaces and parentheses of its own.
+    // The second field is the name of the program in parentheses. It may contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, start] = [fields[0], fields[19]];
     return state === undefined || start === undefined ? undefined : { state, start };

@@ -2,12 +2,12 @@ import { open } from 'node:fs/promises';
 import { isGantryError } from '../errors.ts';
 import { onDisk, type ReplaceOptions, replaceFile, systemCode, writeFully } from './files.ts';
 
-/** A file that is a mount of its own, or whose folder takes no other file, can't be renamed over. */
+/** Codes for a file that cannot be replaced by a rename: it is a mount point, or its folder accepts no new file. */
 const unmovable: ReadonlySet<string> = new Set(['EBUSY', 'EXDEV', 'EACCES', 'EPERM', 'EROFS']);
 
 /**
- * Replaces the file in one step; where the system allows no rename over it, writes into the file that is there, which a crash
- * can leave half written. A container gets single files as mounts. Throws as `replaceFile`.
+ * Replaces the file in one step. If the system allows no rename over it, overwrites the existing file, which a crash
+ * can leave half written. Single files in containers are often mount points. Throws like `replaceFile`.
  */
 export async function replaceOrOverwrite(
   path: string,

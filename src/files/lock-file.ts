@@ -2,15 +2,15 @@ import { type FileHandle, lutimes, open, readlink, symlink } from 'node:fs/promi
 import { absentAs, lookAt, onDisk, openRegular, removeFile, systemCode } from './files.ts';
 import { formatShort, type Holder, parseHolder, parseShort } from './holder.ts';
 
-/** A lock file at one moment. */
+/** The state of a lock file at one moment. */
 export interface LockFile {
-  /** `undefined` for a file that says nothing: it is just being written, or a crash came in between. */
+  /** Undefined for an empty or invalid file: it is being written, or a crash interrupted the write. */
   readonly holder: Holder | undefined;
-  /** What a heartbeat changes. */
+  /** The part that a heartbeat changes. */
   readonly pulse: string;
 }
 
-/** `undefined` if there is no lock, or another one than a moment ago. */
+/** Returns undefined when no lock exists, or when the lock changed during the read. */
 export async function readLockFile(path: string): Promise<LockFile | undefined> {
   const seen = await lookAt(path);
   if (seen === undefined) return undefined;
@@ -42,14 +42,14 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** A lock file of one's own. */
+/** A lock file of this process. */
 export interface OwnLockFile {
-  /** Changes it, so that others see that its holder lives. */
+  /** Changes the file, so that other processes see that its holder runs. */
   beat(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `undefined` if there is a lock already. */
+/** Returns undefined when the lock exists already. */
 export async function createLockFile(path: string, holder: Holder): Promise<OwnLockFile | undefined> {
   return onDisk(path, async () => {
     try {
@@ -67,27 +67,27 @@ async function createFile(path: string, holder: Holder): Promise<OwnLockFile> {
     await writeBeat(file, holder, 0);
   } catch (error) {
     await file.close();
-    // A lock without content would shut out everybody, its own maker included.
+    // An empty lock file would lock out every process, including its creator.
     await removeFile(path);
     if (['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return createLink(path, holder);
     throw error;
   }
   let count = 0;
   return {
-    // Through the open file: what stands under the path may be another's by now.
+    // Writes through the open file, because the path may already be another process's lock.
     beat: () => onDisk(path, () => writeBeat(file, holder, ++count)),
     close: () => file.close(),
   };
 }
 
-/** Always as long as before: a full disk takes it, too. */
+/** Keeps the length of the file, so that a write succeeds on a full disk, too. */
 async function writeBeat(file: FileHandle, holder: Holder, count: number): Promise<void> {
   await file.write(JSON.stringify({ ...holder, beat: String(count).padStart(10, '0') }), 0);
 }
 
 /**
- * A full disk has no block for the bytes of a file, but a short link stands in the inode: file systems keep fewer than
- * 60 bytes there. Without it, neither the registry nor its garbage collection would start, which makes room.
+ * A full disk has no block for a file, but a short link is stored in the inode: file systems keep fewer than 60 bytes
+ * there. Otherwise neither the registry nor its garbage collection, which frees space, could start.
  */
 async function createLink(path: string, holder: Holder): Promise<OwnLockFile> {
   await symlink(formatShort(holder), path);

@@ -4,37 +4,37 @@ import { createJudge, type Judge, type Rhythm, usualRhythm, type Verdict } from 
 import { type Holder, isSame, lifeOf, newHolder } from './holder.ts';
 import { createLockFile, type LockFile, type OwnLockFile, readLockFile } from './lock-file.ts';
 
-/** How often a waiting process looks again, in milliseconds. */
+/** Milliseconds between two tries of a waiting process. */
 const interval = 50;
-/** Who waits for longer is told so, in milliseconds. */
+/** Milliseconds of waiting after which `onWait` is called. */
 const noticeAfter = 2_000;
 
 export interface LockOptions {
-  /** Milliseconds to wait for another process; default: don't. `Infinity`: until the signal. */
+  /** Milliseconds to wait for another process. Default: no wait. `Infinity`: until the signal aborts. */
   readonly wait?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** What an error calls the locked thing. */
+  /** The name of the locked thing in error messages. */
   readonly what: string;
-  /** Called before each try: makes the folder of the lock, which whoever held it may have cleared away. */
+  /** Called before each try to create the folder of the lock, which the last holder may have removed. */
   readonly prepare?: () => Promise<void>;
-  /** Called once, after two seconds, with what is waited for. */
+  /** Called once, after two seconds, with the reason of the wait. */
   readonly onWait?: ((reason: string) => void) | undefined;
   readonly rhythm?: Rhythm;
 }
 
 export interface Lock extends AsyncDisposable {
   /**
-   * Throws IN_USE where another process has taken the lock over, because this one gave no heartbeat for too long: it
-   * was stopped, or its machine was. Called before what only the holder may do; hardly ever reads the disk.
+   * Throws IN_USE when another process has taken over the lock, because this one gave no heartbeat for too long: the
+   * process or its machine was stopped. Call it before work that only the holder may do. It rarely reads the disk.
    */
   check(): Promise<void>;
 }
 
 /**
- * Holds `path` against every other process and every other caller in this one, until disposed. The lock of a process
- * that has ended is taken over: at once where this process can see that, as it can for zombies and process ids that are
- * used again; after ten seconds without a heartbeat where the process was on another host or in another container.
- * Throws IN_USE.
+ * Takes the lock at `path`, exclusive among all processes and all callers in this process, until disposed. Takes over
+ * the lock of a process that has ended: at once when this process can see that, also for zombies and reused process
+ * ids; after ten seconds without a heartbeat when the process was on another host or in another container. Throws
+ * IN_USE.
  */
 export async function takeLock(path: string, options: LockOptions): Promise<Lock> {
   const { wait = 0, signal, what, prepare, onWait, rhythm = usualRhythm } = options;
@@ -61,10 +61,13 @@ export async function takeLock(path: string, options: LockOptions): Promise<Lock
   }
 }
 
-/** How often a folder may vanish before its lock file stands in it. Two processes that share a folder need one or two tries. */
+/**
+ * Maximum number of times that the folder may vanish before its lock file exists. Two processes that share a folder
+ * need one or two tries.
+ */
 const mostVanished = 20;
 
-/** Another process may clear the folder away after `prepare` has made it: then both are done again. */
+/** Another process may remove the folder after `prepare` has created it. Both steps are then repeated. */
 async function createIn(
   path: string,
   mine: Holder,
@@ -81,7 +84,7 @@ async function createIn(
   }
 }
 
-/** Removes the lock that a process left which has ended, where this one can see that. */
+/** Removes the lock of an ended process, if this process can see that it has ended. */
 export async function removeDeadLock(path: string): Promise<void> {
   const holder = (await readLockFile(path))?.holder;
   if (holder === undefined || lifeOf(holder) !== 'ended') return;
@@ -119,7 +122,7 @@ class HeldLock implements Lock {
   readonly #timer: NodeJS.Timeout;
   #file: OwnLockFile;
   #beating: Promise<void> = Promise.resolve();
-  /** When the last heartbeat began that came to the disk. */
+  /** The start of the last heartbeat that reached the disk. */
   #beaten = now();
   #lost = false;
   #released = false;
@@ -153,25 +156,25 @@ class HeldLock implements Lock {
     };
     try {
       if (this.#isFresh()) await remove();
-      // Another process may be about to take it over.
+      // Another process may be about to take the lock over.
       else await inTurn(path, { mine, turn: createJudge(rhythm) }, remove);
     } finally {
       await this.#file.close();
     }
   }
 
-  /** Nobody takes a lock over whose file has changed so lately. Half of the time is left for what is done with it. */
+  /** No process takes over a lock with a recent heartbeat. Half of the time remains for the protected work. */
   #isFresh(): boolean {
     return this.#sinceBeat() < this.#holding.rhythm.silence / 2;
   }
 
-  /** A machine that slept may have stopped either clock. */
+  /** On a machine that slept, either clock may have stopped. */
   #sinceBeat(): number {
     const { steady, wall } = now();
     return Math.max(steady - this.#beaten.steady, Math.abs(wall - this.#beaten.wall));
   }
 
-  /** One at a time: a slow disk doesn't gather them. */
+  /** One heartbeat at a time, so that they do not pile up on a slow disk. */
   #beat(): Promise<void> {
     const next = this.#beating.catch(() => undefined).then(() => this.#beatOnce());
     this.#beating = next;
@@ -191,7 +194,7 @@ class HeldLock implements Lock {
     else this.#beaten = began;
   }
 
-  /** A lock file that somebody has removed is made again, unless it is another's now. */
+  /** Creates the lock file again after its removal, unless another process holds the lock now. */
   async #restore(): Promise<boolean> {
     const { path, mine } = this.#holding;
     const file = await createLockFile(path, mine);
@@ -214,29 +217,29 @@ function now(): { readonly steady: number; readonly wall: number } {
 
 interface Taking {
   readonly mine: Holder;
-  /** Judges who has the turn to take the lock over. */
+  /** Judges the holder of the turn to take over the lock. */
   readonly turn: Judge;
 }
 
-/** Removes the lock of a process that has ended. Answers false where it is another's turn to do so. */
+/** Removes the lock of an ended process. Returns false when it is another process's turn. */
 function takeAway(path: string, { dead, ...taking }: Taking & { readonly dead: LockFile }): Promise<boolean> {
   return inTurn(path, taking, async () => {
     const found = await readLockFile(path);
-    // As it was judged: not a newer one, and without a heartbeat since.
+    // Only the judged file, without a heartbeat since.
     if (found?.pulse === dead.pulse) await removeFile(path);
   });
 }
 
 /**
- * Two who judged a lock dead must not remove it one after the other, when the first holds a lock of its own there
- * already: a second file decides whose turn it is, for a moment. Answers whether it was this one's.
+ * Two processes that judged a lock dead must not remove it one after the other, because the first may already hold its
+ * own lock there. A second file gives one of them the turn for a moment. Returns whether this process had the turn.
  */
 async function inTurn(path: string, { mine, turn }: Taking, task: () => Promise<void>): Promise<boolean> {
   const turnPath = `${path}.takeover`;
   const file = await createLockFile(turnPath, mine);
   if (file === undefined) {
     const other = await readLockFile(turnPath);
-    // Left by a crash in that moment.
+    // A crash left the file in that moment.
     if (other !== undefined && turn.judge(other) === 'dead') await removeFile(turnPath);
     return false;
   }
