@@ -13,10 +13,8 @@ const waiting = [
   'src/auth',
   'src/client',
   'src/disk',
-  'src/files',
   'src/layout',
   'src/remote',
-  'src/server',
   'src/testing',
   'test',
 ];
