@@ -269,7 +269,7 @@ async function copyBlob(
     // The destination has discarded the bytes, so all can be sent again. This attempt verifies them here, to find the
     // side at fault.
     if (!content.replayable || !(error instanceof CopyError && isSpoilt(error.cause))) throw error;
-    const { unchecked: _, ...checked } = content;
+    const { unverified: _, ...checked } = content;
     return write(checked);
   });
   if (condition === 'damaged') await mustBeWhole(run, blob);
@@ -280,7 +280,7 @@ async function copyBlob(
 function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Content {
   return {
     ...content,
-    ...(content.unchecked === undefined ? {} : { unchecked: keptOnTheWay(content.unchecked, onKept) }),
+    ...(content.unverified === undefined ? {} : { unverified: keptOnTheWay(content.unverified, onKept) }),
     open: (options = {}) => content.open({ ...options, onKept }),
   };
 }

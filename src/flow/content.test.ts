@@ -150,11 +150,11 @@ describe('mapContent', () => {
 
   it('mapContent also passes the unverified content through the pipe', async () => {
     const upper = mapContent(
-      { ...letters(), unchecked: bytesContent(new TextEncoder().encode('abc')) },
+      { ...letters(), unverified: bytesContent(new TextEncoder().encode('abc')) },
       async function* (source) {
         for await (const chunk of source) yield chunk.map((byte) => byte - 32);
       },
     );
-    assert.equal(await textOf(upper.unchecked ?? letters()), 'ABC');
+    assert.equal(await textOf(upper.unverified ?? letters()), 'ABC');
   });
 });

@@ -12,9 +12,9 @@ export interface Content {
   /** True if `open` may be called more than once and with `from` and `to`. */
   readonly replayable: boolean;
   /** True if the first byte takes a network round trip, so that reading ahead is worthwhile. */
-  readonly distant?: boolean;
+  readonly remote?: boolean;
   /** The same bytes without verification, for a reader that verifies all of them itself. */
-  readonly unchecked?: Content;
+  readonly unverified?: Content;
   /** Opens the content. Iterating throws the errors of the place behind it (BLOB_UNKNOWN, CUT_OFF, …). */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
 }
@@ -101,8 +101,8 @@ export function mapContent(
   return {
     ...(content.size === undefined ? {} : { size: content.size }),
     replayable: content.replayable,
-    ...(content.distant === undefined ? {} : { distant: content.distant }),
-    ...(content.unchecked === undefined ? {} : { unchecked: mapContent(content.unchecked, pipe) }),
+    ...(content.remote === undefined ? {} : { remote: content.remote }),
+    ...(content.unverified === undefined ? {} : { unverified: mapContent(content.unverified, pipe) }),
     open: (options: OpenOptions = {}) => pipe(content.open(options), options),
   };
 }

@@ -43,8 +43,8 @@ export function blobFileContent(
   blob: Digest | Descriptor,
   options: BlobFileOptions = {},
 ): Content {
-  const unchecked = fileContent(folder, blob, { ...options, checks: false });
-  return { ...fileContent(folder, blob, { ...options, checks: true }), unchecked };
+  const unverified = fileContent(folder, blob, { ...options, checks: false });
+  return { ...fileContent(folder, blob, { ...options, checks: true }), unverified };
 }
 
 function fileContent(

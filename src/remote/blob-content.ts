@@ -13,25 +13,25 @@ export function openBlob(exchange: Exchange, repository: string, named: Digest |
   if (inline !== undefined) return bytesContent(inline);
   const blob: Source['blob'] = typeof named === 'string' ? { digest: named } : named;
   const { digest, size } = blob;
-  const unchecked = uncheckedBlob({ exchange, repository, blob });
+  const unverified = unverifiedBlob({ exchange, repository, blob });
   return {
-    ...unchecked,
-    unchecked,
+    ...unverified,
+    unverified,
     open(part: OpenOptions = {}): AsyncIterable<Uint8Array> {
       const { from = 0, to = size } = part;
-      const bytes = unchecked.open(part);
+      const bytes = unverified.open(part);
       if (from !== 0 || to !== size) return bytes;
       return verified(bytes, { ...blob, what: `blob ${digest} of ${repository}` });
     },
   };
 }
 
-function uncheckedBlob(source: Source): Content {
+function unverifiedBlob(source: Source): Content {
   const { size } = source.blob;
   return {
     ...(size === undefined ? {} : { size }),
     replayable: true,
-    distant: true,
+    remote: true,
     open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       if (from !== 0 || (to !== undefined && to !== size)) {
         return new Download(source, { from, ...(to === undefined ? {} : { to }), signal }).bytes();

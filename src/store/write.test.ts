@@ -41,14 +41,14 @@ it('writeBlob leaves the verification to the place that hashes the bytes', async
     },
   });
   const { blobs } = createMemoryRegistry().repository('a/to');
-  await blobs.write(descriptor, { ...told('checked'), unchecked: told('unchecked') });
-  assert.deepEqual(opened, ['unchecked']);
+  await blobs.write(descriptor, { ...told('checked'), unverified: told('unverified') });
+  assert.deepEqual(opened, ['unverified']);
 });
 
 it('the place refuses unverified bytes with another digest', async () => {
   const { descriptor } = blobOf('right');
   const { content } = blobOf('wrong');
   const { blobs } = createMemoryRegistry().repository('a/to');
-  await failsWith(blobs.write(descriptor, { ...content, unchecked: content }), 'DIGEST_INVALID');
+  await failsWith(blobs.write(descriptor, { ...content, unverified: content }), 'DIGEST_INVALID');
   assert.equal(await blobs.stat(descriptor.digest), undefined);
 });

@@ -50,7 +50,7 @@ async function uploadBlob(
   const upload = await blobs.start({ ...options, algorithm: computableAlgorithm(blob.digest) });
   try {
     // The place hashes the bytes that it stores, so they need no second check.
-    await upload.commit(blob.digest, sized(content.unchecked ?? content, blob), options);
+    await upload.commit(blob.digest, sized(content.unverified ?? content, blob), options);
   } catch (error) {
     await abandon(upload);
     throw error;

@@ -21,9 +21,9 @@ describe('a blob', () => {
   });
 
   it('that is at hand is checked by the registry alone, one from another party before it is passed on', async () => {
-    for (const { distant, opened } of [
-      { distant: false, opened: 'unchecked' },
-      { distant: true, opened: 'checked' },
+    for (const { remote, opened } of [
+      { remote: false, opened: 'unverified' },
+      { remote: true, opened: 'checked' },
     ]) {
       const wired = wire();
       const read: string[] = [];
@@ -32,7 +32,7 @@ describe('a blob', () => {
           read.push(name);
           return bytes;
         });
-      const content = { ...told('checked'), unchecked: told('unchecked'), distant };
+      const content = { ...told('checked'), unverified: told('unverified'), remote };
       assert.equal(await open(wired).blobs.write(sample.descriptor, content), 'uploaded');
       assert.deepEqual(read, [opened]);
     }

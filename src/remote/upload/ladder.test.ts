@@ -16,14 +16,14 @@ interface Row {
 }
 
 const mounts = answers(201, { location: ['/v2/acme/app/blobs/there'] });
-const distant = { distant: true };
+const remote = { remote: true };
 const kib = 1024;
 
 const rows: readonly Row[] = [
   { name: 'at hand is left alone', size: 1, early: false },
-  { name: 'of little elsewhere is asked', size: 1024 * kib, source: distant, early: true },
-  { name: 'of more elsewhere is left alone', size: 1024 * kib + 1, source: distant, early: false },
-  { name: 'of what turns out to be mounted is let go', size: 1, source: distant, mount: mounts, early: true },
+  { name: 'of little elsewhere is asked', size: 1024 * kib, source: remote, early: true },
+  { name: 'of more elsewhere is left alone', size: 1024 * kib + 1, source: remote, early: false },
+  { name: 'of what turns out to be mounted is let go', size: 1, source: remote, mount: mounts, early: true },
 ];
 
 describe('while its upload is begun, the source of a blob', () => {
@@ -62,11 +62,11 @@ describe('while its upload is begun, the source of a blob', () => {
 
 describe('a large blob from elsewhere', () => {
   const rows = [
-    { name: 'goes on in pieces of 256 KiB', size: 32 * 1024 * kib, source: distant, piece: 256 * kib },
+    { name: 'goes on in pieces of 256 KiB', size: 32 * 1024 * kib, source: remote, piece: 256 * kib },
     {
       name: 'of less than 32 MiB goes on as it comes',
       size: 31 * 1024 * kib,
-      source: distant,
+      source: remote,
       piece: 64 * kib,
     },
     { name: 'at hand goes on as it comes, too', size: 32 * 1024 * kib, piece: 64 * kib },

@@ -42,7 +42,7 @@ export function writeBlob(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
-  const bytes = surelyOf(blob, content.distant === true ? inPieces(content) : (content.unchecked ?? content));
+  const bytes = surelyOf(blob, content.remote === true ? inPieces(content) : (content.unverified ?? content));
   const climb = async (moved: () => void): Promise<WriteOutcome> => {
     const climbing = climbLadder(uploading, blob, bytes, noting(options, moved));
     const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
@@ -211,8 +211,8 @@ const smallBlob = 1024 * 1024;
  * Whether the source may be asked while the upload is begun: it spares a round trip, and costs bytes where the answer is
  * that the blob was mounted. So not where that has happened, and for large blobs not before a mount was declined.
  */
-function isSoonNeeded({ learned }: Exchange, { distant = false, size = 0 }: Content): boolean {
-  if (!distant || learned.mountsFromAnywhere === true) return false;
+function isSoonNeeded({ learned }: Exchange, { remote = false, size = 0 }: Content): boolean {
+  if (!remote || learned.mountsFromAnywhere === true) return false;
   return size <= smallBlob || learned.anonymousMounts !== undefined;
 }
 
