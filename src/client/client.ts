@@ -115,7 +115,7 @@ export interface Client extends AsyncDisposable {
 const expected = { push: 8, pull: 8, copyFrom: 4, copyTo: 8, tag: 1 };
 
 /** Has connections made while the verb's own file is loaded. What is wrong with a place is said by the verb. */
-async function expectAt(
+async function preconnectTo(
   connections: Connections,
   places: readonly string[],
   requests: number,
@@ -201,18 +201,18 @@ export function createClient(options: ClientOptions = {}): Client {
     push: async (path, reference, own = {}) => {
       const options = merged('push', { path, reference }, own);
       // It begins with a question for each blob.
-      await expectAt(connections, [reference], (await countBlobs(path)) ?? expected.push);
+      await preconnectTo(connections, [reference], (await countBlobs(path)) ?? expected.push);
       return (await import('./push.ts')).pushPath(connections, path, reference, options);
     },
     pull: async (references, path, own = {}) => {
       const options = merged('pull', { references, path }, own);
-      await expectAt(connections, references, expected.pull);
+      await preconnectTo(connections, references, expected.pull);
       return (await import('./pull.ts')).pullTo(connections, references, path, options);
     },
     copy: async (source, destination, own = {}) => {
       const options = merged('copy', { source, destination }, own);
-      await expectAt(connections, [source], expected.copyFrom);
-      await expectAt(connections, [destination], expected.copyTo);
+      await preconnectTo(connections, [source], expected.copyFrom);
+      await preconnectTo(connections, [destination], expected.copyTo);
       return (await import('./copy.ts')).copyBetween(connections, source, destination, options);
     },
     copyRepository: async function* (source, destination, own = {}) {
@@ -241,7 +241,7 @@ export function createClient(options: ClientOptions = {}): Client {
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
     tag: async (reference, tags, own = {}) => {
       const options = merged('tag', { reference, tags }, own);
-      await expectAt(connections, [reference], expected.tag);
+      await preconnectTo(connections, [reference], expected.tag);
       return (await changing()).tag(connections, reference, [tags].flat(), options);
     },
     putManifest: async (reference, manifest, own = {}) =>

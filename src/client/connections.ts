@@ -130,7 +130,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
         registry,
         send: createLine({ ...home, authorize }),
         loginAdvice: loginAdvice(registry, isPlain),
-        expect: (requests) => void transport.preconnect?.(base, requests),
+        preconnect: (requests) => void transport.preconnect?.(base, requests),
         warn,
         ...transfer,
       }),

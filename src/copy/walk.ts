@@ -182,9 +182,9 @@ async function copyChildren(
     const wanted = body.manifests.filter(wants);
     const copied = wanted.map(copyOne);
     // Lets both sides open connections while the children arrive.
-    run.from.expect?.(wanted.length * usualBlobs);
+    run.from.preconnect?.(wanted.length * usualBlobs);
     // The destination may still be answering for the children when the requests for their blobs begin.
-    run.to.expect?.(wanted.length * (1 + usualBlobs));
+    run.to.preconnect?.(wanted.length * (1 + usualBlobs));
     await Promise.all(copied);
     return;
   }
@@ -195,7 +195,7 @@ async function copyChildren(
   const copyOne = (blob: Descriptor) => once(run.blobs, blob, () => copyPart(run, blob));
   const copied = blobsOf(body).map(copyOne);
   // The source opens connections while the destination is asked for the blobs.
-  run.from.expect?.(run.blobs.size);
+  run.from.preconnect?.(run.blobs.size);
   await Promise.all(copied);
 }
 

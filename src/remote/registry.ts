@@ -29,7 +29,7 @@ export interface RemoteOptions {
   /** The time, as far as waiting for a commit depends on it: a test brings its own. */
   readonly clock?: Clock | undefined;
   /** Told how many requests are about to come at once. */
-  readonly expect?: (requests: number) => void;
+  readonly preconnect?: (requests: number) => void;
 }
 
 /** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
@@ -41,7 +41,7 @@ export interface RemoteRegistry extends Registry {
 
 export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {}, upload: common = {}, expect, loginAdvice, clock, warn } = options;
+  const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
   const exchange = { base, registry, send, download, clock, warn, learned: createLearned(clock), ...advice };
   return {
@@ -58,7 +58,7 @@ export function createRemoteRegistry({ base, send, ...options }: RemoteOptions):
         },
       };
       const opened = openRepository(own, name, { ...common, ...upload });
-      return expect === undefined ? opened : { ...opened, expect };
+      return preconnect === undefined ? opened : { ...opened, preconnect };
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),
   };

@@ -42,7 +42,7 @@ export interface Repository extends AsyncDisposable {
    * Announces that this many requests follow at once, so that the place can prepare connections. Absent where a place
    * has nothing to prepare.
    */
-  expect?(requests: number): void;
+  preconnect?(requests: number): void;
   /** The blobs of the repository. */
   readonly blobs: Blobs;
   /** The manifests of the repository. */
