@@ -50,7 +50,7 @@ function unlessFunction(shape: Shape<Given>): Check {
   return (value, name) => (typeof value === 'function' ? undefined : optionsOf(shape)(value, name));
 }
 
-/** What is misspelled would never strike, or do nothing. Throws INVALID_OPTION. */
+/** Checks the shapes of scripted faults: a misspelled fault would never strike or do nothing. Throws INVALID_OPTION. */
 export function checkFaults(faults: readonly unknown[]): void {
   for (const [at, one] of faults.entries()) checkOptions<Given>(`faults[${at}]`, one, fault);
 }

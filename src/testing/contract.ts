@@ -8,10 +8,13 @@ import { registryCases } from './contract/registries.ts';
 import { signalCases } from './contract/signals.ts';
 import { uploadCases } from './contract/uploads.ts';
 
-/** Opens a place of its own for one test; `test.after` is where to close it. */
+/** Opens a new place for one test. Close it with `test.after`. */
 export type Open<Place> = (test: TestContext) => Place | Promise<Place>;
 
-/** What the place doesn't do; everything is expected otherwise. A test left out is reported as skipped, with its reason. */
+/**
+ * Features that the place does not have. All others are expected. A test that is left out is reported as skipped, with
+ * its reason.
+ */
 export type Without = { readonly [feature in keyof ContractFeatures]?: false };
 
 const repositoryCases: readonly ContractCase<Repository>[] = [
@@ -22,14 +25,19 @@ const repositoryCases: readonly ContractCase<Repository>[] = [
   ...signalCases,
 ];
 
-/** Declares the tests that every Repository passes. `open` gives an empty one that may be written to and deleted from. */
+/**
+ * Declares the tests that every Repository must pass. `open` returns an empty repository that can be written to and
+ * deleted from.
+ */
 export function repositoryContract(name: string, open: Open<Repository>, without: Without = {}): void {
   describe(`${name} keeps the contract of a repository`, () => {
     declare(repositoryCases, open, without);
   });
 }
 
-/** Declares the tests that every Registry passes, those of a repository among them. `open` gives an empty registry. */
+/**
+ * Declares the tests that every Registry must pass, including those of a Repository. `open` returns an empty registry.
+ */
 export function registryContract(name: string, open: Open<Registry>, without: Without = {}): void {
   const openOne = async (test: TestContext): Promise<Repository> => {
     const registry = await open(test);

@@ -11,72 +11,83 @@ import { checkFaults } from './check-faults.ts';
 import { type RegistryRequest, readRequest } from './requests.ts';
 
 /**
- * Something that goes wrong with a registry. Of a list, the first that applies to a request strikes it, and no other. One
- * that never strikes fails the test that scripted it: its condition names something that was never asked, or its cut a byte
- * that never came.
+ * A scripted failure of a registry. The first fault in a list that applies to a request strikes it, and no other. A
+ * fault that never strikes fails the test that scripted it: its condition describes a request that was never sent, or
+ * its cut a byte that never came.
  */
 export interface Fault {
-  /** Which requests. Default: all. */
+  /** The requests that the fault applies to. Default: all. */
   readonly when?: FaultCondition | ((request: RegistryRequest) => boolean);
-  /** What happens to them. A function may do anything: it is a `Send` around the registry's. */
+  /** The effect on these requests. A function may do anything: it is a middleware around the registry's handler. */
   readonly effect: FaultEffect | Middleware;
-  /** How many of these requests: the first so many, all, or every n-th. Default 1. */
+  /** The number of requests to strike: the first ones up to this number, all, or every n-th. Default 1. */
   readonly times?: number | 'always' | { readonly every: number };
-  /** Whether it may never strike, where the test can't know. Default false. */
+  /** Whether the fault may stay unused. Default false. */
   readonly optional?: boolean;
 }
 
-/** Requests of which everything that is named here is true. */
+/** A condition on a request. All given members must match. */
 export interface FaultCondition {
-  /** Of `operationKinds`: `blob.get`, `upload.append`, `manifest.put`, ... */
+  /** The kinds of operations, from `operationKinds`: `blob.get`, `upload.append`, `manifest.put`, ... */
   readonly operation?: OperationKind | readonly OperationKind[];
+  /** The name of the repository. */
   readonly repository?: string;
+  /** The method. */
   readonly method?: string;
-  /** The whole path without its query, or a pattern for a part of it. */
+  /** The whole path without its query, or a pattern for a part of the path. */
   readonly path?: string | RegExp;
 }
 
-/** Without `status` and `body` the registry itself answers, once whatever is named here has happened. */
+/** The effect of a fault. Without `status` and `body` the registry itself answers, after the given effects. */
 export interface FaultEffect {
-  /** Milliseconds until the registry sees the request. */
+  /** Milliseconds until the registry receives the request. */
   readonly latency?: number;
-  /** Answered in place of the registry, which never sees the request; with `headers` and `body`. */
+  /**
+   * The status of an answer in place of the registry, which never receives the request; `headers` and `body` belong to
+   * it.
+   */
   readonly status?: number;
-  /** In place of those of the answer; an empty list leaves one out. */
+  /** Headers that replace those of the answer. An empty list removes a header. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
-  /** In place of the body of the answer. */
+  /** A body that replaces the body of the answer. */
   readonly body?: string | Uint8Array;
-  /** Where the connection is cut. */
+  /** The point at which the connection is closed. */
   readonly cut?: FaultPoint;
-  /** Where everything stands still, until the client gives up or the registry is closed. */
+  /** The point at which the exchange stands still until the client gives up or the registry is closed. */
   readonly stall?: FaultPoint;
 }
 
-/** A place in an exchange: after so many bytes of a body. What is shorter goes through, and is not counted as struck. */
+/** A point in an exchange, by the number of bytes of a body. A shorter body passes and does not count as struck. */
 export interface FaultPoint {
   /**
-   * `request`: the registry has got these bytes, and no more. `answer`: the registry has done what it was asked for;
-   * after 0 bytes there is not even a status.
+   * `request`: the registry has received exactly these bytes. `answer`: the registry has done the operation; after 0
+   * bytes not even the status was sent.
    */
   readonly of: 'request' | 'answer';
+  /** The number of bytes before the point. */
   readonly after: number;
 }
 
-/** What is around a registry at fault: a middleware that knows what has struck. */
+/** A middleware with faults that knows which of them have struck. */
 export interface Faults extends Middleware {
-  /** Those that have not struck so far, and had to. */
+  /** Returns the required faults that have not struck yet. */
   unstruck(): readonly Fault[];
-  /** Throws INVALID_OPTION with the place in the list of each fault that has not struck, and had to. */
+  /** Throws INVALID_OPTION with the positions in the list of the required faults that have not struck. */
   assertStruck(): void;
 }
 
+/** Options of `withFaults`. */
 export interface FaultsOptions {
+  /** The clock for latencies. Default: the system's. */
   readonly clock?: Clock;
-  /** Told of each request that a fault has struck, when it has. */
+  /** Called for each request that a fault has struck, at that moment. */
   readonly onStrike?: (request: HttpRequest, fault: Fault) => void;
 }
 
-/** A registry at fault, as a handler around the one that is right: `withFaults(faults)(createApp(registry))`. Throws INVALID_OPTION. */
+/**
+ * Creates a middleware that adds faults to a registry: `withFaults(faults)(createApp(registry))`. Throws INVALID_OPTION
+ * for an invalid fault.
+ */
 export function withFaults(faults: readonly Fault[], options: FaultsOptions = {}): Faults {
   checkFaults(faults);
   const { clock = systemClock, onStrike = () => undefined } = options;
@@ -131,11 +142,11 @@ function once(work: () => void): () => void {
   };
 }
 
-/** Which of the requests that fit a fault may strike. */
+/** Decides which of the matching requests a fault may strike. */
 interface Turns {
-  /** Whether this request is one of them; its turn is taken then. */
+  /** Returns whether the fault may strike this request, and counts the request if so. */
   take(request: RegistryRequest): boolean;
-  /** The request went through all the same: the next that fits takes its turn. */
+  /** Takes the count back, because the request passed unharmed: the next matching one is counted. */
   giveBack(): void;
   struck(): void;
   hasStruck(): boolean;
@@ -191,9 +202,9 @@ function isSuch(
 
 interface Striking {
   readonly clock: Clock;
-  /** The fault has done what it says. */
+  /** Reports that the fault has struck. */
   readonly strike: () => void;
-  /** What went by was too short for it. */
+  /** Reports that the body was too short for the fault. */
   readonly spare: () => void;
 }
 
@@ -229,7 +240,7 @@ function changed({ headers = {}, body }: FaultEffect, response: HttpResponse): H
   return answer(response.status, { ...all, 'content-length': [String(bytes.byteLength)] }, bytes);
 }
 
-/** What happens at the point of a fault, and where the body ends before it. */
+/** The effect at the point of a fault, and the handling of a body that ends before it. */
 interface Breaking {
   readonly cause: () => Promise<void>;
   readonly spare: () => void;

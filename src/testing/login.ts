@@ -1,17 +1,17 @@
 import { type Access, type AccessOptions, createAccess } from '../server/access/access.ts';
 import type { Rule } from '../server/access/rules.ts';
 
-/** Who can log in at a registry for a test. */
+/** The users of a test registry. */
 export interface TestLogin extends Pick<AccessOptions, 'tokenLife'> {
-  /** Passwords by names. */
+  /** Passwords by user name. */
   readonly users: Readonly<Record<string, string>>;
-  /** Who may do what. Default: who has logged in may do everything, and others nothing. */
+  /** The access rules. Default: users may do everything and anonymous clients nothing. */
   readonly rules?: readonly Rule[];
 }
 
 export interface LoginDesk {
   readonly access: Access;
-  /** Ends every token that was given so far. */
+  /** Invalidates all issued tokens. */
   readonly expireTokens: () => void;
 }
 
@@ -19,7 +19,7 @@ export function openLogin({ users, rules, tokenLife }: TestLogin): LoginDesk {
   const passwords = new Map(Object.entries(users));
   let age = 0;
   const login = {
-    // A token lives as long as what it was given for: to the registry, all users have new passwords.
+    // A new age gives all users new stamps, as a new password would, and thereby invalidates their tokens.
     find: async (name: string) => (passwords.has(name) ? { name, stamp: `${name} ${age}` } : undefined),
     check: async (name: string, password: string) => passwords.get(name) === password,
   };

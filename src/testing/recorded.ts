@@ -2,20 +2,20 @@ import type { HttpRequest, Middleware } from '../wire/message.ts';
 import type { Fault } from './faults.ts';
 import { type RegistryRequest, readRequest } from './requests.ts';
 
-/** A request with what came of it. */
+/** A request and its outcome. */
 export interface RecordedRequest extends RegistryRequest {
-  /** Undefined while there is no answer, and for ever where a connection was cut before. */
+  /** The HTTP status. Undefined before an answer, and when the connection was closed before one. */
   readonly status?: number;
-  /** The scripted fault that has struck it, as it was given; undefined where none has, or has not yet. */
+  /** The fault that has struck the request, as it was given. Undefined when none has struck it yet. */
   readonly fault?: Fault;
 }
 
 export interface Recording extends Middleware {
-  /** Notes that a fault has struck a request that passes. */
+  /** Records that a fault has struck a request. */
   struck(request: HttpRequest, fault: Fault): void;
 }
 
-/** Writes down what passes, in the order in which it came. */
+/** Records the requests in the order of their arrival. */
 export function recording(requests: RecordedRequest[]): Recording {
   const places = new WeakMap<HttpRequest, number>();
   const note = (request: HttpRequest, what: Partial<RecordedRequest>): void => {

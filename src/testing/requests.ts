@@ -2,14 +2,15 @@ import type { HeaderMap, HttpRequest } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import { parseOperation } from '../wire/route.ts';
 
-/** What came to a registry. */
+/** A request that reached a registry. */
 export interface RegistryRequest {
+  /** The method. */
   readonly method: string;
-  /** As it was sent: path and query. */
+  /** The request target as sent: path and query. */
   readonly url: string;
-  /** Names in lower case, each with its lines. */
+  /** Headers by lower-case name, each with its lines. */
   readonly headers: HeaderMap;
-  /** What it asks for, by the kinds of the specification's endpoints; undefined for what is no question to a registry. */
+  /** The operation, by the endpoints of the specification. Undefined for a request that is none of them. */
   readonly operation?: Operation;
 }
 

@@ -10,27 +10,34 @@ import { type RecordedRequest, recording } from './recorded.ts';
 
 type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous' | 'hosts'>;
 
+/** Options of `startRegistry`. */
 export interface StartRegistryOptions extends AppOptions, Listening {
-  /** Where it keeps what is pushed. Default: in memory, empty. */
+  /** The store of the registry. Default: an empty one in memory. */
   readonly registry?: Registry;
-  /** Who can log in, by Basic and with tokens of its own. Default: nobody has to. */
+  /** The users and their rights; they log in with Basic or with tokens. Default: no login. */
   readonly login?: TestLogin;
-  /** What goes wrong with it, in this order. Closing it fails where one of them never struck. Default: nothing. */
+  /**
+   * The faults of the registry, in order of precedence. Closing it fails if a required one never struck. Default: none.
+   */
   readonly faults?: readonly Fault[];
 }
 
+/** A running registry for a test. */
 export interface TestRegistry extends AsyncDisposable {
-  /** `http://127.0.0.1:40000`, or with `https:`. */
+  /** The URL: `http://127.0.0.1:40000`, or with `https:`. */
   readonly url: string;
-  /** What stands first in a reference: `127.0.0.1:40000`. */
+  /** The registry part of a reference: `127.0.0.1:40000`. */
   readonly host: string;
-  /** The place behind it, to look into or to fill without HTTP. */
+  /** The store behind the registry, for reading and filling it without HTTP. */
   readonly registry: Registry;
-  /** Every request so far, in the order in which they came, those that met a fault among them with the fault. */
+  /** All requests so far in the order of their arrival, each with the fault that struck it. */
   readonly requests: readonly RecordedRequest[];
-  /** With a login: every token that was given so far is refused from now on. */
+  /** Invalidates all issued tokens, if the registry has a login. */
   expireTokens(): void;
-  /** Ends running exchanges at once. Throws INVALID_OPTION, once, where a fault that was scripted has never struck. */
+  /**
+   * Closes the registry and all running exchanges at once. Throws INVALID_OPTION, once, if a required fault never
+   * struck.
+   */
   close(): Promise<void>;
 }
 
@@ -46,7 +53,7 @@ const shape: Shape<StartRegistryOptions> = {
   faults: listOf(object),
 };
 
-/** A registry on a free port of this machine, for the length of a test: `await using registry = await startRegistry()`. */
+/** Starts a registry on a free port of this machine, for one test: `await using registry = await startRegistry()`. */
 export async function startRegistry(options: StartRegistryOptions = {}): Promise<TestRegistry> {
   checkOptions('startRegistry', options, shape);
   const { registry = createMemoryRegistry(), login, faults = [], ...rest } = options;
@@ -67,7 +74,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
     ...(anonymous === undefined ? {} : { anonymous }),
     ...(hosts === undefined ? {} : { hosts }),
   });
-  // A test that ends has no more use for its exchanges.
+  // Running exchanges are of no use after the end of a test.
   let isClosed = false;
   const close = async (): Promise<void> => {
     await listener.close({ grace: 0 });

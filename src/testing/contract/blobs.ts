@@ -190,7 +190,7 @@ export const blobCases: readonly RepositoryCase[] = [
   },
 ];
 
-/** Parts are [from, to) and end with the blob. */
+/** Each part is [from, to) or reaches to the end of the blob. */
 function ranges(): readonly RepositoryCase[] {
   const { bytes, descriptor } = large;
   const middle = 1024 * 1024;
@@ -212,7 +212,7 @@ function ranges(): readonly RepositoryCase[] {
   }));
 }
 
-/** A place may say more about the failure, as long as its cause stays. */
+/** A place may wrap the failure, as long as the cause stays. */
 function causedBy(error: unknown, fault: Error): boolean {
   return error === fault || (isGantryError(error) && causedBy(error.cause, fault));
 }

@@ -1,21 +1,21 @@
 import type { Registry, Repository } from '../../store/contract.ts';
 
-/** What the contract leaves to the place. Everything is expected unless it is switched off by name. */
+/** The optional features of a place. All are expected unless they are switched off by name. */
 export interface ContractFeatures {
-  /** A manifest whose config or layers are missing is refused. */
+  /** Whether a manifest with missing config or layers is refused. */
   readonly checksBlobs: boolean;
   readonly deletes: boolean;
-  /** Mounts from a named repository. */
+  /** Whether a blob can be mounted from a named repository. */
   readonly mounts: boolean;
-  /** Finds the blob to mount by itself. */
+  /** Whether the place finds a blob to mount by itself. */
   readonly mountsFromAny: boolean;
   readonly sha512: boolean;
 }
 
-/** One sentence of the contract. The place is empty and open for everything. */
+/** One requirement of the contract. The place is empty and open for all actions. */
 export interface ContractCase<Place> {
   readonly name: string;
-  /** The feature that a place must have for the sentence to bind it. */
+  /** The feature without which the requirement does not apply. */
   readonly needs?: keyof ContractFeatures;
   run(place: Place): Promise<void>;
 }

@@ -108,7 +108,7 @@ export const listingCases: readonly RepositoryCase[] = [
   },
 ];
 
-/** The contract doesn't order referrers. */
+/** Sorts the referrers, because the contract does not order them. */
 async function referrersOf(repository: Repository, subject: Descriptor): Promise<readonly Descriptor[]> {
   return byDigest(await listOf(repository.referrers(subject.digest)));
 }

@@ -22,7 +22,7 @@ export function blobOf(data: string | Uint8Array, algorithm: Algorithm = 'sha256
   return { descriptor, bytes, content: bytesContent(bytes) };
 }
 
-/** Bytes that look random and are the same in every run. */
+/** Returns bytes that look random and are the same in every run. */
 export function noise(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   let state = 0x9e3779b9;
@@ -34,8 +34,8 @@ export function noise(size: number): Uint8Array {
 }
 
 /**
- * The bytes in chunks of `step` that all stand in one buffer, as the contract of Content allows. It is node's Buffer,
- * whose `slice` is a view: a sink that thinks it is a copy is found out.
+ * Yields the bytes in chunks of `step` that share one buffer, as the contract of Content allows. It is Node's Buffer,
+ * and its `slice` is a view: the test fails for a sink that takes it for a copy.
  */
 export function reusingContent(bytes: Uint8Array, step: number): Content {
   return {
@@ -52,7 +52,7 @@ export function reusingContent(bytes: Uint8Array, step: number): Content {
   };
 }
 
-/** Hands on the first `length` bytes, then does `fail`, which should throw or abort. */
+/** Yields the first `length` bytes and then calls `fail`, which should throw or abort. */
 export function brokenContent(bytes: Uint8Array, length: number, fail: () => void): Content {
   return {
     size: bytes.byteLength,
@@ -75,7 +75,7 @@ interface SampleParts {
   readonly algorithm?: Algorithm;
 }
 
-/** An image manifest; its JSON is spaced so that a place which writes it anew is found out. */
+/** Creates an image manifest. The spacing of its JSON reveals a place that rewrites it. */
 export function imageOf({
   config = emptyConfig,
   layers = [],
@@ -117,12 +117,12 @@ function manifestOf(body: ManifestBody, mediaType: string, algorithm: Algorithm)
 
 export const emptyConfig: SampleBlob = blobOf('{"os":"linux","architecture":"amd64"}');
 
-/** Puts a blob there. */
+/** Writes blobs to a repository. */
 export async function give({ blobs }: Repository, ...samples: readonly SampleBlob[]): Promise<void> {
   for (const { descriptor, content } of samples) await blobs.write(descriptor, content);
 }
 
-/** Puts a manifest there that names no blob but its config. */
+/** Puts a manifest that names no blob except its config. */
 export async function giveImage(
   repository: Repository,
   parts: Omit<SampleParts, 'config'> = {},
@@ -144,7 +144,7 @@ export async function listOf<T>(source: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-/** The rejection must be gantry's and have one of the codes. */
+/** Checks that the promise rejects with a gantry error that has one of the codes. */
 export async function failsWith(promise: Promise<unknown>, ...codes: readonly string[]): Promise<void> {
   const error = await promise.then(
     () => undefined,

@@ -32,7 +32,7 @@ const whileReading: RepositoryCase = {
   name: 'an abort while bytes come out is rethrown untouched',
   async run(repository) {
     const large = blobOf(noise(4 * 1024 * 1024));
-    // In pieces, so that no place has it as one chunk, of which nothing would be left to abort.
+    // Written in pieces: a store must not return it as one chunk, since an abort needs a rest to be read.
     await repository.blobs.write(large.descriptor, reusingContent(large.bytes, 64 * 1024));
     const abort = new AbortController();
     const { signal } = abort;

@@ -20,7 +20,7 @@ export const uploadCases: readonly RepositoryCase[] = [
   {
     name: 'where the chunks are cut never matters, nor whether the last one comes with the commit',
     async run({ blobs }) {
-      // Every way of cutting six bytes, twice: with everything appended, and with the last piece in the commit.
+      // Every split of six bytes, twice: with everything appended, and with the last piece in the commit.
       const bytes = noise(6);
       for (let cuts = 0; cuts < 2 ** 5; cuts++) {
         for (const withCommit of [false, true]) {
@@ -192,7 +192,7 @@ export const uploadCases: readonly RepositoryCase[] = [
   },
 ];
 
-/** Bit n of `cuts` says whether there is a cut after byte n. */
+/** Splits the bytes. Bit n of `cuts` decides whether a split follows byte n. */
 function cutAt(bytes: Uint8Array, cuts: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let start = 0;
