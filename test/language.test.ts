@@ -15,7 +15,6 @@ const waiting = [
   'src/disk',
   'src/layout',
   'src/remote',
-  'src/testing',
   'test',
 ];
 
