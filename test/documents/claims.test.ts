@@ -102,8 +102,6 @@ describe('the manuals', () => {
         ...readText(name).matchAll(new RegExp(`\\b(?<![/.-])(?:src/)?((?:${rooms})/[\\w./-]*\\w)`, 'g')),
       ];
       assert.ok(named.length > 10);
-      // NOUN and NAME stand for a file that the reader is about to write.
-      const isPlaceholder = (path: string): boolean => /\b(?:NOUN|NAME)\b/.test(path);
       assert.deepEqual(
         named
           .map(([, path = '']) => path)
@@ -179,6 +177,11 @@ describe('every document', () => {
     });
   }
 });
+
+/** NOUN and NAME stand for a file that the reader is about to write. */
+function isPlaceholder(path: string): boolean {
+  return /\b(?:NOUN|NAME)\b/.test(path);
+}
 
 function lines(code: string): number {
   return code.split('\n').filter((line) => line.trim() !== '').length;
