@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { drain } from '../flow/collect.ts';
-import { bytesContent, emptyContent } from '../flow/content.ts';
+import { bytesContent, emptyContent, streamContent } from '../flow/content.ts';
 import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import { hedge } from './hedge.ts';
@@ -9,6 +9,7 @@ import { timeout } from './timeout.ts';
 
 const get: HttpRequest = { method: 'GET', url: 'https://host/', headers: {}, replay: 'safe' };
 const post: HttpRequest = { ...get, method: 'POST', replay: 'never' };
+const put: HttpRequest = { ...get, method: 'PUT', body: bytesContent(new Uint8Array(100)) };
 const answer = (status = 200): HttpResponse => ({ status, headers: {}, body: emptyContent.open() });
 
 interface Asked {
@@ -33,6 +34,8 @@ describe('silent-answer: a request without an answer', () => {
     ['GET', get, 10_000],
     ['HEAD', { ...get, method: 'HEAD' }, 10_000],
     ['the POST that starts an upload', post, 15_000],
+    ['silent-write: the PUT of a manifest', put, 15_000],
+    ['silent-write: a DELETE', { ...get, method: 'DELETE' }, 15_000],
   ] as const) {
     it(`hedge sends a second request after ${after / 1000} s and takes the first answer: ${name}`, async () => {
       const { clock, asked, send } = stage();
@@ -62,8 +65,10 @@ describe('silent-answer: a request without an answer', () => {
   }
 
   for (const [name, request] of [
-    ['a PUT', { ...get, method: 'PUT', replay: 'never' }],
-    ['a DELETE', { ...get, method: 'DELETE' }],
+    ['a PUT that must not be sent again', { ...get, method: 'PUT', replay: 'never' }],
+    ['a DELETE that must not be sent again', { ...get, method: 'DELETE', replay: 'never' }],
+    ['a PUT of more than a manifest', { ...put, body: bytesContent(new Uint8Array(4 * 1024 * 1024 + 1)) }],
+    ['a PUT of a stream', { ...put, body: streamContent(bytesContent(new Uint8Array(1)).open()) }],
     ['a POST with a body', { ...post, body: bytesContent(new Uint8Array(1)) }],
     ['a read that must not be sent again', { ...get, replay: 'never' }],
   ] as const) {
@@ -95,6 +100,32 @@ describe('silent-answer: a request without an answer', () => {
       assert.equal((await sent).status, 200);
     });
   }
+
+  for (const [request, status] of [
+    [put, 400],
+    [put, 404],
+    [put, 409],
+    [{ ...get, method: 'DELETE' }, 405],
+  ] as const) {
+    it(`silent-write: hedge waits for the first ${request.method} when the second one gets ${status}`, async () => {
+      const { clock, asked, send } = stage();
+      const sent = send(request);
+      await clock.advance(15_000);
+      asked[1]?.give(answer(status));
+      await turn();
+      asked[0]?.give(answer(201));
+      assert.equal((await sent).status, 201);
+    });
+  }
+
+  it('silent-write: a second DELETE that finds nothing is the answer, and says that it is repeated', async () => {
+    const { clock, asked, send } = stage();
+    const sent = send({ ...get, method: 'DELETE' });
+    await clock.advance(15_000);
+    asked[1]?.give(answer(404));
+    const { status, repeated } = await sent;
+    assert.deepEqual([status, repeated], [404, true]);
+  });
 
   it('hedge waits for the first request when the second fails, and for the second when the first fails', async () => {
     for (const failing of [0, 1]) {

@@ -5,15 +5,18 @@ import type { TimeoutOptions } from './timeout.ts';
 
 /**
  * The part of the answer timeout after which a second request is sent beside the silent one: by default 10 s (reads)
- * and 15 s (upload starts) of 60 s.
+ * and 15 s (upload starts, manifests and deletions) of 60 s.
  */
 const readPart = 1 / 6;
 const startPart = 1 / 4;
+/** Bytes: a manifest has no more, and both requests send it. */
+const smallBody = 4 * 1024 * 1024;
 
 /**
- * Sends a read or the start of an upload a second time, on another connection, when its answer stays away for long. The
- * first answer is taken and the other request is aborted. The silent request is not aborted before that, so an answer
- * that is only slow still counts. If both requests started an upload session, the registry cleans up the unused one.
+ * Sends a request a second time, over another connection, when its answer is silent for long: a read, the start of an upload,
+ * the put of a manifest, or a deletion. The first answer is taken, and the other request is given up. The silent request is
+ * not aborted before that, so a slow answer is still taken. When both requests start an upload session, the registry's
+ * clean-up removes the other session.
  */
 export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions = {}): Middleware {
   return (next) => (request) => {
@@ -23,6 +26,10 @@ export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions =
 }
 
 function partOf({ method, body, replay }: HttpRequest): number | undefined {
+  if (isRepeatableWrite(method) && replay === 'safe')
+    return body === undefined || (body.replayable && (body.size ?? Infinity) <= smallBody)
+      ? startPart
+      : undefined;
   if (body !== undefined) return undefined;
   if (method === 'GET' || method === 'HEAD') return replay === 'safe' ? readPart : undefined;
   // A POST without a body starts an upload session or mounts a blob.
@@ -39,6 +46,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
   return new Promise((resolve, reject) => {
     const sent = new Set<AbortController>();
     let isSettled = false;
+    let isTwice = false;
     let failure: { readonly error: unknown } | undefined;
     const settle = (act: () => void): void => {
       if (isSettled) return;
@@ -54,7 +62,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
       next({ ...request, signal: abort.signal }).then(
         (response) => {
           sent.delete(abort);
-          if (isSettled || (isSecond && isWorse(response))) {
+          if (isSettled || (isSecond && isWorse(request, response))) {
             abort.abort();
             release();
             if (failure !== undefined && sent.size === 0) settle(() => reject(failure?.error));
@@ -62,7 +70,8 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
           }
           settle(() => {
             for (const other of sent) other.abort();
-            resolve({ ...response, body: releasing(response.body, release) });
+            const body = releasing(response.body, release);
+            resolve(isTwice ? { ...response, body, repeated: true } : { ...response, body });
           });
         },
         (error: unknown) => {
@@ -74,14 +83,25 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
         },
       );
     };
-    const cancel = clock.after(after, () => send(true));
+    const cancel = clock.after(after, () => {
+      isTwice = true;
+      send(true);
+    });
     send(false);
   });
 }
 
-/** Returns whether the status is 429 or a server error. The first request may still bring a better answer. */
-function isWorse({ status }: HttpResponse): boolean {
-  return status === 429 || status >= 500;
+/**
+ * Returns whether the first request may still bring a better answer: after 429 and a server error, and for a write after any
+ * refusal, since the first request may be under way there. A deletion that finds nothing is as good as done.
+ */
+function isWorse({ method }: HttpRequest, { status }: HttpResponse): boolean {
+  if (method === 'DELETE' && status === 404) return false;
+  return status === 429 || status >= (isRepeatableWrite(method) ? 400 : 500);
+}
+
+function isRepeatableWrite(method: string): boolean {
+  return method === 'PUT' || method === 'DELETE';
 }
 
 function releasing(body: AsyncIterable<Uint8Array>, release: () => void): AsyncIterable<Uint8Array> {

@@ -14,20 +14,25 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
   return (next) => async (request) => {
     if (!isRepeatable(request)) return await next(request);
     const backoff = createBackoff(observe === undefined ? options : observed(options, request, observe));
-    for (;;) {
+    for (let isLost = false; ; ) {
       const { response, error } = await settle(next, request, backoff);
-      if (response !== undefined && error === undefined) return response;
+      if (response !== undefined && error === undefined)
+        return isLost ? { ...response, repeated: true } : response;
       const asked = headerValue(response?.headers ?? {}, 'retry-after');
       const wait = backoff.plan(error, parseRetryAfter(asked, backoff.clock.now()));
       if (wait === undefined) {
         if (response === undefined) throw error;
         return response;
       }
+      isLost ||= response === undefined || gatewayStatuses.includes(response.status);
       if (response !== undefined) await drain(response.body);
       await backoff.wait(wait, request.signal);
     }
   };
 }
+
+/** A proxy has lost the answer: the registry behind it may have done what it was asked. */
+const gatewayStatuses = [500, 502, 504, 522];
 
 interface Outcome {
   readonly response?: HttpResponse;

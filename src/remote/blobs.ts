@@ -1,6 +1,6 @@
 import type { Blobs } from '../store/contract.ts';
 import { openBlob } from './blob-content.ts';
-import { type Exchange, performBodiless } from './exchange.ts';
+import { type Exchange, isDeleted, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
@@ -40,7 +40,7 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
       const operation = { kind: 'blob.delete', repository, digest } as const;
       exchange.learned.arrivals.forget(repository, digest);
       const { response } = await performBodiless(exchange, operation, [200, 202, 204, 404], options);
-      return response.status !== 404;
+      return isDeleted(response);
     },
   };
 }

@@ -170,6 +170,11 @@ export async function performWhole<T>(
   }
 }
 
+/** Whether a deletion has removed something. After a lost answer, 404 is what the deletion itself leaves behind. */
+export function isDeleted({ status, repeated }: HttpResponse): boolean {
+  return status !== 404 || repeated === true;
+}
+
 /** What an operation is about, in a user's words. */
 export function describe(operation: Operation, registry: string): string {
   switch (operation.kind) {

@@ -7,7 +7,15 @@ import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import type { Operation, PageQuery } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
-import { type Answer, ask, type Exchange, followed, perform, performBodiless } from './exchange.ts';
+import {
+  type Answer,
+  ask,
+  type Exchange,
+  followed,
+  isDeleted,
+  perform,
+  performBodiless,
+} from './exchange.ts';
 import { habitsOf } from './hosts.ts';
 import { PageWatch } from './page-watch.ts';
 
@@ -25,7 +33,7 @@ export function remoteTags(exchange: Exchange, repository: string): Tags {
       const operation = { kind: 'manifest.delete', repository, reference: tag } as const;
       try {
         const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
-        return response.status !== 404;
+        return isDeleted(response);
       } catch (error) {
         if (!wantsDigest(error)) throw error;
         // It says so, too, of a tag or a repository that is not there.

@@ -15,7 +15,15 @@ import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { descriptorOf, digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
-import { type Answer, describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
+import {
+  type Answer,
+  describe,
+  type Exchange,
+  isDeleted,
+  perform,
+  performBodiless,
+  performWhole,
+} from './exchange.ts';
 import { hasReferrersApi } from './referrers.ts';
 import { isRefusedHead } from './refused-head.ts';
 import { checkStored, refusedAsUnsupported } from './stored.ts';
@@ -61,7 +69,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       if (subject !== undefined) {
         await list(exchange, repository, subject, { digest }, options);
       }
-      return response.status !== 404;
+      return isDeleted(response);
     },
   };
 }

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { giveImage } from '../../src/testing/contract/sample.ts';
-import { errorAnswer } from '../../src/wire/reply.ts';
-import { refuses } from '../faults/spoil.ts';
+import { retry } from '../../src/http/retry.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import { blobOf, give, giveImage } from '../../src/testing/contract/sample.ts';
+import { answer, errorAnswer } from '../../src/wire/reply.ts';
+import { losesAnswers, refuses, refusesSteps } from '../faults/spoil.ts';
 import { stage } from '../quirks/stage.ts';
 
 describe('a deletion where there is nothing', () => {
@@ -34,5 +38,48 @@ describe('a deletion where there is nothing', () => {
     });
     await giveImage(inside, {}, '1');
     await assert.rejects(client.delete(`${name}:1`), { code: 'UNSUPPORTED' });
+  });
+});
+
+describe('a deletion whose answer is lost', () => {
+  it('lost-deletion: is done by tag and by digest, although the second request finds nothing', async () => {
+    for (const by of ['tag', 'digest'] as const) {
+      const { client, name, inside } = stage({ quirk: losesAnswers(['manifest.delete']) });
+      const { descriptor } = await giveImage(inside, {}, '1');
+      await client.delete(by === 'tag' ? `${name}:1` : `${name}@${descriptor.digest}`);
+      assert.equal(await inside.manifests.resolve('1'), undefined);
+    }
+  });
+
+  it('lost-deletion: is done where a gateway has lost it', async () => {
+    let gone = false;
+    const { client, name, inside } = stage({
+      quirk: (next) => async (request) => {
+        const response = await next(request);
+        if (request.method !== 'DELETE' || gone) return response;
+        gone = true;
+        return answer(504);
+      },
+    });
+    await giveImage(inside, {}, '1');
+    await client.delete(`${name}:1`);
+  });
+
+  it('lost-deletion: found nothing where no earlier request can have done it', async () => {
+    const { client, name } = stage({ quirk: refusesSteps(429, ['manifest.delete'], 1) });
+    await assert.rejects(client.delete(`${name}:1`), { code: 'MANIFEST_UNKNOWN' });
+  });
+
+  it('lost-deletion: of a blob is done', async () => {
+    const memory = createMemoryRegistry();
+    const remote = createRemoteRegistry({
+      base: 'http://registry.test',
+      send: retry({ initial: 0 })(losesAnswers(['blob.delete'])(createApp(memory))),
+    });
+    const blob = blobOf('a blob');
+    await give(memory.repository('acme/app'), blob);
+    const { blobs } = remote.repository('acme/app', { actions: ['delete'] });
+    assert.equal(await blobs.delete(blob.descriptor.digest), true);
+    assert.equal(await blobs.delete(blob.descriptor.digest), false);
   });
 });

@@ -4,7 +4,8 @@ import { bytesContent, type Content, mapContent } from '../../flow/content.ts';
 import { digestOf } from '../../flow/hash.ts';
 import { verified } from '../../flow/verify.ts';
 import { blobOf, failsWith, give } from '../../testing/contract/sample.ts';
-import { answers, type Fate, passes, scripted } from './scripted.test.support.ts';
+import { answer } from '../../wire/reply.ts';
+import { always, answers, type Fate, passes, scripted } from './scripted.test.support.ts';
 
 interface Row {
   readonly name: string;
@@ -15,7 +16,10 @@ interface Row {
   readonly early: boolean;
 }
 
-const mounts = answers(201, { location: ['/v2/acme/app/blobs/there'] });
+const mounts: Fate = async (_, { url }) => {
+  const digest = new URL(url).searchParams.get('mount') ?? '';
+  return answer(201, { location: [`/v2/acme/app/blobs/${digest}`] });
+};
 const remote = { remote: true };
 const kib = 1024;
 
@@ -100,6 +104,35 @@ describe('a large blob from elsewhere', () => {
       assert.deepEqual([...pieces], [piece]);
     });
   }
+});
+
+describe('unproven-mount: a mount that is answered with 201', () => {
+  const bytes = new Uint8Array(1000).fill(2);
+  const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.byteLength };
+  const other = digestOf(new Uint8Array(1));
+  const claims = [
+    ['nothing else', {}],
+    ['a Location that names no blob', { location: ['/v2/acme/app/blobs/there'] }],
+    ['the Location of another blob', { location: [`/v2/acme/app/blobs/${other}`] }],
+    ['the digest of another blob', { 'docker-content-digest': [other] }],
+  ] as const;
+  for (const [what, headers] of claims) {
+    it(`is none where the blob is not there: with ${what}`, async () => {
+      const { repository, inside } = scripted({ mount: always(answers(201, headers)) });
+      assert.equal(await repository.blobs.write(blob, bytesContent(bytes)), 'uploaded');
+      assert.equal((await inside.blobs.stat(blob.digest))?.size, 1000);
+    });
+  }
+
+  it('counts where it names nothing and the blob is there, which costs one question', async () => {
+    const { repository, inside, asked } = scripted({
+      'blob.head': [answers(404)],
+      mount: [answers(201)],
+    });
+    await give(inside, blobOf(bytes));
+    assert.equal(await repository.blobs.write(blob, bytesContent(bytes)), 'mounted');
+    assert.deepEqual(asked, ['blob.head', 'mount', 'blob.head']);
+  });
 });
 
 describe('truncated-at-the-registry: a blob that the registry has with another size', () => {

@@ -1,12 +1,14 @@
 import { isGantryError } from '../../errors.ts';
 import { discard } from '../../flow/collect.ts';
-import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
+import { type Digest, digestAlgorithm, digestEncoded } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import { digestHeader } from '../../wire/decode.ts';
 import { encode } from '../../wire/encode.ts';
 import { headerValue } from '../../wire/headers.ts';
+import type { HttpResponse } from '../../wire/message.ts';
 import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
 import type { Exchange } from '../exchange.ts';
+import { statBlob } from '../stat.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
 
 export interface MountRequest {
@@ -49,21 +51,36 @@ export async function mountBlob(
     await discard(response.body);
     const { learned } = exchange;
     const { status } = response;
+    const isMounted = status === 201 && (await isProven(exchange, repository, digest, response, { signal }));
     // A refusal of the moment says nothing of the next blob.
-    if (from === undefined && !isTransient(status))
-      learned.anonymousMounts = status === 201 || status === 202;
-    if (from === undefined && status === 201) learned.mountsFromAnywhere = true;
-    // One that has linked other content has not linked this.
-    const said = digestHeader(response);
-    const isOther =
-      said !== undefined && said !== digest && digestAlgorithm(said) === digestAlgorithm(digest);
-    if (status === 201) return isOther ? undefined : 'mounted';
+    if (from === undefined && !isTransient(status)) learned.anonymousMounts = isMounted || status === 202;
+    if (from === undefined && isMounted) learned.mountsFromAnywhere = true;
+    if (status === 201) return isMounted ? 'mounted' : undefined;
     if (status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return openedUpload(exchange, repository, { request, response });
   } catch (error) {
     if (isGantryError(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Whether a 201 says of which blob it is: by its digest, or by a Location with it in. One that says neither comes from proxies
+ * and registries that have 201 for every POST, so the blob is asked for.
+ */
+async function isProven(
+  exchange: Exchange,
+  repository: string,
+  digest: Digest,
+  response: HttpResponse,
+  options: SignalOptions,
+): Promise<boolean> {
+  const said = digestHeader(response);
+  if (said === digest) return true;
+  // One that has linked other content has not linked this.
+  if (said !== undefined && digestAlgorithm(said) === digestAlgorithm(digest)) return false;
+  if (headerValue(response.headers, 'location')?.includes(digestEncoded(digest)) === true) return true;
+  return (await statBlob(exchange, repository, digest, options)) !== undefined;
 }
 
 function isTransient(status: number): boolean {
