@@ -72,7 +72,7 @@ async function assertThere(repository: Repository, ...manifests: readonly Manife
 /** Notes the numbers of requests that the copy announces. */
 function telling(repository: Repository) {
   const told: number[] = [];
-  return { told, repository: { ...repository, expect: (requests: number) => void told.push(requests) } };
+  return { told, repository: { ...repository, preconnect: (requests: number) => void told.push(requests) } };
 }
 
 /** Checks that all content of a manifest existed before the manifest was written. */
