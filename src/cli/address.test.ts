@@ -3,19 +3,19 @@ import { describe, it } from 'node:test';
 import { isGantryError } from '../errors.ts';
 import { parseAddress } from './address.ts';
 
-describe('an address to listen on', () => {
+describe('parseAddress', () => {
   for (const [name, text, expected] of [
     ['is a host and a port', 'localhost:5000', { host: 'localhost', port: 5000 }],
     ['is an IPv4 address and a port', '0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
     ['is an IPv6 address in brackets and a port', '[::1]:5000', { host: '::1', port: 5000 }],
-    ['without a host is every address', ':5000', { host: '::', port: 5000 }],
+    ['without a host means every address', ':5000', { host: '::', port: 5000 }],
     ['is a port alone', '0', { port: 0 }],
   ] as const) {
-    it(`${name}: ${text}`, () => assert.deepEqual(parseAddress(text), expected));
+    it(`an address to listen on ${name}: ${text}`, () => assert.deepEqual(parseAddress(text), expected));
   }
 
   for (const text of ['', 'localhost', 'localhost:', 'localhost:http', ':65536', '::1:5000', '-1', '1.5']) {
-    it(`is refused: "${text}"`, () => {
+    it(`parseAddress refuses "${text}"`, () => {
       assert.throws(
         () => parseAddress(text),
         (error) => isGantryError(error, 'INVALID_OPTION'),

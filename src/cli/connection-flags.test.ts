@@ -14,7 +14,7 @@ async function read(line: string): Promise<ConnectionOptions> {
   return connectionFlags(invocation.globals, invocation.given);
 }
 
-describe('what the flags say of the way to registries', () => {
+describe('connectionFlags', () => {
   const usual: ConnectionOptions = { tls: { ca: [] }, insecure: [], headers: {} };
   const second = { connect: 1000, answer: 1000, progress: 1000 };
   const rows: readonly (readonly [line: string, said: ConnectionOptions])[] = [
@@ -31,10 +31,11 @@ describe('what the flags say of the way to registries', () => {
     ['copy oci:x b.example/x --src-insecure', {}],
   ];
   for (const [line, said] of rows) {
-    it(`is read: ${line}`, async () => assert.deepEqual(await read(line), { ...usual, ...said }));
+    it(`connectionFlags reads: ${line}`, async () =>
+      assert.deepEqual(await read(line), { ...usual, ...said }));
   }
 
-  it('is what the files hold that they name', async (test) => {
+  it('connectionFlags reads the files that the flags name', async (test) => {
     const dir = await folder(test);
     const names = ['ca.pem', 'cert.pem', 'key.pem'].map((name) => join(dir, name));
     for (const name of names) await writeFile(name, name);
@@ -49,6 +50,6 @@ describe('what the flags say of the way to registries', () => {
     ['--key key.pem', 'INVALID_OPTION'],
     ['--cacert nowhere.pem', 'IO_FAILED'],
   ] as const) {
-    it(`is ${code} with ${flags}`, () => failsWith(read(`ls a.example/x ${flags}`), code));
+    it(`connectionFlags throws ${code} for ${flags}`, () => failsWith(read(`ls a.example/x ${flags}`), code));
   }
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseDuration } from './duration.ts';
 
-describe('a time on the command line', () => {
+describe('parseDuration', () => {
   const rows: readonly [text: string, milliseconds: number][] = [
     ['0', 0],
     ['5', 5000],
@@ -17,7 +17,7 @@ describe('a time on the command line', () => {
   }
 
   for (const text of ['', '-1', '1.5h', '1 h', '1w', 'h', '1h30m', '99999999999']) {
-    it(`${JSON.stringify(text)} is none`, () =>
+    it(`${JSON.stringify(text)} is no duration`, () =>
       assert.throws(() => parseDuration(text, 'grace'), { code: 'INVALID_OPTION' }));
   }
 });

@@ -8,37 +8,38 @@ const response = { method: 'GET', url: 'https://r/v2/a/manifests/1', status: 404
 const missing = new NotFoundError('MANIFEST_UNKNOWN', 'r/a:1 is not there', { response });
 const copy = new CopyError('source: could not read r/a:1', { side: 'source', step: 'read', cause: missing });
 
-describe('a failure', () => {
-  it('is told by its message', () => assert.equal(errorLine(copy), 'source: could not read r/a:1'));
+describe('errorLine and causeLines', () => {
+  it('errorLine shows the message of an error', () =>
+    assert.equal(errorLine(copy), 'source: could not read r/a:1'));
 
-  it('of the operating system is told by its own words', () => {
+  it('errorLine shows the words of the operating system', () => {
     assert.throws(
       () => statSync('/no/such/file'),
       (error) => errorLine(error).includes('/no/such/file') && !errorLine(error).includes('bug'),
     );
   });
 
-  it('of gantry itself says so, in one line', () => {
+  it('errorLine marks a bug of gantry, in one line', () => {
     const line = errorLine(new TypeError('a\n  at b'));
     assert.match(line, /TypeError: a .*bug/);
     assert.ok(!line.includes('\n'));
   });
 
-  it('that is no error is told as it is', () => assert.equal(errorLine('stop'), 'stop'));
+  it('errorLine shows a thrown value that is no error', () => assert.equal(errorLine('stop'), 'stop'));
 
-  it('has its causes told in order, with codes and what was answered', () => {
+  it('causeLines shows the causes in order, with codes and answers', () => {
     const [first, second, ...rest] = causeLines(copy);
     assert.match(first ?? '', /CopyError MANIFEST_UNKNOWN/);
     assert.match(second ?? '', /NotFoundError MANIFEST_UNKNOWN.*GET https:\/\/r\/v2\/a\/manifests\/1: 404/);
     assert.deepEqual(rest, []);
   });
 
-  it('with several causes at once shows the last one', () => {
+  it('causeLines shows the last of several simultaneous causes', () => {
     const lines = causeLines(new Error('a', { cause: new AggregateError([new Error('b'), new Error('c')]) }));
     assert.match(lines.at(-1) ?? '', /Error: c/);
   });
 
-  it('that causes itself ends', () => {
+  it('causeLines ends for a cyclic cause', () => {
     const error = new Error('a');
     error.cause = error;
     assert.ok(causeLines(error).length < 100);

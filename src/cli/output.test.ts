@@ -7,7 +7,7 @@ import { createOutput, type Output, OutputClosed } from './output.ts';
 
 const esc = '\u001b';
 
-/** What is written to stdout and stderr by `use`. */
+/** Returns the text that `use` writes to stdout and stderr. */
 async function printed(
   use: (output: Output) => Promise<void> | void,
   { env = {}, isTTY = false }: { readonly env?: NodeJS.ProcessEnv; readonly isTTY?: boolean } = {},
@@ -28,8 +28,8 @@ function failing(code: string): Writable {
   });
 }
 
-describe('output', () => {
-  it('puts results on stdout and notes on stderr', async () => {
+describe('createOutput', () => {
+  it('results go to stdout and notes to stderr', async () => {
     const { stdout, stderr } = await printed(async (output) => {
       await output.line('a');
       await output.write(new Uint8Array([98]));
@@ -38,12 +38,12 @@ describe('output', () => {
     assert.deepEqual([stdout, stderr], ['a\nb', 'c\n']);
   });
 
-  it('lets nobody else move the cursor or begin a line', async () => {
+  it('foreign text cannot move the cursor or begin a line', async () => {
     const { stderr } = await printed((output) => output.note(`a\n${esc}[2Jb\u202ec\u2028d`));
     assert.equal(stderr, 'a\\u000a\\u001b[2Jb\\u202ec\\u2028d\n');
   });
 
-  it('cuts a note that nobody would read, and no JSON', async () => {
+  it('a note is cut to a readable length, and JSON never is', async () => {
     const long = 'a'.repeat(100_000);
     const { stderr } = await printed((output) => {
       output.note(long);
@@ -54,7 +54,7 @@ describe('output', () => {
     assert.deepEqual(JSON.parse(record), { long });
   });
 
-  it('shows what would control a terminal as JSON escapes it, and leaves JSON what it says', async () => {
+  it('control characters are escaped as in JSON, and JSON keeps its meaning', async () => {
     const name = `a${esc}[2J\u009b\u007f\u202eb`;
     const { stdout } = await printed(async (output) => {
       await output.line(`${name}\nPASS: c`);
@@ -66,7 +66,7 @@ describe('output', () => {
     assert.deepEqual(JSON.parse(second), { name });
   });
 
-  it('colours on a terminal', async () => {
+  it('notes are coloured on a terminal', async () => {
     const { stderr } = await printed((output) => output.note('a', 'error'), { isTTY: true });
     assert.equal(stderr, `${esc}[31ma${esc}[0m\n`);
   });
@@ -76,13 +76,13 @@ describe('output', () => {
     ['with NO_COLOR', { isTTY: true, env: { NO_COLOR: '1' } }],
     ['on a dumb terminal', { isTTY: true, env: { TERM: 'dumb' } }],
   ] as const) {
-    it(`does not colour ${name}`, async () => {
+    it(`notes are not coloured ${name}`, async () => {
       const { stderr } = await printed((output) => output.note('a', 'error'), options);
       assert.equal(stderr, 'a\n');
     });
   }
 
-  it('an empty NO_COLOR is none', async () => {
+  it('an empty NO_COLOR has no effect', async () => {
     const { stderr } = await printed((output) => output.note('a', 'dim'), {
       isTTY: true,
       env: { NO_COLOR: '' },
@@ -90,7 +90,7 @@ describe('output', () => {
     assert.ok(stderr.startsWith(esc));
   });
 
-  it('keeps the status below the notes', async () => {
+  it('the status line stays below the notes', async () => {
     const { stderr } = await printed(
       (output) => {
         output.status('50%');
@@ -103,7 +103,7 @@ describe('output', () => {
     assert.equal(stderr, `${clear}50%${clear}a\n50%${clear}`);
   });
 
-  it('takes a terminal that does not know its width for a usual one', () => {
+  it('a terminal without a width counts as 80 columns wide', () => {
     const stderr = Object.assign(new PassThrough(), { isTTY: true, columns: 0 });
     const output = createOutput({ stdout: new PassThrough(), stderr, env: {} });
     assert.equal(output.columns, 80);
@@ -111,12 +111,12 @@ describe('output', () => {
     assert.equal(output.columns, 120);
   });
 
-  it('shows no status where there is no terminal', async () => {
+  it('without a terminal no status line is shown', async () => {
     const { stderr } = await printed((output) => output.status('50%'));
     assert.equal(stderr, '');
   });
 
-  it('tells a reader that has gone from a disk that is full', async () => {
+  it('a closed stdout and a full disk give different errors', async () => {
     const stderr = new PassThrough();
     const to = (code: string): Promise<void> =>
       createOutput({ stdout: failing(code), stderr, env: {} }).line('a');
@@ -125,7 +125,7 @@ describe('output', () => {
     await assert.rejects(to('EIO'), (error) => isGantryError(error, 'IO_FAILED'));
   });
 
-  it('survives a stderr that nobody reads', async () => {
+  it('a closed stderr does not end the program', async () => {
     const output = createOutput({ stdout: new PassThrough(), stderr: failing('EPIPE'), env: {} });
     output.note('a');
     await new Promise((resolve) => setImmediate(resolve));

@@ -42,42 +42,42 @@ async function answerTo(
   return [result, screen.shown()];
 }
 
-describe('a question on the terminal', () => {
-  it('shows what is typed', async () => {
+describe('ask', () => {
+  it('ask shows the typed text', async () => {
     assert.deepEqual(await answerTo(['me', '\r']), ['me', 'name: me\n']);
   });
-  it('shows nothing of what is to be hidden', async () => {
+  it('ask shows nothing of a hidden answer', async () => {
     const typed = secret('typed');
     const [answer, shown] = await answerTo([typed.slice(0, 3), `${typed.slice(3)}\n`], { hidden: true });
     assert.deepEqual([answer === typed, shown], [true, 'name: \n']);
   });
-  it('takes characters of several bytes', async () => {
+  it('ask accepts characters of several bytes', async () => {
     const screen = createScreen();
     const answer = ask(screen, '', { signal, hidden: true });
     for (const byte of Buffer.from('pässwörd😀\r')) screen.input.write(Buffer.of(byte));
     assert.equal(await answer, 'pässwörd😀');
   });
-  it('takes back a character, and all of them', async () => {
+  it('ask erases one character or the whole line', async () => {
     assert.equal((await answerTo(['ab\u007fc\b\bd\u007f\u007f\u007fe\r'], { hidden: true }))[0], 'e');
     assert.equal((await answerTo(['wrong\u0015right\r']))[0], 'right');
   });
-  it('leaves out keys that are no characters', async () => {
+  it('ask ignores keys that are no characters', async () => {
     assert.equal((await answerTo(['a\u0001\tb\r']))[0], 'ab');
   });
-  it('keeps what was typed ahead for the next question', async () => {
+  it('ask keeps text typed ahead for the next question', async () => {
     const screen = createScreen();
     screen.input.write('me\rpw\r');
     assert.equal(await ask(screen, '', { signal }), 'me');
     assert.equal(await ask(screen, '', { signal, hidden: true }), 'pw');
     assert.ok(!screen.shown().includes('pw'));
   });
-  it('is INVALID_OPTION when it is not answered', async () => {
+  it('ask throws INVALID_OPTION without an answer', async () => {
     await assert.rejects(answerTo(['\u0004']), (error) => isGantryError(error, 'INVALID_OPTION'));
     const screen = createScreen();
     screen.input.end();
     await assert.rejects(ask(screen, '', { signal }), (error) => isGantryError(error, 'INVALID_OPTION'));
   });
-  it('ends with the signal, and leaves the terminal as it was', async () => {
+  it('ask ends with the signal and restores the terminal', async () => {
     const screen = createScreen();
     const abort = new AbortController();
     const asked = ask(screen, '', { signal: abort.signal, hidden: true });

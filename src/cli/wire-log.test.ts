@@ -5,7 +5,7 @@ import { wireLines } from './wire-log.ts';
 
 const about = { id: 1, method: 'GET', url: 'https://r/v2/' };
 
-describe('the wire log', () => {
+describe('wireLines', () => {
   for (const [name, event, expected] of [
     [
       'shows a request with each header line',
@@ -29,6 +29,6 @@ describe('the wire log', () => {
     ],
     ['leaves warnings to the caller', { kind: 'warning', host: 'r', text: 'old' }, []],
   ] as const satisfies readonly (readonly [string, WireEvent, readonly string[]])[]) {
-    it(name, () => assert.deepEqual(wireLines(event), expected));
+    it(`the wire log ${name}`, () => assert.deepEqual(wireLines(event), expected));
   }
 });

@@ -12,13 +12,13 @@ function read(...flags: readonly string[]): Operation {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** All that the flags say, in one object. */
+/** All flags in one object. */
 function valuesOf({ app, listen, ...rest }: Operation): Values {
   const { limits, ...gate } = app;
   return { ...gate, ...limits, ...listen, ...rest };
 }
 
-describe('how a registry is run', () => {
+describe('operationOf', () => {
   const usual: Values = {
     ...defaultLimits,
     writes: true,
@@ -33,7 +33,7 @@ describe('how a registry is run', () => {
     grace: 30_000,
   };
 
-  it('is by default as the server has it', () => {
+  it('operationOf has the defaults of the server', () => {
     assert.deepEqual(valuesOf(read()), usual);
   });
 
@@ -58,7 +58,7 @@ describe('how a registry is run', () => {
     ['--grace 0', { grace: 0 }],
   ];
   for (const [flags, said] of rows) {
-    it(`changes with ${flags}, and with that in nothing else`, () => {
+    it(`operationOf changes only one setting with ${flags}`, () => {
       assert.deepEqual(valuesOf(read(...flags.split(' '))), { ...usual, ...said });
     });
   }
@@ -79,7 +79,7 @@ describe('how a registry is run', () => {
     '--answer-idle=soon',
     '--grace=soon',
   ]) {
-    it(`can not be meant with ${flag}`, () => {
+    it(`operationOf refuses ${flag}`, () => {
       assert.throws(() => read(flag), { code: 'INVALID_OPTION' });
     });
   }

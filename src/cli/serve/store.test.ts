@@ -6,8 +6,8 @@ import { folder } from '../../../test/folder.ts';
 import { failsWith } from '../../testing/contract/sample.ts';
 import { openStore } from './store.ts';
 
-describe('the store of a served registry', () => {
-  it('forgets uploads that nobody goes on with after --session-ttl', async (test) => {
+describe('openStore', () => {
+  it('openStore drops idle uploads after --session-ttl', async (test) => {
     const disk = join(await folder(test), 'store');
     let id = '';
     {
@@ -25,11 +25,11 @@ describe('the store of a served registry', () => {
     await failsWith(store.registry.repository('app').blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN');
   });
 
-  it('is not opened with a time that is none', async (test) => {
+  it('openStore refuses a malformed --session-ttl', async (test) => {
     await failsWith(openStore(join(await folder(test), 'store'), { sessionTtl: 'soon' }), 'INVALID_OPTION');
   });
 
-  it('is in memory where no folder is named, and has no secret that outlives it', async () => {
+  it('openStore without a folder is in memory and has no lasting secret', async () => {
     await using store = await openStore(undefined);
     assert.equal(store.secret, undefined);
   });
