@@ -12,32 +12,35 @@ import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../
 import type { SignalOptions } from '../store/contract.ts';
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
-/** Where a layout keeps a blob. A digest's grammar has no character that a path could mind. */
+/** Returns the path of a blob in a layout. A digest contains no character with a meaning in paths. */
 export function blobPath(folder: string, digest: Digest): string {
   return join(folder, 'blobs', digestAlgorithm(digest), digestEncoded(digest));
 }
 
-/** Bytes of the blob, if it is there. */
+/** Returns the size of the blob in bytes, or undefined when it does not exist. */
 export async function blobSize(folder: string, digest: Digest): Promise<number | undefined> {
   const seen = await lookAt(blobPath(folder, digest));
   return seen?.isFile() ? seen.size : undefined;
 }
 
 export interface BlobFileOptions {
-  /** Whether the blob counts as deleted although its file is there. */
+  /** Returns whether the blob counts as deleted although its file exists. */
   readonly gone?: (digest: Digest) => boolean;
-  /** Remembers which files were right when they were read: those are not hashed again. */
+  /** Remembers the files that were right when they were read; these are not hashed again. */
   readonly witness?: Witness;
 }
 
-/** Who remembers what was found out about the files of blobs. */
+/** Remembers the results of reading blob files. */
 export interface Witness {
   trusts(digest: Digest, file: Stats): boolean;
   sawRight(digest: Digest, file: Stats): void;
   sawWrong(digest: Digest, file: Stats): void;
 }
 
-/** The blob's bytes; a whole read is verified against the digest, and the size wherever it is known. */
+/**
+ * Returns the bytes of the blob. A read of the whole blob is verified against the digest, and against the size if it is
+ * known.
+ */
 export function blobFileContent(
   folder: string,
   blob: Digest | Descriptor,
@@ -88,7 +91,7 @@ async function* witnessed(
     yield* verified(chunks, { digest, size: stats.size, what: `blob ${digest}` });
     witness?.sawRight(digest, stats);
   } catch (error) {
-    // A file that the disk can't read is as damaged as one that it reads wrongly.
+    // A file that the disk cannot read is as damaged as a file with wrong bytes.
     if (isSpoilt(error) || isUnreadable(error)) witness?.sawWrong(digest, stats);
     throw error;
   }
@@ -102,11 +105,11 @@ function wrongSize(digest: Digest, expected: number, actual: number): ContentErr
 }
 
 export interface HashFileOptions extends SignalOptions {
-  /** Called as the reading gets on. */
+  /** Called as the reading makes progress. */
   readonly onChunk?: () => void;
 }
 
-/** The digest and length of what stands in a file. */
+/** Returns the digest and the length of a file. */
 export async function hashFile(
   path: string,
   algorithm: Algorithm,
@@ -114,7 +117,7 @@ export async function hashFile(
 ): Promise<{ readonly hasher: ReturnType<typeof createHasher>; readonly size: number }> {
   const hasher = createHasher(algorithm);
   signal?.throwIfAborted();
-  // The most files by far are small ones.
+  // Most files are small.
   const whole = await readUpTo(path, shortPart);
   if (whole === undefined) return { hasher, size: 0 };
   if (whole.bytes !== undefined) {
@@ -144,7 +147,7 @@ interface FilePart {
   readonly signal: AbortSignal | undefined;
 }
 
-/** All chunks stand in one buffer. */
+/** Yields the file in chunks that share one buffer. */
 export async function* fileChunks(
   file: FileHandle,
   path: string,
@@ -152,7 +155,8 @@ export async function* fileChunks(
 ): AsyncIterable<Uint8Array> {
   const short = to - from <= shortPart;
   const buffer = short ? Buffer.alloc(Math.max(0, to - from)) : takeBuffer('own');
-  // Not after a break: a socket may still be sending from it, and what the next one reads is not for that client.
+  // Not after a break: a socket may still be sending from the buffer, and the next reader's bytes must not reach that
+  // client.
   let reusable = false;
   try {
     let at = from;
@@ -160,7 +164,7 @@ export async function* fileChunks(
       signal?.throwIfAborted();
       const length = Math.min(buffer.byteLength, to - at);
       const { bytesRead } = await onDisk(path, () => file.read(buffer, 0, length, at));
-      // Shorter than it was a moment ago: the verification will say so.
+      // The file has become shorter since it was opened. The verification will report it.
       if (bytesRead === 0) break;
       at += bytesRead;
       yield buffer.subarray(0, bytesRead);

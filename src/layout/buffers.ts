@@ -1,18 +1,21 @@
-/** Bytes in one step through a file: 1 MiB is where more stops helping, and costs half of what 256 KiB cost. */
+/** Bytes in one step through a file. Steps above 1 MiB bring no gain; steps of 256 KiB take twice the time. */
 const large = 1024 * 1024;
-/** Where so many are under way at once that memory counts more. */
+/** Bytes in one step when so many transfers run that memory matters more. */
 const small = 128 * 1024;
-/** Bytes that are lent before the small ones are handed out: whoever has one gets on more slowly than the rest. */
+/** Lent bytes from which on small buffers are handed out. A transfer with a small buffer is slower than the others. */
 const plenty = 48 * large;
-/** Bytes that are lent before nobody should have more than it takes. */
+/** Lent bytes from which on each transfer should use only the buffers that it needs. */
 const crowd = 16 * large;
-/** Bytes that wait for the next who needs them. */
+/** Bytes that are kept for the next transfer. */
 const stock = 24 * large;
 
-/** Memory that other threads see, too, or not: what is handed to readers must not be, since fetch and others refuse it. */
+/**
+ * Memory that is shared with other threads, or not. Readers need unshared memory: `fetch` and others refuse shared
+ * memory.
+ */
 type Kind = 'shared' | 'own';
 
-/** For the next who needs one: memory that is made anew for each transfer piles up faster than it is collected. */
+/** Buffers for the next transfer: memory that each transfer allocates anew piles up faster than it is collected. */
 const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Buffer[]>>>> = {
   shared: { large: [], small: [] },
   own: { large: [], small: [] },
@@ -20,7 +23,7 @@ const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Buffer[]>>>
 let lent = 0;
 let held = 0;
 
-/** A buffer for steps through a file. What stands in it is another transfer's: only what was written may be read. */
+/** Returns a buffer for steps through a file. It contains bytes of another transfer, so read only the written part. */
 export function takeBuffer(kind: Kind): Buffer {
   const size = lent < plenty ? 'large' : 'small';
   const bytes = size === 'large' ? large : small;
@@ -32,7 +35,10 @@ export function takeBuffer(kind: Kind): Buffer {
   );
 }
 
-/** `reusable` only where nothing can be reading it any more, a socket least of all: the next one writes into it. */
+/**
+ * Pass `reusable: true` only if nothing can read the buffer any more, especially no socket: the next transfer writes
+ * into it.
+ */
 export function returnBuffer(buffer: Buffer, { reusable }: { readonly reusable: boolean }): void {
   const bytes = buffer.byteLength;
   lent -= bytes;
@@ -42,10 +48,10 @@ export function returnBuffer(buffer: Buffer, { reusable }: { readonly reusable: 
   kept[kind][bytes === large ? 'large' : 'small'].push(buffer);
 }
 
-/** Whether so many are lent that a transfer should do with what it has. */
+/** Returns whether so much memory is lent that a transfer should not take more. */
 export function areScarce(): boolean {
   return lent >= crowd;
 }
 
-/** Up to this size a buffer of just that size does. */
+/** Bytes. Up to this size a buffer of the exact size suffices. */
 export const shortPart: number = small / 2;

@@ -9,7 +9,7 @@ interface Sync {
   readonly fail: (error: Error) => void;
 }
 
-/** A file on a disk that takes as long as it is told to. */
+/** A file on a disk that is as slow as the test says. */
 function slowFile(syncs: Sync[]): { datasync(): Promise<void> } {
   return {
     datasync: () => new Promise<void>((done, fail) => void syncs.push({ done, fail })),

@@ -1,15 +1,18 @@
 import type { FileHandle } from 'node:fs/promises';
 
-/** Brings what is written to a file to the disk bit by bit, so that the sync at the end has little left to wait for. */
+/** Syncs written bytes to the disk in steps, so that the sync at the end takes little time. */
 export interface Flusher {
   wrote(bytes: number): void;
-  /** Throws what the disk has said; it says so once, so what the file holds is then not to be relied on. */
+  /**
+   * Rejects with the error of the disk. The disk reports an error only once, so the content of the file is then
+   * unreliable.
+   */
   ended(): Promise<void>;
 }
 
-/** Bytes: less than a disk takes in a tenth of a second, and so much that nobody notices the calls. */
+/** Bytes. A disk takes less than a tenth of a second for them, and the cost of the calls does not matter. */
 const step = 16 * 1024 * 1024;
-/** In the whole process: each holds one of the few threads that all files share. */
+/** Concurrent syncs in the whole process: each occupies one of the few threads that all files share. */
 const mostAtOnce = 2;
 let atOnce = 0;
 

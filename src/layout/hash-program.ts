@@ -4,8 +4,8 @@ import { parentPort } from 'node:worker_threads';
 import type { HashAnswer, HashQuestion } from './hash-thread.ts';
 
 /**
- * Bytes in one write. For longer ones Linux looks for memory in larger pieces, which it has to get anew while small ones
- * were used a moment ago; and here a write more costs little, since nobody has to be woken for it.
+ * Bytes per write. For longer writes Linux needs larger pieces of memory, which it must allocate, while recently used
+ * small pieces are available. An additional write costs little here, because no other thread must be woken for it.
  */
 const writeStep = 32 * 1024;
 
@@ -26,7 +26,7 @@ function answer({ id, algorithm, write, last }: HashQuestion): HashAnswer {
   return last ? { encoded: hash.digest('hex') } : {};
 }
 
-/** A thread hands over errors without their code. */
+/** A thread passes errors on without their code. */
 function failureOf(error: unknown): NonNullable<HashAnswer['failure']> {
   if (!(error instanceof Error)) return { message: String(error), code: undefined };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -37,7 +37,7 @@ parentPort?.on('message', (question: HashQuestion) => {
   try {
     parentPort?.postMessage(answer(question));
   } catch (error) {
-    // What is written after this is not hashed here any more.
+    // Later writes of this file are not hashed in this thread.
     hashes.delete(question.id);
     parentPort?.postMessage({ failure: failureOf(error) } satisfies HashAnswer);
   }

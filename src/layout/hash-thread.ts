@@ -4,32 +4,35 @@ import { createHasher } from '../flow/hash.ts';
 import { type Algorithm, parseDigest } from '../spec/digest.ts';
 import { createHashWriter, type HashWriter } from './hash-writer.ts';
 
-/** What the thread is asked; it answers in the same order. */
+/** A request to the thread. The thread answers in the order of the requests. */
 export interface HashQuestion {
-  /** Which hash. */
+  /** The number of the hash. */
   readonly id: number;
   readonly algorithm: Algorithm;
   readonly write?: { readonly fd: number; readonly bytes: Uint8Array; readonly position: number };
-  /** The hash ends here. */
+  /** Whether the hash ends here. */
   readonly last: boolean;
 }
 
 export interface HashAnswer {
-  /** Hexadecimal, where the hash has ended. */
+  /** The digest in hexadecimal, when the hash has ended. */
   readonly encoded?: string;
-  /** What the disk has said. */
+  /** The error of the disk. */
   readonly failure?: { readonly message: string; readonly code: string | undefined };
 }
 
-/** A thread that hashes and writes, so that neither keeps this one from its connections. */
+/** A thread that hashes and writes, so that the main thread stays free for its connections. */
 export interface HashThread {
-  /** Where there is no thread it hashes and writes from here. One whose thread ends goes on from here, too, without a hash. */
+  /**
+   * Returns a writer that uses the thread. Without a thread, it hashes and writes in this one. If the thread ends, it
+   * continues here without a hash.
+   */
   writer(algorithm: Algorithm): HashWriter;
 }
 
 const program: URL = new URL('./hash-program.js', import.meta.url);
 
-/** One serves all blobs of a process: hashing and writing take a third of what the connections take. */
+/** One thread serves all blobs of a process: hashing and writing take a third of the time of the connections. */
 export function createHashThread(file: URL = program): HashThread {
   const thread = startThread(file);
   let ids = 0;
@@ -68,13 +71,16 @@ export function createHashThread(file: URL = program): HashThread {
   };
 }
 
-/** From here on a thread that hashes and writes is sooner done, although it has to be started. */
+/** Bytes. From this size on a thread is faster, although it must be started. */
 const worthThread = 32 * 1024 * 1024;
-/** What of a blob of unknown size comes first if it isn't a small one: a whole step. */
+/** Bytes. The first step of a blob of unknown size, unless the blob is smaller. */
 const largeStep = 1024 * 1024;
 let thread: HashThread | undefined;
 
-/** For a blob of which `size` bytes will come, as far as known, and `first` at once. */
+/**
+ * Returns a writer for a blob. `size` is the expected number of bytes, if known; `first` is the number of bytes at
+ * once.
+ */
 export function startHashWriter(
   algorithm: Algorithm,
   { size, first }: { readonly size: number | undefined; readonly first: number },
@@ -87,7 +93,7 @@ export function startHashWriter(
 
 interface Thread {
   isUp(): boolean;
-  /** What it answers, or `undefined` if it has ended. */
+  /** Resolves with the answer, or with undefined when the thread has ended. */
   ask(question: HashQuestion): Promise<HashAnswer | undefined>;
 }
 
@@ -99,7 +105,7 @@ function startThread(file: URL): Thread {
     for (const tell of waiting.splice(0)) tell(undefined);
   };
   try {
-    // Without the flags of this process: some are not for threads.
+    // Without the flags of this process, since some are invalid for threads.
     worker = new Worker(file, { execArgv: [] });
     worker.on('message', (answer: HashAnswer) => {
       waiting.shift()?.(answer);
@@ -107,10 +113,10 @@ function startThread(file: URL): Thread {
     });
     worker.on('error', end);
     worker.on('exit', end);
-    // It keeps no process from ending, unless somebody waits for it.
+    // The thread must not keep the process alive, unless a caller waits for it.
     worker.unref();
   } catch {
-    // Not everywhere may threads be started: it goes without.
+    // Some environments forbid threads. Hashing then runs in this thread.
   }
   return {
     isUp: () => worker !== undefined,

@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-/** Bytes of which no two pieces look alike. */
+/** Bytes without repeated pieces. */
 function sample(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 11)) % 251));
 }
@@ -101,7 +101,7 @@ describe('a writer that hashes', () => {
     it(`goes on from here where the thread ${name}; then only the next one has a hash`, async () => {
       const source = `import { parentPort } from 'node:worker_threads'; ${program}`;
       const { path, file } = await newFile();
-      // The first writer is had before the thread can have ended.
+      // The first writer is created before the thread can have ended.
       const broken = createHashThread(new URL(`data:text/javascript,${encodeURIComponent(source)}`));
       for (const digest of [undefined, digestOf(sample(250_000))]) {
         const writer = broken.writer('sha256');

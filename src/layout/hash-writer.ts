@@ -3,17 +3,17 @@ import { writeFully } from '../files/files.ts';
 import type { Hasher } from '../flow/hash.ts';
 import type { Digest } from '../spec/digest.ts';
 
-/** Writes to a file and hashes what it writes, in the order of the calls. */
+/** Writes to a file and hashes the written bytes, in the order of the calls. */
 export interface HashWriter {
-  /** The bytes may be changed when it settles. Rejects with what the disk says; then the hash is lost. */
+  /** Resolves when the bytes may be changed. Rejects with the error of the disk; the hash is then lost. */
   write(file: FileHandle, bytes: Uint8Array, position: number): Promise<void>;
-  /** Ends the hash. `undefined` where it is lost or was read before: the file has to be read for it. */
+  /** Ends the hash. Resolves with undefined when the hash is lost or was read before; the file must then be read. */
   digest(): Promise<Digest | undefined>;
-  /** For whoever doesn't ask for the digest. */
+  /** Discards the hash when the digest is not needed. */
   drop(): void;
 }
 
-/** Hashes in this thread, while the disk writes. */
+/** Creates a writer that hashes in this thread while the disk writes. */
 export function createHashWriter(hasher: Hasher): HashWriter {
   let running: Hasher | undefined = hasher;
   return {

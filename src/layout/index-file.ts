@@ -4,10 +4,10 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 
-/** The annotation that names an entry. Tools write a tag there, or a whole reference. */
+/** The annotation with the name of an entry. Tools write a tag or a whole reference into it. */
 const refName = 'org.opencontainers.image.ref.name';
 
-/** One entry as it was read, with whatever gantry knows nothing of, and what of it is understood. */
+/** One entry as it was read, with all unknown fields, and its known part. */
 interface Entry {
   readonly descriptor: Descriptor;
   readonly json: Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export interface Root {
 }
 
 /**
- * The entries of an index.json and how they change. Nothing that stood in the file is lost but what was replaced.
+ * The entries of an index.json and their changes. Keeps everything in the file except replaced parts.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md#indexjson-file
  */
 export class LayoutIndex {
@@ -31,7 +31,7 @@ export class LayoutIndex {
     this.#entries = entries;
   }
 
-  /** Of a layout that is made anew. A root without a tag is listed without a name. */
+  /** Creates the entries of a new layout. A root without a tag gets no name. */
   static of(roots: readonly Root[] = []): LayoutIndex {
     const entries = roots.map(({ descriptor, tag }) => annotated(plain(descriptor), tag));
     return new LayoutIndex({ schemaVersion: 2, mediaType: MediaType.ociIndex }, entries);
@@ -46,7 +46,7 @@ export class LayoutIndex {
     return new LayoutIndex(json, entries);
   }
 
-  /** Throws TOO_LARGE: nobody could read it again. */
+  /** Throws TOO_LARGE when the file could not be read again. */
   format(path: string): Uint8Array {
     const json = { ...this.#json, manifests: this.#entries.map((entry) => entry.json) };
     const bytes = new TextEncoder().encode(`${JSON.stringify(json, undefined, 2)}\n`);
@@ -65,7 +65,7 @@ export class LayoutIndex {
     return new Set(this.#entries.flatMap(({ descriptor }) => tagOf(descriptor) ?? []));
   }
 
-  /** The entry with that name; where a tool wrote two, the later one. */
+  /** Returns the entry with that name. If two exist, the later one counts. */
   tagged(tag: string): Descriptor | undefined {
     return this.roots.findLast((root) => tagOf(root) === tag);
   }
@@ -74,7 +74,7 @@ export class LayoutIndex {
     return this.roots.find((root) => root.digest === digest);
   }
 
-  /** Names the manifest; an entry of that name moves, and keeps its place in the file. */
+  /** Gives the manifest a name. An existing entry with the name changes and keeps its position in the file. */
   tag(tag: string, descriptor: Descriptor): void {
     const { digest } = descriptor;
     if (this.tagged(tag)?.digest === digest) return;
@@ -88,14 +88,14 @@ export class LayoutIndex {
     this.#entries = kept.toSpliced(at < 0 ? kept.length : at, 0, named);
   }
 
-  /** Lists a manifest without a name. */
+  /** Adds an entry without a name. */
   add(descriptor: Descriptor): void {
     if (this.withDigest(descriptor.digest) === undefined) {
       this.#entries = [...this.#entries, plain(listed(descriptor))];
     }
   }
 
-  /** Takes a name away; the last entry of a manifest stays, without a name. Answers whether the name was there. */
+  /** Removes a name. The last entry of a manifest stays, without a name. Returns whether the name existed. */
   untag(tag: string): boolean {
     if (!this.tags.has(tag)) return false;
     const freed = this.#entries.filter(({ descriptor }) => tagOf(descriptor) === tag);
@@ -107,7 +107,7 @@ export class LayoutIndex {
     return true;
   }
 
-  /** Takes out every entry of the manifest. */
+  /** Removes all entries of the manifest. */
   remove(digest: Digest): void {
     this.#entries = this.#entries.filter(({ descriptor }) => descriptor.digest !== digest);
   }
@@ -118,7 +118,7 @@ function tagOf({ annotations }: Descriptor): string | undefined {
   return tag === '' ? undefined : tag;
 }
 
-/** What an entry says of a manifest: what it is, and what it is for where that is known. */
+/** Returns the fields of an entry: the manifest, and its platform if it is known. */
 function listed({ mediaType, digest, size, platform }: Descriptor): Descriptor {
   return { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
 }

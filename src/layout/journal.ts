@@ -10,8 +10,8 @@ const journalFile = '.gantry-blobs';
 const limit = 64 * 1024 * 1024;
 
 /**
- * The blobs that a session has put in place and that no commit has made part of the layout yet. A session that ends by
- * SIGKILL leaves it behind, and the next one removes those of them that nothing names.
+ * The blobs that a session has written and that no commit has made part of the layout yet. A session that ends by
+ * SIGKILL leaves this list behind, and the next session removes the listed blobs that no manifest names.
  */
 export class Journal {
   readonly #folder: string;
@@ -32,14 +32,14 @@ export class Journal {
     return new Journal(folder, lines && new Set(lines.filter(isDigest)));
   }
 
-  /** Called before the blob gets its name. */
+  /** Call this before the blob gets its final name. */
   async note(digest: Digest): Promise<void> {
     this.#left.delete(digest);
     this.#isThere = true;
     await onDisk(this.#path, () => appendFile(this.#path, `${digest}\n`));
   }
 
-  /** A blob that an earlier session left, and that this one counts on. */
+  /** Keeps a blob of an earlier session on which this one relies. */
   adopt(digest: Digest): void {
     this.#left.delete(digest);
   }
@@ -48,7 +48,7 @@ export class Journal {
     return this.#left.size > 0;
   }
 
-  /** Ends with a commit, or with all that this session has put in place taken away again. */
+  /** Ends the list, either with a commit or after the removal of all blobs of this session. */
   async end(named: ReadonlySet<Digest>): Promise<void> {
     for (const digest of this.#left) {
       if (!named.has(digest)) await removeFile(blobPath(this.#folder, digest));

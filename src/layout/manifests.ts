@@ -10,7 +10,7 @@ import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { blobFileContent, blobSize } from './blob-file.ts';
 import type { LayoutIndex } from './index-file.ts';
 
-/** What a walk needs to know of a manifest; it never changes, since the digest stands for it. */
+/** The facts about a manifest that a walk needs. They never change, because the digest identifies them. */
 interface Facts {
   readonly subject: Digest | undefined;
   readonly entry: Descriptor;
@@ -23,7 +23,7 @@ interface WalkOptions extends SignalOptions {
   readonly onDamage?: (digest: Digest) => void;
 }
 
-/** The manifests of one layout, as index.json and the blobs show them. */
+/** The manifests of one layout, read from index.json and the blobs. */
 export class LayoutManifests {
   readonly #folder: string;
   readonly #index: LayoutIndex;
@@ -38,7 +38,7 @@ export class LayoutManifests {
 
   async resolve(reference: string, options: SignalOptions = {}): Promise<Descriptor | undefined> {
     options.signal?.throwIfAborted();
-    // A name first: by the grammar alone `alpine:3` is a digest, too.
+    // Looks for a name first: by its grammar, `alpine:3` could also be a digest.
     const named = this.#index.tagged(reference);
     const listed = named ?? (isDigest(reference) ? this.#index.withDigest(reference) : undefined);
     const digest = listed?.digest ?? (isDigest(reference) ? reference : undefined);
@@ -78,12 +78,12 @@ export class LayoutManifests {
   }
 
   /**
-   * Every manifest that can be reached from index.json and from `more`, each once; those that aren't there are passed over.
-   * `onDamage`: told of those that can't be read, which are passed over then. Without it they end the walk.
+   * Yields every manifest that is reachable from index.json and from `more`, each once. Skips missing ones. With
+   * `onDamage`, reports unreadable ones and skips them; without it, they end the walk.
    */
   async *walk(more: Iterable<Digest> = [], options: WalkOptions = {}): AsyncIterable<Facts> {
     const queue = new Set([...this.#index.roots.map(({ digest }) => digest), ...more]);
-    // A Set hands out what is added while it is iterated.
+    // A Set also yields the elements that are added during the iteration.
     for (const digest of queue) {
       const facts = await this.#walked(digest, options);
       if (facts === undefined) continue;
@@ -118,7 +118,7 @@ export class LayoutManifests {
     return facts;
   }
 
-  /** A blob that no entry lists as a manifest: a child of an index. It is a manifest where its document says so. */
+  /** Recognises a manifest that no entry lists, such as the child of an index, by its document. */
   async #recognise(digest: Digest, size: number, options: SignalOptions): Promise<Descriptor | undefined> {
     if (size > manifestLimit) return undefined;
     const bytes = await this.#read({ mediaType: MediaType.octetStream, digest, size }, options);

@@ -12,7 +12,7 @@ export const markerFile = 'oci-layout';
 export const indexFile = 'index.json';
 export const markerBytes: Uint8Array = new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}\n');
 
-/** Whether the folder is marked as a layout. Throws MANIFEST_INVALID for one of a version that isn't known. */
+/** Returns whether the folder is marked as a layout. Throws MANIFEST_INVALID for an unknown version. */
 export async function isLayout(folder: string): Promise<boolean> {
   const path = join(folder, markerFile);
   const bytes = await readSmall(path, 64 * 1024);
@@ -26,7 +26,7 @@ export async function isLayout(folder: string): Promise<boolean> {
   throw new ContentError('MANIFEST_INVALID', `${path}: this is not version 1 of the OCI image layout`);
 }
 
-/** The entries of the layout, or `undefined` if it has no index.json. Throws MANIFEST_INVALID, TOO_LARGE. */
+/** Returns the entries of the layout, or undefined without an index.json. Throws MANIFEST_INVALID, TOO_LARGE. */
 export async function readIndex(folder: string): Promise<LayoutIndex | undefined> {
   const path = join(folder, indexFile);
   const bytes = await readSmall(path, indexJsonLimit);
@@ -39,7 +39,10 @@ export async function readIndex(folder: string): Promise<LayoutIndex | undefined
   }
 }
 
-/** index.json as a manifest: an index that can be pushed. Throws MANIFEST_INVALID, TOO_LARGE beyond what registries take. */
+/**
+ * Returns index.json as a manifest that can be pushed. Throws MANIFEST_INVALID, and TOO_LARGE beyond the limit of
+ * registries.
+ */
 export async function readIndexManifest(folder: string): Promise<Manifest> {
   const path = join(folder, indexFile);
   const bytes = await readSmall(path, manifestLimit);

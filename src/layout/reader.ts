@@ -11,20 +11,20 @@ import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, readIndex, readIndexManifest } from './marker.ts';
 
 /**
- * An OCI image layout on disk. A reference is a digest or the value of an entry's `org.opencontainers.image.ref.name`,
- * which may be any text: tools write tags there as well as whole references.
+ * An OCI image layout on disk. A reference is a digest or the value of an entry's annotation
+ * `org.opencontainers.image.ref.name`. This value may be any text: tools write tags as well as whole references.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export interface LayoutRepository extends Repository {
-  /** The entries of index.json as they stand there, annotations included. */
+  /** Returns the entries of index.json as they are written, with their annotations. */
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
-  /** index.json itself, byte for byte as it was last written, as the index that it is. */
+  /** Returns index.json byte for byte, as an index manifest. */
   index(options?: SignalOptions): Promise<Manifest>;
 }
 
-/** Throws MANIFEST_INVALID for what is no layout. */
+/** Throws MANIFEST_INVALID when the folder is not a layout. */
 export async function openReader(folder: string): Promise<LayoutRepository> {
-  // Some tools leave the marker out, and others read what they write: the index says enough.
+  // Some tools leave the marker out, and other tools read the result: index.json suffices.
   await isLayout(folder);
   const index = await readIndex(folder);
   if (index === undefined) {

@@ -35,7 +35,7 @@ import { repositoryContract } from '../testing/contract.ts';
 import { blobPath } from './blob-file.ts';
 import { type LayoutRepository, openLayout } from './repository.ts';
 
-/** A path where nothing is yet. */
+/** A path without a file. */
 async function newPath(test: TestContext): Promise<string> {
   return join(await folder(test), 'images', 'app');
 }
@@ -231,7 +231,7 @@ describe('a layout that is written', () => {
     await first[Symbol.asyncDispose]();
     await using second = await waiting;
     const upload = await second.blobs.start();
-    // Disposing again takes nothing from the one who came after.
+    // A second disposal must not affect the next writer.
     await first[Symbol.asyncDispose]();
     await upload.commit(emptyConfig.descriptor.digest, emptyConfig.content);
     await giveImage(second, {}, 'v1');

@@ -6,22 +6,23 @@ import { openWriter } from './writer.ts';
 export type { LayoutRepository } from './reader.ts';
 
 export interface OpenLayoutOptions extends SignalOptions {
-  /** `write` makes the layout if it isn't there, and shuts out other writers until disposed. */
+  /** `write` creates the layout if it does not exist, and locks out other writers until disposed. */
   readonly mode: 'read' | 'write';
-  /** Milliseconds to wait while another process writes; default: don't. `Infinity`: until the signal. */
+  /** Milliseconds to wait while another process writes. Default: no wait. `Infinity`: until the signal aborts. */
   readonly wait?: number | undefined;
-  /** Told once, after two seconds, what is waited for. */
+  /** Called once, after two seconds of waiting, with the reason. */
   readonly onWait?: ((reason: string) => void) | undefined;
   /**
-   * `write` only. Whether blobs stay that nothing names, also without a commit where the folder was there before: it keeps
-   * blobs for later.
+   * Whether unreferenced blobs stay, even without a commit, if the folder existed before: the layout is a cache of
+   * blobs. Applies only to `write`. Default false.
    */
   readonly cache?: boolean;
 }
 
 /**
- * What is written shows up, for others, at `commit`; disposed without it, the folder is as it was before.
- * Throws IN_USE, MANIFEST_INVALID for what is no layout, NO_PERMISSION, IO_FAILED.
+ * Opens an OCI layout. Changes become visible to others with `commit`; disposing without it leaves the folder as it
+ * was.
+ * @throws IN_USE, MANIFEST_INVALID for a folder that is not a layout, NO_PERMISSION, IO_FAILED
  */
 export async function openLayout(folder: string, options: OpenLayoutOptions): Promise<LayoutRepository> {
   options.signal?.throwIfAborted();

@@ -26,30 +26,30 @@ export interface SessionOptions extends SignalOptions {
   readonly wait?: number | undefined;
   readonly onWait?: ((reason: string) => void) | undefined;
   /**
-   * Whether blobs stay that no manifest names, also where the session comes to nothing, unless it has made the folder: the
-   * layout is a cache of blobs.
+   * Whether unreferenced blobs stay, also without a commit, unless the session created the folder: the layout is a
+   * cache of blobs.
    */
   readonly cache?: boolean;
 }
 
 /**
- * One writer's time with a layout. New blobs go under their final names at once, where nothing points to them yet;
- * deletions and index.json wait for the commit.
+ * The session of one writer. New blobs get their final names at once, since nothing refers to them yet. Deletions and
+ * index.json wait for the commit.
  */
 export class WriteSession {
   readonly folder: string;
   readonly index: LayoutIndex;
   readonly manifests: LayoutManifests;
-  /** Finds out which of the blobs that were there before can be counted on. */
+  /** Finds out which of the earlier blobs are undamaged. */
   readonly sound: SoundBlobs;
   readonly #lock: Lock;
   readonly #trail: Trail;
-  /** `undefined` for a cache, which loses nothing that is whole. */
+  /** Undefined for a cache, which keeps every whole blob. */
   readonly #journal: Journal | undefined;
   readonly #uploads = new Map<string, FileUpload>();
   /** Blobs that the commit will remove. */
   readonly #doomed = new Set<Digest>();
-  /** Manifests that were put without a tag: roots, unless another one names them. */
+  /** Manifests that were put without a tag. They become roots unless another manifest names them. */
   readonly #untagged = new Map<Digest, Descriptor>();
   readonly #mutex: Mutex;
   #disposed = false;
@@ -73,7 +73,7 @@ export class WriteSession {
       try {
         await isLayout(folder);
         const index = (await readIndex(folder)) ?? LayoutIndex.of();
-        // What a writer left that was killed.
+        // Removes the files of a killed writer.
         await removeAll(join(folder, uploadFolder));
         await removeTemporaries(folder);
         const journal = options.cache === true ? undefined : await Journal.open(folder);
@@ -101,7 +101,7 @@ export class WriteSession {
     return size;
   }
 
-  /** The blob, if it is there and has the bytes that it should. */
+  /** Returns the blob if it exists with the right bytes. */
   async whole(blob: Descriptor, options: SignalOptions): Promise<Descriptor | undefined> {
     const size = await this.size(blob.digest);
     if (size === undefined || !(await this.sound.has(blob, options))) return undefined;
@@ -129,14 +129,14 @@ export class WriteSession {
     throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${this.folder} has no upload session of that id`);
   }
 
-  /** Lists a manifest whose bytes are there. */
+  /** Lists a manifest that is stored as a blob. */
   list({ descriptor: plain }: Manifest, tags: readonly string[], platform?: Platform): void {
     const descriptor = platform === undefined ? plain : { ...plain, platform };
     for (const tag of tags) this.index.tag(tag, descriptor);
     if (tags.length === 0) this.#untagged.set(descriptor.digest, descriptor);
   }
 
-  /** From now on it is not there; its bytes go at the commit. Answers whether it was. */
+  /** Marks the blob as deleted; the commit removes its bytes. Returns whether it existed. */
   async remove(digest: Digest): Promise<boolean> {
     if ((await this.size(digest)) === undefined) return false;
     this.#doomed.add(digest);
@@ -159,7 +159,7 @@ export class WriteSession {
         this.#trail.file(marker);
       }
       await replaceFile(index, bytes);
-      // From here on the blobs are part of the layout, whatever happens.
+      // From here on the blobs are part of the layout, even after a failure.
       this.#trail.settle();
       for (const digest of this.#doomed) await removeFile(blobPath(this.folder, digest));
       this.#doomed.clear();
@@ -169,7 +169,7 @@ export class WriteSession {
 
   dispose(): Promise<void> {
     return this.#mutex(async () => {
-      // The second time, the folder may be another writer's.
+      // A second call must not touch the folder, which may belong to another writer by then.
       if (this.#disposed) return;
       this.#disposed = true;
       try {
@@ -177,7 +177,7 @@ export class WriteSession {
         await this.#trail.removeFiles();
         await this.#endJournal(await readIndex(this.folder));
       } finally {
-        // The lock file stands in the folder that may have to go.
+        // The lock file is in the folder that may have to be removed.
         await this.#lock[Symbol.asyncDispose]();
         await this.#trail.undo();
       }
@@ -195,7 +195,7 @@ export class WriteSession {
       await file.sync();
       if (there === undefined) await this.#journal?.note(digest);
       await moveFile(file.path, path);
-      // In place of damaged bytes it is what the layout should have had, and stays.
+      // A blob that replaced damaged bytes belongs to the layout and stays.
       const isMine = this.#journal !== undefined || this.#trail.made(this.folder);
       if (there === undefined && isMine) this.#trail.file(path);
     }
@@ -203,7 +203,7 @@ export class WriteSession {
     this.#doomed.delete(digest);
   }
 
-  /** What a killed session has left goes, unless something names it; where that can't be read, all stays. */
+  /** Removes the unreferenced blobs of a killed session. Keeps all of them when the references cannot be read. */
   async #endJournal(index: LayoutIndex | undefined): Promise<void> {
     if (this.#journal === undefined) return;
     const named = new Set<Digest>();
@@ -223,7 +223,7 @@ export class WriteSession {
   async #listRoots(options: SignalOptions): Promise<void> {
     if (this.#untagged.size === 0) return;
     const named = new Set<Digest>();
-    // An image that is damaged keeps no other one out.
+    // A damaged image must not block the others.
     const walk = { ...options, onDamage: passOver };
     for await (const { children } of this.manifests.walk(this.untagged, walk)) {
       for (const child of children) named.add(child);

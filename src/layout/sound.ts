@@ -10,13 +10,13 @@ import { blobPath, hashFile } from './blob-file.ts';
 import type { LayoutManifests } from './manifests.ts';
 
 /**
- * Finds out which blobs of a layout are what their names say, before a writer counts them as there: what is damaged is
- * then written once more. Each file is read once in the life of a writer, unless the call that reads it is aborted.
+ * Checks the blobs of a layout against their digests before a writer relies on them; a damaged blob is then written
+ * again. Reads each file once in the life of a writer, unless the reading call is aborted.
  */
 export class SoundBlobs {
   readonly #folder: string;
   readonly #known = new Map<Digest, boolean>();
-  /** One after the other: several would only share the disk. */
+  /** One check at a time: concurrent ones would only share the disk. */
   readonly #mutex: Mutex = createMutex();
 
   constructor(folder: string) {
@@ -29,19 +29,19 @@ export class SoundBlobs {
     if (known !== undefined) return known;
     return this.#mutex(async (moved) => {
       const found = this.#known.get(digest) ?? (await this.#read(blob, options, moved));
-      // The writer may have put it in place, or taken it away, meanwhile.
+      // The writer may have stored or removed the blob meanwhile.
       const isThere = this.#known.get(digest) ?? found;
       this.#known.set(digest, isThere);
       return isThere;
     }, options);
   }
 
-  /** The writer has put it in place, or taken it away. */
+  /** Notes that the writer has stored or removed the blob. */
   changed(digest: Digest, isThere: boolean): void {
     this.#known.set(digest, isThere);
   }
 
-  /** Whether the manifest and all that it needs are there. */
+  /** Returns whether the manifest and all of its content exist undamaged. */
   async hasTree(
     manifest: Descriptor,
     manifests: LayoutManifests,
@@ -66,20 +66,20 @@ export class SoundBlobs {
     const path = blobPath(this.#folder, digest);
     const seen = await lookAt(path);
     if (seen?.isFile() !== true || seen.size !== size) return false;
-    // Nobody could tell.
+    // The digest cannot be checked.
     if (!isComputable(digest)) return true;
     try {
       const hashed = await hashFile(path, computableAlgorithm(digest), { signal, onChunk });
       return hashed.hasher.digest() === digest;
     } catch (error) {
-      // What the disk can't read is as good as gone.
+      // An unreadable blob counts as missing.
       if (error instanceof StorageError) return false;
       throw error;
     }
   }
 }
 
-/** `undefined`, too, for a manifest that is damaged, or of which something is missing or damaged. */
+/** Returns undefined also for a damaged manifest, and for one with missing or damaged content. */
 export async function resolveWhole(
   manifests: LayoutManifests,
   sound: SoundBlobs,

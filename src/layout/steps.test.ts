@@ -6,7 +6,7 @@ import { createSteps } from './steps.ts';
 
 const mebibyte = 1024 * 1024;
 
-/** Bytes of which no two steps look alike. */
+/** Bytes without repeated steps. */
 function sample(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 11)) % 251));
 }

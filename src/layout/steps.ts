@@ -1,21 +1,21 @@
 import { areScarce, returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
-/** Takes bytes in pieces of any size and stores them in large steps: some are stored while the next one comes in. */
+/** Collects bytes of any size and stores them in large steps. Some steps are stored while the next one fills. */
 export interface Steps {
-  /** Throws what storing an earlier step has thrown; nothing more is stored then. */
+  /** Throws the error of an earlier step; nothing more is stored then. */
   take(chunk: Uint8Array): Promise<void>;
-  /** Stores what is left, and waits for it. */
+  /** Stores the rest and waits for it. */
   end(): Promise<void>;
 }
 
-/** Steps in all, that which fills and those which are stored or wait for it: a disk pauses at times, the sender need not. */
+/** Number of steps, including the one that fills: a disk pauses at times, and the sender should not. */
 const depth = 3;
-/** Where many share the memory: one fills while one is stored. */
+/** Number of steps when memory is scarce: one fills while one is stored. */
 const least = 2;
 
 /**
- * `size`: bytes in all, where known. `store` is called in order, for one step after the other, with memory that is its own
- * until it is done, and may be another thread's, too.
+ * `size` is the total number of bytes, if known. `store` is called in order, for one step at a time. The memory belongs
+ * to it until it resolves, and may be shared with another thread.
  */
 export function createSteps(size: number | undefined, store: (bytes: Uint8Array) => Promise<void>): Steps {
   const short = size !== undefined && size <= shortPart;
@@ -42,7 +42,7 @@ export function createSteps(size: number | undefined, store: (bytes: Uint8Array)
       free.push(full);
       void storing.shift();
     });
-    // Told to whoever waits for it.
+    // The rejection is handled when a caller awaits the step.
     stored.catch(() => undefined);
     storing.push(stored);
     if (storing.length >= (areScarce() ? least : depth)) await storing[0];
@@ -53,7 +53,7 @@ export function createSteps(size: number | undefined, store: (bytes: Uint8Array)
       for (let at = 0; at < chunk.byteLength; ) {
         buffer ??= free.pop() ?? lend();
         const part = chunk.subarray(at, at + buffer.byteLength - filled);
-        // Node's own copy: into memory that is shared, set() goes word by word and takes four times as long.
+        // Node's own copy: `set()` on shared memory copies word by word and takes four times as long.
         buffer.fill(part, filled, filled + part.byteLength);
         filled += part.byteLength;
         at += part.byteLength;

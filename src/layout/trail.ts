@@ -2,12 +2,12 @@ import { rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder, onDisk, removeFile, systemCode } from '../files/files.ts';
 
-/** What a session made on disk, so that one which comes to nothing leaves nothing. Paths are absolute. */
+/** The files and folders that a session created, for their removal if the session fails. Paths are absolute. */
 export class Trail {
   #folders: string[] = [];
   #files = new Set<string>();
 
-  /** Makes the folder and those above it. */
+  /** Creates the folder and its parents. */
   async folder(path: string): Promise<void> {
     const first = await makeFolder(path);
     if (first === undefined) return;
@@ -19,7 +19,7 @@ export class Trail {
     this.#folders.push(...made);
   }
 
-  /** Whether the folder was made here. */
+  /** Returns whether this session created the folder. */
   made(folder: string): boolean {
     return this.#folders.includes(folder);
   }
@@ -28,7 +28,7 @@ export class Trail {
     this.#files.add(path);
   }
 
-  /** What was made so far is there to stay. */
+  /** Keeps everything created so far. */
   settle(): void {
     this.#folders = [];
     this.#files = new Set();
@@ -39,7 +39,7 @@ export class Trail {
     this.#files.clear();
   }
 
-  /** Removes the files, and the folders unless somebody else has put something there. */
+  /** Removes the files, and the folders unless they contain other files. */
   async undo(): Promise<void> {
     await this.removeFiles();
     for (const path of this.#folders.toReversed()) await onDisk(path, () => removeEmpty(path));
@@ -51,7 +51,7 @@ async function removeEmpty(path: string): Promise<void> {
   try {
     await rmdir(path);
   } catch (error) {
-    // Windows says EPERM or EBUSY of a folder that another program looks into.
+    // Windows answers EPERM or EBUSY for a folder that another program has open.
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'EPERM', 'EBUSY'].includes(systemCode(error) ?? '')) throw error;
   }
 }

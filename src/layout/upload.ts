@@ -16,43 +16,43 @@ import { startHashWriter } from './hash-thread.ts';
 import { createHashWriter, type HashWriter } from './hash-writer.ts';
 import { createSteps } from './steps.ts';
 
-/** A file whose bytes have the digest that they should, and that stands under no name for others yet. */
+/** A file with the right digest that has no final name yet. */
 export interface FinishedFile {
   readonly path: string;
   readonly size: number;
-  /** Settles when the bytes are on the disk, and not only on their way there. */
+  /** Resolves when the bytes are on the disk. */
   sync(): Promise<void>;
 }
 
 export interface FileUploadOptions {
   readonly id: string;
-  /** The file that the bytes go into until they have their digest. */
+  /** The file that collects the bytes until the digest is known. */
   readonly path: string;
   readonly algorithm: Algorithm;
-  /** Whether a session that finds the disk full ends, so that its bytes are in nobody's way. Default: it can go on. */
+  /** Whether a session ends when the disk is full, so that its bytes free space. Default false: it can continue. */
   readonly yields?: boolean;
-  /** When something was last done with a session that is restored, in milliseconds of `performance.now`. */
+  /** The last use of a restored session, in milliseconds of `performance.now`. */
   readonly used?: number;
-  /** Takes the finished file to where blobs stand; afterwards nothing is at `path`. */
+  /** Moves the finished file to its final place; afterwards nothing is at `path`. */
   readonly keep: (file: FinishedFile, digest: Digest) => Promise<void>;
-  /** Told when the session ends, however it ends. */
+  /** Called when the session ends in any way. */
   readonly forget: () => Promise<void>;
 }
 
 /**
- * A session whose bytes stand in a file, hashed as they come in. The file is open only while something is done with it,
- * so sessions left alone cost no handle. What was acknowledged survives the process, not a power loss: only the finished
- * blob is worth waiting for the disk.
+ * An upload session with its bytes in a file, hashed as they arrive. The file is open only during an operation, so idle
+ * sessions take no handle. Acknowledged bytes survive the end of the process, but not a power loss: only the finished
+ * blob is synced.
  */
 export class FileUpload implements Upload {
   readonly id: string;
   readonly limits: Upload['limits'] = {};
   readonly #options: FileUploadOptions;
   readonly #mutex: UploadMutex;
-  /** `undefined` while there is nothing. */
+  /** Undefined while no bytes have been written. */
   #writer: HashWriter | undefined;
   #offset: number;
-  /** While an append or a commit runs. */
+  /** Set while an append or a commit runs. */
   #file: FileHandle | undefined;
   #used: number;
   #closed = false;
@@ -71,7 +71,10 @@ export class FileUpload implements Upload {
     return new FileUpload(options, 0);
   }
 
-  /** A session of another process: what its file holds is hashed again, since a running hash can't be stored. */
+  /**
+   * Restores a session of another process. Hashes the content of its file again, because a running hash cannot be
+   * stored.
+   */
   static async restore(options: FileUploadOptions): Promise<FileUpload> {
     const { hasher, size } = await hashFile(options.path, options.algorithm);
     return new FileUpload(options, size, createHashWriter(hasher));
@@ -97,7 +100,7 @@ export class FileUpload implements Upload {
     }, options);
   }
 
-  /** Commits under whatever digest the bytes turned out to have. */
+  /** Commits under the digest that the bytes have. */
   commitAsIs(): Promise<Descriptor> {
     return this.#turn(async () => this.#finish(await this.#digest(this.#options.algorithm)));
   }
@@ -118,9 +121,9 @@ export class FileUpload implements Upload {
     return this.#mutex.run(() => this.#drop(), options);
   }
 
-  /** Ends the session if nothing was done with it for `idle` milliseconds. Answers whether it did. */
+  /** Ends the session if it was not used for `idle` milliseconds. Returns whether it did. */
   async expire(idle: number): Promise<boolean> {
-    // A session that is at work is not idle, and the end of that work may be long in coming.
+    // A session in use is not idle, even if its operation takes long.
     if (this.#mutex.isBusy()) return false;
     return this.#mutex.run(async () => {
       if (this.#closed || performance.now() - this.#used < idle) return false;
@@ -157,7 +160,7 @@ export class FileUpload implements Upload {
     const steps = createSteps(content.size, async (bytes) => {
       await this.#store(file, bytes, content.size);
       flusher.wrote(bytes.byteLength);
-      // Who reads what is being written waits for this, while the next bytes may be long in coming.
+      // Readers of the growing file wait for this report, and the next bytes may take long.
       report();
     });
     try {
@@ -168,7 +171,7 @@ export class FileUpload implements Upload {
         report();
       }
     } finally {
-      // Also when the source failed: what arrived was paid for, and the sender goes on from the offset.
+      // Also after a failure of the source: the received bytes count, and the sender continues from the offset.
       await steps.end().finally(() => this.#synced(() => flusher.ended()));
     }
     report();
@@ -189,7 +192,7 @@ export class FileUpload implements Upload {
     }
   }
 
-  /** The running hash, unless it broke off or the session was started for another algorithm. */
+  /** Returns the running hash, unless it is lost or the session uses another algorithm. */
   async #digest(algorithm: Algorithm): Promise<Digest> {
     this.#mustBeOpen();
     const running = algorithm === this.#options.algorithm ? await this.#writer?.digest() : undefined;
@@ -197,7 +200,7 @@ export class FileUpload implements Upload {
     return (await hashFile(this.#options.path, algorithm)).hasher.digest();
   }
 
-  /** A disk tells once that it has lost something, so who asks again is told that all is well: the session ends at once. */
+  /** A disk reports lost bytes only once, and a second sync would succeed, so the session ends at once. */
   async #synced(sync: () => Promise<void>): Promise<void> {
     try {
       await onDisk(this.#options.path, sync);
@@ -233,7 +236,7 @@ export class FileUpload implements Upload {
   }
 }
 
-/** `Blobs.ingest` where a session can be committed under whatever digest its bytes have: they are hashed once. */
+/** `Blobs.ingest` for sessions that can be committed under the digest of their bytes, which are hashed once. */
 export async function ingestFile(
   start: (algorithm: Algorithm) => Promise<FileUpload>,
   content: Content,

@@ -64,7 +64,7 @@ function openBlobs(session: WriteSession): Blobs {
       return session.resume(id);
     },
     async delete(digest, options = {}) {
-      // The bytes of a manifest go when it is deleted as one.
+      // The bytes of a manifest are removed with the manifest.
       if ((await session.manifests.resolve(digest, options)) !== undefined) return false;
       return session.remove(digest);
     },
@@ -98,7 +98,7 @@ function openManifests(session: WriteSession, blobs: Blobs): Manifests {
   };
 }
 
-/** A name may be any text but one that could be taken for a digest. Throws INVALID_REFERENCE. */
+/** A name may be any text that cannot be taken for a digest. Throws INVALID_REFERENCE. */
 function checkName(tag: string): void {
   if (tag === '' || isDigest(tag)) {
     throw new InputError('INVALID_REFERENCE', `"${tag}" can't be the name of an image in a layout`);
