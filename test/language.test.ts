@@ -13,7 +13,6 @@ const waiting = [
   'src/auth',
   'src/client',
   'src/disk',
-  'src/layout',
   'src/remote',
   'test',
 ];
