@@ -10,7 +10,6 @@ const waiting = [
   'examples',
   'scripts',
   'src/archive',
-  'src/auth',
   'src/client',
   'src/disk',
   'src/remote',

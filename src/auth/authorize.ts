@@ -8,22 +8,22 @@ import { createProver, type Proof, type ProverOptions } from './prover.ts';
 import { createScout } from './scout.ts';
 
 export interface AuthorizeOptions extends ProverOptions {
-  /** The only origin that is shown credentials: `https://registry-1.docker.io`. */
+  /** The only origin that receives credentials: `https://registry-1.docker.io`. */
   readonly origin: string;
 }
 
-/** A first try with what is known, one with what the challenge asks for, one in case that asked for more. */
+/** One try with the known challenge, one with the new challenge, and one if that challenge asks for more. */
 const maxTries = 3;
 
 /**
- * Shows the registry who is asking. Nothing is asked in advance: the first request goes out bare, and its 401 says what
- * is wanted. What was learned then goes with every later request at once. Requests that come while the first has no
- * answer wait for it where there is a credential to show, since they would be refused, too; where there is none they go
- * out, since most registries that nobody logs in to are open.
+ * Authenticates the requests to one registry. The first request is sent without credentials, and its 401 contains the
+ * challenge. Later requests get their header at once. Requests that begin before the first answer wait for it if a
+ * credential exists, because they would be refused, too. Without a credential they are sent at once, because most
+ * registries without a login are open.
  *
- * A refused request is sent again with a new proof unless its body is used up; the last refusal is the answer. Requests
- * to another origin, or with an Authorization of their own, pass as they are.
- * Throws CHALLENGE_INVALID, HELPER_FAILED, and UNAUTHORIZED or DENIED when the token service says so.
+ * A refused request is sent again with a new header unless its body is used up; the last refusal is the answer.
+ * Requests to another origin and requests with an Authorization header of their own pass unchanged. Throws
+ * CHALLENGE_INVALID, HELPER_FAILED, and UNAUTHORIZED or DENIED when the token service refuses.
  */
 export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
   const prover = createProver(options);
@@ -45,7 +45,8 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
         const response = { ...(await next(sent)), ...(secrets === undefined ? {} : { secrets }) };
         answered = true;
         if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
-        // The others go on once the token is asked for: if it serves them, too, they wait for the same one.
+        // The other requests continue once the token request is sent: if the token serves them, too, they wait for the
+        // same one.
         const onAsked = (): void => tellOthers(true);
         const better = await prover.answer(challengesOf(response), { request, refused: proof, onAsked });
         tellOthers(true);
@@ -73,7 +74,7 @@ function challengesOf({ headers, secrets }: HttpResponse): readonly Challenge[] 
   return parseChallenges(headerLines(headers, 'www-authenticate'), secrets);
 }
 
-/** A 403 is final, unless it says that another token would do. */
+/** A 403 is final, unless it asks for a token with more scopes. */
 function isRefused(response: HttpResponse): boolean {
   if (response.status === 401) return true;
   const lines = response.status === 403 ? headerLines(response.headers, 'www-authenticate') : [];

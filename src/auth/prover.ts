@@ -13,75 +13,83 @@ import { resolveRealm } from './realm.ts';
 import { basicAuthorization, secretsOf } from './secrets.ts';
 import { fetchToken } from './token.ts';
 
-/** An Authorization, and what it took to get it. */
+/** An Authorization header and its origin. */
 export interface Proof {
   readonly authorization: string;
-  /** What was asked for: the same again would bring no more. */
+  /** Identifies the token request. The same request would bring no better token. */
   readonly question: string;
-  /** Whether it was got for this very request. */
+  /** Whether it was fetched for this request. */
   readonly fresh: boolean;
-  /** What a far side that has seen it, or what it was got with, could repeat. */
+  /** The secret parts that a server could repeat after it has received the header or the token request. */
   readonly secrets: readonly string[];
 }
 
-/** What a registry wants to see, by what it said before. */
+/** The authentication that a registry asked for before. */
 type Demand =
   | { readonly kind: 'basic' }
   | {
       readonly kind: 'bearer';
       readonly realm: string;
       readonly service: string | undefined;
-      /** Those that the challenge named. */
+      /** The scopes from the challenge. */
       readonly scopes: readonly string[];
     };
 
 interface Refusal {
   readonly request: HttpRequest;
-  /** What the request was refused with. */
+  /** The header that the registry refused. */
   readonly refused: Proof | undefined;
-  /** Called once the question for a token has been put: a request that asks from then on shares its answer. */
+  /** Called once the token request has been sent: a request that asks from then on shares its answer. */
   readonly onAsked?: () => void;
 }
 
 export interface Prover {
-  /** Whether there is a credential for such a request. */
+  /** Resolves with whether a credential exists for such a request. */
   isKnown(request: HttpRequest): Promise<boolean>;
-  /** What is known to be wanted for such a request; undefined as long as the registry has asked for nothing. */
+  /**
+   * Resolves with the header that such a request is known to need, or with undefined while the registry has asked for
+   * none.
+   */
   recall(request: HttpRequest): Promise<Proof | undefined>;
-  /** What the challenges of a refusal ask for; undefined if there is nothing better to show than what was refused. */
+  /**
+   * Resolves with the header that the challenges of a refusal ask for, or with undefined when no better one exists than
+   * the refused one.
+   */
   answer(challenges: readonly Challenge[], refusal: Refusal): Promise<Proof | undefined>;
 }
 
 export interface ProverOptions {
-  /** The registry's name, which the keychain knows it by: `docker.io`. */
+  /** The name of the registry for the keychain, such as `docker.io`. */
   readonly registry: string;
   readonly keychain: Keychain;
-  /** Sends token requests: a line that follows no redirects and knows no credentials. */
+  /** Sends token requests, without redirects and without credentials of its own. */
   readonly send: Send;
-  /** What token services are told of the program that asks. Default `gantry`. */
+  /** The name of this program for token services. Default `gantry`. */
   readonly clientId?: string;
-  /** Hosts of token services that may be shown the credentials, besides those of the registry's own domain. */
+  /** Hosts of token services that may receive the credentials, besides those in the registry's own domain. */
   readonly trustedRealms?: readonly string[] | undefined;
-  /** Told why a credential was not shown: each text once. */
+  /** Called with the reason when a credential was not sent, once for each text. */
   readonly warn?: (text: string) => void;
   readonly clock?: Clock;
 }
 
-/** From here on a body takes its time, and a token with it. Bytes. */
+/** Bytes. A larger body takes long, so its token must remain valid for long. */
 const longBody = 1024 * 1024;
 
-/** Finds the proof for a request: remembers what the registry wants, who we are and what tokens we have. */
+/**
+ * Finds the Authorization header for a request. Remembers the registry's challenges, the credentials and the tokens.
+ */
 export function createProver(options: ProverOptions): Prover {
   const { registry, keychain, send, clientId = 'gantry', trustedRealms, clock = systemClock } = options;
   const warn = onceForEach(options.warn);
   const tokens = createTokenCache(clock);
-  /** By repository, since Artifactory has a realm for each of its own; '' is what was wanted last. */
+  /** By repository, since each repository of Artifactory has its own realm. The key '' has the last challenge. */
   const demands = new Map<string, Demand>();
   const credentials = createSingleFlight<string, Credential | undefined>({ keep: true });
 
   const credentialOf = (request: HttpRequest): Promise<Credential | undefined> => {
     const repository = repositoryOf(request);
-    // A helper that failed once may have been unlocked by the next time: failures are not kept.
+    // Failures are not kept: the user may unlock the helper before the next request.
     return credentials.run(
       repository ?? '',
       (ended) => keychain(registry, repository, { signal: ended }),
@@ -89,12 +97,15 @@ export function createProver(options: ProverOptions): Prover {
     );
   };
 
-  /** Who we are; nobody, where the helper that would know is not installed and that may do. */
+  /**
+   * Resolves with the credential of the user. Resolves without one when the helper is not installed and anonymous
+   * access may suffice.
+   */
   const identify = async (demand: Demand, request: HttpRequest): Promise<Identity> => {
     try {
       return { credential: await credentialOf(request) };
     } catch (error) {
-      // A config file that came from another machine names helpers of there; public images can be read all the same.
+      // A config file from another machine can name helpers that are missing here. Public images can still be read.
       const { scopes = [] } = request;
       const mayDoWithout = demand.kind === 'bearer' && scopes.every((scope) => scope.endsWith(':pull'));
       if (!mayDoWithout || !isHelperMissing(error)) throw error;
@@ -103,7 +114,10 @@ export function createProver(options: ProverOptions): Prover {
     }
   };
 
-  /** What a token service gets to know of us: a stranger's gets what we want to read, but not who we are. */
+  /**
+   * Returns the credential that a token service may receive: an untrusted one gets the scopes of the request, but no
+   * credential.
+   */
   const shownTo = async (
     realm: string,
     url: string,
@@ -157,7 +171,7 @@ export function createProver(options: ProverOptions): Prover {
 
   return {
     async isKnown(request) {
-      // Why it can't be found out is told when it is needed.
+      // The error is reported when the credential is needed.
       const credential = await credentialOf(request).catch(() => undefined);
       return credential !== undefined;
     },
@@ -165,7 +179,8 @@ export function createProver(options: ProverOptions): Prover {
     async recall(request) {
       const demand = demands.get(repositoryOf(request) ?? '') ?? demands.get('');
       if (demand === undefined) return undefined;
-      // ECR Public's `aws` and Forgejo's `*` are wanted of every request; a resource's scope only of its own.
+      // ECR Public requires the scope `aws` for every request and Forgejo the scope `*`; the scope of a resource
+      // applies only to its own requests.
       const always = demand.kind === 'bearer' ? demand.scopes.filter((scope) => !scope.includes(':')) : [];
       const scopes = mergeScopes([...(request.scopes ?? []), ...always]);
       return await prove(demand, scopes, { request, refused: undefined });
@@ -173,7 +188,7 @@ export function createProver(options: ProverOptions): Prover {
 
     async answer(challenges, refusal) {
       const { request, refused } = refusal;
-      // gcr.io has sent 401 without a challenge below /v2/: what it wanted before is still wanted.
+      // gcr.io has sent 401 without a challenge below /v2/: its earlier challenge is still valid.
       const demand =
         demandOf(challenges, { request, registry, secrets: refused?.secrets }) ?? demands.get('');
       if (demand === undefined) return undefined;
@@ -190,7 +205,7 @@ export function createProver(options: ProverOptions): Prover {
 
 interface Identity {
   readonly credential: Credential | undefined;
-  /** Why there is none, if it isn't that we have none. */
+  /** The reason of a missing credential, unless the user has none. */
   readonly missing?: unknown;
 }
 
@@ -202,7 +217,7 @@ function onceForEach(warn: (text: string) => void = () => undefined): (text: str
   };
 }
 
-/** A proof that doesn't change by asking again; undefined if it is the one that was refused. */
+/** Returns a header that a further request would not change, or undefined if it is the refused one. */
 function standing(
   authorization: string,
   { refused, known }: { readonly refused: Proof | undefined; readonly known: readonly string[] },
@@ -211,7 +226,10 @@ function standing(
   return { authorization, question: authorization, fresh: true, secrets: known };
 }
 
-/** Bearer before Basic, which would show the password with every request. Throws CHALLENGE_INVALID if it is neither. */
+/**
+ * Prefers Bearer to Basic, which would send the password with every request. Throws CHALLENGE_INVALID when neither is
+ * offered.
+ */
 function demandOf(
   challenges: readonly Challenge[],
   {
@@ -243,7 +261,7 @@ function demandOf(
   });
 }
 
-/** The repository that a request is about, by its first scope that names one: the others are mount sources. */
+/** Returns the repository of a request, from its first scope that names one: the other scopes are mount sources. */
 function repositoryOf({ scopes = [] }: HttpRequest): string | undefined {
   for (const scope of scopes) {
     const name = /^repository:(.+):[^:]*$/.exec(scope)?.[1];

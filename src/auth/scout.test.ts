@@ -4,10 +4,10 @@ import { describe, it } from 'node:test';
 import { TransportError } from '../errors.ts';
 import { alice, answer, bearerRegistry, bearing, rejects, stage } from './stage.test.support.ts';
 
-/** Lets everything that is ready go on. */
+/** Lets all ready work continue. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A registry that answers nothing before it is told to. */
+/** A registry that answers only when the test says so. */
 function slow(registry = bearerRegistry) {
   const gate = new EventTarget();
   const opened = once(gate, 'open');

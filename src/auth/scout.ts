@@ -4,20 +4,21 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest } from '../wire/message.ts';
 
 /**
- * Lets the first request to a registry go ahead of those that would be refused as it is. A request that is not the first
- * waits for the answer to it where a login is to be expected. Resolves when the request may go; the first tells the others
- * by what it gets: whether there was an answer. After a minute the others go all the same: a refusal costs them one request.
+ * Sends the first request to a registry before others that would be refused without its challenge. Another request
+ * waits for the answer to the first one if a login is expected. Resolves when the request may be sent. The first
+ * request calls the returned function with whether it got an answer. After a minute the others are sent anyway: a
+ * refusal costs each of them one request.
  */
 export type Scout = (request: HttpRequest) => Promise<(answered: boolean) => void>;
 
-/** Milliseconds; the timeouts of a request are as long. */
+/** Milliseconds, like the timeouts of a request. */
 const patience = 60_000;
 
 const tellNobody: Awaited<ReturnType<Scout>> = () => undefined;
 
 /**
- * `expectsLogin` says whether a request has a login to show. It may ask the user's keychain, so it is not asked for one that
- * finds no other under way.
+ * `expectsLogin` returns whether a request has a login. It may ask the user's keychain, so it is called only while
+ * another request is under way.
  */
 export function createScout(
   expectsLogin: (request: HttpRequest) => Promise<boolean>,
@@ -40,7 +41,7 @@ export function createScout(
 
   return async (request) => {
     if (isAnswered) return tellNobody;
-    // The source of a body may be another request to this registry.
+    // The source of a body may itself be a request to this registry.
     if (first === undefined) return request.body === undefined ? goAhead() : tellNobody;
     const unlessNeedless = expectsLogin(request).then((expected) => (expected ? first : undefined));
     const wait = new AbortController();
