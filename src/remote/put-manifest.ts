@@ -1,0 +1,113 @@
+import { isGantryError } from '../errors.ts';
+import { bytesContent } from '../flow/content.ts';
+import { digestOf } from '../flow/hash.ts';
+import { computableAlgorithm, type Digest, digestAlgorithm, isComputable, isDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
+import type { HttpResponse } from '../wire/message.ts';
+import { describe, type Exchange, performBodiless } from './exchange.ts';
+import { resolveManifest } from './get-manifest.ts';
+import { checkStored, refusedAsUnsupported } from './stored.ts';
+
+/** Tags in one request that every registry should take, if it knows the parameter. */
+const tagsAtOnce = 10;
+/** The statuses with which registries refuse a PUT with tags that they don't know, or that are too many. */
+const tagsRefused = [400, 404, 405, 413, 414, 431];
+
+/**
+ * Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers.
+ * Each answer is compared with the bytes that were sent. Throws UNSUPPORTED, DIGEST_INVALID.
+ */
+export async function putUnder(
+  exchange: Exchange,
+  repository: string,
+  manifest: Manifest,
+  tags: readonly string[],
+  { signal }: SignalOptions,
+): Promise<boolean> {
+  const { learned } = exchange;
+  const { digest } = manifest.descriptor;
+  let listed = false;
+  const put: Putting = async (reference, { beside = [], accept = [] } = {}) => {
+    const response = await putOnce(exchange, { repository, reference, beside }, manifest, { accept, signal });
+    listed ||= subjectHeader(response) !== undefined;
+    return response;
+  };
+  const left = new Set(tags);
+  // Under a tag alone it would be there by its sha256.
+  const needsDigest = digestAlgorithm(digest) !== 'sha256';
+  let byDigest = false;
+  if (tags.length > 1 || (needsDigest && tags.length > 0)) {
+    for (let at = 0; at < tags.length && learned.tagParameters !== false; at += tagsAtOnce) {
+      const beside = tags.slice(at, at + tagsAtOnce);
+      const response = await put(digest, { beside, accept: tagsRefused });
+      if (response.status >= 400) break;
+      byDigest = true;
+      const set = tagHeaders(response);
+      learned.tagParameters = set.length > 0;
+      for (const tag of set) left.delete(tag);
+    }
+  }
+  if (tags.length === 0 || (needsDigest && !byDigest)) await put(digest);
+  for (const tag of left) {
+    try {
+      await put(tag);
+    } catch (error) {
+      if (
+        !isTagTaken(error) ||
+        (await resolveManifest(exchange, repository, tag, { signal }))?.digest !== digest
+      ) {
+        throw error;
+      }
+    }
+  }
+  return listed;
+}
+
+type Putting = (
+  reference: string,
+  options?: { readonly beside?: readonly string[]; readonly accept?: readonly number[] },
+) => Promise<HttpResponse>;
+
+interface PutTarget {
+  readonly repository: string;
+  /** The digest, or a tag where that is there already or a sha256. */
+  readonly reference: string;
+  /** Tags in the same request. */
+  readonly beside: readonly string[];
+}
+
+/** Sends one PUT. Throws UNSUPPORTED where the registry can't keep the digest, DIGEST_INVALID where it has kept other bytes. */
+async function putOnce(
+  exchange: Exchange,
+  { repository, reference, beside }: PutTarget,
+  { bytes, descriptor: { digest, mediaType } }: Manifest,
+  { accept, signal }: SignalOptions & { readonly accept: readonly number[] },
+): Promise<HttpResponse> {
+  const operation = { kind: 'manifest.put', repository, reference, tags: beside } as const;
+  const options = { body: bytesContent(bytes), mediaType, signal };
+  const { response } = await refusedAsUnsupported(digest, () =>
+    performBodiless(exchange, operation, [201, 200, 202, ...accept], options),
+  );
+  const said = digestHeader(response);
+  const isByDigest = isDigest(reference);
+  if (response.status >= 400 || (!isByDigest && said === undefined)) return response;
+  const expected = isByDigest ? digest : digestLike(said, bytes, digest);
+  const what = describe(operation, exchange.registry);
+  const find = () => resolveManifest(exchange, repository, expected, { signal });
+  await checkStored(response, { digest: expected, what, find }, { signal });
+  return response;
+}
+
+/** Under a tag the registry hashes the bytes with the algorithm that it is used to. */
+function digestLike(said: Digest | undefined, bytes: Uint8Array, digest: Digest): Digest {
+  const isAlike = said === undefined || digestAlgorithm(said) === digestAlgorithm(digest);
+  return isAlike || !isComputable(said) ? digest : digestOf(bytes, computableAlgorithm(said));
+}
+
+/** Whether the tag is immutable. ECR also refuses a put of the manifest that such a tag leads to already. */
+function isTagTaken(error: unknown): boolean {
+  if (!isGantryError(error)) return false;
+  return error.code === 'TAG_INVALID' || error.response?.status === 409 || error.response?.status === 412;
+}
