@@ -35,7 +35,10 @@ globalThis.setTimeout = () => ({ ref() { return this; }, unref() { return this; 
 const noFiles = `
 const never = () => new Promise(() => undefined);
 const files = require('node:fs/promises');
-for (const name of ['open', 'readFile', 'stat', 'lstat', 'readdir', 'access', 'realpath']) files[name] = never;
+const names = ['open', 'readFile', 'stat', 'lstat', 'readdir', 'access', 'realpath'];
+for (const name of names) files[name] = never;
+// The forms with a callback, too.
+for (const name of names) require('node:fs')[name] = () => undefined;
 `;
 
 describe('exit-0-undone: a command that nothing can settle any more', () => {
