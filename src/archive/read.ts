@@ -3,6 +3,15 @@ import { counted } from '../flow/count.ts';
 import { createWork, type WorkObserver } from '../flow/work.ts';
 import { indexJsonLimit } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  iterable,
+  type Shape,
+  signal,
+  text,
+} from '../spec/options.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import { type ArchiveCompression, compressionOf, unpacked } from './compressed.ts';
@@ -44,9 +53,16 @@ export interface OpenArchiveOptions extends SignalOptions {
   readonly input?: AsyncIterable<Uint8Array>;
 }
 
+const shape: Shape<OpenArchiveOptions> = {
+  onWarning: callback,
+  onWork: callback,
+  input: iterable,
+  signal,
+};
+
 /**
- * Opens a file that holds an OCI layout, or what any Docker has saved, plain or compressed. Throws MANIFEST_INVALID for a
- * file that is no archive, SIZE_INVALID for one that is cut off. Dispose it: a compressed file was unpacked to disk.
+ * Opens a file that holds an OCI layout, or what any Docker has saved, plain or compressed. Throws INVALID_OPTION,
+ * MANIFEST_INVALID for a file that is no archive, SIZE_INVALID for one that is cut off. Dispose it: a compressed file was unpacked to disk.
  *
  * Each image is checked when it is first asked for, and a broken one doesn't block the others: BLOB_UNKNOWN or
  * MANIFEST_UNKNOWN for what is missing, SIZE_INVALID and DIGEST_INVALID for what is not as it is described,
@@ -58,6 +74,8 @@ export async function openArchive(
   path: string,
   options: OpenArchiveOptions = {},
 ): Promise<ArchiveRepository> {
+  checkArgument('openArchive', 'path', path, text);
+  checkOptions('openArchive', options, shape);
   const opened = await openContents(path, options);
   const { contents, format } = opened;
   const dispose = async (): Promise<void> => opened[Symbol.asyncDispose]();

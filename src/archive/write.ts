@@ -11,10 +11,12 @@ import {
   signal as abortSignal,
   amount,
   callback,
+  checkArgument,
   checkOptions,
   flag,
   oneOf,
   type Shape,
+  text,
 } from '../spec/options.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
@@ -69,7 +71,8 @@ const shape: Shape<CreateArchiveOptions> = {
  * is to be added to, IN_USE, and MANIFEST_INVALID for a file that is no archive or not whole.
  */
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
-  checkOptions('createArchive', options, shape);
+  checkArgument('createArchive', 'path', path, text);
+  checkOptions('createArchive', options, shape, ['format']);
   const { output } = options;
   const kind = output === undefined ? await kindOf(path) : 'pipe';
   if (kind === 'folder') {

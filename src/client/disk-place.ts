@@ -43,8 +43,9 @@ export interface OpenPlaceOptions extends SignalOptions {
 export async function openDiskPlace(
   connections: Connections,
   { kind, path }: OnDisk,
-  { onWork, ...options }: OpenPlaceOptions = {},
+  { onWork, signal }: OpenPlaceOptions = {},
 ): Promise<DiskPlace> {
+  const options = { signal };
   if (kind === 'oci') {
     const { openLayout } = await import('../layout/repository.ts');
     const layout = await openLayout(path, { ...options, mode: 'read' });

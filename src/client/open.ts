@@ -42,10 +42,16 @@ export interface WaitOptions {
 /** A layout to write to. Only the signal ends the wait for another writer. */
 export async function openForWriting(
   path: string,
-  { noWait = false, ...options }: WaitOptions & SignalOptions & Pick<OpenLayoutOptions, 'cache'>,
+  { noWait = false, onWait, signal, cache }: WaitOptions & SignalOptions & Pick<OpenLayoutOptions, 'cache'>,
 ): Promise<LayoutRepository> {
   const { openLayout } = await import('../layout/repository.ts');
-  return openLayout(path, { ...options, mode: 'write', wait: noWait ? 0 : Number.POSITIVE_INFINITY });
+  return openLayout(path, {
+    mode: 'write',
+    wait: noWait ? 0 : Number.POSITIVE_INFINITY,
+    onWait,
+    signal,
+    cache,
+  });
 }
 
 interface DestinationOptions extends SignalOptions, WaitOptions {
@@ -74,12 +80,13 @@ export async function openDestination(
   const tags = place.name === undefined ? [] : [place.name];
   if (place.kind === 'oci') return { repository: await openForWriting(place.path, options), tags };
   const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
-  const { noWait = false, ...waiting } = options;
+  const { noWait = false, onWait, signal } = options;
   const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
   const existing = replace ? 'replace' : 'add';
   return {
     repository: await createArchiveAt(connections, place.path, {
-      ...waiting,
+      signal,
+      onWait,
       format,
       existing,
       wait,

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
+import { createImage } from '../image/create.ts';
 import { createIndex } from '../image/image-index.ts';
 import { createLayer } from '../image/layer.ts';
 import { createStreamLayer } from '../image/stream-layer.ts';
@@ -14,6 +15,7 @@ import { createApp } from '../server/app.ts';
 import { listen } from '../server/node/listen.ts';
 import { parseReference } from '../spec/reference.ts';
 import { createPullThrough } from '../store/pull-through/registry.ts';
+import { imageOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
 
 /** A function as plain JavaScript calls it: with whatever is at hand. */
@@ -47,6 +49,8 @@ async function refused(call: () => unknown, words: RegExp): Promise<void> {
 
 const place = 'registry.test/app:1';
 const bytes = bytesContent(new Uint8Array(1));
+const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
+const credential = { kind: 'registry', token: 'unused' };
 const layer = createLayer(bytes, { mediaType: 'application/vnd.oci.image.layer.v1.tar' });
 
 /** What stands before the options of each verb. */
@@ -64,11 +68,11 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   pull: [[place], '/nowhere'],
   copy: [place, 'registry.test/other:1'],
   copyRepository: ['registry.test/app', 'registry.test/other'],
-  pushImage: [place, {}],
-  pushIndex: [place, {}],
+  pushImage: [place, image],
+  pushIndex: [place, createIndex([])],
   writeLayer: [],
   tag: [place, 'two'],
-  putManifest: [place, {}],
+  putManifest: [place, imageOf({})],
   delete: [place],
   deleteEach: [[place]],
   prune: ['registry.test/app'],
@@ -78,7 +82,7 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   catalog: ['registry.test'],
   validate: [place],
   token: ['registry.test/app'],
-  checkLogin: ['registry.test', {}],
+  checkLogin: ['registry.test', credential],
 };
 
 function unsent() {
@@ -110,9 +114,19 @@ describe('options from plain JavaScript', () => {
       it(`unchecked-options: before the options of ${verb} nothing may be missing or of another type`, async () => {
         const call = loose(unsent().get(verb));
         await refused(() => call(), /is missing/);
-        await refused(() => call(5, ...values.slice(1)), /takes .*not 5/);
+        for (const at of values.keys()) {
+          await refused(() => call(...values.with(at, 5)), /takes .*not 5/);
+          await refused(() => call(...values.with(at, null)), /takes .*not null/);
+          await refused(() => call(...values.slice(0, at)), /is missing/);
+        }
       });
     }
+  }
+
+  for (const verb of ['prune', 'writeLayer']) {
+    it(`unchecked-options: ${verb} without options`, async () => {
+      await refused(() => loose(unsent().get(verb))(...(before[verb] ?? [])), /is missing/);
+    });
   }
 
   const wrong: readonly [verb: string, options: unknown, words: RegExp][] = [
@@ -131,7 +145,7 @@ describe('options from plain JavaScript', () => {
     ['copy', { noClobber: 'yes' }, /"noClobber" takes true or false/],
     ['pull', { format: 'tar' }, /"format" takes one of "tarball", "legacy", "oci"/],
     ['validate', { unpack: { size: 1 } }, /"unpack": there is no option "size"/],
-    ['writeLayer', { repository: 'registry.test/app', layer: 5 }, /"layer" takes an object/],
+    ['writeLayer', { repository: 'registry.test/app', layer: 5 }, /"layer" takes a layer/],
     ['tags', { pageSize: -1 }, /"pageSize" takes a whole number/],
   ];
   for (const [verb, options, words] of wrong) {
@@ -152,7 +166,7 @@ describe('options from plain JavaScript', () => {
     ['createStreamLayer', (options) => loose(createStreamLayer)(bytes.open(), options)],
     ['createPullThrough', (options) => loose(createPullThrough)(registry, registry, options)],
     ['createKeychain', (options) => loose(createKeychain)(options)],
-    ['storeCredential', (options) => loose(storeCredential)('registry.test', {}, options)],
+    ['storeCredential', (options) => loose(storeCredential)('registry.test', credential, options)],
     ['eraseCredential', (options) => loose(eraseCredential)('registry.test', options)],
     ['listLogins', (options) => loose(listLogins)(options)],
     ['createApp', (options) => loose(createApp)(registry, options)],

@@ -1,13 +1,14 @@
-import { InputError } from '../errors.ts';
 import type { UnpackLimits } from '../flow/compression.ts';
-import type { RetryOptions } from '../http/backoff.ts';
-import type { TlsOptions } from '../http/tls.ts';
-import type { DownloadOptions } from '../remote/exchange.ts';
-import type { UploadOptions } from '../remote/upload/plan.ts';
+import { retryOption } from '../http/backoff.ts';
+import { proxyOption } from '../http/proxy.ts';
+import { tlsOption } from '../http/tls.ts';
+import { aCredential } from '../keychain/credential.ts';
+import { downloadShape, uploadShape } from '../remote/options.ts';
 import {
   amount,
   type Check,
   callback,
+  checkArgument,
   checkOptions,
   count,
   either,
@@ -21,7 +22,8 @@ import {
   taking,
   text,
 } from '../spec/options.ts';
-import { parsePlatform } from '../spec/platform.ts';
+import { aPlatform } from '../spec/platform.ts';
+import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions, ConnectionTimeouts } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
@@ -34,67 +36,24 @@ import type { TokenOptions } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
 import type { WriteLayerOptions } from './write.ts';
 
-/** As in `linux/arm64/v8`, or an object with at least these two. */
-function platform(value: unknown, name: string): void {
-  if (typeof value === 'string') parsePlatform(value);
-  else platformObject(value, name);
-}
-const platformObject = taking(
-  'a platform, such as "linux/amd64" or { os, architecture }',
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'os' in value &&
-    typeof value.os === 'string' &&
-    'architecture' in value &&
-    typeof value.architecture === 'string',
-);
-
-const retry: Shape<RetryOptions> = {
-  attempts: count,
-  initial: amount,
-  factor: amount,
-  cap: amount,
-  jitter: amount,
-  statuses: listOf(count),
-  retryable: callback,
-  onRetry: callback,
-  clock: object,
-  random: callback,
-};
-const upload: Shape<UploadOptions> = {
-  retry: optionsOf(retry),
-  chunkSize: count,
-  chunkThreshold: amount,
-  sendMediaType: flag,
-  mountOrigin: text,
-};
-const download: Shape<DownloadOptions> = { retry: optionsOf(retry) };
 const timeouts: Shape<ConnectionTimeouts> = {
   connect: amount,
   answer: amount,
   progress: amount,
   clock: object,
 };
-const certificate = either('PEM text', text, object);
-const tls: Shape<TlsOptions> = {
-  ca: either('PEM text or a list of such', certificate, listOf(certificate)),
-  cert: certificate,
-  key: certificate,
-  rejectUnauthorized: flag,
-};
 
 /** The way to registries, as `createClient` takes it. */
 export const connection: Shape<ConnectionOptions> = {
   keychain: callback,
   transport: either('a transport or a function that sends', callback, object),
-  tls: (value, name) => (typeof value === 'function' ? undefined : optionsOf(tls)(value, name)),
-  proxy: either('a URL, false or a function', text, callback, oneOf(false)),
+  tls: tlsOption,
+  proxy: proxyOption,
   headers: object,
   trustedRealms: listOf(text),
-  retry: optionsOf(retry),
-  upload: optionsOf(upload),
-  download: optionsOf(download),
+  retry: retryOption,
+  upload: optionsOf(uploadShape),
+  download: optionsOf(downloadShape),
   timeouts: optionsOf(timeouts),
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, listOf(text)),
@@ -103,10 +62,10 @@ export const connection: Shape<ConnectionOptions> = {
 };
 
 const plain: Shape<SignalOptions> = { signal };
-const read: Shape<ReadOptions> = { ...plain, platform };
+const read: Shape<ReadOptions> = { ...plain, platform: aPlatform };
 const transfer: Shape<TransferOptions> = {
   ...plain,
-  platforms: listOf(platform),
+  platforms: listOf(aPlatform),
   sparse: flag,
   referrers: flag,
   repair: flag,
@@ -135,9 +94,9 @@ const pull: Shape<PullOptions> = {
 };
 const writeLayer: Shape<WriteLayerOptions> = {
   ...plain,
-  ...upload,
+  ...uploadShape,
   repository: text,
-  layer: object,
+  layer: aLayer,
   onProgress: callback,
 };
 const unpack: Shape<UnpackLimits> = { bytes: amount, ratio: amount, free: amount };
@@ -145,7 +104,7 @@ const validate: Shape<ValidateOptions> = {
   ...plain,
   fast: flag,
   unpack: optionsOf(unpack),
-  platforms: listOf(platform),
+  platforms: listOf(aPlatform),
   onEvent: callback,
 };
 const deleting: Shape<DeleteOptions> = { ...plain, dryRun: flag };
@@ -221,27 +180,40 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
 
 /** Throws INVALID_OPTION for options of a verb that there are not, or of another type, before anything is sent. */
 export function checkVerbOptions(verb: Verb, options: unknown): void {
-  checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb]);
+  const required = verb === 'writeLayer' ? ['repository', 'layer'] : [];
+  // What to delete is never a default.
+  if (verb === 'prune' && options === undefined) checkArgument(verb, 'options', options, object);
+  checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb], required);
 }
 
-const place = either('a string or a place', text, object);
+const placeObject = taking(
+  'a place, as parsePlace gives it',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'registry'
+      ? 'reference' in value
+      : ['oci', 'oci-archive', 'docker-archive'].some((kind) => kind === value.kind) && 'path' in value),
+);
+const place = either('a string or a place, as parsePlace gives it', text, placeObject);
 const names = either('a string or a list of strings', text, listOf(text));
-/** What stands before the options, by its name. */
+/** The checks of positional arguments, by name. */
 const named: Readonly<Record<string, Check>> = {
   place,
   subject: place,
-  image: object,
-  index: object,
-  manifest: object,
-  credential: object,
+  image: aView,
+  index: aView,
+  manifest: aManifest,
+  credential: aCredential,
   references: listOf(text),
   tags: names,
 };
 
-/** Throws INVALID_OPTION where an argument of a verb is not what it takes; what is not named otherwise is a string. */
+/**
+ * Checks the positional arguments of a verb. An argument without a check of its own takes a string.
+ * @throws INVALID_OPTION when an argument is missing or of another type
+ */
 export function checkArguments(verb: string, values: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) throw new InputError('INVALID_OPTION', `${verb}: "${name}" is missing`);
-    (named[name] ?? text)(value, `${verb}: "${name}"`);
-  }
+  for (const [name, value] of Object.entries(values)) checkArgument(verb, name, value, named[name] ?? text);
 }

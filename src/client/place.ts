@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
+import { checkArgument, text as words } from '../spec/options.ts';
 import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
 import { isStandard } from './standard.ts';
 
@@ -32,6 +33,7 @@ const onDisk = ['oci', 'oci-archive', 'docker-archive'] as const;
  * output. Throws INVALID_REFERENCE and its kin, INVALID_OPTION for a layout there.
  */
 export function parsePlace(text: string): Place {
+  checkArgument('parsePlace', 'text', text, words);
   if (isStandard(text)) return { kind: 'docker-archive', path: text };
   for (const kind of onDisk) {
     if (!text.startsWith(`${kind}:`)) continue;

@@ -16,7 +16,7 @@ export async function lossAt(
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() !== true || found.size === 0) return undefined;
   try {
-    await using archive = await openArchive(path, options);
+    await using archive = await openArchive(path, { signal: options.signal });
     const lost = archive.entries.filter(
       (entry) => !entry.names.some((name) => names.some((written) => sameName(name, written))),
     );

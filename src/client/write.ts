@@ -2,7 +2,7 @@ import { copyImage } from '../copy/copy.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer, LayerOrigin } from '../image/layer.ts';
-import { imageSource, originsOf } from '../image/source.ts';
+import { originsOf, sourceOf } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -38,7 +38,7 @@ export async function pushView(
     });
     const following = await pushStreams(image, repository, watched);
     await measureLayers(image, watched);
-    const source = await imageSource(image, watched);
+    const source = await sourceOf(image, watched);
     if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
     return copyImage(source.repository, source.root.digest, repository, {
       ...watched,

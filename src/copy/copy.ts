@@ -7,6 +7,7 @@ import {
   signal as abortSignal,
   amount,
   callback,
+  checkArgument,
   checkOptions,
   count,
   either,
@@ -17,6 +18,7 @@ import {
   text,
 } from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
+import { aRepository } from '../store/checks.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 import { attempt } from './failure.ts';
@@ -128,6 +130,9 @@ export async function copyImage(
   to: Repository,
   options: CopyOptions = {},
 ): Promise<Descriptor> {
+  checkArgument('copyImage', 'from', from, aRepository);
+  checkArgument('copyImage', 'reference', reference, text);
+  checkArgument('copyImage', 'to', to, aRepository);
   checkOptions('copyImage', options, shape);
   const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
   const { nondistributable = false, referrers = false, repair = false, patience = headStart } = options;

@@ -6,7 +6,15 @@ import { makeFolder, onDisk, removeTemporaries, syncFolder, systemCode } from '.
 import { type Lock, takeLock } from '../files/lock.ts';
 import { createKeyedMutex, strictMutex } from '../flow/mutex.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
-import { signal as abortSignal, amount, checkOptions, flag, type Shape } from '../spec/options.ts';
+import {
+  signal as abortSignal,
+  amount,
+  checkArgument,
+  checkOptions,
+  flag,
+  type Shape,
+  text,
+} from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { ListOptions, Registry, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
@@ -52,6 +60,7 @@ const shape: Shape<OpenDiskOptions> = {
 
 /** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED; IO_FAILED for a layout. */
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
+  checkArgument('openDiskRegistry', 'root', root, text);
   checkOptions('openDiskRegistry', options, shape);
   options.signal?.throwIfAborted();
   const path = resolve(root);

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { amount, checkArgument, checkOptions, bytes as isBytes, iterable } from '../spec/options.ts';
 
 /**
  * Bytes that are read lazily and from any position. Only `open` has a cost, so a mounted blob is never opened and a
@@ -44,6 +45,7 @@ export interface OpenOptions {
 
 /** Makes content of bytes in memory. */
 export function bytesContent(bytes: Uint8Array): Content {
+  checkArgument('bytesContent', 'bytes', bytes, isBytes);
   return {
     size: bytes.byteLength,
     replayable: true,
@@ -63,8 +65,11 @@ export const emptyContent: Content = bytesContent(new Uint8Array(0));
  */
 export function streamContent(
   source: AsyncIterable<Uint8Array>,
-  { size }: { readonly size?: number } = {},
+  options: { readonly size?: number } = {},
 ): Content {
+  checkArgument('streamContent', 'source', source, iterable);
+  checkOptions('streamContent', options, { size: amount });
+  const { size } = options;
   let opened = false;
   return {
     ...(size === undefined ? {} : { size }),

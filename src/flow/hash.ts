@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Algorithm, type Digest, parseDigest } from '../spec/digest.ts';
+import { checkArgument, bytes as isBytes, oneOf } from '../spec/options.ts';
+
+const algorithms = oneOf('sha256', 'sha512');
 
 /** A running hash. `digest()` ends it. */
 export interface Hasher {
@@ -22,6 +25,8 @@ export function createHasher(algorithm: Algorithm = 'sha256'): Hasher {
  * @defaultValue sha256
  */
 export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Digest {
+  checkArgument('digestOf', 'bytes', bytes, isBytes);
+  checkArgument('digestOf', 'algorithm', algorithm, algorithms);
   const hasher = createHasher(algorithm);
   hasher.update(bytes);
   return hasher.digest();

@@ -1,5 +1,15 @@
 import { CopyError, type GantryError, isGantryError } from '../errors.ts';
 import { sleep } from '../flow/sleep.ts';
+import {
+  amount,
+  type Check,
+  callback,
+  count,
+  listOf,
+  object,
+  optionsOf,
+  type Shape,
+} from '../spec/options.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 
 /** How often and how long to retry. */
@@ -51,6 +61,22 @@ export interface RetryOptions {
    */
   readonly random?: () => number;
 }
+
+const shape: Shape<RetryOptions> = {
+  attempts: count,
+  initial: amount,
+  factor: amount,
+  cap: amount,
+  jitter: amount,
+  statuses: listOf(count),
+  retryable: callback,
+  onRetry: callback,
+  clock: object,
+  random: callback,
+};
+
+/** Checks retry options from plain JavaScript. */
+export const retryOption: Check = optionsOf(shape);
 
 /** Describes one failed attempt before the wait for the next one. */
 export interface RetryEvent {

@@ -1,6 +1,7 @@
 import type { GantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import type { Content } from '../flow/content.ts';
+import { callback, checkArgument } from '../spec/options.ts';
 import type { HeaderMap, HttpRequest } from '../wire/message.ts';
 import { transportError } from './failure.ts';
 import { parseTarget, type Target } from './target.ts';
@@ -23,6 +24,7 @@ const smallBody = 64 * 1024;
  * source, or the signal's reason, each from `send`.
  */
 export function fetchTransport(fetch: Fetch): Transport {
+  checkArgument('fetchTransport', 'fetch', fetch, callback);
   return {
     async send(request) {
       const { signal } = request;

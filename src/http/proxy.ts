@@ -1,6 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { InputError } from '../errors.ts';
+import { type Check, callback, either, oneOf, text } from '../spec/options.ts';
 import { addressClassOf } from './address-class.ts';
 import { parseTarget, type Target } from './target.ts';
 
@@ -23,6 +24,9 @@ export type ProxyChoice = (url: string) => ProxyServer | undefined;
  * request's URL and returns the URL of a proxy, or undefined for none.
  */
 export type ProxyOption = false | string | ((url: string) => string | undefined);
+
+/** Checks a proxy option from plain JavaScript. */
+export const proxyOption: Check = either('a URL, false or a function', text, callback, oneOf(false));
 
 /**
  * Returns the choice that the option describes; without an option, the environment decides. Throws INVALID_OPTION for

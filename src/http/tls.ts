@@ -1,6 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import tls from 'node:tls';
 import { InputError, isGantryError } from '../errors.ts';
+import { type Check, checkOptions, either, flag, listOf, object, type Shape, text } from '../spec/options.ts';
 import { defaultAuthorities } from './authorities.ts';
 
 /** TLS settings for one host. */
@@ -17,6 +18,19 @@ export interface TlsOptions {
    */
   readonly rejectUnauthorized?: boolean;
 }
+
+const certificate = either('PEM text', text, object);
+const shape: Shape<TlsOptions> = {
+  ca: either('PEM text or a list of such', certificate, listOf(certificate)),
+  cert: certificate,
+  key: certificate,
+  rejectUnauthorized: flag,
+};
+
+/** Checks TLS settings, or the function that returns those of a host, from plain JavaScript. */
+export const tlsOption: Check = (value, name) => {
+  if (typeof value !== 'function') checkOptions(name, value, shape);
+};
 
 /** Returns the TLS settings for a host. The host is written as in a URL, without the default port of the scheme. */
 export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;

@@ -1,11 +1,12 @@
 import type { LookupFunction } from 'node:net';
+import { amount, callback, checkOptions, type Shape } from '../spec/options.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
-import type { ProxyOption } from './proxy.ts';
+import { type ProxyOption, proxyOption } from './proxy.ts';
 import { type SentRequest, sendRequest } from './sent-request.ts';
 import { parseTarget, type Target } from './target.ts';
-import { isUnknownIssuer, type TlsChoice, type TlsOptions } from './tls.ts';
+import { isUnknownIssuer, type TlsChoice, type TlsOptions, tlsOption } from './tls.ts';
 
 /** Sends single requests unchanged. Knows nothing of retries, redirects and credentials. */
 export interface Transport {
@@ -43,6 +44,14 @@ export interface NodeTransportOptions {
   readonly lookup?: LookupFunction;
 }
 
+const shape: Shape<NodeTransportOptions> = {
+  tls: tlsOption,
+  moreAuthorities: callback,
+  proxy: proxyOption,
+  connectWithin: amount,
+  lookup: callback,
+};
+
 /**
  * Creates a transport on `node:http` and `node:https`. It keeps connections alive, transfers raw bytes both ways, and
  * has no redirects and no cookies.
@@ -56,6 +65,7 @@ export interface NodeTransportOptions {
  * signal's reason, each from `send`.
  */
 export function createNodeTransport(options: NodeTransportOptions = {}): Transport {
+  checkOptions('createNodeTransport', options, shape);
   const { connectWithin = 30_000, moreAuthorities } = options;
   const connectors = createConnectors({ ...options, connectWithin });
 

@@ -5,6 +5,8 @@ import type { Annotations } from '../spec/descriptor.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
+import { checkOptions, listOf, object, type Shape } from '../spec/options.ts';
+import { aLayer } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Image } from './image.ts';
 import type { Layer } from './layer.ts';
@@ -19,11 +21,16 @@ export interface ImageParts {
   readonly annotations?: Annotations;
 }
 
+const shape: Shape<ImageParts> = { config: object, layers: listOf(aLayer), annotations: object };
+
 /**
  * Makes an OCI image of these parts. Reads a layer only if its digest is unknown, when the config or the manifest is
  * first requested.
+ * @throws INVALID_OPTION for a missing or wrong part
  */
-export function createImage({ config, layers, annotations }: ImageParts): Image {
+export function createImage(parts: ImageParts): Image {
+  checkOptions('createImage', parts, shape, ['config', 'layers']);
+  const { config, layers, annotations } = parts;
   const rawConfig = async (options?: SignalOptions): Promise<Uint8Array> =>
     encodeManifest(await fullConfig(options));
 

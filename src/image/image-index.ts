@@ -3,11 +3,12 @@ import { manifestOf } from '../json/make-manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
-import { checkOptions, object } from '../spec/options.ts';
-import type { Platform } from '../spec/platform.ts';
+import { checkArgument, checkOptions, listOf, object, optionsOf, type Shape } from '../spec/options.ts';
+import { aPlatform, type Platform } from '../spec/platform.ts';
+import { aView } from '../store/checks.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
-import { type Image, openImage, type ViewPlace } from './image.ts';
+import { checkView, type Image, openImage, type ViewPlace } from './image.ts';
 
 /** A manifest that is an index. */
 export type IndexView = Manifest & { readonly body: IndexManifest };
@@ -30,8 +31,10 @@ export interface Index {
 export function openIndex(
   repository: Repository,
   manifest: Manifest,
-  { registry }: Pick<ViewPlace, 'registry'> = {},
+  options: Pick<ViewPlace, 'registry'> = {},
 ): Index {
+  checkView('openIndex', repository, manifest, options);
+  const { registry } = options;
   const { descriptor, bytes, body } = manifest;
   if (body.kind !== 'index') {
     throw new ContentError(
@@ -69,14 +72,19 @@ export interface IndexEntry {
   readonly annotations?: Annotations;
 }
 
+const entryShape: Shape<IndexEntry> = { image: aView, platform: aPlatform, annotations: object };
+
 /**
  * Makes an OCI index of these entries.
- * @throws INVALID_OPTION for a wrong option
+ * @throws INVALID_OPTION for a wrong option or entry
  */
 export function createIndex(
   entries: readonly IndexEntry[],
   options: { readonly annotations?: Annotations } = {},
 ): Index {
+  checkArgument('createIndex', 'entries', entries, listOf(optionsOf(entryShape)));
+  for (const [at, { image }] of entries.entries())
+    checkArgument(`createIndex: "entries"[${at}]`, 'image', image, aView);
   checkOptions<typeof options>('createIndex', options, { annotations: object });
   const { annotations } = options;
   const describe = async (

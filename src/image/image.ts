@@ -6,7 +6,9 @@ import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
+import { checkArgument, checkOptions, text } from '../spec/options.ts';
 import { refuseSchema1 } from '../spec/schema1.ts';
+import { aManifest, aRepository } from '../store/checks.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { createLayer, type Layer, type LayerOrigin } from './layer.ts';
 
@@ -28,6 +30,16 @@ export interface Image {
   layers(options?: SignalOptions): Promise<readonly Layer[]>;
 }
 
+/**
+ * Checks the arguments of `openImage` and `openIndex`.
+ * @throws INVALID_OPTION
+ */
+export function checkView(what: string, repository: unknown, manifest: unknown, options: unknown): void {
+  checkArgument(what, 'repository', repository, aRepository);
+  checkArgument(what, 'manifest', manifest, aManifest);
+  checkOptions(what, options, { registry: text });
+}
+
 /** In bytes. No image has a larger config. */
 const configLimit = 8 * 1024 * 1024;
 
@@ -47,8 +59,10 @@ export interface ViewPlace {
 export function openImage(
   repository: Repository,
   manifest: Manifest,
-  { registry }: Pick<ViewPlace, 'registry'> = {},
+  options: Pick<ViewPlace, 'registry'> = {},
 ): Image {
+  checkView('openImage', repository, manifest, options);
+  const { registry } = options;
   const { descriptor, bytes, body } = manifest;
   refuseSchema1(descriptor, repository.name);
   if (body.kind !== 'image') {

@@ -7,7 +7,7 @@ import type { WorkSum } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { checkOptions, object, type Shape, text } from '../spec/options.ts';
+import { checkArgument, checkOptions, having, object, type Shape, text } from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
 /** A file system change set as a lazy view, which reads nothing in advance. */
@@ -56,6 +56,7 @@ export interface LayerOptions {
   readonly origin?: LayerOrigin | undefined;
 }
 
+const someContent = having('content, as bytesContent gives it', 'open');
 const shape: Shape<LayerOptions> = { mediaType: text, descriptor: object, diffId: text, origin: object };
 
 /**
@@ -63,6 +64,7 @@ const shape: Shape<LayerOptions> = { mediaType: text, descriptor: object, diffId
  * @throws INVALID_OPTION for a wrong option
  */
 export function createLayer(content: Content, options: LayerOptions = {}): Layer {
+  checkArgument('createLayer', 'content', content, someContent);
   checkOptions('createLayer', options, shape);
   const mediaType = options.descriptor?.mediaType ?? options.mediaType ?? MediaType.ociLayerGzip;
   const what = options.descriptor?.digest ?? 'layer';

@@ -3,11 +3,13 @@ import { bytesContent, type Content } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
+import { checkArgument, checkOptions, signal } from '../spec/options.ts';
+import { aView } from '../store/checks.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import type { Image, ViewPlace } from './image.ts';
 import type { Index } from './image-index.ts';
-import type { LayerOrigin } from './layer.ts';
+import type { LayerOrigin, MeasureOptions } from './layer.ts';
 
 /** An image or index in the form of a place. */
 export interface ImageSource {
@@ -21,6 +23,13 @@ export interface ImageSource {
 
 /** Presents an image or an index with all its content as a place, so that a copy can push it. */
 export async function imageSource(image: Image | Index, options: SignalOptions = {}): Promise<ImageSource> {
+  checkArgument('imageSource', 'image', image, aView);
+  checkOptions('imageSource', options, { signal });
+  return sourceOf(image, options);
+}
+
+/** As `imageSource`, with options that reach the layers as they are. */
+export async function sourceOf(image: Image | Index, options: MeasureOptions): Promise<ImageSource> {
   if (image.place !== undefined) return placedSource(image.place, await image.manifest(options));
   const manifests = new Map<string, Manifest>();
   const blobs = new Map<Digest, SourceBlob>();

@@ -5,7 +5,7 @@ import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { checkOptions, count, oneOf, type Shape, text } from '../spec/options.ts';
+import { checkArgument, checkOptions, count, iterable, oneOf, type Shape, text } from '../spec/options.ts';
 import type { Blobs, IngestOptions } from '../store/contract.ts';
 import type { Layer } from './layer.ts';
 
@@ -56,6 +56,7 @@ export function createStreamLayer(
   source: AsyncIterable<Uint8Array>,
   options: StreamLayerOptions = {},
 ): StreamLayer {
+  checkArgument('createStreamLayer', 'source', source, iterable);
   checkOptions('createStreamLayer', options, shape);
   const { compression = 'gzip', level } = options;
   const { mediaType = mediaTypes[compression] } = options;

@@ -10,6 +10,17 @@ import {
   type UnknownManifest,
 } from '../spec/manifest.ts';
 import { isImageType, isIndexType, isManifestType, MediaType } from '../spec/media-type.ts';
+import {
+  amount,
+  checkArgument,
+  checkOptions,
+  flag,
+  bytes as isBytes,
+  list,
+  object,
+  type Shape,
+  text,
+} from '../spec/options.ts';
 import { readDescriptor } from './descriptor.ts';
 import {
   type Field,
@@ -39,7 +50,7 @@ export const indexJsonLimit: number = 32 * 1024 * 1024;
 
 /** Facts about the bytes that `parseManifest` cannot find in them. */
 export interface ManifestOptions {
-  /** The digest of the bytes, which the caller has computed. */
+  /** The digest of the bytes, which the caller has computed. A descriptor of the manifest fits as a whole. */
   readonly digest: Digest;
   /**
    * The media type that the server or the descriptor gave.
@@ -48,13 +59,29 @@ export interface ManifestOptions {
   readonly mediaType?: string;
 }
 
+/** A whole descriptor of the manifest fits, too. */
+const shape: Shape<ManifestOptions & Descriptor> = {
+  digest: text,
+  mediaType: text,
+  size: amount,
+  unsized: flag,
+  urls: list,
+  annotations: object,
+  data: text,
+  artifactType: text,
+  platform: object,
+};
+
 /**
  * Parses a manifest and keeps its bytes unchanged. The document decides its type and kind (`manifestType`). A document
  * that is neither an index nor an image becomes `unknown` and is no error.
  * @throws TOO_LARGE above 4 MiB
  * @throws MANIFEST_INVALID when the document is no manifest, is two kinds in one, or contradicts `mediaType`
  */
-export function parseManifest(bytes: Uint8Array, { digest, mediaType }: ManifestOptions): Manifest {
+export function parseManifest(bytes: Uint8Array, options: ManifestOptions): Manifest {
+  checkArgument('parseManifest', 'bytes', bytes, isBytes);
+  checkOptions('parseManifest', options, shape, ['digest']);
+  const { digest, mediaType } = options;
   const what = `manifest ${digest}`;
   const document = readDocument(parseJson(bytes, { what, maxBytes: manifestLimit }), what);
   const type = manifestType(document, mediaType);

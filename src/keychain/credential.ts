@@ -1,3 +1,4 @@
+import { type Check, having, object, oneOf, text } from '../spec/options.ts';
 /** A credential for a registry. It is never logged and never part of an error. */
 export type Credential =
   | {
@@ -21,6 +22,21 @@ export type Credential =
       /** The bearer token. */
       readonly token: string;
     };
+
+const shapes: Readonly<Record<Credential['kind'], Check>> = {
+  basic: having('a credential with username and password', 'username', 'password'),
+  identity: having('a credential with a token', 'token'),
+  registry: having('a credential with a token', 'token'),
+};
+
+/** Checks a credential from plain JavaScript. The message shows no part of it. */
+export const aCredential: Check = (value, name) => {
+  object(value, name);
+  const { kind, ...parts }: { readonly kind?: unknown } = Object(value);
+  oneOf('basic', 'identity', 'registry')(kind, `${name}, its kind,`);
+  for (const [of, check] of Object.entries(shapes)) if (of === kind) check(value, name);
+  for (const part of Object.values(parts)) if (part !== undefined) text(part, `${name}, each part of it,`);
+};
 
 /** The options of a request to a keychain. */
 export interface KeychainQuestion {

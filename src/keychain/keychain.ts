@@ -4,12 +4,13 @@ import {
   callback,
   checkOptions,
   object,
+  recordOf,
   type Shape,
   text,
 } from '../spec/options.ts';
 import { type AnswerOptions, rememberedAnswer } from './answers.ts';
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
-import type { Credential, Keychain } from './credential.ts';
+import { aCredential, type Credential, type Keychain } from './credential.ts';
 import { helperFor, inlineCredential, plainEntries } from './docker-config.ts';
 import { candidateKeys, canonicalKey, isPlainKey } from './server-key.ts';
 
@@ -28,7 +29,7 @@ const shape: Shape<KeychainOptions> = {
   timeout: amount,
   signal: abortSignal,
   now: callback,
-  credentials: object,
+  credentials: recordOf(aCredential),
 };
 
 /**

@@ -4,10 +4,10 @@ import { isGantryError, StorageError } from '../errors.ts';
 import { absentAs, makeFolder, onDisk, removeTemporaries } from '../files/files.ts';
 import { replaceOrOverwrite } from '../files/in-place.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
-import { checkOptions, type Shape, text } from '../spec/options.ts';
+import { checkArgument, checkOptions, type Shape, text } from '../spec/options.ts';
 import { forgetAnswer } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile } from './config-file.ts';
-import type { Credential } from './credential.ts';
+import { aCredential, type Credential } from './credential.ts';
 import { clearHelper, type HelperOptions, helperOptions, tellHelper } from './credential-helper.ts';
 import { type DockerConfig, formatEntry, helperFor, keysOf } from './docker-config.ts';
 import { serverKey } from './server-key.ts';
@@ -36,6 +36,8 @@ export async function storeCredential(
   credential: Credential,
   options: StoreOptions = {},
 ): Promise<StoreOutcome> {
+  checkArgument('storeCredential', 'registry', registry, text);
+  checkArgument('storeCredential', 'credential', credential, aCredential);
   checkOptions('storeCredential', options, shape);
   const path = dockerConfigFile(options);
   const config = await readConfigFile(path);
@@ -55,6 +57,7 @@ export async function storeCredential(
  * @throws HELPER_FAILED, NO_PERMISSION, NO_SPACE, IO_FAILED, IN_USE, or INVALID_OPTION (a file that cannot be parsed)
  */
 export async function eraseCredential(registry: string, options: StoreOptions = {}): Promise<StoreOutcome> {
+  checkArgument('eraseCredential', 'registry', registry, text);
   checkOptions('eraseCredential', options, shape);
   const path = dockerConfigFile(options);
   const config = await readConfigFile(path);

@@ -1,4 +1,15 @@
 import { resolve } from 'node:path';
+import {
+  amount,
+  callback,
+  checkArgument,
+  checkOptions,
+  flag,
+  oneOf,
+  type Shape,
+  signal,
+  text,
+} from '../spec/options.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { type LayoutRepository, openReader } from './reader.ts';
 import { openWriter } from './writer.ts';
@@ -16,15 +27,25 @@ export interface OpenLayoutOptions extends SignalOptions {
    * Whether unreferenced blobs stay, even without a commit, if the folder existed before: the layout is a cache of
    * blobs. Applies only to `write`. Default false.
    */
-  readonly cache?: boolean;
+  readonly cache?: boolean | undefined;
 }
+
+const shape: Shape<OpenLayoutOptions> = {
+  mode: oneOf('read', 'write'),
+  wait: amount,
+  onWait: callback,
+  cache: flag,
+  signal,
+};
 
 /**
  * Opens an OCI layout. Changes become visible to others with `commit`; disposing without it leaves the folder as it
  * was.
- * @throws IN_USE, MANIFEST_INVALID for a folder that is not a layout, NO_PERMISSION, IO_FAILED
+ * @throws INVALID_OPTION, IN_USE, MANIFEST_INVALID for a folder that is not a layout, NO_PERMISSION, IO_FAILED
  */
 export async function openLayout(folder: string, options: OpenLayoutOptions): Promise<LayoutRepository> {
+  checkArgument('openLayout', 'folder', folder, text);
+  checkOptions('openLayout', options, shape, ['mode']);
   options.signal?.throwIfAborted();
   const path = resolve(folder);
   return options.mode === 'write' ? openWriter(path, options) : openReader(path);

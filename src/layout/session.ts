@@ -29,7 +29,7 @@ export interface SessionOptions extends SignalOptions {
    * Whether unreferenced blobs stay, also without a commit, unless the session created the folder: the layout is a
    * cache of blobs.
    */
-  readonly cache?: boolean;
+  readonly cache?: boolean | undefined;
 }
 
 /**

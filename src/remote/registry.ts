@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { callback, checkOptions, object, optionsOf, type Shape, text } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
@@ -9,6 +10,7 @@ import { type DownloadOptions, type Exchange, intentScopes } from './exchange.ts
 import { createLearned } from './learned.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
+import { downloadShape, uploadShape } from './options.ts';
 import { remoteReferrers } from './referrers.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
@@ -39,7 +41,25 @@ export interface RemoteRegistry extends Registry {
   repository(name: string, intent?: Intent, upload?: UploadOptions): Repository;
 }
 
-export function createRemoteRegistry({ base, send, ...options }: RemoteOptions): RemoteRegistry {
+const shape: Shape<RemoteOptions> = {
+  base: text,
+  registry: text,
+  send: callback,
+  loginAdvice: text,
+  upload: optionsOf(uploadShape),
+  download: optionsOf(downloadShape),
+  warn: callback,
+  clock: object,
+  preconnect: callback,
+};
+
+/**
+ * Opens a registry that `send` leads to.
+ * @throws INVALID_OPTION
+ */
+export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {
+  checkOptions('createRemoteRegistry', given, shape, ['base', 'send']);
+  const { base, send, ...options } = given;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };

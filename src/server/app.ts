@@ -1,4 +1,13 @@
-import { callback, checkOptions, flag, object, type Shape } from '../spec/options.ts';
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  flag,
+  object,
+  optionsOf,
+  type Shape,
+} from '../spec/options.ts';
+import { aRegistry } from '../store/checks.ts';
 import type { Intent, Registry } from '../store/contract.ts';
 import { errorReply } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
@@ -10,7 +19,7 @@ import { sourceOf } from './access/source.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import type { Note, Serve, ServedResponse } from './exchange.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { defaultLimits, type Limits, limitsShape } from './limits.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { type MethodPolicyOptions, remainingMethods } from './method-policy.ts';
 import { listReferrers } from './referrers.ts';
@@ -44,7 +53,7 @@ export const appOptions: Shape<AppOptions> = {
   access: object,
   anonymousMounts: flag,
   sparse: flag,
-  limits: object,
+  limits: optionsOf(limitsShape),
   sessions: object,
   onFailure: callback,
 };
@@ -55,6 +64,7 @@ export const appOptions: Shape<AppOptions> = {
  * body broke off.
  */
 export function createApp(registry: Registry, options: AppOptions = {}): Serve {
+  checkArgument('createApp', 'registry', registry, aRegistry);
   checkOptions('createApp', options, appOptions);
   const limits = { ...defaultLimits, ...options.limits };
   const { sessions = createSessions(limits), access = createAccess() } = options;

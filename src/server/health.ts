@@ -1,3 +1,4 @@
+import { callback, checkArgument, checkOptions, having } from '../spec/options.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import { answer, errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { basicChallenge, unauthorized } from './access/challenge.ts';
@@ -14,7 +15,12 @@ export interface HealthOptions {
  * Adds the endpoints for operators. `/healthz` answers every client. `/metrics` answers clients that may request
  * `/v2/`; with a login, it requires an authenticated user.
  */
-export function withHealth(next: Serve, { metrics }: HealthOptions): Serve {
+export function withHealth(next: Serve, options: HealthOptions = {}): Serve {
+  checkArgument('withHealth', 'next', next, callback);
+  checkOptions('withHealth', options, {
+    metrics: having('metrics, as createMetrics gives them', 'text'),
+  });
+  const { metrics } = options;
   const answerTo = async (request: HttpRequest): Promise<ServedResponse | undefined> => {
     const path = request.url.split('?', 1)[0];
     if (path === '/healthz') return readOnly(request, () => jsonAnswer(200, { status: 'ok' }));

@@ -1,3 +1,4 @@
+import { callback, checkArgument, checkOptions, listOf, type Shape, text } from '../spec/options.ts';
 import { headerLines } from '../wire/headers.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
@@ -16,12 +17,17 @@ export interface NameOptions extends HostOptions {
   readonly machine?: string;
 }
 
+/** The checks of names from plain JavaScript. */
+export const nameOptions: Shape<NameOptions> = { hosts: listOf(text), machine: text };
+
 /**
  * Refuses with 421 each request for a host name that another machine could claim. A web page of `evil.example`, or on a
  * local network of `evil.local` or `evil`, can make its name resolve to 127.0.0.1, and its scripts could then use a
  * registry without a login.
  */
 export function withHosts(next: Serve, options: NameOptions = {}): Serve {
+  checkArgument('withHosts', 'next', next, callback);
+  checkOptions('withHosts', options, nameOptions);
   const isKnown = createKnownNames(options);
   const serve: Serve = async (request) => {
     const names = headerLines(request.headers, 'host').map(nameOf);

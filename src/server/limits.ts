@@ -1,4 +1,5 @@
 import { manifestLimit } from '../json/manifest.ts';
+import { amount, count, type Shape } from '../spec/options.ts';
 
 /** Limits that keep a client from exhausting the registry. */
 export interface Limits {
@@ -28,6 +29,18 @@ export interface Limits {
   /** Tags that one request may set on a manifest; more are refused with 414. */
   readonly tagParameters: number;
 }
+
+/** The checks of limits from plain JavaScript. */
+export const limitsShape: Shape<Limits> = {
+  manifestBytes: count,
+  blobBytes: amount,
+  sessions: amount,
+  repositorySessions: amount,
+  sessionIdle: amount,
+  patience: amount,
+  pageNames: count,
+  tagParameters: amount,
+};
 
 /** The default limits. Sessions: 10,000 in all, 1,000 per repository, closed after an hour. Patience: 5 s. */
 export const defaultLimits: Limits = {

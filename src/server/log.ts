@@ -1,3 +1,4 @@
+import { checkArgument, having } from '../spec/options.ts';
 import { redactUrl } from '../wire/redact.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -7,10 +8,13 @@ const maxAgent = 256;
 /** Characters of a session's id to show: enough to find its requests, too few to continue its upload. */
 const shownId = 8;
 
+const anExchange = having('an exchange, as an observer is told it', 'method', 'target', 'note');
+
 /**
  * Formats one exchange as a line of JSON, without the line feed. The line contains no secret and no control character.
  */
 export function formatExchange(exchange: Exchange): string {
+  checkArgument('formatExchange', 'exchange', exchange, anExchange);
   const { startedAt, remoteAddress, method, target, status, received, sent, duration } = exchange;
   const { userAgent, whole, note } = exchange;
   const line = {

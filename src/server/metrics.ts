@@ -1,3 +1,4 @@
+import { checkOptions, object } from '../spec/options.ts';
 import type { Exchange, ExchangeObserver } from './exchange.ts';
 
 /** Counters of a server, in the text format of Prometheus. */
@@ -25,7 +26,9 @@ interface Durations {
  * Creates the counters. Their labels are kinds of operations and classes of statuses only, so clients cannot create
  * more of them.
  */
-export function createMetrics({ gauges = {} }: MetricsOptions = {}): Metrics {
+export function createMetrics(options: MetricsOptions = {}): Metrics {
+  checkOptions('createMetrics', options, { gauges: object });
+  const { gauges = {} } = options;
   const requests = new Map<string, number>();
   const durations = new Map<string, Durations>();
   const sums = { running: 0, received: 0, sent: 0, cut: 0 };

@@ -1,8 +1,9 @@
+import { callback, checkArgument, checkOptions } from '../spec/options.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HeaderMap } from '../wire/message.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
-import { createKnownNames, type NameOptions, nameOf } from './host-header.ts';
+import { createKnownNames, type NameOptions, nameOf, nameOptions } from './host-header.ts';
 
 /**
  * Refuses with 403 each request that a browser marks as coming from a page of another origin. A page can send a POST, a
@@ -11,6 +12,8 @@ import { createKnownNames, type NameOptions, nameOf } from './host-header.ts';
  * distinguish a 404 from a 200.
  */
 export function withOrigins(next: Serve, options: NameOptions = {}): Serve {
+  checkArgument('withOrigins', 'next', next, callback);
+  checkOptions('withOrigins', options, nameOptions);
   const isKnown = createKnownNames(options);
   const { hosts = [] } = options;
   const named = new Set(hosts.map(nameOf));

@@ -1,10 +1,11 @@
 import { isGantryError, ResponseError } from '../errors.ts';
 import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
+import { checkOptions } from '../spec/options.ts';
 import type { Repository, Upload } from '../store/contract.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
-import { defaultLimits, type Limits } from './limits.ts';
+import { defaultLimits, type Limits, limitsShape } from './limits.ts';
 import { createKeyedCount } from './shares.ts';
 import type { WatchedBody } from './watched-body.ts';
 
@@ -59,7 +60,18 @@ interface Session {
 type Work = (upload: Upload) => Promise<HttpResponse>;
 export type SessionLimits = Pick<Limits, 'sessions' | 'repositorySessions' | 'sessionIdle' | 'patience'>;
 
-export function createSessions(limits: SessionLimits = defaultLimits, late?: LateOptions): Sessions {
+/**
+ * Creates a counter of upload sessions. `limits` may have all members of `Limits`.
+ * @throws INVALID_OPTION
+ */
+export function createSessions(limits: SessionLimits = defaultLimits): Sessions {
+  const needed = ['sessions', 'repositorySessions', 'sessionIdle', 'patience'] as const;
+  checkOptions<Limits>('createSessions', limits, limitsShape, needed);
+  return openSessions(limits);
+}
+
+/** As `createSessions`. `late` limits how long a request waits behind another one. */
+export function openSessions(limits: SessionLimits, late?: LateOptions): Sessions {
   const book = createBook(strictMutex('the upload session', late));
   const expire = (): void => {
     const limit = performance.now() - limits.sessionIdle;

@@ -1,4 +1,5 @@
 import { InputError, UnsupportedError } from '../errors.ts';
+import { checkArgument, text as words } from './options.ts';
 
 declare const digestBrand: unique symbol;
 
@@ -25,6 +26,7 @@ const maxLength = 255;
  * @throws INVALID_DIGEST when the text is no digest
  */
 export function parseDigest(text: string): Digest {
+  checkArgument('parseDigest', 'text', text, words);
   if (isDigest(text)) return text;
   throw new InputError('INVALID_DIGEST', `"${clip(text)}" is not a digest`);
 }

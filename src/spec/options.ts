@@ -15,7 +15,14 @@ export type Shape<T> = { readonly [Name in keyof Required<T>]: Check };
  * first argument names the function in the message. An option that is `undefined` counts as absent.
  * @throws INVALID_OPTION naming the option
  */
-export function checkOptions<T>(what: string, options: unknown, shape: Shape<T>): void {
+export function checkOptions<T>(
+  what: string,
+  options: unknown,
+  shape: Shape<T>,
+  required: readonly (keyof T & string)[] = [],
+): void {
+  const [first] = required;
+  if (options === undefined && first !== undefined) throw missingOption(what, first);
   if (options === undefined) return;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InputError('INVALID_OPTION', `${what}: options are one object, not ${described(options)}`);
@@ -26,6 +33,21 @@ export function checkOptions<T>(what: string, options: unknown, shape: Shape<T>)
     if (check === undefined) throw unknownOption(what, name, checks.keys());
     if (value !== undefined) check(value, `${what}: option "${name}"`);
   }
+  const given: ReadonlyMap<string, unknown> = new Map(Object.entries(options));
+  for (const name of required) if (given.get(name) === undefined) throw missingOption(what, name);
+}
+
+/**
+ * Checks one positional argument from plain JavaScript. `what` names the function in the message.
+ * @throws INVALID_OPTION when the argument is missing or of another type
+ */
+export function checkArgument(what: string, name: string, value: unknown, check: Check): void {
+  if (value === undefined) throw new InputError('INVALID_OPTION', `${what}: "${name}" is missing`);
+  check(value, `${what}: "${name}"`);
+}
+
+function missingOption(what: string, name: string): InputError {
+  return new InputError('INVALID_OPTION', `${what}: option "${name}" is missing`);
 }
 
 function unknownOption(what: string, name: string, known: Iterable<string>): InputError {
@@ -47,6 +69,15 @@ export const text: Check = taking('a string', (value) => typeof value === 'strin
 export const flag: Check = taking('true or false', (value) => typeof value === 'boolean');
 export const callback: Check = taking('a function', (value) => typeof value === 'function');
 export const object: Check = taking('an object', (value) => typeof value === 'object' && value !== null);
+export const bytes: Check = taking('a Uint8Array', (value) => value instanceof Uint8Array);
+export const iterable: Check = taking(
+  'an iterable',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    (Symbol.asyncIterator in value || Symbol.iterator in value),
+);
+export const list: Check = taking('a list', Array.isArray);
 /** For bytes, attempts and degrees of concurrency. */
 export const count: Check = taking(
   'a whole number from 1',
@@ -58,6 +89,14 @@ export const signal: Check = taking(
   'an AbortSignal',
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
 );
+
+/** Checks for an object or a function with these members, whatever made it. `takes` describes it in the message. */
+export function having(takes: string, ...members: readonly string[]): Check {
+  return taking(takes, (value) => {
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+    return members.every((member) => Reflect.has(value, member));
+  });
+}
 
 export function oneOf(...choices: readonly (string | number | boolean | null)[]): Check {
   const named = choices.map((choice) => (typeof choice === 'string' ? `"${choice}"` : String(choice)));
@@ -71,6 +110,14 @@ export function listOf(each: Check): Check {
       throw new InputError('INVALID_OPTION', `${name} takes a list, not ${described(value)}`);
     }
     for (const [at, one] of value.entries()) each(one, `${name}[${at}]`);
+  };
+}
+
+/** Checks every value of an object with names of the caller's own. */
+export function recordOf(each: Check): Check {
+  return (value, name) => {
+    object(value, name);
+    for (const [key, one] of Object.entries(Object(value))) each(one, `${name}, at "${shown(key)}",`);
   };
 }
 

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts';
 import { isConfigType, isManifestType } from './media-type.ts';
+import { type Check, checkArgument, taking, text as words } from './options.ts';
 
 /**
  * The system that an image runs on, in the spelling of Go.
@@ -21,6 +22,23 @@ export interface Platform {
 /** The platform selected from an index by default. The same on every machine, as in crane. */
 export const defaultPlatform: Platform = { os: 'linux', architecture: 'amd64' };
 
+const platformObject: Check = taking(
+  'a platform, such as "linux/amd64" or { os, architecture }',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'os' in value &&
+    typeof value.os === 'string' &&
+    'architecture' in value &&
+    typeof value.architecture === 'string',
+);
+
+/** Checks a platform from plain JavaScript: a text such as `linux/arm64/v8`, or an object with at least its two parts. */
+export const aPlatform: Check = (value, name) => {
+  if (typeof value === 'string') parsePlatform(value);
+  else platformObject(value, name);
+};
+
 const grammar = /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?(?::([\w.-]+))?$/;
 
 /**
@@ -28,6 +46,7 @@ const grammar = /^([\w.-]+)\/([\w.-]+)(?:\/([\w.-]+))?(?::([\w.-]+))?$/;
  * @throws INVALID_OPTION when the text has another form
  */
 export function parsePlatform(text: string): Platform {
+  checkArgument('parsePlatform', 'text', text, words);
   const [, os, architecture, variant, version] = grammar.exec(text) ?? [];
   if (os === undefined || architecture === undefined) {
     const shown = text.length > 100 ? `${text.slice(0, 100)}…` : text;
@@ -54,6 +73,7 @@ export function toPlatform(platform: Platform | string): Platform {
 
 /** Formats `os/architecture[/variant][:os.version]`, without the features. */
 export function formatPlatform(platform: Platform): string {
+  checkArgument('formatPlatform', 'platform', platform, platformObject);
   const { os, architecture, variant, 'os.version': version } = platform;
   return `${os}/${architecture}${variant ? `/${variant}` : ''}${version ? `:${version}` : ''}`;
 }

@@ -1,6 +1,15 @@
 import { type InputCode, InputError } from '../errors.ts';
 import { type Digest, isDigest } from './digest.ts';
-import { checkOptions, either, flag, oneOf, type Shape, text as words } from './options.ts';
+import {
+  checkArgument,
+  checkOptions,
+  either,
+  flag,
+  having,
+  oneOf,
+  type Shape,
+  text as words,
+} from './options.ts';
 
 /** Names a repository and in it a tag, a digest or both; with both, the digest decides. All defaults are filled in. */
 export interface Reference {
@@ -41,6 +50,7 @@ export interface ReferenceOptions {
   readonly defaultTag?: string | null;
 }
 
+const aReference = having('a reference, as parseReference gives it', 'registry', 'repository');
 const shape: Shape<ReferenceOptions> = {
   strict: flag,
   defaultRegistry: words,
@@ -66,6 +76,7 @@ const bracketed = /^\[[0-9a-f:]+\]$/;
  * @see https://github.com/distribution/reference/blob/v0.6.0/reference.go
  */
 export function parseReference(text: string, options: ReferenceOptions = {}): Reference {
+  checkArgument('parseReference', 'text', text, words);
   checkOptions('parseReference', options, shape);
   const { strict = false, defaultTag = 'latest' } = options;
   const { name, tag, digest } = splitIdentifier(text);
@@ -119,6 +130,7 @@ export function parseRegistry(text: string): Pick<Reference, 'registry' | 'schem
 
 /** Formats `[scheme://]registry/repository[:tag][@digest]`, which parses to the same reference. */
 export function formatReference(reference: Reference): string {
+  checkArgument('formatReference', 'reference', reference, aReference);
   const { tag, digest, scheme } = reference;
   return `${scheme === undefined ? '' : `${scheme}://`}${formatRepository(reference)}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }

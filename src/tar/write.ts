@@ -1,4 +1,5 @@
 import { ContentError, InputError } from '../errors.ts';
+import { checkArgument, iterable } from '../spec/options.ts';
 import { paddingOf, type TarType, typeflags } from './entry.ts';
 import { encodeBlock, maxOctalSize } from './header.ts';
 import { encodePax } from './pax.ts';
@@ -70,7 +71,14 @@ export function tarPadding(size: number): Uint8Array {
  * @throws INVALID_OPTION for an impossible entry
  * @throws SIZE_INVALID when a body is not as long as its entry says
  */
-export async function* writeTar(
+export function writeTar(
+  files: AsyncIterable<TarFileWithBody> | Iterable<TarFileWithBody>,
+): AsyncIterable<Uint8Array> {
+  checkArgument('writeTar', 'files', files, iterable);
+  return written(files);
+}
+
+async function* written(
   files: AsyncIterable<TarFileWithBody> | Iterable<TarFileWithBody>,
 ): AsyncIterable<Uint8Array> {
   for await (const { body, ...file } of files) {

@@ -3,10 +3,12 @@ import { nearest } from '../spec/near.ts';
 import {
   amount,
   type Check,
+  checkArgument,
   checkOptions,
   count,
   either,
   flag,
+  list,
   object,
   oneOf,
   optionsOf,
@@ -52,7 +54,8 @@ function unlessFunction(shape: Shape<Given>): Check {
 
 /** Checks the shapes of scripted faults: a misspelled fault would never strike or do nothing. Throws INVALID_OPTION. */
 export function checkFaults(faults: readonly unknown[]): void {
-  for (const [at, one] of faults.entries()) checkOptions<Given>(`faults[${at}]`, one, fault);
+  checkArgument('withFaults', 'faults', faults, list);
+  for (const [at, one] of faults.entries()) checkOptions<Given>(`faults[${at}]`, one, fault, ['effect']);
 }
 
 function checkKind(kind: unknown, name: string): void {

@@ -1,4 +1,5 @@
 import { describe, it, type TestContext } from 'node:test';
+import { callback, checkArgument, checkOptions, oneOf, type Shape, text } from '../spec/options.ts';
 import type { Registry, Repository } from '../store/contract.ts';
 import { blobCases } from './contract/blobs.ts';
 import type { ContractCase, ContractFeatures } from './contract/case.ts';
@@ -30,6 +31,7 @@ const repositoryCases: readonly ContractCase<Repository>[] = [
  * deleted from.
  */
 export function repositoryContract(name: string, open: Open<Repository>, without: Without = {}): void {
+  checkContract('repositoryContract', name, open, without);
   describe(`${name} keeps the contract of a repository`, () => {
     declare(repositoryCases, open, without);
   });
@@ -39,6 +41,7 @@ export function repositoryContract(name: string, open: Open<Repository>, without
  * Declares the tests that every Registry must pass, including those of a Repository. `open` returns an empty registry.
  */
 export function registryContract(name: string, open: Open<Registry>, without: Without = {}): void {
+  checkContract('registryContract', name, open, without);
   const openOne = async (test: TestContext): Promise<Repository> => {
     const registry = await open(test);
     return registry.repository('acme/app', { actions: ['pull', 'push', 'delete'] });
@@ -47,6 +50,20 @@ export function registryContract(name: string, open: Open<Registry>, without: Wi
   describe(`${name} keeps the contract of a registry`, () => {
     declare(registryCases, open, without);
   });
+}
+
+const features: Shape<ContractFeatures> = {
+  checksBlobs: oneOf(false),
+  deletes: oneOf(false),
+  mounts: oneOf(false),
+  mountsFromAny: oneOf(false),
+  sha512: oneOf(false),
+};
+
+function checkContract(what: string, name: unknown, open: unknown, without: unknown): void {
+  checkArgument(what, 'name', name, text);
+  checkArgument(what, 'open', open, callback);
+  checkOptions(what, without, features);
 }
 
 function declare<Place>(cases: readonly ContractCase<Place>[], open: Open<Place>, without: Without): void {

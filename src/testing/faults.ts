@@ -3,6 +3,7 @@ import { unlessAborted } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { mapContent } from '../flow/content.ts';
 import { sleep } from '../flow/sleep.ts';
+import { callback, checkOptions, object } from '../spec/options.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import type { OperationKind } from '../wire/operation.ts';
@@ -90,6 +91,7 @@ export interface FaultsOptions {
  */
 export function withFaults(faults: readonly Fault[], options: FaultsOptions = {}): Faults {
   checkFaults(faults);
+  checkOptions('withFaults', options, { clock: object, onStrike: callback });
   const { clock = systemClock, onStrike = () => undefined } = options;
   const scripts = faults.map((fault) => ({ fault, turns: createTurns(fault) }));
   const middleware: Middleware = (next) => (request) => {

@@ -23,7 +23,7 @@ import { createPasswordCheck } from '../../src/server/access/password-check.ts';
 import { createApp } from '../../src/server/app.ts';
 import { asking, Gate, streamOf } from '../../src/server/ask.test.support.ts';
 import { defaultLimits } from '../../src/server/limits.ts';
-import { createSessions } from '../../src/server/sessions.ts';
+import { openSessions } from '../../src/server/sessions.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { blobOf, noise } from '../../src/testing/contract/sample.ts';
 import { createManualClock } from '../../src/time/clock.test.support.ts';
@@ -363,7 +363,7 @@ async function heldByTheStore(clock = createManualClock()) {
       return { ...repository, blobs: { ...repository.blobs, resume } };
     },
   };
-  const sessions = createSessions({ ...defaultLimits, patience: minutes(60) }, { clock });
+  const sessions = openSessions({ ...defaultLimits, patience: minutes(60) }, { clock });
   const ask = asking(createApp(registry, { sessions }));
   const location = (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
   const first = ask('PATCH', location, { body: 'hello' });

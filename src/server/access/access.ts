@@ -1,4 +1,14 @@
 import { InputError } from '../../errors.ts';
+import {
+  amount,
+  bytes,
+  callback,
+  checkOptions,
+  having,
+  object,
+  type Shape,
+  text,
+} from '../../spec/options.ts';
 import type { Registry } from '../../store/contract.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 import { headerLines } from '../../wire/headers.ts';
@@ -70,11 +80,22 @@ const minKey = 32;
 /** Milliseconds. Enough for 64 KiB on a very slow connection. */
 const defaultFormTime = 10_000;
 
+const shape: Shape<AccessOptions> = {
+  login: having('a login, as openHtpasswd gives it', 'find', 'check'),
+  rules: callback,
+  key: bytes,
+  publicUrl: text,
+  tokenLife: amount,
+  formTime: amount,
+  clock: object,
+};
+
 /**
  * Creates the access check. Throws INVALID_OPTION for a short key, an invalid public URL, or a life that is not a
  * number of seconds.
  */
 export function createAccess(options: AccessOptions = {}): Access {
+  checkOptions('createAccess', options, shape);
   const { login, key = crypto.getRandomValues(new Uint8Array(minKey)), tokenLife = defaultLife } = options;
   if (key.byteLength < minKey) throw new InputError('INVALID_OPTION', `a key has at least ${minKey} bytes`);
   if (!Number.isSafeInteger(tokenLife) || tokenLife < 1) {

@@ -1,6 +1,6 @@
 import { InputError, ResponseError } from '../../errors.ts';
 import { createMutex } from '../../flow/mutex.ts';
-import { createReading, type ReadingOptions } from './reading.ts';
+import { checkReading, createReading, type ReadingOptions } from './reading.ts';
 import type { UserDirectory } from './user-directory.ts';
 
 /** bcrypt cost. Each step doubles the work; 14 takes more than a second of processor time per check. */
@@ -23,6 +23,7 @@ export async function openHtpasswd(
   read: () => Promise<string>,
   options: ReadingOptions = {},
 ): Promise<UserDirectory> {
+  checkReading('openHtpasswd', read, options);
   const { file = 'htpasswd' } = options;
   const current = createReading(read, (text) => usersOf(parseHtpasswd(text, { file })), options);
   await current();

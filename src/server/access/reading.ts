@@ -1,9 +1,22 @@
+import { callback, checkArgument, checkOptions, type Shape, text } from '../../spec/options.ts';
+
 /** Options for a file that is read again when it changes. */
 export interface ReadingOptions {
   /** The name of the file in error messages. */
   readonly file?: string;
   /** Called once for each problem of a later version. The last valid version stays in effect. */
   readonly onProblem?: (error: unknown) => void;
+}
+
+const shape: Shape<ReadingOptions> = { file: text, onProblem: callback };
+
+/**
+ * Checks the arguments of `openHtpasswd` and `openRules`.
+ * @throws INVALID_OPTION
+ */
+export function checkReading(what: string, read: unknown, options: unknown): void {
+  checkArgument(what, 'read', read, callback);
+  checkOptions(what, options, shape);
 }
 
 /** Returns a function that parses the text again after each change. A half-written file must not lock all users out. */

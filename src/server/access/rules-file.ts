@@ -1,7 +1,7 @@
 import type { Document, LineCounter, Node } from 'yaml';
 import { InputError } from '../../errors.ts';
 import { isPattern } from './pattern.ts';
-import { createReading, type ReadingOptions } from './reading.ts';
+import { checkReading, createReading, type ReadingOptions } from './reading.ts';
 import { allRights, type Right, type Rule, type RuleSource } from './rules.ts';
 
 /** Characters. A file of rules has a few lines; a larger file is a mistake. */
@@ -16,6 +16,7 @@ export async function openRules(
   read: () => Promise<string>,
   options: ReadingOptions = {},
 ): Promise<RuleSource> {
+  checkReading('openRules', read, options);
   const { file = 'rules' } = options;
   const current = createReading(read, (text) => parseRules(text, { file }), options);
   await current();

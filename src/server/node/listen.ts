@@ -3,6 +3,8 @@ import { hostname } from 'node:os';
 import { InputError, StorageError } from '../../errors.ts';
 import {
   amount,
+  callback,
+  checkArgument,
   checkOptions,
   count,
   flag,
@@ -103,6 +105,7 @@ const cutTime = 200;
  * login and without `anonymous`.
  */
 export async function listen(app: Serve, options: ListenOptions = {}): Promise<Listener> {
+  checkArgument('listen', 'app', app, callback);
   checkOptions('listen', options, listenOptions);
   const { host = '127.0.0.1', port = 0, tls, headerBytes = defaultHeaderBytes, observer } = options;
   const { requestIdle = defaultIdle, answerIdle = defaultIdle } = options;

@@ -1,5 +1,6 @@
 import { createPool } from '../../flow/pool.ts';
-import { amount, callback, checkOptions, type Shape } from '../../spec/options.ts';
+import { amount, callback, checkArgument, checkOptions, type Shape } from '../../spec/options.ts';
+import { aRegistry } from '../checks.ts';
 import type { Registry, Repository } from '../contract.ts';
 import { readOnlyRepository } from '../read-only.ts';
 import { openBlobs } from './blobs.ts';
@@ -64,6 +65,8 @@ export function createPullThrough(
   cache: Registry,
   options: PullThroughOptions = {},
 ): PullThrough {
+  checkArgument('createPullThrough', 'upstream', upstream, aRegistry);
+  checkArgument('createPullThrough', 'cache', cache, aRegistry);
   checkOptions('createPullThrough', options, shape);
   const { ttl = 0, patience = defaultPatience, now = () => performance.now() } = options;
   const { rename = (name) => name, onFailure = () => undefined } = options;

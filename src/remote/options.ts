@@ -1,0 +1,16 @@
+import { retryOption } from '../http/backoff.ts';
+import { amount, count, flag, type Shape, text } from '../spec/options.ts';
+import type { DownloadOptions } from './exchange.ts';
+import type { UploadOptions } from './upload/plan.ts';
+
+/** The checks of upload options from plain JavaScript. */
+export const uploadShape: Shape<UploadOptions> = {
+  retry: retryOption,
+  chunkSize: count,
+  chunkThreshold: amount,
+  sendMediaType: flag,
+  mountOrigin: text,
+};
+
+/** The checks of download options from plain JavaScript. */
+export const downloadShape: Shape<DownloadOptions> = { retry: retryOption };
