@@ -2,6 +2,7 @@ import { AuthError, type GantryError, ResponseError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import { drain } from '../http/drain.ts';
+import { wholeAnswer } from '../http/whole-answer.ts';
 import { parseJson } from '../json/parse.ts';
 import type { Credential } from '../keychain/credential.ts';
 import type { Clock } from '../time/clock.ts';
@@ -47,12 +48,21 @@ export async function fetchToken(
   { send, clock }: { readonly send: Send; readonly clock: Clock },
 ): Promise<Token> {
   const asked = clock.now();
-  const sent =
-    request.credential?.kind === 'identity'
-      ? postRequest(request, request.credential.token)
-      : getRequest(request);
+  // A service may give a new refresh token with each answer, so a POST is not sent twice at once.
+  if (request.credential?.kind !== 'identity') {
+    return wholeAnswer(
+      async ({ signal, watch }) => {
+        const sent = getRequest({ ...request, signal });
+        const response = await send(sent);
+        if (response.status !== 200) throw await refusal(response, sent, request);
+        return readToken(watch(response), { request, asked });
+      },
+      { clock, signal: request.signal },
+    );
+  }
+  const sent = postRequest(request, request.credential.token);
   let response = await send(sent);
-  if (sent.method === 'POST' && postUnknown.includes(response.status)) {
+  if (postUnknown.includes(response.status)) {
     await drain(response.body);
     response = await send(getRequest(request));
   }

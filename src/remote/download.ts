@@ -90,12 +90,14 @@ export class Download {
   async *bytes(): AsyncIterable<Uint8Array> {
     // Nothing is left to ask for, and a Range that begins at the end would be refused.
     const isLeft = (): boolean => this.#at === 0 || !this.#isOver();
+    const begin = (): Reading | undefined => (isLeft() ? this.#begin() : undefined);
+    const { clock } = this.#source.exchange;
     if (!isLeft()) return;
     this.#mark = this.#at;
     for (;;) {
       const before = this.#at;
       try {
-        for await (const chunk of readBeside(() => (isLeft() ? this.#begin() : undefined))) {
+        for await (const chunk of readBeside(begin, clock)) {
           this.#at += chunk.byteLength;
           yield chunk;
         }

@@ -2,6 +2,7 @@ import { AuthError, type GantryError, isGantryError, NotFoundError } from '../er
 import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
+import { wholeAnswer } from '../http/whole-answer.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
@@ -148,17 +149,26 @@ export async function performBodiless(
  */
 export async function performWhole<T>(
   exchange: Exchange,
-  send: () => Promise<Answer>,
+  send: (options: SignalOptions) => Promise<Answer>,
   read: (answer: Answer) => Promise<T>,
   { signal }: SignalOptions = {},
 ): Promise<T> {
   const backoff = createBackoff(exchange.download.retry);
   for (let spoilt = false; ; ) {
-    const answer = await send();
+    let isAnswered = false;
     try {
-      return await read(answer);
+      return await wholeAnswer(
+        async (attempt) => {
+          const answer = await send(attempt);
+          isAnswered = true;
+          return read({ ...answer, response: attempt.watch(answer.response) });
+        },
+        { clock: exchange.clock, signal },
+      );
     } catch (error) {
       signal?.throwIfAborted();
+      // The line has tried as often as makes sense.
+      if (!isAnswered) throw error;
       if (!spoilt && isGantryError(error, 'DIGEST_INVALID')) {
         spoilt = true;
         continue;

@@ -77,7 +77,7 @@ function fetchManifest<T>(
   options: SignalOptions,
 ): Promise<T | undefined> {
   const operation = { kind: 'manifest.get', repository, reference } as const;
-  const ask = () => perform(exchange, operation, accept, options);
+  const ask = ({ signal }: SignalOptions) => perform(exchange, operation, accept, { ...options, signal });
   const what = describe(operation, exchange.registry);
   const readAnswer = async ({ response }: Pick<Answer, 'response'>): Promise<T | undefined> => {
     const raw = await readManifest(response, { reference, what });

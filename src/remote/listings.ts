@@ -2,6 +2,7 @@ import { type GantryError, isGantryError, TransportError, UnsupportedError } fro
 import { discard } from '../flow/collect.ts';
 import { createBackoff } from '../http/backoff.ts';
 import { originOf } from '../http/origin.ts';
+import { impatient } from '../http/whole-answer.ts';
 import type { ListOptions, SignalOptions, Tags } from '../store/contract.ts';
 import { catalogPage, type NamesPage, tagsPage } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
@@ -85,9 +86,11 @@ async function* listed(
   };
   for (const watch = new PageWatch(); ; ) {
     const page: { answer?: Answer; next?: string } = {};
-    const ask = async (): Promise<AsyncIterable<string>> => {
+    const ask = async ({ isLast }: { readonly isLast: boolean }): Promise<AsyncIterable<string>> => {
       const answer = await follow();
-      const { names, next } = parse(answer.response, answer.request.url);
+      const { clock, registry } = exchange;
+      const response = isLast ? answer.response : impatient(answer.response, { clock, host: registry });
+      const { names, next } = parse(response, answer.request.url);
       Object.assign(page, { answer, next });
       return names;
     };
@@ -105,12 +108,13 @@ async function* listed(
 /** The names of a page as they come. One that breaks off is asked for again, and the names that came are passed over. */
 async function* whole(
   exchange: Exchange,
-  ask: () => Promise<AsyncIterable<string>>,
+  ask: (attempt: { readonly isLast: boolean }) => Promise<AsyncIterable<string>>,
   { signal }: SignalOptions,
 ): AsyncIterable<string> {
   const backoff = createBackoff(exchange.download.retry);
-  for (let given = 0; ; ) {
-    const names = await ask();
+  for (let given = 0, asked = 1; ; asked++) {
+    // A registry that is only slow gets the usual time in the end.
+    const names = await ask({ isLast: asked > 2 });
     const before = given;
     let at = 0;
     try {

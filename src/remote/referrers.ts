@@ -12,7 +12,7 @@ import { type ReferrersPage, referrersPage } from '../wire/decode.ts';
 import { readError } from '../wire/error-body.ts';
 import type { ReferrersOperation } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
-import { type Answer, type Exchange, perform } from './exchange.ts';
+import { type Answer, type Exchange, perform, performWhole } from './exchange.ts';
 import { nextPage } from './listings.ts';
 import { withOwnType } from './own-type.ts';
 import { PageWatch } from './page-watch.ts';
@@ -107,11 +107,12 @@ async function* pages(
     yield found;
     if (page.next === undefined) return;
     watch.goOn(page.next, answer);
-    const next = await nextPage(exchange, answer, page.next);
-    const rest = await readPage(next);
+    const { next } = page;
+    const follow = ({ signal }: SignalOptions): Promise<Answer> =>
+      nextPage(exchange, { ...answer, request: { ...answer.request, signal } }, next);
+    listed = await performWhole(exchange, follow, readListed, options);
     // To stop here would be to show a part as if it were all.
-    if (rest === undefined) throw unexpected(page.next, answer, 'the next page is no list of referrers');
-    listed = { answer: next, page: rest };
+    if (listed === undefined) throw unexpected(next, answer, 'the next page is no list of referrers');
   }
 }
 
@@ -122,20 +123,26 @@ async function firstPage(
   options: SignalOptions,
 ): Promise<Listed | undefined> {
   const { learned } = exchange;
-  const answer = await perform(exchange, operation, [200, ...unsupported], options);
+  const send = ({ signal }: SignalOptions): Promise<Answer> =>
+    perform(exchange, operation, [200, ...unsupported], { ...options, signal });
+  return performWhole(exchange, send, (answer) => readFirst(answer, operation, learned), options);
+}
+
+async function readFirst(
+  answer: Answer,
+  operation: ReferrersOperation,
+  learned: Exchange['learned'],
+): Promise<Listed | undefined> {
   if (answer.response.status !== 200) {
     const { request, response } = answer;
     const error = await readError(response, { request, what: operation.digest, kind: operation.kind });
     if (!speaksOfContent(error)) learned.referrersApi ??= false;
     return undefined;
   }
-  const page = await readPage(answer);
-  if (page === undefined) {
-    learned.referrersApi ??= false;
-    return undefined;
-  }
-  learned.referrersApi = true;
-  return { answer, page };
+  const listed = await readListed(answer);
+  if (listed === undefined) learned.referrersApi ??= false;
+  else learned.referrersApi = true;
+  return listed;
 }
 
 /** A registry that doesn't know this repository may well know the referrers of others. */
@@ -144,10 +151,12 @@ function speaksOfContent({ response }: GantryError): boolean {
 }
 
 /** Undefined where the answer is no list of referrers: 200 with a web page is what a proxy has for everything. */
-async function readPage({ request, response }: Answer): Promise<ReferrersPage | undefined> {
+async function readListed(answer: Answer): Promise<Listed | undefined> {
+  const { request, response } = answer;
   const page = await referrersPage(response, request.url);
-  if (page === undefined) await discard(response.body);
-  return page;
+  if (page !== undefined) return { answer, page };
+  await discard(response.body);
+  return undefined;
 }
 
 function entries({ bytes }: Pick<ReferrersPage, 'bytes'>): readonly Descriptor[] {

@@ -6,6 +6,7 @@ import { digestOf } from '../flow/hash.ts';
 import { sleep } from '../flow/sleep.ts';
 import { lastResort, within } from '../flow/within.ts';
 import { type Backoff, createBackoff } from '../http/backoff.ts';
+import { type Attempt, wholeAnswer } from '../http/whole-answer.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../spec/digest.ts';
@@ -193,17 +194,22 @@ class ListWriter {
     }
   }
 
-  async #readOnce(): Promise<Standing> {
+  #readOnce(): Promise<Standing> {
+    const { clock } = this.#place.exchange;
+    return wholeAnswer((attempt) => this.#readStanding(attempt), { clock, signal: this.#abort.signal });
+  }
+
+  async #readStanding({ signal, watch }: Attempt): Promise<Standing> {
     const { exchange, repository, subject, tag } = this.#place;
     const operation = { kind: 'manifest.get', repository, reference: tag } as const;
-    const request = encode(operation, exchange.base, this.#options());
+    const request = encode(operation, exchange.base, { ...this.#options(), signal });
     // Tried again here, and sooner than other requests are.
     const { response } = await ask(exchange, { ...request, replay: 'never' }, operation, [200, 404]);
     if (response.status === 404) {
       await discard(response.body);
       return { condition: { 'if-none-match': ['*'] } };
     }
-    const bytes = await collect(response.body, { limit: manifestLimit, what: this.#what() });
+    const bytes = await collect(watch(response).body, { limit: manifestLimit, what: this.#what() });
     const type = headerValue(response.headers, 'content-type');
     const entityTag = strongEntityTag(response.headers);
     const digest = digestOf(bytes, digestAlgorithm(subject) === 'sha512' ? 'sha512' : 'sha256');

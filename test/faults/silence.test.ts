@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createAuthorize } from '../../src/auth/authorize.ts';
+import { unlessAborted } from '../../src/flow/abort.ts';
+import { createLine } from '../../src/http/line.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import { referrersTag } from '../../src/spec/referrers-tag.ts';
+import type { Repository } from '../../src/store/contract.ts';
+import { emptyConfig, give, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
+import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpRequest, HttpResponse, Send } from '../../src/wire/message.ts';
+import { answer } from '../../src/wire/reply.ts';
+import { secret } from '../secret.ts';
+import { all, listsNoReferrers, operationOf } from './spoil.ts';
+
+/**
+ * Small bodies that go silent at half, with the default limits and in virtual time: each is noticed within 40 s, and read
+ * all the same.
+ */
+
+const base = 'http://127.0.0.1:5000';
+/** Milliseconds. */
+const limit = 40_000;
+const subject = imageOf();
+
+interface Silence {
+  readonly name: string;
+  /** The request whose answer goes silent, once. */
+  readonly strikes: (request: HttpRequest) => boolean;
+  readonly run: (place: Repository) => Promise<unknown>;
+  /** The registry does not know the referrers API. */
+  readonly isOld?: true;
+}
+
+const kindIs =
+  (kind: string) =>
+  (request: HttpRequest): boolean =>
+    operationOf(request)?.kind === kind;
+const isTag =
+  (tag: string) =>
+  (request: HttpRequest): boolean => {
+    const operation = operationOf(request);
+    return operation?.kind === 'manifest.get' && operation.reference === tag;
+  };
+const refer = (place: Repository, by: string): Promise<unknown> =>
+  place.manifests.put(imageOf({ subject: subject.descriptor, annotations: { by } }));
+
+const silences: readonly Silence[] = [
+  { name: 'a manifest', strikes: isTag('1'), run: (place) => place.manifests.get('1') },
+  {
+    name: 'a config',
+    strikes: kindIs('blob.get'),
+    run: (place) => read(place.blobs.open(emptyConfig.descriptor)),
+  },
+  { name: 'a list of tags', strikes: kindIs('tags.list'), run: (place) => listOf(place.tags.list()) },
+  {
+    name: 'a list of referrers',
+    strikes: kindIs('referrers'),
+    run: (place) => listOf(place.referrers(subject.descriptor.digest)),
+  },
+  {
+    name: 'the fallback list of referrers, read',
+    isOld: true,
+    strikes: isTag(referrersTag(subject.descriptor.digest)),
+    run: (place) => listOf(place.referrers(subject.descriptor.digest)),
+  },
+  {
+    name: 'the fallback list of referrers, to be changed',
+    isOld: true,
+    strikes: isTag(referrersTag(subject.descriptor.digest)),
+    run: (place) => refer(place, 'second'),
+  },
+  {
+    name: 'a token',
+    strikes: ({ url }) => url.includes('/token'),
+    run: (place) => place.manifests.resolve('1'),
+  },
+];
+
+/** Gives the first half of the body, then nothing until the request is given up. */
+async function* silentAtHalf(
+  { body }: HttpResponse,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    yield chunk.subarray(0, chunk.byteLength / 2);
+    await unlessAborted(new Promise<never>(() => undefined), signal);
+  }
+}
+
+const token = new TextEncoder().encode(JSON.stringify({ token: secret('silence'), expires_in: 3600 }));
+
+/** Lets in requests with the token, which it gives to everyone. */
+function guarded(app: Send): Send {
+  return async (request) => {
+    if (request.url.includes('/token')) return answer(200, { 'content-type': ['application/json'] }, token);
+    if (headerValue(request.headers, 'authorization') !== undefined) return app(request);
+    return answer(401, { 'www-authenticate': [`Bearer realm="${base}/token",service="registry"`] });
+  };
+}
+
+/** Moves the clock to its next timer whenever nothing else happens. Returns the milliseconds that the work took. */
+async function timed(clock: ManualClock, work: Promise<unknown>): Promise<number> {
+  const began = clock.now();
+  let isDone = false;
+  const done = (): void => {
+    isDone = true;
+  };
+  work.then(done, done);
+  while (!isDone) {
+    for (let turn = 0; turn < 50 && !isDone; turn++) await new Promise((resolve) => setImmediate(resolve));
+    if (!isDone && clock.set() > 0) await clock.advance(await clock.waiting());
+  }
+  await work;
+  return clock.now() - began;
+}
+
+async function play(
+  { strikes, run, isOld }: Silence,
+  { isSilent }: { readonly isSilent: boolean },
+): Promise<number> {
+  const memory = createMemoryRegistry();
+  const held = memory.repository('app', { actions: ['pull', 'push'] });
+  await give(held, emptyConfig);
+  await giveImage(held, {}, '1', '2', '3');
+  const clock = createManualClock(Date.now());
+  let left = isSilent ? 1 : 0;
+  const app = guarded(createApp(memory));
+  const registry = isOld ? all(listsNoReferrers)(app) : app;
+  const transport: Send = async (request) => {
+    const response = await registry(request);
+    if (left === 0 || response.status !== 200 || !strikes(request)) return response;
+    left--;
+    return { ...response, body: silentAtHalf(response, request.signal) };
+  };
+  const line = { transport, timeouts: { clock }, retry: { clock } };
+  const authorize = createAuthorize({
+    registry: '127.0.0.1:5000',
+    origin: base,
+    keychain: async () => undefined,
+    send: createLine({ ...line, redirects: false }),
+    clock,
+  });
+  const remote = createRemoteRegistry({
+    base,
+    registry: '127.0.0.1:5000',
+    send: createLine({ ...line, authorize }),
+    clock,
+    download: { retry: { clock } },
+  });
+  const place = remote.repository('app', { actions: ['pull', 'push'] });
+  // The fallback list has an entry before the silence.
+  if (isOld) {
+    const kept = left;
+    left = 0;
+    await timed(clock, refer(place, 'first'));
+    left = kept;
+  }
+  const took = await timed(clock, run(place));
+  assert.equal(left, 0, 'the silence has struck');
+  return took;
+}
+
+describe('silent-small-body: at half, in virtual time', () => {
+  for (const silence of silences) {
+    it(`silent-small-body: ${silence.name} is read within 40 s`, { timeout: 120_000 }, async () => {
+      // Loads each module that is needed, which takes no virtual time.
+      await play(silence, { isSilent: false });
+      const took = await play(silence, { isSilent: true });
+      assert.ok(took >= 10_000 && took <= limit, `${took / 1000} s`);
+    });
+  }
+});
