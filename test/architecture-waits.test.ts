@@ -85,6 +85,10 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'http/sent-request.ts': [2, sender],
   'http/timeout.ts': [1, timer],
   'http/transport.ts': [2, 'the next turn of the event loop'],
+  'http/whole-answer.ts': [
+    2,
+    'each answer, of which the timeouts of http/timeout end the silence; a silent page has a timer',
+  ],
   'keychain/credential-helper.ts': [1, 'the helper has a minute and is killed then'],
   'layout/flush.ts': [1, thisDisk],
   'layout/hash-thread.ts': [1, 'the thread answers, or its end answers for it'],
