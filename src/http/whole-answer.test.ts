@@ -34,6 +34,12 @@ function script(...steps: readonly Step[]) {
 
 const never = new Promise<void>(() => undefined);
 
+function settledLater() {
+  const later = { resolve: (): void => undefined, reject: (error: Error): void => assert.fail(error) };
+  const promise = new Promise<void>((resolve, reject) => Object.assign(later, { resolve, reject }));
+  return Object.assign(later, { promise });
+}
+
 describe('silent-small-body: wholeAnswer', () => {
   it('begins no second attempt for a body that does not stand still', async () => {
     const clock = createManualClock();
@@ -59,15 +65,15 @@ describe('silent-small-body: wholeAnswer', () => {
 
   it('takes the first answer where that is only slow', async () => {
     const clock = createManualClock();
-    let goOn = (): void => assert.fail('too early');
-    const slow = new Promise<void>((resolve) => {
-      goOn = resolve;
-    });
-    const { attempt, counts } = script({ goOn: slow, value: 'first' }, { goOn: never, value: 'second' });
+    const slow = settledLater();
+    const { attempt, counts } = script(
+      { goOn: slow.promise, value: 'first' },
+      { goOn: never, value: 'second' },
+    );
     const whole = wholeAnswer(attempt, { clock });
     await turn();
     await clock.advance(60_000);
-    goOn();
+    slow.resolve();
     assert.equal(await whole, 'first');
     await turn();
     assert.deepEqual([counts, clock.set()], [{ begun: 2, ended: 1 }, 0]);
@@ -77,16 +83,13 @@ describe('silent-small-body: wholeAnswer', () => {
     const clock = createManualClock();
     const failed = Promise.reject(new Error('second'));
     failed.catch(() => undefined);
-    let fail = (_: Error): void => assert.fail('too early');
-    const first = new Promise<void>((_, reject) => {
-      fail = reject;
-    });
-    const { attempt } = script({ goOn: first, value: 'first' }, { goOn: failed, value: 'second' });
+    const first = settledLater();
+    const { attempt } = script({ goOn: first.promise, value: 'first' }, { goOn: failed, value: 'second' });
     const whole = wholeAnswer(attempt, { clock });
     await turn();
     await clock.advance(10_000);
     await turn();
-    fail(new Error('first'));
+    first.reject(new Error('first'));
     await assert.rejects(whole, /second/);
     assert.equal(clock.set(), 0);
   });

@@ -11,7 +11,7 @@ export interface Attempt {
   /** Aborts when the other request has brought the answer. */
   readonly signal: AbortSignal;
   /** Returns the response with a body that reports its silence. */
-  watch(response: HttpResponse): HttpResponse;
+  readonly watch: (response: HttpResponse) => HttpResponse;
 }
 
 interface WholeAnswerOptions {

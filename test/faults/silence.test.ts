@@ -105,14 +105,15 @@ function guarded(app: Send): Send {
 /** Moves the clock to its next timer whenever nothing else happens. Returns the milliseconds that the work took. */
 async function timed(clock: ManualClock, work: Promise<unknown>): Promise<number> {
   const began = clock.now();
-  let isDone = false;
+  const state = { isDone: false };
   const done = (): void => {
-    isDone = true;
+    state.isDone = true;
   };
   work.then(done, done);
-  while (!isDone) {
-    for (let turn = 0; turn < 50 && !isDone; turn++) await new Promise((resolve) => setImmediate(resolve));
-    if (!isDone && clock.set() > 0) await clock.advance(await clock.waiting());
+  while (!state.isDone) {
+    for (let turn = 0; turn < 50 && !state.isDone; turn++)
+      await new Promise((resolve) => setImmediate(resolve));
+    if (!state.isDone && clock.set() > 0) await clock.advance(await clock.waiting());
   }
   await work;
   return clock.now() - began;
