@@ -36,7 +36,7 @@ export function formatResult(result: Result, { markdown }: { readonly markdown: 
   const { scenario, registry, rows, failures } = result;
   const title = `${scenario.name}, ${registry}: ${scenario.title}`;
   const notes = [
-    `Wanted: ${scenario.wanted}.`,
+    `Target: ${scenario.wanted}.`,
     ...failures.map(({ tool, problem }) => `${tool} failed: ${problem}`),
   ].join('\n');
   const table = formatColumns(columnsFor(result), rows, { markdown });

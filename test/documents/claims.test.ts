@@ -140,6 +140,16 @@ describe('every document', () => {
       );
     });
 
+    it(`${name} has who, what and the like in at most 2 % of its lines`, () => {
+      const prose = readText(name)
+        .replace(/^<!-- generated: .*?^<!-- end -->/gms, '')
+        .replace(/^```.*?^```$/gms, '')
+        .replace(/`[^`\n]*`/g, '');
+      const all = prose.split('\n').filter((line) => line.trim() !== '');
+      const vague = all.filter((line) => /\b(?:who|whom|whose|what|whoever|whatever)\b/i.test(line));
+      assert.ok(vague.length <= all.length * 0.02, vague.join('\n'));
+    });
+
     it(`${name} names only scripts of package.json after npm run`, () => {
       const scripts = Object.keys(Object(JSON.parse(readText('package.json'))).scripts);
       const used = [...readText(name).matchAll(/\bnpm run ([\w:-]+)/g)].map(([, script = '']) => script);
