@@ -112,6 +112,33 @@ describe('sessions that are open', () => {
   });
 });
 
+describe('a session whose client has left before it has the answer', () => {
+  for (const target of ['/v2/a/blobs/uploads/', `/v2/a/blobs/uploads/?mount=${digest}&from=b`]) {
+    it(`orphaned-session: is cancelled, so that its place is free: ${target}`, async () => {
+      const { ask, sessions } = scene({ sessions: 1 });
+      const client = new AbortController();
+      const answer = await ask('POST', target, { signal: client.signal });
+      assert.deepEqual([answer.status, sessions.count()], [202, 1]);
+      client.abort();
+      assert.equal(sessions.count(), 0);
+      await start(ask, 'b');
+      const location = answer.header('location') ?? '';
+      assertRefused(await ask('GET', location), 404, 'BLOB_UPLOAD_UNKNOWN');
+    });
+  }
+
+  it('orphaned-session: stays if a request has used it', async () => {
+    const { ask, sessions } = scene({});
+    const client = new AbortController();
+    const answer = await ask('POST', '/v2/a/blobs/uploads/', { signal: client.signal });
+    const location = answer.header('location') ?? '';
+    assert.equal((await ask('GET', location)).status, 204);
+    client.abort();
+    assert.equal(sessions.count(), 1);
+    assert.equal((await ask('PUT', `${location}?digest=${digest}`, { body: 'hello' })).status, 201);
+  });
+});
+
 describe('sessions of several holders', () => {
   it('one-user-all-sessions: are shared, so that one alone gets half of them and others find a place', async () => {
     const sessions = createSessions({ ...defaultLimits, sessions: 20, repositorySessions: 2 });

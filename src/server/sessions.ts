@@ -1,4 +1,5 @@
 import { isGantryError, ResponseError } from '../errors.ts';
+import { onAbort } from '../flow/abort.ts';
 import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
 import { checkOptions } from '../spec/options.ts';
@@ -21,6 +22,15 @@ export interface SessionRequest {
 /** The owner that uploads are counted for; `undefined` when clients cannot be told apart. */
 export type UploadOwner = string | undefined;
 
+export interface BeginOptions {
+  readonly owner?: UploadOwner;
+  /**
+   * Aborts when the client leaves before it has the answer. No client can know the address of the session then, so the
+   * session is cancelled, unless a request has used it.
+   */
+  readonly unanswered?: AbortSignal | undefined;
+}
+
 /** The upload sessions of a registry and the requests that use them. */
 export interface Sessions {
   /** The number of open sessions that this process knows. */
@@ -29,7 +39,7 @@ export interface Sessions {
    * Starts a session. Throws TOOMANYREQUESTS when too many are open, or when the owner has as many as are left: one
    * owner alone gets at most half of them, so the next one still finds a place.
    */
-  begin(repository: Repository, start: () => Promise<Upload>, owner?: UploadOwner): Promise<Upload>;
+  begin(repository: Repository, start: () => Promise<Upload>, options?: BeginOptions): Promise<Upload>;
   /** Removes a session that was committed, or that the store no longer has. */
   readonly end: (repository: Repository, id: string) => void;
   /**
@@ -46,6 +56,8 @@ interface Session {
   readonly id: string;
   readonly owner: UploadOwner;
   readonly mutex: Mutex;
+  /** Set until the first request uses the session: no longer waits for the client to leave. */
+  known?: (() => void) | undefined;
   /** The number of requests that use the session or wait for it. */
   users: number;
   /** The time of the last received bytes, by a monotonic clock. A status request does not extend it. */
@@ -86,7 +98,7 @@ export function openSessions(limits: SessionLimits, late?: LateOptions): Session
   return {
     count: book.count,
     end: book.remove,
-    async begin(repository, start, owner) {
+    async begin(repository, start, { owner, unanswered } = {}) {
       expire();
       const full = book.countOf(repository.name) >= limits.repositorySessions;
       if (full || book.countOwned(owner) >= limits.sessions - book.count()) {
@@ -96,7 +108,11 @@ export function openSessions(limits: SessionLimits, late?: LateOptions): Session
       const giveBack = book.reserve(repository.name, owner);
       try {
         const upload = await start();
-        book.open(repository, upload.id, owner);
+        const session = book.open(repository, upload.id, owner);
+        session.known = onAbort(unanswered, () => {
+          book.remove(repository, upload.id);
+          upload.cancel().catch(() => undefined);
+        });
         return upload;
       } finally {
         giveBack();
@@ -107,6 +123,7 @@ export function openSessions(limits: SessionLimits, late?: LateOptions): Session
       const session = book.open(repository, operation.id, owner);
       const waits = session.users > 0;
       session.users++;
+      session.known?.();
       const leave = new AbortController();
       const signal =
         request.signal === undefined ? leave.signal : AbortSignal.any([request.signal, leave.signal]);
@@ -254,6 +271,7 @@ function createBook(late: LateOptions): Book {
       const key = keyOf(repository, id);
       const session = open.get(key);
       if (session === undefined) return;
+      session.known?.();
       open.delete(key);
       add(repository.name, session.owner, -1);
     },

@@ -27,7 +27,9 @@ export async function startUpload(
   const { name, blobs } = repository;
   const { signal } = request;
   const named = digest === undefined ? parseAlgorithm(algorithm) : computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm: named, signal }), owner);
+  const unanswered = digest === undefined ? signal : undefined;
+  const start = (): Promise<Upload> => blobs.start({ algorithm: named, signal });
+  const upload = await sessions.begin(repository, start, { owner, unanswered });
   if (digest === undefined) return sessionAnswer(202, name, upload);
   try {
     return await commit(name, upload, digest, bodyOf(request, upload, limits));
@@ -53,7 +55,8 @@ export async function mountBlob(
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
   const algorithm = computableAlgorithm(digest);
-  const upload = await sessions.begin(repository, () => blobs.start({ algorithm, signal }), owner);
+  const start = (): Promise<Upload> => blobs.start({ algorithm, signal });
+  const upload = await sessions.begin(repository, start, { owner, unanswered: signal });
   return sessionAnswer(202, name, upload);
 }
 

@@ -19,7 +19,7 @@ interface Fault {
   readonly impatient?: true;
   /** How blobs are sent. */
   readonly upload?: UploadOptions;
-  /** The answer that tells of a session may be lost: nobody can cancel that one. */
+  /** The answer with the address of a session may be lost: the client cannot cancel that session, see docs/faults.md. */
   readonly orphans?: true;
   /** Where it can't come through: the code, and why. */
   readonly fails?: Fails | undefined;
