@@ -30,7 +30,7 @@ const scenes: readonly { readonly name: string; readonly faults: readonly Fault[
       {
         when: { operation: ['upload.append', 'upload.commit'] },
         effect: { cut: { of: 'request', after: 1_100_000 } },
-        times: { every: 2 },
+        times: 2,
       },
     ],
   },
