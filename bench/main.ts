@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { keepCoresBusy } from './busy.ts';
 import { writeBlock } from './document.ts';
 import { describeMachine } from './machine.ts';
 import { type RegistryKind, registriesHere } from './registries.ts';
@@ -30,6 +31,10 @@ const { values, positionals } = parseArgs({
     write: { type: 'boolean', default: false },
     runs: { type: 'string' },
     registry: { type: 'string' },
+    /** Runs while a program on each core only computes. */
+    loaded: { type: 'boolean', default: false },
+    /** The file of another build's command line, `…/dist/cli/gantry.cjs`, which is run in place of the peers. */
+    against: { type: 'string' },
   },
 });
 
@@ -44,13 +49,18 @@ function registriesOf({ registries, login }: Scenario): readonly RegistryKind[] 
   return kinds.filter((kind) => values.registry === undefined || values.registry === kind);
 }
 
+if (values.write && (values.loaded || values.against !== undefined)) {
+  throw new Error('docs/benchmarks.md has no place for the figures of --loaded and --against');
+}
+
 if (values.list) {
   for (const { name, title } of scenarios) process.stdout.write(`${name.padEnd(20)} ${title}\n`);
 } else {
   const chosen = scenarios.filter(isChosen);
   if (chosen.length === 0) throw new Error(`there is no scenario ${positionals.join(', ')}`);
   useScratch();
-  const machine = await describeMachine();
+  const busy = values.loaded ? keepCoresBusy() : undefined;
+  const machine = `${await describeMachine()}${values.loaded ? ' Every core is kept busy by something else.' : ''}`;
   process.stdout.write(`${machine}\n${values.markdown ? '\n' : ''}`);
   if (values.write) await writeBlock('machine', machine);
   for (const scenario of chosen) {
@@ -60,11 +70,12 @@ if (values.list) {
         continue;
       }
       const runs = values.runs === undefined ? undefined : Number(values.runs);
-      const result = await runScenario(scenario, registry, { runs });
+      const result = await runScenario(scenario, registry, { runs, against: values.against });
       process.stdout.write(formatResult(result, { markdown: values.markdown }));
       if (values.write) {
         await writeBlock(`${scenario.name}, ${registry}`, formatResult(result, { markdown: true }));
       }
     }
   }
+  busy?.[Symbol.dispose]();
 }

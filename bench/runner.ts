@@ -6,7 +6,7 @@ import { countWarm, type RunKind, runOnce } from './run.ts';
 import { runtimeTools } from './runtimes.ts';
 import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
-import { peersHere, type Tool } from './tools.ts';
+import { gantryBeside, peersHere, type Tool } from './tools.ts';
 
 /** What one tool took: the median of its runs. */
 export interface Row {
@@ -33,22 +33,28 @@ export interface Result {
   readonly failures: readonly Failure[];
 }
 
-/** Who has taken this long in all has no more turns: seconds. */
+/** A tool whose runs have taken this long in all has no more turns, unless the number of runs was asked for. Seconds. */
 const patience = 4;
+
+export interface RunnerOptions {
+  /** Timed runs of each tool, however long they take. Default: the number of the scenario, within the patience. */
+  readonly runs?: number | undefined;
+  /** The command line of another build of gantry, which then runs in place of the peers. */
+  readonly against?: string | undefined;
+}
 
 /** Runs a scenario at one kind of registry with each of the tools that can do it, in turn. */
 export async function runScenario(
   scenario: Scenario,
   registry: RegistryKind,
-  { runs = scenario.runs ?? 5 }: { readonly runs?: number | undefined } = {},
+  { runs, against }: RunnerOptions = {},
 ): Promise<Result> {
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
   const { verb } = scenario;
   const runtimes = scenario.tools === 'runtimes' && (verb === 'version' || verb === 'digest');
-  const tools = (runtimes ? runtimeTools(verb) : peersHere()).filter(
-    ({ verbs }) => verbs[verb] !== undefined,
-  );
+  const peers = against === undefined ? peersHere() : gantryBeside(against);
+  const tools = (runtimes ? runtimeTools(verb) : peers).filter(({ verbs }) => verbs[verb] !== undefined);
   const { taken, counted, failures } = await takeTurns(scenario, tools, stage, runs);
   const rows: Row[] = [];
   for (const { name, start, beside } of tools) {
@@ -81,14 +87,16 @@ async function takeTurns(
   scenario: Scenario,
   tools: readonly Tool[],
   stage: Stage,
-  runs: number,
+  wanted: number | undefined,
 ): Promise<Turns> {
+  const limit = wanted === undefined ? patience : Number.POSITIVE_INFINITY;
+  const runs = wanted ?? scenario.runs ?? 5;
   const taken = new Map<string, readonly Measure[]>();
   const counted = new Map<string, Traffic>();
   const failures: Failure[] = [];
   const turn = async (tool: Tool, kind: RunKind): Promise<void> => {
     const before = taken.get(tool.name) ?? [];
-    if (before.reduce((sum, { wall }) => sum + wall, 0) > patience) return;
+    if (before.reduce((sum, { wall }) => sum + wall, 0) > limit) return;
     if (failures.some((failure) => failure.tool === tool.name)) return;
     try {
       const { measured, traffic } = await runOnce(scenario, tool, stage, kind);

@@ -2,6 +2,7 @@ import { type Column, formatColumns } from './columns.ts';
 import type { Result, Row } from './runner.ts';
 
 const wallOf = ({ measure }: Row): number | undefined => measure?.wall;
+const cpuOf = ({ measure }: Row): number | undefined => measure?.cpu;
 const lessStart = ({ measure, start = 0 }: Row): number | undefined => measure && measure.wall - start;
 
 function columnsFor(result: Result): readonly Column<Row>[] {
@@ -16,7 +17,8 @@ function columnsFor(result: Result): readonly Column<Row>[] {
     ...(result.scenario.lessStart === true
       ? [['less start s', (row: Row) => figure(lessStart(row), 3)] as const, ratioOf(lessStart)]
       : []),
-    ['CPU s', ({ measure }) => figure(measure?.cpu, 2)],
+    ['CPU s', (row) => figure(cpuOf(row), 2)],
+    ratioOf(cpuOf),
     ['peak RSS MiB', ({ measure }) => figure(measure && measure.rss / 1024 / 1024, 0)],
     ['requests', ({ traffic }) => String(traffic.requests)],
     ['depth', ({ traffic }) => figure(traffic.depth, 0)],

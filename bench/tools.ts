@@ -148,3 +148,12 @@ const regctl: Tool = {
 export function peersHere(): readonly Tool[] {
   return [gantry, ...[crane, oras, skopeo, regctl].filter(({ name }) => isInPath(name))];
 }
+
+/** gantry beside another build of it, which is given by the file of its command line. */
+export function gantryBeside(program: string): readonly Tool[] {
+  const other: Tool = { ...gantry, name: 'gantry, other build', program: [process.execPath, program] };
+  return [
+    { ...gantry, beside: other.name },
+    { ...other, beside: other.name },
+  ];
+}
