@@ -40,6 +40,12 @@ export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './
 export { parseManifest } from './json/manifest.ts';
 export { openLayout } from './layout/repository.ts';
 export { createMemoryRegistry } from './memory/registry.ts';
+export {
+  createPullThrough,
+  type PullThrough,
+  type PullThroughOptions,
+} from './pull-through/registry.ts';
+export type { UpstreamFailure } from './pull-through/upstream.ts';
 export { createRemoteRegistry, type RemoteOptions, type RemoteRegistry } from './remote/registry.ts';
 export type { UploadOptions } from './remote/upload/plan.ts';
 export type { Annotations, Descriptor } from './spec/descriptor.ts';
@@ -50,11 +56,5 @@ export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
-export {
-  createPullThrough,
-  type PullThrough,
-  type PullThroughOptions,
-} from './store/pull-through/registry.ts';
-export type { UpstreamFailure } from './store/pull-through/upstream.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';

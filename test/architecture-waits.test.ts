@@ -51,7 +51,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
   'keychain/store.ts': 'a limit of its own',
   'layout/session.ts': 'no wait unless the caller says for how long',
   'server/access/password-check.ts': 'each look at a password has a limit',
-  'store/pull-through/registry.ts': 'each fetch that holds a place has a limit of silence',
+  'pull-through/registry.ts': 'each fetch that holds a place has a limit of silence',
 };
 
 /** Promises that are kept or made by hand: how many a file has, and why each ends. */
@@ -111,7 +111,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'server/node/listen.ts': [5, 'the close of the server, which has a time of grace'],
   'server/sessions.ts': [1, 'raced with its turn, which has a signal and an end'],
   'server/watched-body.ts': [1, 'the next chunk of the request, which server/node ends when it stalls'],
-  'store/pull-through/fetch.ts': [3, 'the signal, and a limit of silence for the upstream'],
+  'pull-through/fetch.ts': [3, 'the signal, and a limit of silence for the upstream'],
   'testing/faults.ts': [1, 'a scripted silence, until the signal'],
 };
 

@@ -12,7 +12,7 @@ interface Rule {
 }
 
 const words = ['errors', 'time', 'spec', 'flow', 'json', 'tar'];
-const places = ['memory', 'layout', 'archive', 'disk'];
+const places = ['memory', 'layout', 'archive', 'disk', 'pull-through'];
 const line = ['wire', 'http', 'keychain', 'auth'];
 const works = ['copy', 'image', 'client', 'server'];
 const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
@@ -46,6 +46,7 @@ const rules: Readonly<Record<string, Rule>> = {
   layout: { imports: ['store', 'files', ...words], node: [...disk, 'node:worker_threads'] },
   archive: { imports: ['store', 'files', ...words], node: [...disk, 'node:zlib', 'node:stream'] },
   disk: { imports: ['store', 'layout', 'files', ...words], node: disk },
+  'pull-through': { imports: ['store', ...words], node: [] },
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
   client: {
@@ -58,7 +59,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: ['node:http', 'node:https', 'node:net', 'node:os'],
   },
   'server/index': {
-    imports: ['server', 'server/node', 'store', 'memory', 'disk', 'wire', ...words],
+    imports: ['server', 'server/node', 'store', 'memory', 'disk', 'pull-through', 'wire', ...words],
     node: [],
   },
   testing: {

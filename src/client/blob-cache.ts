@@ -1,6 +1,7 @@
 import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { BlobProgress, Repository } from '../store/contract.ts';
+import type { BlobProgress } from '../store/blob-progress.ts';
+import type { Repository } from '../store/contract.ts';
 
 /** The same place, each blob going through `cache`: what that has is not fetched, what is fetched stays there. */
 export function cachedBlobs(source: Repository, cache: Repository): Repository {

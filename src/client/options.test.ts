@@ -11,10 +11,10 @@ import { createKeychain } from '../keychain/keychain.ts';
 import { listLogins } from '../keychain/logins.ts';
 import { eraseCredential, storeCredential } from '../keychain/store.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
+import { createPullThrough } from '../pull-through/registry.ts';
 import { createApp } from '../server/app.ts';
 import { listen } from '../server/node/listen.ts';
 import { parseReference } from '../spec/reference.ts';
-import { createPullThrough } from '../store/pull-through/registry.ts';
 import { imageOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
 

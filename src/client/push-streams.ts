@@ -3,7 +3,8 @@ import { createPool } from '../flow/pool.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import { isStreamLayer, type StreamLayer } from '../image/stream-layer.ts';
-import type { BlobProgress, Repository } from '../store/contract.ts';
+import type { BlobProgress } from '../store/blob-progress.ts';
+import type { Repository } from '../store/contract.ts';
 import type { TransferOptions } from './copy.ts';
 
 /**

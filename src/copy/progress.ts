@@ -1,5 +1,6 @@
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { ProgressObserver, WriteOutcome } from '../store/contract.ts';
+import type { ProgressObserver } from '../store/blob-progress.ts';
+import type { WriteOutcome } from '../store/contract.ts';
 import type { CopyObserver } from './events.ts';
 
 /** Sums up the blobs of one copy and notifies the observer of each change. */

@@ -1,12 +1,12 @@
 export { type DiskRegistry, type OpenDiskOptions, openDiskRegistry } from '../disk/registry.ts';
 export { createMemoryRegistry } from '../memory/registry.ts';
-export type { Registry } from '../store/contract.ts';
 export {
   createPullThrough,
   type PullThrough,
   type PullThroughOptions,
-} from '../store/pull-through/registry.ts';
-export type { UpstreamFailure } from '../store/pull-through/upstream.ts';
+} from '../pull-through/registry.ts';
+export type { UpstreamFailure } from '../pull-through/upstream.ts';
+export type { Registry } from '../store/contract.ts';
 export type { Clock } from '../time/clock.ts';
 export type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 export { type Access, type AccessOptions, createAccess, type Entrance } from './access/access.ts';

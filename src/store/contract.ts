@@ -4,6 +4,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
+import type { ProgressObserver } from './blob-progress.ts';
 
 /**
  * The contract of a place that stores images. Questions (`stat`, `resolve`) return `undefined` for absent content;
@@ -147,24 +148,6 @@ export interface IngestOptions extends SignalOptions {
   /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }
-
-/**
- * The progress of one blob, over all attempts. Progress bars show `moved`. No figure decreases, except `sent` of an
- * `Upload`.
- */
-export interface BlobProgress {
-  /** Bytes passed to the transport, including those of repeated attempts. */
-  readonly sent: number;
-  /** Bytes that the place has confirmed. Some registries confirm only at the end. */
-  readonly acknowledged: number;
-  /**
-   * Bytes of the blob that were sent at least once or exist in the place, each counted once. Ends at the blob's size.
-   */
-  readonly moved: number;
-}
-
-/** Receives the progress of one blob. */
-export type ProgressObserver = (progress: BlobProgress) => void;
 
 /** Settings of `Blobs.mount`. */
 export interface MountOptions extends SignalOptions {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CopyEvent } from '../../src/copy/events.ts';
 import type { Work, WorkProgress } from '../../src/flow/work.ts';
-import type { BlobProgress } from '../../src/store/contract.ts';
+import type { BlobProgress } from '../../src/store/blob-progress.ts';
 
 /** The one figure that a bar shows, as an operation has told it. */
 export interface Figure {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createConnections } from '../../src/client/connections.ts';
 import { createClient } from '../../src/index.ts';
-import { createPullThrough } from '../../src/store/pull-through/registry.ts';
+import { createPullThrough } from '../../src/pull-through/registry.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/index.ts';
 import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';

@@ -1,9 +1,9 @@
 import type { TestContext } from 'node:test';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createPullThrough } from '../../src/pull-through/registry.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Registry } from '../../src/store/contract.ts';
-import { createPullThrough } from '../../src/store/pull-through/registry.ts';
 import { registryContract } from '../../src/testing/contract.ts';
 import { atEnd } from '../at-end.ts';
 import { diskCache } from './stage.ts';

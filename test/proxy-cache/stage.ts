@@ -6,15 +6,15 @@ import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { createLine } from '../../src/http/line.ts';
 import { createNodeTransport } from '../../src/http/transport.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
-import { createRemoteRegistry } from '../../src/remote/registry.ts';
-import { createApp } from '../../src/server/app.ts';
-import type { Registry } from '../../src/store/contract.ts';
 import {
   createPullThrough,
   type PullThrough,
   type PullThroughOptions,
-} from '../../src/store/pull-through/registry.ts';
-import type { UpstreamFailure } from '../../src/store/pull-through/upstream.ts';
+} from '../../src/pull-through/registry.ts';
+import type { UpstreamFailure } from '../../src/pull-through/upstream.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
+import type { Registry } from '../../src/store/contract.ts';
 import { type RecordedRequest, recording } from '../../src/testing/recorded.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';

@@ -6,7 +6,7 @@ import { createLine } from '../../src/http/line.ts';
 import { throttle } from '../../src/http/throttle.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
-import type { ProgressObserver } from '../../src/store/contract.ts';
+import type { ProgressObserver } from '../../src/store/blob-progress.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { refusing } from './habits.ts';
 import { chunks, declined, open, push, sample } from './scene.ts';

@@ -6,9 +6,9 @@ import { createKeyedMutex, createMutex, strictMutex } from '../../src/flow/mutex
 import { createSemaphore } from '../../src/flow/semaphore.ts';
 import { createSingleFlight } from '../../src/flow/single-flight.ts';
 import { createAdaptiveLimit } from '../../src/http/adaptive-limit.ts';
+import { createQuestions } from '../../src/pull-through/questions.ts';
 import { createArrivals } from '../../src/remote/upload/arrivals.ts';
 import type { WriteOutcome } from '../../src/store/contract.ts';
-import { createQuestions } from '../../src/store/pull-through/questions.ts';
 import { createUploadMutex } from '../../src/store/upload-mutex.ts';
 import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
 

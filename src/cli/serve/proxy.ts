@@ -1,6 +1,6 @@
 import { InputError } from '../../errors.ts';
+import type { UpstreamFailure } from '../../pull-through/upstream.ts';
 import { formatRepository, parseRepository } from '../../spec/reference.ts';
-import type { UpstreamFailure } from '../../store/pull-through/upstream.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
@@ -27,7 +27,7 @@ export async function withProxy(store: Store, given: ParsedArgs, context: Contex
   }
   const reference = registryArgument(text);
   const { registry } = reference;
-  const { createPullThrough } = await import('../../store/pull-through/registry.ts');
+  const { createPullThrough } = await import('../../pull-through/registry.ts');
   const connections = await context.connections();
   const through = createPullThrough(connections.registry(reference), store.registry, {
     ttl,

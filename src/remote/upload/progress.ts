@@ -1,5 +1,5 @@
 import { type Content, mapContent } from '../../flow/content.ts';
-import type { ProgressObserver } from '../../store/contract.ts';
+import type { ProgressObserver } from '../../store/blob-progress.ts';
 
 /** What one blob's upload tells of itself, over all of its attempts and sessions. */
 export class UploadProgress {

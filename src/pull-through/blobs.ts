@@ -1,10 +1,10 @@
-import { NotFoundError, StorageError } from '../../errors.ts';
-import type { Content, OpenOptions } from '../../flow/content.ts';
-import { isSpoilt } from '../../flow/verify.ts';
-import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Digest } from '../../spec/digest.ts';
-import { MediaType } from '../../spec/media-type.ts';
-import type { Blobs, SignalOptions, StatOptions } from '../contract.ts';
+import { NotFoundError, StorageError } from '../errors.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
+import { isSpoilt } from '../flow/verify.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Blobs, SignalOptions, StatOptions } from '../store/contract.ts';
 import { BlobFetch } from './fetch.ts';
 import { failed, fromUpstream, type Source } from './source.ts';
 

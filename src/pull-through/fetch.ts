@@ -1,13 +1,13 @@
-import { TransportError } from '../../errors.ts';
-import { unlessAborted } from '../../flow/abort.ts';
-import { type Content, type OpenOptions, streamContent } from '../../flow/content.ts';
-import type { Pool } from '../../flow/pool.ts';
-import { lastResort, within } from '../../flow/within.ts';
-import type { Descriptor } from '../../spec/descriptor.ts';
-import { computableAlgorithm, type Digest } from '../../spec/digest.ts';
-import { MediaType } from '../../spec/media-type.ts';
-import type { Blobs, SignalOptions, Upload } from '../contract.ts';
-import { abandon } from '../ingest.ts';
+import { TransportError } from '../errors.ts';
+import { unlessAborted } from '../flow/abort.ts';
+import { type Content, type OpenOptions, streamContent } from '../flow/content.ts';
+import type { Pool } from '../flow/pool.ts';
+import { lastResort, within } from '../flow/within.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import { MediaType } from '../spec/media-type.ts';
+import type { Blobs, SignalOptions, Upload } from '../store/contract.ts';
+import { abandon } from '../store/ingest.ts';
 
 export interface FetchOptions extends SignalOptions {
   readonly digest: Digest;

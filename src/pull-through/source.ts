@@ -1,8 +1,8 @@
-import { isGantryError, NotFoundError } from '../../errors.ts';
-import type { Pool } from '../../flow/pool.ts';
-import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Manifest } from '../../spec/manifest.ts';
-import type { Repository } from '../contract.ts';
+import { isGantryError, NotFoundError } from '../errors.ts';
+import type { Pool } from '../flow/pool.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { Repository } from '../store/contract.ts';
 import type { BlobFetch } from './fetch.ts';
 import type { Questions } from './questions.ts';
 import type { Silence } from './silence.ts';

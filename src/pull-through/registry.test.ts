@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createMemoryRegistry } from '../../memory/registry.ts';
-import { createRemoteRegistry } from '../../remote/registry.ts';
-import { createApp } from '../../server/app.ts';
-import { blobOf, failsWith, give, giveImage, listOf, noise, read } from '../../testing/contract/sample.ts';
-import { type FaultEffect, withFaults } from '../../testing/faults.ts';
-import type { Repository } from '../contract.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createRemoteRegistry } from '../remote/registry.ts';
+import { createApp } from '../server/app.ts';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, failsWith, give, giveImage, listOf, noise, read } from '../testing/contract/sample.ts';
+import { type FaultEffect, withFaults } from '../testing/faults.ts';
 import { createPullThrough } from './registry.ts';
 import type { UpstreamFailure } from './upstream.ts';
 

@@ -1,8 +1,8 @@
-import { createPool } from '../../flow/pool.ts';
-import { amount, callback, checkArgument, checkOptions, type Shape } from '../../spec/options.ts';
-import { aRegistry } from '../checks.ts';
-import type { Registry, Repository } from '../contract.ts';
-import { readOnlyRepository } from '../read-only.ts';
+import { createPool } from '../flow/pool.ts';
+import { amount, callback, checkArgument, checkOptions, type Shape } from '../spec/options.ts';
+import { aRegistry } from '../store/checks.ts';
+import type { Registry, Repository } from '../store/contract.ts';
+import { readOnlyRepository } from '../store/read-only.ts';
 import { openBlobs } from './blobs.ts';
 import { openManifests } from './manifests.ts';
 import { createQuestions } from './questions.ts';

@@ -6,7 +6,7 @@ import {
   ResponseError,
   TransportError,
   UnsupportedError,
-} from '../../errors.ts';
+} from '../errors.ts';
 
 /** A failed request to the upstream. */
 export interface UpstreamFailure {

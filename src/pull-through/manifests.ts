@@ -1,9 +1,9 @@
-import { isGantryError, NotFoundError, TransportError } from '../../errors.ts';
-import { isSpoilt } from '../../flow/verify.ts';
-import type { Descriptor } from '../../spec/descriptor.ts';
-import { type Digest, isDigest } from '../../spec/digest.ts';
-import type { Manifest } from '../../spec/manifest.ts';
-import type { Manifests, SignalOptions } from '../contract.ts';
+import { isGantryError, NotFoundError, TransportError } from '../errors.ts';
+import { isSpoilt } from '../flow/verify.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { failed, fromUpstream, type Source } from './source.ts';
 import { isSilence } from './upstream.ts';
 

@@ -1,6 +1,6 @@
-import type { Digest } from '../../spec/digest.ts';
-import { blobsOf, type Manifest } from '../../spec/manifest.ts';
-import { Lru } from '../lru.ts';
+import type { Digest } from '../spec/digest.ts';
+import { blobsOf, type Manifest } from '../spec/manifest.ts';
+import { Lru } from '../store/lru.ts';
 
 /** The sizes of blobs, by the manifests that passed through. */
 export interface Sizes {

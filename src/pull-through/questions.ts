@@ -1,7 +1,7 @@
-import { onAbort, unlessAborted } from '../../flow/abort.ts';
-import type { SharedWorkOptions } from '../../flow/shared-work.ts';
-import { createSingleFlight } from '../../flow/single-flight.ts';
-import type { SignalOptions } from '../contract.ts';
+import { onAbort, unlessAborted } from '../flow/abort.ts';
+import type { SharedWorkOptions } from '../flow/shared-work.ts';
+import { createSingleFlight } from '../flow/single-flight.ts';
+import type { SignalOptions } from '../store/contract.ts';
 
 type Ask<T> = (options: SignalOptions) => Promise<T>;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Content } from '../../flow/content.ts';
-import { createPool } from '../../flow/pool.ts';
-import { createMemoryRegistry } from '../../memory/registry.ts';
-import { blobOf, noise } from '../../testing/contract/sample.ts';
+import type { Content } from '../flow/content.ts';
+import { createPool } from '../flow/pool.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { blobOf, noise } from '../testing/contract/sample.ts';
 import { BlobFetch } from './fetch.ts';
 import { createQuestions } from './questions.ts';
 

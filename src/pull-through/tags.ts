@@ -1,6 +1,6 @@
-import type { Descriptor } from '../../spec/descriptor.ts';
-import type { Digest } from '../../spec/digest.ts';
-import { Lru } from '../lru.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import { Lru } from '../store/lru.ts';
 
 /** The targets of tags that the upstream last gave. */
 export interface SeenTags {
