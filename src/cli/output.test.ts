@@ -24,7 +24,8 @@ async function printed(
 
 function failing(code: string): Writable {
   return new Writable({
-    write: (_chunk, _encoding, done) => done(Object.assign(new Error('write failed'), { code })),
+    write: (_chunk, _encoding, done) =>
+      done(Object.assign(new Error('write failed'), { code, syscall: 'write' })),
   });
 }
 

@@ -1,4 +1,5 @@
 import { StorageError } from '../errors.ts';
+import { systemCode, systemFailure } from '../files/files.ts';
 
 /** The only place that prints. Stdout gets results and nothing else; stderr gets all messages for people. */
 export interface Output {
@@ -102,12 +103,14 @@ export function shortened(text: string): string {
   return `${text.slice(0, longest)}… (${text.length - longest} characters more)`;
 }
 
-function writeFailure(error: Error): Error {
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') return new OutputClosed();
-  return new StorageError(
-    code === 'ENOSPC' ? 'NO_SPACE' : 'IO_FAILED',
-    `could not write to stdout: ${code === 'ENOSPC' ? 'no space left' : error.message}`,
-    { path: 'stdout', cause: error },
-  );
+/** Returns the error for a failed write to stdout. */
+export function writeFailure(error: Error): Error {
+  const code = systemCode(error);
+  if (code === 'EPIPE' || ('code' in error && error.code === 'ERR_STREAM_DESTROYED'))
+    return new OutputClosed();
+  const [kind, reason] = systemFailure(code ?? '') ?? ['IO_FAILED', error.message];
+  return new StorageError(kind, `could not write the result to stdout: ${reason}`, {
+    path: 'stdout',
+    cause: error,
+  });
 }

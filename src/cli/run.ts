@@ -1,7 +1,7 @@
 import type { CompletionLevel } from './completion-tree.ts';
 import { exit, exitCode, Failed } from './exit.ts';
 import { causeLines, errorLine } from './failure.ts';
-import { createOutput, type Output, OutputClosed } from './output.ts';
+import { createOutput, type Output, OutputClosed, writeFailure } from './output.ts';
 import { type Invocation, parseCommandLine } from './program.ts';
 import { watchSignals } from './signals.ts';
 import { watchUnsettled } from './unsettled.ts';
@@ -31,6 +31,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     settled();
     process.off('uncaughtException', onBug);
   }
+}
+
+/** Reports a result that could not be written to stdout, and returns the exit code. */
+export function reportUnwritten(error: Error): number {
+  return report(writeFailure(error), createOutput(process), false);
 }
 
 async function execute(

@@ -38,8 +38,13 @@ export async function onDisk<T>(path: string, task: () => Promise<T>): Promise<T
 function storageError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
-  const [kind, said] = codes[code] ?? ['IO_FAILED', `the disk said ${code}`];
+  const [kind, said] = systemFailure(code) ?? ['IO_FAILED', `the disk said ${code}`];
   return new StorageError(kind, `${path}: ${said}`, { path, cause: error });
+}
+
+/** Returns gantry's code and the words for a code of the operating system; undefined for a rare one. */
+export function systemFailure(code: string): readonly [StorageCode, string] | undefined {
+  return codes[code];
 }
 
 /** Returns the code of an operating system's error, such as ENOENT. */

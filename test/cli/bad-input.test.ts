@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createReadStream, openSync } from 'node:fs';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:net';
@@ -219,25 +217,5 @@ describe('what is on this machine', () => {
     await mkdir(join(cwd, 'locked'));
     await chmod(join(cwd, 'locked'), 0o500);
     assertRefused(await gantry(['serve', '--disk', 'locked/store'], { cwd }), 4, 'locked');
-  });
-
-  it('a full disk under stdout is told', {
-    skip: process.platform === 'linux' ? false : 'only Linux has /dev/full',
-  }, async () => {
-    const { spawn } = await import('node:child_process');
-    const { binary } = await import('./gantry.ts');
-    const full = openSync('/dev/full', 'w');
-    for (const args of [
-      ['completion', 'bash'],
-      ['version', '--json'],
-    ]) {
-      const child = spawn(process.execPath, [binary, ...args], { stdio: ['ignore', full, 'pipe'] });
-      const said: string[] = [];
-      child.stderr?.on('data', (chunk) => said.push(String(chunk)));
-      const [code] = await once(child, 'close');
-      assert.equal(code, 1);
-      assert.match(said.join(''), /^gantry: [^\n]*stdout[^\n]*\n$/);
-    }
-    createReadStream('', { fd: full }).destroy();
   });
 });
