@@ -88,7 +88,7 @@ async function bundle(compiled: string): Promise<void> {
   });
   await bundling.close();
   // A thread is started by the name of its file, beside the one that starts it.
-  await copyFile(join(compiled, 'src', 'layout', 'hash-program.js'), join(target, 'hash-program.js'));
+  await copyFile(join(compiled, 'src', 'blobfile', 'hash-program.js'), join(target, 'hash-program.js'));
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
   await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
   for (const { fileName } of output) {

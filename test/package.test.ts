@@ -49,7 +49,7 @@ describe('the package', () => {
     );
     const needed = ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/gantry.cjs'];
     // No import names what a thread runs.
-    const threads = ['dist/cli/hash-program.js', 'dist/src/layout/hash-program.js'];
+    const threads = ['dist/cli/hash-program.js', 'dist/src/blobfile/hash-program.js'];
     for (const file of [...needed, ...threads]) assert.ok(packed.files.includes(file), file);
   });
 

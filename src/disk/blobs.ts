@@ -1,5 +1,5 @@
-import { blobFileContent } from '../layout/blob-file.ts';
-import { ingestFile } from '../layout/upload.ts';
+import { blobFileContent } from '../blobfile/blob-file.ts';
+import { ingestFile } from '../blobfile/upload.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';

@@ -1,9 +1,9 @@
 import type { Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { hashFile } from '../blobfile/blob-file.ts';
 import { lookAt, unlessUnreadable } from '../files/files.ts';
 import { readUpTo } from '../files/read-small.ts';
 import { digestOf } from '../flow/hash.ts';
-import { hashFile } from '../layout/blob-file.ts';
 import { computableAlgorithm, type Digest, isComputable, isDigest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { FindingList } from './findings.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import { requestsOf } from '../../test/disk/requests.ts';
-import { blobPath } from '../layout/blob-file.ts';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { blobOf, giveImage } from '../testing/contract/sample.ts';
 import { type CheckCounts, checkStore } from './check.ts';
 import { RepositoryFolder } from './folder.ts';

@@ -1,9 +1,9 @@
 import type { Dirent, Stats } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { absentAs, isUnreadable, lookAt, onDisk, unlessUnreadable } from '../files/files.ts';
 import { readSmall } from '../files/read-small.ts';
-import { blobPath } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { isRepositoryName } from '../spec/reference.ts';

@@ -1,14 +1,14 @@
 import { dirname, join, resolve } from 'node:path';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { isGantryError, StorageError } from '../errors.ts';
 import { lookAt, makeFolder, removeFile } from '../files/files.ts';
 import { takeLock } from '../files/lock.ts';
-import { blobPath } from '../layout/blob-file.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { digestOfFile } from './file-names.ts';
 import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
-import { Needs } from './needs.ts';
-import { writeIndex } from './stale.ts';
+import { writeIndex } from './index-writer.ts';
+import { Reachability } from './reachability.ts';
 import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
 import { mustBeStore } from './version.ts';
 
@@ -83,17 +83,17 @@ async function* collectRepository(folder: RepositoryFolder, rules: Rules): Async
   // What a collection left that was killed.
   for (const kind of ['blobs', 'manifests'] as const)
     await step(folder, rules, () => emptyTrash(folder, kind));
-  const needs = new Needs(folder);
+  const reachable = new Reachability(folder);
   const gone = new Set<Digest>();
   if (rules.untagged === true) {
-    for await (const garbage of passingOver(collectManifests(folder, needs, rules), folder.name, rules)) {
+    for await (const garbage of passingOver(collectManifests(folder, reachable, rules), folder.name, rules)) {
       gone.add(garbage.digest);
       yield garbage;
     }
   }
   if (!rules.dryRun) await step(folder, rules, () => collectReferrers(folder, rules));
   const without: ReadonlySet<Digest> = rules.dryRun ? gone : new Set();
-  yield* passingOver(collectBlobs(folder, needs, rules, without), folder.name, rules);
+  yield* passingOver(collectBlobs(folder, reachable, rules, without), folder.name, rules);
   // On a full disk it fits by now, or not: that is no reason to leave anything where it is.
   if (gone.size > 0 && !rules.dryRun) await step(folder, rules, () => writeIndex(folder));
 }
@@ -127,11 +127,11 @@ function tell(error: unknown, repository: string | undefined, { signal, onProble
 
 async function* collectManifests(
   folder: RepositoryFolder,
-  needs: Needs,
+  reachable: Reachability,
   rules: Rules,
 ): AsyncIterable<Garbage> {
   const all = await folder.manifests();
-  const kept = await needs.leadsTo(all);
+  const kept = await reachable.leadsTo(all);
   const candidates = await old(
     all.filter((digest) => !kept.has(digest)),
     (digest) => folder.manifestPath(digest),
@@ -139,7 +139,7 @@ async function* collectManifests(
   );
   const aside = await putAside(folder, 'manifests', candidates, rules);
   // Again, now that nobody can find them without taking them back.
-  const needed = rules.dryRun ? kept : await needs.leadsTo([...(await folder.manifests()), ...aside]);
+  const needed = rules.dryRun ? kept : await reachable.leadsTo([...(await folder.manifests()), ...aside]);
   for (const digest of aside) {
     const size = (await lookAt(folder.blobPath(digest)))?.size ?? 0;
     if (!rules.dryRun && !(await removeOrReturn(folder, 'manifests', digest, needed, rules))) continue;
@@ -168,12 +168,12 @@ async function collectReferrers(folder: RepositoryFolder, rules: Rules): Promise
 
 async function* collectBlobs(
   folder: RepositoryFolder,
-  needs: Needs,
+  reachable: Reachability,
   rules: Rules,
   without: ReadonlySet<Digest>,
 ): AsyncIterable<Garbage> {
   const held = await digestsUnder(folder.layout);
-  const used = await needs.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
+  const used = await reachable.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
   // Of a manifest that can't be read nobody knows what it needs: everything stays.
   if (used === undefined) {
     const why =
@@ -190,7 +190,7 @@ async function* collectBlobs(
   const sizes = new Map<Digest, number>();
   for (const digest of candidates) sizes.set(digest, (await lookAt(path(digest)))?.size ?? 0);
   const aside = await putAside(folder, 'blobs', candidates, rules);
-  const needed = rules.dryRun ? used : await needs.ofAll(await folder.manifests());
+  const needed = rules.dryRun ? used : await reachable.ofAll(await folder.manifests());
   for (const digest of aside) {
     const removed = rules.dryRun || (await removeOrReturn(folder, 'blobs', digest, needed, rules));
     if (removed) yield { kind: 'blob', repository: folder.name, digest, size: sizes.get(digest) ?? 0 };

@@ -1,10 +1,10 @@
+import { blobFileContent } from '../blobfile/blob-file.ts';
 import { isGantryError } from '../errors.ts';
 import { lookAt, unlessUnreadable } from '../files/files.ts';
 import { readSmall } from '../files/read-small.ts';
 import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
-import { blobFileContent } from '../layout/blob-file.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { RepositoryFolder } from './folder.ts';

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
+import { blobFileContent } from '../blobfile/blob-file.ts';
 import { isGantryError, NotFoundError } from '../errors.ts';
 import { isUnreadable } from '../files/files.ts';
 import { collect } from '../flow/collect.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
-import { blobFileContent } from '../layout/blob-file.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -14,7 +14,7 @@ import type { Manifests, ReferrersOptions, Repository, SignalOptions } from '../
 import { compareBytes } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
-import { putManifest } from './put.ts';
+import { putManifest } from './put-manifest.ts';
 import { describe, lockOf, type RegistryState } from './state.ts';
 import { removeTags, tagged, tagsOf } from './tags.ts';
 
@@ -121,10 +121,10 @@ async function read(
 
 /** Tags first: a crash in between leaves no tag that leads nowhere. */
 async function remove(registry: RegistryState, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
-  const { files, cache, pool, stale } = registry;
+  const { files, cache, pool, indexes } = registry;
   if (!(await folder.hasManifest(digest))) return false;
   const subject = await subjectOfKept(registry, folder, digest);
-  await stale.add(folder.name);
+  await indexes.add(folder.name);
   await removeTags(registry, folder, await tagsOf(folder, digest));
   const paths = [
     folder.manifestPath(digest),
@@ -135,7 +135,7 @@ async function remove(registry: RegistryState, folder: RepositoryFolder, digest:
   cache.release(folder.name, digest);
   await pool.remove(digest, folder.layout);
   await Promise.all(paths.map((path) => files.synced(dirname(path))));
-  stale.changed(folder.name);
+  indexes.changed(folder.name);
   return true;
 }
 

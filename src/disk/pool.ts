@@ -1,6 +1,8 @@
 import type { Stats } from 'node:fs';
 import { copyFile, link, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { blobPath, hashFile } from '../blobfile/blob-file.ts';
+import type { FinishedFile } from '../blobfile/upload.ts';
 import {
   absentAs,
   isUnreadable,
@@ -11,8 +13,6 @@ import {
   writeFully,
 } from '../files/files.ts';
 import { createKeyedMutex, type KeyedMutex, strictMutex } from '../flow/mutex.ts';
-import { blobPath, hashFile } from '../layout/blob-file.ts';
-import type { FinishedFile } from '../layout/upload.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';

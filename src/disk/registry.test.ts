@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { bytesContent } from '../flow/content.ts';
-import { blobPath } from '../layout/blob-file.ts';
 import { openLayout } from '../layout/repository.ts';
 import {
   blobOf,

@@ -22,12 +22,12 @@ import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
 import { DurableFiles } from './durable.ts';
 import { namesUnder, RepositoryFolder } from './folder.ts';
+import { IndexWriter } from './index-writer.ts';
 import { openManifests, openReferrers } from './manifests.ts';
 import { BlobPool } from './pool.ts';
 import { readSecret } from './secret.ts';
 import { UploadSessions } from './sessions.ts';
 import { Soundness } from './soundness.ts';
-import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 import { openTags } from './tags.ts';
 import { markStore, mustBeStore, refuseLayout } from './version.ts';
@@ -84,7 +84,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
     return registryOf(state, async () => {
       clearInterval(sweeping);
       await state.soundness.close();
-      await state.stale.close().finally(() => lock[Symbol.asyncDispose]());
+      await state.indexes.close().finally(() => lock[Symbol.asyncDispose]());
     });
   } catch (error) {
     await lock[Symbol.asyncDispose]();
@@ -96,7 +96,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
 async function openReadOnly(path: string): Promise<DiskRegistry> {
   await mustBeStore(path);
   const files = new DurableFiles(path);
-  const state = await stateOf(files, (repositories) => new StaleLayouts(files, repositories));
+  const state = await stateOf(files, (repositories) => new IndexWriter(files, repositories));
   const registry = registryOf(state, async () => undefined);
   // Tokens are good for the life of the process where the store has no secret and can't be given one.
   const own = crypto.getRandomValues(new Uint8Array(32));
@@ -120,12 +120,12 @@ async function isWritable(path: string): Promise<boolean> {
 
 async function openState(path: string, lock: Lock): Promise<RegistryState> {
   const files = await DurableFiles.open(path, lock);
-  return stateOf(files, (repositories) => StaleLayouts.open(files, repositories));
+  return stateOf(files, (repositories) => IndexWriter.open(files, repositories));
 }
 
 async function stateOf(
   files: DurableFiles,
-  openStale: (repositories: string) => StaleLayouts | Promise<StaleLayouts>,
+  openIndexes: (repositories: string) => IndexWriter | Promise<IndexWriter>,
 ): Promise<RegistryState> {
   const repositories = join(files.root, 'repositories');
   const cache = new StoreCache();
@@ -138,7 +138,7 @@ async function stateOf(
     soundness,
     pool,
     sessions: new UploadSessions(files, pool, cache),
-    stale: await openStale(repositories),
+    indexes: await openIndexes(repositories),
     locks: new Map(),
     turns: createKeyedMutex(strictMutex('a manifest')),
     tagTurns: createKeyedMutex(strictMutex('a tag')),

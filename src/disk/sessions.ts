@@ -1,11 +1,11 @@
 import type { Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FileUpload, type FileUploadOptions } from '../blobfile/upload.ts';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, onDisk, removeFile } from '../files/files.ts';
 import { digestOf } from '../flow/hash.ts';
 import { createKeyedMutex, type KeyedMutex, strictMutex } from '../flow/mutex.ts';
-import { FileUpload, type FileUploadOptions } from '../layout/upload.ts';
 import { type Algorithm, digestEncoded } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { StoreCache } from './cache.ts';

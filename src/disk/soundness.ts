@@ -1,10 +1,10 @@
 import type { Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashFile, type Witness } from '../blobfile/blob-file.ts';
 import { isGantryError } from '../errors.ts';
 import { isUnreadable, onDisk, removeFile } from '../files/files.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
-import { hashFile, type Witness } from '../layout/blob-file.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { Lru } from '../store/lru.ts';

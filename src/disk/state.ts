@@ -5,11 +5,11 @@ import type { Digest } from '../spec/digest.ts';
 import type { StoreCache } from './cache.ts';
 import type { DurableFiles } from './durable.ts';
 import type { RepositoryFolder } from './folder.ts';
+import type { IndexWriter } from './index-writer.ts';
 import type { BlobPool } from './pool.ts';
 import { createRwLock, type RwLock } from './rw-lock.ts';
 import type { UploadSessions } from './sessions.ts';
 import type { Soundness } from './soundness.ts';
-import type { StaleLayouts } from './stale.ts';
 
 /** What all repositories of one open store share. */
 export interface RegistryState {
@@ -20,7 +20,7 @@ export interface RegistryState {
   readonly sessions: UploadSessions;
   readonly cache: StoreCache;
   readonly soundness: Soundness;
-  readonly stale: StaleLayouts;
+  readonly indexes: IndexWriter;
   /** Of each repository: manifests are put together, and deleted alone. */
   readonly locks: Map<string, RwLock>;
   /** Of each manifest. */

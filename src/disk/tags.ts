@@ -24,9 +24,9 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
       // One that leads nowhere any more can be deleted, too.
       if (!isTag(tag) || (await lookAt(folder.tagPath(tag))) === undefined) return false;
       const remove = async (): Promise<boolean> => {
-        await registry.stale.add(folder.name);
+        await registry.indexes.add(folder.name);
         const removed = await removeTags(registry, folder, [tag]);
-        registry.stale.changed(folder.name);
+        registry.indexes.changed(folder.name);
         return removed > 0;
       };
       return lockOf(registry, folder.name).exclusive(remove, { signal });

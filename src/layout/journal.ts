@@ -1,9 +1,9 @@
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { onDisk, removeFile } from '../files/files.ts';
 import { readSmall } from '../files/read-small.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
-import { blobPath } from './blob-file.ts';
 
 const journalFile = '.gantry-blobs';
 /** Bytes: more blobs than a layout has. */

@@ -1,3 +1,4 @@
+import { blobFileContent, blobSize } from '../blobfile/blob-file.ts';
 import { ContentError, NotFoundError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
@@ -7,7 +8,6 @@ import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isManifestType, MediaType } from '../spec/media-type.ts';
 import type { RawManifest, ReferrersOptions, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
-import { blobFileContent, blobSize } from './blob-file.ts';
 import type { LayoutIndex } from './index-file.ts';
 
 /** The facts about a manifest that a walk needs. They never change, because the digest identifies them. */

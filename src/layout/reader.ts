@@ -1,3 +1,4 @@
+import { blobFileContent, blobSize } from '../blobfile/blob-file.ts';
 import { ContentError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -6,7 +7,6 @@ import { MediaType } from '../spec/media-type.ts';
 import type { ListOptions, Repository, SignalOptions } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
-import { blobFileContent, blobSize } from './blob-file.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, readIndex, readIndexManifest } from './marker.ts';
 

@@ -17,6 +17,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
 import { folder } from '../../test/folder.ts';
+import { blobPath } from '../blobfile/blob-file.ts';
 import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
@@ -32,7 +33,6 @@ import {
   read,
 } from '../testing/contract/sample.ts';
 import { repositoryContract } from '../testing/contract.ts';
-import { blobPath } from './blob-file.ts';
 import { type LayoutRepository, openLayout } from './repository.ts';
 
 /** A path without a file. */

@@ -1,5 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { blobPath, blobSize } from '../blobfile/blob-file.ts';
+import { FileUpload, type FinishedFile } from '../blobfile/upload.ts';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
@@ -10,14 +12,12 @@ import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { blobPath, blobSize } from './blob-file.ts';
 import { LayoutIndex } from './index-file.ts';
 import { Journal } from './journal.ts';
 import { LayoutManifests } from './manifests.ts';
 import { indexFile, isLayout, markerBytes, markerFile, readIndex } from './marker.ts';
 import { SoundBlobs } from './sound.ts';
-import { Trail } from './trail.ts';
-import { FileUpload, type FinishedFile } from './upload.ts';
+import { UndoLog } from './undo-log.ts';
 
 const lockFile = '.gantry.lock';
 const uploadFolder = '.gantry-uploads';
@@ -43,7 +43,7 @@ export class WriteSession {
   /** Finds out which of the earlier blobs are undamaged. */
   readonly sound: SoundBlobs;
   readonly #lock: Lock;
-  readonly #trail: Trail;
+  readonly #undoLog: UndoLog;
   /** Undefined for a cache, which keeps every whole blob. */
   readonly #journal: Journal | undefined;
   readonly #uploads = new Map<string, FileUpload>();
@@ -54,21 +54,21 @@ export class WriteSession {
   readonly #mutex: Mutex;
   #disposed = false;
 
-  private constructor({ folder, index, lock, trail, journal }: Opened) {
+  private constructor({ folder, index, lock, undoLog, journal }: Opened) {
     this.folder = folder;
     this.index = index;
     this.sound = new SoundBlobs(folder);
     this.#mutex = createMutex(strictMutex(folder));
     this.#lock = lock;
-    this.#trail = trail;
+    this.#undoLog = undoLog;
     this.#journal = journal;
     this.manifests = new LayoutManifests(folder, index, this.isGone);
   }
 
   static async open(folder: string, options: SessionOptions): Promise<WriteSession> {
-    const trail = new Trail();
+    const undoLog = new UndoLog();
     try {
-      const prepare = (): Promise<void> => trail.folder(folder);
+      const prepare = (): Promise<void> => undoLog.folder(folder);
       const lock = await takeLock(join(folder, lockFile), { ...options, what: folder, prepare });
       try {
         await isLayout(folder);
@@ -77,13 +77,13 @@ export class WriteSession {
         await removeAll(join(folder, uploadFolder));
         await removeTemporaries(folder);
         const journal = options.cache === true ? undefined : await Journal.open(folder);
-        return new WriteSession({ folder, index, lock, trail, journal });
+        return new WriteSession({ folder, index, lock, undoLog, journal });
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
       }
     } catch (error) {
-      await trail.undo();
+      await undoLog.undo();
       throw error;
     }
   }
@@ -111,7 +111,7 @@ export class WriteSession {
   async start(algorithm: Algorithm): Promise<FileUpload> {
     const id = crypto.randomUUID();
     const folder = join(this.folder, uploadFolder);
-    await this.#trail.folder(folder);
+    await this.#undoLog.folder(folder);
     const upload = await FileUpload.start({
       id,
       path: join(folder, id),
@@ -153,14 +153,14 @@ export class WriteSession {
       const marker = join(this.folder, markerFile);
       const index = join(this.folder, indexFile);
       const bytes = this.index.format(index);
-      await this.#trail.folder(join(this.folder, 'blobs'));
+      await this.#undoLog.folder(join(this.folder, 'blobs'));
       if ((await lookAt(marker)) === undefined) {
         await replaceFile(marker, markerBytes);
-        this.#trail.file(marker);
+        this.#undoLog.file(marker);
       }
       await replaceFile(index, bytes);
       // From here on the blobs are part of the layout, even after a failure.
-      this.#trail.settle();
+      this.#undoLog.settle();
       for (const digest of this.#doomed) await removeFile(blobPath(this.folder, digest));
       this.#doomed.clear();
       await this.#endJournal(this.index);
@@ -174,12 +174,12 @@ export class WriteSession {
       this.#disposed = true;
       try {
         await removeAll(join(this.folder, uploadFolder));
-        await this.#trail.removeFiles();
+        await this.#undoLog.removeFiles();
         await this.#endJournal(await readIndex(this.folder));
       } finally {
         // The lock file is in the folder that may have to be removed.
         await this.#lock[Symbol.asyncDispose]();
-        await this.#trail.undo();
+        await this.#undoLog.undo();
       }
     });
   }
@@ -191,13 +191,13 @@ export class WriteSession {
     if (there !== undefined && (await this.sound.has({ mediaType: MediaType.octetStream, digest, size }))) {
       await removeFile(file.path);
     } else {
-      await this.#trail.folder(dirname(path));
+      await this.#undoLog.folder(dirname(path));
       await file.sync();
       if (there === undefined) await this.#journal?.note(digest);
       await moveFile(file.path, path);
       // A blob that replaced damaged bytes belongs to the layout and stays.
-      const isMine = this.#journal !== undefined || this.#trail.made(this.folder);
-      if (there === undefined && isMine) this.#trail.file(path);
+      const isMine = this.#journal !== undefined || this.#undoLog.made(this.folder);
+      if (there === undefined && isMine) this.#undoLog.file(path);
     }
     this.sound.changed(digest, true);
     this.#doomed.delete(digest);
@@ -239,7 +239,7 @@ interface Opened {
   readonly folder: string;
   readonly index: LayoutIndex;
   readonly lock: Lock;
-  readonly trail: Trail;
+  readonly undoLog: UndoLog;
   readonly journal: Journal | undefined;
 }
 

@@ -1,3 +1,4 @@
+import { blobPath, hashFile } from '../blobfile/blob-file.ts';
 import { ContentError, StorageError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
 import { createMutex, type Mutex } from '../flow/mutex.ts';
@@ -6,7 +7,6 @@ import { computableAlgorithm, type Digest, isComputable } from '../spec/digest.t
 import { manifestsOf } from '../spec/manifest.ts';
 import { neededBlobs } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { blobPath, hashFile } from './blob-file.ts';
 import type { LayoutManifests } from './manifests.ts';
 
 /**

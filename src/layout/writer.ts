@@ -1,3 +1,5 @@
+import { blobFileContent } from '../blobfile/blob-file.ts';
+import { ingestFile } from '../blobfile/upload.ts';
 import { InputError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
@@ -6,12 +8,10 @@ import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts'
 import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
 import { writeBlob } from '../store/write.ts';
-import { blobFileContent } from './blob-file.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
 import { resolveWhole } from './sound.ts';
-import { ingestFile } from './upload.ts';
 
 /** Throws IN_USE. */
 export async function openWriter(folder: string, options: SessionOptions): Promise<LayoutRepository> {

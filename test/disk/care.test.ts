@@ -14,12 +14,12 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { blobPath } from '../../src/blobfile/blob-file.ts';
 import { checkStore } from '../../src/disk/check.ts';
 import { RepositoryFolder } from '../../src/disk/folder.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { trashPath } from '../../src/disk/trash.ts';
 import { bytesContent } from '../../src/flow/content.ts';
-import { blobPath } from '../../src/layout/blob-file.ts';
 import type { Digest } from '../../src/spec/digest.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { blobOf, failsWith, give, giveImage, imageOf, read } from '../../src/testing/contract/sample.ts';

@@ -14,7 +14,7 @@ import { fileChunks, hashFile } from './blob-file.ts';
 import { createFlusher } from './flush.ts';
 import { startHashWriter } from './hash-thread.ts';
 import { createHashWriter, type HashWriter } from './hash-writer.ts';
-import { createSteps } from './steps.ts';
+import { createWriteBuffer } from './write-buffer.ts';
 
 /** A file with the right digest that has no final name yet. */
 export interface FinishedFile {
@@ -157,7 +157,7 @@ export class FileUpload implements Upload {
     const flusher = createFlusher(file);
     let sent = this.#offset;
     const report = (): void => onProgress?.({ sent, acknowledged: this.#offset, moved: sent });
-    const steps = createSteps(content.size, async (bytes) => {
+    const buffer = createWriteBuffer(content.size, async (bytes) => {
       await this.#store(file, bytes, content.size);
       flusher.wrote(bytes.byteLength);
       // Readers of the growing file wait for this report, and the next bytes may take long.
@@ -167,12 +167,12 @@ export class FileUpload implements Upload {
       for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
         sent += chunk.byteLength;
-        await steps.take(chunk);
+        await buffer.take(chunk);
         report();
       }
     } finally {
       // Also after a failure of the source: the received bytes count, and the sender continues from the offset.
-      await steps.end().finally(() => this.#synced(() => flusher.ended()));
+      await buffer.end().finally(() => this.#synced(() => flusher.ended()));
     }
     report();
   }

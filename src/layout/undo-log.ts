@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { makeFolder, onDisk, removeFile, systemCode } from '../files/files.ts';
 
 /** The files and folders that a session created, for their removal if the session fails. Paths are absolute. */
-export class Trail {
+export class UndoLog {
   #folders: string[] = [];
   #files = new Set<string>();
 

@@ -27,12 +27,12 @@ export async function putManifest(
 ): Promise<void> {
   const { tags = [], sparse = false } = options;
   const { digest } = manifest.descriptor;
-  const { cache, stale, turns } = registry;
+  const { cache, indexes, turns } = registry;
   const there = await presentOf(registry, folder, manifest, sparse);
   const put = async (): Promise<boolean> => {
     await checkType(registry, folder, manifest, options);
     await checkTagFiles(folder, manifest, options);
-    await stale.add(folder.name);
+    await indexes.add(folder.name);
     const writing = new ManifestWriting(registry, folder, manifest, tags);
     const undoing = async (reason: unknown): Promise<never> => {
       await writing.undo();
@@ -60,7 +60,7 @@ export async function putManifest(
     turns(`${folder.name} ${digest}`, () => untilDone(folder.manifestPath(digest), put), options);
   await lockOf(registry, folder.name).shared(inTurn, options);
   cache.promise(folder.name, digest);
-  stale.changed(folder.name);
+  indexes.changed(folder.name);
 }
 
 interface Present {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { blobFileContent } from '../blobfile/blob-file.ts';
 import { isGantryError } from '../errors.ts';
 import {
   isUnreadable,
@@ -14,7 +15,6 @@ import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { createPool } from '../flow/pool.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
-import { blobFileContent } from '../layout/blob-file.ts';
 import { LayoutIndex, type Root } from '../layout/index-file.ts';
 import { indexFile, markerBytes, markerFile } from '../layout/marker.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -40,7 +40,7 @@ const atOnce = 8;
  * the store is closed, not at every push; a note on disk for each keeps that promise over a crash, and over an end that has
  * no time for all of them.
  */
-export class StaleLayouts {
+export class IndexWriter {
   readonly #files: DurableFiles;
   readonly #folder: string;
   readonly #repositories: string;
@@ -60,16 +60,16 @@ export class StaleLayouts {
     this.#repositories = repositories;
   }
 
-  static async open(files: DurableFiles, repositories: string): Promise<StaleLayouts> {
-    const stale = new StaleLayouts(files, repositories);
-    await files.folder(stale.#folder);
-    await inSteps(await namesIn(stale.#folder), async (note) => {
-      const name = await stale.#noted(note);
+  static async open(files: DurableFiles, repositories: string): Promise<IndexWriter> {
+    const indexes = new IndexWriter(files, repositories);
+    await files.folder(indexes.#folder);
+    await inSteps(await namesIn(indexes.#folder), async (note) => {
+      const name = await indexes.#noted(note);
       if (name === undefined) return;
-      stale.#names.add(name);
-      stale.changed(name);
+      indexes.#names.add(name);
+      indexes.changed(name);
     });
-    return stale;
+    return indexes;
   }
 
   /** What is none of our notes is left alone, whatever it is. */

@@ -7,8 +7,8 @@ import { atEnd } from '../../test/at-end.ts';
 import { giveImage } from '../testing/contract/sample.ts';
 import { DurableFiles } from './durable.ts';
 import { RepositoryFolder } from './folder.ts';
+import { IndexWriter } from './index-writer.ts';
 import { openDiskRegistry } from './registry.ts';
-import { StaleLayouts } from './stale.ts';
 
 it('slow-end: an index.json that an end has no time for stays noted, and is written before the next end', async (test) => {
   const root = await mkdtemp(join(tmpdir(), 'gantry-stale-'));
@@ -21,7 +21,7 @@ it('slow-end: an index.json that an end has no time for stays noted, and is writ
   const repositories = join(root, 'repositories');
   const indexes = names.map((name) => join(new RepositoryFolder(repositories, name).layout, 'index.json'));
   const files = await DurableFiles.open(root);
-  const hurried = await StaleLayouts.open(files, repositories);
+  const hurried = await IndexWriter.open(files, repositories);
   for (const [n, name] of names.entries()) {
     await hurried.add(name);
     await writeFile(indexes[n] ?? '', 'behind');
@@ -29,7 +29,7 @@ it('slow-end: an index.json that an end has no time for stays noted, and is writ
   }
   await hurried.close({ within: 0 });
   assert.equal((await readdir(join(root, 'stale'))).length, names.length);
-  await (await StaleLayouts.open(files, repositories)).close({ within: 3_600_000 });
+  await (await IndexWriter.open(files, repositories)).close({ within: 3_600_000 });
   assert.deepEqual(await readdir(join(root, 'stale')), []);
   for (const index of indexes) assert.equal(JSON.parse(await readFile(index, 'utf8')).manifests.length, 1);
 });

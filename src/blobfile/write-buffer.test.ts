@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
 import { returnBuffer, takeBuffer } from './buffers.ts';
-import { createSteps } from './steps.ts';
+import { createWriteBuffer } from './write-buffer.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -37,14 +37,14 @@ describe('steps through a file', () => {
       const bytes = sample(size);
       const kept: Buffer[] = [];
       let running = 0;
-      const steps = createSteps(said, async (step) => {
+      const buffer = createWriteBuffer(said, async (step) => {
         assert.equal(running++, 0);
         await new Promise(setImmediate);
         kept.push(Buffer.from(step));
         running--;
       });
-      for (let at = 0; at < size; at += piece) await steps.take(bytes.subarray(at, at + piece));
-      await steps.end();
+      for (let at = 0; at < size; at += piece) await buffer.take(bytes.subarray(at, at + piece));
+      await buffer.end();
       assert.ok(Buffer.concat(kept).equals(bytes));
     });
   }
@@ -53,37 +53,37 @@ describe('steps through a file', () => {
     const end = new EventEmitter();
     const storing = once(end, 'stored');
     let calls = 0;
-    const steps = createSteps(undefined, () => {
+    const buffer = createWriteBuffer(undefined, () => {
       calls++;
       return storing.then(() => undefined);
     });
-    await steps.take(sample(mebibyte));
-    await steps.take(sample(mebibyte / 2));
+    await buffer.take(sample(mebibyte));
+    await buffer.take(sample(mebibyte / 2));
     assert.equal(calls, 1);
     end.emit('stored');
-    await steps.end();
+    await buffer.end();
     assert.equal(calls, 2);
   });
 
   it('store nothing more after a step that failed, and say so at the end, too', async () => {
     const full = new Error('full');
     let calls = 0;
-    const steps = createSteps(undefined, async () => {
+    const buffer = createWriteBuffer(undefined, async () => {
       calls++;
       throw full;
     });
     await assert.rejects(async () => {
-      for (let taken = 0; taken < 5; taken++) await steps.take(sample(mebibyte));
+      for (let taken = 0; taken < 5; taken++) await buffer.take(sample(mebibyte));
     }, full);
-    await assert.rejects(steps.end(), full);
+    await assert.rejects(buffer.end(), full);
     assert.equal(calls, 1);
   });
 
   it('give back only memory of the size that steps have', async () => {
     for (const size of [0, 10]) {
-      const steps = createSteps(size, async () => undefined);
-      await steps.take(sample(size));
-      await steps.end();
+      const buffer = createWriteBuffer(size, async () => undefined);
+      await buffer.take(sample(size));
+      await buffer.end();
       for (const kind of ['own', 'shared'] as const) {
         const buffer = takeBuffer(kind);
         assert.equal(buffer.byteLength, mebibyte);
@@ -99,12 +99,12 @@ describe('the memory of steps', () => {
     const started: number[] = [];
     const end = new EventEmitter();
     const storing = once(end, 'stored');
-    const steps = createSteps(undefined, (bytes) => {
+    const buffer = createWriteBuffer(undefined, (bytes) => {
       started.push(bytes.byteLength);
       return storing.then(() => undefined);
     });
-    await steps.take(sample(mebibyte));
-    const second = steps.take(sample(mebibyte));
+    await buffer.take(sample(mebibyte));
+    const second = buffer.take(sample(mebibyte));
     let taken = false;
     const noted = second.then(() => {
       taken = true;
@@ -113,7 +113,7 @@ describe('the memory of steps', () => {
     assert.equal(taken, false, 'it waits for the step that is stored');
     end.emit('stored');
     await noted;
-    await steps.end();
+    await buffer.end();
     assert.deepEqual(started, [mebibyte, mebibyte]);
     for (const buffer of others) returnBuffer(buffer, { reusable: false });
   });

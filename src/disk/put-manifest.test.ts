@@ -11,11 +11,11 @@ import { openBlobs } from './blobs.ts';
 import { StoreCache } from './cache.ts';
 import { DurableFiles, untilDone } from './durable.ts';
 import { RepositoryFolder } from './folder.ts';
+import { IndexWriter } from './index-writer.ts';
 import { openManifests, openReferrers } from './manifests.ts';
 import { BlobPool } from './pool.ts';
 import { UploadSessions } from './sessions.ts';
 import { Soundness } from './soundness.ts';
-import { StaleLayouts } from './stale.ts';
 import type { RegistryState } from './state.ts';
 import { openTags } from './tags.ts';
 
@@ -35,9 +35,9 @@ async function createStage(test: TestContext): Promise<Stage> {
   const cache = new StoreCache();
   const soundness = await Soundness.open(files);
   const pool = new BlobPool(files, soundness);
-  const stale = await StaleLayouts.open(files, repositories);
+  const indexes = await IndexWriter.open(files, repositories);
   atEnd(test, async () => {
-    await stale.close();
+    await indexes.close();
     await rm(root, { recursive: true });
   });
   const folder = new RepositoryFolder(repositories, 'app');
@@ -48,7 +48,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     soundness,
     pool,
     sessions: new UploadSessions(files, pool, cache),
-    stale,
+    indexes,
     locks: new Map(),
     tagTurns: createKeyedMutex(),
     turns: async (_, task) => {

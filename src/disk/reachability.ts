@@ -1,14 +1,14 @@
+import { blobFileContent } from '../blobfile/blob-file.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
-import { blobFileContent } from '../layout/blob-file.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { blobsOf, manifestsOf } from '../spec/manifest.ts';
 import type { RepositoryFolder } from './folder.ts';
 
 /** What the manifests of a repository refer to. A manifest never changes, so each is read once. */
-export class Needs {
+export class Reachability {
   readonly #folder: RepositoryFolder;
   readonly #known = createSingleFlight<Digest, ReadonlySet<Digest>>({ keep: true });
 

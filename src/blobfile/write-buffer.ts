@@ -1,7 +1,7 @@
 import { areScarce, returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
 /** Collects bytes of any size and stores them in large steps. Some steps are stored while the next one fills. */
-export interface Steps {
+export interface WriteBuffer {
   /** Throws the error of an earlier step; nothing more is stored then. */
   take(chunk: Uint8Array): Promise<void>;
   /** Stores the rest and waits for it. */
@@ -17,7 +17,10 @@ const least = 2;
  * `size` is the total number of bytes, if known. `store` is called in order, for one step at a time. The memory belongs
  * to it until it resolves, and may be shared with another thread.
  */
-export function createSteps(size: number | undefined, store: (bytes: Uint8Array) => Promise<void>): Steps {
+export function createWriteBuffer(
+  size: number | undefined,
+  store: (bytes: Uint8Array) => Promise<void>,
+): WriteBuffer {
   const short = size !== undefined && size <= shortPart;
   const lent: Buffer[] = [];
   const free: Buffer[] = [];
