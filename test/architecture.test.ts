@@ -40,6 +40,10 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   keychain: { imports: ['files', ...words], node: [...disk, 'node:child_process'] },
   auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },
+  hosts: {
+    imports: ['http', 'wire', 'files', ...words],
+    node: ['node:fs', 'node:fs/promises', 'node:path'],
+  },
   store: { imports: words, node: [] },
   remote: { imports: ['store', ...line, ...words], node: [] },
   memory: { imports: ['store', ...words], node: [] },
@@ -51,7 +55,7 @@ const rules: Readonly<Record<string, Rule>> = {
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
   client: {
-    imports: ['store', 'remote', ...line, ...places, 'copy', 'image', 'files', ...words],
+    imports: ['store', 'remote', 'hosts', ...line, ...places, 'copy', 'image', 'files', ...words],
     node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   server: { imports: ['store', 'wire', ...words], node: [] },
@@ -68,7 +72,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: 'any',
   },
   cli: {
-    imports: [...works, 'server/node', 'store', 'remote', 'files', ...line, ...places, ...words],
+    imports: [...works, 'server/node', 'store', 'remote', 'files', 'hosts', ...line, ...places, ...words],
     node: 'any',
   },
   index: { imports: [...works, 'store', 'remote', ...line, ...places, ...words], node: [] },

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { folder } from '../../test/folder.ts';
-import type { ConnectionOptions } from '../client/connections.ts';
+import type { ConnectionOptions } from '../client/connection-options.ts';
 import { failsWith } from '../testing/contract/sample.ts';
 import { connectionFlags } from './connection-flags.ts';
 import { parseCommandLine } from './program.ts';

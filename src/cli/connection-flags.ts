@@ -1,7 +1,7 @@
-import { readText } from '../client/certificates.ts';
-import type { ConnectionOptions } from '../client/connections.ts';
+import type { ConnectionOptions } from '../client/connection-options.ts';
 import { parsePlace } from '../client/place.ts';
 import { InputError } from '../errors.ts';
+import { readText } from '../hosts/certificates.ts';
 import { dockerConfigFile, readConfigFile } from '../keychain/config-file.ts';
 import { parseRegistry } from '../spec/reference.ts';
 import type { ParsedArgs } from './parsed-args.ts';

@@ -1,5 +1,6 @@
 import type { Client } from '../client/client.ts';
-import type { ConnectionOptions, Connections } from '../client/connections.ts';
+import type { ConnectionOptions } from '../client/connection-options.ts';
+import type { Connections } from '../client/connections.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
 import type { WireEvent } from '../http/event.ts';

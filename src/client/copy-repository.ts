@@ -51,8 +51,8 @@ export async function* copyTags(
   const watch = createWatch({ ...options, signal });
   const mount = from.registry === to.registry && from.repository !== to.repository;
   const mountFrom = mount ? { mountFrom: from.repository } : {};
-  const source = connections.registry(from).repository(from.repository, { actions: ['pull'] });
-  const destination = connections.registry(to).repository(to.repository, {
+  const source = connections.repository(from, { actions: ['pull'] });
+  const destination = connections.repository(to, {
     actions: ['pull', 'push'],
     ...(mount ? { mountFrom: [from.repository] } : {}),
   });

@@ -59,7 +59,7 @@ function parse(text: string): Reference {
 function open(connections: Connections, reference: Reference): Target {
   // Some registries delete by the right to delete, Quay by the right to push.
   const actions = ['pull', 'push', 'delete'] as const;
-  const repository = connections.registry(reference).repository(reference.repository, { actions });
+  const repository = connections.repository(reference, { actions });
   return { reference, repository };
 }
 

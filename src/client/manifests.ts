@@ -6,6 +6,7 @@ import { parseReference } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
+import { manifestName } from './open.ts';
 import { inRegistry } from './place.ts';
 
 /** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
@@ -17,10 +18,8 @@ export async function tag(
 ): Promise<Descriptor> {
   const reference = parseReference(inRegistry(text, 'an image in a registry'));
   checkTags(tags);
-  const repository = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push'] });
-  const manifest = await repository.manifests.get(reference.digest ?? reference.tag ?? 'latest', options);
+  const repository = connections.repository(reference, { actions: ['pull', 'push'] });
+  const manifest = await repository.manifests.get(manifestName(reference), options);
   await repository.manifests.put(manifest, { ...options, tags });
   return manifest.descriptor;
 }
@@ -34,9 +33,7 @@ export async function putManifest(
 ): Promise<Descriptor> {
   const reference = parseReference(inRegistry(text, 'an image in a registry'), { defaultTag: null });
   if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
-  const repository = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push'] });
+  const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   await repository.manifests.put(manifest, {
     ...options,
     ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),

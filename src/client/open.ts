@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import type { WorkObserver } from '../flow/work.ts';
 import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
-import { parseReference, parseRepository } from '../spec/reference.ts';
+import { parseReference, parseRepository, type Reference } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
@@ -16,6 +16,11 @@ export interface Destination {
   readonly registry?: string;
 }
 
+/** Returns the name of a manifest for its repository: the digest, or else the tag. */
+export function manifestName({ digest, tag = 'latest' }: Reference): string {
+  return digest ?? tag;
+}
+
 export async function openSource(
   connections: Connections,
   place: Place,
@@ -23,9 +28,8 @@ export async function openSource(
 ): Promise<Source> {
   if (place.kind === 'registry') {
     const { reference } = place;
-    const { registry, repository: name, tag = 'latest', digest } = reference;
-    const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
-    return { repository, reference: digest ?? tag, registry };
+    const repository = connections.repository(reference, { actions: ['pull'] });
+    return { repository, reference: manifestName(reference), registry: reference.registry };
   }
   const { openDiskSource } = await import('./disk-source.ts');
   return openDiskSource(connections, place, options);
@@ -70,8 +74,8 @@ export async function openDestination(
 ): Promise<Destination> {
   if (place.kind === 'registry') {
     const { reference } = place;
-    const { registry, repository: name, tag } = reference;
-    const repository = connections.registry(reference).repository(name, {
+    const { registry, tag } = reference;
+    const repository = connections.repository(reference, {
       actions: ['pull', 'push'],
       ...(mountFrom === undefined ? {} : { mountFrom: [mountFrom] }),
     });
@@ -103,10 +107,7 @@ export function openBlob(connections: Connections, text: string): Content {
   });
   if (digest === undefined)
     throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
-  return connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull'] })
-    .blobs.open(digest);
+  return connections.repository(reference, { actions: ['pull'] }).blobs.open(digest);
 }
 
 /** `text`: a reference without tag and digest. Throws INVALID_REFERENCE if it has one. */
@@ -116,5 +117,5 @@ export function openRepository(
   actions: readonly Action[] = ['pull'],
 ): Repository {
   const reference = parseRepository(inRegistry(text, 'a repository'));
-  return connections.registry(reference).repository(reference.repository, { actions });
+  return connections.repository(reference, { actions });
 }

@@ -25,7 +25,7 @@ import {
 import { aPlatform } from '../spec/platform.ts';
 import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
-import type { ConnectionOptions, ConnectionTimeouts } from './connections.ts';
+import type { ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';

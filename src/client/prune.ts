@@ -47,9 +47,7 @@ export async function* prune(
   const { dryRun = false, signal } = options;
   const selection = selectionOf(options);
   const reference = parseRepository(inRegistry(text, 'a repository'));
-  const repository = connections
-    .registry(reference)
-    .repository(reference.repository, { actions: ['pull', 'push', 'delete'] });
+  const repository = connections.repository(reference, { actions: ['pull', 'push', 'delete'] });
   const { groups, kept } = await planPrune(repository, selection, { signal });
   for (const one of kept) {
     const { failure } = one;

@@ -9,7 +9,7 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
-import { openForWriting, type WaitOptions } from './open.ts';
+import { manifestName, openForWriting, type WaitOptions } from './open.ts';
 import { copyTakesBoth, inRegistry, noFolder, plainPath } from './place.ts';
 import { lossAt } from './replaced.ts';
 import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
@@ -65,9 +65,9 @@ async function pullWatched(
   const roots: Descriptor[] = [];
   const names: string[] = [];
   for (const reference of parsed) {
-    const source = connections.registry(reference).repository(reference.repository, { actions: ['pull'] });
+    const source = connections.repository(reference, { actions: ['pull'] });
     const from = cache === undefined ? source : cachedBlobs(source, cache);
-    const name = reference.digest ?? reference.tag ?? 'latest';
+    const name = manifestName(reference);
     const tags = format !== 'oci' || annotateRef ? nameInPlace(reference, format) : [];
     names.push(...tags);
     roots.push(

@@ -141,7 +141,7 @@ export async function getImage(
   text: string,
   options: ReadOptions = {},
 ): Promise<Image> {
-  return readImage(registrySource(connections, text), options);
+  return readImage(await registrySource(connections, text), options);
 }
 
 /** A view of an index in a registry. Throws MANIFEST_INVALID if it is none. */
@@ -150,16 +150,14 @@ export async function getIndex(
   text: string,
   options: SignalOptions = {},
 ): Promise<Index> {
-  const { repository, reference, registry } = registrySource(connections, text);
+  const { repository, reference, registry } = await registrySource(connections, text);
   const { openIndex } = await import('../image/image-index.ts');
   return openIndex(repository, await repository.manifests.get(reference, options), { registry });
 }
 
-function registrySource(connections: Connections, text: string): Source {
+function registrySource(connections: Connections, text: string): Promise<Source> {
   const reference = parseReference(inRegistry(text, 'an image in a registry'));
-  const { registry, repository: name, tag = 'latest', digest } = reference;
-  const repository = connections.registry(reference).repository(name, { actions: ['pull'] });
-  return { repository, reference: digest ?? tag, registry };
+  return openSource(connections, { kind: 'registry', reference });
 }
 
 /** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */

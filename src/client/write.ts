@@ -28,12 +28,11 @@ export async function pushView(
   options: TransferOptions = {},
 ): Promise<Descriptor> {
   const reference = parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth));
-  const { repository: name, tag: wanted } = reference;
+  const { tag: wanted } = reference;
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
     const origins = await originsOf(image, watched);
-    const registry = connections.registry(reference);
-    const repository = registry.repository(name, {
+    const repository = connections.repository(reference, {
       actions: ['pull', 'push'],
       mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
     });
@@ -44,7 +43,7 @@ export async function pushView(
     return copyImage(source.repository, source.root.digest, repository, {
       ...watched,
       ...following,
-      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference, registry.upload),
+      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference, connections.upload),
       tags: wanted === undefined ? [] : [wanted],
     });
   });
@@ -84,10 +83,9 @@ export async function writeLayer(
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
   const reference = parseRepository(inRegistry(text, 'a repository'));
-  const registry = connections.registry(reference);
-  const mountFrom = mountSource(layer.origin, reference, { ...registry.upload, ...upload });
-  const { blobs } = registry.repository(
-    reference.repository,
+  const mountFrom = mountSource(layer.origin, reference, { ...connections.upload, ...upload });
+  const { blobs } = connections.repository(
+    reference,
     { actions: ['pull', 'push'], mountFrom: mountSource(layer.origin, reference) },
     { chunkThreshold: 128 * mebibyte, ...upload },
   );

@@ -72,8 +72,12 @@ describe('the manuals', () => {
     const page = readText('docs/library.md');
     const client = readText('src/client/client.ts').match(/^export interface Client extends .*?^\}/ms);
     const verbs = [...(client?.[0] ?? '').matchAll(/^ {2}(\w+)\(/gm)].map(([, name]) => name);
-    const options = ['src/client/client.ts', 'src/client/connections.ts'].flatMap((file) => {
-      const found = readText(file).match(/^export interface (?:Client|Connection)Options.*?^\}/ms);
+    const options = [
+      'src/client/client.ts',
+      'src/client/connection-options.ts',
+      'src/hosts/hosts.ts',
+    ].flatMap((file) => {
+      const found = readText(file).match(/^export interface (?:Client|Connection|Host)Options.*?^\}/ms);
       return [...(found?.[0] ?? '').matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name);
     });
     assert.ok(verbs.length > 20 && options.length > 10);

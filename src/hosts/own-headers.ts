@@ -2,8 +2,8 @@ import { InputError } from '../errors.ts';
 import { originOf } from '../http/origin.ts';
 import type { HeaderMap, Middleware } from '../wire/message.ts';
 
-/** What a request needs to be one, and what would be somebody's credentials. */
-const notTheirs = new Set([
+/** Headers that HTTP itself needs, and headers with credentials. */
+const reserved = new Set([
   'authorization',
   'connection',
   'content-length',
@@ -14,8 +14,8 @@ const notTheirs = new Set([
 ]);
 
 /**
- * Adds a user's headers to what goes to their registry's own origin. Throws INVALID_OPTION for a header that can't be one,
- * and for those that are not the user's to set.
+ * Adds the user's headers to requests to the registry's own origin.
+ * @throws INVALID_OPTION when a header is malformed or reserved
  */
 export function ownHeaders(headers: Readonly<Record<string, string>>, origin: string): Middleware {
   const lines: HeaderMap = Object.fromEntries(
@@ -36,7 +36,7 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
     );
 }
 
-/** The name in small letters. The value may be a secret, so no error shows it. */
+/** Returns the name in lower case. The value may be a secret, so no error shows it. */
 function checked(name: string, value: string): string {
   const lower = name.toLowerCase();
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower) || !/^[\t\x20-\x7e]*$/.test(value)) {
@@ -45,6 +45,6 @@ function checked(name: string, value: string): string {
       `the header ${JSON.stringify(name)} has signs that no header can have`,
     );
   }
-  if (notTheirs.has(lower)) throw new InputError('INVALID_OPTION', `the header ${lower} can't be set`);
+  if (reserved.has(lower)) throw new InputError('INVALID_OPTION', `the header ${lower} can't be set`);
   return lower;
 }

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { secret, withoutSecrets } from '../../test/secret.ts';
+import { createConnections } from '../client/connections.ts';
 import { isGantryError } from '../errors.ts';
 import { emptyContent } from '../flow/content.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { createConnections } from './connections.ts';
 import { ownHeaders } from './own-headers.ts';
 
 const home = 'https://registry.example';

@@ -6,19 +6,20 @@ import { onDisk } from '../files/files.ts';
 import { systemAuthorities } from '../http/authorities.ts';
 import type { TlsOptions } from '../http/tls.ts';
 
-/** Where certificates are looked for. Default: the process's own environment. */
+/** The variables that name places of certificates. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * What docker's and containers' `certs.d/<host:port>` folders hold for a host: authorities (`*.crt`) of all of them, and of
- * the first that has one a client certificate (`*.cert` with its `*.key`).
- * Throws INVALID_OPTION for a certificate without its key, NO_PERMISSION, IO_FAILED.
+ * Reads the `certs.d/<host:port>` folders of docker and containers for a host: the authorities (`*.crt`) of all folders, and
+ * the client certificate (`*.cert` with its `*.key`) of the first folder with one.
+ * @throws INVALID_OPTION when a certificate has no key
+ * @throws NO_PERMISSION or IO_FAILED when a file cannot be read
  * @see https://github.com/containers/image/blob/main/docs/containers-certs.d.5.md
  */
 export async function certificatesOf(host: string, env: Environment = process.env): Promise<TlsOptions> {
-  // Windows has no colons in the names of folders: docker leaves them out.
+  // Names of folders on Windows have no colons, so docker leaves them out.
   const name = process.platform === 'win32' ? host.replaceAll(':', '') : host;
-  // Asked at once: most hosts have no such folder, and a command that needs none is spared the rest of the file system.
+  // One synchronous check: most hosts have no such folder, and their commands then load no more of the file system.
   const there = folders(env)
     .map((folder) => join(folder, name))
     .filter((folder) => existsSync(folder));
@@ -54,7 +55,7 @@ async function readFolder(folder: string): Promise<Found> {
   return { ca, own: { cert: own, key: secret } };
 }
 
-/** None if there is no such folder, or if it is kept from us: docker's own is root's on many machines. */
+/** Returns nothing if the folder is absent or unreadable: docker's own belongs to root on many machines. */
 async function listFolder(folder: string): Promise<readonly string[]> {
   try {
     return (await readdir(folder)).sort();
@@ -63,12 +64,15 @@ async function listFolder(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** A file that the user named or put in its place. Throws NO_PERMISSION, IO_FAILED. */
+/**
+ * Reads a file that the user named or installed.
+ * @throws NO_PERMISSION or IO_FAILED
+ */
 export async function readText(path: string): Promise<string> {
   return await onDisk(path, () => readFile(path, 'utf8'));
 }
 
-/** What Linux calls them, in the order in which Go looks for them, so that what crane trusts is trusted. */
+/** The bundles of Linux distributions, in Go's order, so that gantry trusts the same authorities as crane. */
 const bundles = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -77,8 +81,8 @@ const bundles = [
 ];
 
 /**
- * The authorities that this machine trusts beside Node's own: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the
- * system's. What can't be read is left out: nobody asked for it here and now.
+ * Reads the authorities that this machine trusts beside Node's own: NODE_EXTRA_CA_CERTS, SSL_CERT_FILE, SSL_CERT_DIR and the
+ * system's. It skips unreadable files, because the command at hand did not ask for them.
  */
 export async function machineAuthorities(env: Environment = process.env): Promise<readonly string[]> {
   const named = [env['NODE_EXTRA_CA_CERTS'], env['SSL_CERT_FILE']].filter((path) => path !== undefined);

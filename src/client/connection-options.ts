@@ -1,0 +1,64 @@
+import type { HostOptions } from '../hosts/hosts.ts';
+import type { RetryOptions } from '../http/backoff.ts';
+import type { WireObserver } from '../http/event.ts';
+import type { ProxyOption } from '../http/proxy.ts';
+import type { TimeoutOptions } from '../http/timeout.ts';
+import type { Transport } from '../http/transport.ts';
+import type { Keychain } from '../keychain/credential.ts';
+import type { DownloadOptions } from '../remote/exchange.ts';
+import type { UploadOptions } from '../remote/upload/plan.ts';
+import type { Send } from '../wire/message.ts';
+import type { StandardStreams } from './standard.ts';
+
+/** The way to registries: credentials, transport, retries and limits. */
+export interface ConnectionOptions extends HostOptions {
+  /**
+   * Finds the credentials for a registry.
+   * @defaultValue `createKeychain()`, which reads docker's config file and its credential helpers
+   */
+  readonly keychain?: Keychain;
+  /**
+   * Sends the requests. `fetchTransport` makes one of a `fetch`; the handler of an embedded registry is one. A transport
+   * of the caller handles `tls`, `proxy`, the connect timeout and DNS itself.
+   * @defaultValue `createNodeTransport()`: `node:http(s)` with connections that are kept alive
+   */
+  readonly transport?: Transport | Send;
+  /**
+   * The proxy for requests.
+   * @defaultValue the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY
+   */
+  readonly proxy?: ProxyOption;
+  /**
+   * Retries of requests that may be repeated as they are. `upload.retry` and `download.retry` count the attempts of one
+   * blob.
+   * @defaultValue 3 attempts, with waits from 1 s that triple
+   */
+  readonly retry?: RetryOptions | undefined;
+  /** The way to send blobs: chunks, mounts, retries. */
+  readonly upload?: UploadOptions;
+  /** The way to read blobs: retries. */
+  readonly download?: DownloadOptions;
+  /** The limits of every wait, in milliseconds. */
+  readonly timeouts?: ConnectionTimeouts;
+  /**
+   * The `User-Agent` of every request.
+   * @defaultValue `'gantry'`
+   */
+  readonly userAgent?: string;
+  /** Receives every request, response, retry and warning, with secrets redacted. */
+  readonly onWire?: WireObserver;
+  /**
+   * The streams behind `-` as the path of an archive.
+   * @defaultValue none, so that `-` is INVALID_OPTION
+   */
+  readonly standard?: StandardStreams | undefined;
+}
+
+/** The limits of every wait, in milliseconds. */
+export interface ConnectionTimeouts extends TimeoutOptions {
+  /**
+   * Milliseconds until a connection, TLS included, must stand.
+   * @defaultValue 30,000
+   */
+  readonly connect?: number;
+}

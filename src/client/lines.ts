@@ -1,0 +1,44 @@
+import { machineAuthorities } from '../hosts/certificates.ts';
+import type { Hosts } from '../hosts/hosts.ts';
+import type { LineOptions } from '../http/line.ts';
+import { plainFallback } from '../http/plain-fallback.ts';
+import { secureFallback } from '../http/secure-fallback.ts';
+import { throttle } from '../http/throttle.ts';
+import { createNodeTransport, type Transport } from '../http/transport.ts';
+import { userAgent } from '../http/user-agent.ts';
+import type { Send } from '../wire/message.ts';
+import type { ConnectionOptions } from './connection-options.ts';
+
+/**
+ * One for the whole process, so that the limits of a host apply to all its clients. A transport of the caller has hosts of
+ * its own.
+ */
+const commonThrottle = throttle();
+
+/** Returns the options that all lines of a client share. */
+export function lineOptions(options: ConnectionOptions, transport: Send, hosts: Hosts): LineOptions {
+  const { onWire, retry, timeouts } = options;
+  const named = plainFallback(hosts.isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
+  return {
+    // A transport of the caller may be no network.
+    transport: options.transport === undefined ? secureFallback(hosts)(named) : named,
+    throttle: options.transport === undefined ? commonThrottle : throttle(),
+    ...(onWire === undefined ? {} : { observe: onWire }),
+    ...(retry === undefined ? {} : { retry }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
+}
+
+/** Opens the transport of a client: the caller's, or one of its own. */
+export function openTransport({ transport, proxy, timeouts }: ConnectionOptions, hosts: Hosts): Transport {
+  if (typeof transport === 'function') return { send: transport, close: async () => {} };
+  return (
+    transport ??
+    createNodeTransport({
+      tls: hosts.tls,
+      moreAuthorities: () => machineAuthorities(),
+      ...(proxy === undefined ? {} : { proxy }),
+      ...(timeouts?.connect === undefined ? {} : { connectWithin: timeouts.connect }),
+    })
+  );
+}
