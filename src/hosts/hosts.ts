@@ -45,15 +45,15 @@ export interface Host {
 /** The registries of one client, and the facts about hosts that the HTTP pipeline asks for. */
 export interface Hosts {
   /** Returns the value of a registry, and remembers that the user named it. */
-  of(name: RegistryName): Host;
+  readonly of: (name: RegistryName) => Host;
   /** The TLS settings of any host. */
   readonly tls: TlsChoice;
   /** Returns whether a host may speak plain HTTP or show any certificate. */
-  isInsecure(host: string): boolean;
+  readonly isInsecure: (host: string) => boolean;
   /** Returns whether plain HTTP to this machine is only the default, because no reference gave a scheme. */
-  isOpen(host: string): boolean;
+  readonly isOpen: (host: string) => boolean;
   /** Resolves with whether a `certs.d` folder holds certificates for a host. */
-  hasCertificates(host: string): Promise<boolean>;
+  readonly hasCertificates: (host: string) => Promise<boolean>;
 }
 
 /**
