@@ -14,6 +14,8 @@ interface Rule {
 const words = ['errors', 'time', 'spec', 'flow', 'json', 'tar'];
 const places = ['memory', 'layout', 'archive', 'disk', 'pull-through'];
 const line = ['wire', 'http', 'keychain', 'auth'];
+/** The line, and the part of it that only Node has. */
+const nodeLine = [...line, 'http/node'];
 const works = ['copy', 'image', 'client', 'server'];
 const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
 
@@ -26,8 +28,9 @@ const rules: Readonly<Record<string, Rule>> = {
   tar: { imports: ['flow', 'spec', 'errors'], node: [] },
   files: { imports: ['errors'], node: disk },
   wire: { imports: words, node: [] },
-  http: {
-    imports: ['wire', ...words],
+  http: { imports: ['wire', ...words], node: [] },
+  'http/node': {
+    imports: ['http', 'wire', ...words],
     node: [
       'node:http',
       'node:https',
@@ -41,7 +44,7 @@ const rules: Readonly<Record<string, Rule>> = {
   keychain: { imports: ['files', ...words], node: [...disk, 'node:child_process'] },
   auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },
   hosts: {
-    imports: ['http', 'wire', 'files', ...words],
+    imports: ['http', 'http/node', 'wire', 'files', ...words],
     node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   store: { imports: words, node: [] },
@@ -55,7 +58,7 @@ const rules: Readonly<Record<string, Rule>> = {
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
   client: {
-    imports: ['store', 'remote', 'hosts', ...line, ...places, 'copy', 'image', 'files', ...words],
+    imports: ['store', 'remote', 'hosts', ...nodeLine, ...places, 'copy', 'image', 'files', ...words],
     node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   server: { imports: ['store', 'wire', ...words], node: [] },
@@ -68,14 +71,14 @@ const rules: Readonly<Record<string, Rule>> = {
     node: [],
   },
   testing: {
-    imports: [...works, 'server/node', 'store', 'remote', ...line, ...places, ...words],
+    imports: [...works, 'server/node', 'store', 'remote', ...nodeLine, ...places, ...words],
     node: 'any',
   },
   cli: {
-    imports: [...works, 'server/node', 'store', 'remote', 'files', 'hosts', ...line, ...places, ...words],
+    imports: [...works, 'server/node', 'store', 'remote', 'files', 'hosts', ...nodeLine, ...places, ...words],
     node: 'any',
   },
-  index: { imports: [...works, 'store', 'remote', ...line, ...places, ...words], node: [] },
+  index: { imports: [...works, 'store', 'remote', ...nodeLine, ...places, ...words], node: [] },
 };
 
 const packages: Readonly<Record<string, readonly string[]>> = {
@@ -86,8 +89,8 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, '');
-  // The folder that knows sockets, and the door, are rooms of their own inside the server's folder.
-  if (path.startsWith('server/node/')) return 'server/node';
+  // The folders that know sockets, and the server's door, are rooms of their own inside a folder.
+  for (const room of ['http/node', 'server/node']) if (path.startsWith(`${room}/`)) return room;
   if (path === 'server/index') return path;
   const [folder = '', ...rest] = path.split('/');
   return rest.length === 0 ? path : folder;

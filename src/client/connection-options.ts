@@ -1,7 +1,7 @@
 import type { HostOptions } from '../hosts/hosts.ts';
 import type { RetryOptions } from '../http/backoff.ts';
 import type { WireObserver } from '../http/event.ts';
-import type { ProxyOption } from '../http/proxy.ts';
+import type { ProxyOption } from '../http/node/proxy.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Keychain } from '../keychain/credential.ts';

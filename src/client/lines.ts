@@ -1,10 +1,12 @@
 import { machineAuthorities } from '../hosts/certificates.ts';
 import type { Hosts } from '../hosts/hosts.ts';
 import type { LineOptions } from '../http/line.ts';
+import { createNodeTransport } from '../http/node/transport.ts';
+import { published } from '../http/node/wire-channel.ts';
 import { plainFallback } from '../http/plain-fallback.ts';
 import { secureFallback } from '../http/secure-fallback.ts';
 import { throttle } from '../http/throttle.ts';
-import { createNodeTransport, type Transport } from '../http/transport.ts';
+import type { Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
 import type { Send } from '../wire/message.ts';
 import type { ConnectionOptions } from './connection-options.ts';
@@ -18,12 +20,13 @@ const commonThrottle = throttle();
 /** Returns the options that all lines of a client share. */
 export function lineOptions(options: ConnectionOptions, transport: Send, hosts: Hosts): LineOptions {
   const { onWire, retry, timeouts } = options;
+  const observe = published(onWire);
   const named = plainFallback(hosts.isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
   return {
     // A transport of the caller may be no network.
     transport: options.transport === undefined ? secureFallback(hosts)(named) : named,
     throttle: options.transport === undefined ? commonThrottle : throttle(),
-    ...(onWire === undefined ? {} : { observe: onWire }),
+    ...(observe === undefined ? {} : { observe }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeouts === undefined ? {} : { timeouts }),
   };

@@ -1,7 +1,7 @@
 import type { UnpackLimits } from '../flow/compression.ts';
 import { retryOption } from '../http/backoff.ts';
-import { proxyOption } from '../http/proxy.ts';
-import { tlsOption } from '../http/tls.ts';
+import { proxyOption } from '../http/node/proxy.ts';
+import { tlsOption } from '../http/node/tls.ts';
 import { aCredential } from '../keychain/credential.ts';
 import { downloadShape, uploadShape } from '../remote/options.ts';
 import {

@@ -10,7 +10,7 @@ import { CopyError, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { WireEvent } from '../http/event.ts';
-import { createNodeTransport } from '../http/transport.ts';
+import { createNodeTransport } from '../http/node/transport.ts';
 import { createImage } from '../image/create.ts';
 import type { Image } from '../image/image.ts';
 import { createIndex } from '../image/image-index.ts';

@@ -3,8 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.ts';
 import { onDisk } from '../files/files.ts';
-import { systemAuthorities } from '../http/authorities.ts';
-import type { TlsOptions } from '../http/tls.ts';
+import { systemAuthorities } from '../http/node/authorities.ts';
+import type { TlsOptions } from '../http/node/tls.ts';
 
 /** The variables that name places of certificates. */
 export type Environment = Readonly<Record<string, string | undefined>>;

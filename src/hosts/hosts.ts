@@ -1,4 +1,4 @@
-import type { TlsChoice, TlsOptions } from '../http/tls.ts';
+import type { TlsChoice, TlsOptions } from '../http/node/tls.ts';
 import { apiHost, isLoopback, parseRegistry, type Reference } from '../spec/reference.ts';
 import { certificatesOf } from './certificates.ts';
 

@@ -1,49 +1,35 @@
-import { BlockList, isIP } from 'node:net';
+import { isInNetwork, parseAddress } from './ip-address.ts';
 
 /** How near an address is to this machine. */
 export type AddressClass = 'public' | 'private' | 'loopback' | 'link-local';
 
 const ranks: Readonly<Record<AddressClass, number>> = { public: 0, private: 1, loopback: 2, 'link-local': 3 };
 
-type Networks = readonly (readonly [AddressClass, BlockList])[];
-
-const listNetworks = (): Networks => [
-  ['loopback', blockList(['127.0.0.0', 8], ['0.0.0.0', 8], ['::1', 128], ['::', 128])],
-  ['link-local', blockList(['169.254.0.0', 16], ['fe80::', 10])],
-  [
-    'private',
-    blockList(
-      ['10.0.0.0', 8],
-      ['172.16.0.0', 12],
-      ['192.168.0.0', 16],
-      ['100.64.0.0', 10],
-      ['fc00::', 7],
-      ['64:ff9b::', 96],
-    ),
-  ],
+const networks: readonly (readonly [AddressClass, base: string, prefixLength: number])[] = [
+  ['loopback', '127.0.0.0', 8],
+  ['loopback', '0.0.0.0', 8],
+  ['loopback', '::1', 128],
+  ['loopback', '::', 128],
+  ['link-local', '169.254.0.0', 16],
+  ['link-local', 'fe80::', 10],
+  ['private', '10.0.0.0', 8],
+  ['private', '172.16.0.0', 12],
+  ['private', '192.168.0.0', 16],
+  ['private', '100.64.0.0', 10],
+  ['private', 'fc00::', 7],
+  ['private', '64:ff9b::', 96],
 ];
-
-function blockList(...subnets: readonly (readonly [string, number])[]): BlockList {
-  const list = new BlockList();
-  for (const [network, prefix] of subnets)
-    list.addSubnet(network, prefix, isIP(network) === 6 ? 'ipv6' : 'ipv4');
-  return list;
-}
-
-/** Created when the first address is classified: most requests use names. */
-let networks: Networks | undefined;
 
 /**
  * Classifies an address, or a name without looking it up: every name except `localhost` is public. `URL` has already
  * normalised forms such as `127.1` and `0x7f000001`.
  */
 export function addressClassOf(hostname: string): AddressClass {
-  const address = withoutBrackets(hostname).replace(/%.*$|\.$/, '');
-  if (/(^|\.)localhost$/i.test(address)) return 'loopback';
-  const family = isIP(address);
-  if (family === 0) return 'public';
-  networks ??= listNetworks();
-  const found = networks.find(([, list]) => list.check(address, family === 6 ? 'ipv6' : 'ipv4'));
+  const name = withoutBrackets(hostname).replace(/%.*$|\.$/, '');
+  if (/(^|\.)localhost$/i.test(name)) return 'loopback';
+  const address = parseAddress(name);
+  if (address === undefined) return 'public';
+  const found = networks.find(([, base, length]) => isInNetwork(address, parseAddress(base) ?? [], length));
   return found?.[0] ?? 'public';
 }
 

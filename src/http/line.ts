@@ -8,7 +8,6 @@ import { redirect } from './redirect.ts';
 import { retry } from './retry.ts';
 import { throttle } from './throttle.ts';
 import { type TimeoutOptions, timeout } from './timeout.ts';
-import { published } from './wire-channel.ts';
 
 export interface LineOptions {
   /** The last step: the `send` of a transport, or any other Send, such as the handler of an embedded registry. */
@@ -34,8 +33,7 @@ export interface LineOptions {
  * transport.
  */
 export function createLine(options: LineOptions): Send {
-  const { transport, authorize, home, redirects = true, timeouts } = options;
-  const observe = published(options.observe);
+  const { transport, authorize, home, redirects = true, timeouts, observe } = options;
   const logged = observe === undefined ? transport : log({ observe })(transport);
   const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
   const authorized = authorize === undefined ? throttled : authorize(throttled);

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { withoutBrackets } from './address-class.ts';
+import { parseAddress } from './ip-address.ts';
 
 /**
  * Token services outside the domain of their registry.
@@ -23,7 +23,8 @@ export async function trustsRealm(
   const [registry, service] = [new URL(url), new URL(realm)];
   if (registry.hostname === service.hostname || trusted.includes(service.host)) return true;
   if (knownPairs.some(([from, to]) => from === registry.host && to === service.host)) return true;
-  if ([registry, service].some(({ hostname }) => isIP(withoutBrackets(hostname)) !== 0)) return false;
+  if ([registry, service].some(({ hostname }) => parseAddress(withoutBrackets(hostname)) !== undefined))
+    return false;
   // Loaded late: the list of public suffixes is large, and most registries have their token service on their own host.
   const { getDomain } = await import('tldts');
   const site = ({ hostname }: URL): string | null =>

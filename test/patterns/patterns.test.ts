@@ -8,7 +8,7 @@ import { parseCommandLine } from '../../src/cli/program.ts';
 import { parsePlace } from '../../src/client/place.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { parseHolder, parseShort } from '../../src/files/holder.ts';
-import { parseProxy } from '../../src/http/proxy.ts';
+import { parseProxy } from '../../src/http/node/proxy.ts';
 import { parseRateLimit } from '../../src/http/rate-limit.ts';
 import { parseTarget } from '../../src/http/target.ts';
 import { canonicalKey } from '../../src/keychain/server-key.ts';

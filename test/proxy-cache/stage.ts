@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { createLine } from '../../src/http/line.ts';
-import { createNodeTransport } from '../../src/http/transport.ts';
+import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import {
   createPullThrough,

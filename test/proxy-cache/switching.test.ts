@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { it } from 'node:test';
 import { createLine } from '../../src/http/line.ts';
-import { createNodeTransport } from '../../src/http/transport.ts';
+import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createPullThrough } from '../../src/pull-through/registry.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';

@@ -5,8 +5,8 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { bytesContent } from '../../src/flow/content.ts';
-import type { ProxyOption } from '../../src/http/proxy.ts';
-import { createNodeTransport } from '../../src/http/transport.ts';
+import type { ProxyOption } from '../../src/http/node/proxy.ts';
+import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { listenAnywhere } from '../listening.ts';
 

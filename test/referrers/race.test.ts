@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createNodeTransport } from '../../src/http/transport.ts';
+import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { bytesContent, createRemoteRegistry, type Repository } from '../../src/index.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import { needs } from '../peer.ts';

@@ -10,7 +10,7 @@ import { FileUpload } from '../../src/blobfile/upload.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { bytesContent, type Content, streamContent } from '../../src/flow/content.ts';
 import { createSemaphore } from '../../src/flow/semaphore.ts';
-import { createNodeTransport } from '../../src/http/transport.ts';
+import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { SoundBlobs } from '../../src/layout/sound.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';

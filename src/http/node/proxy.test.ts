@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { basicOf, secret, withoutSecrets } from '../../test/secret.ts';
-import { isGantryError } from '../errors.ts';
+import { basicOf, secret, withoutSecrets } from '../../../test/secret.ts';
+import { isGantryError } from '../../errors.ts';
 import { parseProxy, proxyChoice } from './proxy.ts';
 
 type Environment = Readonly<Record<string, string>>;

@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import https from 'node:https';
 import { after, describe, it } from 'node:test';
 import tls, { type SecureVersion, TLSSocket } from 'node:tls';
-import { atEnd } from '../../test/at-end.ts';
-import { listenAnywhere } from '../../test/listening.ts';
-import { alsoSecret } from '../../test/secret.ts';
-import { isGantryError } from '../errors.ts';
-import type { HttpRequest } from '../wire/message.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import { listenAnywhere } from '../../../test/listening.ts';
+import { alsoSecret } from '../../../test/secret.ts';
+import { isGantryError } from '../../errors.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Transport } from '../transport.ts';
 import type { TlsOptions } from './tls.ts';
-import { createNodeTransport, type Transport } from './transport.ts';
+import { createNodeTransport } from './transport.ts';
 
 /** Made for this test only: a self-signed certificate for localhost and 127.0.0.1, valid until 2126. */
 const key = `-----BEGIN PRIVATE KEY-----

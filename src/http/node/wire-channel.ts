@@ -1,5 +1,5 @@
 import diagnostics from 'node:diagnostics_channel';
-import type { WireObserver } from './event.ts';
+import type { WireObserver } from '../event.ts';
 
 const channel = diagnostics.channel('gantry:wire');
 

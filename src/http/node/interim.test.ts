@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { atEnd } from '../../test/at-end.ts';
-import { listening } from '../../test/listening.ts';
-import { secret } from '../../test/secret.ts';
-import { isGantryError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
-import { bytesContent } from '../flow/content.ts';
-import type { HttpRequest } from '../wire/message.ts';
-import { createNodeTransport, type NodeTransportOptions, type Transport } from './transport.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import { listening } from '../../../test/listening.ts';
+import { secret } from '../../../test/secret.ts';
+import { isGantryError } from '../../errors.ts';
+import { collect } from '../../flow/collect.ts';
+import { bytesContent } from '../../flow/content.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Transport } from '../transport.ts';
+import { createNodeTransport, type NodeTransportOptions } from './transport.ts';
 
 /** A server that answers the first bytes of each connection with `text`, and then sends nothing more. */
 async function saying(test: TestContext, text: string): Promise<string> {

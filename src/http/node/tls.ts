@@ -1,7 +1,16 @@
 import type { RequestOptions } from 'node:https';
 import tls from 'node:tls';
-import { InputError, isGantryError } from '../errors.ts';
-import { type Check, checkOptions, either, flag, listOf, object, type Shape, text } from '../spec/options.ts';
+import { InputError, isGantryError } from '../../errors.ts';
+import {
+  type Check,
+  checkOptions,
+  either,
+  flag,
+  listOf,
+  object,
+  type Shape,
+  text,
+} from '../../spec/options.ts';
 import { defaultAuthorities } from './authorities.ts';
 
 /** TLS settings for one host. */

@@ -1,6 +1,6 @@
 import type http from 'node:http';
 import type { Socket } from 'node:net';
-import { TransportError } from '../errors.ts';
+import { TransportError } from '../../errors.ts';
 import type { Connector } from './connector.ts';
 
 /** The state of a request's connection. It decides how a failure is classified. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
-import { listenAnywhere } from '../../test/listening.ts';
-import { type ErrorCode, isGantryError } from '../errors.ts';
-import { collect, discard } from '../flow/collect.ts';
-import { bytesContent, type Content, streamContent } from '../flow/content.ts';
-import type { HttpRequest } from '../wire/message.ts';
+import { listenAnywhere } from '../../../test/listening.ts';
+import { type ErrorCode, isGantryError } from '../../errors.ts';
+import { collect, discard } from '../../flow/collect.ts';
+import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
+import type { HttpRequest } from '../../wire/message.ts';
 import { createNodeTransport } from './transport.ts';
 
 const closers: (() => Promise<void>)[] = [];

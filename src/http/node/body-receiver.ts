@@ -1,8 +1,8 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { TransportError } from '../errors.ts';
-import { onAbort } from '../flow/abort.ts';
-import type { HttpRequest } from '../wire/message.ts';
-import type { Target } from './target.ts';
+import { TransportError } from '../../errors.ts';
+import { onAbort } from '../../flow/abort.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Target } from '../target.ts';
 
 interface Receiving {
   readonly request: HttpRequest;

@@ -1,9 +1,9 @@
 import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
-import { InputError } from '../errors.ts';
-import { type Check, callback, either, oneOf, text } from '../spec/options.ts';
-import { addressClassOf } from './address-class.ts';
-import { parseTarget, type Target } from './target.ts';
+import { InputError } from '../../errors.ts';
+import { type Check, callback, either, oneOf, text } from '../../spec/options.ts';
+import { addressClassOf } from '../address-class.ts';
+import { parseTarget, type Target } from '../target.ts';
 
 /** The proxy that carries requests to other hosts. */
 export interface ProxyServer {

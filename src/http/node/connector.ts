@@ -1,10 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
+import type { Target } from '../target.ts';
 import { guardIdle } from './idle.ts';
 import { addPreconnections } from './preconnect.ts';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
-import type { Target } from './target.ts';
 import { secureOptions, type TlsOptions } from './tls.ts';
 
 /** Opens the connections to one origin, directly or through a proxy. */

@@ -2,8 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TransportError } from '../errors.ts';
-import { transportError } from './failure.ts';
+import { TransportError } from '../../errors.ts';
+import { transportError } from '../failure.ts';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
 
 export interface TunnelOptions {

@@ -1,14 +1,14 @@
 import type http from 'node:http';
-import { ResponseError } from '../errors.ts';
-import { onAbort } from '../flow/abort.ts';
-import type { HeaderMap, HttpRequest, HttpResponse } from '../wire/message.ts';
-import { redactUrl } from '../wire/redact.ts';
+import { ResponseError } from '../../errors.ts';
+import { onAbort } from '../../flow/abort.ts';
+import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
+import { redactUrl } from '../../wire/redact.ts';
+import { transportError } from '../failure.ts';
+import type { Target } from '../target.ts';
 import { receiveBody } from './body-receiver.ts';
 import { createBodySender } from './body-sender.ts';
 import { UnaskedAnswer, watchConnection } from './connection.ts';
 import type { Connector } from './connector.ts';
-import { transportError } from './failure.ts';
-import type { Target } from './target.ts';
 
 /** One request on one connection. */
 export interface SentRequest {
@@ -60,32 +60,29 @@ export function sendRequest(
       });
     const release = onAbort(signal, () => queueMicrotask(() => fail(signal?.reason, false)));
 
-    outgoing.on('error', (error) => fail(error));
-    // Some ends have no `error` event in `node:http`, for example the end of an upgraded connection.
-    outgoing.once('close', () => fail(closedError()));
-    outgoing.once('upgrade', (_, socket) => {
-      socket.destroy();
-      fail(switchError(request));
-    });
-    onInterim(outgoing, maxInterim, (status) => {
-      fail(status === 101 ? switchError(request) : interimError(target));
-    });
-    outgoing.once('response', (incoming) => {
-      if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity)) {
-        fail(new UnaskedAnswer(), true);
-        return;
-      }
-      const { statusCode = 0 } = incoming;
-      if (statusCode === 101) {
-        fail(switchError(request));
-        return;
-      }
-      settle(() => {
-        const reusable = sender.stop();
-        const body = receiveBody(incoming, { request, target, outgoing, reusable });
-        resolve({ status: statusCode, headers: incomingHeaders(incoming), body, url: request.url });
-      });
-    });
+    onEnd(
+      outgoing,
+      { request, target },
+      {
+        failed: (error) => fail(error),
+        answered(incoming) {
+          if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity)) {
+            fail(new UnaskedAnswer(), true);
+            return;
+          }
+          const { statusCode: status = 0 } = incoming;
+          if (status === 101) {
+            fail(switchError(request));
+            return;
+          }
+          settle(() => {
+            const reusable = sender.stop();
+            const body = receiveBody(incoming, { request, target, outgoing, reusable });
+            resolve({ status, headers: incomingHeaders(incoming), body, url: request.url });
+          });
+        },
+      },
+    );
     line.whenSpoilt(fail);
     // Opens the source only once the connection exists: a body of which nothing was sent can be sent elsewhere.
     line.whenUp(() => {
@@ -99,6 +96,30 @@ export function sendRequest(
     });
   });
   return { response, wasStale: () => stale };
+}
+
+interface End {
+  readonly failed: (error: unknown) => void;
+  readonly answered: (incoming: http.IncomingMessage) => void;
+}
+
+/** Reports each event of `node:http` that ends the wait for an answer. */
+function onEnd(
+  outgoing: http.ClientRequest,
+  { request, target }: { readonly request: HttpRequest; readonly target: Target },
+  { failed, answered }: End,
+): void {
+  outgoing.on('error', (error) => failed(error));
+  // Some ends have no `error` event in `node:http`, for example the end of an upgraded connection.
+  outgoing.once('close', () => failed(closedError()));
+  outgoing.once('upgrade', (_, socket) => {
+    socket.destroy();
+    failed(switchError(request));
+  });
+  onInterim(outgoing, maxInterim, (status) => {
+    failed(status === 101 ? switchError(request) : interimError(target));
+  });
+  outgoing.once('response', answered);
 }
 
 /**

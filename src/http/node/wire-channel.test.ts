@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import diagnostics from 'node:diagnostics_channel';
 import { describe, it } from 'node:test';
-import { atEnd } from '../../test/at-end.ts';
-import type { WireEvent } from './event.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import type { WireEvent } from '../event.ts';
 import { published } from './wire-channel.ts';
 
 const event: WireEvent = { kind: 'warning', host: 'h', text: 'soon' };

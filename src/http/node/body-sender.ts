@@ -1,8 +1,8 @@
 import type { ClientRequest } from 'node:http';
-import { ContentError } from '../errors.ts';
-import { contentLength } from '../wire/headers.ts';
-import type { HttpRequest } from '../wire/message.ts';
-import type { Target } from './target.ts';
+import { ContentError } from '../../errors.ts';
+import { contentLength } from '../../wire/headers.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Target } from '../target.ts';
 
 /** Writes the body of a request to its connection. */
 interface BodySender {

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { atEnd } from '../../test/at-end.ts';
-import { listenAnywhere, listening } from '../../test/listening.ts';
-import { collect } from '../flow/collect.ts';
-import type { HttpRequest } from '../wire/message.ts';
-import { createNodeTransport, type NodeTransportOptions, type Transport } from './transport.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import { listenAnywhere, listening } from '../../../test/listening.ts';
+import { collect } from '../../flow/collect.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Transport } from '../transport.ts';
+import { createNodeTransport, type NodeTransportOptions } from './transport.ts';
 
 interface Server {
   readonly url: string;

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { atEnd } from '../../test/at-end.ts';
-import { listening } from '../../test/listening.ts';
-import { collect } from '../flow/collect.ts';
-import { bytesContent, type Content, streamContent } from '../flow/content.ts';
-import type { HttpRequest } from '../wire/message.ts';
-import { createNodeTransport, type Transport } from './transport.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import { listening } from '../../../test/listening.ts';
+import { collect } from '../../flow/collect.ts';
+import { bytesContent, type Content, streamContent } from '../../flow/content.ts';
+import type { HttpRequest } from '../../wire/message.ts';
+import type { Transport } from '../transport.ts';
+import { createNodeTransport } from './transport.ts';
 
 /**
  * An answer that arrived before its request: some servers say why they close an idle connection. A request sent on that

@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { it } from 'node:test';
-import { atEnd } from '../../test/at-end.ts';
-import { listening } from '../../test/listening.ts';
-import { isGantryError } from '../errors.ts';
+import { atEnd } from '../../../test/at-end.ts';
+import { listening } from '../../../test/listening.ts';
+import { isGantryError } from '../../errors.ts';
 
-import { bytesContent, type Content } from '../flow/content.ts';
+import { bytesContent, type Content } from '../../flow/content.ts';
+import { drain } from '../drain.ts';
+import { parseTarget } from '../target.ts';
 import { type Connector, createConnector } from './connector.ts';
-import { drain } from './drain.ts';
 import { type SentRequest, sendRequest } from './sent-request.ts';
-import { parseTarget } from './target.ts';
 
 /** Deno moves a request to a new connection by itself and emits a second `socket` event. These tests do the same. */
 
