@@ -8,6 +8,8 @@ export interface ErrorResponse {
   readonly status: number;
   /** The entries of the error body; empty if the body was in no known form. */
   readonly errors: readonly RegistryError[];
+  /** Milliseconds that the registry asked to wait before the next request (Retry-After); undefined if it did not. */
+  readonly retryAfter?: number;
 }
 
 /** One entry of a registry's error body. `message` and `detail` are the registry's words; do not trust them. */

@@ -7,6 +7,12 @@ const busy = new ResponseError('UNEXPECTED_STATUS', 'busy', {
   response: { method: 'GET', url: 'http://h/', status: 503, errors: [] },
 });
 
+function refusedFor(retryAfter: number): ResponseError {
+  return new ResponseError('TOOMANYREQUESTS', 'busy', {
+    response: { method: 'PUT', url: 'http://h/', status: 429, errors: [], retryAfter },
+  });
+}
+
 function waitsOf(options: RetryOptions): readonly number[] {
   const backoff = createBackoff(options);
   const waits: number[] = [];
@@ -46,9 +52,11 @@ describe('createBackoff', () => {
     assert.equal(backoff.plan(busy), 1000);
   });
 
-  it('createBackoff waits as long as Retry-After asks, up to the cap', () => {
-    const backoff = createBackoff({ attempts: 3, random: () => 0, cap: 5000 });
+  it('createBackoff waits as long as Retry-After asks, and takes a wait beyond the cap as final', () => {
+    const backoff = createBackoff({ attempts: 4, random: () => 0, cap: 5000 });
     assert.equal(backoff.plan(busy, 4000), 4000);
-    assert.equal(backoff.plan(busy, 9000), 5000);
+    assert.equal(backoff.plan(refusedFor(4500)), 4500);
+    assert.equal(backoff.plan(busy, 5001), undefined);
+    assert.equal(backoff.plan(refusedFor(5001)), undefined);
   });
 });

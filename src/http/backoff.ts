@@ -30,7 +30,8 @@ export interface RetryOptions {
    */
   readonly factor?: number;
   /**
-   * Longest wait in milliseconds, also when Retry-After asks for more.
+   * Longest wait in milliseconds. A registry that asks for a longer one (Retry-After) gets no further attempt: the
+   * operation fails at once, and the message names the wait.
    * @defaultValue 60000
    */
   readonly cap?: number;
@@ -104,7 +105,7 @@ export interface Backoff {
   readonly clock: Clock;
   /**
    * Returns the milliseconds to wait before the next attempt, or undefined when the error is final. `retryAfter` is the
-   * wait in milliseconds that the registry asked for.
+   * wait in milliseconds that the registry asked for; by default the one in the error. A wait beyond the cap is final.
    */
   plan(error: unknown, retryAfter?: number): number | undefined;
   /** Waits. Rejects at once with the signal's reason when the signal aborts. */
@@ -121,9 +122,11 @@ export function createBackoff(options: RetryOptions = {}): Backoff {
   let attempt = 1;
   return {
     clock,
-    plan(error, retryAfter) {
+    plan(error, retryAfter = isGantryError(error) ? error.response?.retryAfter : undefined) {
       const judged = isTransient(error, statuses);
       if (attempt >= attempts || !(options.retryable?.(error, judged) ?? judged)) return undefined;
+      // An earlier attempt would be refused for sure, and the whole wait is longer than a caller expects.
+      if (retryAfter !== undefined && retryAfter > cap) return undefined;
       const wait = retryAfter ?? initial * factor ** (attempt - 1);
       const nextRetryIn = Math.min(cap, wait * (1 + jitter * random()));
       if (onRetry?.({ attempt, maxAttempts: attempts, error, nextRetryIn }) === false) return undefined;

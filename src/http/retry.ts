@@ -8,7 +8,8 @@ import type { WireObserver } from './event.ts';
 
 /**
  * Retries requests with `replay: 'safe'` after a failure that may pass: a transient status, a broken or silent
- * connection, or a busy name server. Obeys Retry-After. A refused connection and an unknown name are final.
+ * connection, or a busy name server. Obeys Retry-After. A refused connection, an unknown name and a Retry-After beyond
+ * the cap are final.
  */
 export function retry(options: RetryOptions = {}, observe?: WireObserver): Middleware {
   return (next) => async (request) => {
@@ -18,8 +19,7 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
       const { response, error } = await settle(next, request, backoff);
       if (response !== undefined && error === undefined)
         return isLost ? { ...response, repeated: true } : response;
-      const asked = headerValue(response?.headers ?? {}, 'retry-after');
-      const wait = backoff.plan(error, parseRetryAfter(asked, backoff.clock.now()));
+      const wait = backoff.plan(error);
       if (wait === undefined) {
         if (response === undefined) throw error;
         return response;
@@ -45,7 +45,7 @@ async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promi
     const response = await next(request);
     return backoff.stands(response.status)
       ? { response }
-      : { response, error: statusError(request, response) };
+      : { response, error: statusError(request, response, backoff.clock.now()) };
   } catch (error) {
     request.signal?.throwIfAborted();
     return { error };
@@ -55,11 +55,13 @@ async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promi
 /** Leaves the body unread: the caller gets it if this attempt is the last one. */
 function statusError(
   { method, url, secrets: own }: HttpRequest,
-  { status, secrets = own }: HttpResponse,
+  { status, headers, secrets = own }: HttpResponse,
+  now: number,
 ): ResponseError {
   const shown = redactUrl(url, secrets);
+  const retryAfter = parseRetryAfter(headerValue(headers, 'retry-after'), now);
   return new ResponseError('UNEXPECTED_STATUS', `${method} ${shown} was answered with ${status}`, {
-    response: { method, url: shown, status, errors: [] },
+    response: { method, url: shown, status, errors: [], ...(retryAfter === undefined ? {} : { retryAfter }) },
   });
 }
 

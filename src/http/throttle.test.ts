@@ -125,17 +125,20 @@ describe('throttle', () => {
     });
   }
 
-  it('throttle holds requests back no longer than the cap, and not at all without a Retry-After', async () => {
+  it('throttle holds requests back for a Retry-After up to the cap, and for no other', async () => {
     const clock = createManualClock();
-    let response = answer(429, { 'retry-after': ['86400'] });
+    let response = answer(429, { 'retry-after': ['10'] });
     const throttled = throttle({ clock, cap: 10_000, random: () => 0 })(async () => response);
     await throttled(get('https://a/'));
     const held = throttled(get('https://a/'));
-    response = answer(429);
     assert.equal(await clock.waiting(), 10_000);
+    response = answer(429, { 'retry-after': ['11'] });
     await clock.advance(10_000);
     await held;
+    response = answer(429);
     await throttled(get('https://a/'));
+    await throttled(get('https://a/'));
+    assert.equal(clock.set(), 0);
   });
 
   it('throttle lets a request be aborted while it is held back', async () => {

@@ -11,7 +11,10 @@ export interface ThrottleOptions {
    * body. Default 32 each.
    */
   readonly jobs?: number;
-  /** Longest time in milliseconds that a host can hold requests back. Default 60 s. */
+  /**
+   * Longest time in milliseconds that a host can hold requests back. A host that asks for a longer one holds nothing
+   * back: each request gets its refusal at once. Default 60 s.
+   */
   readonly cap?: number;
   readonly clock?: Clock;
   /** Returns a number from 0 up to, not including, 1. */
@@ -53,7 +56,7 @@ export function throttle(options: ThrottleOptions = {}): Middleware {
   };
   const holdBack = (host: Host, { headers }: HttpResponse): void => {
     const wait = parseRetryAfter(headerValue(headers, 'retry-after'), clock.now());
-    if (wait !== undefined) host.heldUntil = Math.max(host.heldUntil, clock.now() + Math.min(wait, cap));
+    if (wait !== undefined && wait <= cap) host.heldUntil = Math.max(host.heldUntil, clock.now() + wait);
   };
   const untilReleased = async (host: Host, signal: AbortSignal | undefined): Promise<void> => {
     for (let left = host.heldUntil - clock.now(); left > 0; left = host.heldUntil - clock.now()) {

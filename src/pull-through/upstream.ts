@@ -49,12 +49,12 @@ export function upstreamError(cause: unknown, what: string): unknown {
     return new TransportError(cause.code, `${what}: the upstream cannot be reached`, { cause });
   }
   if (cause.code === 'TOOMANYREQUESTS') {
+    const wait = cause.response?.retryAfter;
+    const when = wait === undefined ? 'later' : `in ${Math.ceil(wait / 1000)} s`;
     return new ResponseError(
       cause.code,
-      `${what}: the upstream limits the requests of this cache: try again later`,
-      {
-        cause,
-      },
+      `${what}: the upstream limits the requests of this cache: try again ${when}`,
+      { cause },
     );
   }
   if (cause.code === 'UNSUPPORTED') {

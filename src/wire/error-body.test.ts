@@ -276,6 +276,42 @@ describe('readError', () => {
   });
 });
 
+describe('readError for an answer with a Retry-After', () => {
+  for (const status of [429, 503]) {
+    it(`the error of ${status} has the wait as a field, and its message names it`, async () => {
+      const response = { ...answer(status, coded('TOOMANYREQUESTS')), headers: { 'retry-after': ['3600'] } };
+      const error = await read(response);
+      assert.equal(error.response?.retryAfter, 3_600_000);
+      assert.match(error.message, /\b3600 s\b/);
+    });
+  }
+
+  it('the error of an answer without a Retry-After has no such field', async () => {
+    const { response } = await read(answer(429, ''));
+    assert.ok(response !== undefined && !('retryAfter' in response));
+  });
+});
+
+describe('errorReply for a refusal that asks for a wait', () => {
+  const refused = (status: number, retryAfter: number) => ({
+    cause: new ResponseError('UNKNOWN', 'm', {
+      response: { method: 'GET', url: 'https://h/', status, errors: [], retryAfter },
+    }),
+  });
+  const rows: readonly [name: string, error: unknown, status: number, wait: string | undefined][] = [
+    ['an upstream with 429', new ResponseError('TOOMANYREQUESTS', 'm', refused(429, 3_600_000)), 429, '3600'],
+    ['an upstream with 503', new ResponseError('UNEXPECTED_ANSWER', 'm', refused(503, 1500)), 503, '2'],
+    ['this registry itself', new ResponseError('TOOMANYREQUESTS', 'm'), 429, '5'],
+    ['nothing', new ResponseError('UNEXPECTED_ANSWER', 'm'), 502, undefined],
+  ];
+  for (const [name, error, status, wait] of rows) {
+    it(`errorReply is ${status} with Retry-After ${wait} when ${name} asks for the wait`, () => {
+      const reply = errorReply(error);
+      assert.deepEqual([reply.status, reply.headers['retry-after']?.[0]], [status, wait]);
+    });
+  }
+});
+
 describe('errorReply', () => {
   const rows: readonly [name: string, error: unknown, status: number, code: string][] = [
     ['is 404 for missing content', new NotFoundError('BLOB_UNKNOWN', 'm'), 404, 'BLOB_UNKNOWN'],

@@ -12,8 +12,8 @@ import {
 } from '../errors.ts';
 import { parseJson } from '../json/parse.ts';
 import { errorStatus } from './error-code.ts';
-import { headerValue } from './headers.ts';
-import type { HttpRequest, HttpResponse } from './message.ts';
+import { headerValue, parseRetryAfter } from './headers.ts';
+import type { HeaderMap, HttpRequest, HttpResponse } from './message.ts';
 import type { OperationKind } from './operation.ts';
 import { hideSecrets, redactUrl, redactValue } from './redact.ts';
 import { errorAnswer } from './reply.ts';
@@ -42,11 +42,13 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
   const bytes = await readStart(response.body, request.signal);
   const secrets = [...(request.secrets ?? []), ...(response.secrets ?? [])];
   const errors = request.method === 'HEAD' ? [] : parseErrors(bytes, secrets);
+  const retryAfter = parseRetryAfter(headerValue(response.headers, 'retry-after'));
   const seen: ErrorResponse = {
     method: request.method,
     url: redactUrl(response.url ?? request.url, secrets),
     status: response.status,
     errors,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
   };
   const said = errors
     .map(
@@ -57,8 +59,14 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
     .slice(0, shownMessage);
   const type = hideSecrets(headerValue(response.headers, 'content-type') ?? '', secrets);
   const form = errors.length === 0 && bytes.byteLength > 0 && type !== '' ? ` (${type})` : '';
-  const message = `${what}: the registry answered ${response.status}${said === '' ? form : ` ${said}`}`;
-  return classify(response.status, errors, message, seen, context);
+  const answered = `${what}: the registry answered ${response.status}${said === '' ? form : ` ${said}`}`;
+  const wait =
+    retryAfter === undefined ? '' : `; it asks to wait ${seconds(retryAfter)} s before the next try`;
+  return classify(response.status, errors, answered + wait, seen, context);
+}
+
+function seconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1000);
 }
 
 /** Distribution names the missing blob of a manifest only in the detail. */
@@ -201,17 +209,36 @@ export function errorReply(error: unknown): HttpResponse {
         ? errorAnswer('DIGEST_INVALID', error.message)
         : errorAnswer('UNSUPPORTED', error.message);
     case 'TOOMANYREQUESTS':
-      return errorAnswer(error.code, error.message, { headers: { 'retry-after': ['5'] } });
+      return errorAnswer(error.code, error.message, { headers: retryAfterHeader(askedWait(error)) });
     default:
       return knownReply(error);
   }
 }
 
-/** Answers by the table, and with 502 or 504 when the registry behind this one failed or could not be reached. */
+/** By default a client waits 5 s: a limit of this registry ends when another request does. */
+function retryAfterHeader(wait = 5000): HeaderMap {
+  return { 'retry-after': [String(Math.max(1, seconds(wait)))] };
+}
+
+/** Returns the milliseconds that the registry behind this one asked to wait; undefined if it did not ask. */
+function askedWait(error: unknown): number | undefined {
+  if (!isGantryError(error)) return undefined;
+  return error.response?.retryAfter ?? askedWait(error.cause);
+}
+
+/**
+ * Answers by the table, and with 502, 503 or 504 when the registry behind this one failed, asked for a pause or could
+ * not be reached.
+ */
 function knownReply(error: GantryError): HttpResponse {
   const status = Object.hasOwn(errorStatus, error.code) ? (errorStatus[error.code] ?? 500) : 500;
   if (status < 500) return errorAnswer(error.code, error.message);
   if (error.name === 'TransportError' || error.name === 'ResponseError') {
+    const wait = askedWait(error);
+    if (wait !== undefined)
+      return errorAnswer('UNAVAILABLE', 'the upstream registry asks for a pause; try again later', {
+        headers: retryAfterHeader(wait),
+      });
     const late = error.code === 'TIMED_OUT' || error.code === 'STALLED';
     return late
       ? errorAnswer('UNAVAILABLE', 'the upstream registry did not answer in time', { status: 504 })

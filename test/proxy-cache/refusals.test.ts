@@ -149,6 +149,23 @@ describe('a cache', () => {
     assert.deepEqual(failures, []);
   });
 
+  for (const [status, code] of [
+    [429, 'TOOMANYREQUESTS'],
+    [503, 'UNAVAILABLE'],
+  ] as const) {
+    it(`a cache hands a Retry-After beyond a minute of ${status} on to its client, after one request`, async (test) => {
+      const waiting: Fault = { effect: { status, headers: { 'retry-after': '3600' } } };
+      const { ask, requests } = cacheStage(test, {
+        upstream: withFaults([waiting]),
+        line: (transport) => createLine({ transport }),
+      });
+      const answer = await ask('GET /v2/a/manifests/1');
+      assert.deepEqual([answer.status, answer.code], [status, code]);
+      assert.deepEqual(answer.headers['retry-after'], ['3600']);
+      assert.equal(requests.length, 1);
+    });
+  }
+
   it('serves what the one before it kept on disk, with nobody to ask', async (test) => {
     const first = failing();
     const { cache, digest } = await filled(await connectedStage(test, { upstream: first.upstream }));

@@ -100,6 +100,18 @@ describe('the attempts at a blob', () => {
     });
   }
 
+  it('end at once when the registry asks for a longer wait than the cap, with an error that names it', async () => {
+    const clock = jumpingClock();
+    const wired = wire(refusing('upload.commit', 429, { 'retry-after': ['3600'] }));
+    const writing = open(wired, { retry: { clock } }).blobs.write(sample.descriptor, sample.content);
+    await assert.rejects(writing, (error) => {
+      assert.ok(isGantryError(error, 'TOOMANYREQUESTS'));
+      assert.equal(error.response?.retryAfter, 3_600_000);
+      return true;
+    });
+    assert.equal(clock.now(), 0);
+  });
+
   it('end at once when the caller gives up, and the session with them', async () => {
     const end = new AbortController();
     const wired = wire(refusing('upload.commit', 503, {}, 99));
