@@ -48,26 +48,29 @@ export async function fetchToken(
   { send, clock }: { readonly send: Send; readonly clock: Clock },
 ): Promise<Token> {
   const asked = clock.now();
-  // A service may give a new refresh token with each answer, so a POST is not sent twice at once.
-  if (request.credential?.kind !== 'identity') {
-    return wholeAnswer(
-      async ({ signal, watch }) => {
-        const sent = getRequest({ ...request, signal });
-        const response = await send(sent);
-        if (response.status !== 200) throw await refusal(response, sent, request);
-        return readToken(watch(response), { request, asked });
-      },
-      { clock, signal: request.signal },
-    );
-  }
-  const sent = postRequest(request, request.credential.token);
-  let response = await send(sent);
-  if (postUnknown.includes(response.status)) {
+  return wholeAnswer(
+    async ({ signal, watch }) => {
+      const { sent, response } = await askService({ ...request, signal }, send);
+      if (response.status !== 200) throw await refusal(response, sent, request);
+      return readToken(watch(response), { request, asked });
+    },
+    { clock, signal: request.signal },
+  );
+}
+
+/** Sends the POST for an identity token, and the GET for any other credential or if the service knows no POST. */
+async function askService(
+  request: TokenRequest,
+  send: Send,
+): Promise<{ readonly sent: HttpRequest; readonly response: HttpResponse }> {
+  if (request.credential?.kind === 'identity') {
+    const sent = postRequest(request, request.credential.token);
+    const response = await send(sent);
+    if (!postUnknown.includes(response.status)) return { sent, response };
     await drain(response.body);
-    response = await send(getRequest(request));
   }
-  if (response.status !== 200) throw await refusal(response, sent, request);
-  return await readToken(response, { request, asked });
+  const sent = getRequest(request);
+  return { sent, response: await send(sent) };
 }
 
 function getRequest(request: TokenRequest): HttpRequest {

@@ -10,6 +10,7 @@ import { timeout } from './timeout.ts';
 const get: HttpRequest = { method: 'GET', url: 'https://host/', headers: {}, replay: 'safe' };
 const post: HttpRequest = { ...get, method: 'POST', replay: 'never' };
 const put: HttpRequest = { ...get, method: 'PUT', body: bytesContent(new Uint8Array(100)) };
+const token: HttpRequest = { ...get, method: 'POST', body: bytesContent(new Uint8Array(100)) };
 const answer = (status = 200): HttpResponse => ({ status, headers: {}, body: emptyContent.open() });
 
 interface Asked {
@@ -33,6 +34,8 @@ describe('silent-answer: a request without an answer', () => {
   for (const [name, request, after] of [
     ['GET', get, 10_000],
     ['HEAD', { ...get, method: 'HEAD' }, 10_000],
+    ['silent-token: the POST for a token', token, 10_000],
+    ['silent-token: a GET whose sender decides about attempts', { ...get, replay: 'never' }, 10_000],
     ['the POST that starts an upload', post, 15_000],
     ['silent-write: the PUT of a manifest', put, 15_000],
     ['silent-write: a DELETE', { ...get, method: 'DELETE' }, 15_000],
@@ -69,8 +72,10 @@ describe('silent-answer: a request without an answer', () => {
     ['a DELETE that must not be sent again', { ...get, method: 'DELETE', replay: 'never' }],
     ['a PUT of more than a manifest', { ...put, body: bytesContent(new Uint8Array(4 * 1024 * 1024 + 1)) }],
     ['a PUT of a stream', { ...put, body: streamContent(bytesContent(new Uint8Array(1)).open()) }],
-    ['a POST with a body', { ...post, body: bytesContent(new Uint8Array(1)) }],
-    ['a read that must not be sent again', { ...get, replay: 'never' }],
+    ['a POST with a body that must not be sent again', { ...token, replay: 'never' }],
+    ['a GET with a body that must not be sent again', { ...token, method: 'GET', replay: 'never' }],
+    ['a PATCH that must not be sent again', { ...token, method: 'PATCH', replay: 'never' }],
+    ['a PATCH without a body', { ...get, method: 'PATCH' }],
   ] as const) {
     it(`hedge sends only one request: ${name}`, async () => {
       const { clock, asked, send } = stage();
@@ -105,6 +110,8 @@ describe('silent-answer: a request without an answer', () => {
     [put, 400],
     [put, 404],
     [put, 409],
+    [token, 400],
+    [token, 401],
     [{ ...get, method: 'DELETE' }, 405],
   ] as const) {
     it(`silent-write: hedge waits for the first ${request.method} when the second one gets ${status}`, async () => {

@@ -1,11 +1,12 @@
 import { onAbort } from '../flow/abort.ts';
+import type { Content } from '../flow/content.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import type { TimeoutOptions } from './timeout.ts';
 
 /**
- * The part of the answer timeout after which a second request is sent beside the silent one: by default 10 s (reads)
- * and 15 s (upload starts, manifests and deletions) of 60 s.
+ * The part of the answer timeout after which a second request is sent beside the silent one: by default 10 s (reads
+ * and tokens) and 15 s (upload starts, manifests and deletions) of 60 s.
  */
 const readPart = 1 / 6;
 const startPart = 1 / 4;
@@ -13,8 +14,8 @@ const startPart = 1 / 4;
 const smallBody = 4 * 1024 * 1024;
 
 /**
- * Sends a request a second time, over another connection, when its answer is silent for long: a read, the start of an upload,
- * the put of a manifest, or a deletion. The first answer is taken, and the other request is given up. The silent request is
+ * Sends a request a second time, over another connection, when its answer is silent for long: a read, a token request, the
+ * start of an upload, the put of a manifest, or a deletion. The first answer is taken, and the other request is given up. The silent request is
  * not aborted before that, so a slow answer is still taken. When both requests start an upload session, the registry's
  * clean-up removes the other session.
  */
@@ -26,14 +27,17 @@ export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions =
 }
 
 function partOf({ method, body, replay }: HttpRequest): number | undefined {
-  if (isRepeatableWrite(method) && replay === 'safe')
-    return body === undefined || (body.replayable && (body.size ?? Infinity) <= smallBody)
-      ? startPart
-      : undefined;
-  if (body !== undefined) return undefined;
-  if (method === 'GET' || method === 'HEAD') return replay === 'safe' ? readPart : undefined;
-  // A POST without a body starts an upload session or mounts a blob.
-  return method === 'POST' ? startPart : undefined;
+  if (body !== undefined && (replay === 'never' || !isSmall(body))) return undefined;
+  // A read changes nothing: with `never` its sender only decides itself about attempts one after the other.
+  if (method === 'GET' || method === 'HEAD') return readPart;
+  if (isRepeatableWrite(method)) return replay === 'safe' ? startPart : undefined;
+  // A POST with a body asks for a token; one without starts an upload session or mounts a blob.
+  if (method === 'POST') return body === undefined ? startPart : readPart;
+  return undefined;
+}
+
+function isSmall({ replayable, size = Infinity }: Content): boolean {
+  return replayable && size <= smallBody;
 }
 
 interface Patience {
@@ -92,12 +96,13 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
 }
 
 /**
- * Returns whether the first request may still bring a better answer: after 429 and a server error, and for a write after any
- * refusal, since the first request may be under way there. A deletion that finds nothing is as good as done.
+ * Returns whether the first request may still bring a better answer: after 429 and a server error, and for a write or a token
+ * request after any refusal, since the first request may be under way there, or may have used the refresh token up. A
+ * deletion that finds nothing is as good as done.
  */
-function isWorse({ method }: HttpRequest, { status }: HttpResponse): boolean {
+function isWorse({ method, body }: HttpRequest, { status }: HttpResponse): boolean {
   if (method === 'DELETE' && status === 404) return false;
-  return status === 429 || status >= (isRepeatableWrite(method) ? 400 : 500);
+  return status === 429 || status >= (isRepeatableWrite(method) || body !== undefined ? 400 : 500);
 }
 
 function isRepeatableWrite(method: string): boolean {

@@ -292,12 +292,12 @@ describe('readError for an answer with a Retry-After', () => {
   });
 });
 
+function refused(status: number, retryAfter: number): { readonly cause: ResponseError } {
+  const response = { method: 'GET', url: 'https://h/', status, errors: [], retryAfter };
+  return { cause: new ResponseError('UNKNOWN', 'm', { response }) };
+}
+
 describe('errorReply for a refusal that asks for a wait', () => {
-  const refused = (status: number, retryAfter: number) => ({
-    cause: new ResponseError('UNKNOWN', 'm', {
-      response: { method: 'GET', url: 'https://h/', status, errors: [], retryAfter },
-    }),
-  });
   const rows: readonly [name: string, error: unknown, status: number, wait: string | undefined][] = [
     ['an upstream with 429', new ResponseError('TOOMANYREQUESTS', 'm', refused(429, 3_600_000)), 429, '3600'],
     ['an upstream with 503', new ResponseError('UNEXPECTED_ANSWER', 'm', refused(503, 1500)), 503, '2'],

@@ -17,8 +17,8 @@ import { secret } from '../secret.ts';
 import { all, listsNoReferrers, operationOf } from './spoil.ts';
 
 /**
- * Small bodies that go silent at half, with the default limits and in virtual time: each is noticed within 40 s, and read
- * all the same.
+ * Small answers that go silent, with the default limits and in virtual time: gantry notices each silence within 40 s, and
+ * reads the answer all the same.
  */
 
 const base = 'http://127.0.0.1:5000';
@@ -33,7 +33,12 @@ interface Silence {
   readonly run: (place: Repository) => Promise<unknown>;
   /** The registry does not know the referrers API. */
   readonly isOld?: true;
+  /** The client logs in with an identity token, which goes out by POST. */
+  readonly isIdentity?: true;
 }
+
+/** The place in an answer at which it goes silent. */
+type Point = 'from the start' | 'at half';
 
 const kindIs =
   (kind: string) =>
@@ -78,6 +83,12 @@ const silences: readonly Silence[] = [
     strikes: ({ url }) => url.includes('/token'),
     run: (place) => place.manifests.resolve('1'),
   },
+  {
+    name: 'a token by POST',
+    isIdentity: true,
+    strikes: ({ url, method }) => url.includes('/token') && method === 'POST',
+    run: (place) => place.manifests.resolve('1'),
+  },
 ];
 
 /** Gives the first half of the body, then nothing until the request is given up. */
@@ -119,29 +130,27 @@ async function timed(clock: ManualClock, work: Promise<unknown>): Promise<number
   return clock.now() - began;
 }
 
-async function play(
-  { strikes, run, isOld }: Silence,
-  { isSilent }: { readonly isSilent: boolean },
-): Promise<number> {
+async function play({ strikes, run, isOld, isIdentity }: Silence, silent: Point | 'never'): Promise<number> {
   const memory = createMemoryRegistry();
   const held = memory.repository('app', { actions: ['pull', 'push'] });
   await give(held, emptyConfig);
   await giveImage(held, {}, '1', '2', '3');
   const clock = createManualClock(Date.now());
-  let left = isSilent ? 1 : 0;
+  let left = silent === 'never' ? 0 : 1;
   const app = guarded(createApp(memory));
   const registry = isOld ? all(listsNoReferrers)(app) : app;
   const transport: Send = async (request) => {
     const response = await registry(request);
     if (left === 0 || response.status !== 200 || !strikes(request)) return response;
     left--;
+    if (silent === 'from the start') await unlessAborted(new Promise<never>(() => undefined), request.signal);
     return { ...response, body: silentAtHalf(response, request.signal) };
   };
   const line = { transport, timeouts: { clock }, retry: { clock } };
   const authorize = createAuthorize({
     registry: '127.0.0.1:5000',
     origin: base,
-    keychain: async () => undefined,
+    keychain: async () => (isIdentity ? { kind: 'identity', token: secret('refresh') } : undefined),
     send: createLine({ ...line, redirects: false }),
     clock,
   });
@@ -165,13 +174,22 @@ async function play(
   return took;
 }
 
-describe('silent-small-body: at half, in virtual time', () => {
-  for (const silence of silences) {
-    it(`silent-small-body: ${silence.name} is read within 40 s`, { timeout: 120_000 }, async () => {
-      // Loads each module that is needed, which takes no virtual time.
-      await play(silence, { isSilent: false });
-      const took = await play(silence, { isSilent: true });
-      assert.ok(took >= 10_000 && took <= limit, `${took / 1000} s`);
-    });
-  }
-});
+const points: readonly (readonly [id: string, point: Point])[] = [
+  ['silent-small-body', 'at half'],
+  ['silent-token', 'from the start'],
+];
+
+for (const [id, point] of points) {
+  describe(`${id}: a small answer that is silent ${point}, in virtual time`, () => {
+    for (const silence of silences) {
+      it(`${id}: ${silence.name} that is silent ${point} is read within 40 s`, {
+        timeout: 120_000,
+      }, async () => {
+        // Loads each module that is needed, which takes no virtual time.
+        await play(silence, 'never');
+        const took = await play(silence, point);
+        assert.ok(took >= 10_000 && took <= limit, `${took / 1000} s`);
+      });
+    }
+  });
+}
