@@ -12,7 +12,7 @@ import { FindingList, type StoreFinding } from './findings.ts';
 import { namesIn, namesUnder, RepositoryFolder } from './folder.ts';
 import { inSteps } from './in-steps.ts';
 import { gone, readManifest, tagProblem } from './look.ts';
-import { mustBeStore } from './version.ts';
+import { markerName, mustBeStore } from './version.ts';
 
 export interface CheckOptions extends SignalOptions {
   /** Whether images may lack blobs that they name, as in a store that takes sparse images. Default false. */
@@ -41,7 +41,7 @@ export interface CheckReport extends CheckCounts {
  */
 export async function checkStore(root: string, options: CheckOptions = {}): Promise<CheckReport> {
   const path = resolve(root);
-  await mustBeStore(path);
+  const marker = await mustBeStore(path);
   const counts: Counts = { repositories: 0, manifests: 0, tags: 0, blobs: 0, bytes: 0 };
   const progress = (): void => options.onProgress?.({ ...counts });
   const files = new HashedFiles((bytes) => {
@@ -51,6 +51,9 @@ export async function checkStore(root: string, options: CheckOptions = {}): Prom
   });
   const context: Context = { root: path, options, counts, files };
   const pool = new FindingList(path);
+  if (marker === 'cut') {
+    pool.add('damaged', join(path, markerName), 'is cut off; the next start of "gantry serve" repairs it');
+  }
   const pooled = new CheckedBlobs(files, pool, { first: true });
   await pooled.check(path, options);
   const repositories = join(path, 'repositories');

@@ -149,7 +149,7 @@ function registryOf(state: RegistryState, close: () => Promise<void>): DiskRegis
   // Two who ask at once must not make two.
   const secrets = createSingleFlight<'secret', Uint8Array>({ keep: true });
   return {
-    secret: () => secrets.run('secret', () => readSecret(join(state.files.root, 'secret'))),
+    secret: () => secrets.run('secret', () => readSecret(state.files)),
     repository: (name) => openRepository(state, name),
     repositories: (listing) => listRepositories(state, listing),
     [Symbol.asyncDispose]: close,

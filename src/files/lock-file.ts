@@ -1,4 +1,5 @@
 import { type FileHandle, lutimes, open, readlink, symlink } from 'node:fs/promises';
+import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, openRegular, removeFile, systemCode } from './files.ts';
 import { formatShort, type Holder, parseHolder, parseShort } from './holder.ts';
 
@@ -15,6 +16,11 @@ export async function readLockFile(path: string): Promise<LockFile | undefined> 
   const seen = await lookAt(path);
   if (seen === undefined) return undefined;
   const isLink = seen.isSymbolicLink();
+  if (!isLink && !seen.isFile()) {
+    const found = seen.isDirectory() ? 'this is a folder' : 'this is not a regular file';
+    const message = `${path}: a lock file was expected, and ${found}: move it away, and try again`;
+    throw new StorageError('IO_FAILED', message, { path });
+  }
   try {
     const text = isLink ? await readLink(path) : await readText(path);
     if (text === undefined) return undefined;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
@@ -9,6 +8,7 @@ import { collectGarbage } from '../../src/disk/garbage.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { blobOf, give, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
+import { plants } from './plants.ts';
 import { newStore } from './server.ts';
 
 /** One bad thing never takes the others with it: each kind of it, at each place of a store where it can stand. */
@@ -27,7 +27,7 @@ async function giveAll(registry: Registry, name: string): Promise<void> {
 }
 
 /** Where something bad is planted, with one repository for each kind of it. */
-const bad = ['a/bad0', 'a/bad1', 'a/bad2', 'a/bad3'];
+const bad = ['a/bad0', 'a/bad1', 'a/bad2', 'a/bad3', 'a/bad4'];
 
 async function filled(test: TestContext): Promise<string> {
   const store = await newStore(test);
@@ -40,26 +40,6 @@ async function filled(test: TestContext): Promise<string> {
 
 const folderOf = (store: string, name: string): RepositoryFolder =>
   new RepositoryFolder(join(store, 'repositories'), name);
-
-type Plant = (path: string) => Promise<unknown>;
-
-const things: readonly (readonly [what: string, plant: Plant])[] = [
-  ['a folder with something in it', (path) => mkdir(join(path, 'below'), { recursive: true })],
-  ['a link to itself', (path) => symlink(path, path)],
-  [
-    'a pipe',
-    async (path) => {
-      if (spawnSync('mkfifo', [path]).status !== 0) await mkdir(path);
-    },
-  ],
-  [
-    'a file that is far too long',
-    async (path) => {
-      await writeFile(path, '');
-      await truncate(path, 6 * 1024 * 1024);
-    },
-  ],
-];
 
 /** Folders of the store, in which nobody expects what is planted there. */
 const folders: readonly ((store: string, repository: RepositoryFolder) => string)[] = [
@@ -143,7 +123,7 @@ describe('a store', { skip: process.platform === 'win32' && 'links need rights' 
       const store = await filled(test);
       const path = folder(store, folderOf(store, 'a/bad0'));
       await mkdir(path, { recursive: true });
-      for (const [at, [, plant]] of things.entries()) {
+      for (const [at, [, plant]] of plants.entries()) {
         await plant(join(path, `lost+found.${at}`));
         await plant(join(path, `lost\nfound.${at}`));
       }
@@ -158,7 +138,7 @@ describe('a store', { skip: process.platform === 'win32' && 'links need rights' 
     it(`check-gives-up: holds on with something else in the place of ${shown}, which a push heals (${n})`, async (test) => {
       const store = await filled(test);
       const planted = new Set<string>();
-      for (const [at, [, plant]] of things.entries()) {
+      for (const [at, [, plant]] of plants.entries()) {
         const path = file(store, folderOf(store, bad[at] ?? ''));
         // Of the pool there is one.
         if (planted.has(path)) continue;
