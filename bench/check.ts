@@ -4,7 +4,7 @@ import type { Scenario } from './scenario.ts';
 import { ownClient, type Stage } from './stage.ts';
 import { type Places, repositoryOf } from './tools.ts';
 
-/** Throws unless what was asked for is there. */
+/** Throws unless the result of the scenario is there. */
 export async function check(scenario: Scenario, stage: Stage, stdout: string, places: Places): Promise<void> {
   const { verb, tags = 1 } = scenario;
   await using client = ownClient();

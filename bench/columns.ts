@@ -1,7 +1,7 @@
-/** A column's head, and what stands in it for a row. */
+/** The head of a column, and a function that returns its cell for a row. */
 export type Column<Row> = readonly [head: string, cell: (row: Row) => string];
 
-/** A table for people, or for a Markdown file. The first column is text, the others are figures. */
+/** Formats a table for people or for a Markdown file. The first column is text, the others are figures. */
 export function formatColumns<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],

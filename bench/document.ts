@@ -4,7 +4,7 @@ import { projectRoot } from '../test/project.ts';
 
 const end = '<!-- end -->';
 
-/** Puts a text into its place in docs/benchmarks.md, which stands there between `<!-- NAME -->` and the next end. */
+/** Replaces the text between `<!-- NAME -->` and the next end in docs/benchmarks.md. */
 export async function writeBlock(name: string, text: string): Promise<void> {
   const file = join(projectRoot(), 'docs', 'benchmarks.md');
   const document = await readFile(file, 'utf8');

@@ -1,2 +1,2 @@
-/** What Node takes that does nothing. */
+/** An empty program. Its cost is the cost of starting Node. */
 export type Nothing = never;

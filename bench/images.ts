@@ -22,11 +22,11 @@ import {
   writeTar,
 } from '../src/index.ts';
 
-/** What a scenario moves. */
+/** The size and the parts of the image that a scenario moves. */
 export interface ImageShape {
-  /** An index of images for as many platforms. Default: one image and no index. */
+  /** Makes an index with this number of images. Default: one image and no index. */
   readonly platforms?: number;
-  /** Of each image. */
+  /** Layers of each image. */
   readonly layers: number;
   /** Bytes of each layer. */
   readonly layerSize: number;
@@ -37,7 +37,10 @@ export const imageTag = 'v1';
 
 const architectures = ['amd64', 'arm64', 'ppc64le', 's390x', 'riscv64', 'mips64le'];
 
-/** An image of random bytes, which nobody has and no compression makes smaller. `layers`: some that another has, too. */
+/**
+ * Makes an image of random bytes, which no registry has and no compression makes smaller. `layers` are layers that it
+ * shares with another image.
+ */
 export async function makeImage(
   { platforms, layers, layerSize }: ImageShape,
   shared: readonly Layer[] = [],
@@ -56,7 +59,7 @@ export async function makeImage(
   return createIndex(await Promise.all(entries));
 }
 
-/** Puts an image into a layout that every tool reads. */
+/** Writes an image to a layout that every tool reads. */
 export async function writeImage(image: Image | Index, folder: string): Promise<Descriptor> {
   const { repository, root } = await imageSource(image);
   await using layout = await openLayout(folder, { mode: 'write' });
@@ -65,13 +68,13 @@ export async function writeImage(image: Image | Index, folder: string): Promise<
   return root;
 }
 
-/** Layers from this size on are made anew each time they are read, and not kept in memory. */
+/** Layers of this size and larger are generated at each reading and not kept in memory. */
 const large = 64 * 1024 * 1024;
 
-/** What is known of them costs seconds to find out, and nobody keeps them: all scenarios have the same. */
+/** Finding the digests of a large layer takes seconds, so all scenarios share the layers. */
 const largeLayers = new Map<number, Layer>();
 
-/** One file of random bytes in a gzipped tar. */
+/** Makes a layer with one file of random bytes in a gzipped tar. */
 async function randomLayer(size: number): Promise<Layer> {
   if (size < large)
     return createLayer(bytesContent(await buffer(gzippedTar(size, randomBytes(size)).open())));
@@ -80,7 +83,7 @@ async function randomLayer(size: number): Promise<Layer> {
   return layer;
 }
 
-/** The block again and again, each time told from the others by a number. */
+/** Repeats the block, each time with another number in it. */
 function gzippedTar(size: number, block: Buffer): Content {
   async function* body(): AsyncIterable<Uint8Array> {
     for (let at = 0; at < size; at += block.length) {
@@ -92,7 +95,7 @@ function gzippedTar(size: number, block: Buffer): Content {
   return {
     replayable: true,
     async *open() {
-      // Nothing to gain by compressing: the format is what the tools want.
+      // Compression would gain nothing. The tools only need the format.
       const gzip = createGzip({ level: 0 });
       const piped = pipeline(Readable.from(writeTar([{ name: 'file', size, body: body() }])), gzip);
       yield* gzip;
@@ -101,7 +104,7 @@ function gzippedTar(size: number, block: Buffer): Content {
   };
 }
 
-/** Throws for a layout that isn't whole: every blob is what its name says, and so many there are. */
+/** Throws unless the layout has this number of blobs and each blob matches its digest. */
 export async function checkLayout(folder: string, blobs: number): Promise<void> {
   const files = await readdir(join(folder, 'blobs', 'sha256'));
   if (files.length < blobs) throw new Error(`${files.length} blobs of ${blobs} were pulled`);

@@ -1,26 +1,26 @@
 import type { Socket } from 'node:net';
 
-/** How one direction of a connection is held back. */
+/** The limits of one direction of a connection. */
 export interface LaneOptions {
-  /** Milliseconds that every byte is under way. */
+  /** The time from sending a byte to its arrival, in milliseconds. */
   readonly delay: number;
-  /** Bytes a second; infinite where it isn't limited. */
+  /** Bytes a second; infinite without a limit. */
   readonly bandwidth: number;
-  /** When the first byte may leave, by `performance.now()`. */
+  /** The time at which the first byte may leave, by `performance.now()`. */
   readonly opens: number;
-  /** Sees every chunk as it comes; the lane goes on when this is done. */
+  /** Is called with every chunk. The lane continues when the promise resolves. */
   readonly watch: (chunk: Buffer) => Promise<void> | undefined;
 }
 
-/** What may be under way in one lane: enough for a gigabit second at 50 ms and more. Bytes. */
+/** The bytes that may be on their way in one lane: more than a gigabit a second at 50 ms needs. */
 const underWay = 32 * 1024 * 1024;
 
-/** How long a lane can go on by what it has, when this process is late. Seconds. */
+/** The seconds that a lane can bridge with the bytes that it has, when this process is late. */
 const slack = 0.25;
 
 /**
- * Carries what `from` sends to `to`, each byte later by the delay and no faster than the bandwidth. The delay takes
- * nothing from the throughput: as much is under way as it needs.
+ * Carries the bytes of `from` to `to`, each delayed and no faster than the bandwidth. The delay does not reduce the
+ * throughput, since enough bytes may be on their way.
  */
 export function startLane(from: Socket, to: Socket, { delay, bandwidth, opens, watch }: LaneOptions): void {
   const queue: { readonly at: number; readonly chunk: Buffer | undefined }[] = [];
@@ -70,7 +70,7 @@ export function startLane(from: Socket, to: Socket, { delay, bandwidth, opens, w
       else if (queued < room) from.resume();
     });
   });
-  // A socket tells of its end even while it is paused.
+  // A socket emits its end even while it is paused.
   from.on('end', () => {
     ended = true;
     if (!watching) push(undefined);

@@ -2,7 +2,7 @@ import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:
 import process from 'node:process';
 import { isInPath, run } from '../test/peer.ts';
 
-/** The programs that say their version, and how they are asked. */
+/** The programs that print their version, each with its arguments for that. */
 const versions: Readonly<Record<string, readonly string[]>> = {
   crane: ['version'],
   oras: ['version'],
@@ -11,7 +11,7 @@ const versions: Readonly<Record<string, readonly string[]>> = {
   'docker-registry': ['--version'],
 };
 
-/** Where figures come from, in one paragraph: the machine, and who was measured on it. */
+/** Describes the machine and the versions of the measured programs in one paragraph. */
 export async function describeMachine(): Promise<string> {
   const gibibytes = (totalmem() / 1024 ** 3).toFixed(0);
   const told = await Promise.all(

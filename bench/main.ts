@@ -15,25 +15,25 @@ import { useScratch } from './scratch.ts';
 import { formatResult } from './table.ts';
 
 /**
- * `npm run bench -- [NAME...]`: gantry beside every peer that is in PATH, in turn, one table a scenario. A name is a
- * scenario's, or the beginning of some; without one all are run.
+ * `npm run bench -- [NAME...]` compares gantry with every peer in PATH, in turn, and prints one table for each
+ * scenario. A NAME is a scenario or the beginning of several. Without names, all scenarios run.
  */
 const scenarios: readonly Scenario[] = [...counts, ...slowNetwork, ...bytes, ...many, ...startUp];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** Names the scenarios and runs none. */
+    /** Lists the scenarios and runs none. */
     list: { type: 'boolean', default: false },
-    /** For a document rather than a terminal. */
+    /** Formats the tables for a document. */
     markdown: { type: 'boolean', default: false },
-    /** Puts the tables into docs/benchmarks.md, too. */
+    /** Also writes the tables to docs/benchmarks.md. */
     write: { type: 'boolean', default: false },
     runs: { type: 'string' },
     registry: { type: 'string' },
-    /** Runs while a program on each core only computes. */
+    /** Runs the bench while a program on each core only computes. */
     loaded: { type: 'boolean', default: false },
-    /** The file of another build's command line, `…/dist/cli/gantry.cjs`, which is run in place of the peers. */
+    /** The file of another build's command line, `…/dist/cli/gantry.cjs`, which runs in place of the peers. */
     against: { type: 'string' },
   },
 });
@@ -43,7 +43,7 @@ const isChosen = ({ name }: Scenario): boolean =>
   positionals.length === 0 ||
   positionals.some((wanted) => name === wanted || (!isName(wanted) && name.startsWith(wanted)));
 
-/** A login is only asked for by docker-registry here: it can be sent to a service of tokens that the bench has. */
+/** Only docker-registry asks for a login here, since it can use the token service of the bench. */
 function registriesOf({ registries, login }: Scenario): readonly RegistryKind[] {
   const kinds = registries ?? (login === true ? (['docker-registry'] as const) : registriesHere());
   return kinds.filter((kind) => values.registry === undefined || values.registry === kind);

@@ -4,13 +4,13 @@ import process from 'node:process';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-/** What one run of a program took. */
+/** The cost of one run of a program. */
 export interface Measure {
   /** Seconds. */
   readonly wall: number;
-  /** Seconds of processor time, in the program and in the kernel for it. */
+  /** Seconds of processor time of the program, including the kernel's work for it. */
   readonly cpu: number;
-  /** The most memory that it held at once. Bytes. */
+  /** The peak memory in bytes. */
   readonly rss: number;
 }
 
@@ -21,8 +21,8 @@ export interface Measured extends Measure {
 }
 
 /**
- * Perl is part of every Debian and can call `wait4`, which tells exactly what a program took once it has ended. What
- * reads /proc from outside misses the end, and Node tells only of itself.
+ * Every Debian has Perl, which can call `wait4`. That gives the exact cost of a program after its end. A reader of
+ * /proc misses the end, and Node only knows its own cost.
  */
 const waiter = `
 use Time::HiRes; use POSIX ();
@@ -44,11 +44,11 @@ const wait4: Readonly<Record<string, number>> = { x64: 61, arm64: 260 };
 
 export interface MeasureOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds after which it is killed. Default 20 s. */
+  /** Milliseconds until the program is killed. Default 20 s. */
   readonly limit?: number;
 }
 
-/** Runs a program to its end. Whether it did what it should is for the caller to see. */
+/** Runs a program to its end. The caller checks its result. */
 export async function measured(
   command: readonly string[],
   { env, limit = 20_000 }: MeasureOptions,

@@ -4,36 +4,36 @@ import { createRoundGate, type RoundGate } from '../test/counts/rounds.ts';
 import { startLane } from './lane.ts';
 import { requestReader } from './requests.ts';
 
-/** What lies between a client and its registries. */
+/** The network between a client and its registries. */
 export interface Shape {
-  /** Round-trip time in milliseconds: a connection takes one to stand, and a question one to be answered. */
+  /** The round-trip time in milliseconds: opening a connection takes one, and so does a request. */
   readonly rtt?: number;
-  /** Bytes a second that each connection carries in each direction. */
+  /** The bytes a second that each connection carries in each direction. */
   readonly bandwidth?: number;
 }
 
-/** What went through a network. */
+/** The traffic through a network. */
 export interface Traffic {
   readonly requests: number;
   readonly connections: number;
-  /** Bytes that the client sent, and that it received. */
+  /** The bytes that the client sent. `received` counts the bytes that it got. */
   readonly sent: number;
   readonly received: number;
-  /** Answers that had to be waited for one after the other, where that was counted. */
+  /** The number of responses that the client waited for one after another, if it was counted. */
   readonly depth?: number;
 }
 
 export interface Network extends AsyncDisposable {
-  /** Another name, `127.0.0.1:PORT`, for a server that listens on this machine. */
+  /** Returns another name, `127.0.0.1:PORT`, for a server on this machine. */
   front(host: string): Promise<string>;
-  /** What went through since the last time. */
+  /** Returns the traffic since the last call. */
   take(): Traffic;
 }
 
 /**
- * A network that counts, and is as slow as it is told. It carries bytes and doesn't touch them: what a client and a
- * server do to spare a round trip, or fail to do, shows as it would on a real one. With `depth` it answers in rounds
- * instead, which takes long and tells nothing of time.
+ * Creates a network that counts traffic, and is as slow as its shape demands. It carries bytes and never changes them,
+ * so each round trip that a client or a server saves or wastes shows as on a real network. With `depth`, it responds in
+ * rounds, which takes long and makes times meaningless.
  */
 export function createNetwork(
   { rtt = 0, bandwidth = Infinity }: Shape,
@@ -101,7 +101,7 @@ export function createNetwork(
   };
 }
 
-/** The questions of one connection, and whether their answers may go on. */
+/** The requests of one connection, and whether their responses may continue. */
 interface Exchange {
   readonly asks: (chunk: Buffer) => void;
   readonly answers: () => Promise<void> | undefined;

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { RunningRegistry } from '../test/peers/registries.ts';
 
-/** As many as registries give at most. */
+/** The largest page that registries give. */
 const pageSize = 1000;
 
-/** A registry that has nothing but the tags `v1`, `v2`, … of each repository, in pages. */
+/** Starts a registry that has only the tags `v1`, `v2`, … of each repository, in pages. */
 export async function startPages(tags: number): Promise<RunningRegistry> {
   const names = Array.from({ length: tags }, (_, at) => `v${at + 1}`);
   const server = createServer((request, response) => {

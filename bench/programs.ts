@@ -3,10 +3,10 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectRoot } from '../test/project.ts';
 
-/** Where this was compiled to: what stands beside it is measured. */
+/** The folder of the compiled files. The bench measures the build in it. */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** The file that users run as `gantry`; where that was not built, what it is built from. */
+/** Returns the file that users run as `gantry`, or the file that it is made from, if it was not built. */
 export function gantryProgram(): string {
   const { bin }: { readonly bin: { readonly gantry: string } } = JSON.parse(
     readFileSync(join(projectRoot(), 'package.json'), 'utf8'),
@@ -15,7 +15,7 @@ export function gantryProgram(): string {
   return existsSync(bundled) ? bundled : join(compiled, 'src', 'cli', 'main.js');
 }
 
-/** A file of the bench itself that is run as a program. */
+/** Returns the file of a program of the bench itself. */
 export function ownProgram(name: string): string {
   return join(compiled, 'bench', `${name}.js`);
 }

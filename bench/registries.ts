@@ -12,29 +12,28 @@ import { startPages } from './pages.ts';
 import { gantryProgram } from './programs.ts';
 
 /**
- * What the tools meet at: Debian's registry, and the one that gantry is, with their content on disk if nothing else is
- * said; or one that has nothing but tags.
+ * The registries for the tools: Debian's and gantry, on disk unless the kind says otherwise, or one that has only tags.
  */
 export type RegistryKind = 'docker-registry' | 'gantry' | 'gantry in memory' | 'pages';
 
 export interface StartOptions {
-  /** How many tags there are, where there is nothing else. */
+  /** The number of tags of a registry that has only tags. */
   readonly tags?: number;
-  /** Only with tokens of this service, which is met at `realm`. */
+  /** Requires tokens of this service, which clients reach at `realm`. */
   readonly login?: { readonly service: TokenService; readonly realm: string };
 }
 
-/** The kinds that keep what is pushed, as far as their programs are in PATH. */
+/** Returns the kinds that store pushed content and have their programs in PATH. */
 export function registriesHere(): readonly RegistryKind[] {
   return isInPath('docker-registry') ? ['docker-registry', 'gantry'] : ['gantry'];
 }
 
-/** One that is a process has a `pid`. */
+/** A started registry. It has a `pid` if it is a process. */
 export interface StartedRegistry extends RunningRegistry {
   readonly pid?: number | undefined;
 }
 
-/** Empty, in a process of its own, on a port of this machine. */
+/** Starts an empty registry in a process of its own, on a port of this machine. */
 export function startRegistry(
   kind: RegistryKind,
   { login, tags = 1 }: StartOptions = {},

@@ -6,19 +6,19 @@ export interface RequestLine {
 
 type Part = 'head' | 'body' | 'size' | 'chunk' | 'trailer';
 
-/** Where a part that is text ends. */
+/** The end of each part that is text. */
 const ends: Readonly<Record<Exclude<Part, 'body' | 'chunk'>, string>> = {
   head: '\r\n\r\n',
   size: '\r\n',
   trailer: '\r\n',
 };
 
-/** Reads the bytes that a client sends on one connection, and tells of each request when its head is there. */
+/** Reads the bytes that a client sends on one connection. Reports each request when its head is complete. */
 export function requestReader(onRequest: (line: RequestLine) => void): (bytes: Buffer) => void {
   let part: Part = 'head';
-  /** Text that has no end yet. */
+  /** Text without an end yet. */
   let begun = '';
-  /** Bytes of a body, or of one chunk of it, that are still to come. */
+  /** The bytes of a body, or of one chunk, that are still missing. */
   let left = 0;
 
   const read = (kind: 'head' | 'size' | 'trailer', text: string): void => {

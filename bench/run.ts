@@ -10,7 +10,7 @@ import type { Scenario } from './scenario.ts';
 import { credential, repository, type Stage, user } from './stage.ts';
 import type { Places, Tool, Verb } from './tools.ts';
 
-/** `time` is as the scenario has it; `count` counts rounds, and so tells nothing of time. */
+/** `time` measures the network of the scenario. `count` counts rounds, and its times are meaningless. */
 export type RunKind = 'time' | 'count';
 
 export interface Run {
@@ -18,7 +18,7 @@ export interface Run {
   readonly traffic: Traffic;
 }
 
-/** One tool does once what the scenario says. Throws where it didn't do it. */
+/** Runs a scenario once with one tool. Throws if the result is missing. */
 export async function runOnce(scenario: Scenario, tool: Tool, stage: Stage, kind: RunKind): Promise<Run> {
   await using scene = await arrange(scenario, stage, kind);
   const { network, seen, direct, home } = scene;
@@ -35,7 +35,7 @@ export async function runOnce(scenario: Scenario, tool: Tool, stage: Stage, kind
   return { measured: taken, traffic };
 }
 
-/** Counts what a client of the library asks that has pushed something else to the repository before. */
+/** Counts the requests of a client of the library that has pushed other content to the repository before. */
 export async function countWarm(scenario: Scenario, stage: Stage): Promise<Traffic> {
   await using scene = await arrange(scenario, stage, 'count');
   await using client = createClient({ keychain: async () => credential });
@@ -46,16 +46,16 @@ export async function countWarm(scenario: Scenario, stage: Stage): Promise<Traff
   return scene.network.take();
 }
 
-/** What lies ready for one run. */
+/** The environment of one run. */
 interface Scene extends AsyncDisposable {
   readonly network: Network;
-  /** What the tool is told. */
+  /** The places as the tool sees them. */
   readonly seen: Places;
-  /** The same with no network between. */
+  /** The same places without the network. */
   readonly direct: Places;
-  /** The registries that the tool meets. */
+  /** The registries that the tool reaches. */
   readonly hosts: readonly string[];
-  /** A folder for the run alone. */
+  /** A folder for this run only. */
   readonly home: string;
 }
 
@@ -75,7 +75,7 @@ async function arrange(scenario: Scenario, stage: Stage, kind: RunKind): Promise
   }
 }
 
-/** Puts into `held` what is to be let go after the run. */
+/** Prepares the environment of a run. Adds to `held` everything that must be released after it. */
 async function prepare(
   { verb, network: shape, countDepth = true }: Scenario,
   stage: Stage,
@@ -101,7 +101,7 @@ async function prepare(
   const home = join(stage.folder, 'run');
   await mkdir(home, { recursive: true });
   hold({ [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }) });
-  // A source may have the tags of the runs before.
+  // A source may have the tags of earlier runs.
   const tag = `tag-${Date.now()}`;
   const places = (source = '', destination = ''): Places => ({
     layout: stage.layout,
@@ -119,7 +119,10 @@ async function prepare(
   };
 }
 
-/** Nothing that one run leaves is found by the next, or by the user: no logins, no caches of what is where. */
+/**
+ * Returns an environment in which a run finds nothing of another run or of the user: no logins, and no caches of the
+ * locations of blobs.
+ */
 async function environment(home: string, hosts: readonly string[]): Promise<NodeJS.ProcessEnv> {
   const auth = Buffer.from(`${user.username}:${user.password}`).toString('base64');
   const auths = Object.fromEntries(hosts.map((host) => [host, { auth }]));
@@ -133,7 +136,7 @@ async function environment(home: string, hosts: readonly string[]): Promise<Node
     XDG_CONFIG_HOME: home,
     DOCKER_CONFIG: home,
     REGISTRY_AUTH_FILE: file,
-    // Root's cache of where blobs are is one for the whole machine; another user's is below XDG_DATA_HOME.
+    // Root's cache of the locations of blobs is one for the whole machine. That of another user is below XDG_DATA_HOME.
     _CONTAINERS_ROOTLESS_UID: '1000',
   };
 }

@@ -8,16 +8,16 @@ import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
 import { gantryBeside, peersHere, type Tool } from './tools.ts';
 
-/** What one tool took: the median of its runs. */
+/** The cost of one tool: the median of its runs. */
 export interface Row {
   readonly tool: string;
-  /** Whom it is compared with; otherwise with the best of the peers. */
+  /** The tool that it is compared with. Default: the best of the peers. */
   readonly beside?: string;
-  /** Not there where it was only counted. */
+  /** Missing if the traffic was only counted. */
   readonly measure?: Measure;
   readonly runs: number;
   readonly traffic: Traffic;
-  /** Seconds that its runtime takes to start, where that matters. */
+  /** The seconds that its runtime takes to start, if they matter. */
   readonly start?: number;
 }
 
@@ -33,17 +33,22 @@ export interface Result {
   readonly failures: readonly Failure[];
 }
 
-/** A tool whose runs have taken this long in all has no more turns, unless the number of runs was asked for. Seconds. */
+/**
+ * A tool that has run this many seconds in all has no more turns, unless the user chose the number of runs.
+ */
 const patience = 4;
 
 export interface RunnerOptions {
-  /** Timed runs of each tool, however long they take. Default: the number of the scenario, within the patience. */
+  /**
+   * The number of timed runs of each tool, however long they take. Default: the number of the scenario, within the
+   * patience.
+   */
   readonly runs?: number | undefined;
   /** The command line of another build of gantry, which then runs in place of the peers. */
   readonly against?: string | undefined;
 }
 
-/** Runs a scenario at one kind of registry with each of the tools that can do it, in turn. */
+/** Runs a scenario at one kind of registry, in turn with each tool that can do it. */
 export async function runScenario(
   scenario: Scenario,
   registry: RegistryKind,
@@ -76,7 +81,7 @@ export async function runScenario(
   return { scenario, registry, rows, failures };
 }
 
-/** What came of all turns, by the tool's name. Who fails once has no more turns. */
+/** The results of all turns, by the tool's name. A tool that fails once has no more turns. */
 interface Turns {
   readonly taken: ReadonlyMap<string, readonly Measure[]>;
   readonly counted: ReadonlyMap<string, Traffic>;
@@ -108,19 +113,19 @@ async function takeTurns(
   };
   if (isCountedApart(scenario)) for (const tool of tools) await turn(tool, 'count');
   for (let run = 0; run < runs; run++) {
-    // Nobody is always first.
+    // Each tool is first in some turns.
     const first = run % tools.length;
     for (const tool of [...tools.slice(first), ...tools.slice(0, first)]) await turn(tool, 'time');
   }
   return { taken, counted, failures };
 }
 
-/** A run through a network is counted as it is, but for its depth. */
+/** Returns whether a run through the network must be counted separately, because of its depth. */
 function isCountedApart({ network, countDepth = true }: Scenario): boolean {
   return countDepth || network === undefined;
 }
 
-/** Where nobody writes to the source and nothing of it hangs on the run, one does for all. */
+/** Starts one source for all runs if no run writes to the source or depends on a new one. */
 async function withOneSource(stage: Stage): Promise<Stage> {
   let source: Promise<RunningRegistry> | undefined;
   return {

@@ -6,12 +6,12 @@ import { gantryProgram, ownProgram } from './programs.ts';
 import { gantry, type Tool } from './tools.ts';
 
 interface Runtime {
-  /** `20`, `22`: the line of Node. */
+  /** The major version of Node, such as `20` or `22`. */
   readonly line: string;
   readonly program: string;
 }
 
-/** The Node that runs this, and those that `npm run test:runtimes` has installed. */
+/** Returns the Node that runs this, and those that `npm run test:runtimes` has installed. */
 function runtimesHere(): readonly Runtime[] {
   const own = { line: process.versions.node.split('.')[0] ?? '', program: process.execPath };
   const others = ['20', '22', '24', '26']
@@ -25,8 +25,8 @@ function runtimesHere(): readonly Runtime[] {
 }
 
 /**
- * gantry on each runtime, beside a program there that does nothing and a script that sends the same requests with
- * `node:http` and nothing else. From Node 22 on it is compared with the script, where there is one.
+ * Returns gantry on each runtime, beside an empty program and a script that only sends the same requests with
+ * `node:http`. From Node 22 on, gantry is compared with the script if one exists.
  */
 export function runtimeTools(verb: 'version' | 'digest'): readonly Tool[] {
   return runtimesHere().flatMap(({ line, program }): readonly Tool[] => {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 
-/** Makes one folder the place of all temporary files of this process and of what it starts; it goes when the process ends. */
+/**
+ * Makes one folder the place of all temporary files of this process and its children. It is removed when the process
+ * ends.
+ */
 export function useScratch(): void {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-bench-'));
   process.env['TMPDIR'] = folder;

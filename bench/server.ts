@@ -12,25 +12,25 @@ import { useScratch } from './scratch.ts';
 import { watchProcess } from './watch.ts';
 
 /**
- * `npm run bench:server`: many clients at once push to and pull from Debian's registry and the embedded one, phase by
- * phase in turn. Everything that was acknowledged is read back in the end.
+ * `npm run bench:server`: many clients push to and pull from Debian's registry and the embedded one at the same time,
+ * phase by phase in turn. At the end they read all acknowledged content.
  */
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '200' },
-    /** Of blobs of 100 MB: so many are under way at once. */
+    /** The number of blobs of 100 MB that are on their way at the same time. */
     'large-clients': { type: 'string', default: '16' },
-    /** Of the mixed images; the other phases take a third of it each. */
+    /** The length of the mixed phase. Each other phase takes a third of it. */
     seconds: { type: 'string', default: '60' },
     markdown: { type: 'boolean', default: false },
-    /** Puts the tables into docs/benchmarks.md, too. */
+    /** Also writes the tables to docs/benchmarks.md. */
     write: { type: 'boolean', default: false },
     registry: { type: 'string' },
     phase: { type: 'string', multiple: true },
   },
 });
 
-/** A large blob is pushed before it can be pulled, and so is a small one. */
+/** A large blob must be pushed before it can be pulled, and so must a small one. */
 const phases = values.phase ?? [
   'push small',
   'pull small',
@@ -42,12 +42,12 @@ const phases = values.phase ?? [
 
 interface Phase extends Figures {
   readonly registry: RegistryKind;
-  /** Of the server, in this phase. */
+  /** The peak memory of the server in this phase. */
   readonly rss: number;
   readonly cpu: number;
 }
 
-/** A registry and the load that it is under. */
+/** A registry and its load. */
 interface Loaded extends AsyncDisposable {
   run(phase: string): Promise<Phase>;
 }
@@ -94,7 +94,7 @@ try {
   for (const kind of kinds.filter((kind) => values.registry === undefined || values.registry === kind)) {
     loads.push(await loadRegistry(kind));
   }
-  // In turn: what else the machine does in a minute is in the way of all of them.
+  // One registry after another, so that other work of the machine slows down all of them.
   for (const phase of phases) for (const load of loads) results.push(await load.run(phase));
 } finally {
   for (const load of loads) await load[Symbol.asyncDispose]();

@@ -9,29 +9,32 @@ import { imageTag, makeImage, writeImage } from './images.ts';
 import { type RegistryKind, startRegistry } from './registries.ts';
 import type { Held, Scenario } from './scenario.ts';
 
-/** Who the tools are where a login is needed. */
+/** The account of the tools for registries that require a login. */
 export const user = { username: 'someone', password: 'a password' } as const;
 export const credential: Credential = { kind: 'basic', ...user };
 
-/** What all runs of a scenario at one kind of registry share. */
+/** The things that all runs of a scenario at one kind of registry share. */
 export interface Stage extends AsyncDisposable {
-  /** Of this process's disk, gone with the stage. */
+  /** A folder on the disk of this process. It is removed with the stage. */
   readonly folder: string;
   readonly layout: string;
   readonly root: Descriptor;
-  /** How many blobs there are in all, the manifests among them. */
+  /** The number of all blobs, manifests included. */
   readonly blobs: number;
   readonly service: TokenService | undefined;
-  /** A registry that holds the image under all tags of the scenario; with a login, met at `realm`. */
+  /**
+   * Starts a registry that holds the image under all tags of the scenario. With a login, clients reach the token
+   * service at `realm`.
+   */
   source(realm?: string): Promise<RunningRegistry>;
-  /** An empty registry, but for what the scenario says that it holds. */
+  /** Starts a registry that has only the content that the scenario demands. */
   destination(realm?: string): Promise<RunningRegistry>;
 }
 
-/** The repository, the same everywhere: each run has registries of its own. */
+/** The repository of all runs. Each run has registries of its own. */
 export const repository = 'bench/app';
 
-/** For what is arranged before a run, and looked at after it. */
+/** Creates a client that prepares runs and checks their results. */
 export function ownClient(): Client {
   return createClient({ keychain: async () => credential });
 }

@@ -3,8 +3,8 @@ import { createClient, createImage, createStreamLayer } from '../src/index.ts';
 import { startRegistry } from './registries.ts';
 
 /**
- * Peak memory of pushing one large layer that is generated while it is pushed. The registry is a process of its own.
- * Arguments: MiB, default 10240, and the compression, default none.
+ * Measures the peak memory of pushing one large layer that is generated meanwhile. The registry is a process of its
+ * own. Arguments: MiB, default 10240, and the compression, default none.
  */
 const mebibytes = Number(process.argv[2] ?? 10_240);
 const compression = process.argv[3] === 'gzip' ? 'gzip' : 'none';

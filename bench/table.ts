@@ -33,7 +33,7 @@ function figure(value: number | undefined, digits: number): string {
   return value === undefined ? '–' : value.toFixed(digits);
 }
 
-/** What was done, what is wanted, and all figures. */
+/** Formats the task, the goal and all figures. */
 export function formatResult(result: Result, { markdown }: { readonly markdown: boolean }): string {
   const { scenario, registry, rows, failures } = result;
   const title = `${scenario.name}, ${registry}: ${scenario.title}`;
@@ -45,7 +45,7 @@ export function formatResult(result: Result, { markdown }: { readonly markdown: 
   return markdown ? `### ${title}\n\n${notes}\n\n${table}\n\n` : `\n${title}\n${notes}\n${table}\n`;
 }
 
-/** To whom it is compared with. To the best of the peers it is 1.00 for that peer itself. */
+/** Returns the ratio to the compared tool. For the best of the peers, the ratio to itself is 1.00. */
 function ratio(row: Row, { rows }: Result, value: (row: Row) => number | undefined): number | undefined {
   const others = rows.filter(({ tool }) =>
     row.beside === undefined ? !tool.startsWith('gantry') : tool === row.beside,

@@ -3,18 +3,18 @@ import { isInPath } from '../test/peer.ts';
 import { imageTag } from './images.ts';
 import { gantryProgram, ownProgram } from './programs.ts';
 
-/** What a tool is asked to do. */
+/** The task of a tool. */
 export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version';
 
-/** Where a run takes place. References are `host/repository:tag`, repositories without the tag. */
+/** The places of a run. References are `host/repository:tag`, repositories have no tag. */
 export interface Places {
-  /** Holds one root, named `v1`. */
+  /** A layout with one root, named `v1`. */
   readonly layout: string;
   readonly from: string;
   readonly to: string;
-  /** For `tag`: the further tag of `from`. */
+  /** For `tag`: the new tag of `from`. */
   readonly tag: string;
-  /** For `pull`: is not there yet. */
+  /** For `pull`: a folder that does not exist yet. */
   readonly folder: string;
 }
 
@@ -22,21 +22,21 @@ type Arguments = (places: Places) => readonly string[];
 
 export interface Tool {
   readonly name: string;
-  /** The program with what always stands first. */
+  /** The program with its constant arguments. */
   readonly program: readonly string[];
   readonly verbs: Readonly<Partial<Record<Verb, Arguments>>>;
-  /** What its runtime takes to start and do nothing: an empty program, or the least that the tool can be asked for. */
+  /** The command that only starts the tool's runtime: an empty program, or the cheapest command of the tool. */
   readonly start: readonly string[];
-  /** Does nothing whatever is asked, to be compared with. */
+  /** The tool does nothing for any verb. Others are compared with it. */
   readonly idle?: true;
-  /** Whom it is compared with. Default: the best of all others but gantry. */
+  /** The tool that it is compared with. Default: the best of all others but gantry. */
   readonly beside?: string;
 }
 
 export const repositoryOf = (reference: string): string => reference.slice(0, reference.lastIndexOf(':'));
 const hostOf = (reference: string): string => reference.slice(0, reference.indexOf('/'));
 
-/** crane's command line, which is gantry's, too. */
+/** crane's command line, which is also gantry's. */
 const craneVerbs: Tool['verbs'] = {
   push: ({ layout, to }) => ['push', layout, to],
   pull: ({ from, folder }) => ['pull', '--format=oci', from, folder],
@@ -54,7 +54,7 @@ export const gantry: Tool = {
   start: [process.execPath, ownProgram('empty')],
 };
 
-// On loopback crane speaks plain HTTP by itself.
+// crane uses plain HTTP on loopback by itself.
 const crane: Tool = {
   name: 'crane',
   program: ['crane'],
@@ -62,7 +62,7 @@ const crane: Tool = {
   start: ['crane', 'version'],
 };
 
-// It has no verb for all tags of a repository.
+// oras has no verb for all tags of a repository.
 const oras: Tool = {
   name: 'oras',
   program: ['oras'],
@@ -88,7 +88,7 @@ const skopeo: Tool = {
     push: ({ layout, to }) => [...skopeoCopy, plainTo, `oci:${layout}:${imageTag}`, `docker://${to}`],
     pull: ({ from, folder }) => [...skopeoCopy, plainFrom, `docker://${from}`, `oci:${folder}:${imageTag}`],
     copy: ({ from, to }) => [...skopeoCopy, plainFrom, plainTo, `docker://${from}`, `docker://${to}`],
-    // The copies are below the host under the repository's last name.
+    // The copies are directly below the host, under the last part of the repository's name.
     copyAll: ({ from, to }) => [
       'sync',
       '--insecure-policy',
@@ -120,7 +120,7 @@ const skopeo: Tool = {
   start: ['skopeo', '--version'],
 };
 
-/** It has to be told for each host that it speaks plain HTTP. */
+/** regctl needs an option for each host with plain HTTP. */
 const regctlHosts = (...references: readonly string[]): readonly string[] =>
   [...new Set(references.map(hostOf))].map((host) => `--host=reg=${host},tls=disabled`);
 
@@ -144,12 +144,12 @@ const regctl: Tool = {
   start: ['regctl', 'version'],
 };
 
-/** gantry, and every peer that is in PATH. */
+/** Returns gantry and every peer in PATH. */
 export function peersHere(): readonly Tool[] {
   return [gantry, ...[crane, oras, skopeo, regctl].filter(({ name }) => isInPath(name))];
 }
 
-/** gantry beside another build of it, which is given by the file of its command line. */
+/** Returns gantry and another build of it, with `program` as its command line. */
 export function gantryBeside(program: string): readonly Tool[] {
   const other: Tool = { ...gantry, name: 'gantry, other build', program: [process.execPath, program] };
   return [

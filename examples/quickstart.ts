@@ -23,14 +23,14 @@ import { openDiskRegistry } from '../src/server/index.ts';
 import { startRegistry } from '../src/testing/index.ts';
 
 /**
- * The main job from end to end, on this machine alone: a real image is made, pushed to a registry on disk, looked at,
- * copied to a second registry, pulled back and verified. Each step is the command that a user would type.
+ * Runs the main job from end to end on this machine: makes a real image, pushes it to a registry on disk, inspects it,
+ * copies it to a second registry, pulls it back and validates it. Each step is a command that a user would type.
  */
 
 const built = fileURLToPath(new URL('../src', import.meta.url));
 const cli = join(built, 'cli', 'main.js');
 
-/** A layer with these files, made again each time it is read, so that nothing is kept in memory or on disk. */
+/** Returns a layer with these files. Each reading makes it anew, so it takes no memory and no disk. */
 function fileLayer(
   files: readonly { readonly name: string; readonly path: string; readonly size: number }[],
 ): Layer {
@@ -88,7 +88,7 @@ async function saveAsLayout(image: Image, folder: string): Promise<void> {
   await layout.commit();
 }
 
-/** Runs the command line as a user would, its output going where ours goes. */
+/** Runs the command line as a user would, with the output of this process. */
 function gantry(...args: readonly string[]): Promise<void> {
   process.stdout.write(`\n$ gantry ${args.join(' ')}\n`);
   return new Promise((resolve, reject) => {

@@ -4,8 +4,8 @@ import { createClient, createImage, isGantryError } from '../src/index.ts';
 import { type Fault, startRegistry } from '../src/testing/index.ts';
 
 /**
- * How to test code that talks to a registry: each test has a registry of its own, says what goes wrong with it, and looks at
- * what it was asked. Elsewhere the imports are from `gantry` and `gantry/testing`.
+ * Shows tests for code that talks to a registry: each test starts its own registry, scripts its faults, and checks the
+ * requests that arrived. Other projects import from `gantry` and `gantry/testing`.
  */
 
 const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });

@@ -6,8 +6,8 @@ import { projectRoot } from '../test/project.ts';
 import { precompile } from './precompile.ts';
 
 /**
- * What every command that asks a registry something loads, and the short commands themselves: with what they import, one
- * file in place of a hundred, each of which takes half a millisecond to find.
+ * The modules for every request to a registry, and the short commands themselves. With their imports they become one
+ * file in place of a hundred, and finding each file takes half a millisecond.
  */
 const core = [
   'cli/run',
@@ -23,7 +23,7 @@ const core = [
   'client/read',
 ];
 
-/** What push and copy load beside it: thirty files more, which took them 4 of 62 ms. */
+/** The further modules for push and copy. As thirty files they took 4 of 62 ms. */
 const transfer = [
   'cli/commands/copy',
   'cli/commands/push',
@@ -37,11 +37,11 @@ const transfer = [
 ];
 
 /**
- * Makes the command line out of what the compiler has left in a folder: `cli/gantry.cjs` and the parts that it loads when
- * a command needs them. A process lives for some tens of milliseconds, and most of these went into finding, compiling and
- * linking two hundred modules. CommonJS, since its loader takes half the time of the other.
+ * Makes the command line from the compiled files in a folder: `cli/gantry.cjs`, and the parts that it loads when a
+ * command needs them. A process lives for some tens of milliseconds, and it spent most of them finding, compiling and
+ * linking two hundred modules. The format is CommonJS, since its loader takes half the time of the other.
  *
- * The library is not bundled. Its dependencies stay outside; commander, which only the command line has, goes in.
+ * The library is not bundled. Its dependencies stay outside; commander goes in, since only the command line uses it.
  */
 async function bundle(compiled: string): Promise<void> {
   const root = projectRoot();
@@ -62,7 +62,7 @@ async function bundle(compiled: string): Promise<void> {
       lazyRuntime(),
       knownVersion(manifest.version),
     ],
-    // A part that is imported both ways is in the core for the one, and needs no file for the other.
+    // A part that is imported in both ways goes into the core, and needs no file of its own.
     checks: { ineffectiveDynamicImport: false },
   });
   const { output } = await bundling.write({
@@ -70,7 +70,7 @@ async function bundle(compiled: string): Promise<void> {
     format: 'cjs',
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name]-[hash].cjs',
-    // What is precompiled has no loader to import with.
+    // The precompiled part has no loader for `import()`.
     dynamicImportInCjs: false,
     codeSplitting: {
       groups: [
@@ -79,7 +79,7 @@ async function bundle(compiled: string): Promise<void> {
         { name: 'transfer', test: (id) => inTransfer.has(id) },
       ],
     },
-    // No names of functions and classes are changed: errors are known by them, and stacks stay readable.
+    // Names of functions and classes stay: gantry knows errors by their names, and stacks stay readable.
     minify: {
       compress: true,
       mangle: { toplevel: false, keepNames: true },
@@ -87,7 +87,7 @@ async function bundle(compiled: string): Promise<void> {
     },
   });
   await bundling.close();
-  // A thread is started by the name of its file, beside the one that starts it.
+  // A thread starts from a file beside the file of its starter.
   await copyFile(join(compiled, 'src', 'blobfile', 'hash-program.js'), join(target, 'hash-program.js'));
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
   await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
@@ -99,7 +99,7 @@ async function bundle(compiled: string): Promise<void> {
 
 interface Manifest {
   readonly version: string;
-  /** The names of the packages that users get beside this one. */
+  /** The names of the packages that users install with this one. */
   readonly dependencies: readonly string[];
 }
 
@@ -110,7 +110,7 @@ async function packageManifest(root: string): Promise<Manifest> {
   return { version: String(version), dependencies: Object.keys(Object(dependencies)) };
 }
 
-/** Writes the version in: to find package.json and read it takes a fiftieth of `gantry digest`. */
+/** Writes the version into the bundle, since finding and reading package.json takes a fiftieth of `gantry digest`. */
 function knownVersion(version: string): Plugin {
   return {
     name: 'known-version',
@@ -121,7 +121,7 @@ function knownVersion(version: string): Plugin {
   };
 }
 
-/** Notes in `found` what is imported from `roots`, all the way down; not what is imported when it is needed. */
+/** Adds to `found` all static imports of `roots`, direct and indirect ones. Dynamic imports do not count. */
 function reachable(roots: readonly string[], found: Set<string>): Plugin {
   return {
     name: 'reachable',
@@ -138,14 +138,14 @@ function reachable(roots: readonly string[], found: Set<string>): Plugin {
 }
 
 /**
- * Loads each module of the runtime where it is first used, and keeps it: `require` itself takes two microseconds each time.
- * Each costs up to ten milliseconds (`node:crypto`), and a command that asks a registry over plain HTTP needs few of them.
+ * Loads each module of the runtime at its first use, and keeps it, since each `require` takes two microseconds. Loading
+ * a module takes up to ten milliseconds (`node:crypto`), and a command over plain HTTP needs few of them.
  */
 function lazyRuntime(): Plugin {
   return {
     name: 'lazy-runtime',
     renderChunk(code) {
-      // The bundler's own names for them, which nothing else has, and commander's for the one that costs it something.
+      // The bundler's own names for these modules, which nothing else has, and commander's name for its costly one.
       const required = /^[ \t]*(?:let|const) (node_[\w$]+|childProcess) = require\("(node:[a-z_/]+)"\);\n/gm;
       let lazy = code;
       for (const [statement, name = '', module = ''] of code.matchAll(required)) {
@@ -163,7 +163,7 @@ function lazyRuntime(): Plugin {
   };
 }
 
-/** What the licences of the packages inside want to be said with every copy. */
+/** Returns the licences that must accompany every copy of the bundled packages. */
 async function notices(root: string, modules: readonly string[]): Promise<string> {
   const folder = join(root, 'node_modules') + sep;
   const inside = modules.filter((id) => id.startsWith(folder)).map((id) => relative(folder, id));

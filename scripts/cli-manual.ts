@@ -3,8 +3,8 @@ import { globalOptions } from '../src/cli/shared-options.ts';
 import { commands } from '../src/cli/table.ts';
 
 /**
- * Returns the text of docs/cli.md with its generated parts made anew from the table of commands. A part stands between
- * `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the page is written by hand. Throws when a part has no place.
+ * Returns the text of docs/cli.md with new generated parts, made from the table of commands. A part stands between
+ * `<!-- generated: NAME -->` and `<!-- end -->`; people write the rest of the page. Throws when a part has no place.
  */
 export function cliManual(text: string): string {
   const parts = { commands: commandTable(), flags: optionTable(globalOptions), reference: reference() };
@@ -42,7 +42,7 @@ function commandTable(): string {
   return ['| command | purpose |', '|---|---|', ...rows].join('\n');
 }
 
-/** To the heading `gantry NAME …`, whose anchor is made as GitHub makes it. */
+/** Returns a link to the heading `gantry NAME …`, with the anchor that GitHub makes of it. */
 function link(text: string, heading: string): string {
   const anchor = `gantry ${heading}`
     .toLowerCase()

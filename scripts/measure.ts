@@ -8,11 +8,11 @@ import { arrowsOf, cycles } from './measures/imports.ts';
 import { folders, isTest, linesOf, readSources, type Source } from './measures/sources.ts';
 
 /**
- * Prints the measures of the house: each figure beside its goal, and below them the places that miss a goal. The figures
- * of the public interface are read from the declarations that the compiler emitted last.
+ * Prints the measures of the house: each figure beside its goal, and below them the places that miss a goal. It reads
+ * the public interface from the newest declarations of the compiler.
  */
 
-/** Functions that are only a list of verbs, each delegated. They may be longer than the goal. */
+/** Functions that are only lists of verbs, each delegated. They may be longer than the goal. */
 const verbLists = ['createClient'];
 
 interface Measure {

@@ -10,9 +10,10 @@ import { MediaType } from '../src/spec/media-type.ts';
 import { startRegistry } from '../src/testing/start-registry.ts';
 
 /**
- * Puts beside a part of the bundle what V8 has made of it after a few commands, for the same V8 to take when it loads the
- * part: half of the time of `gantry digest` goes into reading functions, most of which it doesn't call. Made as it is
- * published and never on a user's machine; another V8 reads the source as before. `entry` is what loads it.
+ * Saves V8's bytecode of a part of the bundle after a few commands, beside the part. The same V8 uses it when it loads
+ * the part: half of the time of `gantry digest` goes into reading functions, most of which it does not call. This
+ * happens when the package is built, never on a user's machine. Any other V8 reads the source as before. `entry` is the
+ * file that loads the part.
  */
 export async function precompile(entry: string, part: string): Promise<void> {
   const source = await readFile(entry, 'utf8');
@@ -25,13 +26,14 @@ export async function precompile(entry: string, part: string): Promise<void> {
 }
 
 /**
- * In place of `require`. Its source goes into the bundle, so it names nothing that is outside of it. V8 itself refuses what
- * it has made with other flags, and looks at nothing else but the length of the source: so the file begins with a checksum
- * over the source that it was made of and what was made of it. Where that is not so, the source is compiled. The same V8 may
- * be built in another way, as distributions do, for whom it does not look: their ICU and OpenSSL are other ones, too.
+ * Replaces `require`. Its source goes into the bundle, so it mentions nothing outside itself. V8 refuses bytecode made
+ * with other flags, but compares only the length of the source. So the file begins with a checksum over the source and
+ * the bytecode; if the checksum is wrong, V8 compiles the source. Distributions build the same V8 with other versions
+ * of ICU and OpenSSL, which V8 does not compare, so the name of the file has these versions.
  *
- * The check takes a tenth of the time that is won. It is there against damage and stale files. A hash of `node:crypto` takes
- * more than half of the time, to load that, and would be no better against an attacker, who writes both.
+ * The check takes a tenth of the time that the bytecode saves. It is there against damage and stale files. Loading
+ * `node:crypto` for a hash takes more than half of the saved time, and a hash would not stop an attacker, who can write
+ * both files.
  */
 function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Module): unknown {
   const file = require.resolve(path);
@@ -45,7 +47,7 @@ function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Mo
   } catch {
     return require(path);
   }
-  // As `checked` in warm-up.ts has made it.
+  // The counterpart of `checked` in warm-up.ts.
   const { crc32 } = require('node:zlib');
   const cachedData = kept.subarray(4);
   if (kept.length < 4 || crc32(cachedData, crc32(source)) !== kept.readUInt32BE(0)) return require(path);
@@ -63,7 +65,7 @@ function loadPrecompiled(path: string, require: NodeJS.Require, entry: NodeJS.Mo
   return part.exports;
 }
 
-/** Runs commands against a registry in a process of its own, without what flags and settings there are here. */
+/** Runs commands against a registry in a process of its own, without the flags and settings of this one. */
 async function warmUp(entry: string, part: string): Promise<void> {
   await using registry = await startRegistry();
   const mediaType = MediaType.ociIndex;

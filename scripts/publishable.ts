@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Refuses to publish while `repository` in package.json still names the reserved domain `.example` (RFC 2606): the project
- * has no public home yet, and readers must not be sent to an address that anybody else may own.
+ * Refuses to publish while `repository` in package.json names the reserved domain `.example` (RFC 2606): the project
+ * has no public home yet, and readers must not visit an address that anybody else may own.
  */
 export function publishable(manifest: string): string | undefined {
   return /"url"\s*:\s*"[^"]*\.example[/"]/.test(manifest)

@@ -5,11 +5,11 @@ import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 /**
- * `warm-up.js IMAGE ENTRY PART`: runs what is common over a part of the bundle, and keeps the functions that V8 has compiled
- * by then. Exits as the commands do.
+ * `warm-up.js IMAGE ENTRY PART`: runs common commands with a part of the bundle, and saves the functions that V8 has
+ * compiled for them. Exits as the commands do.
  */
 const [image = '', ...files] = process.argv.slice(2);
-// By the names that `require` knows them by.
+// `require` knows modules by these names.
 const [entry = '', part = ''] = files.map((path) => realpathSync(path));
 const commands = [
   ['digest', image],
@@ -39,7 +39,7 @@ const next = (): void => {
 };
 next();
 
-/** What was compiled, after a checksum over the source that it was made of and itself, as its loader wants it. */
+/** Returns the bytecode after a checksum over the source and itself, as the loader expects it. */
 function checked(compiled: Uint8Array): Buffer {
   const sum = Buffer.alloc(4);
   sum.writeUInt32BE(crc32(compiled, crc32(source)));

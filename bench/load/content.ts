@@ -1,6 +1,6 @@
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 
-/** Bytes that nobody has sent before, in parts, with their digest. */
+/** Bytes that no server has yet, in parts, with their digest. */
 export interface Made {
   readonly digest: string;
   readonly size: number;
@@ -8,8 +8,8 @@ export interface Made {
 }
 
 /**
- * Makes blobs of a size that differ in their last bytes alone: so a blob of 100 MB costs the load nothing to hash, and
- * what is measured is the server.
+ * Makes blobs of one size that differ only in their last bytes. Hashing a blob of 100 MB then costs the load nothing,
+ * and the figures show the server.
  */
 export function createMaker(largest: number): (size: number) => Made {
   const base = randomBytes(largest);
@@ -23,7 +23,7 @@ export function createMaker(largest: number): (size: number) => Made {
     let state = states.get(size);
     if (state === undefined) {
       state = createHash('sha256').update(first);
-      // Of small sizes there are too many to keep, and they cost nothing.
+      // Small sizes are too many to keep, and cheap to hash.
       if (size > 1024 * 1024) states.set(size, state.copy());
     } else {
       state = state.copy();

@@ -2,10 +2,10 @@ import { type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request
 
 export interface Asked {
   readonly method: string;
-  /** A path, or a whole URL. */
+  /** A path or a whole URL. */
   readonly target: string;
   readonly headers?: OutgoingHttpHeaders;
-  /** One after the other. */
+  /** The parts of the body in order. */
   readonly body?: readonly Uint8Array[];
 }
 
@@ -13,7 +13,10 @@ export interface Answered {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** One exchange on a connection that stays. Throws unless it is answered with `status`. The bytes go to `onBytes`. */
+/**
+ * Sends one request on a kept connection. Throws unless the status of the response is `status`. Passes the body to
+ * `onBytes`.
+ */
 export function exchange(
   { base, agent }: { readonly base: string; readonly agent: Agent },
   status: number,

@@ -6,14 +6,15 @@ import { pull, pushBlob, pushImage, type Stored, type Target, verify } from './o
 import { type Done, type Figures, type PhaseOptions, runPhase } from './phase.ts';
 
 /**
- * The load, in a process of its own: so what it costs is the same for every server. Arguments: the server's URL, clients,
- * clients of large blobs, seconds of the mixed images, of which the other phases take a third each. Each line of stdin begins a phase, and one of JSON answers it.
+ * Makes the load in a process of its own, so that its cost is the same for every server. Arguments: the server's URL,
+ * clients, clients of large blobs, seconds of the mixed phase; each other phase takes a third of that. Each line of
+ * stdin begins a phase, and a line of JSON on stdout ends it.
  */
 const [base = '', ...settings] = process.argv.slice(2);
 const [clients = 200, largeClients = 16, seconds = 10] = settings.map(Number);
 
 const large = 100_000_000;
-/** Of all that one phase moves: a memory and a disk hold it. Pulls may move more. */
+/** The bytes that one phase may push: memory and disk must hold them. A phase may pull more. */
 const pushLimit = 4_000_000_000;
 
 const target: Target = {
@@ -32,7 +33,7 @@ const anyOf = <T>(all: readonly T[]): T => {
   if (one === undefined) throw new Error('nothing was pushed');
   return one;
 };
-/** As many repositories as a busy team has. */
+/** Returns one of as many repositories as a busy team has. */
 const repository = (): string => `load/app-${between(0, 50)}`;
 const done = (requests: number, stored: readonly Stored[]): Done => ({
   requests,
@@ -51,7 +52,7 @@ async function pullOne(from: readonly Stored[]): Promise<Done> {
   return done(1, [stored]);
 }
 
-/** One in fifty has a layer of 5 MB. */
+/** Pushes or pulls an image. One of fifty has a layer of 5 MB. */
 async function moveImage(): Promise<Done> {
   if (images.length < 20 || Math.random() < 0.5) {
     const layer = Math.random() < 0.02 ? 5_000_000 : smallSize();
@@ -69,7 +70,7 @@ async function moveImage(): Promise<Done> {
   return done(image.length, image);
 }
 
-/** Everything that was acknowledged is read and hashed; the figures are of no interest but for the errors. */
+/** Reads and hashes all acknowledged content. Only the errors in the figures matter. */
 async function verifyAll(): Promise<Figures> {
   const all = [...small, ...images.flat(), ...largeBlobs];
   let next = 0;

@@ -8,7 +8,7 @@ export interface Target {
   readonly agent: Agent;
 }
 
-/** What was acknowledged: by these names it has to be there. */
+/** Content that the server has acknowledged. The server must have it under these names. */
 export interface Stored {
   readonly path: string;
   readonly digest: string;
@@ -18,7 +18,10 @@ export interface Stored {
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const octets = { 'content-type': 'application/octet-stream' };
 
-/** As clients push: a session, and the whole blob with the request that ends it. Two requests. */
+/**
+ * Pushes a blob as clients do: starts a session, and ends it with a request that has the whole blob. Takes two
+ * requests.
+ */
 export async function pushBlob(target: Target, repository: string, made: Made): Promise<Stored> {
   const { headers } = await exchange(target, 202, {
     method: 'POST',
@@ -30,7 +33,7 @@ export async function pushBlob(target: Target, repository: string, made: Made): 
   return { path: `/v2/${repository}/blobs/${made.digest}`, digest: made.digest, size: made.size };
 }
 
-/** Three blobs and the manifest that names them. Seven requests. */
+/** Pushes three blobs and their manifest. Takes seven requests. */
 export async function pushImage(
   target: Target,
   {
@@ -63,7 +66,7 @@ export async function pushImage(
   return [{ path, digest, size: manifest.length }, ...stored];
 }
 
-/** Throws unless as many bytes come as there are. One request. */
+/** Pulls a blob. Throws unless its size is right. Takes one request. */
 export async function pull(target: Target, { path, size }: Stored): Promise<void> {
   let came = 0;
   await exchange(target, 200, get(path), (bytes) => {
@@ -72,7 +75,7 @@ export async function pull(target: Target, { path, size }: Stored): Promise<void
   if (came !== size) throw new Error(`${came} bytes of ${size} came`);
 }
 
-/** Throws unless the bytes are what their digest says. */
+/** Throws unless the bytes match their digest. */
 export async function verify(target: Target, { path, digest }: Stored): Promise<void> {
   const hash = createHash('sha256');
   await exchange(target, 200, get(path), (bytes) => hash.update(bytes));

@@ -1,20 +1,20 @@
-/** What the load of one phase came to. */
+/** The results of the load in one phase. */
 export interface Figures {
   readonly phase: string;
   readonly clients: number;
-  /** From the first question to the last answer. */
+  /** The time from the first request to the last response. */
   readonly seconds: number;
   readonly operations: number;
   readonly requests: number;
   readonly bytes: number;
-  /** Milliseconds that an operation took. */
+  /** The median time of an operation, in milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly errors: number;
   readonly firstError?: string;
 }
 
-/** What one operation did. */
+/** The result of one operation. */
 export interface Done {
   readonly requests: number;
   readonly bytes: number;
@@ -23,13 +23,13 @@ export interface Done {
 export interface PhaseOptions {
   readonly phase: string;
   readonly clients: number;
-  /** No operation begins after this; those that run are let end. */
+  /** No operation begins later. Those that run may end. */
   readonly seconds: number;
-  /** As no operation begins after so many bytes. */
+  /** No operation begins after this number of bytes. */
   readonly limit: number;
 }
 
-/** Clients that each do one operation after the other; one that has nothing to do is done. */
+/** Runs clients that each do one operation after another. A client ends when `operation` has no work for it. */
 export async function runPhase(
   { phase, clients, seconds, limit }: PhaseOptions,
   operate: () => Promise<Done | undefined>,
@@ -51,7 +51,7 @@ export async function runPhase(
           times.push(performance.now() - from);
         } catch (error) {
           errors.push(error instanceof Error ? error.message : String(error));
-          // Who is refused everything would turn in this loop for ever.
+          // A client that the server always refuses would otherwise loop for ever.
           if (errors.length > 1000) break;
         }
       }

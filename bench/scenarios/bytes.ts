@@ -2,7 +2,7 @@ import type { Scenario } from '../scenario.ts';
 
 const oneGibibyte = { layers: 1, layerSize: 1024 * 1024 * 1024 } as const;
 
-/** Where the bytes are what people wait for. */
+/** Scenarios in which people wait for bytes. */
 export const bytes: readonly Scenario[] = [
   {
     name: 'push-large',

@@ -1,7 +1,10 @@
 import type { Scenario } from '../scenario.ts';
 import { fiveLayers } from './slow-network.ts';
 
-/** What is asked of a registry, and how many answers have to be waited for. Tests hold these figures of gantry's. */
+/**
+ * Scenarios that count the requests to a registry and the responses that follow one another. Tests hold gantry to these
+ * figures.
+ */
 export const counts: readonly Scenario[] = (
   [
     {

@@ -2,7 +2,7 @@ import type { Scenario } from '../scenario.ts';
 
 const near = { rtt: 10 } as const;
 
-/** Where it is the number of things that counts. */
+/** Scenarios with a large number of things. */
 export const many: readonly Scenario[] = [
   {
     name: 'copy-tags',
@@ -24,7 +24,7 @@ export const many: readonly Scenario[] = [
     image: { layers: 120, layerSize: 64_000 },
     network: near,
     runs: 3,
-    // Some peers go one layer at a time: hundreds of rounds.
+    // Some peers move one layer at a time, which takes hundreds of rounds.
     countDepth: false,
     registries: ['docker-registry'],
   },

@@ -1,11 +1,11 @@
 import type { Scenario } from '../scenario.ts';
 
-/** An image as applications have them: five layers that are small enough for the round trips to be what counts. */
+/** The image of a typical application: five layers, small enough for the round trips to matter. */
 export const fiveLayers = { layers: 5, layerSize: 200_000 } as const;
 const fourPlatforms = { platforms: 4, layers: 3, layerSize: 200_000 } as const;
 const far = { rtt: 50 } as const;
 
-/** Where the round trip is what people wait for. */
+/** Scenarios in which people wait for round trips. */
 export const slowNetwork: readonly Scenario[] = [
   {
     name: 'push-far',

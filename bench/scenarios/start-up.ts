@@ -1,7 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { fiveLayers } from './slow-network.ts';
 
-/** What a whole client costs over nothing at all, where nothing else takes long. */
+/** Scenarios that compare a whole client with an empty program, where nothing else takes long. */
 export const startUp: readonly Scenario[] = [
   {
     name: 'start-version',

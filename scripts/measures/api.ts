@@ -197,7 +197,7 @@ function literalMembers(type: Node): readonly Node[] {
   return [];
 }
 
-/** Nobody outside can name a brand: its key is a symbol that no file exports. */
+/** No other file can name a brand: its key is a symbol that no file exports. */
 function isPrivate(node: Node): boolean {
   if ('accessibility' in node && node.accessibility === 'private') return true;
   if ('computed' in node && node.computed) return true;
