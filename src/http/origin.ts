@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import { parseUrl } from '../spec/url.ts';
 import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
@@ -23,7 +24,7 @@ interface Hidden {
  */
 export function resolveHop(from: string, to: string, hidden: Hidden = {}): string {
   const written = resolveLocation(to, from);
-  const target = URL.canParse(written) ? new URL(written) : undefined;
+  const target = parseUrl(written);
   if (target === undefined || !/^https?:$/.test(target.protocol))
     throw refused(from, to, { why: 'it is not http or https', ...hidden });
   if (target.username !== '' || target.password !== '')

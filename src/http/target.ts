@@ -1,4 +1,5 @@
 import { TransportError } from '../errors.ts';
+import { parseUrl } from '../spec/url.ts';
 import { redactUrl } from '../wire/redact.ts';
 
 /** The server and the request target of a URL. */
@@ -33,7 +34,7 @@ export function parseTarget(url: string): Target {
     const path = url.slice(slash);
     if (isSendable(path)) return { ...known, path };
   }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const parsed = parseUrl(url);
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
     throw new TransportError('NO_CONNECTION', `can't send to "${redactUrl(url)}": not an http or https URL`);
   }

@@ -10,6 +10,7 @@ import {
   type Shape,
   text as words,
 } from './options.ts';
+import { parseUrl } from './url.ts';
 
 /** Names a repository and in it a tag, a digest or both; with both, the digest decides. All defaults are filled in. */
 export interface Reference {
@@ -268,8 +269,8 @@ function canonicalRegistry(text: string, scheme: Scheme | undefined): string | u
   const { host, port } = splitPort(text.toLowerCase());
   const url = `http://${host}/`;
   // The URL parser decides, because the request will use it too: 127.1 is 127.0.0.1.
-  if (!(domain.test(host) || bracketed.test(host)) || !URL.canParse(url)) return undefined;
-  const { hostname } = new URL(url);
+  const hostname = domain.test(host) || bracketed.test(host) ? parseUrl(url)?.hostname : undefined;
+  if (hostname === undefined) return undefined;
   if (port !== undefined) {
     const number = Number(port);
     return /^[0-9]+$/.test(port) && number > 0 && number < 65536 ? `${hostname}:${number}` : undefined;

@@ -14,6 +14,7 @@ import { parseTarget } from '../../src/http/target.ts';
 import { canonicalKey } from '../../src/keychain/server-key.ts';
 import { parseMediaType } from '../../src/spec/media-type.ts';
 import { parseRepository } from '../../src/spec/reference.ts';
+import { parseUrl } from '../../src/spec/url.ts';
 import { hideSecrets, redactHeaders, redactUrl, redactWords } from '../../src/wire/redact.ts';
 import { projectRoot } from '../project.ts';
 import { secret } from '../secret.ts';
@@ -61,6 +62,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseProxy,
   parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),
   parseRepository,
+  parseUrl: (text) => parseUrl(`https://${text}`),
   parseTarget: (text) => parseTarget(`https://${text}`),
   ...Object.fromEntries(
     ['link', 'location', 'www-authenticate', 'warning', 'authorization', 'x-other'].map((name) => [

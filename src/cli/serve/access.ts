@@ -3,6 +3,7 @@ import { InputError } from '../../errors.ts';
 import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { Access, AccessOptions } from '../../server/access/access.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
+import { parseUrl } from '../../spec/url.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 import type { Store } from './store.ts';
 
@@ -57,7 +58,7 @@ export async function accessOf(
       ...(publicUrl === undefined ? {} : { publicUrl }),
     },
     listen: { anonymous, ...(tls === undefined ? {} : { tls }) },
-    hosts: publicUrl === undefined || !URL.canParse(publicUrl) ? [] : [new URL(publicUrl).hostname],
+    hosts: [parseUrl(publicUrl ?? '')?.hostname ?? []].flat(),
   };
 }
 

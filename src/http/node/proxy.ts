@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { InputError } from '../../errors.ts';
 import { type Check, callback, either, oneOf, text } from '../../spec/options.ts';
+import { parseUrl } from '../../spec/url.ts';
 import { addressClassOf } from '../address-class.ts';
 import { parseTarget, type Target } from '../target.ts';
 
@@ -76,7 +77,7 @@ function proxyFromEnvironment(env: Environment): ProxyChoice {
  */
 export function parseProxy(text: string): ProxyServer {
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const parsed = parseUrl(url);
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.hostname === '') {
     const scheme = parsed === undefined ? 'it is not a URL' : `${parsed.protocol}// is not known`;
     throw new InputError('INVALID_OPTION', `a proxy must be an http or https URL: ${scheme}`);

@@ -4,6 +4,7 @@ import { type Content, mapContent } from '../../flow/content.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Digest } from '../../spec/digest.ts';
 import { MediaType } from '../../spec/media-type.ts';
+import { parseUrl } from '../../spec/url.ts';
 import type { ProgressObserver } from '../../store/blob-progress.ts';
 import type { AppendOptions, SignalOptions, Upload } from '../../store/contract.ts';
 import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
@@ -249,8 +250,8 @@ export async function resumeUpload(
  * not choose what host we talk to, nor another repository than the one it was let into.
  */
 function isOurs(location: string, base: string, repository: string): boolean {
-  if (!location.startsWith(`${base}/`) || !URL.canParse(location)) return false;
-  const { origin, pathname } = new URL(location);
-  if (origin !== new URL(base).origin) return false;
+  const url = location.startsWith(`${base}/`) ? parseUrl(location) : undefined;
+  if (url === undefined || url.origin !== new URL(base).origin) return false;
+  const { pathname } = url;
   return !pathname.startsWith('/v2/') || pathname.startsWith(`/v2/${repository}/`);
 }

@@ -1,5 +1,6 @@
 import { InputError } from '../../errors.ts';
 import { isLoopback } from '../../spec/reference.ts';
+import { parseUrl } from '../../spec/url.ts';
 import { headerLines } from '../../wire/headers.ts';
 import type { HttpRequest } from '../../wire/message.ts';
 
@@ -47,7 +48,7 @@ function isEverywhere(hostname: string): boolean {
 }
 
 function parsePublicUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = parseUrl(text);
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`) return url;
   throw new InputError(
     'INVALID_OPTION',
