@@ -10,6 +10,8 @@ export interface ErrorResponse {
   readonly errors: readonly RegistryError[];
   /** Milliseconds that the registry asked to wait before the next request (Retry-After); undefined if it did not. */
   readonly retryAfter?: number;
+  /** True if the request was sent before and that answer was lost: the registry may have carried the first one out. */
+  readonly repeated?: true;
 }
 
 /** One entry of a registry's error body. `message` and `detail` are the registry's words; do not trust them. */

@@ -20,7 +20,7 @@ export async function tag(
   checkTags(tags);
   const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   const manifest = await repository.manifests.get(manifestName(reference), options);
-  await repository.manifests.put(manifest, { ...options, tags });
+  await repository.manifests.put(manifest, { ...options, tags, tagsOnly: true });
   return manifest.descriptor;
 }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isGantryError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
+import { retry } from '../http/retry.ts';
 import { encodeManifest, parseManifest } from '../json/manifest.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
@@ -159,6 +161,56 @@ const hasty: Clock = {
     return () => undefined;
   },
 };
+
+/** Carries the first PUT out and loses its answer. Refuses each PUT under an existing tag with the status. */
+const losing =
+  (status: number, { isLost = true } = {}): Middleware =>
+  (next) => {
+    let left = isLost ? 1 : 0;
+    const send = async (request: HttpRequest): Promise<HttpResponse> => {
+      if (request.method !== 'PUT') return next(request);
+      const tags = [...request.url.matchAll(/(?:\?tag=|&tag=|manifests\/)(\w+)(?=[?&]|$)/g)];
+      for (const [, tag] of tags) {
+        const url = `http://registry.test/v2/acme/app/manifests/${tag}`;
+        const { status: there } = await next({ ...request, method: 'HEAD', url });
+        if (there === 200) return answer(status);
+      }
+      const response = await next(request);
+      return left-- > 0 ? answer(502) : response;
+    };
+    return retry({ clock: hasty })(send);
+  };
+
+describe('lost-put: the put of a manifest under an immutable tag', () => {
+  for (const status of [400, 403, 405, 409, 412]) {
+    for (const tags of [['a'], ['a', 'b']]) {
+      it(`lost-put: the put under ${tags.join(' and ')} succeeds when its answer is lost and its repetition is refused with ${status}`, async () => {
+        const { repository, place } = await start(losing(status));
+        const manifest = imageOf();
+        await repository.manifests.put(manifest, { tags });
+        assert.deepEqual(await listOf(place.tags.list()), tags);
+      });
+    }
+
+    it(`lost-put: the put fails with ${status} when the tag leads to another manifest`, async () => {
+      const { repository, place } = await start(losing(status));
+      const taken = await giveImage(place, { annotations: { is: 'another' } }, 'a');
+      await assert.rejects(
+        repository.manifests.put(imageOf(), { tags: ['a'] }),
+        (error) => isGantryError(error) && error.response?.status === status,
+      );
+      assert.equal((await place.manifests.resolve('a'))?.digest, taken.descriptor.digest);
+    });
+  }
+
+  it('a refusal without a lost answer costs no further request', async () => {
+    const { repository, place, asked } = await start(losing(403, { isLost: false }));
+    const manifest = await giveImage(place, {}, 'a');
+    await failsWith(repository.manifests.put(manifest, { tags: ['a'] }), 'DENIED');
+    assert.deepEqual(asked, ['PUT a']);
+  });
+});
+
 const noApi: Middleware = (next) => async (request) => {
   if (request.url.includes('/referrers/')) return answer(404);
   const response = await next(request);

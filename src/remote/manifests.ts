@@ -21,7 +21,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     getRaw: (reference, options) => demandManifest(exchange, repository, reference, (raw) => raw, options),
 
     async put(manifest, options = {}) {
-      const { tags = [], signal } = options;
+      const { tags = [], tagsOnly = false, signal } = options;
       refuseCreateOnly(`${exchange.registry}/${repository}`, options);
       // Put under a tag, a registry can't know what the bytes were meant to be.
       checkBytes(manifest);
@@ -35,7 +35,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       const subject = subjectOf(manifest);
       if (subject === undefined) return;
       if (listed) exchange.learned.referrersApi = true;
-      else if (await hasReferrersApi(exchange, repository, subject, { signal })) return;
+      else if (tagsOnly || (await hasReferrersApi(exchange, repository, subject, { signal }))) return;
       else {
         const { digest } = manifest.descriptor;
         await list(exchange, repository, subject, { digest, entry: referrerEntry(manifest) }, { signal });

@@ -14,6 +14,9 @@ import { checkStored, refusedAsUnsupported } from './stored.ts';
 const tagsAtOnce = 10;
 /** The statuses with which registries refuse a PUT with tags that they don't know, or that are too many. */
 const tagsRefused = [400, 404, 405, 413, 414, 431];
+/** The statuses with which registries refuse to move an immutable tag, and which have other meanings too. */
+const maybeTaken = [400, 403, 405];
+const surelyTaken = [409, 412];
 
 /**
  * Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers.
@@ -29,7 +32,9 @@ export async function putUnder(
   const { learned } = exchange;
   const { digest } = manifest.descriptor;
   let listed = false;
-  const put: Putting = async (reference, { beside = [], accept = [] } = {}) => {
+  /** Whether the registry may have done a refused request, since an earlier answer to it was lost. */
+  let isLost = false;
+  const put: Putting = async (reference, { beside = [], accept = () => false } = {}) => {
     const response = await putOnce(exchange, { repository, reference, beside }, manifest, { accept, signal });
     listed ||= subjectHeader(response) !== undefined;
     return response;
@@ -41,8 +46,11 @@ export async function putUnder(
   if (tags.length > 1 || (needsDigest && tags.length > 0)) {
     for (let at = 0; at < tags.length && learned.tagParameters !== false; at += tagsAtOnce) {
       const beside = tags.slice(at, at + tagsAtOnce);
-      const response = await put(digest, { beside, accept: tagsRefused });
-      if (response.status >= 400) break;
+      const response = await put(digest, { beside, accept: refusesTags });
+      if (response.status >= 400) {
+        isLost ||= response.repeated === true;
+        break;
+      }
       byDigest = true;
       const set = tagHeaders(response);
       learned.tagParameters = set.length > 0;
@@ -54,21 +62,28 @@ export async function putUnder(
     try {
       await put(tag);
     } catch (error) {
-      if (
-        !isTagTaken(error) ||
-        (await resolveManifest(exchange, repository, tag, { signal }))?.digest !== digest
-      ) {
-        throw error;
-      }
+      const leadsHere = async (): Promise<boolean> => {
+        const standing = resolveManifest(exchange, repository, tag, { signal }).catch(() => undefined);
+        return (await standing)?.digest === digest;
+      };
+      if (!isTagTaken(error, isLost) || !(await leadsHere())) throw error;
     }
   }
   return listed;
 }
 
+type Accepted = (response: HttpResponse) => boolean;
+
 type Putting = (
   reference: string,
-  options?: { readonly beside?: readonly string[]; readonly accept?: readonly number[] },
+  options?: { readonly beside?: readonly string[]; readonly accept?: Accepted },
 ) => Promise<HttpResponse>;
+
+/** With a lost answer, a refusal can also mean that the tags are set and immutable. */
+function refusesTags({ status, repeated }: HttpResponse): boolean {
+  if (tagsRefused.includes(status)) return true;
+  return repeated === true && [...maybeTaken, ...surelyTaken].includes(status);
+}
 
 interface PutTarget {
   readonly repository: string;
@@ -83,12 +98,17 @@ async function putOnce(
   exchange: Exchange,
   { repository, reference, beside }: PutTarget,
   { bytes, descriptor: { digest, mediaType } }: Manifest,
-  { accept, signal }: SignalOptions & { readonly accept: readonly number[] },
+  { accept, signal }: SignalOptions & { readonly accept: Accepted },
 ): Promise<HttpResponse> {
   const operation = { kind: 'manifest.put', repository, reference, tags: beside } as const;
   const options = { body: bytesContent(bytes), mediaType, signal };
   const { response } = await refusedAsUnsupported(digest, () =>
-    performBodiless(exchange, operation, [201, 200, 202, ...accept], options),
+    performBodiless(
+      exchange,
+      operation,
+      (_, answer) => [201, 200, 202].includes(answer.status) || accept(answer),
+      options,
+    ),
   );
   const said = digestHeader(response);
   const isByDigest = isDigest(reference);
@@ -106,8 +126,12 @@ function digestLike(said: Digest | undefined, bytes: Uint8Array, digest: Digest)
   return isAlike || !isComputable(said) ? digest : digestOf(bytes, computableAlgorithm(said));
 }
 
-/** Whether the tag is immutable. ECR also refuses a put of the manifest that such a tag leads to already. */
-function isTagTaken(error: unknown): boolean {
+/**
+ * Returns whether the error may mean an immutable tag that leads to this manifest: ECR refuses to put it there again, and
+ * after a lost answer the tag may be set by the first request (`isLost`, or the error says so).
+ */
+function isTagTaken(error: unknown, isLost: boolean): boolean {
   if (!isGantryError(error)) return false;
-  return error.code === 'TAG_INVALID' || error.response?.status === 409 || error.response?.status === 412;
+  const { code, response: { status = 0, repeated = isLost } = {} } = error;
+  return code === 'TAG_INVALID' || surelyTaken.includes(status) || (repeated && maybeTaken.includes(status));
 }

@@ -257,6 +257,12 @@ export interface PutOptions extends SignalOptions {
    */
   readonly sparse?: boolean;
   /**
+   * Only sets tags: the repository has this manifest already. A registry without the referrers API then keeps the list
+   * of referrers as it is.
+   * @defaultValue false
+   */
+  readonly tagsOnly?: boolean;
+  /**
    * Changes nothing that exists: fails if a tag names another manifest or the bytes have another type. The check and
    * the write are one step.
    * @throws DENIED when something would change

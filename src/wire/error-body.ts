@@ -49,6 +49,7 @@ export async function readError(response: HttpResponse, context: ErrorContext): 
     status: response.status,
     errors,
     ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(response.repeated && { repeated: true }),
   };
   const said = errors
     .map(

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { createClient } from '../../src/client/client.ts';
 import { digestOf } from '../../src/flow/hash.ts';
 import { encodeManifest, parseManifest } from '../../src/json/manifest.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createApp } from '../../src/server/app.ts';
 import { MediaType } from '../../src/spec/media-type.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import { referrerEntry } from '../../src/store/referrers.ts';
@@ -14,7 +17,7 @@ import {
   indexOf,
 } from '../../src/testing/contract/sample.ts';
 import { headerValue } from '../../src/wire/headers.ts';
-import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/message.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
 import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import {
   type Behind,
@@ -73,6 +76,30 @@ describe('a referrer that is put', () => {
     await registry.repository.manifests.put(referrer('b'), { tags: ['b'] });
     assert.equal(registry.asked.length, 2);
     assert.equal(registry.count('PUT manifests'), 2);
+  });
+
+  it('needless-list: a new tag on a stored referrer costs one PUT, and no look at the list of referrers', async () => {
+    const registry = await start(withoutApi());
+    await registry.repository.manifests.put(referrer('a'));
+    const before = registry.asked.length;
+    await registry.repository.manifests.put(referrer('a'), { tags: ['b'], tagsOnly: true });
+    assert.deepEqual(registry.asked.slice(before), ['PUT acme/app/manifests/b']);
+  });
+
+  it('needless-list: client.tag on a referrer takes two requests', async () => {
+    const memory = createMemoryRegistry();
+    const place = memory.repository('acme/app');
+    await give(place, emptyConfig);
+    await place.manifests.put(referrer('a'), { tags: ['a'] });
+    const asked: string[] = [];
+    const app = withoutApi()(createApp(memory));
+    const transport: Send = (request) => {
+      asked.push(`${request.method} ${request.url.replace(/.*\/v2\//, '')}`);
+      return app(request);
+    };
+    await using client = createClient({ transport, keychain: async () => undefined });
+    await client.tag('registry.test/acme/app:a', 'b');
+    assert.deepEqual(asked, ['GET acme/app/manifests/a', 'PUT acme/app/manifests/b']);
   });
 
   it('is left to a registry that lists it without saying so, which is asked once', async () => {
