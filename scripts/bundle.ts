@@ -31,7 +31,7 @@ const transfer = [
   'client/copy',
   'client/push',
   'layout/repository',
-  'remote/upload/ladder',
+  'remote/upload/write-blob',
   'remote/upload/mount',
   'remote/upload/session',
 ];

@@ -57,7 +57,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
 /** Promises that are kept or made by hand: how many a file has, and why each ends. */
 const byHand: Readonly<Record<string, readonly [count: number, reason: string]>> = {
   'archive/spool.ts': [1, thisDisk],
-  'auth/scout.ts': [2, `${timer}, and the others go ahead`],
+  'auth/first-request.ts': [2, `${timer}, and the others go ahead`],
   'cli/commands/serve.ts': [1, 'the command lasts until its signal'],
   'cli/output.ts': [1, 'the reader of the output takes it or closes it'],
   'cli/prompt.ts': [1, 'the user answers, closes the input, or ends the command by its signal'],
@@ -94,8 +94,8 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'blobfile/hash-thread.ts': [1, 'the thread answers, or its end answers for it'],
   'blobfile/write-buffer.ts': [1, thisDisk],
   'remote/beside.ts': [2, `${timer}; both readings end with their connections`],
-  'remote/parts.ts': [1, sender],
-  'remote/subject.ts': [1, 'the signal, and a limit'],
+  'remote/parallel-ranges.ts': [1, sender],
+  'remote/fallback-tag.ts': [1, 'the signal, and a limit'],
   'remote/upload/closing.ts': [2, 'raced with the answer to the commit, which has a timeout'],
   'server/access/htpasswd.ts': [1, timer],
   'server/access/queue.ts': [1, 'the signal, and each task that holds a place has a limit'],

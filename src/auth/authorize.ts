@@ -3,9 +3,9 @@ import { drain } from '../http/drain.ts';
 import { originOf } from '../http/origin.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { createProver, type Proof, type ProverOptions } from './authenticator.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { createProver, type Proof, type ProverOptions } from './prover.ts';
-import { createScout } from './scout.ts';
+import { createScout } from './first-request.ts';
 
 export interface AuthorizeOptions extends ProverOptions {
   /** The only origin that receives credentials: `https://registry-1.docker.io`. */

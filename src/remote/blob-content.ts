@@ -5,7 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { Download, type Source } from './download.ts';
 import type { Exchange } from './exchange.ts';
-import { isLarge, largeBlob } from './parts.ts';
+import { isLarge, largeBlob } from './parallel-ranges.ts';
 
 /** A blob to be read: whole reads are verified, parts can't be. The `data` of its descriptor costs no request. */
 export function openBlob(exchange: Exchange, repository: string, named: Digest | Descriptor): Content {

@@ -5,7 +5,7 @@ import { statBlob } from './stat.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
 // Loaded when something is first sent: who only reads does without.
-const sending = () => import('./upload/ladder.ts');
+const sending = () => import('./upload/write-blob.ts');
 
 export function remoteBlobs(exchange: Exchange, repository: string, upload: UploadOptions): Blobs {
   const uploading = { exchange, repository, options: upload };

@@ -10,7 +10,7 @@ import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
-import { answered, type Line } from './answered.ts';
+import { answered, type Line } from './send-with-workarounds.ts';
 
 /** How a repository talks to its registry: what all of its parts need to know. */
 export interface Exchange extends Line {

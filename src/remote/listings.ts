@@ -17,7 +17,7 @@ import {
   perform,
   performBodiless,
 } from './exchange.ts';
-import { habitsOf } from './hosts.ts';
+import { habitsOf } from './host-profiles.ts';
 import { PageWatch } from './page-watch.ts';
 
 /** Where nothing is known of the host: most give less when it is too much for them. */

@@ -4,13 +4,13 @@ import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { type Exchange, isDeleted, performBodiless } from './exchange.ts';
+import type { ListChange } from './fallback-tag.ts';
 import { demandManifest, resolveManifest, understood } from './get-manifest.ts';
 import { putUnder } from './put-manifest.ts';
 import { hasReferrersApi } from './referrers.ts';
-import type { ListChange } from './subject.ts';
 
 // Few manifests have a subject.
-const listing = () => import('./subject.ts');
+const listing = () => import('./fallback-tag.ts');
 
 export function remoteManifests(exchange: Exchange, repository: string): Manifests {
   return {

@@ -14,7 +14,7 @@ import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { SoundBlobs } from '../../src/layout/sound.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
-import { createLearned } from '../../src/remote/learned.ts';
+import { createLearned } from '../../src/remote/capabilities.ts';
 import { hasReferrersApi } from '../../src/remote/referrers.ts';
 import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
 import { RemoteUpload } from '../../src/remote/upload/session.ts';

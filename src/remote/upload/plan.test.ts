@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Upload } from '../../store/contract.ts';
-import type { HostHabits } from '../hosts.ts';
+import type { HostHabits } from '../host-profiles.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 
 const mebibyte = 1024 * 1024;

@@ -1,6 +1,6 @@
 import type { RetryOptions } from '../../http/backoff.ts';
 import type { Upload } from '../../store/contract.ts';
-import type { HostHabits } from '../hosts.ts';
+import type { HostHabits } from '../host-profiles.ts';
 
 /** How blobs are sent; nothing here is needed for it to work. */
 export interface UploadOptions {

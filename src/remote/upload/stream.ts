@@ -17,7 +17,7 @@ import {
   smallerPiece,
   tellingContent,
   uploadRetry,
-} from './recover.ts';
+} from './resume.ts';
 import type { RemoteUpload } from './session.ts';
 
 export interface Streaming {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../flow/hash.ts';
-import { createLearned } from './learned.ts';
+import { createLearned } from './capabilities.ts';
 
 const digest = (name: number) => digestOf(new TextEncoder().encode(String(name)));
 

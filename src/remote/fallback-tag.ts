@@ -18,9 +18,9 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import { encode } from '../wire/encode.ts';
 import { headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HeaderMap } from '../wire/message.ts';
+import type { Learned } from './capabilities.ts';
 import { ask, type Exchange } from './exchange.ts';
-import type { Learned } from './learned.ts';
-import { changedList } from './subject-list.ts';
+import { changedList } from './fallback-list.ts';
 
 /** What becomes of one referrer in the list: it stands there with this entry, or, without one, no longer. */
 export interface ListChange {

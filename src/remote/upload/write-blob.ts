@@ -13,13 +13,13 @@ import type {
 import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
-import { habitsOf } from '../hosts.ts';
+import { habitsOf } from '../host-profiles.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { mountBlob } from './mount.ts';
-import { askByOwnMount, findOutOwnMounts } from './own-mount.ts';
+import { askByOwnMount, findOutOwnMounts } from './mount-probe.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
-import { sendBlob } from './recover.ts';
+import { sendBlob } from './resume.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
 import { sendStream } from './stream.ts';
 

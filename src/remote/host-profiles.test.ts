@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type HostHabits, habitsOf } from './hosts.ts';
+import { type HostHabits, habitsOf } from './host-profiles.ts';
 
 const mebibyte = 1024 * 1024;
 const ecr: HostHabits = { chunk: 10 * mebibyte, pageSize: 1000 };

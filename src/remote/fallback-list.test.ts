@@ -7,7 +7,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { blobOf, imageOf } from '../testing/contract/sample.ts';
-import { changedList, type WantedEntries } from './subject-list.ts';
+import { changedList, type WantedEntries } from './fallback-list.ts';
 
 const entries = ['a', 'b', 'c', 'd']
   .map((name): Descriptor => ({ ...blobOf(name).descriptor, mediaType: MediaType.ociManifest }))

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { digestOf } from '../../flow/hash.ts';
 import type { WriteOutcome } from '../../store/contract.ts';
 import { unheldClock } from '../../time/clock.ts';
-import { type Arrivals, createArrivals } from './arrivals.ts';
+import { type Arrivals, createArrivals } from './recent-writes.ts';
 
 const digest = digestOf(new TextEncoder().encode('blob'));
 const uploaded = async (): Promise<WriteOutcome> => 'uploaded';

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { bytesContent, streamContent } from '../../flow/content.ts';
 import { blobOf, failsWith, noise, read, reusingContent } from '../../testing/contract/sample.ts';
 import type { UploadOptions } from './plan.ts';
-import { tellingContent } from './recover.ts';
+import { tellingContent } from './resume.ts';
 import {
   always,
   answers,

@@ -2,7 +2,7 @@ import { createMutex, type Mutex } from '../flow/mutex.ts';
 import type { Digest } from '../spec/digest.ts';
 import { Lru } from '../store/lru.ts';
 import type { Clock } from '../time/clock.ts';
-import { type Arrivals, createArrivals } from './upload/arrivals.ts';
+import { type Arrivals, createArrivals } from './upload/recent-writes.ts';
 
 /** What a registry has shown of itself in the life of this process, so that nothing is asked twice. */
 export interface Learned {

@@ -4,7 +4,7 @@ import { encode } from '../wire/encode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
-import type { Learned } from './learned.ts';
+import type { Learned } from './capabilities.ts';
 
 /** What goes to one registry for one repository. */
 export interface Line {
