@@ -5,9 +5,9 @@ import { describe, it } from 'node:test';
 import { projectRoot } from './project.ts';
 
 /**
- * Nothing waits for another caller for ever. Waits are made of the modules in `made`, each of which has a signal and an end;
- * `test/waits` shows that. This page lists the rest by hand, with the reason why each wait ends: a new one fails the test
- * until it has its line here.
+ * Nothing waits for another caller for ever. Waits come from the modules in `made`, each of which has a signal and an
+ * end; `test/waits` shows that. This page lists all other waits by hand, with the reason for their end. A new wait
+ * fails the test until it has a line here.
  */
 
 /** The makers of waits for other callers. Each has a signal and an end in time, and rows in `test/waits/ends.test.ts`. */
@@ -54,7 +54,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
   'pull-through/registry.ts': 'each fetch that holds a place has a limit of silence',
 };
 
-/** Promises that are kept or made by hand: how many a file has, and why each ends. */
+/** Promises that code keeps or makes by hand: their number in each file, and the reason why each ends. */
 const byHand: Readonly<Record<string, readonly [count: number, reason: string]>> = {
   'archive/spool.ts': [1, thisDisk],
   'auth/first-request.ts': [2, `${timer}, and the others go ahead`],
@@ -135,10 +135,10 @@ const all = sources();
 const linesWith = (text: string, pattern: RegExp): number =>
   text.split('\n').filter((line) => pattern.test(line)).length;
 
-/** A promise that is made by hand, or kept for callers to come. */
+/** A promise that code makes by hand, or keeps for later callers. */
 const keptOrMade =
   /\bnew Promise\b|Promise\.withResolvers|Map<[^;=()]*\bPromise<|^\s*(?:let|readonly|#\w+:|\w+\??:)[^=;()]*\bPromise<[^;=]*[=;]/;
-/** Makers that wait as long as those take who hold the place, and limits that are none. */
+/** Makers that wait as long as the holders of their places, and limits without a number. */
 const unlimited =
   /\b(?:createPool|createFairQueue|takeLock)\((?!jobs\?)|\b(?:limit|patience): Number\.POSITIVE_INFINITY|\bwait\b.*Number\.POSITIVE_INFINITY/;
 

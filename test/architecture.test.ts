@@ -4,10 +4,10 @@ import { arrowsOf, cycles, importedModules } from '../scripts/measures/imports.t
 import { isTest, readSources } from '../scripts/measures/sources.ts';
 import { projectRoot } from './project.ts';
 
-/** The picture of docs/picture.md, section 1, as rules. A room may import itself and what its row names. */
+/** The rules of docs/picture.md, section 1. A room may import itself and the rooms in its row. */
 interface Rule {
   readonly imports: readonly string[];
-  /** `node:` modules, or `any`. Rooms that only use what every runtime has name none. */
+  /** `node:` modules, or `any`. A room with an empty list uses only the features of every runtime. */
   readonly node: readonly string[] | 'any';
 }
 

@@ -1,6 +1,6 @@
 type Action = () => unknown;
 
-/** The part of a test that is needed here. */
+/** The part of a test that this module needs. */
 export interface Ending {
   after(action: () => void | Promise<void>): void;
 }
@@ -8,9 +8,9 @@ export interface Ending {
 const stacks = new WeakMap<Ending, Action[]>();
 
 /**
- * Runs an action at the end of a test, the last one that was registered first: a server ends before the disk under it is
- * unmounted. Every action runs, also after one that failed, so that nothing lives on because of another's failure.
- * `after` of node:test runs the first one first and stops at a failure.
+ * Runs an action at the end of a test. The last action runs first: a server ends before the disk under it is unmounted.
+ * Every action runs, even after one that failed, so that nothing outlives the failure of another. `after` of node:test
+ * runs the first action first and stops at a failure.
  */
 export function atEnd(test: Ending, action: Action): void {
   const stack = stacks.get(test);

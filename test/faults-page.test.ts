@@ -17,7 +17,7 @@ const rows: readonly Row[] = readFileSync(join(projectRoot(), 'docs', 'faults.md
     return { id: (cells[0] ?? '').trim().replaceAll('`', ''), cells };
   });
 
-/** The faults that came with a program that shows them. */
+/** The faults that arrived with a program that shows them. */
 const reproduced: readonly string[] = [
   'cache-stuck-by-101',
   'create-moves-tag',

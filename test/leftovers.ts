@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
-/** `RUN:TEST:FILE` in the environment of every program of a test: the processes that it descends from, and their file. */
+/**
+ * `RUN:TEST:FILE` in the environment of every program of a test: the ids of the run and of the test process, and the
+ * test file.
+ */
 export const testProcessVariable = 'GANTRY_TEST_PROCESS';
 
 /** A program that outlived the test file that started it. */
@@ -12,8 +15,8 @@ export interface Leftover {
 }
 
 /**
- * Ends the programs whose test process has ended, and tells which they were. A server that a test left behind would hold
- * ports, disks and the run itself. Linux only: elsewhere nothing is found.
+ * Ends the programs whose test process has ended, and returns them. A server that a test left would hold ports, disks
+ * and the run itself. Linux only: on other systems it finds nothing.
  */
 export function endLeftovers(): readonly Leftover[] {
   if (process.platform !== 'linux') return [];
@@ -25,13 +28,13 @@ export function endLeftovers(): readonly Leftover[] {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended by itself since.
+      // The process has ended by itself since.
     }
   }
   return left;
 }
 
-/** The processes of this run in which files of tests run. Linux only. */
+/** Returns the processes of this run that run test files. Linux only. */
 export function testProcesses(
   files: readonly string[],
 ): readonly { readonly pid: number; readonly file: string }[] {
@@ -52,7 +55,7 @@ function leftover(pid: number): Leftover | undefined {
   const [, run, test, file = ''] = /=(\d+):(\d+):(.*)/.exec(variable ?? '') ?? [];
   if (Number(run) !== process.pid || Number(test) === pid || isRunning(Number(test))) return undefined;
   const command = readOf(pid, 'cmdline').split('\0').join(' ').trim();
-  // A process that has ended and was not waited for has no command any more.
+  // A process that has ended but was not waited for has no command any more.
   return command === '' ? undefined : { pid, command, file };
 }
 
@@ -64,7 +67,7 @@ function readOf(pid: number, file: 'environ' | 'cmdline' | 'stat'): string {
   }
 }
 
-/** Whether a process runs. One that has ended and was not waited for doesn't. Linux only. */
+/** Returns whether a process runs. False for one that has ended but was not waited for. Linux only. */
 export function isRunning(pid: number): boolean {
   const [state = ''] = fieldsOf(pid);
   return state !== '' && !/^[ZX]/.test(state);
@@ -74,7 +77,7 @@ function parentOf(pid: number): number {
   return Number(fieldsOf(pid)[1]);
 }
 
-/** State, parent and so on. The name before them may hold anything, parentheses and spaces among it. */
+/** Returns the state, the parent and so on. The name before them may contain anything, even parentheses and spaces. */
 function fieldsOf(pid: number): readonly string[] {
   const stat = readOf(pid, 'stat');
   return stat === '' ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');

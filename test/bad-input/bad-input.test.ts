@@ -31,13 +31,16 @@ import { folder } from '../folder.ts';
 import { closingIdle, servedBy, withBody } from './front.ts';
 import { lock, noMounts, smallDisk } from './small-disk.ts';
 
-/** What goes wrong outside, as the library meets it: a code that says what, and nothing written where it should have gone. */
+/**
+ * Creates a client for faults of other parties. Each must give the library's user a code for the fault, and must leave
+ * nothing at the destination.
+ */
 
 function openClient(test: TestContext): Client {
   const client = createClient({
     keychain: async () => undefined,
     retry: { attempts: 1 },
-    // Interrupted blobs are taken up again as ever, but nobody waits for it here.
+    // gantry resumes interrupted blobs as always, but this test does not wait for it.
     download: { retry: { attempts: 3, initial: 0 } },
     upload: { retry: { attempts: 3, initial: 0 } },
   });
@@ -45,7 +48,7 @@ function openClient(test: TestContext): Client {
   return client;
 }
 
-/** The code of a failure, and below a copy's that of its cause. */
+/** Returns the code of a failure. For a copy it is the code of the cause. */
 async function codeOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
     () => assert.fail('it did not fail'),
@@ -64,8 +67,8 @@ async function giveApp(registry: Registry): Promise<Manifest> {
 }
 
 /**
- * Brings `app:1` from a registry into every kind of place, each empty before. All must fail with one of the codes and
- * leave nothing that can be seen.
+ * Copies `app:1` from a registry into an empty place of every kind. All copies must fail with one of the codes and
+ * leave nothing visible.
  */
 async function assertNothingComes(
   test: TestContext,
@@ -159,7 +162,7 @@ async function codeOfPush(test: TestContext, bytes: Uint8Array): Promise<string>
   const registry = createMemoryRegistry();
   const host = await servedBy(test, registry);
   const code = await codeOf(openClient(test).push(file, `${host}/app:1`));
-  // Its config may be there by then, without a name; the layer never, nor what names it.
+  // The registry may have its config, without a name. It never has the layer, nor a manifest that names it.
   const app = registry.repository('app');
   assert.equal(await app.manifests.resolve('1'), undefined);
   assert.equal(await app.blobs.stat(layer.descriptor.digest), undefined);

@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';
 import { listening } from '../listening.ts';
 
-/** A registry whose answers pass through `alter` on their way out: what a broken or lying one would say. */
+/** Serves a registry whose responses pass through `alter`, as a broken or lying registry would send them. */
 export async function servedBy(
   test: TestContext,
   registry: Registry,
@@ -23,7 +23,7 @@ async function* bodyOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
   if (bytes.byteLength > 0) yield bytes;
 }
 
-/** A whole answer with another body, of the length that it says. It is the same for a part that was asked for. */
+/** Returns a complete response with another body and its Content-Length, also for a request of a part. */
 export function withBody(response: HttpResponse, bytes: Uint8Array): HttpResponse {
   const { 'content-range': _, ...headers } = response.headers;
   const length = [String(bytes.byteLength)];
@@ -31,8 +31,8 @@ export function withBody(response: HttpResponse, bytes: Uint8Array): HttpRespons
 }
 
 /**
- * Passes on to `host` one exchange for each connection, and cuts the connection when a second request comes on it: to
- * the client it is as if the server had closed it while it lay idle. `cut` tells how often.
+ * Forwards one exchange to `host` on each connection, and cuts the connection when a second request arrives. The client
+ * sees a server that has closed an idle connection. `cut` returns the number of cuts.
  */
 export async function closingIdle(
   test: TestContext,

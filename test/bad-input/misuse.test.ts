@@ -11,16 +11,19 @@ import { imageOf } from '../../src/testing/contract/sample.ts';
 import * as testing from '../../src/testing/index.ts';
 import { projectRoot } from '../project.ts';
 
-/** How a function is called rightly. Whatever else plain JavaScript gives it is INVALID_OPTION with the name of the thing. */
+/**
+ * The right call of a function. For every other value from plain JavaScript it throws INVALID_OPTION with the name of
+ * the value.
+ */
 interface Row {
-  /** Values that it takes before its options, by the names of the parameters. */
+  /** The values before its options, by the names of the parameters. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** Of `values`, those that may be left out. */
+  /** The values that the caller may leave out. */
   readonly optional?: readonly string[];
-  /** Right options, where it takes any; those of `required` must be there. */
+  /** Right options, if it takes any. The options in `required` must be there. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly required?: readonly string[];
-  /** Whether all options may be left out although some are required. */
+  /** The caller may leave out all options although some are required. */
   readonly absent?: true;
 }
 
@@ -102,7 +105,7 @@ const rows: Readonly<Record<string, Row>> = {
   withFaults: { values: { faults: [{ effect: {} }] }, options: {} },
 };
 
-/** Functions that judge any value, and so refuse none. */
+/** Functions that accept every value, and so refuse none. */
 const judges = ['isGantryError'];
 
 type Loose = (...values: readonly unknown[]) => unknown;
@@ -183,7 +186,7 @@ describe('public functions called from plain JavaScript', () => {
   }
 });
 
-/** How many parameters each function declares that an entry point exports. */
+/** Returns the number of parameters of each function that an entry point exports. */
 function declarations(): ReadonlyMap<string, number> {
   const source = join(projectRoot(), 'src');
   const counts = new Map<string, number>();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { atEnd } from '../at-end.ts';
 
-/** Why no disk of its own size can be had here, or false: `skip` of a test. */
+/** The reason why this machine has no disks of a chosen size, or false, for `skip` of a test. */
 export const noMounts: string | false = reason();
 
 function reason(): string | false {
@@ -17,19 +17,19 @@ function reason(): string | false {
   return mounted ? false : 'mounting a tmpfs is not allowed here';
 }
 
-/** A disk for the length of a test, by default of one mebibyte. */
+/** Mounts a disk for the length of a test, of one mebibyte by default. */
 export function smallDisk(test: TestContext, size: '5m' | '1m' | '192k' = '1m'): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-disk-'));
   run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
   atEnd(test, () => {
-    // A program that outlived its test keeps the disk busy: it goes away once that program has ended.
+    // A program that outlived its test keeps the disk busy. A lazy unmount waits for its end.
     if (!run('umount', [path])) run('umount', ['--lazy', path]);
     rmSync(path, { recursive: true, force: true });
   });
   return path;
 }
 
-/** The same disk as a place that nobody may write to, root included. */
+/** Makes the disk a place that nobody may write to, root included. */
 export function lock(path: string): void {
   run('mount', ['-o', 'remount,ro', path]);
 }

@@ -12,7 +12,7 @@ import { fakeRegistry } from './fake-registry.ts';
 import { type Ended, gantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
-/** One line on stderr that names the thing at fault, nothing on stdout, never a stack. */
+/** Asserts one line on stderr that names the thing at fault, nothing on stdout, and no stack. */
 function assertRefused({ code, stdout, stderr }: Ended, expected: number, names: string): void {
   assert.equal(code, expected, stderr);
   assert.equal(stdout, '');
@@ -133,7 +133,7 @@ describe('a registry', () => {
   });
 
   for (const [name, body, code] of [
-    // The rest was asked for, too, and did not come.
+    // The request covers further bytes, which never arrive.
     ['shorter', 'hell', 5],
     ['longer', 'hello world', 1],
     ['another', 'HELLO', 1],
@@ -144,7 +144,7 @@ describe('a registry', () => {
         digest: digestOf(Buffer.from('hello')),
         size: 5,
       };
-      // One that an archive for docker takes.
+      // Docker archives accept this config.
       const config = { ...image.config, mediaType: 'application/vnd.oci.image.config.v1+json' };
       const manifest = JSON.stringify({ ...image, config, layers: [layer] });
       const host = await fakeRegistry(test, (from, to) => {

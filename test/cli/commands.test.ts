@@ -12,7 +12,7 @@ import { secret } from '../secret.ts';
 import { gantry, type RunOptions } from './gantry.ts';
 import { makeImage, makeIndex, store } from './images.ts';
 
-/** Runs a command that must succeed; answers its stdout. */
+/** Runs a command that must succeed, and returns its stdout. */
 async function stdoutOf(line: string, options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await gantry(line.split(' '), options);
   assert.equal(code, 0, stderr);

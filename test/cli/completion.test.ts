@@ -19,7 +19,7 @@ function missing(shell: string): string | false {
   return there ? false : `${shell} is not in PATH`;
 }
 
-/** What bash would offer after these words; the last one is being typed. */
+/** Returns the words that bash offers after these words. The last one is incomplete. */
 async function offered(words: readonly string[]): Promise<readonly string[]> {
   const quoted = words.map((word) => `'${word}'`).join(' ');
   const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-s'], {
@@ -55,7 +55,7 @@ describe('completion in bash', { skip: missing('bash') }, () => {
   }
 });
 
-/** `--flag=VALUE`, as the shells hand it over, and the values that are offered for it. */
+/** `--flag=VALUE` as the shells pass it, with the offered values. */
 const joined = [
   ['pull --format=', ['tarball', 'legacy', 'oci']],
   ['pull --format=o', ['oci']],
@@ -72,7 +72,7 @@ describe('completion of --flag=VALUE', () => {
       skip: missing('bash'),
     }, async () => {
       const words = ['gantry', ...line.split(' ')];
-      // bash leaves out an empty word behind the sign: the sign itself is the last one then.
+      // bash leaves out an empty word after the sign, so the sign itself is the last word.
       const broken = words.flatMap((word) => word.split(/(=)/)).filter((word) => word !== '');
       assert.deepEqual(await offered(broken), expected);
       const whole = await offered(words);
@@ -99,13 +99,13 @@ words=(${quoted}); CURRENT=\${#words}; _gantry`,
       assert.equal(status, 0, stderr);
       const [split, ...lines] = stdout.trimEnd().split('\n');
       assert.equal(split, 'compset -P 1 *=');
-      // What does not fit the letters behind the sign is left out by zsh itself.
+      // zsh itself leaves out values that do not fit the letters after the sign.
       for (const value of expected) assert.ok(lines.includes(value));
       if (expected.length === 0) assert.deepEqual(lines, []);
     });
 
     it(`joined-values: in fish: gantry ${line}`, { skip: missing('fish') }, async (test) => {
-      // fish reads no program from a socket, which is what a pipe of Node is.
+      // fish reads no program from a socket, and Node's pipes are sockets.
       const cwd = await folder(test);
       await writeFile(join(cwd, 'script'), `${await script('fish')}\ncomplete -C 'gantry ${line}'\n`);
       const { stdout, stderr, status } = spawnSync('fish', ['--no-config', 'script'], {

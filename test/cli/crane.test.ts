@@ -17,7 +17,7 @@ type Tool = (args: readonly string[], options?: RunOptions) => Promise<Ended>;
 const crane: Tool = (args, options = {}) => finished(startProgram('crane', args, options), options.input);
 const gantry: Tool = (args, options = {}) => finished(startGantry(args, options), options.input);
 
-/** Runs both, each in a folder of its own. */
+/** Runs both programs, each in a folder of its own. */
 const both = async (
   test: TestContext,
   args: readonly string[],
@@ -31,7 +31,7 @@ const both = async (
   return [await run(crane), await run(gantry)];
 };
 
-/** `HOST` stands for the registry; every row is run by both, with the same stdout and the same success or failure. */
+/** `HOST` stands for the registry. Both programs run each row, with the same stdout and the same success or failure. */
 const questions: readonly (readonly [line: string, ok: boolean])[] = [
   ['digest HOST/app:1', true],
   ['digest --full-ref HOST/app:1', true],
@@ -101,9 +101,9 @@ describe('a script written for crane', needs('crane'), () => {
     ['crane pulled as a layout', crane, 'oci', 'same'],
     ['gantry pulled as a layout', gantry, 'oci', 'same'],
     ['crane pulled as a tarball', crane, 'tarball', 'same'],
-    // crane makes a docker manifest for whatever it finds in a tarball; gantry keeps the image's own, which is in there.
+    // crane makes a docker manifest for every tarball. gantry keeps the image's own manifest, which the tarball holds.
     ['gantry pulled as a tarball', gantry, 'tarball', 'original'],
-    // Its layers are not compressed; they are when they are pushed, and no two compressors agree.
+    // Its layers are not compressed. The push compresses them, and no two compressors agree.
     ['crane pulled in the legacy form', crane, 'legacy', 'any'],
     ['gantry pulled in the legacy form', gantry, 'legacy', 'any'],
   ] as const) {
@@ -258,7 +258,7 @@ describe('a script written for crane', needs('crane'), () => {
     it(`serves a registry on a port that it names on stderr: ${name}`, async (test) => {
       const child = start(['registry', 'serve', '--address', 'localhost:0']);
       atEnd(test, () => child.kill('SIGKILL'));
-      // Listened to before the rest is read, or the words may have gone by.
+      // The test must listen before it reads on, or it could miss the message.
       const said = saidOnStderr(child, /serving on port (\d+)/);
       const ended = finished(child);
       const [, port] = await said;

@@ -6,12 +6,14 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-/** What the bundle is made of. */
+/** The file that the bundle is made from. */
 export const unbundled: string = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-/** What `npm run build` makes for users to run. */
+/** The file that `npm run build` makes for users. */
 export const bundle: string = fileURLToPath(new URL('../../cli/gantry.cjs', import.meta.url));
 
-/** The bundle as it was built together with this test; where only the compiler has run since, what it is made of. */
+/**
+ * The bundle, if it is as new as this test. Otherwise only the compiler has run since, and this is the unbundled file.
+ */
 export const binary: string = modified(bundle) < modified(unbundled) ? unbundled : bundle;
 
 function modified(file: string): number {
@@ -27,15 +29,15 @@ export interface Ended {
 
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** What stdin holds. */
+  /** The text on stdin. */
   readonly input?: string;
   readonly cwd?: string;
   readonly nodeOptions?: readonly string[];
-  /** In place of the binary. */
+  /** Replaces the binary. */
   readonly program?: string;
 }
 
-/** Runs gantry to its end, with nothing of the machine's own logins and settings. */
+/** Runs gantry to its end, without the logins and settings of this machine. */
 export async function gantry(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return finished(startGantry(args, options), options.input);
 }
@@ -48,7 +50,7 @@ export function startGantry(args: readonly string[], options: RunOptions = {}): 
   });
 }
 
-/** Any program, with the same empty surroundings. */
+/** Starts any program with the same empty environment. */
 export function startProgram(
   program: string,
   args: readonly string[],
@@ -61,13 +63,13 @@ export function startProgram(
   });
 }
 
-/** A folder that is never made: no config file is found there. */
+/** A folder that never exists, so no config file is found there. */
 const nowhere = join(tmpdir(), 'gantry-test-no-config');
 
 export async function finished(child: ChildProcess, input = ''): Promise<Ended> {
   const { stdin, stdout, stderr } = child;
   if (stdin === null || stdout === null || stderr === null) throw new Error('the program has no pipes');
-  // A program that doesn't read its stdin closes it.
+  // A program that does not read its stdin closes it.
   stdin.on('error', () => undefined);
   stdin.end(input);
   const closed = once(child, 'close');
@@ -76,7 +78,7 @@ export async function finished(child: ChildProcess, input = ''): Promise<Ended> 
   return { code: child.exitCode, stdout: out, stderr: err };
 }
 
-/** Resolves when the program has said something that matches on stderr; rejects when it ends without. */
+/** Resolves when the program has written a match to stderr. Rejects when it ends before. */
 export function saidOnStderr(child: ChildProcess, wanted: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let said = '';

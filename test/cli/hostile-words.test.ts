@@ -17,10 +17,10 @@ import { fakeRegistry } from './fake-registry.ts';
 import { type Ended, gantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
-/** Every way out of a line that is known, with a line of its own after each. */
+/** Every known way to end a line, each with a line of its own after it. */
 const words =
   'x\nPASS: forged\r\nPASS: forged\u001b[2J\u001b]0;t\u0007\u009b2J\u202e\u2066\u2028\u2029\u0000\u200b\ufeff\u{e0041}';
-/** Names that pass as annotations and the like may be of any length. */
+/** Names in annotations and the like may be of any length. */
 const long = words + 'y'.repeat(200_000);
 
 const controls =
@@ -68,7 +68,7 @@ async function* asyncOf<T>(values: readonly T[]): AsyncIterable<T> {
   yield* values;
 }
 
-/** A registry all of whose words are chosen by somebody who means harm. */
+/** Starts a registry that answers every request with text from an attacker. */
 async function hostile(text: string): Promise<RequestListener> {
   // A tar ends its names at a NUL.
   const inTar = text.slice(0, 90).replaceAll('\0', '');
@@ -168,7 +168,7 @@ const lines: readonly string[] = [
   'registry gc --dry-run STORE',
 ];
 
-/** What is on the disk, and chosen by somebody else as well. */
+/** Writes files to the disk that hold text from an attacker. */
 async function place(test: TestContext, text: string): Promise<Readonly<Record<string, string>>> {
   const dir = await folder(test);
   const layout = join(dir, 'layout');

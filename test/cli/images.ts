@@ -10,7 +10,7 @@ import type { Descriptor } from '../../src/spec/descriptor.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { writeTar } from '../../src/tar/write.ts';
 
-/** A small image; another `text` makes another image. */
+/** Makes a small image. Another `text` makes another image. */
 export async function makeImage(text: string, architecture = 'amd64'): Promise<Image> {
   const tar = await tarOf('hello.txt', new TextEncoder().encode(text));
   return createImage({
@@ -25,7 +25,7 @@ export async function makeImage(text: string, architecture = 'amd64'): Promise<I
   });
 }
 
-/** linux/amd64 and linux/arm64. */
+/** Makes an index of linux/amd64 and linux/arm64. */
 export async function makeIndex(text: string): Promise<Index> {
   const entry = async (
     architecture: string,
@@ -36,7 +36,7 @@ export async function makeIndex(text: string): Promise<Index> {
   return createIndex([await entry('amd64'), await entry('arm64')]);
 }
 
-/** Puts an image or index straight into a registry, without HTTP. */
+/** Puts an image or index directly into a registry, without HTTP. */
 export async function store(
   registry: Registry,
   name: string,

@@ -10,7 +10,7 @@ import { fakeRegistry } from './fake-registry.ts';
 import { finished, gantry, saidOnStderr, startGantry } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
-/** A registry that takes a request and never answers; `asked` resolves with the first one. */
+/** Starts a registry that receives a request and never answers. `asked` resolves with the first one. */
 async function silentRegistry(
   test: Parameters<typeof fakeRegistry>[0],
 ): Promise<{ host: string; asked: Promise<void> }> {
@@ -49,7 +49,7 @@ describe('a signal', { skip: noSignals }, () => {
   }
 
   it('a second one ends it at once, whatever is still going on', async (test) => {
-    // An exchange that never ends keeps the server from closing.
+    // An open request keeps the server from closing.
     const child = startGantry(['serve', '--address', '127.0.0.1:0']);
     const [, port] = await saidOnStderr(child, /serving on port (\d+)/);
     const { connect } = await import('node:net');

@@ -15,7 +15,7 @@ interface Served {
   readonly child: ChildProcess;
 }
 
-/** Starts `gantry serve` and waits until it says where. */
+/** Starts `gantry serve` and waits for its address. */
 async function serve(test: TestContext, args: readonly string[], options: RunOptions = {}): Promise<Served> {
   const child = startGantry(args, options);
   atEnd(test, () => child.kill('SIGKILL'));
@@ -23,7 +23,7 @@ async function serve(test: TestContext, args: readonly string[], options: RunOpt
   return { host, child };
 }
 
-/** A free port, which the next one to ask may be given, too: good enough for a test that names it at once. */
+/** Returns a free port. Another program may get the same one, but the test uses it at once. */
 async function freePort(): Promise<string> {
   await using registry = await startRegistry();
   return registry.host.slice(registry.host.lastIndexOf(':') + 1);

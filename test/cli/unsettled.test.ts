@@ -9,7 +9,7 @@ import { folder } from '../folder.ts';
 import { listening } from '../listening.ts';
 import { gantry } from './gantry.ts';
 
-/** Runs gantry in a Node in which something never answers, and nothing else keeps the process. */
+/** Runs gantry in a Node in which one module never answers and nothing else holds the process. */
 async function runWith(
   test: TestContext,
   spoil: string,

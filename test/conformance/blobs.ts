@@ -3,7 +3,7 @@ import type { Algorithm } from '../../src/spec/digest.ts';
 import type { Point } from './point.ts';
 import { blobAt, digestOf, pushBlob, type Stage } from './stage.ts';
 
-/** Reading, looking at and deleting blobs. */
+/** Returns the points for reading, probing and deleting blobs. */
 export function blobPoints(algorithm: Algorithm): readonly Point[] {
   return [
     {
@@ -67,7 +67,7 @@ const satisfied: readonly [range: string, from: number, to: number][] = [
   ['-500', size - 500, size],
   ['2000-5000', 2000, size],
 ];
-/** The first is no range by RFC 9110, and yet the suite wants it refused. */
+/** By RFC 9110 the first is no range, but the suite demands a refusal. */
 const refused = ['500-0', '5000-10000'];
 
 function rangePoints(algorithm: Algorithm): readonly Point[] {

@@ -14,7 +14,7 @@ import { type House, openHouse } from './stage.ts';
 import { uploadPoints } from './uploads.ts';
 
 /**
- * What the conformance suite of the distribution-spec demands, version 1.1 and its main branch: upload cancel, digest
+ * The demands of the distribution-spec's conformance suite, version 1.1 and its main branch: upload cancel, digest
  * headers, tag parameters and announced algorithms, and sparse data.
  * @see https://github.com/opencontainers/distribution-spec/tree/main/conformance
  */

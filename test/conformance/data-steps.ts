@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { type DataKind, DataSet, type PushedManifest } from './data.ts';
 import { blobAt, closing, located, octets, pullable, type Stage, uploads } from './stage.ts';
 
-/** The way of one set of data through the registry: pushed, listed, looked at, read, referred to, deleted. */
+/** Takes one set of data through the registry: pushes, lists, probes, reads, refers to and deletes it. */
 export async function runData(test: TestContext, stage: Stage, kind: DataKind): Promise<void> {
   const { ask, repository } = stage;
   const data = new DataSet(stage, kind.algorithm);
@@ -143,7 +143,7 @@ async function checkReferrers(
   }
 }
 
-/** In any order. */
+/** Asserts the same members in any order. */
 function assertSame(actual: readonly unknown[], expected: readonly unknown[]): void {
   assert.equal(actual.length, expected.length);
   for (const entry of expected) {

@@ -29,7 +29,7 @@ export class DataSet {
     this.#algorithm = algorithm;
   }
 
-  /** A blob's descriptor; `missing` leaves it unpushed. */
+  /** Adds a blob and returns its descriptor. `missing` leaves the blob out of the push. */
   blob(
     mediaType: string,
     bytes: Uint8Array = this.#stage.blob(),
@@ -40,7 +40,7 @@ export class DataSet {
     return { mediaType, digest, size: bytes.byteLength };
   }
 
-  /** An image of two layers, with what else its manifest shall say. */
+  /** Adds an image of two layers, with further fields in its manifest. */
   image(fields: Fields = {}, options: ManifestOptions = {}): PushedManifest {
     const config = { os: 'linux', architecture: 'amd64', rootfs: { type: 'layers', diff_ids: [] } };
     const text = JSON.stringify({ ...config, created_by: Array.from(this.#stage.blob(8)) });
@@ -56,7 +56,7 @@ export class DataSet {
     );
   }
 
-  /** An artifact: an image of another type, with the empty config. */
+  /** Adds an artifact: an image of another type, with the empty config. */
   artifact(artifactType: string, fields: Fields = {}, options: ManifestOptions = {}): PushedManifest {
     return this.image(
       { artifactType, config: this.empty(), layers: [this.blob(artifactType)], ...fields },
@@ -100,7 +100,7 @@ interface Described {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** What the list of referrers must say of a manifest. */
+/** Returns the entry that a list of referrers must have for a manifest. */
 function describe({ body }: Manifest): Described {
   if (body.kind === 'unknown') return {};
   const { subject, annotations } = body;
@@ -118,7 +118,7 @@ const annotations = { 'org.opencontainers.conformance': 'hello' };
 export interface DataKind {
   readonly name: string;
   readonly algorithm?: Algorithm;
-  /** Each manifest's tags go with its PUT by digest. */
+  /** The PUT by digest also sets the manifest's tags. */
   readonly tagParameters?: boolean;
   make(data: DataSet): void;
 }

@@ -2,7 +2,7 @@ import { type Access, createAccess } from '../../src/server/access/access.ts';
 import { basicOf, secret } from '../secret.ts';
 import type { Answer, Ask } from './stage.ts';
 
-/** Whether there is a login, and what is shown of it. */
+/** The login of the registry: the scheme that it demands, if any. */
 export type Guard = 'no login' | 'tokens' | 'Basic';
 
 const [user, password] = ['conformance', secret('conformance')];
@@ -18,8 +18,8 @@ export function accessFor(guard: Guard): Access {
 }
 
 /**
- * As the suite's client logs in: it keeps an Authorization for each repository and kind of method, shows it until it is
- * refused, reads the first challenge only and puts all scopes into one parameter.
+ * Logs in like the suite's client. It keeps an Authorization for each repository and kind of method, sends it until the
+ * registry refuses it, reads only the first challenge, and puts all scopes into one parameter.
  */
 export function loggingIn(ask: Ask, guard: Guard): Ask {
   if (guard === 'no login') return ask;

@@ -3,7 +3,7 @@ import { DataSet } from './data.ts';
 import type { Point } from './point.ts';
 import { blobAt, closing, digestOf, located, octets, pushBlob, uploads } from './stage.ts';
 
-/** What is demanded of the registry as a whole, and of manifests that can't be meant. */
+/** The demands on the registry as a whole, and on malformed manifests. */
 export const registryPoints: readonly Point[] = [
   {
     end: 'end-1',

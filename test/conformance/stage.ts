@@ -8,7 +8,7 @@ import type { Algorithm, Digest } from '../../src/spec/digest.ts';
 import type { Registry } from '../../src/store/contract.ts';
 import { accessFor, type Guard, loggingIn } from './login.ts';
 
-/** An answer that came over a socket. */
+/** A response that arrived over a socket. */
 export interface Answer {
   readonly status: number;
   readonly headers: NodeJS.Dict<string[]>;
@@ -23,15 +23,15 @@ export interface Question {
   readonly streamed?: boolean;
 }
 
-/** `target` as a path, or as the Location of an earlier answer. */
+/** `target` is a path, or the Location of an earlier response. */
 export type Ask = (method: string, target: string, question?: Question) => Promise<Answer>;
 
-/** Two repositories of their own for one point, on a registry that many points share. */
+/** Two repositories for one point alone, in a registry that many points share. */
 export interface Stage {
   readonly ask: Ask;
   readonly repository: string;
   readonly other: string;
-  /** Bytes that nobody else has. */
+  /** Bytes that no other test has. */
   readonly blob: (size?: number) => Uint8Array;
 }
 
@@ -40,7 +40,7 @@ export interface House {
   readonly close: () => Promise<void>;
 }
 
-/** A registry on a port, for all tests of a file. */
+/** Starts a registry on a port for all tests of a file. */
 export async function openHouse(
   open: () => Promise<Registry & Partial<AsyncDisposable>>,
   guard: Guard = 'no login',
@@ -72,7 +72,7 @@ function asking(url: string, agent: Agent): Ask {
   return (method, target, { body, headers = {}, streamed = false } = {}) =>
     new Promise((resolve, reject) => {
       const content = typeof body === 'string' ? Buffer.from(body) : body;
-      // As the suite's client has it: no length for what has no body, unless it is said.
+      // Like the suite's client: sends no Content-Length without a body, unless the caller sets it.
       const length = content === undefined || streamed ? {} : { 'content-length': content.byteLength };
       const outgoing = request(new URL(target, url), { method, agent, headers: { ...length, ...headers } });
       outgoing.on('error', reject);
@@ -92,7 +92,7 @@ function asking(url: string, agent: Agent): Ask {
 
 let last = 0;
 
-/** Bytes that no other call gives. */
+/** Returns bytes that no other call returns. */
 function noise(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   let state = (++last * 2_654_435_761) >>> 0;
@@ -117,12 +117,12 @@ export function blobAt(repository: string, digest: Digest): string {
   return `/v2/${repository}/blobs/${digest}`;
 }
 
-/** The Location with the digest as a parameter. */
+/** Adds the digest to the Location as a parameter. */
 export function closing(location: string, digest: Digest): string {
   return `${location}${location.includes('?') ? '&' : '?'}digest=${encodeURIComponent(digest)}`;
 }
 
-/** The status, and the Location that has to come with it. */
+/** Asserts the status and the Location that must accompany it. Returns the Location. */
 export function located(answer: Answer, status: number): string {
   assert.equal(answer.status, status, new TextDecoder().decode(answer.bytes));
   const location = answer.header('location');
@@ -130,7 +130,7 @@ export function located(answer: Answer, status: number): string {
   throw new Error(`no relative Location but ${location}`);
 }
 
-/** What a 201 named can be had, byte for byte, under the digest it was pushed with. */
+/** Asserts that a client can read the content of a 201, byte for byte, by its Location and by its digest. */
 export async function pullable(ask: Ask, created: Answer, digest: Digest, bytes: Uint8Array): Promise<void> {
   const location = located(created, 201);
   assert.equal(created.header('docker-content-digest'), digest);
@@ -141,7 +141,7 @@ export async function pullable(ask: Ask, created: Answer, digest: Digest, bytes:
   assert.equal(answer.header('docker-content-digest'), digest);
 }
 
-/** By POST and one PUT. */
+/** Pushes a blob with POST and one PUT. */
 export async function pushBlob(
   ask: Ask,
   repository: string,

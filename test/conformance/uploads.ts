@@ -20,7 +20,7 @@ interface Chunk {
 }
 
 const chunkSize = 1_024;
-/** As the suite's are: three chunks, of which the last is short. */
+/** As in the suite: three chunks, of which the last is short. */
 const threeChunks = chunkSize * 3 - 5;
 
 function chunksOf(bytes: Uint8Array): readonly Chunk[] {
@@ -36,13 +36,13 @@ function chunkHeaders({ from, bytes }: Chunk): Readonly<Record<string, string>> 
 }
 
 interface ChunkedOptions {
-  /** The last chunk goes with the closing PUT. */
+  /** Sends the last chunk with the closing PUT. */
   readonly putLast?: boolean;
-  /** Before each chunk one that is not next: too far ahead, or back at the beginning. */
+  /** Sends a wrong chunk before each right one: too far ahead, or from the beginning again. */
   readonly outOfOrder?: boolean;
 }
 
-/** Sends all chunks, as the suite does, and gives the answer of the closing PUT. */
+/** Sends all chunks as the suite does. Returns the response to the closing PUT. */
 async function sendChunks(
   { ask, repository }: Stage,
   bytes: Uint8Array,
@@ -71,7 +71,7 @@ async function sendChunks(
   return ask('PUT', closing(location, digest), { headers: { ...octets, 'content-length': '0' } });
 }
 
-/** end-13: asks where a session stands, at its Location or what it became with a digest behind it. */
+/** Endpoint end-13: asks for the offset of a session, at its Location with or without a digest. */
 async function standsAt({ ask }: Pick<Stage, 'ask'>, target: string, offset: number): Promise<string> {
   const status = await ask('GET', target);
   const location = located(status, 204);
@@ -91,7 +91,7 @@ const chunkedWays: readonly [name: string, size: number, options: ChunkedOptions
   ],
 ];
 
-/** Every way to push a blob. */
+/** Returns the points for every way to push a blob. */
 export function uploadPoints(algorithm: Algorithm): readonly Point[] {
   return [
     {
@@ -203,7 +203,7 @@ function mountPoints(algorithm: Algorithm): readonly Point[] {
   ];
 }
 
-/** Bytes that are not what the digest says are refused with 400, whichever way they came, and nothing of them is kept. */
+/** The registry refuses bytes that do not match the digest with 400 in each way to push, and keeps none of them. */
 function wrongPoints(algorithm: Algorithm): readonly Point[] {
   const wrong = (
     end: string,

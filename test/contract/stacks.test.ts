@@ -13,7 +13,10 @@ import { registryContract } from '../../src/testing/contract.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { atEnd } from '../at-end.ts';
 
-/** The one suite over every stack of rooms: what holds for a place holds for it behind the protocol, and behind it twice. */
+/**
+ * Runs the contract suite over every stack of rooms: each rule for a place also holds behind the protocol, and behind
+ * it twice.
+ */
 
 async function disk(test: TestContext): Promise<Registry> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-contract-'));
@@ -25,12 +28,12 @@ async function disk(test: TestContext): Promise<Registry> {
   return registry;
 }
 
-/** A client over a server over `registry`, with no port between them. */
+/** Returns a client over a server over `registry`, without a port between them. */
 function direct(registry: Registry): Registry {
   return createRemoteRegistry({ base: 'http://registry.test', send: createApp(registry) });
 }
 
-/** The same with a real connection. */
+/** Returns the same with a real connection. */
 async function connected(test: TestContext, registry: Registry): Promise<Registry> {
   const server = await startRegistry({ registry });
   const transport = createNodeTransport();

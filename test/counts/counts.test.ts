@@ -20,10 +20,10 @@ import { createRounds, type Rounds } from './rounds.ts';
 import { keychain, withTokenLogin } from './token-login.ts';
 
 /**
- * How many requests a verb takes, and how many of them one after the other, on the wire: `open` at registries that want no
- * login, `login` at registries with a token service, whose requests count, too. `warm` is the same again with other
- * content: what was learned and got the first time is known. The numbers are exact: who makes one smaller writes the
- * smaller one here.
+ * The number of requests of each verb on the wire, and of those that follow one another: `open` at registries without a
+ * login, `login` at registries with a token service, whose requests count too. `warm` repeats the verb with other
+ * content, after the client has learned and stored everything. The numbers are exact: a change that saves requests
+ * updates them here.
  */
 
 async function served(
@@ -37,7 +37,7 @@ async function served(
   return { host: listener.url.replace('http://', ''), registry };
 }
 
-/** Layers that begin with `shared` ones; the last is `top`. */
+/** Returns layers that begin with `shared` ones; the last is `top`. */
 function makeImage(architecture: string, layers: number, { shared = 0, top = 'top' } = {}): Image {
   const texts = Array.from({ length: layers }, (_, at) => {
     if (at < shared) return `shared ${at}`;
@@ -49,7 +49,7 @@ function makeImage(architecture: string, layers: number, { shared = 0, top = 'to
   });
 }
 
-/** Two platforms of four layers each, two of them shared: with the configs eight blobs. */
+/** Returns an index of two platforms with four layers each, two of them shared: with the configs eight blobs. */
 function makeIndex(): Index {
   const entries = ['amd64', 'arm64'].map((architecture) => ({
     image: makeImage(architecture, 4, { shared: 2 }),
@@ -90,13 +90,13 @@ const rows: readonly {
   readonly run: (scene: Scene) => Promise<unknown>;
   readonly open: Expected;
   readonly login: Expected;
-  /** Done first, and not counted: the login is known after it. */
+  /** Runs first and is not counted. The client knows the login after it. */
   readonly before?: (scene: Scene) => Promise<unknown>;
-  /** With a login, after `before`. */
+  /** The count with a login, after `before`. */
   readonly warm?: Expected;
 }[] = [
   {
-    // Each blob is asked for, begun and sent. Wanted with a login: 22 and 6, warm 4.
+    // Each blob takes a probe, a start and a PUT. Goal with a login: 22 and 6, warm 4.
     name: 'push of a new image of 5 layers',
     run: ({ client, empty }) => client.pushImage(`${empty}/app:1`, image),
     open: { requests: 20, depth: 4 },
@@ -105,7 +105,7 @@ const rows: readonly {
     warm: { requests: 20, depth: 4 },
   },
   {
-    // Wanted: 9 and 3, warm 1.
+    // Goal: 9 and 3, warm 1.
     name: 'push of what is there',
     run: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
     open: { requests: 7, depth: 1 },
@@ -114,70 +114,71 @@ const rows: readonly {
     warm: { requests: 7, depth: 1 },
   },
   {
-    // Wanted: 10 and 4.
+    // Goal: 10 and 4.
     name: 'push of what is there under a new tag',
     run: ({ client, full }) => client.pushImage(`${full}/app:2`, image),
     open: { requests: 8, depth: 2 },
     login: { requests: 10, depth: 4 },
   },
   {
-    // Wanted: 10 and 2 for each new blob (the layer and the config: 14), and 6.
+    // Goal: 10 and 2 for each new blob (the layer and the config: 14), and 6.
     name: 'push with one layer changed',
     run: ({ client, full }) => client.pushImage(`${full}/app:2`, changed),
     open: { requests: 12, depth: 4 },
     login: { requests: 14, depth: 6 },
   },
   {
-    // A blob is read while its upload is begun. Wanted: 45 and 9.
+    // The client reads a blob while its upload starts. Goal: 45 and 9.
     name: 'copy of an index of 2 platforms and 8 blobs to another registry',
     run: ({ client, full, empty }) => client.copy(`${full}/index:1`, `${empty}/index:1`),
     open: { requests: 41, depth: 7 },
     login: { requests: 45, depth: 9 },
   },
   {
-    // The gate holds the destination's answer for longer than it is waited for; a registry that is near spares the GET, too.
+    // The gate holds the destination's response for longer than gantry waits for it. A near registry also saves the
+    // GET.
     name: 'copy of an index that is there',
     run: ({ client, full }) => client.copy(`${full}/index:1`, `${full}/index:1`),
     open: { requests: 2, depth: 1 },
     login: { requests: 4, depth: 3 },
   },
   {
-    // No number is wanted; each blob is asked for and mounted.
+    // Without a goal. Each blob takes a probe and a mount.
     name: 'copy of that index within its registry',
     run: ({ client, full }) => client.copy(`${full}/index:1`, `${full}/copy:1`),
     open: { requests: 25, depth: 6 },
     login: { requests: 27, depth: 8 },
   },
   {
-    // Wanted: 4 requests.
+    // Goal: 4 requests.
     name: 'tag',
     run: ({ client, full }) => client.tag(`${full}/app:1`, 'latest'),
     open: { requests: 2, depth: 2 },
     login: { requests: 4, depth: 4 },
   },
   {
-    // Wanted: 3 requests.
+    // Goal: 3 requests.
     name: 'digest',
     run: ({ client, full }) => client.getDescriptor(`${full}/app:1`),
     open: { requests: 1, depth: 1 },
     login: { requests: 3, depth: 3 },
   },
   {
-    // Wanted: 3 requests.
+    // Goal: 3 requests.
     name: 'ls',
     run: ({ client, full }) => drain(client.tags(`${full}/app`)),
     open: { requests: 1, depth: 1 },
     login: { requests: 3, depth: 3 },
   },
   {
-    // No number is wanted.
+    // Without a goal.
     name: 'pull of an image of 5 layers into an archive',
     run: ({ client, full, folder }) => client.pull([`${full}/app:1`], join(folder, 'app.tar')),
     open: { requests: 7, depth: 2 },
     login: { requests: 9, depth: 4 },
   },
   {
-    // No number is wanted.
+    // Without a goal.
     name: 'pull of that index into a layout',
     run: ({ client, full, folder }) =>
       client.pull([`${full}/index:1`], join(folder, 'oci'), { format: 'oci' }),

@@ -2,37 +2,37 @@ import type { HttpRequest, Send } from '../../src/wire/message.ts';
 
 export interface Count {
   readonly requests: number;
-  /** Answers that had to be waited for one after the other. */
+  /** The number of responses that the client waited for one after another. */
   readonly depth: number;
-  /** What was asked in each round, e.g. `HEAD blob`, sorted. */
+  /** The requests of each round, such as `HEAD blob`, sorted. */
   readonly rounds: readonly (readonly string[])[];
 }
 
 /**
- * A proxy that answers in rounds: it holds every answer until no new request has come for a while, then releases all
- * that are ready. So what a client asks at once falls into one round, and the number of rounds is the depth of what it
- * does, on any machine and however slow. Put the same one in front of all registries that take part.
+ * A proxy that answers in rounds: it holds every response until no new request has arrived for a while, then releases
+ * all that are ready. Requests that a client sends together fall into one round, so the number of rounds is the depth
+ * of the client's work, on any machine at any speed. Put the same one in front of all registries that take part.
  */
 export interface Rounds {
   readonly proxy: (send: Send) => Send;
-  /** What came since the last time, and begins anew. */
+  /** Returns the requests since the last call. */
   take(): Count;
 }
 
-/** What holds the answers, for whoever stands between a client and its registries. */
+/** Holds the responses for a program between a client and its registries. */
 export interface RoundGate extends Pick<Rounds, 'take'> {
-  /** A request has come. */
+  /** Notes an arrived request. */
   ask(request: Pick<HttpRequest, 'method' | 'url'>): void;
-  /** Its answer is there: resolves when it may go on. */
+  /** Resolves when its response, which is ready, may continue. */
   hold(): Promise<void>;
 }
 
 /**
- * Milliseconds without a request after which nobody is expected to ask more without an answer: more than a copy gives its
- * destination before it asks more (`headStart`).
+ * Milliseconds without a request after which the gate expects no request before a response: more than a copy gives its
+ * destination before it sends more (`headStart`).
  */
 const quiet = 160;
-/** Turns of the event loop in which what a timer of the client has just set off arrives here. */
+/** Turns of the event loop in which a request that a timer of the client has just started arrives here. */
 const turns = 5;
 
 export function createRoundGate(): RoundGate {
@@ -45,8 +45,8 @@ export function createRoundGate(): RoundGate {
     clearTimeout(timer);
     const before = performance.eventLoopUtilization();
     timer = setTimeout(() => {
-      // Only time in which this process had nothing to do counts: on a busy machine the rest may be the client's, which
-      // has not yet come to ask what it is going to.
+      // Only idle time of this process counts: on a busy machine the rest may be time in which the client, which shares
+      // it, has not yet sent its requests.
       const { idle } = performance.eventLoopUtilization(before);
       if (idle < quiet * 0.8) wait();
       else settle(asked.length, turns);

@@ -14,8 +14,8 @@ export const keychain = async (): Promise<{ readonly kind: 'basic' } & typeof us
 });
 
 /**
- * A registry that lets in only who shows a token of its own token service, which stands at the same host and asks for user
- * and password. A token is the list of what was asked for, and is looked at for every request.
+ * Protects a registry with tokens of its own token service, which is at the same host and demands user and password. A
+ * token is the list of the requested scopes, and the registry checks it for every request.
  */
 export function withTokenLogin(app: Send): Send {
   return async (request) => {

@@ -3,12 +3,12 @@ import { bytesContent, createImage, createLayer } from '../../src/index.ts';
 
 const day = 86_400_000;
 
-/** So many days ago, as a config says it. */
+/** Returns the time of this many days ago in the form of a config. */
 export function daysAgo(days: number): string {
   return new Date(Date.now() - days * day).toISOString();
 }
 
-/** A small image that was made then; without `created`, nothing says when. */
+/** Returns a small image with this time; without `created`, with no time at all. */
 export function imageMade(name: string, created?: string): Image {
   return createImage({
     config: {
@@ -21,7 +21,7 @@ export function imageMade(name: string, created?: string): Image {
   });
 }
 
-/** Each under its name, made so many days ago. */
+/** Pushes each image under its name, made this many days ago. */
 export async function pushMade(
   client: Client,
   repository: string,
@@ -35,7 +35,7 @@ export async function pushMade(
   }
 }
 
-/** `outcome tag`, in the order of the tags. */
+/** Returns `outcome tag` lines in the order of the tags. */
 export function outcomes(deletions: readonly Deletion[]): readonly string[] {
   return deletions
     .map(({ outcome, reference }) => `${outcome} ${reference.replace(/^.*:/, '')}`)

@@ -8,7 +8,7 @@ import { daysAgo, imageMade, outcomes, pushMade } from './images.ts';
 
 const day = 86_400_000;
 
-/** A repository is filled, pruned, and what is left of it is listed. */
+/** Each test fills a repository, prunes it, and lists the rest. */
 interface Scene {
   readonly name: string;
   readonly made: Readonly<Record<string, number | undefined>>;
@@ -66,7 +66,7 @@ async function tagsOf(client: Client, repository: string): Promise<readonly stri
   try {
     return (await listOf(client.tags(repository))).sort();
   } catch {
-    // Of a repository without tags some registries say that it is not there.
+    // For a repository without tags some registries say that it does not exist.
     return [];
   }
 }

@@ -10,7 +10,7 @@ import { daysAgo, imageMade, outcomes } from './images.ts';
 
 const day = 86_400_000;
 
-/** Of a list of referrers, and of a signature by cosign. */
+/** Returns the tags of a list of referrers and of a signature by cosign. */
 function tagsOn(digest: string): readonly string[] {
   return ['', '.sig'].map((end) => `${digest.replace(':', '-')}${end}`);
 }

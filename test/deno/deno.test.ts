@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { isInPath, run } from '../peer.ts';
 
-/** The program of `pushes.ts` on both runtimes: what Deno does with connections differs from Node. */
+/** Runs the program of `pushes.ts` on both runtimes, since Deno handles connections differently from Node. */
 const program = fileURLToPath(new URL('pushes.js', import.meta.url));
 
 const runtimes = [

@@ -12,8 +12,8 @@ import {
 import { startRegistry } from '../../src/testing/index.ts';
 
 /**
- * Pushes images through a relay that ends its kept connections, while they are idle and at the next request that comes over
- * one. Runs on Node and on Deno; exit code 0 where every image is there at the end.
+ * Pushes images through a relay that ends its kept connections, while they are idle and at their next request. Runs on
+ * Node and on Deno. Exits with 0 if every image has arrived at the end.
  */
 
 const registry = await startRegistry();

@@ -11,7 +11,7 @@ import { blobOf, give, giveImage, imageOf, listOf, read } from '../../src/testin
 import { plants } from './plants.ts';
 import { newStore } from './server.ts';
 
-/** One bad thing never takes the others with it: each kind of it, at each place of a store where it can stand. */
+/** One bad thing never harms the others: the test plants each kind of it at each place of a store that can hold it. */
 
 const layer = blobOf('a layer');
 const image = imageOf({ layers: [layer] });
@@ -26,7 +26,7 @@ async function giveAll(registry: Registry, name: string): Promise<void> {
   await giveImage(repository, note);
 }
 
-/** Where something bad is planted, with one repository for each kind of it. */
+/** The repositories with something bad in them, one for each kind. */
 const bad = ['a/bad0', 'a/bad1', 'a/bad2', 'a/bad3', 'a/bad4'];
 
 async function filled(test: TestContext): Promise<string> {
@@ -41,7 +41,7 @@ async function filled(test: TestContext): Promise<string> {
 const folderOf = (store: string, name: string): RepositoryFolder =>
   new RepositoryFolder(join(store, 'repositories'), name);
 
-/** Folders of the store, in which nobody expects what is planted there. */
+/** Folders of the store that hold none of the planted things. */
 const folders: readonly ((store: string, repository: RepositoryFolder) => string)[] = [
   (store) => store,
   (store) => join(store, 'tmp'),
@@ -67,7 +67,7 @@ const folders: readonly ((store: string, repository: RepositoryFolder) => string
   (_, repository) => join(repository.state, 'trash', 'manifests'),
 ];
 
-/** Files of the store, in whose place something else stands. */
+/** Files of the store that the test replaces. */
 const files: readonly ((store: string, repository: RepositoryFolder) => string)[] = [
   (store) => join(store, 'blobs', 'sha256', layer.descriptor.digest.slice(7)),
   (store) => join(store, 'uploads', `${crypto.randomUUID()}.${'0'.repeat(32)}.sha256`),
@@ -140,7 +140,7 @@ describe('a store', { skip: process.platform === 'win32' && 'links need rights' 
       const planted = new Set<string>();
       for (const [at, [, plant]] of plants.entries()) {
         const path = file(store, folderOf(store, bad[at] ?? ''));
-        // Of the pool there is one.
+        // The pool is one for all.
         if (planted.has(path)) continue;
         planted.add(path);
         await rm(path, { force: true });

@@ -41,7 +41,7 @@ async function filled(
 const folderOf = (store: string, name = 'app'): RepositoryFolder =>
   new RepositoryFolder(join(store, 'repositories'), name);
 
-/** Other bytes of the same length, as a disk that forgets would have them. */
+/** Writes other bytes of the same length, as a damaged disk returns them. */
 async function spoil(path: string): Promise<void> {
   const bytes = await readFile(path);
   bytes[0] = (bytes[0] ?? 0) ^ 1;
@@ -68,7 +68,7 @@ describe('the check of a store', () => {
   interface Harm {
     readonly name: string;
     readonly harm: (store: string, folder: RepositoryFolder) => Promise<unknown>;
-    /** Kind and subject of each finding. */
+    /** The kind and subject of each finding. */
     readonly found: readonly (readonly [kind: string, subject: string])[];
   }
 
@@ -349,11 +349,11 @@ describe('a store and the disk below it', () => {
       assert.equal(await wire.pushBlob(server.url, 'app', wire.blobOf(randomBytes(3_000_000))), 503);
     }
     assert.deepEqual(await readdir(join(store, 'uploads')), []);
-    // What it was until then it still is, and what fits goes in.
+    // The store has not changed, and content that fits goes in.
     assert.equal(await wire.served(server.url, 'app/manifests/v1'), wire.imageOf(small).digest);
     const another = wire.blobOf(randomBytes(100_000));
     assert.equal(await wire.pushBlob(server.url, 'app', another), 201);
-    // Full to the last page: not even a manifest goes in, and nothing of it stays.
+    // Fills the disk to the last page: not even a manifest goes in, and nothing of it stays.
     const filler = join(dirname(store), 'filler');
     await writeFile(filler, randomBytes(900_000)).catch(() => undefined);
     const next = wire.imageOf([...small, another]);
@@ -386,7 +386,7 @@ describe('a repository that is being served', needs('skopeo'), () => {
   });
 });
 
-/** Settles when the file is there. */
+/** Resolves when the file exists. */
 async function changed(folder: string, name: string): Promise<void> {
   const { watch } = await import('node:fs/promises');
   await mkdir(folder, { recursive: true });

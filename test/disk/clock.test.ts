@@ -16,7 +16,7 @@ import { folder } from '../folder.ts';
 import * as wire from './server.ts';
 
 const day = 24 * 60 * 60 * 1000;
-/** Two days pass on the clock of the machine, and no time at all on the one that never jumps. */
+/** Moves the clock of the machine by two days, and leaves the monotonic clock alone. */
 const jump = `
   const now = Date.now;
   let jumped = 0;
@@ -46,7 +46,7 @@ describe('an upload session', { skip: process.platform === 'win32' && 'there are
     const jumped = saidOnStderr(child, /the clock jumped/);
     child.kill('SIGUSR2');
     await jumped;
-    // Whoever begins another one has the old ones looked at.
+    // Starting another session makes the registry look at the old ones.
     await start();
     const end = new URL(upload);
     end.searchParams.set('digest', blob.digest);

@@ -11,7 +11,7 @@ import { needs } from '../peer.ts';
 import * as wire from './server.ts';
 import { traced } from './strace.ts';
 
-/** Other bytes of the same length. */
+/** Writes other bytes of the same length. */
 async function spoil(path: string): Promise<void> {
   const bytes = await readFile(path);
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
@@ -27,7 +27,10 @@ const harms: readonly (readonly [string, (path: string) => Promise<void>])[] = [
 const folderOf = (store: string): RepositoryFolder =>
   new RepositoryFolder(join(store, 'repositories'), 'app');
 
-/** What a GET brings: a status, or `cut` where the answer broke off, or `WRONG` where all of other bytes came. */
+/**
+ * Returns the result of a GET: a status, `cut` for a response that ended early, or `WRONG` for a complete one with
+ * other bytes.
+ */
 async function got(
   url: string,
   blob: wire.Blob,

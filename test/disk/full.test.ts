@@ -8,14 +8,14 @@ import { lock, noMounts, smallDisk } from '../bad-input/small-disk.ts';
 import { gantry } from '../cli/gantry.ts';
 import * as wire from './server.ts';
 
-/** Writes until not one more block is free. Answers the file to remove for room. */
+/** Writes until no block is free. Returns the file whose removal frees space. */
 async function fill(disk: string): Promise<string> {
   const path = join(disk, 'filler');
   const file = await open(path, 'w');
   try {
     for (;;) if ((await file.write(Buffer.alloc(4096))).bytesWritten === 0) break;
   } catch {
-    // Full.
+    // The disk is full.
   } finally {
     await file.close();
   }
@@ -69,7 +69,7 @@ describe('a registry on a full disk', { skip: noMounts }, () => {
     const store = join(disk, 'store');
     const first = await wire.serveStore(test, store);
     await pushImage(first.url);
-    // The lock of a process that was killed stays, too.
+    // A killed process leaves its lock.
     await first.kill();
     lock(disk);
     const refused = await gantry(['serve', '--disk', store]);

@@ -25,7 +25,7 @@ import * as wire from './server.ts';
 
 const hour = 3_600_000;
 
-/** A store with one repository, filled and then closed; everything in it is two days old. */
+/** Returns a closed store with one filled repository, in which everything is two days old. */
 async function oldStore(test: TestContext, fill: (repository: Repository) => Promise<void>): Promise<string> {
   const store = await wire.newStore(test);
   await fillStore(store, fill);
@@ -181,7 +181,7 @@ describe('garbage that is collected again and again beside a server that is push
       const told = new Map<string, readonly wire.Blob[]>();
       const counts = { pushed: 0, collected: 0, again: 0 };
       const pushing = new AbortController();
-      // Also when the test fails: it would go on for ever.
+      // Also stops after a failure of the test, since it would never end.
       atEnd(test, () => pushing.abort());
       const collecting = (async () => {
         while (!pushing.signal.aborted) {
@@ -198,7 +198,7 @@ describe('garbage that is collected again and again beside a server that is push
           ];
           const image = wire.imageOf(blobs);
           const tag = `t${n}-${round}`;
-          // What garbage took in between is sent again, as a client does.
+          // The client sends content again that the collection removed meanwhile.
           while (!(await pushed(server.url, name, tag, image, blobs))) counts.again++;
           told.set(`${name}/manifests/${tag}`, [image, ...blobs]);
           counts.pushed++;
@@ -219,7 +219,10 @@ describe('garbage that is collected again and again beside a server that is push
   }
 });
 
-/** As clients push: what is there is not sent. Answers false where the manifest was refused for a blob. */
+/**
+ * Pushes like a client, which does not send existing blobs. Returns false if the registry refuses the manifest for a
+ * missing blob.
+ */
 async function pushed(
   url: string,
   name: string,

@@ -15,15 +15,15 @@ import {
   together,
 } from './server.ts';
 
-/** More by GANTRY_KILL_ROUNDS. */
+/** GANTRY_KILL_ROUNDS sets a higher number. */
 const rounds = Number(process.env['GANTRY_KILL_ROUNDS'] ?? 2);
 
-/** What a client was told, of one repository. */
+/** The acknowledged content of one repository. */
 interface Acknowledged {
   readonly blobs: Map<string, Blob>;
   readonly manifests: Map<string, Blob>;
   readonly tags: Map<string, Blob>;
-  /** By subject. */
+  /** The referrers of each subject. */
   readonly referrers: Map<string, Set<string>>;
 }
 
@@ -41,7 +41,7 @@ describe('a server that is killed at any moment', () => {
         all.set(name, told);
         while (await push(server.url, name, told, n)) {
           counts.acknowledged++;
-          // In the middle of what the others do.
+          // The kill comes in the middle of the other requests.
           if (counts.acknowledged >= wanted) void server.kill();
         }
       });
@@ -87,7 +87,7 @@ function nothing(): Acknowledged {
   return { blobs: new Map(), manifests: new Map(), tags: new Map(), referrers: new Map() };
 }
 
-/** One image with a tag and a referrer; answers false when the server is gone. */
+/** Pushes one image with a tag and a referrer. Returns false when the server is gone. */
 async function push(url: string, name: string, told: Acknowledged, n: number): Promise<boolean> {
   const layer = blobOf(randomBytes(randomInt(1, 200_000)));
   const config = blobOf(`{"n":${n}}`);
@@ -96,7 +96,7 @@ async function push(url: string, name: string, told: Acknowledged, n: number): P
     told.blobs.set(blob.digest, blob);
   }
   const image = imageOf([config, layer]);
-  // Of its own, so that what was acknowledged last is what must be there.
+  // Each push has its own tag, so the last acknowledged content must be there.
   const tag = `t${n}-${randomInt(1_000_000)}`;
   if ((await pushManifest(url, name, tag, image)) !== 201) return false;
   told.manifests.set(image.digest, image);

@@ -11,7 +11,7 @@ const noContainers =
     ? false
     : 'no process may have a host name and process ids of its own here';
 
-/** As Docker and Kubernetes run it: process 1, under a host name that is new at each start. */
+/** Serves as Docker and Kubernetes do: as process 1, under a host name that is new at each start. */
 function serveInContainer(host: string, store: string): ReturnType<typeof startProgram> {
   const script = 'hostname "$0" && exec "$@"';
   const serve = [process.execPath, binary, 'serve', '--address', '127.0.0.1:0', '--disk', store];

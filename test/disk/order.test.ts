@@ -54,7 +54,7 @@ describe('what is acknowledged', needs('strace'), () => {
       disk.take(call);
       for (const path of acknowledged(call) ?? []) {
         assert.equal(disk.loses(path), undefined);
-        // The name in the pool is promised to nobody, and shows that a loss is seen.
+        // No response promises the name in the pool, so its loss shows that the test notices losses.
         if (acks === 0) assert.ok(disk.loses(blobPath(store, layer)) !== undefined);
         acks++;
       }
@@ -77,7 +77,7 @@ function isOfFiles({ name, args }: SystemCall): boolean {
   return !(name === 'write' && /^\d+<(?:anon_inode|pipe):/.test(args));
 }
 
-/** What the system is asked for while one tag is pushed into a repository that has `count`. */
+/** Returns the system calls for pushing one tag into a repository with `count` tags. */
 async function cost(store: string, count: number): Promise<readonly string[]> {
   {
     await using registry = await openDiskRegistry(store);

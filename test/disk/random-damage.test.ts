@@ -22,7 +22,7 @@ async function giveAll(registry: Registry): Promise<void> {
   }
 }
 
-/** Bits that turn, ends that are lost, files that are lost, and bytes that are added. */
+/** Damages: flipped bits, lost ends, lost files, and additional bytes. */
 const harms: readonly ((path: string, at: number) => Promise<unknown>)[] = [
   async (path, at) => {
     const file = await open(path, 'r+');
@@ -40,7 +40,7 @@ const harms: readonly ((path: string, at: number) => Promise<unknown>)[] = [
   (path) => appendFile(path, 'x'),
 ];
 
-/** Nothing is handed out that is not what it should be; with `whole`, all of it is there. */
+/** Asserts that the registry serves only right content; with `whole`, all of it. */
 async function isTrue(registry: Registry, whole: boolean): Promise<void> {
   for (const name of names) {
     const repository = registry.repository(name);
@@ -71,7 +71,7 @@ it('random-damage: a store with any damage serves nothing wrong, loses nothing e
   }
   const entries = await readdir(sound, { recursive: true, withFileTypes: true });
   const files = entries
-    // Without it nobody would know that the folder is a store.
+    // Without this file, gantry would not know the folder as a store.
     .filter((entry) => entry.isFile() && entry.name !== 'gantry-store')
     .map((entry) => join(entry.parentPath, entry.name).slice(sound.length));
   const seed = Math.floor(Math.random() * 1_000_000);
@@ -83,7 +83,7 @@ it('random-damage: a store with any damage serves nothing wrong, loses nothing e
       const at = (seed + round * 7919 + n * 104_729) % 1_000_003;
       const path = join(store, files[at % files.length] ?? '');
       await harms[(at >> 3) % harms.length]?.(path, at).catch((error: NodeJS.ErrnoException) => {
-        // The one before may have removed it.
+        // The damage before may have removed it.
         assert.equal(error.code, 'ENOENT');
       });
     }
@@ -99,7 +99,7 @@ it('random-damage: a store with any damage serves nothing wrong, loses nothing e
     {
       await using registry = await openDiskRegistry(store);
       await isTrue(registry, false);
-      // What counts as missing is sent again.
+      // The client sends all missing content again.
       await giveAll(registry);
       await isTrue(registry, true);
     }

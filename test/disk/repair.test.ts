@@ -14,7 +14,7 @@ async function stdoutOf(line: string, cwd: string): Promise<string> {
   return stdout;
 }
 
-/** A layer as a repository of the store has it. */
+/** Returns the file of a layer in a repository of the store. */
 async function layerFile(root: string): Promise<string> {
   const files = await readdir(root, { recursive: true, withFileTypes: true });
   const blobs = files.filter(
@@ -30,7 +30,7 @@ async function layerFile(root: string): Promise<string> {
   return sized.find(({ isLayer }) => isLayer)?.path ?? assert.fail('the store has no layer');
 }
 
-/** The same number of other bytes, in all files that are this one. */
+/** Writes the same number of other bytes to all links of this file. */
 async function damage(path: string): Promise<void> {
   const bytes = await readFile(path);
   await writeFile(

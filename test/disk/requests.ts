@@ -1,6 +1,9 @@
 import { createHook } from 'node:async_hooks';
 
-/** How often `task` asks something of the file system. Unlike time, that is the same on a busy machine. */
+/**
+ * Returns the number of requests to the file system during `task`. Unlike time, the number is the same on a busy
+ * machine.
+ */
 export async function requestsOf(task: () => Promise<unknown>): Promise<number> {
   let requests = 0;
   const hook = createHook({

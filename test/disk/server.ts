@@ -13,11 +13,11 @@ export interface Server {
   /** `http://127.0.0.1:1234` */
   readonly url: string;
   readonly child: ChildProcess;
-  /** Ends it and waits until it is gone. */
+  /** Kills the process and waits for its end. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** A real process that serves the store. */
+/** Starts a process that serves the store. */
 export async function serveStore(
   test: TestContext,
   store: string,
@@ -38,7 +38,7 @@ export async function serveStore(
   };
 }
 
-/** A path where no store is yet. */
+/** Returns a path without a store. */
 export async function newStore(test: TestContext): Promise<string> {
   return join(await folder(test), 'store');
 }
@@ -53,7 +53,7 @@ export function blobOf(bytes: Uint8Array | string): Blob {
   return { bytes: data, digest: digestOf(data) };
 }
 
-/** An image of these blobs; the first one stands for the config. */
+/** Makes an image of these blobs; the first one takes the place of the config. */
 export function imageOf(blobs: readonly Blob[], more: object = {}): Blob {
   const [config, ...layers] = blobs.map(({ bytes, digest }) => ({ digest, size: bytes.byteLength }));
   return blobOf(
@@ -67,7 +67,7 @@ export function imageOf(blobs: readonly Blob[], more: object = {}): Blob {
   );
 }
 
-/** The status of a request; 0 when the server went away under it. */
+/** Returns the status of a request; 0 if the server went away meanwhile. */
 export async function statusOf(url: string, init: RequestInit = {}): Promise<number> {
   try {
     const response = await fetch(url, init);
@@ -101,19 +101,19 @@ export async function pushManifest(
   });
 }
 
-/** The digest of what is served there, or the status of the refusal. */
+/** Returns the digest of the served content, or the status of the refusal. */
 export async function served(url: string, path: string): Promise<string | number> {
   const response = await fetch(`${url}/v2/${path}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   return response.ok ? digestOf(bytes) : response.status;
 }
 
-/** Runs `task` as many times at once, each with its number. */
+/** Runs `task` this many times in parallel, each with its number. */
 export async function together(count: number, task: (n: number) => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, n) => task(n)));
 }
 
-/** Runs a program with its output thrown away, and answers its exit code. */
+/** Runs a program without its output, and returns its exit code. */
 export async function exitOf(program: string, args: readonly string[]): Promise<number | null> {
   const child = spawn(program, args, { stdio: 'ignore' });
   await once(child, 'close');

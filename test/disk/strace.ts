@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** One call of the system that ended well, with the moments of its beginning and its end in the order of the trace. */
+/** One successful system call, with its beginning and its end in the order of the trace. */
 export interface SystemCall {
   readonly name: string;
   readonly args: string;
@@ -15,12 +15,12 @@ export interface SystemCall {
 const calls =
   'openat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,fsync,fdatasync,write,writev,pwrite64,utimensat';
 
-/** A module of the sources as a literal. */
+/** Returns the specifier of a module of the sources as a literal. */
 function at(file: string): string {
   return JSON.stringify(new URL(`../../src/${file}`, import.meta.url).href);
 }
 
-/** Runs code with `registry` open at `store`, under strace, and answers what it asked of the system. */
+/** Runs code with `registry` open at `store` under strace, and returns its system calls. */
 export async function traced(store: string, code: string): Promise<readonly SystemCall[]> {
   const script = `
     import { writeSync } from 'node:fs';
@@ -81,15 +81,15 @@ interface Inode {
 }
 
 /**
- * What would be left of the files after a power loss: a name lasts when its folder was synced after it was made, bytes when
- * their file was synced after they were written.
+ * The files that remain after a power loss: a name lasts if its folder was synced after the name was made, bytes last
+ * if their file was synced after the write.
  */
 export class PowerLoss {
   readonly #names = new Map<string, { readonly inode: Inode; readonly made: number }>();
   readonly #synced = new Map<string, number>();
   readonly #root: string;
 
-  /** Whatever stands above `root` was there before. */
+  /** Folders above `root` existed before. */
   constructor(root: string) {
     this.#root = root;
   }
@@ -115,7 +115,7 @@ export class PowerLoss {
     }
   }
 
-  /** Why the file would not be there as it is; undefined if it would. */
+  /** Returns the reason why the file would be lost or damaged; undefined if it would last. */
   loses(path: string): string | undefined {
     const there = this.#names.get(path);
     if (there === undefined) return `${path} was never made`;
@@ -134,7 +134,7 @@ export class PowerLoss {
   }
 
   #make(path: string, ended: number): void {
-    // Opened without O_EXCL it may have been there: nothing here does that.
+    // A file that is opened without O_EXCL could have existed. Nothing here does that.
     this.#names.set(path, { inode: { written: -1, synced: -1 }, made: ended });
   }
 
@@ -144,7 +144,7 @@ export class PowerLoss {
   }
 }
 
-/** The words of `ack` in the order of the calls, or undefined for another call. */
+/** Returns the words of `ack` in the order of the calls; undefined for another call. */
 export function acknowledged({ name, args }: SystemCall): readonly string[] | undefined {
   const text = name === 'write' ? /^1<.*"ack (.*)\\n"/.exec(args)?.[1] : undefined;
   return text?.split(' ').filter((word) => word !== '');

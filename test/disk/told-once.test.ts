@@ -29,7 +29,7 @@ async function filled(test: TestContext): Promise<string> {
   return path;
 }
 
-/** Every file of the blob: of the pool, and of both repositories. */
+/** Returns every file of the blob: the pool's, and those of both repositories. */
 async function filesOf(store: string, digest: string): Promise<readonly string[]> {
   const name = digest.slice('sha256:'.length);
   const found = await readdir(store, { recursive: true });
@@ -69,7 +69,7 @@ const harms: readonly Harm[] = [
       await rm(file);
       await mkdir(file);
     },
-    // Each is a folder of its own.
+    // Each repository has a folder of its own.
     found: [`damaged - ${blob}`, `damaged a ${blob}`, `damaged b ${blob}`],
   },
   {

@@ -11,7 +11,7 @@ import type { Block } from './pages.ts';
 export interface Compiled {
   /** The complaints of the compiler. Empty when every block passes. */
   readonly errors: string;
-  /** JavaScript by `where` of a TypeScript block. */
+  /** The JavaScript of each TypeScript block, by `where`. */
   readonly code: ReadonlyMap<string, string>;
 }
 

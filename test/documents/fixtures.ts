@@ -42,7 +42,9 @@ async function store(
   });
 }
 
-/** An index of linux/amd64 and linux/arm64. Its layers are not compressed, so its digests are the same everywhere. */
+/**
+ * Makes an index of linux/amd64 and linux/arm64. Its layers are not compressed, so its digests are the same everywhere.
+ */
 async function makeIndex(text: string): Promise<Index> {
   const entry = async (
     architecture: string,
@@ -75,7 +77,7 @@ async function makeImage(text: string, architecture: string): Promise<Image> {
   });
 }
 
-/** Puts into the folder of a document the files that its blocks name, and installs the package there. */
+/** Writes the files that the blocks name into the folder of a document, and installs the package there. */
 export async function furnish(home: string, authority: Authority): Promise<void> {
   await mkdir(join(home, 'node_modules'));
   await symlink(projectRoot(), join(home, 'node_modules', 'gantry'), 'junction');
@@ -89,7 +91,7 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   const stored = await hash(password, 4);
   await writeFile(join(home, 'users'), `alice:${stored}\n`);
   await writeFile(join(home, 'rules.yaml'), 'rules: []\n');
-  // Where the page about completion writes to.
+  // The page about completion writes to this folder.
   await mkdir(join(home, '.local/share/bash-completion/completions'), { recursive: true });
   const { cert, key } = await authority.issue('registry.example', 'DNS:registry.example,DNS:localhost');
   await writeFile(join(home, 'cert.pem'), cert);
@@ -97,7 +99,7 @@ export async function furnish(home: string, authority: Authority): Promise<void>
   await addPrograms(join(home, 'bin'), stored);
 }
 
-/** `gantry`, and stand-ins for the programs of other makers that the documents name beside it. */
+/** Adds `gantry`, and replacements for the other programs in the documents. */
 async function addPrograms(folder: string, stored: string): Promise<void> {
   await mkdir(folder);
   const programs: Readonly<Record<string, string>> = {

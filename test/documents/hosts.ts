@@ -8,14 +8,14 @@ import { secret } from '../secret.ts';
 import type { Authority } from '../tls/authority.ts';
 import { join } from '../tls/front.ts';
 
-/** Of the user `me` in the examples. */
+/** The password of the user `me` in the examples. */
 export const password: string = secret('document-password');
 
-/** The hosts of the documents: every name that a program asks the proxy for is a registry of this process. */
+/** The hosts of the documents: every name that a program requests from the proxy is a registry of this process. */
 export interface Hosts extends AsyncDisposable {
-  /** URL of the proxy, for `HTTPS_PROXY`. */
+  /** The URL of the proxy, for `HTTPS_PROXY`. */
   readonly proxy: string;
-  /** The registry behind a name. It starts empty, with TLS, when somebody first asks for it. */
+  /** Returns the registry behind a name. It starts empty, with TLS, at the first request for it. */
   registry(name: string): Promise<TestRegistry>;
 }
 
@@ -73,7 +73,7 @@ function tunnel(socket: Socket, host: string, open: Set<Socket>): void {
 /** A port that stays the same while the server behind it changes. */
 export interface Forward extends AsyncDisposable {
   readonly port: number;
-  /** The port of the server behind it, for connections from now on. */
+  /** The port of the server behind it, for new connections. */
   target: number;
 }
 

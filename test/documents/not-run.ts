@@ -1,4 +1,4 @@
-/** A block that no test runs. Each entry is reviewed: it names its reason, and the test that stands in for the run. */
+/** A block that no test runs. Each entry has its reason and names the test that replaces the run. */
 export interface NotRun {
   readonly document: string;
   /** The first line of the block. */
@@ -6,7 +6,7 @@ export interface NotRun {
   readonly reason: string;
 }
 
-/** The only way to keep a block from being run. An entry without its block fails a test. */
+/** The only way to exclude a block from the runs. An entry without its block fails a test. */
 export const notRun: readonly NotRun[] = [
   {
     document: 'README.md',

@@ -4,7 +4,10 @@ import { projectRoot } from '../project.ts';
 
 const root = projectRoot();
 
-/** Paths of all documents, from the root of the project, with forward slashes. A new document is found by itself. */
+/**
+ * The paths of all documents from the root of the project, with forward slashes. A new document is included without a
+ * change here.
+ */
 export const documents: readonly string[] = [
   ...pagesIn('.').filter((name) => !name.includes('/')),
   ...pagesIn('docs', { recursive: true }),
@@ -32,7 +35,7 @@ export interface Block {
   readonly code: string;
 }
 
-/** Every fenced block of a document, in its order. Throws when a fence is not closed. */
+/** Returns every fenced block of a document in order. Throws when a fence has no end. */
 export function blocksOf(name: string, text: string = readText(name)): readonly Block[] {
   const blocks: Block[] = [];
   let open: { readonly fence: string; readonly info: string; readonly at: number } | undefined;

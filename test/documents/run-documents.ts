@@ -10,7 +10,7 @@ import { openStage } from './stage.ts';
 export const machine: { readonly skip: string | false } =
   process.platform === 'win32' ? { skip: 'the blocks are for a POSIX shell' } : needs('openssl');
 
-/** The blocks of a document without those of the reviewed list. */
+/** Returns the blocks of a document without those of the reviewed list. */
 export function blocksToRun(document: string): readonly Block[] {
   const listed = notRun.filter((entry) => entry.document === document);
   return blocksOf(document).filter(
@@ -22,7 +22,7 @@ export function isScript({ language }: Block): boolean {
   return language === 'ts' || language === 'js';
 }
 
-/** A test for each document, which runs its blocks from top to bottom in one folder. */
+/** Defines a test for each document, which runs its blocks from top to bottom in one folder. */
 export function runDocuments(documents: readonly string[]): void {
   describe('the blocks of code in the documents', { concurrency: 2, ...machine }, () => {
     for (const name of documents) {

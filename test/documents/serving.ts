@@ -11,19 +11,19 @@ import { listenAnywhere } from '../listening.ts';
  * `gantry` of the blocks hands a `serve` to this process and goes on when the registry answers.
  */
 export interface Serving extends AsyncDisposable {
-  /** Where the `gantry` of the blocks posts `{ args, cwd }`. */
+  /** The address to which the `gantry` of the blocks posts `{ args, cwd }`. */
   readonly url: string;
-  /** Ends all registries that were started so far. Fails when one does not end as SIGTERM should end it. */
+  /** Ends all registries that were started so far. Fails if SIGTERM does not end one in the right way. */
   end(): Promise<void>;
 }
 
 export interface ServingOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Called with the port of each registry as soon as it answers. */
+  /** Is called with the port of each registry as soon as it answers. */
   readonly started: (port: number) => void;
 }
 
-/** Seconds that a registry has to begin or to end, also on a machine that is busy. */
+/** The seconds that a registry has to start or to end, also on a busy machine. */
 const patience = 120;
 
 export async function startServing({ env, started }: ServingOptions): Promise<Serving> {
@@ -73,7 +73,10 @@ function asCommand(value: unknown): { readonly args: readonly string[]; readonly
   return { args: value.args.map(String), cwd: value.cwd };
 }
 
-/** The port of a document may be taken: the registry gets a free one, and `Forward` stands at the named one. */
+/**
+ * Another program may have the port of a document: the registry gets a free one, and `Forward` listens at the named
+ * one.
+ */
 function withFreePort(args: readonly string[]): readonly string[] {
   const at = args.indexOf('--address');
   if (at < 0) return [...args, '--address', '127.0.0.1:0'];

@@ -17,7 +17,7 @@ import { startServing } from './serving.ts';
 
 /** The machine of a reader who types the blocks of one document from top to bottom, in one folder. */
 export interface Stage {
-  /** Runs a block as it stands. `compiled` is the JavaScript of a TypeScript block. Rejects when the block fails. */
+  /** Runs a block unchanged. `compiled` is the JavaScript of a TypeScript block. Rejects when the block fails. */
   run(block: Block, compiled?: string): Promise<void>;
 }
 
@@ -80,7 +80,7 @@ async function runProgram(
   });
 }
 
-/** By the name of a file: the code of gantry that reads it. Throws when gantry refuses the text. */
+/** The code of gantry that reads each file, by the file's name. Throws when gantry refuses the text. */
 const readers: Readonly<Record<string, (text: string, file: string) => Promise<unknown>>> = {
   'rules.yaml': async (text, file) => openRules(async () => text, { file }),
 };
@@ -94,7 +94,10 @@ async function loadFile(home: string, file: string, text: string): Promise<void>
   await writeFile(join(home, file), text);
 }
 
-/** Nothing of the user who runs the tests: no login, no proxy. `gantry` and the stand-ins come first in PATH. */
+/**
+ * Returns an environment without the logins and proxies of the user who runs the tests. `gantry` and the replacements
+ * come first in PATH.
+ */
 function environment(home: string, { caFile }: Authority, proxy: string): NodeJS.ProcessEnv {
   // A block with tests in it must not report to the runner of this test.
   const {

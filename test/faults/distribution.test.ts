@@ -12,7 +12,7 @@ import { generated } from './generated.ts';
 import { startProxy, type WireFault } from './proxy.ts';
 import { clientOptions } from './stage.ts';
 
-/** One cut of a large blob on its way to and from distribution 2.8, which drops a session in which a request broke off. */
+/** Cuts one transfer of a large blob to and from distribution 2.8, which drops a session after a broken request. */
 
 const size = 100 * 1024 * 1024;
 const after70 = Math.floor(size * 0.7);
@@ -23,7 +23,7 @@ interface Way {
   readonly most: number;
 }
 
-/** Runs `use` over a way that is cut once, and holds it to what that may cost. */
+/** Runs `use` over a connection that is cut once, and compares its cost with the permitted cost. */
 async function cutOnce(
   name: string,
   host: string,

@@ -9,7 +9,10 @@ import type { WireFault } from './proxy.ts';
 import * as spoil from './spoil.ts';
 import { openStage, type StageOptions } from './stage.ts';
 
-/** Every fault against every transfer: it comes through, or fails with an error of its own kind and leaves nothing. */
+/**
+ * Runs every transfer with every fault: the transfer succeeds, or fails with an error of the right kind and leaves
+ * nothing.
+ */
 
 interface Fault {
   readonly name: string;
@@ -17,11 +20,14 @@ interface Fault {
   readonly wire?: (transfer: Transfer) => WireFault;
   readonly http?: (transfer: Transfer) => Middleware;
   readonly impatient?: true;
-  /** How blobs are sent. */
+  /** The way to send blobs. */
   readonly upload?: UploadOptions;
-  /** The answer with the address of a session may be lost: the client cannot cancel that session, see docs/faults.md. */
+  /**
+   * The response with the address of a session may be lost. Then the client cannot cancel that session, see
+   * docs/faults.md.
+   */
   readonly orphans?: true;
-  /** Where it can't come through: the code, and why. */
+  /** The code and the reason if the transfer cannot succeed. */
   readonly fails?: Fails | undefined;
 }
 
@@ -40,7 +46,7 @@ const cutInTheMiddle = (transfer: Transfer): WireFault => ({
 });
 const stallInTheMiddle = (transfer: Transfer): WireFault => ({ ...cutInTheMiddle(transfer), how: 'stall' });
 
-/** Of a stream one chunk is kept: what came before it can't be sent again. */
+/** gantry keeps one chunk of a stream, and cannot send earlier bytes again. */
 const notForStreams =
   (code: string): Fails =>
   ({ name }) =>
@@ -50,10 +56,10 @@ const always =
   (code: string, because: string): Fails =>
   () => ({ code, because });
 
-/** Every blob in chunks, the small one in four. */
+/** Sends every blob in chunks, the small one in four. */
 const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 16 * 1024 };
 
-/** Before the first byte of the first answer. */
+/** Inserts text before the first byte of the first response. */
 const says = (insert: string) => (): WireFault => ({ direction: 'response', after: 1, how: { insert } });
 const interim = (status: string): string => `HTTP/1.1 ${status}\r\nX-Interim: yes\r\n\r\n`;
 const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n';
@@ -78,7 +84,7 @@ const faults: readonly Fault[] = [
     on: 'write',
     wire: stallInTheMiddle,
     impatient: true,
-    // The start of an upload is asked for once more where its answer is slow.
+    // gantry requests the start of an upload again after a slow response.
     orphans: true,
   },
   { name: 'answer stalls in the middle', on: 'read', wire: stallInTheMiddle, impatient: true },
@@ -256,7 +262,10 @@ const faults: readonly Fault[] = [
   },
 ];
 
-/** How often a transfer's bytes go over the wire at most, whatever becomes of them, and what the requests around them take. */
+/**
+ * The maximum factor between the bytes on the wire and the bytes of a transfer with any fault, and the bytes of the
+ * requests around them.
+ */
 const mostCarried = 12;
 const headers = 64 * 1024;
 

@@ -3,13 +3,13 @@ import type { CopyEvent } from '../../src/copy/events.ts';
 import type { Work, WorkProgress } from '../../src/flow/work.ts';
 import type { BlobProgress } from '../../src/store/blob-progress.ts';
 
-/** The one figure that a bar shows, as an operation has told it. */
+/** The figure of a progress bar, as an operation reports it. */
 export interface Figure {
-  /** For a verb or a copy. */
+  /** The observer for a verb or a copy. */
   readonly onEvent: (event: CopyEvent) => void;
-  /** For one blob. */
+  /** The observer for one blob. */
   readonly onProgress: (progress: BlobProgress) => void;
-  /** It has never gone back or passed its total; `whole`: and has ended at `moves`. */
+  /** Asserts that the figure never went back or passed its total; with `whole`, also that it ended at `moves`. */
   assertTrue(end: { readonly whole: boolean; readonly moves: number }): void;
 }
 

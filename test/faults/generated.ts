@@ -7,7 +7,7 @@ import { noise } from '../../src/testing/contract/sample.ts';
 const mebibyte = 1024 * 1024;
 const block = noise(mebibyte);
 
-/** Bytes that are made as they are read: no two blocks are the same, and every run has the same ones. */
+/** Bytes that each reading generates: no two blocks are equal, and every run has the same ones. */
 export interface Generated {
   readonly descriptor: Descriptor;
   readonly content: Content;
@@ -26,7 +26,7 @@ export function generated(size: number): Generated {
   return { descriptor: { mediaType: MediaType.octetStream, digest: hasher.digest(), size }, content };
 }
 
-/** All chunks stand in one buffer. */
+/** All chunks use one buffer. */
 function* blocks(from: number, to: number): Iterable<Uint8Array> {
   const buffer = Buffer.alloc(mebibyte);
   for (let at = from; at < to; ) {

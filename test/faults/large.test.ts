@@ -10,7 +10,7 @@ import type { WireFault } from './proxy.ts';
 import * as spoil from './spoil.ts';
 import { openStage } from './stage.ts';
 
-/** What one fault costs a large layer: bytes on the wire ÷ bytes needed. */
+/** The cost of one fault for a large layer: bytes on the wire ÷ needed bytes. */
 
 interface Row {
   readonly name: string;
@@ -19,7 +19,7 @@ interface Row {
   readonly http?: () => Middleware;
   readonly impatient?: true;
   readonly upload?: UploadOptions;
-  /** Bytes on the wire ÷ bytes needed. */
+  /** Bytes on the wire ÷ needed bytes. */
   readonly most: number;
   readonly fails?: ErrorCode;
 }

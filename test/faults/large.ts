@@ -9,13 +9,13 @@ import { emptyConfig, give, imageOf } from '../../src/testing/contract/sample.ts
 import { generated } from './generated.ts';
 import type { Scene, Transfer } from './operations.ts';
 
-/** Transfers of one layer of this many bytes. */
+/** The size of the one layer of each transfer, in bytes. */
 const bytes = 300 * 1024 * 1024;
 
 const layer = generated(bytes);
 const blob = { ...layer.descriptor, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip' };
 
-/** Puts an image `v1` of the layer there. */
+/** Puts an image `v1` of the layer into the registry. */
 export async function giveLarge(registry: Registry): Promise<void> {
   const place = registry.repository('acme/app');
   await give(place, emptyConfig);
@@ -32,7 +32,7 @@ async function assertNoLayer({ inside }: Scene): Promise<void> {
   assert.equal(await inside.blobs.stat(blob.digest), undefined);
 }
 
-/** Of reads every row comes through. */
+/** Every row of a read succeeds. */
 async function assertNothing(): Promise<void> {
   assert.fail('nobody said what would have to be clean');
 }

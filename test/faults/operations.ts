@@ -27,37 +27,37 @@ import type { Middleware } from '../../src/wire/message.ts';
 import type { Figure } from './figure.ts';
 import { listsNoReferrers } from './spoil.ts';
 
-/** Where an operation takes place. */
+/** The environment of an operation. */
 export interface Scene {
-  /** The registry on the spoilt way, through its client. */
+  /** The registry behind the faulty connection, through its client. */
   readonly remote: Repository;
-  /** The same without any way: what it really holds. */
+  /** The same place without any connection: its real content. */
   readonly inside: Repository;
   readonly client: Client;
-  /** How the client calls the spoilt repository, and one whose way is good. */
+  /** The names of the faulty repository and of a good one for the client. */
   readonly spoilt: string;
   readonly good: string;
   readonly insideGood: Repository;
-  /** A folder of its own. */
+  /** A folder for this operation. */
   readonly folder: string;
-  /** Told how the transfer gets on. */
+  /** Receives the progress of the transfer. */
   readonly figure: Figure;
 }
 
-/** Something that has to come through. */
+/** An operation that must succeed. */
 export interface Transfer {
   readonly name: string;
   readonly kind: 'write' | 'read';
-  /** The bytes that have to go over the spoilt way. */
+  /** The bytes that must pass the faulty connection. */
   readonly bytes: number;
-  /** Whether its figure is told; it ends at `bytes`. */
+  /** The operation reports its figure, which ends at `bytes`. */
   readonly tells?: true;
-  /** What the registry is like in any case. */
+  /** The habits of the registry in every case. */
   readonly around?: Middleware;
   run(scene: Scene): Promise<unknown>;
-  /** Everything is there, byte for byte. */
+  /** Asserts that everything has arrived, byte for byte. */
   assertThere(scene: Scene): Promise<void>;
-  /** Nothing is there under a name, and nothing that is not what its digest says. */
+  /** Asserts that nothing has a name and that all content matches its digest. */
   assertClean(scene: Scene): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ async function assertBlob(place: Repository, blob: Descriptor): Promise<void> {
   assert.equal((await measure(place.blobs.open(blob).open())).digest, blob.digest);
 }
 
-/** No tag, and each blob that came is whole. */
+/** Asserts that no tag exists and that each arrived blob is complete. */
 async function assertUnnamed(place: Repository): Promise<void> {
   const tags = await listOf(place.tags.list()).catch((error: unknown) => {
     if (isGantryError(error, 'NAME_UNKNOWN')) return [];
@@ -140,7 +140,7 @@ const entry: Descriptor = {
   annotations: { by: 'acme' },
 };
 
-/** A manifest that names a subject, which need not be there. */
+/** A manifest that names a subject, which may be missing. */
 const refers: Pick<Transfer, 'kind' | 'bytes' | 'run'> = {
   kind: 'write',
   bytes: size(emptyConfig, small, referrer),

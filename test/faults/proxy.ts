@@ -1,29 +1,29 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { listenAnywhere } from '../listening.ts';
 
-/** What happens to a connection when so many bytes have gone through in one direction. */
+/** A fault of a connection after this number of bytes in one direction. */
 export interface WireFault {
   readonly direction: Direction;
-  /** Bytes, headers included, of all connections since the fault was set. */
+  /** The bytes of all connections since the fault was set, headers included. */
   readonly after: number;
   /**
-   * `cut`: both ends are reset. `stall`: nothing more moves either way, and nobody is told. `insert`: the text comes in
-   * between, before the chunk in which that byte is.
+   * `cut` resets both ends. `stall` stops all bytes in both directions without a message. `insert` adds the text before
+   * the chunk with that byte.
    */
   readonly how: 'cut' | 'stall' | { readonly insert: string };
 }
 
 type Direction = 'request' | 'response';
 
-/** Stands between a client and a server, counts what goes through, and spoils one connection. */
+/** A proxy between a client and a server that counts bytes and makes one connection fail. */
 export interface TestProxy extends AsyncDisposable {
-  /** Where it listens: `127.0.0.1:40000`. */
+  /** The address that it listens on: `127.0.0.1:40000`. */
   readonly host: string;
-  /** Bytes that have come from either side, headers included, whether they could be handed on or not. */
+  /** The bytes that arrived from either side, headers included, forwarded or not. */
   readonly carried: Readonly<Record<Direction, number>>;
 }
 
-/** A proxy in front of `host` that strikes once, if there is a fault. */
+/** Starts a proxy in front of `host` that makes one connection fail, if a fault is given. */
 export async function startProxy(host: string, fault?: WireFault): Promise<TestProxy> {
   const { hostname, port } = new URL(`http://${host}`);
   const carried = { request: 0, response: 0 };
@@ -53,7 +53,7 @@ export async function startProxy(host: string, fault?: WireFault): Promise<TestP
     });
     to.on('drain', () => from.resume());
     from.on('end', () => to.end());
-    // Its 'close' follows, which is all that matters.
+    // 'close' follows, and nothing else matters.
     from.on('error', () => undefined);
     from.on('close', () => {
       sockets.delete(from);

@@ -17,8 +17,8 @@ import { secret } from '../secret.ts';
 import { all, listsNoReferrers, operationOf } from './spoil.ts';
 
 /**
- * Small answers that go silent, with the default limits and in virtual time: gantry notices each silence within 40 s, and
- * reads the answer all the same.
+ * Small responses that go silent, with the default limits and in virtual time: gantry notices each silence within 40 s,
+ * and still reads the response.
  */
 
 const base = 'http://127.0.0.1:5000';
@@ -28,7 +28,7 @@ const subject = imageOf();
 
 interface Silence {
   readonly name: string;
-  /** The request whose answer goes silent, once. */
+  /** Returns whether the response to this request goes silent, once. */
   readonly strikes: (request: HttpRequest) => boolean;
   readonly run: (place: Repository) => Promise<unknown>;
   /** The registry does not know the referrers API. */
@@ -91,7 +91,7 @@ const silences: readonly Silence[] = [
   },
 ];
 
-/** Gives the first half of the body, then nothing until the request is given up. */
+/** Yields the first half of the body, then nothing until gantry gives up the request. */
 async function* silentAtHalf(
   { body }: HttpResponse,
   signal: AbortSignal | undefined,
@@ -104,7 +104,7 @@ async function* silentAtHalf(
 
 const token = new TextEncoder().encode(JSON.stringify({ token: secret('silence'), expires_in: 3600 }));
 
-/** Lets in requests with the token, which it gives to everyone. */
+/** Accepts requests with the token, which it gives to everyone. */
 function guarded(app: Send): Send {
   return async (request) => {
     if (request.url.includes('/token')) return answer(200, { 'content-type': ['application/json'] }, token);
@@ -185,7 +185,7 @@ for (const [id, point] of points) {
       it(`${id}: ${silence.name} that is silent ${point} is read within 40 s`, {
         timeout: 120_000,
       }, async () => {
-        // Loads each module that is needed, which takes no virtual time.
+        // A first run loads each needed module, which takes no virtual time.
         await play(silence, 'never');
         const took = await play(silence, point);
         assert.ok(took >= 10_000 && took <= limit, `${took / 1000} s`);

@@ -7,17 +7,17 @@ import { parseOperation } from '../../src/wire/route.ts';
 import { secret } from '../secret.ts';
 
 /**
- * Ways for a registry to be at fault, each a middleware around an embedded one that is right. Each is made anew for each
- * test: it remembers what it has done already.
+ * Faults of registries, each a middleware around an embedded registry without faults. Each test makes them anew, since
+ * they remember past requests.
  */
 
-/** What a request asks for; undefined for what is no question to a registry. */
+/** Returns the operation of a request; undefined for a request to another server. */
 export function operationOf({ method, url }: HttpRequest): Operation | undefined {
   const operation = parseOperation(method, url);
   return operation.kind === 'failure' ? undefined : operation;
 }
 
-/** The steps in which the bytes go. */
+/** The operations whose requests have a body. */
 export const bodySteps: readonly OperationKind[] = [
   'upload.append',
   'upload.commit',
@@ -25,7 +25,7 @@ export const bodySteps: readonly OperationKind[] = [
   'blob.get',
 ];
 
-/** Everything that can be asked is refused the first time. */
+/** Refuses the first request for each operation and address. */
 export function refusesOnce(status: number, headers: HeaderMap = {}): Middleware {
   const seen = new Set<OperationKind>();
   return refuses(({ kind }) => {
@@ -35,7 +35,7 @@ export function refusesOnce(status: number, headers: HeaderMap = {}): Middleware
   });
 }
 
-/** These steps are refused, always or so often. */
+/** Refuses these operations, always or this many times. */
 export function refusesSteps(
   status: number,
   kinds: readonly OperationKind[] = bodySteps,
@@ -45,7 +45,7 @@ export function refusesSteps(
   return refuses(({ kind }) => (kinds.includes(kind) && left-- > 0 ? answer(status) : undefined));
 }
 
-/** Answers in the place of the registry. */
+/** Answers in place of the registry. */
 export function refuses(
   refusal: (operation: Operation, request: HttpRequest) => HttpResponse | undefined,
 ): Middleware {
@@ -56,7 +56,7 @@ export function refuses(
   };
 }
 
-/** Changes the answers to some kinds of request. */
+/** Changes the responses to some kinds of requests. */
 export function answers(
   kinds: readonly OperationKind[],
   change: (response: HttpResponse, request: HttpRequest) => HttpResponse,
@@ -68,13 +68,13 @@ export function answers(
   };
 }
 
-/** Headers in place of those of the answer; no lines: without that header. */
+/** Returns the response with other headers. An empty list removes a header. */
 export function withHeaders(response: HttpResponse, headers: HeaderMap): HttpResponse {
   const all = Object.entries({ ...response.headers, ...headers });
   return { ...response, headers: Object.fromEntries(all.filter(([, lines]) => lines.length > 0)) };
 }
 
-/** Steps that are taken, and whose answers are lost. */
+/** Forwards requests of these kinds, and loses their responses. */
 export function losesAnswers(kinds: readonly OperationKind[], times = 1): Middleware {
   let left = times;
   return answers(kinds, (response) => {
@@ -83,7 +83,7 @@ export function losesAnswers(kinds: readonly OperationKind[], times = 1): Middle
   });
 }
 
-/** Every session to which `loses` happens is forgotten. */
+/** Forgets every session for which `loses` returns true. */
 export function losesSessions(
   loses: (step: { readonly ofSession: number }) => boolean,
   times = 1,
@@ -107,7 +107,7 @@ export function losesSessions(
   };
 }
 
-/** As distribution 2.8: a session in which a request broke off is gone. */
+/** Forgets a session in which a request broke off, as distribution 2.8 does. */
 export function losesSessionsOnCuts(): Middleware {
   const lost = new Set<string>();
   return (next) => async (request) => {
@@ -132,7 +132,7 @@ function noSession(): HttpResponse {
   return errorAnswer('BLOB_UPLOAD_UNKNOWN', 'there is no such session');
 }
 
-/** Chunks that say where they belong are refused. */
+/** Refuses chunks with a Content-Range. */
 export function refusesChunks(status: number): Middleware {
   return refuses(({ kind }, { headers }) =>
     kind === 'upload.append' && headerValue(headers, 'content-range') !== undefined
@@ -141,12 +141,14 @@ export function refusesChunks(status: number): Middleware {
   );
 }
 
-/** Bodies of more bytes are refused, as by a proxy. */
+/** Refuses larger bodies, as a proxy does. */
 export function refusesBodies(most: number): Middleware {
   return refuses((_, { headers }) => ((contentLength(headers) ?? 0) > most ? answer(413) : undefined));
 }
 
-/** Each step of an upload is at another place, under a query that must come back as it was, and the old place is gone. */
+/**
+ * Moves each step of an upload to another address, under a query that must return unchanged. The old address is gone.
+ */
 export function movesSessions(): Middleware {
   const places = new Map<string, string>();
   let count = 0;
@@ -169,7 +171,7 @@ export function movesSessions(): Middleware {
   };
 }
 
-/** What sessions say of themselves, in place of how many bytes they have; undefined: nothing. */
+/** Replaces the report of a session about its bytes; undefined removes it. */
 export function saysOfSessions(said: (bytes: number) => string | undefined): Middleware {
   return answers(['upload.status', 'upload.append'], (response) => {
     const last = /^0-(\d+)$/.exec(headerValue(response.headers, 'range') ?? '')?.[1];
@@ -180,8 +182,8 @@ export function saysOfSessions(said: (bytes: number) => string | undefined): Mid
 }
 
 /**
- * Nothing is let in without a token, and when a request of these kinds comes, all that have served are no longer valid. One
- * that has served nobody yet stays: to end it, too, would refuse one request three times, which is final.
+ * Demands tokens. A request of these kinds invalidates all tokens that have been used. A token that was never used
+ * stays valid: otherwise one request would be refused three times, which is final.
  */
 export function endsTokens(kinds: readonly OperationKind[], times: number): Middleware {
   let [given, ended, left] = [0, 0, times];
@@ -207,7 +209,7 @@ export function endsTokens(kinds: readonly OperationKind[], times: number): Midd
   };
 }
 
-/** Bodies of blobs end too early, in good order; `says`: the Content-Length that goes with it. */
+/** Ends the bodies of blobs too early but in good order. `says` chooses the Content-Length. */
 export function endsEarly(after: number, says: 'nothing' | 'short', times = 1): Middleware {
   let left = times;
   return answers(['blob.get'], (response) => {
@@ -227,7 +229,7 @@ async function* firstOf(source: AsyncIterable<Uint8Array>, length: number): Asyn
   }
 }
 
-/** One byte of each of the first `times` layers is another. */
+/** Changes one byte of each of the first `times` layers. */
 export function flipsBytes(times: number): Middleware {
   let left = times;
   return answers(['blob.get'], (response) => {
@@ -246,11 +248,11 @@ async function* flipped(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8A
   }
 }
 
-/** Parts of blobs are not to be had: all of it comes. */
+/** Answers requests for parts of blobs with the whole. */
 export const ignoresRanges: Middleware = (next) => (request) =>
   next({ ...request, headers: { ...request.headers, range: [] } });
 
-/** What is asked for in parts is refused, always or so often. */
+/** Refuses requests for parts, always or this many times. */
 export function refusesRanges(status: number, times: number = Number.POSITIVE_INFINITY): Middleware {
   let left = times;
   return refuses(({ kind }, { headers }) =>
@@ -260,7 +262,7 @@ export function refusesRanges(status: number, times: number = Number.POSITIVE_IN
   );
 }
 
-/** Parts of blobs come with this Content-Range. */
+/** Answers requests for parts of blobs with this Content-Range. */
 export function saysOfParts(text: string | undefined): Middleware {
   return answers(['blob.get'], (response) =>
     response.status === 206
@@ -269,7 +271,7 @@ export function saysOfParts(text: string | undefined): Middleware {
   );
 }
 
-/** Parts of blobs come without the size of the whole. */
+/** Answers requests for parts of blobs without the size of the whole. */
 export const saysNoSizeOfParts: Middleware = answers(['blob.get'], (response) => {
   const [range = ''] = response.headers['content-range'] ?? [];
   return response.status === 206
@@ -277,17 +279,17 @@ export const saysNoSizeOfParts: Middleware = answers(['blob.get'], (response) =>
     : response;
 });
 
-/** No question is answered that is asked with a HEAD. */
+/** Refuses every HEAD. */
 export function refusesHeads(status: number): Middleware {
   return (next) => async (request) => (request.method === 'HEAD' ? answer(status) : next(request));
 }
 
-/** Blobs and manifests are read at another address, which refuses a HEAD. */
+/** Redirects reads of blobs and manifests to another address, which refuses HEAD. */
 export function sendsReadsOn(status: number): Middleware {
   return sendsOn(['blob.get', 'blob.head', 'manifest.get', 'manifest.head'], 307, refusesHeads(status));
 }
 
-/** Everything that is written is taken at another address. */
+/** Redirects all writes to another address. */
 export function sendsWritesOn(status: number): Middleware {
   const steps = ['upload.start', 'upload.mount', 'upload.append', 'upload.commit', 'manifest.put'] as const;
   return sendsOn(steps, status, (next) => next);
@@ -307,17 +309,17 @@ function sendsOn(kinds: readonly OperationKind[], status: number, around: Middle
   };
 }
 
-/** No answer names the digest of what it is about. */
+/** Removes the digest of the content from every response. */
 export const namesNoDigests: Middleware = (next) => async (request) =>
   withHeaders(await next(request), { 'docker-content-digest': [] });
 
-/** As registries without the referrers API. */
+/** Behaves like a registry without the referrers API. */
 export const listsNoReferrers: Middleware = all(
   refuses(({ kind }) => (kind === 'referrers' ? answer(404) : undefined)),
   answers(['manifest.put'], (response) => withHeaders(response, { 'oci-subject': [] })),
 );
 
-/** The first is the outermost. */
+/** Combines middlewares. The first is the outermost. */
 export function all(...middlewares: readonly Middleware[]): Middleware {
   return (next) => middlewares.reduceRight((send, middleware) => middleware(send), next);
 }

@@ -19,31 +19,34 @@ import { startProxy, type TestProxy, type WireFault } from './proxy.ts';
 import { operationOf } from './spoil.ts';
 
 export interface StageOptions {
-  /** Around the registry. */
+  /** Changes around the registry. */
   readonly http?: Middleware | undefined;
-  /** Between it and the client. */
+  /** Faults between the registry and the client. */
   readonly wire?: WireFault | undefined;
-  /** Whether silence ends soon, on both sides. */
+  /** Makes silence end soon, on both sides. */
   readonly impatient?: boolean | undefined;
   /** Default: streams go in chunks of 1 MiB. */
   readonly upload?: UploadOptions;
-  /** What the registry holds already, and the one whose way is good. Default: nothing. */
+  /** The content of the registry at the start, and the repository with a good connection. Default: nothing. */
   readonly holds?: Registry;
   readonly goodHolds?: Registry;
 }
 
 export interface Stage extends Scene, AsyncDisposable {
   readonly proxy: TestProxy;
-  /** Sessions that were begun and neither closed nor cancelled. */
+  /** Returns the sessions that were started and neither closed nor cancelled. */
   sessionsLeft(): Promise<readonly string[]>;
 }
 
-/** Nobody waits for long here; there is one more attempt than any fault spoils. */
+/** Short waits, and one more attempt than any fault makes fail. */
 export const hasty: RetryOptions = { attempts: 5, initial: 1, factor: 1, cap: 100 };
-/** Milliseconds after which the impatient take silence for an end, the registry first. A busy machine alone makes no such silence. */
+/**
+ * Milliseconds after which impatient sides take silence for an end, the registry first. A busy machine alone makes no
+ * silence of that length.
+ */
 const patience = { client: 3000, registry: 2000 };
 
-/** A registry with a client, a proxy between them, and whatever is at fault with either. */
+/** Starts a registry with a client and a proxy between them, with the faults of each. */
 export async function openStage(options: StageOptions): Promise<Stage> {
   const memory = options.holds ?? createMemoryRegistry();
   const goodMemory = options.goodHolds ?? createMemoryRegistry();

@@ -14,7 +14,7 @@ const authorization = (text: string): unknown => parseAuthorization({ authorizat
 const users = (text: string): unknown => parseHtpasswd(text, { file: 'users' });
 const rules = (text: string): unknown => parseRules(text, { file: 'rules' });
 
-/** What a client can show of itself, and what stands in the files of users and rules. */
+/** Input from clients in headers, and from operators in the files of users and rules. */
 
 describe('fuzz: Authorization', () => {
   const pieces = ['Basic ', 'Bearer ', 'basic', 'YTpi', '=', ' ', 'YTo=', '.', ',', '\t', 'é'];

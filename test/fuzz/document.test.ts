@@ -52,7 +52,7 @@ const schema1 = {
   signatures: [{ protected: btoa('{"formatLength":10,"formatTail":"Cn0"}') }],
 };
 
-/** A document of any shape, or a right one that was spoilt, or one with a value exchanged. */
+/** A document of any shape, or a right document with damage or with an exchanged value. */
 function documents(sample: object): fc.Arbitrary<string> {
   const exchanged = fc.record({ at: fc.nat(), value: fc.jsonValue({ maxDepth: 2 }) }).map(({ at, value }) => {
     let number = 0;

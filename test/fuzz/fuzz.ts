@@ -5,19 +5,19 @@ import * as fc from 'fast-check';
 import { isGantryError } from '../../src/errors.ts';
 import { growthOf } from '../patterns/growth.ts';
 
-/** Cases for each parser: 1,000, or what GANTRY_FUZZ_RUNS says. */
+/** The cases for each parser: 1,000, or the number in GANTRY_FUZZ_RUNS. */
 export const runs: number = Number(process.env['GANTRY_FUZZ_RUNS'] ?? 1000);
-/** A parser that stands still can't be interrupted: the whole process is, from beside it. */
+/** No code can interrupt a parser that hangs, so a limit outside ends the whole process. */
 const patience = runs > 1000 ? 3_600_000 : 480_000;
 new Worker(`setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${patience})`, { eval: true }).unref();
 
-/** A long run is meant to find what a short one doesn't; a short one is the same every time. */
+/** A long run must find new failures, so its seed is new. A short one is the same every time. */
 const isLong = runs > 1000;
 const seed = process.env['GANTRY_FUZZ_SEED'] ?? (isLong ? undefined : '20260101');
 
 /**
- * Feeds a parser: it may answer anything and throw nothing but gantry's own errors. A failure tells the seed and the path
- * that lead to it again (GANTRY_FUZZ_SEED), and the smallest case that fails.
+ * Feeds a parser, which may return anything and throw only gantry's own errors. A failure prints the seed and the path
+ * that repeat it (GANTRY_FUZZ_SEED), and the smallest failing case.
  */
 export function fuzz<T>(
   name: string,
@@ -32,9 +32,9 @@ export function fuzz<T>(
 }
 
 /**
- * Feeds a parser what has brought parsers to a standstill: one piece again and again, a mebibyte of it in a long run,
- * between a beginning and an end that keep it guessing. Twice the input may take three times the CPU at most; one that
- * stands still is killed.
+ * Feeds a parser with input that makes slow parsers hang: one piece repeated, up to a mebibyte in a long run, between a
+ * beginning and an end that keep many readings open. Doubled input may take three times the CPU at most. A parser that
+ * hangs is killed.
  */
 export function standsPathological(
   name: string,
@@ -70,7 +70,7 @@ async function throwsOnlyOurs(parse: () => unknown): Promise<void> {
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Text made of the pieces that a grammar is made of, and now and then of anything. */
+/** Text of the pieces of a grammar, and sometimes of any characters. */
 export function grammar(...pieces: readonly string[]): fc.Arbitrary<string> {
   const piece = fc.oneof(
     { arbitrary: fc.constantFrom(...pieces), weight: 8 },
@@ -81,7 +81,7 @@ export function grammar(...pieces: readonly string[]): fc.Arbitrary<string> {
   return fc.array(piece, { maxLength: 30 }).map((parts) => parts.join(''));
 }
 
-/** A right text of which some pieces were taken out, doubled, exchanged, or replaced. */
+/** A right text with some pieces removed, doubled, exchanged or replaced. */
 export function mutated(sample: string): fc.Arbitrary<string> {
   const edit = fc.record({
     at: fc.nat(sample.length),
@@ -102,7 +102,7 @@ export function mutated(sample: string): fc.Arbitrary<string> {
     );
 }
 
-/** Right bytes of which some were changed, cut off or doubled. */
+/** Right bytes, some of which are changed, cut off or doubled. */
 export function spoilt(sample: Uint8Array): fc.Arbitrary<Uint8Array> {
   const edit = fc.record({ at: fc.nat(sample.byteLength - 1), value: fc.nat(255) });
   return fc

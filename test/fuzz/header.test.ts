@@ -5,7 +5,7 @@ import { parseChunkRange, parseContentRange, parseRange, parseUploadRange } from
 import { redactUrl, redactWords } from '../../src/wire/redact.ts';
 import { fuzz, grammar, standsPathological } from './fuzz.ts';
 
-/** What a server, or a client, can put into a header. */
+/** Text from a server or a client in a header. */
 
 describe('fuzz: challenge', () => {
   const pieces = [

@@ -6,7 +6,7 @@ import { safeName } from '../../src/tar/name.ts';
 import { parseOperation } from '../../src/wire/route.ts';
 import { fuzz, grammar, standsPathological } from './fuzz.ts';
 
-/** What a user types, or another program hands on. */
+/** Text that a user types or another program passes on. */
 
 describe('fuzz: reference', () => {
   const pieces = [

@@ -19,14 +19,14 @@ const sample = await collect(
   { limit: 2 ** 20, what: 'tar' },
 );
 
-/** Reads everything, bodies in part. */
+/** Reads everything, the bodies only in part. */
 async function readAll(bytes: Uint8Array): Promise<void> {
   for await (const { body } of readTar(bytesContent(bytes).open())) {
     for await (const _ of body) break;
   }
 }
 
-/** The header's checksum made right again, so that what lies behind it is reached, too. */
+/** Corrects the checksum of each header, so that the parser also reaches the bytes behind it. */
 function withChecksums(bytes: Uint8Array): Uint8Array {
   const fixed = Uint8Array.from(bytes);
   for (let at = 0; at + 512 <= fixed.byteLength; at += 512) {
@@ -39,7 +39,7 @@ function withChecksums(bytes: Uint8Array): Uint8Array {
   return fixed;
 }
 
-/** A file with holes, as PAX keeps it: its map is spoilt with the rest. */
+/** A sparse file in the form of PAX. Its map is damaged with the rest. */
 const sparse = await collect(
   (async function* sparseTar() {
     const records = encodePax([

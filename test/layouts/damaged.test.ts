@@ -22,7 +22,7 @@ interface Scene {
   readonly client: Client;
   readonly source: string;
   readonly path: string;
-  /** Files of the blobs. */
+  /** The files of the blobs. */
   readonly files: Readonly<Record<'index' | 'manifest' | 'config' | 'layer', string>>;
 }
 

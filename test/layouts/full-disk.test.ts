@@ -11,7 +11,7 @@ import { noMounts, smallDisk } from '../bad-input/small-disk.ts';
 
 const page = 4096;
 
-/** Leaves so many bytes free, as the disk counts them. Answers the file that takes the rest. */
+/** Leaves this number of bytes free, as the disk counts them. Returns the file that takes the rest. */
 async function leave(disk: string, bytes: number): Promise<string> {
   const path = join(disk, 'filler');
   const file = await open(path, 'w');

@@ -10,18 +10,18 @@ import { atEnd } from '../at-end.ts';
 import { store } from '../cli/images.ts';
 
 export interface HeldRegistry {
-  /** `127.0.0.1:40000/app:1`: an image with a layer of which one half comes at once. */
+  /** `127.0.0.1:40000/app:1`: an image with a layer whose first half arrives at once. */
   readonly image: string;
-  /** Settles when the first half of a layer has been sent, from now on. */
+  /** Resolves when the first half of a layer has been sent after this call. */
   readonly half: () => Promise<void>;
-  /** From now on everything comes at once. */
+  /** Makes everything arrive at once from now on. */
   readonly release: () => void;
 }
 
-/** Bytes that look random, so that they fill what they are written to. */
+/** Bytes that look random, so that no compression keeps them from filling the disk. */
 const bytes = gzipSync(noise(400_000));
 
-/** A registry that stops in the middle of a layer. */
+/** Starts a registry that stops in the middle of a layer. */
 export async function heldRegistry(test: TestContext): Promise<HeldRegistry> {
   const registry = createMemoryRegistry();
   let release: (() => void) | undefined;

@@ -11,7 +11,7 @@ import { heldRegistry } from './held-registry.ts';
 
 const noSignals = process.platform === 'win32' ? 'Windows has no signals' : false;
 
-/** What is brought, where it stands then, and what else is made. */
+/** Commands with the files that they write at the destination and elsewhere. */
 const ways: Readonly<Record<string, { args: (image: string) => string[]; there: string[] }>> = {
   'pull to an archive': { args: (image) => ['pull', image, 'out.tar'], there: ['out.tar'] },
   'pull to a legacy archive': {
@@ -32,7 +32,7 @@ interface Room {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** A folder to work in, and one of its own for temporary files. */
+/** A working folder, and a separate one for temporary files. */
 async function room(test: TestContext): Promise<Room> {
   const cwd = await folder(test);
   return { cwd, env: { TMPDIR: await folder(test) } };
@@ -122,7 +122,7 @@ describe('hang-up: a command that is ended in the middle of a layer', { skip: no
     await mkdir(join(here.cwd, '.gantry-draft-notour'));
     const other = finished(await start('other.tar'));
     const drafts = (await readdir(here.cwd)).filter((name) => name.startsWith('.gantry-draft-'));
-    // Of the living two, and one that says nothing of itself and is young.
+    // Two belong to living processes, and one is young and names no process.
     assert.equal(drafts.length, 3);
     release();
     for (const { code, stderr } of [await ended, await other]) assert.equal(code, 0, stderr);

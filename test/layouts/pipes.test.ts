@@ -21,7 +21,7 @@ import { heldRegistry } from './held-registry.ts';
 
 interface Scene {
   readonly registry: Registry;
-  /** `127.0.0.1:40000/app`, of which the tag 1 is there. */
+  /** `127.0.0.1:40000/app`, which has the tag 1. */
   readonly app: string;
   readonly digest: string;
   readonly cwd: string;
@@ -39,7 +39,7 @@ async function scene(test: TestContext): Promise<Scene> {
 
 const noShell = process.platform === 'win32' ? 'Windows has no such shell' : false;
 
-/** A line for a shell, in which `$G` is gantry and `$A` the repository. */
+/** Runs a line in a shell, in which `$G` is gantry and `$A` the repository. */
 function shell({ app, cwd, env }: Scene, line: string): Promise<Ended> {
   const words = [process.execPath, binary].map((word) => `'${word}'`).join(' ');
   const script = `set -o pipefail; ${line.replaceAll('$G', words).replaceAll('$A', app)}`;
@@ -70,7 +70,7 @@ describe('a pipe', { skip: noShell }, () => {
       const here = await scene(test);
       const { code, stderr } = await shell(here, line);
       assert.equal(code, 0, stderr);
-      // A legacy archive has no manifest: it gets one of its own.
+      // A legacy archive has no manifest, so the image gets a new one.
       const found = await here.registry.repository('app').manifests.resolve('2');
       assert.ok(found !== undefined);
       if (!line.includes('legacy')) assert.equal(found.digest, here.digest);

@@ -9,7 +9,7 @@ import { gantry } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 
-/** A folder with everything that stands where something else is expected. */
+/** Returns a folder of things that the commands do not expect. */
 async function scene(test: TestContext): Promise<{ readonly image: string; readonly cwd: string }> {
   const registry = createMemoryRegistry();
   const { digest } = await store(registry, 'app', ['1'], await makeImage('here'));

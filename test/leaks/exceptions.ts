@@ -1,6 +1,6 @@
 import type { Finding, Where } from './finding.ts';
 
-/** A place where a secret is shown on purpose. */
+/** A place that shows a secret on purpose. */
 interface Exception {
   readonly where: Where;
   readonly command?: RegExp;
@@ -28,7 +28,7 @@ const exceptions: readonly Exception[] = [
   },
 ];
 
-/** Why this finding is none; undefined if it is one. */
+/** Returns the reason why this finding is no leak; undefined for a leak. */
 export function excuse({ where, command = '', file }: Finding): string | undefined {
   return exceptions.find(
     (exception) =>

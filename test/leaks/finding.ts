@@ -1,23 +1,23 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Where a run keeps what its processes found: set by run.ts, for every process below it. */
+/** The folder for the findings of all processes of a run. run.ts sets it for every child process. */
 export const findingsVariable = 'GANTRY_TEST_FINDINGS';
 
 export type Where = 'log' | 'stdout' | 'stderr' | 'title' | 'arguments' | 'error' | 'event' | 'report';
 
-/** A secret in something that was to hold none. */
+/** A secret in a place that must hold none. */
 export interface Finding {
   readonly where: Where;
-  /** The test file whose process it was. */
+  /** The test file of the process. */
   readonly file: string;
-  /** The program and its first arguments, where another process wrote it. */
+  /** The program and its first arguments, if another process wrote it. */
   readonly command?: string;
-  /** What stands around it, the secret itself struck out. */
+  /** The surrounding text without the secret itself. */
   readonly shown: string;
 }
 
-/** How much of each a process has searched. */
+/** The amount that a process has searched, by place. */
 export type Searched = Partial<Record<Where, number>>;
 
 export interface Written {

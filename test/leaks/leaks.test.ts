@@ -10,7 +10,7 @@ import { secret } from '../secret.ts';
 import { excuse } from './exceptions.ts';
 import { type Finding, findingsVariable, readRecords } from './finding.ts';
 
-/** The search finds a secret that is planted: otherwise its silence would say nothing. */
+/** The search finds a planted secret: otherwise its silence would prove nothing. */
 
 const errors = new URL('../../src/errors.js', import.meta.url).href;
 const secrets = new URL('../secret.js', import.meta.url).href;
@@ -26,7 +26,7 @@ const preamble = `
     spawn(process.execPath, ['-e', \`process.\${where}.write(Buffer.from('\${Buffer.from(text).toString('base64')}', 'base64'))\`, ...more]);
 `;
 
-/** What a process that runs this as a test file would be found to show. */
+/** Returns the findings in a process that runs this code as a test file. */
 async function findingsOf(dir: string, code: string): Promise<readonly Finding[]> {
   const findings = join(dir, 'findings');
   await mkdir(findings);
@@ -60,7 +60,7 @@ describe('a secret is found', () => {
     ['arguments', `spawn(process.execPath, ["-e", "", ${JSON.stringify(binary)}, planted])`],
     [
       'title',
-      // Stays until its output was read: a busy machine reads the title late.
+      // The program stays until its output has been read, since a busy machine reads the title late.
       `const child = spawn(process.execPath, ["-e", "process.stdout.write('x'); process.stdin.resume()", ${JSON.stringify(binary)}, planted]);
        child.stdout.once("data", () => child.stdin.end())`,
     ],
@@ -83,7 +83,7 @@ describe('a secret is found', () => {
   });
 });
 
-/** Has `gantry serve` asked for a repository whose name is the secret: its log tells what it was asked for. */
+/** Requests a repository whose name is the secret from `gantry serve`, so its log holds the secret. */
 const asked = (flags: readonly string[]): string => `
   const child = spawn(process.execPath, ${JSON.stringify([binary, 'serve', ...flags])});
   let said = '';

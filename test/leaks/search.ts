@@ -8,13 +8,13 @@ import { type Finding, findingsVariable, readRecords, type Searched } from './fi
 
 /** The search of a whole run for the secrets of its tests. */
 export interface Search {
-  /** Passes the run's own report on, and searches it. */
+  /** Forwards the run's own report and searches it. */
   readonly report: Transform;
-  /** Ends it: a line for each place where a secret is shown, and one that says how much was searched. */
+  /** Ends the search. Returns a line for each place that shows a secret, and a line with the searched amounts. */
   end(): { readonly leaks: readonly string[]; readonly searched: string };
 }
 
-/** Has every process that is started from here on searched: `watch.ts` is loaded before anything else. */
+/** Searches every process that starts from now on: each loads `watch.ts` first. */
 export function startSearch(): Search {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-findings-'));
   process.env[findingsVariable] = folder;

@@ -10,17 +10,17 @@ import { findSecret, longestForm, withoutSecrets } from '../secret.ts';
 import { findingsVariable, type Searched, type Where, writeRecord } from './finding.ts';
 
 /**
- * Loaded before each test file of a run (`--import`): searches every error that is made, every event of the wire, and all
- * that the programs which the tests start write and are called, for the secrets of the tests.
+ * Each test file of a run loads this module first (`--import`). It searches every error, every event of the wire, and
+ * the output, names and arguments of all programs that the tests start for the secrets of the tests.
  */
 const folder = process.env[findingsVariable];
 const file = process.argv[1] ?? '';
 const searched: Partial<{ [where in Where]: number }> = {};
-/** Of so many errors, as the fuzzing makes, the rest says nothing new but in its message. */
+/** After this number of errors, as in the fuzzing, only the message of an error is new. */
 const inspectedErrors = 5000;
 
 if (folder !== undefined && isMainThread) {
-  // The programs that a test starts are watched from here, and start as they do without.
+  // This process watches the programs that a test starts. They start as they do without it.
   process.env['NODE_OPTIONS'] = process.env['NODE_OPTIONS']
     ?.replace(`--import ${import.meta.url}`, '')
     .trim();
@@ -46,7 +46,7 @@ function search(where: Where, text: string, command?: string): void {
 
 const made: GantryError[] = [];
 
-/** Each error sets its `name` as it is made: that is heard of here, and looked at when it is whole. */
+/** Each error sets its `name` in its constructor. The watch notices that, and looks at the complete error later. */
 function watchErrors(): void {
   Object.defineProperty(GantryError.prototype, 'name', {
     configurable: true,
@@ -64,7 +64,7 @@ function lookAtErrors(): void {
   }
 }
 
-/** `spawn`, `execFile` and the rest all begin here. */
+/** `spawn`, `execFile` and the others all begin here. */
 function watchPrograms(): void {
   const { prototype } = childProcess.ChildProcess;
   const spawn: unknown = Reflect.get(prototype, 'spawn');
@@ -78,7 +78,7 @@ function watchPrograms(): void {
 
 function watchProgram(child: ChildProcess): void {
   const { spawnfile, spawnargs } = child;
-  // It is the work of a credential helper to write a secret to its stdout, for gantry to read.
+  // A credential helper writes a secret to its stdout on purpose, for gantry to read.
   if (basename(spawnfile).startsWith('docker-credential-')) return;
   const ours = spawnargs.some((part) => /\bcli\/(main\.js|gantry\.cjs)\b/.test(part));
   const command = withoutSecrets(spawnargs.map((part) => basename(part)).join(' ')).slice(0, 200);
@@ -95,7 +95,7 @@ function watchProgram(child: ChildProcess): void {
           before + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
         search(where, text, command);
         before = text.slice(-longestForm);
-        // It speaks for the first time after it has written over its arguments.
+        // The process writes its first message after it has replaced its arguments.
         if (ours) searchTitle(child, command);
         findLog?.();
       }
@@ -104,7 +104,7 @@ function watchProgram(child: ChildProcess): void {
   }
 }
 
-/** Opens the file that a registry is told to write its log to as soon as it is there: its folder can be gone before the program. */
+/** Opens the file of a registry's log as soon as it exists, since its folder can be gone before the program. */
 function logFinder(child: ChildProcess, command: string): (() => void) | undefined {
   const { spawnargs } = child;
   const log = spawnargs[spawnargs.indexOf('--log') + 1];
@@ -126,6 +126,6 @@ function searchTitle({ pid }: ChildProcess, command: string): void {
   try {
     search('title', readFileSync(`/proc/${pid}/cmdline`, 'latin1'), command);
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }
