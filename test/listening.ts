@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { atEnd } from './at-end.ts';
 
-/** Lets the server listen on a free port of 127.0.0.1, which is the answer. */
+/** Makes the server listen on a free port of 127.0.0.1 and returns the port. */
 export async function listenAnywhere(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -12,7 +12,7 @@ export async function listenAnywhere(server: Server): Promise<number> {
   return address.port;
 }
 
-/** The same for the length of a test: then the server is closed, with the connections that it still has. */
+/** Does the same for the length of a test, then closes the server with its open connections. */
 export async function listening(test: TestContext, server: Server): Promise<number> {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

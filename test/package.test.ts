@@ -12,10 +12,10 @@ import { projectRoot } from './project.ts';
 const root = projectRoot();
 const manifest = readJson('package.json');
 
-/** Each needs its reason in CONTRIBUTING.md. */
+/** Each package needs its reason in CONTRIBUTING.md. */
 const runtimeDependencies = ['bcryptjs', 'tldts', 'yaml'];
 
-/** What each door is there for. */
+/** The purpose of each door. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   gantry: ['createClient', 'copyImage', 'isGantryError', 'openLayout'],
   'gantry/server': ['createApp', 'listen', 'openDiskRegistry'],
@@ -24,8 +24,8 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * A packed package that has grown past this holds something that nobody meant to publish. The precompiled core, with the
- * source that it is compared with, is 220 KiB of it.
+ * The limit for the packed package. A larger one contains something by mistake. The precompiled core and the source
+ * that it is compared with take 220 KiB.
  */
 const maxPacked = 900 * 1024;
 
@@ -48,7 +48,7 @@ describe('the package', () => {
       [],
     );
     const needed = ['README.md', 'LICENSE', 'CHANGELOG.md', 'dist/cli/gantry.cjs'];
-    // No import names what a thread runs.
+    // No import names the program of a thread.
     const threads = ['dist/cli/hash-program.js', 'dist/src/blobfile/hash-program.js'];
     for (const file of [...needed, ...threads]) assert.ok(packed.files.includes(file), file);
   });
@@ -157,7 +157,7 @@ describe('the dependencies', () => {
   it('have no known advisory at run time, as far as the registry answers', async (test) => {
     const audit = ['audit', '--omit=dev', '--json', '--fetch-retries=0', '--fetch-timeout=20000'];
     const shell = process.platform === 'win32';
-    // npm ends with 1 both for advisories and for a registry that does not answer; the JSON tells them apart.
+    // npm exits with 1 both for advisories and for a registry that does not answer. The JSON distinguishes them.
     const output = await run('npm', audit, { cwd: root, shell }).catch((error: unknown) => object(error));
     const report = /^\s*\{/.test(String(output.stdout)) ? object(JSON.parse(String(output.stdout))) : {};
     if (report['vulnerabilities'] === undefined) return test.skip('the registry answers no audit');
@@ -187,7 +187,7 @@ interface Packed {
 }
 
 async function pack(folder: string): Promise<Packed> {
-  // On Windows npm is a batch file, which only a shell can start.
+  // On Windows npm is a batch file, and only a shell can start it.
   const options = { cwd: root, shell: process.platform === 'win32' };
   const { stdout } = await run(
     'npm',
@@ -200,7 +200,7 @@ async function pack(folder: string): Promise<Packed> {
   return { path: join(folder, filename), size, files: files.map((file) => String(object(file)['path'])) };
 }
 
-/** As npm would install it, without asking a registry: the packed files, and the dependencies that are here. */
+/** Installs the packed files and the dependencies of this folder, as npm would, without a registry. */
 async function install(tarball: string, home: string): Promise<void> {
   const modules = join(home, 'node_modules');
   await mkdir(modules);
@@ -211,7 +211,7 @@ async function install(tarball: string, home: string): Promise<void> {
   }
 }
 
-/** The command line of a tool that the project has installed; it fails when the tool finds something. */
+/** Runs the command line of an installed tool. Fails when the tool finds something. */
 async function tool(name: string, main: string, args: readonly string[], cwd: string): Promise<void> {
   await node([join(root, 'node_modules', name, main), ...args], cwd);
 }

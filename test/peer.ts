@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 
-/** Other people's programs that the tests run beside gantry. */
+/** Programs of other makers that the tests run beside gantry. */
 export type Peer =
   | 'skopeo'
   | 'docker-registry'
@@ -19,8 +19,8 @@ export type Peer =
   | 'strace';
 
 /**
- * Options for a suite that runs these programs. Where one is not in PATH the suite is skipped and says so;
- * in CI (`CI=true`) this throws instead, which fails the file.
+ * Returns options for a suite that runs these programs. Without one in PATH, the suite is skipped with that reason; in
+ * CI (`CI=true`) this throws instead, which fails the file.
  */
 export function needs(...peers: readonly Peer[]): {
   readonly skip: string | false;
@@ -33,10 +33,10 @@ export function needs(...peers: readonly Peer[]): {
   return { skip: missing.length > 0 && `not in PATH: ${missing.join(', ')}`, timeout: suiteTimeout };
 }
 
-/** A suite takes seconds; one that takes this long hangs. Milliseconds. */
+/** A suite takes seconds, so one that takes this many milliseconds hangs. */
 const suiteTimeout = 600_000;
 
-/** For one program, likewise. */
+/** The same limit for one program. */
 const programTimeout = 180_000;
 
 export function isInPath(program: string): boolean {
@@ -51,13 +51,13 @@ export function isInPath(program: string): boolean {
 }
 
 export interface RunOptions {
-  /** Over the environment of the tests, which has no logins. */
+  /** Extends the environment of the tests, which has no logins. */
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string;
 }
 
 export interface Ended {
-  /** null when a signal ended it, ours for being too slow among them. */
+  /** The exit code; null after a signal, also after the one that ends a slow program. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -74,14 +74,14 @@ export async function run(
     timeout: programTimeout,
     killSignal: 'SIGKILL',
   });
-  // A program that doesn't read its stdin closes it.
+  // A program that does not read its stdin closes it.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   return { code: child.exitCode, stdout, stderr };
 }
 
-/** Runs a program that has to succeed, and gives its stdout. */
+/** Runs a program that must succeed, and returns its stdout. */
 export async function output(
   program: string,
   args: readonly string[],
@@ -92,6 +92,6 @@ export async function output(
   return stdout;
 }
 
-/** A folder that is never made: no config file is found there. */
+/** A folder that never exists, so no config file is found there. */
 const nowhere = join(tmpdir(), 'gantry-test-no-config');
 const withoutLogins = { DOCKER_CONFIG: nowhere, REGISTRY_AUTH_FILE: join(nowhere, 'auth.json') };

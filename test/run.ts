@@ -8,13 +8,14 @@ import { startSearch } from './leaks/search.ts';
 import { watchFiles } from './running.ts';
 
 /**
- * The one way tests are run: an explicit list of compiled files (folders and globs mean different things on Node 20,
- * 22 and 24) and a closing line `N passed, N failed, N skipped` with every reason for a skip above it. All that the run
- * writes is searched for the secrets of its tests; each place that shows one is a failed test. A file that doesn't end is
- * ended, and the tests that were running in it are named; so is every program that a file leaves behind.
+ * The one way to run tests: an explicit list of compiled files (folders and globs mean different things on Node 20, 22
+ * and 24) and a last line `N passed, N failed, N skipped` with every reason for a skip above it. The run searches all
+ * its output for the secrets of its tests; each place that shows one is a failed test. It ends a file that does not
+ * end, and names the tests in it, and does the same with every program that a file leaves behind.
  *
- * `--unit` runs the tests beside the sources, the architecture, the language and the measures. A further argument is a part of a file's name:
- * only those run. `--file=PATH` runs that file alone, and `--limit=SECONDS` is the time that a file has.
+ * `--unit` runs the tests beside the sources, the architecture, the language and the measures. A further argument is a
+ * part of a file's name: only those run. `--file=PATH` runs that file alone, and `--limit=SECONDS` is the time for a
+ * file.
  */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
@@ -47,13 +48,13 @@ const skips: string[] = [];
 const search = startSearch();
 /** Milliseconds for a file. The slowest one takes a minute on a quiet machine. */
 const limit = Number(flag('--limit') ?? 1200) * 1000;
-// Tests wait as much as they work: two for each core take a third less time, and their share of a busy machine.
+// Tests wait as much as they work: two for each core take a third less time, and use their share of a busy machine.
 const stream = run({ files, concurrency: 2 * Math.max(2, availableParallelism()) });
 
 const culprits = watchFiles(stream, files, limit);
 
 stream.on('test:pass', ({ name, skip, todo, details }) => {
-  // A suite counts only when it is skipped: nothing else tells of its tests.
+  // A suite counts only when it is skipped, since nothing else reports its tests then.
   if (details.type === 'suite' && skip === undefined) return;
   if (skip === undefined && todo === undefined) counts.passed++;
   else {

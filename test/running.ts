@@ -6,15 +6,15 @@ import { endLeftovers, testProcesses } from './leftovers.ts';
 const interval = 2000;
 
 /**
- * Ends each file after `limit` milliseconds. The result grows by a line for each file that was ended, with the tests that
- * ran in it, and for each program that outlived the file that started it. The `timeout` of node:test ends a file on
- * Node 20, and on later ones only the test in it: its handles keep the file running. Node 22 tells of no file's begin and
- * end, so the processes themselves are looked at.
+ * Ends each file after `limit` milliseconds. The result grows by a line for each ended file, with the tests that ran in
+ * it, and for each program that outlived its test file. The `timeout` of node:test ends a file on Node 20, and on later
+ * versions only the test in it, whose handles keep the file running. Node 22 reports no begin and end of files, so this
+ * looks at the processes themselves.
  */
 export function watchFiles(stream: TestsStream, files: readonly string[], limit: number): readonly string[] {
   const running = new Map<string, Set<string>>();
   const culprits: string[] = [];
-  /** By process; of those that ran at the last look, since numbers are given again. */
+  /** By process, only those of the last look, since the system reuses process ids. */
   let since = new Map<number, number>();
   stream.on('test:dequeue', ({ name, file = '' }) => {
     running.set(file, (running.get(file) ?? new Set()).add(name));

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { projectRoot } from './project.ts';
 
 /**
- * Runs the tests, as they were built, on the other lines of Node: `node dist/test/runtimes.js [PART...]`, where the
- * arguments are those of run.js. The runtimes come from npm into a folder of their own, and stay there.
+ * Runs the built tests on the other versions of Node: `node dist/test/runtimes.js [PART...]` with the arguments of
+ * run.js. The runtimes come from npm into a folder of their own, and stay there.
  */
 const lines = ['22', '24', '26'];
 const folder = join(projectRoot(), '.runtimes');
@@ -44,7 +44,7 @@ const failed: string[] = [];
 for (const line of lines) {
   const bin = join(folder, 'node_modules', `node${line}`, 'bin');
   process.stdout.write(`\n# Node ${line}\n`);
-  // First in PATH, too: what the tests start by name is to be the same runtime.
+  // The runtime is also first in PATH, for the programs that the tests start by name.
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env['PATH'] ?? ''}` };
   const code = await run(join(bin, 'node'), [runner, ...process.argv.slice(2)], env);
   if (code !== 0) failed.push(line);

@@ -1,31 +1,34 @@
 /**
- * Every password, token, cookie, signature and key that a test uses comes from here, so that the run can search all that
- * it wrote for them: they have one word in common that nothing else has. It stands nowhere but in this file.
+ * Every password, token, cookie, signature and key of a test comes from here, so that the run can search all its output
+ * for them. They share one word that nothing else contains. The word stands only in this file.
  */
 const word = 'Wq7zKx0vYj3TnB5u';
 
-/** A secret of the tests, the same in every run; `name` tells it from others and says in a finding whose it is. */
+/**
+ * Returns a secret of the tests, the same in every run. `name` distinguishes it from others, and tells its owner in a
+ * finding.
+ */
 export function secret(name: string): string {
   return `${word}-${name}`;
 }
 
-/** What a registry is shown of a user and password. */
+/** Returns the Authorization header of a user and password. */
 export function basicOf(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-/** As it is, in hex, with every sign percent-encoded, and in base64 wherever in a text of three bytes it begins. */
+/** The word itself, in hex, with every character percent-encoded, and in base64 at each of the three offsets. */
 const forms = formsOf(word);
 const others = new Set<string>();
-/** No form is longer: this much of what came before can be the beginning of one. */
+/** No form is longer, so this much of the text before may be the beginning of one. */
 export const longestForm: number = 256;
 
-/** Of what can't be made here, a private key say: a part that stands for it. */
+/** Registers a part of a secret that this module cannot make, such as a private key. */
 export function alsoSecret(text: string): void {
   others.add(text.slice(0, longestForm));
 }
 
-/** Where in the text a secret begins, in any form; -1 if none does. */
+/** Returns the position of a secret in the text, in any form; -1 without one. */
 export function findSecret(text: string): number {
   for (const form of [...forms, ...others]) {
     const at = text.indexOf(form);
@@ -34,7 +37,7 @@ export function findSecret(text: string): number {
   return -1;
 }
 
-/** The text with the beginning of each secret in it struck out, so that a finding is none itself. */
+/** Replaces the beginning of each secret in the text, so that a finding is no finding itself. */
 export function withoutSecrets(text: string): string {
   return [...forms, ...others].reduce((left, form) => left.replaceAll(form, '[SECRET]'), text);
 }
@@ -53,7 +56,7 @@ function formsOf(text: string): readonly string[] {
   ];
 }
 
-/** What base64 makes of the bytes when `before` others stand before them, without the signs that share bits with others. */
+/** Returns the base64 of the bytes after `before` other bytes, without the characters that share bits with others. */
 function core(bytes: Buffer, before: number): string {
   const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
   return encoded.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));

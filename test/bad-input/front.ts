@@ -7,7 +7,7 @@ import type { HttpRequest, HttpResponse } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';
 import { listening } from '../listening.ts';
 
-/** Serves a registry whose responses pass through `alter`, as a broken or lying registry would send them. */
+/** Serves a registry whose responses pass through `alter`, as a broken or lying registry sends them. */
 export async function servedBy(
   test: TestContext,
   registry: Registry,

@@ -17,7 +17,7 @@ export function operationOf({ method, url }: HttpRequest): Operation | undefined
   return operation.kind === 'failure' ? undefined : operation;
 }
 
-/** The operations whose requests have a body. */
+/** The operations that carry content. */
 export const bodySteps: readonly OperationKind[] = [
   'upload.append',
   'upload.commit',
@@ -25,7 +25,7 @@ export const bodySteps: readonly OperationKind[] = [
   'blob.get',
 ];
 
-/** Refuses the first request for each operation and address. */
+/** Refuses the first request for each operation. */
 export function refusesOnce(status: number, headers: HeaderMap = {}): Middleware {
   const seen = new Set<OperationKind>();
   return refuses(({ kind }) => {

@@ -83,7 +83,7 @@ describe('a secret is found', () => {
   });
 });
 
-/** Requests a repository whose name is the secret from `gantry serve`, so its log holds the secret. */
+/** Requests a repository with the secret as its name from `gantry serve`, so the log holds the secret. */
 const asked = (flags: readonly string[]): string => `
   const child = spawn(process.execPath, ${JSON.stringify([binary, 'serve', ...flags])});
   let said = '';

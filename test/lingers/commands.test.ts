@@ -62,7 +62,7 @@ async function playInTurn(test: TestContext, scene: Scene, played: typeof named)
 
 async function started(test: TestContext, scene: Scene, met: () => void): Promise<{ readonly host: string }> {
   const registry = await startRegistry({ registry: await stage.filled(), faults: scene.faults(met) });
-  // Throws where a fault has not struck.
+  // Throws if a fault has not struck.
   atEnd(test, () => registry.close());
   return registry;
 }

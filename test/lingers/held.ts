@@ -5,10 +5,10 @@ const harmless: readonly string[] = ['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FS
 /** Turns of the event loop that an ended connection or timer needs to be gone. */
 const turns = 20;
 
-/** The places in the code that set the timers which are still set. */
+/** The place in the code that set each active timer. */
 const timers = new Map<number, string>();
 
-/** From here on a timer that holds the process is reported with the place that set it. */
+/** From now on, reports a timer that holds the process with the place that set it. */
 export function followTimers(): void {
   createHook({
     init(id, type) {
@@ -28,7 +28,10 @@ function stack(): string {
     .join('\n');
 }
 
-/** The resources that hold the process some turns of the event loop later: timers with their origin, sockets, workers. */
+/**
+ * Returns the resources that hold the process some turns of the event loop later: timers with their origin, sockets,
+ * workers.
+ */
 export async function stillHeld(): Promise<readonly string[]> {
   let held: readonly string[] = [];
   for (let turn = 0; turn < turns; turn++) {

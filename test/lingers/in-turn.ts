@@ -3,8 +3,8 @@ import { run } from '../../src/cli/run.ts';
 import { followTimers, stillHeld } from './held.ts';
 
 /**
- * Runs command lines one after the other in one process, which costs far less than a process for each. After each of them it
- * appends a line of JSON to a file: the name of the command, and the resources that hold the process.
+ * Runs command lines one after another in one process, which costs far less than a process for each. After each of them
+ * it appends a line of JSON to a file: the name of the command, and the resources that hold the process.
  */
 export interface Turn {
   readonly name: string;
@@ -19,5 +19,5 @@ for (const { name, words } of lines) {
   const held = await stillHeld();
   appendFileSync(report, `${JSON.stringify({ name, held })}\n`);
 }
-// A command that failed was meant to.
+// A failing command fails on purpose.
 process.exitCode = 0;

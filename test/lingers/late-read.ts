@@ -3,8 +3,8 @@ import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Loaded before the command line: each read of a file behind its beginning waits until the first request of an upload has
- * been given up. So its body brings one more chunk after the end of the exchange.
+ * This module loads before the command line. Each read of a file behind its beginning waits until the client has given
+ * up the first request of an upload. The body therefore brings one more chunk after the end of the exchange.
  */
 let giveUp = (): void => undefined;
 const givenUp = new Promise<void>((resolve) => {

@@ -43,7 +43,7 @@ const scenes: readonly { readonly name: string; readonly faults: readonly Fault[
   },
 ];
 
-/** More tags than are asked for at once, and referrers of an image. */
+/** Puts more tags than a client requests at once, and referrers of an image. */
 async function giveTags(app: Repository): Promise<void> {
   await give(app, emptyConfig);
   const image = await app.manifests.get('1');

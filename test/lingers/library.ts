@@ -8,8 +8,8 @@ import { followTimers, stillHeld } from './held.ts';
 import type { Place } from './rows.ts';
 
 /**
- * A program that uses the library, in a process of its own: each use has a client, and is followed by a line of JSON with the
- * resources that hold the process, before the client is closed and after. Its argument is the place as JSON.
+ * A program that uses the library in a process of its own. Each use has a client, and is followed by a line of JSON
+ * with the resources that hold the process, before the client is closed and after. Its argument is the place as JSON.
  */
 interface Surroundings extends Place {
   readonly folder: string;
@@ -17,7 +17,7 @@ interface Surroundings extends Place {
 
 type Use = (client: Client, place: Surroundings) => Promise<unknown>;
 
-/** Takes the first of a listing or content, and leaves the rest. */
+/** Takes the first item of a listing or of content, and leaves the rest. */
 async function first(listing: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of listing) return;
 }
@@ -74,7 +74,7 @@ for (const [name, use] of Object.entries(uses)) {
     download: { retry: { initial: 10 } },
     timeouts: { answer: 3000, progress: 3000 },
   });
-  // It may fail: the registry is at fault.
+  // The use may fail, because the registry is faulty.
   await use(client, place).catch(() => undefined);
   const open = await stillHeld();
   await client[Symbol.asyncDispose]();

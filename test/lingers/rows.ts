@@ -2,9 +2,9 @@ import { secret } from '../secret.ts';
 
 /** The surroundings of a command. */
 export interface Place {
-  /** The registry at fault, as it stands first in a reference: it has `app:1`, or nothing where blobs are sent to it. */
+  /** The faulty registry in the form of a reference's first part. It has `app:1`, or nothing for uploads. */
   readonly host: string;
-  /** Another one without a fault, which has `app:1`. */
+  /** Another registry without faults, which has `app:1`. */
   readonly other: string;
   /** A layout and the store of a registry, each with the same image. */
   readonly layout: string;
@@ -16,16 +16,16 @@ export interface Place {
 /** A command line. */
 export interface Line {
   readonly words: (place: Place) => readonly string[];
-  /** The registry at fault is asked for heads alone, or for bodies too. Default: it is not asked. */
+  /** The command sends the faulty registry only requests for heads, or also for bodies. Default: none. */
   readonly asks?: 'heads' | 'bodies';
-  /** It serves until a signal ends it. */
+  /** The command serves until a signal ends it. */
   readonly serves?: true;
-  /** It is answered before a command begins. */
+  /** The answer comes before a command begins. */
   readonly isAnsweredAhead?: true;
   readonly input?: string;
 }
 
-/** For each command of the table at least one line. */
+/** At least one line for each command of the table. */
 export const lines: Readonly<Record<string, readonly Line[]>> = {
   push: [{ words: ({ layout, host }) => ['push', layout, `${host}/new:1`], asks: 'heads' }],
   pull: [
@@ -72,7 +72,7 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
   version: [{ words: () => ['version'], isAnsweredAhead: true }],
 };
 
-/** Those that send a blob to the registry at fault, which has nothing. */
+/** The lines that send a blob to the faulty registry, which has nothing. */
 export const uploads: Readonly<Record<'push' | 'copy', Line>> = {
   push: { words: ({ layout, host }) => ['push', layout, `${host}/new:1`], asks: 'heads' },
   copy: { words: ({ host, other }) => ['copy', `${other}/app:1`, `${host}/new:1`], asks: 'heads' },

@@ -8,13 +8,15 @@ import { answer } from '../../src/wire/reply.ts';
 /** The faults of a registry. */
 export interface Scene {
   readonly name: string;
-  /** `met` is to be called when the command can be interrupted. */
+  /** The faults call `met` when the command can be interrupted. */
   readonly faults: (met: () => void) => readonly Fault[];
-  /** The faults strike the body of an answer: a command that reads none does not meet them. */
+  /** The faults change the body of a response, so a command that reads none never meets them. */
   readonly bodies?: true;
-  /** The command is interrupted when its request has been met. */
+  /** The command is interrupted when the registry has its request. */
   readonly interrupted?: true;
-  /** Seconds of silence that the command bears. Default: its own, so that a timer that is left outlives the command. */
+  /**
+   * The seconds of silence that the command allows. Default: its own, so that a forgotten timer outlives the command.
+   */
   readonly timeout?: number;
 }
 
@@ -33,7 +35,7 @@ function neverAnswers(met: () => void): Middleware {
 
 export const noFault: Scene = { name: 'no fault', faults: () => [] };
 
-/** For every command that asks a registry. */
+/** The scenes for every command that sends a request to a registry. */
 export const answerScenes: readonly Scene[] = [
   { name: 'an answer that never comes', timeout: 12, faults: () => [{ effect: silence }] },
   {
@@ -68,10 +70,10 @@ export const answerScenes: readonly Scene[] = [
 ];
 
 const operation: readonly OperationKind[] = ['upload.append', 'upload.commit'];
-/** Files are read in steps of 1 MiB: more than one of them has come. */
+/** gantry reads files in steps of 1 MiB, so more than one step has arrived. */
 const after = 1_100_000;
 
-/** For every command that sends blobs. */
+/** The scenes for every command that sends blobs. */
 export const uploadScenes: readonly Scene[] = [
   {
     name: 'uploads that are cut',

@@ -15,11 +15,11 @@ import { folder } from '../folder.ts';
 import { basicOf, secret } from '../secret.ts';
 import { lastLine, settled, watched } from './stage.ts';
 
-/** A served registry and a client of it, in the middle of something. */
+/** A served registry and a client of it in the middle of an exchange. */
 interface Scene {
   readonly name: string;
   readonly options?: (test: TestContext, cwd: string) => Promise<readonly string[]>;
-  /** Settles when the server is in the middle of it. */
+  /** Resolves when the server is in the middle of the exchange. */
   readonly begin: (host: string, open: () => Socket) => Promise<unknown>;
 }
 

@@ -23,32 +23,32 @@ import { folder } from '../folder.ts';
 import type { Line, Place } from './rows.ts';
 import type { Scene } from './scenes.ts';
 
-/** Has node load the watch, and other modules, before the command line. */
+/** Returns options that make node load the watch and other modules before the command line. */
 export function watched(...modules: readonly string[]): readonly string[] {
   const watch = new URL('watch.js', import.meta.url).href;
   return [watch, ...modules].flatMap((module) => ['--import', module]);
 }
 
-/** The last line of a command's stderr where nothing held its process. */
+/** The last line of stderr of a command that nothing held. */
 export const settled = 'watch: settled\n';
 
 export interface Stage {
-  /** The surroundings for the hosts of two registries. */
+  /** Returns the environment for the hosts of two registries. */
   place(hosts: Pick<Place, 'host' | 'other'>): Promise<Place>;
-  /** What a registry with the image is made of. */
+  /** Returns a registry that holds the image. */
   filled(): Promise<Registry>;
-  /** Runs a command line against a registry at fault; answers the last line of its stderr. */
+  /** Runs a command line against a faulty registry. Returns the last line of its stderr. */
   play(test: TestContext, line: Line, scene: Scene, options?: PlayOptions): Promise<string>;
 }
 
 interface PlayOptions {
-  /** What the registry at fault holds. Default: the image. */
+  /** The content of the faulty registry. Default: the image. */
   readonly holds?: 'nothing';
   /** Modules that node loads before the command line. */
   readonly before?: readonly string[];
 }
 
-/** For the tests of one file. `size`: the bytes of the layer. */
+/** Makes the stage for the tests of one file. `size` is the size of the layer in bytes. */
 export function openStage(size: number): Stage {
   const layer = createLayer(bytesContent(gzipSync(noise(size))));
   const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [layer] });

@@ -4,7 +4,7 @@ import { uploads } from './rows.ts';
 import { uploadScenes } from './scenes.ts';
 import { openStage, settled } from './stage.ts';
 
-// More than the system keeps for a connection, so that a registry that takes nothing is noticed.
+// Larger than the buffers of a connection, so a registry that reads nothing is noticed.
 const stage = openStage(16 * 1024 * 1024);
 
 for (const scene of uploadScenes) {

@@ -2,9 +2,9 @@ import { writeSync } from 'node:fs';
 import { followTimers, stillHeld } from './held.ts';
 
 /**
- * Loaded before the command line (`node --import`). The last act of a settled command is to give its listener for uncaught
- * errors back. From there on nothing may hold the process: whatever does is written to stderr. The last line on stderr says
- * whether the command has settled at all.
+ * This module loads before the command line (`node --import`). The last act of a settled command is to remove its
+ * listener for uncaught errors. From then on nothing may hold the process, and the module writes each holder to stderr.
+ * The last line of stderr tells whether the command has settled at all.
  */
 followTimers();
 let state = 'never settled';

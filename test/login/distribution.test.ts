@@ -14,7 +14,7 @@ import type { RunningRegistry } from '../peers/registries.ts';
 import { secret } from '../secret.ts';
 import { startTokenService, type TokenService } from './token-service.ts';
 
-/** Debian's `docker-registry` that takes the tokens of a service beside it. */
+/** Debian's `docker-registry` with the tokens of a service beside it. */
 
 const user = 'someone';
 const password = secret('distribution: of tests');

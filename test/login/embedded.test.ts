@@ -16,7 +16,7 @@ import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from '../peers
 import { alsoSecret, basicOf, secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
-/** `gantry serve` with a login, over real sockets, by our own client and command line. */
+/** `gantry serve` with a login, used over real sockets by gantry's own client and command line. */
 
 const password = secret('embedded');
 const users = `someone:${await hash(password, 4)}\nother:${await hash(secret('embedded-other'), 4)}\n`;
@@ -38,7 +38,7 @@ rules:
 
 interface Served {
   readonly host: string;
-  /** What it has said so far. */
+  /** Returns its output until now. */
   readonly said: () => string;
   readonly stop: () => Promise<void>;
 }
@@ -106,7 +106,10 @@ async function all(names: AsyncIterable<string>): Promise<readonly string[]> {
   return list;
 }
 
-/** How the requests to a registry showed who asks, by their log (-v); those to its token service are left out. */
+/**
+ * Returns the schemes of the requests to a registry, as its log (-v) has them, without the requests to its token
+ * service.
+ */
 function schemesIn(log: string): readonly string[] {
   const asked = log.split('--> ').filter((request) => !/^\S+ \S+\/v2\/token\?/.test(request));
   return [...new Set(asked.flatMap((request) => /^ *authorization: (\w+)/m.exec(request)?.[1] ?? []))];
@@ -312,7 +315,7 @@ describe('the log of a registry with a login', () => {
       const entry: { readonly user?: string } = JSON.parse(line);
       return entry.user;
     });
-    // The first goes out bare, to learn what is wanted, and the last shows a wrong password.
+    // The first request has no user, since it fetches the challenge. The last one has a wrong password.
     assert.deepEqual([usersOf[0], usersOf.at(-2), usersOf.at(-1)], [undefined, 'someone', undefined]);
     const text = `${lines.join('')}${said()}`;
     for (const hidden of [password, token, token.split('.')[2] ?? token, wrong]) {

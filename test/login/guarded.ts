@@ -11,12 +11,12 @@ import { atEnd } from '../at-end.ts';
 export interface Guarded {
   readonly host: string;
   readonly registry: Registry;
-  /** `user:password` of every request that showed any. */
+  /** The `user:password` of every request that had one. */
   readonly shown: ReadonlySet<string>;
   readonly requests: readonly HttpRequest[];
 }
 
-/** An embedded registry that wants Basic of everybody; `allows` says whom it lets do what. */
+/** Starts an embedded registry that demands Basic from everybody. `allows` decides the rights of each user. */
 export async function startGuarded(
   test: TestContext,
   allows: (who: string, request: HttpRequest) => boolean,

@@ -17,7 +17,7 @@ const isMe = (who: string): boolean => who === `me:${password}`;
 
 interface Home {
   readonly env: NodeJS.ProcessEnv;
-  /** What the file of logins holds, if there is one. */
+  /** Returns the content of the file of logins, if it exists. */
   readonly kept: () => Promise<string | undefined>;
 }
 
@@ -219,7 +219,7 @@ describe('on a terminal', needs('script'), () => {
   });
 });
 
-/** Runs gantry on a terminal of its own, typing each answer when its question stands there. */
+/** Runs gantry on a terminal of its own, and types each answer when its question appears. */
 async function onTerminal(
   args: readonly string[],
   env: NodeJS.ProcessEnv,

@@ -8,31 +8,34 @@ import { listenAnywhere } from '../listening.ts';
 import { output } from '../peer.ts';
 import { alsoSecret, basicOf, secret } from '../secret.ts';
 
-/** A question that was put to the service. */
+/** A request to the service. */
 export interface Asked {
   readonly method: string;
   readonly authorization: string | undefined;
   readonly scopes: readonly string[];
-  /** Of a POST. */
+  /** The grant of a POST. */
   readonly grant: string | undefined;
 }
 
 export interface TokenService extends AsyncDisposable {
-  /** For a registry's configuration. */
+  /** The settings for a registry's configuration. */
   readonly settings: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
   readonly asked: readonly Asked[];
-  /** `127.0.0.1:1234`, where it also passes requests on to a registry once `serve` has named that. */
+  /** `127.0.0.1:1234`. After `serve` the service also forwards requests to a registry there. */
   readonly host: string;
-  /** Takes the requests for the registry at `host`, too: crane refuses a realm on loopback unless the registry is at the same port. */
+  /**
+   * Forwards the requests for the registry at `host`, too: crane refuses a realm on loopback unless the registry is at
+   * the same port.
+   */
   serve(host: string): void;
 }
 
 interface ServiceOptions {
   readonly user: string;
   readonly password: string;
-  /** Taken by POST for whatever the user may do. */
+  /** The token that a POST exchanges for all rights of the user. */
   readonly refreshToken: string;
-  /** Of each token, in seconds. Default 300. */
+  /** The life of each token in seconds. Default 300. */
   readonly life?: number;
 }
 
@@ -40,8 +43,8 @@ const service = 'gantry tests';
 const issuer = 'gantry test tokens';
 
 /**
- * A token service as distribution's specification has it: the user may do everything, and anybody may pull what is
- * below `public/`. Its tokens are signed with a key whose certificate `openssl` makes.
+ * Starts a token service in the form of distribution's specification: the user has all rights, and anybody may pull
+ * repositories below `public/`. A key signs the tokens, and `openssl` makes its certificate.
  * @see https://distribution.github.io/distribution/spec/auth/jwt/
  */
 export async function startTokenService(options: ServiceOptions): Promise<TokenService> {
@@ -50,7 +53,7 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
   const names = ['-subj', '/CN=gantry tests', '-keyout', key, '-out', certificate];
   await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...names]);
   const pem = await readFile(key, 'utf8');
-  // A line of what is in it: every key begins alike.
+  // Registers a line from the middle, since every key begins alike.
   alsoSecret(pem.split('\n')[2] ?? pem);
   const signer: Signer = {
     key: createPrivateKey(pem),
@@ -78,7 +81,7 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
   };
 }
 
-/** Passes a request on with the name that it was sent to, which the registry builds its addresses from. */
+/** Forwards a request with its original host name, from which the registry builds its addresses. */
 function passOn(host: string, from: IncomingMessage, to: ServerResponse): void {
   const [hostname, port] = host.split(':');
   const onward = request(
@@ -135,7 +138,7 @@ interface Grant {
   readonly actions: readonly string[];
 }
 
-/** As much as is allowed: asking for too much is no failure. */
+/** Grants the permitted part of a scope. A request for more is no failure. */
 function grant(scope: string, isUser: boolean): readonly Grant[] {
   const [, type = '', name = '', actions = ''] = /^([^:]+):(.+):([^:]+)$/.exec(scope) ?? [];
   if (isUser) return [{ type, name, actions: actions.split(',') }];
@@ -151,7 +154,7 @@ function signed(access: readonly Grant[], life: number, { key, chain }: Signer):
     exp: now + life,
     nbf: now - 5,
     iat: now,
-    // Told by it wherever it is shown: the signature can't be known in advance.
+    // This id marks the token wherever a run prints it, since nobody can know the signature beforehand.
     jti: secret(`${Math.random()}`),
     access,
   };

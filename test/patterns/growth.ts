@@ -1,4 +1,4 @@
-/** Milliseconds of this process's CPU: what others do to the machine makes them few more. */
+/** Returns milliseconds of this process's CPU time. Other work of the machine adds little to it. */
 function cpu(work: () => void): number {
   const before = process.cpuUsage();
   work();
@@ -6,18 +6,24 @@ function cpu(work: () => void): number {
   return (user + system) / 1000;
 }
 
-/** Milliseconds below which nothing is said: what is linear takes a hundredth of it, what is quadratic many times as much. */
+/**
+ * Milliseconds below which a measurement says nothing: linear work takes a hundredth of it, quadratic work many times
+ * as much.
+ */
 const floor = 12;
-/** Twice the input may take three times as long; four times is quadratic. */
+/** Doubled input may take three times as long. Four times means quadratic. */
 const mostGrowth = 3;
-/** As `floor`, of twice a larger input. */
+/** Like `floor`, for the doubled input and work that may wait. */
 const waitingFloor = 150;
-/** Runs of either size. A busy machine adds to single runs, so the least of many tells; a linear parser ends this early. */
+/**
+ * The number of runs of either size. A busy machine adds to single runs, so the least of many counts. A linear parser
+ * ends this early.
+ */
 const mostRuns = 12;
 
 /**
- * How much longer the work takes on twice the input, where that takes long at all: undefined where it does not, or where it
- * grows no more than it may. Compares the least times of up to `mostRuns` runs of either size.
+ * Returns the ratio of the times for doubled input; undefined if the work is too short to tell, or grows no more than
+ * it may. Compares the least times of up to `mostRuns` runs of either size.
  */
 export function growth(work: (size: number) => void, size: number): number | undefined {
   if (cpu(() => work(size)) < floor) return undefined;
@@ -37,7 +43,7 @@ export function growth(work: (size: number) => void, size: number): number | und
   return ratio > mostGrowth ? ratio : undefined;
 }
 
-/** The same for work that may wait. */
+/** Does the same for work that may wait. */
 export async function growthOf(
   work: (size: number) => Promise<unknown>,
   size: number,

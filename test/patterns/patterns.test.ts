@@ -24,7 +24,10 @@ import { type Pattern, patternsOfSource, piecesOf } from './patterns.ts';
 const { literals, made, parsers } = patternsOfSource();
 const size = 8192;
 
-/** What a pattern takes on the same again and again, between a beginning and an end that keep it guessing. */
+/**
+ * Returns the input on which a pattern takes too long: one piece repeated, between a beginning and an end that keep
+ * many readings open.
+ */
 function worst({ source, flags }: Pick<Pattern, 'source' | 'flags'>): string | undefined {
   const pattern = new RegExp(source, `${flags.replace('g', '')}g`);
   const { pieces, start } = piecesOf(source);
@@ -41,7 +44,7 @@ function worst({ source, flags }: Pick<Pattern, 'source' | 'flags'>): string | u
   return undefined;
 }
 
-/** Those that are made at run time, each with why it is linear. */
+/** Patterns that are made at run time, each with the reason why it is linear. */
 const madeAtRunTime: Readonly<Record<string, string>> = {
   'src/wire/redact.ts': 'a fixed text, measured below as hideSecrets',
 };
@@ -72,7 +75,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   ),
 };
 
-/** Those that only hand their bytes to another one that is measured. */
+/** Parsers that only pass their bytes to another parser, which is measured. */
 const readByPlatform: Readonly<Record<string, string>> = { parseManifestJson: 'parseJson' };
 
 function quietly(act: () => unknown): void {

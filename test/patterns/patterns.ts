@@ -3,7 +3,7 @@ import { join, relative } from 'node:path';
 import { parseSync } from 'oxc-parser';
 import { projectRoot } from '../project.ts';
 
-/** A regular expression of the source, and where it stands. */
+/** A regular expression of the source, and its place. */
 export interface Pattern {
   readonly where: string;
   readonly source: string;
@@ -12,13 +12,13 @@ export interface Pattern {
 
 export interface Patterns {
   readonly literals: readonly Pattern[];
-  /** Places that make one at run time. */
+  /** The places that make a pattern at run time. */
   readonly made: readonly string[];
-  /** Names of exported functions that begin with `parse`. */
+  /** The names of exported functions that begin with `parse`. */
   readonly parsers: readonly string[];
 }
 
-/** All regular expressions of `src/` but those of tests. */
+/** Returns all regular expressions of `src/` without its tests. */
 export function patternsOfSource(): Patterns {
   const source = join(projectRoot(), 'src');
   const literals: Pattern[] = [];
@@ -84,7 +84,7 @@ const escapes: Readonly<Record<string, string>> = {
   t: '\t',
 };
 
-/** The characters and words that a pattern speaks of, also those that it excludes, and some that it doesn't. */
+/** Returns the characters and words of a pattern, also those that it excludes, and some others. */
 export function piecesOf(source: string): { readonly pieces: readonly string[]; readonly start: string } {
   const words = source.match(/[A-Za-z0-9:/@-]{2,}/g) ?? [];
   const escaped = [...source.matchAll(/\\([^ux])/g)].map(([, sign = '']) => escapes[sign] ?? sign);

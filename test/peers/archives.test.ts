@@ -18,7 +18,7 @@ import {
 } from './images.ts';
 import { inspect, openPodman, type Podman } from './podman.ts';
 
-/** Archives and layouts that gantry writes and others read, and the other way round. */
+/** Archives and layouts that gantry writes and other tools read, and the reverse. */
 
 const image = await imageOf('amd64', [await gzipLayer('base'), await gzipLayer('top')]);
 const other = await imageOf('amd64', [await gzipLayer('other')]);
@@ -91,7 +91,7 @@ describe('skopeo reads what gantry saves', needs('skopeo'), () => {
   }
 });
 
-/** Digests of the config and the uncompressed layers, in byte order: what skopeo finds in an archive. */
+/** Returns the digests that skopeo finds in an archive: of the config and of the uncompressed layers, in byte order. */
 async function identityForSkopeo(source: string, folder: string): Promise<readonly string[]> {
   await skopeoCopy('--dest-decompress', source, `dir:${folder}`);
   const files = await readdir(folder);
@@ -161,7 +161,7 @@ describe('podman reads what gantry saves', needs('podman'), () => {
 interface Writer {
   readonly peer: Peer;
   readonly form: string;
-  /** Saves `names.one`, and perhaps more, in the folder `home`, and gives the place to copy from. */
+  /** Saves `names.one`, and perhaps more, in the folder `home`. Returns the place to copy from. */
   readonly save: (home: string) => Promise<string>;
 }
 
@@ -257,7 +257,7 @@ describe('gantry keeps the digests of', () => {
   });
 });
 
-/** `docker save` of Docker itself, which no test can run. */
+/** The output of Docker's own `docker save`, which no test can run. */
 const saved = join(dirname(projectRoot()), 'shared', 'data', 'alpine-docker-save.tar');
 const absent = await access(saved).then(
   () => false,

@@ -13,7 +13,7 @@ import { peerClients } from './clients.ts';
 import { startDistribution } from './distribution.ts';
 import { indexOfTwo, partsInLayout, partsOf } from './images.ts';
 
-/** A cache on disk between Debian's registry and other people's clients. */
+/** A cache on disk between Debian's registry and other clients. */
 
 const index = await indexOfTwo();
 

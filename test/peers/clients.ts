@@ -4,12 +4,12 @@ import { tag } from './images.ts';
 /** A peer that moves whole images and indexes between registries and OCI layouts. */
 export interface PeerClient {
   readonly name: Peer;
-  /** The layout holds one root, named `tag`. */
+  /** Pushes a layout with one root, named `tag`. */
   push(layout: string, reference: string): Promise<unknown>;
   pull(reference: string, layout: string): Promise<unknown>;
   copy(source: string, destination: string): Promise<unknown>;
   tags(repository: string): Promise<readonly string[]>;
-  /** By digest. */
+  /** Deletes by digest. */
   delete(reference: string): Promise<unknown>;
 }
 
@@ -39,7 +39,7 @@ function skopeoCopy(...args: readonly string[]): Promise<string> {
   return output('skopeo', ['copy', '--insecure-policy', '--all', '--preserve-digests', ...args]);
 }
 
-// On loopback crane speaks plain HTTP by itself.
+// crane uses plain HTTP on loopback by itself.
 const crane: PeerClient = {
   name: 'crane',
   push: (layout, reference) => output('crane', ['push', layout, reference]),

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { RunningRegistry } from './registries.ts';
 
-/** Debian's `docker-registry` (distribution 2.8) on a free port, its store in a folder that goes with it. */
+/** Starts Debian's `docker-registry` (distribution 2.8) on a free port, with a store that is removed with it. */
 export async function startDistribution(
   options: {
-    /** Lines of an htpasswd file: only these users may do anything. */ readonly htpasswd?: string;
-    /** Whose tokens it takes: the `token` part of its configuration. */
+    /** The lines of an htpasswd file. Only these users have rights. */ readonly htpasswd?: string;
+    /** The token service that it accepts: the `token` part of its configuration. */
     readonly token?: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
   } = {},
 ): Promise<RunningRegistry & { readonly pid: number | undefined }> {
@@ -22,7 +22,7 @@ export async function startDistribution(
     ...(options.htpasswd === undefined ? {} : { htpasswd: { realm: 'gantry tests', path: users } }),
     ...(options.token === undefined ? {} : { token: options.token }),
   };
-  // JSON is YAML, and needs no care with quotes.
+  // JSON is valid YAML and needs no special quoting.
   await writeFile(
     config,
     JSON.stringify({
@@ -35,7 +35,7 @@ export async function startDistribution(
   );
   const child = spawn('docker-registry', ['serve', config], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    // Whatever becomes of the tests, it doesn't live for ever.
+    // Ends the registry even if the tests never do.
     timeout: 1_800_000,
   });
   const stop = async (): Promise<void> => {
@@ -52,7 +52,7 @@ export async function startDistribution(
   }
 }
 
-/** It says in its log which port the system gave it. The log is read to its end: a full pipe would stop it. */
+/** Reads the port that the system gave it from its log. Reads the log to its end, since a full pipe would stop it. */
 function addressOf({ stderr }: ChildProcessByStdio<null, null, Readable>): Promise<string> {
   return new Promise((resolve, reject) => {
     let log = '';

@@ -13,28 +13,28 @@ export interface Session {
   readonly podman: Podman;
 }
 
-/** What there is to push: a layout whose one root is named `tag`, and the same as podman has it. */
+/** The content of a push: a layout whose one root is named `tag`, and the same image in podman's store. */
 export interface Pushed {
   readonly layout: string;
   readonly podmanId: string;
 }
 
-/** Why a tool has no way to do it. */
+/** The reason why a tool cannot do it. */
 export type Cannot = string;
 
-/** One row of the table: a client, and for each operation how it does it, or why it can't. */
+/** One row of the table: a client, and for each operation its way to do it or the reason why it cannot. */
 export interface EmbeddedClient {
   readonly name: Peer;
   readonly login: (session: Session, given: string) => Promise<Ended>;
   readonly push: (session: Session, pushed: Pushed, reference: string) => Promise<unknown>;
-  /** Tells the digests of what it has then. */
+  /** Pulls and returns the digests of the pulled content. */
   readonly pull: (session: Session, reference: string, layout: string) => Promise<readonly string[]>;
   readonly copy: ((session: Session, from: string, to: string) => Promise<unknown>) | Cannot;
   readonly tags: (session: Session, repository: string) => Promise<readonly string[]>;
   readonly catalog: ((session: Session) => Promise<readonly string[]>) | Cannot;
-  /** Leaves the manifest, and its other tags. */
+  /** Deletes a tag, and keeps the manifest and its other tags. */
   readonly deleteTag: ((session: Session, reference: string) => Promise<unknown>) | Cannot;
-  /** Of `repository:1` or `repository@digest`, whichever the tool has not been asked for elsewhere. */
+  /** Deletes `repository:1` or `repository@digest`, in the form that no other row tests with the tool. */
   readonly deleteManifest:
     | ((session: Session, repository: string, digest: string) => Promise<unknown>)
     | Cannot;
@@ -81,12 +81,12 @@ const skopeo: EmbeddedClient = {
 
 const skopeoCopy = ['copy', '--insecure-policy', '--all', '--preserve-digests'];
 
-/** The options of one side of a copy of skopeo's. */
+/** Returns the options for one side of skopeo's copy. */
 export function side(session: Omit<Session, 'podman'>, which: 'src' | 'dest'): readonly string[] {
   return [...access(session)].map((option) => option.replace('--', `--${which}-`));
 }
 
-/** podman insists on a file that it is told of: it is there once somebody has logged in. */
+/** podman refuses a missing file in its options. The file exists after a login. */
 export function access({ setting, trust, home }: Omit<Session, 'podman'>): readonly string[] {
   const tls = setting.tls ? `--cert-dir=${trust.folder}` : '--tls-verify=false';
   return setting.login === 'none' ? [tls] : [tls, authFile(home)];
@@ -119,7 +119,7 @@ export function craneOutput(session: Session, ...args: readonly string[]): Promi
   return output('crane', args, { env: craneEnv(session) });
 }
 
-/** It trusts what Go trusts. */
+/** crane trusts the certificates that Go trusts. */
 function craneEnv({ home, trust }: Session): NodeJS.ProcessEnv {
   return { DOCKER_CONFIG: home, SSL_CERT_FILE: trust.caFile };
 }
@@ -163,7 +163,7 @@ const podman: EmbeddedClient = {
     podman.attempt(['login', ...access(session), '-u', user, '--password-stdin', session.host], given),
   push: ({ podman, ...session }, { podmanId }, reference) =>
     podman('push', '-q', ...access(session), podmanId, reference),
-  // It unpacks what it pulls: of an image it keeps no more than the config as it was.
+  // podman unpacks each pulled image, and keeps only its config unchanged.
   async pull({ podman, ...session }, reference) {
     return [`sha256:${(await podman('pull', '-q', ...access(session), reference)).trim()}`];
   },
@@ -173,7 +173,7 @@ const podman: EmbeddedClient = {
     const [found]: readonly { readonly Tags: readonly string[] }[] = JSON.parse(said);
     return found?.Tags ?? [];
   },
-  // Where there is no search, it looks through the catalog for names with the word in them.
+  // Without a search in the registry, it looks for names in the catalog.
   async catalog({ podman, ...session }) {
     const said = await podman('search', '--format=json', ...searching(session), `${session.host}/podman`);
     const found: readonly { readonly Name: string }[] = JSON.parse(said);
@@ -183,7 +183,7 @@ const podman: EmbeddedClient = {
   deleteManifest: 'it deletes only in its own store',
 };
 
-/** It has no option for certificates there: its environment names them. */
+/** `podman search` has no option for certificates, so its environment names them. */
 function searching({ setting, home }: Pick<Session, 'setting' | 'home'>): readonly string[] {
   const tls = `--tls-verify=${setting.tls}`;
   return setting.login === 'none' ? [tls] : [tls, authFile(home)];

@@ -28,8 +28,8 @@ import { gzipLayer, imageOf, indexOfTwo, partsOf, save, saveLayout, tag } from '
 import { openPodman, type Podman } from './podman.ts';
 
 /**
- * What one tool alone can do, at two embedded registries, one in memory and one on disk, both with a login and TLS.
- * crane knows no digests but sha256, and of sha512 skopeo and podman read no config; only oras knows referrers.
+ * Operations that only one tool has, at two embedded registries, one in memory and one on disk, both with a login and
+ * TLS. crane knows no digests but sha256, and skopeo and podman read no config by sha512. Only oras knows referrers.
  */
 
 const image = await imageOf('amd64', [await gzipLayer('base')]);
@@ -229,7 +229,7 @@ async function digestOf(
   return (await registry.repository(name).manifests.resolve(reference))?.digest;
 }
 
-/** Each with what it stands for. */
+/** Returns each tag with its digest. */
 async function tagsOf(registry: Registry, name: string): Promise<readonly (readonly string[])[]> {
   const { tags, manifests } = registry.repository(name);
   const found = (await listOf(tags.list())).map(async (tag) => [
@@ -239,7 +239,7 @@ async function tagsOf(registry: Registry, name: string): Promise<readonly (reado
   return Promise.all(found);
 }
 
-/** Digests of the images of an index, all of which are there. */
+/** Returns the digests of the images of an index, all of which exist. */
 async function imagesIn({ manifests }: Repository, reference: string): Promise<readonly string[]> {
   const { body } = await manifests.get(reference);
   assert.ok(body.kind === 'index');

@@ -12,9 +12,9 @@ import { gzipLayer, imageOf, partsOf, save, saveLayout, tag } from './images.ts'
 import { openPodman, type Podman } from './podman.ts';
 
 /**
- * The embedded registry and what people have: each client, each operation, in each setting. Each cell stands for itself:
- * what it needs is put into the store, and what became of it is looked up there. Indexes, other formats, and gantry at the
- * other end: exchange.test.ts, formats.test.ts, podman.test.ts.
+ * The embedded registry and common clients: each client, each operation, in each setting. Each cell is independent: the
+ * test puts the needed content into the store, and looks up the result there. Indexes, other formats, and gantry as the
+ * client have tests of their own: exchange.test.ts, formats.test.ts, podman.test.ts.
  */
 
 const image = await imageOf('amd64', [await gzipLayer('pushed')]);
@@ -24,7 +24,7 @@ interface Scene {
   readonly session: Session;
   readonly embedded: Embedded;
   readonly pushed: Pushed;
-  /** A path that is free. */
+  /** A path without a file. */
   readonly free: string;
 }
 
@@ -82,7 +82,7 @@ function logsIn(client: EmbeddedClient, scene: () => Scene): void {
   it(`${client.name} logs in, and not with a wrong password`, async () => {
     const { session, pushed } = scene();
     const wrong = await client.login(session, secret('embedded-wrong'));
-    // crane keeps whatever it is given, and finds out later.
+    // crane stores any login, and notices a wrong one later.
     if (wrong.code === 0) {
       await assert.rejects(client.push(session, pushed, `${session.host}/${client.name}/wrong:1`));
     }
@@ -99,14 +99,14 @@ function moves({ name, push, pull, copy }: EmbeddedClient, scene: () => Scene): 
     const { body } = await manifests.get('1');
     assert.ok(body.kind === 'image');
     assert.ok(parts.blobs.includes(body.config.digest));
-    // podman packs layers anew.
+    // podman compresses the layers again.
     for (const { digest } of [body.config, ...body.layers]) assert.ok(await blobs.stat(digest), digest);
     if (name !== 'podman') assert.equal((await manifests.resolve('1'))?.digest, parts.root);
   });
 
   it(`${name} pulls`, async () => {
     const { session, embedded, free } = scene();
-    // One that podman hasn't got from elsewhere.
+    // An image that podman cannot have from another test.
     const fresh = await imageOf('amd64', [
       await gzipLayer(`${session.setting.name} ${name}`.replaceAll(',', '')),
     ]);

@@ -14,17 +14,17 @@ import { secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 import { join as joined } from '../tls/front.ts';
 
-/** The embedded registry as it is run: over each store, open or with a login, with TLS or without. */
+/** The embedded registry in one setting: a store, open or with a login, with TLS or without. */
 
 export interface Setting {
   readonly name: string;
   readonly store: 'memory' | 'disk';
-  /** How it wants to be told who asks. Basic is what is left where it can't tell the address that clients use. */
+  /** The login that it demands. Basic remains if the registry cannot tell the address that clients use. */
   readonly login: 'none' | 'tokens' | 'Basic';
   readonly tls: boolean;
 }
 
-/** Each store open, with a login, and with a login over TLS; between them each way to log in with TLS and without. */
+/** Each store open, with a login, and with a login over TLS; together each kind of login with TLS and without. */
 export const settings: readonly Setting[] = [
   { name: 'memory, open', store: 'memory', login: 'none', tls: false },
   { name: 'disk, open', store: 'disk', login: 'none', tls: false },
@@ -38,10 +38,10 @@ export const user = 'someone';
 export const password: string = secret('embedded-peers');
 const htpasswd = `${user}:${await hash(password, 4)}\n`;
 
-/** Whom the peers trust, and the registry's certificate. */
+/** The authority that the peers trust, and the registry's certificate. */
 export interface Trust extends AsyncDisposable {
   readonly caFile: string;
-  /** A folder as docker and podman have it for the certificates of a registry. */
+  /** A folder in the form of docker and podman for the certificates of a registry. */
   readonly folder: string;
   readonly cert: string;
   readonly key: string;
@@ -66,7 +66,7 @@ export async function createTrust(): Promise<Trust> {
 export interface Embedded extends AsyncDisposable {
   /** `127.0.0.1:40000` */
   readonly host: string;
-  /** The place behind it, to fill and to look into. */
+  /** The place behind the registry, to fill and to inspect. */
   readonly registry: Registry;
 }
 
@@ -81,7 +81,7 @@ export async function startEmbedded(
     ...(login === 'none' ? {} : { access }),
     ...(tls ? { tls: { cert, key } } : {}),
   });
-  // Behind a port that is not its own, as that of a container, it can't tell its address.
+  // Behind a port that is not its own, as in a container, it cannot tell its address.
   const front = login === 'Basic' ? await startForwarding(served.host) : undefined;
   return {
     host: front?.host ?? served.host,

@@ -17,7 +17,7 @@ import {
 } from './images.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
-/** Gantry and one other client meet at a registry, and each has to find there what the other one left. */
+/** gantry and one other client share a registry, and each must find the content of the other there. */
 
 const all = await samples();
 const image = await imageOf('amd64', [await gzipLayer('small')]);
@@ -110,7 +110,7 @@ function exchange(kind: RegistryKind, peer: PeerClient): void {
     for (const tag of ['b', 'a', '1.0']) await client.pushImage(`${repository}:${tag}`, image);
     const tags: string[] = [];
     for await (const tag of client.tags(repository)) tags.push(tag);
-    // distribution 2.8 lists them in no order.
+    // distribution 2.8 lists tags in no order.
     tags.sort();
     assert.deepEqual(tags, ['1.0', 'a', 'b']);
     assert.deepEqual([...(await peer.tags(repository))].sort(), tags);

@@ -8,7 +8,7 @@ import { needs, output } from '../peer.ts';
 import { gzipLayer, identityOf, imageOf, indexOfTwo, partsInLayout, saveLayout, tag } from './images.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
-/** Docker's own manifests, which skopeo makes of OCI's: gantry makes none, and has to carry them unchanged. */
+/** Docker's own manifests, which skopeo makes from OCI manifests. gantry makes none, and must move them unchanged. */
 
 const forms = [
   { name: 'image', root: await imageOf('amd64', [await gzipLayer('base'), await gzipLayer('top')]) },

@@ -20,20 +20,20 @@ import {
   writeTar,
 } from '../../src/index.ts';
 
-/** The name of every image in every layout here. */
+/** The name of every image in every layout of these tests. */
 export const tag = 'v1';
 
 export interface Sample {
   readonly name: string;
-  /** The name as a part of a repository's. */
+  /** The name as a part of a repository's name. */
   readonly path: string;
   readonly root: Image | Index;
   readonly parts: Parts;
-  /** The image itself, or the index's for linux/amd64. */
+  /** The image itself, or the linux/amd64 image of the index. */
   readonly amd64: Image;
 }
 
-/** One image or index of each shape that a registry has to carry unchanged. */
+/** Makes one image or index of each shape that a registry must store unchanged. */
 export async function samples(): Promise<readonly Sample[]> {
   return Promise.all([
     sample('image', await imageOf('amd64', [await gzipLayer('base'), await gzipLayer('plain')])),
@@ -54,7 +54,7 @@ async function firstImage(index: Index): Promise<Image> {
   return first;
 }
 
-/** linux/amd64 and linux/arm64, with the lowest layer in common. */
+/** Makes an index of linux/amd64 and linux/arm64, which share the lowest layer. */
 export async function indexOfTwo(): Promise<Index> {
   const entries = ['amd64', 'arm64'].map(async (architecture) => ({
     image: await imageOf(architecture, [await gzipLayer('base'), await gzipLayer(architecture)]),
@@ -98,13 +98,13 @@ async function zstdLayer(text: string): Promise<Layer> {
   const tar = await tarOf(text);
   return createLayer(bytesContent(zstdStored(tar)), {
     mediaType: MediaType.ociLayerZstd,
-    // Not every Node of ours can look into it.
+    // Some supported versions of Node cannot unpack it.
     diffId: digestOf(tar),
   });
 }
 
 /**
- * A zstd frame of one stored block: a single segment whose size is told in 4 bytes.
+ * Returns a zstd frame of one stored block: a single segment with a size of 4 bytes.
  * @see https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
  */
 function zstdStored(bytes: Uint8Array): Uint8Array {
@@ -124,10 +124,10 @@ async function tarOf(text: string): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** An OCI layout in `folder` that holds `root` alone. */
+/** Writes an OCI layout to `folder` that holds only `root`. */
 export async function saveLayout(root: Image | Index, folder: string): Promise<Parts> {
   await using layout = await openLayout(folder, { mode: 'write' });
-  // Kept open until it is whole.
+  // The layout stays open until it is complete.
   return await save(root, layout, tag);
 }
 
@@ -140,7 +140,7 @@ export async function saveArchive(
   return await save(root, archive, `acme/app:${tag}`);
 }
 
-/** Puts it in a place, under that tag. */
+/** Puts the root in a place, under this tag. */
 export async function save(root: Image | Index, place: Repository, name: string): Promise<Parts> {
   const { repository, root: descriptor } = await imageSource(root);
   await copyImage(repository, descriptor.digest, place, { tags: [name] });
@@ -150,7 +150,7 @@ export async function save(root: Image | Index, place: Repository, name: string)
 
 export interface Parts {
   readonly root: string;
-  /** Everything that the root is made of and the root itself, in byte order. */
+  /** The digests of the root and of all its content, in byte order. */
   readonly blobs: readonly string[];
 }
 
@@ -169,7 +169,9 @@ async function digestsIn(root: Image | Index): Promise<readonly string[]> {
   return [digest, config.digest, ...layers.map((layer) => layer.digest)];
 }
 
-/** What an OCI layout holds, read without gantry: every file hashed, and the one root that index.json names. */
+/**
+ * Returns the content of an OCI layout, read without gantry: the digest of every file, and the one root of index.json.
+ */
 export async function partsInLayout(folder: string): Promise<Parts> {
   const blobs = join(folder, 'blobs', 'sha256');
   const names = await readdir(blobs);
@@ -180,7 +182,7 @@ export async function partsInLayout(folder: string): Promise<Parts> {
   const { manifests }: { readonly manifests: readonly Entry[] } = JSON.parse(
     await readFile(join(folder, 'index.json'), 'utf8'),
   );
-  // oras lists the children of an index, too, but names only the index.
+  // oras also lists the children of an index, but names only the index.
   const named = manifests.filter(({ annotations }) => annotations?.['org.opencontainers.image.ref.name']);
   const roots = new Set((named.length > 0 ? named : manifests).map(({ digest }) => digest));
   return { root: [...roots].join(), blobs: (await Promise.all(digests)).sort() };
@@ -191,13 +193,13 @@ interface Entry {
   readonly annotations?: Readonly<Record<string, string>>;
 }
 
-/** What docker's world knows an image by: the digests of its config and of its uncompressed layers, base first. */
+/** The identity of an image for docker: the digests of its config and of its uncompressed layers, base first. */
 export interface Identity {
   readonly config: string;
   readonly diffIds: readonly string[];
 }
 
-/** Told by the bytes: each layer is unpacked and hashed, whatever the config says. */
+/** Returns the identity by the bytes: unpacks and hashes each layer and ignores the config. */
 export async function identityOf(image: Image): Promise<Identity> {
   const layers = (await image.layers()).map(async (layer) => {
     const hash = createHash('sha256');

@@ -11,11 +11,11 @@ import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images
 import { openPodman } from './podman.ts';
 import type { RunningRegistry } from './registries.ts';
 
-/** A registry with users: gantry's commands and the peers share logins in docker's config file. */
+/** A registry with users: gantry and the peers share logins in docker's config file. */
 
 const user = 'someone';
 const password = secret('distribution: of tests');
-/** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
+/** A line in the form of `htpasswd -B`: bcrypt of the password at its lowest cost. */
 const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
 
 const image = await imageOf('amd64', [await gzipLayer('private')]);

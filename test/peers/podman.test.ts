@@ -9,7 +9,7 @@ import { partsInLayout, samples } from './images.ts';
 import { inspect, openPodman, type Podman } from './podman.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
-/** podman keeps one platform, unpacked: it pulls what is equal and pushes layers that it has packed anew. */
+/** podman keeps one platform, unpacked: it pulls equal content and pushes layers that it has compressed again. */
 
 const all = await samples();
 

@@ -4,24 +4,24 @@ import { join } from 'node:path';
 import { type Ended, output, type RunOptions, run } from '../peer.ts';
 import type { Identity } from './images.ts';
 
-/** podman with an image store of its own. It only moves images; nothing is ever run, so no privileges are needed. */
+/** podman with an image store of its own. It only moves images and runs nothing, so it needs no privileges. */
 export interface Podman extends AsyncDisposable {
   (...args: readonly string[]): Promise<string>;
-  /** For what may fail. */
+  /** Runs a command that may fail. */
   attempt(args: readonly string[], input: string): Promise<Ended>;
 }
 
-/** `env` is for all that it runs. */
+/** `env` is the environment of all its commands. */
 export async function openPodman({ env: more = {} }: Pick<RunOptions, 'env'> = {}): Promise<Podman> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-podman-'));
-  // podman insists on a file that its environment names.
+  // podman requires a file that its environment names.
   const auth = join(folder, 'auth.json');
   await writeFile(auth, '{}');
   const env = { REGISTRY_AUTH_FILE: auth, ...more };
   const options = [
     `--root=${join(folder, 'root')}`,
     `--runroot=${join(folder, 'run')}`,
-    // The one driver that needs neither mounts nor the kernel's overlays; and no systemd, no journal.
+    // The only driver without mounts and without the kernel's overlays. No systemd, no journal.
     '--storage-driver=vfs',
     '--cgroup-manager=cgroupfs',
     '--events-backend=none',
@@ -31,7 +31,7 @@ export async function openPodman({ env: more = {} }: Pick<RunOptions, 'env'> = {
   return Object.assign(podman, {
     attempt: (args: readonly string[], input: string) => run('podman', [...options, ...args], { env, input }),
     async [Symbol.asyncDispose]() {
-      // Folders that nobody may write to: only podman can remove them, where it isn't run by root.
+      // Without root only podman can remove folders that nobody may write to.
       await podman('rmi', '--all', '--force');
       await rm(folder, { recursive: true, force: true });
     },
@@ -39,7 +39,7 @@ export async function openPodman({ env: more = {} }: Pick<RunOptions, 'env'> = {
 }
 
 export interface PodmanImage extends Identity {
-  /** Of its manifest. */
+  /** The digest of its manifest. */
   readonly digest: string;
   readonly repoDigests: readonly string[];
 }

@@ -14,7 +14,7 @@ import { needs, output } from '../peer.ts';
 import { gzipLayer, imageOf, partsInLayout } from './images.ts';
 import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
 
-/** Artifacts and referrers of oras. distribution 2.8 has no referrers API: there oras keeps them under a tag. */
+/** Artifacts and referrers of oras. distribution 2.8 has no referrers API, so oras keeps them under a tag. */
 
 const artifactType = 'application/vnd.example.note';
 const image = await imageOf('amd64', [await gzipLayer('subject')]);

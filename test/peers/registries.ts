@@ -14,11 +14,11 @@ export interface RunningRegistry extends AsyncDisposable {
 export interface RegistryKind {
   readonly name: string;
   readonly needs: readonly Peer[];
-  /** On a free port of 127.0.0.1; empty. */
+  /** Starts an empty registry on a free port of 127.0.0.1. */
   start(): Promise<RunningRegistry>;
 }
 
-/** What the peers and gantry meet at. */
+/** The registries that the peers share with gantry. */
 export const registries: readonly RegistryKind[] = [
   { name: 'docker-registry', needs: ['docker-registry'], start: () => startDistribution() },
   { name: 'gantry over memory', needs: [], start: () => startRegistry() },

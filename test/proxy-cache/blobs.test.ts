@@ -11,7 +11,7 @@ const layer = blobOf(noise(3_000_000));
 const url = `/v2/a/blobs/${layer.descriptor.digest}`;
 const whole = Buffer.from(layer.bytes);
 
-/** Holds the bodies of blobs after their first bytes until it is opened. */
+/** Stops the bodies of blobs after their first bytes until `open` is called. */
 function gated(after: number): { readonly upstream: Middleware; readonly open: () => void } {
   const door = new AbortController();
   const opened = new Promise((resolve) => door.signal.addEventListener('abort', resolve));
@@ -38,7 +38,7 @@ function isWhole(bytes: Buffer): void {
   assert.ok(bytes.equals(whole), `${bytes.length} bytes, not the blob's`);
 }
 
-/** 0 where it is told in time, by the status. */
+/** Returns 0 if the status reports the failure in time. */
 async function lengthUntilItFails({ status, body }: HttpResponse): Promise<number> {
   if (status === 502) return 0;
   let length = 0;
@@ -55,7 +55,7 @@ async function isKept({ cache }: CacheStage): Promise<boolean> {
 const get = (target = url, headers: Readonly<Record<string, readonly string[]>> = {}) =>
   ({ method: 'GET', url: target, headers, replay: 'never' }) as const;
 
-/** The blob is kept shortly after its last reader has it, or has gone. */
+/** Waits for the cache to keep the blob, shortly after its last reader has it or has gone. */
 async function untilKept(stage: CacheStage): Promise<void> {
   while (!(await isKept(stage))) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -258,7 +258,7 @@ describe('a blob, by way of a cache,', () => {
   });
 
   it('that came by way of another repository is not fetched again, if the upstream has it in this one', async (test) => {
-    // Of the answer that says so nothing more than its beginning is taken.
+    // gantry reads no more than the beginning of the response that reports it.
     const { upstream } = gated(1_000_000);
     const { place, cache, ask, taken } = cacheStage(test, { cache: await diskCache(test), upstream });
     await give(cache.repository('a'), layer);

@@ -8,7 +8,7 @@ import { registryContract } from '../../src/testing/contract.ts';
 import { atEnd } from '../at-end.ts';
 import { diskCache } from './stage.ts';
 
-/** What is written to the upstream is read by way of the cache, which has to be as good. What is deleted is deleted from both. */
+/** Writes go to the upstream and reads go through the cache, which must be as good. Deletions go to both. */
 function readThrough(test: TestContext, upstream: Registry, cache: Registry): Registry {
   const through = createPullThrough(upstream, cache);
   atEnd(test, () => through[Symbol.asyncDispose]());
@@ -41,7 +41,7 @@ function readThrough(test: TestContext, upstream: Registry, cache: Registry): Re
         referrers: (subject, options) => below.referrers(subject, options),
       };
     },
-    // What nobody has pulled is not in the cache.
+    // The cache has no content that nobody has pulled.
     repositories: (options) => upstream.repositories(options),
   };
 }

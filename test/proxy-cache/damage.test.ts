@@ -12,9 +12,9 @@ import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { type CacheStage, cacheStage } from './stage.ts';
 
-/** What a cache keeps on disk, and the disk doesn't. */
+/** Content that a cache has noted and the disk has lost. */
 
-/** Hashed while it is sent; hashed before, in several chunks; and in one. */
+/** Blobs that the cache hashes while it sends them, before that in several chunks, and in one chunk. */
 const layers = { huge: blobOf(noise(17_000_000)), large: blobOf(noise(3_000_000)), small: blobOf('a layer') };
 
 interface Kept extends CacheStage {
@@ -22,7 +22,7 @@ interface Kept extends CacheStage {
   readonly store: string;
 }
 
-/** An image is kept by a process that has ended; this one has read nothing yet. */
+/** Keeps an image in a process that has ended, so this one has read nothing yet. */
 async function kept(test: TestContext): Promise<Kept> {
   const store = join(await folder(test), 'store');
   await using before = await openDiskRegistry(store);
@@ -69,7 +69,7 @@ for (const [how, harm] of harms) {
       const url = `/v2/a/blobs/${descriptor.digest}`;
       const get = () => send({ method: 'GET', url, headers: {}, replay: 'never' });
       if (size === 'huge' && how === 'has another byte') {
-        // The bytes that are wrong are found to be only when they have been read.
+        // The cache notices wrong bytes only after it has read them.
         assert.equal(await isWhole(await get(), bytes), false);
         assert.deepEqual(taken(), []);
       }

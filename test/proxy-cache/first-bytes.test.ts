@@ -5,12 +5,12 @@ import { type FaultEffect, withFaults } from '../../src/testing/faults.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { cacheStage } from './stage.ts';
 
-/** What a cache answers a GET of a blob with: its head waits for the first bytes of the upstream's one answer. */
+/** The response of a cache to a GET of a blob: its head waits for the first bytes of the upstream's one response. */
 
 const layer = blobOf(noise(100_000));
 const url = `/v2/a/blobs/${layer.descriptor.digest}`;
 
-/** Bodies of blobs in two halves, of which the second waits for the door; nothing says how long they are. */
+/** Bodies of blobs in two halves without a length. The second half waits for the door. */
 function unmeasured(): { readonly upstream: Middleware; readonly open: () => void } {
   const door = new AbortController();
   const opened = new Promise((resolve) => door.signal.addEventListener('abort', resolve));
@@ -99,7 +99,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     await give(place.repository('a'), layer);
     const headers = { 'if-none-match': `"${layer.descriptor.digest}"` };
     assert.equal((await ask(`GET ${url}`, { headers })).status, 304);
-    // Nothing of it is wanted, so nothing is fetched.
+    // The client wants none of it, so the cache fetches nothing.
     assert.deepEqual(taken(), ['HEAD blob.head']);
   });
 

@@ -91,7 +91,7 @@ describe('a tag, by way of a cache', () => {
     assert.equal((await ask('GET /v2/a/manifests/1')).code, 'MANIFEST_UNKNOWN');
     assert.equal(await cache.repository('a').manifests.resolve('1'), undefined);
     taken();
-    // What the tag stood for is what it is.
+    // The manifest of the tag is still the same.
     assert.equal((await ask(`GET /v2/a/manifests/${descriptor.digest}`)).status, 200);
     assert.deepEqual(taken(), []);
   });

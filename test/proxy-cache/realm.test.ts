@@ -17,7 +17,7 @@ interface Scene {
   readonly asked: readonly HttpRequest[];
 }
 
-/** A cache with a login at upstream.example, whose upstream asks for tokens of this realm. */
+/** Makes a cache with a login at upstream.example, whose upstream demands tokens of this realm. */
 async function cacheOf(realm: string): Promise<Scene> {
   const upstream = createMemoryRegistry();
   await giveImage(upstream.repository('a'), {}, '1');

@@ -12,7 +12,7 @@ import { type CacheStage, cacheStage, connectedStage } from './stage.ts';
 const layer = blobOf('a layer');
 const absent = blobOf('nobody has it').descriptor.digest;
 
-/** An upstream that is well until it is told what becomes of it. */
+/** Makes an upstream without faults, until `fail` sets some. */
 function failing(): { readonly upstream: Middleware; readonly fail: (...faults: readonly Fault[]) => void } {
   let faults: readonly Fault[] = [];
   return {
@@ -30,7 +30,7 @@ interface Filled extends CacheStage {
   readonly subject: string;
 }
 
-/** What `a:1` stands for is kept, with its blobs and a note on it. */
+/** Fills the cache with the manifest of `a:1`, its blobs and the note of its tag. */
 async function filled(stage: CacheStage): Promise<Filled> {
   const inside = stage.place.repository('a');
   const image = await giveImage(inside, { layers: [layer] }, '1', '2');
@@ -126,7 +126,7 @@ describe('a cache', () => {
       const { headers } = await ask('GET /v2/a/manifests/1');
       assert.deepEqual(headers['docker-content-digest'], [digest]);
     }
-    // At 0.5 the silence was known.
+    // At 0.5 the cache still knew the silence.
     assert.deepEqual(taken(), ['HEAD manifest.head', 'HEAD manifest.head']);
     assert.equal(failures.length, 2);
     fail();

@@ -15,7 +15,7 @@ import { startProxy } from '../proxy/connect-proxy.ts';
 import { secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
-/** `gantry serve --proxy`, as a process, between a registry and whoever pulls. */
+/** `gantry serve --proxy` as a process between a registry and its clients. */
 
 interface Cache {
   readonly host: string;
@@ -67,7 +67,7 @@ describe('gantry serve --proxy', () => {
     assert.equal(again.code, 0, again.stderr);
     assert.equal((await gantry(['digest', `${second.host}/acme/app:1`])).stdout, `${digest}\n`);
     assert.equal((await gantry(['ls', `${second.host}/acme/app`])).stdout, '1\n');
-    // Neither is there, but only the upstream could say so.
+    // Neither tag exists, but only the upstream could tell.
     assert.equal((await gantry(['digest', `${second.host}/acme/app:2`])).code, 1);
     assert.ok(second.said().includes('answered with what is kept'));
   });

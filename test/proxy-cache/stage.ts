@@ -20,15 +20,15 @@ import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Middleware, Send } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';
 
-/** A server over a cache over a client over an upstream, and what the upstream was asked. */
+/** A server over a cache over a client over an upstream, and the requests to the upstream. */
 
 export interface CacheOptions extends Omit<PullThroughOptions, 'onFailure'> {
-  /** Around the upstream. */
+  /** Changes around the upstream. */
   readonly upstream?: Middleware;
-  /** Between the client in the cache and the upstream. Default: nothing is tried again. */
+  /** Wraps the line between the client in the cache and the upstream. Default: no retries. */
   readonly line?: (send: Send) => Send;
   readonly cache?: Registry;
-  /** How often a blob that breaks off is gone on with. Default 1: never. */
+  /** The number of attempts for a blob that breaks off. Default 1: no further attempt. */
   readonly attempts?: number;
 }
 
@@ -39,9 +39,9 @@ export interface CacheStage {
   readonly through: PullThrough;
   readonly failures: readonly UpstreamFailure[];
   readonly ask: (line: string, options?: AskOptions) => Promise<Answer>;
-  /** As `ask`, with the body still to be read. */
+  /** Sends like `ask`, and leaves the body unread. */
   readonly send: Send;
-  /** What the upstream was asked since the last time: `GET blob.get`. */
+  /** Returns the requests to the upstream since the last call, such as `GET blob.get`. */
   readonly taken: () => readonly string[];
   readonly requests: readonly RecordedRequest[];
 }
@@ -56,11 +56,11 @@ export interface Answer {
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly text: string;
   readonly bytes: Buffer;
-  /** Of an error. */
+  /** The code of an error. */
   readonly code: string | undefined;
 }
 
-/** Everything in one process, with no socket in it. */
+/** Makes a stage in one process, without sockets. */
 export function cacheStage(test: TestContext, options: CacheOptions = {}): CacheStage {
   const place = createMemoryRegistry();
   const requests: RecordedRequest[] = [];
@@ -69,7 +69,7 @@ export function cacheStage(test: TestContext, options: CacheOptions = {}): Cache
   return assemble(test, options, { place, requests, base: 'http://upstream.test', send });
 }
 
-/** The upstream behind a real connection, the cache on disk. */
+/** Makes a stage with a real connection to the upstream and the cache on disk. */
 export async function connectedStage(test: TestContext, options: CacheOptions = {}): Promise<CacheStage> {
   const registry = await startRegistry({
     ...(options.upstream && { faults: [{ effect: options.upstream, times: 'always' }] }),

@@ -28,7 +28,7 @@ it('cache-stuck-by-101: an upstream that answers 101 blocks neither that tag nor
   const ill = `http://127.0.0.1:${await listening(test, front)}`;
   const transport = createNodeTransport();
   atEnd(test, () => transport.close());
-  // To the one or the other by how the upstream is: what is kept of the first is of no use to the second.
+  // Switches to the state of the upstream: content that the cache has from the first is useless for the second.
   const send: Send = createLine({
     transport: (request) =>
       transport.send(
@@ -41,7 +41,7 @@ it('cache-stuck-by-101: an upstream that answers 101 blocks neither that tag nor
     const url = `http://cache.test/v2/app/manifests/${tag}`;
     return (await app({ method: 'GET', url, headers: {}, replay: 'safe' })).status;
   };
-  // More than a host gets at once, so that places that nobody gives back would be missed.
+  // More than one host gets at once, so the test would notice places that nothing returns.
   const tags = ['a', ...Array.from({ length: 40 }, (_, at) => `b${at}`)];
   assert.deepEqual(new Set(await Promise.all(tags.map(ask))), new Set([502]));
   isWell = true;

@@ -6,11 +6,11 @@ import { join } from '../tls/front.ts';
 
 export interface ConnectProxy extends AsyncDisposable {
   readonly host: string;
-  /** What it was asked for: `CONNECT registry.example:443`, `GET http://…`, with ` 407` where it refused. */
+  /** The requests to it: `CONNECT registry.example:443`, `GET http://…`, with ` 407` after a refusal. */
   readonly asked: string[];
 }
 
-/** A proxy with one user. Whatever name it is asked for lives at `backend`. */
+/** Starts a proxy with one user. Every host name leads to `backend`. */
 export async function startProxy(backend: string, login: string): Promise<ConnectProxy> {
   const { hostname, port } = new URL(`http://${backend}`);
   const wanted = `Basic ${Buffer.from(login).toString('base64')}`;

@@ -10,7 +10,7 @@ import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { listenAnywhere } from '../listening.ts';
 
-/** Every name that is looked up is this machine: `inner.example` only looks public. */
+/** Every looked-up name is this machine: `inner.example` only looks public. */
 const lookup: LookupFunction = (_name, { all }, callback) =>
   all === true ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4);
 
@@ -26,7 +26,7 @@ interface Answer extends http.OutgoingHttpHeaders {
 
 interface Row {
   readonly name: string;
-  /** What the registry answers, by method and path, where `inner` is the origin that it must not lead us to. */
+  /** The registry's responses by method and path. `inner` is the origin that it must not lead gantry to. */
   readonly answers: (inner: string) => Readonly<Record<string, Answer>>;
   readonly work?: (client: Client, name: string) => Promise<unknown>;
 }
@@ -63,7 +63,7 @@ const rows: readonly Row[] = [
 ];
 
 describe('a registry that sends us to a name of our own network', () => {
-  /** Plays the proxy with all that is behind it, and `inner.example`: the Host tells them apart. */
+  /** Plays the proxy with everything behind it, and `inner.example`. The Host header distinguishes them. */
   const server = http.createServer();
   const asked: string[] = [];
   let answers: Readonly<Record<string, Answer>> = {};
@@ -148,7 +148,7 @@ describe('a registry that sends us to a name of our own network', () => {
   });
 });
 
-/** What the work brings, or the code of its failure. */
+/** Returns the result of the work, or the code of its failure. */
 async function attempt({ work }: Row, name: string, proxy: ProxyOption): Promise<unknown> {
   await using client = createClient({
     transport: createNodeTransport({ lookup, proxy }),

@@ -13,11 +13,11 @@ import { type Authority, createAuthority } from '../tls/authority.ts';
 import { type Front, startFront } from '../tls/front.ts';
 import { type ConnectProxy, startProxy } from './connect-proxy.ts';
 
-/** A registry with users that is to be had only through a proxy with a password: nobody else knows its name. */
+/** A registry with users that is reachable only through a proxy with a password, since nothing else knows its name. */
 
 const user = 'someone';
 const password = secret('distribution: of tests');
-/** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
+/** A line in the form of `htpasswd -B`: bcrypt of the password at its lowest cost. */
 const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
 const login = `carrier:${secret('proxy@:more')}`;
 const escaped = `carrier:${encodeURIComponent(secret('proxy@:more'))}`;

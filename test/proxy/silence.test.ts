@@ -30,7 +30,7 @@ describe('the way to a registry on the command line', () => {
     const { code, stderr } = await gantry(['digest', `localhost:${port}/a:b`, '--timeout', '1']);
     assert.equal(code, noConnection, stderr);
     assert.ok(stderr.includes(`localhost:${port}`));
-    // Each of three attempts, and the question that goes out beside one that stays silent.
+    // Each of three attempts, and the request beside one that stays silent.
     assert.equal(connections, 6);
   });
 
@@ -116,7 +116,7 @@ describe('the way to a registry in the library', () => {
     const held = assert.rejects(another.exists(`${host}/c:d`, { signal: enough.signal }), {
       name: 'AbortError',
     });
-    // What would not be held is there before two answers of another host that is asked after it.
+    // Places that the failure did not return would be missing for two requests to another host.
     for (const name of ['a', 'b']) assert.equal(await another.exists(`${other}/${name}:1`), false);
     enough.abort();
     await held;

@@ -7,18 +7,18 @@ import { answer, jsonAnswer } from '../../src/wire/reply.ts';
 import { basicOf, secret } from '../secret.ts';
 import { basic, door, scopesOf, stage, worksWhole } from './stage.ts';
 
-/** How registries ask who is there, each as far as it is unlike the others. */
+/** Forms of login at registries, each as far as it differs from the others. */
 
 interface Row {
   readonly name: string;
   readonly registry: string;
   readonly challenge: readonly string[];
-  /** Where on the registry's own host the token service is. */
+  /** The path of the token service on the registry's own host. */
   readonly path?: string;
-  /** The whole address of a token service that is elsewhere. */
+  /** The whole address of a token service on another host. */
   readonly realm?: string;
   readonly user?: readonly [username: string, password: string];
-  /** What the token is asked for beside the repository. */
+  /** The scope of the token request beside the repository. */
   readonly scope?: string;
   readonly reply?: Readonly<Record<string, unknown>>;
 }

@@ -6,7 +6,7 @@ import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import { refuses } from '../faults/spoil.ts';
 import { isTag, refusesKind, text, withImage } from './stage.ts';
 
-/** What registries have against a delete. */
+/** Refusals of a delete by registries. */
 
 describe('a delete', () => {
   const byTag: readonly (readonly [string, () => HttpResponse])[] = [

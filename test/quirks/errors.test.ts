@@ -6,7 +6,7 @@ import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
 import { refusesOnce } from '../faults/spoil.ts';
 import { readsWhole, stage, withImage, worksWhole } from './stage.ts';
 
-/** What registries and what stands in front of them say when they say no. */
+/** Refusals by registries, and by servers in front of them. */
 
 const said = (status: number, type: string, body: string): HttpResponse =>
   answer(status, { 'content-type': [type] }, new TextEncoder().encode(body));

@@ -8,7 +8,7 @@ import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
 import { refuses } from '../faults/spoil.ts';
 import { stage } from './stage.ts';
 
-/** How registries list names. */
+/** Forms of lists of names at registries. */
 
 const all = ['b', 'a', 'd', 'c', 'e'];
 
@@ -17,18 +17,18 @@ interface Row {
   readonly registry?: string;
   readonly repository?: string;
   readonly options?: ListOptions;
-  /** The answer to a question with this query. */
+  /** The response to a request with this query. */
   readonly page: (query: URLSearchParams, path: string) => HttpResponse;
   /** Default: all. */
   readonly tags?: readonly string[];
-  /** How many requests it takes. Default 1. */
+  /** The number of requests. Default 1. */
   readonly requests?: number;
 }
 
 const listed = (tags: unknown, link?: string, more: object = {}): HttpResponse =>
   jsonAnswer(200, { name: 'acme/app', tags, ...more }, link === undefined ? {} : { link: [link] });
 
-/** Two at a time, behind a query that is the registry's own matter. */
+/** Returns two at a time, behind a query that only the registry understands. */
 const paged =
   (link: (at: number, path: string) => string, mark: string) =>
   (query: URLSearchParams, path: string): HttpResponse => {

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { projectRoot } from '../project.ts';
 
-/** `docs/quirks.md` says in which test each habit is met: what it names must be there. */
+/** `docs/quirks.md` names the test of each habit, and this test checks that it exists. */
 
 const root = projectRoot();
 
 interface Row {
   readonly habit: string;
   readonly tests: readonly { readonly name: string; readonly file: string }[];
-  /** Why there is no test. */
+  /** The reason why no test exists. */
   readonly none: string | undefined;
 }
 

@@ -24,18 +24,21 @@ import {
   withHeaders,
 } from '../faults/spoil.ts';
 
-/** What registries do beside the specification, each a middleware around one that is right: a push and a pull go through. */
+/**
+ * Habits of registries beside the specification, each a middleware around a registry without faults. A push and a pull
+ * must succeed.
+ */
 
 const mebibyte = 1024 * 1024;
-/** Larger than every limit that is known. */
+/** Larger than every known limit. */
 const layer = generated(24.5 * mebibyte);
 
 interface Quirk {
   readonly name: string;
-  /** Whose host it is: what is known of some hosts needn't be found out. */
+  /** The host of the registry: gantry knows some hosts' habits beforehand. */
   readonly registry?: string;
   readonly quirk: () => Middleware;
-  /** What the requests of the push, and of the stream after it, must be like. */
+  /** Checks the requests of the push and of the stream after it. */
   readonly check?: (asked: readonly Asked[]) => void;
 }
 
@@ -54,7 +57,7 @@ const sessionSteps: readonly OperationKind[] = [
   'upload.status',
 ];
 
-/** A chunk that is refused for its size, when it says where it belongs. */
+/** Refuses a chunk with a Content-Range for its size. */
 const refusesChunksOver = (most: number, status: number): Middleware =>
   refuses(({ kind }, { headers }) =>
     kind === 'upload.append' &&
@@ -78,7 +81,7 @@ const takesNoPatches: Middleware = refuses(({ kind }, { headers }) =>
   kind === 'upload.append' && headerValue(headers, 'content-range') !== undefined ? answer(400) : undefined,
 );
 
-/** Bytes are for PATCH; a commit may bring the last of them. */
+/** Accepts bytes with PATCH only; a commit may bring the last of them. */
 const wantsPatches = (): Middleware => {
   const begun = new Set<string>();
   return refuses((operation, { headers }) => {
@@ -92,7 +95,7 @@ const wantsPatches = (): Middleware => {
 const ghcr = (): Middleware => refusesChunksOver(4 * mebibyte, 416);
 const acr = (): Middleware => all(wantsLengths(400), refusesBodiesOver(20_000_000));
 
-/** What PATCH answers, the Range of the first chunk for ever, and no commit without bytes. */
+/** Answers PATCH with the Range of the first chunk for ever, and accepts no commit without bytes. */
 const ecr = (): Middleware => {
   let first: readonly string[] | undefined;
   return all(
@@ -110,7 +113,7 @@ const ecr = (): Middleware => {
   );
 };
 
-/** Chunks of a size that it says, except the last. */
+/** Demands chunks of a size that it tells, except for the last. */
 const cloudflare = (min: number, max: number): Middleware =>
   all(
     wantsLengths(411),
@@ -132,7 +135,7 @@ const locations = (change: (path: string) => string): Middleware =>
     return location === undefined ? response : withHeaders(response, { location: [change(location)] });
   });
 
-/** Empty sessions say it in their own way. */
+/** Replaces the report of an empty session. */
 const saysOfEmpty = (range: readonly string[]): Middleware =>
   answers(sessionSteps, (response) =>
     headerValue(response.headers, 'range') === '0-0' ? withHeaders(response, { range }) : response,
@@ -257,7 +260,7 @@ const quirks: readonly Quirk[] = [
   },
 ];
 
-/** A registry of that name with the quirk, as its client sees it and as it is. */
+/** Opens a registry of that name with the quirk, as its client sees it and without the quirk. */
 function open({ registry = 'registry.test', quirk }: Quirk) {
   const memory = createMemoryRegistry();
   const asked: Asked[] = [];
@@ -268,7 +271,7 @@ function open({ registry = 'registry.test', quirk }: Quirk) {
     registry,
     async send(request) {
       assert.ok(request.url.startsWith(`${base}/`) || request.url.startsWith(`${base}:443/`), request.url);
-      // As over a socket, the server sees no more than the path.
+      // The server sees only the path, as over a socket.
       const seen = {
         ...request,
         url: request.url.slice(new URL(request.url).origin.length).replace(/^:443/, ''),

@@ -11,7 +11,7 @@ import { all, answers, namesNoDigests, refuses, withHeaders } from '../faults/sp
 import { secret } from '../secret.ts';
 import { door, type Habit, layer, readsWhole, withImage } from './stage.ts';
 
-/** What registries make of answers, each read all the same. */
+/** Changes that registries make to responses. gantry reads each of them. */
 
 const looks: readonly OperationKind[] = ['manifest.head', 'manifest.get'];
 const texts: readonly OperationKind[] = [...looks, 'tags.list', 'referrers', 'catalog'];
@@ -25,7 +25,7 @@ async function* gzippedBody(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint
   yield gzipSync(Buffer.concat(chunks));
 }
 
-/** As nginx with `gzip_types application/json` and worse. */
+/** Compresses like nginx with `gzip_types application/json`, and more. */
 const gzips: Middleware = answers(texts, (response, { method }) => ({
   ...withHeaders(response, {
     'content-encoding': ['gzip'],
@@ -44,7 +44,7 @@ const wanted = [
 const typed = (type: readonly string[]): Middleware =>
   answers(looks, (response) => withHeaders(response, { 'content-type': type }));
 
-/** Blobs are elsewhere, at an address that is signed and takes no other proof. */
+/** Blobs are at another address, which is signed and accepts no other proof. */
 const signed = `?sig=a%2Fb%3D${secret('signature')}&se=2`;
 const moved = (to: string): Pick<Habit, 'quirk' | 'elsewhere' | 'credential'> => ({
   credential: { kind: 'basic', username: 'alice', password: secret('reading') },

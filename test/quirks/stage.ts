@@ -17,17 +17,17 @@ import { answer, jsonAnswer } from '../../src/wire/reply.ts';
 import { operationOf, refuses } from '../faults/spoil.ts';
 import { secret } from '../secret.ts';
 
-/** A client, and a registry with a habit that the client knows nothing of but its host. */
+/** A client, and a registry with a habit. The client knows only its host. */
 
 export interface Habit {
-  /** Whose host it is. Default `registry.test`. */
+  /** The host of the registry. Default `registry.test`. */
   readonly registry?: string;
-  /** Between the client and a registry that is right. Requests come with a path, as over a socket. */
+  /** Stands between the client and a registry without faults. Requests have a path, as over a socket. */
   readonly quirk: Middleware;
-  /** Other hosts: whatever they are asked for by a whole address. Default: nobody may ask one. */
+  /** Answers requests with a whole address, to other hosts. Default: no such request may come. */
   readonly elsewhere?: (request: HttpRequest) => HttpResponse;
   readonly credential?: Credential;
-  /** How often a request is sent at most. Default 3, without waiting in between. */
+  /** The maximum number of attempts for a request. Default 3, without waits between them. */
   readonly attempts?: number;
 }
 
@@ -37,12 +37,12 @@ export interface Asked extends HttpRequest {
 
 export interface Stage {
   readonly client: Client;
-  /** `acme/app` there, for a client. */
+  /** The name of `acme/app` there, for a client. */
   readonly name: string;
-  /** `acme/app` there, as it is. */
+  /** The repository `acme/app` itself. */
   readonly inside: Repository;
   readonly memory: Registry;
-  /** What the registry was asked, with a path each. */
+  /** The requests to the registry, each with a path. */
   readonly asked: readonly Asked[];
 }
 
@@ -80,7 +80,7 @@ export const image: Image = createImage({
   layers: [createLayer(bytesContent(layer))],
 });
 
-/** Pushed and read back whole through the client, listed and, where `deletes`, deleted. */
+/** Pushes an image, reads it back, lists it and, with `deletes`, deletes it through the client. */
 export async function worksWhole(
   { client, name, inside }: Stage,
   { deletes = true }: { readonly deletes?: boolean } = {},
@@ -94,7 +94,7 @@ export async function worksWhole(
   assert.equal(await client.exists(`${name}:v1`), false);
 }
 
-/** Every byte of the image under `v1`, which comes with its digest. */
+/** Asserts that the client reads every byte of the image under `v1`, with its digest. */
 export async function readsWhole({ client, name }: Pick<Stage, 'client' | 'name'>): Promise<string> {
   const found = await client.getImage(`${name}:v1`);
   for (const one of await found.layers()) {
@@ -104,7 +104,7 @@ export async function readsWhole({ client, name }: Pick<Stage, 'client' | 'name'
   return (await client.getDescriptor(`${name}:v1`)).digest;
 }
 
-/** The image is there already, under `v1`. */
+/** Opens a registry that already has the image under `v1`. */
 export async function withImage(habit: Habit): Promise<Stage> {
   const made = stage(habit);
   const source = stage({ quirk: (next) => next });
@@ -126,18 +126,18 @@ function blobsOf(body: Awaited<ReturnType<Repository['manifests']['get']>>['body
 }
 
 export interface Door {
-  /** Lines of WWW-Authenticate; none: the 401 says nothing. */
+  /** The lines of WWW-Authenticate. Without lines, the 401 says nothing. */
   readonly challenge?: readonly string[];
-  /** Where the token service is, if it is on the same host. */
+  /** The path of the token service on the same host. */
   readonly path?: string;
   readonly grants?: (request: HttpRequest) => HttpResponse;
-  /** The Authorization that is let in. */
+  /** The Authorization that opens the door. */
   readonly key?: string;
 }
 
 const bearer = 'Bearer realm="https://registry.test/token",service="registry.test"';
 
-/** Nobody is let in without the key, by default the token of the service on the same host. */
+/** Refuses requests without the key, by default the token of the service on the same host. */
 export function door({
   challenge = [bearer],
   path = '/token',
@@ -151,18 +151,18 @@ export function door({
   };
 }
 
-/** What a token was asked for. */
+/** Returns the scopes of a token request. */
 export function scopesOf({ url }: HttpRequest): readonly string[] {
   return new URL(url, 'https://registry.test').searchParams.getAll('scope');
 }
 
-/** Every request of that kind is refused. */
+/** Refuses every request of this kind. */
 export const refusesKind = (kind: OperationKind, refusal: () => HttpResponse): Middleware =>
   refuses((operation) => (operation.kind === kind ? refusal() : undefined));
 
 export const isTag = (reference: string): boolean => !reference.includes(':');
 
-/** An answer in plain text. */
+/** Makes a response in plain text. */
 export const text = (status: number, words: string): HttpResponse =>
   answer(status, { 'content-type': ['text/plain; charset=utf-8'] }, encode(words));
 

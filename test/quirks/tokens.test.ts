@@ -11,7 +11,7 @@ import { answer, errorAnswer, jsonAnswer } from '../../src/wire/reply.ts';
 import { secret } from '../secret.ts';
 import { basic, door, image, layer, readsWhole, scopesOf, stage, withImage, worksWhole } from './stage.ts';
 
-/** What token services refuse, and the cookies that nobody wants back. */
+/** Refusals by token services, and cookies that no server expects back. */
 
 const refusesGone = (request: HttpRequest) =>
   scopesOf(request).some((scope) => scope.includes('acme/gone'))

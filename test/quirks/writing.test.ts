@@ -11,9 +11,9 @@ import { answer, errorAnswer } from '../../src/wire/reply.ts';
 import { all, answers, operationOf, refuses, withHeaders } from '../faults/spoil.ts';
 import { type Habit, image, isTag, refusesKind, stage, text, withImage, worksWhole } from './stage.ts';
 
-/** What registries have against a push or a delete. */
+/** Refusals of a push or a delete by registries. */
 
-/** No tag is set twice, not even to what it is. */
+/** Refuses to set a tag that exists, even to the same manifest. */
 function immutable(refusal: () => HttpResponse): Middleware {
   const taken = new Set<string>();
   return refuses((operation) => {
@@ -55,7 +55,7 @@ interface Refusal extends Partial<Habit> {
   readonly kind: OperationKind;
   readonly refusal: () => HttpResponse;
   readonly code: string;
-  /** What must be left of the registry's words, or come beside them. */
+  /** Words of the registry that the message must keep, or words that gantry adds. */
   readonly says?: string;
 }
 
@@ -180,7 +180,7 @@ describe('a push that a registry refuses says so, in its words', () => {
         name: repository,
         inside,
       } = stage({
-        // A mount is no reason: its refusal only means that the bytes go.
+        // The refusal of a mount only means that gantry sends the bytes.
         quirk: all(refusesKind(kind, refusal), kind === 'upload.start' ? withoutMounts : (next) => next),
       });
       await assert.rejects(client.pushImage(`${repository}:v1`, image), ({ cause }: Error) => {

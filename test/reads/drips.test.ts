@@ -7,7 +7,7 @@ import { createClient } from '../../src/client/client.ts';
 import { type ErrorCode, isGantryError } from '../../src/errors.ts';
 import { atEnd } from '../at-end.ts';
 
-/** A registry whose answers are kept open with a byte now and then. */
+/** Starts a registry that keeps its responses open with an occasional byte. */
 async function drips(
   test: Parameters<typeof atEnd>[0],
   head: (path: string) => readonly [status: number, headers: http.OutgoingHttpHeaders],
@@ -23,7 +23,7 @@ async function drips(
     server.closeAllConnections();
     server.close();
   });
-  // An address of this server is `AddressInfo` as soon as it listens.
+  // The address of this server is `AddressInfo` as soon as it listens.
   const { port } = server.address() as AddressInfo;
   return `127.0.0.1:${port}`;
 }

@@ -32,7 +32,7 @@ const nothing = blobOf('');
 const ociConfig: Descriptor = { ...config.descriptor, mediaType: MediaType.ociConfig };
 const ociLayer: Descriptor = { ...layer.descriptor, mediaType: MediaType.ociLayerGzip };
 
-/** A registry that gives these bytes as the manifest `odd`, whatever they are, and has the blobs. */
+/** Starts a registry that serves any bytes as the manifest `odd`, and has the blobs. */
 async function serving(bytes: Uint8Array, around: Middleware = (next) => next): Promise<Stage> {
   const digest = digestOf(bytes);
   const made = stage({
@@ -90,7 +90,7 @@ describe('a manifest with gaps', () => {
         assert.deepEqual((await place.manifests.get('1')).bytes, bytes);
         assert.deepEqual(await read(place.blobs.open(layer.descriptor.digest)), layer.bytes);
       }
-      // A copy reads its own work.
+      // gantry can read the result of its own copy.
       await client.copy(`oci:${layout}:1`, 'registry.test/again:1');
       const problems = await listOf(client.validate(`${app}:odd`));
       assert.ok(problems.some(({ problem }) => problem !== undefined));

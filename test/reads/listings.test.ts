@@ -20,7 +20,9 @@ import { answer, jsonAnswer } from '../../src/wire/reply.ts';
 import { all, listsNoReferrers, refuses } from '../faults/spoil.ts';
 import { stage } from '../quirks/stage.ts';
 
-/** Listings as registries give them: of any size, without an end, with names that are none and entries without types. */
+/**
+ * Listings in the forms of registries: of any size, without an end, with invalid names and with entries without types.
+ */
 
 const listing = (reply: (query: URLSearchParams, url: string) => HttpResponse) =>
   refuses(({ kind }, { url }) =>

@@ -27,7 +27,7 @@ import { answers, withHeaders } from '../faults/spoil.ts';
 import { folder as temporaryFolder } from '../folder.ts';
 import { stage } from '../quirks/stage.ts';
 
-/** A registry, a layout or an archive may give a manifest any type: the document decides what it is. */
+/** A registry, a layout or an archive may give a manifest any type. The document decides its kind. */
 
 const types = [
   'text/plain; charset=utf-8',
@@ -72,7 +72,7 @@ async function assertWhole(place: Repository, { descriptor, bytes }: Manifest): 
   for (const blob of [config, layer]) assert.ok(await place.blobs.stat(blob.descriptor.digest));
 }
 
-/** All that can be read of an image, wherever it is. */
+/** Asserts that everything of an image can be read, at any place. */
 async function assertReads(client: Client, place: string, { descriptor, bytes }: Manifest): Promise<void> {
   assert.deepEqual((await client.getRawManifest(place)).bytes, bytes);
   assert.equal((await client.getManifest(place)).descriptor.mediaType, descriptor.mediaType);
@@ -86,7 +86,7 @@ async function assertReads(client: Client, place: string, { descriptor, bytes }:
   );
 }
 
-/** The blobs of a layout, and an index.json that calls its roots as it is told. */
+/** Makes a layout with an index.json that gives its roots these descriptors. */
 async function layoutOf(folder: string, roots: readonly Descriptor[], manifests: readonly Manifest[]) {
   await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true });
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');

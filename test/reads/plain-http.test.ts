@@ -15,13 +15,13 @@ import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { secret } from '../secret.ts';
 
-/** A reference comes from anywhere: that it says http:// must not bring a login out of its encryption. */
+/** A reference can come from anywhere, so http:// in it must not send a login without encryption. */
 
 const password = secret('plain');
 const host = 'registry.example';
 const entry = { auth: Buffer.from(`alice:${password}`).toString('base64') };
 
-/** A registry that wants a login by Basic, and a client whose logins stand in a file. */
+/** Opens a registry that demands Basic, and a client with its logins in a file. */
 async function open(
   test: TestContext,
   auths: Readonly<Record<string, object>>,

@@ -18,7 +18,7 @@ import { atEnd } from '../at-end.ts';
 import { operationOf, withHeaders } from '../faults/spoil.ts';
 import { stage, withImage } from '../quirks/stage.ts';
 
-/** Answers that send a request elsewhere, and stores behind them that refuse some questions. */
+/** Redirects to other hosts, and stores behind them that refuse some requests. */
 
 const image = (size: number) =>
   createImage({
@@ -26,7 +26,7 @@ const image = (size: number) =>
     layers: [createLayer(bytesContent(noise(size)))],
   });
 
-/** A server that sends every request on to `to`. */
+/** Starts a server that redirects every request to `to`. */
 async function sendsOn(test: Parameters<typeof atEnd>[0], status: number, to: string): Promise<string> {
   const server = http.createServer((request, response) => {
     response.writeHead(status, { location: `${to}${request.url}`, 'content-length': 0 }).end();
@@ -38,7 +38,7 @@ async function sendsOn(test: Parameters<typeof atEnd>[0], status: number, to: st
     server.closeAllConnections();
     server.close();
   });
-  // An address of this server is `AddressInfo` as soon as it listens.
+  // The address of this server is `AddressInfo` as soon as it listens.
   const { port } = server.address() as AddressInfo;
   return `127.0.0.1:${port}`;
 }
@@ -47,7 +47,7 @@ const relative: Middleware = (next) => async (request) => {
   const response = await next(request);
   const location = headerValue(response.headers, 'location');
   if (request.method !== 'POST' || location === undefined) return response;
-  // As seen from `/v2/acme/app/blobs/uploads/`.
+  // The path as seen from `/v2/acme/app/blobs/uploads/`.
   return withHeaders(response, { location: [`../../../../../${location.replace(/^\//, '')}`] });
 };
 
@@ -81,7 +81,7 @@ const store = 'https://store.test';
 const home = 'https://registry.test';
 const moved = ['blob.head', 'blob.get', 'manifest.head', 'manifest.get'];
 
-/** Content is at a store that gives it to a GET and refuses a HEAD, and maybe a Range. */
+/** Keeps content in a store that answers a GET and refuses a HEAD, and perhaps a Range. */
 function storing({ status, honoursRange }: { readonly status: number; readonly honoursRange: boolean }) {
   const memory = createMemoryRegistry();
   const app = createApp(memory);

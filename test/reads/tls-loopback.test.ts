@@ -12,7 +12,7 @@ import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { createAuthority } from '../tls/authority.ts';
 
-/** A registry on this machine may speak TLS, and a reference without a scheme doesn't say so. */
+/** A registry on this machine may require TLS, and a reference without a scheme does not tell. */
 
 const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
 
@@ -37,7 +37,7 @@ async function secureRegistry(test: TestContext) {
   return { authority, host: registry.host, registry };
 }
 
-/** In front of a server that speaks TLS: answers plain HTTP itself, as servers in Go do. */
+/** Starts a server in front of one with TLS: it answers plain HTTP itself, as servers in Go do. */
 async function saying400(test: TestContext, host: string): Promise<string> {
   const [, port = ''] = host.split(':');
   const front = net.createServer((socket) => {

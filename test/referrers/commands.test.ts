@@ -35,7 +35,7 @@ describe('the commands that know of referrers', () => {
   });
   after(() => registry.close());
 
-  /** Digests of what refers to it directly, in the order of the registry's list. */
+  /** Returns the digests of the direct referrers, in the order of the registry's list. */
   const direct = (): readonly string[] =>
     (graph.referrers[0]?.[1] ?? []).map(({ descriptor }) => descriptor.digest).sort();
 

@@ -24,7 +24,7 @@ import { assertHolds, fill, plain } from './graph.ts';
 import { empty, noteOf } from './notes.ts';
 import { behind, withoutApi } from './registries.ts';
 
-/** Somewhere to copy to and from: written first, then opened to be read. */
+/** A place to copy to and from: the test writes it first, then opens it for reading. */
 interface Kind {
   readonly name: string;
   open(test: TestContext): Promise<{ readonly to: Repository; read(): Promise<Repository> }>;
@@ -71,7 +71,7 @@ describe('a copy with referrers', () => {
         await target.to.commit();
         await using place = await target.read();
         await assertHolds(place, graph);
-        // Its own way of listing them, and not that of the source.
+        // It lists referrers in its own way, not in that of the source.
         const withLists = destination.name === 'a registry without the API';
         assert.equal((await lists(place)).length, withLists ? graph.referrers.length : 0);
         await origin.to[Symbol.asyncDispose]();
@@ -209,7 +209,7 @@ describe('a copy with referrers', () => {
   });
 });
 
-/** Every manifest has a referrer that nobody has seen yet. */
+/** Makes a repository in which every manifest has a new referrer. */
 function endless(): Repository {
   const repository = createMemoryRegistry().repository('endless/app');
   const known = new Map<string, Manifest>();

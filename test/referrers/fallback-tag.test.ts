@@ -40,7 +40,7 @@ function referrer(name: string) {
   return imageOf({ subject, artifactType: 'application/vnd.example.note', annotations: { name } });
 }
 
-/** What stands under the fallback tag, as the registry has it. */
+/** Returns the content of the fallback tag in the registry. */
 async function listed({ place }: Behind, of = tag) {
   const { body, descriptor } = await place.manifests.get(of);
   assert.ok(body.kind === 'index' && descriptor.mediaType === MediaType.ociIndex);
@@ -56,7 +56,7 @@ async function start(...habits: readonly Middleware[]): Promise<Behind> {
 const byDigest = (a: { readonly digest: string }, b: { readonly digest: string }): number =>
   a.digest < b.digest ? -1 : 1;
 
-/** Answers for the registry where `act` has something for the nth request (from 0) of those that match. */
+/** Answers in place of the registry if `act` returns something for the nth request (from 0) that matches. */
 function onRequest(
   matches: (request: HttpRequest) => boolean,
   act: (nth: number, request: HttpRequest) => Promise<HttpResponse | undefined>,
@@ -180,7 +180,7 @@ const blob = imageOf({ annotations: { is: 'another' } }).descriptor;
 describe('a list that others write, too', () => {
   it('is written again until it stays', async () => {
     let overwritten = 0;
-    // A writer that has read the list before, and writes it back after each of our first writes.
+    // Another writer has read the list before, and writes it back after each of our first writes.
     const stale: Middleware = (next) => async (request) => {
       const response = await next(request);
       if (isListPut(request) && overwritten < 5) {
@@ -218,7 +218,7 @@ describe('a list that others write, too', () => {
     const theirs = referrer('theirs');
     const refused: (readonly string[])[] = [];
     const minding = onRequest(isListPut, async (nth, { headers }) => {
-      // Somebody is faster, the first time that there is nothing and the first time that there is something.
+      // Another writer is faster, the first time without a list and the first time with one.
       if (nth === 0) await registry.place.manifests.put(indexOf([]), { tags: [tag] });
       if (nth === 1) {
         await registry.place.manifests.put(indexOf([referrerEntry(theirs)]), { tags: [tag] });
@@ -338,7 +338,7 @@ describe('a registry that takes the fallback tag for a digest', () => {
   const signatureOf = (of: typeof asIndex) =>
     imageOf({ subject: of.descriptor, artifactType: 'application/vnd.example.note' });
 
-  /** The subject stands there, with all that it names. */
+  /** Puts the subject there, with all its content. */
   async function holding(root: typeof asIndex, ...habits: readonly Middleware[]): Promise<Behind> {
     const registry = await start(withoutApi(), ...habits);
     for (const manifest of [...images, root]) await registry.place.manifests.put(manifest);

@@ -13,7 +13,7 @@ import { indexOf, listOf } from '../../src/testing/contract/sample.ts';
 import { gzipLayer, imageOf } from '../peers/images.ts';
 import { empty, noteOf } from './notes.ts';
 
-/** An index of two images; something refers to it and to one of them, and something to that. */
+/** Puts an index of two images, a referrer of it, one of one of the images, and one of that referrer. */
 export async function fill(to: Repository): Promise<Graph> {
   const images = await Promise.all(
     ['amd64', 'arm64'].map(async (name) => imageOf(name, [await gzipLayer(name)])),

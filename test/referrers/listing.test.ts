@@ -41,7 +41,7 @@ function digests(manifests: readonly Manifest[]): readonly Digest[] {
   return manifests.map(({ descriptor }) => descriptor.digest).sort();
 }
 
-/** `listed`: what the registry lists itself; `tagged`: what stands under the fallback tag. */
+/** `listed` is the registry's own list; `tagged` is the content of the fallback tag. */
 async function start(
   { listed = [], tagged }: { readonly listed?: readonly Manifest[]; readonly tagged?: readonly Manifest[] },
   ...habits: readonly Middleware[]
@@ -56,7 +56,7 @@ async function start(
   return registry;
 }
 
-/** The registry says that it has filtered, and filters nothing. */
+/** The registry claims a filter and does not filter. */
 const falseFilter: Middleware = (next) => async (request) => {
   const [url = ''] = request.url.split('?');
   if (!isReferrers({ ...request, url })) return next(request);

@@ -1,6 +1,6 @@
 import { type Descriptor, digestOf, type Manifest, MediaType, parseManifest } from '../../src/index.ts';
 
-/** The config and the one layer of every note. */
+/** The config and the only layer of every note. */
 export const empty: { readonly bytes: Uint8Array; readonly descriptor: Descriptor } = {
   bytes: new TextEncoder().encode('{}'),
   descriptor: { mediaType: MediaType.empty, digest: digestOf(new TextEncoder().encode('{}')), size: 2 },
@@ -8,7 +8,7 @@ export const empty: { readonly bytes: Uint8Array; readonly descriptor: Descripto
 
 export const noteType = 'application/vnd.example.note';
 
-/** An artifact without a body that says something, about `subject` if there is one. */
+/** Makes an artifact without a body that carries a text, about `subject` if one is given. */
 export function noteOf(text: string, subject?: Descriptor, artifactType: string = noteType): Manifest {
   const value = {
     schemaVersion: 2,

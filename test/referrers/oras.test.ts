@@ -11,7 +11,7 @@ import { startDistribution } from '../peers/distribution.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
 import { fill, type Graph } from './graph.ts';
 
-/** distribution 2.8 has no referrers API: what gantry keeps under the tag is for others to read and to add to. */
+/** distribution 2.8 has no referrers API. Other tools can read and extend the list that gantry keeps under the tag. */
 describe('gantry and oras at a registry without the API', needs('oras', 'docker-registry'), () => {
   const client = createClient();
   let origin: TestRegistry;
@@ -57,7 +57,7 @@ describe('gantry and oras at a registry without the API', needs('oras', 'docker-
     ]);
     assert.equal((await found()).length, ours.length + 1);
     assert.deepEqual(await found(), await discovered());
-    // What oras wrote is no less than what gantry wrote.
+    // gantry copies the notes of oras and its own alike.
     await client.copy(`${origin.host}/acme/app:v1`, `${repository}:copied`, { referrers: true });
     assert.deepEqual(await found(), await discovered());
   });

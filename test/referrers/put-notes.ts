@@ -4,8 +4,8 @@ import { createClient } from '../../src/index.ts';
 import { noteOf } from './notes.ts';
 
 /**
- * One process that puts referrers of one subject, all at once, when a line comes on stdin:
- * `node put-notes.js REPOSITORY SUBJECT NAME COUNT`. It says `ready` when it waits for that.
+ * A process that puts referrers of one subject at the same time when a line arrives on stdin: `node put-notes.js
+ * REPOSITORY SUBJECT NAME COUNT`. It writes `ready` when it waits for the line.
  */
 const [repository = '', subject = '', name = '', count = ''] = process.argv.slice(2);
 const client = createClient();

@@ -14,7 +14,7 @@ import { startDistribution } from '../peers/distribution.ts';
 import type { RunningRegistry } from '../peers/registries.ts';
 import { empty, noteOf, noteType } from './notes.ts';
 
-/** `GANTRY_RACE_ROUNDS=20`: more certainty, for more time. */
+/** `GANTRY_RACE_ROUNDS=20` gives more certainty and takes more time. */
 const rounds = Number(process.env['GANTRY_RACE_ROUNDS'] ?? 3);
 const processes = ['first', 'second'];
 const each = 8;
@@ -71,7 +71,7 @@ describe(
 
 type Writer = ChildProcessByStdio<Writable, Readable, Readable> & { readonly said: Promise<string> };
 
-/** Resolves when it waits for the word to go. */
+/** Resolves when the process waits for the start. */
 async function startWriter(args: readonly string[]): Promise<Writer> {
   const script = fileURLToPath(new URL('put-notes.js', import.meta.url));
   const child = spawn(process.execPath, [script, ...args], { stdio: 'pipe', timeout: 180_000 });

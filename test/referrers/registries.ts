@@ -12,23 +12,23 @@ import type { Clock } from '../../src/time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
 import { answer, errorAnswer, referrersAnswer } from '../../src/wire/reply.ts';
 
-/** A registry behind the protocol, with what was asked of it. */
+/** A registry behind the protocol, with the requests to it. */
 export interface Behind {
-  /** As the client sees it. */
+  /** The repository as the client sees it. */
   readonly repository: Repository;
-  /** Another repository of the same registry, known by what the first has shown. */
+  /** Returns another repository of the same registry. The client remembers the registry's capabilities. */
   other(name: string): Repository;
-  /** A client that knows nothing of the first one. */
+  /** Returns the repository of a new client without that knowledge. */
   stranger(): Repository;
   /** The place itself. */
   readonly place: Repository;
   readonly asked: string[];
   readonly warnings: readonly string[];
-  /** How often a request like this was made: `GET referrers`, `PUT manifests/sha256-`. */
+  /** Returns the number of requests like this: `GET referrers`, `PUT manifests/sha256-`. */
   count(request: string): number;
 }
 
-/** Waits that are over at once, in the order in which they began. */
+/** Waits that end at once, in the order in which they began. */
 export const hasty: Clock = {
   now: () => 0,
   after(_, wake) {
@@ -39,7 +39,7 @@ export const hasty: Clock = {
 
 export const repositoryName = 'acme/app';
 
-/** `habits`: what the registry does otherwise than ours; the first is nearest to the client. */
+/** Starts an embedded registry with habits. The first habit is nearest to the client. */
 export function behind(...habits: readonly Middleware[]): Behind {
   const registry: Registry = createMemoryRegistry();
   const asked: string[] = [];
@@ -75,12 +75,12 @@ export function isReferrers({ url }: HttpRequest): boolean {
   return /\/referrers\/[^/]+$/.test(url);
 }
 
-/** A PUT or GET of a fallback tag. */
+/** Returns whether a request is a PUT or GET of a fallback tag. */
 export function isList({ url }: HttpRequest): boolean {
   return /\/manifests\/sha256-[0-9a-f]{64}$/.test(url);
 }
 
-/** The registry knows nothing of subjects: `refuse` is what it has for the referrers API. */
+/** Makes a registry that knows no subjects. `refuse` answers requests to the referrers API. */
 export function withoutApi(
   refuse: () => HttpResponse = () => answer(404, { 'content-type': ['text/plain'] }, text('404 not found')),
 ): Middleware {
@@ -92,14 +92,14 @@ export function withoutApi(
   };
 }
 
-/** It keeps the lists, and doesn't say so when a referrer is put. */
+/** Keeps the lists, and does not report that at a put of a referrer. */
 export const silentApi: Middleware = (next) => async (request) => {
   const response = await next(request);
   const { 'oci-subject': _, ...headers } = response.headers;
   return { ...response, headers };
 };
 
-/** It takes `sha256-…` for the digest, unless `tagFirst` and there is such a tag. */
+/** Reads `sha256-…` as a digest, unless `tagFirst` is set and such a tag exists. */
 export function dashIsDigest({ tagFirst = false }: { readonly tagFirst?: boolean } = {}): Middleware {
   return (next) => async (request) => {
     if (!isList(request) || request.method === 'PUT') return next(request);
@@ -114,7 +114,7 @@ export const webPage = (): HttpResponse =>
 
 export const unknownName = (): HttpResponse => errorAnswer('NAME_UNKNOWN', 'repository name not known');
 
-/** It links page to page, one entry on each, and filters nothing. */
+/** Links page to page with one entry on each, and filters nothing. */
 export const pagedByOne: Middleware = (next) => async (request) => {
   if (!isReferrers({ ...request, url: request.url.replace(/\?.*$/, '') })) return next(request);
   const [url = '', query = ''] = request.url.split('?');
@@ -137,7 +137,7 @@ export function text(value: string): Uint8Array {
   return new TextEncoder().encode(value);
 }
 
-/** In the order of their digests. */
+/** Returns the referrers in the order of their digests. */
 export async function referrersOf(
   repository: Repository,
   subject: Descriptor,

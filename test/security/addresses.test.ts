@@ -10,7 +10,7 @@ import { listOf } from '../../src/testing/contract/sample.ts';
 import { fakeRegistry } from '../cli/fake-registry.ts';
 import { findSecret, secret, withoutSecrets } from '../secret.ts';
 
-/** A registry chooses the addresses of pages and uploads, and may put into them what it was shown. */
+/** A registry chooses the addresses of pages and uploads, and can put the credentials that it received into them. */
 
 const password = secret('address');
 const index = 'application/vnd.oci.image.index.v1+json';

@@ -32,11 +32,11 @@ import {
   withTokens,
 } from './net.ts';
 
-/** What has no end: rows C13, C14, C19 and C21 of protocol.md §5.1. */
+/** Endless input: rows C13, C14, C19 and C21 of protocol.md §5.1. */
 
 const asDigest = (byte: string): Digest => parseDigest(`sha256:${byte.repeat(64)}`);
 
-/** An answer whose body never ends, and how much of it was taken. */
+/** Makes a response with an endless body, and counts the bytes that the client reads. */
 function endless(
   status: number,
   headers: Readonly<Record<string, string>> = {},
@@ -169,13 +169,13 @@ describe('C13 JSON', () => {
   });
 });
 
-/** One over the other, the lowest over an image. */
+/** Makes indexes one over another, the lowest over an image. */
 async function tower(levels: number, width = 1): Promise<{ send: Send; top: Manifest }> {
   const store = createMemoryRegistry();
   const { manifests } = store.repository('app');
   let top: Manifest = await giveImage(store.repository('app'));
   for (let level = 0; level < levels; level++) {
-    // Each entry with annotations of its own: equal ones could be told apart more easily.
+    // Each entry has its own annotations, since equal entries would be easier to detect.
     const entries = Array.from({ length: width }, (_, at) => ({
       ...top.descriptor,
       annotations: { at: `${at}` },
@@ -250,7 +250,9 @@ describe('C13 referrers', () => {
   });
 });
 
-/** Says these bytes to whoever connects, and with `then` goes on saying something as long as it is heard. */
+/**
+ * Starts a server that sends these bytes to each connection. With `then` it continues as long as the client listens.
+ */
 async function speaks(test: TestContext, first: string, then?: (socket: Socket) => void): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => socket.destroy());

@@ -29,12 +29,12 @@ import type { HttpRequest, HttpResponse, Middleware } from '../../src/wire/messa
 import { folder } from '../folder.ts';
 import { clientOf, codeOf, home, net, registry, reply, served } from './net.ts';
 
-/** Bytes that are not what they are called: rows C9 to C12 and C15 to C18 of protocol.md §5.1. */
+/** Bytes that contradict their description: rows C9 to C12 and C15 to C18 of protocol.md §5.1. */
 
 const layer = blobOf(noise(3000));
 const text = (value: unknown): string => JSON.stringify(value);
 
-/** Answers GETs of what `path` ends with by something else. */
+/** Answers GETs of paths that end in `path` with something else. */
 const lies =
   (path: string, answer: (right: HttpResponse) => HttpResponse): Middleware =>
   (next) =>
@@ -56,7 +56,7 @@ async function appIn(store: Registry = createMemoryRegistry()) {
   return { store, manifest, digest: manifest.descriptor.digest };
 }
 
-/** The code with which app:1 is refused, and that nothing of it has a name at the destination. */
+/** Returns the code with which gantry refuses app:1, and asserts that nothing of it has a name at the destination. */
 async function refusal(
   test: TestContext,
   store: Registry,

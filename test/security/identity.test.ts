@@ -29,7 +29,7 @@ import {
   wantsToken,
 } from './net.ts';
 
-/** Who we are to whom, and what is said of it: rows C6 to C8, C20 and C22 to C24 of protocol.md §5.1. */
+/** Credentials and their recipients, and messages about them: rows C6 to C8, C20 and C22 to C24 of protocol.md §5.1. */
 
 const layer = blobOf(noise(3000));
 const tokensOf = (requests: readonly HttpRequest[]): readonly string[] => [
@@ -37,7 +37,7 @@ const tokensOf = (requests: readonly HttpRequest[]): readonly string[] => [
 ];
 
 const tokenOf = (origin: string, of: string): string => secret(`${new URL(origin).host}-${of}`);
-/** Gives each question a token of its own, by the origin and who asks. */
+/** Gives each request a token of its own, by the origin and the user. */
 const gives = (origin: string): Send => {
   let number = 0;
   return async ({ headers }) => {
@@ -186,7 +186,7 @@ describe('C8 what is told of an exchange', () => {
       .catch((reason: unknown) => reason);
     assert.ok(error instanceof Error);
     assert.ok(error.message.length < 1000, String(error.message.length));
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the text must have none of these.
     assert.doesNotMatch(error.message, /[\u0000-\u001f\u007f-\u009f]/);
   });
 });
@@ -203,7 +203,7 @@ describe('C8 on a terminal', () => {
     ]) {
       const { stdout, code } = await gantry(args);
       assert.equal(code, 0);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: the text must have none of these.
       assert.doesNotMatch(stdout, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
       assert.equal(stdout.trimEnd().split('\n').length, names.length);
       const told = await gantry([...args, '--json']);

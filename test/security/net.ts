@@ -10,7 +10,7 @@ import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire
 import { atEnd } from '../at-end.ts';
 import { basicOf, secret } from '../secret.ts';
 
-/** What is never to be shown to a stranger: the password of `alice`, and what it looks like in a header. */
+/** The secrets that no other host may receive: the password of `alice`, and its form in a header. */
 export const password: string = secret('alice');
 export const basic: string = basicOf('alice', password);
 export const alice: Credential = { kind: 'basic', username: 'alice', password };
@@ -20,13 +20,13 @@ export const home: string = `https://${registry}`;
 
 export interface Net {
   readonly send: Send;
-  /** Every request that was sent, whoever got it. */
+  /** Every request that was sent, to any host. */
   readonly asked: HttpRequest[];
-  /** Those to one origin. */
+  /** Returns the requests to one origin. */
   readonly at: (origin: string) => readonly HttpRequest[];
 }
 
-/** Hosts in memory, by origin. A request to any other is kept, and answered as if nobody were there. */
+/** Hosts in memory, by origin. A request to any other host is noted, and answered as if the host did not exist. */
 export function net(hosts: Readonly<Record<string, Send>>): Net {
   const asked: HttpRequest[] = [];
   return {
@@ -42,7 +42,7 @@ export function net(hosts: Readonly<Record<string, Send>>): Net {
   };
 }
 
-/** A client of these hosts that is alice at `registry` and nobody elsewhere, and never waits to try again. */
+/** Creates a client of these hosts that is alice at `registry`, has no other login, and retries without waits. */
 export function clientOf(
   test: TestContext,
   { send }: Pick<Net, 'send'>,
@@ -60,18 +60,18 @@ export function clientOf(
   return client;
 }
 
-/** A registry that is right, behind what makes it strange. */
+/** Serves a registry without faults, behind the middlewares in `strange`. */
 export function served(store: Registry = createMemoryRegistry(), ...strange: readonly Middleware[]): Send {
   return strange.reduceRight<Send>((next, middleware) => middleware(next), createApp(store));
 }
 
-/** Lets in whoever shows alice's password. */
+/** Accepts requests with alice's password. */
 export const wantsBasic: Middleware = (next) => async (request) =>
   request.headers['authorization']?.[0] === basic
     ? next(request)
     : reply(401, { 'www-authenticate': 'Basic realm="here"' });
 
-/** Lets in whoever shows the token, and sends everybody else to `realm` for it. */
+/** Accepts requests with the token, and sends all others to `realm` for it. */
 export const wantsToken =
   (realm: string, token: string = secret('a-token')): Middleware =>
   (next) =>
@@ -80,13 +80,13 @@ export const wantsToken =
       ? next(request)
       : reply(401, { 'www-authenticate': `Bearer realm="${realm}",service="${registry}"` });
 
-/** A token service that gives everybody this token. */
+/** Makes a token service that gives everybody this token. */
 export const tokenService =
   (token: string = secret('a-token')): Send =>
   async () =>
     reply(200, {}, JSON.stringify({ token, expires_in: 300 }));
 
-/** The registry's own token service, at `/token`. */
+/** Adds the registry's own token service at `/token`. */
 export const withTokens =
   (service: Send): Middleware =>
   (next) =>
@@ -108,12 +108,12 @@ export function reply(
   };
 }
 
-/** Everything that a request says, as one text. */
+/** Returns all text of a request. */
 export function textOf({ method, url, headers }: HttpRequest): string {
   return `${method} ${url} ${JSON.stringify(headers)}`;
 }
 
-/** Whether any of what alice has, in any form that it travels in, or any token is in the request's head. */
+/** Returns whether the head of the request has any of alice's secrets, in any form, or any token. */
 export function showsSecret(request: HttpRequest): boolean {
   const text = textOf(request);
   return (
@@ -124,7 +124,10 @@ export function showsSecret(request: HttpRequest): boolean {
   );
 }
 
-/** The code of a failure, of a copy's its cause's; undefined if there was none. Anything but gantry's own errors is rethrown. */
+/**
+ * Returns the code of a failure, for a copy that of its cause; undefined without a failure. Rethrows all errors but
+ * gantry's own.
+ */
 export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
   try {
     await promise;

@@ -25,7 +25,7 @@ import {
   withTokens,
 } from './net.ts';
 
-/** Where an answer may send us, and what goes along: rows C1 to C5 of the client's list in protocol.md §5.1. */
+/** Redirects, and the headers that follow them: rows C1 to C5 of the client's list in protocol.md §5.1. */
 
 const cdn = 'https://cdn.elsewhere.example';
 const layer = blobOf(noise(3000));
@@ -38,10 +38,10 @@ const sends =
 
 const bytesOf: Send = async () => reply(200, {}, layer.bytes);
 
-/** The registry sends on whoever is let in. */
+/** The registry redirects requests with a login. */
 const leads = (to: string, status?: number): Send => wantsBasic(sends(to, status));
 
-/** What a user has configured for the registry, and nobody else. */
+/** Headers that a user has configured for this registry only. */
 const own = { [registry]: { 'X-Private': secret('own'), ns: secret('own') } };
 
 describe('C1 a redirect to another origin', () => {
@@ -125,7 +125,7 @@ describe('C1 a redirect to another origin', () => {
   });
 });
 
-/** Begins every upload at `location`. */
+/** Starts every upload at `location`. */
 const begins = (location: string): Send =>
   wantsBasic(async (request) => (request.method === 'POST' ? reply(202, { location }) : reply(404)));
 const begun = (client: Client): Promise<unknown> =>

@@ -9,7 +9,7 @@ import { listOf } from '../../src/testing/contract/sample.ts';
 import { folder } from '../folder.ts';
 import { clientOf, codeOf, home, net, registry, reply, served } from './net.ts';
 
-/** Docker's first format: what it is is told, and that it is no image any more; its bytes can be read. */
+/** Docker's first format: gantry names it in the error, and refuses it as an image. Its bytes can be read. */
 
 const payload = `{
    "schemaVersion": 1,

@@ -17,7 +17,7 @@ import { finished, startGantry } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 import { findSecret, secret, withoutSecrets } from '../secret.ts';
 
-/** Whatever a server says, and wherever we say what it said: none of our secrets is in it. */
+/** No text from a server, and no message about it, contains gantry's secrets. */
 
 const secrets = {
   password: secret('pass:w0rd/+ %'),
@@ -34,7 +34,7 @@ function assertNoSecret(text: string, what: string): void {
   assert.ok(at < 0, `${what}: …${withoutSecrets(text.slice(Math.max(0, at - 200), at + 100))}…`);
 }
 
-/** An Authorization without its scheme, and what it holds. */
+/** Returns an Authorization without its scheme, and the decoded content. */
 function bareOf(shown: string): string[] {
   const [scheme, bare = ''] = shown.split(' ');
   if (scheme !== 'Basic') return [bare];
@@ -42,7 +42,7 @@ function bareOf(shown: string): string[] {
   return [bare.replace(/=+$/, ''), who, who.slice(who.indexOf(':') + 1)];
 }
 
-/** Repeats what it was shown in everything that it says, and sends reads on to a signed address of its own. */
+/** Repeats the received credentials in all responses, and redirects reads to a signed address of its own. */
 function echo(status: number, challenge: 'Basic' | 'Bearer') {
   const seen = new Set<string>();
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -51,7 +51,7 @@ function echo(status: number, challenge: 'Basic' | 'Bearer') {
     const own = shown === '' ? [] : bareOf(shown);
     const form = new URLSearchParams(await text(request)).get('refresh_token');
     if (form !== null) own.push(form);
-    // The registry knows from its token service who is asking, too.
+    // The registry knows the user from its token service, too.
     if (pathname === '/token') for (const part of own) seen.add(part);
     const all = [shown, ...own, ...(shown === '' || pathname === '/token' ? [] : seen)].join(' , ');
     response.setHeader('set-cookie', `session=${secrets.cookie}`);

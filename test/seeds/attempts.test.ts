@@ -12,7 +12,7 @@ import { refusing } from './habits.ts';
 import { chunks, declined, open, push, sample } from './scene.ts';
 import { hasty, host, jumpingClock, kindsOf, wire } from './wire.ts';
 
-/** How long it waited, and what it was told, when the PUT is always refused. */
+/** Returns the waits and the progress events of an upload whose PUT the registry always refuses. */
 async function refused(upload: UploadOptions, status = 503) {
   const clock = jumpingClock();
   const events: RetryEvent[] = [];

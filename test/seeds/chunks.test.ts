@@ -8,7 +8,7 @@ import { changing, cutting, limits, refuse, refusing, withoutLocation } from './
 import { assertThere, chunks, declined, open, sample } from './scene.ts';
 import { answering, host, kindsOf, type Wire, wire } from './wire.ts';
 
-/** What each PATCH and PUT said of itself. */
+/** Returns the headers of each PATCH and PUT about its range. */
 function chunksOf(wired: Wire): readonly unknown[] {
   return wired.asked
     .filter(({ kind }) => kind === 'upload.append' || kind === 'upload.commit')

@@ -6,7 +6,7 @@ import type { OperationKind } from '../../src/wire/operation.ts';
 import { answer } from '../../src/wire/reply.ts';
 import { answering } from './wire.ts';
 
-/** What registries do otherwise than ours. */
+/** Habits of registries that ours does not have. */
 
 export const refuse = async (status: number): Promise<HttpResponse> => answer(status);
 
@@ -42,7 +42,7 @@ export const limits = (headers: HeaderMap): Middleware =>
     headers: { ...response.headers, ...headers },
   }));
 
-/** Takes part of the body, then the connection breaks. */
+/** Takes a part of the body, then breaks the connection. */
 export const cutting = (kind: OperationKind, after: number, at = 0): Middleware =>
   answering([kind], (request, next, nth) => {
     const { body } = request;

@@ -8,7 +8,7 @@ import type { Middleware } from '../../src/wire/message.ts';
 import { refuse } from './habits.ts';
 import { type Asked, answering } from './wire.ts';
 
-/** What is pushed here, and how that is told. */
+/** The pushed content, and its encodings. */
 
 export const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const layerOf = (text: string): Layer => createLayer(bytesContent(encode(text)));
@@ -19,7 +19,7 @@ export function imageOf(architecture: string, ...layers: readonly Layer[]): Imag
 
 export const linux = (architecture: string): Platform => ({ os: 'linux', architecture });
 
-/** Each image with what its architecture says and a layer that all of them share. */
+/** Makes an index of images, each with a layer for its architecture and one that all share. */
 export const indexOfImages = (...architectures: readonly string[]): Index =>
   createIndex(
     architectures.map((architecture) => ({
@@ -31,7 +31,7 @@ export const indexOfImages = (...architectures: readonly string[]): Index =>
 export const puts = (asked: readonly Asked[]): readonly string[] =>
   asked.filter(({ kind }) => kind === 'manifest.put').map(({ url }) => url.slice(url.lastIndexOf('/') + 1));
 
-/** Only a mount that names its source is understood. */
+/** Accepts a mount only if it names its source. */
 export const namedMounts: Middleware = answering(['upload.mount'], ({ url }) =>
   url.includes('from=') ? undefined : refuse(405),
 );

@@ -23,7 +23,7 @@ describe('an index', () => {
         if (!own.some((digest) => url.endsWith(digest))) return undefined;
         heads.add(url);
         if (heads.size === 2) both.abort();
-        // One after the other, the second would never come.
+        // If the client sent them one after the other, the second would never come.
         return together.then(() => answer(404));
       }),
     );
@@ -43,7 +43,7 @@ describe('an index', () => {
     assert.equal(order.at(-1), '1');
     for (const leaf of leaves) assert.ok(order.indexOf(leaf) < order.indexOf(innerDigest));
     const { 'upload.commit': uploads } = countsOf(wired.asked);
-    // Three configs, the shared layer, one of each other image.
+    // Three configs, the shared layer, and a layer of each other image.
     assert.equal(uploads, 6);
   });
 
@@ -54,7 +54,7 @@ describe('an index', () => {
     await wired.client().pushIndex(`${host}/app:2`, indexOfImages('amd64', 's390x'));
     const asked = wired.take();
     assert.equal(puts(asked).length, 2);
-    // The config and the own layer of the one that is new.
+    // The config and the own layer of the new image.
     assert.equal(countsOf(asked)['upload.commit'], 2);
   });
 
@@ -91,7 +91,7 @@ describe('an index', () => {
       return found.map((child) => child !== undefined);
     };
     assert.deepEqual(await there(wired.at().repository('app')), [false, true]);
-    // What is chosen later comes then, though the index is there.
+    // A later choice of platforms copies its images then, though the index exists.
     await client.copy('from.test/app:1', `${host}/app:1`, { platforms: [linux('amd64')], sparse: true });
     assert.deepEqual(await there(wired.at().repository('app')), [true, true]);
   });

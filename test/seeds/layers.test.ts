@@ -13,12 +13,12 @@ import { limits, refusing } from './habits.ts';
 import { assertThere, chunks, sample } from './scene.ts';
 import { answering, host, jumpingClock, kindsOf, wire } from './wire.ts';
 
-/** `writeLayer`, as the client of the seed has it. */
+/** `writeLayer` in the form of the seed's client. */
 
 const repository = `${host}/app`;
 const layer = createLayer(sample.content, { mediaType: 'application/vnd.acme.weights' });
 
-/** One whose reading is a mistake. */
+/** A layer that no test may read. */
 const unread: Layer = createLayer(
   brokenContent(sample.bytes, 0, () => assert.fail('opened')),
   {
@@ -44,7 +44,7 @@ async function write(client: Client, written: Layer) {
 
 const mebibyte = 1024 * 1024;
 
-/** Bytes that nobody keeps or checks: only how they are cut matters. */
+/** Returns bytes that nothing stores or checks. Only their chunks matter. */
 function zeros(size: number): Content {
   const block = new Uint8Array(mebibyte);
   return {
@@ -56,7 +56,7 @@ function zeros(size: number): Content {
   };
 }
 
-/** Takes what comes and throws it away. */
+/** Receives all bytes and drops them. */
 const sink: Middleware = answering(['upload.append', 'upload.commit'], async ({ url, body }) => {
   if (body !== undefined) await drain(body.open());
   return url.includes('digest=') ? answer(201) : answer(202, { location: [url] });

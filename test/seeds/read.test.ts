@@ -5,7 +5,7 @@ import type { HttpResponse } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
 import { answering, host, kindsOf, wire } from './wire.ts';
 
-/** What the client of the seed asks, and what it gets wrong. */
+/** Questions of the seed's client, and its mistakes. */
 
 const name = `${host}/app:1`;
 
@@ -24,7 +24,7 @@ describe('to look', () => {
     assert.deepEqual(kindsOf(wired.take()), ['blob.head']);
     assert.equal(await client.blobExists(`${host}/app`, blobOf('none').descriptor.digest), false);
     assert.deepEqual(kindsOf(wired.take()), ['blob.head']);
-    // None of them asks for the right to push.
+    // No request asks for the right to push.
     assert.ok(wired.asked.every(({ scopes }) => scopes.join() === 'repository:app:pull'));
   });
 

@@ -4,7 +4,7 @@ import type { Intent, Repository } from '../../src/store/contract.ts';
 import { blobOf, noise, read, type SampleBlob } from '../../src/testing/contract/sample.ts';
 import type { Wire } from './wire.ts';
 
-/** The blob of 25 bytes that is pushed here in every way there is. */
+/** The blob of 25 bytes that these tests push in every possible way. */
 export const sample: SampleBlob = blobOf(noise(25));
 /** 0-9, 10-19, 20-24. */
 export const chunks: UploadOptions = { chunkSize: 10, chunkThreshold: 20 };
@@ -18,5 +18,5 @@ export async function assertThere(wired: Wire): Promise<void> {
   assert.deepEqual(await read(wired.at().repository('app').blobs.open(sample.descriptor)), sample.bytes);
 }
 
-/** The first requests of an upload: it is not there, and would not be mounted. */
+/** The first requests of an upload: the blob does not exist, and the registry refuses a mount. */
 export const declined: readonly string[] = ['blob.head', 'upload.mount'];

@@ -4,14 +4,17 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { projectRoot } from '../project.ts';
 
-/** The appendix of `docs/migrating.md` has a row for each part of the two Go packages. This test checks every name in it. */
+/**
+ * The appendix of `docs/migrating.md` has a row for each part of the two Go packages. This test checks every name in
+ * it.
+ */
 
 const root = projectRoot();
 const [, appendix = ''] = readFileSync(join(root, 'docs', 'migrating.md'), 'utf8').split(/^## Appendix/m);
 
 interface Row {
   readonly seed: string;
-  /** `name` in `file`. */
+  /** Each is `name` in `file`. */
   readonly ours: readonly Named[];
   readonly tests: readonly Named[];
 }
@@ -37,7 +40,7 @@ function textOf(file: string): string {
   return existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '';
 }
 
-/** `Client.tag`: the file exports Client, and says tag. */
+/** Returns whether a name exists. For `Client.tag` the file must export Client and contain tag. */
 function isExported({ name, file }: Named): boolean {
   const [symbol = '', member = ''] = name.split('.');
   const text = textOf(file);
@@ -50,7 +53,7 @@ function isExported({ name, file }: Named): boolean {
 
 const names = (text: string): readonly string[] => text.split(/\s+/).filter((name) => name !== '');
 
-/** Every function, method, type, option and setting that the two texts name. */
+/** Every function, method, type, option and setting in the two texts. */
 const writer = names(`
   Write WriteIndex WriteLayer Tag Put Taggable writer writer.url writeImage writeIndex nextLocation checkExistingBlob
   checkExistingManifest initiateUpload streamBlob commitBlob incrProgress uploadOne withLayer withMediaType unpackTaggable
@@ -69,7 +72,7 @@ const client = names(`
   WriteLayerOptions.Retry COG_PUSH_DEFAULT_CHUNK_SIZE COG_PUSH_MULTIPART_THRESHOLD COG_PUSH_CONCURRENCY COG_PUSH_OCI
   Content-Range OCI-Chunk-Max-Length OCI-Chunk-Min-Length OCI-Layer-Media-Type name.Insecure
 `);
-/** What the writer says of itself that it does not do. */
+/** Tasks that the writer's own text excludes. */
 const wishes = [
   '#791',
   '#803',

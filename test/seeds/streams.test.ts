@@ -11,7 +11,7 @@ import { cutting, refuse, refusing } from './habits.ts';
 import { imageOf, layerOf } from './images.ts';
 import { answering, countsOf, host, kindsOf, wire } from './wire.ts';
 
-/** Layers that can be read once, which the writer of the seed can neither retry nor tell the progress of. */
+/** Layers that can be read once, which the seed's writer can neither retry nor report. */
 
 const name = `${host}/app:1`;
 const tar = noise(2500);
@@ -20,7 +20,7 @@ const upload = { chunkSize: 1000 };
 
 interface Source {
   readonly layer: StreamLayer;
-  /** How often it was read, and how many bytes of it by now. */
+  /** The number of readings, and the number of bytes so far. */
   readonly state: { opened: number; bytes: number };
 }
 
@@ -110,7 +110,7 @@ describe('an image with a streaming layer', () => {
     const blobs = events.filter((event) => event.kind === 'blob' && event.outcome === 'uploaded');
     assert.equal(blobs.length, 3);
     const size = 2500 + 'known'.length + (await image.rawConfig()).byteLength;
-    // The first chunk went twice.
+    // gantry sent the first chunk twice.
     assert.deepEqual(events.at(-1), {
       kind: 'end',
       moved: size,
@@ -136,7 +136,7 @@ describe('an image with a streaming layer', () => {
       }),
     );
     await wired.client({ upload }).pushImage(name, imageOf('amd64', layer));
-    // The chunk, and the piece that told that it is not the last.
+    // The chunk, and the piece that showed that it is not the last.
     assert.ok(ahead <= 1100, `${ahead} bytes were ahead`);
   });
 

@@ -18,7 +18,7 @@ describe('a tag', () => {
     const asked = wired.take();
     assert.deepEqual(kindsOf(asked), ['manifest.get', 'manifest.put']);
     assert.deepEqual(puts(asked), ['latest']);
-    // One token does for both.
+    // One token serves both.
     assert.deepEqual(
       asked.map(({ scopes }) => scopes),
       [['repository:app:pull,push'], ['repository:app:pull,push']],

@@ -9,7 +9,7 @@ import { refuse, refusing } from './habits.ts';
 import { assertThere, declined, open, push, sample } from './scene.ts';
 import { answering, kindsOf, wire } from './wire.ts';
 
-/** Every way for a blob to get there, and every request of it. */
+/** Every way for a blob to reach a registry, with all requests. */
 
 describe('a blob', () => {
   it('that is there is asked for with one HEAD, and not opened', async () => {

@@ -12,35 +12,35 @@ import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../
 import type { OperationKind } from '../../src/wire/operation.ts';
 import { parseOperation } from '../../src/wire/route.ts';
 
-/** One request as it was sent. */
+/** A request that the client sent. */
 export interface Asked {
   readonly kind: OperationKind | 'failure';
   readonly host: string;
   readonly url: string;
   readonly headers: HeaderMap;
   readonly scopes: readonly string[];
-  /** Bytes of its body that were taken. */
+  /** The bytes of its body that the registry has received. */
   bytes: number;
-  /** 0 as long as there is no answer. */
+  /** 0 before the response. */
   status: number;
 }
 
-/** Embedded registries with no socket before them, one for each host that is asked; every request is noted. */
+/** Embedded registries without sockets, one for each requested host. Every request is noted. */
 export interface Wire {
   readonly send: Send;
   readonly asked: readonly Asked[];
-  /** What was asked since the last time. */
+  /** Returns the requests since the last call. */
   take(): readonly Asked[];
-  /** The place behind a host. */
+  /** Returns the place behind a host. */
   at(host?: string): Registry;
-  /** A registry that knows nothing of what others have learned. */
+  /** Creates a remote registry without the knowledge of any other. */
   remote(upload?: UploadOptions): RemoteRegistry;
   client(options?: ClientOptions): Client;
 }
 
 export const host = 'registry.test';
 
-/** `habits`: what the registries do otherwise than ours; the first is nearest to the client. */
+/** `habits` are differences between the registries and ours. The first is nearest to the client. */
 export function wire(...habits: readonly Middleware[]): Wire {
   const registries = new Map<string, { readonly registry: Registry; readonly app: Send }>();
   const asked: Asked[] = [];
@@ -93,7 +93,7 @@ export function kindsOf(asked: readonly Asked[]): readonly string[] {
   return asked.map(({ kind }) => kind);
 }
 
-/** How often each kind of request was made. */
+/** Returns the number of requests of each kind. */
 export function countsOf(asked: readonly Asked[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { kind } of asked) counts[kind] = (counts[kind] ?? 0) + 1;
@@ -111,11 +111,11 @@ function hostOf({ url }: HttpRequest): string {
 }
 
 export interface JumpingClock extends Clock {
-  /** Every wait that was begun, in milliseconds. */
+  /** Every started wait, in milliseconds. */
   readonly waits: readonly number[];
 }
 
-/** A clock on which every wait is over at once, and the time has come by then. */
+/** A clock on which every wait ends at once, with its time passed. */
 export function jumpingClock(start = 0): JumpingClock {
   const waits: number[] = [];
   let time = start;
@@ -138,12 +138,15 @@ export function jumpingClock(start = 0): JumpingClock {
   };
 }
 
-/** Attempts that cost no time. */
+/** Returns options for attempts without waits. */
 export function hasty(options: RetryOptions = {}): RetryOptions {
   return { clock: jumpingClock(), random: () => 0, ...options };
 }
 
-/** Answers requests of these kinds otherwise; `undefined`: as ever. `nth`: how many of these kinds came before. */
+/**
+ * Answers requests of these kinds; `undefined` leaves one to the registry. `nth` is the number of earlier requests of
+ * these kinds.
+ */
 export function answering(
   kinds: readonly OperationKind[],
   change: (request: HttpRequest, next: Send, nth: number) => Promise<HttpResponse> | undefined,

@@ -148,7 +148,7 @@ describe('a listener over TLS', needs('openssl'), () => {
     const silent = connect(listener.port, '127.0.0.1');
     const idle = connectSecurely({ port: listener.port, ca, host: '127.0.0.1' });
     await Promise.all([once(silent, 'connect'), once(idle, 'secureConnect')]);
-    // Until the server has taken both in, there is nothing that it could end.
+    // The server can end only connections that it has accepted.
     assert.equal((await get(`${listener.url}/v2/`, { ca })).status, 200);
     const ended = Promise.all([once(silent, 'close'), once(idle, 'close')]);
     silent.resume();

@@ -35,7 +35,7 @@ export function passwordOf(user: string): string {
   return secret(`password-of-${user}`);
 }
 
-/** What a user shows with every request. */
+/** Returns the credentials of a user for every request. */
 export function as(user: string, password: string = passwordOf(user)): AskOptions {
   return { headers: { authorization: basicOf(user, password) } };
 }
@@ -44,7 +44,10 @@ export function bearing(token: string): AskOptions {
   return { headers: { authorization: `Bearer ${token}` } };
 }
 
-/** Users whose passwords are `passwordOf` their names; the map can be changed while it is used. */
+/**
+ * Makes a login for users whose passwords are `passwordOf` their names. A test can change the map while the registry
+ * runs.
+ */
 export function loginOf(
   names: readonly string[],
 ): UserDirectory & { readonly passwords: Map<string, string>; checks: number } {
@@ -65,7 +68,7 @@ export function loginOf(
 
 export interface GuardedOptions {
   readonly users?: readonly string[];
-  /** YAML. */
+  /** Rules as YAML. */
   readonly rules?: string;
   readonly key?: Uint8Array;
   readonly publicUrl?: string;
@@ -77,11 +80,11 @@ export interface GuardedApp {
   readonly ask: Ask;
   readonly registry: Registry;
   readonly clock: Standing;
-  /** A token for the scopes. */
+  /** Returns a token for the scopes. */
   readonly token: (user: string | undefined, ...scopes: readonly string[]) => Promise<string>;
 }
 
-/** An app with a login, asked without a port. */
+/** Makes an app with a login, and asks it without a port. */
 export async function guardedApp(options: GuardedOptions = {}): Promise<GuardedApp> {
   const { users = ['alice', 'bob'], registry = createMemoryRegistry(), rules, ...more } = options;
   const clock = standingClock();
@@ -109,7 +112,7 @@ export function tokenIn(answer: Asked): string {
   return body.token;
 }
 
-/** The same questions, each with the same headers. */
+/** Returns the same function with the same headers in each request. */
 export function askingWith(ask: Ask, { headers }: AskOptions): Ask {
   return (method, target, options = {}) =>
     ask(method, target, { ...options, headers: { ...headers, ...options.headers } });

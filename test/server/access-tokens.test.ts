@@ -54,7 +54,7 @@ function claimsOf(token: string): Claims {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
-/** What the token is good for, as scopes. */
+/** Returns the rights of a token as scopes. */
 function accessOf(token: string): readonly string[] {
   return claimsOf(token).access.map(({ name, actions }) => `${name}:${actions.join(',')}`);
 }
@@ -174,7 +174,7 @@ describe('the challenge', () => {
   });
 });
 
-/** A registry with an image, alice’s token for it, and what its key would sign. */
+/** Makes a registry with an image, alice’s token for it, and a function that signs with its key. */
 async function stage(): Promise<
   GuardedApp & { readonly key: Uint8Array; readonly pull: (token: string) => Promise<number> }
 > {

@@ -37,7 +37,7 @@ rules:
 
 const digest = digestText('layer');
 
-/** Each thing that can be asked of a registry, of one repository. */
+/** Every request that a registry knows for one repository. */
 const requests: readonly [method: string, path: string][] = [
   ['GET', 'blobs/DIGEST'],
   ['HEAD', 'blobs/DIGEST'],
@@ -67,7 +67,7 @@ function target(repository: string, path: string): string {
   return `/v2/${repository}/${path.replace('DIGEST', digest)}`;
 }
 
-/** Puts an image there in the name of the registry's keeper, who needs no rights. */
+/** Puts an image into each repository, directly and without rights. */
 async function filled(repositories: readonly string[]): Promise<ReturnType<typeof createMemoryRegistry>> {
   const registry = createMemoryRegistry();
   const ask = asking(createApp(registry));
@@ -101,7 +101,7 @@ describe('a user without the right is denied, whether there is anything or not',
       assert.deepEqual([basic.status, absent.status], [403, 403]);
       assert.equal(basic.text.replace('secret', 'absent'), absent.text);
       assert.equal(basic.header('www-authenticate'), undefined);
-      // With a token, too, that pretends to be good for it: rights are looked up for each request.
+      // A token that claims the rights changes nothing: the registry looks up rights for each request.
       const bearer = bearing(await token('bob', 'repository:team/secret:pull,push,delete'));
       assert.equal((await ask(method, target('team/secret', path), bearer)).status, 403);
     });

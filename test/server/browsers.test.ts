@@ -21,7 +21,7 @@ interface Scene {
   readonly port: number;
   readonly ask: ReturnType<typeof asking>;
   readonly raw: (line: string, headers: readonly string[], body?: string) => Promise<string>;
-  /** Sessions that are open. */
+  /** Returns the number of open sessions. */
   readonly sessions: () => number;
 }
 
@@ -46,7 +46,7 @@ async function scene(test: TestContext, app: AppOptions, options: ListenOptions 
   };
 }
 
-/** What browsers send with what a page of http://evil.example does. */
+/** The headers that browsers add to requests of a page of http://evil.example. */
 const marks: Readonly<Record<string, readonly string[]>> = {
   'fetch without cors': [
     'Origin: http://evil.example',
@@ -147,7 +147,7 @@ describe('a web page of another origin', () => {
     const own = (name: string) => [`Host: ${name}:${port}`, `Origin: http://${name}:${port}`];
     assert.equal(statusOf(await raw('POST /v2/app/blobs/uploads/', own('evil.example'))), 403);
     assert.equal(statusOf(await raw('POST /v2/app/blobs/uploads/', own('127.0.0.1'))), 202);
-    // A program is served under any name there.
+    // A program may use any host name.
     assert.equal(statusOf(await raw('POST /v2/app/blobs/uploads/', ['Host: registry.example'])), 202);
   });
 });

@@ -15,7 +15,7 @@ import { answersIn } from './rows-stage.ts';
 
 interface Served extends Listener {
   readonly ask: ReturnType<typeof asking>;
-  /** Requests that were at work at once, at most, and all that were. */
+  /** The largest number of requests at work at once, and the number of all. */
   readonly seen: { most: number; all: number };
 }
 

@@ -32,7 +32,9 @@ function indexBy(by: string): Manifest {
   return parseManifest(bytes, { digest: digestText(indexText(by, ociIndex)) });
 }
 
-/** The microtasks and turns of the event loop that pass before the second put begins, so that it meets every step of the first. */
+/**
+ * Waits for the microtasks and turns of the event loop before the second put, so that it meets every step of the first.
+ */
 async function after(steps: number): Promise<void> {
   for (let at = 0; at < steps; at++) {
     if (at % 2 === 0) await Promise.resolve();

@@ -64,7 +64,7 @@ describe('a registry whose passwords are guessed', () => {
     assert.equal(statusOf(await read(/\}\]\}$/)), 401);
     const drip = setInterval(() => socket.write('x'), 10);
     atEnd(test, () => clearInterval(drip));
-    // Ends with the connection, also when a drip meets a reset.
+    // Ends with the connection, also if a drip meets a reset.
     await read();
   });
 });

@@ -24,7 +24,7 @@ interface Stage {
   readonly files: () => Promise<readonly string[]>;
 }
 
-/** Serves a store on disk; no answer leaves the registry before `answers` opens. */
+/** Serves a store on disk. No response leaves the registry before `answers` opens. */
 async function stage(test: TestContext, answers: Gate): Promise<Stage> {
   const store = join(await folder(test), 'store');
   const registry = await openDiskRegistry(store);
@@ -59,7 +59,7 @@ describe('an upload session that a client has asked for', () => {
     await started.opened;
     assert.deepEqual([sessions.count(), (await files()).length], [1, 1]);
     socket.destroy();
-    // The file goes while the registry still has the answer.
+    // The registry removes the file while it still has the response.
     while ((await files()).length > 0) await setImmediate();
     assert.equal(sessions.count(), 0);
     answers.open();

@@ -258,7 +258,7 @@ describe('S10: nobody exhausts the registry', () => {
     const { socket } = await dial(test, port);
     socket.pause();
     socket.write(head([`GET /v2/a/blobs/${digest} HTTP/1.1`]));
-    // It stays paused: that the connection ends is told by the other side's error or end, once it is read.
+    // The socket stays paused. Reading it reports the end of the connection as the error or end of the other side.
     await released.opened;
     let come = 0;
     socket.on('data', (chunk: string) => {

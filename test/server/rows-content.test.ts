@@ -24,7 +24,7 @@ const text = 'the blob of somebody';
 const digest = digestText(text);
 const blob = `/v2/a/blobs/${digest}`;
 
-/** The same for both stores. */
+/** Defines the same test for both stores. */
 function onBoth(name: string, run: (ask: Ask, test: TestContext) => Promise<void>): void {
   it(`${name} (memory)`, (test) => run(asking(createApp(createMemoryRegistry())), test));
   it(`${name} (disk)`, async (test) => run(asking(createApp((await openDisk(test)).registry)), test));
@@ -267,7 +267,7 @@ describe('S16: nothing is there before it is known to be right', () => {
     socket.end(text.slice(0, 5));
     await once(socket, 'close');
     assert.equal((await ask('HEAD', blob)).status, 404);
-    // The bytes may have been overtaken by the end of their connection.
+    // The end of the connection may have arrived before the bytes.
     const stands = (await ask('GET', location)).header('range') === '0-4' ? 5 : 0;
     const rest = { body: text.slice(stands) };
     assert.equal((await ask('PUT', `${location}?digest=${digest}`, rest)).status, 201);

@@ -8,7 +8,7 @@ import { answersIn, assertDiscreet, closing, openDisk, serve, statusOf } from '.
 const hex = 'a'.repeat(64);
 const methods = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'];
 
-/** Ways out of the store, as they go over the line: no parser has folded them. */
+/** Paths out of the store, unchanged on the wire, since no parser has normalized them. */
 const tricks = [
   '/v2/../../etc/passwd/tags/list',
   '/v2/a/../../../etc/tags/list',
@@ -32,7 +32,7 @@ const tricks = [
   `/v2/a/referrers/sha256:../${hex}`,
   '/v2/a/blobs/uploads/../../../secret',
   '/v2/a/blobs/uploads/..%2f..%2fsecret',
-  // `../../../secret` and `/etc/passwd` as ids are written.
+  // The ids of `../../../secret` and `/etc/passwd`.
   '/v2/a/blobs/uploads/Li4vLi4vLi4vc2VjcmV0',
   '/v2/a/blobs/uploads/L2V0Yy9wYXNzd2Q',
   '/v2/a/blobs/uploads/L2V0Yy9wYXNzd2Q?digest=sha256:../../x',

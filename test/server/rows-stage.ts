@@ -19,14 +19,14 @@ export interface RowStage {
   readonly ask: Ask;
   readonly listener: Listener;
   readonly port: number;
-  /** Sends the text as it is over a connection of its own, and gives all that comes until it is ended. */
+  /** Sends the text unchanged over a connection of its own, and returns everything until its end. */
   readonly raw: (text: string | Buffer) => Promise<string>;
 }
 
-/** A registry over sockets and, for what needs none, in the process. */
+/** Serves a registry over sockets and, for tests that need none, in the process. */
 export async function serve(test: TestContext, options: RowOptions = {}): Promise<RowStage> {
   const { registry = createMemoryRegistry(), ...rest } = options;
-  // Each takes its own options only.
+  // Each function accepts only its own options.
   const { hosts, anonymous, tls, requestIdle, answerIdle, headerBytes, connections, observer, ...own } = rest;
   const app = createApp(registry, own);
   const listener = await listen(app, {
@@ -53,7 +53,7 @@ export async function serve(test: TestContext, options: RowOptions = {}): Promis
   };
 }
 
-/** A store in a folder `store` beside nothing else. */
+/** Opens a store in a folder `store` that nothing else shares. */
 export async function openDisk(
   test: TestContext,
 ): Promise<{ readonly root: string; readonly beside: string; readonly registry: Registry }> {
@@ -64,23 +64,23 @@ export async function openDisk(
   return { root, beside, registry };
 }
 
-/** One request that asks for the connection to be ended. */
+/** Returns one request that closes the connection. */
 export function closing(line: string, headers: readonly string[] = [], body = ''): string {
   return `${[`${line} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers].join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** The status of the first answer in what came over a connection; undefined if there is none. */
+/** Returns the status of the first response on a connection; undefined without one. */
 export function statusOf(text: string): number | undefined {
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1];
   return status === undefined ? undefined : Number(status);
 }
 
-/** How many answers came over a connection. */
+/** Returns the number of responses on a connection. */
 export function answersIn(text: string): number {
   return text.match(/HTTP\/1\.1 \d{3} /g)?.length ?? 0;
 }
 
-/** An answer tells nobody where things are kept or what they are made of. */
+/** Asserts that a response reveals no paths and no parts of the program. */
 export function assertDiscreet(text: string, ...paths: readonly string[]): void {
   for (const path of paths) assert.ok(!text.includes(path), text);
   assert.doesNotMatch(text, /node:|\.js:\d|\.ts:\d|\n +at |ENOENT|EISDIR|ENOTDIR|EACCES|errno/);

@@ -10,7 +10,7 @@ const text = readdirSync(folder)
   .map((name) => readFileSync(join(folder, name), 'utf8'))
   .join('\n');
 
-/** Rows that are kept by tests of other rooms: by a test's title, and the file it is in. */
+/** Rows that tests of other rooms cover: each names a title and the test file. */
 const elsewhere: Readonly<Record<string, readonly (readonly [file: string, title: string])[]>> = {
   S3: [['test/server/access.test.ts', 'is for who began it, in the repository where they did']],
   S4: [['test/server/access.test.ts', 'reads only what its user can pull, and fails for all reasons alike']],

@@ -27,7 +27,7 @@ const noSignals = process.platform === 'win32' ? 'Windows has no signals' : fals
 const text = 'hello, blob!';
 const digest = digestText(text);
 
-/** A PUT of which half has been sent, to a server that has begun to read it. */
+/** Sends half of a PUT to a server that has begun to read it. */
 async function slowUpload(test: TestContext, { url, port }: Served): Promise<Dialled & { location: string }> {
   const start = await fetch(`${url}/v2/a/blobs/uploads/`, { method: 'POST' });
   const location = start.headers.get('location') ?? '';
@@ -84,7 +84,7 @@ describe('gantry serve that is told to stop', { skip: noSignals }, () => {
   });
 });
 
-/** Resolves when nobody listens there any more. */
+/** Resolves when nothing listens there any more. */
 async function refused(url: string): Promise<void> {
   for (;;) {
     try {
@@ -100,7 +100,7 @@ async function linesOf(path: string): Promise<readonly Readonly<Record<string, u
   return lines.map((line) => JSON.parse(line));
 }
 
-/** The lines, once there are so many: a line is written when its answer has arrived. */
+/** Returns the lines of the log when it has this many: the server writes a line when the response has arrived. */
 async function logged(path: string, count: number): Promise<readonly Readonly<Record<string, unknown>>[]> {
   for (;;) {
     const lines = await linesOf(path).catch(() => []);

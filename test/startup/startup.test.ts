@@ -13,7 +13,7 @@ import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 import { projectRoot } from '../project.ts';
 
-/** Says on stderr at the end which files and which modules of the runtime have been loaded. */
+/** Prints the loaded files and the loaded modules of the runtime on stderr at the end. */
 const tellAll = `process.on('exit', () => {
   const files = Object.keys(require.cache).filter((file) => file !== __filename);
   const modules = process.moduleLoadList.map((entry) => /^NativeModule ((?!internal\\/).+)$/.exec(entry)?.[1]);
@@ -22,9 +22,9 @@ const tellAll = `process.on('exit', () => {
 
 interface Loaded {
   readonly code: number | null;
-  /** Without the hashes in their names. */
+  /** The files without the hashes in their names. */
   readonly files: readonly string[];
-  /** Public ones, without `node:`. */
+  /** The public modules without `node:`. */
   readonly modules: ReadonlySet<string>;
 }
 
@@ -39,7 +39,7 @@ async function loadedBy(test: TestContext, program: string, args: readonly strin
   return { code, files, modules: new Set(told.modules) };
 }
 
-/** What a program without dependencies loads, which does the same to the outside. */
+/** Returns the modules of a program without dependencies that does the same work. */
 async function loadedByScript(
   test: TestContext,
   source: string,
@@ -58,7 +58,7 @@ const oneRequest = `require('node:http')
   })
   .end();`;
 
-/** The core, what loads it, and what both need. */
+/** The core, its loader, and the file that both need. */
 const coreFiles = ['core.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs'];
 
 describe('the bundle', () => {
@@ -79,7 +79,7 @@ describe('the bundle', () => {
     assert.equal(code, 0);
     assert.deepEqual(files, coreFiles);
     const script = await loadedByScript(test, oneRequest, [`${url}/v2/app/manifests/1`]);
-    // Three load what is precompiled, where this V8 did it; commander asks for the fourth by name.
+    // Loading the precompiled core takes three, if this V8 compiled it. commander names the fourth.
     const { ours } = await precompiledIn(dirname(bundle));
     assert.deepEqual(beyond(modules, script), [...(ours ? ['zlib', 'vm', 'module'] : []), 'process']);
     for (const costly of ['https', 'tls', 'crypto', 'fs/promises', 'child_process']) {
@@ -124,7 +124,7 @@ describe('what of the bundle is precompiled', () => {
   });
 
   it('loads packages where it needs them', async (test) => {
-    // Plays the registry, whose token service is in another domain, and refuses to lead there.
+    // Plays a registry whose token service is in another domain, and refuses to connect to that.
     const proxy = createServer((_, response) => {
       const challenge = 'Bearer realm="https://tokens.example/token",service="registry"';
       response.writeHead(401, { 'www-authenticate': challenge }).end();
@@ -203,7 +203,7 @@ describe('what of the bundle is precompiled', () => {
       const { cli, compiled } = await copied(test);
       const kept = await readFile(join(cli, compiled));
       await writeFile(join(cli, compiled), damage(kept));
-      // What loads it tells whether V8 was given anything of it.
+      // The loader prints whether it gave V8 any bytecode.
       const teller = join(await folder(test), 'tell.cjs');
       await writeFile(teller, tellCached);
       const { code, stderr } = await digestOfNothing(cli, ['--require', teller]);
@@ -213,7 +213,7 @@ describe('what of the bundle is precompiled', () => {
   }
 });
 
-/** Says on stderr when V8 is given what was compiled before. */
+/** Prints on stderr when V8 gets bytecode from the disk. */
 const tellCached = `const vm = require('node:vm');
 vm.Script = class extends vm.Script {
   constructor(source, options) {
@@ -222,7 +222,7 @@ vm.Script = class extends vm.Script {
   }
 };`;
 
-/** The command line somewhere else, where it can be damaged. */
+/** Copies the command line to another folder, where a test can damage it. */
 async function copied(test: TestContext): Promise<Precompiled & { readonly cli: string }> {
   const home = await folder(test);
   const cli = join(home, 'dist', 'cli');
@@ -230,7 +230,7 @@ async function copied(test: TestContext): Promise<Precompiled & { readonly cli: 
   return { cli, ...(await precompiledIn(cli)) };
 }
 
-/** Asks a port where nothing listens: exit code 5, and an error whose words are in the part that is precompiled. */
+/** Sends a request to a port without a listener: exit code 5, and an error whose text is in the precompiled part. */
 function digestOfNothing(cli: string, nodeOptions: readonly string[] = []): Promise<Ended> {
   return gantry(['digest', '127.0.0.1:1/app:1'], { program: join(cli, 'gantry.cjs'), nodeOptions });
 }
@@ -238,11 +238,11 @@ function digestOfNothing(cli: string, nodeOptions: readonly string[] = []): Prom
 interface Precompiled {
   readonly part: string;
   readonly compiled: string;
-  /** Whether it is for the V8 of this process: the bundle may have been built with another Node. */
+  /** The file is for the V8 of this process. Another Node may have built the bundle. */
   readonly ours: boolean;
 }
 
-/** The one part of the bundle in a folder that is precompiled. */
+/** Returns the one precompiled part of the bundle in a folder. */
 async function precompiledIn(cli: string): Promise<Precompiled> {
   const found = (await readdir(cli)).filter((file) => file.endsWith('.bin'));
   assert.equal(found.length, 1);
@@ -264,7 +264,7 @@ async function imageInRegistry(test: TestContext): Promise<{ readonly host: stri
   return registry;
 }
 
-/** Says on stderr which files of gantry and its packages are imported. */
+/** Prints the imported files of gantry and its packages on stderr. */
 const tellImports = `data:text/javascript,${encodeURIComponent(`
   import { register } from 'node:module';
   register('data:text/javascript,' + encodeURIComponent(\`
@@ -285,7 +285,7 @@ async function importedBy(args: readonly string[], options: RunOptions = {}): Pr
     );
 }
 
-/** What asking a registry for a digest has no use for. */
+/** Modules that a request for a digest does not need. */
 const needless: readonly RegExp[] = [
   /^(?:memory|disk|layout|archive|tar|copy|image|server|testing)\//,
   /^client\/(?:copy|inspect|login|manifests|pull|push|referrers|token|validate|watch|write|blob-cache)/,

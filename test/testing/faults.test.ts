@@ -35,14 +35,14 @@ async function textOf({ body }: HttpResponse): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** A registry that has the layer, and what is wrong with it. */
+/** Starts a registry that has the layer and these faults. */
 async function faulty(...faults: readonly Fault[]): Promise<{ send: Send; registry: Registry }> {
   const registry = createMemoryRegistry();
   await give(registry.repository('a'), layer);
   return { send: withFaults(faults)(createApp(registry)), registry };
 }
 
-/** No registry has this status: who gets it was struck. */
+/** No registry has this status, so only a fault can cause it. */
 const effect = { status: 599 };
 
 const lines = [

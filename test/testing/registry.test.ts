@@ -13,7 +13,7 @@ import { needs } from '../peer.ts';
 import { basicOf, secret } from '../secret.ts';
 import { createAuthority } from '../tls/authority.ts';
 
-/** What other people's tests start: over real connections, as their clients meet it. */
+/** The registry for tests of other projects, over real connections as their clients use it. */
 
 const layer = blobOf(noise(1_000_000));
 const layerPath = `/v2/a/blobs/${layer.descriptor.digest}`;
@@ -31,7 +31,7 @@ interface Got {
   readonly whole: boolean;
 }
 
-/** As a client of raw HTTP gets it; `onBytes` is told how many there are so far. */
+/** Gets like a client of raw HTTP. `onBytes` receives the number of bytes so far. */
 function get(url: string, onBytes: (length: number) => void = () => undefined): Promise<Got> {
   return new Promise((resolve) => {
     let [status, length]: [number | undefined, number] = [undefined, 0];

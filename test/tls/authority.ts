@@ -17,7 +17,7 @@ export interface Certificate {
 export interface Authority {
   readonly caFile: string;
   readonly ca: string;
-  /** `names` as OpenSSL has alternative names: `DNS:registry.example`, `IP:127.0.0.1`. */
+  /** `names` are alternative names in OpenSSL's form: `DNS:registry.example`, `IP:127.0.0.1`. */
   issue(commonName: string, names: string): Promise<Certificate>;
 }
 
@@ -40,7 +40,7 @@ export async function createAuthority(folder: string): Promise<Authority> {
       const signed = ['-in', path('csr'), '-extfile', path('ext'), '-out', path('pem')];
       await openssl(['x509', '-req', ...signer, ...signed]);
       const key = await readFile(path('key'), 'utf8');
-      // A line of what is in it: every key begins alike.
+      // Registers a line from the middle, since every key begins alike.
       alsoSecret(key.split('\n')[2] ?? key);
       return {
         certFile: path('pem'),

@@ -7,14 +7,14 @@ export interface Front extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Ends TLS in front of what listens on `backend`, as nginx does before many registries. */
+/** Ends TLS in front of the server at `backend`, as nginx does for many registries. */
 export async function startFront(backend: string, options: tls.TlsOptions): Promise<Front> {
   const { hostname, port } = new URL(`http://${backend}`);
   const open = new Set<Socket>();
   const server = tls.createServer(options, (socket) =>
     join(socket, net.connect(Number(port), hostname), open),
   );
-  // A client that wants no more after the handshake is what is tested.
+  // The test expects a client that leaves after the handshake.
   server.on('tlsClientError', () => undefined);
   return {
     port: await listenAnywhere(server),
@@ -26,7 +26,7 @@ export async function startFront(backend: string, options: tls.TlsOptions): Prom
   };
 }
 
-/** Pours each socket into the other until one of them ends. */
+/** Pipes each socket into the other until one of them ends. */
 export function join(one: Socket, other: Socket, open: Set<Socket>): void {
   for (const [from, to] of [
     [one, other],

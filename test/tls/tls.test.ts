@@ -12,13 +12,13 @@ import { secret } from '../secret.ts';
 import { type Authority, type Certificate, createAuthority } from './authority.ts';
 import { type Front, startFront } from './front.ts';
 
-/** docker-registry with one user, behind TLS that only our own authority vouches for. */
+/** docker-registry with one user, behind TLS that only the test's own authority signs. */
 
 const user = 'someone';
 const password = secret('distribution: of tests');
-/** A line as `htpasswd -B` writes it: bcrypt of the password, at its lowest cost. */
+/** A line in the form of `htpasswd -B`: bcrypt of the password at its lowest cost. */
 const htpasswd = `${user}:$2b$04$4dr3QzWwkoBWMf99IppMaOqVumfQ0SYqY8iCYxqL/tme9NW3VtSC.\n`;
-/** The exit codes of a failed connection, and of an answer that is no. */
+/** The exit codes of a failed connection and of a refusal. */
 const noConnection = 5;
 
 const image = await imageOf('amd64', [await gzipLayer('behind TLS')]);
@@ -28,11 +28,11 @@ interface Scene {
   readonly layout: string;
   readonly authority: Authority;
   readonly client: Certificate;
-  /** For everybody. */
+  /** Serves everybody. */
   readonly open: Front;
-  /** For clients with a certificate of our authority. */
+  /** Serves clients with a certificate of the test's authority. */
   readonly guarded: Front;
-  /** With a certificate for another name. */
+  /** Has a certificate for another name. */
   readonly misnamed: Front;
   readonly registry: RunningRegistry;
 }
@@ -44,7 +44,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
   });
   after(() => closeScene(scene));
 
-  /** A home folder of its own, in which only what `prepare` puts there is known. */
+  /** Makes a home folder that holds only the given files. */
   const homeWith = async (...files: readonly (readonly [from: string, to: string])[]): Promise<string> => {
     const home = await mkdtemp(join(scene.folder, 'home-'));
     for (const [from, to] of files) {
@@ -160,7 +160,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     const plain = { port: Number(scene.registry.host.replace(/^.*:/, '')) };
     assert.equal((await push(plain, [])).code, noConnection);
     assert.equal((await push(plain, ['--insecure'])).code, 0);
-    // Somebody speaks TLS there, so the password is not shown to the plain port of the same name.
+    // A server there uses TLS, so gantry does not send the password to the plain port of the same name.
     assert.equal((await push(scene.guarded, ['--insecure'])).code, noConnection);
   });
 
@@ -180,7 +180,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
   });
 });
 
-/** Loopback is spoken to in plain HTTP unless it is told otherwise. */
+/** gantry uses plain HTTP on loopback unless the reference says otherwise. */
 function named({ port }: Pick<Front, 'port'>): string {
   return `https://localhost:${port}/acme/app:v1`;
 }

@@ -13,15 +13,15 @@ import { createUploadMutex } from '../../src/store/upload-mutex.ts';
 import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
 
 type Work = (signal?: AbortSignal) => Promise<WriteOutcome>;
-/** Does the work when it is let in, or takes the outcome of the caller before it. */
+/** Does the work when its turn comes, or takes the result of an earlier caller. */
 type Call = (work: Work, signal?: AbortSignal) => Promise<WriteOutcome>;
 
 interface Row {
   readonly name: string;
   readonly make: (clock: ManualClock) => Call;
-  /** What becomes of a caller behind one that is silent for ever. */
+  /** The fate of a caller behind one that is silent for ever. */
   readonly silence: 'goes ahead' | 'is refused';
-  /** Whether the first caller's work is that of all who want the outcome. */
+  /** The first caller's work serves all callers that want its result. */
   readonly shared?: true;
 }
 
@@ -127,12 +127,12 @@ const rows: readonly Row[] = [
   },
 ];
 
-/** Lets everything that is ready go on. */
+/** Lets everything that is ready continue. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const never = (): Promise<never> => new Promise(() => undefined);
 const reason = new Error('enough');
 
-/** Work that lasts until it is told to end, or its signal aborts. */
+/** Makes work that lasts until the test ends it or its signal aborts. */
 function lasting(): {
   readonly work: Work;
   readonly end: (outcome: WriteOutcome | Error) => void;
@@ -189,7 +189,7 @@ for (const { name, make, silence, shared } of rows) {
       leave.abort(reason);
       await assert.rejects(one, (error) => error === reason);
       await settled();
-      // Work that is shared goes on for the others.
+      // Shared work continues for the others.
       assert.deepEqual([first.begun, second.begun], shared ? [1, 0] : [1, 1]);
       (shared ? first : second).end('mounted');
       assert.equal(await two, 'mounted');
@@ -220,7 +220,7 @@ for (const { name, make, silence, shared } of rows) {
       await clock.advance(31 * 60_000);
       assert.equal(await outcome, silence === 'goes ahead' ? 'mounted' : 'TIMED_OUT');
       assert.equal(clock.set(), 0);
-      // Work that was given up stands in nobody's way any more.
+      // Work that was given up blocks no later work.
       if (shared) assert.equal(await call(async () => 'existed'), 'existed');
     });
   });

@@ -38,7 +38,7 @@ const isReason = (error: unknown): boolean => error === reason;
 const sample = blobOf(noise(1000));
 const minutes = (count: number): number => count * 60_000;
 
-/** Content that brings one piece, and then nothing for ever. */
+/** Makes content that brings one piece, and then nothing for ever. */
 function silent(onOpen: () => void = () => undefined): Content {
   return streamContent(
     (async function* brings(): AsyncIterable<Uint8Array> {
@@ -252,7 +252,7 @@ describe('endless-waits: a login that never answers', () => {
     const key = crypto.getRandomValues(new Uint8Array(32));
     const passwords = createPasswordCheck(login, { key, clock: standingClock(), longestLook: 1 });
     const waiting = Array.from({ length: 8 }, (_, at) => passwords.check(`user${at}`, passwordOf('alice')));
-    // All at once: the first to end need not be the first that was begun.
+    // All at once: the first to end need not be the first that began.
     await Promise.all(waiting.map((one) => assert.rejects(one, { code: 'TIMED_OUT' })));
     isSilent = false;
     assert.equal((await passwords.check('alice', passwordOf('alice')))?.name, 'alice');
@@ -336,7 +336,7 @@ describe('endless-waits: a request for a session that another one holds', () => 
   });
 });
 
-/** A chunk that the store does not come to an end with. */
+/** Waits with a chunk that the store never finishes. */
 async function heldByTheStore(clock = createManualClock()) {
   const [arrived, go] = [new Gate(), new Gate()];
   const memory = createMemoryRegistry();
