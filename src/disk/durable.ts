@@ -1,9 +1,10 @@
 import { mkdir, open, readdir, rename, utimes } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StorageError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, removeFile, syncFile, syncFolder, systemCode } from '../files/files.ts';
 import type { Lock } from '../files/lock.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
+import { asideFolder, asidePath } from './aside.ts';
 
 /** How staged files are called. */
 const staged = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -31,7 +32,7 @@ export class DurableFiles {
     this.root = root;
     this.#lock = lock;
     this.#temporary = join(root, 'tmp');
-    this.#aside = join(root, 'aside');
+    this.#aside = asideFolder(root);
   }
 
   /** Only for the holder of `lock`, which is checked before each change: what others left half written is removed. */
@@ -133,12 +134,10 @@ export class DurableFiles {
     return true;
   }
 
-  /** Moves what stands in the place of a file, and is none, to `aside/` of the store: it may be somebody's. */
+  /** Moves a folder or link that stands in the place of a file to `aside/` of the store: it may belong to a person. */
   async setAside(path: string): Promise<void> {
     await this.folder(this.#aside);
-    await onDisk(path, () =>
-      absentAs(undefined, rename(path, join(this.#aside, `${crypto.randomUUID()}.${basename(path)}`))),
-    );
+    await onDisk(path, () => absentAs(undefined, rename(path, asidePath(this.root, path))));
   }
 
   /** Readers see the old bytes or the new ones, also after a crash; after it the new ones. */

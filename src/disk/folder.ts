@@ -1,6 +1,6 @@
 import type { Dirent, Stats } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { blobPath } from '../blobfile/blob-file.ts';
 import { absentAs, isUnreadable, lookAt, onDisk, unlessUnreadable } from '../files/files.ts';
 import { readSmall } from '../files/read-small.ts';
@@ -31,6 +31,8 @@ export interface FolderOptions {
  */
 export class RepositoryFolder {
   readonly name: string;
+  /** The folder of the store. */
+  readonly store: string;
   /** An image layout: other tools can read it. */
   readonly layout: string;
   readonly state: string;
@@ -39,6 +41,7 @@ export class RepositoryFolder {
 
   constructor(root: string, name: string, { takesBack = true }: FolderOptions = {}) {
     this.name = name;
+    this.store = dirname(root);
     this.#takesBack = takesBack;
     const path = repositoryPath(root, name);
     this.layout = join(path, layoutFolder);

@@ -70,7 +70,10 @@ describe('garbage', () => {
       return odd;
     });
     const removed = await listOf(collectGarbage(store));
-    assert.deepEqual([...new Set(removed.map(({ digest }) => digest))], [stray.descriptor.digest]);
+    assert.deepEqual(
+      [...new Set(removed.map((item) => item.kind !== 'aside' && item.digest))],
+      [stray.descriptor.digest],
+    );
     assert.equal(await folder.blobSize(layer.descriptor.digest), layer.descriptor.size);
   });
 

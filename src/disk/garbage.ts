@@ -1,15 +1,17 @@
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { blobPath } from '../blobfile/blob-file.ts';
 import { isGantryError, StorageError } from '../errors.ts';
-import { lookAt, makeFolder, removeFile } from '../files/files.ts';
+import { lookAt, makeFolder } from '../files/files.ts';
 import { takeLock } from '../files/lock.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
+import { asideAge, oldAside, removeAside } from './aside.ts';
 import { digestOfFile } from './file-names.ts';
 import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
 import { writeIndex } from './index-writer.ts';
 import { Reachability } from './reachability.ts';
-import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
+import { emptyTrash, putAside, removeIfOld, removeOrReturn } from './removal.ts';
+import { moveIfThere, trashFolder, trashPath } from './trash.ts';
 import { mustBeStore } from './version.ts';
 
 export interface GarbageOptions extends SignalOptions {
@@ -28,13 +30,23 @@ interface GarbageProblem {
   readonly error: unknown;
 }
 
-export interface Garbage {
-  /** `blob`: a repository's own name for it; `content`: the bytes, once no repository has a name for them. */
-  readonly kind: 'manifest' | 'blob' | 'content';
-  readonly repository?: string;
-  readonly digest: Digest;
-  readonly size: number;
-}
+/** Something that was removed, or that a dry run would remove. */
+export type Garbage =
+  | {
+      /** `blob`: the name of a blob in one repository; `content`: the bytes, once no repository has a name for them. */
+      readonly kind: 'manifest' | 'blob' | 'content';
+      readonly repository?: string;
+      readonly digest: Digest;
+      readonly size: number;
+    }
+  | {
+      /** A thing that stood in the place of a file of the store and was moved to `aside/` more than 30 days ago. */
+      readonly kind: 'aside';
+      readonly path: string;
+      readonly size: number;
+    };
+
+type ContentGarbage = Exclude<Garbage, { readonly kind: 'aside' }>;
 
 const day = 24 * 60 * 60 * 1000;
 
@@ -67,6 +79,7 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
       }
     }
     yield* passingOver(collectPool(path, rules, doomed), undefined, rules);
+    yield* passingOver(collectAside(path, rules), undefined, rules);
   } finally {
     await lock[Symbol.asyncDispose]();
   }
@@ -79,7 +92,7 @@ interface Rules extends GarbageOptions {
   readonly onProblem: (problem: GarbageProblem) => void;
 }
 
-async function* collectRepository(folder: RepositoryFolder, rules: Rules): AsyncIterable<Garbage> {
+async function* collectRepository(folder: RepositoryFolder, rules: Rules): AsyncIterable<ContentGarbage> {
   // What a collection left that was killed.
   for (const kind of ['blobs', 'manifests'] as const)
     await step(folder, rules, () => emptyTrash(folder, kind));
@@ -129,7 +142,7 @@ async function* collectManifests(
   folder: RepositoryFolder,
   reachable: Reachability,
   rules: Rules,
-): AsyncIterable<Garbage> {
+): AsyncIterable<ContentGarbage> {
   const all = await folder.manifests();
   const kept = await reachable.leadsTo(all);
   const candidates = await old(
@@ -171,7 +184,7 @@ async function* collectBlobs(
   reachable: Reachability,
   rules: Rules,
   without: ReadonlySet<Digest>,
-): AsyncIterable<Garbage> {
+): AsyncIterable<ContentGarbage> {
   const held = await digestsUnder(folder.layout);
   const used = await reachable.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
   // Of a manifest that can't be read nobody knows what it needs: everything stays.
@@ -202,7 +215,7 @@ async function* collectPool(
   root: string,
   rules: Rules,
   doomed: ReadonlyMap<Digest, number>,
-): AsyncIterable<Garbage> {
+): AsyncIterable<ContentGarbage> {
   for (const file of await namesIn(trashFolder(root, 'blobs'))) {
     const digest = digestOfFile(file);
     if (digest !== undefined) await moveIfThere(trashPath(root, 'blobs', digest), blobPath(root, digest));
@@ -220,6 +233,14 @@ async function* collectPool(
   }
 }
 
+async function* collectAside(root: string, rules: Rules): AsyncIterable<Garbage> {
+  for await (const thing of oldAside(root, Date.now() - asideAge)) {
+    rules.signal?.throwIfAborted();
+    if (!rules.dryRun) await removeAside(thing);
+    yield { kind: 'aside', ...thing };
+  }
+}
+
 async function old(
   digests: readonly Digest[],
   path: (digest: Digest) => string,
@@ -232,60 +253,4 @@ async function old(
     if (seen?.isFile() === true && seen.mtimeMs < before) found.push(digest);
   }
   return found;
-}
-
-/** Answers those that could be put aside. */
-async function putAside(
-  folder: RepositoryFolder,
-  kind: Trashed,
-  digests: readonly Digest[],
-  { dryRun }: Rules,
-): Promise<readonly Digest[]> {
-  if (dryRun) return digests;
-  const moved: Digest[] = [];
-  for (const digest of digests) {
-    const trash = trashPath(folder.state, kind, digest);
-    await makeFolder(dirname(trash));
-    if (await moveIfThere(placeOf(folder, kind, digest), trash)) moved.push(digest);
-  }
-  return moved;
-}
-
-/** Answers whether it was removed: not what is needed after all, was used meanwhile, or was taken back. */
-async function removeOrReturn(
-  folder: RepositoryFolder,
-  kind: Trashed,
-  digest: Digest,
-  needed: ReadonlySet<Digest> | undefined,
-  { before }: Rules,
-): Promise<boolean> {
-  const trash = trashPath(folder.state, kind, digest);
-  const seen = await lookAt(trash);
-  if (seen === undefined) return false;
-  if (needed === undefined || needed.has(digest) || seen.mtimeMs >= before) {
-    await moveIfThere(trash, placeOf(folder, kind, digest));
-    return false;
-  }
-  return removeFile(trash);
-}
-
-/** For a file that only its own time and names speak for. */
-async function removeIfOld(path: string, aside: string, { before }: Rules): Promise<boolean> {
-  if (!(await moveIfThere(path, aside))) return false;
-  const seen = await lookAt(aside);
-  if (seen !== undefined && seen.nlink === 1 && seen.mtimeMs < before) return removeFile(aside);
-  await moveIfThere(aside, path);
-  return false;
-}
-
-async function emptyTrash(folder: RepositoryFolder, kind: Trashed): Promise<void> {
-  for (const file of await namesIn(trashFolder(folder.state, kind))) {
-    const digest = digestOfFile(file);
-    if (digest === undefined) continue;
-    await moveIfThere(trashPath(folder.state, kind, digest), placeOf(folder, kind, digest));
-  }
-}
-
-function placeOf(folder: RepositoryFolder, kind: Trashed, digest: Digest): string {
-  return kind === 'blobs' ? folder.blobPath(digest) : folder.manifestPath(digest);
 }

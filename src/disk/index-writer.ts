@@ -5,7 +5,6 @@ import {
   isUnreadable,
   lookAt,
   makeFolder,
-  moveFile,
   removeFile,
   replaceFile,
   unlessUnreadable,
@@ -24,6 +23,7 @@ import { isImageType } from '../spec/media-type.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { compareBytes, listed } from '../store/listing.ts';
+import { moveAside } from './aside.ts';
 import type { DurableFiles } from './durable.ts';
 import { namesIn, RepositoryFolder } from './folder.ts';
 import { inSteps } from './in-steps.ts';
@@ -207,8 +207,8 @@ export async function writeIndex(folder: RepositoryFolder, options: SignalOption
   const path = join(folder.layout, indexFile);
   const bytes = LayoutIndex.of([...tagged, ...others]).format(path);
   await makeFolder(folder.layout);
-  await replaceUnlessSame(join(folder.layout, markerFile), markerBytes);
-  await replaceUnlessSame(path, bytes);
+  await replaceUnlessSame(folder.store, join(folder.layout, markerFile), markerBytes);
+  await replaceUnlessSame(folder.store, path, bytes);
 }
 
 /** Manifests that this one names. Of one that can't be read they are listed beside it. */
@@ -225,11 +225,10 @@ async function childrenOf(folder: RepositoryFolder, descriptor: Descriptor): Pro
   }
 }
 
-async function replaceUnlessSame(path: string, bytes: Uint8Array): Promise<void> {
+async function replaceUnlessSame(store: string, path: string, bytes: Uint8Array): Promise<void> {
   const there = await readSmall(path, bytes.byteLength).catch(unlessUnreadable);
   if (there !== undefined && Buffer.compare(there, bytes) === 0) return;
-  // No file is renamed over a folder: it keeps what is in it, under another name.
-  const inTheWay = (await lookAt(path))?.isDirectory() === true;
-  if (inTheWay) await moveFile(path, `${path}.${crypto.randomUUID()}.aside`);
+  // A file cannot be renamed over a folder.
+  if ((await lookAt(path))?.isDirectory() === true) await moveAside(store, path);
   await replaceFile(path, bytes);
 }

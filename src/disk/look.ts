@@ -8,6 +8,7 @@ import { manifestLimit, parseManifest } from '../json/manifest.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { RepositoryFolder } from './folder.ts';
+import { trueType } from './listed-type.ts';
 
 /** The problem of a tag as text. Manifests that `isThere` answers for are not looked at again. */
 export async function tagProblem(
@@ -40,7 +41,7 @@ async function readWhole(folder: RepositoryFolder, digest: Digest): Promise<Mani
   try {
     if (digestOf(bytes, computableAlgorithm(digest)) !== digest) return undefined;
     const manifest = parseManifest(bytes, { digest, mediaType });
-    return ownType(manifest, mediaType) === mediaType ? manifest : undefined;
+    return trueType(manifest, mediaType) === mediaType ? manifest : undefined;
   } catch (error) {
     if (isGantryError(error)) return undefined;
     throw error;
@@ -61,18 +62,16 @@ async function readOrExplain(
     const source = blobFileContent(folder.layout, descriptor).open();
     const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
     const manifest = parseManifest(bytes, { digest, mediaType: descriptor.mediaType });
-    const own = ownType(manifest, descriptor.mediaType);
-    return own === descriptor.mediaType ? manifest : `is listed as ${descriptor.mediaType}, and is ${own}`;
+    const own = trueType(manifest, descriptor.mediaType);
+    if (own === descriptor.mediaType) return manifest;
+    const listed =
+      descriptor.mediaType === '' ? 'without a type' : `as ${descriptor.mediaType.slice(0, 200)}`;
+    return `is listed ${listed}, and is ${own ?? 'of another type'}`;
   } catch (error) {
     if (isGantryError(error, 'BLOB_UNKNOWN')) return undefined;
     if (isGantryError(error)) return error.message;
     throw error;
   }
-}
-
-/** The type that the document states; the listed one where it states none. */
-function ownType({ body, descriptor }: Manifest, listed: string): string {
-  return body.mediaType === undefined ? listed : descriptor.mediaType;
 }
 
 /** Something, if the manifest that was read is not there any more: what it named may have gone with it. */

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { blobFileContent } from '../blobfile/blob-file.ts';
 import { isGantryError, NotFoundError } from '../errors.ts';
-import { isUnreadable } from '../files/files.ts';
+import { isUnreadable, lookAt } from '../files/files.ts';
 import { collect } from '../flow/collect.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
@@ -14,6 +14,7 @@ import type { Manifests, ReferrersOptions, Repository, SignalOptions } from '../
 import { compareBytes } from '../store/listing.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
+import { trueType } from './listed-type.ts';
 import { putManifest } from './put-manifest.ts';
 import { describe, lockOf, type RegistryState } from './state.ts';
 import { removeTags, tagged, tagsOf } from './tags.ts';
@@ -34,7 +35,8 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
       const manifest =
         descriptor === undefined ? undefined : await readSound(registry, folder, descriptor, options);
       if (manifest === undefined) {
-        const why = descriptor === undefined ? '' : ': its file is damaged, and pushing it again heals it';
+        const isDamaged = descriptor !== undefined || (await hasTagFile(folder, reference));
+        const why = isDamaged ? ': its file is damaged, and pushing it again heals it' : '';
         throw new NotFoundError('MANIFEST_UNKNOWN', `${folder.name} has no manifest ${reference}${why}`);
       }
       // The caller's array is the caller's to change.
@@ -79,10 +81,14 @@ async function described(
   }
 }
 
-/** A file that was cut short says less. */
-const typeLike = /^[\w.+-]+\/[\w.+-]+$/;
+async function hasTagFile(folder: RepositoryFolder, reference: string): Promise<boolean> {
+  return isTag(reference) && (await lookAt(folder.tagPath(reference))) !== undefined;
+}
 
-/** What is damaged, or listed as what it can't be, counts as missing: it is sent or fetched again then. */
+/**
+ * Returns the manifest under its true type. A damaged manifest, and one whose type cannot be known, counts as missing, so
+ * that clients send or fetch it again.
+ */
 async function readSound(
   registry: RegistryState,
   folder: RepositoryFolder,
@@ -91,13 +97,35 @@ async function readSound(
 ): Promise<Manifest | undefined> {
   try {
     const manifest = await read(registry, folder, descriptor, options);
-    return typeLike.test(manifest.descriptor.mediaType) ? manifest : undefined;
+    const mediaType = trueType(manifest, descriptor.mediaType);
+    if (mediaType === undefined) return undefined;
+    if (mediaType !== descriptor.mediaType) {
+      // Without this, other readers of the store would see the damaged type until the next push.
+      await writeType(registry, folder, descriptor, mediaType).catch(() => undefined);
+    }
+    return manifest;
   } catch (error) {
     const damaged = isSpoilt(error) || isUnreadable(error);
     if (damaged || isGantryError(error, 'MANIFEST_INVALID') || isGantryError(error, 'BLOB_UNKNOWN'))
       return undefined;
     throw error;
   }
+}
+
+/** Corrects the file that lists the manifest, in turn with puts of the manifest. */
+async function writeType(
+  registry: RegistryState,
+  folder: RepositoryFolder,
+  { digest, mediaType: damaged }: Descriptor,
+  mediaType: string,
+): Promise<void> {
+  const path = folder.manifestPath(digest);
+  const write = async (): Promise<void> => {
+    if ((await folder.mediaType(digest)) !== damaged) return;
+    await registry.files.replace(path, new TextEncoder().encode(mediaType));
+    registry.cache.descriptors.delete(path);
+  };
+  await lockOf(registry, folder.name).shared(() => registry.turns(`${folder.name} ${digest}`, write));
 }
 
 async function read(
@@ -112,9 +140,8 @@ async function read(
   const source = blobFileContent(folder.layout, descriptor, { witness: soundness }).open(options);
   const bytes = await collect(source, { limit: manifestLimit, what: `manifest ${digest}` });
   const parsed = parseManifest(bytes, { digest, mediaType });
-  // What the document says of itself has a digest, and the file that it is listed by has none.
-  const right = parsed.body.mediaType === undefined ? mediaType : parsed.descriptor.mediaType;
-  const manifest = { ...parsed, descriptor: { ...descriptor, mediaType: right } };
+  const type = trueType(parsed, mediaType) ?? mediaType;
+  const manifest = { ...parsed, descriptor: { ...descriptor, mediaType: type } };
   cache.manifests.set(`${digest} ${mediaType}`, manifest, 4 * bytes.byteLength);
   return manifest;
 }

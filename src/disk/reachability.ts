@@ -1,5 +1,6 @@
 import { blobFileContent } from '../blobfile/blob-file.ts';
-import { isGantryError } from '../errors.ts';
+import { isGantryError, StorageError } from '../errors.ts';
+import { lookAt } from '../files/files.ts';
 import { collect } from '../flow/collect.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
 import { manifestLimit, parseManifest } from '../json/manifest.ts';
@@ -35,6 +36,7 @@ export class Reachability {
     for (const tag of await this.#folder.tags()) {
       const digest = await this.#folder.tag(tag);
       if (digest !== undefined) kept.add(digest);
+      else await this.#mustBeGone(tag);
     }
     // A Set hands out what is added while it is iterated.
     for (const digest of kept) {
@@ -45,6 +47,14 @@ export class Reachability {
       for (const child of needed ?? there) if (there.has(child)) kept.add(child);
     }
     return kept;
+  }
+
+  /** Throws IO_FAILED for a tag whose file names no digest: any manifest may be the one that it names. */
+  async #mustBeGone(tag: string): Promise<void> {
+    const path = this.#folder.tagPath(tag);
+    if ((await lookAt(path)) === undefined) return;
+    const why = 'its file names no digest, so every manifest may be tagged, and all stay';
+    throw new StorageError('IO_FAILED', `tag ${tag}: ${why}; push the tag again, or delete it`, { path });
   }
 
   #of(digest: Digest): Promise<ReadonlySet<Digest>> {

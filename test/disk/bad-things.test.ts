@@ -113,7 +113,7 @@ async function holdsOn(store: string): Promise<void> {
   const { findings } = await checkStore(store);
   assert.ok(findings.some(({ repository, kind }) => repository === 'z' && kind === 'missing'));
   const removed = await listOf(collectGarbage(store, { grace: 0, untagged: true }));
-  assert.ok(removed.some(({ kind, digest }) => kind === 'blob' && digest === garbage.descriptor.digest));
+  assert.ok(removed.some((item) => item.kind === 'blob' && item.digest === garbage.descriptor.digest));
 }
 
 describe('a store', { skip: process.platform === 'win32' && 'links need rights' }, () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes, randomInt } from 'node:crypto';
-import { mkdir, readdir, rename, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { checkStore } from '../../src/disk/check.ts';
@@ -45,7 +45,7 @@ async function fillStore(store: string, fill: (repository: Repository) => Promis
 
 async function collected(store: string, options: GarbageOptions = {}): Promise<string[]> {
   const garbage = await listOf(collectGarbage(store, options));
-  return garbage.map(({ kind, digest }) => `${kind} ${digest}`).sort();
+  return garbage.map((item) => `${item.kind} ${item.kind === 'aside' ? item.path : item.digest}`).sort();
 }
 
 const layer = blobOf('a layer');
@@ -158,6 +158,29 @@ describe('the collection of garbage', () => {
     await fillStore(store, async () => undefined);
     await using _ = await takeLock(join(store, '.gantry.gc.lock'), { what: 'it' });
     await failsWith(collected(store), 'IN_USE');
+  });
+
+  it('set-aside: removes a thing that was moved to aside/ more than 30 days ago, and no other', async (test) => {
+    const store = await oldStore(test, async (repository) => {
+      await giveImage(repository, { layers: [layer] }, 'v1');
+    });
+    const blob = new RepositoryFolder(join(store, 'repositories'), 'app').blobPath(layer.descriptor.digest);
+    await rm(blob);
+    await mkdir(join(blob, 'below'), { recursive: true });
+    {
+      // A push moves the folder away.
+      await using registry = await openDiskRegistry(store);
+      await give(registry.repository('app'), layer);
+    }
+    const aside = join(store, 'aside');
+    const [young = ''] = await readdir(aside);
+    assert.deepEqual(await collected(store, { grace: 0 }), []);
+    const old = join(aside, `${Date.now() - 31 * 24 * hour}${young.slice(13)}`);
+    await mkdir(join(old, 'below'), { recursive: true });
+    await writeFile(join(aside, 'letter.txt'), 'not from gantry');
+    assert.deepEqual(await collected(store, { dryRun: true }), [gone('aside', old)]);
+    assert.equal((await gantry(['registry', 'gc', store])).stdout, `aside ${old}\n`);
+    assert.deepEqual((await readdir(aside)).sort(), [young, 'letter.txt'].sort());
   });
 
   it('is a command, for a dry run too', async (test) => {

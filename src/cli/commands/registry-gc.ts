@@ -1,3 +1,4 @@
+import type { Garbage } from '../../disk/garbage.ts';
 import type { Context } from '../context.ts';
 import { parseDuration } from '../duration.ts';
 import { Failed } from '../exit.ts';
@@ -26,12 +27,17 @@ export async function registryGc(context: Context, given: ParsedArgs): Promise<v
     signal: context.signal,
   });
   for await (const item of garbage) {
-    const { kind, repository, digest, size } = item;
-    if (kind === 'content') bytes += size;
+    if (item.kind === 'content' || item.kind === 'aside') bytes += item.size;
     if (context.json) removed.push(item);
-    else await context.output.line([kind, repository, digest].filter((word) => word !== undefined).join(' '));
+    else await context.output.line(lineOf(item));
   }
   if (context.json) await context.result({ dryRun, bytes, removed });
   else context.output.note(`${formatBytes(bytes)} ${dryRun ? 'would be freed' : 'freed'}`);
   if (problems > 0) throw new Failed();
+}
+
+function lineOf(item: Garbage): string {
+  if (item.kind === 'aside') return `${item.kind} ${item.path}`;
+  const words = [item.kind, item.repository, item.digest];
+  return words.filter((word) => word !== undefined).join(' ');
 }

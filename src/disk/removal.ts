@@ -1,0 +1,68 @@
+import { dirname } from 'node:path';
+import { lookAt, makeFolder, removeFile } from '../files/files.ts';
+import type { Digest } from '../spec/digest.ts';
+import { digestOfFile } from './file-names.ts';
+import { namesIn, type RepositoryFolder } from './folder.ts';
+import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
+
+interface TrashRules {
+  readonly dryRun: boolean;
+  /** A file that was last used at this time or later stays. */
+  readonly before: number;
+}
+
+/** Answers those that could be put aside. */
+export async function putAside(
+  folder: RepositoryFolder,
+  kind: Trashed,
+  digests: readonly Digest[],
+  { dryRun }: TrashRules,
+): Promise<readonly Digest[]> {
+  if (dryRun) return digests;
+  const moved: Digest[] = [];
+  for (const digest of digests) {
+    const trash = trashPath(folder.state, kind, digest);
+    await makeFolder(dirname(trash));
+    if (await moveIfThere(placeOf(folder, kind, digest), trash)) moved.push(digest);
+  }
+  return moved;
+}
+
+/** Answers whether it was removed: not what is needed after all, was used meanwhile, or was taken back. */
+export async function removeOrReturn(
+  folder: RepositoryFolder,
+  kind: Trashed,
+  digest: Digest,
+  needed: ReadonlySet<Digest> | undefined,
+  { before }: TrashRules,
+): Promise<boolean> {
+  const trash = trashPath(folder.state, kind, digest);
+  const seen = await lookAt(trash);
+  if (seen === undefined) return false;
+  if (needed === undefined || needed.has(digest) || seen.mtimeMs >= before) {
+    await moveIfThere(trash, placeOf(folder, kind, digest));
+    return false;
+  }
+  return removeFile(trash);
+}
+
+/** For a file that only its own time and names speak for. */
+export async function removeIfOld(path: string, aside: string, { before }: TrashRules): Promise<boolean> {
+  if (!(await moveIfThere(path, aside))) return false;
+  const seen = await lookAt(aside);
+  if (seen !== undefined && seen.nlink === 1 && seen.mtimeMs < before) return removeFile(aside);
+  await moveIfThere(aside, path);
+  return false;
+}
+
+export async function emptyTrash(folder: RepositoryFolder, kind: Trashed): Promise<void> {
+  for (const file of await namesIn(trashFolder(folder.state, kind))) {
+    const digest = digestOfFile(file);
+    if (digest === undefined) continue;
+    await moveIfThere(trashPath(folder.state, kind, digest), placeOf(folder, kind, digest));
+  }
+}
+
+function placeOf(folder: RepositoryFolder, kind: Trashed, digest: Digest): string {
+  return kind === 'blobs' ? folder.blobPath(digest) : folder.manifestPath(digest);
+}
