@@ -1,3 +1,4 @@
+import { argumentUsage } from '../src/cli/arguments.ts';
 import { type Command, type CommandGroup, isGroup, type Option } from '../src/cli/command.ts';
 import { globalOptions } from '../src/cli/shared-options.ts';
 import { commands } from '../src/cli/table.ts';
@@ -31,8 +32,8 @@ function named(entry: Command | CommandGroup): readonly Named[] {
     : [{ name: entry.name, command: entry }];
 }
 
-function usage({ name, command: { arguments: names, choices } }: Named): string {
-  return [name, ...(choices === undefined ? names : [choices.join('|')])].join(' ');
+function usage({ name, command: { arguments: taken, choices } }: Named): string {
+  return [name, ...(choices === undefined ? taken.map(argumentUsage) : [choices.join('|')])].join(' ');
 }
 
 function commandTable(): string {

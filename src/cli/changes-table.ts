@@ -1,3 +1,4 @@
+import { image, images } from './arguments.ts';
 import type { Command } from './command.ts';
 
 /** Commands that change something in a registry without moving blobs. */
@@ -5,7 +6,7 @@ export const changes: readonly Command[] = [
   {
     name: 'tag',
     summary: 'give an image in a registry another tag',
-    arguments: ['IMAGE', 'TAG'],
+    arguments: [image, { name: 'TAG', kind: 'word' }],
     options: [],
     examples: ['gantry tag ghcr.io/acme/app:1.2.3 latest'],
     load: async () => (await import('./commands/tag.ts')).tag,
@@ -18,7 +19,7 @@ export const changes: readonly Command[] = [
       'and the tags that fit all of these go: with their image where no other tag and no index has it, alone otherwise; ' +
       'what the registry can not delete alone is kept. An image is as old as its config or its annotation ' +
       'org.opencontainers.image.created says; one without a time is kept, and named.',
-    arguments: ['IMAGE...'],
+    arguments: [images],
     options: [
       {
         name: 'match',

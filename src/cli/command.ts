@@ -1,3 +1,4 @@
+import type { Argument, ArgumentKind } from './arguments.ts';
 import type { Context } from './context.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 
@@ -11,8 +12,8 @@ export interface Command {
   readonly summary: string;
   /** Further paragraphs of the help. */
   readonly details?: string;
-  /** The names of the arguments in order: `X...` is one or more, `[X]` is optional. */
-  readonly arguments: readonly string[];
+  /** The arguments in order. */
+  readonly arguments: readonly Argument[];
   readonly options: readonly Option[];
   readonly examples: readonly string[];
   /** The values of the first argument, for completion and error messages. */
@@ -34,6 +35,8 @@ export interface Option {
   readonly summary: string;
   /** The name of the value in the help. An option without it is a flag. */
   readonly value?: string;
+  /** The meaning of the value. Default: any text. */
+  readonly valueKind?: ArgumentKind;
   readonly choices?: readonly string[];
   /** True if the option may be given several times. */
   readonly repeatable?: boolean;

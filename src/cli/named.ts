@@ -1,10 +1,11 @@
 import { parsePlace } from '../client/place.ts';
 import { parseRegistry } from '../spec/reference.ts';
+import type { Argument, ArgumentKind } from './arguments.ts';
 import type { Command } from './command.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 
-/** The names of arguments and of option values that stand for something in a registry. */
-const referenceNames = new Set(['IMAGE', 'REPO', 'BLOB', 'SRC', 'DST']);
+/** A word of the command line with its meaning. */
+type Word = readonly [kind: ArgumentKind, text: string];
 
 /**
  * Lists the registries that a command line names, each once.
@@ -12,30 +13,37 @@ const referenceNames = new Set(['IMAGE', 'REPO', 'BLOB', 'SRC', 'DST']);
  */
 export function namedRegistries(command: Command, given: ParsedArgs): readonly string[] {
   const words = [
-    ...argumentsByName(command.arguments, given.arguments),
-    ...command.options.flatMap(({ name, value = '' }) =>
-      given.list(name).map((text): readonly [string, string] => [value, text]),
+    ...argumentWords(command.arguments, given.arguments),
+    ...command.options.flatMap(({ name, valueKind = 'word' }) =>
+      given.list(name).map((text): Word => [valueKind, text]),
     ),
   ];
-  return [...new Set(words.flatMap(([name, text]) => registryOf(name, text)))];
+  return [...new Set(words.flatMap(registryOf))];
 }
 
-function registryOf(name: string, text: string): readonly string[] {
-  if (name === 'REGISTRY') return [parseRegistry(text).registry];
-  if (!referenceNames.has(name)) return [];
-  const place = parsePlace(text);
-  return place.kind === 'registry' ? [place.reference.registry] : [];
+function registryOf([kind, text]: Word): readonly string[] {
+  switch (kind) {
+    case 'registry':
+      return [parseRegistry(text).registry];
+    case 'place':
+    case 'image':
+    case 'blob':
+    case 'repository': {
+      const place = parsePlace(text);
+      return place.kind === 'registry' ? [place.reference.registry] : [];
+    }
+    case 'path':
+    case 'word':
+      return [];
+  }
 }
 
-/** Pairs each word with the name of its argument. `IMAGE...` takes all words but those of the arguments behind it. */
-function* argumentsByName(
-  names: readonly string[],
-  words: readonly string[],
-): Iterable<readonly [string, string]> {
+/** Gives each word the meaning of its argument. An argument of many takes all words but those of the arguments after it. */
+function* argumentWords(taken: readonly Argument[], words: readonly string[]): Iterable<Word> {
   let at = 0;
-  for (const [index, name] of names.entries()) {
-    const count = name.endsWith('...') ? words.length - at - (names.length - index - 1) : 1;
-    for (const word of words.slice(at, at + count)) yield [name.replace(/^\[|\]$|\.\.\.$/g, ''), word];
+  for (const [index, { kind, many = false }] of taken.entries()) {
+    const count = many ? words.length - at - (taken.length - index - 1) : 1;
+    for (const text of words.slice(at, at + count)) yield [kind, text];
     at += count;
   }
 }

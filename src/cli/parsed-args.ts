@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import { type Argument, argumentUsage } from './arguments.ts';
 
 /** The parsed arguments and options of one command. */
 export interface ParsedArgs {
@@ -38,18 +39,19 @@ export function createParsedArgs(
 }
 
 /**
- * Checks the arguments against their names (`PATH`, `IMAGE...`, `[IMAGE]`).
+ * Checks the number of words against the arguments of a command.
  * @throws INVALID_OPTION naming the missing or excess argument
  */
-export function checkArguments(command: string, names: readonly string[], args: readonly string[]): void {
-  const needed = names.filter((name) => !name.startsWith('['));
+export function checkArguments(command: string, taken: readonly Argument[], args: readonly string[]): void {
+  const names = taken.map(argumentUsage);
+  const needed = taken.filter(({ optional = false }) => !optional).map(argumentUsage);
   const missing = needed[args.length];
   if (missing !== undefined) {
     const part = args.length === 0 ? '' : `; ${missing} is missing`;
     throw new InputError('INVALID_OPTION', `${command} needs ${needed.join(' ')}${part}`);
   }
   const extra = args[names.length];
-  if (extra !== undefined && !names.some((name) => name.endsWith('...'))) {
+  if (extra !== undefined && !taken.some(({ many = false }) => many)) {
     const takes = names.length === 0 ? 'no arguments' : `just ${names.join(' ')}`;
     const help = `\`gantry ${command} --help\` has its options`;
     throw new InputError('INVALID_OPTION', `${command} takes ${takes}; "${extra}" is too much: ${help}`);

@@ -1,5 +1,6 @@
 import { CommanderError, Help, Command as Parser, Option as ParserOption } from 'commander';
 import { InputError } from '../errors.ts';
+import { argumentUsage } from './arguments.ts';
 import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
@@ -124,7 +125,8 @@ function commandsFirst(help: string): string {
 }
 
 function describe(parser: Parser, command: Command): void {
-  const names = command.choices === undefined ? command.arguments : [command.choices.join('|')];
+  const names =
+    command.choices === undefined ? command.arguments.map(argumentUsage) : [command.choices.join('|')];
   const examples = command.examples.map((example) => `  ${example}`).join('\n');
   parser
     .description([command.summary, command.details].filter((text) => text !== undefined).join('\n\n'))

@@ -1,3 +1,4 @@
+import { blob, image, images, optionalImage, path, repository } from './arguments.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
 import { registry, serve } from './serve/table.ts';
@@ -22,7 +23,7 @@ const copies: readonly Command[] = [
     details:
       'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin); prints the digest it ' +
       'has there.',
-    arguments: ['PATH', 'IMAGE'],
+    arguments: [path, image],
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
       { name: 'image-refs', value: 'FILE', summary: 'write the pushed reference to this file, too' },
@@ -40,7 +41,7 @@ const copies: readonly Command[] = [
     summary: 'save images from a registry to disk',
     details:
       'PATH is a file, or with --format=oci a folder; - is stdout, on which nothing else is written then.',
-    arguments: ['IMAGE...', 'PATH'],
+    arguments: [images, path],
     options: [
       {
         name: 'format',
@@ -67,7 +68,10 @@ const copies: readonly Command[] = [
       'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]; - as FILE, or ' +
       'alone, is stdin or stdout. ' +
       'With several --platform the copy is an index of just these.',
-    arguments: ['SRC', 'DST'],
+    arguments: [
+      { name: 'SRC', kind: 'place' },
+      { name: 'DST', kind: 'place' },
+    ],
     options: [
       { name: 'all-tags', short: 'a', summary: 'copy every tag of the repository SRC to the repository DST' },
       { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
@@ -97,7 +101,7 @@ const questions: readonly Command[] = [
   {
     name: 'digest',
     summary: 'print the digest of an image',
-    arguments: ['[IMAGE]'],
+    arguments: [optionalImage],
     options: [
       fullRef,
       { name: 'tarball', value: 'FILE', summary: 'read the image from this archive instead of a registry' },
@@ -108,7 +112,7 @@ const questions: readonly Command[] = [
   {
     name: 'inspect',
     summary: 'show what an image is made of',
-    arguments: ['IMAGE'],
+    arguments: [image],
     options: [],
     examples: ['gantry inspect alpine', 'gantry inspect --json --platform linux/arm64 alpine'],
     load: async () => (await import('./commands/inspect.ts')).inspect,
@@ -116,7 +120,7 @@ const questions: readonly Command[] = [
   {
     name: 'manifest',
     summary: 'print the manifest of an image, byte for byte',
-    arguments: ['IMAGE'],
+    arguments: [image],
     options: [],
     examples: ['gantry manifest alpine', 'gantry manifest --platform linux/arm64 alpine'],
     load: async () => (await import('./commands/manifest.ts')).manifest,
@@ -124,7 +128,7 @@ const questions: readonly Command[] = [
   {
     name: 'config',
     summary: 'print the config of an image, byte for byte',
-    arguments: ['IMAGE'],
+    arguments: [image],
     options: [],
     examples: ['gantry config alpine'],
     load: async () => (await import('./commands/config.ts')).config,
@@ -132,7 +136,7 @@ const questions: readonly Command[] = [
   {
     name: 'blob',
     summary: 'print a blob, byte for byte',
-    arguments: ['BLOB'],
+    arguments: [blob],
     options: [],
     examples: [
       'gantry blob alpine@sha256:43ba476300f4feab4e17766fad83a0555f5b13b2e0c93e7238e62f28b2cef73b > layer.tar',
@@ -142,7 +146,7 @@ const questions: readonly Command[] = [
   {
     name: 'ls',
     summary: 'list the tags of a repository',
-    arguments: ['REPO'],
+    arguments: [repository],
     options: [
       fullRef,
       { name: 'omit-digest-tags', short: 'O', summary: 'leave out tags such as sha256-...' },
@@ -153,7 +157,7 @@ const questions: readonly Command[] = [
   {
     name: 'referrers',
     summary: 'list what refers to an image: signatures, attestations, SBOMs',
-    arguments: ['IMAGE'],
+    arguments: [image],
     options: [
       { name: 'artifact-type', value: 'TYPE', summary: 'only those of this type' },
       { name: 'tree', summary: 'show what refers to them, too' },
@@ -167,7 +171,7 @@ const questions: readonly Command[] = [
   {
     name: 'catalog',
     summary: 'list the repositories of a registry',
-    arguments: ['REGISTRY'],
+    arguments: [{ name: 'REGISTRY', kind: 'registry' }],
     options: [fullRef],
     examples: ['gantry catalog localhost:5000'],
     load: async () => (await import('./commands/catalog.ts')).catalog,
@@ -177,7 +181,7 @@ const questions: readonly Command[] = [
     summary: 'check that an image is whole and is what it says it is',
     arguments: [],
     options: [
-      { name: 'remote', value: 'IMAGE', summary: 'an image in a registry' },
+      { name: 'remote', value: 'IMAGE', valueKind: 'image', summary: 'an image in a registry' },
       { name: 'tarball', value: 'FILE', summary: 'an image in an archive, or in a layout (a folder)' },
       { name: 'fast', summary: 'look whether the layers are there, but do not read them' },
     ],
@@ -196,7 +200,7 @@ const auth: CommandGroup = {
       details:
         "Kept in docker's config.json, or with the credential helper that it names, once the registry has accepted it. " +
         'Asks for what is not given, where there is a terminal.',
-      arguments: ['[REGISTRY]'],
+      arguments: [{ name: 'REGISTRY', kind: 'registry', optional: true }],
       options: [
         { name: 'username', short: 'u', value: 'NAME', summary: 'user name' },
         {
@@ -214,7 +218,7 @@ const auth: CommandGroup = {
     {
       name: 'logout',
       summary: 'forget the credentials of a registry',
-      arguments: ['[REGISTRY]'],
+      arguments: [{ name: 'REGISTRY', kind: 'registry', optional: true }],
       options: [],
       examples: ['gantry auth logout registry.example'],
       load: async () => (await import('./commands/auth-logout.ts')).authLogout,
@@ -223,7 +227,7 @@ const auth: CommandGroup = {
       name: 'get',
       summary: 'print credentials, as a docker credential helper does',
       details: 'The registry may also be given on stdin.',
-      arguments: ['[REGISTRY]'],
+      arguments: [{ name: 'REGISTRY', kind: 'registry', optional: true }],
       options: [],
       examples: ['echo ghcr.io | gantry auth get'],
       load: async () => (await import('./commands/auth-get.ts')).authGet,
@@ -231,7 +235,7 @@ const auth: CommandGroup = {
     {
       name: 'token',
       summary: 'print a token for a repository',
-      arguments: ['REPO'],
+      arguments: [repository],
       options: [
         { name: 'header', short: 'H', summary: 'print it as an Authorization header' },
         { name: 'push', summary: 'ask for the right to push, too' },
@@ -239,6 +243,7 @@ const auth: CommandGroup = {
           name: 'mount',
           short: 'm',
           value: 'REPO',
+          valueKind: 'repository',
           repeatable: true,
           summary: 'ask for the right to mount from here, too',
         },
@@ -262,7 +267,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   {
     name: 'completion',
     summary: 'print a completion script for a shell',
-    arguments: ['SHELL'],
+    arguments: [{ name: 'SHELL', kind: 'word' }],
     choices: ['bash', 'zsh', 'fish', 'powershell'],
     options: [{ name: 'no-descriptions', summary: 'leave the descriptions out' }],
     examples: ['gantry completion bash > ~/.local/share/bash-completion/completions/gantry'],

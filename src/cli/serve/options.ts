@@ -9,7 +9,12 @@ export const serveOptions: readonly Option[] = [
     value: 'TIME',
     summary: 'with --disk: after which an upload nobody goes on with is forgotten (24h)',
   },
-  { name: 'proxy', value: 'REGISTRY', summary: 'be a cache of this registry, and keep what is pulled' },
+  {
+    name: 'proxy',
+    value: 'REGISTRY',
+    valueKind: 'registry',
+    summary: 'be a cache of this registry, and keep what is pulled',
+  },
   {
     name: 'proxy-ttl',
     value: 'SECONDS',

@@ -1,3 +1,4 @@
+import { directory } from '../arguments.ts';
 import type { Command, CommandGroup } from '../command.ts';
 import { serveOptions } from './options.ts';
 
@@ -23,7 +24,7 @@ const care: readonly Command[] = [
     name: 'check',
     summary: 'read the whole store of a registry and say what is wrong with it',
     details: 'Changes nothing, and may run beside the registry. Exits with 1 if it finds anything.',
-    arguments: ['DIR'],
+    arguments: [directory],
     options: [{ name: 'sparse', summary: 'images may lack blobs that they name' }],
     examples: ['gantry registry check ./registry'],
     load: async () => (await import('../commands/registry-check.ts')).registryCheck,
@@ -33,7 +34,7 @@ const care: readonly Command[] = [
     summary: 'remove from the store of a registry what nothing refers to',
     details:
       'May run beside the registry. What was pushed or mounted within the grace period stays in any case.',
-    arguments: ['DIR'],
+    arguments: [directory],
     options: [
       { name: 'dry-run', summary: 'only say what would be removed' },
       { name: 'grace', value: 'TIME', summary: 'what is younger stays, as in 90s, 30m, 24h, 7d (24h)' },
