@@ -35,6 +35,8 @@ function registryOf([kind, text]: Word): readonly string[] {
     case 'path':
     case 'word':
       return [];
+    default:
+      return kind satisfies never;
   }
 }
 

@@ -1,6 +1,4 @@
-import { isGantryError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
-import { createHasher } from '../flow/hash.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Credential } from '../keychain/credential.ts';
@@ -10,14 +8,21 @@ import { signal as abortSignal, checkOptions, count, flag, type Shape } from '..
 import { parseRegistry } from '../spec/reference.ts';
 import type { ListOptions, RawManifest, SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions } from './connection-options.ts';
-import { type Connections, createConnections } from './connections.ts';
+import { createConnections } from './connections.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import type { CopiedTag, SkippedName } from './copy-repository.ts';
 import type { Inspection } from './inspect.ts';
 import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
 import { checkArguments, checkVerbOptions, connection, type Verb } from './options.ts';
-import { countBlobs, type Place, parsePlace } from './place.ts';
+import {
+  copyTakesBoth,
+  type Place,
+  type RegistryPlace,
+  toDiskSource,
+  toPlace,
+  toReference,
+} from './place.ts';
 import type { DeleteOptions, Deletion, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -25,6 +30,7 @@ import type { ReadOptions } from './read.ts';
 import type { ListReferrersOptions, ReferrerTree } from './referrers.ts';
 import type { TokenOptions, TokenReply } from './token.ts';
 import type { Finding, ValidateOptions } from './validate.ts';
+import { warmUp, warmUpPush } from './warm-up.ts';
 import type { WriteLayerOptions, WrittenLayer } from './write.ts';
 
 export interface ClientOptions extends ConnectionOptions {
@@ -47,9 +53,9 @@ export interface Client extends AsyncDisposable {
   /** What an image or index is; with `platform`, the image of the index for that. */
   inspect(place: string | Place, options?: ReadOptions): Promise<Inspection>;
   /** A lazy view; of an index, of its image for `platform`, by default linux/amd64. */
-  getImage(reference: string, options?: ReadOptions): Promise<Image>;
+  getImage(reference: string | Place, options?: ReadOptions): Promise<Image>;
   /** A lazy view of an index, as `getImage` is of an image. */
-  getIndex(reference: string, options?: SignalOptions): Promise<Index>;
+  getIndex(reference: string | Place, options?: SignalOptions): Promise<Index>;
   getDescriptor(place: string | Place, options?: ReadOptions): Promise<Descriptor>;
   getManifest(place: string | Place, options?: ReadOptions): Promise<Manifest>;
   /** The bytes that a place has as a manifest, whatever they are: those that `getManifest` refuses, too. */
@@ -57,32 +63,40 @@ export interface Client extends AsyncDisposable {
   /** The config's exact bytes. */
   getConfig(place: string | Place, options?: ReadOptions): Promise<Uint8Array>;
   /** Of a `repository@digest`; nothing is fetched until it is opened. */
-  openBlob(reference: string): Content;
+  openBlob(reference: string | Place): Content;
   exists(place: string | Place, options?: SignalOptions): Promise<boolean>;
   blobExists(repository: string, digest: string, options?: SignalOptions): Promise<boolean>;
 
   /** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
-  push(path: string, reference: string, options?: PushOptions): Promise<Descriptor>;
+  push(path: string | Place, reference: string | Place, options?: PushOptions): Promise<Descriptor>;
   /** Pulls into one layout or archive, whole or not at all. */
-  pull(references: readonly string[], path: string, options?: PullOptions): Promise<readonly Descriptor[]>;
-  copy(source: string, destination: string, options?: CopyPlaceOptions): Promise<Descriptor>;
+  pull(
+    references: readonly (string | Place)[],
+    path: string,
+    options?: PullOptions,
+  ): Promise<readonly Descriptor[]>;
+  copy(source: string | Place, destination: string | Place, options?: CopyPlaceOptions): Promise<Descriptor>;
   /** Copies every tag of a repository, yielding each as it is done; a name that can't be a tag is `skipped`. */
   copyRepository(
     source: string,
     destination: string,
     options?: CopyPlaceOptions,
   ): AsyncIterable<CopiedTag | SkippedName>;
-  pushImage(reference: string, image: Image, options?: TransferOptions): Promise<Descriptor>;
-  pushIndex(reference: string, index: Index, options?: TransferOptions): Promise<Descriptor>;
+  pushImage(reference: string | Place, image: Image, options?: TransferOptions): Promise<Descriptor>;
+  pushIndex(reference: string | Place, index: Index, options?: TransferOptions): Promise<Descriptor>;
   /** Pushes one layer and no manifest. */
   writeLayer(options: WriteLayerOptions): Promise<WrittenLayer>;
   /** Adds tags to a manifest that is there. */
-  tag(reference: string, tags: string | readonly string[], options?: SignalOptions): Promise<Descriptor>;
-  putManifest(reference: string, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
+  tag(
+    reference: string | Place,
+    tags: string | readonly string[],
+    options?: SignalOptions,
+  ): Promise<Descriptor>;
+  putManifest(reference: string | Place, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
   /** A tag is removed alone, a digest with every tag on it. */
-  delete(reference: string, options?: SignalOptions): Promise<void>;
+  delete(reference: string | Place, options?: SignalOptions): Promise<void>;
   /** As `delete`, in order, yielding what became of each: one that fails does not end the others. */
-  deleteEach(references: readonly string[], options?: DeleteOptions): AsyncIterable<Deletion>;
+  deleteEach(references: readonly (string | Place)[], options?: DeleteOptions): AsyncIterable<Deletion>;
   /**
    * Deletes the tags of a repository that match, are old, or are not among the newest, and yields what became of each. An
    * image goes as a whole unless a tag or an index that stays has it: then the tag goes alone, or is kept where the registry
@@ -112,31 +126,15 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Requests that an image takes at once, as far as one can tell before it is read. */
-const expected = { push: 8, pull: 8, copyFrom: 4, copyTo: 8, tag: 1 };
-
-/** Has connections made while the verb's own file is loaded. What is wrong with a place is said by the verb. */
-async function preconnectTo(
-  connections: Connections,
-  places: readonly string[],
-  requests: number,
-): Promise<void> {
-  for (const text of places) {
-    try {
-      const place = parsePlace(text);
-      if (place.kind === 'registry') await connections.preconnect(place.reference, requests);
-    } catch (error) {
-      if (!isGantryError(error)) throw error;
-    }
-  }
-  // All that comes is hashed, and to load what does it takes 5 ms: time that the connections take anyway.
-  createHasher();
-}
-
 // Each verb loads its own file when it is first asked for: a program that asks for a digest never loads the rest.
 const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
 const changing = () => import('./manifests.ts');
+
+/** Parses the name of an image in a registry. */
+function imageAt(place: string | Place, advice = copyTakesBoth): RegistryPlace {
+  return { kind: 'registry', reference: toReference(place, 'an image in a registry', { advice }) };
+}
 
 const shape: Shape<ClientOptions> = {
   ...connection,
@@ -201,20 +199,29 @@ export function createClient(options: ClientOptions = {}): Client {
       ),
     push: async (path, reference, own = {}) => {
       const options = merged('push', { path, reference }, own);
-      // It begins with a question for each blob.
-      await preconnectTo(connections, [reference], (await countBlobs(path)) ?? expected.push);
-      return (await import('./push.ts')).pushPath(connections, path, reference, options);
+      const target = imageAt(reference);
+      const origin = toDiskSource(path);
+      await warmUpPush(connections, origin, target);
+      return (await import('./push.ts')).pushPath(connections, origin, target.reference, options);
     },
     pull: async (references, path, own = {}) => {
       const options = merged('pull', { references, path }, own);
-      await preconnectTo(connections, references, expected.pull);
-      return (await import('./pull.ts')).pullTo(connections, references, path, options);
+      const sources = references.map((reference) => imageAt(reference));
+      await warmUp(connections, 'pull', ...sources);
+      const { pullTo } = await import('./pull.ts');
+      return pullTo(
+        connections,
+        sources.map((source) => source.reference),
+        path,
+        options,
+      );
     },
     copy: async (source, destination, own = {}) => {
       const options = merged('copy', { source, destination }, own);
-      await preconnectTo(connections, [source], expected.copyFrom);
-      await preconnectTo(connections, [destination], expected.copyTo);
-      return (await import('./copy.ts')).copyBetween(connections, source, destination, options);
+      const [from, to] = [toPlace(source), toPlace(destination)];
+      await warmUp(connections, 'copyFrom', from);
+      await warmUp(connections, 'copyTo', to);
+      return (await import('./copy.ts')).copyBetween(connections, from, to, options);
     },
     copyRepository: async function* (source, destination, own = {}) {
       const { copyTags } = await import('./copy-repository.ts');
@@ -242,8 +249,9 @@ export function createClient(options: ClientOptions = {}): Client {
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
     tag: async (reference, tags, own = {}) => {
       const options = merged('tag', { reference, tags }, own);
-      await preconnectTo(connections, [reference], expected.tag);
-      return (await changing()).tag(connections, reference, [tags].flat(), options);
+      const place = imageAt(reference, '');
+      await warmUp(connections, 'tag', place);
+      return (await changing()).tag(connections, place.reference, [tags].flat(), options);
     },
     putManifest: async (reference, manifest, own = {}) =>
       (await changing()).putManifest(

@@ -2,12 +2,12 @@ import { copyImage } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Digest } from '../spec/digest.ts';
-import { isTag, parseRepository } from '../spec/reference.ts';
+import { isTag } from '../spec/reference.ts';
 import { isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { type CopyPlaceOptions, refuseToReplace } from './copy.ts';
-import { inRegistry } from './place.ts';
+import { toRepository } from './place.ts';
 import { createWatch } from './watch.ts';
 
 /** A tag that was copied, or is there already. */
@@ -43,8 +43,8 @@ export async function* copyTags(
   destinationName: string,
   { noClobber = false, replace = false, noWait: ___, onWait: ____, ...options }: CopyPlaceOptions = {},
 ): AsyncIterable<CopiedTag | SkippedName> {
-  const from = parseRepository(inRegistry(sourceName, 'a repository'));
-  const to = parseRepository(inRegistry(destinationName, 'a repository'));
+  const from = toRepository(sourceName);
+  const to = toRepository(destinationName);
   if (replace) refuseToReplace({ kind: 'registry', reference: to });
   const end = new AbortController();
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal]);

@@ -3,11 +3,11 @@ import { examined } from '../copy/examined.ts';
 import { selectRoot } from '../copy/select.ts';
 import { ContentError, CopyError, InputError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { formatReference } from '../spec/reference.ts';
+import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
 import { type Destination, openDestination, openSource, type WaitOptions } from './open.ts';
-import { type Place, parsePlace } from './place.ts';
+import type { OnDisk, Place } from './place.ts';
 import { type Watch, watching } from './watch.ts';
 
 /** What every verb that moves an image takes. */
@@ -29,13 +29,11 @@ export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
 /** Copies from a place to a place, each a reference or `oci:`, `oci-archive:`, `docker-archive:` with a path. */
 export async function copyBetween(
   connections: Connections,
-  from: string,
-  to: string,
+  from: Place,
+  to: Place,
   options: CopyPlaceOptions = {},
 ): Promise<Descriptor> {
-  const origin = parsePlace(from);
-  const target = withDefaultName(parsePlace(to), origin);
-  return transfer(connections, origin, target, options);
+  return transfer(connections, from, withDefaultName(to, from), options);
 }
 
 export function transfer(
@@ -73,8 +71,7 @@ async function transferWatched(
   const { repository, tags } = destination;
   if (noClobber) await refuseToClobber(destination, target, options);
   await checkDigest(source, target, options);
-  // A registry vouches for what it has taken; a folder may have been made by anybody.
-  const from = origin.kind === 'oci' ? examined(source.repository) : source.repository;
+  const from = isChecked(origin) ? source.repository : examined(source.repository);
   const root = await copyImage(from, source.reference, repository, {
     ...options,
     ...mountFrom,
@@ -84,10 +81,35 @@ async function transferWatched(
   return root;
 }
 
-/** Only an archive is written anew as a whole. Throws INVALID_OPTION for any other place. */
-export function refuseToReplace(target: Place): void {
-  if (target.kind === 'oci-archive' || target.kind === 'docker-archive') return;
-  throw new InputError('INVALID_OPTION', 'only an archive can be replaced, and the destination is none');
+/** Returns whether the content of a place was checked when it came there: a registry and an archive check it. */
+function isChecked({ kind }: Place): boolean {
+  switch (kind) {
+    case 'registry':
+    case 'oci-archive':
+    case 'docker-archive':
+      return true;
+    case 'oci':
+      return false;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/**
+ * Accepts a destination that can be replaced as a whole, which is an archive.
+ * @throws INVALID_OPTION for any other place
+ */
+export function refuseToReplace({ kind }: Place): void {
+  switch (kind) {
+    case 'oci-archive':
+    case 'docker-archive':
+      break;
+    case 'registry':
+    case 'oci':
+      throw new InputError('INVALID_OPTION', 'only an archive can be replaced, and the destination is none');
+    default:
+      kind satisfies never;
+  }
 }
 
 function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOptions {
@@ -136,18 +158,25 @@ async function checkDigest(
   });
 }
 
-/** What comes from a registry keeps its name where it goes to disk: the tag in a layout, all of it where docker reads. */
+/** Gives a destination on disk without a name the name of the source. */
 function withDefaultName(target: Place, origin: Place): Place {
   if (target.kind === 'registry' || target.name !== undefined) return target;
-  if (origin.kind !== 'registry')
-    return origin.name === undefined ? target : { ...target, name: origin.name };
-  const { tag } = origin.reference;
-  if (tag === undefined) return target;
-  const { registry, repository } = origin.reference;
-  return {
-    ...target,
-    name: target.kind === 'docker-archive' ? formatReference({ registry, repository, tag }) : tag,
-  };
+  const name = origin.kind === 'registry' ? nameOnDisk(origin.reference, target.kind) : origin.name;
+  return name === undefined ? target : { ...target, name };
+}
+
+/** Returns the name of a reference on disk: its tag, or the full name for docker. */
+function nameOnDisk({ registry, repository, tag }: Reference, kind: OnDisk['kind']): string | undefined {
+  if (tag === undefined) return undefined;
+  switch (kind) {
+    case 'oci':
+    case 'oci-archive':
+      return tag;
+    case 'docker-archive':
+      return formatReference({ registry, repository, tag });
+    default:
+      return kind satisfies never;
+  }
 }
 
 /** Lets the place go when the verb is done, finished or not. */

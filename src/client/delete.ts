@@ -1,19 +1,19 @@
 import { isGantryError, NotFoundError } from '../errors.ts';
 import { enclosed } from '../flow/abort.ts';
 import { createPool } from '../flow/pool.ts';
-import { formatReference, isTag, parseReference, type Reference } from '../spec/reference.ts';
+import { formatReference, isTag, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import { inRegistry } from './place.ts';
+import { type Place, toReference } from './place.ts';
 import type { DeleteOptions, Deletion } from './prune.ts';
 
 /** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
 export async function deleteManifest(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: SignalOptions = {},
 ): Promise<void> {
-  await deleteOne(open(connections, parse(text)), options);
+  await deleteOne(open(connections, parse(place)), options);
 }
 
 /**
@@ -22,11 +22,11 @@ export async function deleteManifest(
  */
 export async function* deleteEach(
   connections: Connections,
-  texts: readonly string[],
+  places: readonly (string | Place)[],
   { dryRun = false, signal }: DeleteOptions = {},
 ): AsyncIterable<Deletion> {
   // All of them are read before the first one is deleted: a misspelled one deletes nothing.
-  const references = texts.map(parse);
+  const references = places.map(parse);
   for (const reference of references) {
     const target = open(connections, reference);
     const name = formatReference(reference);
@@ -52,8 +52,8 @@ interface Target {
   readonly repository: Repository;
 }
 
-function parse(text: string): Reference {
-  return parseReference(inRegistry(text, 'an image in a registry'));
+function parse(place: string | Place): Reference {
+  return toReference(place, 'an image in a registry');
 }
 
 function open(connections: Connections, reference: Reference): Target {

@@ -5,7 +5,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { Place } from './place.ts';
+import type { OnDisk } from './place.ts';
 import { openArchiveAt } from './standard.ts';
 
 /** A place on disk with all that it names. */
@@ -32,29 +32,44 @@ export interface DiskEntry {
   load(options?: SignalOptions): Promise<Descriptor>;
 }
 
-export type OnDisk = Exclude<Place, { kind: 'registry' }>;
-
 export interface OpenPlaceOptions extends SignalOptions {
   /** Told how far it is with unpacking, packing and hashing what an archive holds. */
   readonly onWork?: WorkObserver | undefined;
 }
 
-/** Opens it for reading. */
+/** Opens a place on disk for reading. */
 export async function openDiskPlace(
   connections: Connections,
   { kind, path }: OnDisk,
-  { onWork, signal }: OpenPlaceOptions = {},
+  options: OpenPlaceOptions = {},
 ): Promise<DiskPlace> {
-  const options = { signal };
-  if (kind === 'oci') {
-    const { openLayout } = await import('../layout/repository.ts');
-    const layout = await openLayout(path, { ...options, mode: 'read' });
-    const entries = (await layout.roots(options)).map((root) => layoutEntry(layout, root));
-    const index = (): Promise<Manifest> => layout.index(options);
-    return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
+  switch (kind) {
+    case 'oci':
+      return openLayoutPlace(path, { signal: options.signal });
+    case 'oci-archive':
+    case 'docker-archive':
+      return openArchivePlace(connections, path, options);
+    default:
+      return kind satisfies never;
   }
+}
+
+async function openLayoutPlace(path: string, options: SignalOptions): Promise<DiskPlace> {
+  const { openLayout } = await import('../layout/repository.ts');
+  const layout = await openLayout(path, { ...options, mode: 'read' });
+  const entries = (await layout.roots(options)).map((root) => layoutEntry(layout, root));
+  const index = (): Promise<Manifest> => layout.index(options);
+  return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
+}
+
+/** Opens an archive of either form: its content tells which form it has. */
+async function openArchivePlace(
+  connections: Connections,
+  path: string,
+  options: OpenPlaceOptions,
+): Promise<DiskPlace> {
   const onWarning = (text: string): void => connections.warn(path, text);
-  const archive = await openArchiveAt(connections, path, { ...options, onWork, onWarning });
+  const archive = await openArchiveAt(connections, path, { ...options, onWarning });
   const namesItsImages = archive.format === 'oci';
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
 }

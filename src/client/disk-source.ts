@@ -4,7 +4,8 @@ import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
 import { type ChooseOptions, chooseEntries } from './choose-entry.ts';
 import type { Connections } from './connections.ts';
-import { type DiskPlace, type OnDisk, type OpenPlaceOptions, openDiskPlace } from './disk-place.ts';
+import { type DiskPlace, type OpenPlaceOptions, openDiskPlace } from './disk-place.ts';
+import type { OnDisk } from './place.ts';
 
 /** Where to read from, and under which name. */
 export interface Source {

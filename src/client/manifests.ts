@@ -2,21 +2,20 @@ import { ContentError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { parseReference } from '../spec/reference.ts';
+import type { Reference } from '../spec/reference.ts';
 import { checkTags } from '../store/admission.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { manifestName } from './open.ts';
-import { inRegistry } from './place.ts';
+import { formatPlace, type Place, toReference } from './place.ts';
 
-/** Puts the manifest that `text` names under more tags of its repository. Nothing but manifests moves. */
+/** Puts a manifest under more tags of its repository. Only manifests move. */
 export async function tag(
   connections: Connections,
-  text: string,
+  reference: Reference,
   tags: readonly string[],
   options: SignalOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry'));
   checkTags(tags);
   const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   const manifest = await repository.manifests.get(manifestName(reference), options);
@@ -24,15 +23,16 @@ export async function tag(
   return manifest.descriptor;
 }
 
-/** Stores a manifest alone, under the tag that `text` has or else its digest. What it names must be there. */
+/** Stores a manifest alone, under the tag of the place or else its digest. The registry must have its content already. */
 export async function putManifest(
   connections: Connections,
-  text: string,
+  place: string | Place,
   manifest: Manifest,
   options: SignalOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry'), { defaultTag: null });
-  if (reference.digest !== undefined) checkRoot(text, reference.digest, manifest.descriptor.digest);
+  const reference = toReference(place, 'an image in a registry', { defaultTag: null });
+  if (reference.digest !== undefined)
+    checkRoot(formatPlace(place), reference.digest, manifest.descriptor.digest);
   const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   await repository.manifests.put(manifest, {
     ...options,

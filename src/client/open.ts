@@ -2,11 +2,18 @@ import { InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
 import type { WorkObserver } from '../flow/work.ts';
 import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
-import { parseReference, parseRepository, type Reference } from '../spec/reference.ts';
+import type { Reference } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
-import { inRegistry, type Place } from './place.ts';
+import {
+  type ArchivePlace,
+  formatPlace,
+  type OnDisk,
+  type Place,
+  toReference,
+  toRepository,
+} from './place.ts';
 import { createArchiveAt } from './standard.ts';
 
 /** Where to write to, and under which names. */
@@ -21,18 +28,30 @@ export function manifestName({ digest, tag = 'latest' }: Reference): string {
   return digest ?? tag;
 }
 
+/** Opens a place for reading. Dispose the repository. */
 export async function openSource(
   connections: Connections,
   place: Place,
   options: SourceOptions = {},
 ): Promise<Source> {
-  if (place.kind === 'registry') {
-    const { reference } = place;
-    const repository = connections.repository(reference, { actions: ['pull'] });
-    return { repository, reference: manifestName(reference), registry: reference.registry };
+  switch (place.kind) {
+    case 'registry':
+      return openRegistrySource(connections, place.reference);
+    case 'oci':
+    case 'oci-archive':
+    case 'docker-archive': {
+      const { openDiskSource } = await import('./disk-source.ts');
+      return openDiskSource(connections, place, options);
+    }
+    default:
+      return place satisfies never;
   }
-  const { openDiskSource } = await import('./disk-source.ts');
-  return openDiskSource(connections, place, options);
+}
+
+/** Opens a reference for reading. */
+export function openRegistrySource(connections: Connections, reference: Reference): Source {
+  const repository = connections.repository(reference, { actions: ['pull'] });
+  return { repository, reference: manifestName(reference), registry: reference.registry };
 }
 
 /** What a verb does where another process writes to the same layout, or adds to the same archive. */
@@ -59,63 +78,74 @@ export async function openForWriting(
 }
 
 interface DestinationOptions extends SignalOptions, WaitOptions {
-  readonly mountFrom?: string;
+  /** The repository that the content comes from, if it is on the same registry. */
+  readonly mountFrom?: string | undefined;
   /** Told how far an archive is with unpacking and writing. */
   readonly onWork?: WorkObserver | undefined;
   /** Whether an archive that is there is replaced. Default: it is added to. */
   readonly replace?: boolean;
 }
 
-/** `mountFrom`: the repository that the content comes from, where that is on the same registry. */
+/** Opens a place for writing. Dispose the repository. */
 export async function openDestination(
   connections: Connections,
   place: Place,
-  { mountFrom, replace = false, onWork, ...options }: DestinationOptions = {},
+  options: DestinationOptions = {},
 ): Promise<Destination> {
-  if (place.kind === 'registry') {
-    const { reference } = place;
-    const { registry, tag } = reference;
-    const repository = connections.repository(reference, {
-      actions: ['pull', 'push'],
-      ...(mountFrom === undefined ? {} : { mountFrom: [mountFrom] }),
-    });
-    return { repository, tags: tag === undefined ? [] : [tag], registry };
+  switch (place.kind) {
+    case 'registry': {
+      const { registry, tag } = place.reference;
+      const mountFrom = options.mountFrom === undefined ? [] : [options.mountFrom];
+      const intent = { actions: ['pull', 'push'], mountFrom } as const;
+      const repository = connections.repository(place.reference, intent);
+      return { repository, tags: tag === undefined ? [] : [tag], registry };
+    }
+    case 'oci':
+      return { repository: await openForWriting(place.path, options), tags: namesOf(place) };
+    case 'oci-archive':
+      return createArchivePlace(connections, place, 'oci', options);
+    case 'docker-archive':
+      return createArchivePlace(connections, place, 'docker', options);
+    default:
+      return place satisfies never;
   }
-  const tags = place.name === undefined ? [] : [place.name];
-  if (place.kind === 'oci') return { repository: await openForWriting(place.path, options), tags };
-  const format = place.kind === 'oci-archive' ? 'oci' : 'docker';
-  const { noWait = false, onWait, signal } = options;
-  const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
-  const existing = replace ? 'replace' : 'add';
-  return {
-    repository: await createArchiveAt(connections, place.path, {
-      signal,
-      onWait,
-      format,
-      existing,
-      wait,
-      onWork,
-    }),
-    tags,
-  };
 }
 
-/** `text`: `repository@digest`. Nothing is fetched until the content is opened. Throws INVALID_REFERENCE without a digest. */
-export function openBlob(connections: Connections, text: string): Content {
-  const { digest, ...reference } = parseReference(inRegistry(text, 'a blob of a repository'), {
-    defaultTag: null,
-  });
+function namesOf({ name }: OnDisk): readonly string[] {
+  return name === undefined ? [] : [name];
+}
+
+async function createArchivePlace(
+  connections: Connections,
+  place: ArchivePlace,
+  format: 'oci' | 'docker',
+  { replace = false, noWait = false, onWait, onWork, signal }: DestinationOptions,
+): Promise<Destination> {
+  const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
+  const existing = replace ? 'replace' : 'add';
+  const options = { signal, onWait, format, existing, wait, onWork } as const;
+  return { repository: await createArchiveAt(connections, place.path, options), tags: namesOf(place) };
+}
+
+/**
+ * Returns the blob that `repository@digest` names. gantry fetches nothing until the content is opened.
+ * @throws INVALID_REFERENCE when the place has no digest
+ */
+export function openBlob(connections: Connections, place: string | Place): Content {
+  const { digest, ...reference } = toReference(place, 'a blob of a repository', { defaultTag: null });
   if (digest === undefined)
-    throw new InputError('INVALID_REFERENCE', `"${text}" names no blob: repository@digest`);
+    throw new InputError('INVALID_REFERENCE', `"${formatPlace(place)}" names no blob: repository@digest`);
   return connections.repository(reference, { actions: ['pull'] }).blobs.open(digest);
 }
 
-/** `text`: a reference without tag and digest. Throws INVALID_REFERENCE if it has one. */
+/**
+ * Opens the repository that a text names.
+ * @throws INVALID_REFERENCE when the text has a tag or a digest
+ */
 export function openRepository(
   connections: Connections,
   text: string,
   actions: readonly Action[] = ['pull'],
 ): Repository {
-  const reference = parseRepository(inRegistry(text, 'a repository'));
-  return connections.repository(reference, { actions });
+  return connections.repository(toRepository(text), { actions });
 }

@@ -27,6 +27,7 @@ import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
+import { diskKinds } from './place.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -194,7 +195,7 @@ const placeObject = taking(
     'kind' in value &&
     (value.kind === 'registry'
       ? 'reference' in value
-      : ['oci', 'oci-archive', 'docker-archive'].some((kind) => kind === value.kind) && 'path' in value),
+      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
 );
 const place = either('a string or a place, as parsePlace gives it', text, placeObject);
 const names = either('a string or a list of strings', text, listOf(text));
@@ -202,18 +203,31 @@ const names = either('a string or a list of strings', text, listOf(text));
 const named: Readonly<Record<string, Check>> = {
   place,
   subject: place,
+  reference: place,
+  source: place,
+  destination: place,
+  path: place,
   image: aView,
   index: aView,
   manifest: aManifest,
   credential: aCredential,
-  references: listOf(text),
+  references: listOf(place),
   tags: names,
 };
+/** Arguments of the same name that take only strings: names of repositories, and the path of a new file. */
+const onlyText: ReadonlySet<string> = new Set([
+  'copyRepository source',
+  'copyRepository destination',
+  'pull path',
+]);
 
 /**
  * Checks the positional arguments of a verb. An argument without a check of its own takes a string.
  * @throws INVALID_OPTION when an argument is missing or of another type
  */
 export function checkArguments(verb: string, values: Readonly<Record<string, unknown>>): void {
-  for (const [name, value] of Object.entries(values)) checkArgument(verb, name, value, named[name] ?? text);
+  for (const [name, value] of Object.entries(values)) {
+    const check = onlyText.has(`${verb} ${name}`) ? text : (named[name] ?? text);
+    checkArgument(verb, name, value, check);
+  }
 }

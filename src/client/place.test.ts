@@ -6,9 +6,12 @@ import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import { isGantryError } from '../errors.ts';
 import type { Transport } from '../http/transport.ts';
+import { createImage } from '../image/create.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import { createApp } from '../server/app.ts';
 import { listOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
-import { parsePlace } from './place.ts';
+import { formatPlace, parsePlace, toPlace } from './place.ts';
 
 /** Notes what it is told to expect. */
 function tellingTransport() {
@@ -90,6 +93,70 @@ describe('a place that is no place of gantry', () => {
   it('foreign-places: images of Docker Hub whose names look like one stay images', () => {
     for (const text of ['docker:27', 'docker', 'dir', 'sif/app:1', 'registry.example/dir:1']) {
       assert.equal(parsePlace(text).kind, 'registry');
+    }
+  });
+});
+
+describe('a parsed place', () => {
+  for (const text of [
+    'ghcr.io/acme/app:1',
+    'oci:folder:v1',
+    'oci-archive:file.tar',
+    'docker-archive:file.tar:ghcr.io/acme/app:1',
+  ]) {
+    it(`${text} survives formatting and parsing`, () => {
+      const place = parsePlace(text);
+      assert.equal(formatPlace(place), text);
+      assert.deepEqual(toPlace(formatPlace(place)), place);
+    });
+  }
+
+  it('every verb of an image in a registry takes a parsed place', async () => {
+    const handler = createApp(createMemoryRegistry());
+    await using client = createClient({ transport: handler, keychain: async () => undefined });
+    const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
+    const place = parsePlace('registry.test/app:1');
+    const { digest } = await client.pushImage(place, image);
+    await client.tag(place, 'two');
+    const copy = parsePlace('registry.test/copy:1');
+    assert.equal((await client.copy(place, copy)).digest, digest);
+    const manifest = await (await client.getImage(copy)).manifest();
+    assert.equal(manifest.descriptor.digest, digest);
+    await client.putManifest(parsePlace('registry.test/copy:2'), manifest);
+    await client.delete(copy);
+    const left = await listOf(client.deleteEach([copy, place]));
+    assert.deepEqual(
+      left.map(({ outcome }) => outcome),
+      ['failed', 'deleted'],
+    );
+  });
+
+  it('a push takes a place on disk, and refuses one in a registry by name', async () => {
+    const { transport } = tellingTransport();
+    await using client = createClient({ transport });
+    await assert.rejects(client.push({ kind: 'oci', path: '/nowhere/layout' }, 'a.example/app'), (error) =>
+      isGantryError(error, 'MANIFEST_INVALID'),
+    );
+    await assert.rejects(
+      client.push(parsePlace('b.example/app'), 'a.example/app'),
+      (error) => isGantryError(error, 'INVALID_OPTION') && /b\.example\/app.*"copy"/.test(error.message),
+    );
+  });
+
+  it('a verb of an image in a registry refuses a parsed place on disk', async () => {
+    const { transport } = tellingTransport();
+    await using client = createClient({ transport });
+    const place = parsePlace('oci:folder:v1');
+    for (const use of [
+      () => client.getImage(place),
+      () => client.tag(place, 'a'),
+      () => client.pull([place], 'file.tar'),
+      async () => client.openBlob(place),
+    ]) {
+      await assert.rejects(
+        use,
+        (error) => isGantryError(error, 'INVALID_REFERENCE') && /"oci:folder:v1".*needed/.test(error.message),
+      );
     }
   });
 });

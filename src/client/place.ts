@@ -1,17 +1,53 @@
 import { readdir, stat } from 'node:fs/promises';
 import { InputError } from '../errors.ts';
 import { checkArgument, text as words } from '../spec/options.ts';
-import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
+import {
+  formatReference,
+  parseReference,
+  parseRepository,
+  type Reference,
+  type ReferenceOptions,
+} from '../spec/reference.ts';
 import { isStandard } from './standard.ts';
 
-/** Where an image is or goes to, as a user writes it. */
-export type Place =
-  | { readonly kind: 'registry'; readonly reference: Reference }
-  /** An OCI image layout in a folder. */
-  | { readonly kind: 'oci'; readonly path: string; readonly name?: string }
-  | { readonly kind: 'oci-archive' | 'docker-archive'; readonly path: string; readonly name?: string };
+/** The source or destination of an image, parsed. Its `kind` decides how gantry opens it. */
+export type Place = RegistryPlace | LayoutPlace | ArchivePlace;
 
-/** Where other tools find images, and gantry doesn't: each name would otherwise be one of Docker Hub. */
+/** An image in a registry. */
+export interface RegistryPlace {
+  /** Tells the kinds of places apart. */
+  readonly kind: 'registry';
+  /** The name of the image. */
+  readonly reference: Reference;
+}
+
+/** An OCI image layout in a folder. */
+export interface LayoutPlace {
+  /** Tells the kinds of places apart. */
+  readonly kind: 'oci';
+  /** The folder. */
+  readonly path: string;
+  /** The name of one image in the layout: a tag or a whole reference. */
+  readonly name?: string;
+}
+
+/** An archive in a file: an OCI layout in a tar, or the form of `docker save`. */
+export interface ArchivePlace {
+  /** Tells the kinds of places apart. */
+  readonly kind: 'oci-archive' | 'docker-archive';
+  /** The file; `-` is stdin or stdout. */
+  readonly path: string;
+  /** The name of one image in the archive: a tag or a whole reference. */
+  readonly name?: string;
+}
+
+/** A place on disk. */
+export type OnDisk = Exclude<Place, RegistryPlace>;
+
+/**
+ * Prefixes of other tools' transports, with advice. gantry does not support them, and would otherwise take each for an image
+ * of Docker Hub.
+ */
 const foreign: ReadonlyMap<string, string> = new Map([
   ['docker-daemon', 'save the image with "docker save -o FILE" and use docker-archive:FILE'],
   [
@@ -25,7 +61,8 @@ const foreign: ReadonlyMap<string, string> = new Map([
   ['docker-image', 'leave out "docker-image://"'],
 ]);
 
-const onDisk = ['oci', 'oci-archive', 'docker-archive'] as const;
+/** The kinds of places on disk; each is the prefix of its places. */
+export const diskKinds: readonly OnDisk['kind'][] = ['oci', 'oci-archive', 'docker-archive'];
 
 /**
  * Reads `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]` or a reference.
@@ -35,14 +72,67 @@ const onDisk = ['oci', 'oci-archive', 'docker-archive'] as const;
 export function parsePlace(text: string): Place {
   checkArgument('parsePlace', 'text', text, words);
   if (isStandard(text)) return { kind: 'docker-archive', path: text };
-  for (const kind of onDisk) {
-    if (!text.startsWith(`${kind}:`)) continue;
-    const place = splitPath(text, text.slice(kind.length + 1));
-    if (kind === 'oci' && isStandard(place.path)) throw noFolder();
-    return { kind, ...place };
+  const place = parseOnDisk(text);
+  if (place !== undefined) {
+    if (place.kind === 'oci' && isStandard(place.path)) throw noFolder();
+    return place;
   }
   refuseForeign(text);
   return { kind: 'registry', reference: parseReference(text) };
+}
+
+/** Parses a place with the prefix of a kind on disk; undefined for any other text. */
+function parseOnDisk(text: string): OnDisk | undefined {
+  const kind = diskKinds.find((prefix) => text.startsWith(`${prefix}:`));
+  return kind === undefined ? undefined : { kind, ...splitPath(text, text.slice(kind.length + 1)) };
+}
+
+/**
+ * Parses a place unless it is parsed already.
+ * @throws INVALID_REFERENCE and others, as `parsePlace` does
+ */
+export function toPlace(place: string | Place): Place {
+  return typeof place === 'string' ? parsePlace(place) : place;
+}
+
+/**
+ * Returns the source of a push, which is on disk: a plain path, or a place.
+ * @throws INVALID_OPTION when the place is in a registry
+ */
+export function toDiskSource(path: string | Place): string | OnDisk {
+  if (typeof path === 'string' || path.kind !== 'registry') return path;
+  throw new InputError(
+    'INVALID_OPTION',
+    `${formatPlace(path)} is in a registry, and "push" takes a path: "copy" copies between registries`,
+  );
+}
+
+/** Settings of `toReference`. */
+export interface ToReferenceOptions extends ReferenceOptions {
+  /** The end of the message for a place on disk. */
+  readonly advice?: string;
+}
+
+/**
+ * Returns the reference of a place in a registry. `needed` names the needed thing for the message: "an image in a registry".
+ * @throws INVALID_REFERENCE when the place is on disk, or belongs to another tool
+ */
+export function toReference(
+  place: string | Place,
+  needed: string,
+  { advice = '', ...options }: ToReferenceOptions = {},
+): Reference {
+  if (typeof place === 'string') return parseReference(inRegistry(place, needed, advice), options);
+  if (place.kind === 'registry') return place.reference;
+  throw notInRegistry(formatPlace(place), needed, advice);
+}
+
+/**
+ * Parses the name of a repository in a registry.
+ * @throws INVALID_REFERENCE when the text has a tag or a digest, or is a place on disk
+ */
+export function toRepository(text: string): Reference {
+  return parseRepository(inRegistry(text, 'a repository'));
 }
 
 /** Throws INVALID_REFERENCE for a place of another tool's, and says which way leads here. */
@@ -60,19 +150,20 @@ function refuseForeign(text: string): void {
 }
 
 /**
- * The text as it is, where it names something in a registry. Throws INVALID_REFERENCE for a place on disk and for one of
- * another tool's. `needed`: "a repository", "an image in a registry". `advice`: what takes such a place.
+ * Returns the text unchanged if it names something in a registry.
+ * @throws INVALID_REFERENCE when the text is a place on disk or a place of another tool
  */
-export function inRegistry(text: string, needed: string, advice = ''): string {
-  for (const kind of onDisk) {
-    if (!text.startsWith(`${kind}:`)) continue;
-    throw new InputError(
-      'INVALID_REFERENCE',
-      `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here${advice}`,
-    );
-  }
+function inRegistry(text: string, needed: string, advice = ''): string {
+  if (diskKinds.some((kind) => text.startsWith(`${kind}:`))) throw notInRegistry(text, needed, advice);
   refuseForeign(text);
   return text;
+}
+
+function notInRegistry(text: string, needed: string, advice: string): InputError {
+  return new InputError(
+    'INVALID_REFERENCE',
+    `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here${advice}`,
+  );
 }
 
 /** For verbs that have one side on disk and one in a registry. */
@@ -80,7 +171,7 @@ export const copyTakesBoth = '; "copy" takes places on disk on either side';
 
 /** The path as it is. Throws INVALID_OPTION for one with the prefix of a place, which only `copy` writes to. */
 export function plainPath(path: string): string {
-  if (!onDisk.some((kind) => path.startsWith(`${kind}:`))) return path;
+  if (!diskKinds.some((kind) => path.startsWith(`${kind}:`))) return path;
   throw new InputError(
     'INVALID_OPTION',
     `"${path.slice(0, 300)}" is a place, and "pull" takes a path: "copy" writes to places; a file of that name is ./${path.slice(0, 300)}`,
@@ -88,10 +179,9 @@ export function plainPath(path: string): string {
 }
 
 /** A plain path: a folder is a layout, a file is an archive of either form. Throws INVALID_OPTION if there is nothing. */
-export async function placeOfPath(path: string): Promise<Exclude<Place, { kind: 'registry' }>> {
-  for (const kind of onDisk) {
-    if (path.startsWith(`${kind}:`)) return { kind, ...splitPath(path, path.slice(kind.length + 1)) };
-  }
+export async function placeOfPath(path: string): Promise<OnDisk> {
+  const place = parseOnDisk(path);
+  if (place !== undefined) return place;
   if (path === '') throw new InputError('INVALID_OPTION', 'the path that says where the image is is empty');
   if (isStandard(path)) return { kind: 'docker-archive', path };
   const found = await stat(path).catch((cause: unknown) => missing(path, cause));
@@ -109,9 +199,9 @@ async function missing(path: string, cause: unknown): Promise<never> {
   throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder${advice}`, { cause });
 }
 
-/** How many blobs a layout at this path holds, manifests among them; undefined if it is none. Nothing of it is read. */
-export async function countBlobs(path: string): Promise<number | undefined> {
-  const folder = path.startsWith('oci:') ? splitPath(path, path.slice(4)).path : path;
+/** Counts the blobs of a layout, manifests included, without reading any; undefined if the place is no layout. */
+export async function countBlobs(place: string | OnDisk): Promise<number | undefined> {
+  const { path: folder } = typeof place === 'string' ? (parseOnDisk(place) ?? { path: place }) : place;
   const found = await readdir(`${folder}/blobs/sha256`).catch(() => undefined);
   return found?.length;
 }
@@ -119,8 +209,16 @@ export async function countBlobs(path: string): Promise<number | undefined> {
 /** As a user would write it. */
 export function formatPlace(place: string | Place): string {
   if (typeof place === 'string') return place;
-  if (place.kind === 'registry') return formatReference(place.reference);
-  return `${place.kind}:${place.path}${place.name === undefined ? '' : `:${place.name}`}`;
+  switch (place.kind) {
+    case 'registry':
+      return formatReference(place.reference);
+    case 'oci':
+    case 'oci-archive':
+    case 'docker-archive':
+      return `${place.kind}:${place.path}${place.name === undefined ? '' : `:${place.name}`}`;
+    default:
+      return place satisfies never;
+  }
 }
 
 /** The error for a layout that should come from the standard input or go to the standard output. */

@@ -1,10 +1,10 @@
 import { type GantryError, InputError, isGantryError } from '../errors.ts';
 import type { Digest } from '../spec/digest.ts';
 import { tagPattern } from '../spec/glob.ts';
-import { formatReference, parseRepository, type Reference } from '../spec/reference.ts';
+import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import { inRegistry } from './place.ts';
+import { toRepository } from './place.ts';
 import { type Chosen, type Group, planPrune, type Selection } from './prune-plan.ts';
 
 export interface DeleteOptions extends SignalOptions {
@@ -46,7 +46,7 @@ export async function* prune(
 ): AsyncIterable<Deletion> {
   const { dryRun = false, signal } = options;
   const selection = selectionOf(options);
-  const reference = parseRepository(inRegistry(text, 'a repository'));
+  const reference = toRepository(text);
   const repository = connections.repository(reference, { actions: ['pull', 'push', 'delete'] });
   const { groups, kept } = await planPrune(repository, selection, { signal });
   for (const one of kept) {

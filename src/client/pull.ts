@@ -4,13 +4,13 @@ import { InputError } from '../errors.ts';
 import type { WorkObserver } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { defaultPlatform } from '../spec/platform.ts';
-import { formatReference, parseReference, type Reference } from '../spec/reference.ts';
+import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { manifestName, openForWriting, type WaitOptions } from './open.ts';
-import { copyTakesBoth, inRegistry, noFolder, plainPath } from './place.ts';
+import { noFolder, plainPath } from './place.ts';
 import { lossAt } from './replaced.ts';
 import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
@@ -32,7 +32,7 @@ export interface PullOptions extends TransferOptions, WaitOptions {
 /** Pulls images into one layout or archive. It is there when all of them are, or it is as before. */
 export function pullTo(
   connections: Connections,
-  references: readonly string[],
+  references: readonly Reference[],
   path: string,
   options: PullOptions = {},
 ): Promise<readonly Descriptor[]> {
@@ -41,14 +41,11 @@ export function pullTo(
 
 async function pullWatched(
   connections: Connections,
-  { references, path }: { readonly references: readonly string[]; readonly path: string },
+  { references, path }: { readonly references: readonly Reference[]; readonly path: string },
   watch: Watch,
   options: PullOptions,
 ): Promise<readonly Descriptor[]> {
   const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
-  const parsed = references.map((text) =>
-    parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth)),
-  );
   refuseEmpty(plainPath(path), 'where to save the image');
   if (cachePath !== undefined) refuseEmpty(cachePath, 'where the cache is');
   const signal = { signal: watch.part().signal };
@@ -64,7 +61,7 @@ async function pullWatched(
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
   const names: string[] = [];
-  for (const reference of parsed) {
+  for (const reference of references) {
     const source = connections.repository(reference, { actions: ['pull'] });
     const from = cache === undefined ? source : cachedBlobs(source, cache);
     const name = manifestName(reference);
@@ -75,7 +72,7 @@ async function pullWatched(
         ...rest,
         ...watch.part(),
         tags,
-        alone: parsed.length === 1,
+        alone: references.length === 1,
         ...(chosen === undefined ? {} : { platforms: chosen }),
       }),
     );

@@ -3,12 +3,12 @@ import { examined } from '../copy/examined.ts';
 import { indexOf } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { parseReference } from '../spec/reference.ts';
+import type { Reference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
 import { loadAll, openDiskPlace } from './disk-place.ts';
 import { openDestination } from './open.ts';
-import { copyTakesBoth, inRegistry, placeOfPath } from './place.ts';
+import { type OnDisk, placeOfPath } from './place.ts';
 import { watching } from './watch.ts';
 
 export interface PushOptions extends TransferOptions {
@@ -19,12 +19,11 @@ export interface PushOptions extends TransferOptions {
 /** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
 export async function pushPath(
   connections: Connections,
-  path: string,
-  text: string,
+  path: string | OnDisk,
+  reference: Reference,
   { index = false, ...options }: PushOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth));
-  const origin = await placeOfPath(path);
+  const origin = typeof path === 'string' ? await placeOfPath(path) : path;
   const target = { kind: 'registry', reference } as const;
   if (!index) return transfer(connections, origin, target, options);
   return watching(options, async (watch) => {

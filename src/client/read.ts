@@ -12,13 +12,12 @@ import {
   type Platform,
   toPlatform,
 } from '../spec/platform.ts';
-import { parseReference } from '../spec/reference.ts';
 import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source } from './disk-source.ts';
 import type { Inspection } from './inspect.ts';
-import { openRepository, openSource } from './open.ts';
-import { formatPlace, inRegistry, type Place, parsePlace } from './place.ts';
+import { openRegistrySource, openRepository, openSource } from './open.ts';
+import { formatPlace, type Place, toPlace, toReference } from './place.ts';
 
 export interface ReadOptions extends SignalOptions {
   /** Of an index, the image for this platform: an object, or as in `linux/arm64/v8`. */
@@ -32,11 +31,10 @@ async function reading<T>(
   options: ReadOptions,
   use: (repository: Repository, reference: string) => Promise<T>,
 ): Promise<T> {
-  const { repository, reference } = await openSource(
-    connections,
-    typeof place === 'string' ? parsePlace(place) : place,
-    { signal: options.signal, ...(options.platform === undefined ? {} : { platforms: [options.platform] }) },
-  );
+  const { repository, reference } = await openSource(connections, toPlace(place), {
+    signal: options.signal,
+    ...(options.platform === undefined ? {} : { platforms: [options.platform] }),
+  });
   try {
     return await use(repository, reference);
   } finally {
@@ -138,26 +136,25 @@ export function getConfig(
 /** A view of an image in a registry; its parts are read when they are asked for. */
 export async function getImage(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: ReadOptions = {},
 ): Promise<Image> {
-  return readImage(await registrySource(connections, text), options);
+  return readImage(registrySource(connections, place), options);
 }
 
 /** A view of an index in a registry. Throws MANIFEST_INVALID if it is none. */
 export async function getIndex(
   connections: Connections,
-  text: string,
+  place: string | Place,
   options: SignalOptions = {},
 ): Promise<Index> {
-  const { repository, reference, registry } = await registrySource(connections, text);
+  const { repository, reference, registry } = registrySource(connections, place);
   const { openIndex } = await import('../image/image-index.ts');
   return openIndex(repository, await repository.manifests.get(reference, options), { registry });
 }
 
-function registrySource(connections: Connections, text: string): Promise<Source> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry'));
-  return openSource(connections, { kind: 'registry', reference });
+function registrySource(connections: Connections, place: string | Place): Source {
+  return openRegistrySource(connections, toReference(place, 'an image in a registry'));
 }
 
 /** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */

@@ -7,7 +7,7 @@ import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source } from './disk-source.ts';
 import { openSource } from './open.ts';
-import { type Place, parsePlace } from './place.ts';
+import { type Place, toPlace } from './place.ts';
 import type { ReadOptions } from './read.ts';
 
 export interface ListReferrersOptions extends ReadOptions {
@@ -65,7 +65,7 @@ export async function referrerTree(
 function open(connections: Connections, place: string | Place, options: ReadOptions): Promise<Source> {
   const { platform, signal } = options;
   const platforms = platform === undefined ? undefined : [platform];
-  return openSource(connections, typeof place === 'string' ? parsePlace(place) : place, {
+  return openSource(connections, toPlace(place), {
     platforms,
     signal,
   });

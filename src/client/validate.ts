@@ -6,7 +6,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import { openSource } from './open.ts';
-import { formatPlace, type Place, parsePlace } from './place.ts';
+import { formatPlace, type Place, toPlace } from './place.ts';
 import { createWatch } from './watch.ts';
 
 export interface ValidateOptions extends SignalOptions {
@@ -37,7 +37,7 @@ export async function* validateSubject(
 ): AsyncIterable<Finding> {
   const name =
     typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
-  const place = typeof subject === 'string' ? parsePlace(subject) : subject;
+  const place = toPlace(subject);
   const { onEvent } = given;
   const part = createWatch({
     ...(onEvent === undefined

@@ -6,14 +6,14 @@ import { originsOf, sourceOf } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { parseReference, parseRepository, type Reference } from '../spec/reference.ts';
+import type { Reference } from '../spec/reference.ts';
 import type { ProgressObserver } from '../store/blob-progress.ts';
 import type { SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
 import { checkRoot } from './manifests.ts';
 import { measureLayers } from './measured.ts';
-import { copyTakesBoth, inRegistry } from './place.ts';
+import { copyTakesBoth, formatPlace, type Place, toReference, toRepository } from './place.ts';
 import { pushStreams } from './push-streams.ts';
 import { watching } from './watch.ts';
 
@@ -23,11 +23,11 @@ import { watching } from './watch.ts';
  */
 export async function pushView(
   connections: Connections,
-  text: string,
+  place: string | Place,
   image: Image | Index,
   options: TransferOptions = {},
 ): Promise<Descriptor> {
-  const reference = parseReference(inRegistry(text, 'an image in a registry', copyTakesBoth));
+  const reference = toReference(place, 'an image in a registry', { advice: copyTakesBoth });
   const { tag: wanted } = reference;
   return watching(options, async (watch) => {
     const watched = { ...options, ...watch.part() };
@@ -39,7 +39,7 @@ export async function pushView(
     const following = await pushStreams(image, repository, watched);
     await measureLayers(image, watched);
     const source = await sourceOf(image, watched);
-    if (reference.digest !== undefined) checkRoot(text, reference.digest, source.root.digest);
+    if (reference.digest !== undefined) checkRoot(formatPlace(place), reference.digest, source.root.digest);
     return copyImage(source.repository, source.root.digest, repository, {
       ...watched,
       ...following,
@@ -82,7 +82,7 @@ export async function writeLayer(
   connections: Connections,
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
-  const reference = parseRepository(inRegistry(text, 'a repository'));
+  const reference = toRepository(text);
   const mountFrom = mountSource(layer.origin, reference, { ...connections.upload, ...upload });
   const { blobs } = connections.repository(
     reference,
