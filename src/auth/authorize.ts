@@ -3,11 +3,11 @@ import { drain } from '../http/drain.ts';
 import { originOf } from '../http/origin.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
-import { createProver, type Proof, type ProverOptions } from './authenticator.ts';
+import { type AuthenticatorOptions, type Authorization, createAuthenticator } from './authenticator.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
-import { createScout } from './first-request.ts';
+import { createFirstRequest } from './first-request.ts';
 
-export interface AuthorizeOptions extends ProverOptions {
+export interface AuthorizeOptions extends AuthenticatorOptions {
   /** The only origin that receives credentials: `https://registry-1.docker.io`. */
   readonly origin: string;
 }
@@ -26,21 +26,24 @@ const maxTries = 3;
  * CHALLENGE_INVALID, HELPER_FAILED, and UNAUTHORIZED or DENIED when the token service refuses.
  */
 export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
-  const prover = createProver(options);
+  const authenticator = createAuthenticator(options);
   const ours = originOf(origin);
-  const scout = createScout((request) => prover.isKnown(request), options.clock);
+  const firstRequest = createFirstRequest((request) => authenticator.isKnown(request), options.clock);
 
   return (next) => async (request) => {
     if (originOf(request.url) !== ours || headerLines(request.headers, 'authorization').length > 0) {
       return await next(request);
     }
     const body = request.body && watchedBody(request.body);
-    const tellOthers = await scout(request);
+    const tellOthers = await firstRequest(request);
     let answered = false;
     try {
-      let proof = await prover.recall(request);
+      let authorization = await authenticator.recall(request);
       for (let tries = 1; ; tries++) {
-        const sent = withProof({ ...request, ...(body === undefined ? {} : { body }) }, proof);
+        const sent = withAuthorization(
+          { ...request, ...(body === undefined ? {} : { body }) },
+          authorization,
+        );
         const { secrets } = sent;
         const response = { ...(await next(sent)), ...(secrets === undefined ? {} : { secrets }) };
         answered = true;
@@ -48,11 +51,15 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
         // The other requests continue once the token request is sent: if the token serves them, too, they wait for the
         // same one.
         const onAsked = (): void => tellOthers(true);
-        const better = await prover.answer(challengesOf(response), { request, refused: proof, onAsked });
+        const better = await authenticator.answer(challengesOf(response), {
+          request,
+          refused: authorization,
+          onAsked,
+        });
         tellOthers(true);
         if (better === undefined) return response;
         await drain(response.body);
-        proof = better;
+        authorization = better;
       }
     } finally {
       tellOthers(answered);
@@ -60,12 +67,12 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
   };
 }
 
-function withProof(request: HttpRequest, proof: Proof | undefined): HttpRequest {
-  if (proof === undefined) return request;
-  const { authorization, secrets } = proof;
+function withAuthorization(request: HttpRequest, authorization: Authorization | undefined): HttpRequest {
+  if (authorization === undefined) return request;
+  const { header, secrets } = authorization;
   return {
     ...request,
-    headers: { ...request.headers, authorization: [authorization] },
+    headers: { ...request.headers, authorization: [header] },
     secrets: [...new Set([...(request.secrets ?? []), ...secrets])],
   };
 }

@@ -18,8 +18,8 @@ function slow(registry = bearerRegistry) {
   return { registry: held, open: () => gate.dispatchEvent(new Event('open')) };
 }
 
-describe('requests that are made before a registry has said what it wants', () => {
-  it('wait for the answer to the first where there is a credential to show', async () => {
+describe('requests that begin before the first answer of a registry', () => {
+  it('requests wait for the answer to the first one when a credential exists', async () => {
     const { registry, open } = slow();
     const { send, shown, tokens } = stage({ registry, credential: alice });
     const all = [send(), send(), send()];
@@ -34,7 +34,7 @@ describe('requests that are made before a registry has said what it wants', () =
     assert.equal(tokens.length, 1);
   });
 
-  it('all go out at once where there is none', async () => {
+  it('requests go out at once when no credential exists', async () => {
     const { registry, open } = slow(async () => answer(200));
     const { send, shown } = stage({ registry });
     const all = [send(), send(), send()];
@@ -44,7 +44,7 @@ describe('requests that are made before a registry has said what it wants', () =
     await Promise.all(all);
   });
 
-  it('all go out when the first got no answer', async () => {
+  it('requests go out when the first one gets no answer', async () => {
     const failures = [new TransportError('CUT_OFF', 'gone')];
     const { registry, open } = slow(async () => {
       const failure = failures.pop();
@@ -61,7 +61,7 @@ describe('requests that are made before a registry has said what it wants', () =
     assert.deepEqual(shown, [undefined, undefined, undefined]);
   });
 
-  it('end with their own signal while they wait', async () => {
+  it('a request ends with its own signal while it waits for the first one', async () => {
     const { registry, open } = slow();
     const { send } = stage({ registry, credential: alice });
     const end = new AbortController();

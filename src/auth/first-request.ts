@@ -9,21 +9,21 @@ import type { HttpRequest } from '../wire/message.ts';
  * request calls the returned function with whether it got an answer. After a minute the others are sent anyway: a
  * refusal costs each of them one request.
  */
-export type Scout = (request: HttpRequest) => Promise<(answered: boolean) => void>;
+export type FirstRequest = (request: HttpRequest) => Promise<(answered: boolean) => void>;
 
 /** Milliseconds, like the timeouts of a request. */
 const patience = 60_000;
 
-const tellNobody: Awaited<ReturnType<Scout>> = () => undefined;
+const noOthers: Awaited<ReturnType<FirstRequest>> = () => undefined;
 
 /**
  * `expectsLogin` returns whether a request has a login. It may ask the user's keychain, so it is called only while
  * another request is under way.
  */
-export function createScout(
+export function createFirstRequest(
   expectsLogin: (request: HttpRequest) => Promise<boolean>,
   clock: Clock = systemClock,
-): Scout {
+): FirstRequest {
   let first: Promise<void> | undefined;
   let isAnswered = false;
 
@@ -40,9 +40,9 @@ export function createScout(
   };
 
   return async (request) => {
-    if (isAnswered) return tellNobody;
+    if (isAnswered) return noOthers;
     // The source of a body may itself be a request to this registry.
-    if (first === undefined) return request.body === undefined ? goAhead() : tellNobody;
+    if (first === undefined) return request.body === undefined ? goAhead() : noOthers;
     const unlessNeedless = expectsLogin(request).then((expected) => (expected ? first : undefined));
     const wait = new AbortController();
     const goOn = sleep(clock, patience, wait.signal);
@@ -52,6 +52,6 @@ export function createScout(
     } finally {
       wait.abort();
     }
-    return tellNobody;
+    return noOthers;
   };
 }

@@ -53,3 +53,12 @@ function rank(action: string): number {
   const at = actionOrder.indexOf(action);
   return at < 0 ? actionOrder.length : at;
 }
+
+/** Returns the repository of a request, from its first scope that names one: the other scopes are mount sources. */
+export function scopedRepository(scopes: readonly string[] = []): string | undefined {
+  for (const scope of scopes) {
+    const name = /^repository:(.+):[^:]*$/.exec(scope)?.[1];
+    if (name !== undefined) return name;
+  }
+  return undefined;
+}
