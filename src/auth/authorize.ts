@@ -12,7 +12,10 @@ export interface AuthorizeOptions extends AuthenticatorOptions {
   readonly origin: string;
 }
 
-/** One try with the known challenge, one with the new challenge, and one if that challenge asks for more. */
+/**
+ * Tries with a header: one with the known challenge, one with the new challenge, and one if that challenge asks for
+ * more. A first request without a header does not count: it only fetches the challenge.
+ */
 const maxTries = 3;
 
 /**
@@ -39,7 +42,7 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
     let answered = false;
     try {
       let authorization = await authenticator.recall(request);
-      for (let tries = 1; ; tries++) {
+      for (let tries = authorization === undefined ? 0 : 1; ; tries++) {
         const sent = withAuthorization(
           { ...request, ...(body === undefined ? {} : { body }) },
           authorization,
