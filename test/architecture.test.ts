@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { arrowsOf, cycles, importedModules } from '../scripts/measures/imports.ts';
+import {
+  arrowsOf,
+  cycles,
+  identifiersIn,
+  importedModules,
+  reachableFrom,
+} from '../scripts/measures/imports.ts';
 import { isTest, readSources } from '../scripts/measures/sources.ts';
 import { projectRoot } from './project.ts';
 
@@ -23,7 +31,9 @@ const rules: Readonly<Record<string, Rule>> = {
   errors: { imports: [], node: [] },
   time: { imports: [], node: [] },
   spec: { imports: ['errors'], node: [] },
-  flow: { imports: ['time', 'spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
+  flow: { imports: ['time', 'spec', 'errors', 'flow/node', 'flow/portable'], node: [] },
+  'flow/node': { imports: ['flow', 'spec', 'errors'], node: ['node:crypto', 'node:zlib'] },
+  'flow/portable': { imports: ['flow', 'spec', 'errors'], node: [] },
   json: { imports: ['flow', 'spec', 'errors'], node: [] },
   tar: { imports: ['flow', 'spec', 'errors'], node: [] },
   files: { imports: ['errors'], node: disk },
@@ -56,7 +66,7 @@ const rules: Readonly<Record<string, Rule>> = {
   disk: { imports: ['store', 'layout', 'blobfile', 'files', ...words], node: disk },
   'pull-through': { imports: ['store', ...words], node: [] },
   copy: { imports: ['store', ...words], node: [] },
-  image: { imports: ['store', ...words], node: ['node:zlib', 'node:stream'] },
+  image: { imports: ['store', ...words], node: [] },
   client: {
     imports: ['store', 'remote', 'hosts', ...nodeLine, ...places, 'copy', 'image', 'files', ...words],
     node: ['node:fs', 'node:fs/promises', 'node:path'],
@@ -78,19 +88,35 @@ const rules: Readonly<Record<string, Rule>> = {
     imports: [...works, 'server/node', 'store', 'remote', 'files', 'hosts', ...nodeLine, ...places, ...words],
     node: 'any',
   },
+  core: { imports: ['copy', 'image', 'store', 'remote', 'memory', 'http', 'wire', ...words], node: [] },
   index: { imports: [...works, 'store', 'remote', ...nodeLine, ...places, ...words], node: [] },
 };
 
 const packages: Readonly<Record<string, readonly string[]>> = {
   cli: ['commander'],
+  'flow/portable': ['@noble/hashes/sha2.js'],
   http: ['tldts'],
   server: ['bcryptjs', 'yaml'],
 };
 
+/** Global variables that browsers do not have. */
+const nodeGlobals: ReadonlySet<string> = new Set([
+  'Buffer',
+  'process',
+  'global',
+  'require',
+  'module',
+  '__dirname',
+  '__filename',
+  'setImmediate',
+  'clearImmediate',
+]);
+
 function roomOf(file: string): string {
   const path = file.replace(/\.ts$/, '');
-  // The folders that know sockets, and the server's door, are rooms of their own inside a folder.
-  for (const room of ['http/node', 'server/node']) if (path.startsWith(`${room}/`)) return room;
+  // The folders for one kind of runtime, and the server's door, are rooms of their own inside a folder.
+  for (const room of ['flow/node', 'flow/portable', 'http/node', 'server/node'])
+    if (path.startsWith(`${room}/`)) return room;
   if (path === 'server/index') return path;
   const [folder = '', ...rest] = path.split('/');
   return rest.length === 0 ? path : folder;
@@ -101,7 +127,27 @@ const sources = readSources(projectRoot(), 'src')
   .filter((source) => !isTest(source))
   .map(({ path, text }) => ({ path: path.slice('src/'.length), text }));
 const named = new Map(sources.map((source) => [source.path, importedModules(source)]));
-const arrows = arrowsOf(sources);
+/** The files that each `#name` of package.json stands for: one for Node, one for every other runtime. */
+const conditional = conditionalImports();
+const arrows = arrowsOf(sources, (module) => conditional.get(module)?.map(({ file }) => file) ?? []);
+
+interface ConditionalFile {
+  readonly condition: string;
+  readonly file: string;
+}
+
+function filesOf(targets: Readonly<Record<string, string>>): readonly ConditionalFile[] {
+  return Object.entries(targets).map(([condition, target]) => ({
+    condition,
+    file: target.replace(/^\.\/dist\/src\/(.*)\.js$/, '$1.ts'),
+  }));
+}
+
+function conditionalImports(): ReadonlyMap<string, readonly ConditionalFile[]> {
+  const manifest: { readonly imports: Readonly<Record<string, Readonly<Record<string, string>>>> } =
+    JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8'));
+  return new Map(Object.entries(manifest.imports).map(([name, targets]) => [name, filesOf(targets)]));
+}
 
 describe('the picture of the house', () => {
   it('has a rule for every room', () => {
@@ -144,14 +190,48 @@ describe('the picture of the house', () => {
   it('takes packages only where the table of packages says', () => {
     const wrong = [...named].flatMap(([file, modules]) =>
       modules
-        .filter((module) => !module.startsWith('.') && !module.startsWith('node:'))
+        .filter(
+          (module) => !module.startsWith('.') && !module.startsWith('node:') && !conditional.has(module),
+        )
         .filter((module) => !packages[roomOf(file)]?.includes(module))
         .map((module) => `${file} → ${module}`),
     );
     assert.deepEqual(wrong, []);
   });
 
+  it('the door gantry/core reaches no module and no global variable of Node, by any number of imports', () => {
+    const elsewhere = arrowsOf(sources, (module) =>
+      (conditional.get(module) ?? []).flatMap(({ condition, file }) =>
+        condition === 'default' ? [file] : [],
+      ),
+    );
+    const reached = reachableFrom('core.ts', elsewhere);
+    assert.ok(reached.has('remote/upload/session.ts') && reached.has('flow/portable/hash.ts'));
+    const wrong = sources
+      .filter(({ path }) => reached.has(path))
+      .flatMap((source) =>
+        [
+          ...importedModules(source).filter((module) => module.startsWith('node:')),
+          ...identifiersIn(source).filter((name) => nodeGlobals.has(name)),
+        ].map((name) => `${source.path} → ${name}`),
+      );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('each conditional import has a file for Node and one for every other runtime', () => {
+    for (const [name, files] of conditional) {
+      assert.deepEqual(
+        files.map(({ condition }) => condition),
+        ['node', 'default'],
+        name,
+      );
+      for (const { file } of files) assert.ok(named.has(file), file);
+    }
+  });
+
   it('sees a forbidden arrow and a cycle when there is one', () => {
+    const text = 'const { process: own } = a.Buffer; module[own](process);';
+    assert.deepEqual(identifiersIn({ path: 'x.ts', text }), ['own', 'a', 'module', 'process']);
     assert.equal(rules['spec']?.imports.includes('wire'), false);
     assert.deepEqual(
       cycles([

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import { publishable } from '../scripts/publishable.ts';
@@ -13,11 +13,12 @@ const root = projectRoot();
 const manifest = readJson('package.json');
 
 /** Each package needs its reason in CONTRIBUTING.md. */
-const runtimeDependencies = ['bcryptjs', 'tldts', 'yaml'];
+const runtimeDependencies = ['@noble/hashes', 'bcryptjs', 'tldts', 'yaml'];
 
 /** The purpose of each door. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   gantry: ['createClient', 'copyImage', 'isGantryError', 'openLayout'],
+  'gantry/core': ['copyImage', 'createRemoteRegistry', 'fetchTransport', 'openImage'],
   'gantry/server': ['createApp', 'listen', 'openDiskRegistry'],
   'gantry/keychain': ['createKeychain', 'storeCredential', 'eraseCredential'],
   'gantry/testing': ['startRegistry', 'repositoryContract', 'registryContract'],
@@ -27,7 +28,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
  * The limit for the packed package. A larger one contains something by mistake. The precompiled core and the source
  * that it is compared with take 220 KiB.
  */
-const maxPacked = 900 * 1024;
+const maxPacked = 1000 * 1024;
 
 describe('the package', () => {
   let home = '';
@@ -207,6 +208,7 @@ async function install(tarball: string, home: string): Promise<void> {
   await run('tar', ['-xzf', tarball, '-C', modules], {});
   await rename(join(modules, 'package'), join(modules, 'gantry'));
   for (const name of runtimeDependencies) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
   }
 }

@@ -31,13 +31,43 @@ export function fileOf(from: string, module: string): string {
     .join('/');
 }
 
-/** Lists the imports between files of the project. */
-export function arrowsOf(sources: readonly Source[]): Arrow[] {
+/**
+ * Lists the imports between files of the project. `filesOf` names the files behind a conditional import (`#name`), in the
+ * form of `Source.path`.
+ */
+export function arrowsOf(
+  sources: readonly Source[],
+  filesOf: (module: string) => readonly string[] = () => [],
+): Arrow[] {
   return sources.flatMap((source) =>
     importedModules(source)
-      .filter((module) => module.startsWith('.'))
-      .map((module) => ({ from: source.path, to: fileOf(source.path, module) })),
+      .flatMap((module) => (module.startsWith('.') ? [fileOf(source.path, module)] : filesOf(module)))
+      .map((to) => ({ from: source.path, to })),
   );
+}
+
+/** Returns a file and all files that it imports, directly or through others. */
+export function reachableFrom(start: string, arrows: readonly Arrow[]): ReadonlySet<string> {
+  const reached = new Set([start]);
+  // A set takes new entries while it is walked.
+  for (const file of reached) for (const { from, to } of arrows) if (from === file) reached.add(to);
+  return reached;
+}
+
+/** Lists the names that a file uses as variables: no properties, and no words in comments and texts. */
+export function identifiersIn(source: Source): string[] {
+  const found = new Set<string>();
+  const walk = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    const { type, name, computed }: { type?: unknown; name?: unknown; computed?: unknown } = node;
+    if (type === 'Identifier' && typeof name === 'string') found.add(name);
+    for (const [member, value] of Object.entries(node)) {
+      const isName = (member === 'property' || member === 'key') && computed !== true;
+      if (!isName) walk(value);
+    }
+  };
+  walk(parseSource(source).program);
+  return [...found];
 }
 
 /** Lists the cycles that a depth-first walk meets, each once. */

@@ -1,4 +1,5 @@
 import type { Credential } from '../keychain/credential.ts';
+import { toBase64 } from '../spec/base64url.ts';
 
 interface Basic {
   readonly username: string;
@@ -17,7 +18,7 @@ export function basicOf(
 }
 
 export function basicAuthorization({ username, password }: Basic): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  return `Basic ${toBase64(new TextEncoder().encode(`${username}:${password}`))}`;
 }
 
 /** Returns the secret parts of a credential, in each form that a server receives and may repeat. */

@@ -1,19 +1,8 @@
-import * as zlib from 'node:zlib';
-import { ContentError, UnsupportedError } from '../errors.ts';
+import { codec } from '#compression';
+import { ContentError } from '../errors.ts';
 
 /** The compression of a layer. */
 export type Compression = 'gzip' | 'zstd' | 'none';
-
-/** The members of a `node:zlib` stream that this file uses. */
-interface Transform extends AsyncIterable<Uint8Array> {
-  readonly destroyed: boolean;
-  readonly readableEnded: boolean;
-  write(chunk: Uint8Array, done: (error?: Error | null) => void): unknown;
-  once(event: 'close', react: () => void): unknown;
-  off(event: 'close', react: () => void): unknown;
-  end(): unknown;
-  destroy(): unknown;
-}
 
 /**
  * Limits of decompression. Content beyond them counts as a decompression bomb, since its descriptor tells nothing about
@@ -62,7 +51,7 @@ export function sniffCompression(start: Uint8Array): Compression {
  * notice a truncated zstd stream; only a source that verifies itself does.
  * @throws DIGEST_INVALID for a damaged stream
  * @throws TOO_LARGE when the output exceeds `limits`
- * @throws UNSUPPORTED for zstd on a runtime without it (Node before 22.15)
+ * @throws UNSUPPORTED for zstd on a runtime without it (Node before 22.15, browsers)
  */
 export async function* decompressed(
   source: AsyncIterable<Uint8Array>,
@@ -82,14 +71,11 @@ export async function* decompressed(
       yield* rest;
       return;
     }
-    const transform =
-      compression === 'gzip'
-        ? zlib.createGunzip({ chunkSize: 128 * 1024 })
-        : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
-    let given = 0;
-    for await (const chunk of through(rest, transform, (cause) => {
+    const onDamage = (cause: unknown): never => {
       throw new ContentError('DIGEST_INVALID', `${what}: its ${compression} stream is damaged`, { cause });
-    })) {
+    };
+    let given = 0;
+    for await (const chunk of codec.decompress(rest, { compression, what, onDamage })) {
       given += chunk.byteLength;
       const allowed = Math.min(bytes, Math.max(free, taken * ratio));
       if (given > allowed) throw bomb(what, allowed, given);
@@ -115,13 +101,10 @@ function bomb(what: string, expected: number, actual: number): ContentError {
  */
 export async function* gzipped(
   source: AsyncIterable<Uint8Array>,
-  { level = 6 }: { readonly level?: number } = {},
+  { level }: { readonly level?: number | undefined } = {},
 ): AsyncIterable<Uint8Array> {
   let first = true;
-  const transform = zlib.createGzip({ level, chunkSize: 128 * 1024 });
-  for await (const chunk of through(source, transform, (error) => {
-    throw error;
-  })) {
+  for await (const chunk of codec.compress(source, { compression: 'gzip', level })) {
     // Byte 9 names the operating system; 255 is "unknown".
     if (first && chunk.byteLength > 9) chunk[9] = 255;
     first = false;
@@ -131,77 +114,14 @@ export async function* gzipped(
 
 /**
  * Compresses a source; `none` passes it through.
- * @throws UNSUPPORTED for zstd on a runtime without it
+ * @throws UNSUPPORTED for zstd on a runtime without it, and for a level of gzip in browsers
  */
 export function compressed(
   source: AsyncIterable<Uint8Array>,
   { compression, level }: { readonly compression: Compression; readonly level?: number | undefined },
 ): AsyncIterable<Uint8Array> {
   if (compression === 'none') return source;
-  if (compression === 'gzip') return gzipped(source, level === undefined ? {} : { level });
-  return through(source, zstdTransform('createZstdCompress', 'compressing with zstd'), (error) => {
-    throw error;
-  });
-}
-
-/**
- * Feeds a transform one chunk at a time, and takes the next only when the last is used up, since a source may reuse its
- * buffer. Reads the source to its end even when the stream ends earlier (padding), because a source that verifies
- * itself does so at its end.
- */
-async function* through(
-  source: AsyncIterable<Uint8Array>,
-  transform: Transform,
-  onDamage: (error: unknown) => never,
-): AsyncIterable<Uint8Array> {
-  let failure: { readonly error: unknown } | undefined;
-  const feed = async (): Promise<void> => {
-    try {
-      for await (const chunk of source) {
-        if (!(await isTaken(transform, chunk)) && !transform.readableEnded) return;
-      }
-      transform.end();
-    } catch (error) {
-      failure = { error };
-      transform.destroy();
-    }
-  };
-  const feeding = feed();
-  try {
-    yield* transform;
-  } catch (error) {
-    // Errors of the source are rethrown unchanged.
-    if (failure !== undefined) throw failure.error;
-    onDamage(error);
-  } finally {
-    transform.destroy();
-    await feeding;
-  }
-  if (failure !== undefined) throw failure.error;
-}
-
-/**
- * Waits until the chunk is used up. Resolves to false when that never happens: zlib does not call back once its stream
- * has ended or failed.
- */
-function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
-  return new Promise((resolve) => {
-    const gone = (): void => resolve(false);
-    if (transform.destroyed) return gone();
-    transform.once('close', gone);
-    transform.write(chunk, (error) => {
-      transform.off('close', gone);
-      resolve(!error);
-    });
-  });
-}
-
-function zstdTransform(name: 'createZstdCompress' | 'createZstdDecompress', what: string): Transform {
-  const create: unknown = Reflect.get(zlib, name);
-  if (typeof create !== 'function') {
-    throw new UnsupportedError('zstd', `${what} needs Node 22.15 or later`);
-  }
-  return create();
+  return compression === 'gzip' ? gzipped(source, { level }) : codec.compress(source, { compression });
 }
 
 /** Reads and copies the first bytes: at least `wanted`, unless the source is shorter. */

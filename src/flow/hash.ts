@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { startHash } from '#hash';
 import { type Algorithm, type Digest, parseDigest } from '../spec/digest.ts';
 import { checkArgument, bytes as isBytes, oneOf } from '../spec/options.ts';
 
@@ -11,7 +11,7 @@ export interface Hasher {
 }
 
 export function createHasher(algorithm: Algorithm = 'sha256'): Hasher {
-  const hash = createHash(algorithm);
+  const hash = startHash(algorithm);
   return {
     update(chunk): void {
       hash.update(chunk);

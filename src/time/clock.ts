@@ -20,7 +20,9 @@ export const systemClock: Clock = {
 export const unheldClock: Clock = {
   now: Date.now,
   after(milliseconds, wake) {
-    const timer = setTimeout(wake, milliseconds).unref();
+    const timer = setTimeout(wake, milliseconds);
+    // In a browser a timer is a number, and keeps nothing alive.
+    if (typeof timer === 'object') timer.unref();
     return () => clearTimeout(timer);
   },
 };

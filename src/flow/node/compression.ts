@@ -1,0 +1,93 @@
+import * as zlib from 'node:zlib';
+import { UnsupportedError } from '../../errors.ts';
+import type { Codec } from '../codec.ts';
+
+/** The members of a `node:zlib` stream that this file uses. */
+interface Transform extends AsyncIterable<Uint8Array> {
+  readonly destroyed: boolean;
+  readonly readableEnded: boolean;
+  write(chunk: Uint8Array, done: (error?: Error | null) => void): unknown;
+  once(event: 'close', react: () => void): unknown;
+  off(event: 'close', react: () => void): unknown;
+  end(): unknown;
+  destroy(): unknown;
+}
+
+export const codec: Codec = {
+  decompress(source, { compression, what, onDamage }) {
+    const transform =
+      compression === 'gzip'
+        ? zlib.createGunzip({ chunkSize: 128 * 1024 })
+        : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
+    return through(source, transform, onDamage);
+  },
+  compress(source, { compression, level = 6 }) {
+    const transform =
+      compression === 'gzip'
+        ? zlib.createGzip({ level, chunkSize: 128 * 1024 })
+        : zstdTransform('createZstdCompress', 'compressing with zstd');
+    return through(source, transform, (error) => {
+      throw error;
+    });
+  },
+};
+
+/**
+ * Feeds a transform one chunk at a time, and takes the next only when the last is used up, since a source may reuse its
+ * buffer. Reads the source to its end even when the stream ends earlier (padding), because a source that verifies
+ * itself does so at its end.
+ */
+async function* through(
+  source: AsyncIterable<Uint8Array>,
+  transform: Transform,
+  onDamage: (error: unknown) => never,
+): AsyncIterable<Uint8Array> {
+  let failure: { readonly error: unknown } | undefined;
+  const feed = async (): Promise<void> => {
+    try {
+      for await (const chunk of source) {
+        if (!(await isTaken(transform, chunk)) && !transform.readableEnded) return;
+      }
+      transform.end();
+    } catch (error) {
+      failure = { error };
+      transform.destroy();
+    }
+  };
+  const feeding = feed();
+  try {
+    yield* transform;
+  } catch (error) {
+    // Errors of the source are rethrown unchanged.
+    if (failure !== undefined) throw failure.error;
+    onDamage(error);
+  } finally {
+    transform.destroy();
+    await feeding;
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+/**
+ * Waits until the chunk is used up. Resolves to false when that never happens: zlib does not call back once its stream
+ * has ended or failed.
+ */
+function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const gone = (): void => resolve(false);
+    if (transform.destroyed) return gone();
+    transform.once('close', gone);
+    transform.write(chunk, (error) => {
+      transform.off('close', gone);
+      resolve(!error);
+    });
+  });
+}
+
+function zstdTransform(name: 'createZstdCompress' | 'createZstdDecompress', what: string): Transform {
+  const create: unknown = Reflect.get(zlib, name);
+  if (typeof create !== 'function') {
+    throw new UnsupportedError('zstd', `${what} needs Node 22.15 or later`);
+  }
+  return create();
+}
