@@ -20,7 +20,7 @@ const made = [
   'createSingleFlight',
   'createQuestions',
   'createAdaptiveLimit',
-  'createArrivals',
+  'createRecentWrites',
   'createPool',
   'createFairQueue',
 ];
@@ -164,7 +164,7 @@ describe('waits for other callers', () => {
     const makers = [...all.values()].flatMap((text) =>
       Array.from(
         text.matchAll(
-          /^export (?:async )?function (create\w*(?:Mutex|Lock|Semaphore|Queue|Pool|Flight|Limit|Questions|Arrivals))\b/gm,
+          /^export (?:async )?function (create\w*(?:Mutex|Lock|Semaphore|Queue|Pool|Flight|Limit|Questions|Writes))\b/gm,
         ),
         ([, name]) => name ?? '',
       ),

@@ -38,7 +38,7 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
 
     async delete(digest, options) {
       const operation = { kind: 'blob.delete', repository, digest } as const;
-      exchange.learned.arrivals.forget(repository, digest);
+      exchange.capabilities.recentWrites.forget(repository, digest);
       const { response } = await performBodiless(exchange, operation, [200, 202, 204, 404], options);
       return isDeleted(response);
     },

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../flow/hash.ts';
-import { createLearned } from './capabilities.ts';
+import { createCapabilities } from './capabilities.ts';
 
 const digest = (name: number) => digestOf(new TextEncoder().encode(String(name)));
 
 describe('the repositories in which a blob was seen', () => {
-  it('are none at first', () => assert.deepEqual(createLearned().holders.of(digest(1)), []));
+  it('are none at first', () => assert.deepEqual(createCapabilities().holders.of(digest(1)), []));
 
   it('are the last two, the newest first, each once', () => {
-    const { holders } = createLearned();
+    const { holders } = createCapabilities();
     for (const repository of ['a', 'b', 'c', 'b']) holders.note(digest(1), repository);
     assert.deepEqual(holders.of(digest(1)), ['b', 'c']);
     assert.deepEqual(holders.of(digest(2)), []);
   });
 
   it('are forgotten of the blob that was seen longest ago, when there are very many', () => {
-    const { holders } = createLearned();
+    const { holders } = createCapabilities();
     const all = Array.from({ length: 20_001 }, (_, at) => digest(at));
     for (const one of all.slice(0, -1)) holders.note(one, 'a');
     holders.note(digest(0), 'b');

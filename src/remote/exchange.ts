@@ -3,6 +3,8 @@ import { discard } from '../flow/collect.ts';
 import { createBackoff, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import { wholeAnswer } from '../http/whole-answer.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
@@ -10,10 +12,10 @@ import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
-import { answered, type Line } from './send-with-workarounds.ts';
+import { type RepositoryLine, sendWithWorkarounds } from './send-with-workarounds.ts';
 
 /** How a repository talks to its registry: what all of its parts need to know. */
-export interface Exchange extends Line {
+export interface Exchange extends RepositoryLine {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly download: DownloadOptions;
@@ -21,8 +23,22 @@ export interface Exchange extends Line {
   readonly loginAdvice?: string;
   /** Told what went otherwise than it should, and is no failure. */
   readonly warn?: ((text: string) => void) | undefined;
+  /** The running changes of lists under fallback tags, by repository and tag. */
+  readonly fallbackLists: Map<string, ListChanges>;
   /** The time, for waits that no retry is behind. Default: the system's. */
   readonly clock?: Clock | undefined;
+}
+
+/** One referrer in the list of its subject: the entry to stand there, or none. */
+export interface ListChange {
+  readonly digest: Digest;
+  readonly entry?: Descriptor;
+}
+
+/** The changes of one list that this process makes together. */
+export interface ListChanges {
+  /** Settles when the change has stayed in the list. */
+  change(change: ListChange, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /** How answers are read. */
@@ -76,7 +92,7 @@ export async function ask(
   accept: Accept,
 ): Promise<Answer> {
   const { registry, scopes } = exchange;
-  const response = await answered(exchange, request, operation).catch((error: unknown) => {
+  const response = await sendWithWorkarounds(exchange, request, operation).catch((error: unknown) => {
     throw advisedLogin(error, exchange);
   });
   const isAccepted =

@@ -18,17 +18,8 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import { encode } from '../wire/encode.ts';
 import { headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HeaderMap } from '../wire/message.ts';
-import type { Learned } from './capabilities.ts';
-import { ask, type Exchange } from './exchange.ts';
+import { ask, type Exchange, type ListChange, type ListChanges } from './exchange.ts';
 import { changedList } from './fallback-list.ts';
-
-/** What becomes of one referrer in the list: it stands there with this entry, or, without one, no longer. */
-export interface ListChange {
-  readonly digest: Digest;
-  readonly entry?: Descriptor;
-}
-
-const writers = new WeakMap<Learned, Map<string, ListWriter>>();
 
 /**
  * Changes the list of referrers that stands under the fallback tag of `subject`, for registries that keep none
@@ -51,17 +42,15 @@ export function changeList(
   change: ListChange,
   { signal }: SignalOptions = {},
 ): Promise<void> {
-  const { learned } = exchange;
-  const ours = writers.get(learned) ?? new Map<string, ListWriter>();
-  writers.set(learned, ours);
+  const { fallbackLists: running } = exchange;
   const tag = referrersTag(subject);
   const key = `${repository}:${tag}`;
-  const known = ours.get(key);
+  const known = running.get(key);
   if (known !== undefined) return known.change(change, signal);
   const writer: ListWriter = new ListWriter({ exchange, repository, subject, tag }, () => {
-    if (ours.get(key) === writer) ours.delete(key);
+    if (running.get(key) === writer) running.delete(key);
   });
-  ours.set(key, writer);
+  running.set(key, writer);
   return writer.change(change, signal);
 }
 
@@ -93,7 +82,7 @@ interface Standing {
 }
 
 /** The one writer of a list in this process, from the first change until the last one has stayed. */
-class ListWriter {
+class ListWriter implements ListChanges {
   readonly #place: ListPlace;
   readonly #clock: Clock;
   readonly #random: () => number;

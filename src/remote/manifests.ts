@@ -3,8 +3,7 @@ import type { Digest } from '../spec/digest.ts';
 import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
-import { type Exchange, isDeleted, performBodiless } from './exchange.ts';
-import type { ListChange } from './fallback-tag.ts';
+import { type Exchange, isDeleted, type ListChange, performBodiless } from './exchange.ts';
 import { demandManifest, resolveManifest, understood } from './get-manifest.ts';
 import { putUnder } from './put-manifest.ts';
 import { hasReferrersApi } from './referrers.ts';
@@ -28,13 +27,14 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       checkTags(tags);
       const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal }).catch(
         (error: unknown) => {
-          if (isGantryError(error, 'MANIFEST_BLOB_UNKNOWN')) exchange.learned.arrivals.forget(repository);
+          if (isGantryError(error, 'MANIFEST_BLOB_UNKNOWN'))
+            exchange.capabilities.recentWrites.forget(repository);
           throw error;
         },
       );
       const subject = subjectOf(manifest);
       if (subject === undefined) return;
-      if (listed) exchange.learned.referrersApi = true;
+      if (listed) exchange.capabilities.referrers.saw(true);
       else if (tagsOnly || (await hasReferrersApi(exchange, repository, subject, { signal }))) return;
       else {
         const { digest } = manifest.descriptor;
@@ -87,7 +87,7 @@ async function subjectToTell(
   options: SignalOptions = {},
 ): Promise<Digest | undefined> {
   try {
-    if (exchange.learned.referrersApi === true) return undefined;
+    if (exchange.capabilities.referrers.isListed() === true) return undefined;
     if (await hasReferrersApi(exchange, repository, digest, options)) return undefined;
     return subjectOf(await demandManifest(exchange, repository, digest, understood, options));
   } catch (error) {

@@ -29,7 +29,7 @@ export async function putUnder(
   tags: readonly string[],
   { signal }: SignalOptions,
 ): Promise<boolean> {
-  const { learned } = exchange;
+  const { tagParameters } = exchange.capabilities;
   const { digest } = manifest.descriptor;
   let listed = false;
   /** Whether the registry may have done a refused request, since an earlier answer to it was lost. */
@@ -44,7 +44,7 @@ export async function putUnder(
   const needsDigest = digestAlgorithm(digest) !== 'sha256';
   let byDigest = false;
   if (tags.length > 1 || (needsDigest && tags.length > 0)) {
-    for (let at = 0; at < tags.length && learned.tagParameters !== false; at += tagsAtOnce) {
+    for (let at = 0; at < tags.length && tagParameters.mayWork(); at += tagsAtOnce) {
       const beside = tags.slice(at, at + tagsAtOnce);
       const response = await put(digest, { beside, accept: refusesTags });
       if (response.status >= 400) {
@@ -53,7 +53,7 @@ export async function putUnder(
       }
       byDigest = true;
       const set = tagHeaders(response);
-      learned.tagParameters = set.length > 0;
+      tagParameters.sawConfirmed(set);
       for (const tag of set) left.delete(tag);
     }
   }

@@ -12,6 +12,7 @@ import { type ReferrersPage, referrersPage } from '../wire/decode.ts';
 import { readError } from '../wire/error-body.ts';
 import type { ReferrersOperation } from '../wire/operation.ts';
 import { redactUrl } from '../wire/redact.ts';
+import type { ReferrersCapability } from './capabilities.ts';
 import { type Answer, type Exchange, perform, performWhole } from './exchange.ts';
 import { nextPage } from './listings.ts';
 import { withOwnType } from './own-type.ts';
@@ -54,7 +55,7 @@ export async function* remoteReferrers(
   const tagged = taggedReferrers(manifests, subject, { signal });
   tagged.catch(() => undefined);
   try {
-    if (exchange.learned.referrersApi !== false) {
+    if (exchange.capabilities.referrers.isListed() !== false) {
       const filter = artifactType === undefined ? {} : { artifactType };
       const operation = { kind: 'referrers', repository, digest: subject, ...filter } as const;
       for await (const page of pages(exchange, operation, { signal })) yield* await wanted(page);
@@ -77,16 +78,9 @@ export async function hasReferrersApi(
   subject: Digest,
   { signal }: SignalOptions = {},
 ): Promise<boolean> {
-  const { learned } = exchange;
-  if (learned.referrersApi !== undefined) return learned.referrersApi;
-  const ask = async (): Promise<boolean> => {
-    if (learned.referrersApi !== undefined) return learned.referrersApi;
-    return (
-      (await firstPage(exchange, { kind: 'referrers', repository, digest: subject }, { signal })) !==
-      undefined
-    );
-  };
-  return learned.probing(ask, { signal });
+  const operation = { kind: 'referrers', repository, digest: subject } as const;
+  const ask = async (): Promise<boolean> => (await firstPage(exchange, operation, { signal })) !== undefined;
+  return exchange.capabilities.referrers.findOut(ask, { signal });
 }
 
 interface Listed {
@@ -122,26 +116,25 @@ async function firstPage(
   operation: ReferrersOperation,
   options: SignalOptions,
 ): Promise<Listed | undefined> {
-  const { learned } = exchange;
+  const { referrers } = exchange.capabilities;
   const send = ({ signal }: SignalOptions): Promise<Answer> =>
     perform(exchange, operation, [200, ...unsupported], { ...options, signal });
-  return performWhole(exchange, send, (answer) => readFirst(answer, operation, learned), options);
+  return performWhole(exchange, send, (answer) => readFirst(answer, operation, referrers), options);
 }
 
 async function readFirst(
   answer: Answer,
   operation: ReferrersOperation,
-  learned: Exchange['learned'],
+  referrers: ReferrersCapability,
 ): Promise<Listed | undefined> {
   if (answer.response.status !== 200) {
     const { request, response } = answer;
     const error = await readError(response, { request, what: operation.digest, kind: operation.kind });
-    if (!speaksOfContent(error)) learned.referrersApi ??= false;
+    if (!speaksOfContent(error)) referrers.saw(false);
     return undefined;
   }
   const listed = await readListed(answer);
-  if (listed === undefined) learned.referrersApi ??= false;
-  else learned.referrersApi = true;
+  referrers.saw(listed !== undefined);
   return listed;
 }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Send } from '../wire/message.ts';
 import { catalogScope } from '../wire/scope.ts';
 import { remoteBlobs } from './blobs.ts';
-import { createLearned } from './capabilities.ts';
+import { createCapabilities } from './capabilities.ts';
 import { type DownloadOptions, type Exchange, intentScopes } from './exchange.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
@@ -63,7 +63,9 @@ export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
-  const exchange = { base, registry, send, download, clock, warn, learned: createLearned(clock), ...advice };
+  const capabilities = createCapabilities(clock);
+  const fallbackLists = new Map();
+  const exchange = { base, registry, send, download, clock, warn, capabilities, fallbackLists, ...advice };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {
@@ -74,7 +76,7 @@ export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {
       const own = {
         ...exchange,
         get scopes(): readonly string[] {
-          return exchange.learned.ownScopesOnly === true ? scopes.slice(0, 1) : scopes;
+          return exchange.capabilities.scopes.usable(scopes);
         },
       };
       const opened = openRepository(own, name, { ...common, ...upload });

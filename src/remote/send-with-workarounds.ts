@@ -4,21 +4,21 @@ import { encode } from '../wire/encode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
-import type { Learned } from './capabilities.ts';
+import type { Capabilities } from './capabilities.ts';
 
 /** What goes to one registry for one repository. */
-export interface Line {
+export interface RepositoryLine {
   /** The registry's root, without a slash at its end: `https://ghcr.io`. */
   readonly base: string;
   readonly send: Send;
-  readonly learned: Learned;
+  readonly capabilities: Capabilities;
   /** What the first token is asked for, so that it serves the last request too; fewer where all are refused for some. */
   readonly scopes: readonly string[];
 }
 
 /** The answer to a request, past what stands in its way at some registries. */
-export async function answered(
-  line: Line,
+export async function sendWithWorkarounds(
+  line: RepositoryLine,
   request: HttpRequest,
   operation: Operation,
 ): Promise<HttpResponse> {
@@ -30,21 +30,21 @@ export async function answered(
  * A token service may refuse everything because of one repository that is to be mounted from and isn't there (GHCR says
  * 403). Then it is asked for the own one alone, from now on; a mount asks for its source again by itself.
  */
-async function permitted(line: Line, request: HttpRequest): Promise<HttpResponse> {
+async function permitted(line: RepositoryLine, request: HttpRequest): Promise<HttpResponse> {
   try {
     return await line.send(request);
   } catch (error) {
     const refused = error instanceof AuthError && ['UNAUTHORIZED', 'DENIED'].includes(error.code);
     if (!refused || line.scopes.length < 2 || !isRepeatable(request)) throw error;
     const response = await line.send({ ...request, scopes: line.scopes.slice(0, 1) });
-    line.learned.ownScopesOnly = true;
+    line.capabilities.scopes.sawOwnOnly();
     return response;
   }
 }
 
 /** gcr.io has said 401 without a challenge below `/v2/`: there it says what it wants. */
 async function challenged(
-  { base, send }: Line,
+  { base, send }: RepositoryLine,
   request: HttpRequest,
   response: HttpResponse,
 ): Promise<HttpResponse> {

@@ -7,7 +7,7 @@ import { createSemaphore } from '../../src/flow/semaphore.ts';
 import { createSingleFlight } from '../../src/flow/single-flight.ts';
 import { createAdaptiveLimit } from '../../src/http/adaptive-limit.ts';
 import { createQuestions } from '../../src/pull-through/questions.ts';
-import { createArrivals } from '../../src/remote/upload/recent-writes.ts';
+import { createRecentWrites } from '../../src/remote/upload/recent-writes.ts';
 import type { WriteOutcome } from '../../src/store/contract.ts';
 import { createUploadMutex } from '../../src/store/upload-mutex.ts';
 import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
@@ -93,7 +93,7 @@ const rows: readonly Row[] = [
   {
     name: 'a blob that another copy sends',
     make(clock) {
-      const arrivals = createArrivals(clock);
+      const arrivals = createRecentWrites(clock);
       return (work, signal) => arrivals.write('a', digest, () => work(signal), { signal });
     },
     silence: 'goes ahead',

@@ -14,7 +14,7 @@ import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
 import { SoundBlobs } from '../../src/layout/sound.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
-import { createLearned } from '../../src/remote/capabilities.ts';
+import { createCapabilities } from '../../src/remote/capabilities.ts';
 import { hasReferrersApi } from '../../src/remote/referrers.ts';
 import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
 import { RemoteUpload } from '../../src/remote/upload/session.ts';
@@ -83,12 +83,13 @@ describe('endless-waits: the first request to a registry', () => {
   });
 });
 
-const exchangeOf = (send: Send, learned = createLearned()) => ({
+const exchangeOf = (send: Send, capabilities = createCapabilities()) => ({
   base: 'http://registry.test',
   registry: 'registry.test',
   send,
   download: {},
-  learned,
+  capabilities,
+  fallbackLists: new Map(),
   scopes: [],
 });
 
@@ -123,7 +124,7 @@ describe('endless-waits: the question whether a registry lists referrers', () =>
   it('is asked by the next caller when the first one is never answered', async () => {
     const clock = createManualClock();
     let asked = 0;
-    const exchange = exchangeOf(async () => (++asked > 1 ? list() : never()), createLearned(clock));
+    const exchange = exchangeOf(async () => (++asked > 1 ? list() : never()), createCapabilities(clock));
     void hasReferrersApi(exchange, 'a', digest);
     const second = hasReferrersApi(exchange, 'a', digest);
     await settled();

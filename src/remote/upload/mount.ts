@@ -49,12 +49,12 @@ export async function mountBlob(
   try {
     const response = await exchange.send(request);
     await discard(response.body);
-    const { learned } = exchange;
     const { status } = response;
     const isMounted = status === 201 && (await isProven(exchange, repository, digest, response, { signal }));
     // A refusal of the moment says nothing of the next blob.
-    if (from === undefined && !isTransient(status)) learned.anonymousMounts = isMounted || status === 202;
-    if (from === undefined && isMounted) learned.mountsFromAnywhere = true;
+    if (from === undefined && !isTransient(status)) {
+      exchange.capabilities.mounts.saw(isMounted ? 'mounted' : status === 202 ? 'declined' : 'refused');
+    }
     if (status === 201) return isMounted ? 'mounted' : undefined;
     if (status !== 202 || headerValue(response.headers, 'location') === undefined) return undefined;
     return openedUpload(exchange, repository, { request, response });

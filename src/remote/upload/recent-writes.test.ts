@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { digestOf } from '../../flow/hash.ts';
 import type { WriteOutcome } from '../../store/contract.ts';
 import { unheldClock } from '../../time/clock.ts';
-import { type Arrivals, createArrivals } from './recent-writes.ts';
+import { createRecentWrites, type RecentWrites } from './recent-writes.ts';
 
 const digest = digestOf(new TextEncoder().encode('blob'));
 const uploaded = async (): Promise<WriteOutcome> => 'uploaded';
@@ -26,53 +26,53 @@ function slow(fails = false) {
 const rows: readonly {
   readonly name: string;
   readonly after?: number;
-  readonly forget?: (arrivals: Arrivals) => void;
+  readonly forget?: (recent: RecentWrites) => void;
   readonly outcome: WriteOutcome;
 }[] = [
   { name: 'is believed to be there for a minute', after: 59_999, outcome: 'existed' },
   { name: 'is asked for again after a minute', after: 60_000, outcome: 'uploaded' },
   {
     name: 'is asked for again when it was deleted',
-    forget: (arrivals) => arrivals.forget('a', digest),
+    forget: (recent) => recent.forget('a', digest),
     outcome: 'uploaded',
   },
   {
     name: 'is asked for again when a manifest misses one there',
-    forget: (arrivals) => arrivals.forget('a'),
+    forget: (recent) => recent.forget('a'),
     outcome: 'uploaded',
   },
   {
     name: 'is believed to be there when a manifest misses one elsewhere',
-    forget: (arrivals) => arrivals.forget('b'),
+    forget: (recent) => recent.forget('b'),
     outcome: 'existed',
   },
 ];
 
 describe('a blob that several images name', () => {
   it('is written once to each repository', async () => {
-    const arrivals = createArrivals();
+    const recent = createRecentWrites();
     const first = slow();
-    const both = [first, slow()].map(({ write }) => arrivals.write('a', digest, write));
-    assert.equal(await arrivals.write('b', digest, uploaded), 'uploaded');
+    const both = [first, slow()].map(({ write }) => recent.write('a', digest, write));
+    assert.equal(await recent.write('b', digest, uploaded), 'uploaded');
     first.end();
     assert.deepEqual(await Promise.all(both), ['uploaded', 'existed']);
   });
 
   it('is written by the next when the first fails', async () => {
-    const arrivals = createArrivals();
+    const recent = createRecentWrites();
     const first = slow(true);
-    const [one, two] = [first.write, uploaded].map((write) => arrivals.write('a', digest, write));
+    const [one, two] = [first.write, uploaded].map((write) => recent.write('a', digest, write));
     first.end();
     await assert.rejects(one ?? Promise.resolve(), { message: 'mine' });
     assert.equal(await two, 'uploaded');
   });
 
   it('is given up by who waits for it without harm to who writes it', async () => {
-    const arrivals = createArrivals();
+    const recent = createRecentWrites();
     const first = slow();
     const end = new AbortController();
-    const one = arrivals.write('a', digest, first.write);
-    const two = arrivals.write('a', digest, uploaded, { signal: end.signal });
+    const one = recent.write('a', digest, first.write);
+    const two = recent.write('a', digest, uploaded, { signal: end.signal });
     end.abort('enough');
     await assert.rejects(two, (error) => error === 'enough');
     first.end();
@@ -82,11 +82,11 @@ describe('a blob that several images name', () => {
   for (const { name, after = 0, forget, outcome } of rows) {
     it(name, async () => {
       let now = 1000;
-      const arrivals = createArrivals({ ...unheldClock, now: () => now });
-      await arrivals.write('a', digest, uploaded);
+      const recent = createRecentWrites({ ...unheldClock, now: () => now });
+      await recent.write('a', digest, uploaded);
       now += after;
-      forget?.(arrivals);
-      assert.equal(await arrivals.write('a', digest, uploaded), outcome);
+      forget?.(recent);
+      assert.equal(await recent.write('a', digest, uploaded), outcome);
     });
   }
 });

@@ -4,11 +4,11 @@ import type { SignalOptions, WriteOutcome } from '../../store/contract.ts';
 import { Lru } from '../../store/lru.ts';
 import { type Clock, unheldClock } from '../../time/clock.ts';
 
-/** What was just written where, or is on its way there: images that share layers neither send nor ask for one twice. */
-export interface Arrivals {
+/** The blobs that were written to a registry a moment ago, or are on their way there: images share layers. */
+export interface RecentWrites {
   /**
-   * Does the write, unless the blob is known to be there; one that is under way is waited for, and repeated if it fails or
-   * calls `moved` no more for 15 minutes.
+   * Does the write, unless the blob was written in the last minute. Waits for a running write of the same blob, and
+   * writes itself if that one fails or does not call `moved` for 15 minutes.
    */
   write(
     repository: string,
@@ -16,33 +16,33 @@ export interface Arrivals {
     write: (moved: () => void) => Promise<WriteOutcome>,
     options?: SignalOptions,
   ): Promise<WriteOutcome>;
-  /** Of one blob, or of all that the repository was given: it says that one is missing. */
+  /** Forgets one blob of the repository, or all of them after the registry has reported that one is missing. */
   forget(repository: string, digest?: Digest): void;
 }
 
-/** Milliseconds that a blob is believed to be there still. Nobody's clean-up removes what is that young. */
+/** Milliseconds during which a written blob counts as existing. No clean-up of a registry removes a blob so young. */
 const believed = 60_000;
-/** Enough for the largest repository copied tag by tag */
+/** Enough for the largest repository copied tag by tag. */
 const maxRemembered = 20_000;
 
-export function createArrivals(clock: Clock = unheldClock): Arrivals {
+export function createRecentWrites(clock: Clock = unheldClock): RecentWrites {
   const mutex = createKeyedMutex({ clock });
-  const arrived = new Lru<number>(maxRemembered);
+  const written = new Lru<number>(maxRemembered);
 
   return {
     async write(repository, digest, write, { signal } = {}) {
       const key = `${repository}@${digest}`;
-      const unlessThere = async (moved: () => void): Promise<WriteOutcome> => {
-        if (clock.now() - (arrived.get(key) ?? Number.NEGATIVE_INFINITY) < believed) return 'existed';
+      const unlessRecent = async (moved: () => void): Promise<WriteOutcome> => {
+        if (clock.now() - (written.get(key) ?? Number.NEGATIVE_INFINITY) < believed) return 'existed';
         const outcome = await write(moved);
-        arrived.set(key, clock.now());
+        written.set(key, clock.now());
         return outcome;
       };
-      return mutex(key, unlessThere, { signal });
+      return mutex(key, unlessRecent, { signal });
     },
     forget(repository, digest) {
-      if (digest !== undefined) arrived.delete(`${repository}@${digest}`);
-      else for (const key of arrived.keys()) if (key.startsWith(`${repository}@`)) arrived.delete(key);
+      if (digest !== undefined) written.delete(`${repository}@${digest}`);
+      else for (const key of written.keys()) if (key.startsWith(`${repository}@`)) written.delete(key);
     },
   };
 }

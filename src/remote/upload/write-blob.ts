@@ -17,7 +17,7 @@ import { habitsOf } from '../host-profiles.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { mountBlob } from './mount.ts';
-import { askByOwnMount, findOutOwnMounts } from './mount-probe.ts';
+import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './resume.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
@@ -43,13 +43,13 @@ export function writeBlob(
   const { exchange, repository } = uploading;
   // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
   const bytes = surelyOf(blob, content.remote === true ? inPieces(content) : (content.unverified ?? content));
-  const climb = async (moved: () => void): Promise<WriteOutcome> => {
-    const climbing = climbLadder(uploading, blob, bytes, noting(options, moved));
-    const [outcome] = await Promise.all([climbing, findOutOwnMounts(exchange, repository, options)]);
+  const writing = async (moved: () => void): Promise<WriteOutcome> => {
+    const written = writeOnce(uploading, blob, bytes, noting(options, moved));
+    const [outcome] = await Promise.all([written, probeSelfMount(exchange, repository, options)]);
     return outcome;
   };
-  if (options.replace === true) exchange.learned.arrivals.forget(repository, blob.digest);
-  return exchange.learned.arrivals.write(repository, blob.digest, climb, options);
+  if (options.replace === true) exchange.capabilities.recentWrites.forget(repository, blob.digest);
+  return exchange.capabilities.recentWrites.write(repository, blob.digest, writing, options);
 }
 
 /** Bytes from which on it shows that a network brings 64 KiB at a time, each of which costs as much to send as more. */
@@ -61,14 +61,14 @@ function inPieces(content: Content): Content {
   return mapContent(content, (source) => gathered(source, piece));
 }
 
-async function climbLadder(
+async function writeOnce(
   uploading: Uploading,
   blob: Descriptor,
   content: Content,
   options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
-  const { holders, ownMounts } = exchange.learned;
+  const { holders, selfMounts } = exchange.capabilities;
   const found = options.replace === true ? undefined : await findBlob(uploading, blob, options);
   if (found === 'existed' || found === 'mounted') {
     holders.note(blob.digest, repository);
@@ -90,10 +90,7 @@ async function climbLadder(
     throw error;
   }
   holders.note(blob.digest, repository);
-  if (outcome === 'uploaded') {
-    ownMounts.sent++;
-    ownMounts.last = { repository, digest: blob.digest };
-  }
+  if (outcome === 'uploaded') selfMounts.sent(repository, blob.digest);
   return outcome;
 }
 
@@ -105,7 +102,7 @@ async function findBlob(
 ): Promise<'existed' | 'mounted' | RemoteUpload | undefined> {
   const { exchange, repository } = uploading;
   const sources = mountSources(uploading, blob.digest, options);
-  const asked = sources.size === 0 ? await askByOwnMount(exchange, repository, blob, options) : undefined;
+  const asked = sources.size === 0 ? await askBySelfMount(exchange, repository, blob, options) : undefined;
   if (asked !== undefined) return asked;
   if ((await statWhole(exchange, repository, blob, options)) !== undefined) return 'existed';
   return mountFrom(sources, uploading, blob.digest, options);
@@ -144,7 +141,7 @@ export async function ingestContent(
     },
     { retry: upload.retry, onProgress, signal },
   );
-  exchange.learned.holders.note(blob.digest, repository);
+  exchange.capabilities.holders.note(blob.digest, repository);
   return mediaType === undefined ? blob : { ...blob, mediaType };
 }
 
@@ -154,7 +151,7 @@ function mountSources(
   digest: Digest,
   { mountFrom = [] }: WriteOptions,
 ): ReadonlySet<string> {
-  const sources = new Set([...mountFrom, ...exchange.learned.holders.of(digest)]);
+  const sources = new Set([...mountFrom, ...exchange.capabilities.holders.of(digest)]);
   if ((mountOrigin ?? exchange.registry) === exchange.registry) sources.delete(repository);
   return sources;
 }
@@ -211,9 +208,12 @@ const smallBlob = 1024 * 1024;
  * Whether the source may be asked while the upload is begun: it spares a round trip, and costs bytes where the answer is
  * that the blob was mounted. So not where that has happened, and for large blobs not before a mount was declined.
  */
-function isSoonNeeded({ learned }: Exchange, { remote = false, size = 0 }: Content): boolean {
-  if (!remote || learned.mountsFromAnywhere === true) return false;
-  return size <= smallBlob || learned.anonymousMounts !== undefined;
+function isSoonNeeded(
+  { capabilities: { mounts } }: Exchange,
+  { remote = false, size = 0 }: Content,
+): boolean {
+  if (!remote || mounts.hasSucceeded()) return false;
+  return size <= smallBlob || mounts.isUnderstood() !== undefined;
 }
 
 async function sendInSession(
@@ -243,7 +243,7 @@ async function mountFromAnywhere(
   digest: Digest,
   options: SignalOptions,
 ): Promise<'mounted' | RemoteUpload | undefined> {
-  if (exchange.learned.anonymousMounts === false) return undefined;
+  if (exchange.capabilities.mounts.isUnderstood() === false) return undefined;
   return mountBlob(exchange, repository, { digest }, options);
 }
 
