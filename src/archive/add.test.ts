@@ -126,6 +126,31 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     }
   });
 
+  it('names-as-they-stand: keeps the names of the others in the spelling that manifest.json has', async (test) => {
+    const names = ['acme/app:1', 'docker.io/acme/app:2', 'localhost/app:3'];
+    const annotated = { ...image, fullName: 'docker.io/acme/app:1', name: '1' };
+    const [manifestJson] = docker25Files(image, names).slice(-1);
+    assert.ok(manifestJson);
+    const path = await saveTar(test, [...layoutFiles([annotated], [image]), manifestJson]);
+    await add(path, other, ['acme/other:2']);
+    await add(path, third, ['docker.io/acme/other:3']);
+    const saved: unknown = JSON.parse(
+      execFileSync('tar', ['-xOf', path, 'manifest.json'], { encoding: 'utf8' }),
+    );
+    assert.ok(Array.isArray(saved));
+    assert.deepEqual(
+      new Set(saved.flatMap(({ RepoTags }) => RepoTags)),
+      new Set([...names, 'acme/other:2', 'docker.io/acme/other:3']),
+    );
+    await add(path, other, ['acme/app:1']);
+    const left: unknown = JSON.parse(
+      execFileSync('tar', ['-xOf', path, 'manifest.json'], { encoding: 'utf8' }),
+    );
+    assert.ok(Array.isArray(left));
+    const [kept] = left.filter(({ RepoTags }) => RepoTags.includes('localhost/app:3'));
+    assert.deepEqual(kept?.RepoTags, ['docker.io/acme/app:2', 'localhost/app:3']);
+  });
+
   it('under a name that is taken makes that name mean it, and leaves out the image that nobody can name', async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
     await add(path, third, ['acme/other:1']);

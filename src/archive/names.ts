@@ -19,6 +19,15 @@ export function sameName(name: string, reference: string): boolean {
   return named !== undefined && wanted !== undefined && formatReference(named) === formatReference(wanted);
 }
 
+/** Returns the names without those that mean the same as an earlier one. */
+export function distinctNames(names: readonly string[]): readonly string[] {
+  const distinct: string[] = [];
+  for (const name of names) {
+    if (!distinct.some((known) => known === name || sameName(known, name))) distinct.push(name);
+  }
+  return distinct;
+}
+
 export function tagOf(name: string): string | undefined {
   return fullName(name)?.tag;
 }

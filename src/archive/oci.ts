@@ -14,7 +14,7 @@ import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import type { DockerImage } from './docker.ts';
 import { within } from './failure.ts';
 import { blobPath } from './layout-path.ts';
-import { sameName } from './names.ts';
+import { distinctNames } from './names.ts';
 import type { Packer } from './pack.ts';
 import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
@@ -178,25 +178,22 @@ function configPlace(tarball: Tarball, { body }: Manifest): number | undefined {
   return body.kind === 'image' ? tarball.find(blobPath(body.config.digest))?.offset : undefined;
 }
 
-/** The full name and, where it isn't just the tag of that, the reference name; and what manifest.json calls it. */
+/**
+ * Returns the names of a root: first those in manifest.json, in the spelling there, which Docker shows to its user. Then
+ * the full name and the reference name of index.json, unless they mean the same or are only the tag of that.
+ */
 function namesOf({ tarball, trees, saved }: Layout, root: Descriptor): readonly string[] {
   const { annotations = {} } = root;
   const full = annotations[imageNameAnnotation];
   const ref = annotations[refNameAnnotation];
-  const names: string[] = [];
-  if (full !== undefined) names.push(full);
-  if (ref !== undefined && full?.endsWith(`:${ref}`) !== true) names.push(ref);
+  const annotated = full === undefined ? [] : [full];
+  if (ref !== undefined && full?.endsWith(`:${ref}`) !== true) annotated.push(ref);
   const manifest = trees.manifests.get(root.digest);
-  if (manifest === undefined) return names;
+  if (manifest === undefined) return annotated;
   const children = manifestsOf(manifest.body).flatMap(({ digest }) => trees.manifests.get(digest) ?? []);
   const places = [manifest, ...children].flatMap((image) => configPlace(tarball, image) ?? []);
-  for (const image of saved) {
-    if (!places.includes(savedPlace(tarball, image) ?? -1)) continue;
-    names.push(
-      ...image.names.filter((name) => !names.some((known) => known === name || sameName(known, name))),
-    );
-  }
-  return names;
+  const twins = saved.filter((image) => places.includes(savedPlace(tarball, image) ?? -1));
+  return distinctNames([...twins.flatMap(({ names }) => names), ...annotated]);
 }
 
 async function platformIn(tarball: Tarball, manifest: Manifest | undefined): Promise<Platform | undefined> {

@@ -7,7 +7,7 @@ import { isAttestation, selectPlatform } from '../spec/platform.ts';
 import { compareBytes, listed } from '../store/listing.ts';
 import type { BaseRoot } from './base.ts';
 import type { FileContent } from './file.ts';
-import { fullName, sameName } from './names.ts';
+import { distinctNames, fullName } from './names.ts';
 import type { Shelf } from './shelf.ts';
 import type { Stage } from './stage.ts';
 
@@ -89,14 +89,6 @@ export function refuseUnloadable(
     `${path}: ${descriptor.digest} is no image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
       '"gantry pull --format=oci", take anything',
   );
-}
-
-function distinctNames(names: readonly string[]): readonly string[] {
-  const distinct: string[] = [];
-  for (const name of names) {
-    if (!distinct.some((known) => known === name || sameName(known, name))) distinct.push(name);
-  }
-  return distinct;
 }
 
 function mayBeImage(child: Descriptor): boolean {

@@ -4,6 +4,7 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   symlinkSync,
@@ -228,6 +229,23 @@ describe('createArchive', () => {
     assert.equal(written.format, 'oci');
   });
 
+  for (const format of formats) {
+    it(`dangling-link: a ${format} archive goes to the place that a link names, and the link stays`, async (test) => {
+      const dir = folder(test);
+      mkdirSync(join(dir, 'real', 'inner'), { recursive: true });
+      symlinkSync(join('real', 'inner'), join(dir, 'sub'));
+      symlinkSync('sub/../image.tar', join(dir, 'second.tar'));
+      symlinkSync(join(dir, 'second.tar'), join(dir, 'link.tar'));
+      await using archive = await createArchive(join(dir, 'link.tar'), { format });
+      await putOne(archive);
+      await archive.commit();
+      for (const link of ['link.tar', 'second.tar'])
+        assert.ok(lstatSync(join(dir, link)).isSymbolicLink(), link);
+      await using written = await openArchive(join(dir, 'real', 'image.tar'));
+      assert.equal(written.format, format === 'oci' ? 'oci' : 'docker');
+    });
+  }
+
   it('keeps the file that was there when the commit is aborted', async (test) => {
     const path = join(folder(test), 'image.tar');
     writeFileSync(path, 'before');
@@ -256,6 +274,19 @@ describe('createArchive', () => {
 });
 
 describe('createArchive refuses', () => {
+  it('dangling-link: a link to a folder that does not exist, and names both', async (test) => {
+    const dir = folder(test);
+    symlinkSync(join('none', 'image.tar'), join(dir, 'link.tar'));
+    await assert.rejects(
+      createArchive(join(dir, 'link.tar'), { format: 'oci' }),
+      (error) =>
+        isGantryError(error, 'NAME_UNKNOWN') &&
+        error.message.includes('link.tar') &&
+        error.message.includes(join('none', 'image.tar')),
+    );
+    assert.deepEqual(readdirSync(dir), ['link.tar']);
+  });
+
   it('a folder', async (test) => {
     await assert.rejects(createArchive(folder(test), { format: 'oci' }), (error) =>
       isGantryError(error, 'INVALID_OPTION'),

@@ -1,4 +1,4 @@
-import { chmod, open, realpath, rename, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError, isGantryError, NotFoundError } from '../errors.ts';
@@ -28,6 +28,7 @@ import { dockerFiles, ociFiles } from './oci-form.ts';
 import { checkName, createShelf } from './shelf.ts';
 import { createStage } from './stage.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
+import { kindOf, replace, type TargetKind, targetOf } from './target-file.ts';
 import { toldStaged } from './told.ts';
 import { union } from './union.ts';
 
@@ -79,8 +80,7 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
     const advice = 'name a file in it, or write a layout, which is a folder';
     throw new InputError('INVALID_OPTION', `${path} is a folder, and an archive is a file: ${advice}`);
   }
-  // A rename would replace a link, and what it leads to would stay as it was.
-  const target = kind === 'file' ? await onDisk(path, () => realpath(path)) : path;
+  const target = kind === 'pipe' ? path : await targetOf(path, kind);
   // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
   const draft = await onDisk(parent, () => makeDraft(parent)).catch((cause: unknown) => {
@@ -137,7 +137,7 @@ async function baseAt(
 interface Draft {
   readonly path: string;
   readonly target: string;
-  readonly kind: Kind;
+  readonly kind: TargetKind;
   readonly folder: string;
   readonly base: Base | undefined;
   readonly held: Disposal[];
@@ -194,19 +194,6 @@ async function handOver(
   for await (const chunk of gathered(bytes, step)) await output(chunk);
 }
 
-type Kind = 'new' | 'file' | 'folder' | 'pipe';
-
-async function kindOf(path: string): Promise<Kind> {
-  try {
-    const found = await onDisk(path, () => stat(path));
-    if (found.isDirectory()) return 'folder';
-    return found.isFile() ? 'file' : 'pipe';
-  } catch (error) {
-    if (isGantryError(error, 'NAME_UNKNOWN')) return 'new';
-    throw error;
-  }
-}
-
 async function* archiveBytes(
   staged: Staged,
   { format, gzip = false }: Pick<CreateArchiveOptions, 'format' | 'gzip'>,
@@ -229,24 +216,3 @@ const filesOf: Readonly<
 
 /** How often a blob is read: the tar says before a file how long it is, and an unpacked one must be read for that. */
 const readsFor: Readonly<Record<CreateArchiveOptions['format'], number>> = { oci: 1, docker: 1, legacy: 2 };
-
-/** A file that is replaced keeps its mode: an archive that only its owner may read stays one. */
-async function replace(path: string, draft: string): Promise<void> {
-  const before = (await kindOf(path)) === 'file' ? await onDisk(path, () => stat(path)) : undefined;
-  if (before !== undefined) await onDisk(draft, () => chmod(draft, before.mode & 0o777));
-  await onDisk(path, () => rename(draft, path));
-  await flushFolder(dirname(path));
-}
-
-/** So that the new name outlives a power cut. Windows can't open a folder, and loses no names. */
-async function flushFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  await onDisk(path, async () => {
-    const folder = await open(path, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  });
-}

@@ -1,4 +1,4 @@
-import { ContentError } from '../errors.ts';
+import { ContentError, NotFoundError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
   formatPlatform,
@@ -34,7 +34,8 @@ export async function chooseEntries(
   const [only] = whole;
   if (only !== undefined && whole.length === 1) return [await only.load(options)];
   if (whole.length === 0) throw new ContentError('MANIFEST_INVALID', `${place.path} holds no image`);
-  const chosen = platforms === undefined ? undefined : await byPlatform(whole, platforms, options);
+  const chosen =
+    platforms === undefined ? undefined : await byPlatform(place.path, whole, { platforms, ...options });
   return chosen ?? refuse(place, whole, options);
 }
 
@@ -64,11 +65,15 @@ async function onlyWhole(
   return whole.length === 0 ? entries.slice(0, 1) : whole;
 }
 
-/** Undefined where two of them serve a platform equally well, or none does. */
+/**
+ * Returns the entry for each platform; undefined when two serve a platform equally well, or when one may be in an entry
+ * of unknown platform, such as an index.
+ * @throws MANIFEST_UNKNOWN naming the missing platform and those that exist
+ */
 async function byPlatform(
+  path: string,
   entries: readonly DiskEntry[],
-  platforms: readonly (Platform | string)[],
-  options: SignalOptions,
+  { platforms, ...options }: SignalOptions & { readonly platforms: readonly (Platform | string)[] },
 ): Promise<readonly Descriptor[] | undefined> {
   const candidates: { readonly entry: DiskEntry; readonly platform: Platform; readonly mediaType: string }[] =
     [];
@@ -79,7 +84,14 @@ async function byPlatform(
   const chosen: Descriptor[] = [];
   for (const wanted of platforms.map(toPlatform)) {
     const best = selectPlatform(candidates, wanted);
-    if (best === undefined) return undefined;
+    if (best === undefined && candidates.length < entries.length) return undefined;
+    if (best === undefined) {
+      const there = new Set(candidates.map(({ platform }) => formatPlatform(platform)));
+      throw new NotFoundError(
+        'MANIFEST_UNKNOWN',
+        `${path} has no image for platform ${formatPlatform(wanted)}; it has ${[...there].join(', ')}`,
+      );
+    }
     const twin = selectPlatform(
       candidates.filter((other) => other !== best),
       wanted,

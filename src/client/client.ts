@@ -201,7 +201,8 @@ export function createClient(options: ClientOptions = {}): Client {
       const options = merged('push', { path, reference }, own);
       const target = imageAt(reference);
       const origin = toDiskSource(path);
-      await warmUpPush(connections, origin, target);
+      // With `admit`, nothing touches the destination before that has decided.
+      if (options.admit === undefined) await warmUpPush(connections, origin, target);
       return (await import('./push.ts')).pushPath(connections, origin, target.reference, options);
     },
     pull: async (references, path, own = {}) => {
@@ -220,7 +221,7 @@ export function createClient(options: ClientOptions = {}): Client {
       const options = merged('copy', { source, destination }, own);
       const [from, to] = [toPlace(source), toPlace(destination)];
       await warmUp(connections, 'copyFrom', from);
-      await warmUp(connections, 'copyTo', to);
+      if (options.admit === undefined) await warmUp(connections, 'copyTo', to);
       return (await import('./copy.ts')).copyBetween(connections, from, to, options);
     },
     copyRepository: async function* (source, destination, own = {}) {

@@ -1,9 +1,12 @@
 import { type CopyOptions, copyImage } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
-import { selectRoot } from '../copy/select.ts';
+import { demandPresent } from '../copy/present.ts';
 import { ContentError, CopyError, InputError } from '../errors.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
+import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { Source, SourceOptions } from './disk-source.ts';
 import { type Destination, openDestination, openSource, type WaitOptions } from './open.ts';
@@ -13,7 +16,15 @@ import { type Watch, watching } from './watch.ts';
 /** What every verb that moves an image takes. */
 export type TransferOptions = Pick<
   CopyOptions,
-  'platforms' | 'sparse' | 'referrers' | 'repair' | 'jobs' | 'nondistributable' | 'onEvent' | 'signal'
+  | 'platforms'
+  | 'sparse'
+  | 'referrers'
+  | 'repair'
+  | 'jobs'
+  | 'nondistributable'
+  | 'admit'
+  | 'onEvent'
+  | 'signal'
 >;
 
 export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
@@ -69,12 +80,15 @@ async function transferWatched(
     }),
   );
   const { repository, tags } = destination;
-  if (noClobber) await refuseToClobber(destination, target, options);
-  await checkDigest(source, target, options);
+  const clobber = noClobber ? () => refuseToClobber(destination, target, options) : undefined;
+  // It asks the destination, so it comes after a decision about the whole copy.
+  if (options.admit === undefined) await clobber?.();
+  const admit = admission({ origin, source, target }, { ...options, after: options.admit && clobber });
   const from = isChecked(origin) ? source.repository : examined(source.repository);
   const root = await copyImage(from, source.reference, repository, {
     ...options,
     ...mountFrom,
+    ...(admit === undefined ? {} : { admit }),
     tags,
   });
   await repository.commit({ signal });
@@ -140,19 +154,42 @@ async function refuseToClobber(
   }
 }
 
-/** A destination that names a digest says what must come out. Throws DIGEST_INVALID before anything is written. */
-async function checkDigest(
-  { repository, reference }: Source,
-  target: Place,
-  { platforms, signal }: TransferOptions,
-): Promise<void> {
-  const expected = target.kind === 'registry' ? target.reference.digest : undefined;
-  if (expected === undefined || (expected === reference && platforms === undefined)) return;
-  const found = await repository.manifests.get(reference, { signal });
-  const root = platforms === undefined ? found : await selectRoot(repository, found, platforms, { signal });
-  const actual = root.descriptor.digest;
+type Admit = NonNullable<CopyOptions['admit']>;
+
+/** Returns the checks of a root before the copy touches the destination: gantry's own, and then the caller's. */
+function admission(
+  { origin, source, target }: { readonly origin: Place; readonly source: Source; readonly target: Place },
+  {
+    platforms,
+    sparse = false,
+    admit,
+    after,
+    signal,
+  }: TransferOptions & { readonly after?: Admit | undefined },
+): Admit | undefined {
+  const named = target.kind === 'registry' ? target.reference.digest : undefined;
+  // A source that is read by this digest cannot give another one.
+  const expected = named === source.reference && platforms === undefined ? undefined : named;
+  const checks: readonly (Admit | undefined)[] = [
+    expected === undefined ? undefined : (root, from) => checkDigest(from, root, expected),
+    isChecked(origin) || (sparse && platforms !== undefined)
+      ? undefined
+      : (root, from) => demandPresent(from, root, { signal }),
+    admit,
+    after,
+  ];
+  const set = checks.filter((check) => check !== undefined);
+  if (set.length === 0) return undefined;
+  return async (root, from) => {
+    for (const check of set) await check(root, from);
+  };
+}
+
+/** A destination that names a digest states the root of the copy. Throws DIGEST_INVALID for another one. */
+function checkDigest({ name }: Repository, { descriptor }: Manifest, expected: Digest): void {
+  const actual = descriptor.digest;
   if (actual === expected) return;
-  throw new ContentError('DIGEST_INVALID', `${repository.name}: ${reference} is ${actual}, not ${expected}`, {
+  throw new ContentError('DIGEST_INVALID', `${name}: the image is ${actual}, not ${expected}`, {
     expected,
     actual,
   });

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { lookAt } from '../files/files.ts';
 import type { WorkObserver } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -13,7 +15,10 @@ export interface DiskPlace {
   readonly path: string;
   readonly repository: Repository;
   readonly entries: readonly DiskEntry[];
-  /** Whether an index may be there of which some images are not: Docker saves such archives. */
+  /**
+   * True for an archive and for an unpacked one: Docker saves an index with only some of its images. A layout of another
+   * tool that lacks images is damaged.
+   */
   readonly isPartial: boolean;
   /** Whether an entry without a name stands there for the sake of another: oras lists children and referrers so. */
   readonly namesItsImages: boolean;
@@ -59,7 +64,8 @@ async function openLayoutPlace(path: string, options: SignalOptions): Promise<Di
   const layout = await openLayout(path, { ...options, mode: 'read' });
   const entries = (await layout.roots(options)).map((root) => layoutEntry(layout, root));
   const index = (): Promise<Manifest> => layout.index(options);
-  return { path, repository: layout, entries, isPartial: false, namesItsImages: true, index };
+  const isPartial = (await lookAt(join(path, 'manifest.json')))?.isFile() === true;
+  return { path, repository: layout, entries, isPartial, namesItsImages: true, index };
 }
 
 /** Opens an archive of either form: its content tells which form it has. */

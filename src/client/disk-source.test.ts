@@ -42,7 +42,14 @@ async function open(test: TestContext) {
     await client[Symbol.asyncDispose]();
     await registry.close();
   });
-  return { client, host: registry.host, warnings };
+  return { client, registry, host: registry.host, warnings };
+}
+
+/** The files of an archive in a folder. */
+async function unpacked(test: TestContext, files: readonly TarFileWithBody[]): Promise<string> {
+  const path = folder(test);
+  execFileSync('tar', ['-xf', await saveTar(test, files), '-C', path]);
+  return path;
 }
 
 function attestationOf(image: Manifest): Manifest {
@@ -119,6 +126,46 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
     }
   });
 
+  it('that image is taken from the unpacked archive as well, and another platform is refused', async (test) => {
+    const { client, host, warnings } = await open(test);
+    const layout = await unpacked(test, partial());
+    for (const verb of [
+      () => client.push(layout, `${host}/app:1`),
+      () => client.copy(`oci:${layout}`, `${host}/app:1`),
+    ]) {
+      assert.equal((await verb()).digest, here.manifest.descriptor.digest);
+    }
+    assert.ok(warnings.length > 0);
+    assert.deepEqual(await listOf(client.validate({ kind: 'oci', path: layout })), [{ subject: layout }]);
+    await failsWith(client.push(layout, `${host}/app:2`, { platforms: [arm64] }), 'MANIFEST_UNKNOWN');
+    assert.equal(await client.exists(`${host}/app:2`), false);
+  });
+
+  it('a layout without the mark of Docker is refused before a request, and the error names the platforms', async (test) => {
+    const { client, registry, host } = await open(test);
+    const layout = await unpacked(
+      test,
+      partial(attestationOf(here.manifest)).filter((entry) => entry.name !== 'manifest.json'),
+    );
+    for (const [verb, words] of [
+      [() => client.push(layout, `${host}/app:1`), ['linux/arm64', '--platform', 'linux/amd64']],
+      [() => client.copy(`oci:${layout}`, `${host}/app:1`), ['linux/arm64', '--platform', 'linux/amd64']],
+      [
+        () => client.push(layout, `${host}/app:1`, { platforms: [arm64] }),
+        ['linux/arm64', '--platform', 'linux/amd64'],
+      ],
+    ] as const) {
+      const error: unknown = await verb().catch((reason: unknown) => reason);
+      assert.ok(isGantryError(error, 'MANIFEST_UNKNOWN'), String(error));
+      for (const word of words) assert.ok(error.message.includes(word), `${word} in ${error.message}`);
+    }
+    assert.deepEqual(registry.requests, []);
+    const findings = await listOf(client.validate({ kind: 'oci', path: layout }));
+    assert.ok(findings.some(({ problem }) => problem?.includes(away.manifest.descriptor.digest)));
+    const { digest } = await client.push(layout, `${host}/app:2`, { platforms: [amd64] });
+    assert.equal(digest, here.manifest.descriptor.digest);
+  });
+
   it('with --sparse the index itself is pushed', async (test) => {
     const { client, host } = await open(test);
     const path = await saveTar(test, partial(attestationOf(here.manifest)));
@@ -190,6 +237,38 @@ describe('several-images-in-an-archive: where no name says which', () => {
       }
     }
     assert.equal(await client.exists(`${host}/app:1`), false);
+  });
+});
+
+describe('platforms-side-by-side: a platform that none of the images has', () => {
+  for (const kind of ['oci', 'oci-archive'] as const) {
+    it(`is refused with the platforms of the images in ${kind}:`, async (test) => {
+      const { client, host } = await open(test);
+      const files = layoutFiles(
+        [here, away].map(({ manifest }) => ({ manifest })),
+        [here, away],
+      );
+      const path = kind === 'oci' ? await unpacked(test, files) : await saveTar(test, files);
+      const platforms = [parsePlatform('linux/s390x')];
+      const error: unknown = await client
+        .copy(`${kind}:${path}`, `${host}/app:1`, { platforms })
+        .catch((reason: unknown) => reason);
+      assert.ok(isGantryError(error, 'MANIFEST_UNKNOWN'), String(error));
+      for (const word of [path, 'linux/s390x', 'linux/amd64', 'linux/arm64']) {
+        assert.ok(error.message.includes(word), `${word} in ${error.message}`);
+      }
+    });
+  }
+
+  it('may be in an index beside the images, so all choices are shown', async (test) => {
+    const { client, host } = await open(test);
+    const index = indexOf(here, away);
+    const files = layoutFiles([{ manifest: index }, { manifest: here.manifest }], [here, away]);
+    const platforms = [parsePlatform('linux/s390x')];
+    await failsWith(
+      client.copy(`oci-archive:${await saveTar(test, files)}`, `${host}/app:1`, { platforms }),
+      'MANIFEST_INVALID',
+    );
   });
 });
 
@@ -378,4 +457,35 @@ it('a place that is no archive is not replaced', async (test) => {
     listOf(client.copyRepository(`${host}/app`, `${host}/other`, { replace: true })),
     'INVALID_OPTION',
   );
+});
+
+describe('missing-local-place: of a place on disk that does not exist', () => {
+  for (const kind of ['oci', 'oci-archive', 'docker-archive'] as const) {
+    it(`copy and validate of ${kind}: throw NAME_UNKNOWN with the path`, async (test) => {
+      const { client, host } = await open(test);
+      const path = join(folder(test), 'none');
+      for (const work of [
+        () => client.copy(`${kind}:${path}`, `${host}/app:1`),
+        () => client.getManifest(`${kind}:${path}:name`),
+        () => listOf(client.validate({ kind, path })),
+      ]) {
+        const error: unknown = await work().catch((reason: unknown) => reason);
+        assert.ok(isGantryError(error, 'NAME_UNKNOWN') && error.message.includes(path), String(error));
+      }
+    });
+
+    it(`a missing name in ${kind}: is not found either`, async (test) => {
+      const { client, host } = await open(test);
+      const files = layoutFiles([{ ...here, name: 'v1' }], [here]);
+      const path = kind === 'oci' ? await unpacked(test, files) : await saveTar(test, files);
+      await failsWith(client.copy(`${kind}:${path}:v2`, `${host}/app:1`), 'MANIFEST_UNKNOWN');
+    });
+  }
+
+  it('push throws NAME_UNKNOWN with the path', async (test) => {
+    const { client, host } = await open(test);
+    const path = join(folder(test), 'none');
+    const error: unknown = await client.push(path, `${host}/app:1`).catch((reason: unknown) => reason);
+    assert.ok(isGantryError(error, 'NAME_UNKNOWN') && error.message.includes(path), String(error));
+  });
 });

@@ -1,4 +1,4 @@
-import { presentPart } from '../copy/present.ts';
+import { demandPresent, presentPart } from '../copy/present.ts';
 import { indexOf } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
@@ -50,10 +50,15 @@ async function chosenSource(
     return { repository: withManifest(repository, index), reference: index.descriptor.digest };
   }
   const reference = chosen?.digest ?? name ?? '';
-  if (!isPartial || sparse || (await repository.manifests.resolve(reference, options)) === undefined) {
+  const isAsked = isPartial ? !sparse : options.platforms !== undefined;
+  if (!isAsked || (await repository.manifests.resolve(reference, options)) === undefined) {
     return { repository, reference };
   }
   const whole = await repository.manifests.get(reference, options);
+  if (!isPartial) {
+    await demandPresent(repository, whole, options);
+    return { repository, reference };
+  }
   const { root, absent } = await presentPart(repository, whole, options);
   if (root === whole) return { repository, reference: chosen?.digest ?? reference };
   connections.warn(

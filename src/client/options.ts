@@ -72,6 +72,7 @@ const transfer: Shape<TransferOptions> = {
   repair: flag,
   jobs: count,
   nondistributable: flag,
+  admit: callback,
   onEvent: callback,
 };
 const copy: Shape<CopyPlaceOptions> = {

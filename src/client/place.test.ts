@@ -135,7 +135,7 @@ describe('a parsed place', () => {
     const { transport } = tellingTransport();
     await using client = createClient({ transport });
     await assert.rejects(client.push({ kind: 'oci', path: '/nowhere/layout' }, 'a.example/app'), (error) =>
-      isGantryError(error, 'MANIFEST_INVALID'),
+      isGantryError(error, 'NAME_UNKNOWN'),
     );
     await assert.rejects(
       client.push(parsePlace('b.example/app'), 'a.example/app'),

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { InputError } from '../errors.ts';
+import { InputError, NotFoundError } from '../errors.ts';
 import { checkArgument, text as words } from '../spec/options.ts';
 import {
   formatReference,
@@ -178,7 +178,7 @@ export function plainPath(path: string): string {
   );
 }
 
-/** A plain path: a folder is a layout, a file is an archive of either form. Throws INVALID_OPTION if there is nothing. */
+/** A plain path: a folder is a layout, a file is an archive of either form. Throws NAME_UNKNOWN if there is nothing. */
 export async function placeOfPath(path: string): Promise<OnDisk> {
   const place = parseOnDisk(path);
   if (place !== undefined) return place;
@@ -196,7 +196,7 @@ async function missing(path: string, cause: unknown): Promise<never> {
   const file = colon > 0 ? await files.lookAt(path.slice(0, colon)).catch(() => undefined) : undefined;
   const prefix = file?.isDirectory() ? 'oci' : 'docker-archive';
   const advice = file === undefined ? '' : `; to name an image in it write ${prefix}:${path}`;
-  throw new InputError('INVALID_OPTION', `${path}: there is no such file or folder${advice}`, { cause });
+  throw new NotFoundError('NAME_UNKNOWN', `there is no file or folder ${path}${advice}`, { cause });
 }
 
 /** Counts the blobs of a layout, manifests included, without reading any; undefined if the place is no layout. */

@@ -1,115 +1,20 @@
 import { InputError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
-import { createPool } from '../flow/pool.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
-import {
-  signal as abortSignal,
-  amount,
-  callback,
-  checkArgument,
-  checkOptions,
-  count,
-  either,
-  flag,
-  listOf,
-  object,
-  type Shape,
-  text,
-} from '../spec/options.ts';
+import { checkArgument, checkOptions, text } from '../spec/options.ts';
 import type { Platform } from '../spec/platform.ts';
 import { aRepository } from '../store/checks.ts';
-import type { Repository, SignalOptions } from '../store/contract.ts';
-import type { CopyObserver } from './events.ts';
+import type { Repository } from '../store/contract.ts';
+import { type CopyOptions, copyShape } from './copy-options.ts';
 import { attempt } from './failure.ts';
-import { createTally } from './progress.ts';
 import { copyReferrers } from './referrers.ts';
+import { askForRoot, type CopyRun, createRun, settled } from './run.ts';
 import { selectChildren, selectRoot } from './select.ts';
 import { soon } from './soon.ts';
-import { type CopyRun, copyTree, headStart, patienceFor } from './walk.ts';
+import { copyTree, headStart, patienceFor } from './walk.ts';
 
-/** Settings of a copy. */
-export interface CopyOptions extends SignalOptions {
-  /**
-   * The tags to set at the destination, written last. Without tags the root is stored under its digest only.
-   * @defaultValue none
-   */
-  readonly tags?: readonly string[];
-  /**
-   * Promises that the destination does not have these tags, so the copy does not ask for them.
-   * @defaultValue false
-   */
-  readonly tagsAreNew?: boolean;
-  /**
-   * The platforms to copy, as objects or as in `linux/arm64/v8`. One platform makes its image the root; several make an
-   * index of only these.
-   * @defaultValue all
-   */
-  readonly platforms?: readonly (Platform | string)[];
-  /**
-   * With `platforms`: keeps the index and its digest, and copies only the selected children.
-   * @defaultValue false
-   */
-  readonly sparse?: boolean;
-  /**
-   * Repositories of the destination's registry that are known to have a blob: the name of the source, or a function per
-   * blob.
-   */
-  readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
-  /**
-   * The number of blobs that move at once.
-   * @defaultValue by size: few large blobs or many small ones
-   */
-  readonly jobs?: number;
-  /**
-   * Copies also the layers that registries may not distribute.
-   * @defaultValue false
-   */
-  readonly nondistributable?: boolean;
-  /**
-   * Copies also the referrers of all copied manifests, their referrers in turn, and the manifests under cosign's tags
-   * (`sha256-….sig`, `.att`, `.sbom`). They arrive before the root gets its tags. The destination lists them in its own
-   * way.
-   * @defaultValue false
-   */
-  readonly referrers?: boolean;
-  /**
-   * Does not trust the destination: reads each of its blobs, compares the digest, sends missing and damaged ones, and
-   * writes every manifest again. This downloads all content that the destination has. Without it, a copy trusts the
-   * destination's answers, and trusts that a manifest there is complete.
-   * @defaultValue false
-   */
-  readonly repair?: boolean;
-  /**
-   * True if only this copy is committed to the destination, so that the destination can refuse it in advance.
-   * @defaultValue true
-   */
-  readonly alone?: boolean;
-  /**
-   * Milliseconds that the destination has to report that it has the root, before the copy asks anything else. A nearby
-   * registry answers in that time and saves all other requests.
-   * @defaultValue 30
-   */
-  readonly patience?: number;
-  /** Receives the events of the copy. */
-  readonly onEvent?: CopyObserver;
-}
-
-const shape: Shape<CopyOptions> = {
-  tags: listOf(text),
-  tagsAreNew: flag,
-  platforms: listOf(either('a platform', text, object)),
-  sparse: flag,
-  mountFrom: either('a name or a function', text, callback),
-  jobs: count,
-  nondistributable: flag,
-  referrers: flag,
-  repair: flag,
-  patience: amount,
-  alone: flag,
-  onEvent: callback,
-  signal: abortSignal,
-};
+export type { CopyOptions } from './copy-options.ts';
 
 /**
  * The reason with which a finished copy ends its remaining requests. Shared, since each new error would record a stack.
@@ -122,7 +27,8 @@ const over = new DOMException('the copy is over', 'AbortError');
  * blobs that the destination has. The caller calls `to.commit()`. Returns the descriptor of the root at the
  * destination.
  * @throws INVALID_OPTION for a wrong option
- * @throws CopyError with the side, the step and the code of its cause; the reason of an aborted signal unchanged
+ * @throws CopyError with the side, the step and the code of its cause; the reason of an aborted signal and an error of
+ * `admit` unchanged
  */
 export async function copyImage(
   from: Repository,
@@ -133,75 +39,83 @@ export async function copyImage(
   checkArgument('copyImage', 'from', from, aRepository);
   checkArgument('copyImage', 'reference', reference, text);
   checkArgument('copyImage', 'to', to, aRepository);
-  checkOptions('copyImage', options, shape);
-  const { tags = [], tagsAreNew = false, platforms, mountFrom, jobs } = options;
-  const { nondistributable = false, referrers = false, repair = false, patience = headStart } = options;
-  if (platforms?.length === 0)
+  checkOptions('copyImage', options, copyShape);
+  if (options.platforms?.length === 0)
     throw new InputError(
       'INVALID_OPTION',
       'platforms is an empty list: name at least one platform, or leave the option out',
     );
-  const observe: CopyObserver = options.onEvent ?? (() => undefined);
   const end = new AbortController();
-  const { signal } = end;
   const release = onAbort(options.signal, () => end.abort(options.signal?.reason));
-  const run: CopyRun = {
-    from,
-    to,
-    pool: createPool(jobs),
-    mountFrom:
-      typeof mountFrom === 'function' ? mountFrom : () => (mountFrom === undefined ? [] : [mountFrom]),
-    nondistributable,
-    repair,
-    tally: createTally(observe),
-    observe,
-    signal,
-    blobs: new Map(),
-    manifests: new Map(),
-    again: new Map(),
-  };
-  const [tag] = tags;
-  // Sent while the source is still answering. Several tags are written without asking.
-  const isNew = tagsAreNew || repair;
-  const named = tag === undefined || tags.length > 1 || isNew ? undefined : resolveAt(run, tag);
-  let root: Manifest;
+  const run = createRun(from, to, options, end.signal);
+  let root: Descriptor;
   try {
-    const isPlain = platforms === undefined && !referrers && !nondistributable;
-    const same = named !== undefined && isPlain && (await findSame(run, reference, named, patience));
-    if (same) {
-      observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
-      run.tally.finish();
-      return same;
-    }
-    const began = performance.now();
-    const chosen = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () =>
-      choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
-    );
-    root = chosen.root;
-    if (options.alone !== false) {
-      const { digest } = root.descriptor;
-      const step = { side: 'destination', step: `take ${digest}`, digest } as const;
-      await attempt(step, signal, async () => to.admit?.(root, tags));
-    }
-    if (referrers) await copyWithReferrers(run, chosen);
-    if (!referrers || tags.length > 0) {
-      const isAsked = tags.length <= 1 && !isNew && chosen.wants === undefined;
-      const there = isAsked ? (named ?? resolveAt(run, root.descriptor.digest)) : undefined;
-      // The destination already had the time that the source took.
-      const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
-      await copyTree(run, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
-    }
+    root = await copyRoot(run, reference, options);
   } catch (error) {
     run.tally.fail(error);
     throw error;
   } finally {
     release();
     end.abort(over);
-    const { blobs, manifests, again } = run;
-    await Promise.allSettled([named, ...blobs.values(), ...manifests.values(), ...again.values()]);
+    await settled(run);
   }
   run.tally.finish();
+  return root;
+}
+
+async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): Promise<Descriptor> {
+  const {
+    tags = [],
+    tagsAreNew = false,
+    platforms,
+    referrers = false,
+    patience = headStart,
+    admit,
+  } = options;
+  const { from, observe, signal } = run;
+  const [tag] = tags;
+  // Several tags are written without asking.
+  const isAsked = tags.length <= 1 && !tagsAreNew && !run.repair;
+  // Asked while the source is still answering, unless a decision comes before the first request.
+  const named = isAsked && tag !== undefined && admit === undefined ? askForRoot(run, tag) : undefined;
+  const isPlain = platforms === undefined && !referrers && !run.nondistributable;
+  const same = named !== undefined && isPlain && (await findSame(run, reference, named, patience));
+  if (same) {
+    observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
+    return same;
+  }
+  const began = performance.now();
+  const chosen = await attempt({ side: 'source', step: `read ${reference}` }, signal, async () =>
+    choose(from, await from.manifests.get(reference, { signal }), { ...options, signal }),
+  );
+  // The destination already had the time that the source took.
+  const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
+  const { root } = chosen;
+  await admitRoot(run, root, options);
+  if (referrers) await copyWithReferrers(run, chosen);
+  if (!referrers || tags.length > 0) {
+    const there =
+      isAsked && chosen.wants === undefined
+        ? (named ?? askForRoot(run, tag ?? root.descriptor.digest))
+        : undefined;
+    await copyTree(run, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
+  }
   return root.descriptor;
+}
+
+/** Lets the destination refuse the root by what it is, and then the caller by any reason. */
+async function admitRoot(
+  { from, to, signal }: CopyRun,
+  root: Manifest,
+  { alone = true, tags = [], admit }: CopyOptions,
+): Promise<void> {
+  if (alone) {
+    const { digest } = root.descriptor;
+    const step = { side: 'destination', step: `take ${digest}`, digest } as const;
+    await attempt(step, signal, async () => to.admit?.(root, tags));
+  }
+  await admit?.(root, from);
+  signal.throwIfAborted();
 }
 
 /**
@@ -236,7 +150,7 @@ interface Chosen {
  */
 async function copyWithReferrers(run: CopyRun, chosen: Chosen): Promise<void> {
   const { root, wants } = chosen;
-  const there = wants === undefined ? resolveAt(run, root.descriptor.digest) : undefined;
+  const there = wants === undefined ? askForRoot(run, root.descriptor.digest) : undefined;
   await copyTree(run, root, Promise.resolve(there), chosen);
   await copyReferrers(run, root, wants);
 }
@@ -258,13 +172,4 @@ async function choose(
     return { root, ...(platform === undefined ? {} : { platform }) };
   }
   return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
-}
-
-function resolveAt({ to, signal }: CopyRun, reference: string): Promise<Descriptor | undefined> {
-  const found = attempt({ side: 'destination', step: `resolve ${reference}` }, signal, () =>
-    to.manifests.resolve(reference, { signal, whole: true }),
-  );
-  // Awaited later, or never when the source fails first.
-  found.catch(() => undefined);
-  return found;
 }

@@ -16,6 +16,50 @@ export interface PresentOptions extends SignalOptions {
   readonly platforms?: readonly (Platform | string)[] | undefined;
 }
 
+/**
+ * Refuses an index of which a place lacks images: the images of these platforms, or any. Only for places where questions
+ * cost nothing.
+ * @throws MANIFEST_UNKNOWN naming the missing platforms and the existing ones
+ */
+export async function demandPresent(
+  from: Repository,
+  root: Manifest,
+  { platforms, ...options }: PresentOptions = {},
+): Promise<void> {
+  const { body, descriptor } = root;
+  if (body.kind !== 'index') return;
+  const wanted =
+    platforms === undefined ? body.manifests : (await selectChildren(from, root, platforms, options)).images;
+  const missing: Descriptor[] = [];
+  for (const child of wanted) if (!(await isStored(from, child, options))) missing.push(child);
+  if (missing.length === 0) return;
+  const there: Descriptor[] = [];
+  for (const child of body.manifests) {
+    if (child.platform && !isAttestation(child) && (await isStored(from, child, options))) there.push(child);
+  }
+  const advice = there.length === 0 ? '' : `; --platform chooses among those that do: ${namesOf(there)}`;
+  throw new NotFoundError(
+    'MANIFEST_UNKNOWN',
+    `${from.name}: index ${descriptor.digest} lists manifests that do not exist here: ${namesOf(missing)}${advice}`,
+  );
+}
+
+async function isStored(from: Repository, child: Descriptor, options: SignalOptions): Promise<boolean> {
+  return inlineData(child) !== undefined || (await from.blobs.stat(child.digest, options)) !== undefined;
+}
+
+/** Lists the children by their platforms, and those without one by their digests. */
+function namesOf(children: readonly Descriptor[]): string {
+  const names = children.map((child) =>
+    child.platform === undefined || isAttestation(child) ? child.digest : formatPlatform(child.platform),
+  );
+  const more = names.length > maxNamed ? `, and ${names.length - maxNamed} more` : '';
+  return `${[...new Set(names)].slice(0, maxNamed).join(', ')}${more}`;
+}
+
+/** Names in one message. An index may list thousands. */
+const maxNamed = 20;
+
 /** The part of an index that a place has. */
 export interface Present {
   /** The index itself if it is complete, otherwise the only image, or an index of the images that exist. */

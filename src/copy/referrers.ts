@@ -7,7 +7,8 @@ import { cosignTags } from '../spec/referrers-tag.ts';
 import type { Repository } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { attempt } from './failure.ts';
-import { type CopyRun, copyTree } from './walk.ts';
+import type { CopyRun } from './run.ts';
+import { copyTree } from './walk.ts';
 
 /** A signature of an SBOM of an image is two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;

@@ -1,44 +1,17 @@
 import { ContentError, CopyError } from '../errors.ts';
 import { bytesContent, type Content } from '../flow/content.ts';
-import type { Pool } from '../flow/pool.ts';
 import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Digest } from '../spec/digest.ts';
 import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
-import type { Repository, WriteOutcome } from '../store/contract.ts';
-import type { CopyObserver } from './events.ts';
 import { attempt, fromSource, isRefusedManifest } from './failure.ts';
 import { refuseOpaque } from './opaque.ts';
-import type { Tally } from './progress.ts';
 import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
+import { type CopyRun, type Outcome, once } from './run.ts';
 import { sized } from './sized.ts';
 import { soon } from './soon.ts';
-
-/** The constant state of one running copy. */
-export interface CopyRun {
-  readonly from: Repository;
-  readonly to: Repository;
-  readonly pool: Pool;
-  readonly mountFrom: (blob: Descriptor) => readonly string[];
-  readonly nondistributable: boolean;
-  /** See `CopyOptions.repair`. */
-  readonly repair: boolean;
-  readonly tally: Tally;
-  readonly observe: CopyObserver;
-  /** Aborts when the copy ends, for any reason. */
-  readonly signal: AbortSignal;
-  /** Every digest already begun. Later mentions share its promise. */
-  readonly blobs: Map<Digest, Promise<Outcome>>;
-  readonly manifests: Map<Digest, Promise<Outcome>>;
-  /** The content that was sent again because the destination turned out to lack it. */
-  readonly again: Map<Digest, Promise<Outcome>>;
-}
-
-/** The outcome for a blob or a manifest; `written` is for manifests. */
-export type Outcome = WriteOutcome | 'skipped' | 'written';
 
 /** Real indexes are at most two levels deep. An unlimited depth would allow an attack. */
 const maxDepth = 8;
@@ -283,19 +256,4 @@ function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Conten
     ...(content.unverified === undefined ? {} : { unverified: keptOnTheWay(content.unverified, onKept) }),
     open: (options = {}) => content.open({ ...options, onKept }),
   };
-}
-
-/** Starts the work for a digest at its first mention. Later mentions share the outcome. */
-function once(
-  seen: Map<Digest, Promise<Outcome>>,
-  { digest }: Descriptor,
-  work: () => Promise<Outcome>,
-): Promise<Outcome> {
-  const known = seen.get(digest);
-  if (known !== undefined) return known;
-  const first = work();
-  // Not every caller waits to the end, and an error without a waiting caller is none.
-  first.catch(() => undefined);
-  seen.set(digest, first);
-  return first;
 }

@@ -1,5 +1,5 @@
 import { blobFileContent, blobSize } from '../blobfile/blob-file.ts';
-import { ContentError } from '../errors.ts';
+import { ContentError, NotFoundError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -22,19 +22,16 @@ export interface LayoutRepository extends Repository {
   index(options?: SignalOptions): Promise<Manifest>;
 }
 
-/** Throws MANIFEST_INVALID when the folder is not a layout. */
+/** Throws NAME_UNKNOWN when nothing exists at the path, MANIFEST_INVALID when it is not a layout. */
 export async function openReader(folder: string): Promise<LayoutRepository> {
   // Some tools leave the marker out, and other tools read the result: index.json suffices.
   await isLayout(folder);
   const index = await readIndex(folder);
   if (index === undefined) {
     const found = await lookAt(folder);
+    if (found === undefined) throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${folder}`);
     const why =
-      found === undefined
-        ? 'there is no such folder'
-        : found.isDirectory() || found.isSymbolicLink()
-          ? `it has no file ${indexFile}`
-          : 'it is not a folder';
+      found.isDirectory() || found.isSymbolicLink() ? `it has no file ${indexFile}` : 'it is not a folder';
     throw new ContentError('MANIFEST_INVALID', `${folder} is not an OCI image layout: ${why}`);
   }
   const manifests = new LayoutManifests(folder, index);

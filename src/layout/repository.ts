@@ -41,7 +41,8 @@ const shape: Shape<OpenLayoutOptions> = {
 /**
  * Opens an OCI layout. Changes become visible to others with `commit`; disposing without it leaves the folder as it
  * was.
- * @throws INVALID_OPTION, IN_USE, MANIFEST_INVALID for a folder that is not a layout, NO_PERMISSION, IO_FAILED
+ * @throws INVALID_OPTION, IN_USE, NAME_UNKNOWN for a folder to read that does not exist, MANIFEST_INVALID for a folder
+ * that is not a layout, NO_PERMISSION, IO_FAILED
  */
 export async function openLayout(folder: string, options: OpenLayoutOptions): Promise<LayoutRepository> {
   checkArgument('openLayout', 'folder', folder, text);
