@@ -1,18 +1,8 @@
-import type { Content } from '../flow/content.ts';
-import type { Image } from '../image/image.ts';
-import type { Index } from '../image/image-index.ts';
-import type { Credential } from '../keychain/credential.ts';
-import type { Descriptor } from '../spec/descriptor.ts';
-import type { Manifest } from '../spec/manifest.ts';
 import { signal as abortSignal, checkOptions, count, flag, type Shape } from '../spec/options.ts';
 import { parseRegistry } from '../spec/reference.ts';
-import type { ListOptions, RawManifest, SignalOptions } from '../store/contract.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { createConnections } from './connections.ts';
-import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
-import type { CopiedTag, SkippedName } from './copy-repository.ts';
-import type { Inspection } from './inspect.ts';
-import type { LoginCheck } from './login.ts';
 import { openBlob, openRepository } from './open.ts';
 import { checkArguments, checkVerbOptions, connection, type Verb } from './options.ts';
 import {
@@ -23,105 +13,48 @@ import {
   toPlace,
   toReference,
 } from './place.ts';
-import type { DeleteOptions, Deletion, PruneOptions } from './prune.ts';
-import type { PullOptions } from './pull.ts';
-import type { PushOptions } from './push.ts';
-import type { ReadOptions } from './read.ts';
-import type { ListReferrersOptions, ReferrerTree } from './referrers.ts';
-import type { TokenOptions, TokenReply } from './token.ts';
-import type { Finding, ValidateOptions } from './validate.ts';
+import type { ChangeVerbs } from './verbs/change.ts';
+import type { ListVerbs } from './verbs/list.ts';
+import type { LoginVerbs } from './verbs/login.ts';
+import type { ReadVerbs } from './verbs/read.ts';
+import type { TransferVerbs } from './verbs/transfer.ts';
 import { warmUp, warmUpPush } from './warm-up.ts';
-import type { WriteLayerOptions, WrittenLayer } from './write.ts';
 
+/** Settings of `createClient`: the way to registries, and defaults for all verbs. */
 export interface ClientOptions extends ConnectionOptions {
-  /** Blobs whose bytes move at once in one copy. Default: by their sizes, few large ones or many small ones. */
+  /**
+   * The number of blobs that move at once in one copy.
+   * @defaultValue decided by their sizes: a few large blobs or many small ones
+   */
   readonly jobs?: number;
-  /** Copy layers, too, that are not meant to be distributed. */
+  /**
+   * Copies also layers that are not meant to be distributed.
+   * @defaultValue `false`
+   */
   readonly nondistributable?: boolean;
-  /** Ends everything that the client is doing, as the signal of each call does for that call. */
+  /** Ends everything that the client does, as the signal of each call does for that call. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Registries by their names. References are written as for docker (`alpine`, `ghcr.io/acme/app:1`, `localhost:5000/a@sha256:...`);
- * a place is a reference or `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, each with `:name` where it holds several.
+ * The verbs over registries and places on disk. A reference is written as for docker (`alpine`, `ghcr.io/acme/app:1`,
+ * `localhost:5000/a@sha256:...`). A place is a reference or `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, each with
+ * `:name` to choose among several images; or the parsed form, which `parsePlace` returns.
  *
- * Every verb throws a GantryError: INVALID_REFERENCE and its kin before anything is sent, MANIFEST_UNKNOWN for what is
- * not there whatever the registry's words, UNAUTHORIZED and DENIED, NO_CONNECTION and its kin.
+ * Every verb throws a GantryError. For a wrong argument it has the code INVALID_OPTION, INVALID_REFERENCE, NAME_INVALID or
+ * INVALID_DIGEST, and no request was sent; for absent content MANIFEST_UNKNOWN or NAME_UNKNOWN; for a refused login
+ * UNAUTHORIZED or DENIED; for a failed connection NO_CONNECTION, TIMEOUT or CUT_OFF.
  */
-export interface Client extends AsyncDisposable {
-  /** What an image or index is; with `platform`, the image of the index for that. */
-  inspect(place: string | Place, options?: ReadOptions): Promise<Inspection>;
-  /** A lazy view; of an index, of its image for `platform`, by default linux/amd64. */
-  getImage(reference: string | Place, options?: ReadOptions): Promise<Image>;
-  /** A lazy view of an index, as `getImage` is of an image. */
-  getIndex(reference: string | Place, options?: SignalOptions): Promise<Index>;
-  getDescriptor(place: string | Place, options?: ReadOptions): Promise<Descriptor>;
-  getManifest(place: string | Place, options?: ReadOptions): Promise<Manifest>;
-  /** The bytes that a place has as a manifest, whatever they are: those that `getManifest` refuses, too. */
-  getRawManifest(place: string | Place, options?: ReadOptions): Promise<RawManifest>;
-  /** The config's exact bytes. */
-  getConfig(place: string | Place, options?: ReadOptions): Promise<Uint8Array>;
-  /** Of a `repository@digest`; nothing is fetched until it is opened. */
-  openBlob(reference: string | Place): Content;
-  exists(place: string | Place, options?: SignalOptions): Promise<boolean>;
-  blobExists(repository: string, digest: string, options?: SignalOptions): Promise<boolean>;
-
-  /** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
-  push(path: string | Place, reference: string | Place, options?: PushOptions): Promise<Descriptor>;
-  /** Pulls into one layout or archive, whole or not at all. */
-  pull(
-    references: readonly (string | Place)[],
-    path: string,
-    options?: PullOptions,
-  ): Promise<readonly Descriptor[]>;
-  copy(source: string | Place, destination: string | Place, options?: CopyPlaceOptions): Promise<Descriptor>;
-  /** Copies every tag of a repository, yielding each as it is done; a name that can't be a tag is `skipped`. */
-  copyRepository(
-    source: string,
-    destination: string,
-    options?: CopyPlaceOptions,
-  ): AsyncIterable<CopiedTag | SkippedName>;
-  pushImage(reference: string | Place, image: Image, options?: TransferOptions): Promise<Descriptor>;
-  pushIndex(reference: string | Place, index: Index, options?: TransferOptions): Promise<Descriptor>;
-  /** Pushes one layer and no manifest. */
-  writeLayer(options: WriteLayerOptions): Promise<WrittenLayer>;
-  /** Adds tags to a manifest that is there. */
-  tag(
-    reference: string | Place,
-    tags: string | readonly string[],
-    options?: SignalOptions,
-  ): Promise<Descriptor>;
-  putManifest(reference: string | Place, manifest: Manifest, options?: SignalOptions): Promise<Descriptor>;
-  /** A tag is removed alone, a digest with every tag on it. */
-  delete(reference: string | Place, options?: SignalOptions): Promise<void>;
-  /** As `delete`, in order, yielding what became of each: one that fails does not end the others. */
-  deleteEach(references: readonly (string | Place)[], options?: DeleteOptions): AsyncIterable<Deletion>;
+export interface Client
+  extends ReadVerbs,
+    TransferVerbs,
+    ChangeVerbs,
+    ListVerbs,
+    LoginVerbs,
+    AsyncDisposable {
   /**
-   * Deletes the tags of a repository that match, are old, or are not among the newest, and yields what became of each. An
-   * image goes as a whole unless a tag or an index that stays has it: then the tag goes alone, or is kept where the registry
-   * can't do that. Throws NAME_UNKNOWN where there is no such repository; one tag that fails is a `Deletion`.
-   */
-  prune(repository: string, options: PruneOptions): AsyncIterable<Deletion>;
-
-  /**
-   * What refers to an image: signatures, lists of what is in it. Of an index, what refers to the index, or with `platform`
-   * to its image for that. From the referrers API and the fallback tag, each digest once.
-   */
-  referrers(place: string | Place, options?: ListReferrersOptions): AsyncIterable<Descriptor>;
-  /** As `referrers`, with what refers to them in turn. */
-  referrerTree(place: string | Place, options?: ListReferrersOptions): Promise<ReferrerTree>;
-  tags(repository: string, options?: ListOptions): AsyncIterable<string>;
-  catalog(registry: string, options?: ListOptions): AsyncIterable<string>;
-  /** Each thing that is wrong, or one finding without a problem. */
-  validate(subject: string | Place, options?: ValidateOptions): AsyncIterable<Finding>;
-  /** The bearer token that requests to a repository carry. */
-  token(repository: string, options?: TokenOptions): Promise<TokenReply>;
-  /** Asks a registry whether a credential is right, without keeping it. */
-  checkLogin(registry: string, credential: Credential, options?: SignalOptions): Promise<LoginCheck>;
-  /**
-   * Closes the client's connections; it can be called more than once. `await using` calls it at the end of its block. A
-   * client that is not closed does not keep the process running.
+   * Closes the client's connections; further calls do nothing. `await using` calls it at the end of its block. A client
+   * that is not closed does not keep the process running.
    */
   close(): Promise<void>;
 }
@@ -143,7 +76,18 @@ const shape: Shape<ClientOptions> = {
   signal: abortSignal,
 };
 
-/** Throws INVALID_OPTION. */
+/**
+ * Creates a client. It connects at its first verb; one client keeps connections and tokens for all its calls.
+ * @throws INVALID_OPTION when an option is unknown or of another type
+ * @throws INVALID_REFERENCE when `insecure` lists a text that names no registry
+ * @example
+ * ```ts
+ * import { createClient } from 'gantry';
+ *
+ * await using client = createClient({ retry: { attempts: 5 }, onWire: (event) => console.error(event.kind) });
+ * console.log((await client.inspect('ghcr.io/acme/app:1')).digest);
+ * ```
+ */
 export function createClient(options: ClientOptions = {}): Client {
   checkOptions('createClient', options, shape);
   const connections = createConnections(options);

@@ -1,4 +1,4 @@
-import type { HostOptions } from '../hosts/hosts.ts';
+import type { HostSettings } from '../hosts/hosts.ts';
 import type { RetryOptions } from '../http/backoff.ts';
 import type { WireObserver } from '../http/event.ts';
 import type { ProxyOption } from '../http/node/proxy.ts';
@@ -11,7 +11,7 @@ import type { Send } from '../wire/message.ts';
 import type { StandardStreams } from './standard.ts';
 
 /** The way to registries: credentials, transport, retries and limits. */
-export interface ConnectionOptions extends HostOptions {
+export interface ConnectionOptions extends HostSettings {
   /**
    * Finds the credentials for a registry.
    * @defaultValue `createKeychain()`, which reads docker's config file and its credential helpers

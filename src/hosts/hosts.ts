@@ -3,7 +3,7 @@ import { apiHost, isLoopback, parseRegistry, type Reference } from '../spec/refe
 import { certificatesOf } from './certificates.ts';
 
 /** Settings for single registries, as the user gives them for all. */
-export interface HostOptions {
+export interface HostSettings {
   /**
    * Authorities for every host, and a client certificate for the named registries. They add to the `certs.d` folders of
    * docker and containers and to the authorities that the machine trusts. A function replaces `certs.d` for each host.
@@ -60,7 +60,7 @@ export interface Hosts {
  * Creates the registries of one client.
  * @throws INVALID_REFERENCE when `insecure` lists a text that names no registry
  */
-export function createHosts(options: HostOptions = {}): Hosts {
+export function createHosts(options: HostSettings = {}): Hosts {
   const { insecure = false, headers, trustedRealms, tls } = options;
   const known = new Map<string, Host>();
   const named = new Set<string>();
