@@ -32,6 +32,17 @@ export function digestOf(bytes: Uint8Array, algorithm: Algorithm = 'sha256'): Di
   return hasher.digest();
 }
 
+/** Passes the chunks of a source on, and adds each to the hash before. */
+export async function* hashing(
+  source: AsyncIterable<Uint8Array>,
+  hasher: Pick<Hasher, 'update'>,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}
+
 /** Reads a source to its end and keeps only the digest and the size. */
 export async function measure(
   source: AsyncIterable<Uint8Array>,

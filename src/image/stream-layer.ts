@@ -1,7 +1,7 @@
 import { InputError, UnsupportedError } from '../errors.ts';
 import { type Compression, compressed } from '../flow/compression.ts';
 import { type Content, streamContent } from '../flow/content.ts';
-import { createHasher } from '../flow/hash.ts';
+import { createHasher, hashing } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -85,10 +85,7 @@ export function createStreamLayer(
         );
       begun = true;
       const hasher = createHasher();
-      const packed = compressed(
-        hashing(source, (chunk) => hasher.update(chunk)),
-        { compression, level },
-      );
+      const packed = compressed(hashing(source, hasher), { compression, level });
       const descriptor = await blobs.ingest(streamContent(packed), { ...ingestOptions, mediaType });
       known = { descriptor, diffId: hasher.digest() };
       return descriptor;
@@ -108,14 +105,4 @@ function gone(): Content {
       throw new UnsupportedError('read', 'a streaming layer cannot be read, only pushed');
     },
   };
-}
-
-async function* hashing(
-  source: AsyncIterable<Uint8Array>,
-  update: (chunk: Uint8Array) => void,
-): AsyncIterable<Uint8Array> {
-  for await (const chunk of source) {
-    update(chunk);
-    yield chunk;
-  }
 }

@@ -1,6 +1,6 @@
 import { ContentError, isGantryError } from '../../errors.ts';
 import { bytesContent, type Content, mapContent, streamContent } from '../../flow/content.ts';
-import { createHasher, type Hasher } from '../../flow/hash.ts';
+import { createHasher, type Hasher, hashing } from '../../flow/hash.ts';
 import { createSemaphore, type Semaphore } from '../../flow/semaphore.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -19,6 +19,7 @@ import {
   uploadRetry,
 } from './resume.ts';
 import type { RemoteUpload } from './session.ts';
+import { inChunks, rejoined } from './stream-chunks.ts';
 
 export interface Streaming {
   readonly content: Content;
@@ -272,44 +273,4 @@ class StreamUpload {
     const { signal } = this.#options;
     return { signal };
   }
-}
-
-async function* hashing(source: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncIterable<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
-}
-
-interface StreamChunk {
-  /** Valid until the next chunk is asked for. */
-  readonly bytes: Uint8Array;
-  readonly last: boolean;
-}
-
-/** Chunks of exactly `size` bytes, and a last one of what is left, which may be nothing: one always comes. */
-async function* inChunks(source: AsyncIterable<Uint8Array>, size: number): AsyncIterable<StreamChunk> {
-  const buffer = new Uint8Array(size);
-  let filled = 0;
-  for await (const chunk of source) {
-    let rest = chunk;
-    while (rest.byteLength > 0) {
-      // A full one goes out only when more has come: whether it is the last is not known before.
-      if (filled === size) {
-        yield { bytes: buffer, last: false };
-        filled = 0;
-      }
-      const part = rest.subarray(0, size - filled);
-      buffer.set(part, filled);
-      filled += part.byteLength;
-      rest = rest.subarray(part.byteLength);
-    }
-  }
-  yield { bytes: buffer.subarray(0, filled), last: true };
-}
-
-/** A chunk that was taken out, and everything after it. */
-async function* rejoined(first: Uint8Array, chunks: AsyncIterator<StreamChunk>): AsyncIterable<Uint8Array> {
-  yield first;
-  for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value.bytes;
 }
