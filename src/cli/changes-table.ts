@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 export const changes: readonly Command[] = [
   {
     name: 'tag',
-    summary: 'give an image in a registry another tag',
+    summary: 'add a tag to an image in a registry',
     arguments: [image, { name: 'TAG', kind: 'word' }],
     options: [],
     examples: ['gantry tag ghcr.io/acme/app:1.2.3 latest'],
@@ -15,21 +15,25 @@ export const changes: readonly Command[] = [
     name: 'delete',
     summary: 'delete tags and manifests from a registry',
     details:
-      'A tag goes alone, a digest with every tag on it. With --match, --older-than or --keep each IMAGE is a repository, ' +
-      'and the tags that fit all of these go: with their image where no other tag and no index has it, alone otherwise; ' +
-      'what the registry can not delete alone is kept. An image is as old as its config or its annotation ' +
-      'org.opencontainers.image.created says; one without a time is kept, and named.',
+      'Deletes a tag alone, and a digest with all its tags. With --match, --older-than or --keep, each IMAGE is a ' +
+      'repository, and the tags that match all of these are deleted: with the image if no other tag and no index refers ' +
+      'to it, otherwise alone. Tags that the registry cannot delete alone stay. The age of an image comes from its config ' +
+      'or its annotation org.opencontainers.image.created; images without a time stay, and are listed.',
     arguments: [images],
     options: [
       {
         name: 'match',
         value: 'GLOB',
         repeatable: true,
-        summary: 'tags that match: * is anything, ? one character',
+        summary: 'only tags that match: * is any text, ? one character',
       },
-      { name: 'older-than', value: 'TIME', summary: 'images that were made longer ago, such as 24h or 30d' },
-      { name: 'keep', value: 'N', summary: 'all images but the newest N of those that match' },
-      { name: 'dry-run', summary: 'say what would be deleted and why, and delete nothing' },
+      {
+        name: 'older-than',
+        value: 'TIME',
+        summary: 'only images that are older than this, such as 24h or 30d',
+      },
+      { name: 'keep', value: 'N', summary: 'keep the newest N of the matching images' },
+      { name: 'dry-run', summary: 'print the planned deletions with their reasons, and delete nothing' },
     ],
     examples: [
       'gantry delete localhost:5000/app@sha256:e66f76d4e617db297732e3935fe9c7d6d6903f5fc927d23ce816cbafd5e8fd33',

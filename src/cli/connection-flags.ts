@@ -27,7 +27,7 @@ async function tlsOf(globals: ParsedArgs): Promise<Exclude<ConnectionOptions['tl
   const ca = await Promise.all(globals.list('cacert').map(readText));
   const [cert, key] = [globals.text('cert'), globals.text('key')];
   if ((cert === undefined) !== (key === undefined)) {
-    throw new InputError('INVALID_OPTION', '--cert and --key go together');
+    throw new InputError('INVALID_OPTION', '--cert and --key need each other: give both');
   }
   if (cert === undefined || key === undefined) return { ca };
   return { ca, cert: await readText(cert), key: await readText(key) };
@@ -36,7 +36,7 @@ async function tlsOf(globals: ParsedArgs): Promise<Exclude<ConnectionOptions['tl
 function timeoutsOf(globals: ParsedArgs): ConnectionOptions['timeouts'] {
   const seconds = globals.count('timeout');
   if (seconds === undefined) return undefined;
-  if (seconds === 0) throw new InputError('INVALID_OPTION', '--timeout takes at least one second');
+  if (seconds === 0) throw new InputError('INVALID_OPTION', '--timeout must be at least one second');
   const milliseconds = seconds * 1000;
   return { connect: milliseconds, answer: milliseconds, progress: milliseconds };
 }
@@ -61,7 +61,7 @@ async function dockerHeaders(
   const path = dockerConfigFile({});
   const given: unknown = (await readConfigFile(path))?.document['HttpHeaders'] ?? {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new InputError('INVALID_OPTION', `${path}: HttpHeaders is no object`);
+    throw new InputError('INVALID_OPTION', `${path}: HttpHeaders must be an object`);
   }
   const headers = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
   return Object.fromEntries(registries.map((name) => [parseRegistry(name).registry, headers]));

@@ -106,7 +106,7 @@ export function createContext(options: ContextOptions): OpenContext {
     },
     async platform() {
       const [platform, ...others] = (await platforms()) ?? [];
-      if (others.length > 0) throw new InputError('INVALID_OPTION', 'only one --platform can be given here');
+      if (others.length > 0) throw new InputError('INVALID_OPTION', 'this command takes only one --platform');
       return platform === undefined ? {} : { platform };
     },
     async result(value, ...lines) {

@@ -20,14 +20,14 @@ export async function copyKeychain(context: SignInOptions, given: ParsedArgs): P
   const [source = '', destination = ''] = given.arguments;
   if (given.flag('src-password-stdin') && given.flag('dest-password-stdin')) {
     throw refused(
-      'stdin holds one password: only one of --src-password-stdin and --dest-password-stdin can have it',
+      '--src-password-stdin and --dest-password-stdin exclude each other: stdin holds only one password',
     );
   }
   const from = await readSide('src-', source, given, context);
   const to = await readSide('dest-', destination, given, context);
   const sides = [from, to].filter((side) => side !== undefined);
   if (from !== undefined && to !== undefined && formatRepository(from) === formatRepository(to)) {
-    throw refused(`${formatRepository(from)} is source and destination: it takes one login`);
+    throw refused(`${formatRepository(from)} is both source and destination: give only one login for it`);
   }
   return sides.length === 0 ? undefined : keychainWith(sides);
 }
@@ -41,7 +41,7 @@ async function readSide(
   const credential = await readSignIn(given, side, context);
   if (credential === undefined) return undefined;
   const place = parsePlace(text);
-  if (place.kind !== 'registry') throw refused(`${text} is in no registry: it takes no login`);
+  if (place.kind !== 'registry') throw refused(`${text} is not in a registry, so it takes no login`);
   const { registry, repository } = place.reference;
   return { registry, repository, credential };
 }

@@ -7,6 +7,7 @@ export function misspelled(kind: 'command' | 'option', word: string, known: Iter
   const name = kind === 'option' ? word.replace(/=.*$/s, '') : word;
   const near = nearest(name.replace(/^-+/, ''), known);
   const dashes = kind === 'option' ? '--' : '';
-  const hint = near === undefined ? 'gantry --help lists what there is' : `did you mean "${dashes}${near}"?`;
+  const hint =
+    near === undefined ? 'gantry --help lists the commands and options' : `did you mean "${dashes}${near}"?`;
   return new InputError('INVALID_OPTION', `unknown ${kind} "${name.slice(0, 100)}"; ${hint}`);
 }

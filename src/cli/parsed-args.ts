@@ -54,6 +54,9 @@ export function checkArguments(command: string, taken: readonly Argument[], args
   if (extra !== undefined && !taken.some(({ many = false }) => many)) {
     const takes = names.length === 0 ? 'no arguments' : `just ${names.join(' ')}`;
     const help = `\`gantry ${command} --help\` has its options`;
-    throw new InputError('INVALID_OPTION', `${command} takes ${takes}; "${extra}" is too much: ${help}`);
+    throw new InputError(
+      'INVALID_OPTION',
+      `${command} takes ${takes}; unexpected argument "${extra}": ${help}`,
+    );
   }
 }

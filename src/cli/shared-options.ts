@@ -3,35 +3,35 @@ import { progressModes } from './renderer.ts';
 
 /** Accepted before and after every command. */
 export const globalOptions: readonly Option[] = [
-  { name: 'verbose', short: 'v', summary: 'log what happens on the wire to stderr, secrets left out' },
+  { name: 'verbose', short: 'v', summary: 'log requests and responses to stderr, without secrets' },
   {
     name: 'insecure',
-    summary: 'allow the registries that are named plain HTTP and certificates that do not verify',
+    summary: 'allow plain HTTP and unverified certificates for the named registries',
   },
   {
     name: 'insecure-registry',
     value: 'REGISTRY',
     repeatable: true,
-    summary: 'as --insecure, for this registry only',
+    summary: 'like --insecure, for this registry only',
   },
   {
     name: 'cacert',
     value: 'FILE',
     repeatable: true,
-    summary: 'trust the certificate authorities in this file, too (PEM)',
+    summary: 'also trust the certificate authorities in this file (PEM)',
   },
-  { name: 'cert', value: 'FILE', summary: 'show registries this client certificate (PEM)' },
+  { name: 'cert', value: 'FILE', summary: 'present this client certificate to registries (PEM)' },
   { name: 'key', value: 'FILE', summary: 'the key of --cert (PEM)' },
   {
     name: 'timeout',
     value: 'SECONDS',
-    summary: 'how long a registry may be silent (default 60; 30 until a connection stands)',
+    summary: 'how long a registry may be silent (default 60; 30 until a connection is open)',
   },
   {
     name: 'trusted-realm',
     value: 'HOST',
     repeatable: true,
-    summary: "a token service of another domain than its registry's that may see credentials",
+    summary: 'a token service that may receive credentials although its registry is in another domain',
   },
   {
     name: 'docker-headers',
@@ -39,17 +39,17 @@ export const globalOptions: readonly Option[] = [
     repeatable: true,
     summary: "send this registry the HttpHeaders of docker's config file",
   },
-  { name: 'allow-nondistributable-artifacts', summary: 'push layers that are not meant to be distributed' },
+  { name: 'allow-nondistributable-artifacts', summary: 'also push nondistributable layers' },
   {
     name: 'platform',
     value: 'PLATFORM',
     repeatable: true,
     summary: 'os/arch[/variant][:osversion], or all; copy, push, pull and validate take several',
   },
-  { name: 'username', value: 'NAME', summary: 'be this user at the registry, for this command only' },
+  { name: 'username', value: 'NAME', summary: 'log in as this user, for this command only' },
   { name: 'password-stdin', summary: 'with --username: read the password from stdin' },
   { name: 'json', summary: 'print the result as JSON' },
-  { name: 'progress', value: 'MODE', choices: progressModes, summary: 'how to show progress on stderr' },
+  { name: 'progress', value: 'MODE', choices: progressModes, summary: 'the form of progress on stderr' },
 ];
 
 /** The options of one side of a copy. */
@@ -58,14 +58,14 @@ export function sideOptions(prefix: 'src-' | 'dest-', side: string): readonly Op
     {
       name: `${prefix}username`,
       value: 'NAME',
-      summary: `be this user at the ${side}, for this command only`,
+      summary: `log in as this user at the ${side}, for this command only`,
     },
     { name: `${prefix}password-stdin`, summary: `read that user's password from stdin` },
     {
       name: `${prefix}creds`,
       value: 'NAME[:PASSWORD]',
-      summary: `user and password at the ${side}; others can see it: rather use stdin`,
+      summary: `user and password at the ${side}; other users can see it, so prefer stdin`,
     },
-    { name: `${prefix}insecure`, summary: `as --insecure, for the ${side} only` },
+    { name: `${prefix}insecure`, summary: `like --insecure, for the ${side} only` },
   ];
 }

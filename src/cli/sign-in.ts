@@ -41,7 +41,7 @@ export async function readSignIn(
     throw refused(`--${side}creds and --${side}username exclude each other`);
   }
   if (secret !== undefined && fromStdin) {
-    throw refused(`--${side}creds has a password already: --${side}password-stdin is too much`);
+    throw refused(`--${side}creds already has a password: omit --${side}password-stdin`);
   }
   if (secret !== undefined) hideArguments(`--${side}creds`, output);
   const flag = `--${side}username`;
@@ -67,7 +67,7 @@ export async function readPassword(options: PasswordOptions): Promise<string> {
   const terminal = findTerminal();
   if (terminal !== undefined) return await ask(terminal, question, { hidden: true, signal });
   if (fromStdin) return await readStdin(signal);
-  throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} where there is no terminal`);
+  throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} without a terminal`);
 }
 
 /**
@@ -78,7 +78,7 @@ export async function readPassword(options: PasswordOptions): Promise<string> {
 export function credentialOf(username: string, password: string): Credential {
   const credential = username === '' || password === '' ? undefined : namedCredential(username, password);
   if (credential === undefined) throw refused('a login needs a user name and a password');
-  if (username.includes(':')) throw refused('a user name has no colon in it');
+  if (username.includes(':')) throw refused('a user name cannot contain a colon');
   return credential;
 }
 
@@ -89,7 +89,7 @@ export function credentialOf(username: string, password: string): Credential {
 export function hideArguments(flag: string, output: Output): void {
   process.title = 'gantry';
   output.note(
-    `warning: a password in ${flag} can be seen by others, and stays in the history of the shell`,
+    `warning: other users can see the password in ${flag}, and the shell keeps it in its history`,
     'warning',
   );
 }

@@ -15,7 +15,11 @@ export async function readStdin(signal: AbortSignal): Promise<string> {
   try {
     for await (const chunk of process.stdin) {
       text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-      if (text.length > limit) throw new InputError('INVALID_OPTION', 'stdin holds more than 64 KiB');
+      if (text.length > limit)
+        throw new InputError(
+          'INVALID_OPTION',
+          'stdin has more than 64 KiB, which is too long for a password or a name',
+        );
     }
   } finally {
     signal.removeEventListener('abort', stop);

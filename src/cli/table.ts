@@ -4,16 +4,16 @@ import type { Command, CommandGroup, Option } from './command.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 
-const fullRef: Option = { name: 'full-ref', summary: 'print whole references' };
+const fullRef: Option = { name: 'full-ref', summary: 'print full references' };
 
 const noWait: Option = {
   name: 'no-wait',
-  summary: 'fail at once where another process writes to the same layout, archive or cache',
+  summary: 'fail at once if another process writes to the same layout, archive or cache',
 };
 
 const repair: Option = {
   name: 'repair',
-  summary: 'read what the destination has, and send again what is damaged or missing there',
+  summary: 'read the content of the destination, and send damaged or missing content again',
 };
 
 const copies: readonly Command[] = [
@@ -21,12 +21,12 @@ const copies: readonly Command[] = [
     name: 'push',
     summary: 'push an image from disk to a registry',
     details:
-      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin); prints the digest it ' +
-      'has there.',
+      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin). Prints the ' +
+      'digest in the registry.',
     arguments: [path, image],
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
-      { name: 'image-refs', value: 'FILE', summary: 'write the pushed reference to this file, too' },
+      { name: 'image-refs', value: 'FILE', summary: 'also write the pushed reference to this file' },
       repair,
     ],
     examples: [
@@ -40,17 +40,17 @@ const copies: readonly Command[] = [
     name: 'pull',
     summary: 'save images from a registry to disk',
     details:
-      'PATH is a file, or with --format=oci a folder; - is stdout, on which nothing else is written then.',
+      'PATH is a file, or with --format=oci a folder; - is stdout, and then gantry writes nothing else to it.',
     arguments: [images, path],
     options: [
       {
         name: 'format',
         value: 'FORMAT',
         choices: ['tarball', 'legacy', 'oci'],
-        summary: 'tarball (what docker load reads; the default), legacy, or oci (a layout in a folder)',
+        summary: 'tarball (for docker load; the default), legacy, or oci (a layout in a folder)',
       },
       { name: 'annotate-ref', summary: 'with --format=oci: keep the reference as an annotation' },
-      { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers here and take them from here' },
+      { name: 'cache_path', short: 'c', value: 'DIR', summary: 'keep layers in this folder, and reuse them' },
       noWait,
     ],
     examples: [
@@ -67,21 +67,26 @@ const copies: readonly Command[] = [
     details:
       'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]; - as FILE, or ' +
       'alone, is stdin or stdout. ' +
-      'With several --platform the copy is an index of just these.',
+      'With several --platform, the copy is an index of these platforms only.',
     arguments: [
       { name: 'SRC', kind: 'place' },
       { name: 'DST', kind: 'place' },
     ],
     options: [
       { name: 'all-tags', short: 'a', summary: 'copy every tag of the repository SRC to the repository DST' },
-      { name: 'no-clobber', short: 'n', summary: 'leave tags alone that DST has already' },
-      { name: 'jobs', short: 'j', value: 'N', summary: 'how much is copied at once (default: by size)' },
-      { name: 'referrers', summary: 'copy what refers to the image, too: signatures, attestations, SBOMs' },
+      { name: 'no-clobber', short: 'n', summary: 'skip tags that DST already has' },
+      {
+        name: 'jobs',
+        short: 'j',
+        value: 'N',
+        summary: 'the number of concurrent transfers (default: by size)',
+      },
+      { name: 'referrers', summary: 'also copy referrers of the image: signatures, attestations, SBOMs' },
       {
         name: 'sparse',
-        summary: 'with --platform: keep the index as it is, and copy only these of its images',
+        summary: 'with --platform: keep the index unchanged, and copy only these images of it',
       },
-      { name: 'replace', summary: 'write an archive anew that is there, rather than add to it' },
+      { name: 'replace', summary: 'replace an existing archive instead of adding to it' },
       noWait,
       repair,
       ...sideOptions('src-', 'source'),
@@ -111,7 +116,7 @@ const questions: readonly Command[] = [
   },
   {
     name: 'inspect',
-    summary: 'show what an image is made of',
+    summary: 'show the parts of an image',
     arguments: [image],
     options: [],
     examples: ['gantry inspect alpine', 'gantry inspect --json --platform linux/arm64 alpine'],
@@ -147,20 +152,17 @@ const questions: readonly Command[] = [
     name: 'ls',
     summary: 'list the tags of a repository',
     arguments: [repository],
-    options: [
-      fullRef,
-      { name: 'omit-digest-tags', short: 'O', summary: 'leave out tags such as sha256-...' },
-    ],
+    options: [fullRef, { name: 'omit-digest-tags', short: 'O', summary: 'omit tags such as sha256-...' }],
     examples: ['gantry ls ghcr.io/acme/app'],
     load: async () => (await import('./commands/ls.ts')).ls,
   },
   {
     name: 'referrers',
-    summary: 'list what refers to an image: signatures, attestations, SBOMs',
+    summary: 'list the referrers of an image: signatures, attestations, SBOMs',
     arguments: [image],
     options: [
-      { name: 'artifact-type', value: 'TYPE', summary: 'only those of this type' },
-      { name: 'tree', summary: 'show what refers to them, too' },
+      { name: 'artifact-type', value: 'TYPE', summary: 'only referrers of this type' },
+      { name: 'tree', summary: 'also show their referrers' },
     ],
     examples: [
       'gantry referrers ghcr.io/acme/app:1',
@@ -178,12 +180,12 @@ const questions: readonly Command[] = [
   },
   {
     name: 'validate',
-    summary: 'check that an image is whole and is what it says it is',
+    summary: 'check that an image is complete and matches its digests',
     arguments: [],
     options: [
       { name: 'remote', value: 'IMAGE', valueKind: 'image', summary: 'an image in a registry' },
       { name: 'tarball', value: 'FILE', summary: 'an image in an archive, or in a layout (a folder)' },
-      { name: 'fast', summary: 'look whether the layers are there, but do not read them' },
+      { name: 'fast', summary: 'check that the layers exist, but do not read them' },
     ],
     examples: ['gantry validate --remote alpine', 'gantry validate --tarball app.tar'],
     load: async () => (await import('./commands/validate.ts')).validate,
@@ -198,8 +200,8 @@ const auth: CommandGroup = {
       name: 'login',
       summary: 'store a name and password for a registry',
       details:
-        "Kept in docker's config.json, or with the credential helper that it names, once the registry has accepted it. " +
-        'Asks for what is not given, where there is a terminal.',
+        "Stored in docker's config.json, or with the credential helper that it names, after the registry has accepted it. " +
+        'Asks for missing values on a terminal.',
       arguments: [{ name: 'REGISTRY', kind: 'registry', optional: true }],
       options: [
         { name: 'username', short: 'u', value: 'NAME', summary: 'user name' },
@@ -207,7 +209,7 @@ const auth: CommandGroup = {
           name: 'password',
           short: 'p',
           value: 'PASSWORD',
-          summary: 'password; others can see it: rather use stdin',
+          summary: 'password; other users can see it, so prefer stdin',
         },
         { name: 'password-stdin', summary: 'read the password from stdin' },
         { name: 'no-verify', summary: 'store it without asking the registry' },
@@ -226,7 +228,7 @@ const auth: CommandGroup = {
     {
       name: 'get',
       summary: 'print credentials, as a docker credential helper does',
-      details: 'The registry may also be given on stdin.',
+      details: 'The registry can also come from stdin.',
       arguments: [{ name: 'REGISTRY', kind: 'registry', optional: true }],
       options: [],
       examples: ['echo ghcr.io | gantry auth get'],
@@ -238,14 +240,14 @@ const auth: CommandGroup = {
       arguments: [repository],
       options: [
         { name: 'header', short: 'H', summary: 'print it as an Authorization header' },
-        { name: 'push', summary: 'ask for the right to push, too' },
+        { name: 'push', summary: 'also request the right to push' },
         {
           name: 'mount',
           short: 'm',
           value: 'REPO',
           valueKind: 'repository',
           repeatable: true,
-          summary: 'ask for the right to mount from here, too',
+          summary: 'also request the right to mount from here',
         },
       ],
       examples: [
@@ -269,7 +271,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
     summary: 'print a completion script for a shell',
     arguments: [{ name: 'SHELL', kind: 'word' }],
     choices: ['bash', 'zsh', 'fish', 'powershell'],
-    options: [{ name: 'no-descriptions', summary: 'leave the descriptions out' }],
+    options: [{ name: 'no-descriptions', summary: 'omit the descriptions' }],
     examples: ['gantry completion bash > ~/.local/share/bash-completion/completions/gantry'],
     load: async () => (await import('./commands/completion.ts')).completion,
   },

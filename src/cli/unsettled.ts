@@ -8,7 +8,7 @@ import type { Output } from './output.ts';
  * settles nothing either. The returned function ends the watch.
  */
 export function watchUnsettled(output: Output, abandon: (reason: Error) => void): () => void {
-  const reason = new Error('the command is not done, and nothing is left that could go on with it');
+  const reason = new Error('the command is not done, and no work is left that could finish it');
   let isIdle = false;
   const onIdle = (): void => {
     if (!isIdle) abandon(reason);

@@ -178,7 +178,7 @@ function intentOf(operation: Operation): Intent {
 }
 
 function switchedOff(allow: readonly string[]): RouteFailure {
-  const message = 'this is switched off here';
+  const message = 'this registry does not allow this operation';
   return { kind: 'failure', status: 405, code: 'UNSUPPORTED', message, allow };
 }
 

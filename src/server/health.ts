@@ -18,7 +18,7 @@ export interface HealthOptions {
 export function withHealth(next: Serve, options: HealthOptions = {}): Serve {
   checkArgument('withHealth', 'next', next, callback);
   checkOptions('withHealth', options, {
-    metrics: having('metrics, as createMetrics gives them', 'text'),
+    metrics: having('metrics from createMetrics', 'text'),
   });
   const { metrics } = options;
   const answerTo = async (request: HttpRequest): Promise<ServedResponse | undefined> => {
@@ -46,7 +46,7 @@ export function withHealth(next: Serve, options: HealthOptions = {}): Serve {
 
 function readOnly({ method }: HttpRequest, reply: () => HttpResponse): HttpResponse {
   if (method === 'GET' || method === 'HEAD') return reply();
-  return errorAnswer('UNSUPPORTED', 'this is only read', { headers: { allow: ['GET, HEAD'] } });
+  return errorAnswer('UNSUPPORTED', 'use GET or HEAD', { headers: { allow: ['GET, HEAD'] } });
 }
 
 function metricsAnswer(text: string): HttpResponse {

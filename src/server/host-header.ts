@@ -34,8 +34,8 @@ export function withHosts(next: Serve, options: NameOptions = {}): Serve {
     // Browsers always send a Host header.
     if (names.every((name) => name === '' || isKnown(name))) return next(request);
     const message =
-      'the registry does not answer to the name in the Host header, since another machine could claim it: ' +
-      'ask for localhost or an address, or start the registry with --host-name NAME';
+      'the registry refuses the name in the Host header, since another machine could claim it: ' +
+      'use localhost or an address, or start the registry with --host-name NAME';
     return errorAnswer('DENIED', message, { status: 421 });
   };
   return next.guarded === undefined ? serve : Object.assign(serve, { guarded: next.guarded });

@@ -8,7 +8,7 @@ const maxAgent = 256;
 /** Characters of a session's id to show: enough to find its requests, too few to continue its upload. */
 const shownId = 8;
 
-const anExchange = having('an exchange, as an observer is told it', 'method', 'target', 'note');
+const anExchange = having('an exchange, as observers receive it', 'method', 'target', 'note');
 
 /**
  * Formats one exchange as a line of JSON, without the line feed. The line contains no secret and no control character.

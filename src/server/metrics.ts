@@ -51,14 +51,23 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     ended,
     text() {
       const lines = [
-        ...head('gantry_requests_total', 'counter', 'Exchanges that ended.'),
+        ...head('gantry_requests_total', 'counter', 'Ended exchanges.'),
         ...Array.from(requests, ([labels, value]) => `gantry_requests_total{${labels}} ${value}`),
-        ...head('gantry_request_duration_seconds', 'histogram', 'From the first line to the last byte.'),
+        ...head(
+          'gantry_request_duration_seconds',
+          'histogram',
+          'Seconds from the first line of a request to the last byte of its response.',
+        ),
         ...Array.from(durations).flatMap(([operation, seen]) => histogram(operation, seen)),
-        ...single('gantry_received_bytes_total', 'counter', 'Bytes of bodies of requests.', sums.received),
-        ...single('gantry_sent_bytes_total', 'counter', 'Bytes of bodies of answers.', sums.sent),
-        ...single('gantry_cut_requests_total', 'counter', 'Exchanges that broke off.', sums.cut),
-        ...single('gantry_running_requests', 'gauge', 'Exchanges under way.', sums.running),
+        ...single('gantry_received_bytes_total', 'counter', 'Bytes of request bodies.', sums.received),
+        ...single('gantry_sent_bytes_total', 'counter', 'Bytes of response bodies.', sums.sent),
+        ...single(
+          'gantry_cut_requests_total',
+          'counter',
+          'Exchanges that broke off before their end.',
+          sums.cut,
+        ),
+        ...single('gantry_running_requests', 'gauge', 'Exchanges in progress.', sums.running),
         ...Object.entries(gauges).flatMap(([name, { help, value }]) => single(name, 'gauge', help, value())),
       ];
       return `${lines.join('\n')}\n`;

@@ -34,8 +34,8 @@ export function withOrigins(next: Serve, options: NameOptions = {}): Serve {
   const serve: Serve = async (request) => {
     if (!isForeign(request.headers)) return next(request);
     const message =
-      'a web page of another origin sent this request, and the registry serves none: ' +
-      'use a client that is no browser, or start the registry with --host-name and the host of the page';
+      'a web page of another origin sent this request, and the registry accepts no such requests: ' +
+      'use a client that is not a browser, or start the registry with --host-name and the host of the page';
     return errorAnswer('DENIED', message);
   };
   return next.guarded === undefined ? serve : Object.assign(serve, { guarded: next.guarded });

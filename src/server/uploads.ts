@@ -75,7 +75,10 @@ export async function stepUpload(
       return append(name, upload, request, limits);
     case 'upload.commit':
       if (digest === undefined) {
-        throw new ContentError('DIGEST_INVALID', "an upload is closed with the blob's digest as a parameter");
+        throw new ContentError(
+          'DIGEST_INVALID',
+          "the request that closes an upload needs the blob's digest as a parameter",
+        );
       }
       return isNext(upload, request)
         ? commit(name, upload, digest, bodyOf(request, upload, limits))
@@ -117,7 +120,7 @@ async function commit(
 
 function parseAlgorithm(text = 'sha256'): Algorithm {
   if (text === 'sha256' || text === 'sha512') return text;
-  throw new ContentError('DIGEST_INVALID', 'digests are computed by sha256 and sha512 only');
+  throw new ContentError('DIGEST_INVALID', 'only sha256 and sha512 are supported');
 }
 
 /** Returns whether the body begins at the session's offset. A body at another offset is not read. */
@@ -158,7 +161,7 @@ function atMost(content: Content, room: number): Content {
 }
 
 function tooLarge(room: number): ContentError {
-  return new ContentError('TOO_LARGE', 'the blob is larger than a blob may be here', { expected: room });
+  return new ContentError('TOO_LARGE', 'the blob is larger than this registry allows', { expected: room });
 }
 
 async function* exactly(source: AsyncIterable<Uint8Array>, length: number): AsyncIterable<Uint8Array> {
@@ -172,8 +175,12 @@ async function* exactly(source: AsyncIterable<Uint8Array>, length: number): Asyn
 }
 
 function wrongLength(expected: number, actual: number): ContentError {
-  return new ContentError('SIZE_INVALID', `the body is not the ${expected} bytes of its Content-Range`, {
-    expected,
-    actual,
-  });
+  return new ContentError(
+    'SIZE_INVALID',
+    `the body does not have the ${expected} bytes of its Content-Range`,
+    {
+      expected,
+      actual,
+    },
+  );
 }

@@ -16,7 +16,7 @@ export async function authLogin(context: Context, given: ParsedArgs): Promise<vo
     const name = scheme === undefined ? registry : `${scheme}://${registry}`;
     const check = await client.checkLogin(name, credential, { signal: context.signal });
     if (check === 'unasked')
-      context.output.note(`${registry} asks for no credentials yet: nothing was checked`);
+      context.output.note(`${registry} does not ask for credentials, so these were not checked`);
   }
   const outcome = await storeCredential(registry, credential, { signal: context.signal });
   const where =

@@ -9,7 +9,7 @@ export async function completion(context: Context, given: ParsedArgs): Promise<v
   const levels = await context.completionLevels({ descriptions: !given.flag('no-descriptions') });
   const script = completionScript(shell, levels);
   if (script === undefined) {
-    throw new InputError('INVALID_OPTION', `"${shell}" is not one of bash, zsh, fish, powershell`);
+    throw new InputError('INVALID_OPTION', `unknown shell "${shell}": use bash, zsh, fish or powershell`);
   }
   await context.output.write(script);
 }

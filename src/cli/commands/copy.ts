@@ -44,7 +44,7 @@ async function copyAll(
     for await (const copied of client.copyRepository(source, destination, { ...options, onEvent })) {
       if (copied.outcome === 'skipped') {
         context.output.note(
-          `skipped ${copied.tag}: a repository lists it among its tags, and it can't be one`,
+          `skipped ${copied.tag}: a repository lists it as a tag, but it is not a valid tag`,
           'warning',
         );
       } else context.output.note(`${copied.outcome} ${copied.tag} ${copied.digest}`);

@@ -76,7 +76,7 @@ async function tell(
     if (error !== undefined) context.output.note(`gantry: ${reference}: ${errorLine(error)}`, 'error');
     else if (verbose && !context.json) await context.output.line(shortened(lineOf(deletion)));
   }
-  if (verbose && told.length === 0) context.output.note('no tag fits: there is nothing to delete');
+  if (verbose && told.length === 0) context.output.note('no tag matches: nothing to delete');
   if (context.json) await context.result({ dryRun, ...byOutcome(told) });
   const codes = new Set(told.flatMap(({ error }) => (error === undefined ? [] : [exitCode(error)])));
   const [code, ...otherCodes] = codes;

@@ -10,7 +10,7 @@ export async function digest(context: Context, given: ParsedArgs): Promise<void>
   const tarball = given.text('tarball');
   const whole = given.flag('full-ref');
   if (tarball !== undefined && (image !== undefined || whole)) {
-    throw new InputError('INVALID_OPTION', '--tarball goes with neither an image nor --full-ref');
+    throw new InputError('INVALID_OPTION', '--tarball excludes IMAGE and --full-ref');
   }
   if (tarball === undefined && image === undefined) {
     throw new InputError('INVALID_OPTION', 'digest needs IMAGE or --tarball');

@@ -28,7 +28,7 @@ export async function registryCheck(context: Context, given: ParsedArgs): Promis
       await context.output.line(shortened(`${kind}: ${where}: ${problem}`));
     }
     const { findings } = report;
-    const verdict = findings.length === 0 ? 'all is well' : `${findings.length} findings`;
+    const verdict = findings.length === 0 ? 'no problems found' : `${findings.length} findings`;
     context.output.note(`${countsLine(report)}: ${verdict}`);
   }
   if (report.findings.length > 0) throw new Failed();

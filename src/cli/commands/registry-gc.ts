@@ -22,7 +22,7 @@ export async function registryGc(context: Context, given: ParsedArgs): Promise<v
     onProblem({ repository, error }) {
       problems++;
       const where = repository === undefined ? '' : `${repository}: `;
-      context.output.note(`${where}${errorLine(error)}; what this may concern was left as it is`, 'warning');
+      context.output.note(`${where}${errorLine(error)}; content that this may concern was kept`, 'warning');
     },
     signal: context.signal,
   });

@@ -40,7 +40,7 @@ export async function serve(context: Context, given: ParsedArgs): Promise<void> 
   const { host, port, url } = listener;
   if (context.json) await context.result({ url, host, port });
   // The line begins like crane's, since scripts wait for that text.
-  const place = disk ? `kept in ${disk}` : 'in memory';
+  const place = disk ? `stored in ${disk}` : 'in memory';
   const what = store.proxy === undefined ? place : `a cache of ${store.proxy}, ${place}`;
   context.output.note(`serving on port ${port}: ${url}, ${what}`);
   await new Promise<void>((resolve) => onAbort(context.signal, resolve));

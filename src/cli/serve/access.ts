@@ -33,15 +33,17 @@ export async function accessOf(
   const [users, rules, publicUrl] = [given.text('htpasswd'), given.text('rules'), given.text('public-url')];
   const anonymous = given.flag('anonymous');
   if (users !== undefined && anonymous) {
-    throw wrong('--anonymous and --htpasswd exclude each other; --rules says what is open to everybody');
+    throw wrong(
+      '--anonymous and --htpasswd exclude each other; use --rules to give everybody some rights beside logins',
+    );
   }
   if (users === undefined && rules !== undefined && !anonymous) {
-    throw wrong('--rules needs --htpasswd, or --anonymous where nobody logs in');
+    throw wrong('--rules needs --htpasswd, or --anonymous for a registry without logins');
   }
   const { isLoopbackHost } = await import('../../server/node/exposure.ts');
   if (users === undefined && !anonymous && !isLoopbackHost(host)) {
     throw wrong(
-      `on ${host} everybody who reaches it could do everything: give it --htpasswd FILE, or --anonymous`,
+      `a registry on ${host} without logins gives everybody full access: add --htpasswd FILE, or --anonymous to allow this`,
     );
   }
   const { openHtpasswd } = await import('../../server/access/htpasswd.ts');
@@ -71,7 +73,8 @@ export async function makeAccess({ access }: WantedAccess, { secret }: Store): P
 async function tlsOf(given: ParsedArgs): Promise<ListenOptions['tls']> {
   const [cert, key] = [given.text('tls-cert'), given.text('tls-key')];
   if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) throw wrong('--tls-cert and --tls-key go together');
+  if (cert === undefined || key === undefined)
+    throw wrong('--tls-cert and --tls-key need each other: give both');
   return { cert: await read(cert), key: await read(key) };
 }
 
@@ -101,7 +104,7 @@ async function readable<T>(path: string, task: Promise<T>): Promise<T> {
     return await task;
   } catch (cause) {
     const why = await said(path, cause);
-    throw new InputError('INVALID_OPTION', `can't read ${why}`, { cause });
+    throw new InputError('INVALID_OPTION', `cannot read ${why}`, { cause });
   }
 }
 

@@ -34,7 +34,8 @@ export async function openLogFile(path: string, { onProblem }: LogFileOptions): 
   return {
     write(line) {
       const stream = file ?? process.stdout;
-      if (stream.writableLength > maxWaiting) problem(new Error(`${path} takes no more lines of the log`));
+      if (stream.writableLength > maxWaiting)
+        problem(new Error(`the log cannot be written to ${path} any more`));
       else if (stream.writable) stream.write(`${escapeControls(line)}\n`);
     },
     async reopen() {

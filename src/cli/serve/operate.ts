@@ -21,7 +21,7 @@ export async function operate(operation: Operation, { output }: Context): Promis
   const sessions = createSessions(operation.app.limits);
   const metrics = createMetrics({
     gauges: {
-      gantry_upload_sessions: { help: 'Uploads that are open.', value: sessions.count },
+      gantry_upload_sessions: { help: 'Open uploads.', value: sessions.count },
       process_resident_memory_bytes: { help: 'Resident memory.', value: () => process.memoryUsage.rss() },
       process_start_time_seconds: { help: 'Since 1970.', value: () => performance.timeOrigin / 1000 },
     },

@@ -46,7 +46,10 @@ export function operationOf(given: ParsedArgs): Operation {
 function limitsOf(given: ParsedArgs, defaults: Limits): Limits {
   const manifestBytes = bytes(given, 'max-manifest') ?? defaults.manifestBytes;
   if (manifestBytes > defaults.manifestBytes) {
-    throw new InputError('INVALID_OPTION', '--max-manifest takes at most 4M: clients read no longer ones');
+    throw new InputError(
+      'INVALID_OPTION',
+      '--max-manifest must be at most 4M, since clients refuse longer manifests',
+    );
   }
   return {
     ...defaults,
@@ -62,7 +65,7 @@ function limitsOf(given: ParsedArgs, defaults: Limits): Limits {
 
 function atLeastOne(given: ParsedArgs, name: string): number | undefined {
   const number = given.count(name);
-  if (number === 0) throw new InputError('INVALID_OPTION', `--${name} takes at least 1`);
+  if (number === 0) throw new InputError('INVALID_OPTION', `--${name} must be at least 1`);
   return number;
 }
 

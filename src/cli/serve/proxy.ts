@@ -47,5 +47,5 @@ export async function withProxy(store: Store, given: ParsedArgs, context: Contex
 }
 
 function failureLine(registry: string, { what, error, served }: UpstreamFailure): string {
-  return `${registry}: ${what}: ${errorLine(error)}${served ? '; answered with what is kept' : ''}`;
+  return `${registry}: ${what}: ${errorLine(error)}${served ? '; answered from the cache' : ''}`;
 }

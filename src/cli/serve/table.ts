@@ -7,8 +7,8 @@ export const serve: Command = {
   name: 'serve',
   summary: 'run a registry on this machine',
   details:
-    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk everything is kept in memory and lost at the end. ' +
-    'Beyond this machine it listens only with --htpasswd, or with --anonymous.',
+    'Listens on 127.0.0.1 and a free port, or on $PORT. Without --disk, all content is in memory and lost at the end. ' +
+    'It accepts other machines only with --htpasswd or --anonymous.',
   arguments: [],
   options: serveOptions,
   examples: [
@@ -22,23 +22,23 @@ export const serve: Command = {
 const care: readonly Command[] = [
   {
     name: 'check',
-    summary: 'read the whole store of a registry and say what is wrong with it',
+    summary: 'check the whole store of a registry and list its problems',
     details: 'Changes nothing, and may run beside the registry. Exits with 1 if it finds anything.',
     arguments: [directory],
-    options: [{ name: 'sparse', summary: 'images may lack blobs that they name' }],
+    options: [{ name: 'sparse', summary: 'allow images without all of their blobs' }],
     examples: ['gantry registry check ./registry'],
     load: async () => (await import('../commands/registry-check.ts')).registryCheck,
   },
   {
     name: 'gc',
-    summary: 'remove from the store of a registry what nothing refers to',
+    summary: 'remove unreferenced content from the store of a registry',
     details:
-      'May run beside the registry. What was pushed or mounted within the grace period stays in any case.',
+      'May run beside the registry. Content that was pushed or mounted within the grace period always stays.',
     arguments: [directory],
     options: [
-      { name: 'dry-run', summary: 'only say what would be removed' },
-      { name: 'grace', value: 'TIME', summary: 'what is younger stays, as in 90s, 30m, 24h, 7d (24h)' },
-      { name: 'untagged', summary: 'manifests that no tag leads to go, too' },
+      { name: 'dry-run', summary: 'print the planned removals, and remove nothing' },
+      { name: 'grace', value: 'TIME', summary: 'keep younger content, as in 90s, 30m, 24h, 7d (24h)' },
+      { name: 'untagged', summary: 'also remove manifests that no tag leads to' },
     ],
     examples: [
       'gantry registry gc --dry-run ./registry',
@@ -51,6 +51,6 @@ const care: readonly Command[] = [
 /** The same command under crane's name, and the maintenance of its store. */
 export const registry: CommandGroup = {
   name: 'registry',
-  summary: 'serve (by the name crane has for it), and care for its store',
+  summary: 'serve a registry, as crane does, and maintain its store',
   commands: [serve, ...care],
 };

@@ -81,7 +81,7 @@ const minKey = 32;
 const defaultFormTime = 10_000;
 
 const shape: Shape<AccessOptions> = {
-  login: having('a login, as openHtpasswd gives it', 'find', 'check'),
+  login: having('a login from openHtpasswd', 'find', 'check'),
   rules: callback,
   key: bytes,
   publicUrl: text,
@@ -97,9 +97,10 @@ const shape: Shape<AccessOptions> = {
 export function createAccess(options: AccessOptions = {}): Access {
   checkOptions('createAccess', options, shape);
   const { login, key = crypto.getRandomValues(new Uint8Array(minKey)), tokenLife = defaultLife } = options;
-  if (key.byteLength < minKey) throw new InputError('INVALID_OPTION', `a key has at least ${minKey} bytes`);
+  if (key.byteLength < minKey)
+    throw new InputError('INVALID_OPTION', `key must have at least ${minKey} bytes`);
   if (!Number.isSafeInteger(tokenLife) || tokenLife < 1) {
-    throw new InputError('INVALID_OPTION', 'the life of a token is a number of seconds');
+    throw new InputError('INVALID_OPTION', 'tokenLife must be a whole number of seconds from 1');
   }
   const originOf = createOriginOf(options.publicUrl);
   return login === undefined

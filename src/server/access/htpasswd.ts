@@ -128,13 +128,13 @@ export function parseHtpasswd(
 /** Returns the problem of an invalid entry. */
 function addUser(users: Map<string, string>, entry: string): string | undefined {
   const colon = entry.indexOf(':');
-  if (colon < 1) return 'no user and hash with a colon between them';
+  if (colon < 1) return 'expected user:hash';
   const [name, hash] = [entry.slice(0, colon), entry.slice(colon + 1)];
-  if (users.has(name)) return 'the user stands in an earlier line too';
+  if (users.has(name)) return 'an earlier line has the same user';
   const cost = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash)?.[1];
-  if (cost === undefined) return 'only bcrypt is known (htpasswd -B)';
+  if (cost === undefined) return 'only bcrypt hashes are supported (htpasswd -B)';
   if (Number(cost) < minCost || Number(cost) > maxCost) {
-    return `a cost of ${cost} is not taken: ${minCost} to ${maxCost} are`;
+    return `the bcrypt cost ${cost} is not supported: use ${minCost} to ${maxCost}`;
   }
   users.set(name, hash);
   return undefined;

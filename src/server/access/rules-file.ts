@@ -70,8 +70,7 @@ class Reader {
 
   rules(): readonly Rule[] {
     const { contents } = this.#source.document;
-    if (contents === null)
-      throw this.#failure(undefined, 'there is nothing in it; "rules: []" allows nothing');
+    if (contents === null) throw this.#failure(undefined, 'the file is empty; "rules: []" allows nothing');
     const fields = this.#fields(contents, ['rules']);
     return this.#items(fields.get('rules'), contents, 'rules').map((node) => this.#rule(node));
   }
@@ -79,15 +78,15 @@ class Reader {
   #rule(node: Node): Rule {
     const fields = this.#fields(node, ['repositories', 'users', 'anonymous', 'allow']);
     const repositories = this.#texts(fields, node, 'repositories', (text) =>
-      isPattern(text) ? undefined : 'is no name of a repository nor a pattern of them',
+      isPattern(text) ? undefined : 'is neither the name of a repository nor a pattern',
     );
     const allow = this.#texts(fields, node, 'allow', (text) =>
-      isRight(text) ? undefined : `is no right; there are ${allRights.join(', ')}`,
+      isRight(text) ? undefined : `is not a right: use ${allRights.join(', ')}`,
     );
     const anonymous = this.#anonymous(fields.get('anonymous'));
     const users = fields.has('users') ? this.#texts(fields, node, 'users', wrongUser) : undefined;
     if (users === undefined && !anonymous) {
-      throw this.#failure(node, 'a rule says for whom it is: users, or anonymous: true');
+      throw this.#failure(node, 'a rule needs users, or anonymous: true');
     }
     return {
       repositories,
@@ -101,7 +100,7 @@ class Reader {
     if (node === undefined) return false;
     const { yaml } = this.#source;
     if (yaml.isScalar(node) && typeof node.value === 'boolean') return node.value;
-    throw this.#failure(node, 'anonymous is true or false');
+    throw this.#failure(node, 'anonymous must be true or false');
   }
 
   /** Returns the fields of a map that has only known fields. */
@@ -113,7 +112,7 @@ class Reader {
         const at = yaml.isNode(key) ? key : node;
         const name = yaml.isScalar(key) ? key.value : undefined;
         if (typeof name !== 'string' || !known.includes(name)) {
-          throw this.#failure(at, `"${String(name)}" is unknown here; there are ${known.join(', ')}`);
+          throw this.#failure(at, `unknown field "${String(name)}": use ${known.join(', ')}`);
         }
         if (!yaml.isNode(value)) throw this.#failure(at, `${name} has no value`);
         return [name, value];
@@ -132,7 +131,7 @@ class Reader {
     if (nodes.length === 0) throw this.#failure(fields.get(name), `${name} is empty`);
     return nodes.map((node) => {
       if (!yaml.isScalar(node) || typeof node.value !== 'string') {
-        throw this.#failure(node, `${name} is a list of texts; numbers and the like need quotes`);
+        throw this.#failure(node, `${name} must be a list of texts: put numbers and the like in quotes`);
       }
       const problem = wrong(node.value);
       if (problem !== undefined) throw this.#failure(node, `"${node.value.slice(0, 100)}" ${problem}`);
@@ -143,7 +142,7 @@ class Reader {
   #items(node: Node | undefined, parent: Node, name: string): readonly Node[] {
     const { yaml } = this.#source;
     if (node === undefined) throw this.#failure(parent, `${name} is missing`);
-    if (!yaml.isSeq(node)) throw this.#failure(node, `${name} is a list`);
+    if (!yaml.isSeq(node)) throw this.#failure(node, `${name} must be a list`);
     return node.items.map((item) => {
       if (yaml.isNode(item)) return item;
       throw this.#failure(node, `${name} has an empty entry`);
@@ -161,7 +160,7 @@ function isRight(text: string): text is Right {
 }
 
 function wrongUser(text: string): string | undefined {
-  return text === '' || text.includes(':') ? 'is no name of a user' : undefined;
+  return text === '' || text.includes(':') ? 'is not a user name' : undefined;
 }
 
 function failure(file: string, line: number, message: string): InputError {

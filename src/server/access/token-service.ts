@@ -52,7 +52,7 @@ export async function answerTokenRequest(
 ): Promise<ServedResponse> {
   const { method } = request;
   if (method !== 'GET' && method !== 'POST') {
-    return errorAnswer('UNSUPPORTED', 'tokens are had by GET and POST', {
+    return errorAnswer('UNSUPPORTED', 'request tokens with GET or POST', {
       headers: { allow: ['GET, POST'] },
     });
   }
@@ -60,7 +60,8 @@ export async function answerTokenRequest(
   if ('status' in question) return question;
   const { params, holder, offline } = question;
   const service = params.get('service');
-  if (service !== null && service !== options.service) return refusal('the service is not this one');
+  if (service !== null && service !== options.service)
+    return refusal('the service in the request is not this registry');
   if (holder === 'refused') return unauthorized(basicChallenge);
   const rights = await options.rightsOf(holder?.name);
   // A token without any grant would only delay the request for a login.
@@ -113,7 +114,7 @@ async function readForm(
       return { params, holder: user ?? 'refused', offline, refreshToken };
     }
     default:
-      return refusal('grant_type is password or refresh_token');
+      return refusal('grant_type must be password or refresh_token');
   }
 }
 

@@ -88,8 +88,7 @@ async function* chunksOf(incoming: IncomingMessage, milliseconds: number): Async
       waited += performance.now() - since;
       came += next.value.byteLength;
       if (came >= leastProgress) waited = came = 0;
-      else if (waited >= milliseconds)
-        throw new TransportError('STALLED', 'the client sends next to nothing');
+      else if (waited >= milliseconds) throw new TransportError('STALLED', 'the client sends too slowly');
       yield next.value;
     }
   } catch (cause) {

@@ -64,7 +64,7 @@ export async function exchange(
     const response = await handler(request);
     seen.response = response;
     await answer(response, { body, incoming, outgoing, idle, closing, seen });
-    await idle.within(closed, 'the client takes nothing');
+    await idle.within(closed, 'the client reads nothing');
   } catch {
     // Too late for another status: the closed connection tells the client that the answer is missing or incomplete.
     outgoing.destroy();
@@ -142,11 +142,11 @@ async function answer(
         outgoing.end(copy, 'latin1');
         return;
       }
-      await idle.within(written(outgoing, Buffer.from(copy, 'latin1')), 'the client takes nothing');
+      await idle.within(written(outgoing, Buffer.from(copy, 'latin1')), 'the client reads nothing');
     }
     while (next.done !== true) {
       const { value } = next;
-      await idle.within(written(outgoing, value), 'the client takes nothing');
+      await idle.within(written(outgoing, value), 'the client reads nothing');
       seen.sent += value.byteLength;
       next = await chunks.next();
     }

@@ -11,6 +11,6 @@ export function checkExposure(host: string, meant: boolean): void {
   if (meant || isLoopbackHost(host)) return;
   throw new InputError(
     'INVALID_OPTION',
-    `whoever reaches ${host} could do everything: give the registry a login, or say with anonymous that this is meant`,
+    `a registry on ${host} without a login gives everybody full access: set a login, or anonymous to allow this`,
   );
 }

@@ -187,11 +187,11 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
     return new StorageError('IN_USE', message, { cause, path });
   }
   if (cause.code === 'EACCES') {
-    const message = `no permission to listen on ${path}: ports below 1024 are often kept for root, choose a higher one`;
+    const message = `no permission to listen on ${path}: ports below 1024 are often reserved for root, so choose a higher one`;
     return new StorageError('NO_PERMISSION', message, { cause, path });
   }
   const why = refusals[cause.code ?? ''] ?? cause.code;
-  return new InputError('INVALID_OPTION', `can't listen on ${path}: ${why}`, { cause });
+  return new InputError('INVALID_OPTION', `cannot listen on ${path}: ${why}`, { cause });
 }
 
 async function stopped(

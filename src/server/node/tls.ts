@@ -25,13 +25,9 @@ export function createListeningServer(
     return createSecureServer({ ...options, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: handshake });
   } catch (cause) {
     // Node would accept an empty string, and its messages may contain parts of the key.
-    throw new InputError(
-      'INVALID_OPTION',
-      "the TLS certificate and key can't be used, or don't belong together",
-      {
-        cause,
-      },
-    );
+    throw new InputError('INVALID_OPTION', 'the TLS certificate or key is unusable, or they do not match', {
+      cause,
+    });
   }
 }
 
