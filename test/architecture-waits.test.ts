@@ -32,7 +32,7 @@ const sender = 'ends with the connection, and the timeouts of http/timeout end t
 
 /** Waits for others that have no end in time, by the maker. */
 const withoutEnd: Readonly<Record<string, string>> = {
-  'archive/pack.ts': thisDisk,
+  'archive/recompress.ts': thisDisk,
   'archive/synthesis.ts': thisDisk,
   'archive/write.ts': 'another process that is alive: it is named after 2 s, and the signal ends the wait',
   'client/copy-repository.ts': oneCall,

@@ -9,9 +9,9 @@ import type { ImageManifest } from '../spec/manifest.ts';
 import { isConfigType, isDistributable, isLayerType, parseMediaType } from '../spec/media-type.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { TarEntry } from '../tar/entry.ts';
+import { blobMember } from './blob-member.ts';
 import type { SavedImage } from './docker.ts';
-import { blobPath } from './layout-path.ts';
-import type { Packer } from './pack.ts';
+import type { Recompressor } from './recompress.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 
 /** An image of index.json, and the entries of manifest.json that describe it a second time. */
@@ -34,7 +34,7 @@ export async function contradictionIn(tarball: Tarball, described: Described): P
     return `manifest ${digest} lists ${layerCount(image.layers)}, its config ${diffIds.length}`;
   }
   for (const [at, layer] of image.layers.entries()) {
-    const entry = tarball.find(blobPath(layer.digest));
+    const entry = tarball.find(blobMember(layer.digest));
     if (entry === undefined || !isLayerType(layer.mediaType)) continue;
     const packing = await packingOf(tarball, entry);
     warnOfType(tarball, layer, packing);
@@ -54,14 +54,14 @@ export async function contradictionIn(tarball: Tarball, described: Described): P
 export async function isWhole(
   tarball: Tarball,
   { image }: Described,
-  pack: Packer,
+  recompress: Recompressor,
   options: SignalOptions,
 ): Promise<boolean> {
   const diffIds = await layersInConfig(tarball, image);
   if (diffIds === undefined || diffIds.length !== image.layers.length) return false;
   for (const [at, { digest }] of image.layers.entries()) {
-    const entry = tarball.find(blobPath(digest));
-    if (entry === undefined || (await pack(entry, options)).diffId !== diffIds[at]) return false;
+    const entry = tarball.find(blobMember(digest));
+    if (entry === undefined || (await recompress(entry, options)).diffId !== diffIds[at]) return false;
   }
   return true;
 }
@@ -76,7 +76,7 @@ async function layersInConfig(
   tarball: Tarball,
   { config }: ImageManifest,
 ): Promise<readonly string[] | undefined> {
-  const entry = tarball.find(blobPath(config.digest));
+  const entry = tarball.find(blobMember(config.digest));
   if (entry === undefined) return undefined;
   const what = `${tarball.path}: config ${config.digest}`;
   const content = checkedContent(tarball.content(entry), config.digest, what);
@@ -98,7 +98,7 @@ function warnOfType(tarball: Tarball, { digest, mediaType, size }: Descriptor, p
 function sameFiles(tarball: Tarball, layers: readonly Descriptor[], names: readonly string[]): boolean {
   if (layers.length !== names.length) return false;
   return layers.every(({ digest, mediaType }, at) => {
-    const own = tarball.find(blobPath(digest));
+    const own = tarball.find(blobMember(digest));
     if (own === undefined) return !isDistributable(mediaType);
     return tarball.find(names[at] ?? '')?.offset === own.offset;
   });

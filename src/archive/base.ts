@@ -6,7 +6,7 @@ import { type Digest, isDigest } from '../spec/digest.ts';
 import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { ArchiveContents } from './contents.ts';
-import { onDisk } from './failure.ts';
+import { onArchiveFile } from './failure.ts';
 import type { FileContent } from './file.ts';
 import { sameName } from './names.ts';
 import { refNameAnnotation } from './oci.ts';
@@ -107,7 +107,7 @@ function isWhole(
 
 /** Tells one state of a file from the next; `gone` where there is none. */
 async function identityOf(path: string): Promise<string> {
-  const found = await onDisk(path, () => absentAs(undefined, stat(path)));
+  const found = await onArchiveFile(path, () => absentAs(undefined, stat(path)));
   if (found === undefined) return 'gone';
   const { dev, ino, size, mtimeMs } = found;
   return [dev, ino, size, mtimeMs].join(' ');

@@ -4,8 +4,8 @@ import { type Field, member, optional, readArray, readMap, readString } from '..
 import { configLimit, parseImageConfig } from '../json/image-config.ts';
 import { parseJson } from '../json/parse.ts';
 import type { TarEntry } from '../tar/entry.ts';
-import { within } from './failure.ts';
-import type { PackedLayer, Packer } from './pack.ts';
+import { inArchive } from './failure.ts';
+import type { RecompressedLayer, Recompressor } from './recompress.ts';
 import type { ImageParts, SynthesizedImage } from './synthesis.ts';
 import { demand, type Tarball } from './tarball.ts';
 
@@ -63,7 +63,7 @@ export interface DockerImage extends SynthesizedImage {
 export function readDocker(
   tarball: Tarball,
   images: readonly SavedImage[],
-  pack: Packer,
+  recompress: Recompressor,
 ): readonly DockerImage[] {
   return images.map((saved) => ({
     saved,
@@ -72,7 +72,7 @@ export function readDocker(
       if (tarball.find(saved.Config) === undefined) return undefined;
       return platformOf(await readConfig(tarball, saved));
     },
-    make: (options) => makeImage(tarball, saved, (entry) => pack(entry, options)),
+    make: (options) => makeImage(tarball, saved, (entry) => recompress(entry, options)),
   }));
 }
 
@@ -92,12 +92,12 @@ async function readConfig(tarball: Tarball, { Config }: SavedImage): Promise<Uin
 async function makeImage(
   tarball: Tarball,
   saved: SavedImage,
-  pack: (entry: TarEntry) => Promise<PackedLayer>,
+  recompress: (entry: TarEntry) => Promise<RecompressedLayer>,
 ): Promise<ImageParts> {
   const config = await readConfig(tarball, saved);
   const entries = saved.Layers.map((name) => demandFile(tarball, name, 'layer'));
   const configName = saved.Config;
-  const { diff_ids: diffIds } = within(tarball.path, () => parseImageConfig(config)).rootfs;
+  const { diff_ids: diffIds } = inArchive(tarball.path, () => parseImageConfig(config)).rootfs;
   if (diffIds.length !== entries.length) {
     throw new ContentError(
       'MANIFEST_INVALID',
@@ -105,10 +105,10 @@ async function makeImage(
       { expected: diffIds.length, actual: entries.length },
     );
   }
-  const layers: PackedLayer[] = [];
+  const layers: RecompressedLayer[] = [];
   // One after the other: each of them keeps a core busy.
   for (const [at, entry] of entries.entries()) {
-    const layer = await pack(entry);
+    const layer = await recompress(entry);
     if (layer.diffId !== diffIds[at]) {
       throw new ContentError(
         'DIGEST_INVALID',

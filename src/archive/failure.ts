@@ -1,10 +1,10 @@
 import { ContentError, NotFoundError, StorageError } from '../errors.ts';
-import { onDisk as onAnyDisk, systemCode } from '../files/files.ts';
+import { onDisk, systemCode } from '../files/files.ts';
 
 /** As for every file, but one that is not there is NAME_UNKNOWN: an archive is named by its user as registries are. */
-export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T> {
+export async function onArchiveFile<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await onAnyDisk(path, work);
+    return await onDisk(path, work);
   } catch (error) {
     if (!(error instanceof StorageError) || systemCode(error.cause) !== 'ENOENT') throw error;
     throw new NotFoundError('NAME_UNKNOWN', `there is no file ${path}`, { cause: error.cause });
@@ -12,7 +12,7 @@ export async function onDisk<T>(path: string, work: () => Promise<T>): Promise<T
 }
 
 /** What a parser says of bytes in the archive, with the archive's path before it. */
-export function within<T>(path: string, parse: () => T): T {
+export function inArchive<T>(path: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

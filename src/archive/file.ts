@@ -4,7 +4,7 @@ import { writeFully } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { gathered } from '../flow/gather.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { onDisk } from './failure.ts';
+import { onArchiveFile } from './failure.ts';
 
 /** Content whose size is known and any part of which can be read. */
 export type FileContent = Content & { readonly size: number };
@@ -28,7 +28,7 @@ export const step: number = 1024 * 1024;
 
 /** Throws NAME_UNKNOWN, NO_PERMISSION, IO_FAILED; MANIFEST_INVALID for a directory. */
 export async function openFile(path: string): Promise<OpenedFile> {
-  return onDisk(path, async () => {
+  return onArchiveFile(path, async () => {
     const handle = await open(path, 'r');
     try {
       const stat = await handle.stat();
@@ -85,10 +85,11 @@ export async function writeFile(
   source: AsyncIterable<Uint8Array>,
   { flush = false }: { readonly flush?: boolean } = {},
 ): Promise<void> {
-  const handle = await onDisk(path, () => open(path, 'w'));
+  const handle = await onArchiveFile(path, () => open(path, 'w'));
   try {
-    for await (const chunk of gathered(source, step)) await onDisk(path, () => writeFully(handle, chunk));
-    if (flush) await onDisk(path, () => handle.sync());
+    for await (const chunk of gathered(source, step))
+      await onArchiveFile(path, () => writeFully(handle, chunk));
+    if (flush) await onArchiveFile(path, () => handle.sync());
   } finally {
     await handle.close();
   }
@@ -102,7 +103,7 @@ async function* chunksOf(
   const buffer = new Uint8Array(step);
   for (;;) {
     signal?.throwIfAborted();
-    const { bytesRead } = await onDisk(path, () => handle.read(buffer, 0, step, null));
+    const { bytesRead } = await onArchiveFile(path, () => handle.read(buffer, 0, step, null));
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }
@@ -119,7 +120,7 @@ function fileContent(handle: FileHandle, path: string, size: number): FileConten
       while (at < end) {
         signal?.throwIfAborted();
         const wanted = Math.min(step, end - at);
-        const { bytesRead } = await onDisk(path, () => handle.read(buffer, 0, wanted, at));
+        const { bytesRead } = await onArchiveFile(path, () => handle.read(buffer, 0, wanted, at));
         if (bytesRead === 0) {
           throw new ContentError('SIZE_INVALID', `${path} became shorter while it was read`, {
             expected: size,

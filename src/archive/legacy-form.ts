@@ -44,14 +44,14 @@ export async function* legacyFiles(staged: Staged): AsyncIterable<TarFileWithBod
   yield jsonFile('repositories', repositories);
 }
 
-async function readConfig({ path, stage }: Staged, config: Descriptor): Promise<Uint8Array> {
-  const content = demandStaged(stage, config);
+async function readConfig({ path, blobs }: Staged, config: Descriptor): Promise<Uint8Array> {
+  const content = demandStaged(blobs, config);
   return collect(content.open(), { limit: configLimit, what: `${path}: config ${config.digest}` });
 }
 
-async function* layerFiles({ path, stage }: Staged, layer: V1Layer): AsyncIterable<TarFileWithBody> {
+async function* layerFiles({ path, blobs }: Staged, layer: V1Layer): AsyncIterable<TarFileWithBody> {
   const { id, json, blob } = layer;
-  const content = demandStaged(stage, blob);
+  const content = demandStaged(blobs, blob);
   const plain = (): AsyncIterable<Uint8Array> =>
     decompressed(content.open(), { what: `${path}: layer ${blob.digest}` });
   // The size stands before the bytes, and only unpacking tells it.

@@ -6,8 +6,8 @@ import { MediaType } from '../spec/media-type.ts';
 import { formatReference } from '../spec/reference.ts';
 import { compareBytes } from '../store/listing.ts';
 import type { TarFileWithBody } from '../tar/write.ts';
+import { blobMember } from './blob-member.ts';
 import type { FileContent } from './file.ts';
-import { blobPath } from './layout-path.ts';
 import { fullName } from './names.ts';
 import { imageNameAnnotation, refNameAnnotation } from './oci.ts';
 import { imagesOf, rootsOf, type Staged } from './staged.ts';
@@ -24,9 +24,9 @@ export function ociFiles(staged: Staged): readonly TarFileWithBody[] {
  */
 export function dockerFiles(staged: Staged): readonly TarFileWithBody[] {
   const images = imagesOf(staged).map(({ image, names }) => ({
-    Config: blobPath(image.config.digest),
+    Config: blobMember(image.config.digest),
     RepoTags: names,
-    Layers: image.layers.map(({ digest }) => blobPath(digest)),
+    Layers: image.layers.map(({ digest }) => blobMember(digest)),
   }));
   const files = layoutFiles(staged, (name) => fullName(name)?.tag ?? name);
   return [...files, jsonFile('manifest.json', images)].sort((a, b) => compareBytes(a.name, b.name));
@@ -41,15 +41,15 @@ export function bytesFile(name: string, bytes: Uint8Array): TarFileWithBody {
 }
 
 function layoutFiles(staged: Staged, refName: (name: string) => string): readonly TarFileWithBody[] {
-  const { shelf, stage } = staged;
+  const { manifests, blobs } = staged;
   const files: TarFileWithBody[] = [
     bytesFile('index.json', indexJson(staged, refName)),
     jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' }),
   ];
-  for (const [digest, { bytes }] of shelf.all) files.push(bytesFile(blobPath(digest), bytes));
-  for (const digest of stage.digests()) {
-    const content = stage.content(digest);
-    if (content !== undefined && !shelf.all.has(digest)) files.push(blobFile(digest, content));
+  for (const [digest, { bytes }] of manifests.all) files.push(bytesFile(blobMember(digest), bytes));
+  for (const digest of blobs.digests()) {
+    const content = blobs.content(digest);
+    if (content !== undefined && !manifests.all.has(digest)) files.push(blobFile(digest, content));
   }
   return [...files, ...foldersOf(files)].sort((a, b) => compareBytes(a.name, b.name));
 }
@@ -65,7 +65,7 @@ function foldersOf(files: readonly TarFileWithBody[]): readonly TarFileWithBody[
 }
 
 function blobFile(digest: Digest, content: FileContent): TarFileWithBody {
-  return { name: blobPath(digest), size: content.size, body: content.open() };
+  return { name: blobMember(digest), size: content.size, body: content.open() };
 }
 
 function indexJson(staged: Staged, refName: (name: string) => string): Uint8Array {

@@ -10,12 +10,12 @@ import { isManifestType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { contradictionIn, type Described, isWhole, refuseContradiction } from './agree.ts';
+import { blobMember } from './blob-member.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import type { DockerImage } from './docker.ts';
-import { within } from './failure.ts';
-import { blobPath } from './layout-path.ts';
+import { inArchive } from './failure.ts';
 import { distinctNames } from './names.ts';
-import type { Packer } from './pack.ts';
+import type { Recompressor } from './recompress.ts';
 import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 import { demandImage, demandPart, readTree, type Trees } from './tree.ts';
@@ -27,7 +27,7 @@ export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 /** What stands beside index.json: the same images as manifest.json describes them, and the way to their layers. */
 export interface Beside {
   readonly saved: readonly DockerImage[];
-  readonly pack: Packer;
+  readonly recompress: Recompressor;
 }
 
 interface Layout extends Beside {
@@ -51,7 +51,7 @@ export async function readOci(
   indexJson: Uint8Array,
   beside: Beside,
 ): Promise<ArchiveContents> {
-  const index = within(tarball.path, () => parseIndexJson(indexJson));
+  const index = inArchive(tarball.path, () => parseIndexJson(indexJson));
   const trees: Trees = { manifests: new Map(), failures: new Map() };
   const synthesizer = createSynthesizer();
   const layout: Layout = {
@@ -75,7 +75,7 @@ export async function readOci(
     manifests: () => [...trees.manifests.values(), ...synthesizer.manifests.values()],
     manifest: (digest) => trees.manifests.get(digest) ?? synthesizer.manifests.get(digest),
     blob(digest) {
-      const entry = tarball.find(blobPath(digest));
+      const entry = tarball.find(blobMember(digest));
       if (entry === undefined) return synthesizer.blob(digest);
       return checkedContent(tarball.content(entry), digest, `${tarball.path}: blob ${digest}`);
     },
@@ -129,13 +129,13 @@ interface Disputed extends Described {
 
 /** An image of whose two descriptions one is wrong: the whole one is taken, and the user is told. */
 async function settle(
-  { tarball, pack, saved, synthesizer }: Layout,
+  { tarball, recompress, saved, synthesizer }: Layout,
   { problem, missing, root, ...described }: Disputed,
   options: SignalOptions,
 ): Promise<Descriptor> {
   const [other] = saved.filter((image) => described.saved.includes(image.saved));
   if (other === undefined) throw missing ?? refuseContradiction(tarball, problem);
-  const isRight = missing === undefined && (await isWhole(tarball, described, pack, options));
+  const isRight = missing === undefined && (await isWhole(tarball, described, recompress, options));
   const twin = synthesizer.root(other);
   const made = await twin.load(options).catch((error: unknown) => {
     options.signal?.throwIfAborted();
@@ -155,7 +155,7 @@ async function examine(layout: Layout, { descriptor, body }: Manifest): Promise<
   const described = describedTwice(layout, descriptor.digest, body);
   const problem = await problemIn(layout, described);
   if (problem === undefined) return;
-  if (described.saved.length > 0 && (await isWhole(layout.tarball, described, layout.pack, {}))) return;
+  if (described.saved.length > 0 && (await isWhole(layout.tarball, described, layout.recompress, {}))) return;
   throw refuseContradiction(layout.tarball, problem);
 }
 
@@ -164,7 +164,7 @@ function problemIn({ tarball, problems }: Layout, described: Described): Promise
 }
 
 function describedTwice({ tarball, saved }: Layout, digest: Digest, image: ImageManifest): Described {
-  const place = tarball.find(blobPath(image.config.digest))?.offset;
+  const place = tarball.find(blobMember(image.config.digest))?.offset;
   const twins = saved.filter((other) => place !== undefined && savedPlace(tarball, other) === place);
   return { digest, image, saved: twins.map((twin) => twin.saved) };
 }
@@ -175,7 +175,7 @@ function savedPlace(tarball: Tarball, { saved }: DockerImage): number | undefine
 }
 
 function configPlace(tarball: Tarball, { body }: Manifest): number | undefined {
-  return body.kind === 'image' ? tarball.find(blobPath(body.config.digest))?.offset : undefined;
+  return body.kind === 'image' ? tarball.find(blobMember(body.config.digest))?.offset : undefined;
 }
 
 /**
@@ -198,7 +198,7 @@ function namesOf({ tarball, trees, saved }: Layout, root: Descriptor): readonly 
 
 async function platformIn(tarball: Tarball, manifest: Manifest | undefined): Promise<Platform | undefined> {
   if (manifest?.body.kind !== 'image') return undefined;
-  const entry = tarball.find(blobPath(manifest.body.config.digest));
+  const entry = tarball.find(blobMember(manifest.body.config.digest));
   if (entry === undefined) return undefined;
   const config = await tarball.read(entry.name, configLimit).catch(() => undefined);
   return config === undefined ? undefined : platformOf(config);

@@ -19,8 +19,8 @@ import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import { parseManifestJson, readDocker } from './docker.ts';
 import { type FileContent, type OpenedFile, type OpenedPipe, openFile, openPipe } from './file.ts';
 import { readOci } from './oci.ts';
-import { createPacker } from './pack.ts';
-import { readableArchive, rootsOf } from './repository.ts';
+import { createRecompressor } from './recompress.ts';
+import { loadRoots, readableArchive } from './repository.ts';
 import { createSpool, type Spool } from './spool.ts';
 import { synthesize } from './synthesis.ts';
 import { openTarball, type Tarball } from './tarball.ts';
@@ -80,7 +80,7 @@ export async function openArchive(
   const { contents, format } = opened;
   const dispose = async (): Promise<void> => opened[Symbol.asyncDispose]();
   const repository = readOnlyRepository({ ...readableArchive(path, contents), dispose });
-  return { ...repository, format, entries: contents.roots, roots: (from) => rootsOf(contents, from) };
+  return { ...repository, format, entries: contents.roots, roots: (from) => loadRoots(contents, from) };
 }
 
 /** A file that was recognised as an archive. */
@@ -145,15 +145,15 @@ async function readContents(
   spool: Spool,
   { onWork }: OpenArchiveOptions,
 ): Promise<Recognized> {
-  const pack = createPacker(tarball, spool, onWork);
+  const recompress = createRecompressor(tarball, spool, onWork);
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
   const saved =
     manifestJson === undefined
       ? undefined
-      : readDocker(tarball, parseManifestJson(tarball, manifestJson), pack);
+      : readDocker(tarball, parseManifestJson(tarball, manifestJson), recompress);
   if (indexJson !== undefined) {
-    const contents = await readOci(tarball, indexJson, { saved: saved ?? [], pack });
+    const contents = await readOci(tarball, indexJson, { saved: saved ?? [], recompress });
     return { format: saved === undefined ? 'oci' : 'docker', contents };
   }
   if (saved !== undefined && saved.length === 0) {
@@ -162,7 +162,7 @@ async function readContents(
   if (saved !== undefined) return { format: 'docker', contents: synthesize(saved) };
   const repositories = await tarball.read('repositories', indexJsonLimit);
   if (repositories !== undefined) {
-    return { format: 'docker', contents: synthesize(readV1(tarball, repositories, pack)) };
+    return { format: 'docker', contents: synthesize(readV1(tarball, repositories, recompress)) };
   }
   const missing = `${tarball.path} is not an image archive: it has no index.json, manifest.json or repositories`;
   const deeper = tarball.names().find((name) => /^[^/]+\/(index|manifest)\.json$/.test(name));

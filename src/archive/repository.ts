@@ -1,32 +1,20 @@
 import { ContentError, NotFoundError } from '../errors.ts';
-import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { ListOptions, ReferrersOptions, SignalOptions } from '../store/contract.ts';
+import type { ListOptions, SignalOptions } from '../store/contract.ts';
+import { foundContent } from '../store/found-content.ts';
 import { listed } from '../store/listing.ts';
 import type { Readable } from '../store/read-only.ts';
-import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import { sameName, tagOf } from './names.ts';
+import { referrersAmong } from './referrers.ts';
 
 /** What an archive holds, seen as a repository. `path` is what errors call it. */
 export function readableArchive(path: string, contents: ArchiveContents): Readable {
-  const find = async (reference: string, options: SignalOptions = {}): Promise<Manifest | undefined> => {
-    options.signal?.throwIfAborted();
-    // Names first: `alpine:3` has the form of a digest of some algorithm, too.
-    const root = await findRoot(path, contents.roots, reference, options);
-    if (root !== undefined) return contents.manifest((await root.load(options)).digest);
-    if (!isDigest(reference)) return undefined;
-    const known = contents.manifest(reference);
-    if (known !== undefined) return known;
-    // Manifests that are yet to be made may have that digest, too. A broken one has none.
-    const unmade = contents.roots.filter(({ digest }) => digest === undefined);
-    await Promise.allSettled(unmade.map((one) => one.load(options)));
-    options.signal?.throwIfAborted();
-    return contents.manifest(reference);
-  };
+  const find = (reference: string, options?: SignalOptions) =>
+    findManifest(path, contents, reference, options);
   return {
     name: path,
     blobs: {
@@ -37,7 +25,7 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
           ? undefined
           : { mediaType: MediaType.octetStream, digest, size: content.size };
       },
-      open: (blob) => openBlob(path, contents, blob),
+      open: (blob) => foundContent(path, blob, contents.blob),
     },
     manifests: {
       async resolve(reference, options) {
@@ -64,22 +52,32 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
         yield* listed(new Set(contents.roots.flatMap(({ names }) => names)), after);
       },
     },
-    async *referrers(
-      subject: Digest,
-      { artifactType, signal }: ReferrersOptions = {},
-    ): AsyncIterable<Descriptor> {
-      signal?.throwIfAborted();
-      for (const manifest of contents.manifests()) {
-        if (subjectOf(manifest) !== subject) continue;
-        const entry = referrerEntry(manifest);
-        if (artifactType === undefined || entry.artifactType === artifactType) yield entry;
-      }
-    },
+    referrers: (subject, options = {}) => referrersAmong(contents.manifests(), subject, options),
   };
 }
 
+async function findManifest(
+  path: string,
+  contents: ArchiveContents,
+  reference: string,
+  options: SignalOptions = {},
+): Promise<Manifest | undefined> {
+  options.signal?.throwIfAborted();
+  // Names first: `alpine:3` has the form of a digest of some algorithm, too.
+  const root = await findRoot(path, contents.roots, reference, options);
+  if (root !== undefined) return contents.manifest((await root.load(options)).digest);
+  if (!isDigest(reference)) return undefined;
+  const known = contents.manifest(reference);
+  if (known !== undefined) return known;
+  // Manifests that are yet to be made may have that digest, too. A broken one has none.
+  const unmade = contents.roots.filter(({ digest }) => digest === undefined);
+  await Promise.allSettled(unmade.map((one) => one.load(options)));
+  options.signal?.throwIfAborted();
+  return contents.manifest(reference);
+}
+
 /** Each image or index that the archive names, once, however many names it has. */
-export async function rootsOf(
+export async function loadRoots(
   { roots }: ArchiveContents,
   options: SignalOptions = {},
 ): Promise<readonly Descriptor[]> {
@@ -134,28 +132,4 @@ async function onlyWhole(
     'MANIFEST_INVALID',
     `${path}: ${whole.size} images are called ${reference}; say the full name, or one of ${[...whole.keys()].join(', ')}`,
   );
-}
-
-function openBlob(path: string, contents: ArchiveContents, blob: Digest | Descriptor): Content {
-  const { digest, size } = typeof blob === 'string' ? { digest: blob } : blob;
-  return {
-    ...(size === undefined ? {} : { size }),
-    replayable: true,
-    async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      const content = contents.blob(digest);
-      if (content === undefined)
-        throw new NotFoundError('BLOB_UNKNOWN', `${path}: blob ${digest} is missing`);
-      if (size !== undefined && size !== content.size) {
-        throw new ContentError(
-          'SIZE_INVALID',
-          `${path}: blob ${digest} has ${content.size} bytes, not ${size}`,
-          {
-            expected: size,
-            actual: content.size,
-          },
-        );
-      }
-      yield* content.open(options);
-    },
-  };
 }

@@ -8,14 +8,14 @@ import { compareBytes, listed } from '../store/listing.ts';
 import type { BaseRoot } from './base.ts';
 import type { FileContent } from './file.ts';
 import { distinctNames, fullName } from './names.ts';
-import type { Shelf } from './shelf.ts';
-import type { Stage } from './stage.ts';
+import type { StagedBlobs } from './staged-blobs.ts';
+import type { StagedManifests } from './staged-manifests.ts';
 
 /** What is to be written: manifests with their names, and the blobs beside them. */
 export interface Staged {
   readonly path: string;
-  readonly shelf: Pick<Shelf, 'all' | 'names'>;
-  readonly stage: Pick<Stage, 'content' | 'digests'>;
+  readonly manifests: Pick<StagedManifests, 'all' | 'names'>;
+  readonly blobs: Pick<StagedBlobs, 'content' | 'digests'>;
   /** Roots of an archive that is added to, as its index.json lists them. */
   readonly kept?: readonly BaseRoot[];
 }
@@ -34,14 +34,14 @@ export interface NamedImage {
 }
 
 /** What has a name or an entry, and what no index there lists; in the order of names, then of digests. */
-export function rootsOf({ shelf, kept = [] }: Pick<Staged, 'shelf' | 'kept'>): readonly Root[] {
+export function rootsOf({ manifests, kept = [] }: Pick<Staged, 'manifests' | 'kept'>): readonly Root[] {
   const listedSomewhere = new Set<Digest>();
-  for (const { body } of shelf.all.values()) {
+  for (const { body } of manifests.all.values()) {
     for (const { digest } of manifestsOf(body)) listedSomewhere.add(digest);
   }
   const roots: Root[] = [];
-  for (const [digest, manifest] of shelf.all) {
-    const names = listed([...shelf.names].filter(([, named]) => named === digest).map(([name]) => name));
+  for (const [digest, manifest] of manifests.all) {
+    const names = listed([...manifests.names].filter(([, named]) => named === digest).map(([name]) => name));
     const own = kept.filter((root) => root.digest === digest && root.entry !== undefined);
     if (names.length > 0 || own.length > 0 || !listedSomewhere.has(digest)) {
       roots.push({ manifest, names, kept: own });
@@ -95,16 +95,19 @@ function mayBeImage(child: Descriptor): boolean {
   return !isAttestation(child) && child.artifactType === undefined;
 }
 
-function imageOf({ shelf }: Pick<Staged, 'shelf'>, { body, ...manifest }: Manifest): Manifest | undefined {
+function imageOf(
+  { manifests }: Pick<Staged, 'manifests'>,
+  { body, ...manifest }: Manifest,
+): Manifest | undefined {
   if (body.kind !== 'index') return { body, ...manifest };
-  const there = body.manifests.filter((child) => shelf.all.has(child.digest) && !isAttestation(child));
+  const there = body.manifests.filter((child) => manifests.all.has(child.digest) && !isAttestation(child));
   const child = selectPlatform(there) ?? there[0];
-  return child === undefined ? undefined : shelf.all.get(child.digest);
+  return child === undefined ? undefined : manifests.all.get(child.digest);
 }
 
 /** A blob that is to be written. Throws MANIFEST_BLOB_UNKNOWN when it isn't there any more. */
-export function demandStaged(stage: Staged['stage'], { digest }: Descriptor): FileContent {
-  const content = stage.content(digest);
+export function demandStaged(blobs: Staged['blobs'], { digest }: Descriptor): FileContent {
+  const content = blobs.content(digest);
   if (content !== undefined) return content;
   throw new NotFoundError('MANIFEST_BLOB_UNKNOWN', `blob ${digest} was not written`);
 }

@@ -10,7 +10,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { ArchiveContents, ArchiveRoot } from './contents.ts';
 import type { FileContent } from './file.ts';
-import type { PackedLayer } from './pack.ts';
+import type { RecompressedLayer } from './recompress.ts';
 
 /** An image of an archive that holds no manifest for it. */
 export interface SynthesizedImage {
@@ -23,7 +23,7 @@ export interface SynthesizedImage {
 
 export interface ImageParts {
   readonly config: Uint8Array;
-  readonly layers: readonly PackedLayer[];
+  readonly layers: readonly RecompressedLayer[];
 }
 
 /** Gives images the manifests that their archive lacks. The same files make the same manifest. */
@@ -77,7 +77,7 @@ export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents
  * A docker manifest, field by field as crane makes it, so that layers that are gzipped in the archive get the digest
  * that crane gives them. With a zstd layer it is an OCI one, since docker's types have no portable name for that.
  */
-function synthesizedManifest(config: Uint8Array, layers: readonly PackedLayer[]): Manifest {
+function synthesizedManifest(config: Uint8Array, layers: readonly RecompressedLayer[]): Manifest {
   const isOci = layers.some(({ compression }) => compression === 'zstd');
   const mediaType = isOci ? MediaType.ociManifest : MediaType.dockerManifest;
   const gzipType = isOci ? MediaType.ociLayerGzip : MediaType.dockerLayer;

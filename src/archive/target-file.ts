@@ -2,7 +2,7 @@ import { chmod, open, readlink, realpath, rename, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { isGantryError, NotFoundError } from '../errors.ts';
 import { lookAt } from '../files/files.ts';
-import { onDisk } from './failure.ts';
+import { onArchiveFile } from './failure.ts';
 
 /** The kind of a path that an archive is written to. */
 export type TargetKind = 'new' | 'file' | 'folder' | 'pipe';
@@ -10,7 +10,7 @@ export type TargetKind = 'new' | 'file' | 'folder' | 'pipe';
 /** Returns the kind of a path. A link counts as its target. */
 export async function kindOf(path: string): Promise<TargetKind> {
   try {
-    const found = await onDisk(path, () => stat(path));
+    const found = await onArchiveFile(path, () => stat(path));
     if (found.isDirectory()) return 'folder';
     return found.isFile() ? 'file' : 'pipe';
   } catch (error) {
@@ -27,7 +27,7 @@ const maxLinks = 40;
  * its target does not exist yet: crane and skopeo open the path, which creates the target too.
  */
 export async function targetOf(path: string, kind: TargetKind): Promise<string> {
-  if (kind === 'file') return onDisk(path, () => realpath(path));
+  if (kind === 'file') return onArchiveFile(path, () => realpath(path));
   let target = path;
   for (let links = 0; links < maxLinks; links++) {
     if ((await lookAt(target))?.isSymbolicLink() !== true) break;
@@ -37,11 +37,11 @@ export async function targetOf(path: string, kind: TargetKind): Promise<string> 
 }
 
 async function behindLink(link: string): Promise<string> {
-  const target = await onDisk(link, () => readlink(link));
+  const target = await onArchiveFile(link, () => readlink(link));
   // Not `join`, which removes `..` by the text alone: the folder before it may be a link, too.
   const path = isAbsolute(target) ? target : `${dirname(link)}${sep}${target}`;
   try {
-    return join(await onDisk(path, () => realpath(dirname(path))), basename(path));
+    return join(await onArchiveFile(path, () => realpath(dirname(path))), basename(path));
   } catch (cause) {
     if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
     const text = `${link} is a link to ${target}, and that folder does not exist: make it, or remove the link`;
@@ -51,16 +51,16 @@ async function behindLink(link: string): Promise<string> {
 
 /** Replaces a file in one step. The new one gets its mode: an archive that only its owner may read stays one. */
 export async function replace(path: string, draft: string): Promise<void> {
-  const before = (await kindOf(path)) === 'file' ? await onDisk(path, () => stat(path)) : undefined;
-  if (before !== undefined) await onDisk(draft, () => chmod(draft, before.mode & 0o777));
-  await onDisk(path, () => rename(draft, path));
+  const before = (await kindOf(path)) === 'file' ? await onArchiveFile(path, () => stat(path)) : undefined;
+  if (before !== undefined) await onArchiveFile(draft, () => chmod(draft, before.mode & 0o777));
+  await onArchiveFile(path, () => rename(draft, path));
   await flushFolder(dirname(path));
 }
 
 /** Makes the new name survive a power cut. Windows cannot open a folder, and loses no names. */
 async function flushFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
-  await onDisk(path, async () => {
+  await onArchiveFile(path, async () => {
     const folder = await open(path, 'r');
     try {
       await folder.sync();

@@ -13,21 +13,21 @@ interface Told {
 /** The same to be written, telling how much of it has been. `reads`: how often a blob is read for that. */
 export function toldStaged(staged: Staged, reads: number, onWork: WorkObserver | undefined): Told {
   if (onWork === undefined) return { staged, finish: () => undefined };
-  const { stage, shelf } = staged;
+  const { blobs, manifests } = staged;
   const work = createWork('write', onWork);
   const parts = new Map<Digest, WorkPart>();
-  for (const digest of stage.digests()) {
-    const content = shelf.all.has(digest) ? undefined : stage.content(digest);
+  for (const digest of blobs.digests()) {
+    const content = manifests.all.has(digest) ? undefined : blobs.content(digest);
     if (content !== undefined) parts.set(digest, work.begin(reads * content.size));
   }
   const metered = (digest: Digest): FileContent | undefined => {
-    const content = stage.content(digest);
+    const content = blobs.content(digest);
     const part = parts.get(digest);
     if (content === undefined || part === undefined) return content;
     return { ...meteredContent(content, part.add), size: content.size };
   };
   return {
-    staged: { ...staged, stage: { ...stage, content: metered } },
+    staged: { ...staged, blobs: { ...blobs, content: metered } },
     finish() {
       for (const part of parts.values()) part.settle();
     },

@@ -7,8 +7,8 @@ import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import type { TarEntry } from '../tar/entry.ts';
-import { within } from './failure.ts';
-import { blobPath } from './layout-path.ts';
+import { blobMember } from './blob-member.ts';
+import { inArchive } from './failure.ts';
 import { checkedContent, demand, type Tarball } from './tarball.ts';
 
 /** The manifests of a layout, and the reason for each root whose tree can't be read. */
@@ -74,8 +74,8 @@ function isImageThere(tarball: Tarball, digest: Digest, look: Look): boolean {
   if (body?.kind === 'index') {
     return body.manifests.filter((child) => isThere(tarball, child, look)).length > 0;
   }
-  if (body?.kind !== 'image') return tarball.find(blobPath(digest)) !== undefined;
-  if (tarball.find(blobPath(body.config.digest)) === undefined && inlineData(body.config) === undefined) {
+  if (body?.kind !== 'image') return tarball.find(blobMember(digest)) !== undefined;
+  if (tarball.find(blobMember(body.config.digest)) === undefined && inlineData(body.config) === undefined) {
     return false;
   }
   demandImage(tarball, body);
@@ -89,7 +89,7 @@ async function visit(
   depth: number,
 ): Promise<void> {
   if (manifests.has(descriptor.digest)) return;
-  const entry = tarball.find(blobPath(descriptor.digest));
+  const entry = tarball.find(blobMember(descriptor.digest));
   if (entry === undefined) return;
   if (depth > maxDepth || manifests.size >= maxManifests) {
     throw new ContentError(
@@ -111,7 +111,7 @@ async function readManifest(tarball: Tarball, descriptor: Descriptor, entry: Tar
   computableAlgorithm(digest);
   const content = checkedContent(tarball.content(entry), digest, what);
   const bytes = await collect(content.open(), { limit: manifestLimit, what });
-  return within(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
+  return inArchive(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
 }
 
 /** A manifest whose descriptor calls it something else; undefined for other content. */
@@ -132,7 +132,7 @@ async function recognise(
 
 /** Layers that may not be distributed stay where their `urls` say, and content may stand in its descriptor. */
 function checkBlob(tarball: Tarball, blob: Descriptor, role: string): void {
-  const path = blobPath(blob.digest);
+  const path = blobMember(blob.digest);
   const isElsewhere = !isDistributable(blob.mediaType) || inlineData(blob) !== undefined;
   if (isElsewhere && tarball.find(path) === undefined) return;
   checkSize(blob, demand(tarball, path, role), `${tarball.path}: ${role} ${blob.digest}`);

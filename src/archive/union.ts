@@ -9,13 +9,13 @@ import type { Staged } from './staged.ts';
  * has lost its last name so is left out, since nobody could ask for it.
  */
 export function union(added: Staged, base: Base): Staged {
-  const names = new Map(added.shelf.names);
-  const kept = base.roots.flatMap((root) => keep(root, added.shelf.names, names));
+  const names = new Map(added.manifests.names);
+  const kept = base.roots.flatMap((root) => keep(root, added.manifests.names, names));
   const all = new Map<Digest, Manifest>();
-  const blobs = new Set(added.stage.digests());
+  const blobs = new Set(added.blobs.digests());
   const reach = (digest: Digest): void => {
     if (all.has(digest)) return;
-    const manifest = added.shelf.all.get(digest) ?? base.manifest(digest);
+    const manifest = added.manifests.all.get(digest) ?? base.manifest(digest);
     if (manifest === undefined) {
       if (base.blob(digest) !== undefined) blobs.add(digest);
       return;
@@ -23,13 +23,17 @@ export function union(added: Staged, base: Base): Staged {
     all.set(digest, manifest);
     for (const child of [...manifestsOf(manifest.body), ...blobsOf(manifest.body)]) reach(child.digest);
   };
-  for (const digest of [...added.shelf.all.keys(), ...names.values(), ...kept.map((root) => root.digest)]) {
+  for (const digest of [
+    ...added.manifests.all.keys(),
+    ...names.values(),
+    ...kept.map((root) => root.digest),
+  ]) {
     reach(digest);
   }
   return {
     path: added.path,
-    shelf: { all, names },
-    stage: { content: (digest) => added.stage.content(digest) ?? base.blob(digest), digests: () => blobs },
+    manifests: { all, names },
+    blobs: { content: (digest) => added.blobs.content(digest) ?? base.blob(digest), digests: () => blobs },
     kept,
   };
 }

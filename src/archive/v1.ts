@@ -15,7 +15,7 @@ import { configLimit } from '../json/image-config.ts';
 import { parseJson } from '../json/parse.ts';
 import type { HistoryEntry } from '../spec/image-config.ts';
 import type { TarEntry } from '../tar/entry.ts';
-import type { PackedLayer, Packer } from './pack.ts';
+import type { RecompressedLayer, Recompressor } from './recompress.ts';
 import type { ImageParts, SynthesizedImage } from './synthesis.ts';
 import { demand, type Tarball } from './tarball.ts';
 
@@ -42,7 +42,7 @@ const maxLayers = 1024;
 export function readV1(
   tarball: Tarball,
   repositories: Uint8Array,
-  pack: Packer,
+  recompress: Recompressor,
 ): readonly SynthesizedImage[] {
   const names = readRepositories(tarball, repositories);
   return [...names].map(([id, tags]) => ({
@@ -51,7 +51,7 @@ export function readV1(
       const [top] = (await chainOf(tarball, id)).slice(-1);
       return platformOf(new TextEncoder().encode(JSON.stringify(top?.json.all ?? {})));
     },
-    make: async (options) => makeImage(await chainOf(tarball, id), (entry) => pack(entry, options)),
+    make: async (options) => makeImage(await chainOf(tarball, id), (entry) => recompress(entry, options)),
   }));
 }
 
@@ -112,10 +112,10 @@ function readCommand(field: Field): string {
 /** The config that Docker makes of such an image when it loads it. */
 async function makeImage(
   chain: readonly ChainLayer[],
-  pack: (entry: TarEntry) => Promise<PackedLayer>,
+  recompress: (entry: TarEntry) => Promise<RecompressedLayer>,
 ): Promise<ImageParts> {
-  const layers: PackedLayer[] = [];
-  for (const { entry } of chain) layers.push(await pack(entry));
+  const layers: RecompressedLayer[] = [];
+  for (const { entry } of chain) layers.push(await recompress(entry));
   const config = {
     architecture: 'amd64',
     os: 'linux',

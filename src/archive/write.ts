@@ -21,13 +21,13 @@ import {
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
 import { type Base, openBase } from './base.ts';
-import { onDisk } from './failure.ts';
+import { onArchiveFile } from './failure.ts';
 import { step, writeFile } from './file.ts';
 import { legacyFiles } from './legacy-form.ts';
 import { dockerFiles, ociFiles } from './oci-form.ts';
-import { checkName, createShelf } from './shelf.ts';
-import { createStage } from './stage.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
+import { createStagedBlobs } from './staged-blobs.ts';
+import { checkName, createStagedManifests } from './staged-manifests.ts';
 import { kindOf, replace, type TargetKind, targetOf } from './target-file.ts';
 import { toldStaged } from './told.ts';
 import { union } from './union.ts';
@@ -83,7 +83,7 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   const target = kind === 'pipe' ? path : await targetOf(path, kind);
   // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
-  const draft = await onDisk(parent, () => makeDraft(parent)).catch((cause: unknown) => {
+  const draft = await onArchiveFile(parent, () => makeDraft(parent)).catch((cause: unknown) => {
     if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
     throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${parent} for ${path}: make it first`, {
       cause,
@@ -127,7 +127,8 @@ async function baseAt(
   const lock = await takeLock(lockOf(target), { what: target, wait, onWait, signal });
   held.push(async () => lock[Symbol.asyncDispose]());
   // A file of no bytes is a place that somebody has made ready, as mktemp does.
-  const found = (await kindOf(target)) === 'file' ? await onDisk(target, () => stat(target)) : undefined;
+  const found =
+    (await kindOf(target)) === 'file' ? await onArchiveFile(target, () => stat(target)) : undefined;
   if (found === undefined || found.size === 0) return undefined;
   const base = await openBase(target, { signal, onWork });
   held.push(async () => base[Symbol.asyncDispose]());
@@ -147,18 +148,18 @@ function draftOf(
   { path, target, kind, folder, base, held }: Draft,
   options: CreateArchiveOptions,
 ): Repository {
-  const stage = createStage(folder, base?.blob);
-  const shelf = createShelf(path, stage.blobs, base?.find);
+  const blobs = createStagedBlobs(folder, base?.blob);
+  const manifests = createStagedManifests(path, blobs.blobs, base?.find);
   const form = {
     format: base?.format === 'docker' && options.format === 'oci' ? 'docker' : options.format,
     gzip: options.gzip ?? base?.isGzipped ?? false,
   } as const;
   return {
     name: path,
-    blobs: stage.blobs,
-    manifests: shelf.manifests,
-    tags: shelf.tags,
-    referrers: shelf.referrers,
+    blobs: blobs.blobs,
+    manifests: manifests.manifests,
+    tags: manifests.tags,
+    referrers: manifests.referrers,
     admit(root, tags) {
       for (const tag of tags) checkName(tag);
       // What is there already can be loaded, or is an OCI archive.
@@ -166,7 +167,7 @@ function draftOf(
     },
     async commit({ signal } = {}) {
       signal?.throwIfAborted();
-      const added = { path, shelf, stage };
+      const added = { path, manifests, blobs };
       const whole = base === undefined ? added : union(added, base);
       const told = toldStaged(whole, readsFor[form.format], options.onWork);
       const bytes = archiveBytes(told.staged, form, signal);

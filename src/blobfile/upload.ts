@@ -29,6 +29,11 @@ export interface FileUploadOptions {
   /** The file that collects the bytes until the digest is known. */
   readonly path: string;
   readonly algorithm: Algorithm;
+  /**
+   * Whether the bytes of an append are brought to the disk in steps. Default true; false for files that need not survive
+   * the process.
+   */
+  readonly syncs?: boolean;
   /** Whether a session ends when the disk is full, so that its bytes free space. Default false: it can continue. */
   readonly yields?: boolean;
   /** The last use of a restored session, in milliseconds of `performance.now`. */
@@ -154,12 +159,12 @@ export class FileUpload implements Upload {
     const { path } = this.#options;
     const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
     this.#file = file;
-    const flusher = createFlusher(file);
+    const flusher = this.#options.syncs === false ? undefined : createFlusher(file);
     let sent = this.#offset;
     const report = (): void => onProgress?.({ sent, acknowledged: this.#offset, moved: sent });
     const buffer = createWriteBuffer(content.size, async (bytes) => {
       await this.#store(file, bytes, content.size);
-      flusher.wrote(bytes.byteLength);
+      flusher?.wrote(bytes.byteLength);
       // Readers of the growing file wait for this report, and the next bytes may take long.
       report();
     });
@@ -172,7 +177,7 @@ export class FileUpload implements Upload {
       }
     } finally {
       // Also after a failure of the source: the received bytes count, and the sender continues from the offset.
-      await buffer.end().finally(() => this.#synced(() => flusher.ended()));
+      await buffer.end().finally(() => this.#synced(async () => flusher?.ended()));
     }
     report();
   }

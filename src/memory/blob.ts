@@ -1,7 +1,7 @@
-import { ContentError, NotFoundError } from '../errors.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
+import { foundContent } from '../store/found-content.ts';
 
 /** The chunks as received. They are never joined, since that would take twice the memory. */
 export interface MemoryBlob {
@@ -14,27 +14,10 @@ export interface MemoryBlob {
  * no other code can change it, so it is not hashed again. Only a descriptor with a wrong size is refused.
  */
 export function blobContent(wanted: Digest | Descriptor, find: () => MemoryBlob | undefined): Content {
-  const { digest, size } = typeof wanted === 'string' ? { digest: wanted } : wanted;
-  return {
-    ...(size === undefined ? {} : { size }),
-    replayable: true,
-    async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      options.signal?.throwIfAborted();
-      const blob = find();
-      if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `the registry has no blob ${digest}`);
-      if (size !== undefined && size !== blob.size) {
-        throw new ContentError(
-          'SIZE_INVALID',
-          `blob ${digest} has ${blob.size} bytes, but its descriptor names ${size}`,
-          {
-            expected: size,
-            actual: blob.size,
-          },
-        );
-      }
-      yield* slices(blob, options);
-    },
-  };
+  return foundContent('the registry', wanted, () => {
+    const blob = find();
+    return blob && { size: blob.size, open: (options) => slices(blob, options) };
+  });
 }
 
 /** Yields the part of the blob that the options select. */

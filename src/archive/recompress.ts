@@ -13,7 +13,7 @@ import type { Spool } from './spool.ts';
 import type { Tarball } from './tarball.ts';
 
 /** A layer of a docker archive as a registry keeps it. */
-export interface PackedLayer {
+export interface RecompressedLayer {
   readonly digest: Digest;
   /** Of the bytes without their compression. */
   readonly diffId: Digest;
@@ -22,19 +22,22 @@ export interface PackedLayer {
 }
 
 /** Packs each file once, however many images share it. */
-export type Packer = (entry: TarEntry, options?: SignalOptions) => Promise<PackedLayer>;
+export type Recompressor = (entry: TarEntry, options?: SignalOptions) => Promise<RecompressedLayer>;
 
 /**
  * Layers stand in these archives as plain tar or compressed. Plain ones are gzipped, because that is what registries
  * and those who pull expect, in one pass that computes both digests, into the spool: the manifest needs the digest
  * before the bytes are sent, and compressing twice costs more than the disk.
  */
-export function createPacker(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Packer {
+export function createRecompressor(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Recompressor {
   const works = { pack: createWork('pack', onWork), hash: createWork('hash', onWork) };
   // A file comes to its end, however long that takes.
-  const packed = createSingleFlight<number, PackedLayer>({ keep: true, limit: Number.POSITIVE_INFINITY });
+  const known = createSingleFlight<number, RecompressedLayer>({
+    keep: true,
+    limit: Number.POSITIVE_INFINITY,
+  });
   return (entry, options) =>
-    packed.run(entry.offset, (signal) => pack({ tarball, spool, works }, entry, { signal }), options);
+    known.run(entry.offset, (signal) => recompress({ tarball, spool, works }, entry, { signal }), options);
 }
 
 interface Workshop {
@@ -43,11 +46,11 @@ interface Workshop {
   readonly works: Readonly<Record<'pack' | 'hash', WorkSum>>;
 }
 
-async function pack(
+async function recompress(
   { tarball, spool, works }: Workshop,
   entry: TarEntry,
   options: SignalOptions,
-): Promise<PackedLayer> {
+): Promise<RecompressedLayer> {
   const content = tarball.content(entry);
   const what = `${tarball.path}: layer ${entry.name}`;
   const compression = await compressionOf(content, what);
