@@ -3,7 +3,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { BlobProgress } from '../store/blob-progress.ts';
 import type { Repository } from '../store/contract.ts';
 
-/** The same place, each blob going through `cache`: what that has is not fetched, what is fetched stays there. */
+/** Wraps a place so that each blob goes through `cache`: gantry takes blobs from there, and keeps fetched blobs there. */
 export function cachedBlobs(source: Repository, cache: Repository): Repository {
   const open = (blob: Descriptor): Content => ({
     size: blob.size,
@@ -20,7 +20,7 @@ export function cachedBlobs(source: Repository, cache: Repository): Repository {
     ...source,
     blobs: {
       ...blobs,
-      // Without its size a blob can't be written anywhere else, so it passes by.
+      // A cache needs the size of a blob to write it, so blobs without one bypass the cache.
       open: (blob) => (typeof blob === 'string' ? blobs.open(blob) : open(blob)),
     },
   };

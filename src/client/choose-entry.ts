@@ -12,14 +12,15 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import type { DiskEntry, DiskPlace } from './disk-place.ts';
 
+/** The choice among the images of a place on disk. */
 export interface ChooseOptions extends SignalOptions {
   readonly platforms?: readonly (Platform | string)[] | undefined;
 }
 
 /**
- * What is meant in a place on disk: the entry of that name, or the only image there. Platforms choose among images that
- * stand side by side; each then comes as one descriptor with its platform. Throws MANIFEST_INVALID where several are
- * left, with the names that can be said.
+ * Chooses an image of a place on disk: the entry of that name, or the only image. Platforms choose among images side by
+ * side; each chosen image is then a descriptor with its platform.
+ * @throws MANIFEST_INVALID when several images remain, with their names
  */
 export async function chooseEntries(
   place: DiskPlace,
@@ -49,7 +50,7 @@ function distinct(entries: readonly DiskEntry[]): readonly DiskEntry[] {
   });
 }
 
-/** Two descriptions of one image, by one name: where one of them is broken, the other is meant. */
+/** Drops broken descriptions of an image that has a second, whole description by the same name. */
 async function onlyWhole(
   entries: readonly DiskEntry[],
   options: SignalOptions,
@@ -104,10 +105,10 @@ async function byPlatform(
   return chosen;
 }
 
-/** An entry that names a platform is an image: which of its two types it has is known when it is loaded. */
+/** The type for the choice by platform: an entry with a platform is an image, and its own type is known once it loads. */
 const mediaType = 'application/vnd.oci.image.manifest.v1+json';
 
-/** Choices shown at most: an archive may hold thousands. */
+/** The largest number of choices in a message: an archive may hold thousands. */
 const maxShown = 20;
 
 async function refuse(
@@ -132,14 +133,14 @@ async function refuse(
   );
 }
 
-/** What has no name gives way to what has, and a copy may have brought referrers along. */
+/** Lists the images of a place: the named ones if there are any, and no referrers that a copy brought along. */
 async function imagesIn(place: DiskPlace, options: SignalOptions): Promise<readonly DiskEntry[]> {
   const own = await withoutReferrers(place.repository, place.entries, options);
   const named = own.filter(({ names }) => names.length > 0);
   return place.namesItsImages && named.length > 0 ? named : own;
 }
 
-/** The entries that are there for their own sake: what a copy has brought along for another is not what is meant. */
+/** Drops the entries that a copy brought along for another entry. */
 async function withoutReferrers(
   { manifests }: Repository,
   entries: readonly DiskEntry[],

@@ -21,7 +21,7 @@ import { blobOf, failsWith, give, giveImage, indexOf, listOf, read } from '../te
 import { startRegistry, type TestRegistry } from '../testing/start-registry.ts';
 import { type Client, type ClientOptions, createClient } from './client.ts';
 
-/** Nobody's login, and no second attempts: a failure is to be seen at once. */
+/** No login and one attempt, so that each failure shows at once. */
 const alone: ClientOptions = { keychain: async () => undefined, retry: { attempts: 1 } };
 
 async function open(
@@ -49,7 +49,7 @@ const platform = (architecture: string) => ({ os: 'linux', architecture });
 const makeIndex = () =>
   createIndex(['arm64', 'amd64'].map((name) => ({ image: makeImage(name, name), platform: platform(name) })));
 
-/** Whatever answers, on a free port. */
+/** Serves requests with `answer`, on a free port. */
 async function serve(test: TestContext, answer: RequestListener): Promise<string> {
   return `127.0.0.1:${await listening(test, createServer(answer))}`;
 }
@@ -61,7 +61,7 @@ const notFound: readonly RequestListener[] = [
     to.writeHead(404, { 'content-type': 'application/json' }).end('{"errors":[{"code":"NAME_UNKNOWN"}]}'),
 ];
 
-/** All that look at one image. */
+/** The verbs that read one image. */
 const verbs = ['inspect', 'getManifest', 'getDescriptor', 'getConfig', 'getImage'] as const;
 
 describe('looking', () => {
@@ -146,7 +146,7 @@ describe('looking', () => {
     }
     await failsWith(client.inspect(`${host}/app:image`, s390x), 'MANIFEST_UNKNOWN');
     assert.equal((await client.inspect(`${host}/app:image`, { platform: platform('amd64') })).kind, 'image');
-    // A single image is the only choice there is, for everyone who doesn't ask what it is for.
+    // Without a platform in the request, a single image is the only choice.
     assert.ok(await client.getManifest(`${host}/app:image`, s390x));
   });
 
@@ -330,7 +330,7 @@ describe('what can not be meant', () => {
   });
 });
 
-/** So that what is thrown at once is a rejection as well. */
+/** Turns an error that is thrown at once into a rejection. */
 async function* listing(list: () => AsyncIterable<string>): AsyncIterable<string> {
   yield* list();
 }

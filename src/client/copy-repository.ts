@@ -10,32 +10,36 @@ import { type CopyPlaceOptions, refuseToReplace } from './copy.ts';
 import { toRepository } from './place.ts';
 import { createWatch } from './watch.ts';
 
-/** A tag that was copied, or is there already. */
+/** A tag that gantry copied, or that the destination had already. */
 export interface CopiedTag {
+  /** The tag. */
   readonly tag: string;
+  /** The digest of its manifest at the destination. */
   readonly digest: Digest;
-  /** `kept`: it was there and was not to be moved. */
+  /** `kept`: with `noClobber`, the destination had the tag already. */
   readonly outcome: 'copied' | 'kept';
 }
 
-/** A name among the tags that can't be a tag: Artifactory lists digests there. It was passed over. */
+/** A name in the list of tags that cannot be a tag: Artifactory lists digests there. gantry skips it. */
 export interface SkippedName {
+  /** The name, as the registry lists it. */
   readonly tag: string;
+  /** Tells the name apart from a copied tag. */
   readonly outcome: 'skipped';
 }
 
-/** Tags that are copied at once; their blobs share the host's limits anyway. */
+/** The number of tags that are copied at once. Their blobs share the limits of the host anyway. */
 const tagsAtOnce = 16;
 
-/** How many times that, done or not, may be ahead of what was yielded. */
+/** The number of copies that may run ahead of the caller, as a multiple of the concurrent ones. */
 const ahead = 2;
 
-/** A destination that has more tags is asked for each: its whole list could take longer than the copies. */
+/** The longest list of tags that gantry reads from the destination. With more tags it asks for each one instead. */
 const maxListed = 1000;
 
 /**
- * Copies every tag of a repository, several at a time, and passes over names that can't be tags. Yields each as it is done; the first failure ends it, and what
- * was yielded by then is at the destination.
+ * Copies every tag of a repository, several at a time, and skips names that cannot be tags. Yields each tag when it is done.
+ * The first failure ends it; tags yielded until then are at the destination.
  */
 export async function* copyTags(
   connections: Connections,
@@ -77,7 +81,7 @@ export async function* copyTags(
   const running: Promise<CopiedTag | SkippedName>[] = [];
   let failure: unknown;
   try {
-    // With the referrers their lists come by themselves, in the destination's own way.
+    // The copy of the referrers makes their lists at the destination.
     const wanted = (tag: string): boolean => !(options.referrers === true && isReferrersTag(tag));
     yield* inOrder(source, copyTag, running, { jobs: options.jobs ?? tagsAtOnce, wanted, signal });
   } catch (error) {
@@ -90,7 +94,7 @@ export async function* copyTags(
   }
 }
 
-/** The tags that a repository has; undefined where there are many, or it doesn't say. */
+/** Lists the tags of a repository; undefined when there are too many or the registry refuses. */
 async function listTags(
   { tags }: Repository,
   { signal }: SignalOptions,
@@ -105,12 +109,12 @@ async function listTags(
   } catch (error) {
     signal?.throwIfAborted();
     if (!isGantryError(error)) throw error;
-    // A repository that isn't there has no tags.
+    // A missing repository has no tags.
     return error.code === 'NAME_UNKNOWN' ? found : undefined;
   }
 }
 
-/** Has `jobs` copies under way, also while the one that is waited for takes longer than those behind it. */
+/** Keeps `jobs` copies running, also while the next one to yield takes longer than those behind it. */
 async function* inOrder(
   source: Repository,
   copyTag: (tag: string) => Promise<CopiedTag | SkippedName>,

@@ -13,7 +13,7 @@ import { type Destination, openDestination, openSource, type WaitOptions } from 
 import type { OnDisk, Place } from './place.ts';
 import { type Watch, watching } from './watch.ts';
 
-/** What every verb that moves an image takes. */
+/** Settings of every verb that moves an image. */
 export type TransferOptions = Pick<
   CopyOptions,
   | 'platforms'
@@ -27,17 +27,22 @@ export type TransferOptions = Pick<
   | 'signal'
 >;
 
+/** Settings of `copy` and `copyRepository`. */
 export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
   /**
-   * Fail with COPY_FAILED rather than move a tag that is there. Check and write are two requests: a race can win. With
-   * `referrers`, cosign's tags are brought up to date all the same.
+   * Fails with COPY_FAILED instead of moving an existing tag; `copyRepository` keeps the tag. Check and write are two
+   * requests, so another writer can come between them. With `referrers`, gantry updates cosign's tags all the same.
+   * @defaultValue `false`
    */
   readonly noClobber?: boolean;
-  /** Replace an archive that is there. Default: the image is added to it, and a name that it has already means the new one. */
+  /**
+   * Replaces an existing archive. By default gantry adds the image, which takes over its name there.
+   * @defaultValue `false`
+   */
   readonly replace?: boolean;
 }
 
-/** Copies from a place to a place, each a reference or `oci:`, `oci-archive:`, `docker-archive:` with a path. */
+/** Copies from a place to a place. */
 export async function copyBetween(
   connections: Connections,
   from: Place,
@@ -130,7 +135,7 @@ function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOp
   return { platforms, sparse: sparse === true && platforms !== undefined, signal };
 }
 
-/** The repository that blobs may be mounted from: another one of the registry that they go to. */
+/** Returns the repository to mount blobs from: another one of the destination registry. */
 function mountSource(source: Source, target: Place): { readonly mountFrom?: string } {
   if (target.kind !== 'registry' || source.registry !== target.reference.registry) return {};
   const { name } = source.repository;
@@ -185,7 +190,10 @@ function admission(
   };
 }
 
-/** A destination that names a digest states the root of the copy. Throws DIGEST_INVALID for another one. */
+/**
+ * Compares the root of the copy with the digest in the name of the destination.
+ * @throws DIGEST_INVALID when they differ
+ */
 function checkDigest({ name }: Repository, { descriptor }: Manifest, expected: Digest): void {
   const actual = descriptor.digest;
   if (actual === expected) return;
@@ -216,7 +224,7 @@ function nameOnDisk({ registry, repository, tag }: Reference, kind: OnDisk['kind
   }
 }
 
-/** Lets the place go when the verb is done, finished or not. */
+/** Disposes the place at the end of the verb. */
 function disposable<T extends Source | Destination>(opened: T): T & AsyncDisposable {
   return { ...opened, [Symbol.asyncDispose]: () => opened.repository[Symbol.asyncDispose]() };
 }

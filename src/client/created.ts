@@ -8,15 +8,15 @@ import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
 const annotation = 'org.opencontainers.image.created';
-/** Builds that can be repeated bit by bit write 0001, 1970 or the first second of 1980: no image is that old. */
+/** Reproducible builds write 0001, 1970 or the first second of 1980. No image is that old. */
 const firstImage = Date.UTC(1981, 0);
-/** Indexes in indexes that are looked into. */
+/** The depth to which indexes in indexes are read. */
 const maxDepth = 4;
 
 /**
- * When an image was made, in milliseconds since 1970: by its config, or else its annotation `org.opencontainers.image.created`.
- * Of an index, by its annotation, or else the newest of its images. `undefined` where nothing says it, or what says it can't
- * be read as a time. Throws what reading the place throws, but for content that is not there or not what it should be.
+ * Returns the time at which an image was made, in milliseconds since 1970, from its config or else from its annotation
+ * `org.opencontainers.image.created`; of an index, from its annotation or else from its newest image. Returns `undefined`
+ * when no source has a readable time. Missing or wrong content counts as no source; other errors of the place are thrown.
  */
 export async function createdAt(
   repository: Repository,

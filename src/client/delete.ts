@@ -7,7 +7,10 @@ import type { Connections } from './connections.ts';
 import { type Place, toReference } from './place.ts';
 import type { DeleteOptions, Deletion } from './prune.ts';
 
-/** A tag is removed alone, a digest with every tag on it. Throws MANIFEST_UNKNOWN if there is none. */
+/**
+ * Deletes a tag alone, or a digest with every tag on it.
+ * @throws MANIFEST_UNKNOWN when there is nothing to delete
+ */
 export async function deleteManifest(
   connections: Connections,
   place: string | Place,
@@ -17,15 +20,15 @@ export async function deleteManifest(
 }
 
 /**
- * Several references, each as `deleteManifest` does, in order; what fails is told and the next one is tried. With `dryRun`
- * each is looked for, and the tags that would go with a digest are named.
+ * Deletes several references in order, as `deleteManifest` does. A failure is an outcome, and the next reference follows.
+ * With `dryRun` gantry looks for each, and names the tags that would go with a digest.
  */
 export async function* deleteEach(
   connections: Connections,
   places: readonly (string | Place)[],
   { dryRun = false, signal }: DeleteOptions = {},
 ): AsyncIterable<Deletion> {
-  // All of them are read before the first one is deleted: a misspelled one deletes nothing.
+  // gantry parses all references before the first deletion, so a misspelled one deletes nothing.
   const references = places.map(parse);
   for (const reference of references) {
     const target = open(connections, reference);
@@ -57,7 +60,7 @@ function parse(place: string | Place): Reference {
 }
 
 function open(connections: Connections, reference: Reference): Target {
-  // Some registries delete by the right to delete, Quay by the right to push.
+  // Some registries require the right to delete, Quay the right to push.
   const actions = ['pull', 'push', 'delete'] as const;
   const repository = connections.repository(reference, { actions });
   return { reference, repository };
@@ -76,7 +79,7 @@ function nothingThere(reference: Reference): NotFoundError {
   return new NotFoundError('MANIFEST_UNKNOWN', `${formatReference(reference)}: there is nothing to delete`);
 }
 
-/** Questions to the registry at once. */
+/** The number of concurrent questions to the registry. */
 const atOnce = 8;
 
 async function lookAt(

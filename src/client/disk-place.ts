@@ -10,7 +10,7 @@ import type { Connections } from './connections.ts';
 import type { OnDisk } from './place.ts';
 import { openArchiveAt } from './standard.ts';
 
-/** A place on disk with all that it names. */
+/** A place on disk with everything that it names. */
 export interface DiskPlace {
   readonly path: string;
   readonly repository: Repository;
@@ -20,25 +20,26 @@ export interface DiskPlace {
    * tool that lacks images is damaged.
    */
   readonly isPartial: boolean;
-  /** Whether an entry without a name stands there for the sake of another: oras lists children and referrers so. */
+  /** Whether an entry without a name belongs to another entry: oras lists children and referrers like that. */
   readonly namesItsImages: boolean;
-  /** The list of the entries as the place has it, where it has one that can be pushed. */
+  /** The list of the entries as a manifest, if the place has one that can be pushed. */
   readonly index?: () => Promise<Manifest>;
 }
 
 /** An image or index that a place on disk names. */
 export interface DiskEntry {
   readonly names: readonly string[];
-  /** Left out where only loading tells it. */
+  /** Absent when only loading the entry tells it. */
   readonly digest?: Digest;
-  /** As the place lists it. */
+  /** The entry as the place lists it. */
   readonly entry?: Descriptor;
   platform(options?: SignalOptions): Promise<Platform | undefined>;
   load(options?: SignalOptions): Promise<Descriptor>;
 }
 
+/** Settings for opening a place on disk. */
 export interface OpenPlaceOptions extends SignalOptions {
-  /** Told how far it is with unpacking, packing and hashing what an archive holds. */
+  /** Receives the progress of unpacking, packing and hashing the content of an archive. */
   readonly onWork?: WorkObserver | undefined;
 }
 
@@ -80,7 +81,7 @@ async function openArchivePlace(
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
 }
 
-/** Each of them once. Throws as loading each of them does. */
+/** Loads the entries of a place, each once. Throws the errors of loading each of them. */
 export async function loadAll(
   { entries }: Pick<DiskPlace, 'entries'>,
   options: SignalOptions,

@@ -45,7 +45,7 @@ async function open(test: TestContext) {
   return { client, registry, host: registry.host, warnings };
 }
 
-/** The files of an archive in a folder. */
+/** Writes the files of an archive into a folder. */
 async function unpacked(test: TestContext, files: readonly TarFileWithBody[]): Promise<string> {
   const path = folder(test);
   execFileSync('tar', ['-xf', await saveTar(test, files), '-C', path]);
@@ -76,7 +76,7 @@ const pulled = manifestOf(MediaType.ociIndex, {
   ]),
 });
 
-/** What Docker saves of it, with one image and these manifests more. */
+/** The archive that Docker saves of the index, with one image and these further manifests. */
 function partial(...more: readonly Manifest[]): readonly TarFileWithBody[] {
   return [
     ...layoutFiles([{ manifest: pulled, fullName: name, name: 'latest' }], [here]),
@@ -174,7 +174,7 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
       sparse: true,
     });
     const outcome = await pushing.then(({ digest }) => digest).catch((error: unknown) => error);
-    // The registry may refuse an index whose images it lacks; another index than the one that was asked for is no answer.
+    // The registry may refuse an index if it lacks images of it; another index would be a wrong result.
     assert.ok(outcome === pulled.descriptor.digest || isGantryError(outcome));
   });
 });

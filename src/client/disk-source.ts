@@ -7,21 +7,22 @@ import type { Connections } from './connections.ts';
 import { type DiskPlace, type OpenPlaceOptions, openDiskPlace } from './disk-place.ts';
 import type { OnDisk } from './place.ts';
 
-/** Where to read from, and under which name. */
+/** A place opened for reading, and the name of the image in it. */
 export interface Source {
   readonly repository: Repository;
   /** Tag or digest. */
   readonly reference: string;
-  /** Of a registry: its own name, so that a destination on the same registry can mount. */
+  /** The name of the registry, if the place is one: a destination on the same registry can mount. */
   readonly registry?: string;
 }
 
+/** Settings for opening a source. */
 export interface SourceOptions extends ChooseOptions, OpenPlaceOptions {
-  /** Whether an index stays as it is, also where the place holds only a part of it. */
+  /** Whether an index stays unchanged even when the place holds only a part of it. */
   readonly sparse?: boolean | undefined;
 }
 
-/** A place on disk, and the image or index that is meant in it. Dispose the repository. */
+/** Opens a place on disk and chooses the image or index in it. Dispose the repository. */
 export async function openDiskSource(
   connections: Connections,
   place: OnDisk,

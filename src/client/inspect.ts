@@ -7,34 +7,52 @@ import { isConfigType } from '../spec/media-type.ts';
 import { defaultPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
-/** What an image or index is, without its layers being read. */
+/** The description of an image or index, made without reading its layers. */
 export interface Inspection {
+  /** The kind of the manifest. */
   readonly kind: 'index' | 'image';
+  /** The schema version of the manifest, 2. */
   readonly schemaVersion: number;
+  /** The media type of the manifest. */
   readonly mediaType: string;
+  /** The digest of the manifest. */
   readonly digest: Digest;
+  /** The size of the manifest in bytes. */
   readonly size: number;
+  /** The type of an artifact. */
   readonly artifactType?: string;
+  /** The annotations of the manifest. */
   readonly annotations?: Annotations;
-  /** Of an index: everything that it lists, attestations included. */
+  /** The entries of an index, attestations included. */
   readonly manifests?: readonly InspectedChild[];
-  /** Of an image. */
+  /** The digest of the config of an image. */
   readonly config?: Digest;
+  /** The layers of an image, lowest first. */
   readonly layers?: readonly Descriptor[];
-  /** Of the image, or of an index's image for linux/amd64 or else its first. */
+  /** The labels of the image; of an index, those of its image for linux/amd64 or else its first. */
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** One entry of an index. */
 export interface InspectedChild {
+  /** The digest of the manifest. */
   readonly digest: Digest;
+  /** The media type of the manifest. */
   readonly mediaType: string;
+  /** The size of the manifest in bytes. */
   readonly size: number;
+  /** The platform that the index gives. */
   readonly platform?: Platform;
+  /** The type of an artifact. */
   readonly artifactType?: string;
+  /** The annotations that the index gives. */
   readonly annotations?: Annotations;
 }
 
-/** Throws MANIFEST_INVALID for what is neither, naming what it is instead. */
+/**
+ * Describes a manifest.
+ * @throws MANIFEST_INVALID when it is neither image nor index, naming its kind
+ */
 export async function inspectManifest(
   repository: Repository,
   manifest: Manifest,
@@ -87,10 +105,10 @@ function inspectChild({ digest, mediaType, size, platform, ...rest }: Descriptor
   return { digest, mediaType, size, ...(platform === undefined ? {} : { platform }), ...described(rest) };
 }
 
-/** Indexes in indexes: three are never seen in earnest. */
+/** The greatest depth of indexes in indexes. Real ones are less than three deep. */
 const maxDepth = 8;
 
-/** An index has no labels of its own. A child that is missing or broken is no reason not to show it. */
+/** Reads the labels of an image of the index, which has none of its own. Returns none when the image is missing or broken. */
 async function labelsOf(
   repository: Repository,
   manifests: readonly Descriptor[],

@@ -21,7 +21,7 @@ interface World {
   readonly seen: (readonly [host: string, authorization: string | undefined])[];
 }
 
-/** Registries that take any token of one service, and that service, which takes alice and nobody with another name. */
+/** Registries that accept any token of one service, and that service, which accepts alice and no other name. */
 function createWorld(challenge = 'Bearer realm="https://auth.example.com/token",service="all"'): World {
   const seen: (readonly [string, string | undefined])[] = [];
   let given = 0;

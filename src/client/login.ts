@@ -9,12 +9,15 @@ import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, Middleware } from '../wire/message.ts';
 import type { Connections } from './connections.ts';
 
-/** What a registry says to a credential. `unasked`: it lets everybody in so far, and has not looked at it. */
+/**
+ * The registry's answer to a credential. `unasked`: it admits everybody so far, and has not looked at the credential.
+ */
 export type LoginCheck = 'accepted' | 'unasked';
 
 /**
- * Shows a registry a credential, which is kept nowhere. Throws UNAUTHORIZED and DENIED if it is not the right one, and
- * CHALLENGE_INVALID if there is no one to show it to: the token service is of another domain.
+ * Sends a credential to a registry without storing it.
+ * @throws UNAUTHORIZED or DENIED when the registry refuses it
+ * @throws CHALLENGE_INVALID when the token service is of another domain, which never gets the credential
  */
 export async function checkLogin(
   connections: Connections,
@@ -27,7 +30,7 @@ export async function checkLogin(
   const { base, bare, authorizeWith } = connections.line(name);
   let wasAsked = false;
   let wasShown = false;
-  // A registry that is content with a token for anybody has not judged the credential.
+  // A registry that accepts an anonymous token has not judged the credential.
   const noting: Middleware = (next) => async (request) => {
     wasShown ||= shows(request, credential);
     const response = await next(request);
@@ -48,7 +51,7 @@ export async function checkLogin(
   return wasShown ? 'accepted' : 'unasked';
 }
 
-/** An identity token travels in a body, and is the only thing that does. */
+/** Returns whether a request carries the credential. Only an identity token travels in a body. */
 function shows({ headers, body }: HttpRequest, { kind }: Credential): boolean {
   const authorization = headerValue(headers, 'authorization');
   return (

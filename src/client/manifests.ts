@@ -41,7 +41,10 @@ export async function putManifest(
   return manifest.descriptor;
 }
 
-/** A name with a digest says what must come out. Throws DIGEST_INVALID. */
+/**
+ * Compares a digest with the one in the name of the destination.
+ * @throws DIGEST_INVALID when they differ
+ */
 export function checkRoot(text: string, expected: Digest, actual: Digest): void {
   if (actual === expected) return;
   throw new ContentError('DIGEST_INVALID', `${text}: what is to be pushed there is ${actual}`, {

@@ -5,7 +5,7 @@ import type { Layer } from '../image/layer.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
-/** Finds out the digests that config and manifest are made of, telling how far it is, for a view that was made up. */
+/** Computes the digests for the config and manifest of a view that the program made, and reports the progress. */
 export async function measureLayers(
   image: Image | Index,
   { signal, onEvent }: SignalOptions & { readonly onEvent?: WorkObserver },
@@ -19,7 +19,7 @@ export async function measureLayers(
 }
 
 async function layersOf(image: Image | Index, options: SignalOptions): Promise<readonly Layer[]> {
-  // A view that was opened names what is there already.
+  // An opened view names existing content.
   if (image.place !== undefined) return [];
   if (image.kind === 'image') {
     return (await image.layers(options)).filter((layer) => !isStreamLayer(layer));

@@ -16,7 +16,7 @@ import {
 } from './place.ts';
 import { createArchiveAt } from './standard.ts';
 
-/** Where to write to, and under which names. */
+/** A place opened for writing, and the names of the image in it. */
 export interface Destination {
   readonly repository: Repository;
   readonly tags: readonly string[];
@@ -54,15 +54,18 @@ export function openRegistrySource(connections: Connections, reference: Referenc
   return { repository, reference: manifestName(reference), registry: reference.registry };
 }
 
-/** What a verb does where another process writes to the same layout, or adds to the same archive. */
+/** Settings for the wait while another process writes to the same layout, or adds to the same archive. */
 export interface WaitOptions {
-  /** Fail with IN_USE at once rather than wait until it has ended. */
+  /**
+   * Fails with IN_USE at once instead of waiting until the other process ends.
+   * @defaultValue `false`
+   */
   readonly noWait?: boolean;
-  /** Called once, after two seconds, with a sentence that says what is waited for. */
+  /** Receives one sentence with the reason of the wait, after two seconds. */
   readonly onWait?: ((reason: string) => void) | undefined;
 }
 
-/** A layout to write to. Only the signal ends the wait for another writer. */
+/** Opens a layout for writing. Only the signal ends the wait for another writer. */
 export async function openForWriting(
   path: string,
   { noWait = false, onWait, signal, cache }: WaitOptions & SignalOptions & Pick<OpenLayoutOptions, 'cache'>,
@@ -80,9 +83,9 @@ export async function openForWriting(
 interface DestinationOptions extends SignalOptions, WaitOptions {
   /** The repository that the content comes from, if it is on the same registry. */
   readonly mountFrom?: string | undefined;
-  /** Told how far an archive is with unpacking and writing. */
+  /** Receives the progress of unpacking and writing an archive. */
   readonly onWork?: WorkObserver | undefined;
-  /** Whether an archive that is there is replaced. Default: it is added to. */
+  /** Whether an existing archive is replaced. By default the image is added to it. */
   readonly replace?: boolean;
 }
 

@@ -18,7 +18,7 @@ import { parseReference } from '../spec/reference.ts';
 import { imageOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
 
-/** A function as plain JavaScript calls it: with whatever is at hand. */
+/** A function as plain JavaScript calls it, with any arguments. */
 type Loose = (...values: readonly unknown[]) => unknown;
 
 function loose(call: unknown): Loose {
@@ -53,7 +53,7 @@ const image = createImage({ config: { os: 'linux', architecture: 'amd64' }, laye
 const credential = { kind: 'registry', token: 'unused' };
 const layer = createLayer(bytes, { mediaType: 'application/vnd.oci.image.layer.v1.tar' });
 
-/** What stands before the options of each verb. */
+/** The arguments before the options of each verb. */
 const before: Readonly<Record<string, readonly unknown[]>> = {
   inspect: [place],
   getImage: [place],

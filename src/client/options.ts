@@ -44,7 +44,7 @@ const timeouts: Shape<ConnectionTimeouts> = {
   clock: object,
 };
 
-/** The way to registries, as `createClient` takes it. */
+/** The shape of `ConnectionOptions`. */
 export const connection: Shape<ConnectionOptions> = {
   keychain: callback,
   transport: either('a transport or a function that sends', callback, object),
@@ -180,10 +180,13 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   checkLogin: plain,
 };
 
-/** Throws INVALID_OPTION for options of a verb that there are not, or of another type, before anything is sent. */
+/**
+ * Checks the options of a verb before any request.
+ * @throws INVALID_OPTION when an option is unknown or of another type
+ */
 export function checkVerbOptions(verb: Verb, options: unknown): void {
   const required = verb === 'writeLayer' ? ['repository', 'layer'] : [];
-  // What to delete is never a default.
+  // A deletion needs an explicit selection.
   if (verb === 'prune' && options === undefined) checkArgument(verb, 'options', options, object);
   checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb], required);
 }

@@ -13,7 +13,7 @@ import { listOf } from '../testing/contract/sample.ts';
 import { createClient } from './client.ts';
 import { formatPlace, parsePlace, toPlace } from './place.ts';
 
-/** Notes what it is told to expect. */
+/** Notes the announced requests. */
 function tellingTransport() {
   const told: string[] = [];
   const transport: Transport = {

@@ -65,9 +65,16 @@ const foreign: ReadonlyMap<string, string> = new Map([
 export const diskKinds: readonly OnDisk['kind'][] = ['oci', 'oci-archive', 'docker-archive'];
 
 /**
- * Reads `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]` or a reference.
- * A name is the tag of an image in there, and may be a whole reference. `-` as FILE, or alone, is the standard input or
- * output. Throws INVALID_REFERENCE and its kin, INVALID_OPTION for a layout there.
+ * Parses `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]` or a reference. The name is the tag of an
+ * image there, and may be a whole reference. `-` as FILE, or alone, is the standard input or output.
+ * @throws INVALID_REFERENCE, NAME_INVALID or INVALID_DIGEST when the text is malformed
+ * @throws INVALID_OPTION when a layout is to be read from `-`
+ * @example
+ * ```ts
+ * import { parsePlace } from 'gantry';
+ *
+ * console.log(parsePlace('oci-archive:app.tar:v1')); // { kind: 'oci-archive', path: 'app.tar', name: 'v1' }
+ * ```
  */
 export function parsePlace(text: string): Place {
   checkArgument('parsePlace', 'text', text, words);
@@ -135,7 +142,10 @@ export function toRepository(text: string): Reference {
   return parseRepository(inRegistry(text, 'a repository'));
 }
 
-/** Throws INVALID_REFERENCE for a place of another tool's, and says which way leads here. */
+/**
+ * Refuses a place of another tool.
+ * @throws INVALID_REFERENCE with advice on the way to gantry
+ */
 function refuseForeign(text: string): void {
   const colon = text.indexOf(':');
   const advice = foreign.get(text.slice(0, Math.max(0, colon)));
@@ -166,10 +176,13 @@ function notInRegistry(text: string, needed: string, advice: string): InputError
   );
 }
 
-/** For verbs that have one side on disk and one in a registry. */
+/** The advice for verbs with one side on disk and one in a registry. */
 export const copyTakesBoth = '; "copy" takes places on disk on either side';
 
-/** The path as it is. Throws INVALID_OPTION for one with the prefix of a place, which only `copy` writes to. */
+/**
+ * Returns the path unchanged.
+ * @throws INVALID_OPTION when it has the prefix of a place: only `copy` writes to places
+ */
 export function plainPath(path: string): string {
   if (!diskKinds.some((kind) => path.startsWith(`${kind}:`))) return path;
   throw new InputError(
@@ -178,7 +191,10 @@ export function plainPath(path: string): string {
   );
 }
 
-/** A plain path: a folder is a layout, a file is an archive of either form. Throws NAME_UNKNOWN if there is nothing. */
+/**
+ * Returns the place of a plain path: a folder is a layout, a file an archive of either form.
+ * @throws NAME_UNKNOWN when there is no such file or folder
+ */
 export async function placeOfPath(path: string): Promise<OnDisk> {
   const place = parseOnDisk(path);
   if (place !== undefined) return place;
@@ -206,7 +222,7 @@ export async function countBlobs(place: string | OnDisk): Promise<number | undef
   return found?.length;
 }
 
-/** As a user would write it. */
+/** Formats a place as a user writes it. */
 export function formatPlace(place: string | Place): string {
   if (typeof place === 'string') return place;
   switch (place.kind) {
@@ -221,7 +237,7 @@ export function formatPlace(place: string | Place): string {
   }
 }
 
-/** The error for a layout that should come from the standard input or go to the standard output. */
+/** Returns the error for a layout at the standard input or output. */
 export function noFolder(): InputError {
   return new InputError(
     'INVALID_OPTION',
@@ -230,7 +246,7 @@ export function noFolder(): InputError {
 }
 
 function splitPath(text: string, rest: string): { readonly path: string; readonly name?: string } {
-  // A Windows path has a colon of its own behind the drive's letter.
+  // A Windows path has a colon behind the letter of the drive.
   const drive = /^[A-Za-z]:[\\/]/.test(rest) ? 2 : 0;
   const colon = rest.indexOf(':', drive);
   const path = colon < 0 ? rest : rest.slice(0, colon);

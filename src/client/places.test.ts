@@ -65,7 +65,7 @@ async function makeIndex(text: string) {
   return createIndex([await entry('amd64'), await entry('arm64')]);
 }
 
-/** What one waits for and another brings about. */
+/** A condition that one side waits for and the other brings about. */
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   let resolve: (() => void) | undefined;
   const promise = new Promise<void>((done) => {

@@ -9,21 +9,21 @@ import { isCosignTag, isReferrersTag } from '../spec/referrers-tag.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { createdAt } from './created.ts';
 
-/** One tag of the repository, with what had to be read of it. */
+/** One tag of the repository, with the facts that gantry had to read. */
 export interface TagState {
   readonly tag: string;
-  /** `undefined` where nothing is behind the tag, or where `failure` says why that is not known. */
+  /** `undefined` when nothing is behind the tag, or when `failure` says why gantry does not know it. */
   readonly digest?: Digest | undefined;
   readonly mediaType?: string | undefined;
   readonly created?: number | undefined;
   readonly failure?: GantryError;
 }
 
-/** Which tags a call selects. */
+/** The tags that a call selects. */
 export interface Selection {
-  /** Whether the patterns, if there are any, match. */
+  /** Whether the tag matches the patterns; true without patterns. */
   readonly matches: (tag: string) => boolean;
-  /** Whether one of the patterns is written for the tags of signatures and referrers, `sha256-...`. */
+  /** Whether one of the patterns aims at the tags of signatures and referrers, `sha256-...`, and matches. */
   readonly attachments: (tag: string) => boolean;
   /** Milliseconds. */
   readonly olderThan: number | undefined;
@@ -35,9 +35,9 @@ export interface Chosen extends TagState {
 }
 
 export interface Plan {
-  /** Tags of one digest each that go; with `shared`, only the tags may go, for the reason that it gives. */
+  /** The tags to delete, in groups of one digest. With `shared`, which gives the reason, only the tags may go. */
   readonly groups: readonly Group[];
-  /** Tags that the selection is about, and that stay for a reason which has to be told. */
+  /** Selected tags that stay, for a reason that the user needs to know. */
   readonly kept: readonly Chosen[];
 }
 
@@ -47,10 +47,10 @@ export interface Group {
   readonly shared?: string | undefined;
 }
 
-/** Questions to the registry at once. */
+/** The number of concurrent questions to the registry. */
 const atOnce = 8;
 
-/** Decides what goes; nothing is changed. Throws what the listing of the tags throws. */
+/** Decides which tags and images to delete, and changes nothing. Throws the errors of listing the tags. */
 export async function planPrune(
   repository: Repository,
   selection: Selection,
@@ -109,7 +109,7 @@ async function look(
   }
 }
 
-/** Of the candidates, those that go. The newest are counted by images: a tag more on one of them doesn't push another out. */
+/** Selects the candidates to delete. It counts the newest by images: another tag on one of them pushes no image out. */
 function select(
   candidates: readonly TagState[],
   selection: Selection,
@@ -151,7 +151,7 @@ function whyItGoes({ created = 0 }: TagState, { olderThan, keep }: Selection): s
   return olderThan === undefined ? `${made}${newer}` : `${made}, before the limit${newer}`;
 }
 
-/** What a digest is held by: names of tags that stay, or of indexes behind them, by digest; `unknown` where one can't be read. */
+/** Remaining tags, and indexes behind them, that need a digest; `unknown` if one of them cannot be read. */
 interface Holders {
   readonly byDigest: ReadonlyMap<Digest, string>;
   readonly unknown?: string | undefined;
@@ -183,7 +183,7 @@ async function heldBy(
   return { byDigest, unknown };
 }
 
-/** An index that stays needs its images, under whatever tags they are. */
+/** Notes the images of a remaining index: it needs them, with or without tags. */
 async function holdChildren(
   { manifests }: Repository,
   { tag, digest, seen }: { readonly tag: string; readonly digest: Digest; readonly seen: Set<Digest> },
@@ -212,7 +212,7 @@ function grouped(going: readonly Chosen[], { byDigest, unknown }: Holders): read
     group.tags.push(chosen);
     groups.set(key, group);
   }
-  // Some registries refuse to delete an image while an index has it.
+  // Some registries refuse to delete an image while an index lists it.
   const isIndex = ({ tags }: { readonly tags: readonly Chosen[] }): number =>
     isIndexType(tags[0]?.mediaType ?? '') ? 0 : 1;
   return [...groups.values()]
@@ -224,7 +224,7 @@ function grouped(going: readonly Chosen[], { byDigest, unknown }: Holders): read
     }));
 }
 
-/** Tags that hold signatures and referrers of images that go as a whole: each goes with its image, and alone. */
+/** Returns the tags of signatures and referrers of deleted images: each goes with its image, as a tag alone. */
 function attachedTo(groups: readonly Group[], staying: readonly TagState[]): readonly Group[] {
   const whole = groups.filter(({ shared }) => shared === undefined).flatMap(({ digest }) => digest ?? []);
   const subjects = new Map(whole.map((digest) => [digest.replace(':', '-').slice(0, 71), digest]));

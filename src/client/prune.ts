@@ -7,37 +7,42 @@ import type { Connections } from './connections.ts';
 import { toRepository } from './place.ts';
 import { type Chosen, type Group, planPrune, type Selection } from './prune-plan.ts';
 
+/** Settings for deleting several references. */
 export interface DeleteOptions extends SignalOptions {
-  /** Say what would be deleted, and delete nothing. Default false. */
+  /**
+   * Yields the planned deletions and deletes nothing.
+   * @defaultValue `false`
+   */
   readonly dryRun?: boolean;
 }
 
-/** Which tags of a repository go; at least one of the first three is needed, and a tag has to fit all that are given. */
+/** The selection of tags to delete. At least one of `match`, `olderThan` and `keep` is needed; a tag must meet all given. */
 export interface PruneOptions extends DeleteOptions {
-  /** Tags that match this pattern, or one of these: `*` stands for any characters, `?` for one. */
+  /** Selects tags that match one of the patterns: `*` stands for any characters, `?` for one. */
   readonly match?: string | readonly string[];
-  /** Milliseconds: images that were made longer ago. One that does not say when it was made is kept. */
+  /** Selects images made more than this many milliseconds ago. An image without a time stays. */
   readonly olderThan?: number;
-  /** All images but this many, the newest of those that match. One that does not say when it was made is kept. */
+  /** Selects all images but this many, the newest of those that match. An image without a time stays. */
   readonly keep?: number;
 }
 
-/** What became of one reference. */
+/** The outcome for one reference. */
 export interface Deletion {
-  /** With its registry, and a tag or a digest. */
+  /** The full name, with a tag or a digest. */
   readonly reference: string;
+  /** The digest behind the reference, if gantry knows it. */
   readonly digest?: Digest;
-  /** `planned`: it would be deleted but for `dryRun`. */
+  /** `planned`: with `dryRun`, in place of `deleted`. */
   readonly outcome: 'deleted' | 'planned' | 'kept' | 'failed';
-  /** A sentence's part that says why. */
+  /** The reason, as a part of a sentence. */
   readonly reason: string;
-  /** Of what `failed`. */
+  /** The error of a `failed` deletion. */
   readonly error?: GantryError;
 }
 
 /**
- * Deletes tags of a repository by their names and ages, yielding each as it is done. An image goes as a whole where no tag
- * that stays and no index that stays has it; otherwise the tag alone goes, and is kept where the registry can't delete tags.
+ * Deletes tags of a repository by their names and ages, and yields each outcome. An image goes as a whole if no remaining
+ * tag or index needs it. Otherwise the tag alone goes, or stays where the registry cannot delete tags.
  */
 export async function* prune(
   connections: Connections,
@@ -61,7 +66,7 @@ export async function* prune(
   }
 }
 
-/** Throws INVALID_OPTION. */
+/** @throws INVALID_OPTION when the options select nothing */
 function selectionOf({ match, olderThan, keep }: PruneOptions): Selection {
   if (match === undefined && olderThan === undefined && keep === undefined) {
     throw new InputError('INVALID_OPTION', 'prune needs one of match, olderThan and keep');
@@ -99,7 +104,7 @@ function deletion(
   };
 }
 
-/** One group; what fails is an outcome, so that the next group has its turn. */
+/** Deletes one group. A failure is an outcome, so the next group follows. */
 async function carryOut(
   repository: Repository,
   reference: Reference,
@@ -138,7 +143,7 @@ async function carryOut(
   return done;
 }
 
-/** Deletes an image with its tags. Registries that refuse while it has tags lose these first. */
+/** Deletes an image with its tags. If the registry refuses because of the tags, they go first. */
 async function deleteWhole(
   { manifests, tags }: Repository,
   digest: Digest,
@@ -156,7 +161,7 @@ async function deleteWhole(
     if (refusal.name === 'TransportError') throw refusal;
   }
   if (refusal === undefined) {
-    // crane's registry leaves the tags.
+    // crane's registry keeps the tags of a deleted manifest.
     const [first] = on;
     if (first !== undefined && (await manifests.resolve(first.tag, options))?.digest === digest)
       await deleteTags();
@@ -168,11 +173,11 @@ async function deleteWhole(
     ours(error, options);
     throw refusal;
   }
-  // A registry that deletes no manifests has done what it can.
+  // A registry that deletes no manifests can do no more.
   if (refusal.code !== 'UNSUPPORTED') await manifests.delete(digest, options);
 }
 
-/** A failure as a value. Throws an abort and what is no failure of the place. */
+/** Returns a failure of the place as a value. Throws an abort, and every other error. */
 function ours(error: unknown, { signal }: SignalOptions): GantryError {
   signal?.throwIfAborted();
   if (!isGantryError(error)) throw error;

@@ -15,21 +15,27 @@ import { lossAt } from './replaced.ts';
 import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
 
+/** The form of pulled images on disk. */
 export type PullFormat = 'tarball' | 'legacy' | 'oci';
 
+/** Settings of `pull`. */
 export interface PullOptions extends TransferOptions, WaitOptions {
   /**
-   * `tarball` (default): an archive that `docker load` and OCI tools read. `legacy`: one as docker wrote before 1.10.
-   * `oci`: a layout, to which the images are added. Archives take one platform, by default linux/amd64.
+   * `tarball`: an archive for `docker load` and OCI tools. `legacy`: an archive as docker wrote it before 1.10. `oci`: a
+   * layout, to which gantry adds the images. Archives take one platform, by default linux/amd64.
+   * @defaultValue `'tarball'`
    */
   readonly format?: PullFormat;
-  /** `oci` only: note the whole reference in the layout, so that the image can be found there by its name. */
+  /**
+   * Names each image in the layout by its whole reference. Only for `oci`.
+   * @defaultValue `false`
+   */
   readonly annotateRef?: boolean;
-  /** A folder that keeps blobs for the next pull. */
+  /** A folder that keeps blobs for the next pull, as an OCI layout. */
   readonly cachePath?: string;
 }
 
-/** Pulls images into one layout or archive. It is there when all of them are, or it is as before. */
+/** Pulls images into one layout or archive, which appears with all of them or stays as before. */
 export function pullTo(
   connections: Connections,
   references: readonly Reference[],
@@ -105,12 +111,18 @@ async function openTarget(
   return openForWriting(path, options);
 }
 
-/** It would be the folder that one stands in: a variable of a script that was never set. Throws INVALID_OPTION. */
+/**
+ * Refuses an empty path, which would mean the current folder: a script left a variable unset.
+ * @throws INVALID_OPTION
+ */
 function refuseEmpty(path: string, what: string): void {
   if (path === '') throw new InputError('INVALID_OPTION', `the path that says ${what} is empty`);
 }
 
-/** It would wait for itself. Throws INVALID_OPTION. */
+/**
+ * Refuses one folder as layout and cache, since the pull would wait for itself.
+ * @throws INVALID_OPTION
+ */
 function refuseSameFolder(cache: string, path: string): void {
   if (resolve(cache) !== resolve(path)) return;
   throw new InputError(
@@ -120,8 +132,8 @@ function refuseSameFolder(cache: string, path: string): void {
 }
 
 /**
- * The full name: docker reads it as well as a short one, and it says where the image came from. What was pulled by its
- * digest has no tag, and archives know nothing else: it gets the one that crane gives it.
+ * Returns the full name for the image: docker reads it as well as a short one, and it shows the origin. Archives know only
+ * tags, so an image pulled by digest gets the tag that crane gives it.
  */
 function nameInPlace(
   { registry, repository, tag, digest }: Reference,

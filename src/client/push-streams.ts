@@ -8,15 +8,15 @@ import type { Repository } from '../store/contract.ts';
 import type { TransferOptions } from './copy.ts';
 
 /**
- * Pushes the layers of a view that can be read only once. Answers the observer for the copy that follows, whose figures
- * then go on from what these have moved.
+ * Pushes the layers of a view that can be read only once. Returns the observer for the copy that follows: its figures start
+ * from the bytes of these layers.
  */
 export async function pushStreams(
   image: Image | Index,
   { blobs }: Repository,
   { jobs, onEvent, signal }: TransferOptions,
 ): Promise<{ readonly onEvent?: CopyObserver }> {
-  // The images of an index may share one, which can be read only once.
+  // The images of an index may share a layer.
   const layers = [...new Set(await streamLayersOf(image))];
   if (layers.length === 0) return onEvent === undefined ? {} : { onEvent };
   const pool = createPool(jobs);
@@ -37,7 +37,7 @@ export async function pushStreams(
       onProgress(told) {
         progress.set(layer, told);
         const { moved, complete, sent } = figures();
-        // How much there will be is not known: as much as has come so far.
+        // The size of a stream is unknown, so the total is the sum so far.
         onEvent?.({ kind: 'progress', moved, complete, sent, total: moved });
       },
     });
@@ -47,7 +47,7 @@ export async function pushStreams(
   try {
     await Promise.all(pushes);
   } finally {
-    // The first failure ends the others, and nothing goes on behind it.
+    // The first failure ends the other uploads before the verb ends.
     end.abort();
     await Promise.allSettled(pushes);
   }
@@ -60,7 +60,7 @@ interface Figures {
   readonly sent: number;
 }
 
-/** The streamed layers exist in the copy that follows: its figures begin where theirs ended. */
+/** Continues the figures of the streamed layers: for the copy that follows, these layers exist already. */
 function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
   return (event: CopyEvent) => {
     if (event.kind !== 'progress' && event.kind !== 'end') return onEvent(event);
@@ -75,7 +75,7 @@ function continued(onEvent: CopyObserver, before: Figures): CopyObserver {
 }
 
 async function streamLayersOf(image: Image | Index): Promise<readonly StreamLayer[]> {
-  // A view that was opened names what is there already.
+  // An opened view names existing content.
   if (image.place !== undefined) return [];
   if (image.kind === 'image') return (await image.layers()).filter(isStreamLayer);
   const children = await Promise.all((await image.children()).map(streamLayersOf));

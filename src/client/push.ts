@@ -11,12 +11,16 @@ import { openDestination } from './open.ts';
 import { type OnDisk, placeOfPath } from './place.ts';
 import { watching } from './watch.ts';
 
+/** Settings of `push`. */
 export interface PushOptions extends TransferOptions {
-  /** Push everything that the place holds as one index. Without it a place with several images is refused. */
+  /**
+   * Pushes all images of the place as one index. Without it gantry refuses a place with several images.
+   * @defaultValue `false`
+   */
   readonly index?: boolean;
 }
 
-/** Pushes what a path holds: a folder is an OCI layout, a file an archive. */
+/** Pushes an image from a path: a folder is an OCI layout, a file an archive. */
 export async function pushPath(
   connections: Connections,
   path: string | OnDisk,

@@ -19,12 +19,13 @@ import type { Inspection } from './inspect.ts';
 import { openRegistrySource, openRepository, openSource } from './open.ts';
 import { formatPlace, type Place, toPlace, toReference } from './place.ts';
 
+/** Settings of the verbs that read an image. */
 export interface ReadOptions extends SignalOptions {
-  /** Of an index, the image for this platform: an object, or as in `linux/arm64/v8`. */
+  /** Selects the image of an index for this platform: an object, or a text such as `linux/arm64/v8`. */
   readonly platform?: Platform | string;
 }
 
-/** What a name stands for, opened for the time of `use`. `place`: a reference or a place on disk. */
+/** Opens a place for the time of `use`. */
 async function reading<T>(
   connections: Connections,
   place: string | Place,
@@ -42,7 +43,7 @@ async function reading<T>(
   }
 }
 
-/** One HEAD; undefined if it is not there. */
+/** Asks with one HEAD request; undefined if the place has no such image. */
 function resolve(
   connections: Connections,
   place: string | Place,
@@ -92,7 +93,7 @@ export function getManifest(
   );
 }
 
-/** The exact bytes, whatever they are; with `platform`, those of the image of the index for it. */
+/** Returns the stored bytes, manifest or not; with `platform`, those of the image of the index for that platform. */
 export function getRawManifest(
   connections: Connections,
   place: string | Place,
@@ -142,7 +143,10 @@ export async function getImage(
   return readImage(registrySource(connections, place), options);
 }
 
-/** A view of an index in a registry. Throws MANIFEST_INVALID if it is none. */
+/**
+ * Returns a view of an index in a registry.
+ * @throws MANIFEST_INVALID when the manifest is no index
+ */
 export async function getIndex(
   connections: Connections,
   place: string | Place,
@@ -157,7 +161,7 @@ function registrySource(connections: Connections, place: string | Place): Source
   return openRegistrySource(connections, toReference(place, 'an image in a registry'));
 }
 
-/** Throws MANIFEST_UNKNOWN where there is nothing, or nothing for `platform`. */
+/** @throws MANIFEST_UNKNOWN when there is no such image, or none for `platform` */
 export function inspect(
   connections: Connections,
   place: string | Place,
@@ -172,7 +176,10 @@ export function inspect(
   });
 }
 
-/** Who asks about a platform is told about that platform: a single image has to be for it. */
+/**
+ * Compares a single image with an explicit platform.
+ * @throws MANIFEST_UNKNOWN when the image is for another platform
+ */
 async function checkPlatform(
   repository: Repository,
   manifest: Manifest,

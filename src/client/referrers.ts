@@ -10,25 +10,30 @@ import { openSource } from './open.ts';
 import { type Place, toPlace } from './place.ts';
 import type { ReadOptions } from './read.ts';
 
+/** Settings for listing referrers. */
 export interface ListReferrersOptions extends ReadOptions {
-  /** Only the referrers of this type. Of a tree: only those of the image itself, with all that is below them. */
+  /** Selects referrers by their type. In a tree it applies to the first level; everything below those stays. */
   readonly artifactType?: string;
 }
 
-/** A referrer with what refers to it in turn. */
+/** A referrer with its own referrers. */
 export interface ReferrerNode extends Descriptor {
+  /** The manifests that refer to this one. */
   readonly referrers: readonly ReferrerNode[];
 }
 
+/** An image with all its direct and indirect referrers. */
 export interface ReferrerTree {
+  /** The digest of the image. */
   readonly subject: Digest;
+  /** The manifests that refer to the image. */
   readonly referrers: readonly ReferrerNode[];
 }
 
-/** Deeper ones are never seen in earnest, and without end they would be an attack. */
+/** The greatest depth of referrers. Real ones are never deeper, and a chain without end would be an attack. */
 const maxDepth = 8;
 
-/** What refers to an image, each digest once. By digest nothing is asked of the image itself, which need not be there. */
+/** Lists the referrers of an image, each digest once. For a digest gantry does not ask for the image, which may be absent. */
 export async function* listReferrers(
   connections: Connections,
   place: string | Place,
@@ -42,7 +47,10 @@ export async function* listReferrers(
   }
 }
 
-/** As `listReferrers`, with the referrers of each. Throws MANIFEST_INVALID where they go on without end. */
+/**
+ * Returns the referrers of an image with the referrers of each.
+ * @throws MANIFEST_INVALID when they are more than `maxDepth` deep
+ */
 export async function referrerTree(
   connections: Connections,
   place: string | Place,
@@ -89,7 +97,7 @@ async function subjectOf(
 }
 
 interface Walk {
-  /** What stands in the tree: a registry that lists in circles shows everything once. */
+  /** The digests in the tree: a registry that lists in circles shows each once. */
   readonly seen: Set<Digest>;
   readonly first: ListReferrersOptions;
   readonly options: ListReferrersOptions;

@@ -5,8 +5,8 @@ import { isGantryError } from '../errors.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
 /**
- * What is lost when a file is written anew, in words: the images of an archive, or that it was none. Undefined where there
- * is no file, or an archive of the same names.
+ * Describes the loss when a file is replaced: the images of an archive, or that the file was no archive. Undefined if there
+ * is no file, or an archive with the same names.
  */
 export async function lossAt(
   path: string,

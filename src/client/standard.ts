@@ -3,15 +3,15 @@ import type { CreateArchiveOptions } from '../archive/write.ts';
 import { InputError } from '../errors.ts';
 import type { Repository } from '../store/contract.ts';
 
-/** What `-` stands for where a path of an archive is meant. */
+/** The streams behind `-` as the path of an archive. */
 export interface StandardStreams {
-  /** Called when `-` is opened as a source. Answers its bytes, or the path of the file that is behind it. */
+  /** Called when `-` is opened as a source. Resolves with its bytes, or with the path of the file behind it. */
   input(): Promise<AsyncIterable<Uint8Array> | string>;
-  /** Called when `-` is opened as a destination. Answers a function that takes bytes, and settles when they are gone. */
+  /** Called when `-` is opened as a destination. Resolves with a function that takes bytes and resolves when they are written. */
   output(): Promise<(bytes: Uint8Array) => Promise<void>>;
 }
 
-/** The paths that other tools are given for it; where the other end is a socket, the system opens none of them. */
+/** Other paths of the standard streams. If the other end is a socket, the system cannot open them. */
 const inputs: ReadonlySet<string> = new Set(['-', '/dev/stdin', '/dev/fd/0', '/proc/self/fd/0']);
 const outputs: ReadonlySet<string> = new Set(['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1']);
 
@@ -19,7 +19,10 @@ interface Standard {
   readonly standard: StandardStreams | undefined;
 }
 
-/** An archive in a file or, for `-`, from the standard input. Throws INVALID_OPTION where there is none. */
+/**
+ * Opens an archive in a file or, for `-`, from the standard input.
+ * @throws INVALID_OPTION when the client has no standard input
+ */
 export async function openArchiveAt(
   { standard }: Standard,
   path: string,
@@ -34,7 +37,10 @@ export async function openArchiveAt(
     : openArchive('stdin', { ...options, input });
 }
 
-/** An archive that becomes a file or, for `-`, goes to the standard output. Throws INVALID_OPTION where there is none. */
+/**
+ * Creates an archive that becomes a file or, for `-`, goes to the standard output.
+ * @throws INVALID_OPTION when the client has no standard output
+ */
 export async function createArchiveAt(
   { standard }: Standard,
   path: string,
@@ -50,7 +56,7 @@ export function isStandard(path: string): boolean {
   return path === '-';
 }
 
-/** Whether an archive that goes to this path goes to the standard output, and replaces no file. */
+/** Returns whether this path is the standard output, so that an archive there replaces no file. */
 export function isStandardOutput(path: string): boolean {
   return outputs.has(path);
 }

@@ -9,20 +9,26 @@ import type { Send } from '../wire/message.ts';
 import { repositoryScope } from '../wire/scope.ts';
 import type { Connections } from './connections.ts';
 
+/** Settings of `token`. */
 export interface TokenOptions extends SignalOptions {
-  /** Ask for the right to push, too. */
+  /**
+   * Also asks for the right to push.
+   * @defaultValue `false`
+   */
   readonly push?: boolean;
-  /** Repositories of the same registry to ask the right to pull from. */
+  /** Repositories of the same registry; gantry also asks for the right to pull from them. */
   readonly mountFrom?: readonly string[];
 }
 
+/** The answer of a token service. */
 export interface TokenReply {
+  /** The bearer token, as it stands behind `Bearer` in the header. */
   readonly token: string;
 }
 
 /**
- * The bearer token that the registry's token service gives us for a repository.
- * Throws CHALLENGE_INVALID if the registry asks for no such token.
+ * Fetches the bearer token for a repository from the registry's token service.
+ * @throws CHALLENGE_INVALID when the registry asks for no such token
  */
 export async function fetchToken(
   connections: Connections,
@@ -43,7 +49,7 @@ export async function fetchToken(
     repositoryScope(reference.repository, push ? ['pull', 'push'] : ['pull']),
     ...sources.map(({ repository }) => repositoryScope(repository, ['pull'])),
   ];
-  // The token is what the last attempt carried.
+  // The last attempt carries the token.
   let carried: string | undefined;
   const recording: Send = (request) => {
     carried = headerValue(request.headers, 'authorization');

@@ -9,27 +9,33 @@ import { openSource } from './open.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
 import { createWatch } from './watch.ts';
 
+/** Settings of `validate`. */
 export interface ValidateOptions extends SignalOptions {
-  /** Only ask whether everything is there; read nothing. */
+  /**
+   * Only asks whether all content exists, and reads none of it.
+   * @defaultValue `false`
+   */
   readonly fast?: boolean;
-  /** How far a layer may unfold; beyond it that is a finding. */
+  /** The limits of unpacking a layer. A layer beyond them is a finding. */
   readonly unpack?: UnpackLimits;
-  /** Of an index, the images for these alone. Each is an object, or as in `linux/arm64/v8`. */
+  /** Selects the images of an index for these platforms. Each is an object, or a text such as `linux/arm64/v8`. */
   readonly platforms?: readonly (Platform | string)[];
   /**
-   * Told how far it is: `read`, and what an archive takes before. As in a copy nobody waits for it, and one that throws ends
-   * the verb with what it threw.
+   * Receives the progress: `read`, and before it the work of opening an archive. The verb does not wait for it; an error
+   * that it throws ends the verb.
    */
   readonly onEvent?: WorkObserver;
 }
 
-/** What came out about one subject; `problem` says what is wrong with it. */
+/** One result of a check. */
 export interface Finding {
+  /** The checked image, as the caller named it. */
   readonly subject: string;
+  /** The problem; absent when the image is complete and correct. */
   readonly problem?: string;
 }
 
-/** Each problem of an image or index, or one finding without any. `subject`: a reference or a place. */
+/** Yields each problem of an image or index, or one finding without a problem. */
 export async function* validateSubject(
   connections: Connections,
   subject: string | Place,

@@ -115,7 +115,7 @@ describe('the observer of a verb', () => {
 interface Scene {
   readonly client: Client;
   readonly registry: Registry;
-  /** From now on everything is refused. */
+  /** Refuses every request from now on. */
   refuse(): void;
   readonly folder: string;
 }
@@ -149,7 +149,7 @@ const to = 'registry.test/to';
 
 const verbs: readonly {
   readonly name: string;
-  /** What it takes is got before it is watched. */
+  /** Its arguments are made before the observation begins. */
   readonly prepare: (scene: Scene) => Promise<(onEvent: CopyObserver) => Promise<unknown>>;
 }[] = [
   {
@@ -214,7 +214,7 @@ describe('the figure of a copy', () => {
     await giveImage(source.repository('from'), { layers: [layer] }, '1');
     const apps = { 'source.test': createApp(source), 'registry.test': createApp(createMemoryRegistry()) };
     const events: CopyEvent[] = [];
-    /** What had been told when the blob's last byte had arrived, and nothing was answered yet. */
+    /** The figures reported before the registry answered, when the last byte of the blob had arrived. */
     const told: (CopyEvent | undefined)[] = [];
     const client = createClient({
       keychain: async () => undefined,

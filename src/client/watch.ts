@@ -2,19 +2,20 @@ import type { CopyEvent, CopyObserver } from '../copy/events.ts';
 import type { Work, WorkProgress } from '../flow/work.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
+/** The observer and the signal of a verb. */
 export interface WatchOptions extends SignalOptions {
   readonly onEvent?: CopyObserver;
 }
 
-/** What one verb tells its one observer, however many copies it makes. */
+/** The events of one verb for its observer, over all copies that the verb makes. */
 export interface Watch {
-  /** The options for one copy more: its figures are added to those of the others, and its end is none of the whole. */
+  /** Returns the options for one more copy. Its figures add to those of the others; its end does not end the whole. */
   part(): WatchOptions;
-  /** The last event. Throws what the observer threw, if the verb has succeeded without that. */
+  /** Sends the last event. Throws the observer's own error if the verb has succeeded otherwise. */
   end(error?: unknown): void;
 }
 
-/** Runs a verb whose observer is told of its end, whether it comes to a copy or not. */
+/** Runs a verb and tells its observer the end, also when no copy begins. */
 export async function watching<T>(options: WatchOptions, verb: (watch: Watch) => Promise<T>): Promise<T> {
   const watch = createWatch(options);
   let outcome: T;
@@ -74,15 +75,15 @@ export function createWatch({ onEvent, signal }: WatchOptions): Watch {
   };
 }
 
-/** Whether nobody needs the old event any more, now that there is the new one. */
+/** Returns whether the new event replaces the old one. */
 function isReplaced(old: CopyEvent, event: CopyEvent): boolean {
   if (event.kind === 'work') return old.kind === 'work' && old.work === event.work;
   return event.kind === 'progress' && old.kind === 'progress';
 }
 
 /**
- * Nobody waits for the observer: while a promise that it answered is not settled, events are kept for it, of the progress
- * only the newest. `fail` is told what it throws.
+ * Calls the observer without waiting for it. While a promise that it returned is pending, events queue up, of the progress
+ * only the newest. `fail` receives its errors.
  */
 function unhurried(observe: CopyObserver, fail: (error: unknown) => void): (event: CopyEvent) => void {
   const waiting: CopyEvent[] = [];

@@ -62,7 +62,7 @@ async function open(test: TestContext, onEvent: (event: CopyEvent) => void): Pro
   };
 }
 
-/** Whether it tells of each work in turn, neither figure ever goes back, and each ends at its total. */
+/** Checks that each work is reported in turn, no figure decreases, and each ends at its total. */
 function assertWorks(events: readonly CopyEvent[], works: readonly Work[]): ReadonlyMap<Work, number> {
   const last = new Map<Work, { readonly done: number; readonly total: number }>();
   for (const event of events) {

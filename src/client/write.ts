@@ -18,8 +18,8 @@ import { pushStreams } from './push-streams.ts';
 import { watching } from './watch.ts';
 
 /**
- * Pushes a view with everything that it names: `image` may be made up or opened somewhere else. Layers that are streamed
- * go first, since config and manifest are made of what they turn out to be.
+ * Pushes a view with everything that it names. Streamed layers go first, because config and manifest need their digests and
+ * sizes.
  */
 export async function pushView(
   connections: Connections,
@@ -49,7 +49,7 @@ export async function pushView(
   });
 }
 
-/** The repository that a blob can be mounted from: another one of the registry that it goes to, or of the one that is told. */
+/** Returns the repository to mount a blob from: another one of the destination registry, or of `mountOrigin`. */
 function mountSource(
   origin: LayerOrigin | undefined,
   { registry, repository }: Reference,
@@ -59,24 +59,29 @@ function mountSource(
   return mountOrigin === registry && origin.repository === repository ? [] : [origin.repository];
 }
 
+/** Settings of `writeLayer`. */
 export interface WriteLayerOptions extends SignalOptions, UploadOptions {
   /** The repository to push to, e.g. `ghcr.io/acme/model`. */
   readonly repository: string;
+  /** The layer to push; a stream layer is read once. */
   readonly layer: Layer;
-  /** Told all of it in one call where nothing has to be sent. One that throws ends the upload with what it threw. */
+  /** Receives the progress; in one call if there is nothing to send. An error that it throws ends the upload. */
   readonly onProgress?: ProgressObserver | undefined;
 }
 
+/** The result of `writeLayer`. */
 export interface WrittenLayer {
+  /** The descriptor for the manifest that names the layer. */
   readonly descriptor: Descriptor;
+  /** The way by which the layer came to the registry. */
   readonly outcome: WriteOutcome;
 }
 
 const mebibyte = 1024 * 1024;
 
 /**
- * Pushes one layer and no manifest: it is there to be named by one that follows. Meant for very large ones, it goes in
- * chunks of 96 MiB from 128 MiB on, where the registry doesn't ask for others.
+ * Pushes one layer and no manifest. From 128 MiB on the layer goes in chunks of 96 MiB, unless the registry asks for
+ * others.
  */
 export async function writeLayer(
   connections: Connections,

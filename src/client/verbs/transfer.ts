@@ -13,7 +13,7 @@ export interface TransferVerbs {
   /**
    * Pushes an image from disk to a registry: a folder is an OCI layout, a file an archive. gantry sends only content that
    * the registry does not have.
-   * @throws INVALID_OPTION when there is no such file or folder
+   * @throws NAME_UNKNOWN when there is no such file or folder
    * @throws MANIFEST_INVALID when the place holds several images, or none
    * @throws COPY_FAILED with the side and the step, for a failure of the transfer; `isGantryError` also matches the code of
    * its reason
