@@ -3,6 +3,7 @@ import { drain } from '../http/drain.ts';
 import { originOf } from '../http/origin.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import { type AuthenticatorOptions, type Authorization, createAuthenticator } from './authenticator.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import { createFirstRequest } from './first-request.ts';
@@ -34,7 +35,7 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
   const firstRequest = createFirstRequest((request) => authenticator.isKnown(request), options.clock);
 
   return (next) => async (request) => {
-    if (originOf(request.url) !== ours || headerLines(request.headers, 'authorization').length > 0) {
+    if (originOf(targetOf(request)) !== ours || headerLines(request.headers, 'authorization').length > 0) {
       return await next(request);
     }
     const body = request.body && watchedBody(request.body);

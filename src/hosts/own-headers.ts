@@ -1,6 +1,7 @@
 import { InputError } from '../errors.ts';
 import { originOf } from '../http/origin.ts';
 import type { HeaderMap, Middleware } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 
 /** Headers that HTTP itself needs, and headers with credentials. */
 const reserved = new Set([
@@ -26,7 +27,7 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
   const ours = originOf(origin);
   return (next) => (request) =>
     next(
-      originOf(request.url) === ours
+      originOf(targetOf(request)) === ours
         ? {
             ...request,
             headers: { ...lines, ...request.headers },

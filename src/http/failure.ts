@@ -1,5 +1,5 @@
 import { GantryError, isGantryError, TransportError } from '../errors.ts';
-import type { Target } from './target.ts';
+import type { TargetUri } from '../wire/message.ts';
 
 /**
  * Returns the typed error for a failed request. The code depends on whether a connection existed; the message names the
@@ -7,7 +7,7 @@ import type { Target } from './target.ts';
  */
 export function transportError(
   error: unknown,
-  { target, connected }: { readonly target: Pick<Target, 'host'>; readonly connected: boolean },
+  { target, connected }: { readonly target: Pick<TargetUri, 'host'>; readonly connected: boolean },
 ): GantryError {
   if (error instanceof GantryError) return error;
   const reason = reasonOf(error);

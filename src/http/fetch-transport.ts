@@ -2,9 +2,9 @@ import type { GantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import type { Content } from '../flow/content.ts';
 import { callback, checkArgument } from '../spec/options.ts';
-import type { HeaderMap, HttpRequest } from '../wire/message.ts';
+import type { HeaderMap, HttpRequest, TargetUri } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import { transportError } from './failure.ts';
-import { parseTarget, type Target } from './target.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -29,7 +29,7 @@ export function fetchTransport(fetch: Fetch): Transport {
     async send(request) {
       const { signal } = request;
       signal?.throwIfAborted();
-      const target = parseTarget(request.url);
+      const target = targetOf(request);
       const source = createSource();
       const init = await requestInit(request, source);
       try {
@@ -115,7 +115,7 @@ function responseHeaders(headers: Headers): HeaderMap {
 
 function receivedBody(
   stream: ReadableStream<Uint8Array>,
-  { target, signal }: { readonly target: Target; readonly signal: AbortSignal | undefined },
+  { target, signal }: { readonly target: TargetUri; readonly signal: AbortSignal | undefined },
 ): AsyncIterable<Uint8Array> {
   const reader = stream.getReader();
   const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
@@ -138,7 +138,7 @@ function receivedBody(
 }
 
 /** `fetch` fails with a TypeError. The real error is its cause. */
-function fetchError(error: unknown, target: Target): GantryError {
+function fetchError(error: unknown, target: TargetUri): GantryError {
   const cause = causeOf(error);
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
   const connected = code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';

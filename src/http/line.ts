@@ -1,4 +1,5 @@
 import type { Middleware, Send } from '../wire/message.ts';
+import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import type { RetryOptions } from './backoff.ts';
 import type { WireObserver } from './event.ts';
 import { hedge } from './hedge.ts';
@@ -38,11 +39,17 @@ export function createLine(options: LineOptions): Send {
   const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
   const authorized = authorize === undefined ? throttled : authorize(throttled);
   const redirected = redirects ? redirect({ foreign: throttled })(authorized) : authorized;
-  return retry(options.retry, observe)(redirected);
+  return targeted(retry(options.retry, observe)(redirected));
+}
+
+/** Parses the URL of each request once, for all steps. */
+function targeted(next: Send): Send {
+  return async (request) => next({ ...request, target: targetOf(request) });
 }
 
 /** Marks requests to other hosts as sent by `home`. The redirect middleware has marked its requests already. */
 function held(home: string | undefined, next: Send): Send {
   if (home === undefined) return next;
-  return (request) => next(request.sentBy === undefined ? sentBy(request, home, { home }) : request);
+  const target = parseTargetUri(home);
+  return (request) => next(request.sentBy === undefined ? sentBy(request, home, { home: target }) : request);
 }

@@ -2,9 +2,9 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import { headerLines, parseWarnings } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, Middleware } from '../wire/message.ts';
 import { redactHeaders, redactUrl } from '../wire/redact.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import type { WireObserver } from './event.ts';
 import { parseRateLimit } from './rate-limit.ts';
-import { parseTarget } from './target.ts';
 
 export interface LogOptions {
   readonly observe: WireObserver;
@@ -27,9 +27,9 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
   const limits = new Map<string, string>();
   let requests = 0;
 
-  const warn = ({ url, secrets }: HttpRequest, lines: readonly string[]): void => {
-    for (const text of parseWarnings(lines, secrets)) {
-      const { host } = parseTarget(url);
+  const warn = (request: HttpRequest, lines: readonly string[]): void => {
+    for (const text of parseWarnings(lines, request.secrets)) {
+      const { host } = targetOf(request);
       const key = `${host} ${text}`;
       if (warned.has(key) || warned.size >= maxRemembered) continue;
       warned.add(key);
@@ -37,10 +37,10 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
     }
   };
 
-  const limit = (url: string, headers: HeaderMap): void => {
+  const limit = (request: HttpRequest, headers: HeaderMap): void => {
     const rate = parseRateLimit(headers);
     if (rate === undefined) return;
-    const { host } = parseTarget(url);
+    const { host } = targetOf(request);
     const said = JSON.stringify(rate);
     if (limits.get(host) === said || (!limits.has(host) && limits.size >= maxRemembered)) return;
     limits.set(host, said);
@@ -59,7 +59,7 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
       const milliseconds = clock.now() - start;
       observe({ kind: 'response', ...told, status, headers: redactHeaders(headers, secrets), milliseconds });
       warn(request, headerLines(headers, 'warning'));
-      limit(request.url, headers);
+      limit(request, headers);
       return response;
     } catch (error) {
       observe({ kind: 'failure', ...told, error, milliseconds: clock.now() - start });

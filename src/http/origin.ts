@@ -1,14 +1,14 @@
 import { TransportError } from '../errors.ts';
 import { parseUrl } from '../spec/url.ts';
 import { resolveLocation } from '../wire/location.ts';
-import type { HttpRequest } from '../wire/message.ts';
+import type { HttpRequest, TargetUri } from '../wire/message.ts';
 import { holdsSecret, redactUrl, redactWords } from '../wire/redact.ts';
+import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import { addressClassOf, mayReach } from './address-class.ts';
-import { parseTarget } from './target.ts';
 
-/** Returns scheme, host and port of a URL in one spelling. Credentials belong to an origin. */
-export function originOf(url: string): string {
-  const { secure, host } = parseTarget(url);
+/** Returns scheme, host and port in one spelling. Credentials belong to an origin. */
+export function originOf(url: string | TargetUri): string {
+  const { secure, host } = parsed(url);
   return `${secure ? 'https' : 'http'}://${host}`;
 }
 
@@ -29,7 +29,7 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
     throw refused(from, to, { why: 'it is not http or https', ...hidden });
   if (target.username !== '' || target.password !== '')
     throw refused(from, to, { why: 'it contains a user or a password', ...hidden });
-  if (target.protocol === 'https:' || !parseTarget(from).secure) return written;
+  if (target.protocol === 'https:' || !parseTargetUri(from).secure) return written;
   const source = new URL(from);
   const behindProxy =
     target.hostname === source.hostname && (target.port === '' || target.port === source.port);
@@ -45,14 +45,14 @@ export function resolveHop(from: string, to: string, hidden: Hidden = {}): strin
 export function checkHop(
   from: string,
   to: string,
-  { home, ...hidden }: Hidden & { readonly home: string },
+  { home, ...hidden }: Hidden & { readonly home: string | TargetUri },
 ): void {
-  const source = parseTarget(from);
-  const target = parseTarget(to);
+  const source = parseTargetUri(from);
+  const target = parseTargetUri(to);
   if (source.secure && !target.secure) {
     throw refused(from, to, { why: 'it leads from https to http', ...hidden });
   }
-  const own = parseTarget(home);
+  const own = parsed(home);
   if (target.host === own.host) return;
   // A lookup of such a name would show the secret to every name server on the way, and its failure would show it to
   // every reader of the message. A secret that the registry's own name contains is exposed anyway.
@@ -70,9 +70,17 @@ export function checkHop(
  * Marks a request with an address from an answer of `from`, unless it goes to `home`'s own host. The transport then
  * applies the same policy to the addresses that the name resolves to.
  */
-export function sentBy(request: HttpRequest, from: string, { home }: { readonly home: string }): HttpRequest {
+export function sentBy(
+  request: HttpRequest,
+  from: string,
+  { home }: { readonly home: TargetUri },
+): HttpRequest {
   const { sentBy: _, ...rest } = request;
-  return parseTarget(request.url).host === parseTarget(home).host ? rest : { ...rest, sentBy: from };
+  return targetOf(request).host === home.host ? rest : { ...rest, sentBy: from };
+}
+
+function parsed(url: string | TargetUri): TargetUri {
+  return typeof url === 'string' ? parseTargetUri(url) : url;
 }
 
 function refused(

@@ -1,6 +1,6 @@
 import type { Middleware } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import { isWithoutTls } from './failure.ts';
-import { parseTarget } from './target.ts';
 
 /**
  * For hosts that the user declared insecure: switches to plain HTTP, from then on, where no TLS server listens. A TLS
@@ -9,7 +9,7 @@ import { parseTarget } from './target.ts';
 export function plainFallback(isInsecure: (host: string) => boolean): Middleware {
   const plain = new Set<string>();
   return (next) => async (request) => {
-    const { secure, host } = parseTarget(request.url);
+    const { secure, host } = targetOf(request);
     if (!secure || !isInsecure(host)) return next(request);
     const inPlain = () => next({ ...request, url: request.url.replace(/^https:/i, 'http:') });
     if (plain.has(host)) return inPlain();

@@ -1,6 +1,7 @@
 import { TransportError } from '../errors.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import { drain } from './drain.ts';
 import { checkHop, originOf, resolveHop, sentBy } from './origin.ts';
 
@@ -33,28 +34,27 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
   return (next) => async (request) => {
     let send = next;
     let hop = request;
+    const home = targetOf(request);
     for (let hops = 0; ; hops++) {
       const response = await send(hop);
       const location = followable(hop, response);
       if (location === undefined) return answerOf(hop, response);
       const { secrets = hop.secrets } = response;
       const url = resolveHop(hop.url, location, { secrets });
-      const leaves = originOf(url) !== originOf(request.url);
+      const target = parseTargetUri(url);
+      const leaves = originOf(target) !== originOf(home);
       if (leaves && hop.method === 'DELETE') return answerOf(hop, response);
       await drain(response.body);
       if (hops === maxHops) {
-        throw new TransportError(
-          'REDIRECT_REFUSED',
-          `${new URL(request.url).host} redirected more than ${maxHops} times`,
-        );
+        throw new TransportError('REDIRECT_REFUSED', `${home.host} redirected more than ${maxHops} times`);
       }
-      checkHop(hop.url, url, { home: request.url, secrets });
+      checkHop(hop.url, url, { home, secrets });
       if (leaves && send !== foreign) {
         send = foreign;
         hop = { ...hop, headers: neutral(hop.headers) };
       }
-      const onward = { ...hop, url, ...(secrets === undefined ? {} : { secrets }) };
-      hop = sentBy(onward, hop.url, { home: request.url });
+      const onward = { ...hop, url, target, ...(secrets === undefined ? {} : { secrets }) };
+      hop = sentBy(onward, hop.url, { home });
     }
   };
 }

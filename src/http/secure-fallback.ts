@@ -1,8 +1,8 @@
 import { isGantryError, TransportError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import { isWithoutTls } from './failure.ts';
-import { parseTarget } from './target.ts';
 
 export interface SecureFallbackOptions {
   /**
@@ -23,7 +23,7 @@ export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOption
   const plain = new Set<string>();
   const secure = new Set<string>();
   return (next) => async (request) => {
-    const { secure: isSecure, host } = parseTarget(request.url);
+    const { secure: isSecure, host } = targetOf(request);
     if (isSecure || plain.has(host) || !isOpen(host)) return next(request);
     const overTls = async () => {
       const url = request.url.replace(/^http:/i, 'https:');

@@ -2,8 +2,8 @@ import { sleep } from '../flow/sleep.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import { type AdaptiveLimit, createAdaptiveLimit } from './adaptive-limit.ts';
-import { parseTarget } from './target.ts';
 
 export interface ThrottleOptions {
   /**
@@ -42,8 +42,8 @@ const spread = 1000;
 export function throttle(options: ThrottleOptions = {}): Middleware {
   const { jobs = 32, cap = 60_000, clock = systemClock, random = Math.random } = options;
   const hosts = new Map<string, Host>();
-  const hostOf = ({ url }: HttpRequest): Host => {
-    const name = parseTarget(url).host;
+  const hostOf = (request: HttpRequest): Host => {
+    const name = targetOf(request).host;
     const known = hosts.get(name);
     if (known !== undefined) return known;
     const host = {

@@ -3,7 +3,7 @@ import { onAbort } from '../flow/abort.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpResponse, Middleware } from '../wire/message.ts';
-import { parseTarget } from './target.ts';
+import { targetOf } from '../wire/target-uri.ts';
 
 /** Timeouts for silent or slow servers. */
 export interface TimeoutOptions {
@@ -41,7 +41,7 @@ export function timeout({
   clock = systemClock,
 }: TimeoutOptions = {}): Middleware {
   return (next) => async (request) => {
-    const { host } = parseTarget(request.url);
+    const { host } = targetOf(request);
     const watch = createWatch(clock, request.signal);
     const within = Math.max(request.answerWithin ?? 0, answer);
     const expectAnswer = (): void =>

@@ -12,6 +12,8 @@ export interface HttpRequest {
    * a bare path.
    */
   readonly url: string;
+  /** The parts of `url`, if a step has parsed it. A step that changes `url` may leave an old target here. */
+  readonly target?: TargetUri;
   /** The header lines to send. The transport adds Host. */
   readonly headers: HeaderMap;
   /** The content to send; undefined for a request without a body. */
@@ -33,6 +35,20 @@ export interface HttpRequest {
   readonly arrival?: Arrival;
   /** Aborts the exchange. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The server and the request target of a URL. */
+export interface TargetUri {
+  /** The URL itself, as given. */
+  readonly url: string;
+  readonly secure: boolean;
+  /** The host name, without the brackets of an IPv6 address. */
+  readonly hostname: string;
+  /** Host and port; the default port of the scheme is left out. Error messages and limits use this name. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query, byte for byte as given. */
+  readonly path: string;
 }
 
 /** Facts about a connection that the server knows itself, independent of the request's content. */

@@ -1,8 +1,8 @@
 import { fromBase64Url, toBase64Url } from '../spec/base64url.ts';
 import type { Operation, OperationKind, PageQuery } from './operation.ts';
 
-/** The method and the address of an operation. */
-export interface Target {
+/** The method and the request target of an operation. */
+export interface RequestLine {
   readonly method: string;
   /** Path and query, relative to the registry's root. */
   readonly target: string;
@@ -29,7 +29,7 @@ const methods: Readonly<Record<OperationKind, string>> = {
 };
 
 /** Formats the method and target of an operation; `parseOperation` is the inverse. */
-export function formatOperation(operation: Operation): Target {
+export function formatOperation(operation: Operation): RequestLine {
   return { method: methods[operation.kind], target: `/v2/${formatTarget(operation)}` };
 }
 

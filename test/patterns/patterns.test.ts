@@ -10,12 +10,12 @@ import { isGantryError } from '../../src/errors.ts';
 import { parseHolder, parseShort } from '../../src/files/holder.ts';
 import { parseProxy } from '../../src/http/node/proxy.ts';
 import { parseRateLimit } from '../../src/http/rate-limit.ts';
-import { parseTarget } from '../../src/http/target.ts';
 import { canonicalKey } from '../../src/keychain/server-key.ts';
 import { parseMediaType } from '../../src/spec/media-type.ts';
 import { parseRepository } from '../../src/spec/reference.ts';
 import { parseUrl } from '../../src/spec/url.ts';
 import { hideSecrets, redactHeaders, redactUrl, redactWords } from '../../src/wire/redact.ts';
+import { parseTargetUri } from '../../src/wire/target-uri.ts';
 import { projectRoot } from '../project.ts';
 import { secret } from '../secret.ts';
 import { growth } from './growth.ts';
@@ -66,7 +66,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),
   parseRepository,
   parseUrl: (text) => parseUrl(`https://${text}`),
-  parseTarget: (text) => parseTarget(`https://${text}`),
+  parseTargetUri: (text) => parseTargetUri(`https://${text}`),
   ...Object.fromEntries(
     ['link', 'location', 'www-authenticate', 'warning', 'authorization', 'x-other'].map((name) => [
       `redactHeaders of ${name}`,

@@ -1,12 +1,11 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { TransportError } from '../../errors.ts';
 import { onAbort } from '../../flow/abort.ts';
-import type { HttpRequest } from '../../wire/message.ts';
-import type { Target } from '../target.ts';
+import type { HttpRequest, TargetUri } from '../../wire/message.ts';
 
 interface Receiving {
   readonly request: HttpRequest;
-  readonly target: Target;
+  readonly target: TargetUri;
   readonly outgoing: ClientRequest;
   /** Whether the whole request was sent, so that the connection can serve another request. */
   readonly reusable: boolean;

@@ -1,8 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import { ContentError } from '../../errors.ts';
 import { contentLength } from '../../wire/headers.ts';
-import type { HttpRequest } from '../../wire/message.ts';
-import type { Target } from '../target.ts';
+import type { HttpRequest, TargetUri } from '../../wire/message.ts';
 
 /** Writes the body of a request to its connection. */
 interface BodySender {
@@ -20,7 +19,11 @@ interface BodySender {
   canRepeat(limit: number): boolean;
 }
 
-export function createBodySender(outgoing: ClientRequest, request: HttpRequest, target: Target): BodySender {
+export function createBodySender(
+  outgoing: ClientRequest,
+  request: HttpRequest,
+  target: TargetUri,
+): BodySender {
   const { body } = request;
   const announced = contentLength(request.headers) ?? body?.size;
   const abort = new AbortController();

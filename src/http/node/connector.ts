@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
-import type { Target } from '../target.ts';
+import type { TargetUri } from '../../wire/message.ts';
+
 import { guardIdle } from './idle.ts';
 import { addPreconnections } from './preconnect.ts';
 import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
@@ -41,7 +42,7 @@ const maxHeaderSize = 128 * 1024;
 /** Milliseconds. Shorter than the idle timeout of most servers and middleboxes. */
 const idleFor = 30_000;
 
-export async function createConnector(target: Target, options: ConnectorOptions): Promise<Connector> {
+export async function createConnector(target: TargetUri, options: ConnectorOptions): Promise<Connector> {
   const { proxy, lookup } = options;
   if (!target.secure) {
     if (proxy !== undefined) return carried(target, proxy, options);
@@ -64,7 +65,7 @@ export async function createConnector(target: Target, options: ConnectorOptions)
 
 /** A direct connection, or a tunnel, which the agents set up. Only direct connections have preconnections. */
 function direct(
-  { secure, hostname, port }: Target,
+  { secure, hostname, port }: TargetUri,
   createAgent: (keepAlive: boolean) => http.Agent,
   preconnectOptions?: http.AgentOptions,
 ): Connector {
@@ -96,7 +97,7 @@ function direct(
 }
 
 /** Plain HTTP through a proxy: the request line contains the whole URL. */
-function carried({ host }: Target, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
+function carried({ host }: TargetUri, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
   const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
   const createAgent = (keepAlive: boolean): http.Agent =>
     proxy.secure

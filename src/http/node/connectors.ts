@@ -1,8 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import { createSingleFlight } from '../../flow/single-flight.ts';
-import type { HttpRequest } from '../../wire/message.ts';
+import type { HttpRequest, TargetUri } from '../../wire/message.ts';
+import { parseTargetUri } from '../../wire/target-uri.ts';
 import type { AddressClass } from '../address-class.ts';
-import { parseTarget, type Target } from '../target.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { type ProxyOption, proxyChoice } from './proxy.ts';
 import { createReach, systemLookup } from './reach.ts';
@@ -11,7 +11,7 @@ import type { TlsChoice, TlsOptions } from './tls.ts';
 /** The connectors to all origins. Each is created when it is first needed. */
 export interface Connectors {
   /** Rejects with the request's signal, too: certificates may come from a caller's function that never answers. */
-  to(request: Pick<HttpRequest, 'url' | 'sentBy' | 'signal'>, target: Target): Promise<Connector>;
+  to(request: Pick<HttpRequest, 'url' | 'sentBy' | 'signal'>, target: TargetUri): Promise<Connector>;
   /** Once they have been read, these authorities are trusted, too. */
   trust(authorities: () => Promise<readonly string[]>, signal?: AbortSignal): Promise<void>;
   close(): void;
@@ -43,7 +43,11 @@ export function createConnectors({
     const own = typeof tls === 'function' ? await tls(host) : tls;
     return more.length === 0 ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...more] };
   };
-  const build = async (url: string, target: Target, limit: AddressClass | undefined): Promise<Connector> => {
+  const build = async (
+    url: string,
+    target: TargetUri,
+    limit: AddressClass | undefined,
+  ): Promise<Connector> => {
     const { host, hostname, secure } = target;
     const through = choose(url);
     if (through === undefined && limit !== undefined) reach.check(hostname, limit);
@@ -62,7 +66,7 @@ export function createConnectors({
 
   return {
     to({ url, sentBy, signal }, target) {
-      const { hostname } = sentBy === undefined ? target : parseTarget(sentBy);
+      const { hostname } = sentBy === undefined ? target : parseTargetUri(sentBy);
       const limit = sentBy === undefined ? undefined : reach.limitOf(hostname);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
       return connectors.run(key, () => build(url, target, limit), { signal });

@@ -3,8 +3,10 @@ import { BlockList, isIP } from 'node:net';
 import { InputError } from '../../errors.ts';
 import { type Check, callback, either, oneOf, text } from '../../spec/options.ts';
 import { parseUrl } from '../../spec/url.ts';
+import type { TargetUri } from '../../wire/message.ts';
+import { parseTargetUri } from '../../wire/target-uri.ts';
+
 import { addressClassOf } from '../address-class.ts';
-import { parseTarget, type Target } from '../target.ts';
 
 /** The proxy that carries requests to other hosts. */
 export interface ProxyServer {
@@ -43,7 +45,7 @@ export function proxyChoice(option: ProxyOption | undefined, env: Environment = 
     };
   }
   const proxy = parseProxy(option);
-  return (url) => (addressClassOf(parseTarget(url).hostname) === 'loopback' ? undefined : proxy);
+  return (url) => (addressClassOf(parseTargetUri(url).hostname) === 'loopback' ? undefined : proxy);
 }
 
 /** The environment of the process, or a test's replacement. */
@@ -63,7 +65,7 @@ function proxyFromEnvironment(env: Environment): ProxyChoice {
   };
   const isExempt = parseNoProxy(variable('NO_PROXY') ?? '');
   return (url) => {
-    const target = parseTarget(url);
+    const target = parseTargetUri(url);
     const given = target.secure ? byScheme.secure : byScheme.plain;
     if (given === undefined || addressClassOf(target.hostname) === 'loopback' || isExempt(target))
       return undefined;
@@ -83,7 +85,7 @@ export function parseProxy(text: string): ProxyServer {
     throw new InputError('INVALID_OPTION', `a proxy must be an http or https URL: ${scheme}`);
   }
   const { username, password } = parsed;
-  const { secure, hostname, host, port } = parseTarget(`${parsed.protocol}//${parsed.host}`);
+  const { secure, hostname, host, port } = parseTargetUri(`${parsed.protocol}//${parsed.host}`);
   const shown = `${decoded(username)}:${decoded(password)}`;
   return {
     secure,
@@ -122,7 +124,7 @@ function decoded(text: string): string {
  * subdomains only (`.example.com`, `*.example.com`). All except networks may end with a port, which limits them to that
  * port.
  */
-function parseNoProxy(text: string): (target: Target) => boolean {
+function parseNoProxy(text: string): (target: TargetUri) => boolean {
   const entries = text
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')
@@ -130,13 +132,13 @@ function parseNoProxy(text: string): (target: Target) => boolean {
   return (target) => entries.some((matches) => matches(target));
 }
 
-function exemption(entry: string): (target: Target) => boolean {
+function exemption(entry: string): (target: TargetUri) => boolean {
   if (entry === '*') return () => true;
   const network = /^\[?([0-9a-f:.]+)\]?\/(\d{1,3})$/.exec(entry);
   if (network !== null) return inNetwork(network[1] ?? '', Number(network[2]));
   const [, bracketed, plain = '', port] = /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*?))(?::(\d+))?$/.exec(entry) ?? [];
   const name = (bracketed ?? plain).replace(/^\*(?=\.)/, '').replace(/(?<=.)\.$/, '');
-  const isHere = (target: Target): boolean => port === undefined || Number(port) === target.port;
+  const isHere = (target: TargetUri): boolean => port === undefined || Number(port) === target.port;
   if (isIP(name) !== 0) {
     const isSame = inNetwork(name, isIP(name) === 6 ? 128 : 32);
     return (target) => isHere(target) && isSame(target);
@@ -150,7 +152,7 @@ function exemption(entry: string): (target: Target) => boolean {
   };
 }
 
-function inNetwork(address: string, prefix: number): (target: Target) => boolean {
+function inNetwork(address: string, prefix: number): (target: TargetUri) => boolean {
   const family = isIP(address);
   if (family === 0 || prefix > (family === 6 ? 128 : 32)) return () => false;
   const list = new BlockList();

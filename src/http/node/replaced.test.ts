@@ -8,8 +8,8 @@ import { listening } from '../../../test/listening.ts';
 import { isGantryError } from '../../errors.ts';
 
 import { bytesContent, type Content } from '../../flow/content.ts';
+import { parseTargetUri } from '../../wire/target-uri.ts';
 import { drain } from '../drain.ts';
-import { parseTarget } from '../target.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { type SentRequest, sendRequest } from './sent-request.ts';
 
@@ -37,7 +37,11 @@ function send(url: string, connector: Connector, content?: Content): Sent {
   const request = { method, url, headers: {}, replay: 'never', ...(content && { body: content }) } as const;
   return {
     outgoing,
-    exchanged: sendRequest(outgoing, request, { connector, target: parseTarget(url), connectWithin: 30_000 }),
+    exchanged: sendRequest(outgoing, request, {
+      connector,
+      target: parseTargetUri(url),
+      connectWithin: 30_000,
+    }),
   };
 }
 
@@ -49,7 +53,7 @@ for (const { name, body, repeats } of cases) {
     const server = http.createServer((_, response) => response.end('ok'));
     const silent = net.createServer();
     const url = `http://127.0.0.1:${await listening(test, server)}/`;
-    const target = parseTarget(url);
+    const target = parseTargetUri(url);
     const connector = await createConnector(target, {
       tls: {},
       proxy: undefined,

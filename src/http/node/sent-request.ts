@@ -1,10 +1,10 @@
 import type http from 'node:http';
 import { ResponseError } from '../../errors.ts';
 import { onAbort } from '../../flow/abort.ts';
-import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, TargetUri } from '../../wire/message.ts';
 import { redactUrl } from '../../wire/redact.ts';
+
 import { transportError } from '../failure.ts';
-import type { Target } from '../target.ts';
 import { receiveBody } from './body-receiver.ts';
 import { createBodySender } from './body-sender.ts';
 import { UnaskedAnswer, watchConnection } from './connection.ts';
@@ -22,7 +22,7 @@ export interface SentRequest {
 
 export interface SendOptions {
   readonly connector: Connector;
-  readonly target: Target;
+  readonly target: TargetUri;
   readonly connectWithin: number;
 }
 
@@ -106,7 +106,7 @@ interface End {
 /** Reports each event of `node:http` that ends the wait for an answer. */
 function onEnd(
   outgoing: http.ClientRequest,
-  { request, target }: { readonly request: HttpRequest; readonly target: Target },
+  { request, target }: { readonly request: HttpRequest; readonly target: TargetUri },
   { failed, answered }: End,
 ): void {
   outgoing.on('error', (error) => failed(error));
@@ -143,7 +143,7 @@ function switchError({ method, url, secrets }: HttpRequest): ResponseError {
   );
 }
 
-function interimError({ host }: Target): ResponseError {
+function interimError({ host }: TargetUri): ResponseError {
   const message = `${host} sent more than ${maxInterim} interim answers (1xx) and no final one`;
   return new ResponseError('UNEXPECTED_ANSWER', message);
 }

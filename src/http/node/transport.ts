@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { amount, callback, checkOptions, type Shape } from '../../spec/options.ts';
-import type { HttpRequest, HttpResponse, Send } from '../../wire/message.ts';
-import { parseTarget, type Target } from '../target.ts';
+import type { HttpRequest, HttpResponse, Send, TargetUri } from '../../wire/message.ts';
+import { parseTargetUri, targetOf } from '../../wire/target-uri.ts';
 import type { Transport } from '../transport.ts';
 import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
@@ -59,7 +59,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
 
   const send: Send = async (request) => {
     request.signal?.throwIfAborted();
-    const target = parseTarget(request.url);
+    const target = targetOf(request);
     const { signal } = request;
     const connector = await connectors.to(request, target);
     signal?.throwIfAborted();
@@ -78,7 +78,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     send,
     async preconnect(url, requests) {
       // The requests themselves will meet and report the same failure.
-      const connector = await connectors.to({ url }, parseTarget(url)).catch(() => undefined);
+      const connector = await connectors.to({ url }, parseTargetUri(url)).catch(() => undefined);
       // Requests that are being sent now get their connections first.
       await new Promise(setImmediate);
       connector?.preconnect(requests);
@@ -93,7 +93,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
 
 interface Sending {
   readonly request: HttpRequest;
-  readonly target: Target;
+  readonly target: TargetUri;
   readonly connectWithin: number;
 }
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { failsWith } from '../testing/contract/sample.ts';
-import { parseTarget } from './target.ts';
+import type { TargetUri } from './message.ts';
+import { parseTargetUri, targetOf } from './target-uri.ts';
 
 const base = { secure: true, hostname: 'reg.example', host: 'reg.example', port: 443 };
 
-const rows: readonly [name: string, url: string, expected: ReturnType<typeof parseTarget>][] = [
+const rows: readonly [name: string, url: string, expected: Omit<TargetUri, 'url'>][] = [
   [
     'keeps path and query byte for byte',
     'https://reg.example/v2/a/../b?x=%7e',
@@ -34,18 +35,26 @@ const rows: readonly [name: string, url: string, expected: ReturnType<typeof par
   ],
 ];
 
-describe('parseTarget', () => {
+describe('parseTargetUri', () => {
   for (const [name, url, expected] of rows) {
-    it(`parseTarget ${name}`, () => {
-      assert.deepEqual(parseTarget(url), expected);
-      assert.deepEqual(parseTarget(url), expected, 'also of a server that is known');
+    it(`parseTargetUri ${name}`, () => {
+      assert.deepEqual(parseTargetUri(url), { url, ...expected });
     });
   }
 
-  it('parseTarget rejects an address that is not http or https', async () => {
+  it('targetOf parses again when the URL of the request has changed', () => {
+    const url = 'https://reg.example/v2/';
+    const target = parseTargetUri(url);
+    assert.equal(targetOf({ url, target }), target);
+    const moved = 'https://other.example/v2/';
+    assert.deepEqual(targetOf({ url: moved, target }), parseTargetUri(moved));
+    assert.deepEqual(targetOf({ url }), target);
+  });
+
+  it('parseTargetUri rejects an address that is not http or https', async () => {
     for (const url of ['nowhere', 'ftp://reg.example/', 'https://reg.example:port/', 'https://']) {
       await failsWith(
-        Promise.resolve().then(() => parseTarget(url)),
+        Promise.resolve().then(() => parseTargetUri(url)),
         'NO_CONNECTION',
       );
     }
