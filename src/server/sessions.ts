@@ -1,13 +1,15 @@
 import { isGantryError, ResponseError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
-import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
+import { strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
 import { checkOptions } from '../spec/options.ts';
 import type { Repository, Upload } from '../store/contract.ts';
+import { type Clock, steadyClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { SessionOperation } from '../wire/operation.ts';
 import { defaultLimits, type Limits, limitsShape } from './limits.ts';
-import { createKeyedCount } from './shares.ts';
+import { createSessionBook, type Session, type SessionBook, type UploadOwner } from './session-book.ts';
+import { createSessionExpiry } from './session-expiry.ts';
 import type { WatchedBody } from './watched-body.ts';
 
 /** One request to an upload session. */
@@ -18,9 +20,6 @@ export interface SessionRequest {
   readonly body: WatchedBody | undefined;
   readonly owner: UploadOwner;
 }
-
-/** The owner that uploads are counted for; `undefined` when clients cannot be told apart. */
-export type UploadOwner = string | undefined;
 
 export interface BeginOptions {
   readonly owner?: UploadOwner;
@@ -40,6 +39,8 @@ export interface Sessions {
    * owner alone gets at most half of them, so the next one still finds a place.
    */
   begin(repository: Repository, start: () => Promise<Upload>, options?: BeginOptions): Promise<Upload>;
+  /** Stops the timer that ends idle sessions. Call it when the registry ends. */
+  readonly close: () => void;
   /** Removes a session that was committed, or that the store no longer has. */
   readonly end: (repository: Repository, id: string) => void;
   /**
@@ -49,24 +50,6 @@ export interface Sessions {
    * request ends with its own signal, and with TIMED_OUT when the request before it has not moved for 15 minutes.
    */
   step(step: SessionRequest, work: (upload: Upload) => Promise<HttpResponse>): Promise<HttpResponse>;
-}
-
-interface Session {
-  readonly repository: Repository;
-  readonly id: string;
-  readonly owner: UploadOwner;
-  readonly mutex: Mutex;
-  /** Set until the first request uses the session: no longer waits for the client to leave. */
-  known?: (() => void) | undefined;
-  /** The number of requests that use the session or wait for it. */
-  users: number;
-  /** The time of the last received bytes, by a monotonic clock. A status request does not extend it. */
-  touched: number;
-  /** The state of the request that currently uses the session. */
-  upload?: Upload | undefined;
-  body?: WatchedBody | undefined;
-  /** Reports progress of that request. */
-  moved?: (() => void) | undefined;
 }
 
 type Work = (upload: Upload) => Promise<HttpResponse>;
@@ -82,72 +65,84 @@ export function createSessions(limits: SessionLimits = defaultLimits): Sessions 
   return openSessions(limits);
 }
 
-/** As `createSessions`. `late` limits how long a request waits behind another one. */
-export function openSessions(limits: SessionLimits, late?: LateOptions): Sessions {
-  const book = createBook(strictMutex('the upload session', late));
-  const expire = (): void => {
-    const limit = performance.now() - limits.sessionIdle;
-    for (const { repository, id, users, touched } of book.oldestFirst()) {
-      if (touched > limit) return;
-      if (users > 0) continue;
-      book.remove(repository, id);
-      // If the cancellation fails, the store removes the session later itself.
-      cancel(repository, id).catch(() => undefined);
-    }
-  };
+/**
+ * As `createSessions`. `late` limits how long a request waits behind another one, and `clock` measures idle sessions.
+ */
+export function openSessions(
+  limits: SessionLimits,
+  late: LateOptions = {},
+  clock: Clock = steadyClock,
+): Sessions {
+  const book = createSessionBook(strictMutex('the upload session', late), clock);
+  const expiry = createSessionExpiry(book, limits.sessionIdle, clock);
   return {
     count: book.count,
     end: book.remove,
-    async begin(repository, start, { owner, unanswered } = {}) {
-      expire();
-      const full = book.countOf(repository.name) >= limits.repositorySessions;
-      if (full || book.countOwned(owner) >= limits.sessions - book.count()) {
-        throw new ResponseError('TOOMANYREQUESTS', 'too many uploads are open; try again later');
-      }
-      // Sessions that are being started already count.
-      const giveBack = book.reserve(repository.name, owner);
-      try {
-        const upload = await start();
-        const session = book.open(repository, upload.id, owner);
-        session.known = onAbort(unanswered, () => {
-          book.remove(repository, upload.id);
-          upload.cancel().catch(() => undefined);
-        });
-        return upload;
-      } finally {
-        giveBack();
-      }
+    close: expiry.close,
+    begin(repository, start, options) {
+      expiry.expire();
+      return begin(book, limits, repository, start, options).finally(expiry.watch);
     },
-    async step(step, work) {
-      const { repository, operation, owner, request } = step;
-      const session = book.open(repository, operation.id, owner);
-      const waits = session.users > 0;
-      session.users++;
-      session.known?.();
-      const leave = new AbortController();
-      const signal =
-        request.signal === undefined ? leave.signal : AbortSignal.any([request.signal, leave.signal]);
-      const turn = session
-        .mutex((moved) => use(session, step, work, { book, moved }), { signal })
-        .finally(() => session.users--);
-      if (!waits) return turn;
-      try {
-        return await wait(
-          session,
-          turn,
-          operation.kind === 'upload.status' ? work : undefined,
-          limits.patience,
-        );
-      } finally {
-        // An early answer ends the wait for the session.
-        leave.abort();
-      }
+    step(step, work) {
+      return takeStep(book, limits.patience, step, work).finally(expiry.watch);
     },
   };
 }
 
+async function begin(
+  book: SessionBook,
+  limits: SessionLimits,
+  repository: Repository,
+  start: () => Promise<Upload>,
+  { owner, unanswered }: BeginOptions = {},
+): Promise<Upload> {
+  const full = book.countOf(repository.name) >= limits.repositorySessions;
+  if (full || book.countOwned(owner) >= limits.sessions - book.count()) {
+    throw new ResponseError('TOOMANYREQUESTS', 'too many uploads are open; try again later');
+  }
+  // Sessions that are being started already count.
+  const giveBack = book.reserve(repository.name, owner);
+  try {
+    const upload = await start();
+    const session = book.open(repository, upload.id, owner);
+    session.known = onAbort(unanswered, () => {
+      book.remove(repository, upload.id);
+      upload.cancel().catch(() => undefined);
+    });
+    return upload;
+  } finally {
+    giveBack();
+  }
+}
+
+async function takeStep(
+  book: SessionBook,
+  patience: number,
+  step: SessionRequest,
+  work: Work,
+): Promise<HttpResponse> {
+  const { repository, operation, owner, request } = step;
+  const session = book.open(repository, operation.id, owner);
+  const waits = session.users > 0;
+  session.users++;
+  session.known?.();
+  const leave = new AbortController();
+  const signal =
+    request.signal === undefined ? leave.signal : AbortSignal.any([request.signal, leave.signal]);
+  const turn = session
+    .mutex((moved) => use(session, step, work, { book, moved }), { signal })
+    .finally(() => session.users--);
+  if (!waits) return turn;
+  try {
+    return await wait(session, turn, operation.kind === 'upload.status' ? work : undefined, patience);
+  } finally {
+    // An early answer ends the wait for the session.
+    leave.abort();
+  }
+}
+
 interface Turn {
-  readonly book: Book;
+  readonly book: SessionBook;
   readonly moved: () => void;
 }
 
@@ -214,71 +209,4 @@ async function isOpen({ blobs }: Repository, id: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-async function cancel({ blobs }: Repository, id: string): Promise<void> {
-  await (await blobs.resume(id)).cancel();
-}
-
-/** The open sessions, counted by repository and by owner. */
-interface Book {
-  readonly count: () => number;
-  readonly countOf: (name: string) => number;
-  readonly countOwned: (owner: UploadOwner) => number;
-  /** Reserves a place for a session without an id. The returned function releases it. */
-  readonly reserve: (name: string, owner: UploadOwner) => () => void;
-  /** Returns the session, which may have been opened before a restart. */
-  readonly open: (repository: Repository, id: string, owner: UploadOwner) => Session;
-  readonly touch: (session: Session) => void;
-  readonly remove: (repository: Repository, id: string) => void;
-  readonly oldestFirst: () => Iterable<Session>;
-}
-
-function createBook(late: LateOptions): Book {
-  // Sorted by the last received bytes, the oldest first.
-  const open = new Map<string, Session>();
-  const [places, owners] = [createKeyedCount(), createKeyedCount()];
-  const add = (name: string, owner: UploadOwner, change: 1 | -1): void => {
-    places.add(name, change);
-    owners.add(owner, change);
-  };
-  return {
-    count: places.count,
-    countOf: places.of,
-    countOwned: owners.of,
-    reserve(name, owner) {
-      add(name, owner, 1);
-      return () => add(name, owner, -1);
-    },
-    open(repository, id, owner) {
-      const key = keyOf(repository, id);
-      const known = open.get(key);
-      if (known !== undefined) return known;
-      const touched = performance.now();
-      const session = { repository, id, owner, mutex: createMutex(late), users: 0, touched };
-      add(repository.name, owner, 1);
-      open.set(key, session);
-      return session;
-    },
-    touch(session) {
-      const key = keyOf(session.repository, session.id);
-      if (open.get(key) !== session) return;
-      session.touched = performance.now();
-      open.delete(key);
-      open.set(key, session);
-    },
-    remove(repository, id) {
-      const key = keyOf(repository, id);
-      const session = open.get(key);
-      if (session === undefined) return;
-      session.known?.();
-      open.delete(key);
-      add(repository.name, session.owner, -1);
-    },
-    oldestFirst: () => open.values(),
-  };
-}
-
-function keyOf({ name }: Repository, id: string): string {
-  return `${name} ${id}`;
 }

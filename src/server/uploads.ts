@@ -9,7 +9,8 @@ import type { MountOperation, SessionOperation, StartOperation } from '../wire/o
 import { parseChunkRange } from '../wire/range.ts';
 import { blobCreated, chunkRefused, deleted, sessionAnswer } from '../wire/reply.ts';
 import type { Limits } from './limits.ts';
-import type { Sessions, UploadOwner } from './sessions.ts';
+import type { UploadOwner } from './session-book.ts';
+import type { Sessions } from './sessions.ts';
 
 interface StartOptions {
   readonly sessions: Sessions;

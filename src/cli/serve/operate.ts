@@ -16,7 +16,7 @@ export interface Operated extends AsyncDisposable {
   around(app: Serve): Serve;
 }
 
-/** Opens the log and the metrics of a registry. Disposing closes the log. */
+/** Opens the log and the metrics of a registry. Disposing closes the log and stops the timers. */
 export async function operate(operation: Operation, { output }: Context): Promise<Operated> {
   const sessions = createSessions(operation.app.limits);
   const metrics = createMetrics({
@@ -39,6 +39,7 @@ export async function operate(operation: Operation, { output }: Context): Promis
     ]),
     around: (app) => withHealth(app, operation.metrics ? { metrics } : {}),
     async [Symbol.asyncDispose]() {
+      sessions.close();
       process.off('SIGHUP', onHangUp);
       await log?.[Symbol.asyncDispose]();
     },
