@@ -31,4 +31,4 @@ export const unheldClock: Clock = {
  * Measures durations. `now` counts from the start of the process and never jumps with the clock of the machine; the timers do
  * not keep the process alive.
  */
-export const steadyClock: Clock = { now: () => performance.now(), after: unheldClock.after };
+export const steadyClock: Clock = { ...unheldClock, now: () => performance.now() };
