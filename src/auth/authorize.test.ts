@@ -81,6 +81,7 @@ describe('a registry with Basic authentication', () => {
 });
 
 describe('a registry with token authentication', () => {
+  // id: token-by-get
   it('a token is fetched by GET with the scopes of the request and of the challenge, push scopes first', async () => {
     const { send, shown, tokens } = stage({
       credential: alice,
@@ -120,6 +121,7 @@ describe('a registry with token authentication', () => {
     assert.equal(tokens.length, 0);
   });
 
+  // id: token-shared
   it('concurrent and later requests that need no more scopes share one token', async () => {
     const { send, shown, tokens } = stage({ registry: bearerRegistry });
     await Promise.all([send({ scopes: push }), send({ scopes: push }), send({ scopes: pull })]);

@@ -73,6 +73,7 @@ describe('a cached token', () => {
     });
   }
 
+  // id: long-uploads-renew-token
   it('concurrent long uploads renew the token once, and the new one serves all other requests', async () => {
     const { send, shown, tokens, clock } = stage({ registry: bearerRegistry, credential: alice });
     await send({ scopes: push });

@@ -72,6 +72,7 @@ describe('looking', () => {
     await client.close();
   });
 
+  // id: inspect-image
   it('tells what an image is', async (test) => {
     const { client, registry } = await open(test);
     const name = `${registry.host}/acme/app:1`;
@@ -102,6 +103,7 @@ describe('looking', () => {
     assert.equal(new TextDecoder().decode(await read(view?.uncompressed() ?? bytesContent(blob))), 'hello');
   });
 
+  // id: inspect-index
   it('tells what an index is, and of its images the one for a platform', async (test) => {
     const { client, registry } = await open(test);
     const name = `${registry.host}/acme/app:1`;
@@ -135,6 +137,7 @@ describe('looking', () => {
     assert.deepEqual((await (await client.getIndex(name)).children()).length, 2);
   });
 
+  // id: platform-missing
   it('refuses a platform that an index lacks, or that an image is not for', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
@@ -150,6 +153,7 @@ describe('looking', () => {
     assert.ok(await client.getManifest(`${host}/app:image`, s390x));
   });
 
+  // id: inspect-odd-children
   it('is not led astray by children without a platform, attestations and artifacts', async (test) => {
     const { client, registry } = await open(test);
     const place = registry.registry.repository('odd');
@@ -345,6 +349,7 @@ function listedBlob(client: Client, text: string): ReturnType<Client['openBlob']
 }
 
 describe('the options of a client', () => {
+  // id: option-transport-server
   it('transport: a server without a socket', async () => {
     const app = createApp(createMemoryRegistry());
     await using client = createClient({ ...alone, transport: app });
@@ -353,6 +358,7 @@ describe('the options of a client', () => {
     assert.deepEqual(await listOf(client.catalog('registry.test')), ['app']);
   });
 
+  // id: option-transport-fetch
   it('transport: a fetch', async (test) => {
     const { client, registry } = await open(test, { transport: fetchTransport(fetch) });
     const name = `${registry.host}/app:1`;
@@ -379,6 +385,7 @@ describe('the options of a client', () => {
     );
   });
 
+  // id: option-retry
   it('retry: how often a request is sent', async (test) => {
     let asked = 0;
     const host = await serve(test, (_, to) => {
@@ -394,6 +401,7 @@ describe('the options of a client', () => {
   });
 
   for (const whose of ['client', 'call'] as const) {
+    // id: signal-of-caller
     it(`signal: that of the ${whose} ends what is going on, with its own reason`, async (test) => {
       const end = new AbortController();
       const reason = { why: 'the user went home' };
@@ -406,6 +414,7 @@ describe('the options of a client', () => {
     });
   }
 
+  // id: insecure-plain-http
   it('insecure: plain HTTP where nobody answers in TLS, and only then', async (test) => {
     const { client, registry } = await open(test, { insecure: true });
     await client.pushImage(`${registry.host}/app:1`, makeImage('x'));

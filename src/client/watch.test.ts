@@ -42,6 +42,7 @@ describe('the observer of a verb', () => {
     ]);
   });
 
+  // id: slow-progress-observer
   it('that is busy is not waited for, and misses nothing but old progress', async () => {
     const seen: CopyEvent[] = [];
     const free: (() => void)[] = [];
@@ -238,6 +239,7 @@ describe('the figure of a copy', () => {
 
 describe('the last event', () => {
   for (const { name, prepare } of verbs) {
+    // id: progress-end
     it(`of a ${name} is its end, once, with everything complete`, async (test) => {
       const run = await prepare(await open(test));
       const events: CopyEvent[] = [];
@@ -253,6 +255,7 @@ describe('the last event', () => {
       );
     });
 
+    // id: progress-end-with-error
     it(`of a ${name} that fails is its end, once, with the error`, async (test) => {
       const scene = await open(test);
       const run = await prepare(scene);

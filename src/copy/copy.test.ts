@@ -174,6 +174,7 @@ describe('copyImage', () => {
     assert.equal(to.of('put').length, 5);
   });
 
+  // id: index-nesting-limit
   it('a copy refuses indexes that are nested too deeply', async () => {
     const [from, to] = [place(), place()];
     let manifest = await giveImage(from, image('base'));
@@ -252,6 +253,7 @@ describe('copyImage', () => {
     assert.deepEqual(outcomes, ['mounted', 'mounted', 'mounted', 'mounted']);
   });
 
+  // id: copy-jobs
   it('a copy moves as many blobs at once as it has jobs', async () => {
     const from = place();
     await giveImage(from, image('a', 'b', 'c', 'd', 'e', 'f'), 'v1');

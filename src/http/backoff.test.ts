@@ -22,8 +22,10 @@ function waitsOf(options: RetryOptions): readonly number[] {
 }
 
 const rows: readonly [name: string, options: RetryOptions, waits: readonly number[]][] = [
+  // id: retry-defaults
   ['makes three attempts by default, the first wait 1 s, tripled each time', {}, [1000, 3000]],
   [
+    // id: layer-retry-defaults
     'makes five attempts for a layer, the first wait 2 s, doubled each time',
     defaultLayerRetry,
     [2000, 4000, 8000, 16_000],

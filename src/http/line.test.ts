@@ -70,6 +70,7 @@ describe('createLine', () => {
     assert.equal((await createLine({ transport: send, redirects: false })(request)).status, 307);
   });
 
+  // id: wire-events-without-secrets
   it('createLine reports requests, answers, failures and retries without secrets', async () => {
     const events: WireEvent[] = [];
     const { send } = script(
@@ -90,6 +91,7 @@ describe('createLine', () => {
     assert.deepEqual(ids, [1, 1, 2, 2, 3, 3]);
   });
 
+  // id: warnings-once
   it('createLine reports each warning once per host', async () => {
     const warnings: unknown[] = [];
     const { send } = script(warned(), warned(), warned());

@@ -13,6 +13,7 @@ describe('parseRateLimit', () => {
     ['ratelimit', '', '5', undefined],
     ['other', '100', '5', undefined],
   ] as const) {
+    // id: rate-limit-headers
     it(`parseRateLimit ${expected ? 'parses' : 'ignores'} ${name} with limit ${limit || '(empty)'} and remaining ${remaining}`, () =>
       assert.deepEqual(
         parseRateLimit({ [`${name}-limit`]: [limit], [`${name}-remaining`]: [remaining] }),

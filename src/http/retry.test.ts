@@ -64,6 +64,7 @@ async function run(
 
 describe('retry', () => {
   for (const status of [408, 429, 499, 500, 502, 503, 504, 522]) {
+    // id: retry-after-status
     it(`retry repeats a request after ${status}`, async () => {
       assert.deepEqual(await run([status, 200]), { status: 200, waits: [1000], sends: 2 });
     });
@@ -81,6 +82,7 @@ describe('retry', () => {
     });
   }
 
+  // id: retry-busy-name-server
   it('retry repeats a request after a busy name server, but after no other NO_CONNECTION', async () => {
     const busy = new TransportError('NO_CONNECTION', 'x', {
       cause: Object.assign(new Error(), { code: 'EAI_AGAIN' }),
@@ -125,6 +127,7 @@ describe('retry', () => {
     }
   });
 
+  // id: retry-repeatable-only
   it('retry repeats only requests that may be repeated', async () => {
     for (const [more, sends] of [
       [{ replay: 'never' }, 1],

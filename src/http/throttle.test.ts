@@ -28,6 +28,7 @@ function createFarSide(): { readonly send: Send; readonly pending: ((response?: 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('throttle', () => {
+  // id: throttle-concurrency
   it('throttle limits the concurrent requests to a host, and sends the next one after an answer', async () => {
     const { send, pending } = createFarSide();
     const throttled = throttle({ jobs: 2 })(send);
@@ -125,6 +126,7 @@ describe('throttle', () => {
     });
   }
 
+  // id: throttle-retry-after
   it('throttle holds requests back for a Retry-After up to the cap, and for no other', async () => {
     const clock = createManualClock();
     let response = answer(429, { 'retry-after': ['10'] });

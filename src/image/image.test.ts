@@ -283,6 +283,7 @@ describe('createIndex and openIndex', () => {
 });
 
 describe('imageSource', () => {
+  // id: image-source-content
   it('imageSource holds all content of a view, with nested indexes, and reads each layer once', async () => {
     const { content, state } = countedContent(bytesContent(gzipSync(await tarOf('counted'))));
     const layer = createLayer(content);

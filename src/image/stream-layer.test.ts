@@ -49,6 +49,7 @@ const rows: readonly {
 
 describe('a streaming layer', () => {
   for (const { name, options, mediaType, unpack } of rows) {
+    // id: stream-layer-one-pass
     it(`a streaming layer ${name}, and is hashed and stored in one pass`, async () => {
       const blobs = place();
       const layer = createStreamLayer(pieces(), options);

@@ -247,6 +247,7 @@ const rows: readonly Row[] = [
     fails: 'BLOB_UNKNOWN',
   },
   {
+    // id: download-without-range
     name: 'where Range is not honoured reads again what came, and drops it',
     faults: [cut(30_000), withoutRange],
     ranges: [undefined, 'bytes=30000-'],
@@ -385,6 +386,7 @@ describe('a download', () => {
     );
   });
 
+  // id: download-if-range
   it('asks for the rest only of the same entity, where the registry names it', async () => {
     const { repository, asked } = await registry([cut(10)]);
     await drain(repository.blobs.open(sample.descriptor).open());

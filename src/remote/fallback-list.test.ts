@@ -98,6 +98,7 @@ describe('a list of referrers', () => {
     });
   }
 
+  // id: fallback-list-format
   it('is an OCI index, and keeps fields of its own', () => {
     assert.deepEqual(read(changedList('a list', undefined, wanted([a, a]))), {
       schemaVersion: 2,

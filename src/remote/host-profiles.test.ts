@@ -10,6 +10,7 @@ const azure: HostHabits = { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte };
 const rows: readonly [host: string, habits: HostHabits][] = [
   ['ghcr.io', { chunk: 4 * mebibyte }],
   ['eu.ghcr.io', {}],
+  // id: ecr-host-profile
   ['123456789012.dkr.ecr.eu-central-1.amazonaws.com', ecr],
   ['123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn', ecr],
   ['public.ecr.aws', ecr],

@@ -101,6 +101,7 @@ describe('several tags', () => {
     });
   }
 
+  // id: several-tags-unsupported
   it('are not tried together again where the registry does not know how', async () => {
     const { repository, asked } = await start(withoutTags);
     await repository.manifests.put(imageOf(), { tags: ['a', 'b'] });
@@ -116,6 +117,7 @@ describe('several tags', () => {
 
 describe('a manifest that is put', () => {
   for (const status of [200, 201, 202]) {
+    // id: manifest-put-statuses
     it(`is there when the registry answers ${status}`, async () => {
       const { repository } = await start((next) => async (request) => ({ ...(await next(request)), status }));
       await repository.manifests.put(imageOf(), { tags: ['a'] });
@@ -131,6 +133,7 @@ describe('a manifest that is put', () => {
     ['the type of docker schema 1 where it says none', schema1, MediaType.schema1],
   ];
   for (const [what, value, expected] of types) {
+    // id: manifest-sent-unchanged
     it(`is sent as ${what}`, async () => {
       const { repository, requests } = await start(() => async () => answer(201));
       const bytes = encodeManifest(value);

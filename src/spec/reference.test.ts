@@ -27,6 +27,7 @@ describe('parseReference', () => {
     ['an official image with its namespace', 'library/ubuntu:24.04', hub('library/ubuntu', { tag: '24.04' })],
     ['a name on Docker Hub', 'acme/app', hub('acme/app', { tag: 'latest' })],
     ['a long name on Docker Hub', 'a/b/c/d', hub('a/b/c/d', { tag: 'latest' })],
+    // id: docker-hub-aliases
     ['Docker Hub by name', 'docker.io/ubuntu', hub('library/ubuntu', { tag: 'latest' })],
     ['Docker Hub by its old name', 'index.docker.io/acme/app:1', hub('acme/app', { tag: '1' })],
     ['Docker Hub by its host', 'registry-1.docker.io/ubuntu:1', hub('library/ubuntu', { tag: '1' })],

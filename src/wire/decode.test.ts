@@ -51,6 +51,7 @@ describe('descriptorOf', () => {
     assert.deepEqual(descriptorOf(answer(headers), asked), { ...asked, size: 12 });
   });
 
+  // id: digest-of-another-algorithm
   it('The requested digest stays when the registry answers with one of another algorithm', () => {
     assert.equal(descriptorOf(answer(full), { digest: sha512 })?.digest, sha512);
   });

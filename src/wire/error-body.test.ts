@@ -231,6 +231,7 @@ describe('readError', () => {
     assert.equal(error.code, 'MANIFEST_UNKNOWN');
   });
 
+  // id: error-body-limit
   it('Reading stops at the limit of an endless error body and releases it', async () => {
     let ended = false;
     const endless = async function* (): AsyncIterable<Uint8Array> {

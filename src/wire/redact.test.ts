@@ -27,6 +27,7 @@ describe('redactUrl', () => {
   for (const [name, url, expected] of rows)
     it(`A redacted URL ${name}`, () => assert.equal(redactUrl(url), expected));
 
+  // id: redacted-urls
   it('A redacted URL shows no unknown value, for any input', () => {
     fc.assert(
       fc.property(fc.webUrl(), fc.constantFrom('sig', '_state', 'token', 'N'), (url, name) => {

@@ -86,6 +86,7 @@ const operations: fc.Arbitrary<Operation> = fc.oneof(
 );
 
 describe('parseOperation', () => {
+  // id: operation-round-trip
   it('parseOperation reads every operation that formatOperation wrote', () => {
     fc.assert(
       fc.property(operations, (operation) => {

@@ -109,6 +109,7 @@ describe('a malformed reference or digest', () => {
     ['r.example/a\r\nHost: evil', 'INVALID_REFERENCE', 'NAME_INVALID'],
     [`r.example/${'a/'.repeat(200)}a`, 'NAME_INVALID', 'INVALID_REFERENCE'],
   ] as const) {
+    // id: refused-json-page
     it(`is refused: ${JSON.stringify(text.slice(0, 40))}`, async (test) => {
       const client = openClient(test);
       await failsWith(client.exists(text), ...codes);
@@ -263,6 +264,7 @@ describe('a registry whose blob', () => {
 
   for (const [name, answer, ...codes] of [
     [
+      // id: short-body
       'is shorter',
       (response) => withBody(response, bytes.subarray(0, 40_000)),
       'SIZE_INVALID',
@@ -277,6 +279,7 @@ describe('a registry whose blob', () => {
       'CUT_OFF',
     ],
     [
+      // id: long-body
       'is longer',
       (response) => withBody(response, Buffer.concat([bytes, bytes])),
       'SIZE_INVALID',

@@ -49,6 +49,7 @@ registryContract('client over server over disk', async (test) => direct(await di
 registryContract('client over server over client over server over memory', () =>
   direct(direct(createMemoryRegistry())),
 );
+// id: contract-over-sockets
 registryContract('client over server over memory, over sockets', (test) =>
   connected(test, createMemoryRegistry()),
 );

@@ -72,6 +72,7 @@ describe('the collection of garbage', () => {
     assert.notEqual(await blobs.stat(layer.descriptor.digest), undefined);
   });
 
+  // id: s18-grace-period
   it('leaves alone what is younger than the grace period, or was mounted or pushed again within it', async (test) => {
     const other = blobOf('pushed again');
     const store = await oldStore(test, (repository) => give(repository, stray, layer, other));

@@ -41,6 +41,7 @@ async function cutOnce(
 }
 
 describe('a cut on the way to distribution 2.8', needs('docker-registry'), () => {
+  // id: distribution-cut-upload
   it('costs a large blob no more than twice its bytes, and none again when it is read', async () => {
     await using registry = await startDistribution();
     const { descriptor, content } = generated(size);

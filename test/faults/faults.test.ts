@@ -69,6 +69,7 @@ const statuses = [408, 429, 500, 502, 503, 504];
 const faults: readonly Fault[] = [
   { name: 'no fault' },
   { name: 'request cut in its headers', wire: () => ({ direction: 'request', after: 30, how: 'cut' }) },
+  // id: fault-request-cut
   { name: 'request cut in the middle', on: 'write', wire: cutInTheMiddle },
   {
     name: 'answer cut in its headers',
@@ -76,8 +77,10 @@ const faults: readonly Fault[] = [
     orphans: true,
   },
   { name: 'answer cut in the middle', on: 'read', wire: cutInTheMiddle },
+  // id: fault-commit-answer-lost
   { name: 'answers to commits lost', on: 'write', http: () => spoil.losesAnswers(['upload.commit'], 2) },
   { name: 'answers to chunks lost', on: 'write', http: () => spoil.losesAnswers(['upload.append'], 2) },
+  // id: fault-manifest-answer-lost
   { name: 'answer to the manifest lost', on: 'write', http: () => spoil.losesAnswers(['manifest.put']) },
   {
     name: 'request stalls in the middle',
@@ -137,6 +140,7 @@ const faults: readonly Fault[] = [
     name: 'Retry-After as a date',
     http: () => spoil.refusesOnce(503, { 'retry-after': [new Date().toUTCString()] }),
   },
+  // id: fault-401-at-bytes
   { name: '401 when bytes are to go', http: () => spoil.endsTokens(spoil.bodySteps, 2) },
   {
     name: '401 after a cut',
@@ -183,6 +187,7 @@ const faults: readonly Fault[] = [
     fails: notForStreams('BLOB_UPLOAD_UNKNOWN'),
   },
   ...[400, 405, 413, 416].map((status) => ({
+    // id: fault-chunks-refused
     name: `chunks refused with ${status}`,
     on: 'write' as const,
     upload: inChunks,
@@ -199,9 +204,12 @@ const faults: readonly Fault[] = [
     { name: 'none', said: () => undefined },
     { name: '0-0', said: () => '0-0' },
     { name: '0--1', said: () => '0--1' },
+    // id: fault-offset-too-high
     { name: 'one byte too many', said: (bytes: number) => `0-${bytes}`, code: 'RANGE_INVALID' },
+    // id: fault-offset-beyond-sent
     { name: 'more than was sent', said: () => '0-99999999' },
     {
+      // id: fault-offset-too-low
       name: 'one byte too few',
       said: (bytes: number) => `0-${Math.max(0, bytes - 2)}`,
       code: 'RANGE_INVALID',
@@ -214,6 +222,7 @@ const faults: readonly Fault[] = [
     http: () => spoil.saysOfSessions(said),
     fails: notForStreams(code),
   })),
+  // id: fault-no-digest-header
   { name: 'no Docker-Content-Digest', http: () => spoil.namesNoDigests },
   { name: 'flipped byte once', on: 'read', http: () => spoil.flipsBytes(1) },
   {

@@ -64,6 +64,7 @@ const rows: readonly Row[] = [
   },
   { name: 'chunks refused with 416', of: [stream], http: () => spoil.refusesChunks(416), most: 1.1 },
   {
+    // id: fault-large-bodies-413
     name: 'bodies over 20 MB refused with 413',
     of: [blob],
     http: () => spoil.refusesBodies(20_000_000),

@@ -196,6 +196,7 @@ describe('a cache', () => {
     });
   }
 
+  // id: s15-upstream-text
   it('does not repeat what the upstream says of its account', async (test) => {
     const { ask } = cacheStage(test, {
       upstream: withFaults([
@@ -210,6 +211,7 @@ describe('a cache', () => {
     assert.ok(!text.includes('of-the-cache'));
   });
 
+  // id: s15-client-hidden
   it('shows the upstream nothing of its own clients', async (test) => {
     const { place, ask, requests } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1');

@@ -25,6 +25,7 @@ interface Row {
 
 const rows: readonly Row[] = [
   {
+    // id: docker-hub-token-service
     name: 'Docker Hub: a token service on another host',
     registry: 'docker.io',
     challenge: ['Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'],
@@ -32,6 +33,7 @@ const rows: readonly Row[] = [
     user: ['alice', secret('dckr_pat')],
   },
   {
+    // id: ghcr-user-token-password
     name: 'GHCR: any user with a token for a password',
     registry: 'ghcr.io',
     challenge: ['Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull"'],
@@ -39,6 +41,7 @@ const rows: readonly Row[] = [
     user: ['anybody', secret('ghp')],
   },
   {
+    // id: ecr-public-scope-aws
     name: 'ECR Public: the scope aws',
     registry: 'public.ecr.aws',
     challenge: ['Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws"'],
@@ -47,6 +50,7 @@ const rows: readonly Row[] = [
     scope: 'aws',
   },
   {
+    // id: artifact-registry-access-token
     name: 'Artifact Registry: an access token for a password',
     registry: 'europe-docker.pkg.dev',
     challenge: ['Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev"'],
@@ -54,6 +58,7 @@ const rows: readonly Row[] = [
     user: ['oauth2accesstoken', secret('ya29')],
   },
   {
+    // id: acr-refresh-token
     name: 'ACR: the user of zeros, whose password is a refresh token',
     registry: 'acme.azurecr.io',
     challenge: ['Bearer realm="https://acme.azurecr.io/oauth2/token",service="acme.azurecr.io"'],
@@ -62,6 +67,7 @@ const rows: readonly Row[] = [
     reply: { access_token: secret('given') },
   },
   {
+    // id: quay-robot
     name: 'Quay: a robot, and no right to delete is ever granted',
     registry: 'quay.io',
     challenge: ['Bearer realm="https://quay.io/v2/auth",service="quay.io"'],
@@ -69,6 +75,7 @@ const rows: readonly Row[] = [
     user: ['acme+robot', secret('a user')],
   },
   {
+    // id: gitlab-short-tokens
     name: 'GitLab: a token for a few minutes',
     registry: 'registry.gitlab.com',
     challenge: ['Bearer realm="https://gitlab.com/jwt/auth",service="container_registry"'],
@@ -77,6 +84,7 @@ const rows: readonly Row[] = [
     reply: { token: secret('given'), expires_in: 300, issued_at: '2999-01-01T00:00:00Z' },
   },
   {
+    // id: harbor-robot
     name: 'Harbor: a robot with a dollar in its name',
     registry: 'harbor.test',
     challenge: ['Bearer realm="https://harbor.test/service/token",service="harbor-registry"'],
@@ -84,6 +92,7 @@ const rows: readonly Row[] = [
     user: ['robot$acme+ci', secret('a user')],
   },
   {
+    // id: artifactory-token-service
     name: 'Artifactory: a token service for each repository, and Basic with a realm that is no address',
     registry: 'jfrog.test',
     challenge: [
@@ -93,12 +102,14 @@ const rows: readonly Row[] = [
     user: ['alice', secret('identity')],
   },
   {
+    // id: nexus-anonymous-token
     name: 'Nexus: an anonymous token from a path of its own',
     registry: 'nexus.test:8082',
     challenge: ['BEARER realm="https://nexus.test:8082/v2/token",service="https://nexus.test:8082/v2/token"'],
     path: '/v2/token',
   },
   {
+    // id: gitea-two-challenges
     name: 'Gitea: Bearer and Basic in two headers, and the scope *',
     registry: 'gitea.test',
     challenge: ['Bearer realm="https://gitea.test/v2/token",service="container_registry",scope="*"', 'Basic'],
@@ -107,6 +118,7 @@ const rows: readonly Row[] = [
     scope: '*',
   },
   {
+    // id: forgejo-two-challenges
     name: 'Forgejo: both in one header',
     registry: 'forgejo.test',
     challenge: [
@@ -117,6 +129,7 @@ const rows: readonly Row[] = [
     scope: '*',
   },
   {
+    // id: ibm-api-key
     name: 'IBM: the user iamapikey',
     registry: 'de.icr.io',
     challenge: ['Bearer realm="https://de.icr.io/oauth/token",service="registry"'],
@@ -178,6 +191,7 @@ describe('who asks is shown, and all goes through, at', () => {
     challenge: string,
   ])[] = [
     [
+      // id: ecr-basic
       'ECR: Basic with the user AWS',
       '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
       ['AWS', secret('eyJ')],
@@ -190,6 +204,7 @@ describe('who asks is shown, and all goes through, at', () => {
       'Basic realm="Authorization Required"',
     ],
     [
+      // id: digitalocean-token-twice
       'a registry of DigitalOcean: the same token twice',
       'registry.digitalocean.com',
       [secret('dop'), secret('dop')],
@@ -207,6 +222,7 @@ describe('who asks is shown, and all goes through, at', () => {
     });
   }
 
+  // id: zot-open-ping
   it('zot: anybody may ask for /v2/, and few for more', async () => {
     const closed = door();
     const credential = basic('alice', secret('a user'));
@@ -218,6 +234,7 @@ describe('who asks is shown, and all goes through, at', () => {
     );
   });
 
+  // id: gcr-401-without-challenge
   it('Artifact Registry and gcr.io: 401 without a challenge anywhere but at /v2/', async () => {
     const quirk = door();
     const made = stage({

@@ -10,7 +10,9 @@ import { isTag, refusesKind, text, withImage } from './stage.ts';
 
 describe('a delete', () => {
   const byTag: readonly (readonly [string, () => HttpResponse])[] = [
+    // id: docker-hub-delete-405
     ['Docker Hub and others: 405', () => answer(405)],
+    // id: distribution-delete-tag-400
     ['distribution 2.8: 400 DIGEST_INVALID', () => errorAnswer('DIGEST_INVALID', 'invalid digest')],
     ['a registry that says UNSUPPORTED with 400', () => errorAnswer('UNSUPPORTED', 'no', { status: 400 })],
   ];
@@ -30,13 +32,17 @@ describe('a delete', () => {
 
   const byDigest: readonly (readonly [string, () => HttpResponse, string])[] = [
     [
+      // id: ghcr-delete-refused
       'GHCR, distribution: switched off',
       () => errorAnswer('UNSUPPORTED', 'The operation is unsupported.'),
       'UNSUPPORTED',
     ],
+    // id: docker-hub-delete-tagged
     ['Docker Hub: what has a tag', () => errorAnswer('DENIED', 'manifest is referenced'), 'DENIED'],
+    // id: docker-hub-delete-500
     ['Docker Hub: 500', () => answer(500), 'UNEXPECTED_STATUS'],
     [
+      // id: crane-registry-delete-500
       'crane’s registry: 500 in plain text for what is not there',
       () => text(500, 'unknown'),
       'UNEXPECTED_STATUS',
@@ -53,6 +59,7 @@ describe('a delete', () => {
     });
   }
 
+  // id: artifact-registry-delete-tagged
   it('Artifact Registry: of a digest that has a tag is refused by its own code, and goes after the tag', async () => {
     let tagged = true;
     const { client, name, inside } = await withImage({
@@ -74,6 +81,7 @@ describe('a delete', () => {
     assert.equal(await inside.manifests.resolve(digest), undefined);
   });
 
+  // id: crane-registry-delete-digest
   it('crane’s registry: of a digest leaves the tag, which can be deleted then', async () => {
     const { client, name } = await withImage({
       quirk: refuses((operation) =>
@@ -87,6 +95,7 @@ describe('a delete', () => {
     assert.equal(await client.exists(`${name}:v1`), false);
   });
 
+  // id: forgejo-delete-tag
   it('Forgejo: of a tag takes the manifest with it, whose digest then is MANIFEST_UNKNOWN', async () => {
     const { client, name, inside } = await withImage({ quirk: (next) => next });
     const { digest } = await client.getDescriptor(`${name}:v1`);

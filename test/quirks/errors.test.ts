@@ -21,12 +21,14 @@ interface Row {
 const rows: readonly Row[] = [
   { name: 'nothing, with 404', refusal: () => answer(404), code: 'MANIFEST_UNKNOWN' },
   {
+    // id: redhat-unknown-code
     name: 'registry.redhat.io: UNKNOWN "Not Found"',
     refusal: () => errorAnswer('UNKNOWN', 'Not Found', { status: 404 }),
     code: 'MANIFEST_UNKNOWN',
     says: 'Not Found',
   },
   {
+    // id: harbor-not-found-code
     name: 'Harbor: NOT_FOUND',
     refusal: () => errorAnswer('NOT_FOUND', 'artifact acme/app:v1 not found', { status: 404 }),
     code: 'MANIFEST_UNKNOWN',
@@ -39,6 +41,7 @@ const rows: readonly Row[] = [
     says: 'no such thing',
   },
   {
+    // id: gitea-null-errors
     name: 'Gitea: errors that are null',
     refusal: () => jsonAnswer(400, { errors: null }),
     code: 'UNEXPECTED_STATUS',
@@ -51,6 +54,7 @@ const rows: readonly Row[] = [
     says: 'what is that?',
   },
   {
+    // id: error-message-only
     name: 'a message alone',
     refusal: () => jsonAnswer(403, { message: 'the scan is not done' }),
     code: 'DENIED',
@@ -68,12 +72,14 @@ const rows: readonly Row[] = [
     says: '502',
   },
   {
+    // id: crane-registry-json-as-text
     name: 'crane’s registry: JSON under text/plain',
     refusal: () => said(404, 'text/plain', '{"errors":[{"code":"NAME_UNKNOWN","message":"Unknown name"}]}'),
     code: 'NAME_UNKNOWN',
     says: 'Unknown name',
   },
   {
+    // id: distribution-oci-manifest-404
     name: 'distribution: 404 for an OCI manifest that is not accepted',
     refusal: () =>
       errorAnswer('MANIFEST_UNKNOWN', 'OCI manifest found, but accept header does not support OCI manifests'),
@@ -81,18 +87,21 @@ const rows: readonly Row[] = [
     says: 'accept header',
   },
   {
+    // id: harbor-get-policy-412
     name: 'Harbor: a policy, with 412',
     refusal: () => errorAnswer('PROJECTPOLICYVIOLATION', 'cosign signature missing', { status: 412 }),
     code: 'PROJECTPOLICYVIOLATION',
     says: 'cosign signature missing',
   },
   {
+    // id: distribution-error-500
     name: 'distribution: 500',
     refusal: () => errorAnswer('UNKNOWN', 'unknown error'),
     code: 'UNKNOWN',
     says: '500',
   },
   {
+    // id: docker-hub-rate-limit
     name: 'Docker Hub: a rate that is used up',
     refusal: () =>
       errorAnswer('TOOMANYREQUESTS', 'You have reached your unauthenticated pull rate limit', {
@@ -102,23 +111,27 @@ const rows: readonly Row[] = [
     says: 'pull rate limit',
   },
   {
+    // id: docker-hub-rate-limit-lower-case
     name: 'Docker Hub: the same in small letters',
     refusal: () => said(429, 'text/plain', 'toomanyrequests: You have reached your pull rate limit'),
     code: 'TOOMANYREQUESTS',
     says: '429',
   },
   {
+    // id: quay-nginx-page
     name: 'Quay: the page of its nginx',
     refusal: () => said(429, 'text/html', '<html>429 Too Many Requests'),
     code: 'TOOMANYREQUESTS',
   },
   {
+    // id: ecr-public-too-much-data
     name: 'ECR Public: too much data',
     refusal: () => errorAnswer('TOOMANYREQUESTS', 'Data limit exceeded', { status: 429 }),
     code: 'TOOMANYREQUESTS',
     says: 'Data limit exceeded',
   },
   {
+    // id: ecr-rate-limit-503
     name: 'ECR, before: the rate with 503',
     refusal: () => errorAnswer('TOOMANYREQUESTS', 'Rate exceeded', { status: 503 }),
     code: 'TOOMANYREQUESTS',
@@ -144,12 +157,16 @@ describe('a read that is refused says what it is, when the answer is', () => {
   }
 });
 
+// id: retried-statuses
 describe('whoever says no for a while is asked again, and all goes through', () => {
   for (const [name, status, headers] of [
+    // id: busy-without-retry-after
     ['429 without a Retry-After', 429, {}],
+    // id: busy-with-retry-after
     ['429 with a Retry-After', 429, { 'retry-after': ['0'] }],
     ['429 with the date of one', 429, { 'retry-after': ['Wed, 21 Oct 2015 07:28:00 GMT'] }],
     ['429 with a Retry-After that makes no sense', 429, { 'retry-after': ['soon'] }],
+    // id: ecr-throttle-503
     ['ECR: 503 for a throttle', 503, {}],
     ['503 with a Retry-After', 503, { 'retry-after': ['0'] }],
     ['408', 408, {}],
@@ -157,6 +174,7 @@ describe('whoever says no for a while is asked again, and all goes through', () 
     ['500', 500, {}],
     ['502', 502, {}],
     ['504', 504, {}],
+    // id: cloudflare-522
     ['522, as Cloudflare', 522, {}],
   ] as const) {
     it(name, async () => {
@@ -166,6 +184,7 @@ describe('whoever says no for a while is asked again, and all goes through', () 
   }
 
   for (const status of [501, 505]) {
+    // id: final-statuses
     it(`${status} is final`, async () => {
       const { client, name, asked } = stage({ quirk: () => async () => answer(status) });
       await assert.rejects(client.getManifest(`${name}:v1`), (error) => isGantryError(error));
@@ -175,6 +194,7 @@ describe('whoever says no for a while is asked again, and all goes through', () 
 });
 
 describe('Docker Hub, where only a GET of a manifest counts,', () => {
+  // id: one-get-for-an-image
   it('is looked at with a HEAD, and asked for an image with one GET', async () => {
     const { client, name, asked } = await withImage({ quirk: (next) => next });
     await client.exists(`${name}:v1`);

@@ -44,30 +44,36 @@ const tooMany =
 const rows: readonly Row[] = [
   { name: 'null for no tags', page: () => listed(null), tags: [] },
   { name: 'nothing for no tags', page: () => jsonAnswer(200, { name: 'acme/app' }), tags: [] },
+  // id: distribution-unsorted-tags
   { name: 'distribution 2.8: unsorted, and all at once', page: () => listed(all) },
   {
+    // id: artifact-registry-more-fields
     name: 'Artifact Registry: more fields than asked for',
     registry: 'europe-docker.pkg.dev',
     page: () => listed(all, undefined, { child: [], manifest: { 'sha256:a': { tag: ['a'] } } }),
   },
   {
+    // id: cloudflare-bare-link
     name: 'Cloudflare: a Link without <>',
     page: paged((at, path) => `https://registry.test${path}?n=2&at=${at}; rel=next`, 'at'),
     requests: 3,
   },
   {
+    // id: quay-opaque-page-token
     name: 'Quay: an opaque next_page, and pages smaller than asked for',
     registry: 'quay.io',
     page: paged((at, path) => `<${path}?n=2&next_page=${at}>; rel="next"`, 'next_page'),
     requests: 3,
   },
   {
+    // id: ecr-opaque-page-token
     name: 'ECR: an opaque last',
     registry: '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
     page: paged((at, path) => `<${path}?last=${at}&n=2>; rel="next"`, 'last'),
     requests: 3,
   },
   {
+    // id: artifactory-wrong-link
     name: 'Artifactory: a Link without the key of the repository, and a last that is a number',
     repository: 'docker-local/acme/app',
     page: paged((at) => `</v2/acme/app/tags/list?last=${at}&n=2>; rel="next"`, 'last'),
@@ -80,22 +86,26 @@ const rows: readonly Row[] = [
     requests: 3,
   },
   {
+    // id: proxy-link-forgets-tls
     name: 'behind a proxy: a Link that forgets TLS',
     page: paged((at, path) => `<http://registry.test${path}?at=${at}>; rel="next"`, 'at'),
     requests: 3,
   },
   {
+    // id: ecr-page-limit
     name: 'ECR: 405 for more than 1000, then as many as it likes',
     options: { pageSize: 5000 },
     page: tooMany(1000, () => errorAnswer('UNSUPPORTED', "Invalid parameter at 'maxResults'")),
     requests: 2,
   },
   {
+    // id: distribution-page-limit
     name: 'distribution: 400 for more than its maximum, then as many as it likes',
     page: tooMany(100, () => errorAnswer('PAGINATION_NUMBER_INVALID', 'invalid number of results requested')),
     requests: 2,
   },
   {
+    // id: nexus-no-link
     name: 'Nexus, before 3.64: no Link, and what there is on one page',
     page: ({ size }) => (size > 0 ? listed(all) : answer(500)),
   },
@@ -124,6 +134,7 @@ describe('all tags are listed in the order that they come, at', () => {
     ['public.ecr.aws', '1000'],
     ['registry.test', '1000'],
   ] as const) {
+    // id: page-sizes
     it(`${registry}, asked for ${n} at once, or for as many as the caller says`, async () => {
       const { client, asked } = stage({ registry, quirk: refuses(() => listed(all)) });
       await listOf(client.tags(`${registry}/acme/app`));
@@ -152,21 +163,26 @@ describe('repositories are listed', () => {
 describe('a list that is refused says so', () => {
   const refusals: readonly (readonly [string, OperationKind, () => HttpResponse, string])[] = [
     [
+      // id: docker-hub-no-catalog
       'Docker Hub: no catalog',
       'catalog',
       () => errorAnswer('UNAUTHORIZED', 'authentication required'),
       'UNAUTHORIZED',
     ],
+    // id: gitlab-catalog-denied
     ['GitLab: a catalog for its admin alone', 'catalog', () => errorAnswer('DENIED', 'forbidden'), 'DENIED'],
+    // id: ghcr-no-catalog
     ['GHCR: no catalog', 'catalog', () => answer(404), 'NAME_UNKNOWN'],
     ['a registry without a catalog', 'catalog', () => errorAnswer('UNSUPPORTED', 'no'), 'UNSUPPORTED'],
     [
+      // id: ecr-public-plain-text-404
       'ECR Public, before: 404 in plain text',
       'tags.list',
       () => answer(404, { 'content-type': ['text/plain'] }, new TextEncoder().encode('404 page not found')),
       'NAME_UNKNOWN',
     ],
     [
+      // id: ecr-public-page-429
       'ECR Public: 429 for a page',
       'tags.list',
       () => errorAnswer('TOOMANYREQUESTS', 'Rate exceeded'),

@@ -1,21 +1,22 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { idsOfCell, namedTests } from '../documents/test-ids.ts';
 import { projectRoot } from '../project.ts';
 
-/** `docs/quirks.md` names the test of each habit, and this test checks that it exists. */
-
-const root = projectRoot();
+/** `docs/quirks.md` names the tests of each habit by their ids, and this test checks that they exist. */
+const known = new Set(namedTests().map(({ id }) => id));
 
 interface Row {
   readonly habit: string;
-  readonly tests: readonly { readonly name: string; readonly file: string }[];
+  /** Ids of tests. */
+  readonly tests: readonly string[];
   /** The reason why no test exists. */
   readonly none: string | undefined;
 }
 
-const sections = readFileSync(join(root, 'docs', 'quirks.md'), 'utf8')
+const sections = readFileSync(join(projectRoot(), 'docs', 'quirks.md'), 'utf8')
   .split(/^## /m)
   .slice(1)
   .map((section) => ({
@@ -30,18 +31,13 @@ function rowOf(line: string): Row {
   const [, habit = '', cell = ''] = line.split('|').map((text) => text.trim());
   return {
     habit,
-    tests: [...cell.matchAll(/`([^`]+)` in `([^`]+)`/g)].map(([, name = '', file = '']) => ({ name, file })),
+    tests: idsOfCell(cell),
     none: /^none: (.{10,})$/.exec(cell)?.[1],
   };
 }
 
-const has = (file: string, name: string): boolean =>
-  file.endsWith('.test.ts') &&
-  existsSync(join(root, file)) &&
-  readFileSync(join(root, file), 'utf8').includes(name);
-
-describe('the page of the quirks', () => {
-  it('has a part for each registry that is known to have some', () => {
+describe('docs/quirks.md', () => {
+  it('docs/quirks.md has a section for each registry with known quirks', () => {
     const titles = sections.map(({ title }) => title).join(', ');
     for (const name of `Docker Hub, GHCR, ECR, Artifact Registry, Azure, Quay, GitLab, Harbor, Artifactory, Nexus, Gitea,
       Forgejo, Cloudflare, DigitalOcean, IBM, zot, distribution, crane`.split(/,\s+/)) {
@@ -50,11 +46,11 @@ describe('the page of the quirks', () => {
   });
 
   for (const { title, rows } of sections) {
-    it(`says of ${title} in which test each habit is met, or why in none`, () => {
+    it(`docs/quirks.md names a test for each habit of ${title}, or the reason why none exists`, () => {
       assert.ok(rows.length > 0);
       for (const { habit, tests, none } of rows) {
         assert.notEqual(tests.length === 0, none === undefined, habit);
-        const missing = tests.filter(({ name, file }) => !has(file, name));
+        const missing = tests.filter((id) => !known.has(id));
         assert.deepEqual(missing, [], habit);
       }
     });

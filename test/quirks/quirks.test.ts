@@ -146,22 +146,30 @@ const statusOf = (kind: OperationKind, from: number, to: number): Middleware =>
 
 const quirks: readonly Quirk[] = [
   {
+    // id: ecr-stale-range
     name: 'ECR: 201 for a chunk, a stale Range, no empty commit',
     registry: '123456789012.dkr.ecr.eu-west-1.amazonaws.com',
     quirk: ecr,
   },
   {
+    // id: ghcr-chunks-over-4-mib
     name: 'GHCR: 416 for chunks over 4 MiB',
     registry: 'ghcr.io',
     quirk: ghcr,
     check: (asked) => assert.equal(steps(asked, 'upload.append'), 6),
   },
+  // id: unknown-host-like-ghcr
   { name: 'a host like GHCR that nobody knows', quirk: ghcr },
+  // id: artifact-registry-no-chunks
   { name: 'Artifact Registry: no chunks', registry: 'europe-docker.pkg.dev', quirk: () => takesNoPatches },
+  // id: unknown-host-like-artifact-registry
   { name: 'a host like Artifact Registry that nobody knows', quirk: () => takesNoPatches },
+  // id: acr-body-limits
   { name: 'ACR: no body without a length, none over 20 MB', registry: 'acme.azurecr.io', quirk: acr },
+  // id: unknown-host-like-acr
   { name: 'a host like ACR that nobody knows', quirk: acr },
   {
+    // id: quay-mount-without-source
     name: 'Quay: 400 for a mount without a source, asked for once',
     registry: 'quay.io',
     quirk: () =>
@@ -173,6 +181,7 @@ const quirks: readonly Quirk[] = [
     check: (asked) => assert.equal(steps(asked, 'upload.mount'), 2),
   },
   ...[400, 401, 403, 404, 405, 500].map((status) => ({
+    // id: docker-hub-mount-refused
     name: `Docker Hub and others: ${status} for a mount from elsewhere`,
     registry: 'docker.io',
     quirk: () =>
@@ -180,6 +189,7 @@ const quirks: readonly Quirk[] = [
         operation.kind === 'upload.mount' && operation.from !== undefined ? answer(status) : undefined,
       ),
   })),
+  // id: no-digest-header-push
   { name: 'no Docker-Content-Digest', quirk: () => namesNoDigests },
   {
     name: '405 for every HEAD',
@@ -192,21 +202,28 @@ const quirks: readonly Quirk[] = [
       return request.method === 'HEAD' ? withHeaders(response, { 'content-length': [] }) : response;
     },
   },
+  // id: absolute-locations
   { name: 'absolute Locations', quirk: () => locations((path) => `https://registry.test${path}`) },
   {
+    // id: location-with-default-port
     name: 'Locations with the port that goes without saying',
     quirk: () => locations((path) => `https://registry.test:443${path}`),
   },
+  // id: locations-forget-tls
   { name: 'Locations that forget TLS', quirk: () => locations((path) => `http://registry.test${path}`) },
   { name: 'Locations relative to the scheme', quirk: () => locations((path) => `//registry.test${path}`) },
+  // id: location-on-another-host
   { name: 'Locations elsewhere with a query of their own', quirk: movesSessions },
   {
     name: 'no Location after a chunk',
     quirk: () => answers(['upload.append'], (response) => withHeaders(response, { location: [] })),
   },
+  // id: gitea-empty-session-old
   { name: 'Gitea, before: 0--1 for an empty session', quirk: () => saysOfEmpty(['0--1']) },
+  // id: gitea-empty-session
   { name: 'Gitea: no Range for an empty session', quirk: () => saysOfEmpty([]) },
   {
+    // id: gitea-chunk-needs-range
     name: 'Gitea: no chunk without its place',
     quirk: () =>
       refuses(({ kind }, { headers }) =>
@@ -220,11 +237,13 @@ const quirks: readonly Quirk[] = [
     quirk: () => answers(sessionSteps, (response) => withHeaders(response, { range: [] })),
   },
   {
+    // id: cloudflare-chunk-sizes
     name: 'Cloudflare: chunks of at least 5 and at most 6 MiB',
     quirk: () => cloudflare(5 * mebibyte, 6 * mebibyte),
     check: (asked) => assert.equal(steps(asked, 'upload.append'), 8),
   },
   {
+    // id: cloudflare-one-chunk-size
     name: 'Cloudflare: a least chunk as large as the largest',
     quirk: () => cloudflare(5 * mebibyte, 5 * mebibyte),
   },
@@ -236,9 +255,12 @@ const quirks: readonly Quirk[] = [
   { name: '204 for a commit', quirk: () => statusOf('upload.commit', 201, 204) },
   { name: '200 for a manifest', quirk: () => statusOf('manifest.put', 201, 200) },
   { name: '202 for a manifest', quirk: () => statusOf('manifest.put', 201, 202) },
+  // id: artifactory-commit-404
   { name: 'Artifactory, before: 404 for a commit with all bytes', quirk: wantsPatches },
+  // id: nexus-length-required
   { name: 'Nexus: 411 without a length', quirk: () => wantsLengths(411) },
   {
+    // id: harbor-cookie-403
     name: 'Harbor: 403 for whoever brings its cookie back',
     registry: 'harbor.test',
     quirk: () => (next) => async (request) => {
@@ -248,6 +270,7 @@ const quirks: readonly Quirk[] = [
     },
   },
   {
+    // id: distribution-octet-stream-only
     name: 'distribution: 500 for bytes of another type',
     quirk: () =>
       refuses(({ kind }, { body, headers }) =>

@@ -74,27 +74,34 @@ const config: Uint8Array = await (async () => {
 })();
 
 const habits: readonly (Habit & { readonly name: string })[] = [
+  // id: no-digest-header-read
   { name: 'Quay and proxies: no Docker-Content-Digest', quirk: namesNoDigests },
   {
+    // id: harbor-wrong-head-length
     name: 'Harbor: the Content-Length of a HEAD is of something else',
     quirk: answers(['manifest.head'], (response) => withHeaders(response, { 'content-length': ['7'] })),
   },
   {
+    // id: harbor-head-without-type
     name: 'Harbor, before 2.1.3: a HEAD without type and length',
     quirk: answers(['manifest.head'], (response) =>
       withHeaders(response, { 'content-type': [], 'content-length': [] }),
     ),
   },
+  // id: proxy-compresses
   { name: 'a proxy that compresses although nobody asked for it', quirk: gzips },
   {
+    // id: apache-false-gzip
     name: 'Apache: what is no text is labelled gzip, and is what it should be',
     quirk: answers(['manifest.get', 'blob.get'], (response) =>
       withHeaders(response, { 'content-encoding': ['x-gzip'] }),
     ),
   },
+  // id: artifactory-json-type
   { name: 'Artifactory: manifests are application/json', quirk: typed(['application/json']) },
   { name: 'manifests without a type', quirk: typed([]) },
   {
+    // id: accept-all-types
     name: 'Docker Hub, Quay, distribution: 404 or schema 1 for whoever does not accept all types',
     quirk: refuses(({ kind }, { headers }) => {
       const accept = headerValue(headers, 'accept') ?? '';
@@ -107,16 +114,19 @@ const habits: readonly (Habit & { readonly name: string })[] = [
     }),
   },
   {
+    // id: cloudflare-no-content-length
     name: 'Cloudflare: no Content-Length',
     quirk: answers([...looks, 'blob.get', 'blob.head', 'tags.list'], (response) =>
       withHeaders(response, { 'content-length': [] }),
     ),
   },
   {
+    // id: docker-hub-blobs-elsewhere
     name: 'Docker Hub: blobs from elsewhere',
     ...moved('https://production.cloudflare.docker.com/registry-v2'),
   },
   {
+    // id: acr-blob-storage
     name: 'ACR: blobs from a storage that refuses an Authorization',
     registry: 'acme.azurecr.io',
     ...moved('https://weu.blob.core.windows.net/registry'),
@@ -143,6 +153,7 @@ describe('every byte of an image is read, and its digest is right', () => {
     });
   }
 
+  // id: size-changed-by-proxy
   it('a size that the proxy has made another is not believed', async () => {
     const { client, name, inside } = await withImage({ quirk: gzips });
     assert.deepEqual(await client.getDescriptor(`${name}:v1`), await inside.manifests.resolve('v1'));
@@ -157,6 +168,7 @@ const parted = (type: string): Middleware =>
   );
 
 describe('a part of a blob', () => {
+  // id: cloudfront-multipart-ranges
   it('CloudFront: is read from the whole where it comes in several parts', async () => {
     const quirk = parted('multipart/byteranges; boundary=CloudFront:3F750DE58C0D');
     const { client, name } = await withImage({ quirk });
@@ -167,6 +179,7 @@ describe('a part of a blob', () => {
     );
   });
 
+  // id: distribution-cut-at-missing
   it('distribution 2.8, which cuts the line for one that is not there: is never asked for beyond the end', async () => {
     const { client, name, asked } = await withImage({ quirk: (next) => next });
     const { size } = (await (await client.getImage(`${name}:v1`)).layers())[0]?.compressed() ?? {};
@@ -180,6 +193,7 @@ describe('a part of a blob', () => {
 });
 
 describe('a web page for an answer', () => {
+  // id: artifact-registry-no-referrers
   it('Artifact Registry: is no list of referrers, and there are none', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) => (kind === 'referrers' ? page() : undefined)),
@@ -187,6 +201,7 @@ describe('a web page for an answer', () => {
     assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
   });
 
+  // id: artifact-registry-referrers-redirect
   it('Artifact Registry: is none where a redirect leads to it', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) =>
@@ -197,6 +212,7 @@ describe('a web page for an answer', () => {
     assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
   });
 
+  // id: gitlab-missing-404
   it('GitLab: is none with 404, either', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) => (kind === 'referrers' ? page(404) : undefined)),
@@ -204,6 +220,7 @@ describe('a web page for an answer', () => {
     assert.deepEqual(await listOf(client.referrers(`${name}:v1`)), []);
   });
 
+  // id: captive-portal
   it('a captive portal: is refused as whatever was asked for', async () => {
     const { client, name } = await withImage({ quirk: () => async () => page() });
     await failsWith(client.getManifest(`${name}:v1`), 'MANIFEST_INVALID');

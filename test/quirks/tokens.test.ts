@@ -19,6 +19,7 @@ const refusesGone = (request: HttpRequest) =>
     : jsonAnswer(200, { token: secret('given') });
 
 describe('a token service', () => {
+  // id: digitalocean-plan-403
   it('DigitalOcean: 403 for a plan that is used up is DENIED, with its words', async () => {
     const said = 'registry contains 1 repositories, limit is 1';
     const { client, name } = stage({
@@ -31,6 +32,7 @@ describe('a token service', () => {
     });
   });
 
+  // id: ghcr-missing-403
   it('GHCR: 403 for what is not there is DENIED', () =>
     failsWith(
       stage({ quirk: door({ grants: () => errorAnswer('DENIED', 'requested access') }) }).client.getManifest(
@@ -39,6 +41,7 @@ describe('a token service', () => {
       'DENIED',
     ));
 
+  // id: ghcr-mount-source-403
   it('GHCR: 403 for a repository to mount from that is not there leaves the push as it is', async () => {
     const { client, name, inside } = stage({ quirk: door({ grants: refusesGone }) });
     const origin = { registry: 'registry.test', repository: 'acme/gone' };
@@ -51,6 +54,7 @@ describe('a token service', () => {
   });
 
   for (const status of [429, 503]) {
+    // id: quay-token-retry
     it(`Quay: ${status} for a token is tried again`, async () => {
       let left = 2;
       const grants = () => (left-- > 0 ? answer(status) : jsonAnswer(200, { token: secret('given') }));
@@ -67,6 +71,7 @@ describe('a token service', () => {
 });
 
 describe('a cookie', () => {
+  // id: cookies-not-sent-back
   it('Harbor, OpenShift: is never sent back', async () => {
     await worksWhole(
       stage({

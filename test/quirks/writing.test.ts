@@ -27,11 +27,13 @@ function immutable(refusal: () => HttpResponse): Middleware {
 describe('a tag that is never changed', () => {
   const habits: readonly (readonly [name: string, refusal: () => HttpResponse, code: string])[] = [
     [
+      // id: ecr-tag-invalid
       'ECR: TAG_INVALID',
       () => errorAnswer('TAG_INVALID', 'The image tag already exists and is immutable'),
       'TAG_INVALID',
     ],
     [
+      // id: harbor-immutable-412
       'Harbor: 412',
       () => errorAnswer('PRECONDITION', 'configured as immutable', { status: 412 }),
       'PRECONDITION',
@@ -61,6 +63,7 @@ interface Refusal extends Partial<Habit> {
 
 const refusals: readonly Refusal[] = [
   {
+    // id: ecr-missing-repository
     name: 'ECR: a repository that nobody has created, with advice',
     kind: 'upload.start',
     refusal: () => errorAnswer('NAME_UNKNOWN', "The repository with name 'acme/app' does not exist"),
@@ -68,6 +71,7 @@ const refusals: readonly Refusal[] = [
     says: 'create the repository',
   },
   {
+    // id: ecr-missing-repository-cut
     name: 'ECR: a repository that nobody has created, with a cut',
     kind: 'upload.start',
     refusal: () => {
@@ -77,6 +81,7 @@ const refusals: readonly Refusal[] = [
     says: 'registry.test',
   },
   {
+    // id: ecr-too-many-layers
     name: 'ECR: too many layers',
     kind: 'manifest.put',
     refusal: () => errorAnswer('UNSUPPORTED', "Invalid parameter: Limit on number of layers '127' exceeded"),
@@ -84,6 +89,7 @@ const refusals: readonly Refusal[] = [
     says: 'Limit on number of layers',
   },
   {
+    // id: ecr-too-many-images
     name: 'ECR: too many images',
     kind: 'manifest.put',
     refusal: () => errorAnswer('DENIED', 'images per repository limit exceeded'),
@@ -91,6 +97,7 @@ const refusals: readonly Refusal[] = [
     says: 'limit exceeded',
   },
   {
+    // id: digitalocean-garbage-collection
     name: 'DigitalOcean: nothing while garbage is collected',
     kind: 'upload.start',
     refusal: () => errorAnswer('UNSUPPORTED', 'registry is read-only'),
@@ -98,12 +105,14 @@ const refusals: readonly Refusal[] = [
     says: 'read-only',
   },
   {
+    // id: quay-unknown-type
     name: 'Quay: a type that is not on its list',
     kind: 'manifest.put',
     refusal: () => errorAnswer('MANIFEST_INVALID', 'manifest schema version not supported', { status: 415 }),
     code: 'MANIFEST_INVALID',
   },
   {
+    // id: quay-docker-manifests-in-index
     name: 'Quay: an index that lists docker manifests',
     kind: 'manifest.put',
     refusal: () => errorAnswer('MANIFEST_INVALID', 'mixed'),
@@ -111,6 +120,7 @@ const refusals: readonly Refusal[] = [
     says: 'mixed',
   },
   {
+    // id: zot-unknown-type
     name: 'zot: a type that it does not know',
     kind: 'manifest.put',
     refusal: () => answer(415),
@@ -118,6 +128,7 @@ const refusals: readonly Refusal[] = [
     says: '415',
   },
   {
+    // id: artifactory-parser-400
     name: 'Artifactory: a manifest that its parser gave up',
     kind: 'manifest.put',
     refusal: () => errorAnswer('MANIFEST_INVALID', 'circuit breaker: 5000 iterations'),
@@ -125,12 +136,14 @@ const refusals: readonly Refusal[] = [
     says: 'circuit breaker',
   },
   {
+    // id: distribution-manifest-limit
     name: 'distribution: a manifest of more than 4 MiB',
     kind: 'manifest.put',
     refusal: () => errorAnswer('MANIFEST_INVALID', 'manifest too large'),
     code: 'MANIFEST_INVALID',
   },
   {
+    // id: nexus-refused-blob
     name: 'Nexus: a blob that is not what it takes',
     kind: 'upload.commit',
     refusal: () => errorAnswer('BLOB_UPLOAD_INVALID', 'content validation failed'),
@@ -138,12 +151,14 @@ const refusals: readonly Refusal[] = [
     says: 'content validation',
   },
   {
+    // id: nexus-manifest-limit
     name: 'Nexus: a manifest of more than 10 MiB',
     kind: 'manifest.put',
     refusal: () => answer(413),
     code: 'TOO_LARGE',
   },
   {
+    // id: harbor-missing-project-401
     name: 'Harbor: a project that is not there, with 401',
     kind: 'upload.start',
     refusal: () => errorAnswer('UNAUTHORIZED', 'project acme not found'),
@@ -151,6 +166,7 @@ const refusals: readonly Refusal[] = [
     says: 'project acme not found',
   },
   {
+    // id: harbor-quota
     name: 'Harbor: a quota',
     kind: 'upload.commit',
     refusal: () => errorAnswer('DENIED', 'adding 8.0 MiB will exceed the quota'),
@@ -158,6 +174,7 @@ const refusals: readonly Refusal[] = [
     says: 'quota',
   },
   {
+    // id: harbor-put-policy-412
     name: 'Harbor: a policy, with 412',
     kind: 'manifest.put',
     refusal: () => errorAnswer('PROJECTPOLICYVIOLATION', 'current image is vulnerable', { status: 412 }),
@@ -165,6 +182,7 @@ const refusals: readonly Refusal[] = [
     says: 'vulnerable',
   },
   {
+    // id: gitea-missing-owner
     name: 'Gitea: an owner that is not there',
     kind: 'upload.start',
     refusal: () => errorAnswer('NAME_INVALID', 'invalid', { status: 404 }),
@@ -197,6 +215,7 @@ describe('a push that a registry refuses says so, in its words', () => {
 const withoutMounts: Middleware = refuses(({ kind }) => (kind === 'upload.mount' ? answer(404) : undefined));
 
 describe('what is pushed', () => {
+  // id: ecr-children-by-digest
   it('ECR: says its own type in each manifest, and children go by their digests', async () => {
     const put: string[] = [];
     const { client, name } = stage({
@@ -217,6 +236,7 @@ describe('what is pushed', () => {
     assert.deepEqual(put.map(isTag), [false, true]);
   });
 
+  // id: zot-several-tags-413
   it('zot: is tagged one by one where it says 413 to several tags', async () => {
     const { client, name, inside } = await withImage({
       quirk: refuses((operation) =>
@@ -227,6 +247,7 @@ describe('what is pushed', () => {
     assert.deepEqual((await listOf(inside.tags.list())).sort(), ['v1', 'v2', 'v3']);
   });
 
+  // id: distribution-unsupported-referrers
   it('distribution: is refused as unsupported, and in its words, where it knows no sha512', async () => {
     const { client, name } = stage({
       quirk: refuses((operation) =>
@@ -239,6 +260,7 @@ describe('what is pushed', () => {
     await failsWith(client.putManifest(`${name}@${manifest.descriptor.digest}`, manifest), 'UNSUPPORTED');
   });
 
+  // id: crane-registry-no-location
   it('crane’s registry: is there although no 201 has a Location and no session can be asked for', async () => {
     await worksWhole(
       stage({
@@ -254,6 +276,7 @@ describe('what is pushed', () => {
     );
   });
 
+  // id: ecr-false-oci-subject
   it('ECR, before: is found although OCI-Subject promised a list that is not there', async () => {
     const { client, name, inside } = await withImage({ quirk: refusesKind('referrers', () => answer(404)) });
     const subject = await inside.manifests.get('v1');
@@ -267,6 +290,7 @@ describe('what is pushed', () => {
     assert.equal(await client.exists(`${name}@${manifest.descriptor.digest}`), true);
   });
 
+  // id: docker-hub-subject-404
   it('Docker Hub, before: is refused as what it is where 404 comes for a subject', async () => {
     const { client, name, inside } = await withImage({
       quirk: refusesKind('manifest.put', () => answer(404)),

@@ -70,6 +70,7 @@ const isListPut = (request: HttpRequest): boolean => request.method === 'PUT' &&
 const isListGet = (request: HttpRequest): boolean => request.method === 'GET' && isList(request);
 
 describe('a referrer that is put', () => {
+  // id: oci-subject-honoured
   it('is left to a registry that says it lists it, which then is never asked', async () => {
     const registry = await start();
     await registry.repository.manifests.put(referrer('a'));
@@ -102,6 +103,7 @@ describe('a referrer that is put', () => {
     assert.deepEqual(asked, ['GET acme/app/manifests/a', 'PUT acme/app/manifests/b']);
   });
 
+  // id: silent-referrers-api
   it('is left to a registry that lists it without saying so, which is asked once', async () => {
     const registry = await start(silentApi);
     await give(registry.other('acme/other'), emptyConfig);
@@ -126,6 +128,7 @@ describe('a referrer that is put', () => {
     ['only for a repository that it does not know', unknownName, 3],
   ];
   for (const [how, refuse, probes] of refusals) {
+    // id: referrers-api-refused
     it(`is listed by us where the registry refuses the question ${how}`, async () => {
       const registry = await start(withoutApi(refuse));
       const others = [imageOf({ subject: emptyConfig.descriptor }), imageOf({ subject: blob })];
@@ -140,6 +143,7 @@ describe('a referrer that is put', () => {
     });
   }
 
+  // id: referrer-listed-once
   it('is listed once, however often it is put, and is not written again', async () => {
     const registry = await start(withoutApi());
     await registry.repository.manifests.put(referrer('a'));
@@ -166,6 +170,7 @@ describe('a referrer that is put', () => {
     assert.deepEqual(await listed(registry), all.map(referrerEntry).sort(byDigest));
   });
 
+  // id: fallback-tag-not-a-list
   it('is not listed over something that is no list, which stays', async () => {
     const registry = await start(withoutApi());
     const image = await giveImage(registry.place, {}, tag);
@@ -178,6 +183,7 @@ describe('a referrer that is put', () => {
 const blob = imageOf({ annotations: { is: 'another' } }).descriptor;
 
 describe('a list that others write, too', () => {
+  // id: fallback-tag-rewritten
   it('is written again until it stays', async () => {
     let overwritten = 0;
     // Another writer has read the list before, and writes it back after each of our first writes.
@@ -214,6 +220,7 @@ describe('a list that others write, too', () => {
     assert.deepEqual(await listed(registry), []);
   });
 
+  // id: fallback-tag-if-match
   it('is replaced only as it was read, where the registry minds conditions', async () => {
     const theirs = referrer('theirs');
     const refused: (readonly string[])[] = [];
@@ -271,6 +278,7 @@ describe('a list that others write, too', () => {
     }
   }
 
+  // id: fallback-tag-retried
   it('is all that is tried again when writing it fails', async () => {
     const busy = onRequest(isListPut, async (nth) =>
       nth < 3 ? errorAnswer('UNAVAILABLE', 'later', { status: 503 }) : undefined,

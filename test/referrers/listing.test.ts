@@ -81,6 +81,7 @@ describe('the referrers of a manifest', () => {
   }[] = [
     { name: 'are those that the registry lists', listed: all },
     { name: 'are on all of its pages', listed: all, habits: [pagedByOne] },
+    // id: referrers-from-fallback-tag
     { name: 'are those of the fallback tag where it lists none', tagged: all, habits: [withoutApi()] },
     {
       name: 'are those of the fallback tag where every address shows a web page',
@@ -98,11 +99,13 @@ describe('the referrers of a manifest', () => {
       tagged: all.slice(1),
     },
     {
+      // id: repeated-referrers-pages
       name: 'are listed once also where pages repeat them',
       listed: all,
       tagged: all,
       habits: [pagedByOne],
     },
+    // id: false-referrers-filter
     { name: 'are chosen here where the registry only says that it does', listed: all, habits: [falseFilter] },
   ];
   for (const { name, habits = [], ...held } of rows) {

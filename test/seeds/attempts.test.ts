@@ -35,6 +35,7 @@ async function refused(upload: UploadOptions, status = 503) {
 }
 
 describe('the attempts at a blob', () => {
+  // id: upload-attempts-default
   it('are five, after 2, 4, 8 and 16 seconds, and each is told of', async () => {
     const { waits, events, wired } = await refused({});
     assert.deepEqual(waits, [2000, 4000, 8000, 16_000]);
@@ -47,21 +48,25 @@ describe('the attempts at a blob', () => {
     assert.equal(kindsOf(wired.asked).at(-1), 'upload.cancel');
   });
 
+  // id: retry-options
   it('are as many and as far apart as the options say', async () => {
     const { waits } = await refused({ retry: { attempts: 3, initial: 10, factor: 5 } });
     assert.deepEqual(waits, [10, 50]);
   });
 
+  // id: on-retry-false
   it('end with the error when the one who is told of them answers false', async () => {
     const { waits, events } = await refused({ retry: { onRetry: ({ attempt }) => attempt < 2 } });
     assert.deepEqual([waits, events.length], [[2000], 2]);
   });
 
+  // id: no-retry-of-final
   it('are not made after what can not pass', async () => {
     const { waits, events } = await refused({}, 403);
     assert.deepEqual([waits, events], [[], []]);
   });
 
+  // id: retry-predicate
   it('follow the statuses and the predicate of the options', async () => {
     assert.equal((await refused({ retry: { statuses: [403], attempts: 2 } }, 403)).waits.length, 1);
     assert.equal((await refused({ retry: { retryable: () => true, attempts: 2 } }, 403)).waits.length, 1);
@@ -72,6 +77,7 @@ describe('the attempts at a blob', () => {
     ['in seconds', '7', 7000],
     ['as a date', new Date(9000).toUTCString(), 9000],
   ] as const) {
+    // id: retry-after
     it(`wait for as long as the registry asks ${name}, and with them every request to it`, async () => {
       const clock = jumpingClock();
       const times: number[] = [];
@@ -112,6 +118,7 @@ describe('the attempts at a blob', () => {
     assert.equal(clock.now(), 0);
   });
 
+  // id: abort-ends-session
   it('end at once when the caller gives up, and the session with them', async () => {
     const end = new AbortController();
     const wired = wire(refusing('upload.commit', 503, {}, 99));
@@ -142,12 +149,14 @@ async function observed(
 }
 
 describe('the progress of a blob', () => {
+  // id: upload-progress
   it('tells bytes that are sent from bytes that the registry has, and ends with all of them', async () => {
     const seen = await observed([], chunks);
     assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25, moved: 25 });
     assert.deepEqual([...new Set(seen.map(({ acknowledged }) => acknowledged))], [0, 10, 20, 25]);
   });
 
+  // id: progress-of-retries
   it('counts what is sent again, and never takes back what the registry has', async () => {
     const seen = await observed(
       [refusing('upload.append', 503, {}, 2), refusing('upload.commit', 404)],
@@ -162,6 +171,7 @@ describe('the progress of a blob', () => {
     assert.ok((seen.at(-1)?.sent ?? 0) > 25);
   });
 
+  // id: observer-throws
   it('ends the upload with what its observer throws, and the session', async () => {
     const wired = wire();
     const failure = new Error('the screen is gone');

@@ -21,6 +21,7 @@ function chunksOf(wired: Wire): readonly unknown[] {
 }
 
 describe('a blob in chunks', () => {
+  // id: chunk-content-range
   it('says where each chunk belongs, and how long it is', async () => {
     const wired = wire();
     await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
@@ -32,6 +33,7 @@ describe('a blob in chunks', () => {
     await assertThere(wired);
   });
 
+  // id: chunk-threshold
   it('of just the threshold goes whole', async () => {
     const wired = wire();
     await open(wired, { ...chunks, chunkThreshold: 25 }).blobs.write(sample.descriptor, sample.content);
@@ -58,6 +60,7 @@ describe('a blob in chunks', () => {
   }
 
   for (const status of [416, 400]) {
+    // id: chunk-refused-sent-whole
     it(`goes whole in a new session when the first chunk is answered with ${status}`, async () => {
       const wired = wire(refusing('upload.append', status, {}, 9));
       await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
@@ -74,6 +77,7 @@ describe('a blob in chunks', () => {
     });
   }
 
+  // id: later-chunk-refused
   it('fails when a later chunk is refused, and leaves no session behind', async () => {
     const wired = wire(answering(['upload.append'], (_, __, nth) => (nth === 1 ? refuse(400) : undefined)));
     await assert.rejects(
@@ -84,6 +88,7 @@ describe('a blob in chunks', () => {
   });
 
   for (const status of [201, 202, 204]) {
+    // id: chunk-statuses
     it(`takes ${status} for a chunk that was taken`, async () => {
       const wired = wire(changing(['upload.append'], () => ({ status })));
       await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
@@ -92,6 +97,7 @@ describe('a blob in chunks', () => {
     });
   }
 
+  // id: chunk-without-location
   it('stays at the old Location where a chunk is answered without one', async () => {
     const wired = wire(changing(['upload.append'], withoutLocation));
     await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
@@ -103,12 +109,14 @@ describe('a blob in chunks', () => {
 });
 
 describe('the session of an upload', () => {
+  // id: missing-location
   it('without a Location is an error', async () => {
     const wired = wire(changing(['upload.mount', 'upload.start'], withoutLocation));
     await failsWith(open(wired).blobs.write(sample.descriptor, sample.content), 'UNEXPECTED_ANSWER');
     assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.start']);
   });
 
+  // id: commit-location
   it('has the digest added to its Location, of which no other byte is changed', async () => {
     const odd = '?_state=a%7eb~%2F+c%20&e=&z=%C3%BC';
     const seen: string[] = [];
@@ -134,6 +142,7 @@ describe('the session of an upload', () => {
     ['a whole address', (path: string) => `https://${host}${path}`],
     ['an address without its scheme', (path: string) => `//${host}${path}`],
   ] as const) {
+    // id: commit-digest-sources
     it(`may be named by ${name}`, async () => {
       const wired = wire(
         changing(['upload.mount', 'upload.append'], ({ headers }) => ({
@@ -145,6 +154,7 @@ describe('the session of an upload', () => {
     });
   }
 
+  // id: layer-type-header
   it('tells the type of the layer where it is asked to, with the commit and nothing else', async () => {
     for (const sendMediaType of [true, false]) {
       const wired = wire();
@@ -157,12 +167,14 @@ describe('the session of an upload', () => {
     }
   });
 
+  // id: lost-session
   it('that the registry has lost is begun anew', async () => {
     const wired = wire(refusing('upload.commit', 404));
     await open(wired).blobs.write(sample.descriptor, sample.content);
     await assertThere(wired);
   });
 
+  // id: upload-resumes
   it('goes on after a cut from where the registry stands', async () => {
     const wired = wire(cutting('upload.commit', 15));
     const steady: Content = {

@@ -11,6 +11,7 @@ import { encode, imageOf, indexOfImages, layerOf, linux, puts } from './images.t
 import { answering, countsOf, host, wire } from './wire.ts';
 
 describe('an index', () => {
+  // id: index-children-together
   it('has its children pushed at once', async () => {
     const both = new AbortController();
     const together = once(both.signal, 'abort');
@@ -31,6 +32,7 @@ describe('an index', () => {
     assert.equal(heads.size, 2);
   });
 
+  // id: index-after-images
   it('in an index comes after its images and before what names it', async () => {
     const wired = wire();
     const inner = indexOfImages('amd64', 'arm64');
@@ -47,6 +49,7 @@ describe('an index', () => {
     assert.equal(uploads, 6);
   });
 
+  // id: index-partly-there
   it('whose children are there in part sends the rest', async () => {
     const wired = wire();
     await wired.client().pushIndex(`${host}/app:1`, indexOfImages('amd64', 'arm64'));
@@ -58,6 +61,7 @@ describe('an index', () => {
     assert.equal(countsOf(asked)['upload.commit'], 2);
   });
 
+  // id: index-of-unknown-types
   it('may list what is of unknown types: manifests go as manifests, the rest as blobs', async () => {
     const wired = wire();
     const from = wired.at('from.test').repository('odd');
@@ -78,6 +82,7 @@ describe('an index', () => {
     await failsWith(to.manifests.get(wasm.digest), 'MANIFEST_UNKNOWN');
   });
 
+  // id: sparse-index
   it('is copied sparse where that is asked for: as it is, with the children that were chosen', async () => {
     const wired = wire();
     const client = wired.client();

@@ -63,6 +63,7 @@ const sink: Middleware = answering(['upload.append', 'upload.commit'], async ({ 
 });
 
 describe('a layer alone', () => {
+  // id: write-layer-existing
   it('that is there moves no byte, and is all told at once', async () => {
     const wired = wire();
     await give(wired.at().repository('app'), sample);
@@ -72,6 +73,7 @@ describe('a layer alone', () => {
     assert.deepEqual(kindsOf(wired.asked), ['blob.head']);
   });
 
+  // id: write-layer-mounted
   it('that its own registry has elsewhere is mounted from there, and is all told at once', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
@@ -82,6 +84,7 @@ describe('a layer alone', () => {
     assert.deepEqual(wired.asked[0]?.scopes, ['repository:app:pull,push', 'repository:base:pull']);
   });
 
+  // id: single-new-layer
   it('that is new is sent, and no manifest with it', async () => {
     const wired = wire();
     const { outcome, seen } = await write(wired.client(), layer);
@@ -95,6 +98,7 @@ describe('a layer alone', () => {
     [128, [undefined]],
     [129, [`0-${96 * mebibyte - 1}`, `${96 * mebibyte}-${129 * mebibyte - 1}`]],
   ] as const) {
+    // id: default-chunk-size
     it(`of ${mebibytes} MiB goes in ${ranges.length} of at most 96 MiB, when only over 128 MiB is cut`, async () => {
       const wired = wire(sink);
       const size = mebibytes * mebibyte;
@@ -107,6 +111,7 @@ describe('a layer alone', () => {
     });
   }
 
+  // id: write-layer-options
   it('has sizes, a media type and attempts of its own, which are not the next one’s', async () => {
     const clock = jumpingClock();
     const wired = wire(refusing('upload.append', 503));
@@ -129,6 +134,7 @@ describe('a layer alone', () => {
     assert.equal(last?.headers['oci-layer-media-type'], undefined);
   });
 
+  // id: chunk-maximum-wins
   it('larger than the maximum of the registry is cut, though it is under the threshold', async () => {
     const wired = wire(limits({ 'oci-chunk-max-length': ['20'] }));
     await write(wired.client(), layer);

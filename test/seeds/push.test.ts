@@ -11,6 +11,7 @@ import { encode, imageOf, layerOf, namedMounts } from './images.ts';
 import { answering, countsOf, host, kindsOf, wire } from './wire.ts';
 
 describe('an image', () => {
+  // id: push-order
   it('is pushed with each digest once, blobs together, the manifest last', async () => {
     const wired = wire();
     const twice = layerOf('twice');
@@ -34,6 +35,7 @@ describe('an image', () => {
     assert.deepEqual(pushed, (await image.manifest()).descriptor);
   });
 
+  // id: push-again
   it('that is there costs no byte', async () => {
     const wired = wire();
     const image = imageOf('amd64', layerOf('a'));
@@ -48,6 +50,7 @@ describe('an image', () => {
     );
   });
 
+  // id: nondistributable-layers
   it('leaves out layers that may not be distributed, unless they are asked for', async () => {
     for (const nondistributable of [false, true]) {
       const wired = wire();
@@ -66,6 +69,7 @@ describe('an image', () => {
     }
   });
 
+  // id: layer-origin-mount
   it('whose layer remembers where it came from has it mounted on that registry, and sent to another', async () => {
     const wired = wire(namedMounts);
     const base = blobOf('base');
@@ -89,6 +93,7 @@ describe('an image', () => {
     assert.ok(await wired.at('other.test').repository('app').blobs.stat(base.descriptor.digest));
   });
 
+  // id: mount-from-origin-registry
   it('has its layers mounted from another registry, which is told as their origin, only where that is asked for', async () => {
     const base = blobOf('base');
     const layer = createLayer(base.content, { origin: { registry: 'other.test', repository: 'base' } });
@@ -108,6 +113,7 @@ describe('an image', () => {
     }
   });
 
+  // id: opened-image-mounted
   it('that was opened is mounted from where it is, config and all, with nothing read', async () => {
     const wired = wire(namedMounts);
     await wired.client().pushImage(`${host}/base:1`, imageOf('amd64', layerOf('a'), layerOf('b')));
@@ -125,6 +131,7 @@ describe('an image', () => {
 });
 
 describe('the events of a push', () => {
+  // id: copy-outcomes
   it('tell what existed, was mounted and was uploaded, each digest once in the whole tree', async () => {
     const wired = wire(namedMounts);
     const place = wired.at();

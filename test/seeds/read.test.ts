@@ -10,6 +10,7 @@ import { answering, host, kindsOf, wire } from './wire.ts';
 const name = `${host}/app:1`;
 
 describe('to look', () => {
+  // id: exists-by-head
   it('whether an image, a blob or a descriptor is there is one HEAD each', async () => {
     const wired = wire();
     const client = wired.client();
@@ -34,6 +35,7 @@ describe('to look', () => {
     ['no code that is known', '{"errors":[{"code":"NOPE"}]}'],
     ['MANIFEST_UNKNOWN', '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'],
   ] as const) {
+    // id: missing-manifest-404
     it(`at what is not there is MANIFEST_UNKNOWN, when the registry says 404 with ${what}`, async () => {
       const bytes = new TextEncoder().encode(body ?? '');
       const gone = async (): Promise<HttpResponse> => answer(404, {}, bytes);
@@ -45,6 +47,7 @@ describe('to look', () => {
     });
   }
 
+  // id: inspect-index-requests
   it('at an index costs its image for the labels, which may be missing, as may every platform', async () => {
     const wired = wire();
     const client = wired.client();

@@ -41,6 +41,7 @@ function stream(
 }
 
 describe('an image with a streaming layer', () => {
+  // id: stream-layer-push
   it('has it hashed and sent in one pass, then its config and manifest', async () => {
     const wired = wire();
     const { layer, state } = stream();
@@ -82,6 +83,7 @@ describe('an image with a streaming layer', () => {
     assert.deepEqual(new Uint8Array(gunzipSync(await read(place.blobs.open(body.layers[0])))), tar);
   });
 
+  // id: stream-chunk-resent
   it('has only the chunk sent again that was cut, and the source read once', async () => {
     const wired = wire(cutting('upload.append', 400, 1));
     const { layer, state } = stream();
@@ -96,6 +98,7 @@ describe('an image with a streaming layer', () => {
     assert.equal((await place.blobs.stat(digestOf(tar)))?.size, 2500);
   });
 
+  // id: stream-progress
   it('tells its progress, which never goes back, and is whole at the end', async () => {
     const wired = wire(refusing('upload.append', 503));
     const events: CopyEvent[] = [];
@@ -120,6 +123,7 @@ describe('an image with a streaming layer', () => {
     });
   });
 
+  // id: stream-memory
   it('keeps no more than one chunk of it', async () => {
     const { layer, state } = stream(noise(50_000));
     let ahead = 0;
@@ -140,6 +144,7 @@ describe('an image with a streaming layer', () => {
     assert.ok(ahead <= 1100, `${ahead} bytes were ahead`);
   });
 
+  // id: stream-layer-shared
   it('that several images share is read once', async () => {
     const wired = wire();
     const { layer, state } = stream();
@@ -150,6 +155,7 @@ describe('an image with a streaming layer', () => {
   });
 
   for (const status of [400, 416]) {
+    // id: stream-first-chunk-refused
     it(`has it sent without chunks where the first is answered with ${status}`, async () => {
       const wired = wire(
         answering(['upload.append'], ({ headers }) =>
@@ -192,6 +198,7 @@ describe('an image with a streaming layer', () => {
 });
 
 describe('a streaming layer alone', () => {
+  // id: stream-result
   it('tells its digest and size, and its type with the commit where that is asked for', async () => {
     const wired = wire();
     const { layer } = stream(tar, { compression: 'none', mediaType: 'application/vnd.acme.weights' });

@@ -9,6 +9,7 @@ import { encode, imageOf, layerOf, puts } from './images.ts';
 import { answering, host, kindsOf, wire } from './wire.ts';
 
 describe('a tag', () => {
+  // id: tag-requests
   it('sends nothing but the manifest, which is asked for once', async () => {
     const wired = wire();
     const client = wired.client();
@@ -25,6 +26,7 @@ describe('a tag', () => {
     );
   });
 
+  // id: several-tags
   it('and others are set by one request where the registry knows how, else by one each', async () => {
     for (const knows of [true, false]) {
       const wired = wire(
@@ -51,6 +53,7 @@ const untold = ({ headers, ...rest }: Awaited<ReturnType<typeof refuse>>) => {
 };
 
 describe('a manifest alone', () => {
+  // id: raw-manifest-type
   it('goes with the type that it says, or else the one of its shape', async () => {
     const wired = wire();
     const client = wired.client();

@@ -12,6 +12,7 @@ import { answering, kindsOf, wire } from './wire.ts';
 /** Every way for a blob to reach a registry, with all requests. */
 
 describe('a blob', () => {
+  // id: existing-blob-head
   it('that is there is asked for with one HEAD, and not opened', async () => {
     const wired = wire();
     await give(wired.at().repository('app'), sample);
@@ -38,6 +39,7 @@ describe('a blob', () => {
     }
   });
 
+  // id: mount-from-known-repository
   it('that a known repository of the registry has is mounted from there, and not opened', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
@@ -55,6 +57,7 @@ describe('a blob', () => {
     await assertThere(wired);
   });
 
+  // id: mount-scopes
   it('asks for the right to mount with the first request, the right to push standing first', async () => {
     const wired = wire();
     const repository = wired.remote().repository('app', { ...push, mountFrom: ['base'] });
@@ -63,6 +66,7 @@ describe('a blob', () => {
       assert.deepEqual(scopes, ['repository:app:pull,push', 'repository:base:pull']);
   });
 
+  // id: mount-from-seen-repository
   it('that was just seen in another repository is mounted from there without being told', async () => {
     const wired = wire(
       answering(['upload.mount'], (request) => (request.url.includes('from=') ? undefined : refuse(405))),
@@ -79,6 +83,7 @@ describe('a blob', () => {
     assert.ok(asked[1]?.url.endsWith('&from=one'));
   });
 
+  // id: mount-without-source
   it('that any repository has is mounted where the registry finds it itself', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
@@ -87,6 +92,7 @@ describe('a blob', () => {
     assert.ok(!wired.asked[1]?.url.includes('from'));
   });
 
+  // id: declined-mount-session
   it('that nobody has goes with one PUT into the session that the declined mount left', async () => {
     const wired = wire();
     assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'uploaded');
@@ -99,6 +105,7 @@ describe('a blob', () => {
   });
 
   for (const status of [400, 401, 403, 404, 405, 429, 500, 503]) {
+    // id: mount-answer-means-upload
     it(`is sent when the mount is answered with ${status}`, async () => {
       const wired = wire(refusing('upload.mount', status, {}, 9));
       const options = { mountFrom: ['base'] };
@@ -110,6 +117,7 @@ describe('a blob', () => {
     });
   }
 
+  // id: mount-never-answered
   it('is sent when the mount is never answered', async () => {
     const wired = wire(
       answering(['upload.mount'], () => Promise.reject(new TransportError('CUT_OFF', 'gone'))),
@@ -122,6 +130,7 @@ describe('a blob', () => {
     [400, false],
     [503, true],
   ] as const) {
+    // id: mount-cross-host
     it(`${again ? 'asks once more' : 'never asks again'} for a mount from anywhere after ${status}`, async () => {
       const wired = wire(refusing('upload.mount', status));
       const { blobs } = open(wired);
@@ -133,6 +142,7 @@ describe('a blob', () => {
     });
   }
 
+  // id: abort-while-waiting
   it('that is given up while it waits for its turn leaves no session behind', async () => {
     const wired = wire();
     const pool = createPool(1);
@@ -150,6 +160,7 @@ describe('a blob', () => {
     await busy;
   });
 
+  // id: sha512-upload
   it('by sha512 is stored under that, the session being told', async () => {
     const wired = wire(refusing('upload.mount', 405));
     const strong = blobOf(sample.bytes, 'sha512');

@@ -316,6 +316,7 @@ describe('a token is not taken', () => {
     });
   }
 
+  // id: s13-changed-token
   it('when any character of it is another one', async () => {
     const { token, pull } = await stage();
     const value = await token('alice', scope);

@@ -75,6 +75,7 @@ async function filled(repositories: readonly string[]): Promise<ReturnType<typeo
   return registry;
 }
 
+// id: s6-login-first
 describe('without a login nothing is answered but the way to one', () => {
   for (const [method, path] of [...requests, ['GET', ''] as const]) {
     it(`${method} ${path || '/v2/'}`, async () => {
@@ -118,6 +119,7 @@ describe('rights', () => {
     assertRefused(await ask('GET', '/v2/token'), 401, 'UNAUTHORIZED');
   });
 
+  // id: s7-create-only
   it('to create leave a tag where it is, and let new ones be set', async () => {
     const { ask } = await guardedApp({ rules });
     const [alice, bob] = [askingWith(ask, as('alice')), askingWith(ask, as('bob'))];
@@ -193,6 +195,7 @@ describe('rights', () => {
     assertRefused(await ask('GET', '/v2/token'), 404, 'NAME_UNKNOWN');
   });
 
+  // id: s14-rules-change
   it('change with the rules, for tokens that are out already', async () => {
     let text = rules;
     const registry = await filled(['team/app']);
@@ -212,6 +215,7 @@ const mount = (ask: Ask, to: string, from?: string): Promise<Asked> =>
 const shapeOf = ({ status, headers, text }: Asked): unknown => [status, Object.keys(headers).sort(), text];
 
 describe('a mount', () => {
+  // id: s4-mount-source
   it('reads only what its user can pull, and fails for all reasons alike', async () => {
     const registry = await filled(['team/secret', 'open/app']);
     const { ask } = await guardedApp({ rules, registry });
@@ -268,6 +272,7 @@ const begin = async (ask: Ask, repository: string): Promise<string> => {
 };
 
 describe('an upload session', () => {
+  // id: s3-session-owner
   it('is for who began it, in the repository where they did', async () => {
     const { ask, token } = await guardedApp();
     const [alice, bob] = [askingWith(ask, as('alice')), askingWith(ask, as('bob'))];

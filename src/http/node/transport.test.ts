@@ -173,6 +173,7 @@ describe('createNodeTransport', () => {
     assert.deepEqual((await transport().send(get(url))).headers['x-long'], [long]);
   });
 
+  // id: connection-reuse
   it('the transport sends many requests over one connection', async () => {
     let connections = 0;
     const server = http.createServer((request, response) => {

@@ -32,6 +32,7 @@ const rows: readonly Row[] = [
     chunk: undefined,
   },
   {
+    // id: chunk-size-of-caller
     name: 'goes in the size of the caller',
     options: { chunkThreshold: 0, chunkSize: 5 },
     size: 6,
@@ -44,6 +45,7 @@ const rows: readonly Row[] = [
     chunk: undefined,
   },
   {
+    // id: chunk-maximum
     name: 'goes in the maximum of the registry less a margin',
     limits: { max: 20 * mebibyte },
     size: gibibyte,
@@ -77,6 +79,7 @@ const rows: readonly Row[] = [
     chunk: 20 * mebibyte - margin,
   },
   {
+    // id: chunk-minimum
     name: 'goes in the minimum where the caller wants less',
     limits: { min: 20 * mebibyte },
     options: { chunkSize: 10 * mebibyte },
@@ -140,6 +143,7 @@ const streams: readonly Omit<Row, 'size'>[] = [
   },
   { name: 'goes in the minimum of the registry', limits: { min: 20 * mebibyte }, chunk: 20 * mebibyte },
   {
+    // id: chunk-minimum-too-large
     name: 'goes whole where the minimum is more than may be kept',
     limits: { min: 65 * mebibyte },
     chunk: undefined,

@@ -245,6 +245,7 @@ describe('a blob on its way to a registry', () => {
     assert.ok(sent <= 11 * hundredfold.bytes.length, `${sent} bytes`);
   });
 
+  // id: proxy-body-limit
   it('of more than a proxy takes goes in chunks that it does', async () => {
     const large = blobOf(noise(17 * 1024 * 1024));
     const { repository, asked } = scripted({ commit: [answers(413)] });

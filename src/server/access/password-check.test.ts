@@ -106,6 +106,7 @@ describe('a right password', () => {
 });
 
 describe('wrong passwords', () => {
+  // id: s19-guesses-wait
   it('for one user wait longer and longer, from the fourth on', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 10; at++) await check('alice', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
