@@ -24,8 +24,11 @@ export interface RegistryError {
   readonly detail?: unknown;
 }
 
-interface ErrorFields {
+/** The optional fields of every error. */
+export interface ErrorFields {
+  /** The error below this one. */
   readonly cause?: unknown;
+  /** The response of a registry that led to the error. */
   readonly response?: ErrorResponse;
 }
 
@@ -183,6 +186,7 @@ export class StorageError extends GantryError {
 
 /** The place, runtime or registry does not support the operation. */
 export class UnsupportedError extends GantryError {
+  /** The reason, as a stable identifier. */
   readonly code = 'UNSUPPORTED' as const;
   /** The unsupported operation, such as `blob.delete`. */
   readonly operation: string;
@@ -222,6 +226,7 @@ export class CopyError extends GantryError {
     if (fields.digest !== undefined) this.digest = fields.digest;
   }
 
+  /** Returns the public fields, for logs, with side and step. */
   override toJSON(): Record<string, unknown> {
     const { side, step, digest } = this;
     return { ...super.toJSON(), side, step, ...(digest === undefined ? {} : { digest }) };

@@ -1,4 +1,7 @@
+export type { ArchiveEntry } from './archive/contents.ts';
+export type { ArchiveRepository, OpenArchiveOptions } from './archive/read.ts';
 export { openArchive } from './archive/read.ts';
+export type { CreateArchiveOptions } from './archive/write.ts';
 export { createArchive } from './archive/write.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type { ConnectionOptions, ConnectionTimeouts } from './client/connection-options.ts';
@@ -7,38 +10,54 @@ export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
 export type { LoginCheck } from './client/login.ts';
 export type { WaitOptions } from './client/open.ts';
+export type { ArchivePlace, LayoutPlace, RegistryPlace } from './client/place.ts';
 export { type Place, parsePlace } from './client/place.ts';
 export type { DeleteOptions, Deletion, PruneOptions } from './client/prune.ts';
-export type { PullOptions } from './client/pull.ts';
+export type { PullFormat, PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';
 export type { ListReferrersOptions, ReferrerNode, ReferrerTree } from './client/referrers.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
+export type { ChangeVerbs } from './client/verbs/change.ts';
+export type { ListVerbs } from './client/verbs/list.ts';
+export type { LoginVerbs } from './client/verbs/login.ts';
+export type { ReadVerbs } from './client/verbs/read.ts';
+export type { TransferVerbs } from './client/verbs/transfer.ts';
 export type { WriteLayerOptions, WrittenLayer } from './client/write.ts';
 export { type CopyOptions, copyImage } from './copy/copy.ts';
 export type { CopyEnd, CopyEvent, CopyObserver, CopyProgress } from './copy/events.ts';
 export * from './errors.ts';
-export type { UnpackLimits } from './flow/compression.ts';
+export type { Compression, UnpackLimits } from './flow/compression.ts';
 export { bytesContent, type Content, type OpenOptions, streamContent } from './flow/content.ts';
 export { digestOf } from './flow/hash.ts';
-export type { Work, WorkObserver, WorkProgress } from './flow/work.ts';
+export type { PlaceOptions, Pool } from './flow/pool.ts';
+export type { Work, WorkObserver, WorkPart, WorkProgress, WorkSum } from './flow/work.ts';
+export type { HostSettings } from './hosts/hosts.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
 export type { WireEvent, WireObserver } from './http/event.ts';
+export type { Fetch } from './http/fetch-transport.ts';
 export { fetchTransport } from './http/fetch-transport.ts';
 export type { ProxyOption } from './http/node/proxy.ts';
 export type { TlsChoice, TlsOptions } from './http/node/tls.ts';
 export { createNodeTransport, type NodeTransportOptions } from './http/node/transport.ts';
+export type { RateLimit } from './http/rate-limit.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
+export type { ViewPlace } from './image/image.ts';
 export { type Image, openImage } from './image/image.ts';
+export type { IndexView } from './image/image-index.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
+export type { MeasureOptions } from './image/layer.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
+export type { ManifestOptions } from './json/manifest.ts';
 export { parseManifest } from './json/manifest.ts';
+export type { Credential, Keychain, KeychainQuestion } from './keychain/credential.ts';
+export type { LayoutRepository, OpenLayoutOptions } from './layout/repository.ts';
 export { openLayout } from './layout/repository.ts';
 export { createMemoryRegistry } from './memory/registry.ts';
 export {
@@ -47,15 +66,27 @@ export {
   type PullThroughOptions,
 } from './pull-through/registry.ts';
 export type { UpstreamFailure } from './pull-through/upstream.ts';
+export type { DownloadOptions } from './remote/exchange.ts';
 export { createRemoteRegistry, type RemoteOptions, type RemoteRegistry } from './remote/registry.ts';
 export type { UploadOptions } from './remote/upload/plan.ts';
 export type { Annotations, Descriptor } from './spec/descriptor.ts';
+export type { Algorithm } from './spec/digest.ts';
 export { type Digest, parseDigest } from './spec/digest.ts';
-export type { ImageConfig, RunConfig } from './spec/image-config.ts';
-export type { ImageManifest, IndexManifest, Manifest, ManifestBody } from './spec/manifest.ts';
+export type { HistoryEntry, ImageConfig, RunConfig } from './spec/image-config.ts';
+export type {
+  ImageManifest,
+  IndexManifest,
+  Manifest,
+  ManifestBody,
+  UnknownManifest,
+} from './spec/manifest.ts';
 export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
+export type { Scheme } from './spec/reference.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
+export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
+export type { TarType } from './tar/entry.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
-export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';
+export type { Clock } from './time/clock.ts';
+export type { Arrival, HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from './wire/message.ts';

@@ -89,7 +89,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: 'any',
   },
   core: { imports: ['copy', 'image', 'store', 'remote', 'memory', 'http', 'wire', ...words], node: [] },
-  index: { imports: [...works, 'store', 'remote', ...nodeLine, ...places, ...words], node: [] },
+  index: { imports: [...works, 'store', 'remote', 'hosts', ...nodeLine, ...places, ...words], node: [] },
 };
 
 const packages: Readonly<Record<string, readonly string[]>> = {

@@ -7,7 +7,7 @@ import type { FileContent } from './file.ts';
 
 /** What an archive holds. The docker forms without an index.json have no manifests: theirs are made when they are asked for. */
 export interface ArchiveContents {
-  readonly roots: readonly ArchiveRoot[];
+  readonly roots: readonly ArchiveEntry[];
   /** Those that are known so far. */
   manifests(): Iterable<Manifest>;
   readonly manifest: (digest: Digest) => Manifest | undefined;
@@ -17,7 +17,7 @@ export interface ArchiveContents {
 }
 
 /** An image or index that the archive names. */
-export interface ArchiveRoot {
+export interface ArchiveEntry {
   /** `alpine:3`, `docker.io/library/alpine:3`, or a tag alone. */
   readonly names: readonly string[];
   /** Left out where the manifest is yet to be made. */

@@ -11,7 +11,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { contradictionIn, type Described, isWhole, refuseContradiction } from './agree.ts';
 import { blobMember } from './blob-member.ts';
-import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import type { DockerImage } from './docker.ts';
 import { inArchive } from './failure.ts';
 import { distinctNames } from './names.ts';
@@ -83,7 +83,7 @@ export async function readOci(
   };
 }
 
-function rootOf(layout: Layout, root: Descriptor): ArchiveRoot {
+function rootOf(layout: Layout, root: Descriptor): ArchiveEntry {
   const { tarball, trees } = layout;
   const names = namesOf(layout, root);
   return {

@@ -15,7 +15,7 @@ import {
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { readOnlyRepository } from '../store/read-only.ts';
 import { type ArchiveCompression, compressionOf, unpacked } from './compressed.ts';
-import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import { parseManifestJson, readDocker } from './docker.ts';
 import { type FileContent, type OpenedFile, type OpenedPipe, openFile, openPipe } from './file.ts';
 import { readOci } from './oci.ts';
@@ -31,6 +31,7 @@ import { readV1 } from './v1.ts';
  * `@0` is its first image, `@1` the second.
  */
 export interface ArchiveRepository extends Repository {
+  /** The form of the archive. */
   readonly format: 'oci' | 'docker';
   /** The images and indexes that the archive names, as they stand there. Nothing of them is read for that. */
   readonly entries: readonly ArchiveEntry[];
@@ -38,9 +39,7 @@ export interface ArchiveRepository extends Repository {
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
 }
 
-/** An image or index that an archive names, before it is read. */
-export type ArchiveEntry = Pick<ArchiveRoot, 'names' | 'digest' | 'entry' | 'platform' | 'load'>;
-
+/** Settings of `openArchive`. */
 export interface OpenArchiveOptions extends SignalOptions {
   /**
    * Told, in a sentence, of each thing in the archive that is wrong and stops nothing: a description that contradicts

@@ -7,7 +7,7 @@ import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import { foundContent } from '../store/found-content.ts';
 import { listed } from '../store/listing.ts';
 import type { Readable } from '../store/read-only.ts';
-import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import { sameName, tagOf } from './names.ts';
 import { referrersAmong } from './referrers.ts';
 
@@ -95,10 +95,10 @@ export async function loadRoots(
  */
 async function findRoot(
   path: string,
-  roots: readonly ArchiveRoot[],
+  roots: readonly ArchiveEntry[],
   reference: string,
   options: SignalOptions,
-): Promise<ArchiveRoot | undefined> {
+): Promise<ArchiveEntry | undefined> {
   if (/^@\d{1,9}$/.test(reference)) return roots[Number(reference.slice(1))];
   const tests: readonly ((name: string) => boolean)[] = [
     (name) => name === reference,
@@ -117,11 +117,11 @@ async function findRoot(
 /** Of several that a name stands for, the one that is whole. Two that are whole are a choice that nobody made. */
 async function onlyWhole(
   path: string,
-  roots: readonly ArchiveRoot[],
+  roots: readonly ArchiveEntry[],
   reference: string,
   options: SignalOptions,
-): Promise<ArchiveRoot | undefined> {
-  const whole = new Map<Digest, ArchiveRoot>();
+): Promise<ArchiveEntry | undefined> {
+  const whole = new Map<Digest, ArchiveEntry>();
   for (const root of roots) {
     const descriptor = await root.load(options).catch(() => options.signal?.throwIfAborted());
     if (descriptor !== undefined && !whole.has(descriptor.digest)) whole.set(descriptor.digest, root);

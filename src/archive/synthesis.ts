@@ -8,7 +8,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import type { ArchiveContents, ArchiveRoot } from './contents.ts';
+import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import type { FileContent } from './file.ts';
 import type { RecompressedLayer } from './recompress.ts';
 
@@ -29,7 +29,7 @@ export interface ImageParts {
 /** Gives images the manifests that their archive lacks. The same files make the same manifest. */
 export interface Synthesizer {
   /** A root whose manifest is made when it is first loaded. */
-  readonly root: (image: SynthesizedImage) => ArchiveRoot;
+  readonly root: (image: SynthesizedImage) => ArchiveEntry;
   /** The manifests that were made. */
   readonly manifests: ReadonlyMap<Digest, Manifest>;
   readonly blob: (digest: Digest) => FileContent | undefined;
@@ -38,7 +38,7 @@ export interface Synthesizer {
 export function createSynthesizer(): Synthesizer {
   const manifests = new Map<Digest, Manifest>();
   const blobs = new Map<Digest, FileContent>();
-  const root = (image: SynthesizedImage): ArchiveRoot => {
+  const root = (image: SynthesizedImage): ArchiveEntry => {
     const loading = createSingleFlight<'root', Descriptor>({
       keep: true,
       limit: Number.POSITIVE_INFINITY,

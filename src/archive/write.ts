@@ -32,9 +32,14 @@ import { kindOf, replace, type TargetKind, targetOf } from './target-file.ts';
 import { toldStaged } from './told.ts';
 import { union } from './union.ts';
 
+/** Settings of `createArchive`. */
 export interface CreateArchiveOptions extends SignalOptions {
   /** `docker`: an OCI layout that `docker load` takes, too. `legacy`: what Docker saved before version 25. */
   readonly format: 'docker' | 'oci' | 'legacy';
+  /**
+   * Compresses the whole archive.
+   * @defaultValue `false`
+   */
   readonly gzip?: boolean;
   /**
    * Where there is an archive already: `replace` it (the default), or `add` to it. Then all that it holds is kept, a name

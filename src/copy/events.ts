@@ -5,8 +5,9 @@ import type { WriteOutcome } from '../store/contract.ts';
 /** An event of a copy. */
 export type CopyEvent =
   | {
-      /** The descriptor of the blob. */
+      /** The kind of the event. */
       readonly kind: 'blob';
+      /** The descriptor of the blob. */
       readonly descriptor: Descriptor;
       /** `skipped`: a layer that registries may not distribute, without `nondistributable`. */
       readonly outcome: WriteOutcome | 'skipped';

@@ -38,6 +38,7 @@ export interface DiskRegistry extends Registry, AsyncDisposable {
   secret(): Promise<Uint8Array>;
 }
 
+/** Settings of `openDiskRegistry`. */
 export interface OpenDiskOptions extends SignalOptions {
   /** Milliseconds to wait while another process has the store open; default: don't. */
   readonly wait?: number;

@@ -11,7 +11,10 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 import { checkView, type Image, openImage, type ViewPlace } from './image.ts';
 
 /** A manifest that is an index. */
-export type IndexView = Manifest & { readonly body: IndexManifest };
+export type IndexView = Manifest & {
+  /** The content of the index. */
+  readonly body: IndexManifest;
+};
 
 /** An image index as a lazy, immutable view. */
 export interface Index {

@@ -35,9 +35,11 @@ export interface MeasureOptions extends SignalOptions {
   readonly work?: WorkSum;
 }
 
+/** The repository that a layer comes from. Pushes to the same registry mount the layer from there. */
 export interface LayerOrigin {
   /** As in a reference: `ghcr.io`, `localhost:5000`. */
   readonly registry: string;
+  /** The name inside the registry. */
   readonly repository: string;
 }
 

@@ -3,6 +3,7 @@ import type { Credential } from './credential.ts';
 import { askHelper, type HelperOptions } from './credential-helper.ts';
 import { canonicalKey } from './server-key.ts';
 
+/** Settings for remembering the answers of credential helpers. */
 export interface AnswerOptions extends HelperOptions {
   /**
    * Returns the milliseconds since any fixed moment. Used to decide when an answer of a helper is too old.

@@ -16,6 +16,7 @@ import { openWriter } from './writer.ts';
 
 export type { LayoutRepository } from './reader.ts';
 
+/** Settings of `openLayout`. */
 export interface OpenLayoutOptions extends SignalOptions {
   /** `write` creates the layout if it does not exist, and locks out other writers until disposed. */
   readonly mode: 'read' | 'write';

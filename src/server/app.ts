@@ -29,6 +29,7 @@ import { listTags } from './tags.ts';
 import { mountBlob, startUpload, stepUpload } from './uploads.ts';
 import { type WatchedBody, watchBody } from './watched-body.ts';
 
+/** Settings of `createApp`. */
 export interface AppOptions extends MethodPolicyOptions {
   /** Checks each request (`createAccess`). By default every client may do everything. */
   readonly access?: Access;

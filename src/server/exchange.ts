@@ -43,6 +43,7 @@ export interface ServedResponse extends HttpResponse {
 
 /** A `Send` on the serving side: a handler for requests. */
 export interface Serve {
+  /** Answers one request. Rejects only when the client has gone. */
   (request: HttpRequest): Promise<ServedResponse>;
   /** Whether the handler authenticates every caller. */
   readonly guarded?: boolean;

@@ -12,6 +12,7 @@ export interface HostOptions {
   readonly hosts?: readonly string[] | undefined;
 }
 
+/** Settings of `withHosts`. */
 export interface NameOptions extends HostOptions {
   /** The host name of this machine. */
   readonly machine?: string;

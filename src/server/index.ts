@@ -18,11 +18,20 @@ export type { User, UserDirectory } from './access/user-directory.ts';
 export { type AppOptions, createApp } from './app.ts';
 export type { Exchange, ExchangeObserver, Note, Serve, ServedResponse } from './exchange.ts';
 export { type HealthOptions, withHealth } from './health.ts';
-export { type HostOptions, withHosts } from './host-header.ts';
+export { type HostOptions, type NameOptions, withHosts } from './host-header.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export { formatExchange } from './log.ts';
+export type { MethodPolicyOptions } from './method-policy.ts';
 export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
 export { type Listener, type ListenOptions, listen } from './node/listen.ts';
 export type { TlsIdentity } from './node/tls.ts';
 export { withOrigins } from './origins.ts';
-export { createSessions, type Sessions } from './sessions.ts';
+export {
+  type BeginOptions,
+  createSessions,
+  type SessionLimits,
+  type SessionRequest,
+  type Sessions,
+  type UploadOwner,
+} from './sessions.ts';
+export type { WatchedBody } from './watched-body.ts';

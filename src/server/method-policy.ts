@@ -1,5 +1,6 @@
 import { actionOf, type OperationKind } from '../wire/operation.ts';
 
+/** The changes that a registry permits. */
 export interface MethodPolicyOptions {
   /** Whether clients may change anything. With `false`, every change is refused with 405. Default true. */
   readonly writes?: boolean;

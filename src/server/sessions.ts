@@ -14,14 +14,21 @@ import type { WatchedBody } from './watched-body.ts';
 
 /** One request to an upload session. */
 export interface SessionRequest {
+  /** The repository of the session. */
   readonly repository: Repository;
+  /** The step of the session, and its id. */
   readonly operation: Pick<SessionOperation, 'id' | 'kind'>;
+  /** The request itself. */
   readonly request: HttpRequest;
+  /** The body of the request; undefined for a request without one. */
   readonly body: WatchedBody | undefined;
+  /** The owner that the session counts for. */
   readonly owner: UploadOwner;
 }
 
+/** Settings for the start of an upload session. */
 export interface BeginOptions {
+  /** The owner that the session counts for. */
   readonly owner?: UploadOwner;
   /**
    * Aborts when the client leaves before it has the answer. No client can know the address of the session then, so the
@@ -53,6 +60,8 @@ export interface Sessions {
 }
 
 type Work = (upload: Upload) => Promise<HttpResponse>;
+
+/** The limits of upload sessions. */
 export type SessionLimits = Pick<Limits, 'sessions' | 'repositorySessions' | 'sessionIdle' | 'patience'>;
 
 /**

@@ -35,9 +35,11 @@ export interface ImageManifest {
 
 /** An OCI image index or a docker manifest list. */
 export interface IndexManifest {
-  /** The media type that the document itself gives. */
+  /** Tells the kinds of manifests apart. */
   readonly kind: 'index';
+  /** The version of the schema. */
   readonly schemaVersion: 2;
+  /** The media type that the document itself gives. */
   readonly mediaType?: string;
   /** The type of an artifact; undefined for an index of container images. */
   readonly artifactType?: string;

@@ -1,5 +1,20 @@
-export type { Operation, OperationKind } from '../wire/operation.ts';
+export type {
+  BlobOperation,
+  CatalogOperation,
+  ManifestOperation,
+  MountOperation,
+  Operation,
+  OperationKind,
+  PageQuery,
+  PingOperation,
+  PutManifestOperation,
+  ReferrersOperation,
+  SessionOperation,
+  StartOperation,
+  TagsOperation,
+} from '../wire/operation.ts';
 export { operationKinds } from '../wire/operation.ts';
+export type { ContractFeatures } from './contract/case.ts';
 export { type Open, registryContract, repositoryContract, type Without } from './contract.ts';
 export {
   type Fault,
@@ -13,4 +28,9 @@ export {
 export type { TestLogin } from './login.ts';
 export type { RecordedRequest } from './recorded.ts';
 export type { RegistryRequest } from './requests.ts';
-export { type StartRegistryOptions, startRegistry, type TestRegistry } from './start-registry.ts';
+export {
+  type Listening,
+  type StartRegistryOptions,
+  startRegistry,
+  type TestRegistry,
+} from './start-registry.ts';

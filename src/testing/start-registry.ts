@@ -8,7 +8,8 @@ import { type Fault, withFaults } from './faults.ts';
 import { openLogin, type TestLogin } from './login.ts';
 import { type RecordedRequest, recording } from './recorded.ts';
 
-type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous' | 'hosts'>;
+/** The settings of `listen` that a test registry takes. */
+export type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous' | 'hosts'>;
 
 /** Options of `startRegistry`. */
 export interface StartRegistryOptions extends AppOptions, Listening {

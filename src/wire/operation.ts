@@ -80,7 +80,7 @@ export function actionOf(kind: OperationKind): 'pull' | 'push' | 'delete' | unde
 }
 
 /** end-1: asks whether this is a registry. */
-interface PingOperation {
+export interface PingOperation {
   readonly kind: 'ping';
 }
 
@@ -91,6 +91,7 @@ export interface CatalogOperation extends PageQuery {
 
 /** end-2 and end-10: reads, examines or deletes one blob. */
 export interface BlobOperation {
+  /** Tells the operations apart. */
   readonly kind: 'blob.get' | 'blob.head' | 'blob.delete';
   /** The name of the repository, without the registry. */
   readonly repository: string;
@@ -125,6 +126,7 @@ export interface MountOperation {
  * client follows the newest Location (`uploadRequest`).
  */
 export interface SessionOperation {
+  /** Tells the operations apart. */
   readonly kind: 'upload.status' | 'upload.append' | 'upload.commit' | 'upload.cancel';
   /** The name of the repository, without the registry. */
   readonly repository: string;
@@ -136,6 +138,7 @@ export interface SessionOperation {
 
 /** end-3 and end-9: reads, examines or deletes a manifest or a tag. */
 export interface ManifestOperation {
+  /** Tells the operations apart. */
   readonly kind: 'manifest.get' | 'manifest.head' | 'manifest.delete';
   /** The name of the repository, without the registry. */
   readonly repository: string;

@@ -66,9 +66,18 @@ export interface Access {
 
 /** The outcome of an access check. */
 export type Entrance =
-  | { readonly kind: 'refused'; readonly response: HttpResponse; readonly user?: string | undefined }
   | {
+      /** Tells the outcomes apart. */
+      readonly kind: 'refused';
+      /** The response to the caller. */
+      readonly response: HttpResponse;
+      /** The user that the caller claims to be. */
+      readonly user?: string | undefined;
+    }
+  | {
+      /** Tells the outcomes apart. */
       readonly kind: 'entered';
+      /** The user that logged in; `undefined` for an anonymous caller. */
       readonly user?: string | undefined;
       /** Returns the registry as this caller may use it. */
       readonly view: (registry: Registry) => Registry;

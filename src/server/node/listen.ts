@@ -71,7 +71,9 @@ export const listenOptions: Shape<ListenOptions> = {
 export interface Listener extends AsyncDisposable {
   /** `http://127.0.0.1:5000`, or with `https:`. */
   readonly url: string;
+  /** The address that it listens on. */
   readonly host: string;
+  /** The port that it listens on. */
   readonly port: number;
   /**
    * Accepts no more connections and resolves when the running exchanges have ended. After `grace` milliseconds (default

@@ -4,11 +4,13 @@ import type { Registry, Repository } from '../../store/contract.ts';
 export interface ContractFeatures {
   /** Whether a manifest with missing config or layers is refused. */
   readonly checksBlobs: boolean;
+  /** Whether the place deletes tags, manifests and blobs. */
   readonly deletes: boolean;
   /** Whether a blob can be mounted from a named repository. */
   readonly mounts: boolean;
   /** Whether the place finds a blob to mount by itself. */
   readonly mountsFromAny: boolean;
+  /** Whether the place stores content by sha512 digests. */
   readonly sha512: boolean;
 }
 
