@@ -26,12 +26,12 @@ export { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts';
 export { type Listener, type ListenOptions, listen } from './node/listen.ts';
 export type { TlsIdentity } from './node/tls.ts';
 export { withOrigins } from './origins.ts';
+export type { UploadOwner } from './session-book.ts';
 export {
   type BeginOptions,
   createSessions,
   type SessionLimits,
   type SessionRequest,
   type Sessions,
-  type UploadOwner,
 } from './sessions.ts';
 export type { WatchedBody } from './watched-body.ts';
