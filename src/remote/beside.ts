@@ -1,23 +1,23 @@
 import { type Clock, systemClock } from '../time/clock.ts';
 
-/** An answer that is being read. */
+/** An answer while it is read. */
 export interface Reading {
   /** Settles when the answer has begun. */
   readonly begun: Promise<unknown>;
   next(): Promise<IteratorResult<Uint8Array>>;
-  /** Lets it go, whatever it is waiting for. */
+  /** Gives the answer up, also in the middle of a wait. */
   end(): void;
 }
 
 type Next = IteratorResult<Uint8Array> | undefined;
 
-/** Milliseconds that an answer may stand still before another is asked for beside it: a round trip is all that this costs. */
+/** Milliseconds of silence before a second request goes out beside the answer. It costs one round trip. */
 const silence = 10_000;
 
 /**
- * The bytes of a reading. Where it stands still, another one is begun beside it, from the first byte that has not come, and
- * the first of both that brings bytes is gone on with: one that is only slow is never cut. Where `begin` has nothing left to
- * ask for, it ends: all has come but the end of the answer.
+ * Yields the bytes of a reading. When it stands still, begins a second one beside it, from the first missing byte, and continues
+ * with the first of both to bring bytes, so that a slow one is never cut. Ends when `begin` returns undefined, since all bytes
+ * have arrived then and only the end of the answer is missing.
  */
 export async function* readBeside(
   begin: () => Reading | undefined,
@@ -33,7 +33,7 @@ export async function* readBeside(
       const awaited = current.next();
       let next = await unlessSilent(awaited, clock);
       if (next === undefined) {
-        // Its failure, when it is let go, is nobody's.
+        // The reading may fail after it was given up, and no caller needs that failure.
         awaited.catch(() => undefined);
         const second = begin();
         if (second === undefined) return;
@@ -50,7 +50,7 @@ export async function* readBeside(
   }
 }
 
-/** `undefined`: it has not come in time, and is still on its way. */
+/** Resolves with undefined if the bytes have not arrived in time; they may still arrive. */
 function unlessSilent(awaited: Promise<IteratorResult<Uint8Array>>, clock: Clock): Promise<Next> {
   return new Promise((resolve, reject) => {
     const cancel = clock.after(silence, () => resolve(undefined));
@@ -63,13 +63,13 @@ interface First {
   readonly isSecond: boolean;
 }
 
-/** The failure of one counts only when the other has failed, too; then it is the first one's that is told. */
+/** Resolves with the first reading to bring bytes. If both fail, rejects with the error of the first one. */
 async function firstToBring(
   first: Promise<IteratorResult<Uint8Array>>,
   second: Promise<IteratorResult<Uint8Array>>,
 ): Promise<First> {
   const bytesOfSecond = second.then((next) => {
-    if (next.done === true) throw new Error('it brought nothing');
+    if (next.done === true) throw new Error('the second reading brought no bytes');
     return { next, isSecond: true };
   });
   try {

@@ -7,7 +7,7 @@ import { Download, type Source } from './download.ts';
 import type { Exchange } from './exchange.ts';
 import { isLarge, largeBlob } from './parallel-ranges.ts';
 
-/** A blob to be read: whole reads are verified, parts can't be. The `data` of its descriptor costs no request. */
+/** Opens a blob. Verifies a whole read; a part cannot be verified. The `data` of a descriptor saves the request. */
 export function openBlob(exchange: Exchange, repository: string, named: Digest | Descriptor): Content {
   const inline = typeof named === 'string' ? undefined : inlineData(named);
   if (inline !== undefined) return bytesContent(inline);

@@ -4,7 +4,7 @@ import { type Exchange, isDeleted, performBodiless } from './exchange.ts';
 import { statBlob } from './stat.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
-// Loaded when something is first sent: who only reads does without.
+// Loaded with the first upload, since a program that only reads does not need it.
 const sending = () => import('./upload/write-blob.ts');
 
 export function remoteBlobs(exchange: Exchange, repository: string, upload: UploadOptions): Blobs {

@@ -12,12 +12,12 @@ import { type Reading, readBeside } from './beside.ts';
 import { type Exchange, perform } from './exchange.ts';
 
 /**
- * Bytes after which the attempts begin again. Where fewer come with all of them, it would take as many attempts as the blob
+ * Bytes of progress after which attempts count from the start. With a smaller number a blob could take as many attempts as it
  * has bytes.
  */
 const worthAnAttempt = 64 * 1024;
 
-/** A blob of a repository, to be read. */
+/** A blob of a repository, for a download. */
 export interface Source {
   readonly exchange: Exchange;
   readonly repository: string;
@@ -26,19 +26,19 @@ export interface Source {
 
 export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal' | 'onSize'> {
   /**
-   * `offer`: the whole is taken where the registry sends that instead. `strict`: it fails with UNEXPECTED_ANSWER there,
-   * since other parts are on their way. Default: what isn't of the part is read and dropped.
+   * The reaction to a registry that sends the whole blob instead of the part. `offer`: takes the whole blob. `strict`: fails
+   * with UNEXPECTED_ANSWER, since other parts are under way. Default: reads the other bytes and drops them.
    */
   readonly ranges?: 'offer' | 'strict';
-  /** What answers for other parts of the blob were marked with. */
+  /** The entity tag of the answers for other parts of the blob. */
   readonly entityTag?: string | undefined;
 }
 
 /**
- * One blob, or a part of it, on its way here. A connection that breaks, stalls or ends too early, and a registry that
- * refuses for a while, only interrupt it: it goes on from the last byte that came. Attempts begin again only where the blob has
- * come further than ever before. A refusal to go on from there, whatever its
- * status, has the blob read once more from its beginning: stores behind registries refuse a Range and give the whole.
+ * The download of one blob or a part of it. A connection that breaks, stalls or ends too early, or a registry that refuses for
+ * a while, only interrupts it: the download continues from the last byte that arrived. Attempts count from the start only when
+ * the blob has come further than ever before. After a refusal to continue, with any status, the download reads the blob once
+ * more from its beginning, because stores behind registries refuse a Range and send the whole.
  */
 export class Download {
   readonly #source: Source;
@@ -48,13 +48,13 @@ export class Download {
   readonly #onSize: OpenOptions['onSize'];
   #to: number | undefined;
   #at: number;
-  /** Where it stood when the attempts last began again. */
+  /** The position at which attempts last began to count from the start. */
   #mark = 0;
-  /** One past the last byte that there should be; undefined until somebody says it. */
+  /** The position after the last expected byte; undefined until an answer or the descriptor names it. */
   #end: number | undefined;
-  /** Whether an answer has begun. Before that the line has tried as often as makes sense. */
+  /** Whether an answer has begun. Before that, the line has already made all attempts. */
   #begun = false;
-  /** Whether the registry sends the parts that it is asked for. Otherwise what came already is read again, and dropped. */
+  /** Whether the registry sends the requested parts. Otherwise the download reads known bytes again and drops them. */
   #ranges = true;
   #entityTag: string | undefined;
 
@@ -70,17 +70,17 @@ export class Download {
     this.#end = to ?? source.blob.size;
   }
 
-  /** The first byte that has not come yet. */
+  /** The position of the first missing byte. */
   get at(): number {
     return this.#at;
   }
 
-  /** A strong mark of the bytes, if the last answer had one. */
+  /** The strong entity tag of the last answer, if it had one. */
   get entityTag(): string | undefined {
     return this.#entityTag;
   }
 
-  /** Goes on to the end of the blob; what is before `from` has come in another way. */
+  /** Yields the bytes from `from` to the end of the blob. The bytes before it have arrived in another way. */
   rest(from: number): AsyncIterable<Uint8Array> {
     this.#at = from;
     this.#takeAll();
@@ -88,7 +88,7 @@ export class Download {
   }
 
   async *bytes(): AsyncIterable<Uint8Array> {
-    // Nothing is left to ask for, and a Range that begins at the end would be refused.
+    // A Range that begins at the end would be refused, so nothing may be left to ask for.
     const isLeft = (): boolean => this.#at === 0 || !this.#isOver();
     const begin = (): Reading | undefined => (isLeft() ? this.#begin() : undefined);
     const { clock } = this.#source.exchange;
@@ -105,7 +105,7 @@ export class Download {
       } catch (error) {
         this.#signal?.throwIfAborted();
         if (!this.#begun) throw error;
-        // All of it came, and no more than the end of the answer is missing.
+        // All bytes have arrived, and only the end of the answer is missing.
         if (!isLeft()) return;
         await this.#pause(error, { came: this.#at > before });
         continue;
@@ -114,7 +114,7 @@ export class Download {
     }
   }
 
-  /** Waits for the next attempt, which may be one from the beginning; throws the error if there is none. */
+  /** Waits for the next attempt, which may start from the beginning. Throws the error if there is none. */
   async #pause(
     error: unknown,
     { came, early = false }: { readonly came: boolean; readonly early?: boolean },
@@ -132,7 +132,7 @@ export class Download {
     await this.#backoff.wait(wait, this.#signal);
   }
 
-  /** Whether the Range was refused, for good or for too long, and the blob is read from its beginning from now on. */
+  /** Returns whether the registry refuses the Range for good or for too long. The next attempts then read from the start. */
   #startsOver(error: unknown): boolean {
     const status = isGantryError(error) ? error.response?.status : undefined;
     if (status === undefined || !this.#ranges || this.#mode === 'strict') return false;
@@ -166,7 +166,7 @@ export class Download {
     };
   }
 
-  /** The bytes from where it stands, as far as one answer brings them. */
+  /** Opens the bytes from the current position, as far as one answer brings them. */
   async #open(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const { repository, blob } = this.#source;
     const resumes = this.#begun;
@@ -181,7 +181,7 @@ export class Download {
     if (this.#mode === 'strict' && (start === undefined || response.status !== 206)) {
       await discard(response.body);
       const what = `blob ${blob.digest} of ${repository}`;
-      throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for a part, got something else`);
+      throw new ResponseError('UNEXPECTED_ANSWER', `${what}: the registry did not send the requested part`);
     }
     if (this.#mode === 'offer' && response.status === 200) this.#takeAll();
     if (start !== undefined) {
@@ -195,10 +195,13 @@ export class Download {
       return this.#open(signal);
     }
     const what = `blob ${blob.digest} of ${repository}`;
-    throw new ResponseError('UNEXPECTED_ANSWER', `${what}: asked for all of it, got some other part`);
+    throw new ResponseError(
+      'UNEXPECTED_ANSWER',
+      `${what}: the registry sent another part instead of the whole blob`,
+    );
   }
 
-  /** `undefined`: the Range was refused, and will not be sent again. */
+  /** Resolves with undefined if the registry refused the Range. The download does not send it again. */
   async #ask(ranged: boolean, signal: AbortSignal): Promise<HttpResponse | undefined> {
     const { exchange, repository, blob } = this.#source;
     try {
@@ -229,12 +232,12 @@ export class Download {
     return this.#entityTag === undefined ? { range } : { range, headers: { 'if-range': [this.#entityTag] } };
   }
 
-  /** Where in the blob the answer begins; undefined if it is of no use here. */
+  /** Returns the position in the blob at which the answer begins; undefined for an answer of no use. */
   #startOf({ status, headers }: HttpResponse, resumes: boolean): number | undefined {
     if (status === 200) {
       const length = contentLength(headers);
       this.#end ??= length;
-      // Twice the registry has said that this is all. The check of what came will tell what is wrong with it.
+      // The registry has named this end twice. The verification of the bytes shows the fault.
       if (resumes && length !== undefined && length <= this.#at) this.#end = this.#at;
       return 0;
     }
@@ -246,8 +249,8 @@ export class Download {
 }
 
 /**
- * `defaultLayerRetry` where the options say nothing. In the middle of a blob a refused connection, too, may pass: the
- * registry is being started again.
+ * Completes the options with `defaultLayerRetry`. In the middle of a blob a refused connection may pass, too: the registry
+ * restarts.
  */
 function downloadRetry(options: RetryOptions = {}): RetryOptions {
   return {

@@ -14,18 +14,18 @@ import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
 import { type RepositoryLine, sendWithWorkarounds } from './send-with-workarounds.ts';
 
-/** How a repository talks to its registry: what all of its parts need to know. */
+/** The connection of a repository to its registry, and the facts that all of its parts need. */
 export interface Exchange extends RepositoryLine {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly download: DownloadOptions;
-  /** What a user can do about a 401. */
+  /** Advice for the user after a 401. */
   readonly loginAdvice?: string;
-  /** Told what went otherwise than it should, and is no failure. */
+  /** Called with a text about a deviation that is no failure. */
   readonly warn?: ((text: string) => void) | undefined;
   /** The running changes of lists under fallback tags, by repository and tag. */
   readonly fallbackLists: Map<string, ListChanges>;
-  /** The time, for waits that no retry is behind. Default: the system's. */
+  /** The clock for waits outside of retries. Default: the system's. */
   readonly clock?: Clock | undefined;
 }
 
@@ -41,11 +41,11 @@ export interface ListChanges {
   change(change: ListChange, signal: AbortSignal | undefined): Promise<void>;
 }
 
-/** How answers are read. */
+/** Options for reading answers. */
 export interface DownloadOptions {
   /**
-   * When one breaks off in its middle, which the line no longer repairs. Default: `defaultLayerRetry` for blobs, of which
-   * what came is kept and attempts begin again with each 64 KiB; 3 attempts for the rest.
+   * Attempts after an answer breaks off in its middle, which the line no longer repairs. Default: `defaultLayerRetry` for
+   * blobs, which continue after the last byte and count attempts from the start after each 64 KiB; 3 attempts for the rest.
    */
   readonly retry?: RetryOptions | undefined;
 }
@@ -57,10 +57,10 @@ export interface Answer {
   readonly response: HttpResponse;
 }
 
-/** The scopes of a repository opened with this intent: its own first, since some token services read only one. */
+/** Returns the scopes for a repository with this intent, its own first, since some token services read only one. */
 export function intentScopes(repository: string, { actions, mountFrom = [] }: Intent): readonly string[] {
   const rights = new Set<string>(actions);
-  // A push asks what is there already, and registries grant `push` only beside `pull`.
+  // A push asks for existing content first, and registries grant `push` only together with `pull`.
   if (rights.has('push')) rights.add('pull');
   return [
     repositoryScope(repository, [...rights]),
@@ -68,12 +68,12 @@ export function intentScopes(repository: string, { actions, mountFrom = [] }: In
   ];
 }
 
-/** The statuses that are an answer, or a judgement of the whole answer. */
+/** The statuses that count as an answer, or a function that judges the whole answer. */
 export type Accept =
   | readonly number[]
   | ((request: Pick<HttpRequest, 'url'>, response: HttpResponse) => boolean);
 
-/** One operation. An answer that is not in `accept` is thrown as what it means. */
+/** Performs one operation. Throws the error that an answer outside of `accept` stands for. */
 export function perform(
   exchange: Exchange,
   operation: Operation,
@@ -84,7 +84,7 @@ export function perform(
   return ask(exchange, request, operation, accept);
 }
 
-/** As `perform`, for a request that is made already. */
+/** Does the same as `perform` for an encoded request. */
 export async function ask(
   exchange: Exchange,
   request: HttpRequest,
@@ -101,7 +101,7 @@ export async function ask(
   const [scope] = scopes;
   const error = await readError(response, {
     request,
-    what: describe(operation, registry),
+    what: describeOperation(operation, registry),
     kind: operation.kind,
     registry,
     ...(scope === undefined ? {} : { scope }),
@@ -123,7 +123,7 @@ function advisedLogin(error: unknown, { loginAdvice }: Exchange): unknown {
 
 const writes: readonly OperationKind[] = ['upload.start', 'upload.append', 'upload.commit', 'manifest.put'];
 
-/** Most registries make a repository with its first push; of the others (ECR) this is all that they say. */
+/** Adds advice to NAME_UNKNOWN: most registries create a repository with its first push, and others (ECR) say no more. */
 function advised(error: GantryError): GantryError {
   if (!isGantryError(error, 'NAME_UNKNOWN')) return error;
   const { message, response } = error;
@@ -134,8 +134,8 @@ function advised(error: GantryError): GantryError {
 }
 
 /**
- * Where an answer sends us (a Location, a Link), if the origin policy lets it: byte for byte as it was written, never from
- * https to http, never to a more private address. Throws REDIRECT_REFUSED.
+ * Returns the URL that an answer names (in a Location or a Link), byte for byte, if the origin policy permits it: never from
+ * https to http, and never to a more private address. Throws REDIRECT_REFUSED.
  */
 export function followed(
   { base }: Exchange,
@@ -147,7 +147,7 @@ export function followed(
   return url;
 }
 
-/** As `perform`, where only the head of the answer counts: its body is let go. */
+/** Does the same as `perform`, and discards the body of the answer. */
 export async function performBodiless(
   exchange: Exchange,
   operation: Operation,
@@ -160,8 +160,8 @@ export async function performBodiless(
 }
 
 /**
- * An operation whose answer is small: it is read to its end, and asked for once more each time that it breaks off before,
- * or that its bytes have not the digest that they should.
+ * Performs an operation with a small answer, and reads the answer to its end. Asks again each time that the answer breaks off,
+ * and once if its bytes have another digest.
  */
 export async function performWhole<T>(
   exchange: Exchange,
@@ -183,7 +183,7 @@ export async function performWhole<T>(
       );
     } catch (error) {
       signal?.throwIfAborted();
-      // The line has tried as often as makes sense.
+      // The line has already made all attempts.
       if (!isAnswered) throw error;
       if (!spoilt && isGantryError(error, 'DIGEST_INVALID')) {
         spoilt = true;
@@ -196,13 +196,13 @@ export async function performWhole<T>(
   }
 }
 
-/** Whether a deletion has removed something. After a lost answer, 404 is what the deletion itself leaves behind. */
+/** Returns whether a deletion removed anything. After a lost answer, the 404 is the effect of the deletion itself. */
 export function isDeleted({ status, repeated }: HttpResponse): boolean {
   return status !== 404 || repeated === true;
 }
 
-/** What an operation is about, in a user's words. */
-export function describe(operation: Operation, registry: string): string {
+/** Names the object of an operation in a user's words. */
+export function describeOperation(operation: Operation, registry: string): string {
   switch (operation.kind) {
     case 'ping':
     case 'catalog':

@@ -5,14 +5,14 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 
-/** What a list should say of each of these referrers: this entry, or, where it is undefined, none. */
+/** The entry that a list should have for each referrer; undefined for no entry. */
 export type WantedEntries = ReadonlyMap<Digest, Descriptor | undefined>;
 
 /**
- * The list with these entries in it or out of it, each digest once and in their order; undefined if it says so already.
- * Entries of others stay as they are, with whatever gantry knows nothing of. `current`: what stands there, if anything.
- * Throws MANIFEST_INVALID if that is no OCI index, since somebody's image is not to be overwritten; TOO_LARGE for a list
- * that nobody could read.
+ * Returns the current list with the wanted entries added or removed, each digest once and in the order of digests. Returns
+ * undefined if the list is already so. Keeps the other entries, with their unknown fields.
+ * Throws MANIFEST_INVALID if the current manifest is no OCI index, because it may be a user's image. Throws TOO_LARGE for a list
+ * that no client could read.
  */
 export function changedList(
   what: string,
@@ -23,7 +23,7 @@ export function changedList(
     const { digest, mediaType } = current.descriptor;
     throw new ContentError(
       'MANIFEST_INVALID',
-      `${what}: ${digest} stands there, which is ${mediaType} and no list of referrers`,
+      `${what}: the tag leads to ${digest}, which is ${mediaType} and no list of referrers; gantry does not overwrite it`,
       { expected: MediaType.ociIndex, actual: mediaType },
     );
   }
@@ -52,7 +52,7 @@ function isAsWanted(entries: readonly Descriptor[], digest: Digest, wanted: Desc
   return again === undefined && meaning(there) === meaning(wanted);
 }
 
-/** Other writers leave out what this one says of a referrer, or say it in another order. */
+/** Returns the meaning of an entry: other writers leave fields out, or write them in another order. */
 function meaning({ artifactType, annotations = {} }: Descriptor): string {
   const sorted = Object.entries(annotations).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([artifactType, sorted]);

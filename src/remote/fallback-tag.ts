@@ -22,17 +22,16 @@ import { ask, type Exchange, type ListChange, type ListChanges } from './exchang
 import { changedList } from './fallback-list.ts';
 
 /**
- * Changes the list of referrers that stands under the fallback tag of `subject`, for registries that keep none
- * themselves. Other writers know nothing of this one, and registries ignore If-Match: so what was written is read again
- * until all of it has stood in three readings some 100 ms apart, and is written again where it has not. In one process
- * changes of one list are made together.
+ * Changes the list of referrers under the fallback tag of `subject`, for registries that list none themselves. Other writers
+ * do not know of this one, and registries ignore If-Match. So gantry reads the list again until three readings, some 100 ms
+ * apart, show all changes, and writes it again otherwise. One process makes all changes of one list together.
  *
- * It can't be promised that an entry stays. Another process may have read the list before the change, and write it back
- * after the third reading; if it stops then, or knows nothing of reading again, the entry is lost. Every replaced list
- * stays in the registry without a tag: to delete it could hit the same list come back.
+ * gantry cannot promise that an entry stays. Another process may have read the list before the change, and write it back
+ * after the third reading; if it then stops, or does not read again, the entry is lost. Every replaced list stays in the
+ * registry without a tag, because a deletion could hit an equal list that has come back.
  *
- * Throws MANIFEST_INVALID, with nothing overwritten, where something else than an OCI index stands under the tag;
- * UNEXPECTED_ANSWER where the list never stays as it was written.
+ * Throws MANIFEST_INVALID, and overwrites nothing, if the tag leads to something other than an OCI index. Throws
+ * UNEXPECTED_ANSWER if the list never reads as written.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
  */
 export function changeList(
@@ -54,15 +53,15 @@ export function changeList(
   return writer.change(change, signal);
 }
 
-/** How often in a row a list has to be found as it was written. */
+/** Successive readings that must show the list as written. */
 const readings = 3;
-/** A tag that isn't there may be one that somebody is just replacing. */
+/** Successive readings without a tag before it counts as absent: another writer may just be replacing it. */
 const absences = 2;
-/** More than two crowds need that write at once, with no change of ours in between. */
+/** Writes without a new change of this process. Two crowds of concurrent writers need fewer. */
 const maxWrites = 50;
 
 interface Waiting {
-  /** Readings since the last write that found everything as it is wanted. */
+  /** Readings since the last write that showed all changes. */
   found: number;
   readonly done: () => void;
   readonly failed: (error: unknown) => void;
@@ -75,13 +74,13 @@ interface ListPlace {
   readonly tag: string;
 }
 
-/** What stands under the tag, and the condition under which it may be replaced; nothing where there is none. */
+/** The list under the tag, if any, and the headers that make its replacement conditional. */
 interface Standing {
   readonly list?: Manifest;
   readonly condition: HeaderMap;
 }
 
-/** The one writer of a list in this process, from the first change until the last one has stayed. */
+/** The only writer of a list in this process, from the first change until the last one has stayed. */
 class ListWriter implements ListChanges {
   readonly #place: ListPlace;
   readonly #clock: Clock;
@@ -90,12 +89,12 @@ class ListWriter implements ListChanges {
   readonly #writing: Backoff;
   readonly #onEnd: () => void;
   readonly #abort = new AbortController();
-  /** All that this writer was asked for, so that whoever overwrites one change is told all of them again. */
+  /** All changes of this writer, so that it can repeat them after another writer has overwritten one. */
   readonly #wanted = new Map<Digest, Descriptor | undefined>();
   readonly #waiting = new Set<Waiting>();
   #running = false;
   #writes = 0;
-  /** The condition that was refused last. Where the next one is the same, nothing had changed. */
+  /** The last refused condition. If the next one is equal, the list had not changed. */
   #refused: string | undefined;
 
   constructor(place: ListPlace, onEnd: () => void) {
@@ -108,7 +107,7 @@ class ListWriter implements ListChanges {
     this.#writing = createBackoff(patience);
     this.#reading = createBackoff({
       ...patience,
-      // Half a list is what a reader may get while it is replaced.
+      // A reader may get half a list while another client replaces it.
       retryable: (error, judged) => judged || error instanceof ContentError,
     });
   }
@@ -145,7 +144,7 @@ class ListWriter implements ListChanges {
     }
   }
 
-  /** One reading, and one writing where it wasn't as it should be. */
+  /** Reads the list once, and writes it if a change is missing. */
   async #round(): Promise<void> {
     const standing = await this.#read();
     const list = changedList(this.#what(), standing.list, this.#wanted);
@@ -164,12 +163,12 @@ class ListWriter implements ListChanges {
     await this.#pause();
   }
 
-  /** Long enough for others' requests to fall in between, and never the same for two writers. */
+  /** Waits long enough for requests of other writers, and never equally long in two writers. */
   #pause(): Promise<void> {
     return sleep(this.#clock, 60 + 80 * this.#random(), this.#abort.signal);
   }
 
-  /** What stands there, though others may be replacing it: then a reading may fail, or find nothing. */
+  /** Reads the list. While another writer replaces it, a reading may fail or find nothing. */
   async #read(): Promise<Standing> {
     for (let absent = 0; ; ) {
       try {
@@ -192,7 +191,7 @@ class ListWriter implements ListChanges {
     const { exchange, repository, subject, tag } = this.#place;
     const operation = { kind: 'manifest.get', repository, reference: tag } as const;
     const request = encode(operation, exchange.base, { ...this.#options(), signal });
-    // Tried again here, and sooner than other requests are.
+    // This class makes the attempts itself, with shorter waits than the line.
     const { response } = await ask(exchange, { ...request, replay: 'never' }, operation, [200, 404]);
     if (response.status === 404) {
       await discard(response.body);
@@ -212,7 +211,7 @@ class ListWriter implements ListChanges {
     };
   }
 
-  /** The registry takes the tag for the subject's digest: there is no list, and after a write none that can be kept. */
+  /** Handles a registry that takes the tag for the subject's digest: it has no list, and cannot keep one after a write. */
   #noList(): Standing {
     if (this.#writes === 0) return { condition: {} };
     throw new ResponseError(
@@ -221,11 +220,14 @@ class ListWriter implements ListChanges {
     );
   }
 
-  /** Once: sent again later, it would undo what others have written meanwhile. */
+  /** Writes the list once. The same request sent later would undo the writes of others in between. */
   async #write(bytes: Uint8Array, condition: HeaderMap): Promise<void> {
     const { exchange, repository, tag } = this.#place;
     if (++this.#writes > maxWrites) {
-      throw new ResponseError('UNEXPECTED_ANSWER', `${this.#what()}: it never stays as it was written`);
+      throw new ResponseError(
+        'UNEXPECTED_ANSWER',
+        `${this.#what()}: the list never reads as written; other writers may overwrite it`,
+      );
     }
     const name = JSON.stringify(condition);
     const operation = { kind: 'manifest.put', repository, reference: tag, tags: [] } as const;
@@ -233,7 +235,7 @@ class ListWriter implements ListChanges {
       ...this.#options(),
       body: bytesContent(bytes),
       mediaType: MediaType.ociIndex,
-      // Refused, and nothing has changed since: the registry means something else by it.
+      // The registry refused this condition, and nothing has changed since: it gives the condition another meaning.
       headers: name === this.#refused ? {} : condition,
     });
     try {
@@ -255,7 +257,7 @@ class ListWriter implements ListChanges {
     return { scopes: this.#place.exchange.scopes, signal: this.#abort.signal };
   }
 
-  /** Waits for the next attempt; throws the error where there is none. */
+  /** Waits for the next attempt. Throws the error if there is none. */
   async #again(backoff: Backoff, error: unknown): Promise<void> {
     const { signal } = this.#abort;
     signal.throwIfAborted();

@@ -12,12 +12,19 @@ import type { RawManifest, SignalOptions } from '../store/contract.ts';
 import { descriptorOf, digestHeader } from '../wire/decode.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
-import { type Answer, describe, type Exchange, perform, performBodiless, performWhole } from './exchange.ts';
+import {
+  type Answer,
+  describeOperation,
+  type Exchange,
+  perform,
+  performBodiless,
+  performWhole,
+} from './exchange.ts';
 import { isRefusedHead } from './refused-head.ts';
 
 /**
- * Sends one HEAD. A GET follows, and its body is hashed, where the registry refuses HEAD, leaves something out of the answer
- * that a descriptor needs, or answers with a type that is not a manifest's.
+ * Sends one HEAD. Sends a GET, and hashes its body, if the registry refuses HEAD, omits a part of the descriptor, or names a
+ * type that is no manifest type.
  */
 export async function resolveManifest(
   exchange: Exchange,
@@ -40,7 +47,7 @@ export async function resolveManifest(
   return fetchManifest(exchange, { repository, reference, accept: [200, 404], read }, options);
 }
 
-/** The descriptor with the type that the document states, or as the registry has `said` for a document that is no manifest. */
+/** Returns the descriptor with the type in the document, or the one of the registry (`said`) if the document is no manifest. */
 function typeOf(raw: RawManifest, said: Descriptor | undefined): Descriptor {
   try {
     return understood(raw).descriptor;
@@ -50,7 +57,7 @@ function typeOf(raw: RawManifest, said: Descriptor | undefined): Descriptor {
   }
 }
 
-/** One GET. Throws MANIFEST_UNKNOWN, MANIFEST_INVALID, DIGEST_INVALID. */
+/** Gets a manifest with one GET. Throws MANIFEST_UNKNOWN, MANIFEST_INVALID, DIGEST_INVALID. */
 export async function demandManifest<T>(
   exchange: Exchange,
   repository: string,
@@ -70,7 +77,7 @@ interface Fetch<T> {
   readonly read: (raw: RawManifest, what: string) => T;
 }
 
-/** Bytes with another digest than the one asked for or announced are fetched once more and then refused. */
+/** Gets a manifest. Asks once more for bytes with another digest than the requested or announced one, and then refuses them. */
 function fetchManifest<T>(
   exchange: Exchange,
   { repository, reference, accept, read }: Fetch<T>,
@@ -78,7 +85,7 @@ function fetchManifest<T>(
 ): Promise<T | undefined> {
   const operation = { kind: 'manifest.get', repository, reference } as const;
   const ask = ({ signal }: SignalOptions) => perform(exchange, operation, accept, { ...options, signal });
-  const what = describe(operation, exchange.registry);
+  const what = describeOperation(operation, exchange.registry);
   const readAnswer = async ({ response }: Pick<Answer, 'response'>): Promise<T | undefined> => {
     const raw = await readManifest(response, { reference, what });
     return raw === undefined ? undefined : read(raw, what);
@@ -97,14 +104,14 @@ async function readManifest(
   const type = parseMediaType(headerValue(response.headers, 'content-type') ?? '');
   const bytes = await collect(response.body, { limit: manifestLimit, what });
   const asked = isDigest(reference) ? reference : undefined;
-  // The digest of a signed schema 1 manifest is that of the part that was signed.
+  // The digest of a signed schema 1 manifest is the digest of its signed part.
   const maySign = type === MediaType.schema1Signed || !saysKind(type);
   const hashed = (maySign ? signedPayload(bytes) : undefined) ?? bytes;
   const digest = verifiedDigest(hashed, asked, digestHeader(response), what);
   return { descriptor: { mediaType: type, digest, size: bytes.byteLength }, bytes };
 }
 
-/** Parses the bytes. Throws MANIFEST_INVALID with `what` in front. */
+/** Parses the bytes. Throws MANIFEST_INVALID with a message that begins with `what`. */
 export function understood(
   { descriptor, bytes }: RawManifest,
   what = `manifest ${descriptor.digest}`,
@@ -118,8 +125,8 @@ export function understood(
 }
 
 /**
- * The digest of the bytes: the one that was `asked` for, else the one that the registry `said`. Throws DIGEST_INVALID where
- * the bytes have another.
+ * Returns the digest of the bytes. Throws DIGEST_INVALID if it differs from the requested one (`asked`), or else from the one
+ * that the registry announced (`said`).
  */
 function verifiedDigest(
   bytes: Uint8Array,

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type HostHabits, habitsOf } from './host-profiles.ts';
+import { type HostProfile, profileOf } from './host-profiles.ts';
 
 const mebibyte = 1024 * 1024;
-const ecr: HostHabits = { chunk: 10 * mebibyte, pageSize: 1000 };
-const google: HostHabits = { whole: true };
-const azure: HostHabits = { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte };
+const ecr: HostProfile = { chunk: 10 * mebibyte, pageSize: 1000 };
+const google: HostProfile = { whole: true };
+const azure: HostProfile = { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte };
 
-const rows: readonly [host: string, habits: HostHabits][] = [
+const rows: readonly [host: string, profile: HostProfile][] = [
   ['ghcr.io', { chunk: 4 * mebibyte }],
   ['eu.ghcr.io', {}],
   // id: ecr-host-profile
@@ -28,7 +28,7 @@ const rows: readonly [host: string, habits: HostHabits][] = [
 ];
 
 describe('what is known of a host', () => {
-  for (const [host, habits] of rows) {
-    it(`${host} is ${JSON.stringify(habits)}`, () => assert.deepEqual(habitsOf(host), habits));
+  for (const [host, profile] of rows) {
+    it(`${host} is ${JSON.stringify(profile)}`, () => assert.deepEqual(profileOf(host), profile));
   }
 });

@@ -17,12 +17,12 @@ import {
   perform,
   performBodiless,
 } from './exchange.ts';
-import { habitsOf } from './host-profiles.ts';
+import { profileOf } from './host-profiles.ts';
 import { PageWatch } from './page-watch.ts';
 
-/** Where nothing is known of the host: most give less when it is too much for them. */
+/** The default for hosts without a profile. Most registries return a smaller page if this is too much. */
 const defaultPageSize = 1000;
-/** How a page is refused that would be too large. */
+/** The statuses with which registries refuse a page that is too large. */
 const pageRefused = [400, 405];
 
 export function remoteTags(exchange: Exchange, repository: string): Tags {
@@ -37,7 +37,7 @@ export function remoteTags(exchange: Exchange, repository: string): Tags {
         return isDeleted(response);
       } catch (error) {
         if (!wantsDigest(error)) throw error;
-        // It says so, too, of a tag or a repository that is not there.
+        // The registry gives this answer also for a missing tag or repository.
         const head = { kind: 'manifest.head', repository, reference: tag } as const;
         const { response } = await performBodiless(exchange, head, () => true, options);
         if (response.status === 404) return false;
@@ -51,7 +51,7 @@ export function remoteCatalog(exchange: Exchange, options?: ListOptions): AsyncI
   return listed(exchange, (page) => ({ kind: 'catalog', ...page }), catalogPage, options);
 }
 
-/** distribution 2.8 takes the tag for a broken digest. */
+/** Returns whether the registry deletes only by digest: distribution 2.8 takes the tag for a broken digest. */
 function wantsDigest(error: unknown): error is GantryError {
   return isGantryError(error, 'DIGEST_INVALID') || isGantryError(error, 'UNSUPPORTED');
 }
@@ -60,7 +60,7 @@ function withoutTagDelete(error: GantryError): UnsupportedError {
   const { message, response } = error;
   return new UnsupportedError(
     'manifest.delete',
-    `${message}; it may delete by digest, with every tag on it`,
+    `${message}; the registry may delete by digest, which removes every tag of the manifest`,
     {
       cause: error,
       ...(response === undefined ? {} : { response }),
@@ -68,7 +68,7 @@ function withoutTagDelete(error: GantryError): UnsupportedError {
   );
 }
 
-/** Names page by page, as the registry links them. A page without a link is the last, however full it is. */
+/** Lists names page by page, by the links of the registry. A page without a link is the last one, however full it is. */
 async function* listed(
   exchange: Exchange,
   operation: (page: PageQuery) => Operation,
@@ -76,7 +76,7 @@ async function* listed(
   { after, pageSize, signal }: ListOptions = {},
 ): AsyncIterable<string> {
   const options = { signal };
-  const n = pageSize ?? habitsOf(exchange.registry).pageSize ?? defaultPageSize;
+  const n = pageSize ?? profileOf(exchange.registry).pageSize ?? defaultPageSize;
   const last = after === undefined ? {} : { last: after };
   let follow = async (): Promise<Answer> => {
     const answer = await perform(exchange, operation({ n, ...last }), [200, ...pageRefused], options);
@@ -105,7 +105,7 @@ async function* listed(
   }
 }
 
-/** The names of a page as they come. One that breaks off is asked for again, and the names that came are passed over. */
+/** Yields the names of a page as they arrive. Asks again for a page that breaks off, and skips the known names. */
 async function* whole(
   exchange: Exchange,
   ask: (attempt: { readonly isLast: boolean }) => Promise<AsyncIterable<string>>,
@@ -113,7 +113,7 @@ async function* whole(
 ): AsyncIterable<string> {
   const backoff = createBackoff(exchange.download.retry);
   for (let given = 0, asked = 1; ; asked++) {
-    // A registry that is only slow gets the usual time in the end.
+    // After two attempts a slow registry gets the usual time.
     const names = await ask({ isLast: asked > 2 });
     const before = given;
     let at = 0;
@@ -134,7 +134,7 @@ async function* whole(
   }
 }
 
-/** Follows a link, which must stay at the origin that gave it: what lies behind it is asked with our credentials. */
+/** Follows a link, which must stay at its own origin, because the request carries the credentials. */
 export async function nextPage(
   exchange: Exchange,
   { operation, request, response }: Answer,
@@ -146,14 +146,14 @@ export async function nextPage(
     const shown = redactUrl(next, response.secrets);
     throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);
   }
-  // Who wrote the link may have put into it what it was shown.
+  // The link may repeat a secret of the request that it answers.
   const { secrets = [] } = response;
   return ask(exchange, { ...request, url, secrets }, operation, [200]);
 }
 
 /**
- * Artifactory links to the path that it knows, without what stands before it for us: `/v2/app/tags/list` for
- * `/v2/docker-local/app/tags/list`. Then the query alone counts; every other link is left as it is.
+ * Corrects a link of Artifactory, which omits the first part of the path: `/v2/app/tags/list` for
+ * `/v2/docker-local/app/tags/list`. Takes only its query then; returns every other link unchanged.
  */
 function samePath(from: string, next: string): string {
   const [, origin = '', asked = ''] = /^([a-z]+:\/\/[^/]*)([^?]*)/.exec(from) ?? [];

@@ -8,7 +8,7 @@ import { demandManifest, resolveManifest, understood } from './get-manifest.ts';
 import { putUnder } from './put-manifest.ts';
 import { hasReferrersApi } from './referrers.ts';
 
-// Few manifests have a subject.
+// Loaded when needed, since few manifests have a subject.
 const listing = () => import('./fallback-tag.ts');
 
 export function remoteManifests(exchange: Exchange, repository: string): Manifests {
@@ -22,7 +22,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     async put(manifest, options = {}) {
       const { tags = [], tagsOnly = false, signal } = options;
       refuseCreateOnly(`${exchange.registry}/${repository}`, options);
-      // Put under a tag, a registry can't know what the bytes were meant to be.
+      // A registry cannot check bytes that it gets under a tag.
       checkBytes(manifest);
       checkTags(tags);
       const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal }).catch(
@@ -43,7 +43,7 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
     },
 
     async delete(digest, options) {
-      const subject = await subjectToTell(exchange, repository, digest, options);
+      const subject = await listedSubject(exchange, repository, digest, options);
       const operation = { kind: 'manifest.delete', repository, reference: digest } as const;
       const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
       if (subject !== undefined) {
@@ -55,8 +55,8 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
 }
 
 /**
- * Changes the list of a subject. The referrer itself is stored, or gone, by now: a list that is never read as it was written,
- * where a registry answers from a cache or others keep overwriting it, is told as a warning.
+ * Changes the list of a subject. The referrer itself is already stored or deleted. So a list that never reads as written, because
+ * the registry answers from a cache or other writers overwrite it, is only a warning.
  */
 async function list(
   exchange: Exchange,
@@ -77,10 +77,10 @@ async function list(
 }
 
 /**
- * Whose fallback tag lists the manifest that is about to be deleted, which only its bytes can say. Where the registry
- * keeps the list itself, which it is asked once, nothing is read. What can't be read can be deleted all the same.
+ * Returns the subject of a manifest before its deletion, if the fallback tag of that subject may list it. Reads the manifest,
+ * unless the registry lists referrers itself, which one question shows. An unreadable manifest can be deleted all the same.
  */
-async function subjectToTell(
+async function listedSubject(
   exchange: Exchange,
   repository: string,
   digest: Digest,

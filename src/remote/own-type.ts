@@ -5,8 +5,8 @@ import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry } from '../store/referrers.ts';
 
 /**
- * The entry of a referrer with the type that its manifest says. Older clients wrote the list under the fallback tag without
- * types, or with that of the config; an entry that says more than that is taken as it is. Undefined for a manifest that is gone.
+ * Returns the entry of a referrer with the type from its manifest; undefined if the manifest is gone. Older clients wrote the
+ * list under the fallback tag without types, or with the type of the config. Any other entry stays as it is.
  */
 export async function withOwnType(
   manifests: Pick<Manifests, 'get'>,

@@ -3,14 +3,14 @@ import { type Clock, systemClock } from '../time/clock.ts';
 import { Download, type DownloadPart, type Source } from './download.ts';
 
 const mebibyte = 1024 * 1024;
-/** Bytes of a part: two round trips of 50 ms at 20 MB/s. It is kept in memory until its turn comes: so many small ones. */
+/** Bytes of a part: two round trips of 50 ms at 20 MB/s. Parts are small, because each waits in memory for its turn. */
 const partSize = 2 * mebibyte;
-/** Where one connection is done before more of them would have helped. */
+/** Bytes of the smallest large blob. One connection has read a smaller one before several would help. */
 const largeSize = 32 * mebibyte;
-/** Bytes a second of one connection from which on it is the machine or its line that is the limit, and more are no help. */
+/** Bytes per second of one connection above which the machine or its line is the limit, so more connections do not help. */
 const fast = 50_000_000;
 
-/** Parts that are under way or wait for their turn in the whole process, beside the next one of each blob. */
+/** The most parts of the whole process that are under way or wait for their turn, beside the next one of each blob. */
 const most = 7;
 let ahead = 0;
 
@@ -19,9 +19,9 @@ export function isLarge(size: number | undefined): size is number {
 }
 
 /**
- * A large blob in order. Its first part is asked for with a Range, which costs nothing where that is not honoured: then all
- * of it comes. Where it is, and the connection is slow, the rest comes in parts over several; else over the one. A part
- * that breaks off goes on by itself; one that can't be had that way ends the parts, and one connection brings the rest.
+ * Yields a large blob in order. Requests its first part with a Range, which costs nothing: a registry that ignores it sends the
+ * whole blob. If the registry honours it and the connection is slow, the rest comes in parts over several connections, otherwise
+ * over the same one. A broken part continues by itself; after a refused part one connection brings the rest.
  */
 export async function* largeBlob(
   source: Source,
@@ -41,7 +41,7 @@ export async function* largeBlob(
   if (at < size) yield* first.rest(at);
 }
 
-/** How many milliseconds are waited for how many bytes: not for who reads, and not for the answer to begin. */
+/** Measures the waits for bytes, without the time that the reader takes and without the wait for the answer. */
 async function* watched(
   source: AsyncIterable<Uint8Array>,
   watch: { readonly clock: Pick<Clock, 'now'>; waited: number; bytes: number },
@@ -65,11 +65,11 @@ interface Rest extends SignalOptions {
 
 interface Part {
   readonly bytes: Promise<Uint8Array>;
-  /** Gives its place back, if it has one. */
+  /** Returns the place of the part among those of the process, if it has one. */
   readonly leave: () => void;
 }
 
-/** The parts from `at` on, in order; fewer where one can't be had as a part. */
+/** Yields the parts from `at` on, in order. Ends early if the registry does not send a part. */
 async function* inParts(source: Source, { at, size, signal, entityTag }: Rest): AsyncIterable<Uint8Array> {
   const end = new AbortController();
   const whole = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
@@ -88,7 +88,7 @@ async function* inParts(source: Source, { at, size, signal, entityTag }: Rest): 
         signal: whole,
         buffer: spare.pop() ?? new Uint8Array(partSize),
       });
-      // Told in its turn.
+      // The reader sees the failure when it waits for this part.
       bytes.catch(() => undefined);
       const leave = (): void => {
         ahead -= place;
@@ -112,7 +112,7 @@ async function* inParts(source: Source, { at, size, signal, entityTag }: Rest): 
   }
 }
 
-/** The bytes of a part in the buffer. Rejects with UNEXPECTED_ANSWER where the registry sends something else. */
+/** Reads a part into the buffer. Rejects with UNEXPECTED_ANSWER if the registry sends something else. */
 async function readPart(
   source: Source,
   {

@@ -6,21 +6,21 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { digestHeader, subjectHeader, tagHeaders } from '../wire/decode.ts';
 import type { HttpResponse } from '../wire/message.ts';
-import { describe, type Exchange, performBodiless } from './exchange.ts';
+import { describeOperation, type Exchange, performBodiless } from './exchange.ts';
 import { resolveManifest } from './get-manifest.ts';
 import { checkStored, refusedAsUnsupported } from './stored.ts';
 
-/** Tags in one request that every registry should take, if it knows the parameter. */
+/** The most tags in one request. Every registry with the parameter should accept so many. */
 const tagsAtOnce = 10;
-/** The statuses with which registries refuse a PUT with tags that they don't know, or that are too many. */
+/** The statuses with which registries refuse a PUT with the parameter, because they do not know it or the tags are too many. */
 const tagsRefused = [400, 404, 405, 413, 414, 431];
 /** The statuses with which registries refuse to move an immutable tag, and which have other meanings too. */
 const maybeTaken = [400, 403, 405];
 const surelyTaken = [409, 412];
 
 /**
- * Stores the bytes under their digest or the tags; answers whether the registry lists them among their subject's referrers.
- * Each answer is compared with the bytes that were sent. Throws UNSUPPORTED, DIGEST_INVALID.
+ * Stores the bytes under their digest or the tags. Returns whether the registry lists them among the referrers of their subject.
+ * Compares each answer with the sent bytes. Throws UNSUPPORTED, DIGEST_INVALID.
  */
 export async function putUnder(
   exchange: Exchange,
@@ -40,7 +40,7 @@ export async function putUnder(
     return response;
   };
   const left = new Set(tags);
-  // Under a tag alone it would be there by its sha256.
+  // Under a tag alone, the registry would store the manifest by its sha256.
   const needsDigest = digestAlgorithm(digest) !== 'sha256';
   let byDigest = false;
   if (tags.length > 1 || (needsDigest && tags.length > 0)) {
@@ -87,13 +87,13 @@ function refusesTags({ status, repeated }: HttpResponse): boolean {
 
 interface PutTarget {
   readonly repository: string;
-  /** The digest, or a tag where that is there already or a sha256. */
+  /** The digest, or a tag if the digest is stored already or a sha256. */
   readonly reference: string;
   /** Tags in the same request. */
   readonly beside: readonly string[];
 }
 
-/** Sends one PUT. Throws UNSUPPORTED where the registry can't keep the digest, DIGEST_INVALID where it has kept other bytes. */
+/** Sends one PUT. Throws UNSUPPORTED if the registry cannot keep the digest, DIGEST_INVALID if it has stored other bytes. */
 async function putOnce(
   exchange: Exchange,
   { repository, reference, beside }: PutTarget,
@@ -114,13 +114,13 @@ async function putOnce(
   const isByDigest = isDigest(reference);
   if (response.status >= 400 || (!isByDigest && said === undefined)) return response;
   const expected = isByDigest ? digest : digestLike(said, bytes, digest);
-  const what = describe(operation, exchange.registry);
+  const what = describeOperation(operation, exchange.registry);
   const find = () => resolveManifest(exchange, repository, expected, { signal });
   await checkStored(response, { digest: expected, what, find }, { signal });
   return response;
 }
 
-/** Under a tag the registry hashes the bytes with the algorithm that it is used to. */
+/** Returns the digest of the bytes by the algorithm of the registry's answer: under a tag, the registry chooses it. */
 function digestLike(said: Digest | undefined, bytes: Uint8Array, digest: Digest): Digest {
   const isAlike = said === undefined || digestAlgorithm(said) === digestAlgorithm(digest);
   return isAlike || !isComputable(said) ? digest : digestOf(bytes, computableAlgorithm(said));

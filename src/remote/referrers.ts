@@ -18,9 +18,9 @@ import { nextPage } from './listings.ts';
 import { withOwnType } from './own-type.ts';
 import { PageWatch } from './page-watch.ts';
 
-/** Statuses that registries without the referrers API have for it. */
+/** Statuses of registries without the referrers API. */
 const unsupported = [400, 404, 405, 406, 501];
-/** What such a status means where one of these comes with it: the registry has understood, and speaks of what was asked for. */
+/** Codes that show that the registry understood the question and answers about its content, in spite of such a status. */
 const aboutContent: readonly string[] = [
   'NAME_UNKNOWN',
   'NAME_INVALID',
@@ -29,9 +29,9 @@ const aboutContent: readonly string[] = [
 ];
 
 /**
- * The referrers that the registry lists and those of the fallback tag, each digest once. A registry that has taken up
- * the referrers API need not have taken over what stood under the tags before, and tags are copied between registries:
- * so both are read, at once, and the tag alone where the registry has shown that it has no API.
+ * Lists the referrers from the registry and from the fallback tag, each digest once. A registry with a new referrers API may
+ * not know the entries of older tags, and tags are copied between registries. So gantry reads both at once, and only the tag
+ * if the registry has shown that it has no API.
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
  */
 export async function* remoteReferrers(
@@ -48,7 +48,7 @@ export async function* remoteReferrers(
   const wanted = async (listed: readonly Descriptor[]): Promise<readonly Descriptor[]> => {
     const fresh = listed.filter(({ digest }) => !seen.has(digest) && seen.add(digest));
     if (artifactType === undefined) return fresh;
-    // Not every registry filters, and not every one that does says so.
+    // Some registries do not filter, and some filter without saying so.
     const typed = await Promise.all(fresh.map((entry) => withOwnType(manifests, entry, { signal })));
     return typed.flatMap((entry) => (entry?.artifactType === artifactType ? entry : []));
   };
@@ -69,8 +69,8 @@ export async function* remoteReferrers(
 }
 
 /**
- * Whether the registry lists referrers itself. One caller asks and the others wait for what that shows, unless it fails or
- * is silent for 15 minutes; nobody asks where an answer has shown it already.
+ * Resolves with whether the registry lists referrers itself. One caller asks, and the others wait for its answer, unless it
+ * fails or is silent for 15 minutes. No caller asks after an answer has shown it.
  */
 export async function hasReferrersApi(
   exchange: Exchange,
@@ -105,12 +105,13 @@ async function* pages(
     const follow = ({ signal }: SignalOptions): Promise<Answer> =>
       nextPage(exchange, { ...answer, request: { ...answer.request, signal } }, next);
     listed = await performWhole(exchange, follow, readListed, options);
-    // To stop here would be to show a part as if it were all.
-    if (listed === undefined) throw unexpected(next, answer, 'the next page is no list of referrers');
+    // An end here would present a part of the list as the whole.
+    if (listed === undefined)
+      throw unexpected(next, answer, 'the next page is no list of referrers, so the list is incomplete');
   }
 }
 
-/** Undefined where the registry doesn't know the question. Either way it has shown whether it does. */
+/** Resolves with undefined if the registry has no referrers API. Notes which of both the answer shows. */
 async function firstPage(
   exchange: Exchange,
   operation: ReferrersOperation,
@@ -138,12 +139,12 @@ async function readFirst(
   return listed;
 }
 
-/** A registry that doesn't know this repository may well know the referrers of others. */
+/** Returns whether the refusal is about this repository: the registry may still list the referrers of others. */
 function speaksOfContent({ response }: GantryError): boolean {
   return response?.errors.some(({ code }) => aboutContent.includes(code)) ?? false;
 }
 
-/** Undefined where the answer is no list of referrers: 200 with a web page is what a proxy has for everything. */
+/** Resolves with undefined if the answer is no list of referrers: proxies answer every request with 200 and a web page. */
 async function readListed(answer: Answer): Promise<Listed | undefined> {
   const { request, response } = answer;
   const page = await referrersPage(response, request.url);
@@ -158,8 +159,8 @@ function entries({ bytes }: Pick<ReferrersPage, 'bytes'>): readonly Descriptor[]
 }
 
 /**
- * The list under the fallback tag. Some registries (GitLab) take that tag for the digest and answer with the subject itself,
- * whose children are no referrers; and a list is an OCI index.
+ * Resolves with the list under the fallback tag, which is an OCI index. Some registries (GitLab) take that tag for the digest and
+ * answer with the subject itself, whose children are no referrers.
  */
 async function taggedReferrers(
   manifests: Pick<Manifests, 'get'>,

@@ -4,8 +4,8 @@ import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 const refusals: readonly number[] = [400, 405, 501];
 
 /**
- * Whether a HEAD was refused as a HEAD, so that a GET is to be asked. A store behind a redirect may refuse it with anything:
- * the address that it was sent to is signed for a GET.
+ * Returns whether the refusal is about the method HEAD, so that gantry sends a GET. A store behind a redirect may refuse HEAD
+ * with any status, because its address is signed for a GET.
  */
 export function isRefusedHead({ url }: Pick<HttpRequest, 'url'>, response: HttpResponse): boolean {
   const { status } = response;

@@ -17,26 +17,26 @@ import type { UploadOptions } from './upload/plan.ts';
 export interface RemoteOptions {
   /** The registry's root, without a slash at its end: `https://ghcr.io`. */
   readonly base: string;
-  /** Its name for messages. Default: `base` without the scheme. */
+  /** The name of the registry in messages. Default: `base` without the scheme. */
   readonly registry?: string;
-  /** The whole line to it: whatever answers as a registry does, an embedded one included. */
+  /** Sends a request to the registry, which may be an embedded one. */
   readonly send: Send;
-  /** What a user can do about a 401, for its message. */
+  /** Advice for the user, in the message of a 401. */
   readonly loginAdvice?: string;
-  /** How blobs are sent, where a repository isn't opened with options of its own. */
+  /** Options of uploads, unless a repository is opened with its own. */
   readonly upload?: UploadOptions;
   readonly download?: DownloadOptions;
-  /** Told what went otherwise than it should, and is no failure. */
+  /** Called with a text about a deviation that is no failure. */
   readonly warn?: ((text: string) => void) | undefined;
-  /** The time, as far as waiting for a commit depends on it: a test brings its own. */
+  /** The clock for waits outside of retries. */
   readonly clock?: Clock | undefined;
-  /** Told how many requests are about to come at once. */
+  /** Called with the number of requests that are about to come at once. */
   readonly preconnect?: (requests: number) => void;
 }
 
-/** A registry over HTTP, as a place. What it has shown of itself is kept for as long as the object. */
+/** A registry over HTTP, as a place. The object remembers the capabilities that the registry has shown. */
 export interface RemoteRegistry extends Registry {
-  /** How blobs are sent, where a repository isn't opened with options of its own. */
+  /** Options of uploads, unless a repository is opened with its own. */
   readonly upload: UploadOptions;
   repository(name: string, intent?: Intent, upload?: UploadOptions): Repository;
 }
@@ -54,7 +54,7 @@ const shape: Shape<RemoteOptions> = {
 };
 
 /**
- * Opens a registry that `send` leads to.
+ * Opens the registry that `send` reaches.
  * @throws INVALID_OPTION
  */
 export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {

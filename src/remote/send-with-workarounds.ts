@@ -6,17 +6,17 @@ import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
 import type { Operation } from '../wire/operation.ts';
 import type { Capabilities } from './capabilities.ts';
 
-/** What goes to one registry for one repository. */
+/** The line of requests to one registry, for one repository. */
 export interface RepositoryLine {
   /** The registry's root, without a slash at its end: `https://ghcr.io`. */
   readonly base: string;
   readonly send: Send;
   readonly capabilities: Capabilities;
-  /** What the first token is asked for, so that it serves the last request too; fewer where all are refused for some. */
+  /** The scopes of the first token, so that it serves the last request too. Fewer if the service refuses all for some. */
   readonly scopes: readonly string[];
 }
 
-/** The answer to a request, past what stands in its way at some registries. */
+/** Sends a request, and works around the obstacles that some registries put before its answer. */
 export async function sendWithWorkarounds(
   line: RepositoryLine,
   request: HttpRequest,
@@ -27,8 +27,8 @@ export async function sendWithWorkarounds(
 }
 
 /**
- * A token service may refuse everything because of one repository that is to be mounted from and isn't there (GHCR says
- * 403). Then it is asked for the own one alone, from now on; a mount asks for its source again by itself.
+ * Sends a request. A token service may refuse all scopes because one mount source does not exist (GHCR answers 403). From
+ * then on gantry asks for the scope of the repository alone; a mount asks for the scope of its source again.
  */
 async function permitted(line: RepositoryLine, request: HttpRequest): Promise<HttpResponse> {
   try {
@@ -42,7 +42,7 @@ async function permitted(line: RepositoryLine, request: HttpRequest): Promise<Ht
   }
 }
 
-/** gcr.io has said 401 without a challenge below `/v2/`: there it says what it wants. */
+/** Pings after a 401 without a challenge: gcr.io has sent such below `/v2/`, and sends the challenge to a ping. */
 async function challenged(
   { base, send }: RepositoryLine,
   request: HttpRequest,
@@ -63,8 +63,9 @@ function isRepeatable({ body }: HttpRequest): boolean {
 }
 
 /**
- * Proxies compress what they take for text although nobody asked for it: then neither the bytes nor their number are those of
- * the content. What is only labelled so passes as it is. Blobs are never unpacked: Apache labels layers for what they are.
+ * Decompresses an answer. Proxies compress text without being asked, and then neither the bytes nor their number are those of
+ * the content. A body that only has the label passes unchanged. gantry never decompresses a blob here, because Apache labels
+ * layers by their own compression.
  */
 async function decoded(response: HttpResponse, { method, url }: HttpRequest): Promise<HttpResponse> {
   const encoding = headerValue(response.headers, 'content-encoding')?.toLowerCase();

@@ -11,8 +11,8 @@ import { type Exchange, performBodiless } from './exchange.ts';
 import { isRefusedHead } from './refused-head.ts';
 
 /**
- * One HEAD. Registries that refuse it, or leave the size out of the answer, are asked with a GET of the first byte, and where
- * that is refused, too, with a GET whose body is let go. Throws UNEXPECTED_ANSWER if that doesn't say the size either.
+ * Asks for a blob with one HEAD. If the registry refuses it, or omits the size, asks with a GET of the first byte, and after a
+ * refusal of that with a GET that discards its body. Throws UNEXPECTED_ANSWER if no answer has the size.
  */
 export async function statBlob(
   exchange: Exchange,
@@ -42,7 +42,7 @@ async function statByReading(
 ): Promise<Descriptor | undefined> {
   const operation = { kind: 'blob.get', repository, digest } as const;
   const first = { range: { from: 0, to: 1 }, signal };
-  // Any refusal may be of the Range alone.
+  // Any refusal may be about the Range alone.
   const part = await performBodiless(exchange, operation, () => true, first);
   const found = blobOf(part.response, digest);
   if (found !== undefined) return found;
@@ -52,7 +52,7 @@ async function statByReading(
   if (blob !== undefined) return blob;
   throw new ResponseError(
     'UNEXPECTED_ANSWER',
-    `${repository}: the registry does not say the size of blob ${digest}`,
+    `${repository}: no answer of the registry has the size of blob ${digest}`,
   );
 }
 

@@ -16,10 +16,10 @@ interface Stored {
 }
 
 /**
- * Compares the digest under which a registry says that it stored something with the one that was meant. Distribution
- * answers every put with a sha256: it links a blob under its sha512 too, and keeps a manifest under sha256 alone. So where
- * the algorithms differ, or the answer names no digest for one that is not sha256, the registry is asked.
- * Throws DIGEST_INVALID for other content, UNSUPPORTED for a digest that it does not keep.
+ * Compares the digest in the answer to a put with the digest of the content. Distribution answers every put with a sha256: it
+ * links a blob also under its sha512, and keeps a manifest under sha256 alone. So if the algorithms differ, or the answer has no
+ * digest and the content's is no sha256, gantry asks the registry for the content.
+ * Throws DIGEST_INVALID for other content, UNSUPPORTED for a digest that the registry does not keep.
  */
 export async function checkStored(
   response: HttpResponse,
@@ -31,20 +31,21 @@ export async function checkStored(
   const algorithm = digestAlgorithm(digest);
   if (said === undefined && algorithm === 'sha256') return;
   if (said !== undefined && digestAlgorithm(said) === algorithm) {
-    throw new ContentError('DIGEST_INVALID', `${what}: the registry says it stored ${said}, not ${digest}`, {
+    throw new ContentError('DIGEST_INVALID', `${what}: the registry stored ${said}, not ${digest}`, {
       expected: digest,
       actual: said,
     });
   }
   signal?.throwIfAborted();
   if ((await find()) !== undefined) return;
-  const instead = said === undefined ? 'it is not there under' : `the registry stored it as ${said}, not as`;
+  const instead =
+    said === undefined ? 'the registry does not have it under' : `the registry stored it as ${said}, not as`;
   throw notKept(digest, `${what}: ${instead} ${digest}`);
 }
 
 /**
- * Names a refusal for what it is: the bytes have this digest for certain, so a registry that says otherwise can't compute
- * it. Only for digests that are not sha256, which every registry computes.
+ * Turns a refused digest other than sha256 into UNSUPPORTED: the bytes surely have this digest, so the registry cannot compute
+ * it. Every registry computes sha256.
  */
 export async function refusedAsUnsupported<T>(digest: Digest, work: () => Promise<T>): Promise<T> {
   try {
@@ -68,8 +69,8 @@ function notKept(
 }
 
 /**
- * The same content, checked while it goes out whole where the digest is a sha512: a registry's refusal then tells of the
- * registry, and not of the bytes.
+ * Returns the same content, verified while it goes out whole if its digest is a sha512. A refusal is then about the registry,
+ * and not about the bytes.
  */
 export function surelyOf(blob: Descriptor, content: Content): Content {
   if (digestAlgorithm(blob.digest) !== 'sha512') return content;

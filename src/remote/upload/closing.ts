@@ -3,23 +3,23 @@ import { type Content, mapContent } from '../../flow/content.ts';
 import { sleep } from '../../flow/sleep.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 
-/** Milliseconds between questions for a blob whose commit has had no answer yet. */
+/** Milliseconds between two questions for a blob while its commit has no answer. */
 const askEvery = 15_000;
 
 export interface Closing<T> {
-  /** The request that closes the session; `signal` ends it. */
+  /** Sends the request that closes the session. The signal ends it. */
   readonly put: (content: Content | undefined, signal: AbortSignal) => Promise<T>;
   readonly content: Content | undefined;
-  /** Asks whether the blob is there. */
+  /** Asks whether the registry has the blob. */
   readonly find: (signal: AbortSignal) => Promise<unknown>;
   readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Closes an upload session. Its answer can take minutes, since registries copy the whole blob before they give it, and can
- * be lost on the way. So from the time that all bytes are out the blob is asked for every 15 s; when it is there, the commit
- * has been done whatever becomes of its answer. Undefined where that is how it was found out.
+ * Closes an upload session. The answer can take minutes, since registries copy the whole blob first, and can be lost on the
+ * way. So gantry asks for the blob every 15 s after the last byte has gone out. If the registry has it, the commit is done
+ * without its answer, and the result is undefined.
  */
 export async function closed<T>({ put, content, find, clock, signal }: Closing<T>): Promise<T | undefined> {
   const end = new AbortController();
@@ -30,7 +30,7 @@ export async function closed<T>({ put, content, find, clock, signal }: Closing<T
   if (told === undefined) sent.abort();
   const there = untilThere(sent.signal, { find, clock: clock ?? systemClock, signal: asking.signal });
   const answer = put(told, end.signal);
-  // Judged by the race, or of no interest any more.
+  // The race handles the failure, or has already ended.
   answer.catch(() => undefined);
   try {
     return await Promise.race([answer, there]);
@@ -41,7 +41,7 @@ export async function closed<T>({ put, content, find, clock, signal }: Closing<T
   }
 }
 
-/** Settles when the blob is there, and never where it is not. */
+/** Settles when the registry has the blob, and otherwise never. */
 async function untilThere(
   sent: AbortSignal,
   {
@@ -58,13 +58,13 @@ async function untilThere(
       await sleep(clock, askEvery, signal);
       if ((await find(signal)) !== undefined) return undefined;
     } catch {
-      // No answer is no news: the commit is waited for as before.
+      // A failed question says nothing about the blob: the wait for the commit goes on.
     }
   }
   return new Promise(() => undefined);
 }
 
-/** The same content, telling when its last byte was taken. */
+/** Returns the same content, and calls `end` after its last byte. */
 function telling(content: Content, end: () => void): Content {
   return mapContent(content, async function* tell(source) {
     yield* source;

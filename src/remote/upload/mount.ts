@@ -13,17 +13,16 @@ import { openedUpload, type RemoteUpload } from './session.ts';
 
 export interface MountRequest {
   readonly digest: Digest;
-  /** The repository that has the blob; left out, any may. */
+  /** The repository that has the blob; undefined for any repository. */
   readonly from?: string;
-  /** The registry that `from` is of, to be told. */
+  /** The registry of `from`, for the request. */
   readonly origin?: string | undefined;
 }
 
 /**
- * Asks for a blob to be linked from another repository. A registry that would rather have the bytes answers with a
- * session, which then is the upload; every other answer (400, 401, 403, 404, 405 and 500 are seen for a source that
- * is unknown or closed), or none, means that there was no mount and nothing else: the upload that follows meets whatever
- * is wrong by itself, and is more patient.
+ * Asks the registry to mount a blob from another repository. A registry that declines answers with a session, which becomes the
+ * upload. Every other answer, or none, only means that there was no mount (registries answer 400, 401, 403, 404, 405 and 500
+ * for an unknown or closed source): the upload that follows meets the same fault, and is more patient.
  */
 export async function mountBlob(
   exchange: Exchange,
@@ -37,7 +36,7 @@ export async function mountBlob(
     digest,
     ...(from === undefined ? {} : { from }),
   } as const;
-  // Nobody can be given a right to another registry here.
+  // No token of this registry gives a right to another one.
   const isOurs = from !== undefined && (origin ?? exchange.registry) === exchange.registry;
   const source = isOurs ? [repositoryScope(from, ['pull'])] : [];
   const encoded = encode(operation, exchange.base, {
@@ -51,7 +50,7 @@ export async function mountBlob(
     await discard(response.body);
     const { status } = response;
     const isMounted = status === 201 && (await isProven(exchange, repository, digest, response, { signal }));
-    // A refusal of the moment says nothing of the next blob.
+    // A transient refusal says nothing about the next blob.
     if (from === undefined && !isTransient(status)) {
       exchange.capabilities.mounts.saw(isMounted ? 'mounted' : status === 202 ? 'declined' : 'refused');
     }
@@ -65,8 +64,8 @@ export async function mountBlob(
 }
 
 /**
- * Whether a 201 says of which blob it is: by its digest, or by a Location with it in. One that says neither comes from proxies
- * and registries that have 201 for every POST, so the blob is asked for.
+ * Resolves with whether a 201 is a mount of the blob: its digest or its Location names the blob, or the registry has it. Proxies
+ * and registries exist that answer every POST with 201.
  */
 async function isProven(
   exchange: Exchange,
@@ -77,7 +76,7 @@ async function isProven(
 ): Promise<boolean> {
   const said = digestHeader(response);
   if (said === digest) return true;
-  // One that has linked other content has not linked this.
+  // The registry has mounted other content.
   if (said !== undefined && digestAlgorithm(said) === digestAlgorithm(digest)) return false;
   if (headerValue(response.headers, 'location')?.includes(digestEncoded(digest)) === true) return true;
   return (await statBlob(exchange, repository, digest, options)) !== undefined;

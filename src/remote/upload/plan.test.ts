@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Upload } from '../../store/contract.ts';
-import type { HostHabits } from '../host-profiles.ts';
+import type { HostProfile } from '../host-profiles.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 
 const mebibyte = 1024 * 1024;
@@ -11,7 +11,7 @@ const margin = 64 * 1024;
 interface Row {
   readonly name: string;
   readonly limits?: Upload['limits'];
-  readonly habits?: HostHabits;
+  readonly profile?: HostProfile;
   readonly options?: UploadOptions;
   readonly size: number;
   readonly chunk: number | undefined;
@@ -100,35 +100,35 @@ const rows: readonly Row[] = [
   },
   {
     name: 'goes whole where the host takes no chunks, whatever is asked for',
-    habits: { whole: true },
+    profile: { whole: true },
     options: { chunkThreshold: 1 },
     size: gibibyte,
     chunk: undefined,
   },
   {
     name: 'goes in the chunks that the host is known for, over the size that it is known for',
-    habits: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
+    profile: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
     size: 21 * mebibyte,
     chunk: 4 * mebibyte,
   },
   {
     name: 'goes whole up to the size that the host is known for',
-    habits: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
+    profile: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
     size: 20 * mebibyte,
     chunk: undefined,
   },
   {
     name: 'goes in what the registry says itself rather than what is known of its host',
     limits: { max: 50 * mebibyte },
-    habits: { chunk: 4 * mebibyte },
+    profile: { chunk: 4 * mebibyte },
     size: gibibyte,
     chunk: 50 * mebibyte - margin,
   },
 ];
 
 describe('a blob', () => {
-  for (const { name, limits = {}, habits = {}, options = {}, size, chunk } of rows) {
-    it(name, () => assert.equal(planChunks(size, limits, habits, options), chunk));
+  for (const { name, limits = {}, profile = {}, options = {}, size, chunk } of rows) {
+    it(name, () => assert.equal(planChunks(size, limits, profile, options), chunk));
   }
 });
 
@@ -148,12 +148,12 @@ const streams: readonly Omit<Row, 'size'>[] = [
     limits: { min: 65 * mebibyte },
     chunk: undefined,
   },
-  { name: 'goes whole where the host takes no chunks', habits: { whole: true }, chunk: undefined },
-  { name: 'goes in the chunks that the host is known for', habits: { chunk: 5 }, chunk: 5 },
+  { name: 'goes whole where the host takes no chunks', profile: { whole: true }, chunk: undefined },
+  { name: 'goes in the chunks that the host is known for', profile: { chunk: 5 }, chunk: 5 },
 ];
 
 describe('a stream', () => {
-  for (const { name, limits = {}, habits = {}, options = {}, chunk } of streams) {
-    it(name, () => assert.equal(planStreamChunks(limits, habits, options), chunk));
+  for (const { name, limits = {}, profile = {}, options = {}, chunk } of streams) {
+    it(name, () => assert.equal(planStreamChunks(limits, profile, options), chunk));
   }
 });

@@ -1,7 +1,7 @@
 import { type Content, mapContent } from '../../flow/content.ts';
 import type { ProgressObserver } from '../../store/blob-progress.ts';
 
-/** What one blob's upload tells of itself, over all of its attempts and sessions. */
+/** The progress of one blob's upload, over all of its attempts and sessions. */
 export class UploadProgress {
   readonly #observe: ProgressObserver | undefined;
   #sent = 0;
@@ -12,14 +12,14 @@ export class UploadProgress {
     this.#observe = observe;
   }
 
-  /** The same content, each byte counted when the transport has taken it. `start`: where its first byte stands in the blob. */
+  /** Returns the same content, and counts each byte that the transport takes. `start` is its position in the blob. */
   metered(content: Content, start: () => number = () => 0): Content {
     return mapContent(content, (source, { from = 0 }) => this.#counted(source, start() + from));
   }
 
   /**
-   * The registry has the blob up to `offset`. Answers whether it has come further than in any session before: one that was
-   * begun anew has less, and takes nothing back.
+   * Notes that the registry has the blob up to `offset`. Returns whether that is further than in any session before. A new
+   * session has less, which does not lower the progress.
    */
   acknowledge(offset: number): boolean {
     const advanced = offset > this.#acknowledged;

@@ -12,15 +12,15 @@ export interface Sending {
   readonly blob: Descriptor;
   readonly content: Content;
   start(): Promise<RemoteUpload>;
-  /** Asks whether the blob is there by now: the answer to its commit may be all that was lost. */
+  /** Asks whether the registry has the blob by now: only the answer to its commit may be lost. */
   find(): Promise<Descriptor | undefined>;
-  /** A session that is open already: a mount that was declined left it. */
+  /** An open session, such as a declined mount leaves. */
   readonly session?: RemoteUpload;
-  /** Bytes of each chunk in such a session; undefined: all in one request. */
+  /** Returns the bytes of each chunk in the session; undefined for one request. */
   readonly chunk: (session: RemoteUpload) => number | undefined;
-  /** Said with the commit. */
+  /** The headers of the commit. */
   readonly headers?: HeaderMap;
-  /** Whether the registry has the blob, and is to take these bytes in its place. */
+  /** Whether these bytes replace a blob that the registry has. */
   readonly replaces?: boolean;
 }
 
@@ -29,36 +29,36 @@ export interface SendOptions extends SignalOptions {
   readonly onProgress?: ProgressObserver | undefined;
 }
 
-/** What a proxy in front of the registry takes, when it has refused the whole in one request; some are set to less. */
+/** Bytes that most proxies accept in one request. The first try after a refusal of the whole blob. */
 const chunkForProxies = 16 * 1024 * 1024;
-/** Smaller pieces cost more in requests than any proxy is set up for; nginx takes 1 MiB where nobody says more. */
+/** Bytes of the smallest piece. nginx accepts 1 MiB by default, and smaller pieces cost too many requests. */
 const leastPiece = 256 * 1024;
 
-/** The piece to try after so many bytes were too many; undefined: none. */
+/** Returns the next smaller piece after a refused one; undefined if there is none. */
 export function smallerPiece(refused: number): number | undefined {
   if (refused > chunkForProxies) return chunkForProxies;
   const quarter = Math.floor(refused / 4);
   return quarter < leastPiece ? undefined : quarter;
 }
 
-/** How a registry that takes no chunks refuses the first one. */
+/** Returns whether registries refuse a first chunk with this status because they take no chunks. */
 export function refusesChunks(status: number | undefined): boolean {
   return status === 400 || status === 405 || status === 416;
 }
 
-/** How often something is sent, and how much of it at least, before the bytes that it cost end the attempts. */
+/** The limits of the bytes that one blob may cost: so many times its size, and at least so many bytes. */
 const mostTimes = 10;
 const mostBytes = 16 * 1024 * 1024;
 
 /**
- * The bytes after which so many are not sent again, however the registry advances. Sessions that are lost a little later
- * each time advance the blob, and cost all that came before.
+ * Returns the most bytes to send for a blob, however the registry advances. Sessions that are lost a little later each time
+ * advance the blob, and each costs all bytes before.
  */
 export function mostSent(size: number, retry: RetryOptions | undefined): number {
   return Math.max(mostBytes, size * Math.max(uploadRetry(retry).attempts ?? 0, mostTimes));
 }
 
-/** The same content, telling what is taken from it before it is: what of that arrived, nobody knows after a cut. */
+/** Returns the same content, and reports each chunk before it goes out, since a cut leaves unknown how much arrived. */
 export function tellingContent(content: Content, onBytes: (bytes: number) => void): Content {
   return mapContent(content, async function* tell(source) {
     for await (const chunk of source) {
@@ -69,9 +69,9 @@ export function tellingContent(content: Content, onBytes: (bytes: number) => voi
 }
 
 /**
- * Sends a blob whose bytes can be read again. After a failure that may pass, the session is asked how far it came and
- * the rest is sent; a session that is gone is begun anew. Attempts start again only when the registry has more of the blob
- * than in any session before: the first chunks of a new session are no progress.
+ * Sends a blob from replayable content. After a failure that may pass, asks for the offset of the session and sends the rest, or
+ * starts a new session if that one is gone. Attempts count from the start only when the registry has more of the blob than in
+ * any session before: the first chunks of a new session are no progress.
  */
 export async function sendBlob(sending: Sending, options: SendOptions): Promise<void> {
   const attempt = new Attempt(sending, options);
@@ -83,7 +83,7 @@ export async function sendBlob(sending: Sending, options: SendOptions): Promise<
         return;
       } catch (error) {
         options.signal?.throwIfAborted();
-        if (await attempt.changeWay(error)) continue;
+        if (await attempt.changeMethod(error)) continue;
         const wait = attempt.isWorthwhile() ? backoff.plan(error) : undefined;
         if (wait === undefined) throw error;
         await backoff.wait(wait, options.signal);
@@ -96,7 +96,7 @@ export async function sendBlob(sending: Sending, options: SendOptions): Promise<
   }
 }
 
-/** `defaultLayerRetry` where the options say nothing. A session that is gone may be begun anew, which no status says. */
+/** Completes the options with `defaultLayerRetry`, and retries a lost session, which can start anew. */
 export function uploadRetry(options: RetryOptions = {}): RetryOptions {
   return {
     ...defaultLayerRetry,
@@ -113,23 +113,23 @@ function isSessionGone(error: unknown): boolean {
   return isGantryError(error, 'BLOB_UPLOAD_UNKNOWN') || isGantryError(error, 'BLOB_UPLOAD_INVALID');
 }
 
-/** One blob on its way: which session, in which way, how far. */
+/** The upload of one blob, with its session, its method and its offset. */
 class Attempt {
   readonly #sending: Sending;
   readonly #options: SendOptions;
   readonly #progress: UploadProgress;
   readonly #content: Content;
   #session: RemoteUpload | undefined;
-  /** The way that a refusal has taught: in one request, in one before an empty commit, or in chunks of so many bytes. */
-  #way: 'whole' | 'beforehand' | number | undefined;
-  /** Whether the session was taken up after a failure, by what the registry said of it. */
+  /** The method after a refusal: one request, one request before an empty commit, or chunks of so many bytes. */
+  #method: 'whole' | 'beforehand' | number | undefined;
+  /** Whether the upload continues a session after a failure, at the offset of the registry. */
   #resumed = false;
-  /** The fewest bytes of a request that were refused for being too many, and whether the whole blob was. */
+  /** The fewest bytes of a request that the registry refused as too many, and whether it refused the whole blob. */
   #refused = Number.POSITIVE_INFINITY;
   #refusedWhole = false;
-  /** Whether a commit has gone out whose answer did not come. */
+  /** Whether a commit has gone out without an answer. */
   #committing = false;
-  /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
+  /** Bytes that the transport has taken, including pieces that broke off. */
   #spent = 0;
 
   constructor(sending: Sending, options: SendOptions) {
@@ -159,7 +159,7 @@ class Attempt {
     this.#session ??= await this.#sending.start();
     const session = this.#session;
     const chunk = this.#chunkOf(session);
-    const left = this.#way === 'beforehand' ? 0 : chunk;
+    const left = this.#method === 'beforehand' ? 0 : chunk;
     while (blob.size - session.offset > left) {
       await session.append(this.#part(session.offset, Math.min(session.offset + chunk, blob.size)), options);
       if (this.#progress.acknowledge(session.offset)) backoff.reset();
@@ -171,27 +171,27 @@ class Attempt {
     this.#progress.acknowledge(blob.size);
   }
 
-  /** Whether the bytes can be sent again, and have not been sent too often. */
+  /** Returns whether the bytes can be sent again, and have not cost too many bytes. */
   isWorthwhile(): boolean {
     const { blob, content } = this.#sending;
     return content.replayable && this.#spent <= mostSent(blob.size, this.#options.retry);
   }
 
-  /** Whether the refusal is of the way of sending, and there is another. */
-  async changeWay(error: unknown): Promise<boolean> {
+  /** Changes the method if the registry refused this one and another exists. Returns whether it did. */
+  async changeMethod(error: unknown): Promise<boolean> {
     const session = this.#session;
     if (session === undefined || !this.#sending.content.replayable || !isGantryError(error)) return false;
-    // The source failed, whose codes say nothing of the session.
+    // The source failed. Its codes say nothing about the session.
     if (error instanceof CopyError) return false;
     const status = error.response?.status;
     if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
-      // What the registry said it had, it had not. One more time, from the start.
+      // The registry does not have the bytes that it reported. The upload starts once more.
       this.#resumed = false;
     } else if (session.offset === 0 && this.#isChunked(session) && refusesChunks(status)) {
-      this.#way = 'whole';
-    } else if (error.code === 'BLOB_UNKNOWN' && this.#way === undefined && !this.#isChunked(session)) {
-      // Artifactory, once: a commit with all of the bytes is a commit of nothing (docker/buildx#196).
-      this.#way = 'beforehand';
+      this.#method = 'whole';
+    } else if (error.code === 'BLOB_UNKNOWN' && this.#method === undefined && !this.#isChunked(session)) {
+      // Artifactory has taken a commit with all bytes for an empty one (docker/buildx#196).
+      this.#method = 'beforehand';
     } else if (status !== 413 || !this.#shrink(session)) {
       return false;
     }
@@ -199,7 +199,7 @@ class Attempt {
     return true;
   }
 
-  /** After a failure: the session goes on from where the registry has it, or there will be another. */
+  /** Prepares the next attempt after a failure: continues the session at the registry's offset, or drops it. */
   async findSession(backoff: Backoff): Promise<void> {
     const session = this.#session;
     const { signal } = this.#options;
@@ -215,14 +215,14 @@ class Attempt {
     }
   }
 
-  /** Without the caller's signal: an abort is when cleaning up matters most. */
+  /** Cancels the session, without the caller's signal: after an abort the clean-up matters most. */
   async abandon(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
     await session?.cancel().catch(() => undefined);
   }
 
-  /** Answers whether there is a smaller piece to try, or after the smallest the whole, where that was not refused yet. */
+  /** Chooses a smaller piece, or after the smallest one the whole blob, unless it was refused. Returns whether it could. */
   #shrink(session: RemoteUpload): boolean {
     if (session.offset > 0) return false;
     const { size } = this.#sending.blob;
@@ -231,7 +231,7 @@ class Attempt {
     this.#refused = Math.min(this.#refused, chunk, size);
     const smaller = smallerPiece(this.#refused);
     if (smaller === undefined && this.#refusedWhole) return false;
-    this.#way = smaller ?? 'whole';
+    this.#method = smaller ?? 'whole';
     return true;
   }
 
@@ -245,7 +245,7 @@ class Attempt {
   }
 
   #chunkOf(session: RemoteUpload): number {
-    if (this.#way === 'whole' || this.#way === 'beforehand') return Number.POSITIVE_INFINITY;
-    return this.#way ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
+    if (this.#method === 'whole' || this.#method === 'beforehand') return Number.POSITIVE_INFINITY;
+    return this.#method ?? this.#sending.chunk(session) ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -15,7 +15,7 @@ import { statBlob } from '../stat.ts';
 import { checkStored } from '../stored.ts';
 import { closed } from './closing.ts';
 
-/** A registry may copy a whole blob to its store before it answers the closing PUT. */
+/** Milliseconds. A registry may copy the whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
 
 interface StepOptions extends SignalOptions {
@@ -24,24 +24,24 @@ interface StepOptions extends SignalOptions {
 }
 
 interface CommitOptions extends AppendOptions, Pick<StepOptions, 'headers'> {
-  /** Whether the registry has the blob already, and is to take these bytes in its place. */
+  /** Whether these bytes replace a blob that the registry has. */
   readonly replaces?: boolean;
 }
 
-/** Where a session stands by its last answer, and what its address may repeat. */
+/** The state of a session by its last answer, with the secrets that its address may repeat. */
 type SessionState = UploadState & Pick<HttpResponse, 'secrets'>;
 
 /**
- * One upload session at a registry. Its id is the newest Location, and before it the offset: registries say `0-0` of a
- * session with one byte and of an empty one, so the next process has to know which it was.
+ * One upload session at a registry. Its id is the offset and the newest Location. The next process needs the offset, because
+ * registries report `0-0` for an empty session and for one byte.
  */
 export class RemoteUpload implements Upload {
   readonly #exchange: Exchange;
   readonly #repository: string;
   #state: SessionState;
-  /** Bytes that the registry has for certain. */
+  /** Bytes that the registry surely has. */
   #offset: number;
-  /** Bytes that it can have at most; undefined where another process sent them. */
+  /** The most bytes that the registry can have; undefined if another process sent them. */
   #most: number | undefined;
 
   constructor(
@@ -72,16 +72,16 @@ export class RemoteUpload implements Upload {
 
   async append(content: Content, { onProgress, ...options }: AppendOptions = {}): Promise<void> {
     const sent = this.#meter(content, onProgress);
-    // A chunk of unknown length goes without a Content-Range: distribution and most others take it as a stream.
+    // A chunk of unknown length has no Content-Range: distribution and most other registries take it as a stream.
     const from = content.size === undefined ? {} : { from: this.#offset };
     try {
-      // ECR says 201 and some others 204 where the specification has 202.
+      // The specification has 202; ECR answers 201, and some others 204.
       const answer = await this.#step(
         { kind: 'append', content: sent.content, ...from },
         [202, 201, 204],
         options,
       );
-      // What the answer's Range says can be stale (ECR): the registry took the chunk, so its length is what counts.
+      // The Range of the answer can be stale (ECR). The registry took the chunk, so the length of the chunk counts.
       this.#move(answer);
       this.#settle(this.#offset + sent.bytes());
     } catch (error) {
@@ -108,7 +108,7 @@ export class RemoteUpload implements Upload {
     };
     const find = (signal = options.signal) => statBlob(this.#exchange, this.#repository, digest, { signal });
     const { clock } = this.#exchange;
-    // What is to be replaced is there from the beginning.
+    // A blob to replace exists from the beginning, so a question for it would prove nothing.
     const ask = replaces ? async () => undefined : find;
     const answer = await closed({ put, content: sent?.content, find: ask, clock, signal: options.signal });
     const what = `blob ${this.#exchange.registry}/${this.#repository}@${digest}`;
@@ -120,7 +120,7 @@ export class RemoteUpload implements Upload {
 
   async cancel(options: SignalOptions = {}): Promise<void> {
     try {
-      // Quay never grants the right to, distribution wants `delete`: the session ends by itself then.
+      // Quay never grants the right, and distribution requires `delete`: the session then expires by itself.
       const response = await this.#exchange.send(this.#request({ kind: 'cancel' }, options));
       await discard(response.body);
     } catch (error) {
@@ -129,18 +129,18 @@ export class RemoteUpload implements Upload {
   }
 
   /**
-   * Asks the registry how far it is. Throws BLOB_UPLOAD_UNKNOWN when it has dropped the session, or says what can't be:
-   * going on from a wrong offset would spoil the blob, and is only found out when all of it is sent.
+   * Asks the registry for the offset. Throws BLOB_UPLOAD_UNKNOWN if the registry has dropped the session, or reports an impossible
+   * offset: a wrong offset would spoil the blob, which shows only after the last byte.
    */
   async locate(options: SignalOptions = {}): Promise<void> {
     const answer = await this.#step({ kind: 'status' }, [204, 200, 202], options);
     const said = this.#move(answer).offset;
-    // What it says where nothing is in doubt is no news, and can be stale (ECR).
+    // The offset is known, and the reported one can be stale (ECR).
     if (this.#most === this.#offset) return;
-    // One that says nothing may have any of the bytes that were under way.
+    // A registry that reports no offset may have any of the bytes that were under way.
     const offset = said ?? (this.#most === undefined ? this.#offset : Number.NaN);
     if (this.#most !== undefined && !(offset >= this.#offset && offset <= this.#most)) {
-      const has = said === undefined ? 'does not say how much it has' : `says it has ${said} bytes`;
+      const has = said === undefined ? 'does not report its offset' : `reports ${said} bytes`;
       throw new NotFoundError(
         'BLOB_UPLOAD_UNKNOWN',
         `upload to ${this.#repository}: the registry ${has}, not ${this.#offset} to ${this.#most}`,
@@ -149,7 +149,7 @@ export class RemoteUpload implements Upload {
     this.#settle(offset);
   }
 
-  /** After a failure: what arrived counts, if the registry can still say. */
+  /** Finds out the offset after a failure, if the registry still knows it. */
   async #catchUp(error: unknown, { signal }: SignalOptions): Promise<void> {
     if (signal?.aborted === true || this.#most === this.#offset) return;
     if (isGantryError(error, 'BLOB_UPLOAD_UNKNOWN')) return;
@@ -178,14 +178,14 @@ export class RemoteUpload implements Upload {
     return answer;
   }
 
-  /** The newest Location wins, always; one that is not repeated stays. */
+  /** Takes over the newest Location; without one, the previous Location stays. */
   #move(answer: Answer): SessionState {
     const sent = this.#most ?? this.#offset;
     this.#state = stateOf(this.#exchange, answer, { previous: this.#state, sent });
     return this.#state;
   }
 
-  /** Counts what the transport takes out of the content, and tells it. */
+  /** Counts the bytes that the transport takes from the content, and reports them. */
   #meter(
     content: Content,
     onProgress: ProgressObserver | undefined,
@@ -208,7 +208,7 @@ export class RemoteUpload implements Upload {
   }
 }
 
-/** The session that a registry has begun, in answer to a POST. */
+/** Makes the session from the answer to the POST that started it. */
 export function openedUpload(
   exchange: Exchange,
   repository: string,
@@ -228,7 +228,7 @@ function stateOf(
   return { ...state, location: followed(exchange, { request, response }, state.location) };
 }
 
-/** A session known only by its id; the registry is asked where it stands. Throws BLOB_UPLOAD_UNKNOWN. */
+/** Opens a session by its id, and asks the registry for its offset. Throws BLOB_UPLOAD_UNKNOWN. */
 export async function resumeUpload(
   exchange: Exchange,
   repository: string,
@@ -238,7 +238,7 @@ export async function resumeUpload(
   options.signal?.throwIfAborted();
   const [, offset, location] = /^(\d+)@(.*)$/.exec(id) ?? [];
   if (location === undefined || !isOurs(location, exchange.base, repository)) {
-    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository}: there is no such upload`);
+    throw new NotFoundError('BLOB_UPLOAD_UNKNOWN', `${repository}: the upload does not exist`);
   }
   const upload = new RemoteUpload(exchange, repository, { location }, { offset: Number(offset) });
   await upload.locate(options);
@@ -246,8 +246,8 @@ export async function resumeUpload(
 }
 
 /**
- * Whether an id that comes from outside may be asked for. Behind an embedded registry it comes from its client, who must
- * not choose what host we talk to, nor another repository than the one it was let into.
+ * Returns whether an id from outside belongs to this registry and repository. Behind an embedded registry the id comes from a
+ * client, which must choose neither the host that gantry talks to, nor a repository without access.
  */
 function isOurs(location: string, base: string, repository: string): boolean {
   const url = location.startsWith(`${base}/`) ? parseUrl(location) : undefined;

@@ -25,23 +25,23 @@ export interface Streaming {
   readonly content: Content;
   readonly algorithm: Algorithm;
   start(): Promise<RemoteUpload>;
-  /** Asks whether a blob is there: the answer to its commit may be all that was lost. */
+  /** Asks whether the registry has a blob: only the answer to its commit may be lost. */
   find(digest: Digest): Promise<Descriptor | undefined>;
-  /** Bytes of each chunk in such a session; undefined: one request without a length. */
+  /** Returns the bytes of each chunk in the session; undefined for one request without a length. */
   readonly chunk: (session: RemoteUpload) => number | undefined;
-  /** Said with the commit. */
+  /** The headers of the commit. */
   readonly headers: HeaderMap;
 }
 
 /**
- * Each stream keeps one chunk of 16 MiB: together no more than 64 MiB for the process. A stream of which nothing has come or
- * gone for 5 minutes may be one that never ends: one more is let in beside it then.
+ * The streams of the process. Each keeps one chunk of 16 MiB, so together at most 64 MiB. A stream without any movement for 5
+ * minutes may never end: one more stream may then run beside it.
  */
 const streams = createSemaphore(4, { patience: 5 * 60_000 });
 
 /**
- * Sends content that can be read once and whose digest is only known at its end. One chunk at a time is kept, and sent
- * again as far as the registry has not got it; a session that the registry has dropped can't be begun anew.
+ * Sends content that can be read only once, and has its digest only at its end. Keeps one chunk at a time, and sends the missing
+ * part of it again after a failure. A session that the registry has dropped cannot start anew.
  */
 export async function sendStream(
   streaming: Streaming,
@@ -71,20 +71,20 @@ async function* passed(source: AsyncIterable<Uint8Array>, onChunk: () => void): 
 
 interface Step<T> {
   readonly step: (session: RemoteUpload, rest: Content | undefined) => Promise<T>;
-  /** Whether it has been done already. */
+  /** Returns the result if the step is done already. */
   readonly find?: () => Promise<T | undefined>;
 }
 
-/** The upload of one stream: which session, how far. */
+/** The upload of one stream, with its session and its offset. */
 class StreamUpload {
   readonly #streaming: Streaming;
   readonly #options: SendOptions;
   readonly #backoff: Backoff;
   readonly #progress: UploadProgress;
   #session: RemoteUpload | undefined;
-  /** The bytes that one request may have: fewer after some were too many. */
+  /** The most bytes of one request. A refusal lowers it. */
   #most = Number.POSITIVE_INFINITY;
-  /** Bytes that were taken to be sent, with the pieces that a failure broke off. */
+  /** Bytes that the transport has taken, including pieces that broke off. */
   #spent = 0;
 
   constructor(streaming: Streaming, options: SendOptions) {
@@ -105,7 +105,7 @@ class StreamUpload {
     try {
       for (;;) {
         const { value, done } = await chunks.next();
-        if (done === true) throw new RangeError('the last chunk was not the last');
+        if (done === true) throw new RangeError('the stream ended without a last chunk');
         if (value.last) return await this.#finish(value.bytes, hasher.digest());
         const taken = await this.#append(value.bytes);
         if (!taken)
@@ -116,12 +116,12 @@ class StreamUpload {
     }
   }
 
-  /** Without the caller's signal: an abort is when cleaning up matters most. */
+  /** Cancels the session, without the caller's signal: after an abort the clean-up matters most. */
   async abandon(): Promise<void> {
     await this.#session?.cancel().catch(() => undefined);
   }
 
-  /** Everything in one request without a length, which can't be repeated. */
+  /** Sends everything in one request without a length, which cannot be repeated. */
   async #sendWhole(
     session: RemoteUpload,
     source: AsyncIterable<Uint8Array>,
@@ -133,8 +133,8 @@ class StreamUpload {
   }
 
   /**
-   * Sends bytes in pieces as large as were not too many yet. Answers whether the registry takes chunks at all: some refuse the
-   * first one.
+   * Sends bytes in the largest pieces that the registry has not refused. Returns false if the registry takes no chunks: some
+   * refuse the first one.
    */
   async #append(bytes: Uint8Array): Promise<boolean> {
     const first = this.#session?.offset === 0;
@@ -158,7 +158,7 @@ class StreamUpload {
     return true;
   }
 
-  /** Answers whether there is a smaller piece to try. */
+  /** Chooses a smaller piece. Returns false if there is none. */
   #shrink(refused: number): boolean {
     const smaller = smallerPiece(refused);
     if (smaller === undefined) return false;
@@ -166,7 +166,7 @@ class StreamUpload {
     return true;
   }
 
-  /** Closes the session with the last bytes; those that are too many for one request go before it. */
+  /** Closes the session with the last bytes. Appends them before if they are too many for one request. */
   async #finish(bytes: Uint8Array, digest: Digest): Promise<Descriptor> {
     if (bytes.byteLength <= this.#most) {
       try {
@@ -179,7 +179,7 @@ class StreamUpload {
     if (await this.#append(bytes)) return this.#commit(new Uint8Array(0), digest);
     throw new ContentError(
       'TOO_LARGE',
-      'the registry takes neither the last piece of a stream nor a part of it',
+      'the registry accepts neither the last piece of the stream nor a part of it',
     );
   }
 
@@ -195,8 +195,8 @@ class StreamUpload {
   }
 
   /**
-   * Does a step with what of the bytes the registry has not got yet, as often as it takes. In a session that has nothing
-   * but these bytes it can be done again from the start.
+   * Repeats a step with the missing part of the bytes until it succeeds. If the session holds only these bytes, a new session
+   * can replace it.
    */
   async #persist<T>(bytes: Uint8Array, { step, find }: Step<T>): Promise<T> {
     let session = this.#session ?? (await this.#start());
@@ -227,7 +227,7 @@ class StreamUpload {
     }
   }
 
-  /** Finds out where the session stands; answers why that can't be known. */
+  /** Asks for the offset of the session. Resolves with the error if that fails. */
   async #relocate(session: RemoteUpload): Promise<unknown> {
     try {
       await session.locate(this.#signal());
@@ -264,7 +264,7 @@ class StreamUpload {
     return this.#progress.metered(telling, () => this.#session?.offset ?? 0);
   }
 
-  /** Attempts start again only where the stream has come further than in any session before. */
+  /** Counts attempts from the start only if the stream has come further than in any session before. */
   #advance(offset: number): void {
     if (this.#progress.acknowledge(offset)) this.#backoff.reset();
   }

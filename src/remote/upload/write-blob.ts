@@ -13,7 +13,7 @@ import type {
 import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
-import { habitsOf } from '../host-profiles.ts';
+import { profileOf } from '../host-profiles.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { mountBlob } from './mount.ts';
@@ -23,7 +23,7 @@ import { sendBlob } from './resume.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
 import { sendStream } from './stream.ts';
 
-/** One repository's uploads. */
+/** The uploads to one repository. */
 export interface Uploading {
   readonly exchange: Exchange;
   readonly repository: string;
@@ -31,8 +31,8 @@ export interface Uploading {
 }
 
 /**
- * How a blob gets there, the cheapest way first: it exists, it is mounted, it is sent. A mount that is declined leaves a
- * session behind, which is used; so where the registry allows it, beginning an upload also asks for a mount from anywhere.
+ * Brings a blob into the repository in the cheapest way: it exists, it is mounted, or it is sent. A declined mount leaves a
+ * session, which becomes the upload. So the start of an upload also asks for a mount from anywhere, if the registry permits it.
  */
 export function writeBlob(
   uploading: Uploading,
@@ -41,7 +41,7 @@ export function writeBlob(
   options: WriteOptions = {},
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
-  // What is at hand is checked by the registry; what comes from another party is checked before it is passed on.
+  // The registry verifies local content. Content from another party is verified before it goes out.
   const bytes = surelyOf(blob, content.remote === true ? inPieces(content) : (content.unverified ?? content));
   const writing = async (moved: () => void): Promise<WriteOutcome> => {
     const written = writeOnce(uploading, blob, bytes, noting(options, moved));
@@ -52,7 +52,7 @@ export function writeBlob(
   return exchange.capabilities.recentWrites.write(repository, blob.digest, writing, options);
 }
 
-/** Bytes from which on it shows that a network brings 64 KiB at a time, each of which costs as much to send as more. */
+/** Bytes of a blob above which larger pieces pay: a network brings 64 KiB at a time, and each send costs the same. */
 const largeBlob = 32 * 1024 * 1024;
 const piece = 256 * 1024;
 
@@ -85,7 +85,7 @@ async function writeOnce(
       ? send()
       : options.pool.run(send, { ...options, size: blob.size }));
   } catch (error) {
-    // Given up while it waited for its turn: nobody else knows of the session.
+    // The upload ended while it waited for its turn, and no other code knows the session.
     if (!begun) await found?.cancel();
     throw error;
   }
@@ -94,7 +94,7 @@ async function writeOnce(
   return outcome;
 }
 
-/** Whether the blob is there by now, or the upload that a question for it has left behind. */
+/** Finds out whether the blob exists or can be mounted. Resolves with the session that a question has left, if any. */
 async function findBlob(
   uploading: Uploading,
   blob: Descriptor,
@@ -109,8 +109,8 @@ async function findBlob(
 }
 
 /**
- * The blob, where the registry has it with the size that it should have. With another one it is cut off, a web page, or
- * described wrongly: it is sent, and its bytes tell which.
+ * Resolves with the blob if the registry has it with the expected size. With another size it is cut off, a web page, or has a
+ * wrong descriptor: gantry sends it, and its bytes show the fault.
  */
 async function statWhole(
   exchange: Exchange,
@@ -122,21 +122,21 @@ async function statWhole(
   return there?.size === blob.size ? there : undefined;
 }
 
-/** Content whose digest is learned on the way, in one pass. */
+/** Sends content without a digest, and computes the digest on the way, in one pass. */
 export async function ingestContent(
   { exchange, repository, options: upload }: Uploading,
   content: Content,
   options: IngestOptions = {},
 ): Promise<Descriptor> {
   const { algorithm, mediaType, onProgress, signal } = options;
-  const habits = habitsOf(exchange.registry);
+  const profile = profileOf(exchange.registry);
   const blob = await sendStream(
     {
       content,
       algorithm: algorithm ?? 'sha256',
       start: () => startUpload(exchange, repository, options),
       find: (digest) => statBlob(exchange, repository, digest, { signal }),
-      chunk: ({ limits }) => planStreamChunks(limits, habits, upload),
+      chunk: ({ limits }) => planStreamChunks(limits, profile, upload),
       headers: commitHeaders(upload, mediaType),
     },
     { retry: upload.retry, onProgress, signal },
@@ -145,7 +145,7 @@ export async function ingestContent(
   return mediaType === undefined ? blob : { ...blob, mediaType };
 }
 
-/** The repositories that are known to have the blob. */
+/** Returns the repositories that have the blob as far as gantry knows. */
 function mountSources(
   { exchange, repository, options: { mountOrigin } }: Uploading,
   digest: Digest,
@@ -156,7 +156,7 @@ function mountSources(
   return sources;
 }
 
-/** Asks one after the other; a session that one leaves behind is the upload's. */
+/** Asks for a mount from one source after the other. Resolves with the session that the last one leaves. */
 async function mountFrom(
   sources: ReadonlySet<string>,
   { exchange, repository, options: { mountOrigin } }: Uploading,
@@ -201,12 +201,12 @@ async function beginAndSend(
   }
 }
 
-/** What of a blob is under way in vain, if it is mounted against expectation, is little in one of so many bytes. */
+/** Bytes. Up to this size it is cheap to prefetch a blob that then turns out to be mountable. */
 const smallBlob = 1024 * 1024;
 
 /**
- * Whether the source may be asked while the upload is begun: it spares a round trip, and costs bytes where the answer is
- * that the blob was mounted. So not where that has happened, and for large blobs not before a mount was declined.
+ * Returns whether to open the source while the upload starts. That saves a round trip, and costs bytes if the registry mounts
+ * the blob. So gantry does not after a mount has succeeded, and for large blobs not before a mount was declined.
  */
 function isSoonNeeded(
   { capabilities: { mounts } }: Exchange,
@@ -221,13 +221,13 @@ async function sendInSession(
   { blob, content, session }: Bytes,
   { signal, onProgress, replace }: WriteOptions,
 ): Promise<void> {
-  const habits = habitsOf(exchange.registry);
+  const profile = profileOf(exchange.registry);
   const sending = {
     blob,
     content,
     start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
     find: () => statWhole(exchange, repository, blob, { signal }),
-    chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, habits, upload),
+    chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, profile, upload),
     headers: commitHeaders(upload, blob.mediaType),
     ...(session === undefined ? {} : { session }),
     ...(replace === undefined ? {} : { replaces: replace }),
@@ -236,7 +236,7 @@ async function sendInSession(
   await refusedAsUnsupported(blob.digest, () => sendBlob(sending, options));
 }
 
-/** Costs nothing where it is understood: declined, it has begun the upload. Others are asked once (Quay said 400). */
+/** Asks for a mount from any repository, which costs nothing: declined, it starts the upload. A refusal (Quay: 400) ends that. */
 async function mountFromAnywhere(
   exchange: Exchange,
   repository: string,
@@ -252,7 +252,7 @@ export async function startUpload(
   repository: string,
   { signal, algorithm }: StartOptions = {},
 ): Promise<RemoteUpload> {
-  // sha256 is what every registry takes for granted, so it is not said.
+  // Every registry takes sha256 for granted, so the request does not name it.
   const named = algorithm === undefined || algorithm === 'sha256' ? {} : { algorithm };
   const answer = await performBodiless(exchange, { kind: 'upload.start', repository, ...named }, [202], {
     signal,
