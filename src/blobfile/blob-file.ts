@@ -1,15 +1,15 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ContentError, NotFoundError } from '../errors.ts';
 import { isUnreadable, lookAt, onDisk, openRegular } from '../files/files.ts';
 import { readUpTo } from '../files/read-small.ts';
-import type { Content, OpenOptions } from '../flow/content.ts';
+import type { Content } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import { isSpoilt, verified } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
+import { foundContent } from '../store/found-content.ts';
 import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
 
 /** Returns the path of a blob in a layout. A digest contains no character with a meaning in paths. */
@@ -55,30 +55,24 @@ function fileContent(
   blob: Digest | Descriptor,
   { gone = () => false, witness, checks }: BlobFileOptions & { readonly checks: boolean },
 ): Content {
-  const { digest, size }: Pick<Descriptor, 'digest'> & Partial<Descriptor> =
-    typeof blob === 'string' ? { digest: blob } : blob;
-  const path = blobPath(folder, digest);
-  return {
-    ...(size === undefined ? {} : { size }),
-    replayable: true,
-    async *open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      signal?.throwIfAborted();
-      const opened = gone(digest) ? undefined : await openRegular(path);
-      if (opened === undefined) throw new NotFoundError('BLOB_UNKNOWN', `there is no blob ${digest}`);
-      const { file, stats } = opened;
-      try {
-        const actual = stats.size;
-        if (size !== undefined && size !== actual) throw wrongSize(digest, size, actual);
-        const whole = from === 0 && (to === undefined || to >= actual);
-        const chunks = fileChunks(file, path, { from, to: Math.min(to ?? actual, actual), signal });
-        if (checks && whole && witness?.trusts(digest, stats) !== true)
-          yield* witnessed(chunks, digest, stats, witness);
-        else yield* chunks;
-      } finally {
-        await file.close();
-      }
-    },
-  };
+  return foundContent('the disk', blob, async (digest) => {
+    const path = blobPath(folder, digest);
+    const opened = gone(digest) ? undefined : await openRegular(path);
+    if (opened === undefined) return undefined;
+    const { file, stats } = opened;
+    const { size } = stats;
+    return {
+      size,
+      open({ from = 0, to = size, signal }) {
+        const chunks = fileChunks(file, path, { from, to: Math.min(to, size), signal });
+        const whole = from === 0 && to >= size;
+        return checks && whole && witness?.trusts(digest, stats) !== true
+          ? witnessed(chunks, digest, stats, witness)
+          : chunks;
+      },
+      close: () => file.close(),
+    };
+  });
 }
 
 async function* witnessed(
@@ -95,13 +89,6 @@ async function* witnessed(
     if (isSpoilt(error) || isUnreadable(error)) witness?.sawWrong(digest, stats);
     throw error;
   }
-}
-
-function wrongSize(digest: Digest, expected: number, actual: number): ContentError {
-  return new ContentError('SIZE_INVALID', `blob ${digest}: ${actual} bytes, not ${expected}`, {
-    expected,
-    actual,
-  });
 }
 
 export interface HashFileOptions extends SignalOptions {

@@ -29,6 +29,18 @@ describe('foundContent', () => {
     await failsWith(read(foundContent('the place', wanted, () => found)), 'SIZE_INVALID');
   });
 
+  it('a blob is released after the reading, after a refusal, and when its reader leaves', async () => {
+    let open = 0;
+    const find = async () => {
+      open++;
+      return { ...found, close: async () => void open-- };
+    };
+    await read(foundContent('the place', blob.descriptor, find));
+    await failsWith(read(foundContent('the place', { ...blob.descriptor, size: 1 }, find)), 'SIZE_INVALID');
+    for await (const _ of foundContent('the place', blob.descriptor, find).open()) break;
+    assert.equal(open, 0);
+  });
+
   it('an aborted reading looks nothing up', async () => {
     const reason = new Error('enough');
     const content = foundContent('the place', blob.descriptor, () => assert.fail('looked up'));

@@ -3,10 +3,12 @@ import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 
-/** A stored blob whose bytes need no further check. */
+/** A stored blob that was looked up. */
 export interface FoundBlob {
   readonly size: number;
   open(options: OpenOptions): AsyncIterable<Uint8Array>;
+  /** Releases the blob after the reading, also when the size was refused. */
+  close?(): Promise<void>;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface FoundBlob {
 export function foundContent(
   place: string,
   wanted: Digest | Descriptor,
-  find: (digest: Digest) => FoundBlob | undefined,
+  find: (digest: Digest) => FoundBlob | undefined | Promise<FoundBlob | undefined>,
 ): Content {
   const { digest, size } = typeof wanted === 'string' ? { digest: wanted } : wanted;
   return {
@@ -25,16 +27,19 @@ export function foundContent(
     replayable: true,
     async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
       options.signal?.throwIfAborted();
-      const blob = find(digest);
+      const blob = await find(digest);
       if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${place} has no blob ${digest}`);
-      if (size !== undefined && size !== blob.size) {
-        throw new ContentError(
-          'SIZE_INVALID',
-          `${place}: blob ${digest} has ${blob.size} bytes, but its descriptor names ${size}`,
-          { expected: size, actual: blob.size },
-        );
+      try {
+        if (size !== undefined && size !== blob.size) throw wrongSize(place, digest, size, blob.size);
+        yield* blob.open(options);
+      } finally {
+        await blob.close?.();
       }
-      yield* blob.open(options);
     },
   };
+}
+
+function wrongSize(place: string, digest: Digest, expected: number, actual: number): ContentError {
+  const message = `${place}: blob ${digest} has ${actual} bytes, but its descriptor names ${expected}`;
+  return new ContentError('SIZE_INVALID', message, { expected, actual });
 }
