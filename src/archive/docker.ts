@@ -6,7 +6,7 @@ import { parseJson } from '../json/parse.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { inArchive } from './failure.ts';
 import type { RecompressedLayer, Recompressor } from './recompress.ts';
-import type { ImageParts, SynthesizedImage } from './synthesis.ts';
+import type { SynthesizedImage, SynthesizedParts } from './synthesis.ts';
 import { demand, type Tarball } from './tarball.ts';
 
 /** One image of a `manifest.json`: names of files in the archive, layers from the bottom up. */
@@ -93,7 +93,7 @@ async function makeImage(
   tarball: Tarball,
   saved: SavedImage,
   recompress: (entry: TarEntry) => Promise<RecompressedLayer>,
-): Promise<ImageParts> {
+): Promise<SynthesizedParts> {
   const config = await readConfig(tarball, saved);
   const entries = saved.Layers.map((name) => demandFile(tarball, name, 'layer'));
   const configName = saved.Config;

@@ -16,12 +16,12 @@ import type { RecompressedLayer } from './recompress.ts';
 export interface SynthesizedImage {
   readonly names: readonly string[];
   /** The exact bytes of the config, and its layers from the bottom up. */
-  make(options: SignalOptions): Promise<ImageParts>;
+  make(options: SignalOptions): Promise<SynthesizedParts>;
   /** As its config says, without its layers being read. */
   platform(options: SignalOptions): Promise<Platform | undefined>;
 }
 
-export interface ImageParts {
+export interface SynthesizedParts {
   readonly config: Uint8Array;
   readonly layers: readonly RecompressedLayer[];
 }

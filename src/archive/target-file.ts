@@ -26,7 +26,7 @@ const maxLinks = 40;
  * Returns the path of the file to replace. A rename onto a link would replace the link, so this follows it, also when
  * its target does not exist yet: crane and skopeo open the path, which creates the target too.
  */
-export async function targetOf(path: string, kind: TargetKind): Promise<string> {
+export async function fileToReplace(path: string, kind: TargetKind): Promise<string> {
   if (kind === 'file') return onArchiveFile(path, () => realpath(path));
   let target = path;
   for (let links = 0; links < maxLinks; links++) {

@@ -16,7 +16,7 @@ import { parseJson } from '../json/parse.ts';
 import type { HistoryEntry } from '../spec/image-config.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import type { RecompressedLayer, Recompressor } from './recompress.ts';
-import type { ImageParts, SynthesizedImage } from './synthesis.ts';
+import type { SynthesizedImage, SynthesizedParts } from './synthesis.ts';
 import { demand, type Tarball } from './tarball.ts';
 
 /** What `<id>/json` says of one layer, and of the image whose top it is. */
@@ -113,7 +113,7 @@ function readCommand(field: Field): string {
 async function makeImage(
   chain: readonly ChainLayer[],
   recompress: (entry: TarEntry) => Promise<RecompressedLayer>,
-): Promise<ImageParts> {
+): Promise<SynthesizedParts> {
   const layers: RecompressedLayer[] = [];
   for (const { entry } of chain) layers.push(await recompress(entry));
   const config = {

@@ -28,7 +28,7 @@ import { dockerFiles, ociFiles } from './oci-form.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
 import { createStagedBlobs } from './staged-blobs.ts';
 import { checkName, createStagedManifests } from './staged-manifests.ts';
-import { kindOf, replace, type TargetKind, targetOf } from './target-file.ts';
+import { fileToReplace, kindOf, replace, type TargetKind } from './target-file.ts';
 import { toldStaged } from './told.ts';
 import { union } from './union.ts';
 
@@ -85,7 +85,7 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
     const advice = 'name a file in it, or write a layout, which is a folder';
     throw new InputError('INVALID_OPTION', `${path} is a folder, and an archive is a file: ${advice}`);
   }
-  const target = kind === 'pipe' ? path : await targetOf(path, kind);
+  const target = kind === 'pipe' ? path : await fileToReplace(path, kind);
   // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
   const draft = await onArchiveFile(parent, () => makeDraft(parent)).catch((cause: unknown) => {

@@ -1,5 +1,5 @@
 import type { Content } from '../flow/content.ts';
-import { drain } from '../http/drain.ts';
+import { drainBody } from '../http/drain.ts';
 import { originOf } from '../http/origin.ts';
 import { headerLines } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
@@ -62,7 +62,7 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
         });
         tellOthers(true);
         if (better === undefined) return response;
-        await drain(response.body);
+        await drainBody(response.body);
         authorization = better;
       }
     } finally {

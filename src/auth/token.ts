@@ -1,7 +1,7 @@
 import { AuthError, type GantryError, ResponseError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent } from '../flow/content.ts';
-import { drain } from '../http/drain.ts';
+import { drainBody } from '../http/drain.ts';
 import { wholeAnswer } from '../http/whole-answer.ts';
 import { parseJson } from '../json/parse.ts';
 import type { Credential } from '../keychain/credential.ts';
@@ -67,7 +67,7 @@ async function askService(
     const sent = postRequest(request, request.credential.token);
     const response = await send(sent);
     if (!postUnknown.includes(response.status)) return { sent, response };
-    await drain(response.body);
+    await drainBody(response.body);
   }
   const sent = getRequest(request);
   return { sent, response: await send(sent) };

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isGantryError } from '../errors.ts';
-import { parseAddress } from './address.ts';
+import { parseListenAddress } from './address.ts';
 
-describe('parseAddress', () => {
+describe('parseListenAddress', () => {
   for (const [name, text, expected] of [
     ['is a host and a port', 'localhost:5000', { host: 'localhost', port: 5000 }],
     ['is an IPv4 address and a port', '0.0.0.0:80', { host: '0.0.0.0', port: 80 }],
@@ -11,13 +11,14 @@ describe('parseAddress', () => {
     ['without a host means every address', ':5000', { host: '::', port: 5000 }],
     ['is a port alone', '0', { port: 0 }],
   ] as const) {
-    it(`an address to listen on ${name}: ${text}`, () => assert.deepEqual(parseAddress(text), expected));
+    it(`an address to listen on ${name}: ${text}`, () =>
+      assert.deepEqual(parseListenAddress(text), expected));
   }
 
   for (const text of ['', 'localhost', 'localhost:', 'localhost:http', ':65536', '::1:5000', '-1', '1.5']) {
     it(`parseAddress refuses "${text}"`, () => {
       assert.throws(
-        () => parseAddress(text),
+        () => parseListenAddress(text),
         (error) => isGantryError(error, 'INVALID_OPTION'),
       );
     });

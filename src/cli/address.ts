@@ -10,7 +10,7 @@ export interface Address {
  * Parses `host:port`, `[::1]:port`, `:port` (every address of this machine) or a bare port.
  * @throws INVALID_OPTION for any other text
  */
-export function parseAddress(text: string): Address {
+export function parseListenAddress(text: string): Address {
   const [, host, digits] = /^(?:(\[[0-9A-Fa-f:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) {

@@ -8,7 +8,11 @@ export interface Listing {
 }
 
 /** Prints names while they arrive, one per line; with --json prints one object at the end. */
-export async function list(context: Context, names: AsyncIterable<string>, listing: Listing): Promise<void> {
+export async function printNames(
+  context: Context,
+  names: AsyncIterable<string>,
+  listing: Listing,
+): Promise<void> {
   const { keep = () => true, show, value } = listing;
   const kept: string[] = [];
   for await (const name of names) {

@@ -2,7 +2,7 @@ import type { CopyEvent, CopyProgress } from '../copy/events.ts';
 import type { Work, WorkProgress } from '../flow/work.ts';
 
 /** The figures of a running copy, for display. */
-export interface Reading {
+export interface MeterReading {
   /** Bytes, as in the progress events of a copy. */
   readonly moved: number;
   readonly complete: number;
@@ -25,7 +25,7 @@ export interface Reading {
 
 export interface Meter {
   note(event: CopyEvent): void;
-  read(): Reading;
+  read(): MeterReading;
 }
 
 /** The rate covers the last ten seconds: long enough to be steady, short enough to follow a changing network. */

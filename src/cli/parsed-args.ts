@@ -42,7 +42,7 @@ export function createParsedArgs(
  * Checks the number of words against the arguments of a command.
  * @throws INVALID_OPTION naming the missing or excess argument
  */
-export function checkArguments(command: string, taken: readonly Argument[], args: readonly string[]): void {
+export function checkArity(command: string, taken: readonly Argument[], args: readonly string[]): void {
   const names = taken.map(argumentUsage);
   const needed = taken.filter(({ optional = false }) => !optional).map(argumentUsage);
   const missing = needed[args.length];

@@ -5,7 +5,7 @@ import type { Command, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
 import { misspelled } from './misspelled.ts';
-import { checkArguments, createParsedArgs, type ParsedArgs } from './parsed-args.ts';
+import { checkArity, createParsedArgs, type ParsedArgs } from './parsed-args.ts';
 import { globalOptions } from './shared-options.ts';
 import { commands, globalOptionsOf } from './table.ts';
 
@@ -60,7 +60,7 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     addOptions(parser, globalOptionsOf(command), globals, globalGroup);
     refuseUnknown(parser, [...command.options, ...globalOptionsOf(command)]);
     parser.argument('[args...]').action((args: string[]) => {
-      checkArguments(command.name, command.arguments, args);
+      checkArity(command.name, command.arguments, args);
       invocation = {
         kind: 'run',
         command,

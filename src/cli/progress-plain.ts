@@ -1,5 +1,5 @@
 import type { Work, WorkProgress } from '../flow/work.ts';
-import type { Reading } from './meter.ts';
+import type { MeterReading } from './meter.ts';
 import type { Output } from './output.ts';
 import type { Renderer } from './renderer.ts';
 import { formatBytes, formatSeconds } from './units.ts';
@@ -26,7 +26,7 @@ const doing: Readonly<Record<Work, string>> = {
 };
 
 /** Returns the figure for a bar: that of the running work, or of the copy. */
-export function figureOf({ work, moved, total }: Reading): Pick<WorkProgress, 'done' | 'total'> {
+export function figureOf({ work, moved, total }: MeterReading): Pick<WorkProgress, 'done' | 'total'> {
   return work ?? { done: moved, total };
 }
 
@@ -34,7 +34,7 @@ export function figureOf({ work, moved, total }: Reading): Pick<WorkProgress, 'd
  * Formats `1.20 GiB of 3.40 GiB (35%), 120 MiB/s, 19s left`. Names the reason after the percentage while it waits, and
  * the kind of work before it if no blobs move.
  */
-export function progressText(reading: Reading): string {
+export function progressText(reading: MeterReading): string {
   const { work, moved, complete, storing, rate, left } = reading;
   const { done, total } = figureOf(reading);
   const share = total === 0 ? '' : ` (${Math.floor((done / total) * 100)}%)`;
@@ -46,12 +46,12 @@ export function progressText(reading: Reading): string {
 }
 
 /** False for a verb that only reads, which has no summary. */
-export function isCopy({ blobs, manifests }: Reading): boolean {
+export function isCopy({ blobs, manifests }: MeterReading): boolean {
   return Object.keys({ ...blobs, ...manifests }).length > 0;
 }
 
 /** Formats `blobs: 3 copied, 1 existed; manifests: 1 written; 3.40 GiB moved in 29s`. */
-export function summaryText({ blobs, manifests, sent, elapsed }: Reading): string {
+export function summaryText({ blobs, manifests, sent, elapsed }: MeterReading): string {
   return [
     ...counted('blobs', blobs),
     ...counted('manifests', manifests),

@@ -1,4 +1,4 @@
-import type { Reading } from './meter.ts';
+import type { MeterReading } from './meter.ts';
 import type { Output } from './output.ts';
 import { figureOf, isCopy, outcomeText, progressText, summaryText } from './progress-plain.ts';
 import type { Renderer } from './renderer.ts';
@@ -29,7 +29,7 @@ export function ttyProgress(output: Output): Renderer {
 }
 
 /** Fits the text into `columns`, so that it never wraps, and shortens the bar before the words. */
-export function barText(reading: Reading, columns: number): string {
+export function barText(reading: MeterReading, columns: number): string {
   const words = progressText(reading).slice(0, Math.max(0, columns - 1));
   const width = Math.min(widestBar, columns - words.length - 4);
   if (width < 5) return words;

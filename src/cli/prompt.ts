@@ -29,7 +29,7 @@ const eraseAll = '\u0015';
  * Asks for one line.
  * @throws INVALID_OPTION when none is typed, and the signal's reason when it aborts
  */
-export function ask(
+export function askUser(
   { input, output }: Terminal,
   question: string,
   { hidden = false, signal }: AskOptions,

@@ -1,5 +1,5 @@
 import type { CopyEvent } from '../copy/events.ts';
-import type { Reading } from './meter.ts';
+import type { MeterReading } from './meter.ts';
 
 export const progressModes = ['tty', 'plain', 'json', 'none'] as const;
 export type ProgressMode = (typeof progressModes)[number];
@@ -9,7 +9,7 @@ export interface Renderer {
   /** Milliseconds between two calls of `tick`. */
   readonly interval: number;
   event?(event: CopyEvent): void;
-  tick(reading: Reading): void;
+  tick(reading: MeterReading): void;
   /** The last call. `done` is false if the copy failed. */
-  end(reading: Reading, done: boolean): void;
+  end(reading: MeterReading, done: boolean): void;
 }

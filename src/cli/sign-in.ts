@@ -4,7 +4,7 @@ import { namedCredential } from '../keychain/docker-config.ts';
 import { createKeychain } from '../keychain/keychain.ts';
 import type { Output } from './output.ts';
 import type { ParsedArgs } from './parsed-args.ts';
-import { ask, findTerminal } from './prompt.ts';
+import { askUser, findTerminal } from './prompt.ts';
 import { readStdin } from './stdin.ts';
 
 export interface SignInOptions {
@@ -65,7 +65,7 @@ export interface PasswordOptions {
 export async function readPassword(options: PasswordOptions): Promise<string> {
   const { flag, fromStdin, question = 'password: ', signal } = options;
   const terminal = findTerminal();
-  if (terminal !== undefined) return await ask(terminal, question, { hidden: true, signal });
+  if (terminal !== undefined) return await askUser(terminal, question, { hidden: true, signal });
   if (fromStdin) return await readStdin(signal);
   throw refused(`${flag} needs ${flag.replace('username', 'password-stdin')} without a terminal`);
 }

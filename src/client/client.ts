@@ -242,7 +242,7 @@ export function createClient(options: ClientOptions = {}): Client {
       yield* validateSubject(connections, subject, merged('validate', { subject }, own));
     },
     token: async (repository, own = {}) =>
-      (await import('./token.ts')).fetchToken(connections, repository, merged('token', { repository }, own)),
+      (await import('./token.ts')).getToken(connections, repository, merged('token', { repository }, own)),
     checkLogin: async (registry, credential, own = {}) =>
       (await import('./login.ts')).checkLogin(
         connections,

@@ -8,7 +8,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { Source, SourceOptions } from './disk-source.ts';
+import type { OpenedSource, SourceOptions } from './disk-source.ts';
 import { type Destination, openDestination, openSource, type WaitOptions } from './open.ts';
 import type { OnDisk, Place } from './place.ts';
 import { type Watch, watching } from './watch.ts';
@@ -136,7 +136,7 @@ function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOp
 }
 
 /** Returns the repository to mount blobs from: another one of the destination registry. */
-function mountSource(source: Source, target: Place): { readonly mountFrom?: string } {
+function mountSource(source: OpenedSource, target: Place): { readonly mountFrom?: string } {
   if (target.kind !== 'registry' || source.registry !== target.reference.registry) return {};
   const { name } = source.repository;
   return name === target.reference.repository ? {} : { mountFrom: name };
@@ -163,7 +163,11 @@ type Admit = NonNullable<CopyOptions['admit']>;
 
 /** Returns the checks of a root before the copy touches the destination: gantry's own, and then the caller's. */
 function admission(
-  { origin, source, target }: { readonly origin: Place; readonly source: Source; readonly target: Place },
+  {
+    origin,
+    source,
+    target,
+  }: { readonly origin: Place; readonly source: OpenedSource; readonly target: Place },
   {
     platforms,
     sparse = false,
@@ -225,6 +229,6 @@ function nameOnDisk({ registry, repository, tag }: Reference, kind: OnDisk['kind
 }
 
 /** Disposes the place at the end of the verb. */
-function disposable<T extends Source | Destination>(opened: T): T & AsyncDisposable {
+function disposable<T extends OpenedSource | Destination>(opened: T): T & AsyncDisposable {
   return { ...opened, [Symbol.asyncDispose]: () => opened.repository[Symbol.asyncDispose]() };
 }

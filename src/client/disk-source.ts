@@ -1,5 +1,5 @@
 import { demandPresent, presentPart } from '../copy/present.ts';
-import { indexOf } from '../image/image-index.ts';
+import { makeIndex } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Repository } from '../store/contract.ts';
 import { type ChooseOptions, chooseEntries } from './choose-entry.ts';
@@ -8,7 +8,7 @@ import { type DiskPlace, type OpenPlaceOptions, openDiskPlace } from './disk-pla
 import type { OnDisk } from './place.ts';
 
 /** A place opened for reading, and the name of the image in it. */
-export interface Source {
+export interface OpenedSource {
   readonly repository: Repository;
   /** Tag or digest. */
   readonly reference: string;
@@ -27,7 +27,7 @@ export async function openDiskSource(
   connections: Connections,
   place: OnDisk,
   options: SourceOptions,
-): Promise<Source> {
+): Promise<OpenedSource> {
   const opened = await openDiskPlace(connections, place, { signal: options.signal, onWork: options.onWork });
   try {
     return await chosenSource(connections, opened, place.name, options);
@@ -42,12 +42,12 @@ async function chosenSource(
   place: DiskPlace,
   name: string | undefined,
   { sparse = false, ...options }: SourceOptions,
-): Promise<Source> {
+): Promise<OpenedSource> {
   const { repository, path, isPartial } = place;
   const isKnown = name === undefined || place.entries.filter(({ names }) => names.includes(name)).length > 1;
   const [chosen, ...others] = isKnown ? await chooseEntries(place, name, options) : [];
   if (chosen !== undefined && others.length > 0) {
-    const index = indexOf([chosen, ...others]);
+    const index = makeIndex([chosen, ...others]);
     return { repository: withManifest(repository, index), reference: index.descriptor.digest };
   }
   const reference = chosen?.digest ?? name ?? '';

@@ -5,7 +5,7 @@ import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.t
 import type { Reference } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { Source, SourceOptions } from './disk-source.ts';
+import type { OpenedSource, SourceOptions } from './disk-source.ts';
 import {
   type ArchivePlace,
   formatPlace,
@@ -33,7 +33,7 @@ export async function openSource(
   connections: Connections,
   place: Place,
   options: SourceOptions = {},
-): Promise<Source> {
+): Promise<OpenedSource> {
   switch (place.kind) {
     case 'registry':
       return openRegistrySource(connections, place.reference);
@@ -49,7 +49,7 @@ export async function openSource(
 }
 
 /** Opens a reference for reading. */
-export function openRegistrySource(connections: Connections, reference: Reference): Source {
+export function openRegistrySource(connections: Connections, reference: Reference): OpenedSource {
   const repository = connections.repository(reference, { actions: ['pull'] });
   return { repository, reference: manifestName(reference), registry: reference.registry };
 }

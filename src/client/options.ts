@@ -6,6 +6,7 @@ import { aCredential } from '../keychain/credential.ts';
 import { downloadShape, uploadShape } from '../remote/options.ts';
 import {
   amount,
+  arrayOf,
   type Check,
   callback,
   checkArgument,
@@ -13,7 +14,6 @@ import {
   count,
   either,
   flag,
-  listOf,
   object,
   oneOf,
   optionsOf,
@@ -51,13 +51,13 @@ export const connection: Shape<ConnectionOptions> = {
   tls: tlsOption,
   proxy: proxyOption,
   headers: object,
-  trustedRealms: listOf(text),
+  trustedRealms: arrayOf(text),
   retry: retryOption,
   upload: optionsOf(uploadShape),
   download: optionsOf(downloadShape),
   timeouts: optionsOf(timeouts),
   userAgent: text,
-  insecure: either('true, false or a list of registries', flag, listOf(text)),
+  insecure: either('true, false or a list of registries', flag, arrayOf(text)),
   onWire: callback,
   standard: object,
 };
@@ -66,7 +66,7 @@ const plain: Shape<SignalOptions> = { signal };
 const read: Shape<ReadOptions> = { ...plain, platform: aPlatform };
 const transfer: Shape<TransferOptions> = {
   ...plain,
-  platforms: listOf(aPlatform),
+  platforms: arrayOf(aPlatform),
   sparse: flag,
   referrers: flag,
   repair: flag,
@@ -106,17 +106,17 @@ const validate: Shape<ValidateOptions> = {
   ...plain,
   fast: flag,
   unpack: optionsOf(unpack),
-  platforms: listOf(aPlatform),
+  platforms: arrayOf(aPlatform),
   onEvent: callback,
 };
 const deleting: Shape<DeleteOptions> = { ...plain, dryRun: flag };
 const prune: Shape<PruneOptions> = {
   ...deleting,
-  match: either('a string or a list of strings', text, listOf(text)),
+  match: either('a string or a list of strings', text, arrayOf(text)),
   olderThan: amount,
   keep: either('a whole number from 0', oneOf(0), count),
 };
-const token: Shape<TokenOptions> = { ...plain, push: flag, mountFrom: listOf(text) };
+const token: Shape<TokenOptions> = { ...plain, push: flag, mountFrom: arrayOf(text) };
 
 /** A verb of the client that takes options. */
 export type Verb =
@@ -202,7 +202,7 @@ const placeObject = taking(
       : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
 );
 const place = either('a string or a place, as parsePlace gives it', text, placeObject);
-const names = either('a string or a list of strings', text, listOf(text));
+const names = either('a string or a list of strings', text, arrayOf(text));
 /** The checks of positional arguments, by name. */
 const named: Readonly<Record<string, Check>> = {
   place,
@@ -215,7 +215,7 @@ const named: Readonly<Record<string, Check>> = {
   index: aView,
   manifest: aManifest,
   credential: aCredential,
-  references: listOf(place),
+  references: arrayOf(place),
   tags: names,
 };
 /** Arguments of the same name that take only strings: names of repositories, and the path of a new file. */

@@ -1,6 +1,6 @@
 import { copyImage } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
-import { indexOf } from '../image/image-index.ts';
+import { makeIndex } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Reference } from '../spec/reference.ts';
@@ -38,7 +38,7 @@ export async function pushPath(
     });
     const source = disk.repository;
     try {
-      const root = (await disk.index?.()) ?? indexOf(await loadAll(disk, { signal: watched.signal }));
+      const root = (await disk.index?.()) ?? makeIndex(await loadAll(disk, { signal: watched.signal }));
       const { repository, tags } = await openDestination(connections, target, watched);
       return await copyImage(withManifest(examined(source), root), root.descriptor.digest, repository, {
         ...watched,

@@ -14,7 +14,7 @@ import {
 } from '../spec/platform.ts';
 import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { Source } from './disk-source.ts';
+import type { OpenedSource } from './disk-source.ts';
 import type { Inspection } from './inspect.ts';
 import { openRegistrySource, openRepository, openSource } from './open.ts';
 import { formatPlace, type Place, toPlace, toReference } from './place.ts';
@@ -117,7 +117,10 @@ async function readManifest(
   return selectRoot(repository, root, [platform], options);
 }
 
-async function readImage({ repository, reference, registry }: Source, options: ReadOptions): Promise<Image> {
+async function readImage(
+  { repository, reference, registry }: OpenedSource,
+  options: ReadOptions,
+): Promise<Image> {
   const manifest = await readManifest(repository, reference, { platform: defaultPlatform, ...options });
   const { openImage } = await import('../image/image.ts');
   return openImage(repository, manifest, { registry });
@@ -157,7 +160,7 @@ export async function getIndex(
   return openIndex(repository, await repository.manifests.get(reference, options), { registry });
 }
 
-function registrySource(connections: Connections, place: string | Place): Source {
+function registrySource(connections: Connections, place: string | Place): OpenedSource {
   return openRegistrySource(connections, toReference(place, 'an image in a registry'));
 }
 

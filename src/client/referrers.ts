@@ -5,7 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { Source } from './disk-source.ts';
+import type { OpenedSource } from './disk-source.ts';
 import { openSource } from './open.ts';
 import { type Place, toPlace } from './place.ts';
 import type { ReadOptions } from './read.ts';
@@ -70,7 +70,7 @@ export async function referrerTree(
   }
 }
 
-function open(connections: Connections, place: string | Place, options: ReadOptions): Promise<Source> {
+function open(connections: Connections, place: string | Place, options: ReadOptions): Promise<OpenedSource> {
   const { platform, signal } = options;
   const platforms = platform === undefined ? undefined : [platform];
   return openSource(connections, toPlace(place), {
@@ -80,7 +80,7 @@ function open(connections: Connections, place: string | Place, options: ReadOpti
 }
 
 async function subjectOf(
-  { repository, reference, registry }: Source,
+  { repository, reference, registry }: OpenedSource,
   place: string | Place,
   { platform, ...options }: ReadOptions,
 ): Promise<Digest> {

@@ -30,7 +30,7 @@ export interface TokenReply {
  * Fetches the bearer token for a repository from the registry's token service.
  * @throws CHALLENGE_INVALID when the registry asks for no such token
  */
-export async function fetchToken(
+export async function getToken(
   connections: Connections,
   text: string,
   { push = false, mountFrom = [], signal }: TokenOptions = {},

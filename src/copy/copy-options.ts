@@ -3,11 +3,11 @@ import type { Manifest } from '../spec/manifest.ts';
 import {
   signal as abortSignal,
   amount,
+  arrayOf,
   callback,
   count,
   either,
   flag,
-  listOf,
   object,
   type Shape,
   text,
@@ -93,9 +93,9 @@ export interface CopyOptions extends SignalOptions {
 
 /** The checks of the settings. */
 export const copyShape: Shape<CopyOptions> = {
-  tags: listOf(text),
+  tags: arrayOf(text),
   tagsAreNew: flag,
-  platforms: listOf(either('a platform', text, object)),
+  platforms: arrayOf(either('a platform', text, object)),
   sparse: flag,
   mountFrom: either('a name or a function', text, callback),
   jobs: count,

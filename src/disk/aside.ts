@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { absentAs, lookAt, makeFolder, onDisk } from '../files/files.ts';
-import { namesIn } from './folder.ts';
+import { fileNamesIn } from './folder.ts';
 
 /**
  * The folder of a store that keeps everything that stood in the place of one of its files. Such a thing may belong to a
@@ -36,7 +36,7 @@ export interface AsideThing {
 /** Yields the things that were moved aside before the time `before`. Passes over every other name. */
 export async function* oldAside(root: string, before: number): AsyncIterable<AsideThing> {
   const folder = asideFolder(root);
-  for (const name of await namesIn(folder)) {
+  for (const name of await fileNamesIn(folder)) {
     const parts = asideName.exec(name);
     if (parts === null) continue;
     const path = join(folder, name);

@@ -7,7 +7,7 @@ import { digestOf } from '../flow/hash.ts';
 import { computableAlgorithm, type Digest, isComputable, isDigest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { FindingList } from './findings.ts';
-import { namesIn } from './folder.ts';
+import { fileNamesIn } from './folder.ts';
 import { inSteps } from './in-steps.ts';
 
 /** Bytes of a file that is read in one piece. */
@@ -78,9 +78,9 @@ export class CheckedBlobs {
 
   async check(layout: string, options: SignalOptions): Promise<void> {
     const all = join(layout, 'blobs');
-    for (const algorithm of await this.#findings.reading([], all, () => namesIn(all))) {
+    for (const algorithm of await this.#findings.reading([], all, () => fileNamesIn(all))) {
       const folder = join(all, algorithm);
-      const names = await this.#findings.reading([], folder, () => namesIn(folder));
+      const names = await this.#findings.reading([], folder, () => fileNamesIn(folder));
       const check = (name: string): Promise<void> => this.#blob(join(folder, name), `${algorithm}:${name}`);
       await inSteps(names, check, options);
     }

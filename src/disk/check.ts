@@ -9,7 +9,7 @@ import { absentAmong } from './absent.ts';
 import { CheckedBlobs, HashedFiles } from './check-blobs.ts';
 import { digestOfFile, tagOfFile } from './file-names.ts';
 import { FindingList, type StoreFinding } from './findings.ts';
-import { namesIn, namesUnder, RepositoryFolder } from './folder.ts';
+import { fileNamesIn, namesUnder, RepositoryFolder } from './folder.ts';
 import { inSteps } from './in-steps.ts';
 import { gone, readManifest, tagProblem } from './look.ts';
 import { markerName, mustBeStore } from './version.ts';
@@ -199,7 +199,7 @@ class RepositoryCheck {
   }
 
   async #referrers(all: string): Promise<void> {
-    for (const name of await namesIn(all)) {
+    for (const name of await fileNamesIn(all)) {
       const path = join(all, name);
       const subject = digestOfFile(name);
       if (subject === undefined) this.findings.add('stray', path, 'is no subject');
@@ -223,7 +223,7 @@ class RepositoryCheck {
   }
 
   async #strays(path: string, belongs: (name: string) => boolean): Promise<void> {
-    for (const name of await this.findings.reading([], path, () => namesIn(path))) {
+    for (const name of await this.findings.reading([], path, () => fileNamesIn(path))) {
       if (belongs(name)) continue;
       const subject = join(path, name);
       await this.findings.look('stray', subject, async () =>

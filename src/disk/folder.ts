@@ -67,7 +67,7 @@ export class RepositoryFolder {
 
   async holdsSomething(): Promise<boolean> {
     const blobs = join(this.layout, 'blobs');
-    for (const algorithm of await namesIn(blobs)) {
+    for (const algorithm of await fileNamesIn(blobs)) {
       if ((await hasEntry(join(blobs, algorithm)).catch(unlessUnreadable)) === true) return true;
     }
     return false;
@@ -120,7 +120,7 @@ export class RepositoryFolder {
   }
 
   async tags(): Promise<string[]> {
-    return (await namesIn(join(this.state, 'tags'))).flatMap((file) => tagOfFile(file) ?? []);
+    return (await fileNamesIn(join(this.state, 'tags'))).flatMap((file) => tagOfFile(file) ?? []);
   }
 
   #referrersOf(subject: Digest): string {
@@ -148,14 +148,15 @@ async function textOf(path: string): Promise<string | undefined> {
 }
 
 async function digestsIn(folder: string): Promise<Digest[]> {
-  return (await namesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
+  return (await fileNamesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
 }
 
 /** The blobs of a layout, or of the pool. What stands among their folders and is none holds none. */
 export async function digestsUnder(layout: string): Promise<Digest[]> {
   const found: Digest[] = [];
-  for (const algorithm of await namesIn(join(layout, 'blobs'))) {
-    for (const encoded of (await namesIn(join(layout, 'blobs', algorithm)).catch(unlessUnreadable)) ?? []) {
+  for (const algorithm of await fileNamesIn(join(layout, 'blobs'))) {
+    for (const encoded of (await fileNamesIn(join(layout, 'blobs', algorithm)).catch(unlessUnreadable)) ??
+      []) {
       const digest = `${algorithm}:${encoded}`;
       if (isDigest(digest)) found.push(digest);
     }
@@ -164,7 +165,7 @@ export async function digestsUnder(layout: string): Promise<Digest[]> {
 }
 
 /** None where there is no folder. */
-export function namesIn(folder: string): Promise<string[]> {
+export function fileNamesIn(folder: string): Promise<string[]> {
   return onDisk(folder, () => absentAs([], readdir(folder)));
 }
 

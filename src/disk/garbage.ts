@@ -7,7 +7,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { asideAge, oldAside, removeAside } from './aside.ts';
 import { digestOfFile } from './file-names.ts';
-import { digestsUnder, namesIn, namesUnder, RepositoryFolder } from './folder.ts';
+import { digestsUnder, fileNamesIn, namesUnder, RepositoryFolder } from './folder.ts';
 import { writeIndex } from './index-writer.ts';
 import { Reachability } from './reachability.ts';
 import { emptyTrash, putAside, removeIfOld, removeOrReturn } from './removal.ts';
@@ -164,11 +164,11 @@ const asideEnd = '.aside';
 
 /** What lists a referrer that is not there: nobody sees it, and it is written anew when the referrer is put again. */
 async function collectReferrers(folder: RepositoryFolder, rules: Rules): Promise<void> {
-  for (const name of await namesIn(join(folder.state, 'referrers'))) {
+  for (const name of await fileNamesIn(join(folder.state, 'referrers'))) {
     const subject = digestOfFile(name);
     if (subject === undefined) continue;
     const all = join(folder.state, 'referrers', name);
-    for (const aside of (await namesIn(all)).filter((file) => file.endsWith(asideEnd))) {
+    for (const aside of (await fileNamesIn(all)).filter((file) => file.endsWith(asideEnd))) {
       await moveIfThere(join(all, aside), join(all, aside.slice(0, -asideEnd.length)));
     }
     for (const digest of await folder.referrers(subject)) {
@@ -216,7 +216,7 @@ async function* collectPool(
   rules: Rules,
   doomed: ReadonlyMap<Digest, number>,
 ): AsyncIterable<ContentGarbage> {
-  for (const file of await namesIn(trashFolder(root, 'blobs'))) {
+  for (const file of await fileNamesIn(trashFolder(root, 'blobs'))) {
     const digest = digestOfFile(file);
     if (digest !== undefined) await moveIfThere(trashPath(root, 'blobs', digest), blobPath(root, digest));
   }

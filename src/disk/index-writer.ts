@@ -25,7 +25,7 @@ import type { SignalOptions } from '../store/contract.ts';
 import { compareBytes, listed } from '../store/listing.ts';
 import { moveAside } from './aside.ts';
 import type { DurableFiles } from './durable.ts';
-import { namesIn, RepositoryFolder } from './folder.ts';
+import { fileNamesIn, RepositoryFolder } from './folder.ts';
 import { inSteps } from './in-steps.ts';
 
 /** How long a repository is left alone before its index.json is written, in milliseconds. */
@@ -63,7 +63,7 @@ export class IndexWriter {
   static async open(files: DurableFiles, repositories: string): Promise<IndexWriter> {
     const indexes = new IndexWriter(files, repositories);
     await files.folder(indexes.#folder);
-    await inSteps(await namesIn(indexes.#folder), async (note) => {
+    await inSteps(await fileNamesIn(indexes.#folder), async (note) => {
       const name = await indexes.#noted(note);
       if (name === undefined) return;
       indexes.#names.add(name);

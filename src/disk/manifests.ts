@@ -16,7 +16,7 @@ import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
 import { trueType } from './listed-type.ts';
 import { putManifest } from './put-manifest.ts';
-import { describe, lockOf, type RegistryState } from './state.ts';
+import { describeManifest, lockOf, type RegistryState } from './state.ts';
 import { removeTags, tagged, tagsOf } from './tags.ts';
 
 export function openManifests(registry: RegistryState, folder: RepositoryFolder): Manifests {
@@ -74,7 +74,7 @@ async function described(
   digest: Digest,
 ): Promise<Descriptor | undefined> {
   try {
-    return await describe(registry, folder, digest);
+    return await describeManifest(registry, folder, digest);
   } catch (error) {
     if (isUnreadable(error)) return undefined;
     throw error;
@@ -173,7 +173,7 @@ async function subjectOfKept(
   digest: Digest,
 ): Promise<Digest | undefined> {
   try {
-    const descriptor = await describe(registry, folder, digest);
+    const descriptor = await describeManifest(registry, folder, digest);
     return descriptor === undefined ? undefined : subjectOf(await read(registry, folder, descriptor, {}));
   } catch {
     return undefined;

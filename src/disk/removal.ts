@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { lookAt, makeFolder, removeFile } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
 import { digestOfFile } from './file-names.ts';
-import { namesIn, type RepositoryFolder } from './folder.ts';
+import { fileNamesIn, type RepositoryFolder } from './folder.ts';
 import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
 
 interface TrashRules {
@@ -56,7 +56,7 @@ export async function removeIfOld(path: string, aside: string, { before }: Trash
 }
 
 export async function emptyTrash(folder: RepositoryFolder, kind: Trashed): Promise<void> {
-  for (const file of await namesIn(trashFolder(folder.state, kind))) {
+  for (const file of await fileNamesIn(trashFolder(folder.state, kind))) {
     const digest = digestOfFile(file);
     if (digest === undefined) continue;
     await moveIfThere(trashPath(folder.state, kind, digest), placeOf(folder, kind, digest));

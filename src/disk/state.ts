@@ -36,7 +36,7 @@ export function lockOf({ locks }: RegistryState, name: string): RwLock {
 }
 
 /** The manifest with that digest, if it was put as one. Whether it is there is looked up, what it is remembered. */
-export async function describe(
+export async function describeManifest(
   { cache }: RegistryState,
   folder: RepositoryFolder,
   digest: Digest,
@@ -57,7 +57,7 @@ export async function describeOnDisk(
 ): Promise<Descriptor | undefined> {
   registry.cache.descriptors.delete(folder.manifestPath(digest));
   try {
-    return await describe(registry, folder, digest);
+    return await describeManifest(registry, folder, digest);
   } catch (error) {
     if (isUnreadable(error)) return undefined;
     throw error;

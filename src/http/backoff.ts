@@ -2,10 +2,10 @@ import { CopyError, type GantryError, isGantryError } from '../errors.ts';
 import { sleep } from '../flow/sleep.ts';
 import {
   amount,
+  arrayOf,
   type Check,
   callback,
   count,
-  listOf,
   object,
   optionsOf,
   type Shape,
@@ -69,7 +69,7 @@ const shape: Shape<RetryOptions> = {
   factor: amount,
   cap: amount,
   jitter: amount,
-  statuses: listOf(count),
+  statuses: arrayOf(count),
   retryable: callback,
   onRetry: callback,
   clock: object,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createManualClock } from '../time/clock.test.support.ts';
-import { drain } from './drain.ts';
+import { drainBody } from './drain.ts';
 
 interface Body extends AsyncIterableIterator<Uint8Array> {
   isLetGo(): boolean;
@@ -29,15 +29,15 @@ function bodyOf(...lengths: readonly (number | 'never' | Error)[]): Body {
   return body;
 }
 
-describe('drain', () => {
+describe('drainBody', () => {
   for (const [what, body, letGo] of [
-    ['drain reads a short body to its end', bodyOf(10, 20), false],
-    ['drain cancels a long body', bodyOf(40_000, 40_000, 40_000), true],
-    ['drain ignores the failure of a broken body', bodyOf(10, new Error('cut')), false],
+    ['drainBody reads a short body to its end', bodyOf(10, 20), false],
+    ['drainBody cancels a long body', bodyOf(40_000, 40_000, 40_000), true],
+    ['drainBody ignores the failure of a broken body', bodyOf(10, new Error('cut')), false],
   ] as const) {
     it(what, async () => {
       const clock = createManualClock();
-      await drain(body, clock);
+      await drainBody(body, clock);
       assert.deepEqual([body.isLetGo(), clock.set()], [letGo, 0]);
     });
   }
@@ -45,7 +45,7 @@ describe('drain', () => {
   it('dripping-answers: drain cancels a body after one second, even if it still yields bytes', async () => {
     const clock = createManualClock();
     const body = bodyOf(10, 'never');
-    const left = drain(body, clock);
+    const left = drainBody(body, clock);
     assert.equal(await clock.waiting(), 1000);
     await clock.advance(1000);
     await left;

@@ -10,7 +10,7 @@ const worthWaiting = 1000;
  * Disposes of an unneeded body. Reads a short body to its end, so that its connection can be reused, and cancels a
  * long, slow or broken one.
  */
-export async function drain(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
+export async function drainBody(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
   const chunks = body[Symbol.asyncIterator]();
   await new Promise<void>((resolve) => {
     const cancel = clock.after(worthWaiting, () => {

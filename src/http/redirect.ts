@@ -2,7 +2,7 @@ import { TransportError } from '../errors.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
-import { drain } from './drain.ts';
+import { drainBody } from './drain.ts';
 import { checkHop, originOf, resolveHop, sentBy } from './origin.ts';
 
 export interface RedirectOptions {
@@ -44,7 +44,7 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
       const target = parseTargetUri(url);
       const leaves = originOf(target) !== originOf(home);
       if (leaves && hop.method === 'DELETE') return answerOf(hop, response);
-      await drain(response.body);
+      await drainBody(response.body);
       if (hops === maxHops) {
         throw new TransportError('REDIRECT_REFUSED', `${home.host} redirected more than ${maxHops} times`);
       }

@@ -3,7 +3,7 @@ import { headerValue, parseRetryAfter } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { redactUrl } from '../wire/redact.ts';
 import { type Backoff, createBackoff, type RetryEvent, type RetryOptions } from './backoff.ts';
-import { drain } from './drain.ts';
+import { drainBody } from './drain.ts';
 import type { WireObserver } from './event.ts';
 
 /**
@@ -25,7 +25,7 @@ export function retry(options: RetryOptions = {}, observe?: WireObserver): Middl
         return response;
       }
       isLost ||= response === undefined || gatewayStatuses.includes(response.status);
-      if (response !== undefined) await drain(response.body);
+      if (response !== undefined) await drainBody(response.body);
       await backoff.wait(wait, request.signal);
     }
   };

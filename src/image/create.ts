@@ -5,7 +5,7 @@ import type { Annotations } from '../spec/descriptor.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import { checkOptions, listOf, object, type Shape } from '../spec/options.ts';
+import { arrayOf, checkOptions, object, type Shape } from '../spec/options.ts';
 import { aLayer } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Image } from './image.ts';
@@ -21,7 +21,7 @@ export interface ImageParts {
   readonly annotations?: Annotations;
 }
 
-const shape: Shape<ImageParts> = { config: object, layers: listOf(aLayer), annotations: object };
+const shape: Shape<ImageParts> = { config: object, layers: arrayOf(aLayer), annotations: object };
 
 /**
  * Makes an OCI image of these parts. Reads a layer only if its digest is unknown, when the config or the manifest is

@@ -3,7 +3,7 @@ import { manifestOf } from '../json/make-manifest.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { IndexManifest, Manifest } from '../spec/manifest.ts';
 import { isImageType, isIndexType, MediaType } from '../spec/media-type.ts';
-import { checkArgument, checkOptions, listOf, object, optionsOf, type Shape } from '../spec/options.ts';
+import { arrayOf, checkArgument, checkOptions, object, optionsOf, type Shape } from '../spec/options.ts';
 import { aPlatform, type Platform } from '../spec/platform.ts';
 import { aView } from '../store/checks.ts';
 import { getChild } from '../store/child.ts';
@@ -85,7 +85,7 @@ export function createIndex(
   entries: readonly IndexEntry[],
   options: { readonly annotations?: Annotations } = {},
 ): Index {
-  checkArgument('createIndex', 'entries', entries, listOf(optionsOf(entryShape)));
+  checkArgument('createIndex', 'entries', entries, arrayOf(optionsOf(entryShape)));
   for (const [at, { image }] of entries.entries())
     checkArgument(`createIndex: "entries"[${at}]`, 'image', image, aView);
   checkOptions<typeof options>('createIndex', options, { annotations: object });
@@ -107,14 +107,14 @@ export function createIndex(
     kind: 'index',
     async manifest(options) {
       const manifests = await Promise.all(entries.map((entry) => describe(entry, options)));
-      return indexOf(manifests, annotations === undefined ? {} : { annotations });
+      return makeIndex(manifests, annotations === undefined ? {} : { annotations });
     },
     children: async () => entries.map(({ image }) => image),
   };
 }
 
 /** Makes an OCI index of these descriptors. */
-export function indexOf(
+export function makeIndex(
   manifests: readonly Descriptor[],
   options: { readonly annotations?: Annotations } = {},
 ): IndexView {

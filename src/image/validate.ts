@@ -18,7 +18,7 @@ import { wrongChildClaims, wrongClaims, wrongCompression } from './claims.ts';
 import { openImage } from './image.ts';
 
 /** Settings of a validation. */
-export interface ValidateOptions extends SignalOptions {
+export interface ValidateImageOptions extends SignalOptions {
   /** Checks only that all content exists, without reading it. */
   readonly fast?: boolean;
   /** The limits of a layer's decompression. A layer beyond them is a problem. */
@@ -41,7 +41,7 @@ export interface Problem {
 export async function* validate(
   repository: Repository,
   manifest: Manifest,
-  options: ValidateOptions = {},
+  options: ValidateImageOptions = {},
 ): AsyncIterable<Problem> {
   const work = createWork('read', options.onEvent);
   const told = new Set<string>();
@@ -63,7 +63,7 @@ export async function* validate(
 const maxDepth = 8;
 
 interface Walk {
-  readonly options: ValidateOptions;
+  readonly options: ValidateImageOptions;
   readonly work: WorkSum;
   /** The digests already checked, since indexes may list each other's children many times. */
   readonly seen: Set<Digest>;
@@ -178,7 +178,7 @@ function openStored({ blobs }: Repository, described: Descriptor): Content {
 async function* validateBlob(
   repository: Repository,
   blob: Descriptor,
-  { fast = false, signal }: ValidateOptions,
+  { fast = false, signal }: ValidateImageOptions,
   part?: WorkPart,
 ): AsyncIterable<Problem> {
   if (fast) {
@@ -207,7 +207,7 @@ interface ExpectedLayer {
 async function* validateLayer(
   repository: Repository,
   { layer, diffId, part }: ExpectedLayer,
-  { signal, unpack = {} }: ValidateOptions,
+  { signal, unpack = {} }: ValidateImageOptions,
 ): AsyncIterable<Problem> {
   if (diffId === undefined || !isLayerType(layer.mediaType)) {
     yield* validateBlob(repository, layer, { signal }, part);

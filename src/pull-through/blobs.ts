@@ -6,10 +6,10 @@ import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Blobs, SignalOptions, StatOptions } from '../store/contract.ts';
 import { BlobFetch } from './fetch.ts';
-import { failed, fromUpstream, type Source } from './source.ts';
+import { failed, fromUpstream, type ProxiedRepository } from './source.ts';
 
 /** Serves cached blobs without asking the upstream. Fetches others once and streams them while it stores them. */
-export function openBlobs(source: Source): Pick<Blobs, 'stat' | 'open'> {
+export function openBlobs(source: ProxiedRepository): Pick<Blobs, 'stat' | 'open'> {
   return {
     stat: (digest, options) => stat(source, digest, options),
     open(blob): Content {
@@ -20,7 +20,7 @@ export function openBlobs(source: Source): Pick<Blobs, 'stat' | 'open'> {
 }
 
 async function stat(
-  source: Source,
+  source: ProxiedRepository,
   digest: Digest,
   { reading = false, ...options }: StatOptions = {},
 ): Promise<Descriptor | undefined> {
@@ -51,7 +51,7 @@ async function begunOrAbsent(fetch: BlobFetch, options: SignalOptions): Promise<
 }
 
 async function* read(
-  source: Source,
+  source: ProxiedRepository,
   wanted: Digest | Descriptor,
   part: OpenOptions,
 ): AsyncIterable<Uint8Array> {
@@ -84,7 +84,7 @@ async function* read(
  * reader has received nothing and can fetch it itself.
  */
 async function* fromCache(
-  { cache }: Source,
+  { cache }: ProxiedRepository,
   kept: Descriptor,
   wanted: Digest | Descriptor,
   part: OpenOptions,
@@ -109,7 +109,11 @@ async function* fromCache(
   }
 }
 
-async function* handThrough(source: Source, blob: Descriptor, part: OpenOptions): AsyncIterable<Uint8Array> {
+async function* handThrough(
+  source: ProxiedRepository,
+  blob: Descriptor,
+  part: OpenOptions,
+): AsyncIterable<Uint8Array> {
   try {
     yield* source.upstream.blobs.open(blob).open(part);
   } catch (error) {
@@ -118,7 +122,7 @@ async function* handThrough(source: Source, blob: Descriptor, part: OpenOptions)
   }
 }
 
-function begin(source: Source, wanted: Digest | Descriptor): BlobFetch {
+function begin(source: ProxiedRepository, wanted: Digest | Descriptor): BlobFetch {
   const { name, cache, upstream, fetches, sizes, pool, stop } = source;
   const digest = typeof wanted === 'string' ? wanted : wanted.digest;
   const what = nameOf(source, digest);
@@ -142,6 +146,6 @@ function begin(source: Source, wanted: Digest | Descriptor): BlobFetch {
   return fetch;
 }
 
-function nameOf({ name }: Source, digest: Digest): string {
+function nameOf({ name }: ProxiedRepository, digest: Digest): string {
   return `blob ${name} ${digest}`;
 }

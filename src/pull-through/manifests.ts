@@ -4,11 +4,11 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
-import { failed, fromUpstream, type Source } from './source.ts';
+import { failed, fromUpstream, type ProxiedRepository } from './source.ts';
 import { isSilence } from './upstream.ts';
 
 /** A stored manifest is always right for its digest. The target of a tag is known only to the upstream. */
-export function openManifests(source: Source): Pick<Manifests, 'resolve' | 'get'> {
+export function openManifests(source: ProxiedRepository): Pick<Manifests, 'resolve' | 'get'> {
   return {
     resolve: (reference, options) => resolve(source, reference, options),
     async get(reference, options = {}) {
@@ -20,7 +20,7 @@ export function openManifests(source: Source): Pick<Manifests, 'resolve' | 'get'
 }
 
 async function resolve(
-  source: Source,
+  source: ProxiedRepository,
   reference: string,
   options: SignalOptions = {},
 ): Promise<Descriptor | undefined> {
@@ -41,7 +41,7 @@ async function resolve(
 
 /** Sends a HEAD: registries that count pulls (Docker Hub) count only GETs, so an unchanged tag costs nothing. */
 async function resolveTag(
-  source: Source,
+  source: ProxiedRepository,
   tag: string,
   what: string,
   options: SignalOptions,
@@ -74,7 +74,7 @@ async function resolveTag(
  * @throws TIMED_OUT after that
  */
 async function askTag(
-  { upstream, silence, stop }: Source,
+  { upstream, silence, stop }: ProxiedRepository,
   tag: string,
   { signal = stop, hurry }: SignalOptions & { readonly hurry: boolean },
 ): Promise<Descriptor | undefined> {
@@ -92,18 +92,18 @@ async function askTag(
 }
 
 /** Only a stored manifest can get the tag. Any other gets it when it is fetched. */
-async function moveTag(source: Source, digest: Digest, options: SignalOptions): Promise<void> {
+async function moveTag(source: ProxiedRepository, digest: Digest, options: SignalOptions): Promise<void> {
   const manifest = await keptManifest(source, digest, options);
   if (manifest !== undefined) await keep(source, manifest, options);
 }
 
-async function get(source: Source, digest: Digest, options: SignalOptions): Promise<Manifest> {
+async function get(source: ProxiedRepository, digest: Digest, options: SignalOptions): Promise<Manifest> {
   const manifest = (await keptManifest(source, digest, options)) ?? (await fetched(source, digest, options));
   source.sizes.see(source.name, manifest);
   return manifest;
 }
 
-async function fetched(source: Source, digest: Digest, options: SignalOptions): Promise<Manifest> {
+async function fetched(source: ProxiedRepository, digest: Digest, options: SignalOptions): Promise<Manifest> {
   const { name, upstream, getting } = source;
   const what = `manifest ${name} ${digest}`;
   const ask = async (own: SignalOptions): Promise<Manifest> => {
@@ -115,7 +115,7 @@ async function fetched(source: Source, digest: Digest, options: SignalOptions): 
 }
 
 async function keptManifest(
-  { cache }: Source,
+  { cache }: ProxiedRepository,
   digest: Digest,
   options: SignalOptions,
 ): Promise<Manifest | undefined> {
@@ -132,7 +132,7 @@ async function keptManifest(
  * Stores a manifest under every tag that the upstream has named for it. A cache that refuses writes (full, read-only)
  * does not disturb its readers.
  */
-async function keep(source: Source, manifest: Manifest, { signal }: SignalOptions): Promise<void> {
+async function keep(source: ProxiedRepository, manifest: Manifest, { signal }: SignalOptions): Promise<void> {
   const { name, cache, tags, onFailure } = source;
   const { digest } = manifest.descriptor;
   try {

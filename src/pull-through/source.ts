@@ -24,7 +24,7 @@ export interface Shared {
 }
 
 /** One repository in the upstream and in the cache. */
-export interface Source extends Shared {
+export interface ProxiedRepository extends Shared {
   /** The name in the upstream and in the cache. */
   readonly name: string;
   readonly upstream: Repository;
@@ -32,7 +32,11 @@ export interface Source extends Shared {
 }
 
 /** Returns the upstream's answer and converts its failures into those of the cache. */
-export async function fromUpstream<T>(source: Source, what: string, ask: () => Promise<T>): Promise<T> {
+export async function fromUpstream<T>(
+  source: ProxiedRepository,
+  what: string,
+  ask: () => Promise<T>,
+): Promise<T> {
   try {
     return await ask();
   } catch (error) {
@@ -45,7 +49,7 @@ export async function fromUpstream<T>(source: Source, what: string, ask: () => P
  * fails.
  */
 export async function* listedOrKept<T>(
-  source: Source,
+  source: ProxiedRepository,
   what: string,
   listed: AsyncIterable<T>,
   kept: AsyncIterable<T>,
@@ -72,7 +76,11 @@ export async function* listedOrKept<T>(
 }
 
 /** Converts a failure into the error for clients. Reports it to `onFailure`, unless the content is only absent. */
-export function failed({ onFailure }: Pick<Source, 'onFailure'>, what: string, error: unknown): unknown {
+export function failed(
+  { onFailure }: Pick<ProxiedRepository, 'onFailure'>,
+  what: string,
+  error: unknown,
+): unknown {
   if (isGantryError(error) && !(error instanceof NotFoundError)) onFailure({ what, error, served: false });
   return upstreamError(error, what);
 }

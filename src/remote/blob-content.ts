@@ -3,7 +3,7 @@ import { inlineData } from '../flow/inline-data.ts';
 import { verified } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import { Download, type Source } from './download.ts';
+import { Download, type DownloadSource } from './download.ts';
 import type { Exchange } from './exchange.ts';
 import { isLarge, largeBlob } from './parallel-ranges.ts';
 
@@ -11,7 +11,7 @@ import { isLarge, largeBlob } from './parallel-ranges.ts';
 export function openBlob(exchange: Exchange, repository: string, named: Digest | Descriptor): Content {
   const inline = typeof named === 'string' ? undefined : inlineData(named);
   if (inline !== undefined) return bytesContent(inline);
-  const blob: Source['blob'] = typeof named === 'string' ? { digest: named } : named;
+  const blob: DownloadSource['blob'] = typeof named === 'string' ? { digest: named } : named;
   const { digest, size } = blob;
   const unverified = unverifiedBlob({ exchange, repository, blob });
   return {
@@ -26,7 +26,7 @@ export function openBlob(exchange: Exchange, repository: string, named: Digest |
   };
 }
 
-function unverifiedBlob(source: Source): Content {
+function unverifiedBlob(source: DownloadSource): Content {
   const { size } = source.blob;
   return {
     ...(size === undefined ? {} : { size }),

@@ -18,7 +18,7 @@ import { type Exchange, perform } from './exchange.ts';
 const worthAnAttempt = 64 * 1024;
 
 /** A blob of a repository, for a download. */
-export interface Source {
+export interface DownloadSource {
   readonly exchange: Exchange;
   readonly repository: string;
   readonly blob: Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
@@ -41,7 +41,7 @@ export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal'
  * more from its beginning, because stores behind registries refuse a Range and send the whole.
  */
 export class Download {
-  readonly #source: Source;
+  readonly #source: DownloadSource;
   readonly #signal: AbortSignal | undefined;
   readonly #backoff: Backoff;
   readonly #mode: DownloadPart['ranges'];
@@ -58,7 +58,10 @@ export class Download {
   #ranges = true;
   #entityTag: string | undefined;
 
-  constructor(source: Source, { from = 0, to, signal, ranges, entityTag, onSize }: DownloadPart = {}) {
+  constructor(
+    source: DownloadSource,
+    { from = 0, to, signal, ranges, entityTag, onSize }: DownloadPart = {},
+  ) {
     this.#source = source;
     this.#mode = ranges;
     this.#entityTag = entityTag;

@@ -1,6 +1,6 @@
 import type { SignalOptions } from '../store/contract.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
-import { Download, type DownloadPart, type Source } from './download.ts';
+import { Download, type DownloadPart, type DownloadSource } from './download.ts';
 
 const mebibyte = 1024 * 1024;
 /** Bytes of a part: two round trips of 50 ms at 20 MB/s. Parts are small, because each waits in memory for its turn. */
@@ -24,7 +24,7 @@ export function isLarge(size: number | undefined): size is number {
  * over the same one. A broken part continues by itself; after a refused part one connection brings the rest.
  */
 export async function* largeBlob(
-  source: Source,
+  source: DownloadSource,
   size: number,
   { signal }: SignalOptions,
 ): AsyncIterable<Uint8Array> {
@@ -70,7 +70,10 @@ interface Part {
 }
 
 /** Yields the parts from `at` on, in order. Ends early if the registry does not send a part. */
-async function* inParts(source: Source, { at, size, signal, entityTag }: Rest): AsyncIterable<Uint8Array> {
+async function* inParts(
+  source: DownloadSource,
+  { at, size, signal, entityTag }: Rest,
+): AsyncIterable<Uint8Array> {
   const end = new AbortController();
   const whole = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal]);
   const parts: Part[] = [];
@@ -114,7 +117,7 @@ async function* inParts(source: Source, { at, size, signal, entityTag }: Rest): 
 
 /** Reads a part into the buffer. Rejects with UNEXPECTED_ANSWER if the registry sends something else. */
 async function readPart(
-  source: Source,
+  source: DownloadSource,
   {
     buffer,
     from,

@@ -15,7 +15,7 @@ import { actionOf, type Operation } from '../wire/operation.ts';
 import { errorAnswer, jsonAnswer, withoutBody } from '../wire/reply.ts';
 import { parseOperation, type RouteFailure } from '../wire/route.ts';
 import { type Access, createAccess } from './access/access.ts';
-import { sourceOf } from './access/source.ts';
+import { sourceAddressOf } from './access/source.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
 import { listCatalog } from './catalog.ts';
 import type { Note, Serve, ServedResponse } from './exchange.ts';
@@ -119,7 +119,7 @@ async function reply(app: App, request: HttpRequest): Promise<ServedResponse> {
  */
 function ownerOf({ guarded }: Access, user: string | undefined, { arrival }: HttpRequest): UploadOwner {
   if (user !== undefined) return `user ${user}`;
-  const source = sourceOf(arrival?.peer);
+  const source = sourceAddressOf(arrival?.peer);
   if (source !== undefined) return `from ${source}`;
   return guarded ? 'nobody' : undefined;
 }

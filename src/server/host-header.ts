@@ -1,4 +1,4 @@
-import { callback, checkArgument, checkOptions, listOf, type Shape, text } from '../spec/options.ts';
+import { arrayOf, callback, checkArgument, checkOptions, type Shape, text } from '../spec/options.ts';
 import { headerLines } from '../wire/headers.ts';
 import { errorAnswer } from '../wire/reply.ts';
 import type { Serve } from './exchange.ts';
@@ -19,7 +19,7 @@ export interface NameOptions extends HostOptions {
 }
 
 /** The checks of names from plain JavaScript. */
-export const nameOptions: Shape<NameOptions> = { hosts: listOf(text), machine: text };
+export const nameOptions: Shape<NameOptions> = { hosts: arrayOf(text), machine: text };
 
 /**
  * Refuses with 421 each request for a host name that another machine could claim. A web page of `evil.example`, or on a

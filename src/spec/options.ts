@@ -104,7 +104,7 @@ export function oneOf(...choices: readonly (string | number | boolean | null)[])
 }
 
 /** Checks every item of a list with `each`. */
-export function listOf(each: Check): Check {
+export function arrayOf(each: Check): Check {
   return (value, name) => {
     if (!Array.isArray(value)) {
       throw new InputError('INVALID_OPTION', `${name} takes a list, not ${described(value)}`);

@@ -2,7 +2,7 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import { type AppOptions, appOptions, createApp } from '../server/app.ts';
 import type { Serve } from '../server/exchange.ts';
 import { type ListenOptions, listen, listenOptions } from '../server/node/listen.ts';
-import { checkOptions, listOf, object, type Shape } from '../spec/options.ts';
+import { arrayOf, checkOptions, object, type Shape } from '../spec/options.ts';
 import type { Registry } from '../store/contract.ts';
 import { type Fault, withFaults } from './faults.ts';
 import { openLogin, type TestLogin } from './login.ts';
@@ -51,7 +51,7 @@ const shape: Shape<StartRegistryOptions> = {
   hosts: listenOptions.hosts,
   registry: object,
   login: object,
-  faults: listOf(object),
+  faults: arrayOf(object),
 };
 
 /** Starts a registry on a free port of this machine, for one test: `await using registry = await startRegistry()`. */

@@ -3,7 +3,7 @@ import type { Credential } from '../../keychain/credential.ts';
 import { storeCredential } from '../../keychain/store.ts';
 import type { Context } from '../context.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
-import { ask, findTerminal } from '../prompt.ts';
+import { askUser, findTerminal } from '../prompt.ts';
 import { registryArgument } from '../registry-argument.ts';
 import { credentialOf, hideArguments, readPassword } from '../sign-in.ts';
 
@@ -41,6 +41,6 @@ async function readCredential({ output, signal }: Context, given: ParsedArgs): P
 
 async function askUsername(fromStdin: boolean, signal: AbortSignal): Promise<string> {
   const terminal = findTerminal();
-  if (terminal !== undefined && !fromStdin) return await ask(terminal, 'user name: ', { signal });
+  if (terminal !== undefined && !fromStdin) return await askUser(terminal, 'user name: ', { signal });
   throw new InputError('INVALID_OPTION', 'auth login needs --username and --password-stdin');
 }

@@ -1,5 +1,5 @@
 import { onAbort } from '../../flow/abort.ts';
-import { parseAddress } from '../address.ts';
+import { parseListenAddress } from '../address.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
@@ -12,7 +12,7 @@ import { openStore } from '../serve/store.ts';
 /** `gantry serve`: runs until a signal ends it. */
 export async function serve(context: Context, given: ParsedArgs): Promise<void> {
   const disk = given.text('disk');
-  const address = parseAddress(given.text('address') ?? process.env['PORT'] ?? '0');
+  const address = parseListenAddress(given.text('address') ?? process.env['PORT'] ?? '0');
   const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');
   const { createApp } = await import('../../server/app.ts');
   const { listen } = await import('../../server/node/listen.ts');

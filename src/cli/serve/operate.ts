@@ -7,7 +7,7 @@ import { createSessions } from '../../server/sessions.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import { openLogFile } from './log-file.ts';
-import type { Operation } from './operation.ts';
+import type { ServeOperation } from './operation.ts';
 
 /** The log, the metrics and the limits around a registry. */
 export interface Operated extends AsyncDisposable {
@@ -17,7 +17,7 @@ export interface Operated extends AsyncDisposable {
 }
 
 /** Opens the log and the metrics of a registry. Disposing closes the log and stops the timers. */
-export async function operate(operation: Operation, { output }: Context): Promise<Operated> {
+export async function operate(operation: ServeOperation, { output }: Context): Promise<Operated> {
   const sessions = createSessions(operation.app.limits);
   const metrics = createMetrics({
     gauges: {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { defaultLimits } from '../../server/limits.ts';
 import { parseCommandLine } from '../program.ts';
-import { type Operation, operationOf } from './operation.ts';
+import { operationOf, type ServeOperation } from './operation.ts';
 
-function read(...flags: readonly string[]): Operation {
+function read(...flags: readonly string[]): ServeOperation {
   const invocation = parseCommandLine(['serve', ...flags]);
   assert.ok(invocation.kind === 'run');
   return operationOf(invocation.given);
@@ -13,7 +13,7 @@ function read(...flags: readonly string[]): Operation {
 type Values = Readonly<Record<string, unknown>>;
 
 /** All flags in one object. */
-function valuesOf({ app, listen, ...rest }: Operation): Values {
+function valuesOf({ app, listen, ...rest }: ServeOperation): Values {
   const { limits, ...gate } = app;
   return { ...gate, ...limits, ...listen, ...rest };
 }

@@ -5,7 +5,7 @@ import type { ListenOptions } from '../../server/node/listen.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 
 /** The settings for operating a registry: log, metrics, limits and shutdown. */
-export interface Operation {
+export interface ServeOperation {
   readonly app: Pick<AppOptions, 'writes' | 'deletes'> & { readonly limits: Limits };
   readonly listen: Pick<ListenOptions, 'requestIdle' | 'answerIdle' | 'headerBytes' | 'connections'>;
   /** A file, or `-` for stdout. */
@@ -23,7 +23,7 @@ const defaultGrace = 30_000;
  * Reads the flags. The server has defaults for absent ones.
  * @throws INVALID_OPTION for a wrong value
  */
-export function operationOf(given: ParsedArgs): Operation {
+export function operationOf(given: ParsedArgs): ServeOperation {
   return {
     app: {
       writes: !given.flag('read-only'),

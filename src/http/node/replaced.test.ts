@@ -9,7 +9,7 @@ import { isGantryError } from '../../errors.ts';
 
 import { bytesContent, type Content } from '../../flow/content.ts';
 import { parseTargetUri } from '../../wire/target-uri.ts';
-import { drain } from '../drain.ts';
+import { drainBody } from '../drain.ts';
 import { type Connector, createConnector } from './connector.ts';
 import { type SentRequest, sendRequest } from './sent-request.ts';
 
@@ -64,7 +64,7 @@ for (const { name, body, repeats } of cases) {
     atEnd(test, () => connector.close());
     const first = send(url, connector);
     const isKept = once(first.outgoing, 'close');
-    await drain((await first.exchanged.response).body);
+    await drainBody((await first.exchanged.response).body);
     await isKept;
     server.removeAllListeners('request');
     const arrived = once(server, 'request');

@@ -20,7 +20,7 @@ export interface SentRequest {
   wasStale(): boolean;
 }
 
-export interface SendOptions {
+export interface SendRequestOptions {
   readonly connector: Connector;
   readonly target: TargetUri;
   readonly connectWithin: number;
@@ -35,7 +35,7 @@ const maxInterim = 1000;
 export function sendRequest(
   outgoing: http.ClientRequest,
   request: HttpRequest,
-  { target, connector, connectWithin }: SendOptions,
+  { target, connector, connectWithin }: SendRequestOptions,
 ): SentRequest {
   const { signal } = request;
   const line = watchConnection(outgoing, { host: target.host, connector, connectWithin });

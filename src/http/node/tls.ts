@@ -2,11 +2,11 @@ import type { RequestOptions } from 'node:https';
 import tls from 'node:tls';
 import { InputError, isGantryError } from '../../errors.ts';
 import {
+  arrayOf,
   type Check,
   checkOptions,
   either,
   flag,
-  listOf,
   object,
   type Shape,
   text,
@@ -30,7 +30,7 @@ export interface TlsOptions {
 
 const certificate = either('PEM text', text, object);
 const shape: Shape<TlsOptions> = {
-  ca: either('PEM text or a list of such', certificate, listOf(certificate)),
+  ca: either('PEM text or a list of such', certificate, arrayOf(certificate)),
   cert: certificate,
   key: certificate,
   rejectUnauthorized: flag,

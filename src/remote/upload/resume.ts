@@ -24,7 +24,7 @@ export interface Sending {
   readonly replaces?: boolean;
 }
 
-export interface SendOptions extends SignalOptions {
+export interface SendBlobOptions extends SignalOptions {
   readonly retry?: RetryOptions | undefined;
   readonly onProgress?: ProgressObserver | undefined;
 }
@@ -73,7 +73,7 @@ export function tellingContent(content: Content, onBytes: (bytes: number) => voi
  * starts a new session if that one is gone. Attempts count from the start only when the registry has more of the blob than in
  * any session before: the first chunks of a new session are no progress.
  */
-export async function sendBlob(sending: Sending, options: SendOptions): Promise<void> {
+export async function sendBlob(sending: Sending, options: SendBlobOptions): Promise<void> {
   const attempt = new Attempt(sending, options);
   const backoff = createBackoff(uploadRetry(options.retry));
   try {
@@ -116,7 +116,7 @@ function isSessionGone(error: unknown): boolean {
 /** The upload of one blob, with its session, its method and its offset. */
 class Attempt {
   readonly #sending: Sending;
-  readonly #options: SendOptions;
+  readonly #options: SendBlobOptions;
   readonly #progress: UploadProgress;
   readonly #content: Content;
   #session: RemoteUpload | undefined;
@@ -132,7 +132,7 @@ class Attempt {
   /** Bytes that the transport has taken, including pieces that broke off. */
   #spent = 0;
 
-  constructor(sending: Sending, options: SendOptions) {
+  constructor(sending: Sending, options: SendBlobOptions) {
     this.#sending = sending;
     this.#options = options;
     this.#session = sending.session;

@@ -13,7 +13,7 @@ import { UploadProgress } from './progress.ts';
 import {
   mostSent,
   refusesChunks,
-  type SendOptions,
+  type SendBlobOptions,
   smallerPiece,
   tellingContent,
   uploadRetry,
@@ -45,7 +45,7 @@ const streams = createSemaphore(4, { patience: 5 * 60_000 });
  */
 export async function sendStream(
   streaming: Streaming,
-  options: SendOptions,
+  options: SendBlobOptions,
   places: Semaphore = streams,
 ): Promise<Descriptor> {
   const place = await places.acquire(1, options);
@@ -78,7 +78,7 @@ interface Step<T> {
 /** The upload of one stream, with its session and its offset. */
 class StreamUpload {
   readonly #streaming: Streaming;
-  readonly #options: SendOptions;
+  readonly #options: SendBlobOptions;
   readonly #backoff: Backoff;
   readonly #progress: UploadProgress;
   #session: RemoteUpload | undefined;
@@ -87,7 +87,7 @@ class StreamUpload {
   /** Bytes that the transport has taken, including pieces that broke off. */
   #spent = 0;
 
-  constructor(streaming: Streaming, options: SendOptions) {
+  constructor(streaming: Streaming, options: SendBlobOptions) {
     this.#streaming = streaming;
     this.#options = options;
     this.#backoff = createBackoff(uploadRetry(options.retry));

@@ -6,7 +6,7 @@ import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createPasswordCheck, type PasswordCaller, type PasswordCheck } from './password-check.ts';
-import { sourceOf } from './source.ts';
+import { sourceAddressOf } from './source.ts';
 import type { UserDirectory } from './user-directory.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
@@ -326,6 +326,6 @@ describe('the source of a connection', () => {
     [undefined, undefined],
   ];
   for (const [peer, source] of rows) {
-    it(`guess-lockout: ${peer} is ${source}`, () => assert.equal(sourceOf(peer), source));
+    it(`guess-lockout: ${peer} is ${source}`, () => assert.equal(sourceAddressOf(peer), source));
   }
 });

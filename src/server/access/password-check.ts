@@ -8,7 +8,7 @@ import { createShares } from '../shares.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createFairQueue } from './queue.ts';
 import { createSigner } from './signer.ts';
-import { sourceOf } from './source.ts';
+import { sourceAddressOf } from './source.ts';
 import type { User, UserDirectory } from './user-directory.ts';
 
 /** Checks user names and passwords. */
@@ -119,7 +119,7 @@ export function createPasswordCheck(
       const mark = await signer.sign(JSON.stringify([name, password, stamp ?? null]));
       const known = remembered.get(mark);
       if (known !== undefined && known.until > clock.now()) return known.user;
-      const attempt = { name, password, mark, source: sourceOf(peer) };
+      const attempt = { name, password, mark, source: sourceAddressOf(peer) };
       return await checks.run(mark, (ended) => check(attempt, ended), { signal });
     },
   };

@@ -3,7 +3,7 @@
  * address. Returns undefined without an address and for this machine, which is mostly a proxy with many clients behind
  * it.
  */
-export function sourceOf(peer: string | undefined): string | undefined {
+export function sourceAddressOf(peer: string | undefined): string | undefined {
   const address = peer?.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
   if (address === undefined || address === '::1' || address.startsWith('127.')) return undefined;
   return address.includes(':') ? networkOf(address) : address;

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { sourceOf } from '../access/source.ts';
+import { sourceAddressOf } from '../access/source.ts';
 import { createShares } from '../shares.ts';
 
 /** The connections of a server and their running exchanges. */
@@ -48,7 +48,7 @@ export function trackConnections(server: Server, { limit }: ConnectionTrackerOpt
   const open = new Map<string, Connection>();
   const places = createShares(limit);
   server.on('connection', (socket) => {
-    const leave = places.take(sourceOf(socket.remoteAddress));
+    const leave = places.take(sourceAddressOf(socket.remoteAddress));
     if (leave === undefined) {
       socket.destroy();
       return;

@@ -3,12 +3,12 @@ import { hostname } from 'node:os';
 import { InputError, StorageError } from '../../errors.ts';
 import {
   amount,
+  arrayOf,
   callback,
   checkArgument,
   checkOptions,
   count,
   flag,
-  listOf,
   object,
   type Shape,
   taking,
@@ -52,7 +52,7 @@ export interface ListenOptions extends HostOptions {
 
 /** The shape of `ListenOptions`. */
 export const listenOptions: Shape<ListenOptions> = {
-  hosts: listOf(text),
+  hosts: arrayOf(text),
   host: text,
   anonymous: flag,
   tls: object,
