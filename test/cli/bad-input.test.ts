@@ -128,7 +128,7 @@ describe('a registry', () => {
     });
   }
 
-  it('where nobody listens ends with 5', async () => {
+  it('a refused connection ends a command with 5', async () => {
     assertRefused(await gantry(['digest', 'localhost:1/app:1']), 5, 'localhost:1');
   });
 
@@ -138,7 +138,7 @@ describe('a registry', () => {
     ['longer', 'hello world', 1],
     ['another', 'HELLO', 1],
   ] as const) {
-    it(`whose blob is ${name} than its digest says ends with ${code}, and no file is left`, async (test) => {
+    it(`a blob that is ${name} than its digest says ends blob with ${code}, and no file stays`, async (test) => {
       const layer = {
         mediaType: 'application/vnd.oci.image.layer.v1.tar',
         digest: digestOf(Buffer.from('hello')),

@@ -288,7 +288,7 @@ describe('auth', () => {
     assert.equal(none.stdout, 'credentials not found in native keychain\n');
   });
 
-  it('without a registry it is about Docker Hub', async (test) => {
+  it('auth without a registry means Docker Hub', async (test) => {
     const env = { DOCKER_CONFIG: await folder(test) };
     const login = await jsonOf('auth login -u me -p secret --no-verify --json', { env });
     assert.equal(login['registry'], 'docker.io');

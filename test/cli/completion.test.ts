@@ -144,13 +144,13 @@ describe('each completion script', () => {
   );
 
   for (const shell of ['bash', 'zsh', 'fish', 'powershell']) {
-    it(`for ${shell} knows every command`, async () => {
+    it(`the script for ${shell} knows every command`, async () => {
       const text = await script(shell);
       for (const word of words) assert.match(text, new RegExp(`\\b${word}\\b`));
     });
   }
 
-  it('has descriptions where the shell shows them, unless they are not wanted', async () => {
+  it('a script has descriptions for shells that show them, unless --no-descriptions omits them', async () => {
     for (const shell of ['zsh', 'fish', 'powershell']) {
       assert.ok((await script(shell)).includes('list the tags of a repository'));
       assert.ok(!(await script(shell, '--no-descriptions')).includes('list the tags of a repository'));
@@ -162,7 +162,7 @@ describe('each completion script', () => {
     ['zsh', ['-n']],
     ['fish', ['--no-execute']],
   ] as const) {
-    it(`is something that ${shell} can read`, { skip: missing(shell) }, async (test) => {
+    it(`${shell} can read its script`, { skip: missing(shell) }, async (test) => {
       const file = join(await folder(test), 'script');
       await writeFile(file, await script(shell));
       const { status, stderr } = spawnSync(shell, [...check, file], { encoding: 'utf8' });

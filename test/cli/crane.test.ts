@@ -80,7 +80,7 @@ describe('a script written for crane', needs('crane'), () => {
   after(() => registry.close());
 
   for (const [line, ok] of questions) {
-    it(`prints the same with gantry: ${line}`, async (test) => {
+    it(`crane and gantry print the same: ${line}`, async (test) => {
       const args = line.split(' ').map((word) => word.replace('HOST', registry.host));
       const [expected, actual] = await both(test, args);
       assert.equal(expected.code === 0, ok, expected.stderr);
@@ -89,7 +89,7 @@ describe('a script written for crane', needs('crane'), () => {
     });
   }
 
-  it('prints the same blob', async (test) => {
+  it('crane and gantry print the same blob', async (test) => {
     const image = await makeImage('hello');
     const { digest } = (await image.manifest()).body.config;
     const [expected, actual] = await both(test, ['blob', `${registry.host}/app@${digest}`]);
@@ -107,7 +107,7 @@ describe('a script written for crane', needs('crane'), () => {
     ['crane pulled in the legacy form', crane, 'legacy', 'any'],
     ['gantry pulled in the legacy form', gantry, 'legacy', 'any'],
   ] as const) {
-    it(`pushes what ${name}`, async (test) => {
+    it(`gantry pushes the image that ${name}`, async (test) => {
       const cwd = await folder(test);
       const pulled = await puller(['pull', '--format', format, `${registry.host}/app:1`, 'saved'], { cwd });
       assert.deepEqual([pulled.code, pulled.stdout], [0, ''], pulled.stderr);
@@ -126,7 +126,7 @@ describe('a script written for crane', needs('crane'), () => {
     });
   }
 
-  it('pulls an index into a layout as one', async (test) => {
+  it('crane and gantry pull an index into a layout as an index', async (test) => {
     const [expected, actual] = await Promise.all(
       [crane, gantry].map(async (tool) => {
         const cwd = await folder(test);
@@ -143,7 +143,7 @@ describe('a script written for crane', needs('crane'), () => {
     assert.deepEqual(actual.manifests[0].annotations, expected.manifests[0].annotations);
   });
 
-  it('appends to a layout that is there, and needs --index to push it', async (test) => {
+  it('a pull appends to an existing layout, and a push of that layout needs --index', async (test) => {
     for (const tool of [crane, gantry]) {
       const cwd = await folder(test);
       for (const image of ['app', 'index']) {
@@ -158,7 +158,7 @@ describe('a script written for crane', needs('crane'), () => {
     }
   });
 
-  it('reads a digest from an archive', async (test) => {
+  it('crane and gantry read a digest from an archive', async (test) => {
     const cwd = await folder(test);
     assert.equal((await crane(['pull', `${registry.host}/app:1`, 'x.tar'], { cwd })).code, 0);
     for (const args of [
@@ -180,7 +180,7 @@ describe('a script written for crane', needs('crane'), () => {
     assert.equal(answers[0]?.stdout, answers[1]?.stdout);
   };
 
-  it('copies, tags and deletes with nothing on stdout', async () => {
+  it('copy, tag and delete print nothing on stdout', async () => {
     for (const [name, tool] of [
       ['crane', crane],
       ['gantry', gantry],
@@ -204,7 +204,7 @@ describe('a script written for crane', needs('crane'), () => {
     await assertSameCopies('ls', 'c');
   });
 
-  it('keeps credentials where the other finds them', async (test) => {
+  it('crane and gantry find the credentials that the other has stored', async (test) => {
     for (const [writer, reader] of [
       [crane, gantry],
       [gantry, crane],
@@ -231,7 +231,7 @@ describe('a script written for crane', needs('crane'), () => {
     }
   });
 
-  it('gets the same token, as a header and in JSON', async (test) => {
+  it('crane and gantry get the same token, as a header and in JSON', async (test) => {
     const host = await fakeRegistry(test, (from, to) => {
       if (from.url?.startsWith('/token'))
         return to.end(JSON.stringify({ token: secret('crane'), expires_in: 300 }));
@@ -255,7 +255,7 @@ describe('a script written for crane', needs('crane'), () => {
     ['crane', (args) => startProgram('crane', args)],
     ['gantry', (args) => startGantry(args)],
   ] as const satisfies readonly (readonly [string, (args: readonly string[]) => ChildProcess])[]) {
-    it(`serves a registry on a port that it names on stderr: ${name}`, async (test) => {
+    it(`serve names its port on stderr: ${name}`, async (test) => {
       const child = start(['registry', 'serve', '--address', 'localhost:0']);
       atEnd(test, () => child.kill('SIGKILL'));
       // The test must listen before it reads on, or it could miss the message.

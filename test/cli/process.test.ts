@@ -68,7 +68,7 @@ describe('a signal', { skip: noSignals }, () => {
 });
 
 describe('a bug in what no command awaits', { skip: noSignals }, () => {
-  it('ends in one line and no stack', async () => {
+  it('a bug ends the command in one line without a stack', async () => {
     const bug = "process.once('SIGUSR2', () => { throw new TypeError('broken'); });";
     const child = startGantry(['serve'], { nodeOptions: ['--import', `data:text/javascript,${bug}`] });
     const said = saidOnStderr(child, /serving on port/);
@@ -82,7 +82,7 @@ describe('a bug in what no command awaits', { skip: noSignals }, () => {
 });
 
 describe('a reader that goes away', () => {
-  it('ends the command silently', async (test) => {
+  it('a closed stdout ends the command silently', async (test) => {
     const tags = Array.from({ length: 50_000 }, (_, i) => `tag-${i}`);
     const host = await fakeRegistry(test, (_, to) => {
       to.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ name: 'app', tags }));
@@ -114,7 +114,7 @@ describe('what is said on stderr', () => {
     assert.equal(stderr.match(/closes soon/g)?.length, 1);
   });
 
-  it('also when the command fails, and before the error', async (test) => {
+  it('a warning is shown before the error of a failing command', async (test) => {
     const host = await fakeRegistry(test, (_, to) => {
       to.writeHead(404, { warning: '299 - "this registry closes soon"' }).end();
     });
@@ -147,7 +147,7 @@ describe('what is said on stderr', () => {
     assert.ok(!stderr.includes(Buffer.from(`me:${secret('password')}`).toString('base64')));
   });
 
-  it('with -v an error shows what led to it, still without a stack', async () => {
+  it('-v shows the causes of an error without a stack', async () => {
     const { code, stderr } = await gantry(['-v', 'copy', 'localhost:1/a', 'localhost:1/b']);
     assert.equal(code, 5);
     assert.match(stderr, /gantry: [^\n]+\n(?: {2}[^\n]+\n)+$/);

@@ -30,7 +30,7 @@ async function freePort(): Promise<string> {
 }
 
 describe('gantry serve', () => {
-  it('keeps what is pushed on disk, for the next one that serves it', async (test) => {
+  it('serve keeps pushed content on disk for the next process that serves it', async (test) => {
     await using source = await startRegistry();
     const { digest } = await store(source.registry, 'app', ['1'], await makeImage('hello'));
     const cwd = await folder(test);
@@ -49,13 +49,13 @@ describe('gantry serve', () => {
     assert.equal((await gantry(['digest', `${second.host}/copy:1`])).stdout, `${digest}\n`);
   });
 
-  it('listens on this machine only, and on $PORT where it is set', async (test) => {
+  it('serve listens on this machine only, and on $PORT if it is set', async (test) => {
     const port = await freePort();
     const { host } = await serve(test, ['serve'], { env: { PORT: port } });
     assert.equal(host, `127.0.0.1:${port}`);
   });
 
-  it('takes an image whose blobs are not there, unless it is to be strict', async (test) => {
+  it('serve accepts an image without its blobs, unless --strict is set', async (test) => {
     const { descriptor, bytes } = await (await makeImage('hello')).manifest();
     const put = async (...args: string[]): Promise<number> => {
       const { host } = await serve(test, ['serve', ...args]);
@@ -78,7 +78,7 @@ describe('gantry serve', () => {
     assert.ok(stderr.includes('http'));
   });
 
-  it('tells in JSON where it listens', async (test) => {
+  it('serve prints its address in JSON', async (test) => {
     const child = startGantry(['serve', '--json']);
     atEnd(test, () => child.kill('SIGKILL'));
     const [line] = await once(child.stdout ?? child, 'data');

@@ -48,7 +48,7 @@ describe('exit-0-undone: a command that nothing can settle any more', () => {
     ['pull', '127.0.0.1:9/app:1', 'app.tar'],
     ['validate', '--remote', '127.0.0.1:9/app:1'],
   ]) {
-    it(`ends with 1 and words, and cleans up: ${args[0]}, of a network that never answers`, async (test) => {
+    it(`${args[0]} ends with 1 and a message, and cleans up, when the network never answers`, async (test) => {
       const { code, stdout, stderr, cwd } = await runWith(test, noNetwork + noTimers, args);
       assert.deepEqual([code, stdout, await readdir(cwd)], [1, '', []]);
       assert.match(stderr, /not done/);
@@ -60,7 +60,7 @@ describe('exit-0-undone: a command that nothing can settle any more', () => {
     ['validate', '--tarball', 'image.tar'],
     ['copy', 'oci:folder', 'oci:other'],
   ]) {
-    it(`ends with 1 and words: ${args[0]}, of a disk that never answers`, async (test) => {
+    it(`${args[0]} ends with 1 and a message when the disk never answers`, async (test) => {
       const { code, stdout, stderr } = await runWith(test, noFiles, args);
       assert.deepEqual([code, stdout], [1, '']);
       assert.equal(stderr.match(/not done/g)?.length, 1);
@@ -80,7 +80,7 @@ describe('switching-protocols: a registry that answers 101', () => {
     ['ls', 'HOST/app'],
     ['catalog', 'HOST'],
   ]) {
-    it(`is a failure of ${args[0]}, told in a line`, async (test) => {
+    it(`a 101 is a failure of ${args[0]} with a message in one line`, async (test) => {
       const server = createServer((socket) => {
         socket.on('error', () => undefined);
         socket.on('data', () => {

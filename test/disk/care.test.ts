@@ -59,7 +59,7 @@ describe('the check of a store', () => {
       await giveImage(repository, { subject: image.descriptor });
     });
 
-  it('finds nothing in a store that is whole, and counts what it read', async (test) => {
+  it('the check finds nothing in a sound store, and counts everything that it read', async (test) => {
     const report = await checkStore(await whole(test));
     assert.deepEqual(report.findings, []);
     assert.deepEqual([report.repositories, report.manifests, report.tags, report.blobs], [1, 2, 1, 4]);
@@ -133,7 +133,7 @@ describe('the check of a store', () => {
     },
   ];
   for (const { name, harm, found } of harms) {
-    it(`finds ${name}`, async (test) => {
+    it(`the check finds ${name}`, async (test) => {
       const store = await whole(test);
       await harm(store, folderOf(store));
       const { findings } = await checkStore(store);
@@ -142,7 +142,7 @@ describe('the check of a store', () => {
     });
   }
 
-  it('is a command that fails when it finds something', async (test) => {
+  it('registry check fails when it finds something', async (test) => {
     const store = await whole(test);
     const well = await gantry(['registry', 'check', store, '--json']);
     assert.equal(well.code, 0);
@@ -173,7 +173,7 @@ describe('the check of a store', () => {
     assert.ok((await stat(entry)).isFile());
   });
 
-  it('looks on while the store is served and changed', async (test) => {
+  it('the check runs while the store is served and changed', async (test) => {
     const store = await wire.newStore(test);
     const server = await wire.serveStore(test, store);
     const pushing = wire.together(3, async (n) => {
@@ -192,7 +192,7 @@ describe('the check of a store', () => {
 describe('a blob whose file was damaged', () => {
   const { digest } = layer.descriptor;
 
-  it('is never handed out whole, then counts as missing, and is healed for all by a push', async (test) => {
+  it('a damaged blob is never served whole, then counts as missing, and a push heals it for all repositories', async (test) => {
     const store = await filled(test, (repository) => give(repository, layer));
     await using registry = await openDiskRegistry(store);
     const [app, other] = ['app', 'other'].map((name) => registry.repository(name));
@@ -207,7 +207,7 @@ describe('a blob whose file was damaged', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('is there again when it has been deleted and pushed again', async (test) => {
+  it('a damaged blob exists again after it was deleted and pushed again', async (test) => {
     const store = await filled(test, (repository) => give(repository, layer));
     await using registry = await openDiskRegistry(store);
     const { blobs } = registry.repository('app');
@@ -219,7 +219,7 @@ describe('a blob whose file was damaged', () => {
     assert.deepEqual(await read(blobs.open(digest)), layer.bytes);
   });
 
-  it('is found by a push that knows the bytes, also of the same length', async (test) => {
+  it('a push that knows the bytes finds the damage, also of the same length', async (test) => {
     const store = await filled(test, (repository) => give(repository, layer));
     for (const harm of [spoil, (path: string) => truncate(path, 3)]) {
       await harm(blobPath(store, digest));
@@ -231,7 +231,7 @@ describe('a blob whose file was damaged', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('is stored once, and its bytes are written once, when it is sound and pushed again elsewhere', async (test) => {
+  it('a sound blob is stored once, and its bytes are written once, when another repository pushes it', async (test) => {
     const store = await filled(test, (repository) => give(repository, layer));
     const { ino } = await stat(blobPath(store, digest));
     await using registry = await openDiskRegistry(store);
@@ -246,7 +246,7 @@ describe('a large blob that was hashed as it came in', () => {
   const large = blobOf('a large layer '.repeat(100_000));
   const { digest } = large.descriptor;
 
-  it('is hashed again when its file has changed since', async (test) => {
+  it('a large blob is hashed again when its file has changed since the upload', async (test) => {
     const store = await wire.newStore(test);
     await using registry = await openDiskRegistry(store);
     const { blobs } = registry.repository('app');
@@ -259,7 +259,7 @@ describe('a large blob that was hashed as it came in', () => {
 });
 
 describe('an upload whose bytes do not get to the disk', () => {
-  it('ends at once: who tried again would be told that all is well', async (test) => {
+  it('an upload whose bytes cannot reach the disk ends at once, since a retry would be reported as a success', async (test) => {
     const store = await wire.newStore(test);
     await using registry = await openDiskRegistry(store);
     const { blobs } = registry.repository('app');
@@ -275,7 +275,7 @@ describe('an upload whose bytes do not get to the disk', () => {
 describe('a link in the place of a file', {
   skip: process.platform === 'win32' && 'links need rights',
 }, () => {
-  it('is no blob and no tag, wherever it leads', async (test) => {
+  it('a link is no blob and no tag, wherever it leads', async (test) => {
     const store = await filled(test, (repository) => giveImage(repository, { layers: [layer] }, 'v1'));
     const folder = folderOf(store);
     const { digest } = layer.descriptor;
@@ -293,7 +293,7 @@ describe('a link in the place of a file', {
 });
 
 describe('an upload that nobody goes on with', () => {
-  it('is forgotten after its time at a start and later, and one that is worked at is not', async (test) => {
+  it('an idle upload is removed after its time at a start and later, and an active one is not', async (test) => {
     const store = await wire.newStore(test);
     const hour = 3_600_000;
     const ids: string[] = [];
@@ -318,7 +318,7 @@ describe('an upload that nobody goes on with', () => {
 });
 
 describe('a store and the disk below it', () => {
-  it('is taken over from a server that was killed, and from no other', async (test) => {
+  it('a store is taken over from a killed server, and from no other', async (test) => {
     const store = await wire.newStore(test);
     const first = await wire.serveStore(test, store);
     const refused = await gantry(['serve', '--disk', store]);
@@ -329,7 +329,7 @@ describe('a store and the disk below it', () => {
     assert.equal(await wire.statusOf(`${second.url}/v2/`), 200);
   });
 
-  it('says in one line that it may not be written to', { skip: noMounts }, async (test) => {
+  it('a store that may not be written to is reported in one line', { skip: noMounts }, async (test) => {
     const disk = smallDisk(test);
     lock(disk);
     const { code, stderr } = await gantry(['serve', '--disk', disk]);
@@ -337,7 +337,7 @@ describe('a store and the disk below it', () => {
     assert.match(stderr, /^gantry: [^\n]*read-only\n$/);
   });
 
-  it('fails what does not fit on a full disk and nothing else, and goes on when there is room', {
+  it('on a full disk only content that does not fit fails, and everything works again when there is room', {
     skip: noMounts,
   }, async (test) => {
     const store = join(smallDisk(test), 'store');
@@ -370,7 +370,7 @@ describe('a store and the disk below it', () => {
 });
 
 describe('a repository that is being served', needs('skopeo'), () => {
-  it('can be read by other tools as an image layout some seconds after a push', async (test) => {
+  it('other tools can read a served repository as an image layout some seconds after a push', async (test) => {
     const store = await wire.newStore(test);
     const server = await wire.serveStore(test, store);
     const config = wire.blobOf(

@@ -117,7 +117,7 @@ describe('a registry with a damaged blob', () => {
 
 describe('a manifest whose file was damaged', () => {
   for (const [how, harm] of [...harms, ['no file', rm] as const]) {
-    it(`truncated-manifest-push: with ${how}, is not there until it is pushed again, which heals it`, async (test) => {
+    it(`truncated-manifest-push: a manifest with ${how} is missing until it is pushed again, which heals it`, async (test) => {
       const store = await wire.newStore(test);
       const config = wire.blobOf('{}');
       const image = wire.imageOf([config]);
@@ -148,7 +148,7 @@ describe('a manifest whose file was damaged', () => {
     'applicatyon/vnd.oci.image.manifest.v1+json',
     'appl',
   ]) {
-    it(`truncated-manifest-push: is what it says of itself where it is listed as ${harm}, and a push heals that`, async (test) => {
+    it(`truncated-manifest-push: a manifest that is listed as ${harm} has the type in its bytes, and a push heals the list`, async (test) => {
       const store = await wire.newStore(test);
       const { descriptor } = imageOf({});
       {
@@ -166,7 +166,7 @@ describe('a manifest whose file was damaged', () => {
     });
   }
 
-  it('can be deleted', async (test) => {
+  it('a damaged manifest can be deleted', async (test) => {
     const store = await wire.newStore(test);
     await using registry = await openDiskRegistry(store);
     const repository = registry.repository('app');
@@ -183,7 +183,7 @@ describe('the referrers of a manifest', () => {
   const notes = ['a/one', 'a/two'].map((artifactType) => ({ subject, artifactType }));
 
   for (const [how, harm] of [...harms, ['no file', rm] as const]) {
-    it(`damaged-referrer-hides-all: are listed without one that has ${how}, which a push brings back`, async (test) => {
+    it(`damaged-referrer-hides-all: referrers are listed without one that has ${how}, which a push restores`, async (test) => {
       const store = await wire.newStore(test);
       const digests = notes.map((note) => imageOf(note).descriptor.digest);
       {

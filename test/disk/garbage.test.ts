@@ -53,7 +53,7 @@ const stray = blobOf('a blob of no image');
 const gone = (kind: string, digest: string): string => `${kind} ${digest}`;
 
 describe('the collection of garbage', () => {
-  it('removes blobs that no manifest names, then their bytes, and nothing else', async (test) => {
+  it('gc removes blobs that no manifest names, then their bytes, and nothing else', async (test) => {
     const store = await oldStore(test, async (repository) => {
       await giveImage(repository, { layers: [layer] }, 'v1');
       await give(repository, stray);
@@ -73,7 +73,7 @@ describe('the collection of garbage', () => {
   });
 
   // id: s18-grace-period
-  it('leaves alone what is younger than the grace period, or was mounted or pushed again within it', async (test) => {
+  it('gc keeps content that is younger than the grace period, or that was mounted or pushed again within it', async (test) => {
     const other = blobOf('pushed again');
     const store = await oldStore(test, (repository) => give(repository, stray, layer, other));
     {
@@ -88,7 +88,7 @@ describe('the collection of garbage', () => {
     assert.equal((await collected(store, { grace: 0 })).length, 4);
   });
 
-  it('takes untagged manifests only when told to, and never those that a tag leads to', async (test) => {
+  it('gc removes untagged manifests only with the option, and never those that a tag leads to', async (test) => {
     const kept: string[] = [];
     const lost: string[] = [];
     const store = await oldStore(test, async (repository) => {
@@ -116,7 +116,7 @@ describe('the collection of garbage', () => {
     for (const digest of lost) assert.equal(await manifests.resolve(digest), undefined);
   });
 
-  it('keeps the bytes as long as one repository has a name for them', async (test) => {
+  it('gc keeps the bytes as long as one repository has a name for them', async (test) => {
     const store = await oldStore(test, (repository) => give(repository, stray));
     {
       await using registry = await openDiskRegistry(store);
@@ -126,7 +126,7 @@ describe('the collection of garbage', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('that was killed is made good by whoever misses what it had put aside, and by the next one', async (test) => {
+  it('after a killed gc, the next reader and the next gc restore or remove the content that it had put aside', async (test) => {
     const image = imageOf({ layers: [layer] }).descriptor.digest;
     const store = await oldStore(test, async (repository) => {
       await giveImage(repository, { layers: [layer] }, 'v1');
@@ -153,7 +153,7 @@ describe('the collection of garbage', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('wants a store, and waits for no other collection', async (test) => {
+  it('gc needs a store, and does not wait for another gc', async (test) => {
     const store = await wire.newStore(test);
     await failsWith(collected(store), 'IO_FAILED');
     await fillStore(store, async () => undefined);
@@ -184,7 +184,7 @@ describe('the collection of garbage', () => {
     assert.deepEqual((await readdir(aside)).sort(), [young, 'letter.txt'].sort());
   });
 
-  it('is a command, for a dry run too', async (test) => {
+  it('gc is a command, also for a dry run', async (test) => {
     const store = await oldStore(test, (repository) => give(repository, stray));
     const { digest, size } = stray.descriptor;
     const dry = await gantry(['registry', 'gc', store, '--dry-run', '--json']);
@@ -199,7 +199,7 @@ describe('the collection of garbage', () => {
 
 describe('garbage that is collected again and again beside a server that is pushed to', () => {
   for (const strict of [true, false]) {
-    it(`never takes what an acknowledged manifest names${strict ? '' : ', where images may be sparse'}`, async (test) => {
+    it(`gc beside a served store never removes content of an acknowledged manifest${strict ? '' : ', where images may be sparse'}`, async (test) => {
       const store = await wire.newStore(test);
       const server = await wire.serveStore(test, store, strict ? ['--strict'] : []);
       const told = new Map<string, readonly wire.Blob[]>();

@@ -28,7 +28,7 @@ interface Acknowledged {
 }
 
 describe('a server that is killed at any moment', () => {
-  it(`has everything that it acknowledged when it is started again, ${rounds} times`, async (test) => {
+  it(`a killed server has everything that it acknowledged after its next start, ${rounds} times`, async (test) => {
     const store = await newStore(test);
     const all = new Map<string, Acknowledged>();
     for (let round = 0; round < rounds; round++) {
@@ -55,7 +55,7 @@ describe('a server that is killed at any moment', () => {
     assert.deepEqual((await checkStore(store)).findings, []);
   });
 
-  it('goes on with an upload at what it had acknowledged', async (test) => {
+  it('a killed server continues an upload at the acknowledged offset', async (test) => {
     const store = await newStore(test);
     const blob = blobOf(randomBytes(900_000));
     const first = await serveStore(test, store);

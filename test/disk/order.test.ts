@@ -11,7 +11,7 @@ import { newStore } from './server.ts';
 import { acknowledged, PowerLoss, type SystemCall, traced } from './strace.ts';
 
 describe('what is acknowledged', needs('strace'), () => {
-  it('is on the disk by then: bytes, names, and the folders that were made for them', async (test) => {
+  it('acknowledged content is on the disk: bytes, names, and new folders', async (test) => {
     const store = await newStore(test);
     const folder = new RepositoryFolder(join(store, 'repositories'), 'a/b');
     const other = new RepositoryFolder(join(store, 'repositories'), 'c');
@@ -64,7 +64,7 @@ describe('what is acknowledged', needs('strace'), () => {
 });
 
 describe('one more tag', needs('strace'), () => {
-  it('costs the same few calls among ten thousand as among ten, and syncs one file and two folders', async (test) => {
+  it('one more tag takes the same few system calls among ten thousand as among ten, and syncs one file and two folders', async (test) => {
     const few = await cost(await newStore(test), 10);
     const many = await cost(await newStore(test), 10_000);
     assert.deepEqual(many, few);

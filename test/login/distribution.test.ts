@@ -75,7 +75,7 @@ describe('docker-registry with tokens', needs('docker-registry', 'crane', 'opens
     await assert.rejects(readFile(join(env.DOCKER_CONFIG, 'config.json')));
   });
 
-  it('what is public is for everybody to pull, and for nobody without a name to push', async (test) => {
+  it('everybody can pull public repositories, and nobody can push without a name', async (test) => {
     const home = await folder(test);
     const layout = join(home, 'layout');
     await saveLayout(image, layout);

@@ -116,7 +116,7 @@ function schemesIn(log: string): readonly string[] {
 }
 
 describe('the command line at a registry with a login', () => {
-  it('logs in, pushes, lists, copies by a mount and pulls with tokens', async (test) => {
+  it('the command line logs in, pushes, lists, copies by a mount and pulls with tokens', async (test) => {
     const { home, users, layout } = await files(test);
     const { host } = await serve(test, ['--htpasswd', users]);
     const env = { DOCKER_CONFIG: home };
@@ -139,7 +139,7 @@ describe('the command line at a registry with a login', () => {
     await ok('delete', `${host}/b/app:2`);
   });
 
-  it('names what is wrong with a file, before the port opens', async (test) => {
+  it('serve names the mistake in a file before the port opens', async (test) => {
     const { users, rules: rulesFile, home } = await files(test);
     const bad = join(home, 'bad');
     await writeFile(bad, 'rules:\n  - nonsense\n');
@@ -166,7 +166,7 @@ describe('the command line at a registry with a login', () => {
     }
   });
 
-  it('listens beyond this machine with a login, or when that is said to be for everybody', async (test) => {
+  it('serve listens on other addresses only with a login or --anonymous', async (test) => {
     const { users } = await files(test);
     for (const args of [['--htpasswd', users], ['--anonymous']]) {
       const { host } = await serve(test, ['--address', ':0', ...args]);
@@ -178,7 +178,7 @@ describe('the command line at a registry with a login', () => {
 });
 
 describe('our client at a registry with a login', () => {
-  it('gets a token for what it does, and mounts without sending a byte', async (test) => {
+  it('the client gets a token for its work, and mounts without sending a byte', async (test) => {
     const { users } = await files(test);
     const { host } = await serve(test, ['--htpasswd', users]);
     const events: WireEvent[] = [];
@@ -198,7 +198,7 @@ describe('our client at a registry with a login', () => {
     assert.equal(await client.exists(`${host}/b/app:1`), false);
   });
 
-  it('pushes and pulls a layout by tokens alone', async (test) => {
+  it('the client pushes and pulls a layout with tokens only', async (test) => {
     const { users, home, layout } = await files(test);
     const { host } = await serve(test, ['--htpasswd', users]);
     const schemes = new Set<string>();
@@ -213,7 +213,7 @@ describe('our client at a registry with a login', () => {
     assert.deepEqual([...schemes], ['Bearer']);
   });
 
-  it('may do what the rules say, and is told what it may not', async (test) => {
+  it('the client has the rights of the rules, and gets an error for anything else', async (test) => {
     const { users, rules } = await files(test);
     const { host } = await serve(test, ['--htpasswd', users, '--rules', rules]);
     await using mine = createClient({ keychain: someone });
@@ -252,7 +252,7 @@ describe('our client at a registry with a login', () => {
     assert.deepEqual(await all(anybody.catalog(host)), ['public/app']);
   });
 
-  it('follows the users and the rules as they change', async (test) => {
+  it('changes of users and rules take effect for the client', async (test) => {
     const { users, rules } = await files(test);
     const { host, said } = await serve(test, ['--htpasswd', users, '--rules', rules]);
     const pull = async (keychain: Keychain): Promise<string> => {
@@ -274,7 +274,7 @@ describe('our client at a registry with a login', () => {
     assert.ok(said().includes('no such file'), said());
   });
 
-  it('keeps its token and its upload where the store is kept', async (test) => {
+  it('a token and an upload stay valid over a restart of a store on disk', async (test) => {
     const { users, home } = await files(test);
     const args = ['--htpasswd', users, '--disk', join(home, 'store')];
     const authorization = basicOf('someone', password);
@@ -297,7 +297,7 @@ describe('our client at a registry with a login', () => {
 });
 
 describe('the log of a registry with a login', () => {
-  it('names the user of a request, and holds no password, token or form', async (test) => {
+  it('the log names the user of a request, and holds no password, token or form', async (test) => {
     const { users, home } = await files(test);
     const log = join(home, 'log');
     const { host, stop, said } = await serve(test, ['--htpasswd', users, '--log', log]);
@@ -326,7 +326,7 @@ describe('the log of a registry with a login', () => {
 });
 
 describe('a registry with a login over TLS', needs('openssl'), () => {
-  it('is logged in to, pushed to and pulled from by its name', async (test) => {
+  it('the command line logs in, pushes and pulls at a registry with TLS by its name', async (test) => {
     const { home, users, layout } = await files(test);
     const authority = await createAuthority(home);
     const { certFile, keyFile } = await authority.issue('server', 'DNS:localhost,IP:127.0.0.1');

@@ -40,7 +40,7 @@ const login = (host: string, ...more: readonly string[]): readonly string[] => [
 ];
 
 describe('gantry auth login', () => {
-  it('keeps what the registry accepts', async (test) => {
+  it('auth login stores a login that the registry accepts', async (test) => {
     const { host, shown } = await startGuarded(test, isMe);
     const { env, kept } = await openHome(test);
     const { code, stdout, stderr } = await gantry([...login(host), '--json'], {
@@ -54,7 +54,7 @@ describe('gantry auth login', () => {
     assert.ok(!`${stdout}${stderr}`.includes(secret('login')));
   });
 
-  it('keeps nothing of what the registry refuses, and leaves the login alone that was there', async (test) => {
+  it('auth login stores nothing that the registry refuses, and keeps an earlier login', async (test) => {
     const { host } = await startGuarded(test, isMe);
     const { env, kept } = await openHome(test);
     assert.equal((await gantry(login(host), { env, input: password })).code, 0);
@@ -65,7 +65,7 @@ describe('gantry auth login', () => {
     assert.ok(!stderr.includes(secret('wrong')));
   });
 
-  it('keeps nothing when the registry can not be asked', async (test) => {
+  it('auth login stores nothing when it cannot reach the registry', async (test) => {
     const { env, kept } = await openHome(test);
     assert.equal((await gantry(login('localhost:1'), { env, input: password })).code, 5);
     assert.equal(await kept(), undefined);
@@ -79,7 +79,7 @@ describe('gantry auth login', () => {
     assert.ok((await kept())?.includes(host));
   });
 
-  it('keeps it where the registry asks nobody, and says that nothing was checked', async (test) => {
+  it('auth login stores a login for a registry that asks for none, and says that it was not checked', async (test) => {
     const host = await fakeRegistry(test, (_, to) => to.end('{}'));
     const { env, kept } = await openHome(test);
     const { code, stderr } = await gantry(login(host), { env, input: password });
@@ -88,7 +88,7 @@ describe('gantry auth login', () => {
     assert.ok((await kept())?.includes(host));
   });
 
-  it('keeps nothing where the tokens come from a stranger, who is not shown it', async (test) => {
+  it('auth login stores nothing if the token service is foreign, and sends it no login', async (test) => {
     const authorizations: (string | undefined)[] = [];
     const stranger = await fakeRegistry(test, (from, to) => {
       authorizations.push(from.headers.authorization);
@@ -110,7 +110,7 @@ describe('gantry auth login', () => {
     ['a refusal', 403],
     ['a failure', 501],
   ] as const) {
-    it(`keeps nothing where the registry answers with ${name}`, async (test) => {
+    it(`auth login stores nothing when the registry answers with ${name}`, async (test) => {
       const host = await fakeRegistry(test, (_, to) => to.writeHead(status).end());
       const { env, kept } = await openHome(test);
       assert.notEqual((await gantry(login(host), { env, input: password })).code, 0);
@@ -126,7 +126,7 @@ describe('gantry auth login', () => {
     ['an empty password', ['-u', 'me', '-p', '']],
     ['two passwords', ['-u', 'me', '-p', 'x', '--password-stdin']],
   ] as const) {
-    it(`is a wrong use with ${name}`, async (test) => {
+    it(`auth login with ${name} is a usage error`, async (test) => {
       const { env, kept } = await openHome(test);
       const { code } = await gantry(['auth', 'login', 'r.example', ...args], { env, input: 'x' });
       assert.equal(code, 2);
@@ -160,7 +160,7 @@ describe('a password', () => {
     assert.ok(!stderr.includes(secret('login')));
   });
 
-  it('is nowhere in the log of the wire', async (test) => {
+  it('the log of the wire contains no password', async (test) => {
     const { host } = await startGuarded(test, isMe);
     const { env } = await openHome(test);
     for (const given of [password, secret('wrong')]) {

@@ -36,7 +36,7 @@ describe('--username and --password-stdin', () => {
     'pull HOST/app:1 HOST/app:1 DIR.tar',
     'delete HOST/app:1',
   ]) {
-    it(`are for one command: ${line}`, async (test) => {
+    it(`--username and --password-stdin apply to one command: ${line}`, async (test) => {
       const { host } = await startFilled(test);
       const path = join(await folder(test), 'image');
       const words = line.split(' ').map((word) => word.replace('HOST', host).replace('DIR', path));
@@ -62,7 +62,7 @@ describe('--username and --password-stdin', () => {
     ['a copy between two', ['copy', 'ONE/app:1', 'TWO/app:1']],
     ['a pull from two', ['pull', 'ONE/app:1', 'TWO/app:1', 'x.tar']],
   ] as const) {
-    it(`are for one registry: ${name} is a wrong use, and asks neither`, async (test) => {
+    it(`--username for several registries is a usage error before any request: ${name}`, async (test) => {
       const [one, two] = [await startFilled(test), await startFilled(test)];
       const words = args.map((word) => word.replace('ONE', one.host).replace('TWO', two.host));
       assert.equal((await gantry([...words, ...me], { input: 'x' })).code, 2);
@@ -76,7 +76,7 @@ describe('--username and --password-stdin', () => {
     ['an empty user', ['--username', '', '--password-stdin']],
     ['a colon in the user', ['--username', 'me:too', '--password-stdin']],
   ] as const) {
-    it(`are a wrong use with ${name}`, async () => {
+    it(`--username with ${name} is a usage error`, async () => {
       assert.equal((await gantry(['digest', 'localhost:1/app', ...args], { input: 'x' })).code, 2);
     });
   }
@@ -110,7 +110,7 @@ describe('the logins of a copy', () => {
       passwordOf(destination),
     ],
   ] as const) {
-    it(`are each for their side: ${name}`, async (test) => {
+    it(`each side of a copy has its own login: ${name}`, async (test) => {
       const { from, to } = await startSides(test);
       for (const more of [
         [`${from.host}/app:1`, `${to.host}/app:1`],
@@ -144,7 +144,7 @@ describe('the logins of a copy', () => {
     assert.equal(apart.code, 0, apart.stderr);
   });
 
-  it('of one side are not shown to the other', async (test) => {
+  it('the login of one side is not sent to the other', async (test) => {
     const { from, to } = await startSides(test);
     const args = ['--src-username', 'reader', '--src-password-stdin'];
     const copy = ['copy', `${from.host}/app:1`, `${to.host}/app:1`, ...args];
@@ -167,7 +167,7 @@ describe('the logins of a copy', () => {
     ['a user without a password where there is no terminal', ['--dest-creds', 'me']],
     ['no user', ['--src-creds', ':x']],
   ] as const) {
-    it(`are a wrong use with ${name}`, async () => {
+    it(`the logins of a copy with ${name} are a usage error`, async () => {
       const { code, stderr } = await gantry(['copy', 'localhost:1/a', 'localhost:1/b', ...args], {
         input: 'x',
       });
@@ -175,7 +175,7 @@ describe('the logins of a copy', () => {
     });
   }
 
-  it('are a wrong use for a place on disk, and for one repository twice', async () => {
+  it('logins of a copy for a place on disk, or two for one repository, are a usage error', async () => {
     assert.equal((await gantry(['copy', 'oci:x', 'localhost:1/b', '--src-creds', 'a:b'])).code, 2);
     const twice = ['copy', 'localhost:1/a:1', 'localhost:1/a:2', '--src-creds', 'a:b', '--dest-creds', 'c:d'];
     assert.equal((await gantry(twice)).code, 2);

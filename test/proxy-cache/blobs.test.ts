@@ -67,7 +67,7 @@ const stages = [
 
 for (const [where, open] of stages) {
   describe(`a blob, by way of a cache ${where},`, () => {
-    it('is asked for once, and then never', async (test) => {
+    it(`a cache ${where} requests a blob once, and never again`, async (test) => {
       const stage = await open(test);
       const { ask, taken } = stage;
       await give(stage.place.repository('a'), layer);
@@ -81,7 +81,7 @@ for (const [where, open] of stages) {
       assert.deepEqual(taken(), []);
     });
 
-    it('that ten ask for at once is fetched once', async (test) => {
+    it(`a cache ${where} fetches a blob once for ten requests`, async (test) => {
       const { place, ask, taken } = await open(test);
       await give(place.repository('a'), layer);
       const answers = await Promise.all(Array.from({ length: 10 }, () => ask(`GET ${url}`)));
@@ -89,7 +89,7 @@ for (const [where, open] of stages) {
       assert.deepEqual(taken(), ['GET blob.get']);
     });
 
-    it('reaches the first who asked while it is stored, and those who come later too', async (test) => {
+    it(`a cache ${where} sends a blob to the first client and to later ones while it stores it`, async (test) => {
       const gate = gated(2_000_000);
       const stage = await open(test, { upstream: gate.upstream });
       await give(stage.place.repository('a'), layer);
@@ -109,7 +109,7 @@ for (const [where, open] of stages) {
       assert.equal(stage.taken().filter((line) => line === 'GET blob.get').length, 1);
     });
 
-    it('is fetched on for the others when the first who asked goes away', async (test) => {
+    it(`a cache ${where} fetches a blob for the other clients when the first one leaves`, async (test) => {
       const gate = gated(2_000_000);
       const { place, send, ask, taken } = await open(test, { upstream: gate.upstream });
       await give(place.repository('a'), layer);
@@ -126,7 +126,7 @@ for (const [where, open] of stages) {
       assert.deepEqual(taken(), ['GET blob.get']);
     });
 
-    it('is fetched to its end when all who asked go away', async (test) => {
+    it(`a cache ${where} fetches a blob to its end when all clients leave`, async (test) => {
       const gate = gated(2_000_000);
       const stage = await open(test, { upstream: gate.upstream });
       await give(stage.place.repository('a'), layer);
@@ -139,7 +139,7 @@ for (const [where, open] of stages) {
       assert.deepEqual(stage.taken(), ['GET blob.get']);
     });
 
-    it('is not held up by one who takes nothing of it', async (test) => {
+    it(`a client that reads nothing does not stop a cache ${where}`, async (test) => {
       const { place, send, ask } = await open(test);
       await give(place.repository('a'), layer);
       const slow = (await send(get())).body[Symbol.asyncIterator]();
@@ -148,7 +148,7 @@ for (const [where, open] of stages) {
       await slow.return?.();
     });
 
-    it('that breaks off leaves nothing, and is fetched anew for the next', async (test) => {
+    it(`a cache ${where} keeps nothing of a blob that breaks off, and fetches it anew for the next client`, async (test) => {
       const stage = await open(test, {
         upstream: withFaults([
           { when: { operation: 'blob.get' }, effect: { cut: { of: 'answer', after: 2_000_000 } } },
@@ -165,7 +165,7 @@ for (const [where, open] of stages) {
       isWhole((await stage.ask(`GET ${url}`)).bytes);
     });
 
-    it('with other bytes is never kept, and its answers break off', async (test) => {
+    it(`a cache ${where} never keeps a blob with other bytes, and its responses break off`, async (test) => {
       const stage = await open(test, {
         upstream: withFaults([
           { when: { operation: 'blob.get' }, effect: { body: noise(3_000_001).subarray(1) } },
@@ -182,7 +182,7 @@ for (const [where, open] of stages) {
       isWhole((await stage.ask(`GET ${url}`)).bytes);
     });
 
-    it('of no bytes is a blob, too', async (test) => {
+    it(`a cache ${where} serves a blob without bytes`, async (test) => {
       const { place, ask } = await open(test);
       const empty = blobOf('');
       await give(place.repository('a'), empty);
@@ -193,7 +193,7 @@ for (const [where, open] of stages) {
   });
 
   describe(`a part of a blob, by way of a cache ${where},`, () => {
-    it('is fetched as a part, and not kept', async (test) => {
+    it(`a cache ${where} fetches a part of a blob as a part, and does not keep it`, async (test) => {
       const stage = await open(test);
       await give(stage.place.repository('a'), layer);
       const { status, bytes } = await stage.ask(`GET ${url}`, { headers: { range: 'bytes=100-199' } });
@@ -204,7 +204,7 @@ for (const [where, open] of stages) {
       assert.equal(await isKept(stage), false);
     });
 
-    it('is taken from what arrives, where all of it is on its way', async (test) => {
+    it(`a cache ${where} takes a part from a blob that is arriving`, async (test) => {
       const gate = gated(2_000_000);
       const { place, send, ask, taken } = await open(test, { upstream: gate.upstream });
       await give(place.repository('a'), layer);
@@ -219,7 +219,7 @@ for (const [where, open] of stages) {
       await first.return?.();
     });
 
-    it('is taken from what is kept', async (test) => {
+    it(`a cache ${where} takes a part from a stored blob`, async (test) => {
       const { place, ask, taken } = await open(test);
       await give(place.repository('a'), layer);
       await ask(`GET ${url}`);
@@ -229,7 +229,7 @@ for (const [where, open] of stages) {
       assert.deepEqual(taken(), []);
     });
 
-    it('that begins at the first byte and ends at the last is all of it', async (test) => {
+    it(`a part from the first byte to the last is the whole blob for a cache ${where}`, async (test) => {
       const stage = await open(test);
       await give(stage.place.repository('a'), layer);
       const { bytes } = await stage.ask(`GET ${url}`, { headers: { range: 'bytes=0-' } });
@@ -240,7 +240,7 @@ for (const [where, open] of stages) {
 }
 
 describe('a blob, by way of a cache,', () => {
-  it('is asked for with a HEAD where only that is wanted', async (test) => {
+  it('a HEAD of a blob becomes a HEAD to the upstream', async (test) => {
     const stage = cacheStage(test);
     await give(stage.place.repository('a'), layer);
     const { status, headers } = await stage.ask(`HEAD ${url}`);
@@ -250,14 +250,14 @@ describe('a blob, by way of a cache,', () => {
     assert.equal(await isKept(stage), false);
   });
 
-  it('that the upstream has not is not there', async (test) => {
+  it('a blob that the upstream lacks is missing in the cache', async (test) => {
     const { ask, taken } = cacheStage(test);
     assert.equal((await ask(`GET ${url}`)).code, 'BLOB_UNKNOWN');
     assert.equal((await ask(`HEAD ${url}`)).status, 404);
     assert.deepEqual(taken(), ['GET blob.get', 'HEAD blob.head']);
   });
 
-  it('that came by way of another repository is not fetched again, if the upstream has it in this one', async (test) => {
+  it('a blob of another repository is not fetched again if the upstream has it in this one', async (test) => {
     // gantry reads no more than the beginning of the response that reports it.
     const { upstream } = gated(1_000_000);
     const { place, cache, ask, taken } = cacheStage(test, { cache: await diskCache(test), upstream });
@@ -269,7 +269,7 @@ describe('a blob, by way of a cache,', () => {
     assert.equal((await ask(`HEAD ${url.replace('/a/', '/c/')}`)).status, 404);
   });
 
-  it('goes on where the connection broke, as often as the line to the upstream says', async (test) => {
+  it('a cache resumes a broken blob as often as its line to the upstream permits', async (test) => {
     const cut: Fault = {
       when: { operation: 'blob.get' },
       effect: { cut: { of: 'answer', after: 1_000_000 } },
@@ -283,7 +283,7 @@ describe('a blob, by way of a cache,', () => {
     assert.deepEqual(taken(), ['GET blob.get', 'GET blob.get']);
   });
 
-  it('that stands still ends with the patience of the line to the upstream', async (test) => {
+  it('a blob that stands still ends with the limit of the line to the upstream', async (test) => {
     const clock = createManualClock();
     const stage = cacheStage(test, {
       upstream: withFaults([
@@ -301,7 +301,7 @@ describe('a blob, by way of a cache,', () => {
     isWhole((await stage.ask(`GET ${url}`)).bytes);
   });
 
-  it('that is being fetched when the cache is closed leaves nothing', async (test) => {
+  it('closing the cache during a fetch leaves nothing', async (test) => {
     const gate = gated(2_000_000);
     const stage = cacheStage(test, { upstream: gate.upstream });
     await give(stage.place.repository('a'), layer);

@@ -96,7 +96,7 @@ for (const [how, harm] of harms) {
 }
 
 describe('a blob of another length than its reader was told', () => {
-  it('is fetched again within the same answer, since nothing of it has been handed out', async (test) => {
+  it('a blob with a changed length is fetched again within the same response, since no byte of it has been sent', async (test) => {
     const { store, through, taken } = await kept(test);
     const { descriptor, bytes } = layers.large;
     await truncate(pathOf(store, descriptor.digest), 3);

@@ -53,7 +53,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     });
   }
 
-  it('does not say its length comes when all of it has', async (test) => {
+  it('a blob without a length arrives when the cache has all of it', async (test) => {
     const { upstream, open } = unmeasured();
     const { place, ask, taken } = cacheStage(test, { upstream });
     await give(place.repository('a'), layer);
@@ -65,7 +65,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     assert.deepEqual(taken(), ['GET blob.get']);
   });
 
-  it('does not say its length comes as it arrives, where a manifest has said it', async (test) => {
+  it('a blob without a length arrives as it comes if a manifest has its size', async (test) => {
     const { upstream, open } = unmeasured();
     const { place, ask, send, taken } = cacheStage(test, { upstream });
     await giveImage(place.repository('a'), { layers: [layer] }, '1');
@@ -82,7 +82,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     assert.deepEqual(taken(), ['GET blob.get']);
   });
 
-  it('may send it in parts, where a manifest has said that it is large', async (test) => {
+  it('a blob may arrive in parts if a manifest says that it is large', async (test) => {
     const large = blobOf(new Uint8Array(33 * 1024 * 1024));
     const { place, ask, taken, requests } = cacheStage(test);
     await giveImage(place.repository('a'), { layers: [large] }, '1');
@@ -94,7 +94,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     assert.match(requests[2]?.headers['range']?.[0] ?? '', /^bytes=0-\d+$/);
   });
 
-  it('is not asked whether it has what is known here', async (test) => {
+  it('the cache does not ask the upstream for a blob that it knows', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     await give(place.repository('a'), layer);
     const headers = { 'if-none-match': `"${layer.descriptor.digest}"` };
@@ -103,7 +103,7 @@ describe('a blob, by way of a cache whose upstream', () => {
     assert.deepEqual(taken(), ['HEAD blob.head']);
   });
 
-  it('is asked again where a manifest was wrong about the length', async (test) => {
+  it('the cache asks the upstream again if a manifest was wrong about the length', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const wrong = { ...layer, descriptor: { ...layer.descriptor, size: 99 } };
     await give(place.repository('a'), layer, emptyConfig);

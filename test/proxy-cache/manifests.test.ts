@@ -8,7 +8,7 @@ import { withFaults } from '../../src/testing/faults.ts';
 import { cacheStage, connectedStage } from './stage.ts';
 
 describe('a tag, by way of a cache', () => {
-  it('costs a HEAD and a GET the first time, and then a HEAD', async (test) => {
+  it('a tag costs a HEAD and a GET the first time, and then a HEAD', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const image = await giveImage(place.repository('acme/app'), {}, '1');
     const first = await ask('GET /v2/acme/app/manifests/1');
@@ -21,14 +21,14 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head']);
   });
 
-  it('is found by a client that takes the cache for a mirror, and says of whom', async (test) => {
+  it('a client finds a tag through the cache as a mirror, and names the registry', async (test) => {
     const { place, ask } = cacheStage(test);
     await giveImage(place.repository('library/alpine'), {}, '3');
     assert.equal((await ask('HEAD /v2/library/alpine/manifests/3?ns=docker.io')).status, 200);
     assert.equal((await ask('GET /v2/library/alpine/manifests/3?ns=docker.io')).status, 200);
   });
 
-  it('costs a HEAD where only that is asked for, and nothing is fetched', async (test) => {
+  it('a HEAD of a tag costs a HEAD, and nothing is fetched', async (test) => {
     const { place, ask, taken, cache } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('acme/app'), {}, '1');
     const { status, headers } = await ask('HEAD /v2/acme/app/manifests/1');
@@ -38,7 +38,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(await listOf(cache.repositories()), []);
   });
 
-  it('is asked for anew when it moves, and has its new manifest from then on', async (test) => {
+  it('a moved tag is requested again, and has its new manifest from then on', async (test) => {
     const { place, cache, ask, taken } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1');
     await ask('GET /v2/a/manifests/1');
@@ -50,7 +50,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(await cache.repository('a').manifests.resolve('1'), moved.descriptor);
   });
 
-  it('that moves to a manifest that is kept is moved without a GET', async (test) => {
+  it('a tag that moves to a stored manifest moves without a GET', async (test) => {
     const { place, cache, ask, taken } = cacheStage(test);
     const inside = place.repository('a');
     const [one, two] = [
@@ -69,7 +69,7 @@ describe('a tag, by way of a cache', () => {
     assert.notEqual(await cache.repository('a').manifests.resolve(one.descriptor.digest), undefined);
   });
 
-  it('is believed as long as it is told to be, and no longer', async (test) => {
+  it('a tag is valid for the chosen time, and no longer', async (test) => {
     let time = 0;
     const { place, ask, taken } = cacheStage(test, { ttl: 60_000, now: () => time });
     await giveImage(place.repository('a'), {}, '1');
@@ -83,7 +83,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head']);
   });
 
-  it('that the upstream has no more is gone here too', async (test) => {
+  it('a tag that the upstream has deleted is gone in the cache', async (test) => {
     const { place, cache, ask, taken } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('a'), {}, '1');
     await ask('GET /v2/a/manifests/1');
@@ -96,7 +96,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), []);
   });
 
-  it('that many ask for at once costs what it costs for one', async (test) => {
+  it('many requests for a tag at the same time cost as much as one', async (test) => {
     const { place, ask, taken } = await connectedStage(test);
     await giveImage(place.repository('a'), {}, '1');
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask('GET /v2/a/manifests/1')));
@@ -104,7 +104,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head', 'GET manifest.get']);
   });
 
-  it('is waited for by the others when the first who asked goes away', async (test) => {
+  it('the other clients wait for a tag when the first one leaves', async (test) => {
     const door = new AbortController();
     const opened = new Promise((resolve) => door.signal.addEventListener('abort', resolve));
     const { place, ask, taken } = cacheStage(test, {
@@ -125,7 +125,7 @@ describe('a tag, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head', 'GET manifest.get']);
   });
 
-  it('has the same name with and without what an upstream adds to it', async (test) => {
+  it('a tag has the same digest with and without an addition of the upstream', async (test) => {
     const { place, cache, ask, taken } = cacheStage(test, {
       rename: (name) => (name.includes('/') ? name : `library/${name}`),
     });
@@ -140,7 +140,7 @@ describe('a tag, by way of a cache', () => {
 });
 
 describe('a manifest by its digest, by way of a cache', () => {
-  it('is asked for once, and then never', async (test) => {
+  it('a manifest is requested by digest once, and never again', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('a'));
     const url = `/v2/a/manifests/${descriptor.digest}`;
@@ -151,7 +151,7 @@ describe('a manifest by its digest, by way of a cache', () => {
     assert.deepEqual(taken(), []);
   });
 
-  it('is not to be had in a repository that has it not', async (test) => {
+  it('a manifest is not available in a repository that lacks it', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('a'));
     await ask(`GET /v2/a/manifests/${descriptor.digest}`);
@@ -161,7 +161,7 @@ describe('a manifest by its digest, by way of a cache', () => {
     assert.deepEqual(taken(), ['HEAD manifest.head']);
   });
 
-  it('of an index is kept before its images are', async (test) => {
+  it('a manifest of an index is stored before its images', async (test) => {
     const { place, ask, cache } = cacheStage(test);
     const inside = place.repository('a');
     const index = indexOf([(await giveImage(inside)).descriptor]);
@@ -170,7 +170,7 @@ describe('a manifest by its digest, by way of a cache', () => {
     assert.deepEqual(await cache.repository('a').manifests.resolve('all'), index.descriptor);
   });
 
-  it('whose bytes are others is refused, and not kept', async (test) => {
+  it('a manifest with other bytes is refused and not stored', async (test) => {
     const { place, ask, cache, failures } = cacheStage(test, {
       upstream: withFaults([
         {
@@ -187,7 +187,7 @@ describe('a manifest by its digest, by way of a cache', () => {
     assert.equal(failures.length, 1);
   });
 
-  it('is answered also by a cache that can not keep it', async (test) => {
+  it('a cache that cannot store a manifest still serves it', async (test) => {
     const full = new StorageError('NO_SPACE', 'the disk is full', { path: '/' });
     const { place, ask, failures } = cacheStage(test, { cache: takesNoManifests(full) });
     await giveImage(place.repository('a'), {}, '1');
@@ -200,7 +200,7 @@ describe('a manifest by its digest, by way of a cache', () => {
 });
 
 describe('a list, by way of a cache', () => {
-  it('of tags is the upstream’s, page by page', async (test) => {
+  it('the list of tags is the upstream’s, page by page', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1', '2', '3');
     const page = await ask('GET /v2/a/tags/list?n=2');
@@ -211,7 +211,7 @@ describe('a list, by way of a cache', () => {
     assert.equal((await ask('GET /v2/b/tags/list')).code, 'NAME_UNKNOWN');
   });
 
-  it('of referrers is the upstream’s', async (test) => {
+  it('the list of referrers is the upstream’s', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const inside = place.repository('a');
     const subject = (await giveImage(inside)).descriptor;
@@ -222,7 +222,7 @@ describe('a list, by way of a cache', () => {
     assert.ok(taken().includes('GET referrers'));
   });
 
-  it('of repositories is what is kept', async (test) => {
+  it('the list of repositories has the stored ones', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1');
     await giveImage(place.repository('b'), {}, '1');

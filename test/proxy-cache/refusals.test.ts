@@ -51,7 +51,7 @@ const away: readonly [name: string, effect: FaultEffect][] = [
 
 for (const [how, effect] of away) {
   describe(`a cache whose upstream ${how}`, () => {
-    it('serves what it has', async (test) => {
+    it(`a cache whose upstream ${how} serves its content`, async (test) => {
       const { upstream, fail } = failing();
       const { ask, digest, failures } = await filled(cacheStage(test, { upstream }));
       fail(always(effect));
@@ -68,7 +68,7 @@ for (const [how, effect] of away) {
       assert.ok(failures.every(({ served }) => served));
     });
 
-    it('calls nothing absent that may be there', async (test) => {
+    it(`a cache whose upstream ${how} calls nothing missing that may exist`, async (test) => {
       const { upstream, fail } = failing();
       const { ask, failures } = await filled(cacheStage(test, { upstream }));
       fail(always(effect));
@@ -89,7 +89,7 @@ for (const [how, effect] of away) {
 }
 
 describe('a cache', () => {
-  it('lists the referrers that it has where the upstream has gone', async (test) => {
+  it('a cache lists its own referrers when the upstream has gone', async (test) => {
     const { upstream, fail } = failing();
     const { ask, subject } = await filled(cacheStage(test, { upstream }));
     fail(always({ cut: { of: 'request', after: 0 } }));
@@ -98,7 +98,7 @@ describe('a cache', () => {
     assert.ok(text.includes('application/x.note'));
   });
 
-  it('says by 504 that the upstream gave no answer in time', async (test) => {
+  it('a cache answers 504 when the upstream gave no answer in time', async (test) => {
     const { upstream, fail } = failing();
     const { ask } = await filled(
       cacheStage(test, {
@@ -114,7 +114,7 @@ describe('a cache', () => {
     }
   });
 
-  it('waits for a silent upstream no longer than it has patience, where it has an answer of its own', async (test) => {
+  it('a cache with an answer of its own waits for a silent upstream only for its limit', async (test) => {
     const { upstream, fail } = failing();
     let time = 0;
     const options = { upstream, patience: 1, now: () => time };
@@ -134,7 +134,7 @@ describe('a cache', () => {
     assert.equal((await ask('GET /v2/a/manifests/2')).status, 200);
   });
 
-  it('waits as long as the upstream asks for, where its line is patient', async (test) => {
+  it('a cache with a patient line waits as long as the upstream asks for', async (test) => {
     const slower: Fault = { effect: { status: 429, headers: { 'retry-after': '0' } }, times: 2 };
     const { place, ask, requests, failures } = cacheStage(test, {
       upstream: withFaults([slower]),
@@ -166,7 +166,7 @@ describe('a cache', () => {
     });
   }
 
-  it('serves what the one before it kept on disk, with nobody to ask', async (test) => {
+  it('a cache serves the content of an earlier process without an upstream', async (test) => {
     const first = failing();
     const { cache, digest } = await filled(await connectedStage(test, { upstream: first.upstream }));
     const gone = withFaults([always({ cut: { of: 'request', after: 0 } })]);
@@ -176,7 +176,7 @@ describe('a cache', () => {
   });
 
   for (const status of [401, 403]) {
-    it(`is refused with ${status}: so are its clients, and are not told how to log in there`, async (test) => {
+    it(`clients of a cache that gets ${status} are refused, and not told how to log in at the upstream`, async (test) => {
       const { upstream, fail } = failing();
       const { ask, failures } = await filled(cacheStage(test, { upstream }));
       fail(
@@ -197,7 +197,7 @@ describe('a cache', () => {
   }
 
   // id: s15-upstream-text
-  it('does not repeat what the upstream says of its account', async (test) => {
+  it('a cache does not repeat the upstream’s text about its account', async (test) => {
     const { ask } = cacheStage(test, {
       upstream: withFaults([
         always({
@@ -212,7 +212,7 @@ describe('a cache', () => {
   });
 
   // id: s15-client-hidden
-  it('shows the upstream nothing of its own clients', async (test) => {
+  it('a cache tells the upstream nothing about its own clients', async (test) => {
     const { place, ask, requests } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1');
     await ask('GET /v2/a/manifests/1', {
@@ -224,7 +224,7 @@ describe('a cache', () => {
     }
   });
 
-  it('with a login of its own asks the upstream nothing for those who may not pull', async (test) => {
+  it('a cache with a login of its own does not ask the upstream for clients without the right to pull', async (test) => {
     const { through, place, taken } = cacheStage(test);
     await giveImage(place.repository('open/a'), {}, '1');
     await giveImage(place.repository('closed/a'), {}, '1');
@@ -250,7 +250,7 @@ describe('a cache', () => {
     `DELETE /v2/a/manifests/${absent}`,
   ];
   for (const line of changes) {
-    it(`refuses ${line.replace(/sha256:\w+/, 'DIGEST')}`, async (test) => {
+    it(`a cache refuses ${line.replace(/sha256:\w+/, 'DIGEST')}`, async (test) => {
       const { send, taken, place } = cacheStage(test);
       await give(place.repository('a'), layer);
       const [method = '', url = ''] = line.split(' ');
@@ -263,7 +263,7 @@ describe('a cache', () => {
     });
   }
 
-  it('of a cache asks it as it would ask any registry', async (test) => {
+  it('a cache of a cache treats it like any registry', async (test) => {
     const first = cacheStage(test);
     await giveImage(first.place.repository('a'), {}, '1');
     const second = cacheStage(test, { upstream: () => first.send, cache: createMemoryRegistry() });

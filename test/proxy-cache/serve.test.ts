@@ -50,7 +50,7 @@ async function stop({ child }: Cache): Promise<void> {
 }
 
 describe('gantry serve --proxy', () => {
-  it('keeps on disk what is pulled, and goes on alone when the upstream is gone', async (test) => {
+  it('a cache keeps pulled content on disk, and serves it alone when the upstream is gone', async (test) => {
     const upstream = await startRegistry();
     atEnd(test, () => upstream.close());
     const { digest } = await store(upstream.registry, 'acme/app', ['1'], await makeImage('hello'));
@@ -72,7 +72,7 @@ describe('gantry serve --proxy', () => {
     assert.ok(second.said().includes('answered from the cache'));
   });
 
-  it('that is killed in the middle of a fetch has nothing of it, and fetches it anew', async (test) => {
+  it('a cache that is killed during a fetch has nothing of it, and fetches it anew', async (test) => {
     const layer = blobOf(noise(4_000_000));
     const stall: Fault = {
       when: { operation: 'blob.get' },
@@ -98,7 +98,7 @@ describe('gantry serve --proxy', () => {
     assert.equal(checked.code, 0, checked.stderr + checked.stdout);
   });
 
-  it('takes nothing in', async (test) => {
+  it('a cache accepts no push', async (test) => {
     await using upstream = await startRegistry();
     const image = await makeImage('hello');
     await store(upstream.registry, 'a', ['1'], image);
@@ -111,7 +111,7 @@ describe('gantry serve --proxy', () => {
     );
   });
 
-  it('asks no more than once for a tag within --proxy-ttl', async (test) => {
+  it('a cache requests a tag once within --proxy-ttl', async (test) => {
     await using upstream = await startRegistry();
     await store(upstream.registry, 'a', ['1'], await makeImage('hello'));
     const { host } = await serve(test, ['--proxy', upstream.host, '--proxy-ttl', '3600']);
@@ -122,7 +122,7 @@ describe('gantry serve --proxy', () => {
     );
   });
 
-  it('logs in at the upstream as it is told, and shows that to nobody', async (test) => {
+  it('a cache logs in at the upstream with the given login, and shows it to nobody', async (test) => {
     const upstream = await startGuarded(test, (who) => who === 'me:hidden-word');
     await store(upstream.registry, 'a', ['1'], await makeImage('hello'));
     const login = ['--username', 'me', '--password-stdin'];
@@ -138,7 +138,7 @@ describe('gantry serve --proxy', () => {
     }
   });
 
-  it('logs in at the upstream with what the keychain has', async (test) => {
+  it('a cache logs in at the upstream with the keychain', async (test) => {
     const upstream = await startGuarded(test, (who) => who === 'me:hidden-word');
     await store(upstream.registry, 'a', ['1'], await makeImage('hello'));
     const auth = Buffer.from('me:hidden-word').toString('base64');
@@ -148,7 +148,7 @@ describe('gantry serve --proxy', () => {
     assert.equal((await fetch(`http://${host}/v2/a/manifests/1`)).status, 200);
   });
 
-  it('that the upstream refuses says so in its log, and no more than that to its clients', async (test) => {
+  it('a cache logs a refusal of its upstream, and tells its clients no more than that', async (test) => {
     const upstream = await startGuarded(test, () => false);
     const cache = await serve(test, ['--proxy', upstream.host]);
     const answer = await fetch(`http://${cache.host}/v2/a/manifests/1`);
@@ -158,7 +158,7 @@ describe('gantry serve --proxy', () => {
     assert.ok(cache.said().includes(`${upstream.host}: manifest a 1: `), cache.said());
   });
 
-  it('is known by Docker Hub’s short names', needs('openssl'), async (test) => {
+  it('a cache of Docker Hub accepts its short names', needs('openssl'), async (test) => {
     const home = await folder(test);
     const authority = await createAuthority(home);
     const tls = await authority.issue('hub', 'DNS:registry-1.docker.io');
@@ -181,7 +181,7 @@ describe('gantry serve --proxy', () => {
     ['what is no registry', ['--proxy', 'no registry']],
   ];
   for (const [name, args] of refused) {
-    it(`refuses ${name}`, async () => {
+    it(`serve --proxy refuses ${name}`, async () => {
       const { code, stderr } = await gantry(['serve', ...args]);
       assert.equal(code, 2, stderr);
     });

@@ -110,7 +110,7 @@ describe('a registry that sends us to a name of our own network', () => {
     });
   }
 
-  it('is followed where its own name leads there, too', async () => {
+  it('a redirect to an inner name is followed if the registry’s own name leads there, too', async () => {
     const [row] = rows;
     assert.ok(row !== undefined);
     answers = row.answers(inner());
@@ -118,7 +118,7 @@ describe('a registry that sends us to a name of our own network', () => {
     assert.equal(wasAsked(), true);
   });
 
-  it('refused-host: a host that was refused once sends us to no loopback name later, either', async () => {
+  it('refused-host: a host that was refused once cannot redirect to a loopback name later', async () => {
     answers = {};
     const transport = createNodeTransport({ lookup, proxy: false });
     const send = (url: string, sentBy: string) =>
@@ -131,7 +131,7 @@ describe('a registry that sends us to a name of our own network', () => {
     await transport.close();
   });
 
-  it('is not followed over a connection that was made for somebody who may go there', async () => {
+  it('a redirect to an inner name does not use a connection that another client made with that permission', async () => {
     const [row] = rows;
     assert.ok(row !== undefined);
     answers = row.answers(inner());

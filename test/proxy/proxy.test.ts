@@ -51,7 +51,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
       env: { HOME: folder, DOCKER_CONFIG: join(folder, '.docker'), ...env },
     });
 
-  it('takes a login, a push and a pull through a tunnel', async () => {
+  it('a registry behind a proxy takes a login, a push and a pull through a tunnel', async () => {
     const env = { HTTPS_PROXY: through(tunnel) };
     const name = 'registry.example:5000/acme/app:v1';
     for (const args of [
@@ -65,7 +65,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     assert.deepEqual([...new Set(tunnel.asked)], ['CONNECT registry.example:5000']);
   });
 
-  it('is reached through a proxy that speaks TLS itself', async () => {
+  it('a registry is reachable through a proxy with TLS', async () => {
     const proxied = await authority.issue('proxy', 'DNS:localhost');
     for (const [proxy, variable, name] of [
       [tunnel, 'HTTPS_PROXY', 'registry.example:5000'],
@@ -80,7 +80,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     }
   });
 
-  it('takes a push in plain HTTP, where that was asked for, with whole addresses', async () => {
+  it('a push in plain HTTP goes through the proxy with whole addresses, if plain HTTP is permitted', async () => {
     const name = 'http://registry.example:5000/acme/plain:v1';
     const args = ['push', join(folder, 'layout'), name, '--username', user, '--password-stdin'];
     const { code, stderr } = await run(args, { http_proxy: through(carrier) });
@@ -89,7 +89,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     assert.ok(carrier.asked.length > 3);
   });
 
-  it('is not reached with a wrong password, which is not shown with -v either', async () => {
+  it('a wrong password fails at the proxy, and -v does not show it', async () => {
     const env = { HTTPS_PROXY: through(tunnel, 'carrier:hidden-word') };
     const { code, stderr } = await run(['digest', 'registry.example:5000/acme/app:v1', '-v'], env);
     assert.equal(code, noConnection, stderr);
@@ -98,7 +98,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     assert.ok(!stderr.includes('hidden-word') && !stderr.includes(secret));
   });
 
-  it('shows no password of a proxy with -v when all goes well', async () => {
+  it('-v shows no password of a proxy when all goes well', async () => {
     const name = 'registry.example:5000/acme/app:v1';
     const { stderr } = await run(['digest', name, '-v'], { ALL_PROXY: through(tunnel) });
     for (const secret of [escaped, login, Buffer.from(login).toString('base64')]) {
@@ -106,7 +106,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     }
   });
 
-  it('is looked for directly where NO_PROXY names it, and found nowhere', async () => {
+  it('NO_PROXY makes gantry connect directly, where it finds nothing', async () => {
     const before = tunnel.asked.length;
     for (const list of ['registry.example', '.example', '*', 'registry.example:5000']) {
       const env = { HTTPS_PROXY: through(tunnel), NO_PROXY: list };
@@ -115,7 +115,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     assert.equal(tunnel.asked.length, before);
   });
 
-  it('is not reached through a proxy that is not there, or that is none', async () => {
+  it('a proxy that is missing or broken is an error', async () => {
     const name = 'registry.example:5000/acme/app:v1';
     const gone = await startProxy(registry.host, login);
     await gone[Symbol.asyncDispose]();
@@ -123,7 +123,7 @@ describe('docker-registry behind a proxy with a password', needs('docker-registr
     assert.equal((await run(['digest', name], { HTTPS_PROXY: 'socks5://x' })).code, 2);
   });
 
-  it('is no affair of this machine: loopback never goes through a proxy', async () => {
+  it('requests to loopback never go through a proxy', async () => {
     const { port } = new URL(`http://${registry.host}`);
     const before = carrier.asked.length;
     const args = ['catalog', `localhost:${port}`, '--username', user, '--password-stdin'];

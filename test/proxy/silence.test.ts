@@ -20,7 +20,7 @@ const noConnection = 5;
 const nobody: Keychain = async () => undefined;
 
 describe('the way to a registry on the command line', () => {
-  it('ends in an error with the host after retries when the far side takes connections and never answers', async (test) => {
+  it('a server that accepts connections and never answers ends a command with an error that names the host, after retries', async (test) => {
     let connections = 0;
     const server = net.createServer((socket) => {
       connections++;
@@ -34,11 +34,11 @@ describe('the way to a registry on the command line', () => {
     assert.equal(connections, 6);
   });
 
-  it('refuses a timeout of nothing', async () => {
+  it('--timeout 0 is refused', async () => {
     assert.equal((await gantry(['digest', 'localhost:1/a:b', '--timeout', '0'])).code, 2);
   });
 
-  it("shows docker's HttpHeaders to the registry that may have them, to no other, and not with -v", async (test) => {
+  it("docker's HttpHeaders go only to the registry that may have them, and -v does not show them", async (test) => {
     const seen: (string | string[] | undefined)[] = [];
     const server = http.createServer(({ headers }, response) => {
       seen.push(headers['x-secret']);
@@ -65,7 +65,7 @@ describe('the way to a registry on the command line', () => {
 });
 
 describe('the way to a registry in the library', () => {
-  it('tells of the limits of a host as they change', async (test) => {
+  it('the library reports the limits of a host as they change', async (test) => {
     let left = 7;
     const server = http.createServer((_, response) => {
       const remaining = `${Math.max(5, --left)};w=60`;
@@ -85,7 +85,7 @@ describe('the way to a registry in the library', () => {
     );
   });
 
-  it('waits fifteen minutes for the answer to the end of an upload, and for no other', async () => {
+  it('only the response to the end of an upload may take fifteen minutes', async () => {
     const patience: (readonly [method: string, within: number | undefined])[] = [];
     const app = createApp(createMemoryRegistry());
     const transport: Send = (request) => {
@@ -100,7 +100,7 @@ describe('the way to a registry in the library', () => {
     assert.equal(uploads.length, 2);
   });
 
-  it('is held for every client of the process when a host asks for time, and for that host only', async (test) => {
+  it('a Retry-After holds every client of the process for that host only', async (test) => {
     const seen: string[] = [];
     const busy = http.createServer(({ url = '' }, response) => {
       seen.push(url);

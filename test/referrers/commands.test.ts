@@ -114,7 +114,7 @@ describe('the commands that know of referrers', () => {
     assert.deepEqual((await listOf(all.tags.list())).filter(isReferrersTag), []);
   });
 
-  it('are the library’s own', async () => {
+  it('the commands for referrers are the library’s own', async () => {
     await using client = createClient();
     const listed = await listOf(client.referrers(image, { artifactType: noteType }));
     assert.equal(listed.length, 1);

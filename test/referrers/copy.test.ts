@@ -62,7 +62,7 @@ async function lists(place: Repository): Promise<readonly string[]> {
 describe('a copy with referrers', () => {
   for (const source of kinds) {
     for (const destination of kinds) {
-      it(`brings all of them from ${source.name} to ${destination.name}`, async (test) => {
+      it(`a copy brings all referrers from ${source.name} to ${destination.name}`, async (test) => {
         const [origin, target] = [await source.open(test), await destination.open(test)];
         const graph = await fill(origin.to);
         await origin.to.commit();
@@ -80,7 +80,7 @@ describe('a copy with referrers', () => {
     }
   }
 
-  it('leaves the root under its digest where no tag is wanted', async () => {
+  it('a copy without a tag leaves the root under its digest', async () => {
     const [from, to] = [registry().to, registry().to];
     const graph = await fill(from);
     await copyImage(from, 'v1', to, { referrers: true });
@@ -88,7 +88,7 @@ describe('a copy with referrers', () => {
     assert.notEqual(await to.manifests.resolve(graph.root.descriptor.digest), undefined);
   });
 
-  it('writes the tag when everything else is there', async () => {
+  it('a copy writes the tag after everything else', async () => {
     const [from, to] = [registry().to, registry().to];
     await fill(from);
     const written: (readonly string[])[] = [];
@@ -100,7 +100,7 @@ describe('a copy with referrers', () => {
     assert.equal(written.flat().filter((tag) => tag === 'copied').length, 1);
   });
 
-  it('sends nothing the second time', async () => {
+  it('a second copy sends nothing', async () => {
     const origin = behind();
     const target = behind(withoutApi());
     const graph = await fill(origin.repository);
@@ -112,7 +112,7 @@ describe('a copy with referrers', () => {
     await assertHolds(target.repository, graph);
   });
 
-  it('lists a referrer that is there already and was never listed', async () => {
+  it('a copy lists a stored referrer that was never listed', async () => {
     const { repository: from } = behind();
     const target = behind(withoutApi());
     const graph = await fill(from);
@@ -123,7 +123,7 @@ describe('a copy with referrers', () => {
     await assertHolds(target.repository, graph);
   });
 
-  it('takes only what refers to the images that were chosen', async () => {
+  it('a copy takes only referrers of the chosen images', async () => {
     const platforms = [{ os: 'linux', architecture: 'arm64' }];
     for (const options of [{ platforms }, { platforms, sparse: true }]) {
       const [from, to] = [registry().to, registry().to];
@@ -135,7 +135,7 @@ describe('a copy with referrers', () => {
     }
   });
 
-  it('passes over what is listed and gone, or refers to something else', async () => {
+  it('a copy skips listed referrers that are gone or refer to something else', async () => {
     const { repository: from, place } = behind(withoutApi());
     const graph = await fill(from);
     const { digest } = graph.root.descriptor;
@@ -151,7 +151,7 @@ describe('a copy with referrers', () => {
     assert.equal(await to.manifests.resolve(stray.descriptor.digest), undefined);
   });
 
-  it('ends where a list leads back, and refuses one without an end', async () => {
+  it('a copy ends when a list leads back, and refuses an endless one', async () => {
     const { repository: from, place } = behind();
     const graph = await fill(from);
     const circle: Repository = {
@@ -175,7 +175,7 @@ describe('a copy with referrers', () => {
     ['destination', "cosign's tag", /^PUT .*\.sig$/],
   ];
   for (const [side, what, part] of refusals) {
-    it(`says that the ${side} failed which refuses ${what}, and writes no tag`, async () => {
+    it(`a copy reports that the ${side} failed when it refuses ${what}, and writes no tag`, async () => {
       let refuses = false;
       const refusing: Middleware = (next) => async (request) =>
         refuses && part.test(`${request.method} ${request.url}`) ? answer(403) : next(request);
@@ -193,7 +193,7 @@ describe('a copy with referrers', () => {
     });
   }
 
-  it('ends with the reason of its signal', async () => {
+  it('a copy ends with the reason of its signal', async () => {
     const { repository: from } = behind();
     await fill(from);
     const abort = new AbortController();

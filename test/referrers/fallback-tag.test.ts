@@ -71,7 +71,7 @@ const isListGet = (request: HttpRequest): boolean => request.method === 'GET' &&
 
 describe('a referrer that is put', () => {
   // id: oci-subject-honoured
-  it('is left to a registry that says it lists it, which then is never asked', async () => {
+  it('a registry that confirms the subject maintains the list, and gantry sends no request for it', async () => {
     const registry = await start();
     await registry.repository.manifests.put(referrer('a'));
     await registry.repository.manifests.put(referrer('b'), { tags: ['b'] });
@@ -104,7 +104,7 @@ describe('a referrer that is put', () => {
   });
 
   // id: silent-referrers-api
-  it('is left to a registry that lists it without saying so, which is asked once', async () => {
+  it('a registry that lists a referrer without confirming it is asked once', async () => {
     const registry = await start(silentApi);
     await give(registry.other('acme/other'), emptyConfig);
     await Promise.all([
@@ -129,7 +129,7 @@ describe('a referrer that is put', () => {
   ];
   for (const [how, refuse, probes] of refusals) {
     // id: referrers-api-refused
-    it(`is listed by us where the registry refuses the question ${how}`, async () => {
+    it(`gantry lists a referrer under the fallback tag when the registry refuses the request ${how}`, async () => {
       const registry = await start(withoutApi(refuse));
       const others = [imageOf({ subject: emptyConfig.descriptor }), imageOf({ subject: blob })];
       const index = indexOf([], { subject, annotations: { is: 'an index' } });
@@ -144,7 +144,7 @@ describe('a referrer that is put', () => {
   }
 
   // id: referrer-listed-once
-  it('is listed once, however often it is put, and is not written again', async () => {
+  it('a referrer is listed once, however often it is put, and the list is not written again', async () => {
     const registry = await start(withoutApi());
     await registry.repository.manifests.put(referrer('a'));
     await registry.repository.manifests.put(referrer('a'), { tags: ['a'] });
@@ -162,7 +162,7 @@ describe('a referrer that is put', () => {
     assert.ok(registry.count(`PUT ${tag}`) < 20);
   });
 
-  it('is listed beside those of a process that knows nothing of it', async () => {
+  it('a referrer is listed beside those of a process that knows nothing of it', async () => {
     const registry = await start(withoutApi());
     const all = Array.from({ length: 12 }, (_, at) => referrer(`number ${at}`));
     const strangers = [registry.repository, registry.stranger(), registry.stranger()];
@@ -171,7 +171,7 @@ describe('a referrer that is put', () => {
   });
 
   // id: fallback-tag-not-a-list
-  it('is not listed over something that is no list, which stays', async () => {
+  it('gantry does not overwrite other content under the fallback tag', async () => {
     const registry = await start(withoutApi());
     const image = await giveImage(registry.place, {}, tag);
     await failsWith(registry.repository.manifests.put(referrer('a')), 'MANIFEST_INVALID');
@@ -184,7 +184,7 @@ const blob = imageOf({ annotations: { is: 'another' } }).descriptor;
 
 describe('a list that others write, too', () => {
   // id: fallback-tag-rewritten
-  it('is written again until it stays', async () => {
+  it('a list is written again until it stays', async () => {
     let overwritten = 0;
     // Another writer has read the list before, and writes it back after each of our first writes.
     const stale: Middleware = (next) => async (request) => {
@@ -208,7 +208,7 @@ describe('a list that others write, too', () => {
     assert.equal(overwritten, 5);
   });
 
-  it('that never stays as it was written is given up, and the referrer is stored all the same', async () => {
+  it('a list that never stays is given up, and the referrer is stored all the same', async () => {
     const stubborn: Middleware = (next) => async (request) => {
       const response = await next(request);
       if (isListPut(request)) await registry.place.manifests.put(indexOf([]), { tags: [tag] });
@@ -221,7 +221,7 @@ describe('a list that others write, too', () => {
   });
 
   // id: fallback-tag-if-match
-  it('is replaced only as it was read, where the registry minds conditions', async () => {
+  it('a list is replaced only in the state that gantry read, if the registry honours conditions', async () => {
     const theirs = referrer('theirs');
     const refused: (readonly string[])[] = [];
     const minding = onRequest(isListPut, async (nth, { headers }) => {
@@ -246,7 +246,7 @@ describe('a list that others write, too', () => {
     assert.deepEqual(refused, [['if-none-match'], ['if-match']]);
   });
 
-  it('is written without a condition where the registry refuses every one', async () => {
+  it('a list is written without a condition if the registry refuses every condition', async () => {
     const strict = onRequest(isListPut, async (_, { headers }) =>
       'if-match' in headers || 'if-none-match' in headers ? answer(412) : undefined,
     );
@@ -264,7 +264,7 @@ describe('a list that others write, too', () => {
   ];
   for (const [how, reply] of readings) {
     for (const nth of [0, 1, 2]) {
-      it(`is not lost when reading number ${nth + 1} ${how}, because it is just being replaced`, async () => {
+      it(`a list is not lost when reading number ${nth + 1} ${how}, because it is just being replaced`, async () => {
         const theirs = referrer('theirs');
         const list = indexOf([referrerEntry(theirs)]);
         const busy = onRequest(isListGet, async (at) => (at === nth ? reply() : undefined));
@@ -279,7 +279,7 @@ describe('a list that others write, too', () => {
   }
 
   // id: fallback-tag-retried
-  it('is all that is tried again when writing it fails', async () => {
+  it('only the list is tried again when writing it fails', async () => {
     const busy = onRequest(isListPut, async (nth) =>
       nth < 3 ? errorAnswer('UNAVAILABLE', 'later', { status: 503 }) : undefined,
     );
@@ -290,7 +290,7 @@ describe('a list that others write, too', () => {
     assert.equal(registry.count(`PUT ${tag}`), 4);
   });
 
-  it('fails the put where it may not be written, or is never well', async () => {
+  it('a list that may not be written, or never succeeds, fails the put', async () => {
     for (const [status, code] of [
       [403, 'DENIED'],
       [503, 'UNEXPECTED_STATUS'],
@@ -303,7 +303,7 @@ describe('a list that others write, too', () => {
     }
   });
 
-  it('is still written for the others when one of them aborts', async () => {
+  it('a list is still written for the other callers when one of them aborts', async () => {
     const abort = new AbortController();
     const stopping = onRequest(isListPut, async () => {
       abort.abort('enough');
@@ -319,7 +319,7 @@ describe('a list that others write, too', () => {
     assert.ok((await listed(registry)).some(({ digest }) => digest === referrer('b').descriptor.digest));
   });
 
-  it('is begun anew after everybody has aborted', async () => {
+  it('a list is written anew after all callers have aborted', async () => {
     const abort = new AbortController();
     const stopping = onRequest(isListPut, async (nth) => {
       if (nth === 0) abort.abort('enough');
@@ -397,7 +397,7 @@ describe('a registry that takes the fallback tag for a digest', () => {
 });
 
 describe('a manifest that is deleted', () => {
-  it('is taken out of the list of its subject', async () => {
+  it('a deleted manifest is taken out of the list of its subject', async () => {
     const registry = await start(withoutApi());
     for (const name of ['a', 'b', 'c']) await registry.repository.manifests.put(referrer(name));
     const gone = [referrer('a'), referrer('c')].map(({ descriptor }) => descriptor.digest);
@@ -407,7 +407,7 @@ describe('a manifest that is deleted', () => {
     assert.deepEqual(await referrersOf(registry.repository, subject), [referrer('b').descriptor.digest]);
   });
 
-  it('stays out of a list that is written back', async () => {
+  it('a deleted manifest stays out of a list that another writer puts back', async () => {
     let back = true;
     const stale: Middleware = (next) => async (request) => {
       const response = await next(request);
@@ -435,7 +435,7 @@ describe('a manifest that is deleted', () => {
     ],
   ];
   for (const [what, habits, expected] of costs) {
-    it(`costs as few requests as can be at a registry ${what}`, async () => {
+    it(`deleting a manifest takes as few requests as possible at a registry ${what}`, async () => {
       const registry = await start(...habits);
       const plain = [imageOf({ annotations: { n: '1' } }), imageOf({ annotations: { n: '2' } })];
       for (const one of plain) await registry.place.manifests.put(one);
@@ -449,7 +449,7 @@ describe('a manifest that is deleted', () => {
     });
   }
 
-  it('goes although it can not be read', async () => {
+  it('a manifest that cannot be read can be deleted', async () => {
     const registry = await start(withoutApi(), unreadable);
     const { descriptor } = await giveImage(registry.place);
     assert.equal(await registry.repository.manifests.delete(descriptor.digest), true);

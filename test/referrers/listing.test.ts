@@ -117,7 +117,7 @@ describe('the referrers of a manifest', () => {
     });
   }
 
-  it('are none where neither is there, or something else stands under the tag', async () => {
+  it('a manifest has no referrers if neither list exists, or something else is under the tag', async () => {
     for (const habits of [[], [withoutApi()]]) {
       const { repository, place } = await start({}, ...habits);
       assert.deepEqual(await referrersOf(repository, subject), []);
@@ -126,7 +126,7 @@ describe('the referrers of a manifest', () => {
     }
   });
 
-  it('are asked for at the registry only until it has shown that it has no API', async () => {
+  it('gantry asks for referrers only until the registry has shown that it has no API', async () => {
     const registry = await start({ tagged: all }, withoutApi());
     for (const name of ['acme/app', 'acme/other', 'acme/app']) {
       await referrersOf(registry.other(name), subject);
@@ -169,7 +169,7 @@ describe('the referrers of a manifest', () => {
     ['the registry refuses', 'DENIED', () => errorAnswer('DENIED', 'not yours')],
   ];
   for (const [name, code, reply] of broken) {
-    it(`are an error where ${name}`, async () => {
+    it(`referrers are an error when ${name}`, async () => {
       const { repository } = await start({}, lying(reply));
       await failsWith(listOf(repository.referrers(subject.digest)), code);
     });

@@ -36,7 +36,7 @@ async function refused(upload: UploadOptions, status = 503) {
 
 describe('the attempts at a blob', () => {
   // id: upload-attempts-default
-  it('are five, after 2, 4, 8 and 16 seconds, and each is told of', async () => {
+  it('a blob has five attempts, after 2, 4, 8 and 16 seconds, and each is reported', async () => {
     const { waits, events, wired } = await refused({});
     assert.deepEqual(waits, [2000, 4000, 8000, 16_000]);
     assert.deepEqual(
@@ -49,7 +49,7 @@ describe('the attempts at a blob', () => {
   });
 
   // id: retry-options
-  it('are as many and as far apart as the options say', async () => {
+  it('the options choose the number of attempts and the waits', async () => {
     const { waits } = await refused({ retry: { attempts: 3, initial: 10, factor: 5 } });
     assert.deepEqual(waits, [10, 50]);
   });
@@ -61,7 +61,7 @@ describe('the attempts at a blob', () => {
   });
 
   // id: no-retry-of-final
-  it('are not made after what can not pass', async () => {
+  it('a final failure is not repeated', async () => {
     const { waits, events } = await refused({}, 403);
     assert.deepEqual([waits, events], [[], []]);
   });
@@ -150,14 +150,14 @@ async function observed(
 
 describe('the progress of a blob', () => {
   // id: upload-progress
-  it('tells bytes that are sent from bytes that the registry has, and ends with all of them', async () => {
+  it('progress distinguishes sent bytes from acknowledged bytes, and ends with all of them', async () => {
     const seen = await observed([], chunks);
     assert.deepEqual(seen.at(-1), { sent: 25, acknowledged: 25, moved: 25 });
     assert.deepEqual([...new Set(seen.map(({ acknowledged }) => acknowledged))], [0, 10, 20, 25]);
   });
 
   // id: progress-of-retries
-  it('counts what is sent again, and never takes back what the registry has', async () => {
+  it('progress counts repeated bytes, and never takes back acknowledged ones', async () => {
     const seen = await observed(
       [refusing('upload.append', 503, {}, 2), refusing('upload.commit', 404)],
       chunks,
@@ -172,7 +172,7 @@ describe('the progress of a blob', () => {
   });
 
   // id: observer-throws
-  it('ends the upload with what its observer throws, and the session', async () => {
+  it('an exception of the progress observer ends the upload and its session', async () => {
     const wired = wire();
     const failure = new Error('the screen is gone');
     const onProgress = (): void => {

@@ -22,7 +22,7 @@ function chunksOf(wired: Wire): readonly unknown[] {
 
 describe('a blob in chunks', () => {
   // id: chunk-content-range
-  it('says where each chunk belongs, and how long it is', async () => {
+  it('each chunk has its Content-Range and its length', async () => {
     const wired = wire();
     await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
     assert.deepEqual(chunksOf(wired), [
@@ -34,7 +34,7 @@ describe('a blob in chunks', () => {
   });
 
   // id: chunk-threshold
-  it('of just the threshold goes whole', async () => {
+  it('a blob of exactly the threshold goes whole', async () => {
     const wired = wire();
     await open(wired, { ...chunks, chunkThreshold: 25 }).blobs.write(sample.descriptor, sample.content);
     assert.deepEqual(chunksOf(wired), [['PUT', undefined, '25', 25]]);
@@ -48,7 +48,7 @@ describe('a blob in chunks', () => {
     [{ 'oci-chunk-max-length': ['15'] }, { chunkThreshold: 100 }, ['0-14', '15-24']],
     [{ 'oci-chunk-max-length': ['soon'] }, {}, [undefined]],
   ] as const) {
-    it(`goes by ${JSON.stringify(said)} with ${JSON.stringify(upload)}`, async () => {
+    it(`chunks follow ${JSON.stringify(said)} with ${JSON.stringify(upload)}`, async () => {
       const wired = wire(limits(said));
       await open(wired, upload).blobs.write(sample.descriptor, sample.content);
       assert.deepEqual(
@@ -61,7 +61,7 @@ describe('a blob in chunks', () => {
 
   for (const status of [416, 400]) {
     // id: chunk-refused-sent-whole
-    it(`goes whole in a new session when the first chunk is answered with ${status}`, async () => {
+    it(`a blob goes whole in a new session when the registry answers the first chunk with ${status}`, async () => {
       const wired = wire(refusing('upload.append', status, {}, 9));
       await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
       assert.deepEqual(kindsOf(wired.asked), [
@@ -78,7 +78,7 @@ describe('a blob in chunks', () => {
   }
 
   // id: later-chunk-refused
-  it('fails when a later chunk is refused, and leaves no session behind', async () => {
+  it('an upload fails when the registry refuses a later chunk, and leaves no session behind', async () => {
     const wired = wire(answering(['upload.append'], (_, __, nth) => (nth === 1 ? refuse(400) : undefined)));
     await assert.rejects(
       open(wired, chunks).blobs.write(sample.descriptor, sample.content),
@@ -89,7 +89,7 @@ describe('a blob in chunks', () => {
 
   for (const status of [201, 202, 204]) {
     // id: chunk-statuses
-    it(`takes ${status} for a chunk that was taken`, async () => {
+    it(`${status} means that the registry has the chunk`, async () => {
       const wired = wire(changing(['upload.append'], () => ({ status })));
       await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
       assert.equal(chunksOf(wired).length, 3);
@@ -98,7 +98,7 @@ describe('a blob in chunks', () => {
   }
 
   // id: chunk-without-location
-  it('stays at the old Location where a chunk is answered without one', async () => {
+  it('an upload stays at its Location when the response to a chunk has none', async () => {
     const wired = wire(changing(['upload.append'], withoutLocation));
     await open(wired, chunks).blobs.write(sample.descriptor, sample.content);
     const [first, second, last] = wired.asked.slice(2);
@@ -110,14 +110,14 @@ describe('a blob in chunks', () => {
 
 describe('the session of an upload', () => {
   // id: missing-location
-  it('without a Location is an error', async () => {
+  it('a session without a Location is an error', async () => {
     const wired = wire(changing(['upload.mount', 'upload.start'], withoutLocation));
     await failsWith(open(wired).blobs.write(sample.descriptor, sample.content), 'UNEXPECTED_ANSWER');
     assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.start']);
   });
 
   // id: commit-location
-  it('has the digest added to its Location, of which no other byte is changed', async () => {
+  it('the commit adds the digest to the Location, and changes no other byte of it', async () => {
     const odd = '?_state=a%7eb~%2F+c%20&e=&z=%C3%BC';
     const seen: string[] = [];
     const wired = wire((next) => async (request) => {
@@ -143,7 +143,7 @@ describe('the session of an upload', () => {
     ['an address without its scheme', (path: string) => `//${host}${path}`],
   ] as const) {
     // id: commit-digest-sources
-    it(`may be named by ${name}`, async () => {
+    it(`a session may be named by ${name}`, async () => {
       const wired = wire(
         changing(['upload.mount', 'upload.append'], ({ headers }) => ({
           headers: { ...headers, location: [location(headerValue(headers, 'location') ?? '')] },
@@ -155,7 +155,7 @@ describe('the session of an upload', () => {
   }
 
   // id: layer-type-header
-  it('tells the type of the layer where it is asked to, with the commit and nothing else', async () => {
+  it('the commit alone tells the type of the layer, if that is asked for', async () => {
     for (const sendMediaType of [true, false]) {
       const wired = wire();
       const blob = { ...sample.descriptor, mediaType: 'application/vnd.acme.weights' };
@@ -168,14 +168,14 @@ describe('the session of an upload', () => {
   });
 
   // id: lost-session
-  it('that the registry has lost is begun anew', async () => {
+  it('a session that the registry has lost is started again', async () => {
     const wired = wire(refusing('upload.commit', 404));
     await open(wired).blobs.write(sample.descriptor, sample.content);
     await assertThere(wired);
   });
 
   // id: upload-resumes
-  it('goes on after a cut from where the registry stands', async () => {
+  it('an upload continues after a cut at the offset of the registry', async () => {
     const wired = wire(cutting('upload.commit', 15));
     const steady: Content = {
       size: 25,

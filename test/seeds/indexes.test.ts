@@ -12,7 +12,7 @@ import { answering, countsOf, host, wire } from './wire.ts';
 
 describe('an index', () => {
   // id: index-children-together
-  it('has its children pushed at once', async () => {
+  it('the children of an index are pushed at the same time', async () => {
     const both = new AbortController();
     const together = once(both.signal, 'abort');
     const heads = new Set<string>();
@@ -33,7 +33,7 @@ describe('an index', () => {
   });
 
   // id: index-after-images
-  it('in an index comes after its images and before what names it', async () => {
+  it('an index in an index comes after its images and before its parent', async () => {
     const wired = wire();
     const inner = indexOfImages('amd64', 'arm64');
     const outer = createIndex([{ image: inner }, { image: imageOf('s390x', layerOf('shared')) }]);
@@ -50,7 +50,7 @@ describe('an index', () => {
   });
 
   // id: index-partly-there
-  it('whose children are there in part sends the rest', async () => {
+  it('a push of an index sends only the missing children', async () => {
     const wired = wire();
     await wired.client().pushIndex(`${host}/app:1`, indexOfImages('amd64', 'arm64'));
     wired.take();
@@ -62,7 +62,7 @@ describe('an index', () => {
   });
 
   // id: index-of-unknown-types
-  it('may list what is of unknown types: manifests go as manifests, the rest as blobs', async () => {
+  it('an index may list unknown types: manifests go as manifests, the rest as blobs', async () => {
     const wired = wire();
     const from = wired.at('from.test').repository('odd');
     const wasm = { ...blobOf('wasm').descriptor, mediaType: 'application/wasm' };
@@ -83,7 +83,7 @@ describe('an index', () => {
   });
 
   // id: sparse-index
-  it('is copied sparse where that is asked for: as it is, with the children that were chosen', async () => {
+  it('a sparse copy keeps the index unchanged, with the chosen children', async () => {
     const wired = wire();
     const client = wired.client();
     const { digest } = await client.pushIndex('from.test/app:1', indexOfImages('amd64', 'arm64'));

@@ -64,7 +64,7 @@ const sink: Middleware = answering(['upload.append', 'upload.commit'], async ({ 
 
 describe('a layer alone', () => {
   // id: write-layer-existing
-  it('that is there moves no byte, and is all told at once', async () => {
+  it('a layer that exists moves no byte, and its progress is complete at once', async () => {
     const wired = wire();
     await give(wired.at().repository('app'), sample);
     const { outcome, seen } = await write(wired.client(), unread);
@@ -74,7 +74,7 @@ describe('a layer alone', () => {
   });
 
   // id: write-layer-mounted
-  it('that its own registry has elsewhere is mounted from there, and is all told at once', async () => {
+  it('a layer in another repository of its registry is mounted from there, and its progress is complete at once', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
     const { outcome, seen } = await write(wired.client(), unread);
@@ -85,7 +85,7 @@ describe('a layer alone', () => {
   });
 
   // id: single-new-layer
-  it('that is new is sent, and no manifest with it', async () => {
+  it('a new layer is sent without a manifest', async () => {
     const wired = wire();
     const { outcome, seen } = await write(wired.client(), layer);
     assert.equal(outcome, 'uploaded');
@@ -99,7 +99,7 @@ describe('a layer alone', () => {
     [129, [`0-${96 * mebibyte - 1}`, `${96 * mebibyte}-${129 * mebibyte - 1}`]],
   ] as const) {
     // id: default-chunk-size
-    it(`of ${mebibytes} MiB goes in ${ranges.length} of at most 96 MiB, when only over 128 MiB is cut`, async () => {
+    it(`a layer of ${mebibytes} MiB goes in ${ranges.length} chunks of at most 96 MiB, which only one over 128 MiB needs`, async () => {
       const wired = wire(sink);
       const size = mebibytes * mebibyte;
       const descriptor = { ...blobOf(String(size)).descriptor, mediaType: MediaType.ociLayer, size };
@@ -112,7 +112,7 @@ describe('a layer alone', () => {
   }
 
   // id: write-layer-options
-  it('has sizes, a media type and attempts of its own, which are not the next one’s', async () => {
+  it('a layer has its own sizes, media type and attempts, which do not affect the next one', async () => {
     const clock = jumpingClock();
     const wired = wire(refusing('upload.append', 503));
     const client = wired.client();

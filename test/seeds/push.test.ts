@@ -12,7 +12,7 @@ import { answering, countsOf, host, kindsOf, wire } from './wire.ts';
 
 describe('an image', () => {
   // id: push-order
-  it('is pushed with each digest once, blobs together, the manifest last', async () => {
+  it('a push sends each digest once, blobs together, the manifest last', async () => {
     const wired = wire();
     const twice = layerOf('twice');
     const image = imageOf('amd64', twice, layerOf('once'), twice);
@@ -36,7 +36,7 @@ describe('an image', () => {
   });
 
   // id: push-again
-  it('that is there costs no byte', async () => {
+  it('a push of an existing image sends no content', async () => {
     const wired = wire();
     const image = imageOf('amd64', layerOf('a'));
     await wired.client().pushImage(`${host}/app:1`, image);
@@ -51,7 +51,7 @@ describe('an image', () => {
   });
 
   // id: nondistributable-layers
-  it('leaves out layers that may not be distributed, unless they are asked for', async () => {
+  it('a push omits nondistributable layers, unless the option asks for them', async () => {
     for (const nondistributable of [false, true]) {
       const wired = wire();
       const mediaType = 'application/vnd.oci.image.layer.nondistributable.v1.tar';
@@ -70,7 +70,7 @@ describe('an image', () => {
   });
 
   // id: layer-origin-mount
-  it('whose layer remembers where it came from has it mounted on that registry, and sent to another', async () => {
+  it('a layer with an origin is mounted on that registry, and sent to any other', async () => {
     const wired = wire(namedMounts);
     const base = blobOf('base');
     await give(wired.at().repository('base'), base);
@@ -94,7 +94,7 @@ describe('an image', () => {
   });
 
   // id: mount-from-origin-registry
-  it('has its layers mounted from another registry, which is told as their origin, only where that is asked for', async () => {
+  it('layers are mounted from another registry, named as their origin, only if the option asks for it', async () => {
     const base = blobOf('base');
     const layer = createLayer(base.content, { origin: { registry: 'other.test', repository: 'base' } });
     for (const mountOrigin of [undefined, 'other.test']) {
@@ -114,7 +114,7 @@ describe('an image', () => {
   });
 
   // id: opened-image-mounted
-  it('that was opened is mounted from where it is, config and all, with nothing read', async () => {
+  it('an opened image is mounted from its place, config included, without reading it', async () => {
     const wired = wire(namedMounts);
     await wired.client().pushImage(`${host}/base:1`, imageOf('amd64', layerOf('a'), layerOf('b')));
     const client = wired.client();

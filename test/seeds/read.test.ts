@@ -36,7 +36,7 @@ describe('to look', () => {
     ['MANIFEST_UNKNOWN', '{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'],
   ] as const) {
     // id: missing-manifest-404
-    it(`at what is not there is MANIFEST_UNKNOWN, when the registry says 404 with ${what}`, async () => {
+    it(`a missing manifest is MANIFEST_UNKNOWN when the registry answers 404 with ${what}`, async () => {
       const bytes = new TextEncoder().encode(body ?? '');
       const gone = async (): Promise<HttpResponse> => answer(404, {}, bytes);
       const wired = wire(answering(['manifest.head', 'manifest.get'], gone));
@@ -48,7 +48,7 @@ describe('to look', () => {
   }
 
   // id: inspect-index-requests
-  it('at an index costs its image for the labels, which may be missing, as may every platform', async () => {
+  it('inspecting an index fetches an image for the labels, which may be missing, as may every platform', async () => {
     const wired = wire();
     const client = wired.client();
     const place = wired.at().repository('app');

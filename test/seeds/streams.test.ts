@@ -42,7 +42,7 @@ function stream(
 
 describe('an image with a streaming layer', () => {
   // id: stream-layer-push
-  it('has it hashed and sent in one pass, then its config and manifest', async () => {
+  it('a streaming layer is hashed and sent in one pass, before its config and manifest', async () => {
     const wired = wire();
     const { layer, state } = stream();
     const image = imageOf('amd64', layer);
@@ -74,7 +74,7 @@ describe('an image with a streaming layer', () => {
     assert.deepEqual((await image.config()).rootfs.diff_ids, [digestOf(tar)]);
   });
 
-  it('has it compressed on the way', async () => {
+  it('a streaming layer is compressed on the way', async () => {
     const wired = wire();
     await wired.client({ upload }).pushImage(name, imageOf('amd64', stream(tar, {}).layer));
     const place = wired.at().repository('app');
@@ -84,7 +84,7 @@ describe('an image with a streaming layer', () => {
   });
 
   // id: stream-chunk-resent
-  it('has only the chunk sent again that was cut, and the source read once', async () => {
+  it('only the broken chunk of a streaming layer is sent again, and the source is read once', async () => {
     const wired = wire(cutting('upload.append', 400, 1));
     const { layer, state } = stream();
     await wired.client({ upload }).pushImage(name, imageOf('amd64', layer));
@@ -99,7 +99,7 @@ describe('an image with a streaming layer', () => {
   });
 
   // id: stream-progress
-  it('tells its progress, which never goes back, and is whole at the end', async () => {
+  it('the progress of a streaming layer never goes back, and is complete at the end', async () => {
     const wired = wire(refusing('upload.append', 503));
     const events: CopyEvent[] = [];
     const image = imageOf('amd64', stream().layer, layerOf('known'));
@@ -124,7 +124,7 @@ describe('an image with a streaming layer', () => {
   });
 
   // id: stream-memory
-  it('keeps no more than one chunk of it', async () => {
+  it('gantry keeps at most one chunk of a streaming layer', async () => {
     const { layer, state } = stream(noise(50_000));
     let ahead = 0;
     let acknowledged = 0;
@@ -145,7 +145,7 @@ describe('an image with a streaming layer', () => {
   });
 
   // id: stream-layer-shared
-  it('that several images share is read once', async () => {
+  it('a streaming layer of several images is read once', async () => {
     const wired = wire();
     const { layer, state } = stream();
     const index = createIndex(['amd64', 'arm64'].map((one) => ({ image: imageOf(one, layer, layer) })));
@@ -156,7 +156,7 @@ describe('an image with a streaming layer', () => {
 
   for (const status of [400, 416]) {
     // id: stream-first-chunk-refused
-    it(`has it sent without chunks where the first is answered with ${status}`, async () => {
+    it(`a streaming layer is sent without chunks when the registry answers the first one with ${status}`, async () => {
       const wired = wire(
         answering(['upload.append'], ({ headers }) =>
           headerValue(headers, 'content-range') === undefined ? undefined : refuse(status),
@@ -169,7 +169,7 @@ describe('an image with a streaming layer', () => {
     });
   }
 
-  it('that fails ends with the error: no tag, no session', async () => {
+  it('a failing streaming layer ends the push with its error: no tag, no session', async () => {
     const failure = new Error('the pipe broke');
     async function* broken(): AsyncIterable<Uint8Array> {
       yield tar;
@@ -188,7 +188,7 @@ describe('an image with a streaming layer', () => {
     assert.ok(kindsOf(wired.asked).includes('upload.cancel'));
   });
 
-  it('that was pushed can not be pushed again', async () => {
+  it('a pushed streaming layer cannot be pushed again', async () => {
     const wired = wire();
     const image = imageOf('amd64', stream().layer);
     const client = wired.client({ upload });
@@ -199,7 +199,7 @@ describe('an image with a streaming layer', () => {
 
 describe('a streaming layer alone', () => {
   // id: stream-result
-  it('tells its digest and size, and its type with the commit where that is asked for', async () => {
+  it('a streaming layer reports its digest and size, and its type with the commit if that is asked for', async () => {
     const wired = wire();
     const { layer } = stream(tar, { compression: 'none', mediaType: 'application/vnd.acme.weights' });
     const { descriptor, outcome } = await wired

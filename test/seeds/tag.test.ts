@@ -10,7 +10,7 @@ import { answering, host, kindsOf, wire } from './wire.ts';
 
 describe('a tag', () => {
   // id: tag-requests
-  it('sends nothing but the manifest, which is asked for once', async () => {
+  it('tagging requests the manifest once, and sends nothing else', async () => {
     const wired = wire();
     const client = wired.client();
     const { digest } = await client.pushImage(`${host}/app:1`, imageOf('amd64', layerOf('a')));
@@ -27,7 +27,7 @@ describe('a tag', () => {
   });
 
   // id: several-tags
-  it('and others are set by one request where the registry knows how, else by one each', async () => {
+  it('several tags take one request if the registry supports that, else one each', async () => {
     for (const knows of [true, false]) {
       const wired = wire(
         answering(['manifest.put'], (request, next) =>
@@ -54,7 +54,7 @@ const untold = ({ headers, ...rest }: Awaited<ReturnType<typeof refuse>>) => {
 
 describe('a manifest alone', () => {
   // id: raw-manifest-type
-  it('goes with the type that it says, or else the one of its shape', async () => {
+  it('a manifest goes with its own type, or else with the type of its shape', async () => {
     const wired = wire();
     const client = wired.client();
     const config = blobOf('{}');

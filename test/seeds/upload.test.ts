@@ -13,7 +13,7 @@ import { answering, kindsOf, wire } from './wire.ts';
 
 describe('a blob', () => {
   // id: existing-blob-head
-  it('that is there is asked for with one HEAD, and not opened', async () => {
+  it('an existing blob is asked for with one HEAD, and not opened', async () => {
     const wired = wire();
     await give(wired.at().repository('app'), sample);
     const unread = brokenContent(sample.bytes, 0, () => assert.fail('opened'));
@@ -21,7 +21,7 @@ describe('a blob', () => {
     assert.deepEqual(kindsOf(wired.asked), ['blob.head']);
   });
 
-  it('that is at hand is checked by the registry alone, one from another party before it is passed on', async () => {
+  it('only the registry checks a local blob, and gantry checks one from another party before it forwards it', async () => {
     for (const { remote, opened } of [
       { remote: false, opened: 'unverified' },
       { remote: true, opened: 'checked' },
@@ -40,7 +40,7 @@ describe('a blob', () => {
   });
 
   // id: mount-from-known-repository
-  it('that a known repository of the registry has is mounted from there, and not opened', async () => {
+  it('a blob that a known repository of the registry has is mounted from there, and not opened', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
     const unread = brokenContent(sample.bytes, 0, () => assert.fail('opened'));
@@ -58,7 +58,7 @@ describe('a blob', () => {
   });
 
   // id: mount-scopes
-  it('asks for the right to mount with the first request, the right to push standing first', async () => {
+  it('the first request asks for the right to mount, with the right to push first', async () => {
     const wired = wire();
     const repository = wired.remote().repository('app', { ...push, mountFrom: ['base'] });
     await repository.blobs.write(sample.descriptor, sample.content, { mountFrom: ['base'] });
@@ -67,7 +67,7 @@ describe('a blob', () => {
   });
 
   // id: mount-from-seen-repository
-  it('that was just seen in another repository is mounted from there without being told', async () => {
+  it('a blob that was just seen in another repository is mounted from there without an option', async () => {
     const wired = wire(
       answering(['upload.mount'], (request) => (request.url.includes('from=') ? undefined : refuse(405))),
     );
@@ -84,7 +84,7 @@ describe('a blob', () => {
   });
 
   // id: mount-without-source
-  it('that any repository has is mounted where the registry finds it itself', async () => {
+  it('a blob that any repository has is mounted if the registry finds it itself', async () => {
     const wired = wire();
     await give(wired.at().repository('base'), sample);
     assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'mounted');
@@ -93,7 +93,7 @@ describe('a blob', () => {
   });
 
   // id: declined-mount-session
-  it('that nobody has goes with one PUT into the session that the declined mount left', async () => {
+  it('a new blob goes with one PUT into the session of the declined mount', async () => {
     const wired = wire();
     assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content), 'uploaded');
     assert.deepEqual(kindsOf(wired.asked), [...declined, 'upload.commit']);
@@ -106,7 +106,7 @@ describe('a blob', () => {
 
   for (const status of [400, 401, 403, 404, 405, 429, 500, 503]) {
     // id: mount-answer-means-upload
-    it(`is sent when the mount is answered with ${status}`, async () => {
+    it(`a blob is sent when the registry answers the mount with ${status}`, async () => {
       const wired = wire(refusing('upload.mount', status, {}, 9));
       const options = { mountFrom: ['base'] };
       assert.equal(await open(wired).blobs.write(sample.descriptor, sample.content, options), 'uploaded');
@@ -118,7 +118,7 @@ describe('a blob', () => {
   }
 
   // id: mount-never-answered
-  it('is sent when the mount is never answered', async () => {
+  it('a blob is sent when the registry never answers the mount', async () => {
     const wired = wire(
       answering(['upload.mount'], () => Promise.reject(new TransportError('CUT_OFF', 'gone'))),
     );
@@ -143,7 +143,7 @@ describe('a blob', () => {
   }
 
   // id: abort-while-waiting
-  it('that is given up while it waits for its turn leaves no session behind', async () => {
+  it('a blob that is given up while it waits for its turn leaves no session behind', async () => {
     const wired = wire();
     const pool = createPool(1);
     const other = new AbortController();
@@ -161,7 +161,7 @@ describe('a blob', () => {
   });
 
   // id: sha512-upload
-  it('by sha512 is stored under that, the session being told', async () => {
+  it('a sha512 blob is stored under that digest, which the session names at its start', async () => {
     const wired = wire(refusing('upload.mount', 405));
     const strong = blobOf(sample.bytes, 'sha512');
     assert.equal(await open(wired).blobs.write(strong.descriptor, strong.content), 'uploaded');

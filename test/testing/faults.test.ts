@@ -104,7 +104,7 @@ describe('a fault strikes', () => {
 });
 
 describe('a fault', () => {
-  it('answers with a status, headers and a body in place of the registry', async () => {
+  it('a fault answers with a status, headers and a body in place of the registry', async () => {
     const headers = { 'Retry-After': '7', 'www-authenticate': ['Basic realm="a"', 'Bearer realm="b"'] };
     const { send } = await faulty({ effect: { status: 429, headers, body: 'slower' } });
     const response = await ask(send, 'POST /v2/new/blobs/uploads/');
@@ -116,12 +116,12 @@ describe('a fault', () => {
     assert.equal(response.headers['location'], undefined);
   });
 
-  it('answers a HEAD without the body', async () => {
+  it('a fault answers a HEAD without the body', async () => {
     const { send } = await faulty({ effect: { status: 503, body: 'busy' } });
     assert.equal(await textOf(await ask(send, `HEAD ${layerUrl}`)), '');
   });
 
-  it("changes headers of the registry's own answer, and leaves some out", async () => {
+  it("a fault changes and removes headers of the registry's own response", async () => {
     const headers = { 'docker-content-digest': `sha256:${'0'.repeat(64)}`, etag: [] };
     const { send } = await faulty({ effect: { headers } });
     const response = await ask(send, `HEAD ${layerUrl}`);
@@ -131,14 +131,14 @@ describe('a fault', () => {
     assert.deepEqual(response.headers['content-length'], ['100000']);
   });
 
-  it("has another body in the registry's own answer", async () => {
+  it("a fault replaces the body of the registry's own response", async () => {
     const { send } = await faulty({ effect: { body: new Uint8Array(5) } });
     const response = await ask(send, `GET ${layerUrl}`);
     assert.deepEqual(response.headers['content-length'], ['5']);
     assert.equal(await textOf(response), '\0'.repeat(5));
   });
 
-  it('lets a request wait, and others pass', async () => {
+  it('a fault makes one request wait, and lets others pass', async () => {
     const clock = createManualClock();
     const late: Fault = { when: { method: 'HEAD' }, effect: { latency: 1000 } };
     const send = withFaults([late], { clock })(createApp(createMemoryRegistry()));
@@ -154,7 +154,7 @@ describe('a fault', () => {
     assert.equal((await slow).status, 404);
   });
 
-  it('that waits ends with its request', async () => {
+  it('a waiting fault ends with its request', async () => {
     const { send } = await faulty({ effect: { latency: 3_600_000 } });
     const abort = new AbortController();
     const slow = ask(send, 'GET /v2/', { signal: abort.signal });
@@ -162,14 +162,14 @@ describe('a fault', () => {
     await assert.rejects(slow, /enough/);
   });
 
-  it('is anything that a function does', async () => {
+  it('a fault can be any function', async () => {
     const { send } = await faulty({
       effect: (next) => async (request) => ({ ...(await next(request)), status: 299 }),
     });
     assert.equal((await ask(send, 'GET /v2/')).status, 299);
   });
 
-  it('cuts an answer after so many bytes', async () => {
+  it('a fault cuts a response after a number of bytes', async () => {
     const { send } = await faulty({ effect: { cut: { of: 'answer', after: 70_000 } } });
     const { status, body } = await ask(send, `GET ${layerUrl}`);
     assert.equal(status, 200);
@@ -177,7 +177,7 @@ describe('a fault', () => {
     assert.equal((await textOf(await ask(send, `GET ${layerUrl}`))).length > 70_000, true);
   });
 
-  it('loses an answer whose request was obeyed', async () => {
+  it('a fault loses the response to a request that the registry has obeyed', async () => {
     const { send, registry } = await faulty({ effect: { cut: { of: 'answer', after: 0 } } });
     const blob = blobOf('lost');
     const upload = ask(send, `POST /v2/a/blobs/uploads/?digest=${blob.descriptor.digest}`, {
@@ -187,7 +187,7 @@ describe('a fault', () => {
     assert.notEqual(await registry.repository('a').blobs.stat(blob.descriptor.digest), undefined);
   });
 
-  it('cuts a request after so many bytes, which the registry has', async () => {
+  it('a fault cuts a request after a number of bytes, which the registry has', async () => {
     const { send } = await faulty({
       when: { method: 'PATCH' },
       effect: { cut: { of: 'request', after: 70_000 } },
@@ -197,14 +197,14 @@ describe('a fault', () => {
     assert.deepEqual((await ask(send, `GET ${session}`)).headers['range'], ['0-69999']);
   });
 
-  it('cuts a request that has no body before the registry sees it', async () => {
+  it('a fault cuts a request without a body before the registry sees it', async () => {
     const { send, registry } = await faulty({ effect: { cut: { of: 'request', after: 0 } } });
     await assert.rejects(ask(send, `DELETE ${layerUrl}`), { code: 'CUT_OFF' });
     assert.notEqual(await registry.repository('a').blobs.stat(layer.descriptor.digest), undefined);
   });
 
   for (const of of ['request', 'answer'] as const) {
-    it(`lets through what is shorter than its place in the ${of}`, async () => {
+    it(`a fault does not strike a body that is shorter than its place in the ${of}`, async () => {
       const { send } = await faulty({ effect: { cut: { of, after: 1000 } } });
       const { digest } = blobOf('short').descriptor;
       const line = `POST /v2/a/blobs/uploads/?digest=${digest}`;
@@ -212,7 +212,7 @@ describe('a fault', () => {
     });
   }
 
-  it('stalls an answer after so many bytes, until the client gives up', async () => {
+  it('a fault stalls a response after a number of bytes, until the client gives up', async () => {
     const { send } = await faulty({ effect: { stall: { of: 'answer', after: 70_000 } } });
     const abort = new AbortController();
     const { body } = await ask(send, `GET ${layerUrl}`, { signal: abort.signal });
@@ -226,7 +226,7 @@ describe('a fault', () => {
     assert.equal(length, 70_000);
   });
 
-  it('stalls a request after so many bytes, until the client gives up', async () => {
+  it('a fault stalls a request after a number of bytes, until the client gives up', async () => {
     const { send } = await faulty({
       when: { method: 'PATCH' },
       effect: { stall: { of: 'request', after: 10 } },

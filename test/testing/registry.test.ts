@@ -49,18 +49,18 @@ function get(url: string, onBytes: (length: number) => void = () => undefined): 
 }
 
 describe('a registry with faults', () => {
-  it('cuts the connection of an answer after so many bytes', async (test) => {
+  it('a registry with a fault cuts the connection after a number of bytes of a response', async (test) => {
     const { url } = await started(test, { faults: [{ effect: { cut: { of: 'answer', after: 300_000 } } }] });
     assert.deepEqual(await get(url + layerPath), { status: 200, length: 300_000, whole: false });
     assert.deepEqual(await get(url + layerPath), { status: 200, length: 1_000_000, whole: true });
   });
 
-  it('cuts the connection without an answer', async (test) => {
+  it('a registry with a fault cuts the connection without a response', async (test) => {
     const { url } = await started(test, { faults: [{ effect: { cut: { of: 'answer', after: 0 } } }] });
     assert.deepEqual(await get(url + layerPath), { status: undefined, length: 0, whole: false });
   });
 
-  it('stalls an answer, and can be closed all the same', async (test) => {
+  it('a registry with a stalled response can be closed', async (test) => {
     const registry = await started(test, {
       faults: [{ effect: { stall: { of: 'answer', after: 300_000 } } }],
     });
@@ -70,7 +70,7 @@ describe('a registry with faults', () => {
     assert.deepEqual(got, { status: 200, length: 300_000, whole: false });
   });
 
-  it('writes down every request with what came of it, in their order', async (test) => {
+  it('a registry notes every request with its result, in order', async (test) => {
     const registry = await started(test, {
       faults: [
         { when: { path: '/token' }, effect: { status: 200, body: JSON.stringify({ token: secret('t') }) } },
@@ -92,7 +92,7 @@ describe('a registry with faults', () => {
     assert.deepEqual(requests[1]?.headers['range'], ['bytes=0-9']);
   });
 
-  it('has a certificate that is given to it', needs('openssl'), async (test) => {
+  it('a registry serves a given certificate', needs('openssl'), async (test) => {
     const authority = await createAuthority(await folder(test));
     const tls = await authority.issue('registry', 'IP:127.0.0.1');
     const registry = await started(test, { tls });
@@ -104,7 +104,7 @@ describe('a registry with faults', () => {
     assert.equal(await client.blobExists(repository, layer.descriptor.digest), true);
   });
 
-  it('can be reached from other machines where that is said', async (test) => {
+  it('other machines can reach a registry if its options permit it', async (test) => {
     const registry = await started(test, { host: '0.0.0.0', anonymous: true });
     assert.match(registry.host, /^0\.0\.0\.0:\d+$/);
     await assert.rejects(startRegistry({ host: '0.0.0.0' }), { code: 'INVALID_OPTION' });
@@ -118,7 +118,7 @@ function asUser(username: string, password: string): Client {
 describe('a registry with a login', () => {
   const login = { users: { alice: secret('alice'), bob: secret('bob') } };
 
-  it('lets its users in, and nobody else', async (test) => {
+  it('a registry with a login accepts its users, and nobody else', async (test) => {
     const { host } = await started(test, { login });
     await using alice = asUser('alice', secret('alice'));
     assert.equal(await alice.blobExists(`${host}/a`, layer.descriptor.digest), true);
@@ -128,7 +128,7 @@ describe('a registry with a login', () => {
     await assert.rejects(nobody.exists(`${host}/a:1`), { code: 'UNAUTHORIZED' });
   });
 
-  it('has rules for what they may do', async (test) => {
+  it('a registry with a login has rules for the rights of its users', async (test) => {
     const rules = [{ repositories: ['a'], users: ['alice'], allow: ['pull'] }] as const;
     const { host } = await started(test, { login: { ...login, rules } });
     await using alice = asUser('alice', secret('alice'));
@@ -137,7 +137,7 @@ describe('a registry with a login', () => {
     await assert.rejects(bob.blobExists(`${host}/a`, layer.descriptor.digest), { code: 'DENIED' });
   });
 
-  it('gives tokens that live as long as it is told', async (test) => {
+  it('the tokens of a registry live for the chosen time', async (test) => {
     const { url } = await started(test, { login: { ...login, tokenLife: 77 } });
     const headers = { authorization: basicOf('alice', secret('alice')) };
     const challenge = (await fetch(`${url}/v2/`)).headers.get('www-authenticate') ?? '';
@@ -148,7 +148,7 @@ describe('a registry with a login', () => {
     assert.equal(answer.expires_in, 77);
   });
 
-  it('can end its tokens, and a client gets another', async (test) => {
+  it('a registry can end its tokens, and a client gets another', async (test) => {
     const registry = await started(test, { login });
     await using client = asUser('alice', secret('alice'));
     const ask = () => client.blobExists(`${registry.host}/a`, layer.descriptor.digest);
@@ -168,7 +168,7 @@ describe('a registry with a login', () => {
 });
 
 describe('the example of a registry in tests', () => {
-  it('runs, and all its tests pass', async () => {
+  it('the example of a registry in tests passes', async () => {
     const file = fileURLToPath(new URL('../../examples/registry-in-tests.js', import.meta.url));
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     await promisify(execFile)(process.execPath, [file], { env, timeout: 180_000 });

@@ -63,7 +63,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
       env: { HOME: scene.folder, ...env },
     });
 
-  it('is not spoken to when nobody that we trust vouches for it, and told nothing', async () => {
+  it('a registry with an unknown certificate gets no request', async () => {
     const { code, stderr } = await push(scene.open, []);
     assert.equal(code, noConnection, stderr);
     assert.ok(!stderr.includes(password));
@@ -77,7 +77,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
       ({ client }: Scene) => ['--cert', client.certFile, '--key', client.keyFile],
     ],
   ] as const) {
-    it(`takes a login, a push and a pull with ${name}`, async () => {
+    it(`a registry takes a login, a push and a pull with ${name}`, async () => {
       const home = await homeWith();
       const front = frontOf(scene);
       const env = { HOME: home, DOCKER_CONFIG: join(home, '.docker') };
@@ -96,29 +96,29 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
   }
 
   for (const place of ['.config/containers/certs.d', '.docker/certs.d']) {
-    it(`is trusted by what ${place} has for it`, async () => {
+    it(`a registry is trusted by the certificates in ${place}`, async () => {
       const home = await homeWith([scene.authority.caFile, `${place}/${registryOf(scene.open)}/ca.crt`]);
       assert.equal((await push(scene.open, [], { HOME: home })).code, 0);
     });
   }
 
-  it('is not trusted by what certs.d has for another port', async () => {
+  it('a registry is not trusted by certs.d of another port', async () => {
     const home = await homeWith([scene.authority.caFile, '.docker/certs.d/localhost:1/ca.crt']);
     assert.equal((await push(scene.open, [], { HOME: home })).code, noConnection);
   });
 
   for (const variable of ['SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
-    it(`is trusted by ${variable}`, async () => {
+    it(`a registry is trusted by ${variable}`, async () => {
       assert.equal((await push(scene.open, [], { [variable]: scene.authority.caFile })).code, 0);
     });
   }
 
-  it('is trusted by a folder in SSL_CERT_DIR', async () => {
+  it('a registry is trusted by a folder in SSL_CERT_DIR', async () => {
     const home = await homeWith([scene.authority.caFile, 'trusted/own.pem']);
     assert.equal((await push(scene.open, [], { SSL_CERT_DIR: join(home, 'trusted') })).code, 0);
   });
 
-  it('that wants a client certificate gets it from --cert and --key', async () => {
+  it('a registry that demands a client certificate gets it from --cert and --key', async () => {
     const { certFile, keyFile } = scene.client;
     const ca = ['--cacert', scene.authority.caFile];
     assert.equal((await push(scene.guarded, ca)).code, noConnection);
@@ -126,7 +126,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     assert.equal(shown.code, 0, shown.stderr);
   });
 
-  it('that wants a client certificate gets it from certs.d', async () => {
+  it('a registry that demands a client certificate gets it from certs.d', async () => {
     const place = `.config/containers/certs.d/${registryOf(scene.guarded)}`;
     const home = await homeWith(
       [scene.authority.caFile, `${place}/ca.crt`],
@@ -137,7 +137,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     assert.equal(code, 0, stderr);
   });
 
-  it('is not spoken to with a client certificate that has no key', async () => {
+  it('a client certificate without its key is an error before any request', async () => {
     const place = `.docker/certs.d/${registryOf(scene.guarded)}`;
     const home = await homeWith([scene.client.certFile, `${place}/us.cert`]);
     assert.equal((await push(scene.guarded, [], { HOME: home })).code, 2);
@@ -145,18 +145,18 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     assert.equal((await push(scene.open, ['--cacert', scene.layout])).code !== 0, true);
   });
 
-  it('with a certificate for another name is not spoken to', async () => {
+  it('a registry with a certificate for another name gets no request', async () => {
     const { code } = await push(scene.misnamed, ['--cacert', scene.authority.caFile]);
     assert.equal(code, noConnection);
   });
 
-  it('may show any certificate with --insecure, or where it is named, and where another is named not', async () => {
+  it('any certificate is accepted with --insecure, or from a named host, but not when another one is named', async () => {
     assert.equal((await push(scene.open, ['--insecure'])).code, 0);
     assert.equal((await push(scene.open, ['--insecure-registry', registryOf(scene.open)])).code, 0);
     assert.equal((await push(scene.open, ['--insecure-registry', 'localhost:1'])).code, noConnection);
   });
 
-  it('is no plain HTTP in disguise: TLS is given up only where nobody speaks it, and where that was allowed', async () => {
+  it('gantry falls back to plain HTTP only if nothing there speaks TLS, and only if that is permitted', async () => {
     const plain = { port: Number(scene.registry.host.replace(/^.*:/, '')) };
     assert.equal((await push(plain, [])).code, noConnection);
     assert.equal((await push(plain, ['--insecure'])).code, 0);
@@ -164,7 +164,7 @@ describe('docker-registry behind TLS', needs('docker-registry'), () => {
     assert.equal((await push(scene.guarded, ['--insecure'])).code, noConnection);
   });
 
-  it('may be insecure as one side of a copy', async () => {
+  it('one side of a copy may be insecure', async () => {
     const copy = async (flags: readonly string[]): Promise<number | null> => {
       const target = named(scene.misnamed).replace(/:v1$/, ':copied');
       const login = ['--src-creds', `${user}:${password}`, '--dest-creds', `${user}:${password}`];

@@ -161,7 +161,7 @@ function lasting(): {
 
 for (const { name, make, silence, shared } of rows) {
   describe(`endless-waits: ${name}`, () => {
-    it('is left by a waiter alone: the first and the third go on', async () => {
+    it(`${name}: an aborted waiter leaves alone, and the first and the third caller continue`, async () => {
       const call = make(createManualClock());
       const [first, third] = [lasting(), lasting()];
       const leave = new AbortController();
@@ -178,7 +178,7 @@ for (const { name, make, silence, shared } of rows) {
       assert.notEqual(await three, undefined);
     });
 
-    it('goes to the next when the first one is aborted, who does not inherit the abort', async () => {
+    it(`${name}: the next caller takes over when the first one aborts, and does not inherit the abort`, async () => {
       const call = make(createManualClock());
       const [first, second] = [lasting(), lasting()];
       const leave = new AbortController();
@@ -195,7 +195,7 @@ for (const { name, make, silence, shared } of rows) {
       assert.equal(await two, 'mounted');
     });
 
-    it('is begun anew when the first one has failed', async () => {
+    it(`${name}: the work starts anew after the first caller has failed`, async () => {
       const call = make(createManualClock());
       const first = lasting();
       const one = call(first.work);
@@ -229,7 +229,7 @@ for (const { name, make, silence, shared } of rows) {
 describe('endless-waits: a holder that gets on', () => {
   const patience = 1000;
 
-  it('is waited for as long as it takes', async () => {
+  it('a holder that makes progress is waited for as long as it takes', async () => {
     const clock = createManualClock();
     const turns = createMutex(strictMutex('the thing', { clock, patience }));
     const first = lasting();
@@ -248,7 +248,7 @@ describe('endless-waits: a holder that gets on', () => {
     assert.deepEqual(await Promise.all([one, two]), ['uploaded', 'second']);
   });
 
-  it('lets one more in beside it each time that it has been silent', async () => {
+  it('each silence of a holder lets one more caller in beside it', async () => {
     const clock = createManualClock();
     const semaphore = createSemaphore(1, { clock, patience });
     let inside = 0;

@@ -50,7 +50,7 @@ function silent(onOpen: () => void = () => undefined): Content {
 }
 
 describe('endless-waits: the first request to a registry', () => {
-  it('holds the others up for a minute at most', async () => {
+  it('the first request to a registry holds others up for a minute at most', async () => {
     const { send, shown, clock } = stage({
       registry: () => (shown.length === 1 ? never() : answer(200)),
       credential: alice,
@@ -63,7 +63,7 @@ describe('endless-waits: the first request to a registry', () => {
     assert.equal((await second).status, 200);
   });
 
-  it('lets the others go when it is aborted', async () => {
+  it('the first request to a registry lets the others go when it is aborted', async () => {
     const { send, shown } = stage({
       registry: (request) =>
         shown.length > 1
@@ -102,7 +102,7 @@ const list = (): ReturnType<typeof answer> =>
 describe('endless-waits: the question whether a registry lists referrers', () => {
   const { digest } = sample.descriptor;
 
-  it('is asked by the next caller when the first one is aborted', async () => {
+  it('the next caller asks whether a registry lists referrers when the first one aborts', async () => {
     const app = createApp(createMemoryRegistry());
     let asked = 0;
     const exchange = exchangeOf((request) => {
@@ -121,7 +121,7 @@ describe('endless-waits: the question whether a registry lists referrers', () =>
     assert.equal(asked, 2);
   });
 
-  it('is asked by the next caller when the first one is never answered', async () => {
+  it('the next caller asks whether a registry lists referrers when the first one gets no answer', async () => {
     const clock = createManualClock();
     let asked = 0;
     const exchange = exchangeOf(async () => (++asked > 1 ? list() : never()), createCapabilities(clock));
@@ -168,7 +168,7 @@ describe('endless-waits: streams to registries', () => {
 });
 
 describe('endless-waits: what is read once for several callers', () => {
-  it('is read by the next one when the first is aborted: a layer', async () => {
+  it('the next caller reads a layer when the first one aborts', async () => {
     let opened = 0;
     const layer = createLayer({
       replayable: true,
@@ -188,7 +188,7 @@ describe('endless-waits: what is read once for several callers', () => {
     assert.equal(opened, 2);
   });
 
-  it('is read by the next one when the first is aborted: a blob of a layout', async (test) => {
+  it('the next caller reads a blob of a layout when the first one aborts', async (test) => {
     const root = folder(test);
     const blob = blobOf(noise(4_000_000));
     const path = blobPath(root, blob.descriptor.digest);
@@ -205,7 +205,7 @@ describe('endless-waits: what is read once for several callers', () => {
     assert.equal(await third, true);
   });
 
-  it('is packed for the others when the first is aborted: a layer of an archive', async (test) => {
+  it('a layer of an archive is packed for the other callers when the first one aborts', async (test) => {
     const image = await sampleImage('waits');
     const archive = await openArchive(await saveTar(test, classicFiles(image, ['a:1', 'a:2'])));
     atEnd(test, () => archive[Symbol.asyncDispose]());
@@ -219,7 +219,7 @@ describe('endless-waits: what is read once for several callers', () => {
 });
 
 describe('endless-waits: certificates that a function of the caller brings', () => {
-  it('are asked for again when the function never answered', async (test) => {
+  it("certificates are requested again when the caller's function never answered", async (test) => {
     let asked = 0;
     const transport = createNodeTransport({
       async tls() {
@@ -246,7 +246,7 @@ describe('endless-waits: certificates that a function of the caller brings', () 
 });
 
 describe('endless-waits: a login that never answers', () => {
-  it('is TIMED_OUT for who waits, and keeps no place from the next', async () => {
+  it('a login that never answers is TIMED_OUT for a waiting caller, and keeps no place from the next', async () => {
     let isSilent = true;
     const user = { name: 'alice', stamp: 'one' };
     const login = { find: async () => user, check: async () => (isSilent ? never() : true) };
@@ -266,7 +266,7 @@ describe('endless-waits: an upload session', () => {
     disk: (path) => openDiskRegistry(path),
   };
   for (const [name, open] of Object.entries(places)) {
-    it(`is left alone by a call that waits for another one, in ${name}`, async (test) => {
+    it(`a call that waits for another one leaves an upload session alone, in ${name}`, async (test) => {
       const registry = await open(folder(test));
       atEnd(test, () => registry[Symbol.asyncDispose]?.());
       const upload = await registry.repository('a').blobs.start();
@@ -290,7 +290,7 @@ describe('endless-waits: an upload session', () => {
     });
   }
 
-  it('at work is no idle one, so the sweep does not wait for its end', async (test) => {
+  it('an active upload session is not idle, so the sweep does not wait for its end', async (test) => {
     const upload = await FileUpload.start({
       id: 'a',
       path: join(folder(test), 'a'),
@@ -317,7 +317,7 @@ describe('endless-waits: an upload session', () => {
 });
 
 describe('endless-waits: a request for a session that another one holds', () => {
-  it('leaves with its own signal', async () => {
+  it('a request for a held session leaves with its own signal', async () => {
     const { ask, location, go } = await heldByTheStore();
     const leave = new AbortController();
     const waiting = ask('PATCH', location, { body: 'more', signal: leave.signal });
@@ -327,7 +327,7 @@ describe('endless-waits: a request for a session that another one holds', () => 
     go.open();
   });
 
-  it('is answered with 504 when the store is silent for ever', async () => {
+  it('a request for a held session gets 504 when the store is silent for ever', async () => {
     const clock = createManualClock();
     const { ask, location } = await heldByTheStore(clock);
     const waiting = ask('PATCH', location, { body: 'more' });
