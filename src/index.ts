@@ -17,6 +17,11 @@ export type { PullFormat, PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';
 export type { ListReferrersOptions, ReferrerNode, ReferrerTree } from './client/referrers.ts';
+export {
+  type ConnectedRegistry,
+  type ConnectedRemoteOptions,
+  createRemoteRegistry,
+} from './client/remote-registry.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
@@ -67,7 +72,7 @@ export {
 } from './pull-through/registry.ts';
 export type { UpstreamFailure } from './pull-through/upstream.ts';
 export type { DownloadOptions } from './remote/exchange.ts';
-export { createRemoteRegistry, type RemoteOptions, type RemoteRegistry } from './remote/registry.ts';
+export type { RemoteOptions, RemoteRegistry } from './remote/registry.ts';
 export type { UploadOptions } from './remote/upload/plan.ts';
 export type { Annotations, Descriptor } from './spec/descriptor.ts';
 export type { Algorithm } from './spec/digest.ts';

@@ -7,7 +7,7 @@ import { createKeychain } from '../keychain/keychain.ts';
 import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Reference } from '../spec/reference.ts';
-import type { Intent, Registry, Repository } from '../store/contract.ts';
+import type { Intent, Repository } from '../store/contract.ts';
 import type { Middleware, Send } from '../wire/message.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { lineOptions, openTransport } from './lines.ts';
@@ -25,7 +25,7 @@ export interface Connections extends AsyncDisposable {
    */
   repository(reference: RepositoryName, intent: Intent, upload?: UploadOptions): Repository;
   /** Opens a registry as a whole: its catalog, or as the upstream of another place. */
-  registry(name: RegistryName): Registry;
+  registry(name: RegistryName): RemoteRegistry;
   /** The client's upload options. */
   readonly upload: UploadOptions;
   /**

@@ -14,10 +14,14 @@ import { downloadShape, uploadShape } from './options.ts';
 import { remoteReferrers } from './referrers.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
+/** Settings of `createRemoteRegistry` with a `send` of the caller. */
 export interface RemoteOptions {
   /** The registry's root, without a slash at its end: `https://ghcr.io`. */
   readonly base: string;
-  /** The name of the registry in messages. Default: `base` without the scheme. */
+  /**
+   * The name of the registry in messages.
+   * @defaultValue `base` without the scheme
+   */
   readonly registry?: string;
   /** Sends a request to the registry, which may be an embedded one. */
   readonly send: Send;
@@ -25,6 +29,7 @@ export interface RemoteOptions {
   readonly loginAdvice?: string;
   /** Options of uploads, unless a repository is opened with its own. */
   readonly upload?: UploadOptions;
+  /** The way to read blobs: retries. */
   readonly download?: DownloadOptions;
   /** Called with a text about a deviation that is no failure. */
   readonly warn?: ((text: string) => void) | undefined;
@@ -38,6 +43,10 @@ export interface RemoteOptions {
 export interface RemoteRegistry extends Registry {
   /** Options of uploads, unless a repository is opened with its own. */
   readonly upload: UploadOptions;
+  /**
+   * Opens a repository. `upload` precedes the upload options of the registry.
+   * @throws NAME_INVALID for a malformed name
+   */
   repository(name: string, intent?: Intent, upload?: UploadOptions): Repository;
 }
 

@@ -56,7 +56,7 @@ const rows: Readonly<Record<string, Row>> = {
   createPullThrough: { values: { upstream: registry, cache: registry }, options: {} },
   createRemoteRegistry: {
     options: { base: 'https://registry.test', send: app },
-    required: ['base', 'send'],
+    required: ['base'],
   },
   createStreamLayer: { values: { source: content.open() }, options: {} },
   digestOf: { values: { bytes, algorithm: 'sha256' }, optional: ['algorithm'] },
