@@ -42,72 +42,84 @@ interface Waiter {
   readonly enter: () => void;
 }
 
-export function createSemaphore(
-  room: number,
-  { patience = lastResort, tooLate, clock = unheldClock }: LateOptions = {},
-): Semaphore {
-  const waiting = new Set<Waiter>();
-  let taken = 0;
+/** The state that the holders and the waiting callers share. */
+interface State {
+  readonly room: number;
+  readonly waiting: Set<Waiter>;
+  taken: number;
   /** Counts the holders' progress. An unchanged count means silence. */
-  let news = 0;
+  news: number;
+}
 
-  const letIn = (): void => {
-    for (const next of waiting) {
-      if (taken + next.weight > room) return;
-      next.enter();
-    }
-  };
-  const permitOf = (weight: number): Permit => {
-    let held = true;
-    taken += weight;
-    news++;
-    return {
-      moved: () => void news++,
-      release: () => {
-        if (!held) return;
-        held = false;
-        taken -= weight;
-        news++;
-        letIn();
-      },
-    };
-  };
-
+export function createSemaphore(room: number, late: LateOptions = {}): Semaphore {
+  const state: State = { room, waiting: new Set(), taken: 0, news: 0 };
   return {
     async acquire(weight, { signal } = {}) {
       signal?.throwIfAborted();
-      if (waiting.size === 0 && taken + weight <= room) return permitOf(weight);
-      return new Promise((resolve, reject) => {
-        let cancel: (() => void) | undefined;
-        const leave = (): void => {
-          waiting.delete(waiter);
-          forget();
-          cancel?.();
-        };
-        const enter = (): void => {
-          leave();
-          resolve(permitOf(weight));
-        };
-        const fail = (error: unknown): void => {
-          leave();
-          reject(error);
-          // It may have blocked smaller ones behind it.
-          letIn();
-        };
-        const watch = (): void => {
-          if (patience === Number.POSITIVE_INFINITY) return;
-          const before = news;
-          cancel = clock.after(patience, () => {
-            if (news !== before) watch();
-            else if (tooLate === undefined) enter();
-            else fail(tooLate());
-          });
-        };
-        const waiter = { weight, enter };
-        waiting.add(waiter);
-        const forget = onAbort(signal, () => fail(signal?.reason));
-        watch();
-      });
+      if (state.waiting.size === 0 && state.taken + weight <= room) return permitOf(state, weight);
+      return waitFor(state, weight, late, signal);
     },
   };
+}
+
+function letIn(state: State): void {
+  for (const next of state.waiting) {
+    if (state.taken + next.weight > state.room) return;
+    next.enter();
+  }
+}
+
+function permitOf(state: State, weight: number): Permit {
+  let held = true;
+  state.taken += weight;
+  state.news++;
+  return {
+    moved: () => void state.news++,
+    release: () => {
+      if (!held) return;
+      held = false;
+      state.taken -= weight;
+      state.news++;
+      letIn(state);
+    },
+  };
+}
+
+function waitFor(
+  state: State,
+  weight: number,
+  { patience = lastResort, tooLate, clock = unheldClock }: LateOptions,
+  signal: AbortSignal | undefined,
+): Promise<Permit> {
+  return new Promise((resolve, reject) => {
+    let cancel: (() => void) | undefined;
+    const leave = (): void => {
+      state.waiting.delete(waiter);
+      forget();
+      cancel?.();
+    };
+    const enter = (): void => {
+      leave();
+      resolve(permitOf(state, weight));
+    };
+    const fail = (error: unknown): void => {
+      leave();
+      reject(error);
+      // It may have blocked smaller ones behind it.
+      letIn(state);
+    };
+    const watch = (): void => {
+      if (patience === Number.POSITIVE_INFINITY) return;
+      const before = state.news;
+      cancel = clock.after(patience, () => {
+        if (state.news !== before) watch();
+        else if (tooLate === undefined) enter();
+        else fail(tooLate());
+      });
+    };
+    const waiter = { weight, enter };
+    state.waiting.add(waiter);
+    const forget = onAbort(signal, () => fail(signal?.reason));
+    watch();
+  });
 }

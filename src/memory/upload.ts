@@ -4,7 +4,7 @@ import { createHasher } from '../flow/hash.ts';
 import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
-import type { AppendOptions, Upload } from '../store/contract.ts';
+import type { AppendOptions, Upload } from '../store/upload.ts';
 import { createUploadMutex, type UploadMutex } from '../store/upload-mutex.ts';
 import { type MemoryBlob, slices } from './blob.ts';
 

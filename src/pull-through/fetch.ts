@@ -6,8 +6,9 @@ import { lastResort, within } from '../flow/within.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { Blobs, SignalOptions, Upload } from '../store/contract.ts';
+import type { Blobs, SignalOptions } from '../store/contract.ts';
 import { abandon } from '../store/ingest.ts';
+import type { Upload } from '../store/upload.ts';
 
 export interface FetchOptions extends SignalOptions {
   readonly digest: Digest;

@@ -1,6 +1,7 @@
 import { createMutex, type Mutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
-import type { Repository, Upload } from '../store/contract.ts';
+import type { Repository } from '../store/contract.ts';
+import type { Upload } from '../store/upload.ts';
 import type { Clock } from '../time/clock.ts';
 import { createKeyedCount } from './shares.ts';
 import type { WatchedBody } from './watched-body.ts';

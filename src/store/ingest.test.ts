@@ -3,8 +3,8 @@ import { it } from 'node:test';
 import { type Content, sliceContent } from '../flow/content.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { blobOf, noise, read, reusingContent } from '../testing/contract/sample.ts';
-import type { Upload } from './contract.ts';
 import { ingestBlob } from './ingest.ts';
+import type { Upload } from './upload.ts';
 
 const { bytes, descriptor } = blobOf(noise(10_000));
 

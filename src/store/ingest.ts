@@ -2,7 +2,8 @@ import { type Content, mapContent } from '../flow/content.ts';
 import { createHasher } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../spec/digest.ts';
-import type { Blobs, IngestOptions, Upload } from './contract.ts';
+import type { Blobs, IngestOptions } from './contract.ts';
+import type { Upload } from './upload.ts';
 
 /** Implements `Blobs.ingest` by an upload that computes the digest on the way. Cancels a failed upload. */
 export async function ingestBlob(

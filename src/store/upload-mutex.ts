@@ -1,6 +1,6 @@
 import { createMutex, strictMutex } from '../flow/mutex.ts';
 import type { LateOptions } from '../flow/semaphore.ts';
-import type { AppendOptions } from './contract.ts';
+import type { AppendOptions } from './upload.ts';
 
 /** Runs the calls on one upload session one after the other, since bytes must go in strictly in order. */
 export interface UploadMutex {

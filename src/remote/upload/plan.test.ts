@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Upload } from '../../store/contract.ts';
+import type { Upload } from '../../store/upload.ts';
 import type { HostProfile } from '../host-profiles.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 

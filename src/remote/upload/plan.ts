@@ -1,5 +1,5 @@
 import type { RetryOptions } from '../../http/backoff.ts';
-import type { Upload } from '../../store/contract.ts';
+import type { Upload } from '../../store/upload.ts';
 import type { HostProfile } from '../host-profiles.ts';
 
 /** Options for uploads of blobs. */

@@ -3,13 +3,8 @@ import { gathered } from '../../flow/gather.ts';
 import { prefetch } from '../../flow/prefetch.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
-import type {
-  IngestOptions,
-  SignalOptions,
-  StartOptions,
-  WriteOptions,
-  WriteOutcome,
-} from '../../store/contract.ts';
+import type { IngestOptions, SignalOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
+import type { StartOptions } from '../../store/upload.ts';
 import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';

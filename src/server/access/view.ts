@@ -1,6 +1,7 @@
 import { NotFoundError } from '../../errors.ts';
 import { isRepositoryName } from '../../spec/reference.ts';
-import type { Blobs, Manifests, Registry, Repository, Upload } from '../../store/contract.ts';
+import type { Blobs, Manifests, Registry, Repository } from '../../store/contract.ts';
+import type { Upload } from '../../store/upload.ts';
 import type { Rights } from './rules.ts';
 import type { Signer } from './signer.ts';
 
