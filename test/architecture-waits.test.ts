@@ -143,7 +143,7 @@ const unlimited =
   /\b(?:createPool|createFairQueue|takeLock)\((?!jobs\?)|\b(?:limit|patience): Number\.POSITIVE_INFINITY|\bwait\b.*Number\.POSITIVE_INFINITY/;
 
 describe('waits for other callers', () => {
-  it('are listed where they are made by hand, with why they end', () => {
+  it('waits that are made by hand are listed, with the reason for their end', () => {
     const found = [...all].flatMap(([file, text]) => {
       const count = linesWith(text, keptOrMade);
       return count === 0 ? [] : [`${file}: ${count}`];
@@ -152,7 +152,7 @@ describe('waits for other callers', () => {
     assert.deepEqual(found.sort(), listed.sort());
   });
 
-  it('are listed where they have no end in time, with why they end', () => {
+  it('waits without an end in time are listed, with the reason for their end', () => {
     const found = [...all].flatMap(([file, text]) => {
       const used = text.replace(/^export (?:async )?function .*$/gm, '');
       return linesWith(used, unlimited) === 0 ? [] : [file];
@@ -160,7 +160,7 @@ describe('waits for other callers', () => {
     assert.deepEqual(found.sort(), Object.keys(withoutEnd).sort());
   });
 
-  it('have makers that are all known here', () => {
+  it('the makers of waits are all known here', () => {
     const makers = [...all.values()].flatMap((text) =>
       Array.from(
         text.matchAll(

@@ -150,14 +150,14 @@ function conditionalImports(): ReadonlyMap<string, readonly ConditionalFile[]> {
 }
 
 describe('the picture of the house', () => {
-  it('has a rule for every room', () => {
+  it('every room has a rule', () => {
     assert.deepEqual(
       [...new Set([...named.keys()].map(roomOf))].filter((room) => rules[room] === undefined),
       [],
     );
   });
 
-  it('has no arrow that its table does not show', () => {
+  it("every import follows its room's rule", () => {
     const wrong = arrows.filter(({ from, to }) => {
       const [room, target] = [roomOf(from), roomOf(to)];
       return room !== target && !rules[room]?.imports.includes(target);
@@ -168,16 +168,16 @@ describe('the picture of the house', () => {
     );
   });
 
-  it('has nothing that leans on a test or its support', () => {
+  it('no source imports a test or its support', () => {
     const wrong = arrows.filter(({ to }) => to.includes('.test.'));
     assert.deepEqual(wrong, []);
   });
 
-  it('has no cycle, type-only imports included', () => {
+  it('no import cycle exists, type-only imports included', () => {
     assert.deepEqual(cycles(arrows), []);
   });
 
-  it('uses in each room only the runtime modules of its row', () => {
+  it('each room uses only the runtime modules of its row', () => {
     const wrong = [...named].flatMap(([file, modules]) => {
       const allowed = rules[roomOf(file)]?.node ?? [];
       return modules
@@ -187,7 +187,7 @@ describe('the picture of the house', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('takes packages only where the table of packages says', () => {
+  it('packages are imported only as the table of packages permits', () => {
     const wrong = [...named].flatMap(([file, modules]) =>
       modules
         .filter(
@@ -229,7 +229,7 @@ describe('the picture of the house', () => {
     }
   });
 
-  it('sees a forbidden arrow and a cycle when there is one', () => {
+  it('a forbidden import and a cycle are found', () => {
     const text = 'const { process: own } = a.Buffer; module[own](process);';
     assert.deepEqual(identifiersIn({ path: 'x.ts', text }), ['own', 'a', 'module', 'process']);
     assert.equal(rules['spec']?.imports.includes('wire'), false);

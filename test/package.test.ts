@@ -41,7 +41,7 @@ describe('the package', () => {
   });
   after(() => rm(home, { recursive: true, force: true }));
 
-  it('holds the built library, its documents and nothing else', () => {
+  it('the package holds the built library, its documents and nothing else', () => {
     const meant =
       /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/src\/(?!cli\/).*\.(?:js|d\.ts)|dist\/cli\/(?:[\w-]+\.cjs|hash-program\.js|core-[\w.+-]+\.bin|LICENSES\.txt))$/;
     assert.deepEqual(
@@ -54,15 +54,15 @@ describe('the package', () => {
     for (const file of [...needed, ...threads]) assert.ok(packed.files.includes(file), file);
   });
 
-  it('has beside the bundled command line the licences of what is bundled', () => {
+  it('the package has the licences of the bundled packages beside the command line', () => {
     assert.match(readText('dist/cli/LICENSES.txt'), /^commander\n[\s\S]*Copyright/);
   });
 
-  it('is small', () => {
+  it('the package is small', () => {
     assert.ok(packed.size < maxPacked, `${packed.size} bytes`);
   });
 
-  it('has behind each door what is documented', async () => {
+  it('each door of the package exports the documented names', async () => {
     for (const [door, names] of Object.entries(doors)) {
       const script = `console.log(JSON.stringify(Object.keys(await import('${door}'))))`;
       const exported = parseNames(await node(['--input-type=module', '-e', script], home));
@@ -74,7 +74,7 @@ describe('the package', () => {
     }
   });
 
-  it('has every door of package.json open, and no other', async () => {
+  it('package.json opens every door, and no other file', async () => {
     const paths = Object.keys(object(manifest['exports'])).map((path) => path.replace(/^\./, 'gantry'));
     assert.deepEqual(paths.sort(), [...Object.keys(doors), 'gantry/package.json'].sort());
     const load = "import('gantry/package.json', { with: { type: 'json' } })";
@@ -87,18 +87,18 @@ describe('the package', () => {
     await assert.rejects(node(['--input-type=module', '-e', inside], home), /ERR_PACKAGE_PATH_NOT_EXPORTED/);
   });
 
-  it('has one version: in package.json, in the changelog and on the command line', async () => {
+  it('package.json, the changelog and the command line have one version', async () => {
     const [, newest] = /^## \[?(\d+\.\d+\.\d+)/m.exec(readText('CHANGELOG.md')) ?? [];
     assert.equal(newest, manifest['version']);
     assert.equal(await gantry(['version'], home), newest);
     assert.match(await gantry(['version', '--json'], home), new RegExp(`"version":"${newest}"`));
   });
 
-  it('has a manifest that publint finds nothing wrong with', async () => {
+  it('publint finds nothing wrong with the package', async () => {
     await tool('publint', 'src/cli.js', ['run', packed.path, '--strict'], home);
   });
 
-  it('has types that resolve for everyone who can import it', async () => {
+  it('the types of the package resolve for every importer', async () => {
     await tool('@arethetypeswrong/cli', 'dist/index.js', [packed.path, '--profile', 'esm-only'], home);
   });
 });
@@ -106,7 +106,7 @@ describe('the package', () => {
 const withRepository = (url: string): string => JSON.stringify({ repository: { type: 'git', url } });
 
 describe('package.json', () => {
-  it('names a repository, and is not published while that is the reserved domain', () => {
+  it('package.json names a repository, and prevents publishing while that is the reserved domain', () => {
     const { type, url } = object(manifest['repository']);
     assert.equal(type, 'git');
     assert.match(String(url), /^git\+https:\/\/[^/]+\/.+\.git$/);
@@ -130,7 +130,7 @@ describe('the dependencies', () => {
     ([path, entry]) => [path, object(entry)] as const,
   );
 
-  it('are at run time those that CONTRIBUTING.md gives a reason for', () => {
+  it('the run-time dependencies are those with a reason in CONTRIBUTING.md', () => {
     const contributing = readText('CONTRIBUTING.md');
     assert.deepEqual(Object.keys(object(manifest['dependencies'])), runtimeDependencies);
     const named = [...runtimeDependencies, ...Object.keys(object(manifest['devDependencies']))];
@@ -140,14 +140,14 @@ describe('the dependencies', () => {
     );
   });
 
-  it('are locked without the address of any registry', () => {
+  it('the lockfile has no address of a registry', () => {
     assert.deepEqual(
       entries.filter(([, entry]) => 'resolved' in entry).map(([path]) => path),
       [],
     );
   });
 
-  it('are locked by their digests', () => {
+  it('the lockfile has the digest of every dependency', () => {
     const unlocked = entries.filter(([path, entry]) => path !== '' && !('integrity' in entry));
     assert.deepEqual(
       unlocked.filter(([, entry]) => entry['inBundle'] !== true && entry['link'] !== true),
@@ -155,7 +155,7 @@ describe('the dependencies', () => {
     );
   });
 
-  it('have no known advisory at run time, as far as the registry answers', async (test) => {
+  it('the run-time dependencies have no known advisory, as far as the registry answers', async (test) => {
     const audit = ['audit', '--omit=dev', '--json', '--fetch-retries=0', '--fetch-timeout=20000'];
     const shell = process.platform === 'win32';
     // npm exits with 1 both for advisories and for a registry that does not answer. The JSON distinguishes them.
@@ -165,7 +165,7 @@ describe('the dependencies', () => {
     assert.deepEqual(Object.keys(object(report['vulnerabilities'])), []);
   });
 
-  it('are not older than the first version without a known advisory', () => {
+  it('the dependencies are not older than the first version without a known advisory', () => {
     for (const [name, [first, advisory]] of Object.entries(firstSafe)) {
       const version = String(object(object(lock['packages'])[`node_modules/${name}`])['version']);
       const order = version.localeCompare(first, 'en', { numeric: true });

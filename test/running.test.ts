@@ -39,7 +39,7 @@ async function runFile(test: TestContext, code: string, limit: number) {
 describe('endless-test-file: the runner of the tests', {
   skip: process.platform !== 'linux' && 'processes are found on Linux only',
 }, () => {
-  it('ends a file that does not end, names the test that ran in it, and ends its programs', async (test) => {
+  it('the runner ends a file that does not end, names the test in it, and ends its programs', async (test) => {
     const { exit, stdout, pid } = await runFile(
       test,
       `it('waits for ever', async () => { server(); await new Promise(() => {}); });`,
@@ -51,14 +51,14 @@ describe('endless-test-file: the runner of the tests', {
     assert.equal(isRunning(pid), false);
   });
 
-  it('fails a file that leaves a program running, and ends the program', async (test) => {
+  it('the runner fails a file that leaves a program running, and ends the program', async (test) => {
     const { exit, stdout, pid } = await runFile(test, `it('passes', () => { server().unref(); });`, 100);
     assert.equal(exit, 1);
     assert.match(stdout, /sample\.test\.mjs left a program running: .*setInterval/);
     assert.equal(isRunning(pid), false);
   });
 
-  it('passes a file that ends and leaves nothing', async (test) => {
+  it('the runner passes a file that ends and leaves nothing', async (test) => {
     const { exit, stdout } = await runFile(
       test,
       `it('passes', (t) => { const child = server(); child.unref(); t.after(() => child.kill()); });`,
@@ -69,7 +69,7 @@ describe('endless-test-file: the runner of the tests', {
   });
 });
 
-it('endless-test-file: every test says with atEnd what is to be undone', () => {
+it('endless-test-file: every test registers its cleanup with atEnd', () => {
   const direct = ['src', 'test'].flatMap((room) =>
     readdirSync(join(projectRoot(), room), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts') && name !== 'at-end.ts' && name !== 'running.test.ts')

@@ -67,7 +67,7 @@ describe('createOutput', () => {
     assert.deepEqual(JSON.parse(second), { name });
   });
 
-  it('notes are coloured on a terminal', async () => {
+  it('createOutput colours notes on a terminal', async () => {
     const { stderr } = await printed((output) => output.note('a', 'error'), { isTTY: true });
     assert.equal(stderr, `${esc}[31ma${esc}[0m\n`);
   });
@@ -77,7 +77,7 @@ describe('createOutput', () => {
     ['with NO_COLOR', { isTTY: true, env: { NO_COLOR: '1' } }],
     ['on a dumb terminal', { isTTY: true, env: { TERM: 'dumb' } }],
   ] as const) {
-    it(`notes are not coloured ${name}`, async () => {
+    it(`createOutput does not colour notes ${name}`, async () => {
       const { stderr } = await printed((output) => output.note('a', 'error'), options);
       assert.equal(stderr, 'a\n');
     });
@@ -112,7 +112,7 @@ describe('createOutput', () => {
     assert.equal(output.columns, 120);
   });
 
-  it('without a terminal no status line is shown', async () => {
+  it('createOutput shows no status line without a terminal', async () => {
     const { stderr } = await printed((output) => output.status('50%'));
     assert.equal(stderr, '');
   });

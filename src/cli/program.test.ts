@@ -89,7 +89,7 @@ describe('a command line', () => {
     'cp a b --jobs',
     '--no-such ls a',
   ]) {
-    it(`is refused: gantry ${line}`, () => {
+    it(`the command line is refused: gantry ${line}`, () => {
       assert.throws(
         () => parseCommandLine(line.split(' ')),
         (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes('\n'),
@@ -142,7 +142,7 @@ describe('a command line', () => {
     );
   });
 
-  it('takes whole numbers only where it wants a number', () => {
+  it('the command line accepts only whole numbers for a number', () => {
     const invocation = parseCommandLine(['cp', '-j', 'many', 'a', 'b']);
     assert.ok(invocation.kind === 'run');
     assert.throws(
@@ -172,14 +172,14 @@ describe('the help', () => {
     }
   });
 
-  it('lists every command', () => {
+  it('the help lists every command', () => {
     const invocation = parseCommandLine([]);
     assert.ok(invocation.kind === 'help');
     for (const entry of commands) assert.match(invocation.text, new RegExp(`^  ${entry.name}\\b`, 'm'));
   });
 
   for (const path of paths) {
-    it(`says what ${path} takes, in lines that fit a terminal`, () => {
+    it(`the help of ${path} names its arguments, in lines that fit a terminal`, () => {
       for (const line of [`${path} --help`, `help ${path}`]) {
         if (line === `help ${path}` && path.includes(' ')) continue;
         const invocation = parseCommandLine(line.split(' '));

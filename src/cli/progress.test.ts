@@ -49,7 +49,7 @@ function recording(columns?: number): Shown {
 }
 
 describe('the meter', () => {
-  it('knows the rate of the last while and the time left', () => {
+  it('the meter knows the recent rate and the time left', () => {
     let now = 0;
     const meter = createMeter(() => now);
     assert.equal(meter.read().left, undefined);
@@ -65,7 +65,7 @@ describe('the meter', () => {
     assert.equal(elapsed, 30);
   });
 
-  it('counts what a retry sends again as sent, not as done', () => {
+  it('the meter counts repeated bytes as sent, not as done', () => {
     let now = 0;
     const meter = createMeter(() => now);
     now = 1000;
@@ -74,7 +74,7 @@ describe('the meter', () => {
     assert.equal(meter.read().moved, MiB);
   });
 
-  it('progress-stands-still: says that it waits for the destination when all is sent and not yet stored', () => {
+  it('progress-stands-still: the meter says that it waits for the destination when all is sent and not yet stored', () => {
     let now = 0;
     const meter = createMeter(() => now);
     const text = (): string => progressText(meter.read());
@@ -105,7 +105,7 @@ describe('the meter', () => {
     assert.equal(meter.read().rate, MiB);
   });
 
-  it('counts how blobs and manifests ended', () => {
+  it('the meter counts the outcomes of blobs and manifests', () => {
     const meter = createMeter(() => 0);
     for (const outcome of ['existed', 'uploaded', 'existed'] as const) {
       meter.note({ kind: 'blob', descriptor, outcome });
@@ -136,7 +136,7 @@ async function copy(
 }
 
 describe('progress', () => {
-  it('is a line every few seconds, with rate and time left, where there is no terminal', async () => {
+  it('progress without a terminal is a line every few seconds, with rate and time left', async () => {
     const shown = recording();
     await copy(shown, undefined);
     assert.equal(shown.notes.length, 3);
@@ -145,7 +145,7 @@ describe('progress', () => {
     assert.deepEqual(shown.statuses, []);
   });
 
-  it('is a bar on a terminal, which is gone at the end', async () => {
+  it('progress on a terminal is a bar, which is gone at the end', async () => {
     const shown = recording(60);
     await copy(shown, undefined);
     assert.ok(shown.statuses.length > 100);
@@ -153,7 +153,7 @@ describe('progress', () => {
     assert.equal(shown.statuses.at(-1), undefined);
   });
 
-  it('is JSON when asked for', async () => {
+  it('progress is JSON with --progress json', async () => {
     const shown = recording(60);
     await copy(shown, 'json');
     const kinds = shown.notes.map((note): unknown => JSON.parse(note).kind);
@@ -162,13 +162,13 @@ describe('progress', () => {
     assert.equal(kinds.at(-1), 'done');
   });
 
-  it('says in JSON that the copy failed', async () => {
+  it('progress in JSON reports that the copy failed', async () => {
     const shown = recording();
     await copy(shown, 'json', { done: false });
     assert.equal(JSON.parse(shown.notes.at(-1) ?? '').kind, 'failed');
   });
 
-  it('leaves the summary out when the copy failed', async () => {
+  it('progress has no summary when the copy failed', async () => {
     const shown = recording();
     await copy(shown, 'plain', { done: false });
     assert.equal(shown.notes.length, 2);
@@ -204,7 +204,7 @@ describe('progress', () => {
     assert.deepEqual(shown.notes, []);
   });
 
-  it('is nothing when not wanted', async () => {
+  it('progress is empty with --progress none', async () => {
     const shown = recording(60);
     await copy(shown, 'none');
     assert.deepEqual([shown.notes, shown.statuses], [[], []]);
@@ -212,13 +212,13 @@ describe('progress', () => {
 
   const nothing = { complete: 0, sent: 0, storing: false, elapsed: 0, blobs: {}, manifests: {} };
 
-  it('of nothing yet is no division by zero', () => {
+  it('progress of an empty copy divides by no zero', () => {
     const reading = { ...nothing, moved: 0, total: 0, rate: 0, left: undefined };
     assert.doesNotMatch(progressText(reading), /NaN|Infinity/);
   });
 
   for (const columns of [10, 40, 60, 200]) {
-    it(`fits into ${columns} columns`, () => {
+    it(`progress fits into ${columns} columns`, () => {
       const bar = barText({ ...nothing, moved: 1, total: 2, rate: 1, left: 1 }, columns);
       assert.ok(bar.length < columns);
     });

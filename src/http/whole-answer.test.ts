@@ -41,14 +41,14 @@ function settledLater() {
 }
 
 describe('silent-small-body: wholeAnswer', () => {
-  it('begins no second attempt for a body that does not stand still', async () => {
+  it('wholeAnswer begins no second attempt for a body that does not stand still', async () => {
     const clock = createManualClock();
     const { attempt, counts } = script({ goOn: Promise.resolve(), value: 'first' });
     assert.equal(await wholeAnswer(attempt, { clock }), 'first');
     assert.deepEqual([counts, clock.set()], [{ begun: 1, ended: 0 }, 0]);
   });
 
-  it('takes the second answer after 10 s of silence, and ends the first attempt', async () => {
+  it('wholeAnswer takes the second answer after 10 s of silence, and ends the first attempt', async () => {
     const clock = createManualClock();
     const { attempt, counts } = script(
       { goOn: never, value: 'first' },
@@ -63,7 +63,7 @@ describe('silent-small-body: wholeAnswer', () => {
     assert.deepEqual([counts, clock.set()], [{ begun: 2, ended: 1 }, 0]);
   });
 
-  it('takes the first answer where that is only slow', async () => {
+  it('wholeAnswer takes the first answer if that is only slow', async () => {
     const clock = createManualClock();
     const slow = settledLater();
     const { attempt, counts } = script(
@@ -79,7 +79,7 @@ describe('silent-small-body: wholeAnswer', () => {
     assert.deepEqual([counts, clock.set()], [{ begun: 2, ended: 1 }, 0]);
   });
 
-  it('waits for the other attempt when one fails, and rejects with the earlier error when both do', async () => {
+  it('wholeAnswer waits for the other attempt when one fails, and rejects with the earlier error when both do', async () => {
     const clock = createManualClock();
     const failed = Promise.reject(new Error('second'));
     failed.catch(() => undefined);
@@ -94,7 +94,7 @@ describe('silent-small-body: wholeAnswer', () => {
     assert.equal(clock.set(), 0);
   });
 
-  it('ends both attempts when the signal aborts', async () => {
+  it('wholeAnswer ends both attempts when the signal aborts', async () => {
     const clock = createManualClock();
     const abort = new AbortController();
     const { attempt, counts } = script({ goOn: never, value: 'first' }, { goOn: never, value: 'second' });

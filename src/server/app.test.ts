@@ -7,7 +7,7 @@ import { createApp } from './app.ts';
 import { asking, assertRefused, digestText, pushBlob, pushImage } from './ask.test.support.ts';
 
 describe('end-1, is this a registry?', () => {
-  it('says yes, in the version that old docker clients look for', async () => {
+  it('end-1 answers with the version that old docker clients look for', async () => {
     const answer = await asking(createApp(createMemoryRegistry()))('GET', '/v2/');
     assert.equal(answer.status, 200);
     assert.equal(answer.header('docker-distribution-api-version'), 'registry/2.0');
@@ -16,7 +16,7 @@ describe('end-1, is this a registry?', () => {
 });
 
 describe('the registry as a function', () => {
-  it('says at a path that it does not know what is wrong, in the form of the specification', async () => {
+  it('an unknown path is an error in the form of the specification', async () => {
     const ask = asking(createApp(createMemoryRegistry()));
     assertRefused(await ask('GET', '/v2/a/%2e%2e/tags/list'), 400, 'NAME_INVALID');
     assertRefused(await ask('GET', '/'), 404, 'NAME_UNKNOWN');
@@ -25,7 +25,7 @@ describe('the registry as a function', () => {
     assert.equal(refused.header('allow'), 'GET, HEAD');
   });
 
-  it('answers a HEAD like the GET, without the body', async () => {
+  it('a HEAD is answered like the GET, without the body', async () => {
     const ask = asking(createApp(createMemoryRegistry()));
     const { digest } = await pushImage(ask, 'a', 'v1');
     const targets = [
@@ -50,7 +50,7 @@ describe('the registry as a function', () => {
     }
   });
 
-  it('tells a failure of its own to its keeper, and to the client only that it was', async () => {
+  it('the operator learns of an internal failure, and the client only that it happened', async () => {
     const failure = new StorageError('NO_SPACE', 'disk /secret full', { path: '/secret' });
     const broken: Registry = {
       repository() {
@@ -71,7 +71,7 @@ describe('the registry as a function', () => {
     assert.equal(seen[0], failure);
   });
 
-  it('rejects with the reason when the request was aborted', async () => {
+  it('an aborted request rejects with its reason', async () => {
     const reason = new Error('gone');
     const send = createApp(createMemoryRegistry());
     const request = { method: 'GET', url: '/v2/a/tags/list', headers: {}, replay: 'never' } as const;
@@ -81,7 +81,7 @@ describe('the registry as a function', () => {
     );
   });
 
-  it('refuses every kind of deletion when there are to be none, and says so before it looks', async () => {
+  it('every kind of deletion is refused if deletions are switched off, before the registry looks', async () => {
     const registry = createMemoryRegistry();
     const { digest } = await pushImage(asking(createApp(registry)), 'a', 'v1');
     const ask = asking(createApp(registry, { deletes: false }));
@@ -104,7 +104,7 @@ describe('the registry as a function', () => {
 });
 
 describe('the catalog', () => {
-  it('lists repositories by page, in byte order', async () => {
+  it('the catalog lists repositories by page, in byte order', async () => {
     const ask = asking(createApp(createMemoryRegistry()));
     for (const name of ['b', 'a/z', 'a', 'c']) await pushBlob(ask, name, 'x');
     const first = await ask('GET', '/v2/_catalog?n=2');

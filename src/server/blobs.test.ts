@@ -15,7 +15,7 @@ async function withBlob(): Promise<Ask> {
 }
 
 describe('end-2, GET of a blob', () => {
-  it('gives the bytes, their digest, and a type that no browser shows', async () => {
+  it('GET of a blob returns the bytes, their digest, and a type that no browser shows', async () => {
     const answer = await (await withBlob())('GET', target);
     assert.equal(answer.status, 200);
     assert.equal(answer.text, text);
@@ -33,7 +33,7 @@ describe('end-2, GET of a blob', () => {
     ['bytes=7-100', 'blob!', 'bytes 7-11/12'],
   ];
   for (const [range, expected, contentRange] of parts) {
-    it(`gives the part ${range}`, async () => {
+    it(`GET of a blob returns the part ${range}`, async () => {
       const answer = await (await withBlob())('GET', target, { headers: { range } });
       assert.equal(answer.status, 206);
       assert.equal(answer.text, expected);
@@ -44,20 +44,20 @@ describe('end-2, GET of a blob', () => {
   }
 
   for (const range of ['bytes=100-200', 'bytes=5-0', 'bytes=12-']) {
-    it(`has no part ${range}`, async () => {
+    it(`GET of a blob refuses the part ${range}`, async () => {
       const answer = await (await withBlob())('GET', target, { headers: { range } });
       assertRefused(answer, 416, 'RANGE_INVALID');
       assert.equal(answer.header('content-range'), 'bytes */12');
     });
   }
 
-  it('gives everything when several parts are asked for', async () => {
+  it('GET of a blob returns everything when several parts are requested', async () => {
     const answer = await (await withBlob())('GET', target, { headers: { range: 'bytes=0-1,3-4' } });
     assert.equal(answer.status, 200);
     assert.equal(answer.text, text);
   });
 
-  it('gives the part only if the condition holds', async () => {
+  it('GET of a blob returns the part only if the condition holds', async () => {
     const ask = await withBlob();
     const range = 'bytes=0-4';
     const same = await ask('GET', target, { headers: { range, 'if-range': `"${digest}"` } });
@@ -66,7 +66,7 @@ describe('end-2, GET of a blob', () => {
     assert.equal(other.status, 200);
   });
 
-  it('gives nothing to a client that has it', async () => {
+  it('GET of a blob returns no body to a client that has it', async () => {
     const answer = await (await withBlob())('GET', target, { headers: { 'if-none-match': `W/"${digest}"` } });
     assert.equal(answer.status, 304);
     assert.equal(answer.bytes.byteLength, 0);
@@ -74,17 +74,17 @@ describe('end-2, GET of a blob', () => {
     assert.equal(answer.header('docker-content-digest'), digest);
   });
 
-  it('knows only what the repository itself holds', async () => {
+  it('GET of a blob finds only blobs of the repository itself', async () => {
     const ask = await withBlob();
     assertRefused(await ask('GET', `/v2/b/blobs/${digest}`), 404, 'BLOB_UNKNOWN');
     assertRefused(await ask('GET', `/v2/a/blobs/${digestText('x')}`), 404, 'BLOB_UNKNOWN');
   });
 
-  it('knows no blob by an algorithm that it can not compute', async () => {
+  it('GET of a blob finds none by an algorithm that gantry cannot compute', async () => {
     assertRefused(await (await withBlob())('GET', '/v2/a/blobs/x:1'), 404, 'BLOB_UNKNOWN');
   });
 
-  it('gives an empty blob', async () => {
+  it('GET of a blob returns an empty blob', async () => {
     const ask = asking(createApp(createMemoryRegistry()));
     await pushBlob(ask, 'a', '');
     const answer = await ask('GET', `/v2/a/blobs/${digestText('')}`);
@@ -94,7 +94,7 @@ describe('end-2, GET of a blob', () => {
 });
 
 describe('end-10, DELETE of a blob', () => {
-  it('takes it out of this repository at once, and out of no other', async () => {
+  it('DELETE removes a blob from this repository at once, and from no other', async () => {
     const ask = await withBlob();
     await ask('POST', `/v2/b/blobs/uploads/?mount=${digest}&from=a`);
     assert.equal((await ask('DELETE', target)).status, 202);
@@ -102,7 +102,7 @@ describe('end-10, DELETE of a blob', () => {
     assert.equal((await ask('GET', `/v2/b/blobs/${digest}`)).text, text);
   });
 
-  it('knows when there was nothing', async () => {
+  it('DELETE of a missing blob is 404', async () => {
     const ask = await withBlob();
     await ask('DELETE', target);
     assertRefused(await ask('DELETE', target), 404, 'BLOB_UNKNOWN');

@@ -17,7 +17,7 @@ const locked: Serve = Object.assign(
 );
 
 describe('/healthz', () => {
-  it('says that the registry answers, and nothing else, to everybody', async () => {
+  it('/healthz tells everybody that the registry answers, and nothing else', async () => {
     const ask = asking(withHealth(locked, {}));
     const healthy = await ask('GET', '/healthz?now');
     assert.equal(healthy.status, 200);
@@ -28,23 +28,23 @@ describe('/healthz', () => {
 });
 
 describe('/metrics', () => {
-  it('shows the counts in the format of Prometheus', async () => {
+  it('/metrics has the counts in the format of Prometheus', async () => {
     const answer = await asking(withHealth(app, { metrics }))('GET', '/metrics');
     assert.equal(answer.text, 'answers 42\n');
     assert.match(answer.header('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   });
 
-  it('is not there unless it is wanted', async () => {
+  it('/metrics does not exist without the option', async () => {
     assertRefused(await asking(withHealth(app, {}))('GET', '/metrics'), 404, 'NAME_UNKNOWN');
   });
 
-  it('is for those who may ask for /v2/, and tells the others how to log in', async () => {
+  it('/metrics is for clients that may request /v2/, and tells the others how to log in', async () => {
     const refused = await asking(withHealth(locked, { metrics }))('GET', '/metrics');
     assertRefused(refused, 401, 'UNAUTHORIZED');
     assert.equal(refused.header('www-authenticate'), 'Basic realm="x"');
   });
 
-  it('leaves a guarded registry a guarded one', () => {
+  it('/metrics leaves a guarded registry guarded', () => {
     assert.equal(withHosts(withHealth(locked, { metrics })).guarded, true);
     assert.equal(withHosts(withHealth(app, { metrics })).guarded, undefined);
   });

@@ -21,7 +21,7 @@ function logged(fields: Partial<Exchange>): Readonly<Record<string, unknown>> {
 }
 
 describe('a line of the access log', () => {
-  it('says who asked what and what came of it', () => {
+  it('a line of the log has the user, the request and the result', () => {
     const line = logged({
       remoteAddress: '127.0.0.1',
       userAgent: 'docker/27',
@@ -42,7 +42,7 @@ describe('a line of the access log', () => {
     });
   });
 
-  it('says that there was no answer, or not all of one', () => {
+  it('a line of the log says that there was no response, or only a part of one', () => {
     const { status: _, ...unanswered } = exchange;
     const line: Readonly<Record<string, unknown>> = JSON.parse(
       formatExchange({ ...unanswered, whole: false }),
@@ -69,7 +69,7 @@ describe('a line of the access log', () => {
     it(name, () => assert.equal(logged({ target })['path'], path));
   }
 
-  it('is one line of bounded length, whatever a client sends', () => {
+  it('a line of the log is one line of bounded length, for any text from a client', () => {
     const line = formatExchange({
       ...exchange,
       target: `/${'x'.repeat(100_000)}`,

@@ -26,7 +26,7 @@ function put(ask: Ask, reference: string, body: string, type: string = ociManife
 }
 
 describe('end-3, GET of a manifest', () => {
-  it('gives the exact bytes and the type, by tag and by digest', async () => {
+  it('GET of a manifest returns the exact bytes and the type, by tag and by digest', async () => {
     const ask = newRegistry();
     const spaced = `${imageText().replaceAll(',', ' ,\n')}\n`;
     await pushImage(ask, 'a', 'v1');
@@ -42,7 +42,7 @@ describe('end-3, GET of a manifest', () => {
     }
   });
 
-  it('gives nothing to a client that has it', async () => {
+  it('GET of a manifest returns no body to a client that has it', async () => {
     const ask = newRegistry();
     const { digest } = await pushImage(ask, 'a', 'v1');
     const headers = { 'if-none-match': `"${digest}"` };
@@ -50,14 +50,14 @@ describe('end-3, GET of a manifest', () => {
     assert.equal((await ask('HEAD', '/v2/a/manifests/v1', { headers })).status, 304);
   });
 
-  it('does not care what the client says it accepts', async () => {
+  it('GET of a manifest ignores the Accept header', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     const answer = await ask('GET', '/v2/a/manifests/v1', { headers: { accept: 'text/html' } });
     assert.equal(answer.header('content-type'), ociManifest);
   });
 
-  it('knows when there is none', async () => {
+  it('GET of a missing manifest is 404', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     assertRefused(await ask('GET', '/v2/a/manifests/v2'), 404, 'MANIFEST_UNKNOWN');
@@ -66,7 +66,7 @@ describe('end-3, GET of a manifest', () => {
 });
 
 describe('end-7, PUT of a manifest', () => {
-  it('says where it is, by its digest', async () => {
+  it('PUT of a manifest returns its Location, by its digest', async () => {
     const ask = newRegistry();
     const { answer, digest, text } = await pushImage(ask, 'a', 'v1');
     assert.equal(answer.status, 201);
@@ -76,7 +76,7 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('GET', answer.header('location') ?? '')).text, text);
   });
 
-  it('keeps it under sha512 when it is put so', async () => {
+  it('PUT of a manifest stores it under sha512 if the request names that', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     const digest = digestText(imageText(), 'sha512');
@@ -87,7 +87,7 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal(got.header('docker-content-digest'), digest);
   });
 
-  it('sets the tags beside a digest and says which (end-7b)', async () => {
+  it('PUT of a manifest sets the tags beside a digest and reports them (end-7b)', async () => {
     const ask = newRegistry();
     const { digest } = await pushImage(ask, 'a', undefined);
     const answer = await put(ask, `${digest}?tag=x&tag=y`, imageText());
@@ -96,7 +96,7 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('GET', '/v2/a/manifests/y')).header('docker-content-digest'), digest);
   });
 
-  it('moves a tag', async () => {
+  it('PUT of a manifest moves a tag', async () => {
     const ask = newRegistry();
     const first = await pushImage(ask, 'a', 'v1');
     const second = await pushImage(ask, 'a', 'v1', { annotations: { a: '1' } });
@@ -104,14 +104,14 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('GET', `/v2/a/manifests/${first.digest}`)).status, 200);
   });
 
-  it('says that it lists the subject, which need not be there', async () => {
+  it('PUT of a manifest confirms the subject, which may be missing', async () => {
     const subject = { mediaType: ociManifest, digest: digestText('nothing'), size: 7 };
     const { answer } = await pushImage(newRegistry(), 'a', 'v1', { subject });
     assert.equal(answer.status, 201);
     assert.equal(answer.header('oci-subject'), subject.digest);
   });
 
-  it('takes an index, empty, nested or sparse', async () => {
+  it('PUT of a manifest accepts an index, empty, nested or sparse', async () => {
     const ask = newRegistry();
     const missing = { mediaType: ociManifest, digest: digestText('missing'), size: 7 };
     for (const manifests of [[], [missing], [{ ...missing, mediaType: ociIndex }]]) {
@@ -122,7 +122,7 @@ describe('end-7, PUT of a manifest', () => {
     }
   });
 
-  it('takes an image without layers, with unknown fields, and with layers that are never pushed', async () => {
+  it('PUT of a manifest accepts an image without layers, with unknown fields, and with foreign layers', async () => {
     const ask = newRegistry();
     const foreign = {
       mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
@@ -137,14 +137,14 @@ describe('end-7, PUT of a manifest', () => {
     );
   });
 
-  it('takes a type with parameters, which are none of the type', async () => {
+  it('PUT of a manifest ignores parameters of the type', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     assert.equal((await put(ask, 'v2', imageText(), `${ociManifest}; charset=utf-8`)).status, 201);
     assert.equal((await ask('GET', '/v2/a/manifests/v2')).header('content-type'), ociManifest);
   });
 
-  it('refuses an image whose config or layer is not there', async () => {
+  it('PUT of a manifest refuses an image whose config or layer is missing', async () => {
     const ask = newRegistry();
     assertRefused(await put(ask, 'v1', imageText()), 404, 'MANIFEST_BLOB_UNKNOWN');
     await pushBlob(ask, 'a', '{}');
@@ -154,7 +154,7 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('HEAD', '/v2/a/manifests/v1')).status, 404);
   });
 
-  it('takes an image whose blobs are not there where images may be sparse', async () => {
+  it('PUT of a manifest accepts an image without its blobs if images may be sparse', async () => {
     const ask = asking(createApp(createMemoryRegistry(), { sparse: true }));
     assert.equal((await put(ask, 'v1', imageText())).status, 201);
     assert.equal((await ask('GET', '/v2/a/manifests/v1')).text, imageText());
@@ -176,14 +176,14 @@ describe('end-7, PUT of a manifest', () => {
     ['under a digest that is none', 'sha256:baddigeststring', imageText(), ociManifest, 'DIGEST_INVALID'],
   ];
   for (const [name, reference, body, type, code] of refused) {
-    it(`refuses one ${name}`, async () => {
+    it(`PUT of a manifest refuses one ${name}`, async () => {
       const ask = newRegistry();
       await pushImage(ask, 'a', 'there');
       assertRefused(await put(ask, reference, body, type), 400, code);
     });
   }
 
-  it('takes the type from the document where the client does not say it, and refuses neither', async () => {
+  it('PUT of a manifest accepts one with a type only in the document, or only in the Content-Type', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     assert.equal((await ask('PUT', '/v2/a/manifests/v2', { body: imageText() })).status, 201);
@@ -191,7 +191,7 @@ describe('end-7, PUT of a manifest', () => {
     assert.equal((await ask('GET', '/v2/a/manifests/v3')).header('content-type'), ociManifest);
   });
 
-  it('refuses what is too large, before or while it comes', async () => {
+  it('PUT of a manifest refuses one that is too large, before or while it arrives', async () => {
     const ask = newRegistry();
     const body = new Uint8Array(manifestLimit + 1).fill(0x20);
     const headers = { 'content-type': ociManifest };
@@ -201,7 +201,7 @@ describe('end-7, PUT of a manifest', () => {
     assertRefused(await ask('PUT', '/v2/a/manifests/v1', { body: long, headers }), 413, 'SIZE_INVALID');
   });
 
-  it('takes one as large as may be', async () => {
+  it('PUT of a manifest accepts one of the largest permitted size', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', 'v1');
     const body = imageText().padEnd(manifestLimit, ' ');
@@ -211,7 +211,7 @@ describe('end-7, PUT of a manifest', () => {
 });
 
 describe('end-9, DELETE of a manifest', () => {
-  it('takes a tag alone', async () => {
+  it('DELETE of a tag keeps the manifest', async () => {
     const ask = newRegistry();
     const { digest } = await pushImage(ask, 'a', 'v1');
     assert.equal((await ask('DELETE', '/v2/a/manifests/v1')).status, 202);
@@ -220,7 +220,7 @@ describe('end-9, DELETE of a manifest', () => {
     assertRefused(await ask('DELETE', '/v2/a/manifests/v1'), 404, 'MANIFEST_UNKNOWN');
   });
 
-  it('takes a digest with its tags', async () => {
+  it('DELETE of a digest removes its tags', async () => {
     const ask = newRegistry();
     const { digest } = await pushImage(ask, 'a', 'v1');
     assert.equal((await ask('DELETE', `/v2/a/manifests/${digest}`)).status, 202);

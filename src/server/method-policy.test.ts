@@ -39,7 +39,7 @@ const reads = [
 
 describe('a registry that is only read', () => {
   for (const [method, target, allow] of writes) {
-    it(`refuses ${method} ${target}`, async () => {
+    it(`a read-only registry refuses ${method} ${target}`, async () => {
       const refused = await (await filled({ writes: false }))(method, target, { body: 'x' });
       assertRefused(refused, 405, 'UNSUPPORTED');
       assert.deepEqual(refused.lines('allow'), [allow]);
@@ -47,7 +47,7 @@ describe('a registry that is only read', () => {
   }
 
   for (const target of reads) {
-    it(`answers GET ${target}`, async () => {
+    it(`a read-only registry answers GET ${target}`, async () => {
       assert.equal((await (await filled({ writes: false }))('GET', target)).status, 200);
     });
   }
@@ -55,7 +55,7 @@ describe('a registry that is only read', () => {
 
 describe('a registry that deletes nothing', () => {
   for (const [method, target, allow] of deletes) {
-    it(`refuses ${method} ${target}, and it is still there`, async () => {
+    it(`a registry without deletions refuses ${method} ${target}, and the content still exists`, async () => {
       const ask = await filled({ deletes: false });
       const refused = await ask(method, target);
       assertRefused(refused, 405, 'UNSUPPORTED');
@@ -65,7 +65,7 @@ describe('a registry that deletes nothing', () => {
     });
   }
 
-  it('takes what is pushed, and lets an upload be given up', async () => {
+  it('a registry without deletions accepts pushes, and cancels uploads', async () => {
     const ask = await filled({ deletes: false });
     const start = await ask('POST', '/v2/a/blobs/uploads/');
     assert.equal((await ask('DELETE', start.header('location') ?? '')).status, 204);

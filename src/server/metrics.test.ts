@@ -37,7 +37,7 @@ describe('metrics', () => {
     );
   });
 
-  it('have the durations in buckets that add up', () => {
+  it('the metrics have durations in buckets that add up', () => {
     const metrics = createMetrics();
     for (const duration of [0.5, 30, 90, 100_000]) metrics.ended({ ...exchange, duration });
     const name = 'gantry_request_duration_seconds';
@@ -53,7 +53,7 @@ describe('metrics', () => {
     );
   });
 
-  it('have no label that a client can make up', () => {
+  it('the metrics have no label that a client can invent', () => {
     const metrics = createMetrics();
     metrics.ended({ ...exchange, method: 'X"', target: '/v2/"}', note: { user: '"' } });
     has(metrics.text(), 'gantry_requests_total{operation="other",status="2xx"} 1');

@@ -12,7 +12,7 @@ function newRegistry(): Ask {
 }
 
 describe('end-11, POST that mounts', () => {
-  it('links a blob of another repository', async () => {
+  it('a mount links a blob of another repository', async () => {
     const ask = newRegistry();
     await pushBlob(ask, 'from/here', text);
     const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}&from=from%2Fhere`);
@@ -21,7 +21,7 @@ describe('end-11, POST that mounts', () => {
     assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
   });
 
-  it('links a blob of any repository when none is named, unless it may not', async () => {
+  it('a mount links a blob of any repository when none is named, unless that is switched off', async () => {
     const registry = createMemoryRegistry();
     const ask = asking(createApp(registry));
     await pushBlob(ask, 'b', text);
@@ -30,7 +30,7 @@ describe('end-11, POST that mounts', () => {
     assert.equal((await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}`)).status, 201);
   });
 
-  it('links a blob by its sha512', async () => {
+  it('a mount links a blob by its sha512', async () => {
     const ask = newRegistry();
     const sha512 = digestText(text, 'sha512');
     await ask('POST', `/v2/b/blobs/uploads/?digest=${sha512}`, { body: text });
@@ -41,7 +41,7 @@ describe('end-11, POST that mounts', () => {
   });
 
   for (const query of ['&from=b', '&from=..%2F..%2Fetc', '&from=', '']) {
-    it(`begins an upload where there is nothing to link (${query || 'no from'})`, async () => {
+    it(`a mount without a blob to link starts an upload (${query || 'no from'})`, async () => {
       const ask = newRegistry();
       const answer = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}${query}`);
       assert.equal(answer.status, 202);

@@ -20,7 +20,7 @@ function newRegistry(): Ask {
 }
 
 describe('end-12, GET of the referrers', () => {
-  it('is an empty index where there is nothing, even no repository', async () => {
+  it('GET of the referrers is an empty index without referrers, even without the repository', async () => {
     const answer = await newRegistry()('GET', `/v2/a/referrers/${subject.digest}`);
     assert.equal(answer.status, 200);
     assert.equal(answer.header('content-type'), ociIndex);
@@ -28,7 +28,7 @@ describe('end-12, GET of the referrers', () => {
     assert.equal(answer.header('oci-filters-applied'), undefined);
   });
 
-  it('lists each with its artifactType and annotations', async () => {
+  it('GET of the referrers lists each with its artifactType and annotations', async () => {
     const ask = newRegistry();
     const { digest, text } = await pushImage(ask, 'a', undefined, {
       subject,
@@ -47,7 +47,7 @@ describe('end-12, GET of the referrers', () => {
     ]);
   });
 
-  it('filters by artifactType, a config\u2019s type counting as one, and says so', async () => {
+  it('GET of the referrers filters by artifactType, where a config\u2019s type counts as one, and reports the filter', async () => {
     const ask = newRegistry();
     await pushImage(ask, 'a', undefined, { subject, artifactType: 'application/x' });
     const plain = await pushImage(ask, 'a', undefined, { subject });
@@ -59,7 +59,7 @@ describe('end-12, GET of the referrers', () => {
     assert.equal(manifests[0].digest, plain.digest);
   });
 
-  it('forgets what was deleted', async () => {
+  it('GET of the referrers omits deleted ones', async () => {
     const ask = newRegistry();
     const { digest } = await pushImage(ask, 'a', undefined, { subject });
     await ask('DELETE', `/v2/a/manifests/${digest}`);
@@ -67,7 +67,7 @@ describe('end-12, GET of the referrers', () => {
     assert.deepEqual(JSON.parse(answer.text).manifests, []);
   });
 
-  it('comes in pages that clients can read, each once', async () => {
+  it('GET of the referrers comes in pages that clients can read, each referrer once', async () => {
     const ask = newRegistry();
     const annotations = { big: 'x'.repeat(900_000) };
     const pushed = new Set<string>();
@@ -89,7 +89,7 @@ describe('end-12, GET of the referrers', () => {
     assert.deepEqual(seen.sort(), [...pushed].sort());
   });
 
-  it('refuses a subject that is no digest', async () => {
+  it('GET of the referrers refuses a subject that is no digest', async () => {
     assertRefused(await newRegistry()('GET', '/v2/a/referrers/sha256:bad'), 400, 'DIGEST_INVALID');
   });
 });

@@ -31,7 +31,7 @@ async function start(ask: Ask, repository = 'a'): Promise<string> {
 const digest = digestText('hello');
 
 describe('sessions that are open', () => {
-  it('have a limit, and the next one is asked to come later', async () => {
+  it('open sessions have a limit, and the next client is asked to come later', async () => {
     const { ask, sessions } = scene({ sessions: 2 });
     await start(ask);
     await start(ask, 'b');
@@ -42,7 +42,7 @@ describe('sessions that are open', () => {
     assert.equal(sessions.count(), 2);
   });
 
-  it('have a limit in each repository', async () => {
+  it('open sessions have a limit in each repository', async () => {
     const { ask } = scene({ repositorySessions: 1 });
     await start(ask);
     assertRefused(await ask('POST', '/v2/a/blobs/uploads/'), 429, 'TOOMANYREQUESTS');
@@ -89,7 +89,7 @@ describe('sessions that are open', () => {
     });
   }
 
-  it('do not count blobs that are sent in one request, whatever comes of them', async () => {
+  it('blobs that are sent in one request do not count as open sessions, for any result', async () => {
     const { ask, sessions } = scene({ sessions: 1 });
     const target = `/v2/a/blobs/uploads/?digest=${digest}`;
     assert.equal((await ask('POST', target, { body: 'hello' })).status, 201);
@@ -98,7 +98,7 @@ describe('sessions that are open', () => {
     assert.equal(sessions.count(), 0);
   });
 
-  it('do not count those that nobody began', async () => {
+  it('sessions that no request began do not count', async () => {
     const { ask, sessions } = scene({});
     assertRefused(await ask('GET', '/v2/a/blobs/uploads/YQ'), 404, 'BLOB_UPLOAD_UNKNOWN');
     assert.equal(sessions.count(), 0);
@@ -115,7 +115,7 @@ describe('sessions that are open', () => {
 
 describe('a session whose client has left before it has the answer', () => {
   for (const target of ['/v2/a/blobs/uploads/', `/v2/a/blobs/uploads/?mount=${digest}&from=b`]) {
-    it(`orphaned-session: is cancelled, so that its place is free: ${target}`, async () => {
+    it(`orphaned-session: a session whose client leaves before the response is cancelled, and its place is free: ${target}`, async () => {
       const { ask, sessions } = scene({ sessions: 1 });
       const client = new AbortController();
       const answer = await ask('POST', target, { signal: client.signal });
@@ -128,7 +128,7 @@ describe('a session whose client has left before it has the answer', () => {
     });
   }
 
-  it('orphaned-session: stays if a request has used it', async () => {
+  it('orphaned-session: a session that a request has used stays', async () => {
     const { ask, sessions } = scene({});
     const client = new AbortController();
     const answer = await ask('POST', '/v2/a/blobs/uploads/', { signal: client.signal });
@@ -188,20 +188,20 @@ describe('sessions of several holders', () => {
 });
 
 describe('a session that somebody holds', () => {
-  it('is taken from a request that sends nothing any more, for one that asks where it stands', async () => {
+  it('a request for the offset takes a held session from a request that sends nothing any more', async () => {
     const { ask, location, append } = await held(20);
     assert.equal((await ask('GET', location)).header('range'), '0-4');
     await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));
   });
 
-  it('is taken for the next chunk, which goes on where the other one ended', async () => {
+  it('the next chunk takes a held session, and continues at the end of the other one', async () => {
     const { ask, location, append } = await held(20);
     const next = { body: ' you', headers: { 'content-range': '5-8' } };
     assert.equal((await ask('PATCH', location, next)).header('range'), '0-8');
     await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));
   });
 
-  it('tells where it stands, too, while the store is still at work on what has come', async () => {
+  it('a held session reports its offset also while the store still works on the received bytes', async () => {
     const [arrived, go] = [new Gate(), new Gate()];
     const limits = { ...defaultLimits, patience: 20 };
     const ask = asking(createApp(slowly(arrived, go), { sessions: createSessions(limits) }));
@@ -213,7 +213,7 @@ describe('a session that somebody holds', () => {
     assert.equal((await append).status, 202);
   });
 
-  it('is not waited for by others', async () => {
+  it('other sessions do not wait for a held one', async () => {
     const { ask, go, append } = await held(5_000);
     assert.equal((await ask('GET', await start(ask))).status, 204);
     go.open();

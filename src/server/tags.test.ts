@@ -36,16 +36,16 @@ describe('end-8, GET of the tags', () => {
     });
   }
 
-  it('has an empty list for a repository without tags', async () => {
+  it('GET of the tags is an empty list for a repository without tags', async () => {
     const answer = await (await withTags([]))('GET', '/v2/a/tags/list');
     assert.equal(answer.text, '{"name":"a","tags":[]}');
   });
 
-  it('knows no repository that was never written to', async () => {
+  it('GET of the tags knows no repository without a write', async () => {
     assertRefused(await (await withTags([]))('GET', '/v2/b/tags/list'), 404, 'NAME_UNKNOWN');
   });
 
-  it('never lists more than a thousand at once', async () => {
+  it('GET of the tags lists at most a thousand at once', async () => {
     const ask = await withTags([]);
     const { digest } = await pushImage(ask, 'a', undefined);
     for (let from = 0; from < 1100; from += 100) {

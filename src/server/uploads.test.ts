@@ -23,19 +23,19 @@ function chunk(from: number, body: string): { body: string; headers: Record<stri
 }
 
 describe('end-4a, POST of an upload', () => {
-  it('says where to go on, by a path, whatever the client says the host is', async () => {
+  it("POST of an upload returns a path as its Location, independent of the client's Host", async () => {
     const answer = await newRegistry()('POST', '/v2/a/b/blobs/uploads/', { headers: { host: 'evil' } });
     assert.equal(answer.status, 202);
     assert.match(answer.header('location') ?? '', /^\/v2\/a\/b\/blobs\/uploads\/[\w-]+$/);
     assert.equal(answer.header('content-length'), '0');
   });
 
-  it('gives each its own', async () => {
+  it('POST of an upload gives each upload its own Location', async () => {
     const ask = newRegistry();
     assert.notEqual(await start(ask), await start(ask));
   });
 
-  it('takes sha512 where it is announced (end-4c)', async () => {
+  it('POST of an upload accepts sha512 if it is announced (end-4c)', async () => {
     const ask = newRegistry();
     const location = await start(ask, '?digest-algorithm=sha512');
     const sha512 = digestText(text, 'sha512');
@@ -45,7 +45,7 @@ describe('end-4a, POST of an upload', () => {
     assert.equal((await ask('GET', `/v2/a/blobs/${sha512}`)).header('docker-content-digest'), sha512);
   });
 
-  it('refuses an algorithm that it can not compute', async () => {
+  it('POST of an upload refuses an algorithm that gantry cannot compute', async () => {
     const ask = newRegistry();
     assertRefused(await ask('POST', '/v2/a/blobs/uploads/?digest-algorithm=md5'), 400, 'DIGEST_INVALID');
     assertRefused(await ask('POST', '/v2/a/blobs/uploads/?digest=x:1', { body: 'x' }), 400, 'DIGEST_INVALID');
@@ -54,7 +54,7 @@ describe('end-4a, POST of an upload', () => {
 });
 
 describe('end-4b, POST of a whole blob', () => {
-  it('keeps it', async () => {
+  it('POST of a whole blob stores it', async () => {
     const ask = newRegistry();
     const answer = await ask('POST', `/v2/a/blobs/uploads/?digest=${digest}`, { body: text });
     assert.equal(answer.status, 201);
@@ -62,12 +62,12 @@ describe('end-4b, POST of a whole blob', () => {
     assert.equal((await ask('GET', answer.header('location') ?? '')).text, text);
   });
 
-  it('keeps an empty one', async () => {
+  it('POST of a whole blob stores an empty one', async () => {
     const answer = await newRegistry()('POST', `/v2/a/blobs/uploads/?digest=${digestText('')}`);
     assert.equal(answer.status, 201);
   });
 
-  it('keeps nothing that has another digest', async () => {
+  it('POST of a whole blob stores nothing with another digest', async () => {
     const ask = newRegistry();
     const answer = await ask('POST', `/v2/a/blobs/uploads/?digest=${digest}`, { body: 'other' });
     assertRefused(answer, 400, 'DIGEST_INVALID');
@@ -76,7 +76,7 @@ describe('end-4b, POST of a whole blob', () => {
 });
 
 describe('end-5, PATCH of a chunk', () => {
-  it('takes chunks in order and says how far it is', async () => {
+  it('PATCH accepts chunks in order and reports the offset', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const first = await ask('PATCH', location, chunk(0, 'hello, '));
@@ -89,7 +89,7 @@ describe('end-5, PATCH of a chunk', () => {
     assert.equal((await ask('GET', `/v2/a/blobs/${digest}`)).text, text);
   });
 
-  it('takes a stream without a range or a length, as docker sends it', async () => {
+  it('PATCH accepts a stream without a range or a length, as docker sends it', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const answer = await ask('PATCH', location, { body: streamOf(['hello, ', 'blob!']) });
@@ -104,7 +104,7 @@ describe('end-5, PATCH of a chunk', () => {
     ['backwards', '11-7'],
   ];
   for (const [name, range] of wrong) {
-    it(`refuses a chunk ${name}, keeps nothing of it, and takes the right one after`, async () => {
+    it(`PATCH refuses a chunk ${name}, keeps nothing of it, and then accepts the right one`, async () => {
       const ask = newRegistry();
       const location = await start(ask);
       await ask('PATCH', location, chunk(0, 'hello, '));
@@ -119,7 +119,7 @@ describe('end-5, PATCH of a chunk', () => {
     });
   }
 
-  it('takes only one of two chunks that come for the same place at once', async () => {
+  it('PATCH accepts only one of two chunks for the same offset at the same time', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const answers = await Promise.all([
@@ -133,7 +133,7 @@ describe('end-5, PATCH of a chunk', () => {
     assert.equal((await ask('GET', location)).header('range'), '0-4');
   });
 
-  it('refuses a body that is not as long as its range', async () => {
+  it('PATCH refuses a body whose length is not that of its range', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const headers = { 'content-range': '0-99' };
@@ -144,14 +144,14 @@ describe('end-5, PATCH of a chunk', () => {
     assert.equal((await ask('GET', location)).header('range'), '0-59');
   });
 
-  it('refuses a chunk that has a range and no body', async () => {
+  it('PATCH refuses a chunk that has a range and no body', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const answer = await ask('PATCH', location, { headers: { 'content-range': '0-5' } });
     assertRefused(answer, 400, 'SIZE_INVALID');
   });
 
-  it('knows only sessions of this repository', async () => {
+  it('PATCH knows only sessions of this repository', async () => {
     const ask = newRegistry();
     const location = (await start(ask)).replace('/v2/a/', '/v2/b/');
     for (const method of ['GET', 'PATCH', 'DELETE']) {
@@ -162,7 +162,7 @@ describe('end-5, PATCH of a chunk', () => {
 });
 
 describe('end-6, PUT that closes an upload', () => {
-  it('takes the whole blob', async () => {
+  it('PUT closes an upload with the whole blob', async () => {
     const ask = newRegistry();
     const end = await ask('PUT', `${await start(ask)}?digest=${digest}`, { body: text });
     assert.equal(end.status, 201);
@@ -170,7 +170,7 @@ describe('end-6, PUT that closes an upload', () => {
     assert.equal(end.header('docker-content-digest'), digest);
   });
 
-  it('takes the last chunk, with or without its range', async () => {
+  it('PUT closes an upload with the last chunk, with or without its range', async () => {
     for (const last of [chunk(7, 'blob!'), { body: 'blob!' }]) {
       const ask = newRegistry();
       const location = await start(ask);
@@ -180,7 +180,7 @@ describe('end-6, PUT that closes an upload', () => {
     }
   });
 
-  it('refuses a last chunk in the wrong place, and the session goes on at the same address', async () => {
+  it('PUT refuses a last chunk at the wrong offset, and the session continues at the same address', async () => {
     const ask = newRegistry();
     const location = `${await start(ask)}?digest=${digest}`;
     await ask('PATCH', location, chunk(0, 'hello, '));
@@ -193,14 +193,14 @@ describe('end-6, PUT that closes an upload', () => {
     assert.equal((await ask('PUT', location, chunk(7, 'blob!'))).status, 201);
   });
 
-  it('keeps nothing that has another digest', async () => {
+  it('PUT stores nothing with another digest', async () => {
     const ask = newRegistry();
     const end = await ask('PUT', `${await start(ask)}?digest=${digest}`, { body: 'other' });
     assertRefused(end, 400, 'DIGEST_INVALID');
     assert.equal((await ask('HEAD', `/v2/a/blobs/${digest}`)).status, 404);
   });
 
-  it('asks for a digest, and for one that can be computed', async () => {
+  it('PUT needs a digest, of a known algorithm', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     assertRefused(await ask('PUT', location), 400, 'DIGEST_INVALID');
@@ -208,7 +208,7 @@ describe('end-6, PUT that closes an upload', () => {
     assertRefused(await ask('PUT', `${location}?digest=sha256:bad`), 400, 'DIGEST_INVALID');
   });
 
-  it('closes once', async () => {
+  it('PUT closes an upload once', async () => {
     const ask = newRegistry();
     const location = `${await start(ask)}?digest=${digest}`;
     await ask('PUT', location, { body: text });
@@ -217,7 +217,7 @@ describe('end-6, PUT that closes an upload', () => {
 });
 
 describe('end-13, GET of an upload', () => {
-  it('says where an empty session stands, as everybody does', async () => {
+  it('GET of an upload reports an empty session in the common form', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const status = await ask('GET', location);
@@ -227,7 +227,7 @@ describe('end-13, GET of an upload', () => {
     assert.equal(status.header('content-length'), undefined);
   });
 
-  it('says how far a body came that broke off', async () => {
+  it('GET of an upload reports the offset of a body that broke off', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const cut = new Error('cut');
@@ -240,7 +240,7 @@ describe('end-13, GET of an upload', () => {
 });
 
 describe('a session in use', () => {
-  it('is asked where it stands only when the bytes on their way are in', async () => {
+  it('GET of an upload in use waits for the bytes on their way', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     const arrival = new Gate();
@@ -258,7 +258,7 @@ describe('a session in use', () => {
 });
 
 describe('end-14, DELETE of an upload', () => {
-  it('forgets it', async () => {
+  it('DELETE of an upload removes it', async () => {
     const ask = newRegistry();
     const location = await start(ask);
     assert.equal((await ask('DELETE', location)).status, 204);

@@ -30,7 +30,7 @@ function scene(): Scene {
 }
 
 describe('the source of a body', () => {
-  it('is ended when its reader stops', async () => {
+  it('a source ends when its reader stops', async () => {
     const { chunks, body, ended } = scene();
     await chunks.next();
     await chunks.return?.();
@@ -38,7 +38,7 @@ describe('the source of a body', () => {
     assert.equal(body.broken(), undefined);
   });
 
-  it('is ended when the request is aborted, which readers learn from the next chunk', async () => {
+  it('a source ends when the request is aborted, which readers learn from the next chunk', async () => {
     const { chunks, body, abort, go, ended } = scene();
     const reason = new Error('enough');
     await chunks.next();
@@ -50,7 +50,7 @@ describe('the source of a body', () => {
     assert.deepEqual(body.broken(), { error: reason });
   });
 
-  it('is ended after a cut, once the chunk has come that it was waiting for', async () => {
+  it('a source ends after a cut, as soon as the awaited chunk has arrived', async () => {
     const { chunks, body, go, ended } = scene();
     await chunks.next();
     const next = chunks.next();
@@ -61,7 +61,7 @@ describe('the source of a body', () => {
     await ended.opened;
   });
 
-  it('is cut only while a chunk of it is awaited', async () => {
+  it('a source is cut only while a reader awaits a chunk', async () => {
     const { chunks, body } = scene();
     assert.equal(body.cutAfter(0), false);
     await chunks.next();

@@ -67,7 +67,7 @@ describe('a secret is found', () => {
   ];
   for (const [where, code] of rows) {
     const skip = where === 'title' && process.platform !== 'linux' && 'Linux shows titles in /proc';
-    it(`in ${where}: ${code.replace(binary, 'gantry')}`, { skip }, async (test) => {
+    it(`a secret is found in ${where}: ${code.replace(binary, 'gantry')}`, { skip }, async (test) => {
       const found = await findingsOf(await folder(test), code);
       assert.ok(
         found.some((finding) => finding.where === where),
@@ -77,7 +77,7 @@ describe('a secret is found', () => {
     });
   }
 
-  it('and where there is none nothing is', async (test) => {
+  it('a run without a shown secret has no findings', async (test) => {
     const code = 'say("harmless"); new ContentError("TOO_LARGE", "x")';
     assert.deepEqual(await findingsOf(await folder(test), code), []);
   });
@@ -101,7 +101,7 @@ describe('a secret in the log of a served registry is found', () => {
     ['stdout', '-'],
     ['log', 'served.log'],
   ] as const) {
-    it(`with --log ${file}`, async (test) => {
+    it(`a secret in the log of a served registry is found with --log ${file}`, async (test) => {
       const found = await findingsOf(await folder(test), asked(['--log', file]));
       assert.deepEqual(
         found.map((finding) => finding.where),

@@ -153,7 +153,9 @@ async function serve(
 
 describe('serve is told to stop', { concurrency: 4 }, () => {
   for (const { name, options = async () => [], begin } of scenes) {
-    it(`lingers-after-cut-push: nothing holds its process: ${name}`, { timeout: 180_000 }, async (test) => {
+    it(`lingers-after-cut-push: nothing holds the process of serve after a stop: ${name}`, {
+      timeout: 180_000,
+    }, async (test) => {
       const cwd = await folder(test);
       const { child, host } = await serve(test, await options(test, cwd), cwd);
       const ended = finished(child);

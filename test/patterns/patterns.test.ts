@@ -90,7 +90,7 @@ function quietly(act: () => unknown): void {
 }
 
 describe('link-redos: twice the input takes no more than three times as long', () => {
-  it('finds the patterns of the source, and those that are quadratic', () => {
+  it('the search finds the patterns of the source, and quadratic ones among samples', () => {
     assert.ok(literals.length > 100, String(literals.length));
     for (const source of ['<([^>]*)>|^[^\\s<;]+', '^(?:https?:\\/\\/)?([^/]*)(.*?)\\/*$', '\\s+$']) {
       assert.notEqual(worst({ source, flags: '' }), undefined, source);
@@ -98,16 +98,16 @@ describe('link-redos: twice the input takes no more than three times as long', (
   });
 
   for (const pattern of literals) {
-    it(`for the pattern of ${pattern.where}`, () => {
+    it(`the pattern of ${pattern.where} is linear`, () => {
       assert.equal(worst(pattern), undefined, `/${pattern.source}/${pattern.flags}`);
     });
   }
 
-  it('for patterns that are made at run time: each is known, with the reason why it is linear', () => {
+  it('patterns that are made at run time are all known, with the reason why they are linear', () => {
     assert.deepEqual([...new Set(made)].toSorted(), Object.keys(madeAtRunTime).toSorted());
   });
 
-  it('for each parser: it is measured here, or fed by test/fuzz, which measures it', () => {
+  it('each parser is measured here, or fed by test/fuzz, which measures it', () => {
     const folder = join(projectRoot(), 'test', 'fuzz');
     const text = readdirSync(folder)
       .map((name) => readFileSync(join(folder, name), 'utf8'))
@@ -117,7 +117,7 @@ describe('link-redos: twice the input takes no more than three times as long', (
   });
 
   for (const [name, act] of Object.entries(functions)) {
-    it(`for ${name}`, () => {
+    it(`${name} is linear`, () => {
       for (const piece of [
         '<',
         '>',

@@ -53,18 +53,18 @@ describe('a listener beyond this machine', () => {
     '::ffff:127.0.0.1',
     '127.0.0.1.example',
   ]) {
-    it(`at ${host} is refused where nobody has to log in`, async () => {
+    it(`a listener at ${host} is refused without a login`, async () => {
       await assert.rejects(listen(open, { host }), { code: 'INVALID_OPTION' });
     });
   }
 
-  it('is opened for everybody when that is said, and asks for no name', async (test) => {
+  it('a listener for other machines opens without a login if anonymous permits it, and checks no name', async (test) => {
     const { port } = await started(test, open, { host: '0.0.0.0', anonymous: true });
     const headers = { host: 'registry.example' };
     assert.equal((await get(`http://127.0.0.1:${port}/v2/`, { headers })).status, 200);
   });
 
-  it('is opened with a login', async (test) => {
+  it('a listener for other machines opens with a login', async (test) => {
     const { port } = await started(test, guarded, { host: '0.0.0.0' });
     assert.equal((await get(`http://127.0.0.1:${port}/v2/`)).status, 401);
   });
@@ -84,14 +84,14 @@ describe('a listener of this machine', () => {
     ['localhost.rebound.example', 421],
   ];
   for (const [host, status] of rows) {
-    it(`without a login answers ${status} where it is called ${host}`, async (test) => {
+    it(`a listener of this machine without a login answers ${status} under the name ${host}`, async (test) => {
       const { url, port } = await started(test, open, { hosts: ['known.example'] });
       const headers = { host: `${host}:${port}` };
       assert.equal((await get(`${url}/v2/`, { headers })).status, status);
     });
   }
 
-  it('with a login asks for it by whatever name it is called, and names a realm by its own only', async (test) => {
+  it('a listener of this machine with a login asks for it under any name, and names a realm by its own name only', async (test) => {
     const { url, port } = await started(test, guarded, {});
     const challengeOf = async (host: string): Promise<string | undefined> =>
       (await get(`${url}/v2/`, { headers: { host } })).challenge;
@@ -115,7 +115,7 @@ describe('a listener over TLS', needs('openssl'), () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('has an https address, serves, and names it in its realm', async (test) => {
+  it('a listener over TLS has an https address, serves, and names it in its realm', async (test) => {
     const { url } = await started(test, guarded, { tls: identity });
     assert.match(url, /^https:/);
     const { status, challenge } = await get(`${url}/v2/`, { ca });
@@ -123,13 +123,13 @@ describe('a listener over TLS', needs('openssl'), () => {
     await assert.rejects(get(`${url}/v2/`), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
   });
 
-  it('takes the certificate as bytes, too', async (test) => {
+  it('a listener over TLS takes the certificate as bytes, too', async (test) => {
     const [cert, key] = [Buffer.from(identity.cert), Buffer.from(identity.key)];
     const { url } = await started(test, open, { tls: { cert, key } });
     assert.equal((await get(`${url}/v2/`, { ca })).status, 200);
   });
 
-  it('speaks no TLS before 1.2', async (test) => {
+  it('a listener over TLS speaks no TLS before 1.2', async (test) => {
     const { port } = await started(test, open, { tls: identity });
     const socket = connectSecurely({
       port,
@@ -143,7 +143,7 @@ describe('a listener over TLS', needs('openssl'), () => {
     assert.ok(error instanceof Error);
   });
 
-  it('ends at once with its idle connections, those that never spoke among them', async () => {
+  it('a listener over TLS ends at once with its idle connections, silent ones included', async () => {
     const listener = await listen(open, { tls: identity });
     const silent = connect(listener.port, '127.0.0.1');
     const idle = connectSecurely({ port: listener.port, ca, host: '127.0.0.1' });
@@ -157,7 +157,7 @@ describe('a listener over TLS', needs('openssl'), () => {
     await ended;
   });
 
-  it('answers nothing to who speaks plain HTTP, and goes on', async (test) => {
+  it('a listener over TLS answers nothing to a client that speaks plain HTTP, and goes on', async (test) => {
     const { url, port } = await started(test, open, { tls: identity });
     await assert.rejects(get(`http://127.0.0.1:${port}/v2/`));
     assert.equal((await get(`${url}/v2/`, { ca })).status, 200);
@@ -175,7 +175,7 @@ describe('a listener over TLS', needs('openssl'), () => {
     ['certificate and key exchanged', ({ cert, key }) => ({ cert: key, key: cert })],
   ];
   for (const [what, make] of wrong) {
-    it(`is refused with ${what}`, async () => {
+    it(`a listener over TLS is refused with ${what}`, async () => {
       await assert.rejects(listen(open, { tls: make(identity) }), { code: 'INVALID_OPTION' });
     });
   }

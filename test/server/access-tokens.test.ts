@@ -66,7 +66,7 @@ function post(ask: Ask, fields: Readonly<Record<string, string>>): Promise<Asked
 }
 
 describe('a token', () => {
-  it('is good for what was asked and is allowed', async () => {
+  it('a token grants the requested rights that are allowed', async () => {
     const { token } = await guardedApp({ rules });
     const asked = ['repository:team/app:pull,push,delete', 'repository:other:pull', 'repository:open/app:*'];
     assert.deepEqual(accessOf(await token('alice', ...asked)), ['team/app:pull,push', 'open/app:pull']);
@@ -78,7 +78,7 @@ describe('a token', () => {
     assert.deepEqual(accessOf(await token(undefined, ...asked)), ['open/app:pull']);
   });
 
-  it('asked for what means nothing is good for nothing, and no failure', async () => {
+  it('a token for meaningless scopes grants nothing, and is no failure', async () => {
     const { token } = await guardedApp();
     const scopes = [
       'aws',
@@ -95,7 +95,7 @@ describe('a token', () => {
     assert.equal(accessOf(await token('alice', ...many)).length, 100);
   });
 
-  it('comes as the specification has it', async () => {
+  it('a token has the form of the specification', async () => {
     const { ask, clock } = await guardedApp();
     const answer = await ask('GET', '/v2/token?service=gantry&scope=repository:a:pull', as('alice'));
     const body = JSON.parse(answer.text);
@@ -109,7 +109,7 @@ describe('a token', () => {
     assert.ok(!Buffer.from(body.token.split('.')[1], 'base64url').includes(passwordOf('alice')));
   });
 
-  it('is given out by GET and POST only, for this service only', async () => {
+  it('GET and POST return a token, for this service only', async () => {
     const { ask } = await guardedApp();
     for (const method of ['PUT', 'DELETE', 'HEAD', 'PATCH']) {
       assert.equal((await ask(method, '/v2/token', as('alice'))).status, 405);
@@ -120,7 +120,7 @@ describe('a token', () => {
     assert.equal((await post(ask, { ...grant, service: 'gantry' })).status, 200);
   });
 
-  it('is for nobody who shows a token in place of a password', async () => {
+  it('a token in place of a password gets no token', async () => {
     const { ask, token } = await guardedApp();
     assertRefused(await ask('GET', '/v2/token', bearing(await token('alice'))), 401, 'UNAUTHORIZED');
   });
@@ -139,7 +139,7 @@ describe('the challenge', () => {
     ['POST', `a/blobs/uploads/?mount=${digestText('x')}&from=b%22%0d%0a`, 'repository:a:pull,push'],
   ];
   for (const [method, path, scope] of rows) {
-    it(`of ${method} /v2/${path.replace(/sha256:\w+/, 'DIGEST')} asks for ${scope ?? 'no scope'}`, async () => {
+    it(`the challenge of ${method} /v2/${path.replace(/sha256:\w+/, 'DIGEST')} asks for ${scope ?? 'no scope'}`, async () => {
       const { ask } = await guardedApp({ publicUrl: 'https://registry.example' });
       const answer = await ask(method, `/v2/${path}`);
       assert.equal(answer.status, 401);
@@ -150,7 +150,7 @@ describe('the challenge', () => {
     });
   }
 
-  it('is Basic where nobody knows our address, and Basic is taken either way', async () => {
+  it('the challenge is Basic if the registry cannot know its address, and Basic is always accepted', async () => {
     const unknown = await guardedApp();
     const headers = { host: 'evil.example' };
     assert.deepEqual((await unknown.ask('GET', '/v2/', { headers })).lines('www-authenticate'), [
@@ -160,7 +160,7 @@ describe('the challenge', () => {
     for (const { ask } of [unknown, known]) assert.equal((await ask('GET', '/v2/', as('alice'))).status, 200);
   });
 
-  it('says what was wrong with a token', async () => {
+  it('the challenge tells the reason for the refusal of a token', async () => {
     const { ask, token } = await guardedApp({ publicUrl: 'https://registry.example' });
     const push = (value: string): Promise<Asked> => ask('POST', '/v2/a/blobs/uploads/', bearing(value));
     const invalid = await push('nothing');
@@ -190,7 +190,7 @@ async function stage(): Promise<
 const scope = 'repository:team/app:pull';
 
 describe('a token is taken', () => {
-  it('for the repository and the actions that it names, exactly', async () => {
+  it('a token is accepted for exactly its repository and actions', async () => {
     const { ask, token, pull } = await stage();
     const bearer = bearing(await token('alice', scope));
     assert.equal(await pull(await token('alice', scope)), 200);
@@ -210,7 +210,7 @@ describe('a token is taken', () => {
     assert.equal((await ask('GET', '/v2/', bearer)).status, 200);
   });
 
-  it('as long as it lives, and no second longer', async () => {
+  it('a token is accepted for its life, and no second longer', async () => {
     const { token, pull, clock } = await stage();
     const value = await token('alice', scope);
     clock.move(299_000);
@@ -219,7 +219,7 @@ describe('a token is taken', () => {
     assert.equal(await pull(value), 401);
   });
 
-  it('not before its time, but by the clock of a neighbour', async () => {
+  it('a token is accepted not before its time, but by the clock of a neighbour', async () => {
     const { token, pull, clock } = await stage();
     const value = await token('alice', scope);
     clock.move(-60_000);
@@ -228,7 +228,7 @@ describe('a token is taken', () => {
     assert.equal(await pull(value), 401);
   });
 
-  it('after a restart with the same key, by the same service', async () => {
+  it('a token is accepted after a restart with the same key, by the same service', async () => {
     const { token, key, registry } = await stage();
     const value = bearing(await token('alice', scope));
     const statusAt = async (options: Parameters<typeof guardedApp>[0]): Promise<number> =>
@@ -317,7 +317,7 @@ describe('a token is not taken', () => {
   }
 
   // id: s13-changed-token
-  it('when any character of it is another one', async () => {
+  it('a token with any changed character is refused', async () => {
     const { token, pull } = await stage();
     const value = await token('alice', scope);
     await fc.assert(
@@ -333,7 +333,7 @@ describe('a token is not taken', () => {
     );
   });
 
-  it('of another user for what only the first may do', async () => {
+  it('a token of another user is refused for actions that only the first may do', async () => {
     const app = await guardedApp({ rules });
     await pushImage(askingWith(app.ask, as('alice')), 'team/app', '1');
     const bob = bearing(await app.token('bob', 'repository:team/app:pull,push'));
@@ -357,7 +357,7 @@ describe('a refresh token', () => {
     access_type: 'offline',
   };
 
-  it('is had by GET and POST when it is asked for, and brings tokens', async () => {
+  it('GET and POST return a refresh token on request, and it brings tokens', async () => {
     const { ask } = await guardedApp({ rules });
     for (const answer of [
       await ask('GET', '/v2/token?offline_token=true', as('alice')),
@@ -379,7 +379,7 @@ describe('a refresh token', () => {
     );
   });
 
-  it('is no access token, and an access token no refresh token', async () => {
+  it('a refresh token is no access token, and an access token no refresh token', async () => {
     const { ask, token } = await guardedApp();
     const refresh = refreshIn(await post(ask, offline));
     assert.equal((await ask('GET', '/v2/', bearing(refresh))).status, 401);
@@ -388,7 +388,7 @@ describe('a refresh token', () => {
     }
   });
 
-  it('ends after 90 days, and with the password', async () => {
+  it('a refresh token ends after 90 days, and with the password', async () => {
     const clock = standingClock();
     const login = loginOf(['alice']);
     const ask = asking(createApp(createMemoryRegistry(), { access: createAccess({ login, clock }) }));
@@ -423,7 +423,7 @@ describe('a question for a token by POST', () => {
     });
   }
 
-  it('without a body gets 400', async () => {
+  it('a POST for a token without a body gets 400', async () => {
     const { ask } = await guardedApp();
     assert.equal((await ask('POST', '/v2/token')).status, 400);
   });
@@ -433,7 +433,7 @@ const make = (service: string, key: Uint8Array): Tokens =>
   createTokens({ key, service, login: loginOf(['alice']), life: 60, clock: standingClock() });
 
 describe('the tokens of a service', () => {
-  it('are none for another with the same key, and name no secret', async () => {
+  it('a token is refused by another service with the same key, and names no secret', async () => {
     const key = crypto.getRandomValues(new Uint8Array(32));
     const one = make('one', key);
     const token = await one.issue({ name: 'alice', stamp: passwordOf('alice') }, []);

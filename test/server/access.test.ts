@@ -110,7 +110,7 @@ describe('a user without the right is denied, whether there is anything or not',
 });
 
 describe('rights', () => {
-  it('without rules are all for users, and none for others', async () => {
+  it('without rules, users have all rights, and others none', async () => {
     const { ask } = await guardedApp();
     const alice = askingWith(ask, as('alice'));
     await pushImage(alice, 'any/thing', '1');
@@ -120,7 +120,7 @@ describe('rights', () => {
   });
 
   // id: s7-create-only
-  it('to create leave a tag where it is, and let new ones be set', async () => {
+  it('the right to create lets a user set new tags, and move none', async () => {
     const { ask } = await guardedApp({ rules });
     const [alice, bob] = [askingWith(ask, as('alice')), askingWith(ask, as('bob'))];
     const first = await pushImage(alice, 'team/app', '1');
@@ -141,7 +141,7 @@ describe('rights', () => {
     assert.equal((await alice('PUT', '/v2/team/app/manifests/1', { body, headers })).status, 201);
   });
 
-  it('to create let only one of two at once set a tag', async () => {
+  it('the right to create lets only one of two concurrent users set a tag', async () => {
     const { ask } = await guardedApp({ rules });
     const bob = askingWith(ask, as('bob'));
     await pushBlob(bob, 'team/app', '{}');
@@ -174,7 +174,7 @@ describe('rights', () => {
     assert.deepEqual(await names(bearing(await token(undefined, scope))), ['open/app']);
   });
 
-  it('of everybody need no token, and others lead to a login', async () => {
+  it('rights of everybody need no token, and other requests lead to a login', async () => {
     const { ask } = await guardedApp({ rules, registry: await filled(['open/app', 'team/app']) });
     assert.equal((await ask('GET', '/v2/open/app/manifests/1')).status, 200);
     assert.equal((await ask('GET', '/v2/open/app/tags/list')).status, 200);
@@ -216,7 +216,7 @@ const shapeOf = ({ status, headers, text }: Asked): unknown => [status, Object.k
 
 describe('a mount', () => {
   // id: s4-mount-source
-  it('reads only what its user can pull, and fails for all reasons alike', async () => {
+  it('a mount reads only repositories that its user can pull, and fails alike for all reasons', async () => {
     const registry = await filled(['team/secret', 'open/app']);
     const { ask } = await guardedApp({ rules, registry });
     const bob = askingWith(ask, as('bob'));
@@ -229,7 +229,7 @@ describe('a mount', () => {
     assert.equal((await mount(bob, 'bobs/app', 'open/app')).status, 201);
   });
 
-  it('names a source that can not be read to no registry behind this one', async () => {
+  it('a mount does not name an unreadable source to the registry behind this one', async () => {
     const named: unknown[] = [];
     const inner = await filled(['open/app']);
     const { ask } = await guardedApp({
@@ -247,7 +247,7 @@ describe('a mount', () => {
     assert.deepEqual(named, [[], ['open/app']]);
   });
 
-  it('without a source looks only where its user can pull', async () => {
+  it('a mount without a source looks only where its user can pull', async () => {
     const { ask, registry } = await guardedApp({ rules, registry: await filled(['team/secret']) });
     const bob = askingWith(ask, as('bob'));
     assert.equal((await mount(bob, 'bobs/app')).status, 202);
@@ -256,7 +256,7 @@ describe('a mount', () => {
     assert.equal((await mount(askingWith(ask, as('alice')), 'team/new')).status, 201);
   });
 
-  it('by a token asks the rules whether the source can be read, and the token for the rest', async () => {
+  it('a mount by a token asks the rules for the source, and the token for the rest', async () => {
     const { ask, token } = await guardedApp({ rules, registry: await filled(['open/app', 'team/secret']) });
     const bearer = askingWith(ask, bearing(await token('bob', 'repository:bobs/app:pull,push')));
     assert.equal((await mount(bearer, 'bobs/app', 'team/secret')).status, 202);
@@ -273,7 +273,7 @@ const begin = async (ask: Ask, repository: string): Promise<string> => {
 
 describe('an upload session', () => {
   // id: s3-session-owner
-  it('is for who began it, in the repository where they did', async () => {
+  it('an upload session belongs to its user and its repository', async () => {
     const { ask, token } = await guardedApp();
     const [alice, bob] = [askingWith(ask, as('alice')), askingWith(ask, as('bob'))];
     const location = await begin(alice, 'team/app');
@@ -296,7 +296,7 @@ describe('an upload session', () => {
     assert.equal(end.status, 201);
   });
 
-  it('is nobody’s whose name was made up', async () => {
+  it('an upload session with an invented name belongs to nobody', async () => {
     const { ask } = await guardedApp();
     const alice = askingWith(ask, as('alice'));
     const location = await begin(alice, 'a');
@@ -310,7 +310,7 @@ describe('an upload session', () => {
     assert.equal((await alice('GET', location)).status, 204);
   });
 
-  it('goes on after a restart with the same key, and with no other', async () => {
+  it('an upload session continues after a restart with the same key, and with no other', async () => {
     const registry = createMemoryRegistry();
     const key = crypto.getRandomValues(new Uint8Array(32));
     const before = await guardedApp({ registry, key });
@@ -336,7 +336,7 @@ describe('who is not who they say', () => {
     ['nothing', ''],
   ];
   for (const [what, authorization] of lines) {
-    it(`is refused: ${what}`, async () => {
+    it(`a client is refused: ${what}`, async () => {
       const { ask } = await guardedApp({ rules, registry: await filled(['open/app']) });
       for (const path of ['/v2/', '/v2/open/app/manifests/1', '/v2/token']) {
         assertRefused(await ask('GET', path, { headers: { authorization } }), 401, 'UNAUTHORIZED');
@@ -344,7 +344,7 @@ describe('who is not who they say', () => {
     });
   }
 
-  it('shows two Authorizations', async () => {
+  it('a client with two Authorizations is refused', async () => {
     const access = createAccess({ login: loginOf(['alice']) });
     const line = as('alice').headers?.['authorization'] ?? '';
     const app = createApp(createMemoryRegistry(), { access });
@@ -361,7 +361,7 @@ describe('the options of access', () => {
     ['a life that is no whole number', { tokenLife: 1.5 }],
   ];
   for (const [what, options] of rows) {
-    it(`are refused with ${what}`, () =>
+    it(`the options of access are refused with ${what}`, () =>
       assert.throws(() => createAccess(options), { code: 'INVALID_OPTION' }));
   }
 });

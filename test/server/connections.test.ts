@@ -39,7 +39,7 @@ async function served(test: TestContext, options: ListenOptions = {}): Promise<S
 }
 
 describe('a connection', () => {
-  it('pipelined-flood: has its requests served one after the other, and answered in their order', async (test) => {
+  it('pipelined-flood: a connection has its requests served one after the other, and answered in their order', async (test) => {
     const { port, ask, seen } = await served(test);
     const digests = await Promise.all(
       Array.from({ length: 40 }, (_, at) => pushBlob(ask, 'a', `blob ${at}!`)),
@@ -54,7 +54,7 @@ describe('a connection', () => {
     assert.deepEqual([seen.most, seen.all], [1, 40]);
   });
 
-  it('pipelined-flood: that sends thousands of requests ahead is ended, and few of them are heard', async (test) => {
+  it('pipelined-flood: a connection that sends thousands of requests ahead is ended, and few of them are handled', async (test) => {
     const { port, ask, seen } = await served(test);
     const digest = await pushBlob(ask, 'a', 'x'.repeat(1024 * 1024));
     const { socket, read } = await dial(test, port);
@@ -63,7 +63,7 @@ describe('a connection', () => {
     assert.ok(seen.all < 65 && seen.most === 1, `${seen.all} heard, ${seen.most} at once`);
   });
 
-  it('pipelined-flood: that ends while its requests wait leaves none of them behind', async (test) => {
+  it('pipelined-flood: a connection that ends while its requests wait leaves none of them behind', async (test) => {
     const all = new Gate();
     let ended = 0;
     const observer = { ended: () => ++ended === 20 && all.open() };
@@ -98,7 +98,7 @@ it('one-address-all-connections: another machine gets no more connections than a
   assert.equal(await answered('127.0.0.1'), true);
 });
 
-it('forged-log-line: what a client sends begins no line of the log, and moves no terminal', async (test) => {
+it('forged-log-line: text from a client begins no line of the log, and moves no terminal', async (test) => {
   const lines: string[] = [];
   const observer = { ended: (exchange: Exchange) => void lines.push(formatExchange(exchange)) };
   const { port, seen } = await served(test, { observer });

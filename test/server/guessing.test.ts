@@ -28,7 +28,7 @@ function statusWith(url: string, password: string): Promise<number> {
 }
 
 describe('a registry whose passwords are guessed', () => {
-  it('guess-lockout: lets the right one in at its first try, while others guess from the same address', async (test) => {
+  it('guess-lockout: the right password gets in at its first try, while others guess from the same address', async (test) => {
     const text = `alice:${await hash(passwordOf('alice'), 4)}`;
     const { url } = await served(test, {
       login: await openHtpasswd(async () => text),

@@ -21,7 +21,7 @@ function guarded(sessions: Sessions = createSessions()): ReturnType<typeof creat
 }
 
 describe('a registry with a login', () => {
-  it('shows its counts to who has logged in, and its health to everybody', async () => {
+  it('a registry with a login shows its counts to users, and its health to everybody', async () => {
     const ask: Ask = asking(guarded());
     const refused = await ask('GET', '/metrics');
     assert.equal(refused.status, 401);
@@ -31,7 +31,7 @@ describe('a registry with a login', () => {
     assert.equal((await ask('GET', '/healthz')).status, 200);
   });
 
-  it('metrics-for-everybody: shows its counts to nobody without a login, whatever rules let everybody in', async () => {
+  it('metrics-for-everybody: the counts are for users only, whatever the rules allow to everybody', async () => {
     for (const allow of ['[pull]', '[pull, create, push, delete]']) {
       const rules = `rules: [{ repositories: ['**'], anonymous: true, allow: ${allow} }]`;
       const access = createAccess({ login: loginOf(['alice']), rules: await openRules(async () => rules) });
@@ -52,7 +52,7 @@ describe('a registry with a login', () => {
     }
   });
 
-  it('counts the sessions of its users, to their end', async () => {
+  it('a registry with a login counts the sessions of its users, to their end', async () => {
     const sessions = createSessions();
     const ask = asking(guarded(sessions));
     const start = await ask('POST', '/v2/a/blobs/uploads/', as('alice'));
@@ -62,7 +62,7 @@ describe('a registry with a login', () => {
     assert.equal(sessions.count(), 0);
   });
 
-  it('notes who asked', async (test) => {
+  it('a registry with a login notes the user of each request', async (test) => {
     const seen: Exchange[] = [];
     const both = new Gate();
     const observer = {

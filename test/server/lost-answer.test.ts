@@ -51,7 +51,7 @@ async function stage(test: TestContext, answers: Gate): Promise<Stage> {
 const post = head(['POST /v2/app/blobs/uploads/ HTTP/1.1', 'Content-Length: 0']);
 
 describe('an upload session that a client has asked for', () => {
-  it('orphaned-session: is cancelled when the client leaves before it has the answer', async (test) => {
+  it('orphaned-session: an upload session is cancelled when the client leaves before it has the response', async (test) => {
     const answers = new Gate();
     const { port, sessions, started, ended, files } = await stage(test, answers);
     const { socket } = await dial(test, port);
@@ -66,7 +66,7 @@ describe('an upload session that a client has asked for', () => {
     await ended.opened;
   });
 
-  it('orphaned-session: stays for a client that leaves with the answer', async (test) => {
+  it('orphaned-session: an upload session stays for a client that leaves with the response', async (test) => {
     const answers = new Gate();
     answers.open();
     const { port, ask, sessions, ended, files } = await stage(test, answers);

@@ -233,7 +233,7 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal((await ask('GET', location)).header('range'), '0-4');
   });
 
-  it('dripping-requests: who sends next to nothing of a body for long is cut off', async (test) => {
+  it('dripping-requests: a body that brings almost nothing for long is cut off', async (test) => {
     const { port } = await serve(test, { requestIdle: 500 });
     for (const start of [
       'PUT /v2/a/manifests/1 HTTP/1.1',

@@ -45,7 +45,7 @@ async function slowUpload(test: TestContext, { url, port }: Served): Promise<Dia
 }
 
 describe('gantry serve that is told to stop', { skip: noSignals }, () => {
-  it('lets an upload end, takes no more connections, and ends with the code of the signal', async (test) => {
+  it('serve lets an upload end after a stop, accepts no more connections, and ends with the code of the signal', async (test) => {
     const cwd = await folder(test);
     const disk = join(cwd, 'store');
     const served = await serve(test, ['--disk', disk]);
@@ -63,7 +63,7 @@ describe('gantry serve that is told to stop', { skip: noSignals }, () => {
     assert.equal(await (await fetch(`${again.url}/v2/a/blobs/${digest}`)).text(), text);
   });
 
-  it('cuts what is not over when its grace is', async (test) => {
+  it('serve cuts open requests after its grace period', async (test) => {
     const served = await serve(test, ['--grace', '0']);
     const { read } = await slowUpload(test, served);
     const ended = once(served.child, 'close');
@@ -72,7 +72,7 @@ describe('gantry serve that is told to stop', { skip: noSignals }, () => {
     assert.deepEqual(await ended, [130, null]);
   });
 
-  it('ends at once when it is told twice', async (test) => {
+  it('serve ends at once after a second signal', async (test) => {
     const served = await serve(test, ['--grace', '600']);
     const { read } = await slowUpload(test, served);
     const ended = once(served.child, 'close');
@@ -110,7 +110,7 @@ async function logged(path: string, count: number): Promise<readonly Readonly<Re
 }
 
 describe('the access log of gantry serve', () => {
-  it('has a line of JSON for each exchange', async (test) => {
+  it('the access log has a line of JSON for each exchange', async (test) => {
     const path = join(await folder(test), 'access.log');
     const { url } = await serve(test, ['--log', path]);
     const headers = { 'user-agent': 'tester/1' };
@@ -128,7 +128,9 @@ describe('the access log of gantry serve', () => {
     assert.equal(pull?.['sent'], text.length);
   });
 
-  it('goes on in a new file after SIGHUP, and is added to', { skip: noSignals }, async (test) => {
+  it('the access log continues in a new file after SIGHUP, and appends to an old one', {
+    skip: noSignals,
+  }, async (test) => {
     const path = join(await folder(test), 'access.log');
     await writeFile(path, '{"line":"of yesterday"}\n');
     const { url, child } = await serve(test, ['--log', path]);
@@ -144,14 +146,14 @@ describe('the access log of gantry serve', () => {
     assert.equal(seen[0]?.['operation'], 'catalog');
   });
 
-  it('goes to stdout for -', async (test) => {
+  it('the access log goes to stdout for -', async (test) => {
     const { url, child } = await serve(test, ['--log', '-']);
     const line = child.stdout === null ? [] : once(child.stdout, 'data');
     await (await fetch(`${url}/healthz`)).text();
     assert.equal(JSON.parse(String((await line)[0])).path, '/healthz');
   });
 
-  it('that can not be written ends the command before it serves', async (test) => {
+  it('an access log that cannot be written ends serve before it opens its port', async (test) => {
     const cwd = await folder(test);
     const { code, stderr } = await gantry(['serve', '--log', join(cwd, 'none', 'access.log')]);
     assert.equal(code, 1);
@@ -160,7 +162,7 @@ describe('the access log of gantry serve', () => {
 });
 
 describe('what gantry serve tells of itself', () => {
-  it('its health, and its counts where they are wanted', async (test) => {
+  it('serve shows its health, and its counts with --metrics', async (test) => {
     const { url } = await serve(test, ['--metrics']);
     assert.equal(await (await fetch(`${url}/healthz`)).text(), '{"status":"ok"}');
     await fetch(`${url}/v2/a/blobs/uploads/`, { method: 'POST' });

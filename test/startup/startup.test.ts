@@ -62,18 +62,18 @@ const oneRequest = `require('node:http')
 const coreFiles = ['core.cjs', 'gantry.cjs', 'rolldown-runtime.cjs', 'version.cjs'];
 
 describe('the bundle', () => {
-  it('is what the command line is tested with', () => {
+  it('the tests of the command line run the bundle', () => {
     assert.equal(binary, bundle, 'npm run build makes it; the compiler alone does not');
   });
 
-  it('of `gantry version` loads two small files and not one module that a single line of output does not take', async (test) => {
+  it('`gantry version` loads two small files and no module that a single line of output does not need', async (test) => {
     const { code, files, modules } = await loadedBy(test, bundle, ['version']);
     assert.equal(code, 0);
     assert.deepEqual(files, ['gantry.cjs', 'version.cjs']);
     assert.deepEqual(beyond(modules, await loadedByScript(test, oneLine, [])), []);
   });
 
-  it('of `gantry digest` loads the core, and of the runtime hardly more than one request takes', async (test) => {
+  it('`gantry digest` loads the core, and of the runtime hardly more than one request needs', async (test) => {
     const { host, url } = await imageInRegistry(test);
     const { code, files, modules } = await loadedBy(test, bundle, ['digest', `${host}/app:1`]);
     assert.equal(code, 0);
@@ -88,7 +88,7 @@ describe('the bundle', () => {
   });
 
   for (const words of [['tag', 'two'], ['ls'], ['manifest']]) {
-    it(`of \`gantry ${words[0]}\` loads the core, and nothing beside it`, async (test) => {
+    it(`\`gantry ${words[0]}\` loads the core, and nothing beside it`, async (test) => {
       const { host } = await imageInRegistry(test);
       const [verb = '', ...rest] = words;
       const name = verb === 'ls' ? `${host}/app` : `${host}/app:1`;
@@ -98,14 +98,14 @@ describe('the bundle', () => {
     });
   }
 
-  it('of `gantry copy` loads the core, and one file for all that moves images', async (test) => {
+  it('`gantry copy` loads the core, and one file for everything that moves images', async (test) => {
     const { host } = await imageInRegistry(test);
     const { code, files } = await loadedBy(test, bundle, ['copy', `${host}/app:1`, `${host}/other:1`]);
     assert.equal(code, 0);
     assert.deepEqual(files, [...coreFiles, 'transfer.cjs'].sort());
   });
 
-  it('loads what speaks TLS when TLS is spoken', async (test) => {
+  it('the bundle loads the modules for TLS with the first TLS connection', async (test) => {
     const { code, modules } = await loadedBy(test, bundle, ['digest', 'https://127.0.0.1:1/app:1']);
     assert.notEqual(code, 0);
     for (const needed of ['https', 'tls', 'crypto']) assert.ok(modules.has(needed), needed);
@@ -113,7 +113,7 @@ describe('the bundle', () => {
 });
 
 describe('what of the bundle is precompiled', () => {
-  it('is the core, as the V8 has it that it was built with', async () => {
+  it('the bytecode is that of the core, and the V8 that built it accepts it', async () => {
     const { part, compiled, ours } = await precompiledIn(dirname(bundle));
     assert.match(part, /^core-/);
     const source = await readFile(join(dirname(bundle), part));
@@ -123,7 +123,7 @@ describe('what of the bundle is precompiled', () => {
     assert.equal(script.cachedDataRejected, !ours);
   });
 
-  it('loads packages where it needs them', async (test) => {
+  it('the precompiled core loads packages when it needs them', async (test) => {
     // Plays a registry whose token service is in another domain, and refuses to connect to that.
     const proxy = createServer((_, response) => {
       const challenge = 'Bearer realm="https://tokens.example/token",service="registry"';
@@ -143,13 +143,13 @@ describe('what of the bundle is precompiled', () => {
   });
 
   const others: readonly { title: string; spoil: (file: string) => Promise<void>; options?: string[] }[] = [
-    { title: 'is not there', spoil: (file) => rm(file) },
+    { title: 'is missing', spoil: (file) => rm(file) },
     { title: 'is of another V8', spoil: (file) => writeFile(file, Buffer.alloc(4096, 'another')) },
     { title: 'is empty', spoil: (file) => writeFile(file, '') },
     { title: 'was made with other flags', spoil: async () => undefined, options: ['--no-lazy'] },
   ];
   for (const { title, spoil, options = [] } of others) {
-    it(`is not needed: commands do the same where it ${title}`, async (test) => {
+    it(`commands do the same if the bytecode ${title}`, async (test) => {
       const { host } = await imageInRegistry(test);
       const expected = await gantry(['digest', `${host}/app:1`], { program: bundle });
       const home = await folder(test);

@@ -12,12 +12,12 @@ const hashed = await hash(password, 4);
 const rest = hashed.slice(4);
 
 describe('a file of users', () => {
-  it('has a user and a hash in each line, comments and blank lines', () => {
+  it('a file of users has a user and a hash in each line, comments and blank lines', () => {
     const text = `# users\n\nalice:$2a$${rest}\r\n  bob:$2y$${rest}  \ncarol:$2b$${rest}`;
     assert.deepEqual([...parseHtpasswd(text, { file: 'f' }).keys()], ['alice', 'bob', 'carol']);
   });
 
-  it('may be empty', () => assert.equal(parseHtpasswd('', { file: 'f' }).size, 0));
+  it('a file of users may be empty', () => assert.equal(parseHtpasswd('', { file: 'f' }).size, 0));
 
   const lines: readonly [what: string, line: string][] = [
     ['MD5 of Apache', 'alice:$apr1$mEwsHsZE$9Wv1T2kqX0aUu1PqkXWmb.'],
@@ -34,7 +34,7 @@ describe('a file of users', () => {
     ['no hash', 'alice'],
   ];
   for (const [what, line] of lines) {
-    it(`with ${what} is refused, naming the line and nothing of it`, () => {
+    it(`a file of users with ${what} is refused, naming the line and nothing of it`, () => {
       assert.throws(
         () => parseHtpasswd(`bob:${hashed}\n\n${line}\n`, { file: 'my users' }),
         (error) => {
@@ -47,13 +47,13 @@ describe('a file of users', () => {
     });
   }
 
-  it('that is too long is refused', () => {
+  it('a file of users that is too long is refused', () => {
     assert.throws(() => parseHtpasswd('#'.repeat(8 * 1024 * 1024 + 1), { file: 'f' }), {
       code: 'INVALID_OPTION',
     });
   });
 
-  it('is whatever text, and never another error', () => {
+  it('any text is a file of users or a refusal, and never another error', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom(...Array.from('ab:$2y04./\n\r #')) }), (text) => {
         try {
@@ -96,7 +96,7 @@ describe('a wrong password', () => {
 
 describe('a login from a file of users', () => {
   for (const kind of ['2a', '2b', '2y']) {
-    it(`knows passwords hashed as $${kind}$`, async () => {
+    it(`the login knows passwords hashed as $${kind}$`, async () => {
       const login = await openHtpasswd(async () => `alice:$${kind}$${rest}`);
       assert.equal(await login.check('alice', password), true);
       assert.equal(await login.check('alice', `${password}!`), false);
@@ -105,7 +105,7 @@ describe('a login from a file of users', () => {
     });
   }
 
-  it('follows the file, and a user is another one with another password', async () => {
+  it('the login follows the file, and a user with another password is another user', async () => {
     let text = `alice:${hashed}`;
     const login = await openHtpasswd(async () => text);
     const before = await login.find('alice');
@@ -120,7 +120,7 @@ describe('a login from a file of users', () => {
     assert.equal(await login.check('alice', other), false);
   });
 
-  it('holds on to the users it had while the file is no good, and says so once', async () => {
+  it('the login keeps its users while the file is invalid, and reports that once', async () => {
     const problems: unknown[] = [];
     let text = `alice:${hashed}`;
     const login = await openHtpasswd(async () => text, { onProblem: (error) => problems.push(error) });
@@ -130,14 +130,14 @@ describe('a login from a file of users', () => {
     assert.equal(problems.length, 1);
   });
 
-  it('is none if the file is no good to begin with', async () => {
+  it('an invalid file gives no login at the start', async () => {
     await assert.rejects(
       openHtpasswd(async () => 'alice:nothing'),
       { code: 'INVALID_OPTION' },
     );
   });
 
-  it('sends away who would have to wait for too many others', async () => {
+  it('the login refuses clients that would have to wait for too many others', async () => {
     const login = await openHtpasswd(async () => `alice:${hashed}`);
     const all = await Promise.allSettled(Array.from({ length: 70 }, () => login.check('alice', password)));
     const refused = all.filter(

@@ -51,12 +51,12 @@ describe('the origin of a realm', () => {
   ];
   for (const [listener, host, publicUrl, origin] of rows) {
     const known = publicUrl === undefined ? '' : `, known as ${publicUrl}`;
-    it(`at ${listener ?? 'no listener'}${known}, asked as ${JSON.stringify(host)}, is ${origin}`, () => {
+    it(`the origin at ${listener ?? 'no listener'}${known}, asked as ${JSON.stringify(host)}, is ${origin}`, () => {
       assert.equal(asked(listener, [host], publicUrl), origin);
     });
   }
 
-  it('is not one of two Hosts', () => {
+  it('two Host headers give no origin', () => {
     assert.equal(asked(loopback, ['127.0.0.1:5000', 'localhost:5000']), undefined);
     assert.equal(asked(loopback, []), undefined);
   });
@@ -71,7 +71,7 @@ describe('the origin of a realm', () => {
     'https://',
   ];
   for (const url of urls) {
-    it(`is not said by ${JSON.stringify(url.replace(/:[^/@]*@/, ':...@'))}`, () => {
+    it(`${JSON.stringify(url.replace(/:[^/@]*@/, ':...@'))} is no public URL`, () => {
       assert.throws(() => createOriginOf(url), { code: 'INVALID_OPTION' });
     });
   }

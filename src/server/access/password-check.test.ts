@@ -19,7 +19,7 @@ function passwordCheckOf(
 }
 
 describe('a right password', () => {
-  it('is looked at once a minute, however many show it', async () => {
+  it('a right password is checked once a minute, for any number of requests', async () => {
     const login = loginOf(['alice']);
     const { check, clock } = passwordCheckOf(login);
     const checked = await Promise.all(
@@ -33,7 +33,7 @@ describe('a right password', () => {
     assert.equal(login.checks, 2);
   });
 
-  it('counts no longer when it has changed or the user has gone', async () => {
+  it('a right password no longer counts after it has changed or the user has gone', async () => {
     const login = loginOf(['alice']);
     const { check } = passwordCheckOf(login);
     assert.ok(await check('alice', passwordOf('alice')));
@@ -44,7 +44,7 @@ describe('a right password', () => {
     assert.equal(await check('alice', secret('new')), undefined);
   });
 
-  it('never waits once it was shown, whatever others guess meanwhile', async () => {
+  it('a right password that was shown once never waits for guesses of others', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     await check('alice', passwordOf('alice'), { peer: '10.0.0.1' });
     for (let at = 0; at < 30; at++) await check('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
@@ -53,7 +53,7 @@ describe('a right password', () => {
     assert.deepEqual(clock.slept, []);
   });
 
-  it('waits 4 seconds at most where others have guessed', async () => {
+  it('a right password waits 4 seconds at most behind guesses of others', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 100; at++) await check('alice', secret(`guess-${at}`), { peer: '10.0.0.9' });
     clock.slept.length = 0;
@@ -61,7 +61,7 @@ describe('a right password', () => {
     assert.deepEqual(clock.slept, [4_000]);
   });
 
-  it('is none if it or the name is longer than anybody’s', async () => {
+  it('a password or name that is longer than any is wrong', async () => {
     const login = loginOf(['alice']);
     const { check } = passwordCheckOf(login);
     assert.equal(await check('alice', 'x'.repeat(1025)), undefined);
@@ -69,7 +69,7 @@ describe('a right password', () => {
     assert.equal(login.checks, 0);
   });
 
-  it('is looked at again where the login had failed', async () => {
+  it('a right password is checked again after the login had failed', async () => {
     let works = false;
     const inner = loginOf(['alice']);
     const { check } = passwordCheckOf({
@@ -84,7 +84,7 @@ describe('a right password', () => {
     assert.ok(await check('alice', passwordOf('alice')));
   });
 
-  it('that changes while it is looked at lends nothing to the new one', async () => {
+  it('a password that changes during its check gives nothing to the new one', async () => {
     const [begun, gate] = [new Gate(), new Gate()];
     const inner = loginOf(['alice']);
     const { check } = passwordCheckOf({
@@ -107,19 +107,19 @@ describe('a right password', () => {
 
 describe('wrong passwords', () => {
   // id: s19-guesses-wait
-  it('for one user wait longer and longer, from the fourth on', async () => {
+  it('wrong passwords for one user wait longer and longer, from the fourth on', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 10; at++) await check('alice', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
   });
 
-  it('for users that nobody is wait alike', async () => {
+  it('wrong passwords for unknown users wait alike', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 5; at++) await check('nobody', secret(`guess-${at}`), { peer: `10.0.0.${at}` });
     assert.deepEqual(clock.slept, [250, 500]);
   });
 
-  it('from one address wait from the 21st on, whoever they are for', async () => {
+  it('wrong passwords from one address wait from the 21st on, for any users', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 22; at++) await check(`user-${at}`, secret('guess'), { peer: '10.0.0.1' });
     assert.deepEqual(clock.slept, [250, 500]);
@@ -134,7 +134,7 @@ describe('wrong passwords', () => {
     });
   }
 
-  it('are forgiven with time', async () => {
+  it('wrong passwords are forgiven with time', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 4; at++) await check('alice', secret(`guess-${at}`));
     clock.move(25_000);
@@ -144,7 +144,7 @@ describe('wrong passwords', () => {
     assert.deepEqual(clock.slept, [250]);
   });
 
-  it('are forgotten with the right one', async () => {
+  it('the right password removes the waits for the wrong ones', async () => {
     const { check, clock } = passwordCheckOf(loginOf(['alice']));
     for (let at = 0; at < 4; at++) await check('alice', secret(`guess-${at}`));
     await check('alice', passwordOf('alice'));
@@ -155,7 +155,7 @@ describe('wrong passwords', () => {
 });
 
 describe('a brake', () => {
-  it('remembers the last 10,000 keys and no more', () => {
+  it('a brake remembers only the last 10,000 keys', () => {
     const brake = createLoginThrottle({ free: 1, clock: standingClock() });
     brake.failed('first');
     for (let at = 0; at < 10_000; at++) brake.failed(`key-${at}`);
@@ -254,7 +254,7 @@ describe('a right password among guesses', () => {
     ['behind a proxy, one look at another user’s', () => '127.0.0.1', ['bob', '127.0.0.1'], 1],
   ];
   for (const [what, guesser, [name, peer], before] of rows) {
-    it(`guess-lockout: is let in, and waits where it is ${what}`, async () => {
+    it(`guess-lockout: a right password among guesses gets in, and waits if it is ${what}`, async () => {
       const { looked, attempt, guesses, go } = await guessed();
       const others = await guesses(300, (at) => ({ peer: guesser(at) }));
       const { checked } = await attempt(name, passwordOf(name), { peer });
@@ -269,7 +269,7 @@ describe('a right password among guesses', () => {
     });
   }
 
-  it('guess-lockout: that was right before goes ahead of all, an hour later', async () => {
+  it('guess-lockout: a password that was right before goes ahead of all, an hour later', async () => {
     const { passwords, looked, guesses, go } = await guessed();
     go();
     assert.ok(await passwords.check('alice', right, { peer: '10.0.0.1' }));
@@ -284,7 +284,7 @@ describe('a right password among guesses', () => {
     await Promise.all(others);
   });
 
-  it('guess-lockout: finds a place to wait, though one address takes all that it gets', async () => {
+  it('guess-lockout: a right password finds a place to wait, though one address takes all of its places', async () => {
     const { attempt, guesses, go } = await guessed(20);
     const outcomes = Promise.allSettled(await guesses(30, () => ({ peer: '10.0.0.9' })));
     const { checked } = await attempt('alice', right, { peer: '10.0.0.1' });
@@ -295,7 +295,7 @@ describe('a right password among guesses', () => {
     assert.ok(reasons.every((reason) => isGantryError(reason, 'TOOMANYREQUESTS')));
   });
 
-  it('guess-lockout: waits for nobody who has gone', async () => {
+  it('guess-lockout: a right password does not wait for clients that have gone', async () => {
     const { looked, attempt, guesses, go } = await guessed();
     const gone = new AbortController();
     const others = await guesses(50, () => ({ peer: '10.0.0.9', signal: gone.signal }));
@@ -326,6 +326,7 @@ describe('the source of a connection', () => {
     [undefined, undefined],
   ];
   for (const [peer, source] of rows) {
-    it(`guess-lockout: ${peer} is ${source}`, () => assert.equal(sourceAddressOf(peer), source));
+    it(`guess-lockout: the source of ${peer} is ${source}`, () =>
+      assert.equal(sourceAddressOf(peer), source));
   }
 });

@@ -34,7 +34,7 @@ describe('a pattern of repositories', () => {
     });
   }
 
-  it('has what it was made from by stars, however many', () => {
+  it('a pattern matches names with any text in place of its stars', () => {
     const part = fc.stringMatching(/^[a-z0-9]{1,6}$/);
     fc.assert(
       fc.property(fc.array(part, { minLength: 1, maxLength: 20 }), (parts) => {
@@ -45,12 +45,12 @@ describe('a pattern of repositories', () => {
     );
   });
 
-  it('takes no longer for many stars', () => {
+  it('many stars take no longer to match', () => {
     assert.equal(createPattern('*a'.repeat(127))('a'.repeat(254).concat('b')), false);
   });
 
   for (const text of ['', 'Team/app', 'a***', 'a b', 'a'.repeat(256), 'a?', '^a$']) {
-    it(`is not ${JSON.stringify(text.slice(0, 20))}`, () => assert.equal(isPattern(text), false));
+    it(`${JSON.stringify(text.slice(0, 20))} is no pattern`, () => assert.equal(isPattern(text), false));
   }
 });
 
@@ -107,7 +107,7 @@ rules:
 const rule = (fields: string): string => `rules:\n  - repositories: [a]\n    users: [b]\n    ${fields}`;
 
 describe('a file of rules', () => {
-  it('is read', async () => {
+  it('a file of rules is read', async () => {
     assert.deepEqual(await parseRules(good, { file: 'f' }), [
       {
         repositories: ['team/**', 'other'],
@@ -119,7 +119,7 @@ describe('a file of rules', () => {
     ]);
   });
 
-  it('may allow nothing', async () => {
+  it('a file of rules may allow nothing', async () => {
     assert.deepEqual(await parseRules('rules: []', { file: 'f' }), []);
   });
 
@@ -152,7 +152,7 @@ describe('a file of rules', () => {
     ['a tag of another type', 'rules: !!set {a}', 1],
   ];
   for (const [what, text, line] of wrong) {
-    it(`is refused with ${what}, naming the line`, async () => {
+    it(`a file of rules with ${what} is refused, naming the line`, async () => {
       await assert.rejects(parseRules(text, { file: 'my rules' }), (error) => {
         assert.ok(isGantryError(error, 'INVALID_OPTION'), String(error));
         assert.ok(error.message.startsWith(`my rules:${line}: `), error.message);
@@ -161,11 +161,11 @@ describe('a file of rules', () => {
     });
   }
 
-  it('that is too long is refused', async () => {
+  it('a file of rules that is too long is refused', async () => {
     await assert.rejects(parseRules('#'.repeat(1024 * 1024 + 1), { file: 'f' }), { code: 'INVALID_OPTION' });
   });
 
-  it('is read again when it has changed, and holds on to what was good', async () => {
+  it('a changed file of rules is read again, and the last valid one stays in effect', async () => {
     const problems: unknown[] = [];
     let text = 'rules: []';
     const rules = await openRules(async () => text, {
@@ -184,7 +184,7 @@ describe('a file of rules', () => {
     assert.deepEqual(await rules(), []);
   });
 
-  it('that can not be read any more is told of once, and that can not be read at first is refused', async () => {
+  it('a file of rules that becomes unreadable is reported once, and one that is unreadable at the start is refused', async () => {
     const problems: unknown[] = [];
     let gone = false;
     const read = async (): Promise<string> => {
@@ -199,7 +199,7 @@ describe('a file of rules', () => {
     await assert.rejects(openRules(read), /gone/);
   });
 
-  it('is whatever text, and never another error', async () => {
+  it('any text is a file of rules or a refusal, and never another error', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.string({ unit: fc.constantFrom(...Array.from('rules: []-{}&*!|>"\'\n#ab,?%@`')) }),

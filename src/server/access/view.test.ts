@@ -27,7 +27,7 @@ registryContract('a registry as somebody with every right sees it', () =>
 );
 
 describe('a registry as somebody with few rights sees it', () => {
-  it('finds no blob of a repository that they may not pull from, whether it is named or not', async () => {
+  it('a user finds no blob of a repository without the right to pull from it, named or not', async () => {
     const registry = createMemoryRegistry();
     const layer = blobOf('a layer');
     await give(registry.repository('theirs'), layer);
@@ -39,7 +39,7 @@ describe('a registry as somebody with few rights sees it', () => {
     assert.deepEqual(await listOf(viewOf(registry, viewer(only('pull'))).repositories()), []);
   });
 
-  it('has tags that stay where they are for who may only create', async () => {
+  it('a user with the right to create only cannot move tags', async () => {
     const registry = createMemoryRegistry();
     const repository = viewOf(registry, viewer(only('pull', 'create'))).repository('mine');
     const first = await giveImage(repository, {}, 'v1');
@@ -51,7 +51,7 @@ describe('a registry as somebody with few rights sees it', () => {
     assert.deepEqual(await repository.manifests.resolve('v1'), second.descriptor);
   });
 
-  it('has no session that somebody else began', async () => {
+  it('a user has no session that another user began', async () => {
     const registry = createMemoryRegistry();
     const own = viewer(everything);
     const { id } = await viewOf(registry, own).repository('mine').blobs.start();

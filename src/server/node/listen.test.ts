@@ -31,30 +31,30 @@ const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.m
 const noIpv6 = addresses.includes('::1') ? false : 'this machine has no IPv6';
 
 describe('listening', () => {
-  it('takes a free port of this machine alone', async (test) => {
+  it('listen takes a free port of this machine only', async (test) => {
     const { url, host, port } = await serve(test, ok);
     assert.equal(host, '127.0.0.1');
     assert.ok(port > 0);
     assert.equal(url, `http://127.0.0.1:${port}`);
   });
 
-  it('says which address is in use', async (test) => {
+  it('listen names an address that is in use', async (test) => {
     const { port } = await serve(test, ok);
     await assert.rejects(listen(ok, { port }), { code: 'IN_USE', path: `127.0.0.1:${port}` });
   });
 
-  it('says which host is not this machine', async () => {
+  it('listen names a host that is not this machine', async () => {
     await assert.rejects(listen(ok, { host: '192.0.2.1', anonymous: true }), { code: 'INVALID_OPTION' });
   });
 
-  it('writes an address of IPv6 as URLs have it', { skip: noIpv6 }, async (test) => {
+  it('listen writes an address of IPv6 in the form of URLs', { skip: noIpv6 }, async (test) => {
     const { url, port } = await serve(test, ok, { host: '::1' });
     assert.equal(url, `http://[::1]:${port}`);
   });
 });
 
 describe('an exchange', () => {
-  it('hands on the raw target, method and header lines', async (test) => {
+  it('a handler gets the raw target, method and header lines', async (test) => {
     const seen: HttpRequest[] = [];
     const { port } = await serve(test, async (request) => {
       seen.push(request);
@@ -71,7 +71,7 @@ describe('an exchange', () => {
     assert.equal(seen[0]?.body, undefined);
   });
 
-  it('never lets a path climb', async (test) => {
+  it('a path never climbs', async (test) => {
     const { port } = await serve(test, createApp(createMemoryRegistry()));
     const { socket, read } = await dial(test, port);
     for (const path of ['/v2/a/../../etc/passwd/tags/list', '/v2/%2e%2e/tags/list', '/v2/a\\b/tags/list']) {
@@ -80,14 +80,14 @@ describe('an exchange', () => {
     }
   });
 
-  it('takes headers longer than Node does by itself', async (test) => {
+  it('headers may be longer than Node permits by default', async (test) => {
     const { port } = await serve(test, ok);
     const { socket, read } = await dial(test, port);
     socket.write(head(['GET / HTTP/1.1', `Authorization: Bearer ${'x'.repeat(100_000)}`]));
     assert.match(await read(/\r\n\r\n/), /^HTTP\/1.1 200 /);
   });
 
-  it('streams both ways at once, and a source may use one buffer for all its chunks', async (test) => {
+  it('a server streams both ways at once, and a source may use one buffer for all its chunks', async (test) => {
     const { url } = await serve(test, async (request) => {
       const body = async function* (): AsyncIterable<Uint8Array> {
         const buffer = new Uint8Array(100_000);
@@ -104,7 +104,7 @@ describe('an exchange', () => {
     assert.ok(Buffer.from(await response.arrayBuffer()).equals(sent));
   });
 
-  it('cuts the connection when the answer breaks off, so that nobody takes a part for the whole', async (test) => {
+  it('a response that breaks off cuts the connection, so that no client takes a part for the whole', async (test) => {
     const { url } = await serve(test, async () => {
       const part = streamOf(['0123456789'], new Error('broken'));
       return answer(200, { 'content-length': ['20'] }, part.open());
@@ -113,14 +113,14 @@ describe('an exchange', () => {
     await assert.rejects(response.arrayBuffer());
   });
 
-  it('is cut off when there is no answer', async (test) => {
+  it('a request without a response is cut off', async (test) => {
     const { url } = await serve(test, async () => {
       throw new Error('nothing to say');
     });
     await assert.rejects(fetch(url));
   });
 
-  it('ends what it does when the client goes', async (test) => {
+  it('a handler ends when the client goes', async (test) => {
     const asked = new Gate();
     const aborted = new Gate();
     const returned = new Gate();
@@ -138,7 +138,7 @@ describe('an exchange', () => {
 });
 
 describe('the body of a request', () => {
-  it('is refused before it has come, and the answer arrives', async (test) => {
+  it('a body is refused before it has arrived, and the response arrives', async (test) => {
     const { port } = await serve(test, createApp(createMemoryRegistry()));
     const { socket, read } = await dial(test, port);
     socket.write(head(['PATCH /v2/a/blobs/uploads/YQ HTTP/1.1', 'Content-Length: 1000000000']));
@@ -151,7 +151,7 @@ describe('the body of a request', () => {
     await read();
   });
 
-  it('is not asked for when it is not wanted', async (test) => {
+  it('a server does not ask for a body that the handler does not read', async (test) => {
     const { port } = await serve(test, createApp(createMemoryRegistry()));
     const { socket, read } = await dial(test, port);
     socket.write(
@@ -160,7 +160,7 @@ describe('the body of a request', () => {
     assert.match(await read(/\}\]\}$/), /^HTTP\/1.1 404 /);
   });
 
-  it('is asked for when it is', async (test) => {
+  it('a server asks for a body that the handler reads', async (test) => {
     const listener = await serve(test, createApp(createMemoryRegistry()));
     const location = await session(listener);
     const { socket, read } = await dial(test, listener.port);
@@ -170,7 +170,7 @@ describe('the body of a request', () => {
     assert.match(await read(/\r\n\r\n/), /^HTTP\/1.1 202 /);
   });
 
-  it('may be small and unread, and the connection goes on', async (test) => {
+  it('a small unread body does not end the connection', async (test) => {
     const { port } = await serve(test, ok);
     const { socket, read } = await dial(test, port);
     for (let turn = 0; turn < 2; turn++) {
@@ -182,7 +182,7 @@ describe('the body of a request', () => {
     }
   });
 
-  it('leaves what came of it when it is cut off', async (test) => {
+  it('a cut body leaves the bytes that arrived', async (test) => {
     const listener = await serve(test, createApp(createMemoryRegistry()));
     const location = await session(listener);
     const { socket } = await dial(test, listener.port);
@@ -193,7 +193,7 @@ describe('the body of a request', () => {
     assert.equal(status.headers.get('range'), '0-4');
   });
 
-  it('ends the connection when nothing comes any more', async (test) => {
+  it('a connection ends when no bytes arrive any more', async (test) => {
     const failed = new Gate();
     let failure: unknown;
     const reading: Send = async ({ body }) => {
@@ -213,7 +213,7 @@ describe('the body of a request', () => {
     assert.ok(isGantryError(failure, 'STALLED'));
   });
 
-  it('ends the connection when the client takes nothing any more', async (test) => {
+  it('a connection ends when the client reads nothing any more', async (test) => {
     const returned = new Gate();
     const { port } = await serve(test, async () => answer(200, {}, endless(1_000_000, returned.open)), {
       answerIdle: 50,
@@ -247,7 +247,7 @@ describe('requests behind one another', () => {
 });
 
 describe('closing', () => {
-  it('waits for what is under way, and ends the connections that are not', async (test) => {
+  it('closing waits for open requests, and ends idle connections', async (test) => {
     const asked = new Gate();
     const go = new Gate();
     const listener = await serve(test, async () => {
@@ -267,7 +267,7 @@ describe('closing', () => {
     await assert.rejects(fetch(listener.url));
   });
 
-  it('cuts what is under way when its grace is over', async (test) => {
+  it('closing cuts open requests after the grace period', async (test) => {
     const asked = new Gate();
     const listener = await serve(test, () => {
       asked.open();
@@ -280,13 +280,13 @@ describe('closing', () => {
     assert.equal(await read(), '');
   });
 
-  it('is done once, however often it is asked for', async () => {
+  it('closing happens once, for any number of calls', async () => {
     const listener = await listen(ok);
     await Promise.all([listener.close(), listener.close()]);
     await listener[Symbol.asyncDispose]();
   });
 
-  it('is not held up by clients that keep their connections', async (test) => {
+  it('closing does not wait for clients that keep their connections', async (test) => {
     const listener = await serve(test, ok);
     const agent = new Agent({ keepAlive: true });
     atEnd(test, () => agent.destroy());
