@@ -89,7 +89,7 @@ describe('a lock', () => {
     await assert.rejects(taken, { code: 'IO_FAILED', path: join(folder, 'lock') });
   });
 
-  it('shuts out everyone else until it is disposed, then leaves no file', async (test) => {
+  it('a lock shuts out every other process until it is disposed, then leaves no file', async (test) => {
     const path = await lockPath(test);
     const lock = await takeLock(path, { what });
     await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', path });
@@ -98,7 +98,7 @@ describe('a lock', () => {
     assert.deepEqual(await readdir(join(path, '..')), []);
   });
 
-  it('holds against another process, and the error names it', async (test) => {
+  it('a lock holds against another process, and the error names the holder', async (test) => {
     const path = await lockPath(test);
     const other = await holder(path);
     await assert.rejects(takeLock(path, { what }), (error: Error) =>
@@ -108,7 +108,7 @@ describe('a lock', () => {
     await (await takeLock(path, { what }))[Symbol.asyncDispose]();
   });
 
-  it('can be waited for', async (test) => {
+  it('a process can wait for a lock', async (test) => {
     const path = await lockPath(test);
     const other = await holder(path);
     const waiting = takeLock(path, { what, wait: 60_000 });
@@ -116,7 +116,7 @@ describe('a lock', () => {
     await (await waiting)[Symbol.asyncDispose]();
   });
 
-  it('is taken over from a process that was killed', async (test) => {
+  it('a lock is taken over from a killed process', async (test) => {
     const path = await lockPath(test);
     const other = await holder(path);
     await other.end('kill');
@@ -125,7 +125,7 @@ describe('a lock', () => {
     assert.deepEqual(await readdir(join(path, '..')), []);
   });
 
-  it('goes to one only, however many take it over', async (test) => {
+  it('only one of many processes takes a lock over', async (test) => {
     const path = await lockPath(test);
     await (await holder(path)).end('kill');
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => takeLock(path, { what })));
@@ -158,7 +158,7 @@ describe('a lock', () => {
     assert.equal(await readFile(counter, 'utf8'), '60');
   });
 
-  it('rethrows the reason of an abort while waiting', async (test) => {
+  it('waiting for a lock rethrows the reason of an abort', async (test) => {
     const path = await lockPath(test);
     await using _ = await takeLock(path, { what });
     const abort = new AbortController();
@@ -227,7 +227,7 @@ describe('a lock whose holder has ended', () => {
     assert.deepEqual(await readdir(join(path, '..')), []);
   });
 
-  it('tells once who is waited for', async (test) => {
+  it('waiting for a lock names its holder once', async (test) => {
     const path = await lockPath(test);
     const lock = await takeLock(path, { what });
     const told = await new Promise<string>((resolve, reject) => {

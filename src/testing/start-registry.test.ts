@@ -4,7 +4,7 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import { startRegistry } from './start-registry.ts';
 
 describe('a registry for a test', () => {
-  it('is there until the test lets it go', async () => {
+  it('a registry for a test serves until the test closes it', async () => {
     let url: string;
     {
       await using registry = await startRegistry();
@@ -16,7 +16,7 @@ describe('a registry for a test', () => {
     await assert.rejects(fetch(`${url}/v2/`));
   });
 
-  it('serves the place that it is given, which can be looked into', async () => {
+  it('a registry for a test serves the given place, which the test can inspect', async () => {
     const place = createMemoryRegistry();
     await using registry = await startRegistry({ registry: place, deletes: false });
     assert.equal(registry.registry, place);
@@ -28,7 +28,7 @@ describe('a registry for a test', () => {
     assert.equal((await fetch(target, { method: 'DELETE' })).status, 405);
   });
 
-  it('takes the port that it is told', async () => {
+  it('a registry for a test takes the given port', async () => {
     const first = await startRegistry();
     const port = Number(first.host.slice(first.host.indexOf(':') + 1));
     await assert.rejects(startRegistry({ port }), { code: 'IN_USE' });

@@ -110,7 +110,7 @@ describe('a malformed reference or digest', () => {
     [`r.example/${'a/'.repeat(200)}a`, 'NAME_INVALID', 'INVALID_REFERENCE'],
   ] as const) {
     // id: refused-json-page
-    it(`is refused: ${JSON.stringify(text.slice(0, 40))}`, async (test) => {
+    it(`a malformed name is refused: ${JSON.stringify(text.slice(0, 40))}`, async (test) => {
       const client = openClient(test);
       await failsWith(client.exists(text), ...codes);
       await failsWith(client.copy(text, 'localhost:1/a'), ...codes);
@@ -180,25 +180,25 @@ describe('a file that is pushed', () => {
     ['an index.json that is none', async () => tarOf({ 'index.json': '<html>', 'oci-layout': '{}' })],
     ['a manifest.json that is none', async () => tarOf({ 'manifest.json': '{"Config":1}' })],
   ] satisfies [string, () => Promise<Uint8Array>][]) {
-    it(`and is ${name} is refused as no archive`, async (test) => {
+    it(`a pushed file that is ${name} is refused, since it is no archive`, async (test) => {
       assert.equal(await codeOfPush(test, await bytes()), 'MANIFEST_INVALID');
     });
   }
 
   for (const form of ['oci', 'docker'] as const) {
-    it(`and lacks a layer, in the form of ${form}, is refused`, async (test) => {
+    it(`a pushed file without one of its layers, in the form of ${form}, is refused`, async (test) => {
       const made = archives();
       const files = Object.entries(made[form]).filter(([name]) => name !== made.layer[form]);
       assert.equal(await codeOfPush(test, await tarOf(Object.fromEntries(files))), 'BLOB_UNKNOWN');
     });
 
-    it(`and has another layer than it says, in the form of ${form}, is refused`, async (test) => {
+    it(`a pushed file with another layer than its manifest lists, in the form of ${form}, is refused`, async (test) => {
       const made = archives();
       const files = { ...made[form], [made.layer[form]]: layer.bytes.toReversed() };
       assert.equal(await codeOfPush(test, await tarOf(files)), 'DIGEST_INVALID');
     });
 
-    it(`and is cut off, in the form of ${form}, plain or gzipped, is refused`, async (test) => {
+    it(`a pushed file that is cut off, in the form of ${form}, plain or gzipped, is refused`, async (test) => {
       const tar = await tarOf(archives()[form]);
       const plain = await codeOfPush(test, tar.subarray(0, tar.byteLength - 20_000));
       assert.ok(['SIZE_INVALID', 'MANIFEST_INVALID'].includes(plain), plain);
@@ -243,7 +243,7 @@ describe('a registry whose manifest', () => {
     });
   }
 
-  it('is not its digest is refused, by tag and by digest', async (test) => {
+  it('a manifest that does not match its digest is refused, by tag and by digest', async (test) => {
     const registry = createMemoryRegistry();
     const { descriptor, bytes } = await giveApp(registry);
     const host = await servedBy(test, registry, (response, request) =>
@@ -305,7 +305,7 @@ describe('a registry whose blob', () => {
     });
   }
 
-  it('is missing is refused, and nothing comes', async (test) => {
+  it('a missing blob ends the copy, and nothing has a name at the destination', async (test) => {
     const registry = createMemoryRegistry();
     await giveApp(registry);
     await registry.repository('app').blobs.delete(descriptor.digest);
@@ -314,7 +314,7 @@ describe('a registry whose blob', () => {
 });
 
 describe('a full disk', { skip: noMounts }, () => {
-  it('ends a pull with NO_SPACE and nothing of it on the disk', async (test) => {
+  it('a full disk ends a pull with NO_SPACE, and nothing of it stays on the disk', async (test) => {
     const registry = createMemoryRegistry();
     const large = blobOf(noise(2 * 1024 * 1024));
     await giveImage(registry.repository('app'), { layers: [large] }, '1');
@@ -349,7 +349,7 @@ describe('a full disk', { skip: noMounts }, () => {
 });
 
 describe('no permission', { skip: noMounts }, () => {
-  it('ends a pull with NO_PERMISSION before anything is fetched', async (test) => {
+  it('missing permission ends a pull with NO_PERMISSION before gantry fetches anything', async (test) => {
     const registry = createMemoryRegistry();
     await giveApp(registry);
     let asked = 0;

@@ -135,11 +135,11 @@ async function refusal(call: () => unknown): Promise<string> {
 }
 
 describe('public functions called from plain JavaScript', () => {
-  it('unchecked-options: are all listed here', () => {
+  it('unchecked-options: all public functions are listed here', () => {
     assert.deepEqual([...Object.keys(rows), ...judges].sort(), [...functions.keys()].sort());
   });
 
-  it('unchecked-options: are listed with as many parameters as they declare', () => {
+  it('unchecked-options: each function is listed with all of its parameters', () => {
     const declared = declarations();
     for (const [name, { values = {}, options }] of Object.entries(rows)) {
       const listed = Object.keys(values).length + (options === undefined ? 0 : 1);
@@ -166,7 +166,7 @@ describe('public functions called from plain JavaScript', () => {
     }
 
     if (options === undefined) continue;
-    it(`unchecked-options: ${name} refuses options that there are not, and those of another type`, async () => {
+    it(`unchecked-options: ${name} refuses unknown options, and options of another type`, async () => {
       for (const wrong of [5, 'linux/amd64', null, []]) {
         assert.match(await refusal(() => call(...right, wrong)), /options are one object/);
       }

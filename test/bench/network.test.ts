@@ -23,7 +23,7 @@ const rows: readonly { readonly name: string; readonly bytes: string; readonly r
 
 describe('the reader of requests', () => {
   for (const { name, bytes, read } of rows) {
-    it(`reads ${name}, wherever the bytes are cut`, () => {
+    it(`the reader of requests reads ${name}, wherever the bytes are cut`, () => {
       for (let cut = 0; cut <= bytes.length; cut++) {
         const lines: RequestLine[] = [];
         const reader = requestReader((line) => lines.push(line));
@@ -45,7 +45,7 @@ describe('the network of the bench', () => {
     ['far and slow', { rtt: 4, bandwidth: 2_000_000 }, false],
     ['that answers in rounds', {}, true],
   ] as const) {
-    it(`carries every byte and counts them, ${name}`, async (test) => {
+    it(`the network carries every byte and counts them, ${name}`, async (test) => {
       const answer = Buffer.alloc(100_000, 'answer');
       const server = createServer((request, response) => {
         request.resume().on('end', () => response.end(answer));

@@ -42,7 +42,7 @@ async function cutOnce(
 
 describe('a cut on the way to distribution 2.8', needs('docker-registry'), () => {
   // id: distribution-cut-upload
-  it('costs a large blob no more than twice its bytes, and none again when it is read', async () => {
+  it('a cut costs a large blob no more than twice its bytes, and none again when it is read', async () => {
     await using registry = await startDistribution();
     const { descriptor, content } = generated(size);
     await cutOnce('request cut, large blob', registry.host, { direction: 'request', most: 2 }, (place) =>
@@ -59,7 +59,7 @@ describe('a cut on the way to distribution 2.8', needs('docker-registry'), () =>
     );
   });
 
-  it('ends a stream of which more than a chunk has gone, and leaves nothing', async () => {
+  it('a cut ends a stream after more than a chunk, and leaves nothing', async () => {
     await using registry = await startDistribution();
     const { descriptor, content } = generated(size);
     await cutOnce(

@@ -103,7 +103,7 @@ describe('a damaged layout', () => {
     }
   }
 
-  it('planted-blob: a layer that stands there with other bytes is not counted as there', async (test) => {
+  it('planted-blob: a layer whose file has other bytes does not count as existing', async (test) => {
     const { client, source, files } = await scene(test);
     const other = join(await folder(test), 'layout');
     const planted = files.layer.slice(files.layer.indexOf('blobs'));
@@ -114,7 +114,7 @@ describe('a damaged layout', () => {
     assert.deepEqual(await readFile(join(other, planted)), await readFile(files.layer));
   });
 
-  it('is found by validate on the command line, which takes a folder, too', async (test) => {
+  it('validate finds a damaged layout, also given as a folder', async (test) => {
     const { path, files } = await scene(test);
     const whole = await gantry(['validate', '--tarball', path]);
     assert.deepEqual([whole.code, whole.stdout], [0, `PASS: ${path}\n`]);
@@ -133,7 +133,7 @@ describe('a damaged layout', () => {
     assert.equal((await layout.roots()).length, 2);
   });
 
-  it('blobs-of-a-killed-pull: those that nothing names go when the next one has ended', async (test) => {
+  it('blobs-of-a-killed-pull: the end of the next pull removes blobs that no manifest names', async (test) => {
     if (process.platform === 'win32') return test.skip('Windows has no signals');
     const { client, source, path } = await scene(test);
     const before = (await readdir(path, { recursive: true })).toSorted();

@@ -78,7 +78,7 @@ describe('hang-up: a command that is ended in the middle of a layer', { skip: no
     });
   }
 
-  it('what SIGKILL left of a copy that adds to an archive goes with a pull that replaces it', async (test) => {
+  it('a pull that replaces an archive removes the leftovers of a killed copy that added to it', async (test) => {
     const here = await room(test);
     const { image, half, release } = await heldRegistry(test);
     const reached = half();
@@ -105,7 +105,7 @@ describe('hang-up: a command that is ended in the middle of a layer', { skip: no
     assert.deepEqual(await readdir(here.cwd), ['out.tar']);
   });
 
-  it('drafts-of-the-living: a run sweeps only what no living process owns', async (test) => {
+  it('drafts-of-the-living: a run removes only files that no living process owns', async (test) => {
     const here = await room(test);
     const { image, half, release } = await heldRegistry(test);
     const start = async (file: string): Promise<ReturnType<typeof startGantry>> => {

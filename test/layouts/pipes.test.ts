@@ -78,7 +78,7 @@ describe('a pipe', { skip: noShell }, () => {
     });
   }
 
-  it('holds what a file would hold, and nothing else', async (test) => {
+  it('a pipe gets the same bytes as a file, and nothing else', async (test) => {
     const here = await scene(test);
     for (const line of [
       '$G pull $A:1 - > a',
@@ -94,7 +94,7 @@ describe('a pipe', { skip: noShell }, () => {
     assert.deepEqual(await read('c'), await read('d'));
   });
 
-  it('that is a socket, as a parent in Node gives it, is read and written', async (test) => {
+  it('a pipe that is a socket, as a parent in Node makes it, is read and written', async (test) => {
     const here = await scene(test);
     const child = startGantry(['pull', `${here.app}:1`, '/dev/stdout'], here);
     const chunks: Buffer[] = [];
@@ -128,7 +128,7 @@ describe('a pipe', { skip: noShell }, () => {
     assert.deepEqual(await temporary(here), []);
   });
 
-  it('that is cut off or holds nothing is no archive, and leaves nothing', async (test) => {
+  it('a pipe that is cut off or empty is no archive, and leaves nothing', async (test) => {
     const here = await scene(test);
     for (const line of [
       '$G push - $A:2 < /dev/null',
@@ -142,7 +142,7 @@ describe('a pipe', { skip: noShell }, () => {
     assert.deepEqual(await temporary(here), []);
   });
 
-  it('that never ends lets go with a signal', async (test) => {
+  it('a pipe without an end ends with a signal', async (test) => {
     const here = await scene(test);
     const child = startGantry(['push', '-', `${here.app}:2`], here);
     const closed = once(child, 'close');
@@ -175,7 +175,7 @@ describe('a pipe', { skip: noShell }, () => {
     }
   });
 
-  it('refuses what can not be in one', async (test) => {
+  it('a pipe refuses everything that an archive cannot hold', async (test) => {
     const here = await scene(test);
     const password = ['--username', 'me', '--password-stdin'];
     for (const args of [
@@ -193,7 +193,7 @@ describe('a pipe', { skip: noShell }, () => {
 });
 
 describe('the library', () => {
-  it('is given what - stands for, and refuses it otherwise', async (test) => {
+  it('the library gets streams for -, and refuses it without them', async (test) => {
     const { app, registry, digest } = await scene(test);
     await using none = createClient();
     await failsWith(none.copy(`${app}:1`, 'docker-archive:-'), 'INVALID_OPTION');

@@ -67,7 +67,7 @@ describe('several writers', () => {
     });
   }
 
-  it('of one process fill one layout together', async (test) => {
+  it('writers of one process fill one layout together', async (test) => {
     const path = join(await folder(test), 'layout');
     const registry = createMemoryRegistry();
     const tags = Array.from({ length: 8 }, (_, at) => `v${at}`);

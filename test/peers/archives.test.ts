@@ -265,7 +265,7 @@ const absent = await access(saved).then(
 );
 
 describe('what docker saved', { skip: absent }, () => {
-  it('goes to a registry with its config and layers, and back into an archive', async (test) => {
+  it('an archive of docker goes to a registry with its config and layers, and back into an archive', async (test) => {
     const home = await folder(test);
     const reference = `${registry.host}/docker/alpine:1`;
     await client.push(saved, reference);

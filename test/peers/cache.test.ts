@@ -30,7 +30,7 @@ async function startCache(test: TestContext, upstream: string): Promise<TestRegi
 
 for (const peer of peerClients) {
   describe(`${peer.name} at a cache of docker-registry`, needs(peer.name, 'docker-registry'), () => {
-    it('pulls what the upstream has, and again when the upstream is gone', async (test) => {
+    it('a client pulls content of the upstream, and again when the upstream is gone', async (test) => {
       const home = await folder(test);
       const upstream = await startDistribution();
       atEnd(test, () => upstream[Symbol.asyncDispose]());
@@ -46,7 +46,7 @@ for (const peer of peerClients) {
       }
     });
 
-    it('can not push there', async (test) => {
+    it('a client cannot push to a cache', async (test) => {
       const upstream = await startDistribution();
       atEnd(test, () => upstream[Symbol.asyncDispose]());
       const { host, requests } = await startCache(test, upstream.host);

@@ -147,7 +147,7 @@ function crane(ends: () => Ends): void {
 }
 
 function oras(ends: () => Ends): void {
-  it('oras discovers what refers to an image, and copies it with the image', async () => {
+  it('oras discovers the referrers of an image, and copies them with it', async () => {
     const { from, to, session } = ends();
     const repository = from.registry.repository('acme/signed');
     const subject = (await giveImage(repository, {}, '1')).descriptor;
@@ -173,7 +173,7 @@ function oras(ends: () => Ends): void {
     }
   });
 
-  it('oras copies what is named by sha512, its manifest by digest', async () => {
+  it('oras copies content named by sha512, its manifest by digest', async () => {
     const { from, to, session } = ends();
     const layer = blobOf('a layer', 'sha512');
     const config = blobOf(emptyConfig.bytes, 'sha512');

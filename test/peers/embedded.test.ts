@@ -56,7 +56,7 @@ describe('the embedded registry', needs('skopeo', 'crane', 'oras', 'podman', 'op
       after(() => embedded[Symbol.asyncDispose]());
 
       if (setting.login !== 'none' && !setting.tls) {
-        it(`asks for ${setting.login === 'tokens' ? 'a token' : 'a password'}`, async () => {
+        it(`the registry asks for ${setting.login === 'tokens' ? 'a token' : 'a password'}`, async () => {
           const { status, headers } = await fetch(`http://${embedded.host}/v2/`);
           assert.equal(status, 401);
           const scheme = setting.login === 'tokens' ? /^Bearer / : /^Basic /;

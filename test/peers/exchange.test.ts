@@ -119,7 +119,7 @@ function exchange(kind: RegistryKind, peer: PeerClient): void {
     assert.ok(repositories.includes('listed/app'));
   });
 
-  it(`what ${peer.name} deletes is gone for gantry, and the other way round`, async () => {
+  it(`content that ${peer.name} deletes is gone for gantry, and the reverse`, async () => {
     const repository = `${registry.host}/deleted/app`;
     const { digest } = await client.pushImage(`${repository}:1`, image);
     await peer.delete(`${repository}@${digest}`);

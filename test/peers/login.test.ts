@@ -82,7 +82,7 @@ describe('logins at docker-registry', needs('docker-registry', 'crane', 'skopeo'
   ];
 
   for (const { how, login } of logins) {
-    it(`after ${how} gantry pushes, lists and pulls, and so do the others`, async (test) => {
+    it(`after ${how} gantry and its peers push, list and pull`, async (test) => {
       const { home, layout } = await homeWithLayout(test);
       const reference = `${registry.host}/private/${how.replaceAll(' ', '-')}:1`;
       await login(home, password);

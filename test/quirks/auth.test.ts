@@ -252,13 +252,13 @@ describe('who asks is shown, and all goes through, at', () => {
 });
 
 describe('a 401 without a challenge', () => {
-  it('is final where /v2/ says no more', () =>
+  it('a 401 without a challenge is final if /v2/ has no challenge either', () =>
     failsWith(
       stage({ quirk: () => async () => answer(401) }).client.getManifest('registry.test/acme/app:v1'),
       'UNAUTHORIZED',
     ));
 
-  it('is final where /v2/ lets in who is refused all the same', async () => {
+  it('a 401 without a challenge is final if /v2/ accepts the refused login', async () => {
     const { client, name, asked } = stage({
       quirk:
         () =>
