@@ -5,11 +5,12 @@ import { lookAt, makeFolder } from '../files/files.ts';
 import { takeLock } from '../files/lock.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
+import { Reachability } from '../store/reachability.ts';
 import { asideAge, oldAside, removeAside } from './aside.ts';
 import { digestOfFile } from './file-names.ts';
 import { digestsUnder, fileNamesIn, namesUnder, RepositoryFolder } from './folder.ts';
 import { writeIndex } from './index-writer.ts';
-import { Reachability } from './reachability.ts';
+import { referencesOf } from './references.ts';
 import { emptyTrash, putAside, removeIfOld, removeOrReturn } from './removal.ts';
 import { moveIfThere, trashFolder, trashPath } from './trash.ts';
 import { mustBeStore } from './version.ts';
@@ -96,7 +97,7 @@ async function* collectRepository(folder: RepositoryFolder, rules: Rules): Async
   // What a collection left that was killed.
   for (const kind of ['blobs', 'manifests'] as const)
     await step(folder, rules, () => emptyTrash(folder, kind));
-  const reachable = new Reachability(folder);
+  const reachable = new Reachability(referencesOf(folder));
   const gone = new Set<Digest>();
   if (rules.untagged === true) {
     for await (const garbage of passingOver(collectManifests(folder, reachable, rules), folder.name, rules)) {
@@ -144,7 +145,7 @@ async function* collectManifests(
   rules: Rules,
 ): AsyncIterable<ContentGarbage> {
   const all = await folder.manifests();
-  const kept = await reachable.leadsTo(all);
+  const kept = await reachable.reachedByTags(all);
   const candidates = await old(
     all.filter((digest) => !kept.has(digest)),
     (digest) => folder.manifestPath(digest),
@@ -152,7 +153,9 @@ async function* collectManifests(
   );
   const aside = await putAside(folder, 'manifests', candidates, rules);
   // Again, now that nobody can find them without taking them back.
-  const needed = rules.dryRun ? kept : await reachable.leadsTo([...(await folder.manifests()), ...aside]);
+  const needed = rules.dryRun
+    ? kept
+    : await reachable.reachedByTags([...(await folder.manifests()), ...aside]);
   for (const digest of aside) {
     const size = (await lookAt(folder.blobPath(digest)))?.size ?? 0;
     if (!rules.dryRun && !(await removeOrReturn(folder, 'manifests', digest, needed, rules))) continue;
@@ -186,7 +189,7 @@ async function* collectBlobs(
   without: ReadonlySet<Digest>,
 ): AsyncIterable<ContentGarbage> {
   const held = await digestsUnder(folder.layout);
-  const used = await reachable.ofAll((await folder.manifests()).filter((digest) => !without.has(digest)));
+  const used = await reachable.neededBy((await folder.manifests()).filter((digest) => !without.has(digest)));
   // Of a manifest that can't be read nobody knows what it needs: everything stays.
   if (used === undefined) {
     const why =
@@ -203,7 +206,7 @@ async function* collectBlobs(
   const sizes = new Map<Digest, number>();
   for (const digest of candidates) sizes.set(digest, (await lookAt(path(digest)))?.size ?? 0);
   const aside = await putAside(folder, 'blobs', candidates, rules);
-  const needed = rules.dryRun ? used : await reachable.ofAll(await folder.manifests());
+  const needed = rules.dryRun ? used : await reachable.neededBy(await folder.manifests());
   for (const digest of aside) {
     const removed = rules.dryRun || (await removeOrReturn(folder, 'blobs', digest, needed, rules));
     if (removed) yield { kind: 'blob', repository: folder.name, digest, size: sizes.get(digest) ?? 0 };
