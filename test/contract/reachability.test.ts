@@ -102,28 +102,36 @@ for (const [name, stage] of stages) {
   });
 }
 
-describe('reachability in doubt', () => {
-  const filled = async (test: TestContext): Promise<{ repository: Repository; digests: Digest[] }> => {
-    const digests: Digest[] = [];
-    const repository = await inMemory(test, async (into) => {
-      digests.push(digestOf(await giveImage(into, { layers: [layer] }, 'v1')));
-      digests.push(digestOf(await giveImage(into, { annotations: { a: 'untagged' } })));
-    });
-    return { repository, digests };
-  };
+const spoilt = (): Promise<never> => Promise.reject(new ContentError('DIGEST_INVALID', 'spoilt'));
+const unread = async (): Promise<undefined> => undefined;
 
+interface Filled {
+  readonly repository: Repository;
+  readonly digests: Digest[];
+}
+
+async function filled(test: TestContext): Promise<Filled> {
+  const digests: Digest[] = [];
+  const repository = await inMemory(test, async (into) => {
+    digests.push(digestOf(await giveImage(into, { layers: [layer] }, 'v1')));
+    digests.push(digestOf(await giveImage(into, { annotations: { a: 'untagged' } })));
+  });
+  return { repository, digests };
+}
+
+describe('reachability in doubt', () => {
   it('an unreadable manifest may need everything', async (test) => {
     const { repository, digests } = await filled(test);
-    const get = () => Promise.reject(new ContentError('DIGEST_INVALID', 'spoilt'));
-    const reachability = new Reachability({ ...repository, manifests: { ...repository.manifests, get } });
+    const manifests = { ...repository.manifests, get: spoilt };
+    const reachability = new Reachability({ ...repository, manifests });
     assert.equal(await reachability.neededBy(digests), undefined);
     assert.deepEqual([...(await reachability.reachedByTags(digests))].sort(), digests.sort());
   });
 
   it('a tag with an unreadable digest may name every manifest', async (test) => {
     const { repository, digests } = await filled(test);
-    const resolve = async () => undefined;
-    const reachability = new Reachability({ ...repository, manifests: { ...repository.manifests, resolve } });
+    const manifests = { ...repository.manifests, resolve: unread };
+    const reachability = new Reachability({ ...repository, manifests });
     await failsWith(reachability.reachedByTags(digests), 'IO_FAILED');
   });
 
