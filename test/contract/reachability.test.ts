@@ -17,6 +17,7 @@ import {
   giveImage,
   indexOf,
 } from '../../src/testing/contract/sample.ts';
+import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 
 /** A place with the references in it, after `fill` has run. */
@@ -37,7 +38,7 @@ const stages: readonly (readonly [name: string, stage: Stage])[] = [
     'the contract over a store on disk',
     async (test, fill) => {
       const registry = await openDiskRegistry(join(await folder(test), 'store'));
-      test.after(() => registry[Symbol.asyncDispose]());
+      atEnd(test, () => registry[Symbol.asyncDispose]());
       const repository = registry.repository('app');
       await fill(repository);
       return repository;
