@@ -48,7 +48,7 @@ async function put(to: Repository, sample: SampleImage, ...tags: readonly string
   await to.manifests.put(sample.manifest, { tags });
 }
 
-/** Adds an image as one command does, and looks at what is left beside the file. */
+/** Adds an image as one command does. */
 async function add(
   path: string,
   sample: SampleImage,
@@ -64,7 +64,7 @@ function alone(path: string): void {
   assert.deepEqual(readdirSync(dirname(path)), [basename(path)]);
 }
 
-/** Of each name the digest of the config that is read by it; all blobs are read. */
+/** Returns the digest of the config for each name. Reads all blobs. */
 async function configsIn(path: string): Promise<Readonly<Record<string, string>>> {
   await using archive = await openArchive(path);
   const configs: Record<string, string> = {};
@@ -90,10 +90,10 @@ const forms: readonly (readonly [string, () => Promise<Uint8Array> | Uint8Array]
   ['a gzipped archive', async () => gzipSync(await tarOf(docker25Files(image, ['acme/app:1'])))],
 ];
 
-describe('second-copy-into-an-archive: an image that is added to', () => {
+describe('second-copy-into-an-archive: adding an image', () => {
   for (const format of ['docker', 'oci'] as const) {
     for (const [sentence, bytes] of forms) {
-      it(`${sentence} leaves the first where it was: ${format}`, async (test) => {
+      it(`adding a ${format} image to ${sentence} keeps the first image`, async (test) => {
         const path = save(test, await bytes());
         const before = await configsIn(path);
         await add(path, other, ['acme/other:2'], { format });
@@ -107,7 +107,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     }
   }
 
-  it('an archive of its own making keeps each image as it was, and equal blobs once', async (test) => {
+  it('adding to an archive of gantry keeps each manifest unchanged and equal blobs once', async (test) => {
     for (const format of ['docker', 'oci'] as const) {
       const path = join(folder(test), 'image.tar');
       await add(path, image, ['acme/app:1'], { format });
@@ -126,7 +126,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     }
   });
 
-  it('names-as-they-stand: keeps the names of the others in the spelling that manifest.json has', async (test) => {
+  it('names-as-they-stand: adding keeps the names of the other images in their spelling of manifest.json', async (test) => {
     const names = ['acme/app:1', 'docker.io/acme/app:2', 'localhost/app:3'];
     const annotated = { ...image, fullName: 'docker.io/acme/app:1', name: '1' };
     const [manifestJson] = docker25Files(image, names).slice(-1);
@@ -151,7 +151,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     assert.deepEqual(kept?.RepoTags, ['docker.io/acme/app:2', 'localhost/app:3']);
   });
 
-  it('under a name that is taken makes that name mean it, and leaves out the image that nobody can name', async (test) => {
+  it('adding under an existing name moves the name, and leaves out the image that has no name any more', async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
     await add(path, third, ['acme/other:1']);
     await add(path, other, ['acme/app:1']);
@@ -162,7 +162,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     assert.ok(!namesIn(path).some((name) => name.endsWith(image.manifest.descriptor.digest.slice(7))));
   });
 
-  it('one that is there already changes nothing but the name', async (test) => {
+  it('adding an existing image adds only the name', async (test) => {
     const path = await saveTar(test, layoutFiles([{ ...image, name: 'a' }], [image]));
     await using archive = await createArchive(path, { format: 'oci', existing: 'add' });
     for (const blob of blobsOf(image.manifest.body)) assert.ok(await archive.blobs.stat(blob.digest));
@@ -171,7 +171,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     assert.deepEqual(await configsIn(path), { a: digestOf(image.config), b: digestOf(image.config) });
   });
 
-  it('keeps what the others are listed with: annotations, platforms, referrers, an index in part', async (test) => {
+  it('adding keeps the entries of the other images: annotations, platforms, referrers and a partial index', async (test) => {
     const index = indexOf(image, other);
     const files = layoutFiles([{ manifest: index, name: 'part' }, third], [image, third]);
     const path = await saveTar(test, files);
@@ -182,13 +182,13 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     assert.ok(await archive.manifests.resolve(third.manifest.descriptor.digest));
   });
 
-  it('a file of no bytes is an archive that is yet to be written', async (test) => {
+  it('adding to an empty file writes a new archive', async (test) => {
     const path = save(test, new Uint8Array(0));
     await add(path, image, ['acme/app:1']);
     assert.deepEqual(Object.values(await configsIn(path)), [digestOf(image.config)]);
   });
 
-  it('keeps the mode of the file', {
+  it('adding keeps the mode of the file', {
     skip: process.platform === 'win32' ? 'Windows has no modes' : false,
   }, async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
@@ -197,7 +197,7 @@ describe('second-copy-into-an-archive: an image that is added to', () => {
     assert.equal(statSync(path).mode & 0o777, 0o600);
   });
 
-  it('at the same time as another waits for it, so that both are there', async (test) => {
+  it('processes that add at the same time wait for each other, so all images are there', async (test) => {
     const path = join(folder(test), 'image.tar');
     const wait = Number.POSITIVE_INFINITY;
     await Promise.all([
@@ -217,18 +217,18 @@ const broken = await tarOf(
 );
 const saved = await tarOf(docker25Files(image, ['acme/app:1']));
 
-describe('second-copy-into-an-archive: the file stays as it was, byte for byte,', () => {
+describe('second-copy-into-an-archive: a refused addition', () => {
   for (const [sentence, bytes, code] of [
-    ['where it is no archive', new TextEncoder().encode('notes of mine'), 'MANIFEST_INVALID'],
-    ['where what it holds is not whole', broken, 'MANIFEST_INVALID'],
-    ['where it is cut short', saved.subarray(0, 3000), 'MANIFEST_INVALID'],
+    ['that is no archive', new TextEncoder().encode('notes of mine'), 'MANIFEST_INVALID'],
+    ['with an incomplete image', broken, 'MANIFEST_INVALID'],
+    ['that is truncated', saved.subarray(0, 3000), 'MANIFEST_INVALID'],
     [
-      "where it is packed so that it can't be read",
+      'with an unsupported compression',
       new Uint8Array([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 0, 0]),
       'MANIFEST_INVALID',
     ],
   ] as const) {
-    it(`${sentence}, and the refusal names the way out`, async (test) => {
+    it(`the addition to a file ${sentence} leaves the file unchanged and names --replace`, async (test) => {
       const path = save(test, bytes);
       await assert.rejects(
         add(path, other, ['acme/other:2']),
@@ -239,7 +239,7 @@ describe('second-copy-into-an-archive: the file stays as it was, byte for byte,'
     });
   }
 
-  it('where adding is given up or fails', async (test) => {
+  it('an addition that is disposed or aborted leaves the file unchanged', async (test) => {
     const bytes = saved;
     const path = save(test, bytes);
     {
@@ -252,14 +252,14 @@ describe('second-copy-into-an-archive: the file stays as it was, byte for byte,'
     assert.ok(readFileSync(path).equals(bytes));
   });
 
-  it('where another adds to it, and nobody waits', async (test) => {
+  it('an addition without a wait is refused while another runs', async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
     await using first = await createArchive(path, { format: 'docker', existing: 'add' });
     assert.equal(first.name, path);
     await assert.rejects(add(path, other, ['acme/app:2']), (error) => isGantryError(error, 'IN_USE'));
   });
 
-  it('as another program left it, which wrote to it meanwhile', async (test) => {
+  it('an addition leaves a file that another program has changed meanwhile as that program wrote it', async (test) => {
     const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
     await using archive = await createArchive(path, { format: 'docker', existing: 'add' });
     await put(archive, other, 'acme/app:2');
@@ -269,7 +269,7 @@ describe('second-copy-into-an-archive: the file stays as it was, byte for byte,'
   });
 });
 
-it('an archive that is replaced holds what was written and no more', async (test) => {
+it('a replaced archive holds only the new image', async (test) => {
   const path = await saveTar(test, docker25Files(image, ['acme/app:1']));
   await add(path, other, ['acme/app:2'], { existing: 'replace' });
   assert.deepEqual(Object.values(await configsIn(path)), [digestOf(other.config)]);
@@ -282,12 +282,12 @@ function skopeoReads(source: string, target: string): Buffer {
   return readFileSync(join(target, 'manifest.json'));
 }
 
-describe('skopeo reads each image of an archive that was added to', needs('skopeo'), () => {
+describe('an extended archive', needs('skopeo'), () => {
   for (const [format, transport, names] of [
     ['docker', 'docker-archive', ['docker.io/acme/app:1', 'docker.io/acme/app:2']],
     ['oci', 'oci-archive', ['one', 'two']],
   ] as const) {
-    it(`as ${transport}, by its name`, async (test) => {
+    it(`skopeo reads each image of an extended archive as ${transport} by its name`, async (test) => {
       const path = join(folder(test), 'image.tar');
       for (const [at, sample] of [image, other].entries())
         await add(path, sample, [names[at] ?? ''], { format });

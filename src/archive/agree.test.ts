@@ -32,7 +32,7 @@ const { body } = image.manifest;
 const layers = body.kind === 'image' ? body.layers : [];
 const hollow = withLayers(image, []);
 const name = 'acme/app:1';
-/** Layers of an image whose config means those of `image`. */
+/** Returns the layers of an image whose config has those of `image`. */
 const plain = await Promise.all(['other', 'top'].map((text) => tarOf([file('file', text)])));
 
 interface Opened {
@@ -47,7 +47,7 @@ async function open(test: TestContext, files: readonly TarFileWithBody[]): Promi
   return { archive, warnings };
 }
 
-/** The digests of what the layers of an image unpack to, as read from the archive. */
+/** Returns the digests of the unpacked layers of an image in the archive. */
 async function layersOf(archive: ArchiveRepository, reference: string): Promise<number> {
   const manifest = await archive.manifests.get(reference);
   for (const blob of blobsOf(manifest.body)) {
@@ -57,7 +57,7 @@ async function layersOf(archive: ArchiveRepository, reference: string): Promise<
   return manifest.body.kind === 'image' ? manifest.body.layers.length : -1;
 }
 
-/** A layout whose manifest.json says this. */
+/** Makes a layout with this manifest.json. */
 function docker(
   roots: Parameters<typeof layoutFiles>[0],
   images: readonly SampleImage[],
@@ -66,8 +66,8 @@ function docker(
   return [...layoutFiles(roots, images), file('manifest.json', saved)];
 }
 
-describe('docker25-empty-layers: of two descriptions of one image', () => {
-  it('that of manifest.json is taken, with a warning, where the manifest lists no layers', async (test) => {
+describe('docker25-empty-layers: two descriptions of one image', () => {
+  it('gantry takes the image from manifest.json, with a warning, if the manifest lists no layers', async (test) => {
     const files = docker([{ ...hollow, fullName: name }], [image], [savedEntry(image)]);
     const { archive, warnings } = await open(test, files);
     assert.equal(await layersOf(archive, name), 2);
@@ -75,7 +75,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.equal(warnings.length, 1);
   });
 
-  it('that of the manifest is taken, with a warning, where manifest.json lists fewer layers', async (test) => {
+  it('gantry takes the manifest, with a warning, if manifest.json lists fewer layers', async (test) => {
     const files = docker([{ ...image, fullName: name }], [image], [savedEntry(image, [name], [])]);
     const { archive, warnings } = await open(test, files);
     assert.equal((await archive.manifests.resolve(name))?.digest, image.manifest.descriptor.digest);
@@ -83,7 +83,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.equal(warnings.length, 1);
   });
 
-  it('that are the same nothing is said, also where their files are twins', async (test) => {
+  it('equal descriptions give no warning, also if their files are copies', async (test) => {
     const twins = image.layers.map((layer, at) => file(`layer${at}.tar`, layer));
     const saved = savedEntry(image, [name], ['layer0.tar', 'layer1.tar']);
     const files = [...docker([{ ...image, fullName: name }], [image], [saved]), ...twins];
@@ -93,7 +93,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.deepEqual(warnings, []);
   });
 
-  it('the one that is whole counts, where one name means another image in each', async (test) => {
+  it('the complete image counts if one name means another image in each description', async (test) => {
     const broken = withLayers(other, []);
     const files = docker([{ ...broken, fullName: name }], [image, other], [savedEntry(image)]);
     const { archive } = await open(test, files);
@@ -107,19 +107,19 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
   const cut = (sample: SampleImage): readonly TarFileWithBody[] =>
     layoutFiles([{ ...sample, fullName: name }], [image]);
   const refusals: readonly (readonly [string, ErrorCode, readonly TarFileWithBody[]])[] = [
-    ['neither, where no layers stand in the manifest and there is no other', 'MANIFEST_INVALID', cut(hollow)],
+    ['if the manifest lists no layers and no other description exists', 'MANIFEST_INVALID', cut(hollow)],
     [
-      'neither, where a layer stands in the manifest twice',
+      'if the manifest lists a layer twice',
       'MANIFEST_INVALID',
       cut(withLayers(image, [...layers, ...layers])),
     ],
     [
-      'neither, where both list no layers',
+      'if both descriptions list no layers',
       'MANIFEST_INVALID',
       docker([{ ...hollow, fullName: name }], [image], [savedEntry(image, [name], [])]),
     ],
     [
-      'neither, where both list the layers of another',
+      'if both descriptions list the layers of another image',
       'MANIFEST_INVALID',
       docker(
         [{ ...withLayers(image, swapped), fullName: name }],
@@ -127,19 +127,19 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
         [savedEntry(image, [name], layerPaths(other))],
       ),
     ],
-    ['neither, where plain layers are not those of the config', 'MANIFEST_INVALID', plainLayers()],
+    ['if its uncompressed layers are not those of the config', 'MANIFEST_INVALID', plainLayers()],
     [
-      'neither, where one name means two whole images',
+      'if one name means two complete images',
       'MANIFEST_INVALID',
       docker([{ ...other, fullName: name }], [image, other], [savedEntry(image)]),
     ],
     [
-      'none, where two files called manifest.json differ',
+      'if two files named manifest.json differ',
       'MANIFEST_INVALID',
       [...classicFiles(image, [name]), manifestJson('elsewhere', [])],
     ],
     [
-      'none, where two files called index.json differ',
+      'if two files named index.json differ',
       'MANIFEST_INVALID',
       [
         ...layoutFiles([{ ...image, fullName: name }], [image]),
@@ -147,7 +147,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
       ],
     ],
     [
-      'none, where two configs of one name differ',
+      'if two configs with one name differ',
       'MANIFEST_INVALID',
       [
         ...classicFiles(image, [name]),
@@ -156,10 +156,10 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
         ),
       ],
     ],
-    ['none, where the descriptor calls an index an image', 'MANIFEST_INVALID', mislabelled()],
+    ['if the descriptor of an index has the type of an image', 'MANIFEST_INVALID', mislabelled()],
   ];
   for (const [sentence, code, files] of refusals) {
-    it(`is taken ${sentence}`, async (test) => {
+    it(`gantry refuses the image ${sentence}`, async (test) => {
       await assert.rejects(
         async () => {
           const { archive } = await open(test, files);
@@ -170,7 +170,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     });
   }
 
-  it('that of manifest.json is taken where the manifest says another size of a layer', async (test) => {
+  it('gantry takes the image from manifest.json if the manifest has another size of a layer', async (test) => {
     const sizes = layers.map((layer) => ({ ...layer, size: layer.size + 1 }));
     const files = docker([{ ...withLayers(image, sizes), fullName: name }], [image], [savedEntry(image)]);
     const { archive, warnings } = await open(test, files);
@@ -178,7 +178,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.equal(warnings.length, 1);
   });
 
-  it('a child of an index is refused, which no other image may take the place of', async (test) => {
+  it('a contradicting child of an index is refused, because no other image may replace it', async (test) => {
     const index = indexOf(hollow);
     const files = docker([{ manifest: index, fullName: name }], [hollow, image], [savedEntry(image)]);
     const { archive } = await open(test, files);
@@ -187,7 +187,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     );
   });
 
-  it('that an artifact has a config of its own says nothing of its layers', async (test) => {
+  it('the config of an artifact does not have to match its layers', async (test) => {
     const config = new TextEncoder().encode('{}');
     const artifact = manifestOf(MediaType.ociManifest, {
       config: { mediaType: MediaType.ociConfig, digest: digestOf(config), size: 2 },
@@ -203,12 +203,12 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.equal(await layersOf(archive, 'a'), 2);
   });
 
-  it('files that stand there twice and are the same are no contradiction', async (test) => {
+  it('equal files with one name are no contradiction', async (test) => {
     const { archive } = await open(test, [...classicFiles(image, [name]), ...classicFiles(image, [name])]);
     assert.equal(await layersOf(archive, name), 2);
   });
 
-  it('an image that only manifest.json describes is there, too', async (test) => {
+  it('an image that only manifest.json describes is found', async (test) => {
     const files = [
       ...docker25Files(image, [name]).filter((entry) => entry.name !== 'index.json'),
       file('index.json', { schemaVersion: 2, manifests: [] }),
@@ -217,7 +217,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
     assert.equal(await layersOf(archive, name), 2);
   });
 
-  it('a layer whose type says another packing than its bytes is warned of', async (test) => {
+  it('a layer with another compression than its type gives a warning', async (test) => {
     const called = layers.map((layer) => ({ ...layer, mediaType: MediaType.ociLayer }));
     const { archive, warnings } = await open(
       test,
@@ -228,7 +228,7 @@ describe('docker25-empty-layers: of two descriptions of one image', () => {
   });
 });
 
-/** An image of plain layers that are not those of its config. */
+/** An image with uncompressed layers that are not those of its config. */
 function plainLayers(): readonly TarFileWithBody[] {
   const described = plain.map((bytes) => ({
     mediaType: MediaType.ociLayer,
@@ -240,14 +240,14 @@ function plainLayers(): readonly TarFileWithBody[] {
   return layoutFiles([{ ...sample, fullName: name }], [{ ...sample, blobs }]);
 }
 
-/** An index that index.json calls an image. */
+/** An index with the type of an image in index.json. */
 function mislabelled(): readonly TarFileWithBody[] {
   const index = indexOf(image);
   const called = { ...index, descriptor: { ...index.descriptor, mediaType: MediaType.ociManifest } };
   return layoutFiles([{ manifest: called, fullName: name }], [image]);
 }
 
-describe('several-images-in-an-archive: of images side by side', () => {
+describe('several-images-in-an-archive: images side by side', () => {
   const classic = (
     files: readonly TarFileWithBody[],
     names: readonly string[],
@@ -260,18 +260,14 @@ describe('several-images-in-an-archive: of images side by side', () => {
   const config = `a/${digestOf(image.config).slice(7)}.json`;
   const good = { Config: config, RepoTags: ['a:1'], Layers: ['a/layer0/layer.tar', 'a/layer1/layer.tar'] };
   for (const [sentence, entry, more] of [
-    ['whose layer is not there', { ...good, Layers: ['none', 'none'] }, []],
-    ['whose config is not there', { ...good, Config: 'none' }, []],
+    ['with a missing layer', { ...good, Layers: ['none', 'none'] }, []],
+    ['with a missing config', { ...good, Config: 'none' }, []],
     ['whose layers are those of another', { ...good, Layers: good.Layers.toReversed() }, []],
     ['whose layer leads out', { ...good, Layers: ['../../etc/passwd', '/etc/passwd'] }, []],
     ['whose config is none', { ...good, Config: 'b.json' }, [file('b.json', '[]')]],
-    [
-      'whose layer is damaged',
-      { ...good, Layers: ['c', 'c'] },
-      [file('c', gzipSync('hello').subarray(0, 15))],
-    ],
+    ['with a damaged layer', { ...good, Layers: ['c', 'c'] }, [file('c', gzipSync('hello').subarray(0, 15))]],
   ] as const) {
-    it(`one ${sentence} doesn't block the other`, async (test) => {
+    it(`an image ${sentence} does not block the other`, async (test) => {
       const files = [
         ...classic(more, ['a:1']),
         file('manifest.json', [{ ...entry, RepoTags: ['b:1'] }, good]),
@@ -282,7 +278,7 @@ describe('several-images-in-an-archive: of images side by side', () => {
     });
   }
 
-  it("one whose manifest is missing or cut short doesn't block the other in a layout", async (test) => {
+  it('an image with a missing or truncated manifest does not block the other in a layout', async (test) => {
     for (const change of [() => [], (entry: TarFileWithBody) => [file(entry.name, 'x')]]) {
       const roots = [
         { ...other, fullName: 'b:1' },
@@ -299,16 +295,16 @@ describe('several-images-in-an-archive: of images side by side', () => {
   });
 });
 
-describe('stray-name: a file whose name leads out of the archive', () => {
+describe('stray-name: a file with a name that leads out of the archive', () => {
   for (const stray of ['../escape', '/etc/passwd', 'a/../../b', '..']) {
-    it(`is passed over with a warning: ${stray}`, async (test) => {
+    it(`the file ${stray} is skipped with a warning`, async (test) => {
       const { archive, warnings } = await open(test, [file(stray, 'x'), ...classicFiles(image, [name])]);
       assert.equal(await layersOf(archive, name), 2);
       assert.equal(warnings.length, 1);
       assert.ok(warnings[0]?.includes(stray));
     });
 
-    it(`is refused where the image needs it: ${stray}`, async (test) => {
+    it(`the file ${stray} is refused if the image needs it`, async (test) => {
       const files = [file(stray, 'x'), file('c.json', image.config), manifestJson('c.json', [stray])];
       const { archive } = await open(test, files);
       await assert.rejects(archive.roots(), (error) => isGantryError(error, 'MANIFEST_INVALID'));

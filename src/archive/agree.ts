@@ -14,7 +14,7 @@ import type { SavedImage } from './docker.ts';
 import type { Recompressor } from './recompress.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 
-/** An image of index.json, and the entries of manifest.json that describe it a second time. */
+/** An image of index.json with the entries of manifest.json that also describe it. */
 export interface Described {
   readonly digest: Digest;
   readonly image: ImageManifest;
@@ -22,9 +22,10 @@ export interface Described {
 }
 
 /**
- * Compares a manifest with its config, its layers and manifest.json, as far as that costs next to nothing: only plain
- * layers are held to their diff_ids, since their digests are known. Answers a sentence about the first contradiction.
- * A layer whose bytes are packed otherwise than its type says is only warned of: every tool looks at the bytes.
+ * Compares a manifest with its config, its layers and manifest.json, as far as that is cheap: it compares
+ * only uncompressed layers with their diff_ids, because their digests are known. Returns a sentence about the
+ * first contradiction. A layer with another compression than its type names is only a warning, since every
+ * tool looks at the bytes.
  */
 export async function contradictionIn(tarball: Tarball, described: Described): Promise<string | undefined> {
   const { digest, image, saved } = described;
@@ -50,7 +51,7 @@ export async function contradictionIn(tarball: Tarball, described: Described): P
   return `manifest ${digest} lists ${layerCount(image.layers)}, manifest.json ${theirs} for the same config`;
 }
 
-/** Whether every layer unpacks to the digest that the config names for it: all of them are read. */
+/** Returns whether every layer unpacks to the digest in the config. Reads all layers. */
 export async function isWhole(
   tarball: Tarball,
   { image }: Described,
@@ -66,12 +67,12 @@ export async function isWhole(
   return true;
 }
 
-/** MANIFEST_INVALID: nothing says which of the two descriptions is right. */
+/** Makes the MANIFEST_INVALID for two descriptions of which neither is known to be right. */
 export function refuseContradiction({ path }: Tarball, contradiction: string, cause?: unknown): ContentError {
   return new ContentError('MANIFEST_INVALID', `${path} contradicts itself: ${contradiction}`, { cause });
 }
 
-/** The diff_ids of a config that is there and names some. */
+/** Returns the diff_ids of the config; undefined if the config is missing or has none. */
 async function layersInConfig(
   tarball: Tarball,
   { config }: ImageManifest,
@@ -91,10 +92,13 @@ async function packingOf(tarball: Tarball, entry: TarEntry): Promise<'gzip' | 'z
 function warnOfType(tarball: Tarball, { digest, mediaType, size }: Descriptor, packing: string): void {
   const [, said = 'none'] = /[+.](gzip|zstd)$/.exec(parseMediaType(mediaType)) ?? [];
   if (said === packing || size === 0) return;
-  tarball.warn(`layer ${digest} is called ${words(said)}, and is ${words(packing)}`);
+  tarball.warn(`layer ${digest} has the type of ${words(said)}, but its bytes are ${words(packing)}`);
 }
 
-/** The same places in the file, whatever they are called. Layers that stay elsewhere by licence have none. */
+/**
+ * Returns whether both lists mean the same positions in the file. Layers that may not be distributed have
+ * none.
+ */
 function sameFiles(tarball: Tarball, layers: readonly Descriptor[], names: readonly string[]): boolean {
   if (layers.length !== names.length) return false;
   return layers.every(({ digest, mediaType }, at) => {

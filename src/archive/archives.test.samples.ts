@@ -13,7 +13,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { type TarFileWithBody, writeTar } from '../tar/write.ts';
 
-/** Archives in the shapes that Docker and its kin have written. Everything is fixed, so digests are the same in every run. */
+/** Archives in the forms of Docker and similar tools. All content is fixed, so digests are the same in every run. */
 
 const encoder = new TextEncoder();
 
@@ -96,7 +96,7 @@ function describe(bytes: Uint8Array, mediaType: string): Descriptor {
 
 const blobName = (digest: Digest): string => `blobs/sha256/${digestEncoded(digest)}`;
 
-/** An OCI layout with these roots; a name is put into the annotation `ref.name`. */
+/** Makes an OCI layout with these roots; a name goes into the annotation `ref.name`. */
 export function layoutFiles(
   roots: readonly { readonly manifest: Manifest; readonly name?: string; readonly fullName?: string }[],
   images: readonly SampleImage[],
@@ -158,7 +158,7 @@ export function manifestJson(
 
 const zippedName = (digest: Digest): string => `${digestEncoded(digest)}.tar.gz`;
 
-/** What crane writes: layers gzipped, the config under its digest. */
+/** The form of crane: gzipped layers, and the config under its digest. */
 export function craneFiles(image: SampleImage): readonly TarFileWithBody[] {
   const config = digestOf(image.config);
   const layers = [...image.blobs].filter(([digest]) => digest !== config);
@@ -193,7 +193,7 @@ export function v1Files({ layers }: SampleImage): readonly TarFileWithBody[] {
   ];
 }
 
-/** The entry of manifest.json for an image whose layers stand at these places. */
+/** Makes the entry of manifest.json for an image with its layers at these places. */
 export function savedEntry(
   image: SampleImage,
   names: readonly string[] = ['acme/app:1'],

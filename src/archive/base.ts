@@ -12,16 +12,16 @@ import { sameName } from './names.ts';
 import { refNameAnnotation } from './oci.ts';
 import { type OpenArchiveOptions, openContents } from './read.ts';
 
-/** An archive that is added to: all that it holds goes into the new file, too. */
+/** An archive that is added to. Its whole content goes into the new file, too. */
 export interface Base extends AsyncDisposable {
   readonly format: 'oci' | 'docker';
   readonly isGzipped: boolean;
   readonly roots: readonly BaseRoot[];
   readonly manifest: (digest: Digest) => Manifest | undefined;
   readonly blob: (digest: Digest) => FileContent | undefined;
-  /** The manifest of that name or digest, where all that it names is there, too. */
+  /** Returns the manifest with this name or digest if all its content exists. */
   readonly find: (reference: string) => Manifest | undefined;
-  /** Throws IN_USE where another program has changed the file since it was opened: its work would be lost. */
+  /** Throws IN_USE when another program has changed the file since it was opened: its work would be lost. */
   demandUnchanged(): Promise<void>;
 }
 
@@ -29,11 +29,11 @@ export interface Base extends AsyncDisposable {
 export interface BaseRoot {
   readonly digest: Digest;
   readonly names: readonly string[];
-  /** As index.json lists it. An image that only manifest.json describes has none. */
+  /** The entry in index.json. An image that only manifest.json describes has none. */
   readonly entry?: Descriptor;
 }
 
-/** Throws MANIFEST_INVALID, with the reason, for a file to which nothing can be added. */
+/** Throws MANIFEST_INVALID, with the reason, for a file that cannot be added to. */
 export async function openBase(path: string, options: OpenArchiveOptions): Promise<Base> {
   const before = await identityOf(path);
   const opened = await openContents(path, options).catch((error: unknown) => refuse(path, error));
@@ -58,7 +58,7 @@ export async function openBase(path: string, options: OpenArchiveOptions): Promi
       },
       async demandUnchanged() {
         if ((await identityOf(path)) === before) return;
-        const text = `${path} was changed by another program meanwhile, and is left as it is now; run the command again`;
+        const text = `another program changed ${path} meanwhile, so nothing was added to it: run the command again`;
         throw new StorageError('IN_USE', text, { path });
       },
       [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
@@ -70,13 +70,13 @@ export async function openBase(path: string, options: OpenArchiveOptions): Promi
   }
 }
 
-/** Whether a root has the name, in one of its spellings. */
+/** Returns whether a root has the name, in any spelling. */
 export function isCalled({ names, entry }: BaseRoot, name: string): boolean {
   if (entry?.annotations?.[refNameAnnotation] === name) return true;
   return names.some((known) => known === name || sameName(known, name));
 }
 
-/** All of them are read, since all of them are written again. */
+/** Loads all roots, since all of them are written again. */
 async function rootsOf(contents: ArchiveContents, options: SignalOptions): Promise<readonly BaseRoot[]> {
   const roots: BaseRoot[] = [];
   for (const root of contents.roots) {
@@ -105,7 +105,7 @@ function isWhole(
   return whole;
 }
 
-/** Tells one state of a file from the next; `gone` where there is none. */
+/** Returns a text that differs for each state of a file; `gone` for a missing file. */
 async function identityOf(path: string): Promise<string> {
   const found = await onArchiveFile(path, () => absentAs(undefined, stat(path)));
   if (found === undefined) return 'gone';
@@ -117,7 +117,7 @@ function refuse(path: string, error: unknown): never {
   if (!isGantryError(error) || error instanceof StorageError) throw error;
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${path} is there, and nothing can be added to it: ${error.message}. With --replace it is written anew`,
+    `${path} exists, and nothing can be added to it: ${error.message}. Use --replace to write it anew`,
     { cause: error },
   );
 }

@@ -1,6 +1,6 @@
 import { type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
 
-/** Where an OCI layout keeps a blob or a manifest. */
+/** Returns the name of a blob or a manifest in the tar of an OCI layout. */
 export function blobMember(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestEncoded(digest)}`;
 }

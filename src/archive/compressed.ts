@@ -4,7 +4,7 @@ import { collect } from '../flow/collect.ts';
 import { decompressed } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
 
-/** How an archive as a whole is packed, by its first bytes: names of files say nothing. */
+/** The compression of a whole archive, found by its first bytes, because file names prove nothing. */
 export type ArchiveCompression =
   | 'gzip'
   | 'zstd'
@@ -18,7 +18,7 @@ export type ArchiveCompression =
   | '7z'
   | 'none';
 
-/** A byte that may be any. */
+/** Stands for any byte. */
 const any = -1;
 
 const signatures: readonly (readonly [ArchiveCompression, readonly number[]])[] = [
@@ -59,8 +59,8 @@ export async function compressionOf(path: string, content: Content): Promise<Arc
 }
 
 /**
- * The bytes of an archive without their compression. Throws UNSUPPORTED for one that this runtime can't unpack, with the
- * command that does.
+ * Yields the bytes of an archive without their compression. Throws UNSUPPORTED for a compression that this
+ * runtime cannot unpack; the error names the command that can.
  */
 export async function* unpacked(path: string, source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]();

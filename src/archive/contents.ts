@@ -5,14 +5,19 @@ import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { FileContent } from './file.ts';
 
-/** What an archive holds. The docker forms without an index.json have no manifests: theirs are made when they are asked for. */
+/**
+ * The content of an archive. The docker forms without an index.json have no manifests; gantry makes them on
+ * demand.
+ */
 export interface ArchiveContents {
   readonly roots: readonly ArchiveEntry[];
-  /** Those that are known so far. */
+  /** Returns the manifests that are known so far. */
   manifests(): Iterable<Manifest>;
   readonly manifest: (digest: Digest) => Manifest | undefined;
   readonly blob: (digest: Digest) => FileContent | undefined;
-  /** Throws where an image's manifest contradicts its config, its layers or the archive's other description of it. */
+  /**
+   * Throws when an image's manifest contradicts its config, its layers or another description in the archive.
+   */
   examine(manifest: Manifest): Promise<void>;
 }
 
@@ -20,15 +25,15 @@ export interface ArchiveContents {
 export interface ArchiveEntry {
   /** `alpine:3`, `docker.io/library/alpine:3`, or a tag alone. */
   readonly names: readonly string[];
-  /** Left out where the manifest is yet to be made. */
+  /** Absent until the manifest is made. */
   readonly digest?: Digest;
-  /** As index.json lists it. */
+  /** The entry in index.json. */
   readonly entry?: Descriptor;
-  /** Read without loading the image: of an image, as index.json or its config says it. */
+  /** Returns the platform without loading the image: of an image, the one in index.json or in its config. */
   platform(options?: SignalOptions): Promise<Platform | undefined>;
   /**
-   * Answers the same every time; by then the manifest and its blobs are there. Throws where they aren't, which says
-   * nothing of the archive's other images.
+   * Returns the same descriptor every time; afterwards the manifest and its blobs are available. Throws when
+   * they are missing, which does not affect the other images of the archive.
    */
   load(options?: SignalOptions): Promise<Descriptor>;
 }

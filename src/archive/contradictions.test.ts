@@ -11,7 +11,7 @@ import { digestOf } from '../flow/hash.ts';
 import { type SampleImage, sampleImage, tarOf } from './archives.test.samples.ts';
 import { openArchive } from './read.ts';
 
-/** Archives whose documents contradict each other: an image that is read from them is whole. */
+/** Archives with documents that contradict each other: every image that gantry reads from them is complete. */
 
 const images = [await sampleImage('one'), await sampleImage('two', 'arm64'), await sampleImage('three')];
 const path = join(tmpdir(), `gantry-test-${process.pid}-lies.tar`);
@@ -62,10 +62,10 @@ interface Lie {
 }
 
 const kinds = 15;
-/** The layer that all images have in common is dropped: no other image can be read then. */
+/** Drops the layer that all images share: then no image can be read. */
 const droppedLayer = 12;
 
-/** One document says something else than the others. */
+/** Changes one document, so that it contradicts the others. */
 function tell({ manifests, saved, names, dropped }: Documents, { kind, image, other, layer }: Lie): void {
   const [manifest, twin] = [manifests[image], manifests[other]];
   const [entry, second] = [saved[image], saved[other]];
@@ -113,7 +113,7 @@ async function archiveOf({ manifests, names, saved, dropped }: Documents): Promi
   return tarOf(parts);
 }
 
-/** Answers the names that were read. Throws unless each image that is given out is the one that its config means. */
+/** Returns the names that can be read. Throws unless each image matches its config. */
 async function readAll(): Promise<readonly string[]> {
   await using archive = await openArchive(path);
   const read: string[] = [];
@@ -142,9 +142,9 @@ async function readImage(archive: Awaited<ReturnType<typeof openArchive>>, name:
   assert.deepEqual(layers, rootfs.diff_ids);
 }
 
-describe('docker25-empty-layers: an archive of three images in which one document says something else', () => {
+describe('docker25-empty-layers: an archive of three images with one contradicting document', () => {
   for (let kind = 0; kind < kinds; kind++) {
-    it(`gives out whole images or errors, and the image that it is not about: lie ${kind}`, async () => {
+    it(`a contradiction of the kind ${kind} gives complete images or errors, and leaves the other image readable`, async () => {
       for (const [image, other, bystander] of [
         [0, 1, 2],
         [1, 2, 0],

@@ -43,22 +43,23 @@ function readSavedImage(field: Field): SavedImage {
   };
 }
 
-/** So some tools call an image that has no name. */
+/** The name that some tools give an image without a name. */
 const noName = '<none>:<none>';
 
 function readStrings(field: Field): readonly string[] {
   return readArray(field, readString);
 }
 
-/** An image of a `manifest.json`, and the entry that describes it. */
+/** An image of a `manifest.json` with its entry there. */
 export interface DockerImage extends SynthesizedImage {
   readonly saved: SavedImage;
 }
 
 /**
- * The images of a `docker save` archive as its manifest.json lists them: `<id>.json` or `sha256:<id>`, and
- * `<id>/layer.tar`, `<digest>.tar.gz` or any other names. `make` throws BLOB_UNKNOWN when a file isn't there, and
- * DIGEST_INVALID for a layer that is not the one the config means: one bad image doesn't block the others.
+ * Returns the images that the manifest.json of a `docker save` archive lists. Their files are `<id>.json` or
+ * `sha256:<id>`, and `<id>/layer.tar`, `<digest>.tar.gz` or any other names. `make` throws BLOB_UNKNOWN for a
+ * missing file, and DIGEST_INVALID for a layer with another digest than in the config; a broken image does
+ * not block the others.
  */
 export function readDocker(
   tarball: Tarball,
@@ -76,7 +77,7 @@ export function readDocker(
   }));
 }
 
-/** Docker on Windows has written names with its own separator, which have slashes in the tar. */
+/** Finds a file. Docker on Windows writes names with backslashes, and the tar has slashes. */
 function demandFile(tarball: Tarball, name: string, role: string): TarEntry {
   const slashed = name.replaceAll('\\', '/');
   return slashed !== name && tarball.find(name) === undefined
@@ -106,13 +107,13 @@ async function makeImage(
     );
   }
   const layers: RecompressedLayer[] = [];
-  // One after the other: each of them keeps a core busy.
+  // One after the other, because each keeps a core busy.
   for (const [at, entry] of entries.entries()) {
     const layer = await recompress(entry);
     if (layer.diffId !== diffIds[at]) {
       throw new ContentError(
         'DIGEST_INVALID',
-        `${tarball.path}: layer ${entry.name} has digest ${layer.diffId}, not the one that its config names`,
+        `${tarball.path}: layer ${entry.name} has digest ${layer.diffId}, not the one in its config`,
         { expected: diffIds[at] ?? '', actual: layer.diffId },
       );
     }

@@ -1,7 +1,7 @@
 import { ContentError, NotFoundError, StorageError } from '../errors.ts';
 import { onDisk, systemCode } from '../files/files.ts';
 
-/** As for every file, but one that is not there is NAME_UNKNOWN: an archive is named by its user as registries are. */
+/** As `onDisk` of files/, but a missing file is NAME_UNKNOWN: users name archives as they name registries. */
 export async function onArchiveFile<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await onDisk(path, work);
@@ -11,7 +11,7 @@ export async function onArchiveFile<T>(path: string, work: () => Promise<T>): Pr
   }
 }
 
-/** What a parser says of bytes in the archive, with the archive's path before it. */
+/** Runs a parser and puts the archive's path before its error. */
 export function inArchive<T>(path: string, parse: () => T): T {
   try {
     return parse();

@@ -6,24 +6,24 @@ import { gathered } from '../flow/gather.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { onArchiveFile } from './failure.ts';
 
-/** Content whose size is known and any part of which can be read. */
+/** Content with a known size, of which any part can be read. */
 export type FileContent = Content & { readonly size: number };
 
 export interface OpenedFile {
   readonly path: string;
   readonly content: FileContent;
-  /** False for a pipe or a device: they can't be sought, only read once through `chunks`. */
+  /** False for a pipe or a device, which can be read only once, through `chunks`. */
   readonly isRegular: boolean;
   chunks(options?: SignalOptions): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** Bytes that come once. */
+/** Bytes that can be read once. */
 export interface OpenedPipe extends Omit<OpenedFile, 'content'> {
   readonly content?: undefined;
 }
 
-/** A system call costs as much for 64 KiB as for this. */
+/** Bytes. A system call for 64 KiB costs as much. */
 export const step: number = 1024 * 1024;
 
 /** Throws NAME_UNKNOWN, NO_PERMISSION, IO_FAILED; MANIFEST_INVALID for a directory. */
@@ -48,7 +48,7 @@ export async function openFile(path: string): Promise<OpenedFile> {
   });
 }
 
-/** `path` is what errors call it. */
+/** Wraps a stream. `path` is its name in errors. */
 export function openPipe(path: string, input: AsyncIterable<Uint8Array>): OpenedPipe {
   return {
     path,
@@ -63,7 +63,7 @@ export function openPipe(path: string, input: AsyncIterable<Uint8Array>): Opened
   };
 }
 
-/** The file at `path`, opened anew for each reading. */
+/** Returns the content of the file at `path`, which each reading opens again. */
 export function pathContent(path: string, size: number): FileContent {
   return {
     size,
@@ -79,7 +79,7 @@ export function pathContent(path: string, size: number): FileContent {
   };
 }
 
-/** All the bytes of a source into a file. What was written of it when it fails is for the owner of the folder to remove. */
+/** Writes all bytes of a source into a file. After a failure, the owner of the folder removes the part. */
 export async function writeFile(
   path: string,
   source: AsyncIterable<Uint8Array>,

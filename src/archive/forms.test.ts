@@ -21,7 +21,7 @@ import {
 } from './archives.test.samples.ts';
 import { openArchive } from './read.ts';
 
-/** Forms that other tools write, each with the image that is to be read from it. */
+/** Forms of other tools, each with its expected image. */
 
 const image = await sampleImage('hello');
 const configName = `${digestEncoded(digestOf(image.config))}.json`;
@@ -36,7 +36,7 @@ const scratch = (rootfs: object): readonly TarFileWithBody[] => [
 ];
 const blobName = (digest: string): string => `blobs/sha256/${digest.slice(7)}`;
 
-/** As rules_oci writes it for docker: blobs with an ending, and no index.json. */
+/** The form of rules_oci for docker: blobs with an ending, and no index.json. */
 function bazel(): readonly TarFileWithBody[] {
   const config = digestOf(image.config);
   const layers = [...image.blobs].filter(([digest]) => digest !== config);
@@ -50,7 +50,7 @@ function bazel(): readonly TarFileWithBody[] {
   ];
 }
 
-/** As jib writes it: plain names, and layers gzipped. */
+/** The form of jib: plain names and gzipped layers. */
 function jib(): readonly TarFileWithBody[] {
   const layers = [...image.blobs].slice(1);
   return [
@@ -63,12 +63,12 @@ function jib(): readonly TarFileWithBody[] {
   ];
 }
 
-describe('archive-forms: one image is read from', () => {
+describe('archive-forms: the forms of other tools', () => {
   for (const [sentence, files, layers] of [
     ['what rules_oci writes for docker', bazel(), 2],
     ['what jib writes', jib(), 2],
     [
-      'a manifest.json that lists it once for each name',
+      'a manifest.json that lists an image once for each name',
       [
         ...classicFiles(image, null).filter(({ name }) => name !== 'manifest.json'),
         file(
@@ -99,7 +99,7 @@ describe('archive-forms: one image is read from', () => {
       0,
     ],
     [
-      'what buildx writes with two names',
+      'the output of buildx with two names',
       [
         ...layoutFiles(
           ['1', '2'].map((tag) => ({ ...image, fullName: `docker.io/acme/app:${tag}`, name: tag })),
@@ -110,7 +110,7 @@ describe('archive-forms: one image is read from', () => {
       2,
     ],
     [
-      'folders that stand there twice',
+      'folders that are listed twice',
       [
         { name: 'blobs/', type: 'directory' },
         ...docker25Files(image, ['acme/app:1']),
@@ -119,7 +119,7 @@ describe('archive-forms: one image is read from', () => {
       2,
     ],
   ] as const satisfies readonly (readonly [string, readonly TarFileWithBody[], number])[]) {
-    it(sentence, async (test) => {
+    it(`gantry reads an image from ${sentence}`, async (test) => {
       await using archive = await openArchive(await saveTar(test, files));
       const [root, ...others] = await archive.roots();
       assert.ok(root);
@@ -142,17 +142,17 @@ describe('archive-forms: one image is read from', () => {
       (tar: Uint8Array) => Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]),
     ],
     [
-      'a gzip stream that is filled up with zeros',
+      'a gzip stream that is padded with zeros',
       (tar: Uint8Array) => Buffer.concat([gzipSync(tar), Buffer.alloc(4096)]),
     ],
   ] as const) {
-    it(sentence, async (test) => {
+    it(`gantry reads an image from ${sentence}`, async (test) => {
       await using archive = await openArchive(save(test, pack(await tarOf(classic({})))));
       assert.equal((await archive.roots()).length, 1);
     });
   }
 
-  it('none that has no name, by the name that such images are given', async (test) => {
+  it('an image without a name is not found by the name that tools give such images', async (test) => {
     await using archive = await openArchive(await saveTar(test, classic({ RepoTags: ['<none>:<none>'] })));
     assert.deepEqual(
       archive.entries.map(({ names }) => names),
@@ -161,7 +161,7 @@ describe('archive-forms: one image is read from', () => {
   });
 });
 
-it('an archive whose files stand in a folder is refused with the way to pack it', async (test) => {
+it('an archive with its files in a folder is refused, and the error names the command that packs it', async (test) => {
   const files = classic({}).map((entry) => ({ ...entry, name: `saved/${entry.name}` }));
   await assert.rejects(
     openArchive(await saveTar(test, files)),
@@ -169,7 +169,7 @@ it('an archive whose files stand in a folder is refused with the way to pack it'
   );
 });
 
-describe('compressed-archives: an archive packed as', () => {
+describe('compressed-archives: a compressed archive', () => {
   for (const [name, magic] of [
     ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
     ['bzip2', [0x42, 0x5a, 0x68, 0x39, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]],
@@ -180,7 +180,7 @@ describe('compressed-archives: an archive packed as', () => {
     ['zip', [0x50, 0x4b, 0x03, 0x04]],
     ['7z', [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c]],
   ] as const) {
-    it(`${name} is refused by that name, with the command that unpacks it`, async (test) => {
+    it(`an archive in ${name} is refused with the name of the compression and the command that unpacks it`, async (test) => {
       const path = save(test, new Uint8Array([...magic, ...new Uint8Array(600)]));
       await assert.rejects(
         openArchive(path),
@@ -192,7 +192,7 @@ describe('compressed-archives: an archive packed as', () => {
     });
   }
 
-  it('zstd is read where the runtime can unpack it, and refused with the command where not', async (test) => {
+  it('an archive in zstd is read if the runtime can unpack it, and otherwise refused with the command', async (test) => {
     const zlib = await import('node:zlib');
     const compress: unknown = Reflect.get(zlib, 'zstdCompressSync');
     const tar = await collect(writeTar(classic({})), { limit: 2 ** 20, what: 'tar' });

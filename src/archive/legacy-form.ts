@@ -11,7 +11,7 @@ import type { TarFileWithBody } from '../tar/write.ts';
 import { bytesFile, jsonFile } from './oci-form.ts';
 import { demandStaged, imagesOf, type NamedImage, type Staged } from './staged.ts';
 
-/** A layer as Docker before 1.10 knew it. */
+/** A layer in the form of Docker before 1.10. */
 interface V1Layer {
   readonly id: string;
   readonly json: JsonObject;
@@ -19,9 +19,9 @@ interface V1Layer {
 }
 
 /**
- * What `docker save` wrote before Docker 25, and `crane pull --format=legacy` writes: a folder for each layer, named
- * as crane names it, with the layer uncompressed; `manifest.json` and `repositories`.
- * Throws UNSUPPORTED where there is no image that Docker can load.
+ * Yields the files of `docker save` before Docker 25 and of `crane pull --format=legacy`: a folder for each
+ * layer, with crane's name and the uncompressed layer, `manifest.json` and `repositories`. Throws UNSUPPORTED
+ * without an image that Docker can load.
  */
 export async function* legacyFiles(staged: Staged): AsyncIterable<TarFileWithBody> {
   const manifest: unknown[] = [];
@@ -54,13 +54,16 @@ async function* layerFiles({ path, blobs }: Staged, layer: V1Layer): AsyncIterab
   const content = demandStaged(blobs, blob);
   const plain = (): AsyncIterable<Uint8Array> =>
     decompressed(content.open(), { what: `${path}: layer ${blob.digest}` });
-  // The size stands before the bytes, and only unpacking tells it.
+  // A tar has the size before the bytes, and only unpacking tells it.
   yield { name: `${id}/layer.tar`, size: await drain(plain()), body: plain() };
   yield jsonFile(`${id}/json`, json);
   yield bytesFile(`${id}/VERSION`, new TextEncoder().encode('1.0'));
 }
 
-/** Layers from the bottom up, each naming the one below; the top one carries what the image is run with. */
+/**
+ * Makes the layers from the bottom up. Each names the one below; the top one has the settings for running the
+ * image.
+ */
 function v1Layers({ layers }: NamedImage['image'], config: Uint8Array): readonly V1Layer[] {
   const steps = (parseImageConfig(config).history ?? []).filter((step) => step.empty_layer !== true);
   const history = steps.length === layers.length ? steps : [];
@@ -80,7 +83,7 @@ function v1Layers({ layers }: NamedImage['image'], config: Uint8Array): readonly
   return made;
 }
 
-/** As crane computes it: from the layer, what is below it and, for the top one, the config. */
+/** Makes the id as crane does: from the layer, the layers below it and, for the top one, the config. */
 function v1Id({ digest }: Descriptor, parent: string, config: Uint8Array | undefined): string {
   const seed = `${digestEncoded(digest)} ${parent}`;
   const text = config === undefined ? seed : `${seed} ${new TextDecoder().decode(config)}`;
@@ -88,7 +91,7 @@ function v1Id({ digest }: Descriptor, parent: string, config: Uint8Array | undef
 }
 
 function stepFields({ created, created_by: command, author, comment }: HistoryEntry): JsonObject {
-  // JSON.stringify leaves out what is undefined.
+  // JSON.stringify leaves undefined fields out.
   return { created, author, comment, container_config: { Cmd: [command ?? ''] } };
 }
 

@@ -1,7 +1,10 @@
 import { isGantryError } from '../errors.ts';
 import { formatReference, isTag, parseReference, type Reference } from '../spec/reference.ts';
 
-/** A name in an archive as a reference, unless it is a tag alone or nothing that the grammar knows. */
+/**
+ * Parses a name in an archive as a reference. Returns undefined for a tag alone and for text outside the
+ * grammar.
+ */
 export function fullName(name: string): Reference | undefined {
   if (isTag(name)) return undefined;
   try {
@@ -12,7 +15,7 @@ export function fullName(name: string): Reference | undefined {
   }
 }
 
-/** Whether two names mean one image: `alpine` and `docker.io/library/alpine:latest` do. */
+/** Returns whether two names mean one image, such as `alpine` and `docker.io/library/alpine:latest`. */
 export function sameName(name: string, reference: string): boolean {
   const named = fullName(name);
   const wanted = looseName(reference);

@@ -12,15 +12,18 @@ import { fullName } from './names.ts';
 import { imageNameAnnotation, refNameAnnotation } from './oci.ts';
 import { imagesOf, rootsOf, type Staged } from './staged.ts';
 
-/** An OCI layout: blobs by digest, `index.json`, `oci-layout`. Equal content makes equal bytes, in whatever order it came. */
+/**
+ * Returns the files of an OCI layout: blobs by digest, `index.json`, `oci-layout`. Equal content makes equal
+ * bytes, in any order of arrival.
+ */
 export function ociFiles(staged: Staged): readonly TarFileWithBody[] {
   return layoutFiles(staged, (name) => name);
 }
 
 /**
- * The same layout with the `manifest.json` of `docker save`, as Docker has written it since version 25. Of an index
- * that lists one image, as a name means one image there; the index itself is in `index.json`.
- * Throws UNSUPPORTED when nothing in it is an image that Docker can load.
+ * Returns the files of the same layout with the `manifest.json` of `docker save`, as Docker has written it
+ * since version 25. For an index, manifest.json lists one image, because a name there means one image; the
+ * index itself is in `index.json`. Throws UNSUPPORTED without an image that Docker can load.
  */
 export function dockerFiles(staged: Staged): readonly TarFileWithBody[] {
   const images = imagesOf(staged).map(({ image, names }) => ({
@@ -55,8 +58,8 @@ function layoutFiles(staged: Staged, refName: (name: string) => string): readonl
 }
 
 /**
- * The layout's folders, as entries of their own: skopeo 1.9 gives a folder that it has to make up itself to root, and
- * fails where it isn't run by root.
+ * Returns the folders of the layout as entries of their own. skopeo 1.9 gives a folder without an entry to
+ * root, and fails if root does not run it.
  */
 function foldersOf(files: readonly TarFileWithBody[]): readonly TarFileWithBody[] {
   const folders = files.map(({ name }) => name.slice(0, name.lastIndexOf('/') + 1));
@@ -70,7 +73,7 @@ function blobFile(digest: Digest, content: FileContent): TarFileWithBody {
 
 function indexJson(staged: Staged, refName: (name: string) => string): Uint8Array {
   const manifests = rootsOf(staged).flatMap(({ manifest, names, kept }): readonly Descriptor[] => {
-    // A size that index.json left out is known by now.
+    // Completes a size that index.json left out.
     const { size } = manifest.descriptor;
     const entries = kept.flatMap(({ entry }) => (entry === undefined ? [] : { ...asListed(entry), size }));
     if (names.length === 0 && entries.length === 0) return [manifest.descriptor];

@@ -20,11 +20,11 @@ import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 import { demandImage, demandPart, readTree, type Trees } from './tree.ts';
 
-/** The annotation that Docker and containerd put the full name in. */
+/** The annotation in which Docker and containerd put the full name. */
 export const imageNameAnnotation = 'io.containerd.image.name';
 export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
-/** What stands beside index.json: the same images as manifest.json describes them, and the way to their layers. */
+/** The images that manifest.json describes beside index.json, and the way to their layers. */
 export interface Beside {
   readonly saved: readonly DockerImage[];
   readonly recompress: Recompressor;
@@ -34,16 +34,16 @@ interface Layout extends Beside {
   readonly tarball: Tarball;
   readonly trees: Trees;
   readonly synthesizer: Synthesizer;
-  /** The first contradiction in each image that was looked at. */
+  /** The first contradiction in each image that was examined. */
   readonly problems: SingleFlight<Digest, string | undefined>;
 }
 
 /**
- * Reads an OCI layout and every manifest that can be reached in it. Each root is checked when it is loaded: an image is
- * whole, and of an index at least one image is, since Docker saves the platforms that it has under the index that it
- * pulled. An image that only manifest.json describes is a root, too, and an image that the two describe differently is
- * taken as the one describes it that is whole, with a warning.
- * Throws MANIFEST_INVALID, TOO_LARGE; `load` also MANIFEST_UNKNOWN, BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
+ * Reads an OCI layout with all its manifests. Loading a root checks it: an image must be complete, and an
+ * index needs at least one complete image, because Docker saves the platforms that it has under the index
+ * that it pulled. An image that only manifest.json describes is a root, too. If both describe an image
+ * differently, gantry takes the complete description, with a warning. Throws MANIFEST_INVALID, TOO_LARGE;
+ * `load` also MANIFEST_UNKNOWN, BLOB_UNKNOWN, SIZE_INVALID, DIGEST_INVALID.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
  */
 export async function readOci(
@@ -64,7 +64,7 @@ export async function readOci(
   for (const root of index.manifests) await readTree(tarball, root, trees);
   const roots = index.manifests.flatMap((root) => {
     const found = trees.manifests.get(root.digest);
-    // The document decides, where the descriptor says something else or nothing.
+    // The document decides if the descriptor has another type or none.
     if (found !== undefined) return rootOf(layout, { ...root, mediaType: found.descriptor.mediaType });
     return isManifestType(root.mediaType) ? rootOf(layout, root) : [];
   });
@@ -123,11 +123,11 @@ function failureOf(check: () => void): GantryError | undefined {
 interface Disputed extends Described {
   readonly root: Descriptor;
   readonly problem: string;
-  /** Where the problem is that a blob is not there, or has another size. */
+  /** Set when a blob is missing or has another size. */
   readonly missing: GantryError | undefined;
 }
 
-/** An image of whose two descriptions one is wrong: the whole one is taken, and the user is told. */
+/** Settles two descriptions of an image of which one is wrong: takes the complete one, with a warning. */
 async function settle(
   { tarball, recompress, saved, synthesizer }: Layout,
   { problem, missing, root, ...described }: Disputed,
@@ -142,14 +142,16 @@ async function settle(
     if (isRight) return undefined;
     throw missing ?? refuseContradiction(tarball, problem, error);
   });
-  // Both are whole: the same layers, once more under other names.
+  // Both are complete: the same layers under other names.
   if (isRight && made !== undefined) return root;
-  const taken = isRight ? 'the manifest is taken' : 'the image is taken from manifest.json';
+  const taken = isRight ? 'gantry takes the manifest' : 'gantry takes the image from manifest.json';
   tarball.warn(`${problem}; ${taken}, since its layers are those of the config`);
   return isRight || made === undefined ? root : made;
 }
 
-/** Any manifest in the layout, a child of an index included. Of a missing config and missing layers it says nothing. */
+/**
+ * Examines any manifest of the layout, also a child of an index. Ignores a missing config and missing layers.
+ */
 async function examine(layout: Layout, { descriptor, body }: Manifest): Promise<void> {
   if (body.kind !== 'image' || layout.synthesizer.manifests.has(descriptor.digest)) return;
   const described = describedTwice(layout, descriptor.digest, body);
@@ -169,7 +171,10 @@ function describedTwice({ tarball, saved }: Layout, digest: Digest, image: Image
   return { digest, image, saved: twins.map((twin) => twin.saved) };
 }
 
-/** Where the config stands in the file: manifest.json names no manifests, so the two are matched by that. */
+/**
+ * Returns the position of the config in the file. It connects both descriptions, because manifest.json names
+ * no manifests.
+ */
 function savedPlace(tarball: Tarball, { saved }: DockerImage): number | undefined {
   return tarball.find(saved.Config)?.offset;
 }

@@ -25,7 +25,7 @@ import { openArchive } from './read.ts';
 
 const image = await sampleImage('hello');
 
-/** What opening it throws, or reading all that it names. */
+/** Returns the error of opening the archive or of reading its images. */
 async function openAll(path: string): Promise<void> {
   await using archive = await openArchive(path);
   await archive.roots();
@@ -35,7 +35,7 @@ const without = (files: readonly TarFileWithBody[], name: string): readonly TarF
   files.filter((entry) => !entry.name.includes(name));
 const topLayer = digestEncoded([...image.blobs.keys()].at(-1) ?? digestOf(image.config));
 
-describe('openArchive, or the image that is asked for, refuses', () => {
+describe('openArchive, or the first use of an image,', () => {
   for (const [sentence, code, files] of [
     ['a tar that is no image', 'MANIFEST_INVALID', [file('a', 'b')]],
     ['an empty tar', 'MANIFEST_INVALID', []],
@@ -70,7 +70,7 @@ describe('openArchive, or the image that is asked for, refuses', () => {
       [file('a/json', { parent: 'a' }), file('a/layer.tar', ''), file('repositories', { x: { y: 'a' } })],
     ],
     [
-      'links that go round in a circle',
+      'links that form a circle',
       'MANIFEST_INVALID',
       [
         { name: 'a', type: 'symlink', linkname: 'b' },
@@ -89,7 +89,7 @@ describe('openArchive, or the image that is asked for, refuses', () => {
       ],
     ],
     [
-      'a link to nothing',
+      'a link without a target',
       'MANIFEST_INVALID',
       [{ name: 'a', type: 'symlink', linkname: 'b' }, file('c', '{}'), manifestJson('c', ['a'])],
     ],
@@ -108,7 +108,7 @@ describe('openArchive, or the image that is asked for, refuses', () => {
       ),
     ],
   ] as const satisfies readonly (readonly [string, string, readonly TarFileWithBody[]])[]) {
-    it(sentence, async (test) => {
+    it(`${sentence} is refused`, async (test) => {
       const path = await saveTar(test, files);
       await assert.rejects(
         openAll(path),
@@ -122,12 +122,12 @@ describe('openArchive, or the image that is asked for, refuses', () => {
     ['an empty file', 'MANIFEST_INVALID', () => new Uint8Array(0)],
     ['an archive that is cut off', 'SIZE_INVALID', (bytes: Uint8Array) => bytes.subarray(0, 3000)],
     [
-      'a gzipped archive that is cut off',
+      'a truncated gzipped archive',
       'DIGEST_INVALID',
       (bytes: Uint8Array) => gzipSync(bytes).subarray(0, 300),
     ],
   ] as const) {
-    it(sentence, async (test) => {
+    it(`${sentence} is refused`, async (test) => {
       const path = save(test, change(await tarOf(classicFiles(image, null))));
       await assert.rejects(
         openArchive(path),
@@ -136,12 +136,12 @@ describe('openArchive, or the image that is asked for, refuses', () => {
     });
   }
 
-  it('a file that is not there', async (test) => {
+  it('a missing file is refused', async (test) => {
     const path = join(folder(test), 'none.tar');
     await assert.rejects(openArchive(path), (error) => isGantryError(error, 'NAME_UNKNOWN'));
   });
 
-  it('indexes that are nested without end', async (test) => {
+  it('endlessly nested indexes are refused', async (test) => {
     const indexes = [indexOf(image)];
     for (let depth = 0; depth < 10; depth++) {
       indexes.push(
@@ -154,11 +154,11 @@ describe('openArchive, or the image that is asked for, refuses', () => {
     );
   });
 
-  it('a folder', async (test) => {
+  it('a folder is refused', async (test) => {
     await assert.rejects(openArchive(folder(test)), (error) => isGantryError(error, 'MANIFEST_INVALID'));
   });
 
-  it('a manifest whose bytes were changed', async (test) => {
+  it('a manifest with changed bytes is refused', async (test) => {
     const { digest, size } = image.manifest.descriptor;
     const files = layoutFiles([image], [image]).map((entry) =>
       entry.name.endsWith(digestEncoded(digest)) ? file(entry.name, ' '.repeat(size)) : entry,
@@ -169,10 +169,10 @@ describe('openArchive, or the image that is asked for, refuses', () => {
   });
 });
 
-describe('an archive of docker refuses, when its image is asked for', () => {
+describe('the first use of an image in a docker archive', () => {
   for (const [sentence, code, files] of [
     [
-      'a layer that its config does not mean',
+      'a layer that is not in its config',
       'DIGEST_INVALID',
       classicFiles(image, null).map((entry) =>
         entry.name === 'layer1/layer.tar' ? file(entry.name, 'other') : entry,
@@ -194,7 +194,7 @@ describe('an archive of docker refuses, when its image is asked for', () => {
       ],
     ],
   ] as const satisfies readonly (readonly [string, string, readonly TarFileWithBody[]])[]) {
-    it(sentence, async (test) => {
+    it(`${sentence} is refused`, async (test) => {
       const path = await saveTar(test, files);
       await using archive = await openArchive(path);
       await assert.rejects(

@@ -55,7 +55,7 @@ async function bytesOf(archive: ArchiveRepository, blob: Descriptor): Promise<Ui
   return collect(archive.blobs.open(blob).open(), { limit: 2 ** 24, what: blob.digest });
 }
 
-/** The config and the unpacked layers are those of the sample. */
+/** Compares config and unpacked layers with the sample. */
 async function sameImage(archive: ArchiveRepository, sample: SampleImage, exact = true): Promise<void> {
   const [root] = await archive.roots();
   assert.ok(root);
@@ -74,7 +74,7 @@ async function sameImage(archive: ArchiveRepository, sample: SampleImage, exact 
   );
 }
 
-// A place of its own: other tests use the system's at the same time.
+// A folder of its own, because other tests use the system's at the same time.
 const spoolFolder = mkdtempSync(join(tmpdir(), 'gantry-test-'));
 process.env['TMPDIR'] = spoolFolder;
 process.env['TEMP'] = spoolFolder;
@@ -85,7 +85,7 @@ function spools(): readonly string[] {
 }
 
 describe('openArchive', () => {
-  it('reads an OCI archive with its own digests', async (test) => {
+  it('openArchive reads an OCI archive with its own digests', async (test) => {
     const archive = await openFiles(test, layoutFiles([{ ...image, name: 'v1' }], [image]));
     assert.equal(archive.format, 'oci');
     assert.deepEqual(
@@ -96,7 +96,7 @@ describe('openArchive', () => {
     await sameImage(archive, image);
   });
 
-  it('reads what Docker 25 saves with the digests of index.json, and finds names in manifest.json', async (test) => {
+  it('openArchive reads an archive of Docker 25 with the digests of index.json, and finds names in manifest.json', async (test) => {
     const archive = await openFiles(test, docker25Files(image, ['acme/app:1', 'acme/app:2']));
     assert.equal(archive.format, 'docker');
     assert.deepEqual(await namesOf(archive), ['acme/app:1', 'acme/app:2']);
@@ -104,7 +104,7 @@ describe('openArchive', () => {
     await sameImage(archive, image);
   });
 
-  it('reads what Docker saved before, and gives it a docker manifest', async (test) => {
+  it('openArchive reads an archive of an older Docker, and makes a docker manifest', async (test) => {
     const archive = await openFiles(test, classicFiles(image, ['acme/app:1']));
     assert.equal(archive.format, 'docker');
     assert.deepEqual(await namesOf(archive), ['acme/app:1']);
@@ -113,7 +113,7 @@ describe('openArchive', () => {
     await sameImage(archive, image);
   });
 
-  it('makes the same manifest of the same archive', async (test) => {
+  it('openArchive makes the same manifest of the same archive', async (test) => {
     const [one, two] = [
       await openFiles(test, classicFiles(image, null)),
       await openFiles(test, classicFiles(image, null)),
@@ -121,7 +121,7 @@ describe('openArchive', () => {
     assert.deepEqual(await one.roots(), await two.roots());
   });
 
-  it('takes layers that are gzipped in the archive as they are', async (test) => {
+  it('openArchive takes gzipped layers unchanged', async (test) => {
     const archive = await openFiles(test, craneFiles(image));
     const { body } = await archive.manifests.get('acme/app:1');
     assert.ok(body.kind === 'image' && image.manifest.body.kind === 'image');
@@ -132,7 +132,7 @@ describe('openArchive', () => {
     await sameImage(archive, image);
   });
 
-  it('reads what Docker saved before 1.10, making a config of the layers', async (test) => {
+  it('openArchive reads an archive of Docker before 1.10, and makes a config of the layers', async (test) => {
     const archive = await openFiles(test, v1Files(image));
     await sameImage(archive, image, false);
     const { body } = await archive.manifests.get('acme/app:1');
@@ -153,7 +153,7 @@ describe('openArchive', () => {
     ['follows a symlink to a layer that was written before', 'symlink', '../layer0/layer.tar'],
     ['follows a hard link to a layer that was written before', 'link', 'layer0/layer.tar'],
   ] as const) {
-    it(sentence, async (test) => {
+    it(`openArchive ${sentence}`, async (test) => {
       const [layer = new Uint8Array(0)] = image.layers;
       const config = {
         os: 'linux',
@@ -172,7 +172,7 @@ describe('openArchive', () => {
     });
   }
 
-  it('gives an image with a zstd layer an OCI manifest, where the runtime can unpack that', async (test) => {
+  it('an image with a zstd layer gets an OCI manifest if the runtime can unpack it', async (test) => {
     const [layer = new Uint8Array(0)] = image.layers;
     const compress: unknown = Reflect.get(zlib, 'zstdCompressSync');
     const magic = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd]);
@@ -194,12 +194,12 @@ describe('openArchive', () => {
     ]);
   });
 
-  it('reads archives whose names begin with ./', async (test) => {
+  it('openArchive reads archives with names that begin with ./', async (test) => {
     const files = classicFiles(image, ['acme/app:1']).map((entry) => ({ ...entry, name: `./${entry.name}` }));
     await sameImage(await openFiles(test, files), image);
   });
 
-  it('unpacks a gzipped archive to disk and removes it when it is disposed', async (test) => {
+  it('openArchive unpacks a gzipped archive to disk and removes it when it is disposed', async (test) => {
     const before = spools();
     const path = save(test, zlib.gzipSync(await tarOf(classicFiles(image, ['acme/app:1']))), 'image.tar.gz');
     const archive = await openArchive(path);
@@ -209,14 +209,14 @@ describe('openArchive', () => {
     assert.deepEqual(spools(), before);
   });
 
-  it('leaves nothing on disk when a gzipped archive is none', async (test) => {
+  it('openArchive leaves nothing on disk when a gzipped file is no archive', async (test) => {
     const before = spools();
     const path = save(test, zlib.gzipSync('not an archive'));
     await assert.rejects(openArchive(path), (error) => isGantryError(error, 'MANIFEST_INVALID'));
     assert.deepEqual(spools(), before);
   });
 
-  it('reads a pipe', {
+  it('openArchive reads a pipe', {
     skip: process.platform === 'win32' ? 'Windows has no named pipes in folders' : false,
   }, async (test) => {
     const dir = folder(test);
@@ -228,7 +228,7 @@ describe('openArchive', () => {
     await sameImage(await open(test, pipe), image);
   });
 
-  it('reads an index with all its images', async (test) => {
+  it('openArchive reads an index with all its images', async (test) => {
     const index = indexOf(image, other);
     const archive = await openFiles(
       test,
@@ -241,7 +241,7 @@ describe('openArchive', () => {
     }
   });
 
-  it('opens an index of which only some images were saved', async (test) => {
+  it('openArchive opens an index with only some of its images', async (test) => {
     const archive = await openFiles(test, layoutFiles([{ manifest: indexOf(image, other) }], [image]));
     assert.equal(await archive.manifests.resolve(other.manifest.descriptor.digest), undefined);
     await assert.rejects(archive.manifests.get(other.manifest.descriptor.digest), (error) =>
@@ -249,21 +249,21 @@ describe('openArchive', () => {
     );
   });
 
-  it('can not be written to', async (test) => {
+  it('an opened archive cannot be written to', async (test) => {
     const archive = await openFiles(test, layoutFiles([image], [image]));
     await assert.rejects(archive.manifests.put(image.manifest), (error) =>
       isGantryError(error, 'UNSUPPORTED'),
     );
   });
 
-  it('reads a part of a blob', async (test) => {
+  it('an opened archive reads a part of a blob', async (test) => {
     const archive = await openFiles(test, layoutFiles([image], [image]));
     const content = archive.blobs.open(digestOf(image.config));
     const part = await collect(content.open({ from: 2, to: 9 }), { limit: 100, what: 'part' });
     assert.deepEqual(part, image.config.subarray(2, 9));
   });
 
-  it('notices a blob whose bytes were changed', async (test) => {
+  it('an opened archive refuses a blob with changed bytes', async (test) => {
     const [[digest, bytes] = []] = [...image.blobs].slice(1);
     assert.ok(digest !== undefined && bytes !== undefined);
     const files = layoutFiles([image], [image]).map((entry) =>
@@ -275,7 +275,7 @@ describe('openArchive', () => {
     );
   });
 
-  it('lists referrers', async (test) => {
+  it('an opened archive lists referrers', async (test) => {
     const { descriptor, body } = image.manifest;
     assert.ok(body.kind === 'image');
     const archive = await openFiles(test, layoutFiles([image], [image]));
@@ -284,14 +284,14 @@ describe('openArchive', () => {
     assert.deepEqual(found, []);
   });
 
-  it('stops when it is aborted, and leaves nothing on disk', async (test) => {
+  it('an aborted opening leaves nothing on disk', async (test) => {
     const before = spools();
     const path = save(test, zlib.gzipSync(await tarOf(classicFiles(image, null))));
     await assert.rejects(openArchive(path, { signal: AbortSignal.abort(new Error('enough')) }), /enough/);
     assert.deepEqual(spools(), before);
   });
 
-  it('can be asked again after an abort', async (test) => {
+  it('an image can be loaded again after an abort', async (test) => {
     const archive = await openFiles(test, classicFiles(image, ['acme/app:1']));
     await assert.rejects(archive.roots({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
     await sameImage(archive, image);
@@ -318,19 +318,19 @@ describe('names in an archive', () => {
     ['alpine', undefined],
     ['nothing', undefined],
   ] as const) {
-    it(`${reference} is ${sample === undefined ? 'nothing' : 'an image'}`, async (test) => {
+    it(`the name ${reference} means ${sample === undefined ? 'no image' : 'an image'}`, async (test) => {
       const archive = await openFiles(test, files());
       const found = await archive.manifests.resolve(reference);
       assert.equal(found?.digest, sample?.manifest.descriptor.digest);
     });
   }
 
-  it('a tag that several names of one image have is that image', async (test) => {
+  it('a tag of several names of one image means that image', async (test) => {
     const archive = await openFiles(test, files());
     assert.equal((await archive.manifests.resolve('1'))?.digest, other.manifest.descriptor.digest);
   });
 
-  it('a tag that several images have is refused', async (test) => {
+  it('a tag of several images is refused', async (test) => {
     const two = [
       { ...image, fullName: 'ghcr.io/acme/app:1', name: '1' },
       { ...other, fullName: 'ghcr.io/acme/tool:1', name: '1' },
@@ -339,7 +339,7 @@ describe('names in an archive', () => {
     await assert.rejects(archive.manifests.resolve('1'), (error) => isGantryError(error, 'MANIFEST_INVALID'));
   });
 
-  it('an image without a name is called by its place', async (test) => {
+  it('the position of an image without a name is its name', async (test) => {
     const archive = await openFiles(test, layoutFiles([image, other], [image, other]));
     assert.equal((await archive.manifests.resolve('@1'))?.digest, other.manifest.descriptor.digest);
     assert.equal(await archive.manifests.resolve('@2'), undefined);
@@ -348,7 +348,7 @@ describe('names in an archive', () => {
 
 const real = join(process.cwd(), '..', 'shared', 'data', 'alpine-docker-save.tar');
 
-it('openArchive reads an archive that Docker saved', {
+it('openArchive reads an archive of docker save', {
   skip: existsSync(real) ? false : `there is no ${real}`,
 }, async (test) => {
   const archive = await open(test, real);

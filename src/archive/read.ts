@@ -27,28 +27,34 @@ import { openTarball, type Tarball } from './tarball.ts';
 import { readV1 } from './v1.ts';
 
 /**
- * An OCI or docker-save archive as a repository that can only be read. Tags are the names in it, such as `alpine:3`;
+ * An OCI or docker-save archive as a read-only repository. Its tags are the names in it, such as `alpine:3`;
  * `@0` is its first image, `@1` the second.
  */
 export interface ArchiveRepository extends Repository {
   /** The form of the archive. */
   readonly format: 'oci' | 'docker';
-  /** The images and indexes that the archive names, as they stand there. Nothing of them is read for that. */
+  /** The images and indexes that the archive names, in its order. Listing them reads none of them. */
   readonly entries: readonly ArchiveEntry[];
-  /** Each image or index that the archive names, once. All of them are read: throws as reading each of them does. */
+  /**
+   * Returns each image or index that the archive names, once. Reads all of them, and throws the errors of
+   * reading.
+   */
   roots(options?: SignalOptions): Promise<readonly Descriptor[]>;
 }
 
 /** Settings of `openArchive`. */
 export interface OpenArchiveOptions extends SignalOptions {
   /**
-   * Told, in a sentence, of each thing in the archive that is wrong and stops nothing: a description that contradicts
-   * another one that is right, a layer packed otherwise than its type says, a file whose name leads out.
+   * Receives a sentence about each fault that stops nothing: a description that contradicts a right one, a
+   * layer with another compression than its type, a file name that leads out of the archive.
    */
   readonly onWarning?: ((text: string) => void) | undefined;
-  /** Told how far it is with unpacking the archive, and with packing and hashing its layers. */
+  /** Receives the progress of unpacking the archive, and of packing and hashing its layers. */
   readonly onWork?: WorkObserver | undefined;
-  /** The archive's bytes, in place of a file's; `path` is then what errors call it. They are kept on disk, not in memory. */
+  /**
+   * The bytes of the archive instead of a file; `path` is then its name in errors. gantry keeps them on disk,
+   * not in memory.
+   */
   readonly input?: AsyncIterable<Uint8Array>;
 }
 
@@ -60,14 +66,15 @@ const shape: Shape<OpenArchiveOptions> = {
 };
 
 /**
- * Opens a file that holds an OCI layout, or what any Docker has saved, plain or compressed. Throws INVALID_OPTION,
- * MANIFEST_INVALID for a file that is no archive, SIZE_INVALID for one that is cut off. Dispose it: a compressed file was unpacked to disk.
+ * Opens a file with an OCI layout or the output of any `docker save`, plain or compressed. Throws
+ * INVALID_OPTION, NAME_UNKNOWN for a missing file, MANIFEST_INVALID for a file that is no archive,
+ * SIZE_INVALID for a truncated one. Dispose it, because a compressed file was unpacked to disk.
  *
- * Each image is checked when it is first asked for, and a broken one doesn't block the others: BLOB_UNKNOWN or
- * MANIFEST_UNKNOWN for what is missing, SIZE_INVALID and DIGEST_INVALID for what is not as it is described,
- * MANIFEST_INVALID for two descriptions of it that contradict each other.
- * A docker archive without an index.json has no manifests. Its images get one when they are first asked for, and
- * their plain layers are gzipped then.
+ * gantry checks each image on its first use, and a broken one does not block the others: BLOB_UNKNOWN or
+ * MANIFEST_UNKNOWN for missing content, SIZE_INVALID and DIGEST_INVALID for content that differs from its
+ * descriptor, MANIFEST_INVALID for contradicting descriptions of an image. A docker archive without an
+ * index.json has no manifests. gantry makes those of an image on its first use, and gzips its uncompressed
+ * layers then.
  */
 export async function openArchive(
   path: string,
@@ -82,12 +89,12 @@ export async function openArchive(
   return { ...repository, format, entries: contents.roots, roots: (from) => loadRoots(contents, from) };
 }
 
-/** A file that was recognised as an archive. */
+/** A file that is recognized as an archive. */
 export interface OpenedArchive extends AsyncDisposable, Recognized {
   readonly compression: ArchiveCompression;
 }
 
-/** As `openArchive`, with all that the archive holds. */
+/** As `openArchive`, with the whole content of the archive. */
 export async function openContents(
   path: string,
   { input, ...options }: OpenArchiveOptions = {},
@@ -113,7 +120,7 @@ interface Seekable {
   readonly compression: ArchiveCompression;
 }
 
-/** The archive itself, or its bytes in the spool where they are compressed or come from a pipe. */
+/** Returns the archive itself, or a copy of its bytes on disk if they are compressed or come from a pipe. */
 async function seekable(
   file: OpenedFile | OpenedPipe,
   spool: Spool,
@@ -138,7 +145,7 @@ interface Recognized {
   readonly contents: ArchiveContents;
 }
 
-/** Newest form first: Docker has kept the files of the older ones beside those of the newer. */
+/** Tries the newest form first, because newer versions of Docker keep the files of the older forms. */
 async function readContents(
   tarball: Tarball,
   spool: Spool,

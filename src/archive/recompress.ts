@@ -12,26 +12,26 @@ import type { FileContent } from './file.ts';
 import type { Spool } from './spool.ts';
 import type { Tarball } from './tarball.ts';
 
-/** A layer of a docker archive as a registry keeps it. */
+/** A layer of a docker archive in the form that registries store. */
 export interface RecompressedLayer {
   readonly digest: Digest;
-  /** Of the bytes without their compression. */
+  /** The digest of the uncompressed bytes. */
   readonly diffId: Digest;
   readonly compression: 'gzip' | 'zstd';
   readonly content: FileContent;
 }
 
-/** Packs each file once, however many images share it. */
+/** Recompresses each file once, also if several images share it. */
 export type Recompressor = (entry: TarEntry, options?: SignalOptions) => Promise<RecompressedLayer>;
 
 /**
- * Layers stand in these archives as plain tar or compressed. Plain ones are gzipped, because that is what registries
- * and those who pull expect, in one pass that computes both digests, into the spool: the manifest needs the digest
- * before the bytes are sent, and compressing twice costs more than the disk.
+ * Docker archives hold layers as uncompressed or compressed tar. This gzips the uncompressed ones, because
+ * registries and their users expect that. One pass computes both digests and writes to the spool: the
+ * manifest needs the digest before the bytes are sent, and compressing twice costs more than the disk.
  */
 export function createRecompressor(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Recompressor {
   const works = { pack: createWork('pack', onWork), hash: createWork('hash', onWork) };
-  // A file comes to its end, however long that takes.
+  // No limit, because reading a file ends, however long it takes.
   const known = createSingleFlight<number, RecompressedLayer>({
     keep: true,
     limit: Number.POSITIVE_INFINITY,
@@ -55,7 +55,7 @@ async function recompress(
   const what = `${tarball.path}: layer ${entry.name}`;
   const compression = await compressionOf(content, what);
   if (compression !== 'none') {
-    // Read once for each of its digests.
+    // Reads the layer once for each of its digests.
     const part = works.hash.begin(2 * content.size);
     const metered = meteredContent(content, part.add);
     const digest = await hashed(metered.open(options));
@@ -67,7 +67,7 @@ async function recompress(
   const zipped = createHasher();
   const part = works.pack.begin(content.size);
   const metered = meteredContent(content, part.add);
-  // As crane does: the fastest level, since the processor is what one waits for.
+  // Uses the fastest level, as crane does, because the processor is the bottleneck.
   const zip = gzipped(passed(metered.open(options), plain), { level: 1 });
   const kept = await spool.keep(passed(zip, zipped));
   part.settle();

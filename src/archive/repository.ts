@@ -11,7 +11,7 @@ import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import { sameName, tagOf } from './names.ts';
 import { referrersAmong } from './referrers.ts';
 
-/** What an archive holds, seen as a repository. `path` is what errors call it. */
+/** Returns the content of an archive as a repository. `path` is its name in errors. */
 export function readableArchive(path: string, contents: ArchiveContents): Readable {
   const find = (reference: string, options?: SignalOptions) =>
     findManifest(path, contents, reference, options);
@@ -31,7 +31,7 @@ export function readableArchive(path: string, contents: ArchiveContents): Readab
       async resolve(reference, options) {
         return (await find(reference, options))?.descriptor;
       },
-      /** The bytes, whatever they contradict. */
+      /** Returns the bytes, also of a manifest that contradicts its content. */
       async getRaw(reference, options) {
         const manifest = await find(reference, options);
         if (manifest !== undefined) return manifest;
@@ -63,20 +63,20 @@ async function findManifest(
   options: SignalOptions = {},
 ): Promise<Manifest | undefined> {
   options.signal?.throwIfAborted();
-  // Names first: `alpine:3` has the form of a digest of some algorithm, too.
+  // Looks for a name first: by its grammar, `alpine:3` could also be a digest.
   const root = await findRoot(path, contents.roots, reference, options);
   if (root !== undefined) return contents.manifest((await root.load(options)).digest);
   if (!isDigest(reference)) return undefined;
   const known = contents.manifest(reference);
   if (known !== undefined) return known;
-  // Manifests that are yet to be made may have that digest, too. A broken one has none.
+  // A manifest that is not made yet may have that digest, too. A broken one has none.
   const unmade = contents.roots.filter(({ digest }) => digest === undefined);
   await Promise.allSettled(unmade.map((one) => one.load(options)));
   options.signal?.throwIfAborted();
   return contents.manifest(reference);
 }
 
-/** Each image or index that the archive names, once, however many names it has. */
+/** Returns each image or index that the archive names, once, also if it has several names. */
 export async function loadRoots(
   { roots }: ArchiveContents,
   options: SignalOptions = {},
@@ -90,8 +90,8 @@ export async function loadRoots(
 }
 
 /**
- * By its exact name, by another spelling of it, by its tag alone where only one image has that, or by its place in the
- * archive, as skopeo has it: `@0` is the first.
+ * Finds a root by its exact name, by another spelling of it, by its tag alone if only one image has that tag,
+ * or by its position in the archive, as in skopeo: `@0` is the first.
  */
 async function findRoot(
   path: string,
@@ -114,7 +114,7 @@ async function findRoot(
   return undefined;
 }
 
-/** Of several that a name stands for, the one that is whole. Two that are whole are a choice that nobody made. */
+/** Returns the only complete image of several with one name. Refuses the name if two of them are complete. */
 async function onlyWhole(
   path: string,
   roots: readonly ArchiveEntry[],
@@ -130,6 +130,6 @@ async function onlyWhole(
   if (whole.size === 1) return [...whole.values()][0];
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${path}: ${whole.size} images are called ${reference}; say the full name, or one of ${[...whole.keys()].join(', ')}`,
+    `${path}: ${whole.size} images have the name ${reference}: use the full name, or one of ${[...whole.keys()].join(', ')}`,
   );
 }

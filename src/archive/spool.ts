@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { type Draft, makeDraft } from '../files/draft.ts';
 import { type FileContent, type OpenedFile, openFile, writeFile } from './file.ts';
 
-/** Room on disk for bytes that must be sought or read twice. Nothing is made before it is needed; disposing removes all. */
+/**
+ * Space on disk for bytes that are read at random or twice. Creates its folder on first use; disposing it
+ * removes all files.
+ */
 export interface Spool extends AsyncDisposable {
   keep(source: AsyncIterable<Uint8Array>): Promise<FileContent>;
 }

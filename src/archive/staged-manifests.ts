@@ -95,7 +95,7 @@ function tagsOf({ path, all, names }: Kept): Tags {
   return {
     async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {
       signal?.throwIfAborted();
-      if (all.size === 0) throw new NotFoundError('NAME_UNKNOWN', `there is nothing in ${path}`);
+      if (all.size === 0) throw new NotFoundError('NAME_UNKNOWN', `${path} holds no images`);
       yield* listed(names.keys(), after);
     },
     async delete(tag, { signal } = {}) {

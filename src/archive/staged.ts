@@ -11,29 +11,31 @@ import { distinctNames, fullName } from './names.ts';
 import type { StagedBlobs } from './staged-blobs.ts';
 import type { StagedManifests } from './staged-manifests.ts';
 
-/** What is to be written: manifests with their names, and the blobs beside them. */
+/** The manifests, names and blobs of an archive that is not yet written. */
 export interface Staged {
   readonly path: string;
   readonly manifests: Pick<StagedManifests, 'all' | 'names'>;
   readonly blobs: Pick<StagedBlobs, 'content' | 'digests'>;
-  /** Roots of an archive that is added to, as its index.json lists them. */
+  /** The roots of an archive that is added to, with their entries in index.json. */
   readonly kept?: readonly BaseRoot[];
 }
 
 interface Root {
   readonly manifest: Manifest;
-  /** Names that no entry says yet. */
+  /** The names that no entry has yet. */
   readonly names: readonly string[];
   readonly kept: readonly BaseRoot[];
 }
 
 export interface NamedImage {
   readonly image: ImageManifest;
-  /** Full names only: `docker load` knows no others. */
+  /** Only full names, because `docker load` accepts no others. */
   readonly names: readonly string[];
 }
 
-/** What has a name or an entry, and what no index there lists; in the order of names, then of digests. */
+/**
+ * Returns the manifests that have a name or an entry, or that no index lists; sorted by name, then by digest.
+ */
 export function rootsOf({ manifests, kept = [] }: Pick<Staged, 'manifests' | 'kept'>): readonly Root[] {
   const listedSomewhere = new Set<Digest>();
   for (const { body } of manifests.all.values()) {
@@ -53,8 +55,8 @@ export function rootsOf({ manifests, kept = [] }: Pick<Staged, 'manifests' | 'ke
 }
 
 /**
- * The images that Docker can load, each once with all its names: a root, or of an index the image of the default
- * platform, the same on every machine. Throws UNSUPPORTED where there is none.
+ * Returns the images that Docker can load, each once with all its names. For an index, that is the image of
+ * the default platform, the same on every machine. Throws UNSUPPORTED without such an image.
  */
 export function imagesOf(staged: Staged): readonly NamedImage[] {
   const images = new Map<Digest, NamedImage>();
@@ -69,14 +71,14 @@ export function imagesOf(staged: Staged): readonly NamedImage[] {
   if (images.size > 0) return [...images.values()];
   throw new UnsupportedError(
     'docker archive',
-    `${staged.path}: nothing here is an image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
-      '"gantry pull --format=oci", take anything',
+    `${staged.path}: there is no image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
+      '"gantry pull --format=oci", take any content',
   );
 }
 
 /**
- * Throws UNSUPPORTED for a root that Docker can't load, by what the root alone says: an artifact, or an index of nothing but
- * artifacts.
+ * Throws UNSUPPORTED for a root that Docker cannot load, as far as the root alone shows it: an artifact, or
+ * an index with only artifacts.
  */
 export function refuseUnloadable(
   path: string,
@@ -87,7 +89,7 @@ export function refuseUnloadable(
   throw new UnsupportedError(
     'docker archive',
     `${path}: ${descriptor.digest} is no image that Docker can load; "gantry copy" to oci-archive:FILE or oci:DIR, and ` +
-      '"gantry pull --format=oci", take anything',
+      '"gantry pull --format=oci", take any content',
   );
 }
 
@@ -105,7 +107,7 @@ function imageOf(
   return child === undefined ? undefined : manifests.all.get(child.digest);
 }
 
-/** A blob that is to be written. Throws MANIFEST_BLOB_UNKNOWN when it isn't there any more. */
+/** Returns a blob to write. Throws MANIFEST_BLOB_UNKNOWN when it no longer exists. */
 export function demandStaged(blobs: Staged['blobs'], { digest }: Descriptor): FileContent {
   const content = blobs.content(digest);
   if (content !== undefined) return content;

@@ -12,12 +12,12 @@ import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import type { FileContent } from './file.ts';
 import type { RecompressedLayer } from './recompress.ts';
 
-/** An image of an archive that holds no manifest for it. */
+/** An image without a manifest in its archive. */
 export interface SynthesizedImage {
   readonly names: readonly string[];
-  /** The exact bytes of the config, and its layers from the bottom up. */
+  /** Returns the exact bytes of the config, and the layers from the bottom up. */
   make(options: SignalOptions): Promise<SynthesizedParts>;
-  /** As its config says, without its layers being read. */
+  /** Returns the platform in the config, without reading the layers. */
   platform(options: SignalOptions): Promise<Platform | undefined>;
 }
 
@@ -26,11 +26,11 @@ export interface SynthesizedParts {
   readonly layers: readonly RecompressedLayer[];
 }
 
-/** Gives images the manifests that their archive lacks. The same files make the same manifest. */
+/** Makes the manifests that an archive lacks. The same files make the same manifest. */
 export interface Synthesizer {
-  /** A root whose manifest is made when it is first loaded. */
+  /** Returns a root that makes its manifest when it is first loaded. */
   readonly root: (image: SynthesizedImage) => ArchiveEntry;
-  /** The manifests that were made. */
+  /** The manifests so far. */
   readonly manifests: ReadonlyMap<Digest, Manifest>;
   readonly blob: (digest: Digest) => FileContent | undefined;
 }
@@ -61,7 +61,7 @@ export function createSynthesizer(): Synthesizer {
   return { root, manifests, blob: (digest) => blobs.get(digest) };
 }
 
-/** An archive that holds no manifests at all. Each image is checked while its manifest is made. */
+/** Returns the content of an archive without any manifest. Making a manifest checks its image. */
 export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents {
   const { root, manifests, blob } = createSynthesizer();
   return {
@@ -74,8 +74,9 @@ export function synthesize(images: readonly SynthesizedImage[]): ArchiveContents
 }
 
 /**
- * A docker manifest, field by field as crane makes it, so that layers that are gzipped in the archive get the digest
- * that crane gives them. With a zstd layer it is an OCI one, since docker's types have no portable name for that.
+ * Makes a docker manifest, field by field as crane does, so that gzipped layers of the archive get the digest
+ * that crane gives them. With a zstd layer it makes an OCI manifest, because docker's types have no portable
+ * name for zstd.
  */
 function synthesizedManifest(config: Uint8Array, layers: readonly RecompressedLayer[]): Manifest {
   const isOci = layers.some(({ compression }) => compression === 'zstd');

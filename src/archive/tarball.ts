@@ -9,21 +9,24 @@ import { indexTar } from '../tar/read.ts';
 import { contentWithHoles } from '../tar/sparse.ts';
 import type { FileContent } from './file.ts';
 
-/** The files in an archive, read by range from where they stand. */
+/** The files in an archive, each read at its position. */
 export interface Tarball {
-  /** What errors call the archive: the path that the user gave. */
+  /** The path that the user gave, which is the name of the archive in errors. */
   readonly path: string;
-  /** The file under a name, links followed. Throws MANIFEST_INVALID for links that lead nowhere, round in a circle or out. */
+  /**
+   * Returns the file under a name and follows links. Throws MANIFEST_INVALID for a link without a target, in
+   * a circle, or out of the archive.
+   */
   find(name: string): TarEntry | undefined;
   content(entry: TarEntry): FileContent;
-  /** Of all entries, as safe names. */
+  /** Returns the safe names of all entries. */
   names(): readonly string[];
   /**
-   * A small file whole; undefined when it isn't there. Throws TOO_LARGE, and MANIFEST_INVALID where the archive has two
-   * files of that name that differ.
+   * Returns a small file; undefined if it does not exist. Throws TOO_LARGE, and MANIFEST_INVALID if the
+   * archive has two different files with that name.
    */
   read(name: string, limit: number): Promise<Uint8Array | undefined>;
-  /** Tells the user of something that is wrong and stops nothing, once for each text. */
+  /** Passes a warning on to the user, each text once. */
   warn(text: string): void;
 }
 
@@ -32,7 +35,7 @@ export interface TarballOptions {
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
-/** Docker writes one link for a layer that it has written already; a chain of them nobody writes. */
+/** Docker writes one link for a layer that it has written before. No tool writes longer chains of links. */
 const maxLinks = 8;
 
 export async function openTarball(
@@ -49,7 +52,7 @@ export async function openTarball(
   const [stray, ...more] = unsafe;
   if (stray !== undefined) {
     const others = more.length === 0 ? '' : `, and ${more.length} more`;
-    warn(`the name ${shown(stray)} leads out of the archive and is passed over${others}`);
+    warn(`the name ${shown(stray)} leads out of the archive, so gantry skips it${others}`);
   }
   const find = (name: string): TarEntry | undefined => {
     let at = safeName(name, path);
@@ -58,10 +61,10 @@ export async function openTarball(
       if (entry?.type === 'symlink') at = resolveLink(at, entry.linkname ?? '', path);
       else if (entry?.type === 'link') at = safeName(entry.linkname ?? '', path);
       else if (entry === undefined && links > 0)
-        throw broken(path, name, `it links to ${at}, which is not there`);
+        throw broken(path, name, `it links to ${at}, which does not exist`);
       else return entry?.type === 'file' ? entry : undefined;
     }
-    throw broken(path, name, 'its links go round in a circle');
+    throw broken(path, name, 'its links form a circle');
   };
   const slice = ({ name, offset, stored, size, sparse }: TarEntry): FileContent => {
     const held = sliceContent(content, offset, offset + stored);
@@ -78,7 +81,7 @@ export async function openTarball(
       const readOne = (one: TarEntry): Promise<Uint8Array> =>
         collect(slice(one).open({ signal }), { limit, what: `${name} of ${path}` });
       const bytes = await readOne(entry);
-      // Of two files with one name, crane and skopeo take the first, docker and tar the last.
+      // If two files have one name, crane and skopeo take the first, docker and tar the last.
       for (const twin of twins.get(safeName(name, path)) ?? []) {
         if (twin.type !== 'file') continue;
         if (twin.size === entry.size && sameBytes(bytes, await readOne(twin))) continue;
@@ -98,14 +101,14 @@ function shown(name: string): string {
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 }
 
-/** The file that something in the archive names. Throws BLOB_UNKNOWN naming both. */
+/** Returns a file that the archive names. Throws BLOB_UNKNOWN with both names. */
 export function demand(tarball: Tarball, name: string, role: string): TarEntry {
   const entry = tarball.find(name);
   if (entry !== undefined) return entry;
   throw new NotFoundError('BLOB_UNKNOWN', `${tarball.path}: ${role} ${name} is missing`);
 }
 
-/** Checked against the digest when it is read whole; a part can't be checked. */
+/** Compares a reading of the whole with the digest. A part cannot be checked. */
 export function checkedContent(content: FileContent, digest: Digest, what: string): FileContent {
   const { size } = content;
   const checked = mapContent(content, (source, { from = 0, to = size }) =>
@@ -115,5 +118,5 @@ export function checkedContent(content: FileContent, digest: Digest, what: strin
 }
 
 function broken(path: string, name: string, why: string): ContentError {
-  return new ContentError('MANIFEST_INVALID', `${path}: ${name} can't be read, ${why}`);
+  return new ContentError('MANIFEST_INVALID', `${path}: ${name} cannot be read: ${why}`);
 }

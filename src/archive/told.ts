@@ -6,11 +6,14 @@ import type { Staged } from './staged.ts';
 
 interface Told {
   readonly staged: Staged;
-  /** All of it is written, also what was not read for it. */
+  /** Reports the whole as written, also the parts that were not read for it. */
   finish(): void;
 }
 
-/** The same to be written, telling how much of it has been. `reads`: how often a blob is read for that. */
+/**
+ * Wraps the staged content so that reading it reports the progress of writing. `reads` is the number of
+ * readings of each blob.
+ */
 export function toldStaged(staged: Staged, reads: number, onWork: WorkObserver | undefined): Told {
   if (onWork === undefined) return { staged, finish: () => undefined };
   const { blobs, manifests } = staged;

@@ -11,7 +11,7 @@ import { blobMember } from './blob-member.ts';
 import { inArchive } from './failure.ts';
 import { checkedContent, demand, type Tarball } from './tarball.ts';
 
-/** The manifests of a layout, and the reason for each root whose tree can't be read. */
+/** The manifests of a layout, and the error for each root that cannot be read. */
 export interface Trees {
   readonly manifests: Map<Digest, Manifest>;
   readonly failures: Map<Digest, unknown>;
@@ -19,10 +19,13 @@ export interface Trees {
 
 /** Indexes in indexes: two are in use. */
 const maxDepth = 8;
-/** An index of so many manifests is an attack on memory. */
+/** The limit of manifests below a root. A larger index is an attack on memory. */
 const maxManifests = 10_000;
 
-/** Reads every manifest under a root that is there. A tree that can't be read is noted, and stands in nobody's way. */
+/**
+ * Reads all existing manifests below a root. Notes an error instead of throwing it, so it does not block
+ * other roots.
+ */
 export async function readTree(tarball: Tarball, root: Descriptor, trees: Trees): Promise<void> {
   try {
     await visit(tarball, root, trees.manifests, 0);
@@ -32,15 +35,15 @@ export async function readTree(tarball: Tarball, root: Descriptor, trees: Trees)
   }
 }
 
-/** Throws BLOB_UNKNOWN or SIZE_INVALID unless config and layers are there as they are described. */
+/** Throws BLOB_UNKNOWN or SIZE_INVALID unless config and layers exist with the sizes in their descriptors. */
 export function demandImage(tarball: Tarball, image: ImageManifest): void {
   checkBlob(tarball, image.config, 'config');
   for (const layer of image.layers) checkBlob(tarball, layer, 'layer');
 }
 
 /**
- * Throws unless each image of the index is whole or isn't there at all, and one of them is there. An image without its
- * config is one that was not saved; one that has it and lacks a layer is damaged.
+ * Throws unless one image of the index exists, and each existing one is complete. An image without its config
+ * was not saved; one with its config and without a layer is damaged.
  */
 export function demandPart(tarball: Tarball, index: Manifest, { manifests }: Trees): void {
   const children = manifestsOf(index.body);
@@ -49,20 +52,20 @@ export function demandPart(tarball: Tarball, index: Manifest, { manifests }: Tre
   if (there.length > 0 || children.length === 0) return;
   throw new NotFoundError(
     'MANIFEST_UNKNOWN',
-    `${tarball.path}: of index ${index.descriptor.digest} no image is there`,
+    `${tarball.path} has no image of index ${index.descriptor.digest}`,
   );
 }
 
 interface Look {
   readonly manifests: ReadonlyMap<Digest, Manifest>;
-  /** Indexes that list each other's children many times cost no more than once. */
+  /** Checks each index once, also if several indexes list it. */
   readonly seen: Map<Digest, boolean>;
 }
 
 function isThere(tarball: Tarball, { digest }: Descriptor, look: Look): boolean {
   const known = look.seen.get(digest);
   if (known !== undefined) return known;
-  // Until it is known, so that a circle ends.
+  // Set before the look, so that a circle ends.
   look.seen.set(digest, false);
   const found = isImageThere(tarball, digest, look);
   look.seen.set(digest, found);
@@ -94,7 +97,7 @@ async function visit(
   if (depth > maxDepth || manifests.size >= maxManifests) {
     throw new ContentError(
       'MANIFEST_INVALID',
-      `${tarball.path}: more than ${maxManifests} manifests, or nested ${maxDepth} deep`,
+      `${tarball.path}: more than ${maxManifests} manifests, or indexes nested more than ${maxDepth} deep`,
     );
   }
   const isNamed = isManifestType(descriptor.mediaType);
@@ -114,7 +117,7 @@ async function readManifest(tarball: Tarball, descriptor: Descriptor, entry: Tar
   return inArchive(tarball.path, () => parseManifest(bytes, { digest, mediaType }));
 }
 
-/** A manifest whose descriptor calls it something else; undefined for other content. */
+/** Reads a manifest that its descriptor gives another type; undefined for other content. */
 async function recognise(
   tarball: Tarball,
   descriptor: Descriptor,
@@ -130,7 +133,7 @@ async function recognise(
   }
 }
 
-/** Layers that may not be distributed stay where their `urls` say, and content may stand in its descriptor. */
+/** Accepts the absence of layers that may not be distributed, and of content in the descriptor itself. */
 function checkBlob(tarball: Tarball, blob: Descriptor, role: string): void {
   const path = blobMember(blob.digest);
   const isElsewhere = !isDistributable(blob.mediaType) || inlineData(blob) !== undefined;
@@ -142,7 +145,7 @@ function checkSize({ size: expected, unsized }: Descriptor, { size: actual }: Ta
   if (unsized === true || expected === actual) return;
   throw new ContentError(
     'SIZE_INVALID',
-    `${what} has ${actual} bytes, not the ${expected} that were announced`,
+    `${what} has ${actual} bytes, not the ${expected} in its descriptor`,
     { expected, actual },
   );
 }

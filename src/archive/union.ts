@@ -5,8 +5,9 @@ import { sameName } from './names.ts';
 import type { Staged } from './staged.ts';
 
 /**
- * What an archive holds and what is added to it, each blob once. A name that both have means the new image; an image that
- * has lost its last name so is left out, since nobody could ask for it.
+ * Joins the content of an archive with the added content, each blob once. A name on both sides means the new
+ * image. Leaves an image out that has lost its last name to a new one, because it could not be named any
+ * more.
  */
 export function union(added: Staged, base: Base): Staged {
   const names = new Map(added.manifests.names);
@@ -38,7 +39,9 @@ export function union(added: Staged, base: Base): Staged {
   };
 }
 
-/** The root with the entry that it has, or without one under the names that are left to it in `names`. */
+/**
+ * Keeps the root with its entry, or without one and with the names that it still has, which go into `names`.
+ */
 function keep(
   root: BaseRoot,
   added: ReadonlyMap<string, Digest>,
@@ -47,7 +50,7 @@ function keep(
   const renamed = [...added].filter(([name]) => isCalled(root, name));
   const lost = renamed.filter(([, digest]) => digest !== root.digest).map(([name]) => name);
   if (lost.length === 0 && root.entry !== undefined) {
-    // It has the name already.
+    // The root has the name already.
     for (const [name] of renamed) names.delete(name);
     return [root];
   }

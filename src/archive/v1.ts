@@ -19,7 +19,7 @@ import type { RecompressedLayer, Recompressor } from './recompress.ts';
 import type { SynthesizedImage, SynthesizedParts } from './synthesis.ts';
 import { demand, type Tarball } from './tarball.ts';
 
-/** What `<id>/json` says of one layer, and of the image whose top it is. */
+/** The content of `<id>/json`: one layer, and the image that ends with it. */
 interface LayerJson {
   readonly all: JsonObject;
   readonly parent?: string;
@@ -31,12 +31,12 @@ interface ChainLayer {
   readonly entry: TarEntry;
 }
 
-/** Docker itself stops at 127. */
+/** The limit of layers below one image. Docker itself stops at 127. */
 const maxLayers = 1024;
 
 /**
- * The images of an archive from before Docker 1.10: a `repositories` file that names their top layers, and for each
- * layer a folder with `json`, which names the one below, and `layer.tar`.
+ * Returns the images of an archive from before Docker 1.10: a file `repositories` with the names of their top
+ * layers, and for each layer a folder with `json`, which names the layer below, and `layer.tar`.
  * @see https://github.com/moby/docker-image-spec/blob/v1.3.1/v1.md
  */
 export function readV1(
@@ -55,7 +55,7 @@ export function readV1(
   }));
 }
 
-/** Each top layer's id with the names that it has. */
+/** Returns the names of each top layer, by its id. */
 function readRepositories({ path }: Tarball, bytes: Uint8Array): ReadonlyMap<string, readonly string[]> {
   const what = `${path}: repositories`;
   const repositories = readMap({ value: parseJson(bytes, { what }), what, path: '' });
@@ -70,13 +70,19 @@ function readRepositories({ path }: Tarball, bytes: Uint8Array): ReadonlyMap<str
   return names;
 }
 
-/** The layers under `top`, from the bottom up. Throws BLOB_UNKNOWN, and MANIFEST_INVALID for a chain without end. */
+/**
+ * Returns the layers from the bottom up to `top`. Throws BLOB_UNKNOWN, and MANIFEST_INVALID for an endless
+ * chain.
+ */
 async function chainOf(tarball: Tarball, top: string): Promise<readonly ChainLayer[]> {
   const chain: ChainLayer[] = [];
   let id: string | undefined = top;
   while (id !== undefined) {
     if (chain.length >= maxLayers) {
-      throw new ContentError('MANIFEST_INVALID', `${tarball.path}: the layers under ${top} have no end`);
+      throw new ContentError(
+        'MANIFEST_INVALID',
+        `${tarball.path}: the chain of layers below ${top} has no end`,
+      );
     }
     const json = await readLayerJson(tarball, `${id}/json`);
     chain.unshift({ json, entry: demand(tarball, `${id}/layer.tar`, 'layer') });
@@ -109,7 +115,7 @@ function readCommand(field: Field): string {
   return readArray(field, readString).join(' ');
 }
 
-/** The config that Docker makes of such an image when it loads it. */
+/** Makes the config that Docker makes of such an image when it loads it. */
 async function makeImage(
   chain: readonly ChainLayer[],
   recompress: (entry: TarEntry) => Promise<RecompressedLayer>,
@@ -126,7 +132,7 @@ async function makeImage(
   return { config: new TextEncoder().encode(JSON.stringify(config)), layers };
 }
 
-/** Without what says where the layer stands in its chain: rootfs and history say it now. */
+/** Removes the fields about the position in the chain, because rootfs and history have it. */
 function withoutPlace(json: JsonObject): JsonObject {
   const places = ['id', 'parent', 'parent_id', 'layer_id', 'throwaway', 'Size'];
   return Object.fromEntries(Object.entries(json).filter(([key]) => !places.includes(key)));

@@ -79,7 +79,7 @@ function blob(digest: string): string {
 describe('createArchive', () => {
   for (const format of formats) {
     for (const gzip of [false, true]) {
-      it(`writes a ${format} archive${gzip ? ', gzipped,' : ''} that is read again`, async (test) => {
+      it(`createArchive writes a ${format} archive${gzip ? ', gzipped,' : ''} that openArchive reads`, async (test) => {
         const path = await write(test, { format, gzip }, putOne);
         await using archive = await openArchive(path);
         assert.equal(archive.format, format === 'oci' ? 'oci' : 'docker');
@@ -91,7 +91,7 @@ describe('createArchive', () => {
       });
     }
 
-    it(`makes the same bytes of the same ${format} archive, in whatever order it came`, async (test) => {
+    it(`createArchive writes the same ${format} archive for the same content in any order`, async (test) => {
       const one = await write(test, { format }, async (to) => {
         await put(to, image, 'acme/app:1');
         await put(to, other, 'acme/app:2');
@@ -103,18 +103,18 @@ describe('createArchive', () => {
       assert.ok(readFileSync(one).equals(readFileSync(two)));
     });
 
-    it(`writes a ${format} archive that GNU tar lists`, {
+    it(`createArchive writes a ${format} archive that GNU tar lists`, {
       skip: process.platform === 'win32' ? 'no GNU tar' : false,
     }, async (test) => {
       const path = await write(test, { format }, putOne);
       const names = execFileSync('tar', ['-tf', path], { encoding: 'utf8' }).trim().split('\n');
       if (format === 'legacy') assert.ok(names.includes('repositories'));
-      // skopeo gives folders that it has to make up itself to root, and fails where it isn't run by root.
+      // skopeo gives folders without an entry to root, and fails if root does not run it.
       else assert.deepEqual(names.slice(0, 2), ['blobs/', 'blobs/sha256/']);
     });
   }
 
-  it('names the image for docker load, and the layers by their digests', async (test) => {
+  it('a docker archive has the name for docker load, and the layers by their digests', async (test) => {
     const path = await write(test, { format: 'docker' }, putOne);
     const { body } = image.manifest;
     assert.ok(body.kind === 'image');
@@ -140,13 +140,13 @@ describe('createArchive', () => {
     });
   });
 
-  it('keeps a name in an OCI archive as it was given', async (test) => {
+  it('an OCI archive keeps a name unchanged', async (test) => {
     const path = await write(test, { format: 'oci' }, (to) => put(to, image, 'v1'));
     await using archive = await openArchive(path);
     assert.equal((await archive.manifests.resolve('v1'))?.digest, image.manifest.descriptor.digest);
   });
 
-  it('writes the whole index, and its amd64 image for docker load', async (test) => {
+  it('a docker archive has the whole index, and its amd64 image for docker load', async (test) => {
     const index = indexOf(other, image);
     const path = await write(test, { format: 'docker' }, async (to) => {
       await put(to, other);
@@ -162,7 +162,7 @@ describe('createArchive', () => {
     assert.deepEqual((await archive.roots()).length, 1);
   });
 
-  it('writes an image once that has two names', async (test) => {
+  it('an image with two names is written once', async (test) => {
     const path = await write(test, { format: 'docker' }, (to) =>
       put(to, image, 'acme/app:1', 'acme/app:2', 'bare'),
     );
@@ -174,7 +174,7 @@ describe('createArchive', () => {
     );
   });
 
-  it('lists what nobody named in index.json, such as signatures', async (test) => {
+  it('index.json lists manifests without a name, such as signatures', async (test) => {
     const path = await write(test, { format: 'oci' }, async (to) => {
       await put(to, image, 'acme/app:1');
       await put(to, other);
@@ -183,7 +183,7 @@ describe('createArchive', () => {
     assert.equal((await archive.roots()).length, 2);
   });
 
-  it('writes v1 layers that name the one below', async (test) => {
+  it('each v1 layer names the layer below', async (test) => {
     const path = await write(test, { format: 'legacy' }, putOne);
     const repositories = jsonIn(path, 'repositories');
     assert.ok(typeof repositories === 'object' && repositories !== null && 'acme/app' in repositories);
@@ -198,7 +198,7 @@ describe('createArchive', () => {
     assert.deepEqual(repositories['acme/app'], { '1': ids[1] });
   });
 
-  it('leaves nothing behind when it is disposed before the commit', async (test) => {
+  it('an archive that is disposed before the commit leaves nothing', async (test) => {
     const dir = folder(test);
     const archive = await createArchive(join(dir, 'image.tar'), { format: 'docker' });
     await put(archive, image, 'acme/app:1');
@@ -206,7 +206,7 @@ describe('createArchive', () => {
     assert.deepEqual(readdirSync(dir), []);
   });
 
-  it('replaces a file only when it is committed', async (test) => {
+  it('the commit replaces an existing file, and nothing before does', async (test) => {
     const path = join(folder(test), 'image.tar');
     writeFileSync(path, 'before');
     await using archive = await createArchive(path, { format: 'oci' });
@@ -217,7 +217,7 @@ describe('createArchive', () => {
     assert.equal(written.format, 'oci');
   });
 
-  it('writes to where a link leads', async (test) => {
+  it('an archive goes to the target of a link', async (test) => {
     const dir = folder(test);
     writeFileSync(join(dir, 'image.tar'), 'before');
     symlinkSync('image.tar', join(dir, 'link.tar'));
@@ -230,7 +230,7 @@ describe('createArchive', () => {
   });
 
   for (const format of formats) {
-    it(`dangling-link: a ${format} archive goes to the place that a link names, and the link stays`, async (test) => {
+    it(`dangling-link: a ${format} archive creates the target of a link, and the link stays`, async (test) => {
       const dir = folder(test);
       mkdirSync(join(dir, 'real', 'inner'), { recursive: true });
       symlinkSync(join('real', 'inner'), join(dir, 'sub'));
@@ -246,7 +246,7 @@ describe('createArchive', () => {
     });
   }
 
-  it('keeps the file that was there when the commit is aborted', async (test) => {
+  it('an aborted commit leaves the existing file', async (test) => {
     const path = join(folder(test), 'image.tar');
     writeFileSync(path, 'before');
     await using archive = await createArchive(path, { format: 'oci' });
@@ -255,7 +255,7 @@ describe('createArchive', () => {
     assert.equal(readFileSync(path, 'utf8'), 'before');
   });
 
-  it('writes into a pipe', {
+  it('an archive goes into a pipe', {
     skip: process.platform === 'win32' ? 'Windows has no /dev/stdout' : false,
   }, async (test) => {
     const dir = folder(test);
@@ -273,8 +273,8 @@ describe('createArchive', () => {
   });
 });
 
-describe('createArchive refuses', () => {
-  it('dangling-link: a link to a folder that does not exist, and names both', async (test) => {
+describe('the refusals of createArchive', () => {
+  it('dangling-link: a link into a missing folder is refused, and the error names both', async (test) => {
     const dir = folder(test);
     symlinkSync(join('none', 'image.tar'), join(dir, 'link.tar'));
     await assert.rejects(
@@ -287,20 +287,20 @@ describe('createArchive refuses', () => {
     assert.deepEqual(readdirSync(dir), ['link.tar']);
   });
 
-  it('a folder', async (test) => {
+  it('a folder is refused', async (test) => {
     await assert.rejects(createArchive(folder(test), { format: 'oci' }), (error) =>
       isGantryError(error, 'INVALID_OPTION'),
     );
   });
 
-  it('a file in a folder that is not there', async (test) => {
+  it('a file in a missing folder is refused', async (test) => {
     await assert.rejects(createArchive(join(folder(test), 'no', 'image.tar'), { format: 'oci' }), (error) =>
       isGantryError(error, 'NAME_UNKNOWN'),
     );
   });
 
   const root = process.getuid?.() === 0 || process.platform === 'win32';
-  it('a folder that it may not write to', {
+  it('a folder without write permission is refused', {
     skip: root ? 'root may write anywhere' : false,
   }, async (test) => {
     const dir = folder(test);
@@ -310,13 +310,15 @@ describe('createArchive refuses', () => {
     );
   });
 
-  it('a full disk', { skip: existsSync('/dev/full') ? false : 'there is no /dev/full' }, async () => {
+  it('a full disk is reported', {
+    skip: existsSync('/dev/full') ? false : 'there is no /dev/full',
+  }, async () => {
     await using archive = await createArchive('/dev/full', { format: 'oci' });
     await put(archive, image, 'acme/app:1');
     await assert.rejects(archive.commit(), (error) => isGantryError(error, 'NO_SPACE'));
   });
 
-  it('a name that is none', async (test) => {
+  it('a malformed name is refused', async (test) => {
     await using archive = await createArchive(join(folder(test), 'image.tar'), { format: 'docker' });
     await assert.rejects(put(archive, image, 'Not A Name'), (error) =>
       isGantryError(error, 'INVALID_REFERENCE'),
@@ -332,7 +334,7 @@ describe('createArchive refuses', () => {
     layers: [],
   });
   for (const format of ['docker', 'legacy'] as const) {
-    it(`to write a ${format} archive of what Docker can't load`, async (test) => {
+    it(`a ${format} archive without an image that Docker can load is refused`, async (test) => {
       const dir = folder(test);
       await using archive = await createArchive(join(dir, 'image.tar'), { format });
       await archive.blobs.ingest(bytesContent(image.config));
@@ -361,7 +363,7 @@ describe('skopeo', needs('skopeo'), () => {
     ['legacy', 'docker-archive', ''],
     ['legacy', 'docker-archive', ':docker.io/acme/app:1'],
   ] as const) {
-    it(`reads a ${format} archive as ${transport}:FILE${name}`, async (test) => {
+    it(`skopeo reads a ${format} archive as ${transport}:FILE${name}`, async (test) => {
       const path = await write(test, { format }, putOne);
       const { dir, manifest } = copyOut(test, `${transport}:${path}${name}`);
       if (transport === 'oci-archive') assert.ok(manifest.equals(image.manifest.bytes));
@@ -370,7 +372,7 @@ describe('skopeo', needs('skopeo'), () => {
   }
 
   for (const transport of ['docker-archive', 'oci-archive'] as const) {
-    it(`writes a ${transport} that is read`, async (test) => {
+    it(`openArchive reads the ${transport} of skopeo`, async (test) => {
       const path = await write(test, { format: 'oci' }, putOne);
       const target = join(folder(test), 'out.tar');
       execFileSync(

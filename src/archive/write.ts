@@ -34,7 +34,9 @@ import { union } from './union.ts';
 
 /** Settings of `createArchive`. */
 export interface CreateArchiveOptions extends SignalOptions {
-  /** `docker`: an OCI layout that `docker load` takes, too. `legacy`: what Docker saved before version 25. */
+  /**
+   * `docker`: an OCI layout that `docker load` accepts, too. `legacy`: the form of Docker before version 25.
+   */
   readonly format: 'docker' | 'oci' | 'legacy';
   /**
    * Compresses the whole archive.
@@ -42,18 +44,23 @@ export interface CreateArchiveOptions extends SignalOptions {
    */
   readonly gzip?: boolean;
   /**
-   * Where there is an archive already: `replace` it (the default), or `add` to it. Then all that it holds is kept, a name
-   * that both have means the new image, and it stays a docker archive and gzipped where it was; who adds at the same time
-   * waits for the other.
+   * If an archive exists: `replace` it, or `add` to it. Adding keeps its whole content, its docker form and
+   * its compression; a name on both sides means the new image. Two processes that add at the same time wait
+   * for each other.
    */
   readonly existing?: 'replace' | 'add';
-  /** Milliseconds to wait for another process that adds to the same archive. Default: don't. `Infinity`: until the signal. */
+  /**
+   * Milliseconds to wait for another process that adds to the same archive. Default: no wait. `Infinity`:
+   * until the signal.
+   */
   readonly wait?: number | undefined;
-  /** Called once, after two seconds, with what is waited for. */
+  /** Called once, after two seconds of waiting, with the reason. */
   readonly onWait?: ((reason: string) => void) | undefined;
-  /** Told how far it is with unpacking the archive that is added to, and at the commit with writing. */
+  /** Receives the progress of unpacking the archive that is added to, and of writing at the commit. */
   readonly onWork?: WorkObserver | undefined;
-  /** Takes the archive's bytes at the commit, in place of a file; `path` is then what errors call it. */
+  /**
+   * Receives the bytes of the archive at the commit, instead of a file; `path` is then its name in errors.
+   */
   readonly output?: (bytes: Uint8Array) => Promise<void>;
 }
 
@@ -69,12 +76,13 @@ const shape: Shape<CreateArchiveOptions> = {
 };
 
 /**
- * A repository that becomes the file at `path` when it is committed, all at once; disposed before, it leaves nothing.
- * Tags may be full names (`alpine:3`), and for `docker load` must be. Equal content makes equal bytes.
+ * Opens a repository that becomes the file at `path` in one step when it is committed; disposing it before
+ * leaves nothing. Tags may be full names (`alpine:3`), which `docker load` needs. Equal content makes equal
+ * bytes. A link is followed, also to a file that does not exist yet.
  *
- * Until the commit blobs are kept in a folder beside the file, since they come in any order and several at a time.
- * Throws NO_PERMISSION, NO_SPACE, NAME_UNKNOWN for a folder that isn't there, INVALID_OPTION for a path that is one; where it
- * is to be added to, IN_USE, and MANIFEST_INVALID for a file that is no archive or not whole.
+ * Until the commit, blobs are in a folder beside the file, because they arrive in any order and in parallel.
+ * Throws NO_PERMISSION, NO_SPACE, NAME_UNKNOWN for a missing folder, INVALID_OPTION for a path that is a
+ * folder; for adding also IN_USE, and MANIFEST_INVALID for a file that is no archive or incomplete.
  */
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
   checkArgument('createArchive', 'path', path, text);
@@ -86,7 +94,8 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
     throw new InputError('INVALID_OPTION', `${path} is a folder, and an archive is a file: ${advice}`);
   }
   const target = kind === 'pipe' ? path : await fileToReplace(path, kind);
-  // On the file's own disk, so that a rename suffices at the end; there is none beside `/dev/stdout`.
+  // On the disk of the file, so that a rename suffices at the end. Beside `/dev/stdout` nothing can be
+  // created.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
   const draft = await onArchiveFile(parent, () => makeDraft(parent)).catch((cause: unknown) => {
     if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
@@ -108,7 +117,7 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
 
 type Disposal = () => Promise<void>;
 
-/** The newest first, as they depend on each other. */
+/** Disposes the newest first, because it depends on the older ones. */
 async function disposeAll(held: Disposal[]): Promise<void> {
   const dispose = held.pop();
   if (dispose === undefined) return;
@@ -123,7 +132,9 @@ function lockOf(target: string): string {
   return join(dirname(target), `.${basename(target)}.lock`);
 }
 
-/** The archive that is added to, with a lock against others who add to it; undefined where there is none yet. */
+/**
+ * Opens the archive that is added to, with a lock against other processes; undefined if it does not exist.
+ */
 async function baseAt(
   target: string,
   held: Disposal[],
@@ -131,7 +142,7 @@ async function baseAt(
 ): Promise<Base | undefined> {
   const lock = await takeLock(lockOf(target), { what: target, wait, onWait, signal });
   held.push(async () => lock[Symbol.asyncDispose]());
-  // A file of no bytes is a place that somebody has made ready, as mktemp does.
+  // An empty file is a prepared place, as mktemp makes it.
   const found =
     (await kindOf(target)) === 'file' ? await onArchiveFile(target, () => stat(target)) : undefined;
   if (found === undefined || found.size === 0) return undefined;
@@ -167,7 +178,7 @@ function draftOf(
     referrers: manifests.referrers,
     admit(root, tags) {
       for (const tag of tags) checkName(tag);
-      // What is there already can be loaded, or is an OCI archive.
+      // The content so far can be loaded, or the archive is an OCI archive.
       if (base === undefined && options.format !== 'oci') refuseUnloadable(path, root);
     },
     async commit({ signal } = {}) {
@@ -206,7 +217,7 @@ async function* archiveBytes(
   signal?: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const tar = writeTar(filesOf[format](staged));
-  // The layers are compressed already: more effort than the least would gain nothing.
+  // The layers are compressed already, so a higher level gains nothing.
   for await (const chunk of gzip ? gzipped(tar, { level: 1 }) : tar) {
     signal?.throwIfAborted();
     yield chunk;
@@ -220,5 +231,8 @@ const filesOf: Readonly<
   >
 > = { oci: ociFiles, docker: dockerFiles, legacy: legacyFiles };
 
-/** How often a blob is read: the tar says before a file how long it is, and an unpacked one must be read for that. */
+/**
+ * The number of readings of each blob. A tar has the size of a file before its bytes, so a blob that is
+ * unpacked is read twice.
+ */
 const readsFor: Readonly<Record<CreateArchiveOptions['format'], number>> = { oci: 1, docker: 1, legacy: 2 };
