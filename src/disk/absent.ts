@@ -6,19 +6,19 @@ import { fileOf } from './file-names.ts';
 import type { RepositoryFolder } from './folder.ts';
 import { type Trashed, trashFolder } from './trash.ts';
 
-/** Fewer files than this are cheaper to look at one by one than to find in a listing. */
+/** Fewer digests than this are cheaper to look at one by one than to find in a listing. */
 const many = 64;
 
-/** Entries of a folder that cost less to list than one file costs to look at. */
+/** The number of entries of a folder that cost less to list than one file costs to look at. */
 const entriesForALook = 8;
 
-/** The blobs of a repository stand in one folder for each algorithm, and a store keeps two of these. */
+/** A repository keeps its blobs in one folder for each algorithm, and a store has two algorithms. */
 const mostFolders = 2;
 
 /**
- * Finds digests that the repository does not hold, with a few listings instead of three looks for each. The answer may lack
- * some, and is empty where listings would cost more than looks; the caller looks at all others. A file that a collection of
- * garbage has put aside is not among them, since a look takes it back.
+ * Finds digests that the repository does not hold, with a few listings instead of three looks for each. The result
+ * may lack some of them, and is empty if listings would cost more than looks: the caller looks at all others. It
+ * never contains a file that a collection of garbage has put aside, since a look takes that file back.
  */
 export async function absentAmong(
   folder: RepositoryFolder,
@@ -31,7 +31,7 @@ export async function absentAmong(
   const kept = kind === 'blobs' ? blobFolders(folder, absent) : new Map([[folder.manifestsFolder, names]]);
   if (kept.size > mostFolders) return new Set();
   const aside = [trashFolder(folder.state, kind), names] as const;
-  // A collection may put a file back between the first two listings, so the first is made again.
+  // Lists the first folder twice, because a collection may put a file back between the two listings.
   for (const [path, wanted] of [...kept, aside, ...kept]) {
     if (!(await dropListed(path, wanted, absent))) return new Set();
   }
@@ -40,7 +40,7 @@ export async function absentAmong(
 
 type Names = ReadonlyMap<string, Digest>;
 
-/** The file names of the blobs, by their folder. */
+/** Returns the file names of the blobs, by their folder. */
 function blobFolders({ layout }: RepositoryFolder, blobs: Iterable<Digest>): ReadonlyMap<string, Names> {
   const byAlgorithm = new Map<string, Map<string, Digest>>();
   for (const digest of blobs) {
@@ -51,12 +51,12 @@ function blobFolders({ layout }: RepositoryFolder, blobs: Iterable<Digest>): Rea
   return new Map([...byAlgorithm].map(([algorithm, names]) => [join(layout, 'blobs', algorithm), names]));
 }
 
-/** Answers false for a folder that can't be listed, or has so many entries that looking at each file costs less. */
+/** Returns false for an unreadable folder, and for one with so many entries that a look at each file costs less. */
 async function dropListed(path: string, names: Names, absent: Set<Digest>): Promise<boolean> {
   let rest = Math.max(names.size, many) * entriesForALook;
   const task = async (): Promise<boolean> => {
     const entries = await absentAs(undefined, opendir(path, { bufferSize: 1024 }));
-    // Leaving the loop closes the folder.
+    // A return from the loop closes the folder.
     for await (const { name } of entries ?? []) {
       if (--rest < 0) return false;
       const digest = names.get(name);

@@ -32,7 +32,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       signal?.throwIfAborted();
       if (from !== undefined && !isRepositoryName(from)) return undefined;
       const source = from === undefined ? undefined : new RepositoryFolder(registry.repositories, from);
-      // It may be in the trash at this moment.
+      // The look takes the blob back from the trash.
       await source?.blobSize(digest);
       return (await pool.mount(digest, source?.layout, layout, { signal }))
         ? find(digest, { signal })
@@ -48,7 +48,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
     },
     async delete(digest, { signal } = {}) {
       signal?.throwIfAborted();
-      // The bytes of a manifest go when it is deleted as one.
+      // The bytes of a manifest are removed with the manifest.
       if (await folder.hasManifest(digest)) return false;
       cache.release(name, digest);
       return pool.remove(digest, layout, { signal });

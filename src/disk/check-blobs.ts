@@ -15,7 +15,7 @@ const smallFile = 64 * 1024;
 
 /** Reads and hashes files for the checks of the pool and of all repositories. */
 export class HashedFiles {
-  /** By number and digest: a file is read once, however many repositories have a link to it. */
+  /** By inode number and digest: each file is read once, although many repositories may have a link to it. */
   readonly #read = new Map<string, Promise<string | undefined>>();
   readonly #onHashed: (bytes: number) => void;
 
@@ -23,18 +23,18 @@ export class HashedFiles {
     this.#onHashed = onHashed;
   }
 
-  /** The problem of a file as text, or undefined. The file has the number `ino`. */
+  /** Returns the problem of the file with the inode number `ino` as text, or undefined. */
   async problemOf(path: string, digest: Digest, ino: number): Promise<string | undefined> {
     const key = `${ino} ${digest}`;
     const known = this.#read.get(key) ?? this.#hash(path, digest, ino);
     this.#read.set(key, known);
     const problem = await known;
-    // The number may be another file's by now.
+    // Another file may have the number by now.
     if (problem === 'gone') this.#read.delete(key);
     return problem === 'gone' ? undefined : problem;
   }
 
-  /** Takes note of a file that was read whole and is right. */
+  /** Notes that a file was read as a whole and is right. */
   sawRight(digest: Digest, { ino, size }: Stats): void {
     const key = `${ino} ${digest}`;
     if (!this.#read.has(key)) this.#onHashed(size);
@@ -44,23 +44,23 @@ export class HashedFiles {
   async #hash(path: string, digest: Digest, ino: number): Promise<string | undefined> {
     const { hasher, size } = await hashFile(path, computableAlgorithm(digest));
     const actual = hasher.digest();
-    // It may have been removed while it was read, or is another file now.
+    // The file may have been removed or replaced during the reading.
     if (actual !== digest && (await lookAt(path))?.ino !== ino) return 'gone';
     this.#onHashed(size);
     return actual === digest ? undefined : `its ${size} bytes have digest ${actual}`;
   }
 }
 
-/** The blobs of one repository, or of the pool, as a check has seen them. */
+/** The blobs of one repository, or of the pool, in a check. */
 export class CheckedBlobs {
-  /** Damaged blobs, and the numbers of their files: one file may stand in the pool and in many repositories. */
+  /** Damaged blobs with the inode numbers of their files: one file may stand in the pool and in many repositories. */
   readonly damaged: Map<Digest, number | undefined> = new Map();
   readonly #files: HashedFiles;
   readonly #findings: FindingList;
   readonly #first: boolean;
   readonly #sizes = new Map<Digest, number>();
 
-  /** `first`: whether these files are probably unknown to `files`, and so are read without a look at each. */
+  /** `first`: `files` probably does not know these files yet, so they are read without a look at each. */
   constructor(
     files: HashedFiles,
     findings: FindingList,
@@ -71,7 +71,7 @@ export class CheckedBlobs {
     this.#findings = findings;
   }
 
-  /** Bytes of a blob that is a file. */
+  /** Returns the bytes of a blob that is a file. */
   sizeOf(digest: Digest): number | undefined {
     return this.#sizes.get(digest);
   }
@@ -103,7 +103,7 @@ export class CheckedBlobs {
     const whole = this.#first ? await readUpTo(path, smallFile).catch(unlessUnreadable) : undefined;
     const seen = whole?.stats ?? (await lookAt(path));
     if (seen === undefined) return undefined;
-    // Until it is found to be right: an error on the way counts, too.
+    // The blob counts as damaged until it turns out to be right, so an error on the way counts, too.
     this.damaged.set(digest, seen.ino);
     if (!seen.isFile()) return 'is not a regular file';
     this.#sizes.set(digest, seen.size);

@@ -17,11 +17,11 @@ import { markerName, mustBeStore } from './version.ts';
 export interface CheckOptions extends SignalOptions {
   /** Whether images may lack blobs that they name, as in a store that takes sparse images. Default false. */
   readonly sparse?: boolean;
-  /** Told of what was looked at so far, after each file and each repository. */
+  /** Called after each file and each repository, with the counts so far. */
   readonly onProgress?: (counts: CheckCounts) => void;
 }
 
-/** What was looked at. */
+/** The numbers of checked things. */
 export interface CheckCounts {
   readonly repositories: number;
   readonly manifests: number;
@@ -36,8 +36,9 @@ export interface CheckReport extends CheckCounts {
 }
 
 /**
- * Reads a whole store and compares everything with what it is said to be. Changes nothing and takes no lock: beside a server
- * that has the store open, what looks wrong is looked at again, since it may have been changed at that moment.
+ * Reads a whole store and checks it. Changes nothing and takes no lock. Beside a server that has the store open, it
+ * looks at each problem twice, because the server may have changed the file at that moment. Throws IO_FAILED for a
+ * folder that is no store, UNSUPPORTED for another format.
  */
 export async function checkStore(root: string, options: CheckOptions = {}): Promise<CheckReport> {
   const path = resolve(root);
@@ -74,7 +75,7 @@ export async function checkStore(root: string, options: CheckOptions = {}): Prom
     ...options,
     atOnce: repositoriesAtOnce,
   });
-  // A damaged file is told of where a repository has it, and not once more in the pool.
+  // A damaged file is reported for its repository, and not once more for the pool.
   const alone = pool.all.filter(({ subject }) => {
     const file = isDigest(subject) ? pooled.damaged.get(subject) : undefined;
     return file === undefined || !told.has(file);
@@ -82,13 +83,13 @@ export async function checkStore(root: string, options: CheckOptions = {}): Prom
   return { ...counts, findings: [...alone, ...found.flat()] };
 }
 
-/** A collection of garbage beside the check needs what it has put aside where it is. */
+/** The check takes nothing back from a collection of garbage beside it. */
 const looking = { takesBack: false };
 const repositoriesAtOnce = 4;
 
 type Counts = { -readonly [K in keyof CheckCounts]: CheckCounts[K] };
 
-/** What the checks of all repositories share. */
+/** The state that the checks of all repositories share. */
 interface Context {
   readonly root: string;
   readonly options: CheckOptions;
@@ -96,13 +97,13 @@ interface Context {
   readonly files: HashedFiles;
 }
 
-/** The check of one repository. What can't be read is a finding, and the rest is looked at all the same. */
+/** The check of one repository. An unreadable file is a finding, and the check goes on. */
 class RepositoryCheck {
   readonly findings: FindingList;
   readonly blobs: CheckedBlobs;
   readonly #context: Context;
   readonly #folder: RepositoryFolder;
-  /** The manifests that were read, and their subjects. */
+  /** The manifests that were read, with their subjects. */
   readonly #subjects = new Map<Digest, Digest | undefined>();
 
   constructor(context: Context, folder: RepositoryFolder) {
@@ -137,7 +138,7 @@ class RepositoryCheck {
     let manifest: Manifest | string | undefined;
     await this.findings.look('damaged', digest, async () => {
       manifest = await readManifest(folder, digest);
-      // A damaged blob was told of.
+      // A damaged blob is reported already.
       return typeof manifest === 'string' && !this.blobs.damaged.has(digest) ? manifest : undefined;
     });
     if (manifest === undefined || typeof manifest === 'string') return;
@@ -168,7 +169,7 @@ class RepositoryCheck {
     }
   }
 
-  /** They may be missing; those that are there must be there as manifests. */
+  /** Children may be missing; an existing child must be a manifest and not only a blob. */
   async #children({ body, descriptor: { digest } }: Manifest, listed: ReadonlySet<Digest>): Promise<void> {
     const folder = this.#folder;
     const children = manifestsOf(body).filter(
@@ -211,7 +212,7 @@ class RepositoryCheck {
     const folder = this.#folder;
     for (const digest of await folder.referrers(subject)) {
       if (this.#subjects.get(digest) === subject) continue;
-      // One that is not there was being put, or deleted, when the server was killed: nobody sees it.
+      // An entry without a manifest is left over from a killed server, and no reader sees it.
       await this.findings.look('stray', digest, async () => {
         const manifest = await readManifest(folder, digest);
         if (manifest === undefined || typeof manifest === 'string') return undefined;

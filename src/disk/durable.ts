@@ -6,18 +6,18 @@ import type { Lock } from '../files/lock.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
 import { asideFolder, asidePath } from './aside.ts';
 
-/** How staged files are called. */
+/** The names of staged files. */
 const staged = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A folder's fsync that runs, and the one after it, which those wait for who came too late for the first. */
+/** The running fsync of a folder, and the next one, for the callers that came too late for the running one. */
 interface Syncing {
   readonly running: Promise<void>;
   next?: Promise<void>;
 }
 
 /**
- * Writing so that it is still there after a power loss, at the least cost: a file is synced once, a folder once for all
- * who wait for it at that moment, and the way to a folder once in the life of the process.
+ * Writes files so that they survive a power loss, at the least cost: it syncs each file once, a folder once for all
+ * callers that wait at that moment, and the parents of a folder once in the life of the process.
  */
 export class DurableFiles {
   readonly root: string;
@@ -27,7 +27,7 @@ export class DurableFiles {
   readonly #folders = createSingleFlight<string, void>({ keep: true });
   readonly #syncs = new Map<string, Syncing>();
 
-  /** Without a look at the disk: for who only reads. */
+  /** Does not touch the disk. Suffices for readers. */
   constructor(root: string, lock?: Pick<Lock, 'check'>) {
     this.root = root;
     this.#lock = lock;
@@ -35,21 +35,24 @@ export class DurableFiles {
     this.#aside = asideFolder(root);
   }
 
-  /** Only for the holder of `lock`, which is checked before each change: what others left half written is removed. */
+  /**
+   * Opens the store for writing, for the holder of `lock`, which is checked before each change. Removes the
+   * half-written files of a killed process.
+   */
   static async open(root: string, lock?: Pick<Lock, 'check'>): Promise<DurableFiles> {
     const files = new DurableFiles(root, lock);
     await files.folder(files.#temporary);
     for (const name of await onDisk(root, () => readdir(files.#temporary))) {
-      // What is none of ours, such as the `lost+found` of a disk, is in nobody's way.
+      // Leaves other files alone, such as the `lost+found` of a disk.
       if (staged.test(name)) await removeFile(join(files.#temporary, name)).catch(() => false);
     }
     return files;
   }
 
-  /** Makes the folder and those above it, below the root. A folder that is there may still be new to the disk. */
+  /** Creates the folder and its parents below the root. An existing folder may not be synced yet. */
   folder(path: string): Promise<void> {
     if (path === this.root || !path.startsWith(this.root)) return Promise.resolve();
-    // Names are few; where they are not, asking the disk again does no harm.
+    // Folder names are few. If they are many, another question to the disk does no harm.
     if (this.#folders.size() >= 50_000) this.#folders.clear();
     return this.#folders.run(path, () => this.#make(path));
   }
@@ -63,7 +66,7 @@ export class DurableFiles {
       } catch (error) {
         const seen = systemCode(error) === 'EEXIST' ? await lookAt(path) : undefined;
         if (seen?.isDirectory() === true) return;
-        // A link may have been put there on purpose, and leads out of the store.
+        // A link may be there on purpose, and leads out of the store.
         if (seen === undefined || seen.isSymbolicLink() || path === this.#aside) throw error;
         await this.setAside(path);
         await mkdir(path);
@@ -72,11 +75,11 @@ export class DurableFiles {
     await this.synced(parent);
   }
 
-  /** What was done to the folder's entries before the call is on the disk. */
+  /** Resolves when all earlier changes of the folder's entries are on the disk. */
   synced(folder: string): Promise<void> {
     const syncing = this.#syncs.get(folder);
     if (syncing === undefined) return this.#sync(folder);
-    // The one that runs may have begun before the change was made.
+    // The running sync may have begun before the change was made.
     syncing.next ??= syncing.running.then(
       () => this.#sync(folder),
       () => this.#sync(folder),
@@ -95,7 +98,10 @@ export class DurableFiles {
     return running;
   }
 
-  /** Bytes, or what `fill` makes, in a synced file that has no name yet: `place` gives it one, `removeFile` takes it away. */
+  /**
+   * Writes the bytes, or the result of `fill`, into a synced file without a final name. `place` gives the name,
+   * `removeFile` removes the file.
+   */
   async stage(fill: Uint8Array | ((path: string) => Promise<void>)): Promise<string> {
     const path = join(this.#temporary, crypto.randomUUID());
     try {
@@ -112,21 +118,21 @@ export class DurableFiles {
     }
   }
 
-  /** Gives a staged file its name, in place of what has it; it lasts once its folder is synced. */
+  /** Gives a staged file its name and replaces an existing file. Durable once the folder is synced. */
   async place(staged: string, path: string): Promise<void> {
     await this.#lock?.check();
     await this.folder(dirname(path));
     try {
       await onDisk(path, () => rename(staged, path));
     } catch (error) {
-      // Over a folder no file is renamed.
+      // A file cannot be renamed over a folder.
       if ((await lookAt(path))?.isDirectory() !== true) throw error;
       await this.setAside(path);
       await onDisk(path, () => rename(staged, path));
     }
   }
 
-  /** Takes away what has the name, a file or not. Answers whether there was anything. */
+  /** Removes the file, or moves a folder in its place aside. Returns whether anything existed. */
   async remove(path: string): Promise<boolean> {
     const seen = await lookAt(path);
     if (seen?.isDirectory() !== true) return removeFile(path);
@@ -134,13 +140,15 @@ export class DurableFiles {
     return true;
   }
 
-  /** Moves a folder or link that stands in the place of a file to `aside/` of the store: it may belong to a person. */
+  /**
+   * Moves a folder or link that stands in the place of a file to `aside/` of the store: it may belong to a person.
+   */
   async setAside(path: string): Promise<void> {
     await this.folder(this.#aside);
     await onDisk(path, () => absentAs(undefined, rename(path, asidePath(this.root, path))));
   }
 
-  /** Readers see the old bytes or the new ones, also after a crash; after it the new ones. */
+  /** Replaces a file in one step and durably: readers see the old bytes or the new ones, even after a crash. */
   async replace(path: string, bytes: Uint8Array): Promise<void> {
     const staged = await this.stage(bytes);
     try {
@@ -163,7 +171,7 @@ async function writeNew(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a file young again for who collects garbage. Answers false if there is none. */
+/** Sets the file's time to now, for the collection of garbage. Returns false if the file does not exist. */
 export async function touch(path: string): Promise<boolean> {
   const now = new Date();
   return onDisk(path, () =>
@@ -174,10 +182,10 @@ export async function touch(path: string): Promise<boolean> {
   );
 }
 
-/** How often a collection of garbage can take away what is just being used, until something else must be wrong. */
+/** The number of times that a collection of garbage may remove a file in use. More of them have another cause. */
 const mostTries = 16;
 
-/** Does it again while it answers that something was taken away meanwhile. */
+/** Repeats the task while it returns false because something was removed meanwhile. */
 export async function untilDone(path: string, task: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < mostTries; tries++) if (await task()) return;
   throw new StorageError('IO_FAILED', `${path}: what is put there does not stay`, { path });

@@ -1,29 +1,35 @@
 import { join } from 'node:path';
 import { type Digest, digestAlgorithm, digestEncoded, isDigest } from '../spec/digest.ts';
 
-/** Names that Windows keeps for devices, with any extension. A store must be movable, so they are avoided everywhere. */
+/**
+ * Names that Windows keeps for devices, with any extension. They are avoided everywhere, so that a store can be
+ * moved.
+ */
 const device = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/;
 
-/** The layout of a repository stands in this folder of it; a name's component never begins with `_`. */
+/** The folder with the layout of a repository. A component of a name never begins with `_`. */
 export const layoutFolder = '_layout';
-/** What a layout has no place for: manifests' types, tags, referrers, and what is put aside to be removed. */
+/** The folder for everything that a layout has no place for: types of manifests, tags, referrers and the trash. */
 export const stateFolder = '_gantry';
 
-/** `a/b` stands in `a/b`, beside `a/_layout`: nested repositories and the folders of one can't meet. */
+/**
+ * Returns the folder of a repository. `a/b` stands in `a/b`, beside `a/_layout`, so nested repositories never collide
+ * with the folders of one.
+ */
 export function repositoryPath(root: string, name: string): string {
   return join(root, ...name.split('/').map((part) => (device.test(part) ? `_${part}` : part)));
 }
 
-/** The component of a repository's name that a folder stands for, if it is one. */
+/** Returns the component of a repository's name that the folder stands for; undefined for another folder. */
 export function componentOf(folder: string): string | undefined {
   if (!folder.startsWith('_')) return folder;
   return device.test(folder.slice(1)) ? folder.slice(1) : undefined;
 }
 
 /**
- * A tag as a file name: lower-cased, then which letters were capitals, as bits in hexadecimal. `RC` and `rc` are two
- * files then, also where the file system sees no difference; `_` and `.tag` keep it from being a device's name, from
- * being hidden and from ending with a dot.
+ * Returns the file name of a tag: in lower case, followed by the positions of the capitals as bits in hexadecimal. So
+ * `RC` and `rc` are two files on every file system. With `_` and `.tag` the name is never that of a device, is not
+ * hidden, and does not end with a dot.
  */
 export function tagFile(tag: string): string {
   let capitals = 0n;
@@ -33,7 +39,7 @@ export function tagFile(tag: string): string {
   return `_${tag.toLowerCase()}${capitals === 0n ? '' : `=${capitals.toString(16)}`}.tag`;
 }
 
-/** The tag that a file stands for; `undefined` for a file that is something else, e.g. a temporary one. */
+/** Returns the tag that the file stands for; undefined for another file, such as a temporary one. */
 export function tagOfFile(file: string): string | undefined {
   const parts = /^_([a-z0-9_.-]+)(?:=([0-9a-f]+))?\.tag$/.exec(file);
   if (parts?.[1] === undefined) return undefined;
@@ -48,12 +54,12 @@ function isCapital(unit: number): boolean {
   return unit >= 65 && unit <= 90;
 }
 
-/** A digest as a file name: a colon is no character of a Windows one. */
+/** Returns the file name of a digest: Windows allows no colon in one. */
 export function fileOf(digest: Digest): string {
   return `${digestAlgorithm(digest)}-${digestEncoded(digest)}`;
 }
 
-/** The digest that a file stands for, if it is one. */
+/** Returns the digest that the file stands for; undefined for another file. */
 export function digestOfFile(file: string): Digest | undefined {
   const digest = file.replace('-', ':');
   return isDigest(digest) ? digest : undefined;

@@ -3,7 +3,10 @@ import { isGantryError } from '../errors.ts';
 import { isUnreadable } from '../files/files.ts';
 
 export interface StoreFinding {
-  /** `damaged`: bytes that do not have their digest; `missing`: content that is named; `stray`: a file of no meaning. */
+  /**
+   * `damaged`: the bytes do not have their digest; `missing`: named content does not exist; `stray`: a file without a
+   * meaning.
+   */
   readonly kind: 'damaged' | 'missing' | 'stray';
   readonly repository?: string;
   /** A digest, a tag or a path. */
@@ -11,14 +14,14 @@ export interface StoreFinding {
   readonly problem: string;
 }
 
-/** The findings of a check, in one repository or in the pool; each is told once. */
+/** The findings of a check, in one repository or in the pool. Each is listed once. */
 export class FindingList {
   readonly all: StoreFinding[] = [];
   readonly #root: string;
   readonly #repository: string | undefined;
   readonly #told = new Set<string>();
 
-  /** Paths in findings are told from `root` on. */
+  /** Paths in findings are relative to `root`. */
   constructor(root: string, repository?: string) {
     this.#root = root;
     this.#repository = repository;
@@ -44,7 +47,7 @@ export class FindingList {
     this.add('damaged', path, error.message);
   }
 
-  /** The answer, or `otherwise` and a finding where something can't be read. */
+  /** Returns the answer of the task. For something unreadable, returns `otherwise` and adds a finding. */
   async reading<T>(otherwise: T, subject: string, task: () => Promise<T>): Promise<T> {
     try {
       return await task();
@@ -55,7 +58,7 @@ export class FindingList {
     }
   }
 
-  /** Looks twice: beside a server the first look may have fallen into the middle of a change. */
+  /** Looks twice: beside a server, the first look may fall into the middle of a change. */
   async look(
     kind: StoreFinding['kind'],
     subject: string,

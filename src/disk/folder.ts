@@ -20,20 +20,20 @@ import {
 import { moveIfThere, trashPath } from './trash.ts';
 
 export interface FolderOptions {
-  /** Whether what a collection of garbage has put aside is taken back by who misses it. Default true: a check only looks. */
+  /** Whether a reader takes a missing file back from a collection of garbage. Default true; a check only looks. */
   readonly takesBack?: boolean;
 }
 
 /**
- * The files of one repository, as whoever reads them finds them. Each fact is a small file of its own, so that the
- * ten-thousandth tag costs what the tenth did: `tags/<tag>` holds a digest, `manifests/<digest>` a media type,
+ * The files of one repository, for readers. Each fact is a small file of its own, so that the ten-thousandth tag
+ * costs as much as the tenth: `tags/<tag>` contains a digest, `manifests/<digest>` a media type, and
  * `referrers/<subject>/<digest>` nothing.
  */
 export class RepositoryFolder {
   readonly name: string;
   /** The folder of the store. */
   readonly store: string;
-  /** An image layout: other tools can read it. */
+  /** An image layout, which other tools can read. */
   readonly layout: string;
   readonly state: string;
   readonly manifestsFolder: string;
@@ -73,36 +73,36 @@ export class RepositoryFolder {
     return false;
   }
 
-  /** The blob's file, if it is there. */
+  /** Returns the blob's file; undefined if it does not exist. */
   async blobFile(digest: Digest): Promise<Stats | undefined> {
     const path = this.blobPath(digest);
     const seen = (await lookAt(path)) ?? (await this.#takenBack('blobs', digest, path));
     return seen?.isFile() ? seen : undefined;
   }
 
-  /** Bytes of the blob, if it is there. */
+  /** Returns the bytes of the blob; undefined if it does not exist. */
   async blobSize(digest: Digest): Promise<number | undefined> {
     return (await this.blobFile(digest))?.size;
   }
 
-  /** Whether the manifest is there, of which it was known before what it is. */
+  /** Returns whether the manifest exists, without reading its type. */
   async hasManifest(digest: Digest): Promise<boolean> {
     const path = this.manifestPath(digest);
     return ((await lookAt(path)) ?? (await this.#takenBack('manifests', digest, path))) !== undefined;
   }
 
-  /** The manifest with that digest, if it was put as one. */
+  /** Returns the descriptor of the manifest; undefined for content that was not put as a manifest. */
   async manifest(digest: Digest): Promise<Descriptor | undefined> {
     const mediaType = await this.mediaType(digest);
     const size = mediaType === undefined ? undefined : await this.blobSize(digest);
     return mediaType === undefined || size === undefined ? undefined : { mediaType, digest, size };
   }
 
-  /** The type that a manifest is listed under, if it is there. */
+  /** Returns the listed type of the manifest; undefined if it does not exist. */
   async mediaType(digest: Digest): Promise<string | undefined> {
     const path = this.manifestPath(digest);
     const mediaType = await textOf(path);
-    // The look takes back what a collection has put aside.
+    // The look takes the file back from a collection.
     return mediaType === undefined && (await this.hasManifest(digest)) ? textOf(path) : mediaType;
   }
 
@@ -135,9 +135,9 @@ export class RepositoryFolder {
     const trash = trashPath(this.state, kind, digest);
     const aside = await lookAt(trash);
     if (aside !== undefined && !this.#takesBack) return kind === 'blobs' ? aside : undefined;
-    // On a disk that can only be read it stays where it is.
+    // On a read-only disk the file stays in the trash.
     if (aside !== undefined) await moveIfThere(trash, path).catch(unlessUnreadable);
-    // Also where nothing was aside: the collection may have put it back between the two looks.
+    // Looks also without a file in the trash: the collection may have put it back between the two looks.
     return lookAt(path);
   }
 }
@@ -151,7 +151,7 @@ async function digestsIn(folder: string): Promise<Digest[]> {
   return (await fileNamesIn(folder)).flatMap((file) => digestOfFile(file) ?? []);
 }
 
-/** The blobs of a layout, or of the pool. What stands among their folders and is none holds none. */
+/** Returns the blobs of a layout, or of the pool. Passes over other files among their folders. */
 export async function digestsUnder(layout: string): Promise<Digest[]> {
   const found: Digest[] = [];
   for (const algorithm of await fileNamesIn(join(layout, 'blobs'))) {
@@ -164,7 +164,7 @@ export async function digestsUnder(layout: string): Promise<Digest[]> {
   return found;
 }
 
-/** None where there is no folder. */
+/** Returns the names in the folder; none if the folder does not exist. */
 export function fileNamesIn(folder: string): Promise<string[]> {
   return onDisk(folder, () => absentAs([], readdir(folder)));
 }
@@ -179,8 +179,8 @@ async function hasEntry(folder: string): Promise<boolean> {
 }
 
 /**
- * Every repository's name that the folders spell, whether anything was kept under it or not. What is no such name is
- * passed over with all below it, and so is a folder that can't be read, of which `onUnreadable` is told.
+ * Yields the name of every repository that has a folder, with or without content. Passes over folders that are no
+ * repository, with everything below them, and over unreadable folders, which `onUnreadable` receives.
  */
 export async function* namesUnder(
   folder: string,

@@ -16,13 +16,20 @@ import { moveIfThere, trashFolder, trashPath } from './trash.ts';
 import { mustBeStore } from './version.ts';
 
 export interface GarbageOptions extends SignalOptions {
-  /** Says what it would remove, and removes nothing. */
+  /** Whether the collection only lists the garbage and removes nothing. Default false. */
   readonly dryRun?: boolean;
-  /** Milliseconds that a file stays after it was last pushed or mounted, whatever refers to it. Default 24 hours. */
+  /**
+   * Milliseconds that a file stays after it was last pushed or mounted, even without a reference. Default 24 hours.
+   */
   readonly grace?: number;
-  /** Whether manifests go, too, that no tag leads to and that are about nothing which stays. Default false. */
+  /**
+   * Whether to remove also the manifests that no tag reaches, except referrers of manifests that stay. Default false.
+   */
   readonly untagged?: boolean;
-  /** Told of each thing that could not be read, written or removed. What it may concern stays, and the rest goes on. */
+  /**
+   * Called for each file that could not be read, written or removed. The collection keeps the content that may depend
+   * on the file, and goes on.
+   */
   readonly onProblem?: (problem: GarbageProblem) => void;
 }
 
@@ -34,7 +41,9 @@ interface GarbageProblem {
 /** Something that was removed, or that a dry run would remove. */
 export type Garbage =
   | {
-      /** `blob`: the name of a blob in one repository; `content`: the bytes, once no repository has a name for them. */
+      /**
+       * `blob`: the name of a blob in one repository; `content`: the bytes, once no repository has a name for them.
+       */
       readonly kind: 'manifest' | 'blob' | 'content';
       readonly repository?: string;
       readonly digest: Digest;
@@ -52,9 +61,10 @@ type ContentGarbage = Exclude<Garbage, { readonly kind: 'aside' }>;
 const day = 24 * 60 * 60 * 1000;
 
 /**
- * Removes what nothing refers to, and yields each when it is gone. Safe beside a server that has the store open: a file
- * is put aside, then everything that could need it is looked at again, and only then it goes. Whoever misses it
- * meanwhile takes it back. Throws IN_USE beside another collection.
+ * Removes unreferenced content, and yields each item after its removal. Safe beside a server that has the store open:
+ * the collection puts a file aside, looks again at everything that could need the file, and only then removes it. A
+ * reader that misses the file meanwhile takes it back. Throws IN_USE beside another collection, IO_FAILED for a
+ * folder that is no store.
  */
 export async function* collectGarbage(root: string, options: GarbageOptions = {}): AsyncIterable<Garbage> {
   const path = resolve(root);
@@ -65,10 +75,10 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
   });
   try {
     const { grace = day, dryRun = false } = options;
-    // What is pushed from now on is never garbage of this collection.
+    // Content that is pushed from now on is not garbage of this collection.
     const rules: Rules = { onProblem: () => undefined, ...options, dryRun, before: Date.now() - grace };
     const repositories = join(path, 'repositories');
-    /** Names that a dry run would have removed by the time it comes to the pool. */
+    /** The number of names of each blob that a dry run would have removed before it comes to the pool. */
     const doomed = new Map<Digest, number>();
     const unlisted = (_: string, error: unknown): void => tell(error, undefined, rules);
     for await (const name of namesUnder(repositories, unlisted)) {
@@ -88,13 +98,13 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
 
 interface Rules extends GarbageOptions {
   readonly dryRun: boolean;
-  /** What was last used at this time or later is left alone. */
+  /** A file that was last used at this time or later stays. */
   readonly before: number;
   readonly onProblem: (problem: GarbageProblem) => void;
 }
 
 async function* collectRepository(folder: RepositoryFolder, rules: Rules): AsyncIterable<ContentGarbage> {
-  // What a collection left that was killed.
+  // Puts the files back that a killed collection left aside.
   for (const kind of ['blobs', 'manifests'] as const)
     await step(folder, rules, () => emptyTrash(folder, kind));
   const reachable = new Reachability(referencesOf(folder));
@@ -108,7 +118,7 @@ async function* collectRepository(folder: RepositoryFolder, rules: Rules): Async
   if (!rules.dryRun) await step(folder, rules, () => collectReferrers(folder, rules));
   const without: ReadonlySet<Digest> = rules.dryRun ? gone : new Set();
   yield* passingOver(collectBlobs(folder, reachable, rules, without), folder.name, rules);
-  // On a full disk it fits by now, or not: that is no reason to leave anything where it is.
+  // The index may not fit on a full disk. The collection goes on then.
   if (gone.size > 0 && !rules.dryRun) await step(folder, rules, () => writeIndex(folder));
 }
 
@@ -120,7 +130,10 @@ async function step({ name }: RepositoryFolder, rules: Rules, task: () => Promis
   }
 }
 
-/** What it yields until something fails, which is told: the other repositories are collected all the same. */
+/**
+ * Yields the items of the source until it fails, and reports the failure. The other repositories are collected
+ * anyway.
+ */
 async function* passingOver<T>(
   source: AsyncIterable<T>,
   repository: string | undefined,
@@ -152,7 +165,7 @@ async function* collectManifests(
     rules,
   );
   const aside = await putAside(folder, 'manifests', candidates, rules);
-  // Again, now that nobody can find them without taking them back.
+  // Looks again, now that readers cannot find the manifests without taking them back.
   const needed = rules.dryRun
     ? kept
     : await reachable.reachedByTags([...(await folder.manifests()), ...aside]);
@@ -165,7 +178,10 @@ async function* collectManifests(
 
 const asideEnd = '.aside';
 
-/** What lists a referrer that is not there: nobody sees it, and it is written anew when the referrer is put again. */
+/**
+ * Removes entries of referrers that do not exist. No reader sees such an entry, and a put of the referrer writes it
+ * again.
+ */
 async function collectReferrers(folder: RepositoryFolder, rules: Rules): Promise<void> {
   for (const name of await fileNamesIn(join(folder.state, 'referrers'))) {
     const subject = digestOfFile(name);
@@ -190,7 +206,7 @@ async function* collectBlobs(
 ): AsyncIterable<ContentGarbage> {
   const held = await digestsUnder(folder.layout);
   const used = await reachable.neededBy((await folder.manifests()).filter((digest) => !without.has(digest)));
-  // Of a manifest that can't be read nobody knows what it needs: everything stays.
+  // An unreadable manifest may need any blob.
   if (used === undefined) {
     const why =
       'a manifest can\'t be read, so nobody knows which blobs it needs, and all stay; "gantry registry check" names it';
@@ -213,7 +229,10 @@ async function* collectBlobs(
   }
 }
 
-/** The bytes that no repository has a name for any more. A name that is made meanwhile keeps them, whatever becomes of the pool's. */
+/**
+ * Removes the bytes that no repository has a name for. A name that is made meanwhile keeps them, without the name of
+ * the pool.
+ */
 async function* collectPool(
   root: string,
   rules: Rules,
@@ -252,7 +271,7 @@ async function old(
   const found: Digest[] = [];
   for (const digest of digests) {
     const seen = await lookAt(path(digest));
-    // What stands in the place of a file and is none is not ours to remove.
+    // A folder or link in the place of a file is not removed.
     if (seen?.isFile() === true && seen.mtimeMs < before) found.push(digest);
   }
   return found;

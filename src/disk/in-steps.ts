@@ -1,9 +1,9 @@
 import type { SignalOptions } from '../store/contract.ts';
 
-/** Files that are looked at together: more would only wait for each other. */
+/** The number of files that are read at the same time. More of them would only wait for each other. */
 const together = 32;
 
-/** Runs `task` for each item, some at once, and fails with the first failure when all that had begun have ended. */
+/** Runs `task` for each item, several at once. Rejects with the first failure, after all running tasks have ended. */
 export async function inSteps<T>(
   items: Iterable<T>,
   task: (item: T) => Promise<void>,

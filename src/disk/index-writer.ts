@@ -28,17 +28,17 @@ import type { DurableFiles } from './durable.ts';
 import { fileNamesIn, RepositoryFolder } from './folder.ts';
 import { inSteps } from './in-steps.ts';
 
-/** How long a repository is left alone before its index.json is written, in milliseconds. */
+/** Milliseconds after the last change of a repository until its index.json is written. */
 const quiet = 3_000;
-/** How long a store that is closed goes on writing them, in milliseconds; what is left then stays noted. */
+/** Milliseconds that closing a store may take for writing. The notes of the rest stay for the next start. */
 const closing = 3_000;
-/** Files of index.json that are written together. */
+/** The number of index.json files that are written at the same time. */
 const atOnce = 8;
 
 /**
- * The repositories whose index.json no longer tells the truth. It is written some seconds after the last change and when
- * the store is closed, not at every push; a note on disk for each keeps that promise over a crash, and over an end that has
- * no time for all of them.
+ * Writes the index.json of changed repositories, some seconds after the last change and when the store is closed, but
+ * not at every push. A note on disk for each repository keeps it from being forgotten after a crash, or after a close
+ * without time for all of them.
  */
 export class IndexWriter {
   readonly #files: DurableFiles;
@@ -46,14 +46,14 @@ export class IndexWriter {
   readonly #repositories: string;
   readonly #names = new Set<string>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
-  /** Those that wait for their turn. */
+  /** The writes that wait for their turn. */
   readonly #queued = new Map<string, Promise<void>>();
-  /** Of one name one at a time, in this order. */
+  /** The running writes: one at a time for each name, in order. */
   readonly #writing = new Map<string, Promise<void>>();
   readonly #pool = createPool(atOnce);
   readonly #end = new AbortController();
 
-  /** Of which nothing is known to be stale. */
+  /** Starts without any changed repository. */
   constructor(files: DurableFiles, repositories: string) {
     this.#files = files;
     this.#folder = join(files.root, 'stale');
@@ -72,7 +72,7 @@ export class IndexWriter {
     return indexes;
   }
 
-  /** What is none of our notes is left alone, whatever it is. */
+  /** Returns the repository of a note. Leaves other files alone. */
   async #noted(note: string): Promise<string | undefined> {
     try {
       const name = new TextDecoder().decode(await readSmall(join(this.#folder, note), 1024));
@@ -83,31 +83,31 @@ export class IndexWriter {
     }
   }
 
-  /** To be called before the change. */
+  /** Call this before the change. */
   async add(name: string): Promise<void> {
     if (this.#names.has(name)) return;
-    // What removes the note of this name must not remove the one that is written now.
+    // The running write removes the note of this name, and must not remove the one that is written now.
     await this.#writing.get(name);
     await this.#files.replace(this.#note(name), new TextEncoder().encode(name));
     this.#names.add(name);
   }
 
-  /** To be called after the change: the time until its index.json is written begins anew. */
+  /** Call this after the change. It restarts the time until index.json is written. */
   changed(name: string): void {
-    // The change may have taken longer than the writing waited.
+    // The change may have taken longer than the delay of the write.
     this.#names.add(name);
     clearTimeout(this.#timers.get(name));
     const timer = setTimeout(() => {
       this.#timers.delete(name);
-      // What can't be written now is noted, and written at the next change or start.
+      // After a failure the note stays, and the next change or start writes it.
       this.#write(name).catch(() => undefined);
     }, quiet);
     this.#timers.set(name, timer.unref());
   }
 
   /**
-   * Writes what is left, as far as it gets `within` so many milliseconds. One that can't be written doesn't keep the others
-   * from it; the first failure is thrown.
+   * Writes the remaining files for at most `within` milliseconds. A failure does not stop the others; the first one
+   * is thrown at the end.
    */
   async close({ within = closing }: { readonly within?: number } = {}): Promise<void> {
     for (const timer of this.#timers.values()) clearTimeout(timer);
@@ -115,7 +115,7 @@ export class IndexWriter {
     if (within === 0) this.#end.abort();
     const limit = setTimeout(() => this.#end.abort(), within);
     try {
-      // Of now: one that stays stale is put back.
+      // Only the names of now: a failed one is put back.
       const written = await Promise.allSettled(Array.from(this.#names, (name) => this.#write(name)));
       for (const result of written) {
         if (result.status === 'rejected' && result.reason !== this.#end.signal.reason) throw result.reason;
@@ -158,7 +158,7 @@ export class IndexWriter {
       await writeIndex(new RepositoryFolder(this.#repositories, name), { signal });
     } catch (error) {
       this.#names.add(name);
-      // So many tags that no tool would read it: an index.json that is behind serves better than none.
+      // No tool would read an index.json with so many tags. The old one serves better than none.
       if (isGantryError(error, 'TOO_LARGE')) return;
       throw error;
     }
@@ -170,7 +170,7 @@ export class IndexWriter {
   }
 }
 
-/** Writes down in index.json what the repository holds, as far as it can be read. */
+/** Writes the content of the repository to its index.json, as far as it is readable. */
 export async function writeIndex(folder: RepositoryFolder, options: SignalOptions = {}): Promise<void> {
   const manifests = new Map<Digest, Descriptor>();
   const children = new Set<Digest>();
@@ -211,7 +211,7 @@ export async function writeIndex(folder: RepositoryFolder, options: SignalOption
   await replaceUnlessSame(folder.store, path, bytes);
 }
 
-/** Manifests that this one names. Of one that can't be read they are listed beside it. */
+/** Returns the manifests that this one names. Those of an unreadable manifest are listed beside it. */
 async function childrenOf(folder: RepositoryFolder, descriptor: Descriptor): Promise<readonly Digest[]> {
   const { digest, mediaType } = descriptor;
   if (isImageType(mediaType)) return [];

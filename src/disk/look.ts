@@ -10,7 +10,7 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { RepositoryFolder } from './folder.ts';
 import { trueType } from './listed-type.ts';
 
-/** The problem of a tag as text. Manifests that `isThere` answers for are not looked at again. */
+/** Returns the problem of a tag as text, or undefined. Does not look at manifests that `isThere` confirms. */
 export async function tagProblem(
   folder: RepositoryFolder,
   tag: string,
@@ -24,7 +24,9 @@ export async function tagProblem(
   return (await folder.manifest(digest)) === undefined ? `leads to ${digest}, which is not there` : undefined;
 }
 
-/** The manifest, or its problem as text; undefined for one that is not there any more, or was put aside as garbage. */
+/**
+ * Returns the manifest, or its problem as text. Returns undefined if it does not exist any more, or is in the trash.
+ */
 export async function readManifest(
   folder: RepositoryFolder,
   digest: Digest,
@@ -33,7 +35,7 @@ export async function readManifest(
   return whole ?? readOrExplain(folder, digest);
 }
 
-/** With as few looks at the disk as that takes. Undefined for all that needs an explanation. */
+/** Reads the manifest with few looks at the disk. Returns undefined for everything that needs an explanation. */
 async function readWhole(folder: RepositoryFolder, digest: Digest): Promise<Manifest | undefined> {
   const mediaType = await folder.mediaType(digest);
   const bytes = mediaType === undefined ? undefined : await readSmall(folder.blobPath(digest), manifestLimit);
@@ -74,7 +76,7 @@ async function readOrExplain(
   }
 }
 
-/** Something, if the manifest that was read is not there any more: what it named may have gone with it. */
+/** Returns a value if the manifest does not exist any more: the content that it named may have gone with it. */
 export async function gone(folder: RepositoryFolder, digest: Digest): Promise<'gone' | undefined> {
   return (await folder.hasManifest(digest)) ? undefined : 'gone';
 }

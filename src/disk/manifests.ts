@@ -39,7 +39,7 @@ export function openManifests(registry: RegistryState, folder: RepositoryFolder)
         const why = isDamaged ? ': its file is damaged, and pushing it again heals it' : '';
         throw new NotFoundError('MANIFEST_UNKNOWN', `${folder.name} has no manifest ${reference}${why}`);
       }
-      // The caller's array is the caller's to change.
+      // The caller may change its array.
       return { ...manifest, bytes: new Uint8Array(manifest.bytes) };
     },
     async put(manifest, options = {}) {
@@ -62,12 +62,12 @@ async function resolve(
   reference: string,
 ): Promise<Descriptor | undefined> {
   if (isDigest(reference)) return described(registry, folder, reference);
-  // What is no tag can't be one's file name either.
+  // A reference that is no tag cannot be the name of a tag's file.
   const digest = isTag(reference) ? await tagged(registry, folder, reference) : undefined;
   return digest === undefined ? undefined : described(registry, folder, digest);
 }
 
-/** Undefined also where the file that says so can't be read. */
+/** Returns undefined also if the file with the type cannot be read. */
 async function described(
   registry: RegistryState,
   folder: RepositoryFolder,
@@ -146,7 +146,7 @@ async function read(
   return manifest;
 }
 
-/** Tags first: a crash in between leaves no tag that leads nowhere. */
+/** Removes the tags first: after a crash no tag names a missing manifest. */
 async function remove(registry: RegistryState, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
   const { files, cache, pool, indexes } = registry;
   if (!(await folder.hasManifest(digest))) return false;
@@ -166,7 +166,10 @@ async function remove(registry: RegistryState, folder: RepositoryFolder, digest:
   return true;
 }
 
-/** What it is about, as far as that can be read; who lists it otherwise is found out by the collection of garbage. */
+/**
+ * Returns the subject of the manifest, if the manifest is readable. The collection of garbage removes the entries of
+ * all others.
+ */
 async function subjectOfKept(
   registry: RegistryState,
   folder: RepositoryFolder,
@@ -194,7 +197,7 @@ export function openReferrers(registry: RegistryState, folder: RepositoryFolder)
   };
 }
 
-/** One that is gone or damaged is in nobody's way: the others are listed. */
+/** Returns undefined for a missing or damaged referrer, so that the others are listed. */
 async function referrer(
   registry: RegistryState,
   folder: RepositoryFolder,

@@ -18,21 +18,22 @@ import type { SignalOptions } from '../store/contract.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';
 import type { Soundness } from './soundness.ts';
 
-/** What a file system says that has no second names for files, or no more of them for this one. */
+/** The codes of a file system without hard links, or with no more links for this file. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
 
-/** Bytes that take longer to hash than their file to look at. */
+/** Bytes from which on hashing a file takes longer than looking at it. */
 const largeBlob = 1024 * 1024;
 
 /**
  * All blobs of a registry, each once. A repository that has a blob holds a hard link to it in its layout, so the file
- * system counts the users: a blob that only the pool still names is removed. The link in the layout is what a promise to
- * a client rests on and is synced; a name in the pool that a power loss takes costs a second copy one day, no more.
+ * system counts the users, and a blob that only the pool names can be removed. The link in the layout is synced,
+ * because the answer to a client depends on it. If a power loss takes a name in the pool, a later push costs a second
+ * copy.
  */
 export class BlobPool {
   readonly #files: DurableFiles;
   readonly #soundness: Soundness;
-  /** Of one blob: between looking and linking nobody may remove. */
+  /** For each blob: nothing may remove it between the look at it and the link. */
   readonly #mutex: KeyedMutex = createKeyedMutex(strictMutex('a blob'));
 
   constructor(files: DurableFiles, soundness: Soundness) {
@@ -40,7 +41,7 @@ export class BlobPool {
     this.#soundness = soundness;
   }
 
-  /** Takes over a finished file, of which nothing stays at its path. Settles when the layout has the blob for good. */
+  /** Takes over a finished file, and leaves nothing at its path. Resolves when the layout has the blob durably. */
   async take(file: FinishedFile, digest: Digest, layout: string): Promise<void> {
     const own = blobPath(layout, digest);
     const pooled = blobPath(this.#files.root, digest);
@@ -53,7 +54,7 @@ export class BlobPool {
             return this.#reuse(file, digest, known, { own, pooled });
         }
         await file.sync();
-        // First the layout: the session's file that has a second name is known to be finished, whatever happens next.
+        // Links into the layout first. From then on the second name shows that the session's file is finished.
         if ((await linkFile(file.path, own, this.#files)) !== 'linked') return false;
         await this.#remember(own, file, digest);
         return onDisk(pooled, () => this.#files.place(file.path, pooled).then(() => true));
@@ -63,8 +64,8 @@ export class BlobPool {
   }
 
   /**
-   * Whether there is a file with the blob; one that has other bytes is given the right ones, for all who have a link to it.
-   * What is no file, or can't be read or written, is moved out of the way.
+   * Returns whether a sound file with the blob exists. Writes the right bytes into a file with other bytes, for all
+   * links to it. Moves anything else, and a file that cannot be read or written, out of the way.
    */
   async #keepsSound(path: string, file: FinishedFile, digest: Digest): Promise<boolean> {
     const seen = await lookAt(path);
@@ -90,7 +91,7 @@ export class BlobPool {
         return true;
       }
     }
-    // Collected as garbage since it was looked at: then there is nothing to heal.
+    // The file was collected as garbage after the look.
     if (!(await heal(path, file.path))) return false;
     const healed = await lookAt(path);
     if (healed?.size !== file.size) return false;
@@ -98,15 +99,18 @@ export class BlobPool {
     return true;
   }
 
-  /** Its bytes were hashed as they came in. To hash those of a small one again costs less than to look at its file. */
+  /**
+   * Notes that the file is right: its bytes were hashed on arrival. Hashing a small one again costs less than the
+   * look here.
+   */
   async #remember(path: string, { size }: FinishedFile, digest: Digest): Promise<void> {
-    // What was damaged has been deleted since.
+    // The damaged file was deleted since.
     const worthIt = size >= largeBlob || this.#soundness.isSuspect(digest);
     const fresh = worthIt ? await lookAt(path) : undefined;
     if (fresh?.size === size) this.#soundness.sawRight(digest, fresh);
   }
 
-  /** Answers false if what was to be used again is gone. */
+  /** Returns false if the file to reuse does not exist any more. */
   async #reuse(
     file: FinishedFile,
     digest: Digest,
@@ -124,7 +128,7 @@ export class BlobPool {
     return true;
   }
 
-  /** Its time changes and its bytes don't: they need not be hashed again. */
+  /** Sets the time of the file. Its bytes stay the same, so they need not be hashed again. */
   async #touch(path: string, digest: Digest): Promise<boolean> {
     const before = await lookAt(path);
     if (!(await touch(path))) return false;
@@ -134,7 +138,9 @@ export class BlobPool {
     return true;
   }
 
-  /** Links the blob of one layout, or of any, into another. No bytes move; answers false if it isn't there. */
+  /**
+   * Links the blob of one layout, or of any, into another. Moves no bytes. Returns false if the blob does not exist.
+   */
   async mount(
     digest: Digest,
     from: string | undefined,
@@ -156,12 +162,12 @@ export class BlobPool {
         return !there || (await this.#touch(own, digest));
       });
     await this.#mutex(digest, link, options);
-    // Also when it was there already: whoever put it there may not have got that far.
+    // Syncs also an existing link: the call that made it may not have got to its sync.
     if (there) await this.#files.synced(dirname(own));
     return there;
   }
 
-  /** Takes the blob out of a layout, and off the disk with its last user. Answers whether it was there. */
+  /** Removes the blob from a layout, and its bytes with their last user. Returns whether it existed. */
   async remove(digest: Digest, layout: string, options: SignalOptions = {}): Promise<boolean> {
     const remove = async (): Promise<boolean> => {
       const own = blobPath(layout, digest);
@@ -175,7 +181,7 @@ export class BlobPool {
   }
 }
 
-/** A second name for the file, or a copy where the file system can't. */
+/** Makes a second name for the file, or a copy where the file system has no links. */
 async function linkFile(
   from: string,
   to: string,
@@ -197,7 +203,9 @@ async function linkFile(
   });
 }
 
-/** Writes the bytes of one file into another, which keeps its names. Answers false if that one is not there. */
+/**
+ * Writes the bytes of one file into another, which keeps its names. Returns false if the other file does not exist.
+ */
 async function heal(path: string, source: string): Promise<boolean> {
   return onDisk(path, async () => {
     const from = await open(source, 'r');

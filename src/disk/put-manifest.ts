@@ -15,9 +15,9 @@ import { checkTagFiles, checkType, whileTagsStand } from './standing.ts';
 import { describeOnDisk, lockOf, type RegistryState } from './state.ts';
 
 /**
- * Stores a manifest. Garbage may be collected by another process at any moment, which puts a blob aside and then looks
- * which manifests there are; so the manifest is written first, and then what it names is looked for once more: whichever
- * of the two comes first, one sees the other. Throws MANIFEST_BLOB_UNKNOWN, and has stored nothing then.
+ * Stores a manifest. Another process may collect garbage at any moment: it puts a blob aside and then looks for
+ * manifests that need it. So this function writes the manifest first and then looks for its blobs again: in either
+ * order, one of the two sees the other. After MANIFEST_BLOB_UNKNOWN it has stored nothing.
  */
 export async function putManifest(
   registry: RegistryState,
@@ -41,16 +41,16 @@ export async function putManifest(
     try {
       await writing.stage();
       await writing.keep();
-      // Before the manifest was listed its own bytes were garbage.
+      // The bytes of the manifest were garbage until it was listed.
       if (!(await hasBlob(folder, digest))) return false;
       const gone = await firstMissing(folder, there);
       if (gone !== undefined) await undoing(missingBlob(digest, gone));
       await whileTagsStand(registry, folder, tags, async () => {
-        // Looked at again: whoever set a tag meanwhile was not made to wait for what this put had to write.
+        // Looks at the tags again: other puts could set them while this put wrote its files.
         await checkTagFiles(folder, manifest, options).catch(undoing);
         await writing.name();
       });
-      // Garbage may be a manifest, too, which nothing names yet.
+      // Nothing names the manifest yet, so it may be garbage, too.
       return await folder.hasManifest(digest);
     } finally {
       await writing.clear();
@@ -68,14 +68,14 @@ interface Present {
   readonly manifests: readonly Digest[];
 }
 
-/** What the manifest names and is there. What is not, and should be, is refused at once. */
+/** Returns the existing content that the manifest names. Refuses at once if required content is missing. */
 async function presentOf(
   { cache, soundness }: RegistryState,
   folder: RepositoryFolder,
   { descriptor, body }: Manifest,
   sparse: boolean,
 ): Promise<Present> {
-  // A client that was told that it need not send something must be told, too, when that is no longer true.
+  // The client was told that it need not send this content, so it must hear if the content is gone.
   const promised = (digest: Digest): boolean => cache.isPromised(folder.name, digest);
   const blobs = await thereOf(descriptor.digest, neededBlobs(body), {
     absent: (all) => absentAmong(folder, 'blobs', all),
@@ -91,13 +91,13 @@ async function presentOf(
 }
 
 interface Question {
-  /** Those of which it is found out at little cost that they are not there. */
+  /** Finds some of the digests that do not exist, at little cost. */
   readonly absent: (digests: readonly Digest[]) => Promise<ReadonlySet<Digest>>;
   readonly look: (digest: Digest) => Promise<boolean>;
   readonly mustBeThere: (digest: Digest) => boolean;
 }
 
-/** Throws MANIFEST_BLOB_UNKNOWN for the first one missing that must be there. */
+/** Throws MANIFEST_BLOB_UNKNOWN for the first missing content that must exist. */
 async function thereOf(
   manifest: Digest,
   named: readonly Descriptor[],
@@ -105,7 +105,7 @@ async function thereOf(
 ): Promise<readonly Digest[]> {
   const all = [...new Set(named.map(({ digest }) => digest))];
   const known = await absent(all);
-  // One that must be there is looked at whatever a listing said, so that none is refused wrongly.
+  // Looks at all required content whatever the listing shows, so that none is refused wrongly.
   const rest = all.filter((digest) => !known.has(digest) || mustBeThere(digest));
   const there: Digest[] = [];
   for await (const [digest, found] of looked(rest, look)) {
@@ -115,7 +115,7 @@ async function thereOf(
   return there;
 }
 
-/** Files that are looked at together. More would only keep the disk from the requests of others. */
+/** The number of files that are looked at together. More of them would keep the disk from other requests. */
 const together = 64;
 
 async function* looked(
@@ -128,7 +128,10 @@ async function* looked(
   }
 }
 
-/** Whether the blob is there and not known to be damaged: who sent it now, or was told that it is there, had it hashed. */
+/**
+ * Returns whether the blob exists and is not known to be damaged. It was hashed when the client sent it, or when the
+ * client was told that it exists.
+ */
 async function hasSound(soundness: Soundness, folder: RepositoryFolder, digest: Digest): Promise<boolean> {
   const file = await folder.blobFile(digest);
   return file !== undefined && soundness.isSound(folder.blobPath(digest), digest, file, { ahead: false });
@@ -151,7 +154,7 @@ async function hasBlob(folder: RepositoryFolder, digest: Digest): Promise<boolea
   return (await folder.blobSize(digest)) !== undefined;
 }
 
-/** The files of one manifest: all that has to be written is written and synced at once, then they get their names. */
+/** The files of one manifest. All of them are written and synced together, and then get their names. */
 class ManifestWriting {
   readonly #registry: RegistryState;
   readonly #folder: RepositoryFolder;
@@ -159,7 +162,7 @@ class ManifestWriting {
   readonly #tags: readonly string[];
   readonly #entry: string;
   readonly #referrer: string | undefined;
-  /** Staged files by the paths that they are for. */
+  /** Staged files, by their final paths. */
   readonly #staged = new Map<string, string>();
   #known = false;
 
@@ -182,7 +185,7 @@ class ManifestWriting {
   async stage(): Promise<void> {
     const { mediaType, digest } = this.#manifest.descriptor;
     const known = await describeOnDisk(this.#registry, this.#folder, digest);
-    // Both are young again; what is gone meanwhile is written once more.
+    // Both files are young again. A file that is gone meanwhile is written once more.
     const fresh =
       known !== undefined && (await touch(this.#entry)) && (await touch(this.#folder.blobPath(digest)));
     this.#known = known !== undefined;
@@ -190,12 +193,12 @@ class ManifestWriting {
     const lacks = async (path: string, bytes: Uint8Array): Promise<void> => {
       if (!fresh || !(await holds(path, bytes))) await this.#stage(path, bytes);
     };
-    // A push is what heals: what the disk has lost or changed of any of these is written again.
+    // A push heals: it writes every file again that the disk has lost or changed.
     writes.push(lacks(this.#folder.blobPath(digest), this.#manifest.bytes));
     if (!fresh || known?.mediaType !== mediaType) writes.push(this.#stage(this.#entry, encoded(mediaType)));
     if (this.#referrer !== undefined) writes.push(lacks(this.#referrer, encoded('')));
     for (const tag of this.#tags) writes.push(lacks(this.#folder.tagPath(tag), encoded(digest)));
-    // Every one has ended before what they made is cleared away.
+    // All writes end before the staged files are removed.
     for (const result of await Promise.allSettled(writes)) {
       if (result.status === 'rejected') throw result.reason;
     }
@@ -210,12 +213,12 @@ class ManifestWriting {
     }
     this.#staged.delete(this.#folder.blobPath(digest));
     cache.descriptors.set(this.#entry, { mediaType, digest, size });
-    // What was there already may be as new as what was not: whoever put it may not have come to its sync yet.
-    // The manifest last: a referrer that is listed and not there is passed over, one that is there and not listed is lost.
+    // Syncs also existing files, because the put that wrote them may not have got to its sync. Places the manifest
+    // last: readers pass over the entry of a missing referrer, but would not find a referrer without an entry.
     await this.#place([...(this.#referrer === undefined ? [] : [this.#referrer]), this.#entry]);
   }
 
-  /** As it was before, but for what was there already. */
+  /** Removes the files of this put. A manifest that existed before stays. */
   async undo(): Promise<void> {
     if (this.#known) return;
     if (this.#referrer !== undefined) await removeFile(this.#referrer);
@@ -223,7 +226,7 @@ class ManifestWriting {
     await this.#registry.pool.remove(this.#manifest.descriptor.digest, this.#folder.layout);
   }
 
-  /** Tags come last: none leads to what a power loss has taken. */
+  /** Places the tags last, so that no tag names a manifest that a power loss has taken. */
   async name(): Promise<void> {
     const { cache } = this.#registry;
     const paths = this.#tags.map((tag) => this.#folder.tagPath(tag));
@@ -254,7 +257,7 @@ class ManifestWriting {
   }
 }
 
-/** Whether these are the file's bytes. A file that can't be read holds something else. */
+/** Returns whether the file has these bytes. An unreadable file does not. */
 async function holds(path: string, bytes: Uint8Array): Promise<boolean> {
   try {
     const there = await readSmall(path, bytes.byteLength);

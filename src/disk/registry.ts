@@ -32,24 +32,33 @@ import type { RegistryState } from './state.ts';
 import { openTags } from './tags.ts';
 import { markStore, mustBeStore, refuseLayout } from './version.ts';
 
-/** A store that is open. Disposing brings each repository's index.json up to date and lets other processes in. */
+/** An open store. Disposing it brings the index.json of each repository up to date and lets other processes in. */
 export interface DiskRegistry extends Registry, AsyncDisposable {
-  /** 32 random bytes that belong to the store, the same at every start: what tokens are signed with. */
+  /** Returns the 32 random bytes of the store that tokens are signed with, the same at every start. */
   secret(): Promise<Uint8Array>;
 }
 
 /** Settings of `openDiskRegistry`. */
 export interface OpenDiskOptions extends SignalOptions {
-  /** Milliseconds to wait while another process has the store open; default: don't. */
+  /**
+   * Milliseconds to wait while another process has the store open.
+   * @defaultValue no wait
+   */
   readonly wait?: number;
-  /** Milliseconds after which an upload session that nobody goes on with is forgotten. Default 24 hours. */
+  /**
+   * Milliseconds after its last use until an upload session is removed.
+   * @defaultValue 24 hours
+   */
   readonly sessionTtl?: number;
-  /** Whether a store that can't be written to is opened all the same, to be read. Nothing is locked then. Default false. */
+  /**
+   * Opens a store on a read-only disk for reading, without a lock.
+   * @defaultValue false
+   */
   readonly readOnly?: boolean;
 }
 
 const day = 24 * 60 * 60 * 1000;
-/** The most milliseconds between two looks for sessions to forget. */
+/** The most milliseconds between two sweeps of upload sessions. */
 const sweepInterval = 60 * 60 * 1000;
 
 const shape: Shape<OpenDiskOptions> = {
@@ -59,14 +68,19 @@ const shape: Shape<OpenDiskOptions> = {
   signal: abortSignal,
 };
 
-/** Opens the store, making it if there is none. One process at a time. Throws IN_USE, NO_PERMISSION, UNSUPPORTED; IO_FAILED for a layout. */
+/**
+ * Opens the store, and creates it if it does not exist. One process at a time.
+ * @throws IN_USE while another process has the store open
+ * @throws NO_PERMISSION, NO_SPACE, IO_FAILED as the disk reports, and IO_FAILED for an OCI layout
+ * @throws UNSUPPORTED for a store of another version
+ */
 export async function openDiskRegistry(root: string, options: OpenDiskOptions = {}): Promise<DiskRegistry> {
   checkArgument('openDiskRegistry', 'root', root, text);
   checkOptions('openDiskRegistry', options, shape);
   options.signal?.throwIfAborted();
   const path = resolve(root);
   if (options.readOnly === true && !(await isWritable(path))) return openReadOnly(path);
-  // Whatever is private in the images is not for everyone on this machine.
+  // Other users of this machine must not read private images.
   const made = await makeFolder(path, 0o700);
   await refuseLayout(path);
   const lock = await takeLock(join(path, '.gantry.lock'), { ...options, what: path });
@@ -78,7 +92,7 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
     const { sessionTtl = day } = options;
     await state.sessions.sweep(sessionTtl);
     const sweeping = setInterval(
-      // What can't be removed now is met again.
+      // The next sweep tries again to remove the rest.
       () => void state.sessions.sweep(sessionTtl).catch(() => undefined),
       Math.min(Math.max(sessionTtl, 1000), sweepInterval),
     ).unref();
@@ -93,13 +107,13 @@ export async function openDiskRegistry(root: string, options: OpenDiskOptions = 
   }
 }
 
-/** Nobody writes there, so nobody has to be kept out, and there is nothing to sweep. */
+/** Opens the store without a lock, since this process cannot write there. */
 async function openReadOnly(path: string): Promise<DiskRegistry> {
   await mustBeStore(path);
   const files = new DurableFiles(path);
   const state = await stateOf(files, (repositories) => new IndexWriter(files, repositories));
   const registry = registryOf(state, async () => undefined);
-  // Tokens are good for the life of the process where the store has no secret and can't be given one.
+  // Without a readable secret, tokens are valid for the life of the process.
   const own = crypto.getRandomValues(new Uint8Array(32));
   const secret = (): Promise<Uint8Array> =>
     registry.secret().catch((error: unknown) => {
@@ -114,7 +128,7 @@ async function isWritable(path: string): Promise<boolean> {
     await access(path, constants.W_OK);
     return true;
   } catch (error) {
-    // What is not there can perhaps be made.
+    // A missing folder can perhaps be created.
     return systemCode(error) === 'ENOENT';
   }
 }
@@ -147,7 +161,7 @@ async function stateOf(
 }
 
 function registryOf(state: RegistryState, close: () => Promise<void>): DiskRegistry {
-  // Two who ask at once must not make two.
+  // Two concurrent calls must not make two secrets.
   const secrets = createSingleFlight<'secret', Uint8Array>({ keep: true });
   return {
     secret: () => secrets.run('secret', () => readSecret(state.files)),
@@ -157,12 +171,12 @@ function registryOf(state: RegistryState, close: () => Promise<void>): DiskRegis
   };
 }
 
-/** The store's own folder lasts, and those above it that had to be made. */
+/** Syncs the store's own folder, and the parents that were created for it. */
 async function syncWay(path: string, made: string | undefined): Promise<void> {
   await syncFolder(path);
   if (made === undefined) return;
   for (let at = dirname(path); at.length >= dirname(made).length; at = dirname(at)) {
-    // A folder of others that may be passed through but not read is theirs to sync.
+    // A folder of another user may allow the passage and forbid reading. Its owner syncs it.
     await onDisk(at, () => syncFolder(at)).catch(passOver);
     if (at === dirname(at)) return;
   }

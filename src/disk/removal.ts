@@ -11,7 +11,7 @@ interface TrashRules {
   readonly before: number;
 }
 
-/** Answers those that could be put aside. */
+/** Moves the files to the trash. Returns the digests of the moved ones. */
 export async function putAside(
   folder: RepositoryFolder,
   kind: Trashed,
@@ -28,7 +28,10 @@ export async function putAside(
   return moved;
 }
 
-/** Answers whether it was removed: not what is needed after all, was used meanwhile, or was taken back. */
+/**
+ * Removes the file, unless it turns out to be needed, was used meanwhile, or was taken back. Returns whether it was
+ * removed.
+ */
 export async function removeOrReturn(
   folder: RepositoryFolder,
   kind: Trashed,
@@ -46,7 +49,7 @@ export async function removeOrReturn(
   return removeFile(trash);
 }
 
-/** For a file that only its own time and names speak for. */
+/** Removes a file that depends only on its own time and the number of its names. */
 export async function removeIfOld(path: string, aside: string, { before }: TrashRules): Promise<boolean> {
   if (!(await moveIfThere(path, aside))) return false;
   const seen = await lookAt(aside);

@@ -1,8 +1,8 @@
 import { type AcquireOptions, createSemaphore, type LateOptions } from '../flow/semaphore.ts';
 
 /**
- * A readers-writer lock: many do together what does them no harm, one does alone what must be, in the order of the calls.
- * A caller gives up with its signal while it waits.
+ * A readers-writer lock: shared tasks run together, and an exclusive task runs alone, in the order of the calls. A
+ * waiting caller gives up with its signal.
  */
 export interface RwLock {
   shared<T>(task: () => Promise<T>, options?: AcquireOptions): Promise<T>;

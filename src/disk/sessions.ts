@@ -15,18 +15,20 @@ import type { BlobPool } from './pool.ts';
 
 const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
 
-/** Anything else in their folder is not ours: the `lost+found` of a disk, say. */
+/** Other files in the folder stay, such as the `lost+found` of a disk. */
 const sessionFile = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9a-f]{32}\.sha(?:256|512)$/;
 
-/** The upload sessions of a store. All that must be known of one after a restart is in its file's name. */
+/**
+ * The upload sessions of a store. The file name of a session has everything that a process must know after a restart.
+ */
 export class UploadSessions {
   readonly #files: DurableFiles;
   readonly #pool: BlobPool;
   readonly #cache: StoreCache;
   readonly #folder: string;
-  /** Those that this process has touched, by path: a running hash lives in the process. */
+  /** The sessions that this process has used, by path: a running hash lives in the process. */
   readonly #open = new Map<string, FileUpload>();
-  /** When those were last used that this process found and has not touched. */
+  /** The times of the last use of sessions that this process found and has not used. */
   readonly #found = new Map<string, number>();
   readonly #mutex: KeyedMutex = createKeyedMutex(strictMutex('an upload session'));
 
@@ -60,11 +62,11 @@ export class UploadSessions {
   #restore(options: FileUploadOptions, waiting: SignalOptions): Promise<FileUpload | undefined> {
     const { path } = options;
     const restore = async (): Promise<FileUpload | undefined> => {
-      // Somebody else may have come first.
+      // Another call may have come first.
       const open = this.#open.get(path);
       if (open !== undefined) return open;
       const seen = await lookAt(path);
-      // With a second name it is a blob already: the process was killed in the last step.
+      // A file with a second name is a blob already: the process was killed in the last step.
       if (seen?.isFile() !== true || seen.nlink > 1) return undefined;
       const upload = await FileUpload.restore({ ...options, used: this.#lastUse(path, seen) });
       this.#found.delete(path);
@@ -75,8 +77,8 @@ export class UploadSessions {
   }
 
   /**
-   * Removes the sessions that nothing was done with for `idle` milliseconds, and what finished ones left. One that can't be
-   * removed now is met again, and what is no session is left alone.
+   * Removes the sessions that were not used for `idle` milliseconds, and the rest of finished ones. Tries again later
+   * for a session that it cannot remove, and leaves all other files alone.
    */
   async sweep(idle: number): Promise<void> {
     await this.#files.folder(this.#folder);
@@ -98,8 +100,8 @@ export class UploadSessions {
   }
 
   /**
-   * When something was last done with a session that this process has not touched, by the clock that never jumps. The
-   * file's time is compared with the clock of the machine once: what that does later makes no session older.
+   * Returns the time of the last use of a session that this process has not used, by the monotonic clock. The file's
+   * time is compared with the clock of the machine once, so that later jumps of that clock make no session older.
    */
   #lastUse(path: string, { mtimeMs }: Stats): number {
     const known = this.#found.get(path);
@@ -110,7 +112,7 @@ export class UploadSessions {
   }
 
   #options({ name, layout }: RepositoryFolder, id: string, algorithm: Algorithm): FileUploadOptions {
-    // Of another repository it is another file: nobody comes by a session through a repository that it isn't of.
+    // The file name depends on the repository, so no session is reachable through another repository.
     const owner = digestEncoded(digestOf(new TextEncoder().encode(name))).slice(0, 32);
     const path = join(this.#folder, `${id}.${owner}.${algorithm}`);
     return {

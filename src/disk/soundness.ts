@@ -12,26 +12,26 @@ import type { DurableFiles } from './durable.ts';
 import { digestOfFile, fileOf } from './file-names.ts';
 
 /**
- * Bytes up to which a blob is hashed before the first question about it is answered, 10 ms of one core. A larger one is
- * hashed while it is sent, and its last chunk is held back until the hash is right.
+ * Bytes up to which a blob is hashed before the first answer about it, 10 ms of one core. A larger blob is hashed
+ * while it is sent, and its last chunk waits for the result.
  */
 const aheadLimit = 16 * 1024 * 1024;
 
 export interface SoundnessOptions extends SignalOptions {
-  /** Whether a small file that nobody has hashed yet is hashed first. Default true. */
+  /** Whether to hash a small file first if this process has not hashed it yet. Default true. */
   readonly ahead?: boolean;
 }
 
 /**
- * What the store knows of its blobs' files: which were right when this process read them, and which are damaged. A damaged
- * blob counts as missing, so that a push or the upstream of a cache brings it again. A file in `damaged/` keeps
- * that over a restart; the first question then hashes the file once more, since somebody may have restored it.
+ * The memory of the blob files that were right or damaged when this process read them. A damaged blob counts as
+ * missing, so that a push or the upstream of a cache sends it again. A file in `damaged/` keeps that over a restart.
+ * The first question then hashes the file once more, since a person may have restored it.
  */
 export class Soundness implements Witness {
   readonly #files: DurableFiles;
   readonly #folder: string;
   readonly #right: Lru<string> = new Lru(20_000);
-  /** The file that was seen to be wrong; undefined where an earlier process saw it. */
+  /** The identity of the wrong file; undefined if an earlier process saw it. */
   readonly #wrong = new Map<Digest, string | undefined>();
   readonly #looking = createSingleFlight<string, boolean>({ limit: Number.POSITIVE_INFINITY });
   #marking: Promise<unknown> = Promise.resolve();
@@ -43,7 +43,7 @@ export class Soundness implements Witness {
 
   static async open(files: DurableFiles): Promise<Soundness> {
     const soundness = new Soundness(files);
-    // Without the folder nothing is remembered beyond this process, which is no reason not to serve.
+    // Without the folder the memory ends with this process. The registry serves anyway.
     const names = await onDisk(soundness.#folder, () => readdir(soundness.#folder)).catch(() => []);
     for (const name of names) {
       const digest = digestOfFile(name);
@@ -70,14 +70,14 @@ export class Soundness implements Witness {
     this.#mark(() => this.#files.replace(path, new Uint8Array()));
   }
 
-  /** Whether this process, or one before it, saw the blob damaged, and nobody has healed it since. */
+  /** Returns whether this process, or one before it, saw the blob damaged, and it was not healed since. */
   isSuspect(digest: Digest): boolean {
     return this.#wrong.has(digest);
   }
 
   /**
-   * Whether the file may be handed out as the blob. A small one is hashed now if this process hasn't done so, and a
-   * large one only if it is suspect. A file that can't be read is not sound.
+   * Returns whether the file may be served as the blob. Hashes a small file that this process has not hashed, and a
+   * large one only if it is suspect. An unreadable file is not sound.
    */
   async isSound(
     path: string,
@@ -94,7 +94,7 @@ export class Soundness implements Witness {
     return this.#looking.run(`${digest} ${seen}`, look, { signal });
   }
 
-  /** Settles when the marks of what was seen until now stand on the disk. */
+  /** Resolves when all marks so far are on the disk. */
   async close(): Promise<void> {
     await this.#marking;
   }
@@ -105,7 +105,7 @@ export class Soundness implements Witness {
       right = (await hashFile(path, computableAlgorithm(digest), { signal })).hasher.digest() === digest;
     } catch (error) {
       if (!isUnreadable(error)) throw error;
-      // Rights come back, and the file is the same then.
+      // The right to read can be given back, and the file is the same then.
       if (isGantryError(error, 'NO_PERMISSION')) return false;
     }
     if (right) this.sawRight(digest, file);
@@ -114,7 +114,7 @@ export class Soundness implements Witness {
   }
 
   #mark(task: () => Promise<unknown>): void {
-    // On a full or read-only disk the mark is this process's alone.
+    // On a full or read-only disk only this process knows of the damage.
     this.#marking = this.#marking.then(task).catch(() => undefined);
   }
 }

@@ -6,8 +6,8 @@ import type { RepositoryFolder } from './folder.ts';
 import { describeOnDisk, type RegistryState } from './state.ts';
 
 /**
- * Runs `task` while nobody else sets these tags of the repository. They are taken in one order, so that two puts of the same
- * tags never wait for each other.
+ * Runs `task` while no other put sets these tags of the repository. Takes the tags in one order, so that two puts of
+ * the same tags never wait for each other.
  */
 export function whileTagsStand<T>(
   { tagTurns }: Pick<RegistryState, 'tagTurns'>,
@@ -20,7 +20,10 @@ export function whileTagsStand<T>(
     .reduceRight<() => Promise<T>>((next, tag) => () => tagTurns(`${name}:${tag}`, next), task)();
 }
 
-/** Throws DENIED, MANIFEST_INVALID where the same bytes are there under another type. The caller holds the manifest. */
+/**
+ * Throws DENIED, or MANIFEST_INVALID if the same bytes exist under another type. The caller holds the mutex of the
+ * manifest.
+ */
 export async function checkType(
   registry: RegistryState,
   folder: RepositoryFolder,
@@ -31,7 +34,7 @@ export async function checkType(
   checkStanding({ name: folder.name, same, taken: undefined }, manifest, options);
 }
 
-/** Throws DENIED where a put that may only create would move a tag. It holds as long as the caller holds the tags. */
+/** Throws DENIED if a create-only put would move a tag. The result holds as long as the caller holds the tags. */
 export async function checkTagFiles(
   folder: RepositoryFolder,
   manifest: Manifest,
@@ -43,14 +46,14 @@ export async function checkTagFiles(
   checkStanding({ name: folder.name, same: undefined, taken }, manifest, options);
 }
 
-/** The first tag that leads to another manifest that is there. */
+/** Returns the first tag that names another existing manifest. */
 async function takenTag(
   folder: RepositoryFolder,
   digest: Digest,
   tags: readonly string[],
 ): Promise<string | undefined> {
   for (const tag of tags) {
-    // One that can't be read leads nowhere.
+    // An unreadable tag names nothing.
     const other = await folder.tag(tag).catch(() => undefined);
     if (other !== undefined && other !== digest && (await folder.hasManifest(other))) return tag;
   }

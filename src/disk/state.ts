@@ -11,9 +11,9 @@ import { createRwLock, type RwLock } from './rw-lock.ts';
 import type { UploadSessions } from './sessions.ts';
 import type { Soundness } from './soundness.ts';
 
-/** What all repositories of one open store share. */
+/** The state that all repositories of one open store share. */
 export interface RegistryState {
-  /** The folder that the repositories' folders stand in. */
+  /** The parent of all repository folders. */
   readonly repositories: string;
   readonly files: DurableFiles;
   readonly pool: BlobPool;
@@ -21,11 +21,11 @@ export interface RegistryState {
   readonly cache: StoreCache;
   readonly soundness: Soundness;
   readonly indexes: IndexWriter;
-  /** Of each repository: manifests are put together, and deleted alone. */
+  /** One for each repository: puts of manifests share it, and a deletion holds it alone. */
   readonly locks: Map<string, RwLock>;
-  /** Of each manifest. */
+  /** One turn for each manifest. */
   readonly turns: KeyedMutex;
-  /** Of each tag. */
+  /** One turn for each tag. */
   readonly tagTurns: KeyedMutex;
 }
 
@@ -35,7 +35,10 @@ export function lockOf({ locks }: RegistryState, name: string): RwLock {
   return made;
 }
 
-/** The manifest with that digest, if it was put as one. Whether it is there is looked up, what it is remembered. */
+/**
+ * Returns the descriptor of the manifest; undefined for content that was not put as one. Remembers the descriptor,
+ * and looks for the manifest each time.
+ */
 export async function describeManifest(
   { cache }: RegistryState,
   folder: RepositoryFolder,
@@ -49,7 +52,7 @@ export async function describeManifest(
   return found;
 }
 
-/** What the disk says of it now, and not what is remembered; undefined also where that can't be read any more. */
+/** Returns the descriptor from the disk and not from memory; undefined also if it cannot be read. */
 export async function describeOnDisk(
   registry: RegistryState,
   folder: RepositoryFolder,

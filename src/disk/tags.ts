@@ -21,7 +21,7 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
     },
     async delete(tag, { signal } = {}) {
       signal?.throwIfAborted();
-      // One that leads nowhere any more can be deleted, too.
+      // A tag of a missing manifest can be deleted, too.
       if (!isTag(tag) || (await lookAt(folder.tagPath(tag))) === undefined) return false;
       const remove = async (): Promise<boolean> => {
         await registry.indexes.add(folder.name);
@@ -34,7 +34,7 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
   };
 }
 
-/** Every tag, in order. */
+/** Returns all tags, in order. */
 async function listing({ cache }: RegistryState, folder: RepositoryFolder): Promise<readonly string[]> {
   if (cache.listing?.repository === folder.name) return cache.listing.tags;
   const changes = cache.changes;
@@ -43,7 +43,7 @@ async function listing({ cache }: RegistryState, folder: RepositoryFolder): Prom
   return tags;
 }
 
-/** Where in the sorted names those begin that come after `after`. */
+/** Returns the position of the first name after `after`. */
 function firstAfter(names: readonly string[], after: string): number {
   let [low, high] = [0, names.length];
   while (low < high) {
@@ -54,7 +54,7 @@ function firstAfter(names: readonly string[], after: string): number {
   return low;
 }
 
-/** What a tag stands for. One whose file can't be read stands for nothing, until it is pushed again. */
+/** Returns the digest of a tag. A tag with an unreadable file names nothing until it is pushed again. */
 export async function tagged(
   { cache }: RegistryState,
   folder: RepositoryFolder,
@@ -63,17 +63,17 @@ export async function tagged(
   const path = folder.tagPath(tag);
   const known = cache.tags.get(path);
   if (known !== undefined) return known;
-  // What is read while the tag is being changed is not remembered.
+  // A digest that was read during a change is not remembered.
   const changes = cache.changes;
   const digest = await folder.tag(tag).catch(unlessUnreadable);
   if (digest !== undefined && changes === cache.changes) cache.tags.set(path, digest);
   return digest;
 }
 
-/** Files that are read or removed together. */
+/** The number of files that are read or removed together. */
 const together = 32;
 
-/** The tags that lead to it; what one that can't be read leads to nobody knows. */
+/** Returns the tags of the manifest, except tags with unreadable files. */
 export async function tagsOf(folder: RepositoryFolder, digest: Digest): Promise<string[]> {
   const tags = await folder.tags();
   const found: string[] = [];
@@ -85,7 +85,7 @@ export async function tagsOf(folder: RepositoryFolder, digest: Digest): Promise<
   return found;
 }
 
-/** With one sync of their folder, however many they are. Answers how many were there. */
+/** Removes the tags with one sync of their folder. Returns the number of tags that existed. */
 export async function removeTags(
   { files, cache }: RegistryState,
   folder: RepositoryFolder,

@@ -5,8 +5,8 @@ import type { Digest } from '../spec/digest.ts';
 import { fileOf } from './file-names.ts';
 
 /**
- * Where `gantry registry gc` puts a file aside while it looks once more whether anything needs it. Whoever misses the file
- * meanwhile takes it back, so it is never gone for somebody who still needs it.
+ * Returns the path where `gantry registry gc` keeps a file while it looks again for references to it. A reader that
+ * misses the file meanwhile takes it back, so the file is never missing for a reader.
  */
 export function trashPath(state: string, kind: Trashed, digest: Digest): string {
   return join(trashFolder(state, kind), fileOf(digest));
@@ -18,7 +18,7 @@ export function trashFolder(state: string, kind: Trashed): string {
   return join(state, 'trash', kind);
 }
 
-/** Answers whether there was anything to move. */
+/** Returns whether anything was moved. */
 export async function moveIfThere(from: string, to: string): Promise<boolean> {
   return onDisk(to, () =>
     absentAs(
