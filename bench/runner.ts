@@ -1,6 +1,7 @@
 import type { RunningRegistry } from '../test/peers/registries.ts';
 import { type Measure, measured } from './measure.ts';
 import type { Traffic } from './network.ts';
+import { precompiledTools } from './precompiled.ts';
 import type { RegistryKind } from './registries.ts';
 import { countWarm, type RunKind, runOnce } from './run.ts';
 import { runtimeTools } from './runtimes.ts';
@@ -57,9 +58,7 @@ export async function runScenario(
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
   const { verb } = scenario;
-  const runtimes = scenario.tools === 'runtimes' && (verb === 'version' || verb === 'digest');
-  const peers = against === undefined ? peersHere() : gantryBeside(against);
-  const tools = (runtimes ? runtimeTools(verb) : peers).filter(({ verbs }) => verbs[verb] !== undefined);
+  const tools = toolsOf(scenario, against).filter(({ verbs }) => verbs[verb] !== undefined);
   const { taken, counted, failures } = await takeTurns(scenario, tools, stage, runs);
   const rows: Row[] = [];
   for (const { name, start, beside } of tools) {
@@ -79,6 +78,12 @@ export async function runScenario(
     rows.push({ tool: 'gantry, warm', runs: 0, traffic: await countWarm(scenario, stage) });
   }
   return { scenario, registry, rows, failures };
+}
+
+function toolsOf({ tools, verb }: Scenario, against: string | undefined): readonly Tool[] {
+  if (tools === 'precompiled') return precompiledTools();
+  if (tools === 'runtimes' && (verb === 'version' || verb === 'digest')) return runtimeTools(verb);
+  return against === undefined ? peersHere() : gantryBeside(against);
 }
 
 /** The results of all turns, by the tool's name. A tool that fails once has no more turns. */

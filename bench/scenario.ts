@@ -20,8 +20,11 @@ export interface Scenario {
   readonly holds?: Held;
   /** The number of tags of the source's repository, each of an image of its own. Default 1. */
   readonly tags?: number;
-  /** The tools: gantry beside the peers, or on each runtime beside an empty program. Default: the peers. */
-  readonly tools?: 'peers' | 'runtimes';
+  /**
+   * The tools: gantry beside the peers, on each runtime beside an empty program, or with its bytecode beside itself
+   * without it. Default: the peers.
+   */
+  readonly tools?: 'peers' | 'runtimes' | 'precompiled';
   /** Also counts with a client that has pushed to the repository before. */
   readonly warm?: boolean;
   /** Every registry of the scenario requires tokens. */

@@ -59,7 +59,6 @@ async function bundle(compiled: string): Promise<void> {
     plugins: [
       reachable(sources(core), inCore),
       reachable(sources(transfer), inTransfer),
-      lazyRuntime(),
       knownVersion(manifest.version),
     ],
     // A part that is imported in both ways goes into the core, and needs no file of its own.
@@ -133,32 +132,6 @@ function reachable(roots: readonly string[], found: Set<string>): Plugin {
         for (const imported of module.importedIds) add(imported);
       };
       for (const root of roots) add(root);
-    },
-  };
-}
-
-/**
- * Loads each module of the runtime at its first use, and keeps it, since each `require` takes two microseconds. Loading
- * a module takes up to ten milliseconds (`node:crypto`), and a command over plain HTTP needs few of them.
- */
-function lazyRuntime(): Plugin {
-  return {
-    name: 'lazy-runtime',
-    renderChunk(code) {
-      // The bundler's own names for these modules, which nothing else has, and commander's name for its costly one.
-      const required = /^[ \t]*(?:let|const) (node_[\w$]+|childProcess) = require\("(node:[a-z_/]+)"\);\n/gm;
-      let lazy = code;
-      for (const [statement, name = '', module = ''] of code.matchAll(required)) {
-        const escaped = name.replaceAll('$', '\\$');
-        lazy = lazy
-          .replace(statement, () => `var ${name};\n`)
-          .replace(new RegExp(`^${escaped} = [\\w$.]+\\(${escaped}, 1\\);\n`, 'm'), '')
-          .replace(
-            new RegExp(`(?<![\\w$.]|^var )${escaped}(?:\\.default)?(?![\\w$])`, 'gm'),
-            () => `(${name} ??= require("${module}"))`,
-          );
-      }
-      return { code: lazy };
     },
   };
 }

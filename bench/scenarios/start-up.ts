@@ -24,4 +24,14 @@ export const startUp: readonly Scenario[] = [
     runs: 11,
     registries: ['docker-registry'],
   },
+  {
+    name: 'start-precompiled',
+    title: '`gantry digest` at no latency with the bytecode of its core, beside the same files without it',
+    wanted: 'CPU ≤ 0.95, or the bytecode goes',
+    verb: 'digest',
+    image: fiveLayers,
+    tools: 'precompiled',
+    runs: 40,
+    registries: ['docker-registry'],
+  },
 ];

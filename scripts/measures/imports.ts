@@ -7,7 +7,10 @@ export interface Arrow {
   readonly to: string;
 }
 
-/** Lists every module that a file names: imports, type-only ones included, re-exports and `import()`. */
+/**
+ * Lists every module that a file names: imports, type-only ones included, re-exports, `import()`, and modules of Node
+ * that it loads with `process.getBuiltinModule`.
+ */
 export function importedModules(source: Source): string[] {
   const { module } = parseSource(source);
   const named = [
@@ -21,7 +24,8 @@ export function importedModules(source: Source): string[] {
     if (literal?.[2] === undefined) throw new Error(`${source.path}: import() takes a plain string only`);
     return literal[2];
   });
-  return [...new Set([...named, ...dynamic])];
+  const late = Array.from(source.text.matchAll(/\bgetBuiltinModule\('([^']+)'\)/g), ([, name = '']) => name);
+  return [...new Set([...named, ...dynamic, ...late])];
 }
 
 /** The file that a relative module name means, in the form of `Source.path`. */

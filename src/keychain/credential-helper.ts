@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { AuthError } from '../errors.ts';
 import { signal as abortSignal, amount, object, type Shape } from '../spec/options.ts';
 import type { Credential } from './credential.ts';
@@ -125,6 +124,8 @@ function runHelper(
   { env = process.env, timeout = 60_000, signal }: HelperOptions,
 ): Promise<string | undefined> {
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw failed(name, action, 'this is not a valid helper name');
+  // Most processes start no helper, and do without this module.
+  const { execFile } = process.getBuiltinModule('node:child_process');
   return new Promise((resolve, reject) => {
     const child = execFile(
       `docker-credential-${name}`,

@@ -1,5 +1,3 @@
-import tls from 'node:tls';
-
 /** The part of `node:tls` that exists only from Node 22.15 on. */
 interface Authorities {
   readonly rootCertificates: readonly string[];
@@ -8,7 +6,7 @@ interface Authorities {
 
 /** Returns the PEM certificates of the authorities that Node trusts by default. */
 export function defaultAuthorities(): readonly string[] {
-  const known: Authorities = tls;
+  const known: Authorities = process.getBuiltinModule('node:tls');
   return known.getCACertificates?.('default') ?? known.rootCertificates;
 }
 
@@ -17,6 +15,6 @@ export function defaultAuthorities(): readonly string[] {
  * cannot list them.
  */
 export function systemAuthorities(): readonly string[] | undefined {
-  const known: Authorities = tls;
+  const known: Authorities = process.getBuiltinModule('node:tls');
   return known.getCACertificates?.('system');
 }

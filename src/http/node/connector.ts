@@ -1,5 +1,5 @@
 import http from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { TargetUri } from '../../wire/message.ts';
 
@@ -51,7 +51,11 @@ export async function createConnector(target: TargetUri, options: ConnectorOptio
   const secured = secureOptions(options.tls, target.host);
   if (proxy === undefined) {
     const options = { ...secured, lookup };
-    return direct(target, (keepAlive) => new https.Agent({ ...kept(keepAlive), ...options }), options);
+    return direct(
+      target,
+      (keepAlive) => new (nodeHttps().Agent)({ ...kept(keepAlive), ...options }),
+      options,
+    );
   }
   // Loaded only when needed, because its agent imports node:https, which plain HTTP does without.
   const { TunnelAgent } = await import('./tunnel.ts');
@@ -61,6 +65,11 @@ export async function createConnector(target: TargetUri, options: ConnectorOptio
     connectWithin: options.connectWithin,
   };
   return direct(target, (keepAlive) => new TunnelAgent({ ...kept(keepAlive), ...secured }, tunnel));
+}
+
+/** Loads `node:https` with the first TLS connection: it brings `node:tls` and `node:crypto`, and takes a millisecond. */
+function nodeHttps(): typeof https {
+  return process.getBuiltinModule('node:https');
 }
 
 /** A direct connection, or a tunnel, which the agents set up. Only direct connections have preconnections. */
@@ -82,7 +91,7 @@ function direct(
     preconnect: (requests) => preconnected?.preconnect(requests),
     stood: (socket) => preconnected?.stood(socket) === true,
     open: (request, { fresh }) =>
-      (secure ? https : http).request({
+      (secure ? nodeHttps() : http).request({
         ...request,
         hostname,
         port,
@@ -101,7 +110,7 @@ function carried({ host }: TargetUri, proxy: ProxyServer, { proxyTls, lookup }: 
   const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
   const createAgent = (keepAlive: boolean): http.Agent =>
     proxy.secure
-      ? new https.Agent({ ...kept(keepAlive), ...secured, lookup })
+      ? new (nodeHttps().Agent)({ ...kept(keepAlive), ...secured, lookup })
       : new http.Agent({ ...kept(keepAlive), lookup });
   const pool = createAgent(true);
   guardIdle(pool);
@@ -110,7 +119,7 @@ function carried({ host }: TargetUri, proxy: ProxyServer, { proxyTls, lookup }: 
     preconnect: () => undefined,
     stood: () => false,
     open: ({ method, path, headers }, { fresh }) =>
-      (proxy.secure ? https : http).request({
+      (proxy.secure ? nodeHttps() : http).request({
         ...proxyAddress(proxy),
         method,
         path: `http://${host}${path}`,

@@ -1,4 +1,3 @@
-import dns from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { TransportError } from '../../errors.ts';
 import { type AddressClass, addressClassOf, mayReach, mostPublic } from '../address-class.ts';
@@ -42,9 +41,9 @@ export function createReach(lookup: LookupFunction): Reach {
   };
 }
 
-/** Uses the lookup of the system. `node:dns` is used late, because an address needs no lookup. */
+/** Uses the lookup of the system. Loads `node:dns` only then, because an address needs no lookup. */
 export const systemLookup: LookupFunction = (hostname, options, callback) =>
-  dns.lookup(hostname, options, callback);
+  process.getBuiltinModule('node:dns').lookup(hostname, options, callback);
 
 function tooClose(hostname: string, addressClass: AddressClass): TransportError {
   return new TransportError(

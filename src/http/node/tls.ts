@@ -1,5 +1,5 @@
 import type { RequestOptions } from 'node:https';
-import tls from 'node:tls';
+import type { ConnectionOptions, SecureVersion } from 'node:tls';
 import { InputError, isGantryError } from '../../errors.ts';
 import {
   arrayOf,
@@ -45,10 +45,10 @@ export const tlsOption: Check = (value, name) => {
 export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;
 
 type SecureOptions = Pick<RequestOptions, 'cert' | 'key' | 'rejectUnauthorized'> &
-  Pick<tls.ConnectionOptions, 'secureContext' | 'minVersion'>;
+  Pick<ConnectionOptions, 'secureContext' | 'minVersion'>;
 
 /** Required even if Node's settings allow earlier versions, which can be eavesdropped on. */
-const minVersion: tls.SecureVersion = 'TLSv1.2';
+const minVersion: SecureVersion = 'TLSv1.2';
 
 /** Converts the settings for `node:tls`. Throws INVALID_OPTION for an invalid certificate or key. */
 export function secureOptions(
@@ -66,7 +66,8 @@ export function secureOptions(
   try {
     // Created once and not per connection, because parsing all certificates takes time.
     const trusted = authorities.length === 0 ? {} : { ca: [...defaultAuthorities(), ...authorities] };
-    return { ...own, secureContext: tls.createSecureContext({ ...own, ...trusted }) };
+    const { createSecureContext } = process.getBuiltinModule('node:tls');
+    return { ...own, secureContext: createSecureContext({ ...own, ...trusted }) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InputError('INVALID_OPTION', `the certificates for ${host} can't be used: ${reason}`, {
