@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../test/project.ts';
 import { measureApi } from './measures/api.ts';
 import { commentLimit, commentShares, shareOf } from './measures/comments.ts';
+import { entryPoints } from './measures/entry-points.ts';
 import { functionsOf } from './measures/functions.ts';
 import { arrowsOf, cycles } from './measures/imports.ts';
 import { folders, isTest, linesOf, readSources, type Source } from './measures/sources.ts';
@@ -57,8 +58,9 @@ function sizes(): Measure[] {
 }
 
 function publicInterface(): Measure[] {
-  const entries = ['', 'server/', 'keychain/', 'testing/'].map((folder) => `src/${folder}index.d.ts`);
-  const api = measureApi(entries, (path) => readFileSync(join(root, 'dist', path), 'utf8'));
+  const api = measureApi([...entryPoints(root).values()], (path) =>
+    readFileSync(join(root, 'dist', path), 'utf8'),
+  );
   return [
     { ...documented('public symbols documented', api.symbols, api.undocumented) },
     { ...documented('their members documented', api.members, api.undocumentedMembers) },

@@ -94,4 +94,12 @@ export type * from './store/contract.ts';
 export type { TarType } from './tar/entry.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { Clock } from './time/clock.ts';
-export type { Arrival, HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from './wire/message.ts';
+export type {
+  Arrival,
+  HeaderMap,
+  HttpRequest,
+  HttpResponse,
+  Middleware,
+  Send,
+  TargetUri,
+} from './wire/message.ts';

@@ -52,6 +52,38 @@ export function measureApi(entries: readonly string[], read: (path: string) => s
   };
 }
 
+/** A public name with its declarations in the emitted types. */
+export interface PublicDeclaration {
+  readonly name: string;
+  /** The declarations, without the `export` before them: several for the overloads of a function. */
+  readonly nodes: readonly Node[];
+  /** Returns the text of a node, without comments. */
+  readonly textOf: (node: Node) => string;
+}
+
+/**
+ * Lists the public names of one entry point, sorted by name.
+ * @param read returns the file of declarations with this path, such as `src/index.d.ts`
+ */
+export function publicDeclarations(
+  entry: string,
+  read: (path: string) => string,
+): readonly PublicDeclaration[] {
+  const resolver = createResolver(read);
+  const found = new Map(
+    resolver.exportsOf(entry).map((declaration) => [declaration.name, declaration] as const),
+  );
+  return [...found.values()]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((declaration) => ({
+      name: declaration.name,
+      nodes: declaration.statements.map((statement) =>
+        statement.type === 'ExportNamedDeclaration' ? (statement.declaration ?? statement) : statement,
+      ),
+      textOf: (node) => resolver.bareText(declaration, node),
+    }));
+}
+
 function nameOf({ file, name }: Declaration): PublicName {
   return `${file.replace(/^src\//, '')}: ${name}`;
 }
@@ -64,6 +96,8 @@ interface Resolver {
   /** The names of types that a declaration mentions. */
   mentioned(declaration: Declaration): string[];
   text(declaration: Declaration, node: Node): string;
+  /** The text of a node without comments and empty lines. */
+  bareText(declaration: Declaration, node: Node): string;
 }
 
 function createResolver(read: (path: string) => string): Resolver {
@@ -117,7 +151,19 @@ function createResolver(read: (path: string) => string): Resolver {
     },
     mentioned: ({ file, statements }) => mentionedIn(load(file), statements),
     text: ({ file }, { start, end }) => load(file).source.text.slice(start, end),
+    bareText: ({ file }, node) => withoutComments(load(file), node),
   };
+}
+
+function withoutComments({ source, parsed }: Module, { start, end }: Node): string {
+  let text = '';
+  let at = start;
+  for (const comment of parsed.comments) {
+    if (comment.start < at || comment.end > end) continue;
+    text += source.text.slice(at, comment.start);
+    at = comment.end;
+  }
+  return (text + source.text.slice(at, end)).replace(/[ \t]+$/gm, '').replace(/\n+/g, '\n');
 }
 
 /** `./digest.js` names the declarations in `digest.d.ts`. */

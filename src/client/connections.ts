@@ -78,7 +78,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const authorize = line.authorizeWith(isPlain ? askedInPlain(keychain) : keychain);
     const send = createLine({ ...common, home: base, authorize });
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
-    const remote = { base, registry, send, loginAdvice, preconnect, warn, upload, download };
+    const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
     const parts = { line: { ...line, authorize }, registry: createRemoteRegistry(remote) };
     opened.set(host, parts);
     return parts;

@@ -236,7 +236,7 @@ describe('a referrer at a registry without the API', () => {
       base: 'http://registry.test',
       send: stale(noApi(createApp(memory))),
       download: { retry: { clock: hasty } },
-      warn: (text) => warnings.push(text),
+      onWarning: (text) => warnings.push(text),
     });
     const subject = imageOf({ annotations: { is: 'the subject' } });
     const referrer = imageOf({ subject: subject.descriptor, artifactType: 'a/b' });

@@ -32,7 +32,7 @@ export interface RemoteOptions {
   /** The way to read blobs: retries. */
   readonly download?: DownloadOptions;
   /** Called with a text about a deviation that is no failure. */
-  readonly warn?: ((text: string) => void) | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
   /** The clock for waits outside of retries. */
   readonly clock?: Clock | undefined;
   /** Called with the number of requests that are about to come at once. */
@@ -57,7 +57,7 @@ const shape: Shape<RemoteOptions> = {
   loginAdvice: text,
   upload: optionsOf(uploadShape),
   download: optionsOf(downloadShape),
-  warn: callback,
+  onWarning: callback,
   clock: object,
   preconnect: callback,
 };
@@ -70,7 +70,7 @@ export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {
   checkOptions('createRemoteRegistry', given, shape, ['base', 'send']);
   const { base, send, ...options } = given;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
-  const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, warn } = options;
+  const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, onWarning: warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
   const capabilities = createCapabilities(clock);
   const fallbackLists = new Map();

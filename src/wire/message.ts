@@ -41,11 +41,13 @@ export interface HttpRequest {
 export interface TargetUri {
   /** The URL itself, as given. */
   readonly url: string;
+  /** Whether the scheme is https. */
   readonly secure: boolean;
   /** The host name, without the brackets of an IPv6 address. */
   readonly hostname: string;
   /** Host and port; the default port of the scheme is left out. Error messages and limits use this name. */
   readonly host: string;
+  /** The port, also the default one. */
   readonly port: number;
   /** Path and query, byte for byte as given. */
   readonly path: string;

@@ -53,7 +53,7 @@ export function behind(...habits: readonly Middleware[]): Behind {
     createRemoteRegistry({
       base: 'http://registry.test',
       send,
-      warn: (text) => warnings.push(text),
+      onWarning: (text) => warnings.push(text),
       download: { retry: { clock: hasty, random: () => 0.5 } },
     });
   const first = client();
