@@ -58,54 +58,30 @@ export interface ContextOptions {
 }
 
 export function createContext(options: ContextOptions): OpenContext {
-  const { globals, given, output, signal, completionLevels } = options;
+  const { globals, output, signal, completionLevels } = options;
   const json = globals.flag('json');
-  const mode = progressMode(globals.text('progress'));
   let client: Client | undefined;
-
-  const platforms = async (): Promise<readonly Platform[] | undefined> => {
-    const given = globals.list('platform');
-    if (given.length === 0 || (given.length === 1 && given[0] === 'all')) return undefined;
-    const { parsePlatform } = await import('../spec/platform.ts');
-    return given.map(parsePlatform);
-  };
-
-  const connecting = async (own?: Keychain): Promise<ConnectionOptions> => {
-    const { connectionFlags } = await import('./connection-flags.ts');
-    const keychain = (await signedIn(options, own)) ?? own;
-    return {
-      ...(await connectionFlags(globals, given)),
-      ...(keychain === undefined ? {} : { keychain }),
-      standard: {
-        input: async () => (await import('./standard.ts')).standardStreams(options).input(),
-        output: async () => (await import('./standard.ts')).standardStreams(options).output(),
-      },
-      userAgent: `gantry/${packageVersion()}`,
-      onWire: await wireObserver(output, globals.flag('verbose')),
-    };
-  };
-
   return {
     output,
     signal,
     json,
-    platforms,
+    platforms: () => platformsOf(globals),
     completionLevels,
     async client(own) {
       if (client !== undefined) return client;
       const { createClient } = await import('../client/client.ts');
       client = createClient({
-        ...(await connecting(own)),
+        ...(await connectionOptions(options, own)),
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
       });
       return client;
     },
     async connections() {
       const { createConnections } = await import('../client/connections.ts');
-      return createConnections(await connecting());
+      return createConnections(await connectionOptions(options));
     },
     async platform() {
-      const [platform, ...others] = (await platforms()) ?? [];
+      const [platform, ...others] = (await platformsOf(globals)) ?? [];
       if (others.length > 0) throw new InputError('INVALID_OPTION', 'this command takes only one --platform');
       return platform === undefined ? {} : { platform };
     },
@@ -113,22 +89,54 @@ export function createContext(options: ContextOptions): OpenContext {
       if (json) await output.line(JSON.stringify(value));
       else for (const line of lines) await output.line(line);
     },
-    async follow(work) {
-      const { startProgress } = await import('./progress.ts');
-      const progress = startProgress(output, { mode });
-      let done = false;
-      try {
-        const answer = await work(progress.observe);
-        done = true;
-        return answer;
-      } finally {
-        progress.end(done);
-      }
-    },
+    follow: (work) => withProgress(output, progressMode(globals.text('progress')), work),
     async [Symbol.asyncDispose]() {
       await client?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Parses the values of --platform; undefined for `all` and without the flag. */
+async function platformsOf(globals: ParsedArgs): Promise<readonly Platform[] | undefined> {
+  const given = globals.list('platform');
+  if (given.length === 0 || (given.length === 1 && given[0] === 'all')) return undefined;
+  const { parsePlatform } = await import('../spec/platform.ts');
+  return given.map(parsePlatform);
+}
+
+/** Returns the settings for every connection to a registry. `own` replaces the credential of --username. */
+async function connectionOptions(options: ContextOptions, own?: Keychain): Promise<ConnectionOptions> {
+  const { globals, given, output } = options;
+  const { connectionFlags } = await import('./connection-flags.ts');
+  const keychain = (await signedIn(options, own)) ?? own;
+  return {
+    ...(await connectionFlags(globals, given)),
+    ...(keychain === undefined ? {} : { keychain }),
+    standard: {
+      input: async () => (await import('./standard.ts')).standardStreams(options).input(),
+      output: async () => (await import('./standard.ts')).standardStreams(options).output(),
+    },
+    userAgent: `gantry/${packageVersion()}`,
+    onWire: await wireObserver(output, globals.flag('verbose')),
+  };
+}
+
+/** Runs a copy with its progress on stderr. The last line of the progress tells whether the copy succeeded. */
+async function withProgress<T>(
+  output: Output,
+  mode: ProgressMode | undefined,
+  work: (onEvent: CopyObserver) => Promise<T>,
+): Promise<T> {
+  const { startProgress } = await import('./progress.ts');
+  const progress = startProgress(output, { mode });
+  let done = false;
+  try {
+    const answer = await work(progress.observe);
+    done = true;
+    return answer;
+  } finally {
+    progress.end(done);
+  }
 }
 
 /** Returns the keychain of --username; undefined without that flag. */

@@ -40,31 +40,20 @@ export function createMeter(now: () => number): Meter {
   const blobs: Record<string, number> = {};
   const manifests: Record<string, number> = {};
   const works = new Map<Work, number>();
-  let samples: { readonly time: number; readonly gone: number }[] = [{ time: start, gone: 0 }];
+  const rates = createRateWindow(start);
   let latest = { moved: 0, complete: 0, sent: 0, total: 0 };
   let work: WorkProgress | undefined;
-  /** The bytes that the rate is computed from: those of the running work, or of the copy. */
-  let gone = 0;
-  let goneLast = start;
-
-  const rateAt = (time: number): number => {
-    const from = samples.findLastIndex((sample) => time - sample.time >= windowMilliseconds);
-    samples = [...samples.slice(Math.max(0, from)), { time, gone }];
-    const first = samples[0];
-    return first === undefined || first.time === time
-      ? 0
-      : ((gone - first.gone) * 1000) / (time - first.time);
-  };
+  let movedLast = start;
 
   const turnTo = (next: WorkProgress | undefined): void => {
-    if (next?.work !== work?.work) samples = [{ time: now(), gone }];
+    if (next?.work !== work?.work) rates.restart(now());
     work = next;
   };
   const noteWork = (event: WorkProgress): void => {
     const before = works.get(event.work) ?? 0;
     works.set(event.work, event.done);
     turnTo(event);
-    gone += event.done - before;
+    rates.add(event.done - before);
   };
   const noteMoved = (event: CopyProgress): void => {
     const sent = event.sent - latest.sent;
@@ -75,8 +64,8 @@ export function createMeter(now: () => number): Meter {
     if (more === 0) return;
     // The moving copy is shown, even if work beside it stands still.
     turnTo(undefined);
-    gone += more;
-    goneLast = now();
+    rates.add(more);
+    movedLast = now();
   };
 
   return {
@@ -88,15 +77,44 @@ export function createMeter(now: () => number): Meter {
     },
     read() {
       const time = now();
-      const rate = rateAt(time);
+      const rate = rates.at(time);
       const { moved, complete, sent, total } = latest;
-      const storing = complete < moved && (moved === total || time - goneLast >= quietMilliseconds);
+      const storing = complete < moved && (moved === total || time - movedLast >= quietMilliseconds);
       const working = work !== undefined && (work.done < work.total || total === 0) ? work : undefined;
       const rest = working === undefined ? total - moved : working.total - working.done;
       const left = rate > 0 && (working !== undefined || !storing) ? rest / rate : undefined;
       const elapsed = (time - start) / 1000;
       const figures = { moved, complete, sent, total, rate, left, elapsed, blobs, manifests };
       return working === undefined ? { ...figures, storing } : { ...figures, work: working, storing: false };
+    },
+  };
+}
+
+/** The bytes per second over the last seconds: those of the running work, or of the copy. */
+interface RateWindow {
+  add(bytes: number): void;
+  /** Forgets the bytes before `time`, which belong to other work. */
+  restart(time: number): void;
+  /** Takes a sample. */
+  at(time: number): number;
+}
+
+function createRateWindow(start: number): RateWindow {
+  let gone = 0;
+  let samples: readonly { readonly time: number; readonly gone: number }[] = [{ time: start, gone }];
+  return {
+    add(bytes) {
+      gone += bytes;
+    },
+    restart(time) {
+      samples = [{ time, gone }];
+    },
+    at(time) {
+      const from = samples.findLastIndex((sample) => time - sample.time >= windowMilliseconds);
+      samples = [...samples.slice(Math.max(0, from)), { time, gone }];
+      const first = samples[0];
+      if (first === undefined || first.time === time) return 0;
+      return ((gone - first.gone) * 1000) / (time - first.time);
     },
   };
 }

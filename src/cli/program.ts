@@ -1,7 +1,7 @@
 import { CommanderError, Help, Command as Parser, Option as ParserOption } from 'commander';
 import { InputError } from '../errors.ts';
 import { argumentUsage } from './arguments.ts';
-import type { Command, Option } from './command.ts';
+import type { Command, CommandGroup, Option } from './command.ts';
 import { isGroup } from './command.ts';
 import { plainFlags } from './flags.ts';
 import { misspelled } from './misspelled.ts';
@@ -30,10 +30,37 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   const globals = new Map<string, string[]>();
   let printed = '';
   let invocation: Invocation | undefined;
-  const print = (text: string): void => {
+  const root = createRoot(globals, (text) => {
     printed += text;
-  };
+  });
+  const add = (parent: Parser, command: Command): void =>
+    addCommand(parent, command, { words, globals }, (given) => {
+      invocation = { kind: 'run', command, given, globals: createParsedArgs([], globals) };
+    });
+  for (const entry of commands) {
+    if (!isGroup(entry)) add(root, entry);
+    else {
+      const group = addGroup(root, entry, globals);
+      for (const command of entry.commands) add(group, command);
+    }
+  }
+  try {
+    root.parse(words, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // The user asked for help, or gave a group without a command.
+    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
+      return { kind: 'help', text: printed };
+    }
+    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
+  }
+  return invocation ?? { kind: 'help', text: root.helpInformation() };
+}
 
+type Values = Map<string, string[]>;
+
+/** Creates the parser of the whole command line, which passes help texts to `print`. */
+function createRoot(globals: Values, print: (text: string) => void): Parser {
   const root = new Parser('gantry')
     .description(summary)
     .usage('COMMAND [options]')
@@ -48,50 +75,42 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
     .configureOutput({ writeOut: print, writeErr: print });
   addOptions(root, globalOptions, globals, globalGroup);
   refuseUnknown(root, globalOptions);
+  return root;
+}
 
-  const add = (parent: Parser, command: Command): void => {
-    const parser = parent.command(command.name).summary(command.summary);
-    for (const alias of command.aliases ?? []) parser.alias(alias);
-    // Only the commands in the command line are described fully, since describing all of them takes time.
-    if (![command.name, ...(command.aliases ?? [])].some((name) => words.includes(name))) return;
-    const options = new Map<string, string[]>();
-    describe(parser, command);
-    addOptions(parser, command.options, options);
-    addOptions(parser, globalOptionsOf(command), globals, globalGroup);
-    refuseUnknown(parser, [...command.options, ...globalOptionsOf(command)]);
-    parser.argument('[args...]').action((args: string[]) => {
-      checkArity(command.name, command.arguments, args);
-      invocation = {
-        kind: 'run',
-        command,
-        given: createParsedArgs(args, options),
-        globals: createParsedArgs([], globals),
-      };
-    });
-  };
+function addGroup(root: Parser, entry: CommandGroup, globals: Values): Parser {
+  const group = root.command(entry.name).summary(entry.summary).description(entry.summary);
+  group.usage('COMMAND [options]').enablePositionalOptions().addHelpOption(helpOption());
+  addOptions(group, globalOptions, globals, globalGroup);
+  refuseUnknown(group, globalOptions);
+  return group;
+}
 
-  for (const entry of commands) {
-    if (!isGroup(entry)) add(root, entry);
-    else {
-      const group = root.command(entry.name).summary(entry.summary).description(entry.summary);
-      group.usage('COMMAND [options]').enablePositionalOptions().addHelpOption(helpOption());
-      addOptions(group, globalOptions, globals, globalGroup);
-      refuseUnknown(group, globalOptions);
-      for (const command of entry.commands) add(group, command);
-    }
-  }
+interface Line {
+  readonly words: readonly string[];
+  readonly globals: Values;
+}
 
-  try {
-    root.parse(words, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    // The user asked for help, or gave a group without a command.
-    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
-      return { kind: 'help', text: printed };
-    }
-    throw new InputError('INVALID_OPTION', error.message.replace(/^error: /, '').replaceAll('\n', ' '));
-  }
-  return invocation ?? { kind: 'help', text: root.helpInformation() };
+/** Adds a command, and calls `onRun` with its arguments and options when the line has it. */
+function addCommand(
+  parent: Parser,
+  command: Command,
+  { words, globals }: Line,
+  onRun: (given: ParsedArgs) => void,
+): void {
+  const parser = parent.command(command.name).summary(command.summary);
+  for (const alias of command.aliases ?? []) parser.alias(alias);
+  // Only the commands in the command line are described fully, since describing all of them takes time.
+  if (![command.name, ...(command.aliases ?? [])].some((name) => words.includes(name))) return;
+  const options: Values = new Map();
+  describe(parser, command);
+  addOptions(parser, command.options, options);
+  addOptions(parser, globalOptionsOf(command), globals, globalGroup);
+  refuseUnknown(parser, [...command.options, ...globalOptionsOf(command)]);
+  parser.argument('[args...]').action((args: string[]) => {
+    checkArity(command.name, command.arguments, args);
+    onRun(createParsedArgs(args, options));
+  });
 }
 
 /** Answers an unknown word with the nearest known one. */
@@ -139,12 +158,7 @@ function describe(parser: Parser, command: Command): void {
 }
 
 /** Adds options to the parser, which notes every value in `given` under the option's name. */
-function addOptions(
-  parser: Parser,
-  options: readonly Option[],
-  given: Map<string, string[]>,
-  group?: string,
-): void {
+function addOptions(parser: Parser, options: readonly Option[], given: Values, group?: string): void {
   for (const option of options) {
     const short = option.short === undefined ? '' : `-${option.short}, `;
     const value = option.value === undefined ? '' : ` <${option.value}>`;

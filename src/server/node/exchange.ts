@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TransportError } from '../../errors.ts';
 import { contentLength } from '../../wire/headers.ts';
 import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
-import type { ExchangeObserver, Serve, ServedResponse } from '../exchange.ts';
+import type { Exchange, ExchangeObserver, Serve, ServedResponse } from '../exchange.ts';
 import { type RequestBody, requestBody } from './body.ts';
 import type { ConnectionTracker } from './connections.ts';
 import { createIdle, type Idle } from './idle.ts';
@@ -46,17 +46,9 @@ export async function exchange(
   const headers = headersOf(incoming);
   const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
   const body = requestBody(incoming, headers, { idle: requestIdle, onContinue });
-  const request: HttpRequest = {
-    method: incoming.method ?? 'GET',
-    // Unparsed: a parser would resolve dots and trust the Host header.
-    url: incoming.url ?? '/',
-    headers,
-    ...(body === undefined ? {} : { body: body.content }),
-    replay: 'never',
-    arrival: { listener, ...(peer === undefined ? {} : { peer }) },
-    signal: abort.signal,
-  };
-  const seen: { response?: ServedResponse; sent: number } = { sent: 0 };
+  const arrival = { listener, ...(peer === undefined ? {} : { peer }) };
+  const request = requestOf(incoming, { headers, body, arrival, signal: abort.signal });
+  const seen: Seen = { startedAt, sent: 0 };
   const idle = createIdle(answerIdle);
   try {
     await turn.come;
@@ -73,19 +65,48 @@ export async function exchange(
   body?.endLate();
   turn.end();
   idle.end();
-  observer?.ended({
-    method: request.method,
-    target: request.url,
-    ...(seen.response === undefined ? {} : { status: seen.response.status }),
-    whole: outgoing.writableFinished,
+  observer?.ended(
+    exchangeOf(request, seen, {
+      whole: outgoing.writableFinished,
+      received: body?.received() ?? 0,
+      userAgent: incoming.headers['user-agent'],
+    }),
+  );
+}
+
+function requestOf(
+  { method = 'GET', url = '/' }: IncomingMessage,
+  { body, ...parts }: Pick<HttpRequest, 'headers' | 'arrival' | 'signal'> & { body: RequestBody | undefined },
+): HttpRequest {
+  // The URL stays unparsed: a parser would resolve dots and trust the Host header.
+  return { method, url, ...parts, ...(body === undefined ? {} : { body: body.content }), replay: 'never' };
+}
+
+/** The course of an exchange until now. */
+interface Seen {
+  /** By `performance.now()`. */
+  readonly startedAt: number;
+  response?: ServedResponse;
+  sent: number;
+}
+
+function exchangeOf(
+  { method, url, arrival }: HttpRequest,
+  { startedAt, response, sent }: Seen,
+  { userAgent, ...end }: Pick<Exchange, 'whole' | 'received'> & { readonly userAgent: string | undefined },
+): Exchange {
+  return {
+    method,
+    target: url,
+    ...(response === undefined ? {} : { status: response.status }),
+    ...end,
     startedAt: new Date(performance.timeOrigin + startedAt),
     duration: performance.now() - startedAt,
-    received: body?.received() ?? 0,
-    sent: seen.sent,
-    ...(peer === undefined ? {} : { remoteAddress: peer }),
-    ...(incoming.headers['user-agent'] === undefined ? {} : { userAgent: incoming.headers['user-agent'] }),
-    note: seen.response?.note ?? {},
-  });
+    sent,
+    ...(arrival?.peer === undefined ? {} : { remoteAddress: arrival.peer }),
+    ...(userAgent === undefined ? {} : { userAgent }),
+    note: response?.note ?? {},
+  };
 }
 
 function settled(): { readonly promise: Promise<void>; readonly settle: () => void } {
