@@ -4,9 +4,12 @@ import { headerLines, headerValue, matchesEntityTag } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { BlobOperation } from '../wire/operation.ts';
 import { parseRange } from '../wire/range.ts';
-import { blobAnswer, deleted, entityTag, rangeRefused, unchanged } from '../wire/reply.ts';
+import { blobAnswer, deleted, entityTag, rangeRefused, redirected, unchanged } from '../wire/reply.ts';
 
-/** Answers with the blob or the requested part of it. A HEAD opens nothing. */
+/**
+ * Answers with the blob or the requested part of it. Redirects a GET to the place that serves the bytes, if the store names
+ * one; the client sends its Range there again. A HEAD opens nothing.
+ */
 export async function getBlob(
   { name, blobs }: Repository,
   { kind, digest }: BlobOperation,
@@ -14,6 +17,8 @@ export async function getBlob(
 ): Promise<HttpResponse> {
   const { headers, signal } = request;
   const known = matchesEntityTag(headerLines(headers, 'if-none-match'), entityTag(digest));
+  const url = kind === 'blob.get' && !known ? await blobs.locate?.(digest, { signal }) : undefined;
+  if (url !== undefined) return redirected(digest, url);
   const reading = kind === 'blob.get' && !known && headerValue(headers, 'range') === undefined;
   const blob = await blobs.stat(digest, { signal, reading });
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);

@@ -85,6 +85,11 @@ export interface Blobs {
    */
   open(blob: Digest | Descriptor): Content;
   /**
+   * Returns a URL that serves the bytes of the blob to everyone who knows the URL, such as a signed one. Returns undefined
+   * when the repository does not have the blob. Absent where a place has no such URLs.
+   */
+  locate?(digest: Digest, options?: SignalOptions): Promise<string | undefined>;
+  /**
    * Stores known content at the lowest cost: does nothing if it exists, mounts it if possible, and uploads it
    * otherwise.
    * @throws DIGEST_INVALID or SIZE_INVALID when the content does not match its descriptor

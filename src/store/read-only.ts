@@ -4,7 +4,7 @@ import type { Blobs, Manifests, Repository, Tags } from './contract.ts';
 /** The parts that a read-only place implements; `readOnlyRepository` derives the rest. */
 export interface Readable {
   readonly name: string;
-  readonly blobs: Pick<Blobs, 'stat' | 'open'>;
+  readonly blobs: Pick<Blobs, 'stat' | 'open' | 'locate'>;
   readonly manifests: Pick<Manifests, 'resolve' | 'get' | 'getRaw'>;
   readonly tags: Pick<Tags, 'list'>;
   readonly referrers: Repository['referrers'];
@@ -22,6 +22,7 @@ export function readOnlyRepository(readable: Readable): Repository {
     blobs: {
       stat: blobs.stat,
       open: blobs.open,
+      ...(blobs.locate === undefined ? {} : { locate: blobs.locate }),
       write: refuse,
       ingest: refuse,
       mount: async () => undefined,

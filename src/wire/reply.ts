@@ -90,6 +90,11 @@ export function unchanged(digest: Digest): HttpResponse {
   return answer(304, contentHeaders(digest));
 }
 
+/** Answers 307: the bytes are at the URL, which may be valid for a short time only. */
+export function redirected(digest: Digest, url: string): HttpResponse {
+  return answer(307, { ...contentHeaders(digest), location: [url], 'cache-control': ['no-store'] });
+}
+
 function contentHeaders(digest: Digest): HeaderMap {
   return {
     'docker-content-digest': [digest],

@@ -52,6 +52,9 @@ function viewBlobs(registry: Registry, repository: Repository, viewer: Viewer): 
   return {
     stat: (digest, options) => blobs.stat(digest, options),
     open: (blob) => blobs.open(blob),
+    ...(blobs.locate === undefined
+      ? {}
+      : { locate: async (digest, options) => blobs.locate?.(digest, options) }),
     write: (blob, content, options) => blobs.write(blob, content, options),
     ingest: (content, options) => blobs.ingest(content, options),
     delete: (digest, options) => blobs.delete(digest, options),
