@@ -145,6 +145,6 @@ describe('a server over a place that locates blobs', () => {
     const view = readOnlyRepository(repository).blobs;
     assert.equal(await view.locate?.(digest), `${bytes.url}/v2/app/blobs/${digest}`);
     assert.equal(await view.locate?.(absent), undefined);
-    assert.equal(readOnlyRepository(createMemoryRegistry().repository('a')).blobs.locate, undefined);
+    assert.equal('locate' in readOnlyRepository(createMemoryRegistry().repository('a')).blobs, false);
   });
 });
