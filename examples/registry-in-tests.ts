@@ -30,7 +30,7 @@ test('a push waits as long as the registry asks for, and goes on', async () => {
 test('a pull goes on where the connection broke', async () => {
   const cut: Fault = { when: { operation: 'blob.get' }, effect: { cut: { of: 'answer', after: 10 } } };
   await using registry = await startRegistry({ faults: [cut] });
-  await using client = createClient({ download: { retry: { initial: 0 } } });
+  await using client = createClient({ retry: { downloads: { initial: 0 } } });
   const reference = `${registry.host}/app:1`;
   await client.pushImage(reference, image);
   assert.ok((await client.getConfig(reference)).byteLength > 10);

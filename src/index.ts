@@ -4,7 +4,11 @@ export { openArchive } from './archive/read.ts';
 export type { CreateArchiveOptions } from './archive/write.ts';
 export { createArchive } from './archive/write.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
-export type { ConnectionOptions, ConnectionTimeouts } from './client/connection-options.ts';
+export type {
+  ClientRetryOptions,
+  ConnectionOptions,
+  ConnectionTimeouts,
+} from './client/connection-options.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';

@@ -5,7 +5,6 @@ import type { ProxyOption } from '../http/node/proxy.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Keychain } from '../keychain/credential.ts';
-import type { DownloadOptions } from '../remote/exchange.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Send } from '../wire/message.ts';
 import type { StandardStreams } from './standard.ts';
@@ -29,15 +28,12 @@ export interface ConnectionOptions extends HostSettings {
    */
   readonly proxy?: ProxyOption;
   /**
-   * Retries of requests that may be repeated as they are. `upload.retry` and `download.retry` count the attempts of one
-   * blob.
+   * Retries of requests that may be repeated as they are, and in `uploads` and `downloads` those of blobs.
    * @defaultValue 3 attempts, with waits from 1 s that triple
    */
-  readonly retry?: RetryOptions | undefined;
-  /** The way to send blobs: chunks, mounts, retries. */
-  readonly upload?: UploadOptions;
-  /** The way to read blobs: retries. */
-  readonly download?: DownloadOptions;
+  readonly retry?: ClientRetryOptions | undefined;
+  /** The way to send blobs: chunks and mounts. */
+  readonly upload?: Omit<UploadOptions, 'retry'> | undefined;
   /** The limits of every wait, in milliseconds. */
   readonly timeouts?: ConnectionTimeouts;
   /**
@@ -52,6 +48,21 @@ export interface ConnectionOptions extends HostSettings {
    * @defaultValue none, so that `-` is INVALID_OPTION
    */
   readonly standard?: StandardStreams | undefined;
+}
+
+/** The retries of a client. */
+export interface ClientRetryOptions extends RetryOptions {
+  /**
+   * The attempts to upload one blob. They count from the start when the registry has more of the blob than ever before.
+   * @defaultValue `defaultLayerRetry`
+   */
+  readonly uploads?: RetryOptions | undefined;
+  /**
+   * The attempts to download one blob. They count from the start with each 64 KiB that arrive. A manifest or a list gets 3
+   * attempts.
+   * @defaultValue `defaultLayerRetry`
+   */
+  readonly downloads?: RetryOptions | undefined;
 }
 
 /** The limits of every wait, in milliseconds. */

@@ -62,7 +62,9 @@ interface Opened {
  * @throws INVALID_REFERENCE when `insecure` lists a text that names no registry
  */
 export function createConnections(options: ConnectionOptions = {}): Connections {
-  const { keychain = createKeychain(), upload = {}, download = {} } = options;
+  const { keychain = createKeychain(), retry = {} } = options;
+  const upload = { ...options.upload, retry: retry.uploads };
+  const download = { retry: retry.downloads };
   const hosts = createHosts(options);
   const transport = openTransport(options, hosts);
   const common = lineOptions(options, transport.send, hosts);

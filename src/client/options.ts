@@ -1,9 +1,9 @@
 import type { UnpackLimits } from '../flow/compression.ts';
-import { retryOption } from '../http/backoff.ts';
+import { retryOption, retryShape } from '../http/backoff.ts';
 import { proxyOption } from '../http/node/proxy.ts';
 import { tlsOption } from '../http/node/tls.ts';
 import { aCredential } from '../keychain/credential.ts';
-import { downloadShape, uploadShape } from '../remote/options.ts';
+import { uploadShape } from '../remote/options.ts';
 import {
   amount,
   arrayOf,
@@ -25,7 +25,7 @@ import {
 import { aPlatform } from '../spec/platform.ts';
 import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
-import type { ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
+import type { ClientRetryOptions, ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
 import { diskKinds } from './place.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
@@ -44,6 +44,9 @@ const timeouts: Shape<ConnectionTimeouts> = {
   clock: object,
 };
 
+const retry: Shape<ClientRetryOptions> = { ...retryShape, uploads: retryOption, downloads: retryOption };
+const { retry: _, ...upload } = uploadShape;
+
 /** The shape of `ConnectionOptions`. */
 export const connection: Shape<ConnectionOptions> = {
   keychain: callback,
@@ -52,9 +55,8 @@ export const connection: Shape<ConnectionOptions> = {
   proxy: proxyOption,
   headers: object,
   trustedRealms: arrayOf(text),
-  retry: retryOption,
-  upload: optionsOf(uploadShape),
-  download: optionsOf(downloadShape),
+  retry: optionsOf(retry),
+  upload: optionsOf(upload),
   timeouts: optionsOf(timeouts),
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, arrayOf(text)),

@@ -63,7 +63,8 @@ export interface RetryOptions {
   readonly random?: () => number;
 }
 
-const shape: Shape<RetryOptions> = {
+/** The checks of the members of `RetryOptions` from plain JavaScript. */
+export const retryShape: Shape<RetryOptions> = {
   attempts: count,
   initial: amount,
   factor: amount,
@@ -77,7 +78,7 @@ const shape: Shape<RetryOptions> = {
 };
 
 /** Checks retry options from plain JavaScript. */
-export const retryOption: Check = optionsOf(shape);
+export const retryOption: Check = optionsOf(retryShape);
 
 /** Describes one failed attempt before the wait for the next one. */
 export interface RetryEvent {

@@ -39,10 +39,12 @@ import { lock, noMounts, smallDisk } from './small-disk.ts';
 function openClient(test: TestContext): Client {
   const client = createClient({
     keychain: async () => undefined,
-    retry: { attempts: 1 },
     // gantry resumes interrupted blobs as always, but this test does not wait for it.
-    download: { retry: { attempts: 3, initial: 0 } },
-    upload: { retry: { attempts: 3, initial: 0 } },
+    retry: {
+      attempts: 1,
+      uploads: { attempts: 3, initial: 0 },
+      downloads: { attempts: 3, initial: 0 },
+    },
   });
   atEnd(test, () => client[Symbol.asyncDispose]());
   return client;

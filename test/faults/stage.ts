@@ -87,9 +87,8 @@ export function clientOptions({ impatient = false, upload }: StageOptions = {}):
   const timeouts: TimeoutOptions = { answer: patience.client, progress: patience.client };
   return {
     keychain: async () => undefined,
-    retry: hasty,
-    upload: { retry: hasty, ...(upload ?? { chunkSize: 1024 * 1024 }) },
-    download: { retry: hasty },
+    retry: { ...hasty, uploads: hasty, downloads: hasty },
+    upload: upload ?? { chunkSize: 1024 * 1024 },
     ...(impatient ? { timeouts } : {}),
   };
 }

@@ -69,9 +69,7 @@ const place: Surroundings = JSON.parse(process.argv[2] ?? '');
 for (const [name, use] of Object.entries(uses)) {
   const client = createClient({
     keychain: async () => undefined,
-    retry: { initial: 10 },
-    upload: { retry: { initial: 10 } },
-    download: { retry: { initial: 10 } },
+    retry: { initial: 10, uploads: { initial: 10 }, downloads: { initial: 10 } },
     timeouts: { answer: 3000, progress: 3000 },
   });
   // The use may fail, because the registry is faulty.

@@ -152,8 +152,7 @@ describe('a registry that sends us to a name of our own network', () => {
 async function attempt({ work }: Row, name: string, proxy: ProxyOption): Promise<unknown> {
   await using client = createClient({
     transport: createNodeTransport({ lookup, proxy }),
-    retry: { attempts: 1 },
-    upload: { retry: { attempts: 1 } },
+    retry: { attempts: 1, uploads: { attempts: 1 } },
     keychain: async () => undefined,
   });
   const getManifest = async (): Promise<unknown> => client.getManifest(`${name}/acme/app:v1`);

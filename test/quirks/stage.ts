@@ -64,9 +64,7 @@ export function stage({ registry = 'registry.test', quirk, elsewhere, ...habit }
       asked.push({ ...seen, kind: operationOf(seen)?.kind });
       return send(seen);
     },
-    retry,
-    upload: { retry },
-    download: { retry },
+    retry: { ...retry, uploads: retry, downloads: retry },
   });
   return { client, name: `${registry}/acme/app`, inside: memory.repository('acme/app'), memory, asked };
 }

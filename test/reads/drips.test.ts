@@ -58,8 +58,7 @@ describe('dripping-answers: a registry that keeps', () => {
       const client = createClient({
         keychain: async () => undefined,
         timeouts: { progress: 1000 },
-        retry: { attempts: 2, initial: 1 },
-        download: { retry: { attempts: 2, initial: 1 } },
+        retry: { attempts: 2, initial: 1, downloads: { attempts: 2, initial: 1 } },
       });
       atEnd(test, () => client[Symbol.asyncDispose]());
       await assert.rejects(client.getManifest(`${host}/app:1`), (error) => isGantryError(error, code));

@@ -89,9 +89,7 @@ function storing({ status, honoursRange }: { readonly status: number; readonly h
   const retry = { attempts: 1 };
   const client = createClient({
     keychain: async () => undefined,
-    retry,
-    download: { retry },
-    upload: { retry },
+    retry: { ...retry, uploads: retry, downloads: retry },
     async transport(request) {
       const inner = { ...request, url: request.url.replace(/^https:\/\/[^/]*/, '') };
       asked.push(`${request.method} ${request.url}`);

@@ -20,9 +20,7 @@ function clientOf(test: TestContext, options: ClientOptions) {
   const retry = { attempts: 1 };
   const client = createClient({
     keychain: async () => undefined,
-    retry,
-    download: { retry },
-    upload: { retry },
+    retry: { ...retry, uploads: retry, downloads: retry },
     ...options,
   });
   atEnd(test, () => client[Symbol.asyncDispose]());

@@ -83,9 +83,7 @@ describe('C8 an address that repeats a password', () => {
       const retry = { attempts: 2, initial: 1 };
       await using connections = createConnections({
         keychain: async () => ({ kind: 'basic', username: 'alice', password }),
-        retry,
-        download: { retry },
-        upload: { retry },
+        retry: { ...retry, uploads: retry, downloads: retry },
         onWire: (event) => events.push(event),
       });
       const repository = connections

@@ -51,9 +51,7 @@ export function clientOf(
   const client = createClient({
     transport: send,
     keychain: async (name) => (name === registry ? alice : undefined),
-    retry: { attempts: 1 },
-    download: { retry: { attempts: 1 } },
-    upload: { retry: { attempts: 1 } },
+    retry: { attempts: 1, uploads: { attempts: 1 }, downloads: { attempts: 1 } },
     ...options,
   });
   atEnd(test, () => client[Symbol.asyncDispose]());

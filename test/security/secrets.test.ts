@@ -98,9 +98,7 @@ describe('C8 the library', () => {
         const events: unknown[] = [];
         const client = createClient({
           keychain: async () => credential,
-          retry: { attempts: 1 },
-          download: { retry: { attempts: 1 } },
-          upload: { retry: { attempts: 1 } },
+          retry: { attempts: 1, uploads: { attempts: 1 }, downloads: { attempts: 1 } },
           onWire: (event) => events.push(event),
         });
         atEnd(test, () => client[Symbol.asyncDispose]());

@@ -82,9 +82,8 @@ export function wire(...habits: readonly Middleware[]): Wire {
       createClient({
         transport: send,
         keychain: async () => undefined,
-        retry: hasty(),
+        retry: { ...hasty(), uploads: hasty() },
         ...options,
-        upload: { retry: hasty(), ...options.upload },
       }),
   };
 }
