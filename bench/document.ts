@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { projectRoot } from '../test/project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 const end = '<!-- end -->';
 

@@ -1,6 +1,6 @@
 import { arch, availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import process from 'node:process';
-import { isInPath, run } from '../test/peer.ts';
+import { isInPath, run } from './support/programs.ts';
 
 /** The programs that print their version, each with its arguments for that. */
 const versions: Readonly<Record<string, readonly string[]>> = {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { createRoundGate, type RoundGate } from '../test/counts/rounds.ts';
 import { startLane } from './lane.ts';
 import { requestReader } from './requests.ts';
+import { createRoundGate, type RoundGate } from './support/rounds.ts';
 
 /** The network between a client and its registries. */
 export interface Shape {

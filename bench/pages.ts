@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { RunningRegistry } from '../test/peers/registries.ts';
+import type { RunningRegistry } from './support/distribution.ts';
 
 /** The largest page that registries give. */
 const pageSize = 1000;

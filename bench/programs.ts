@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { projectRoot } from '../test/project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 /** The folder of the compiled files. The bench measures the build in it. */
 const compiled = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -4,12 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { TokenService } from '../test/login/token-service.ts';
-import { isInPath } from '../test/peer.ts';
-import { startDistribution } from '../test/peers/distribution.ts';
-import type { RunningRegistry } from '../test/peers/registries.ts';
 import { startPages } from './pages.ts';
 import { gantryProgram } from './programs.ts';
+import { type RunningRegistry, startDistribution } from './support/distribution.ts';
+import { isInPath } from './support/programs.ts';
+import type { TokenService } from './support/token-service.ts';
 
 /**
  * The registries for the tools: Debian's and gantry, on disk unless the kind says otherwise, or one that has only tags.

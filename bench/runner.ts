@@ -1,4 +1,3 @@
-import type { RunningRegistry } from '../test/peers/registries.ts';
 import { type Measure, measured } from './measure.ts';
 import type { Traffic } from './network.ts';
 import { precompiledTools } from './precompiled.ts';
@@ -7,6 +6,7 @@ import { countWarm, type RunKind, runOnce } from './run.ts';
 import { runtimeTools } from './runtimes.ts';
 import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
+import type { RunningRegistry } from './support/distribution.ts';
 import { gantryBeside, peersHere, type Tool } from './tools.ts';
 
 /** The cost of one tool: the median of its runs. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { projectRoot } from '../test/project.ts';
+import { projectRoot } from '../scripts/project.ts';
 import { gantryProgram, ownProgram } from './programs.ts';
 import { gantry, type Tool } from './tools.ts';
 

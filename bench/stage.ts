@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient, type Descriptor, type Image, type Index } from '../src/index.ts';
 import type { Credential } from '../src/keychain/index.ts';
-import { startTokenService, type TokenService } from '../test/login/token-service.ts';
-import type { RunningRegistry } from '../test/peers/registries.ts';
 import { imageTag, makeImage, writeImage } from './images.ts';
 import { type RegistryKind, startRegistry } from './registries.ts';
 import type { Held, Scenario } from './scenario.ts';
+import type { RunningRegistry } from './support/distribution.ts';
+import { startTokenService, type TokenService } from './support/token-service.ts';
 
 /** The account of the tools for registries that require a login. */
 export const user = { username: 'someone', password: 'a password' } as const;

@@ -1,7 +1,7 @@
 import process from 'node:process';
-import { isInPath } from '../test/peer.ts';
 import { imageTag } from './images.ts';
 import { gantryProgram, ownProgram } from './programs.ts';
+import { isInPath } from './support/programs.ts';
 
 /** The task of a tool. */
 export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version';

@@ -2,8 +2,8 @@ import { chmod, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
-import { projectRoot } from '../test/project.ts';
 import { precompile } from './precompile.ts';
+import { projectRoot } from './project.ts';
 
 /**
  * The modules for every request to a registry, and the short commands themselves. With their imports they become one

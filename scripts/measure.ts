@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../test/project.ts';
 import { measureApi } from './measures/api.ts';
 import { commentLimit, commentShares, shareOf } from './measures/comments.ts';
 import { entryPoints } from './measures/entry-points.ts';
 import { functionsOf } from './measures/functions.ts';
 import { arrowsOf, cycles } from './measures/imports.ts';
 import { folders, isTest, linesOf, readSources, type Source } from './measures/sources.ts';
+import { projectRoot } from './project.ts';
 
 /**
  * Prints the measures of the house: each figure beside its goal, and below them the places that miss a goal. It reads

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { describe, it } from 'node:test';
-import { projectRoot } from './project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 /**
  * Nothing waits for another caller for ever. Waits come from the modules in `made`, each of which has a signal and an

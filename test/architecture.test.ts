@@ -10,7 +10,7 @@ import {
   reachableFrom,
 } from '../scripts/measures/imports.ts';
 import { isTest, readSources } from '../scripts/measures/sources.ts';
-import { projectRoot } from './project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 /** The rules of docs/picture.md, section 1. A room may import itself and the rooms in its row. */
 interface Rule {
@@ -170,6 +170,16 @@ describe('the picture of the house', () => {
 
   it('no source imports a test or its support', () => {
     const wrong = arrows.filter(({ to }) => to.includes('.test.'));
+    assert.deepEqual(wrong, []);
+  });
+
+  it('the bench, the scripts and the examples import nothing of the tests', () => {
+    const others = ['bench', 'scripts', 'examples', 'test'].flatMap((folder) =>
+      readSources(projectRoot(), folder),
+    );
+    const wrong = arrowsOf(others).filter(
+      ({ from, to }) => !from.startsWith('test/') && to.startsWith('test/'),
+    );
     assert.deepEqual(wrong, []);
   });
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { projectRoot } from '../scripts/project.ts';
 import { idsIn } from './documents/test-ids.ts';
-import { projectRoot } from './project.ts';
 
 interface Row {
   readonly id: string;

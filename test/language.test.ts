@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { commentLimit, commentShares, shareOf } from '../scripts/measures/comments.ts';
 import { folders, readSources } from '../scripts/measures/sources.ts';
-import { projectRoot } from './project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 /** Rooms whose comments still wait for the language pass. A room that passes the limit must leave the list. */
 const waiting = ['src/remote'];

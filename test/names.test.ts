@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isTest, parseSource, readSources, type Source } from '../scripts/measures/sources.ts';
-import { projectRoot } from './project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 const places = 'each place opens its own part of the contract, under the same name';
 const verbs = 'one operation: at the client, at the server that answers it, and in a command';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { projectRoot } from '../scripts/project.ts';
 import { publishable } from '../scripts/publishable.ts';
-import { projectRoot } from './project.ts';
 
 const root = projectRoot();
 const manifest = readJson('package.json');

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { projectRoot } from '../scripts/project.ts';
 import { finished, startProgram } from './cli/gantry.ts';
 import { folder } from './folder.ts';
 import { isRunning } from './leftovers.ts';
-import { projectRoot } from './project.ts';
 
 const runner = fileURLToPath(new URL('./run.js', import.meta.url));
 

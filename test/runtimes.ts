@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { projectRoot } from './project.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 /**
  * Runs the built tests on the other versions of Node: `node dist/test/runtimes.js [PART...]` with the arguments of

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { listenAnywhere } from '../../test/listening.ts';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
 import { bytesContent, streamContent } from '../flow/content.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { isTest, readSources } from '../../scripts/measures/sources.ts';
-import { projectRoot } from '../../test/project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 import { parseUrl } from './url.ts';
 
 describe('parsing a URL', () => {

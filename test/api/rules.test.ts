@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import type { Node } from 'oxc-parser';
 import { type PublicDeclaration, publicDeclarations } from '../../scripts/measures/api.ts';
 import { entryPoints } from '../../scripts/measures/entry-points.ts';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 
 const root = projectRoot();
 const read = (path: string): string => readFileSync(join(root, 'dist', path), 'utf8');

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parseSync } from 'oxc-parser';
+import { projectRoot } from '../../scripts/project.ts';
 import { isGantryError } from '../../src/errors.ts';
 import * as main from '../../src/index.ts';
 import * as keychain from '../../src/keychain/index.ts';
 import * as server from '../../src/server/index.ts';
 import { imageOf } from '../../src/testing/contract/sample.ts';
 import * as testing from '../../src/testing/index.ts';
-import { projectRoot } from '../project.ts';
 
 /**
  * The right call of a function. For every other value from plain JavaScript it throws INVALID_OPTION with the name of

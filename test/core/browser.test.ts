@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { type OutputChunk, rolldown } from 'rolldown';
+import { projectRoot } from '../../scripts/project.ts';
 import { startRegistry } from '../../src/testing/index.ts';
-import { projectRoot } from '../project.ts';
 
 /** The part of a browser's global scope that the bundle gets, and nothing of Node. A timer of a browser is a number. */
 const browserGlobals = {

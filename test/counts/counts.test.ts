@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { createRounds, type Rounds } from '../../bench/support/rounds.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { copyImage } from '../../src/copy/copy.ts';
 import { bytesContent } from '../../src/flow/content.ts';
@@ -16,7 +17,6 @@ import type { Registry } from '../../src/store/contract.ts';
 import type { Middleware } from '../../src/wire/message.ts';
 import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
-import { createRounds, type Rounds } from './rounds.ts';
 import { keychain, withTokenLogin } from './token-login.ts';
 
 /**

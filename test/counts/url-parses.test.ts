@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { createAuthorize } from '../../src/auth/authorize.ts';
 import { createLine } from '../../src/http/line.ts';
 import { createNodeTransport } from '../../src/http/node/transport.ts';
@@ -9,7 +10,6 @@ import { userAgent } from '../../src/http/user-agent.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { atEnd } from '../at-end.ts';
-import { listenAnywhere } from '../listening.ts';
 
 /** Counts the calls of the constructor `URL` in this process until the end of the test. */
 function countParses(test: TestContext): () => number {

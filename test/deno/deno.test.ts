@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isInPath, run } from '../peer.ts';
+import { isInPath, run } from '../../bench/support/programs.ts';
 
 /** Runs the program of `pushes.ts` on both runtimes, since Deno handles connections differently from Node. */
 const program = fileURLToPath(new URL('pushes.js', import.meta.url));

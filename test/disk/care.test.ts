@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { output } from '../../bench/support/programs.ts';
 import { blobPath } from '../../src/blobfile/blob-file.ts';
 import { checkStore } from '../../src/disk/check.ts';
 import { RepositoryFolder } from '../../src/disk/folder.ts';
@@ -25,7 +26,7 @@ import type { Repository } from '../../src/store/contract.ts';
 import { blobOf, failsWith, give, giveImage, imageOf, read } from '../../src/testing/contract/sample.ts';
 import { lock, noMounts, smallDisk } from '../bad-input/small-disk.ts';
 import { gantry } from '../cli/gantry.ts';
-import { needs, output } from '../peer.ts';
+import { needs } from '../peer.ts';
 import * as wire from './server.ts';
 
 async function filled(

@@ -3,12 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { cliManual } from '../../scripts/cli-manual.ts';
+import { projectRoot } from '../../scripts/project.ts';
 import { type Command, type CommandGroup, isGroup, type Option } from '../../src/cli/command.ts';
 import { exit } from '../../src/cli/exit.ts';
 import { parseCommandLine } from '../../src/cli/program.ts';
 import { globalOptions } from '../../src/cli/shared-options.ts';
 import { commands } from '../../src/cli/table.ts';
-import { projectRoot } from '../project.ts';
 import { blocksOf, documents, readText } from './pages.ts';
 
 const root = projectRoot();

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { projectRoot } from '../../scripts/project.ts';
 import { folder } from '../folder.ts';
-import { projectRoot } from '../project.ts';
 import type { Block } from './pages.ts';
 
 export interface Compiled {

@@ -1,5 +1,5 @@
 import { readSources } from '../../scripts/measures/sources.ts';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 import { type Block, blocksOf } from './pages.ts';
 
 /** Returns the blocks of code in the doc comments below `src`, each with the line of its fence in the file. */

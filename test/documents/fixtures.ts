@@ -2,6 +2,7 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { hash } from 'bcryptjs';
+import { projectRoot } from '../../scripts/project.ts';
 import {
   bytesContent,
   copyImage,
@@ -16,7 +17,6 @@ import {
 } from '../../src/index.ts';
 import { startRegistry } from '../../src/testing/index.ts';
 import { binary } from '../cli/gantry.ts';
-import { projectRoot } from '../project.ts';
 import type { Authority } from '../tls/authority.ts';
 import { type Hosts, password } from './hosts.ts';
 

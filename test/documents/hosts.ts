@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import net, { type Server, type Socket } from 'node:net';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { createAccess } from '../../src/server/index.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/index.ts';
-import { listenAnywhere } from '../listening.ts';
 import { secret } from '../secret.ts';
 import type { Authority } from '../tls/authority.ts';
 import { join } from '../tls/front.ts';

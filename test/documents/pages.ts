@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 
 const root = projectRoot();
 

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { binary, saidOnStderr } from '../cli/gantry.ts';
-import { listenAnywhere } from '../listening.ts';
 
 /**
  * Runs `gantry serve` for the shell blocks. A reader of `gantry serve` types the next line in another terminal. The

@@ -1,5 +1,5 @@
 import { readSources } from '../../scripts/measures/sources.ts';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 
 /** A test that documents name by an id, which a change of its title does not touch. */
 export interface NamedTest {

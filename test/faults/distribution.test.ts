@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
+import { startDistribution } from '../../bench/support/distribution.ts';
 import { createConnections } from '../../src/client/connections.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { streamContent } from '../../src/flow/content.ts';
@@ -7,7 +8,6 @@ import { measure } from '../../src/flow/hash.ts';
 import { parseReference } from '../../src/spec/reference.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { needs } from '../peer.ts';
-import { startDistribution } from '../peers/distribution.ts';
 import { generated } from './generated.ts';
 import { startProxy, type WireFault } from './proxy.ts';
 import { clientOptions } from './stage.ts';

@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { listenAnywhere } from '../listening.ts';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 
 /** A fault of a connection after this number of bytes in one direction. */
 export interface WireFault {

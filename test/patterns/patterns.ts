@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseSync } from 'oxc-parser';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 
 /** A regular expression of the source, and its place. */
 export interface Pattern {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { access, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { output } from '../../bench/support/programs.ts';
+import { projectRoot } from '../../scripts/project.ts';
 import { createClient, type Image } from '../../src/index.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
 import { folder } from '../folder.ts';
-import { needs, output, type Peer } from '../peer.ts';
-import { projectRoot } from '../project.ts';
+import { needs, type Peer } from '../peer.ts';
 import {
   gzipLayer,
   type Identity,

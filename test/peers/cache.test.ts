@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { startDistribution } from '../../bench/support/distribution.ts';
 import { createConnections } from '../../src/client/connections.ts';
 import { createClient } from '../../src/index.ts';
 import { createPullThrough } from '../../src/pull-through/registry.ts';
@@ -10,7 +11,6 @@ import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { diskCache } from '../proxy-cache/stage.ts';
 import { peerClients } from './clients.ts';
-import { startDistribution } from './distribution.ts';
 import { indexOfTwo, partsInLayout, partsOf } from './images.ts';
 
 /** A cache on disk between Debian's registry and other clients. */

@@ -1,4 +1,5 @@
-import { output, type Peer } from '../peer.ts';
+import { output } from '../../bench/support/programs.ts';
+import type { Peer } from '../peer.ts';
 import { tag } from './images.ts';
 
 /** A peer that moves whole images and indexes between registries and OCI layouts. */

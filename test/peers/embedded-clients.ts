@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type Ended, output, type Peer, run } from '../peer.ts';
+import { type Ended, output, run } from '../../bench/support/programs.ts';
+import type { Peer } from '../peer.ts';
 import { type Setting, type Trust, user } from './embedded.ts';
 import { partsInLayout, tag } from './images.ts';
 import type { Podman } from './podman.ts';

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { output } from '../../bench/support/programs.ts';
 import type { Registry, Repository } from '../../src/store/contract.ts';
 import {
   blobOf,
@@ -12,7 +13,7 @@ import {
   listOf,
   imageOf as manifestOf,
 } from '../../src/testing/contract/sample.ts';
-import { needs, output } from '../peer.ts';
+import { needs } from '../peer.ts';
 import { basicOf } from '../secret.ts';
 import {
   createTrust,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { RunningRegistry } from '../../bench/support/distribution.ts';
 import { createClient, openArchive } from '../../src/index.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
@@ -15,7 +16,7 @@ import {
   saveArchive,
   saveLayout,
 } from './images.ts';
-import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
+import { type RegistryKind, registries } from './registries.ts';
 
 /** gantry and one other client share a registry, and each must find the content of the other there. */
 

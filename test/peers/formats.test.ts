@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { RunningRegistry } from '../../bench/support/distribution.ts';
+import { output } from '../../bench/support/programs.ts';
 import { createClient } from '../../src/index.ts';
 import { folder } from '../folder.ts';
-import { needs, output } from '../peer.ts';
+import { needs } from '../peer.ts';
 import { gzipLayer, identityOf, imageOf, indexOfTwo, partsInLayout, saveLayout, tag } from './images.ts';
-import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
+import { type RegistryKind, registries } from './registries.ts';
 
 /** Docker's own manifests, which skopeo makes from OCI manifests. gantry makes none, and must move them unchanged. */
 

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, it, type TestContext } from 'node:test';
+import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
+import { type Ended, output, type RunOptions, run } from '../../bench/support/programs.ts';
 import { binary } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
-import { type Ended, needs, output, type RunOptions, run } from '../peer.ts';
+import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
-import { startDistribution } from './distribution.ts';
 import { gzipLayer, imageOf, partsInLayout, partsOf, saveLayout } from './images.ts';
 import { openPodman } from './podman.ts';
-import type { RunningRegistry } from './registries.ts';
 
 /** A registry with users: gantry and the peers share logins in docker's config file. */
 

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { RunningRegistry } from '../../bench/support/distribution.ts';
 import { createClient } from '../../src/index.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { partsInLayout, samples } from './images.ts';
 import { inspect, openPodman, type Podman } from './podman.ts';
-import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
+import { type RegistryKind, registries } from './registries.ts';
 
 /** podman keeps one platform, unpacked: it pulls equal content and pushes layers that it has compressed again. */
 

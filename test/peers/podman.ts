@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Ended, output, type RunOptions, run } from '../peer.ts';
+import { type Ended, output, type RunOptions, run } from '../../bench/support/programs.ts';
 import type { Identity } from './images.ts';
 
 /** podman with an image store of its own. It only moves images and runs nothing, so it needs no privileges. */

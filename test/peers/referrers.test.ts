@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { RunningRegistry } from '../../bench/support/distribution.ts';
+import { output } from '../../bench/support/programs.ts';
 import {
   createClient,
   createNodeTransport,
@@ -10,9 +12,9 @@ import {
   parseDigest,
 } from '../../src/index.ts';
 import { folder } from '../folder.ts';
-import { needs, output } from '../peer.ts';
+import { needs } from '../peer.ts';
 import { gzipLayer, imageOf, partsInLayout } from './images.ts';
-import { type RegistryKind, type RunningRegistry, registries } from './registries.ts';
+import { type RegistryKind, registries } from './registries.ts';
 
 /** Artifacts and referrers of oras. distribution 2.8 has no referrers API, so oras keeps them under a tag. */
 

@@ -1,15 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
 import { openDiskRegistry } from '../../src/disk/registry.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import type { Peer } from '../peer.ts';
-import { startDistribution } from './distribution.ts';
-
-export interface RunningRegistry extends AsyncDisposable {
-  /** `127.0.0.1:40000` */
-  readonly host: string;
-}
 
 export interface RegistryKind {
   readonly name: string;

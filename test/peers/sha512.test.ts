@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
 import { createClient } from '../../src/client/client.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { blobOf, emptyConfig, give, giveImage, imageOf, listOf } from '../../src/testing/contract/sample.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { needs } from '../peer.ts';
-import { startDistribution } from './distribution.ts';
-import type { RunningRegistry } from './registries.ts';
 
 describe('images by sha512 at docker-registry', needs('docker-registry'), () => {
   let distribution: RunningRegistry | undefined;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type Socket } from 'node:net';
-import { listenAnywhere } from '../listening.ts';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { join } from '../tls/front.ts';
 
 export interface ConnectProxy extends AsyncDisposable {

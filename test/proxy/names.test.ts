@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { bytesContent } from '../../src/flow/content.ts';
 import type { ProxyOption } from '../../src/http/node/proxy.ts';
 import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { createLayer } from '../../src/image/layer.ts';
-import { listenAnywhere } from '../listening.ts';
 
 /** Every looked-up name is this machine: `inner.example` only looks public. */
 const lookup: LookupFunction = (_name, { all }, callback) =>

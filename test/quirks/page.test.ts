@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { projectRoot } from '../../scripts/project.ts';
 import { idsOfCell, namedTests } from '../documents/test-ids.ts';
-import { projectRoot } from '../project.ts';
 
 /** `docs/quirks.md` names the tests of each habit by their ids, and this test checks that they exist. */
 const known = new Set(namedTests().map(({ id }) => id));

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
+import { output } from '../../bench/support/programs.ts';
 import { createClient } from '../../src/index.ts';
 import { listOf } from '../../src/testing/contract/sample.ts';
 import { startRegistry, type TestRegistry } from '../../src/testing/start-registry.ts';
 import { folder } from '../folder.ts';
-import { needs, output } from '../peer.ts';
-import { startDistribution } from '../peers/distribution.ts';
-import type { RunningRegistry } from '../peers/registries.ts';
+import { needs } from '../peer.ts';
 import { fill, type Graph } from './graph.ts';
 
 /** distribution 2.8 has no referrers API. Other tools can read and extend the list that gantry keeps under the tag. */

@@ -6,12 +6,11 @@ import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
 import { createNodeTransport } from '../../src/http/node/transport.ts';
 import { bytesContent, createRemoteRegistry, type Repository } from '../../src/index.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import { needs } from '../peer.ts';
-import { startDistribution } from '../peers/distribution.ts';
-import type { RunningRegistry } from '../peers/registries.ts';
 import { empty, noteOf, noteType } from './notes.ts';
 
 /** `GANTRY_RACE_ROUNDS=20` gives more certainty and takes more time. */

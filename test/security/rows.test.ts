@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
-import { projectRoot } from '../project.ts';
+import { projectRoot } from '../../scripts/project.ts';
 
 it('every row of the security list of clients, C1 to C24, is named by a test of this folder', () => {
   const folder = join(projectRoot(), 'test', 'security');

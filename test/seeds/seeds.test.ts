@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { projectRoot } from '../../scripts/project.ts';
 import { idsOfCell, namedTests } from '../documents/test-ids.ts';
-import { projectRoot } from '../project.ts';
 
 /**
  * The appendix of `docs/migrating.md` has a row for each part of the two Go packages. This test checks every name in

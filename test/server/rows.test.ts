@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { projectRoot } from '../../scripts/project.ts';
 import { namedTests } from '../documents/test-ids.ts';
-import { projectRoot } from '../project.ts';
 import { rowsElsewhere } from './security-rows.ts';
 
 const folder = join(projectRoot(), 'test', 'server');

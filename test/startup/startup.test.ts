@@ -6,12 +6,12 @@ import { Module } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Script } from 'node:vm';
+import { projectRoot } from '../../scripts/project.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { atEnd } from '../at-end.ts';
 import { binary, bundle, type Ended, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
-import { projectRoot } from '../project.ts';
 
 /** Prints the loaded files and the loaded modules of the runtime on stderr at the end. */
 const tellAll = `process.on('exit', () => {

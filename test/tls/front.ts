@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
-import { listenAnywhere } from '../listening.ts';
+import { listenAnywhere } from '../../bench/support/listen.ts';
 
 export interface Front extends AsyncDisposable {
   readonly port: number;

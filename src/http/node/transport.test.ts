@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';
 import { after, describe, it } from 'node:test';
-import { listenAnywhere } from '../../../test/listening.ts';
+import { listenAnywhere } from '../../../bench/support/listen.ts';
 import { type ErrorCode, isGantryError } from '../../errors.ts';
 import { collect, discard } from '../../flow/collect.ts';
 import { bytesContent, type Content, streamContent } from '../../flow/content.ts';

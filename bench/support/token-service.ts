@@ -1,12 +1,11 @@
-import { createPrivateKey, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, randomUUID, sign, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { listenAnywhere } from '../listening.ts';
-import { output } from '../peer.ts';
-import { alsoSecret, basicOf, secret } from '../secret.ts';
+import { listenAnywhere } from './listen.ts';
+import { output } from './programs.ts';
 
 /** A request to the service. */
 export interface Asked {
@@ -37,6 +36,10 @@ interface ServiceOptions {
   readonly refreshToken: string;
   /** The life of each token in seconds. Default 300. */
   readonly life?: number;
+  /** Receives the key that signs the tokens, as PEM. */
+  readonly onKey?: (pem: string) => void;
+  /** Returns the id of the next token. Default: a random one. */
+  readonly tokenId?: () => string;
 }
 
 const service = 'gantry tests';
@@ -53,8 +56,7 @@ export async function startTokenService(options: ServiceOptions): Promise<TokenS
   const names = ['-subj', '/CN=gantry tests', '-keyout', key, '-out', certificate];
   await output('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '1', ...names]);
   const pem = await readFile(key, 'utf8');
-  // Registers a line from the middle, since every key begins alike.
-  alsoSecret(pem.split('\n')[2] ?? pem);
+  options.onKey?.(pem);
   const signer: Signer = {
     key: createPrivateKey(pem),
     chain: [new X509Certificate(await readFile(certificate)).raw.toString('base64')],
@@ -119,7 +121,7 @@ async function answer(from: IncomingMessage, to: ServerResponse, desk: Desk): Pr
     scopes: scopes.filter((scope) => scope !== ''),
     grant: form.get('grant_type') ?? undefined,
   });
-  const basic = basicOf(options.user, options.password);
+  const basic = `Basic ${Buffer.from(`${options.user}:${options.password}`).toString('base64')}`;
   const isUser = isPost ? form.get('refresh_token') === options.refreshToken : authorization === basic;
   if (!isUser && (isPost || authorization !== undefined)) {
     to.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
@@ -127,7 +129,7 @@ async function answer(from: IncomingMessage, to: ServerResponse, desk: Desk): Pr
   }
   const life = options.life ?? 300;
   const granted = scopes.flatMap((scope) => grant(scope, isUser));
-  const token = signed(granted, life, desk.signer);
+  const token = signed(granted, life, { ...desk.signer, id: options.tokenId?.() ?? randomUUID() });
   to.writeHead(200, { 'content-type': 'application/json' });
   to.end(JSON.stringify({ [isPost ? 'access_token' : 'token']: token, expires_in: life }));
 }
@@ -145,7 +147,7 @@ function grant(scope: string, isUser: boolean): readonly Grant[] {
   return name.startsWith('public/') ? [{ type, name, actions: ['pull'] }] : [];
 }
 
-function signed(access: readonly Grant[], life: number, { key, chain }: Signer): string {
+function signed(access: readonly Grant[], life: number, { key, chain, id }: Signer & { id: string }): string {
   const now = Math.floor(Date.now() / 1000);
   const claims = {
     iss: issuer,
@@ -154,8 +156,7 @@ function signed(access: readonly Grant[], life: number, { key, chain }: Signer):
     exp: now + life,
     nbf: now - 5,
     iat: now,
-    // This id marks the token wherever a run prints it, since nobody can know the signature beforehand.
-    jti: secret(`${Math.random()}`),
+    jti: id,
     access,
   };
   const content = `${encode({ typ: 'JWT', alg: 'RS256', x5c: chain })}.${encode(claims)}`;

@@ -4,7 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { RunningRegistry } from './registries.ts';
+
+export interface RunningRegistry extends AsyncDisposable {
+  /** `127.0.0.1:40000` */
+  readonly host: string;
+}
 
 /** Starts Debian's `docker-registry` (distribution 2.8) on a free port, with a store that is removed with it. */
 export async function startDistribution(
