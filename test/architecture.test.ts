@@ -99,6 +99,19 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   server: ['bcryptjs', 'yaml'],
 };
 
+/** The files with variables that the whole process shares, except the command line's own, and their purpose. */
+const processState: Readonly<Record<string, string>> = {
+  'blobfile/buffers.ts': 'memory for the next transfer',
+  'blobfile/flush.ts': 'the running syncs, which share the threads of the process',
+  'blobfile/hash-program.ts': 'the hashes of a thread',
+  'blobfile/hash-thread.ts': 'the one thread that hashes',
+  'flow/abort.ts': 'one listener for each signal',
+  'flow/portable/compression.ts': 'the streams of the runtime, without state',
+  'keychain/answers.ts': 'the answers of helpers for 5 minutes',
+  'remote/resources.ts': 'the limits that clients share',
+  'server/access/rules.ts': 'the compiled patterns of each rule',
+};
+
 /** Global variables that browsers do not have. */
 const nodeGlobals: ReadonlySet<string> = new Set([
   'Buffer',
@@ -226,6 +239,16 @@ describe('the picture of the house', () => {
         ].map((name) => `${source.path} → ${name}`),
       );
     assert.deepEqual(wrong, []);
+  });
+
+  it('keeps state of the process only in the listed files', () => {
+    const mutable =
+      /^let |^(?:export )?const \w+(?:: [^=]+)? = (?:new (?:Weak)?(?:Map|Set)(?:<.*>)?\(\)|create\w+\()/m;
+    const found = sources.filter(({ path, text }) => !path.startsWith('cli/') && mutable.test(text));
+    assert.deepEqual(
+      found.map(({ path }) => path),
+      Object.keys(processState),
+    );
   });
 
   it('each conditional import has a file for Node and one for every other runtime', () => {

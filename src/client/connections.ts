@@ -4,7 +4,8 @@ import { ownHeaders } from '../hosts/own-headers.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
-import { createRemoteRegistry, type RemoteRegistry } from '../remote/registry.ts';
+import { openRegistry, type RemoteRegistry } from '../remote/registry.ts';
+import { processResources, type Resources } from '../remote/resources.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { Intent, Repository } from '../store/contract.ts';
@@ -58,16 +59,19 @@ interface Opened {
 }
 
 /**
- * Creates the connections of one client. Nothing is sent.
+ * Creates the connections of one client. Nothing is sent. Clients with the same `resources` share their limits.
  * @throws INVALID_REFERENCE when `insecure` lists a text that names no registry
  */
-export function createConnections(options: ConnectionOptions = {}): Connections {
+export function createConnections(
+  options: ConnectionOptions = {},
+  resources: Resources = processResources,
+): Connections {
   const { keychain = createKeychain(), retry = {} } = options;
   const upload = { ...options.upload, retry: retry.uploads };
   const download = { retry: retry.downloads };
   const hosts = createHosts(options);
   const transport = openTransport(options, hosts);
-  const common = lineOptions(options, transport.send, hosts);
+  const common = lineOptions(options, { transport: transport.send, hosts, resources });
   const opened = new Map<Host, Opened>();
   const warnAbout = (host: string, text: string): void => options.onWire?.({ kind: 'warning', host, text });
   const open = (name: RegistryName): Opened => {
@@ -81,7 +85,7 @@ export function createConnections(options: ConnectionOptions = {}): Connections 
     const send = createLine({ ...common, home: base, authorize });
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
     const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
-    const parts = { line: { ...line, authorize }, registry: createRemoteRegistry(remote) };
+    const parts = { line: { ...line, authorize }, registry: openRegistry(remote, resources) };
     opened.set(host, parts);
     return parts;
   };

@@ -8,24 +8,29 @@ import { secureFallback } from '../http/secure-fallback.ts';
 import { throttle } from '../http/throttle.ts';
 import type { Transport } from '../http/transport.ts';
 import { userAgent } from '../http/user-agent.ts';
+import type { Resources } from '../remote/resources.ts';
 import type { Send } from '../wire/message.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 
-/**
- * One for the whole process, so that the limits of a host apply to all its clients. A transport of the caller has hosts of
- * its own.
- */
-const commonThrottle = throttle();
+interface LineParts {
+  readonly transport: Send;
+  readonly hosts: Hosts;
+  readonly resources: Resources;
+}
 
 /** Returns the options that all lines of a client share. */
-export function lineOptions(options: ConnectionOptions, transport: Send, hosts: Hosts): LineOptions {
+export function lineOptions(
+  options: ConnectionOptions,
+  { transport, hosts, resources }: LineParts,
+): LineOptions {
   const { onWire, retry, timeouts } = options;
   const observe = published(onWire);
   const named = plainFallback(hosts.isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
   return {
     // A transport of the caller may be no network.
     transport: options.transport === undefined ? secureFallback(hosts)(named) : named,
-    throttle: options.transport === undefined ? commonThrottle : throttle(),
+    // It may also have hosts of its own.
+    throttle: options.transport === undefined ? resources.throttle : throttle(),
     ...(observe === undefined ? {} : { observe }),
     ...(retry === undefined ? {} : { retry }),
     ...(timeouts === undefined ? {} : { timeouts }),

@@ -12,12 +12,14 @@ import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
+import type { Resources } from './resources.ts';
 import { type RepositoryLine, sendWithWorkarounds } from './send-with-workarounds.ts';
 
 /** The connection of a repository to its registry, and the facts that all of its parts need. */
 export interface Exchange extends RepositoryLine {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
+  readonly resources: Resources;
   readonly download: DownloadOptions;
   /** Advice for the user after a 401. */
   readonly loginAdvice?: string;

@@ -10,10 +10,6 @@ const largeSize = 32 * mebibyte;
 /** Bytes per second of one connection above which the machine or its line is the limit, so more connections do not help. */
 const fast = 50_000_000;
 
-/** The most parts of the whole process that are under way or wait for their turn, beside the next one of each blob. */
-const most = 7;
-let ahead = 0;
-
 export function isLarge(size: number | undefined): size is number {
   return size !== undefined && size >= largeSize;
 }
@@ -79,10 +75,11 @@ async function* inParts(
   const parts: Part[] = [];
   const spare: Uint8Array[] = [];
   let asked = at;
+  const { parts: places } = source.exchange.resources;
   const askMore = (): void => {
-    while (asked < size && (parts.length === 0 || ahead < most)) {
-      const place = parts.length > 0 ? 1 : 0;
-      ahead += place;
+    while (asked < size) {
+      const hasPlace = parts.length > 0 && places.take();
+      if (parts.length > 0 && !hasPlace) return;
       const to = Math.min(asked + partSize, size);
       const bytes = readPart(source, {
         from: asked,
@@ -94,7 +91,7 @@ async function* inParts(
       // The reader sees the failure when it waits for this part.
       bytes.catch(() => undefined);
       const leave = (): void => {
-        ahead -= place;
+        if (hasPlace) places.leave();
       };
       parts.push({ bytes, leave });
       asked = to;

@@ -12,6 +12,7 @@ import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
 import { downloadShape, uploadShape } from './options.ts';
 import { remoteReferrers } from './referrers.ts';
+import { processResources, type Resources } from './resources.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
 /** Settings of `createRemoteRegistry` with a `send` of the caller. */
@@ -66,15 +67,21 @@ const shape: Shape<RemoteOptions> = {
  * Opens the registry that `send` reaches.
  * @throws INVALID_OPTION
  */
-export function createRemoteRegistry(given: RemoteOptions): RemoteRegistry {
-  checkOptions('createRemoteRegistry', given, shape, ['base', 'send']);
+export function createRemoteRegistry(options: RemoteOptions): RemoteRegistry {
+  checkOptions('createRemoteRegistry', options, shape, ['base', 'send']);
+  return openRegistry(options, processResources);
+}
+
+/** Opens the registry with the limits that it shares with others. */
+export function openRegistry(given: RemoteOptions, resources: Resources): RemoteRegistry {
   const { base, send, ...options } = given;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, onWarning: warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
   const capabilities = createCapabilities(clock);
   const fallbackLists = new Map();
-  const exchange = { base, registry, send, download, clock, warn, capabilities, fallbackLists, ...advice };
+  const facts = { base, registry, send, download, clock, warn, ...advice };
+  const exchange = { ...facts, resources, capabilities, fallbackLists };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

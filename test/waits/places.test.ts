@@ -16,6 +16,7 @@ import { SoundBlobs } from '../../src/layout/sound.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createCapabilities } from '../../src/remote/capabilities.ts';
 import { hasReferrersApi } from '../../src/remote/referrers.ts';
+import { createResources } from '../../src/remote/resources.ts';
 import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
 import { RemoteUpload } from '../../src/remote/upload/session.ts';
 import { sendStream } from '../../src/remote/upload/stream.ts';
@@ -90,6 +91,7 @@ const exchangeOf = (send: Send, capabilities = createCapabilities()) => ({
   download: {},
   capabilities,
   fallbackLists: new Map(),
+  resources: createResources(),
   scopes: [],
 });
 

@@ -1,7 +1,7 @@
 import { ContentError, isGantryError } from '../../errors.ts';
 import { bytesContent, type Content, mapContent, streamContent } from '../../flow/content.ts';
 import { createHasher, type Hasher, hashing } from '../../flow/hash.ts';
-import { createSemaphore, type Semaphore } from '../../flow/semaphore.ts';
+import type { Semaphore } from '../../flow/semaphore.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
@@ -34,19 +34,13 @@ export interface Streaming {
 }
 
 /**
- * The streams of the process. Each keeps one chunk of 16 MiB, so together at most 64 MiB. A stream without any movement for 5
- * minutes may never end: one more stream may then run beside it.
- */
-const streams = createSemaphore(4, { patience: 5 * 60_000 });
-
-/**
  * Sends content that can be read only once, and has its digest only at its end. Keeps one chunk at a time, and sends the missing
  * part of it again after a failure. A session that the registry has dropped cannot start anew.
  */
 export async function sendStream(
   streaming: Streaming,
   options: SendBlobOptions,
-  places: Semaphore = streams,
+  places: Semaphore,
 ): Promise<Descriptor> {
   const place = await places.acquire(1, options);
   const { content } = streaming;

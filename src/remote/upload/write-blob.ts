@@ -135,6 +135,7 @@ export async function ingestContent(
       headers: commitHeaders(upload, mediaType),
     },
     { retry: upload.retry, onProgress, signal },
+    exchange.resources.streams,
   );
   exchange.capabilities.holders.note(blob.digest, repository);
   return mediaType === undefined ? blob : { ...blob, mediaType };

@@ -1,0 +1,48 @@
+import { createSemaphore, type Semaphore } from '../flow/semaphore.ts';
+import { throttle } from '../http/throttle.ts';
+import type { Middleware } from '../wire/message.ts';
+
+/** The limits that registries share. They hold for all registries with the same value together. */
+export interface Resources {
+  /** Limits the concurrent requests to each host, and waits while a host asks for it. */
+  readonly throttle: Middleware;
+  /**
+   * The streams to registries. Each keeps one chunk of 16 MiB, so together at most 64 MiB. A stream without any movement
+   * for 5 minutes may never end: one more stream may then run beside it.
+   */
+  readonly streams: Semaphore;
+  /** The parts of large blobs that are under way or wait for their turn, beside the next one of each blob. */
+  readonly parts: Places;
+}
+
+/** A number of places that nothing waits for. */
+export interface Places {
+  /** Takes a place. Returns false if there is none. */
+  take(): boolean;
+  leave(): void;
+}
+
+export function createResources(): Resources {
+  return {
+    throttle: throttle(),
+    streams: createSemaphore(4, { patience: 5 * 60_000 }),
+    parts: createPlaces(7),
+  };
+}
+
+export function createPlaces(most: number): Places {
+  let taken = 0;
+  return {
+    take() {
+      if (taken >= most) return false;
+      taken++;
+      return true;
+    },
+    leave() {
+      taken--;
+    },
+  };
+}
+
+/** One value for the process: its clients share a machine and its connection, and may use the same hosts. */
+export const processResources: Resources = createResources();
