@@ -17,7 +17,7 @@ function slowFile(syncs: Sync[]): { datasync(): Promise<void> } {
 }
 
 describe('bringing a file to the disk while it is written', () => {
-  it('begins when much was written, and not again before that has come there', async () => {
+  it('a sync begins after many written bytes, and the next one only after its end', async () => {
     const syncs: Sync[] = [];
     const flusher = createFlusher(slowFile(syncs));
     flusher.wrote(step - 1);
@@ -33,7 +33,7 @@ describe('bringing a file to the disk while it is written', () => {
     await flusher.ended();
   });
 
-  it('leaves most of the threads to others, however many files there are', async () => {
+  it('syncs of many files leave most of the threads to others', async () => {
     const syncs: Sync[] = [];
     const flushers = Array.from({ length: 9 }, () => createFlusher(slowFile(syncs)));
     for (const flusher of flushers) flusher.wrote(step);
@@ -42,7 +42,7 @@ describe('bringing a file to the disk while it is written', () => {
     await Promise.all(flushers.map((flusher) => flusher.ended()));
   });
 
-  it('tells in the end what the disk has said, also when it was content later', async () => {
+  it('an error of a sync is thrown at the end, also after later syncs succeeded', async () => {
     const syncs: Sync[] = [];
     const flusher = createFlusher(slowFile(syncs));
     const refusal = new Error('it is lost');

@@ -40,7 +40,7 @@ async function writeAll(writer: HashWriter, file: FileHandle, bytes: Buffer, pie
 describe('a writer that hashes', () => {
   for (const { name, start } of writers) {
     for (const algorithm of ['sha256', 'sha512'] as const) {
-      it(`${name} has the ${algorithm} of what stands in the file`, async () => {
+      it(`${name} has the ${algorithm} of the bytes in the file`, async () => {
         const bytes = sample(1_234_567);
         const { path, file } = await newFile();
         const writer = start(algorithm);
@@ -51,7 +51,7 @@ describe('a writer that hashes', () => {
       });
     }
 
-    it(`${name} hashes several files at once, each by itself`, async () => {
+    it(`${name} hashes several files at once, separately`, async () => {
       const sizes = [1, 300_000, 700_001];
       const digests = sizes.map(async (size) => {
         const { file } = await newFile();
@@ -66,7 +66,7 @@ describe('a writer that hashes', () => {
       );
     });
 
-    it(`${name} has an end, after which it knows no digest`, async () => {
+    it(`${name} knows no digest after its end`, async () => {
       const { file } = await newFile();
       const writer = start();
       await writeAll(writer, file, sample(10));
@@ -79,7 +79,7 @@ describe('a writer that hashes', () => {
       await file.close();
     });
 
-    it(`${name} fails with what the disk says, and has lost the hash`, async () => {
+    it(`${name} fails with the error of the disk, and has lost the hash`, async () => {
       const { path, file } = await newFile();
       const reader = await open(path, 'r');
       const writer = start();
@@ -98,7 +98,7 @@ describe('a writer that hashes', () => {
     { name: 'breaks in the middle', program: 'parentPort.once("message", () => { throw new Error("no") })' },
   ];
   for (const { name, program } of programs) {
-    it(`goes on from here where the thread ${name}; then only the next one has a hash`, async () => {
+    it(`a writer continues in this thread when the other one ${name}; only the next writer has a hash`, async () => {
       const source = `import { parentPort } from 'node:worker_threads'; ${program}`;
       const { path, file } = await newFile();
       // The first writer is created before the thread can have ended.

@@ -19,8 +19,8 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { name: 'nothing', size: 0, said: 0, piece: 1 },
-  { name: 'what fits in one step', size: 5000, said: 5000, piece: 700 },
+  { name: 'no bytes', size: 0, said: 0, piece: 1 },
+  { name: 'bytes that fit in one step', size: 5000, said: 5000, piece: 700 },
   { name: 'pieces that end where steps don’t', size: 3 * mebibyte + 5, said: undefined, piece: 65_537 },
   {
     name: 'pieces that are larger than a step',
@@ -28,12 +28,12 @@ const rows: readonly Row[] = [
     said: 5 * mebibyte,
     piece: 3 * mebibyte - 1,
   },
-  { name: 'more than was said', size: 2 * mebibyte, said: 10, piece: 64 * 1024 },
+  { name: 'more bytes than expected', size: 2 * mebibyte, said: 10, piece: 64 * 1024 },
 ];
 
-describe('steps through a file', () => {
+describe('a write buffer', () => {
   for (const { name, size, said, piece } of rows) {
-    it(`store ${name} as it came, one step after the other`, async () => {
+    it(`a write buffer stores ${name} unchanged, one step after the other`, async () => {
       const bytes = sample(size);
       const kept: Buffer[] = [];
       let running = 0;
@@ -49,7 +49,7 @@ describe('steps through a file', () => {
     });
   }
 
-  it('take the next bytes while a step is stored', async () => {
+  it('a write buffer takes the next bytes while a step is stored', async () => {
     const end = new EventEmitter();
     const storing = once(end, 'stored');
     let calls = 0;
@@ -65,7 +65,7 @@ describe('steps through a file', () => {
     assert.equal(calls, 2);
   });
 
-  it('store nothing more after a step that failed, and say so at the end, too', async () => {
+  it('a write buffer stores nothing after a failed step, and its end throws the error, too', async () => {
     const full = new Error('full');
     let calls = 0;
     const buffer = createWriteBuffer(undefined, async () => {
@@ -79,7 +79,7 @@ describe('steps through a file', () => {
     assert.equal(calls, 1);
   });
 
-  it('give back only memory of the size that steps have', async () => {
+  it('a write buffer gives back only memory of the size of a step', async () => {
     for (const size of [0, 10]) {
       const buffer = createWriteBuffer(size, async () => undefined);
       await buffer.take(sample(size));
@@ -93,8 +93,8 @@ describe('steps through a file', () => {
   });
 });
 
-describe('the memory of steps', () => {
-  it('is what each takes at least, and no more, where many share it', async () => {
+describe('the memory of write buffers', () => {
+  it('a write buffer takes only two steps when memory is scarce', async () => {
     const others = Array.from({ length: 16 }, () => takeBuffer('own'));
     const started: number[] = [];
     const end = new EventEmitter();

@@ -35,7 +35,7 @@ async function put(path: string): Promise<void> {
 }
 
 describe('digests that a repository does not hold', () => {
-  it('are found among many, in a repository with and without folders', async (test) => {
+  it('absent digests are found among many, in a repository with and without folders', async (test) => {
     const { folder } = await stage(test);
     for (const kind of ['blobs', 'manifests'] as const) {
       assert.equal((await absentAmong(folder, kind, digests)).size, digests.length);
@@ -45,7 +45,7 @@ describe('digests that a repository does not hold', () => {
     }
   });
 
-  it('do not include one that a collection of garbage has put aside', async (test) => {
+  it('a digest that a collection of garbage has put aside is not absent', async (test) => {
     const { folder } = await stage(test);
     for (const kind of ['blobs', 'manifests'] as const) {
       await put(trashPath(folder.state, kind, first));
@@ -53,7 +53,7 @@ describe('digests that a repository does not hold', () => {
     }
   });
 
-  it('do not include one that a collection puts back meanwhile', async (test) => {
+  it('a digest that a collection puts back meanwhile is not absent', async (test) => {
     const { folder } = await stage(test);
     const [path, trash] = [folder.manifestPath(first), trashPath(folder.state, 'manifests', first)];
     await put(path);
@@ -67,7 +67,7 @@ describe('digests that a repository does not hold', () => {
     }
   });
 
-  it('are not looked for in a folder that holds many times more', async (test) => {
+  it('a folder with many times more entries is not listed', async (test) => {
     const { folder } = await stage(test);
     await mkdir(folder.manifestsFolder, { recursive: true });
     for (let at = 0; at < 600; at++) await writeFile(join(folder.manifestsFolder, `${at}`), '');
@@ -80,14 +80,14 @@ describe('digests that a repository does not hold', () => {
 describe('a manifest that names thousands of others', () => {
   const missing = Array.from({ length: 3000 }, (_, at) => blobOf(`child ${at}`).descriptor);
 
-  it('index-of-many-children: is put with few requests to the disk where they are not there', async (test) => {
+  it('index-of-many-children: an index of missing children is put with few requests to the disk', async (test) => {
     const { repository } = await stage(test);
     const children = missing.map((child) => ({ ...child, mediaType: imageOf().descriptor.mediaType }));
     const requests = await requestsOf(() => repository.manifests.put(indexOf(children)));
     assert.ok(requests > 5 && requests < 200, `${requests} requests`);
   });
 
-  it('is put with few where blobs may be missing, and refused with few where not', async (test) => {
+  it('an image with missing blobs takes few requests to the disk, with and without sparse', async (test) => {
     const { repository } = await stage(test);
     await give(repository, emptyConfig);
     const layers = missing.map((descriptor) => ({ ...blobOf(''), descriptor }));
@@ -99,7 +99,7 @@ describe('a manifest that names thousands of others', () => {
     assert.ok(refused < 400 && kept < 400, `${refused} and ${kept} requests`);
   });
 
-  it('is refused where one of them is gone that a client was told is there', async (test) => {
+  it('an index is refused when a child is gone that a client was told exists', async (test) => {
     const { repository, folder } = await stage(test);
     const child = imageOf();
     await give(repository, emptyConfig);
@@ -110,7 +110,7 @@ describe('a manifest that names thousands of others', () => {
     assert.deepEqual(await folder.manifests(), []);
   });
 
-  it('takes back one of them that a collection of garbage has put aside', async (test) => {
+  it('a put takes back a child that a collection of garbage has put aside', async (test) => {
     const { repository, folder } = await stage(test);
     const child = imageOf();
     await give(repository, emptyConfig);

@@ -87,9 +87,9 @@ export class CheckedBlobs {
   }
 
   async #blob(path: string, digest: string): Promise<void> {
-    if (!isDigest(digest)) return this.#findings.add('stray', path, 'is no blob');
+    if (!isDigest(digest)) return this.#findings.add('stray', path, 'does not have the name of a blob');
     if (!isComputable(digest)) {
-      const problem = 'holds blobs of an algorithm that the store has none of, and that can not be checked';
+      const problem = 'holds blobs of an algorithm that the store does not use and gantry cannot check';
       return this.#findings.add('stray', dirname(path), problem);
     }
     await this.#findings.reading(undefined, digest, async () => {

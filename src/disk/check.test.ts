@@ -27,7 +27,7 @@ async function filled(test: TestContext): Promise<{ store: string; folder: Repos
 }
 
 describe('the check of a store', () => {
-  it('check-of-many: takes four requests for each file, and one for each link to it', async (test) => {
+  it('check-of-many: a check takes four requests for each file, and one for each link to it', async (test) => {
     const { store } = await filled(test);
     const requests = await requestsOf(async () => assert.deepEqual((await checkStore(store)).findings, []));
     const [pooled, linked, listed, tagged] = [2 * 4, 2, 2 * 4, 4];
@@ -35,7 +35,7 @@ describe('the check of a store', () => {
     assert.ok(requests <= images * (pooled + linked + listed + tagged) + 60, `${requests} requests`);
   });
 
-  it('tells of the blobs before it has come to the first repository', async (test) => {
+  it('a check reports its progress with blobs before the first repository', async (test) => {
     const { store } = await filled(test);
     const told: CheckCounts[] = [];
     const report = await checkStore(store, { onProgress: (counts) => told.push(counts) });
@@ -45,7 +45,7 @@ describe('the check of a store', () => {
     assert.deepEqual([told.at(-1)?.blobs, told.at(-1)?.repositories], [report.blobs, 1]);
   });
 
-  it('link-under-another-digest: finds a link that gives one blob the name of another', async (test) => {
+  it('link-under-another-digest: a check finds a link that gives one blob the name of another', async (test) => {
     const { store, folder } = await filled(test);
     const [right, other] = layers.map(({ descriptor }) => descriptor.digest);
     assert.ok(right !== undefined && other !== undefined);
@@ -58,7 +58,7 @@ describe('the check of a store', () => {
     );
   });
 
-  it('check-gives-up: finds blobs of an algorithm that can not be checked, and checks the rest', async (test) => {
+  it('check-gives-up: a check finds blobs of an algorithm that it cannot compute, and checks the rest', async (test) => {
     const { store, folder } = await filled(test);
     const [layer] = layers;
     assert.ok(layer !== undefined);

@@ -160,9 +160,9 @@ class RepositoryCheck {
       if (this.blobs.sizeOf(blob.digest) === blob.size || this.blobs.damaged.has(blob.digest)) continue;
       await this.findings.look('missing', digest, async () => {
         const there = (await folder.blobSize(blob.digest)) ?? (await gone(folder, digest));
-        if (there === undefined) return `names blob ${blob.digest}, which is not there`;
+        if (there === undefined) return `names blob ${blob.digest}, which is missing`;
         if (typeof there === 'number' && there !== blob.size) {
-          return `names blob ${blob.digest} of ${blob.size} bytes, which has ${there}`;
+          return `names blob ${blob.digest} of ${blob.size} bytes, but the blob has ${there}`;
         }
         return undefined;
       });
@@ -182,7 +182,7 @@ class RepositoryCheck {
       await this.findings.look('missing', digest, async () => {
         if ((await folder.blobSize(child)) === undefined) return undefined;
         const known = (await folder.hasManifest(child)) || (await gone(folder, digest)) !== undefined;
-        return known ? undefined : `names manifest ${child}, which is there as a blob only`;
+        return known ? undefined : `names manifest ${child}, which exists only as a blob`;
       });
     }
   }
@@ -203,7 +203,7 @@ class RepositoryCheck {
     for (const name of await fileNamesIn(all)) {
       const path = join(all, name);
       const subject = digestOfFile(name);
-      if (subject === undefined) this.findings.add('stray', path, 'is no subject');
+      if (subject === undefined) this.findings.add('stray', path, 'does not have the name of a subject');
       else await this.findings.reading(undefined, path, () => this.#referrersOf(subject));
     }
   }
@@ -218,7 +218,7 @@ class RepositoryCheck {
         if (manifest === undefined || typeof manifest === 'string') return undefined;
         return subjectOf(manifest) === subject
           ? undefined
-          : `is listed as a referrer of ${subject}, and is none`;
+          : `is listed as a referrer of ${subject}, but has another subject`;
       });
     }
   }
@@ -228,7 +228,7 @@ class RepositoryCheck {
       if (belongs(name)) continue;
       const subject = join(path, name);
       await this.findings.look('stray', subject, async () =>
-        (await lookAt(subject)) === undefined ? undefined : 'is none of its files',
+        (await lookAt(subject)) === undefined ? undefined : 'is not a file of the store',
       );
     }
   }

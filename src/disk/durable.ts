@@ -188,5 +188,9 @@ const mostTries = 16;
 /** Repeats the task while it returns false because something was removed meanwhile. */
 export async function untilDone(path: string, task: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < mostTries; tries++) if (await task()) return;
-  throw new StorageError('IO_FAILED', `${path}: what is put there does not stay`, { path });
+  throw new StorageError(
+    'IO_FAILED',
+    `${path}: the written file does not stay: another program may remove it`,
+    { path },
+  );
 }

@@ -7,11 +7,11 @@ import { componentOf, repositoryPath, tagFile, tagOfFile } from './file-names.ts
 const tags = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/);
 
 describe('a tag as a file name', () => {
-  it('comes back as it was', () => {
+  it('a tag comes back from its file name unchanged', () => {
     fc.assert(fc.property(tags, (tag) => assert.equal(tagOfFile(tagFile(tag)), tag)));
   });
 
-  it('differs from that of every other tag, also where case makes no difference', () => {
+  it('the file names of two tags differ, also on a file system that ignores case', () => {
     fc.assert(
       fc.property(tags, fc.nat(), (tag, at) => {
         const letter = tag.charAt(at % tag.length);
@@ -26,12 +26,12 @@ describe('a tag as a file name', () => {
     );
   });
 
-  it('fits into a file name, however long the tag', () => {
+  it('the longest tag fits into a file name', () => {
     assert.ok(tagFile('T'.repeat(128)).length < 200);
   });
 
   for (const file of ['_v1.tag.6f2c.tmp', 'v1.tag', '_v1', '.tag', '_v1=zz.tag']) {
-    it(`is not what ${file} is`, () => assert.equal(tagOfFile(file), undefined));
+    it(`${file} is the file of no tag`, () => assert.equal(tagOfFile(file), undefined));
   }
 });
 
@@ -49,7 +49,7 @@ describe('a repository as a folder', () => {
     });
   }
 
-  it('a folder of the store itself is no component', () => {
+  it('a folder of the store itself is no component of a name', () => {
     assert.deepEqual(['_layout', '_gantry'].map(componentOf), [undefined, undefined]);
   });
 });

@@ -45,7 +45,7 @@ describe('garbage', () => {
     ['damaged', (path: string, size: number) => writeFile(path, Buffer.alloc(size, 'x'))],
     ['cut short', (path: string) => truncate(path, 10)],
   ] as const) {
-    it(`is nothing, as long as there is a manifest that is ${name}: nobody knows what it needs`, async (test) => {
+    it(`gc removes nothing while one manifest is ${name}, since it may need any blob`, async (test) => {
       const { store, folder, image } = await oldStore(test, async (repository) => {
         await give(repository, stray);
         await giveImage(repository, { annotations: { has: 'no tag' } });
@@ -60,7 +60,7 @@ describe('garbage', () => {
     });
   }
 
-  it('is no blob whose digest stands anywhere in a manifest, whatever that is', async (test) => {
+  it('gc keeps a blob with its digest in any field of a manifest', async (test) => {
     const { store, folder } = await oldStore(test, async (repository) => {
       await give(repository, layer, stray);
       const { descriptor, bytes } = blobOf(`{"anything":{"at":["${layer.descriptor.digest}"]}}`);
@@ -77,7 +77,7 @@ describe('garbage', () => {
     assert.equal(await folder.blobSize(layer.descriptor.digest), layer.descriptor.size);
   });
 
-  it('that a killed collection had put aside is put back where it is needed', async (test) => {
+  it('gc puts needed content back that a killed collection had put aside', async (test) => {
     const { store, folder, image } = await oldStore(test, async (repository) => {
       const subject = await giveImage(repository, { layers: [layer] }, 'v1');
       await giveImage(repository, { subject: subject.descriptor });

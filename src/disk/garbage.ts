@@ -209,7 +209,7 @@ async function* collectBlobs(
   // An unreadable manifest may need any blob.
   if (used === undefined) {
     const why =
-      'a manifest can\'t be read, so nobody knows which blobs it needs, and all stay; "gantry registry check" names it';
+      'a manifest cannot be read and may need any blob, so all blobs of the repository stay; "gantry registry check" names the manifest';
     tell(new StorageError('IO_FAILED', why, { path: folder.layout }), folder.name, rules);
     return;
   }

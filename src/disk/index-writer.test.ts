@@ -10,7 +10,7 @@ import { RepositoryFolder } from './folder.ts';
 import { IndexWriter } from './index-writer.ts';
 import { openDiskRegistry } from './registry.ts';
 
-it('slow-end: an index.json that an end has no time for stays noted, and is written before the next end', async (test) => {
+it('slow-end: an index.json without time at one close stays noted, and is written before the next one', async (test) => {
   const root = await mkdtemp(join(tmpdir(), 'gantry-stale-'));
   atEnd(test, () => rm(root, { recursive: true }));
   const names = Array.from({ length: 20 }, (_, n) => `r${n}`);

@@ -21,7 +21,7 @@ export async function tagProblem(
     return (await lookAt(folder.tagPath(tag))) === undefined ? undefined : 'its file names no digest';
   }
   if (isThere(digest)) return undefined;
-  return (await folder.manifest(digest)) === undefined ? `leads to ${digest}, which is not there` : undefined;
+  return (await folder.manifest(digest)) === undefined ? `names ${digest}, which does not exist` : undefined;
 }
 
 /**
@@ -57,7 +57,7 @@ async function readOrExplain(
   const descriptor = await folder.manifest(digest);
   if (descriptor === undefined) {
     return (await folder.hasManifest(digest))
-      ? 'is listed as a manifest, and its bytes are not there'
+      ? 'is listed as a manifest, but its bytes are missing'
       : undefined;
   }
   try {
@@ -68,7 +68,7 @@ async function readOrExplain(
     if (own === descriptor.mediaType) return manifest;
     const listed =
       descriptor.mediaType === '' ? 'without a type' : `as ${descriptor.mediaType.slice(0, 200)}`;
-    return `is listed ${listed}, and is ${own ?? 'of another type'}`;
+    return `is listed ${listed}, but is ${own ?? 'of another type'}`;
   } catch (error) {
     if (isGantryError(error, 'BLOB_UNKNOWN')) return undefined;
     if (isGantryError(error)) return error.message;

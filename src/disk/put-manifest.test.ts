@@ -71,8 +71,8 @@ async function createStage(test: TestContext): Promise<Stage> {
   return made;
 }
 
-describe('a manifest that garbage takes something of while it is put', () => {
-  it('is MANIFEST_BLOB_UNKNOWN for a blob of it, and nothing of it stays', async (test) => {
+describe('a put of a manifest beside a collection of garbage', () => {
+  it('a put without one of its blobs is MANIFEST_BLOB_UNKNOWN, and nothing of it stays', async (test) => {
     const stage = await createStage(test);
     const { root, folder, manifests } = stage;
     const [subject, needed] = [blobOf('a subject').descriptor, layer.descriptor.digest];
@@ -87,7 +87,7 @@ describe('a manifest that garbage takes something of while it is put', () => {
     assert.deepEqual(await readdir(join(root, 'tmp')), []);
   });
 
-  it('is MANIFEST_BLOB_UNKNOWN for a blob of it, and stays as it was if it was there', async (test) => {
+  it('a repeated put without one of its blobs is MANIFEST_BLOB_UNKNOWN, and the old manifest stays', async (test) => {
     const stage = await createStage(test);
     const { folder, manifests } = stage;
     const image = imageOf({ layers: [layer] });
@@ -99,7 +99,7 @@ describe('a manifest that garbage takes something of while it is put', () => {
     assert.deepEqual(await folder.tags(), ['v1']);
   });
 
-  it('is MANIFEST_BLOB_UNKNOWN for a child that a client was told need not be sent', async (test) => {
+  it('a put without a child that a client was told exists is MANIFEST_BLOB_UNKNOWN', async (test) => {
     const stage = await createStage(test);
     const { folder, manifests } = stage;
     const child = imageOf();
@@ -112,14 +112,14 @@ describe('a manifest that garbage takes something of while it is put', () => {
 });
 
 describe('writing so that it lasts', () => {
-  it('is IO_FAILED where what is written does not stay, and is not tried for ever', async () => {
+  it('a file that vanishes after each write is IO_FAILED after some tries', async () => {
     let tries = 0;
     const vanish = async (): Promise<boolean> => ++tries < 0;
     await failsWith(untilDone('/x', vanish), 'IO_FAILED');
     assert.ok(tries > 1 && tries < 100);
   });
 
-  it('puts aside what stands in the way of a file or a folder', async (test) => {
+  it('a write puts aside anything that stands in the place of its file or folder', async (test) => {
     const { root } = await createStage(test);
     const files = await DurableFiles.open(root);
     await mkdir(join(root, 'taken', 'below'), { recursive: true });
@@ -132,7 +132,7 @@ describe('writing so that it lasts', () => {
     assert.deepEqual(aside.sort(), ['.a', '.taken']);
   });
 
-  it('leaves nothing half-written where a file can not get its name, and gives it once it can', async (test) => {
+  it('a file that cannot get its name leaves nothing half-written, and gets the name later', async (test) => {
     const { root } = await createStage(test);
     const files = await DurableFiles.open(root);
     await mkdir(join(root, 'taken'));

@@ -75,7 +75,7 @@ const layoutOf = (path: string, ...name: readonly string[]): string =>
   join(path, 'repositories', ...name, '_layout');
 
 describe('a store on disk', () => {
-  it('holds after it was closed and opened what was put into it', async (test) => {
+  it('a store has its content again after it was closed and opened', async (test) => {
     const path = await newPath(test);
     const manifest = await within(path, (registry) =>
       giveImage(registry.repository('acme/app'), { layers: [layer] }, 'v1', 'V1'),
@@ -98,7 +98,7 @@ describe('a store on disk', () => {
     });
   });
 
-  it('can be entered by its owner only', {
+  it('the folder of a new store can be entered by its owner only', {
     skip: process.platform === 'win32' && 'no modes',
   }, async (test) => {
     const path = await newPath(test);
@@ -106,7 +106,7 @@ describe('a store on disk', () => {
     assert.equal((await stat(path)).mode & 0o777, 0o700);
   });
 
-  it('has a secret of its own, the same for all who ask and at every start, and for its owner only', async (test) => {
+  it('each store has a secret of its own, the same at every start, and readable for its owner only', async (test) => {
     const path = await newPath(test);
     const [a, b] = await within(path, (registry) => Promise.all([registry.secret(), registry.secret()]));
     assert.equal(a.byteLength, 32);
@@ -120,13 +120,13 @@ describe('a store on disk', () => {
     assert.deepEqual(await within(path, (registry) => registry.secret()), renewed);
   });
 
-  it('is open in one process at a time', async (test) => {
+  it('a store is open in one process at a time', async (test) => {
     const path = await newPath(test);
     await within(path, () => failsWith(openDiskRegistry(path), 'IN_USE'));
     await within(path, async () => undefined);
   });
 
-  it('that another version wrote is not touched', async (test) => {
+  it('a store that another version wrote is not touched', async (test) => {
     const path = await newPath(test);
     await mkdir(path);
     await writeFile(join(path, 'gantry-store'), 'gantry store 2\n');
@@ -134,7 +134,7 @@ describe('a store on disk', () => {
     assert.deepEqual(await readdir(path), ['gantry-store']);
   });
 
-  it('layout-as-store: a layout is refused and left as it is', async (test) => {
+  it('layout-as-store: a layout is refused and stays as it is', async (test) => {
     const path = await newPath(test);
     const layout = await openLayout(path, { mode: 'write' });
     await giveImage(layout, {}, 'v1');
@@ -145,7 +145,7 @@ describe('a store on disk', () => {
     assert.deepEqual((await readdir(path, { recursive: true })).sort(), before);
   });
 
-  it('keeps a blob once, however many repositories have it, and no longer than one has', async (test) => {
+  it('a blob of several repositories is stored once, and as long as one of them has it', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {
       const [a, b, c] = ['a', 'a/b', 'c'].map((name) => registry.repository(name));
@@ -168,7 +168,7 @@ describe('a store on disk', () => {
   });
 
   for (const tag of ['../v1', '..', 'a/b', '', '.hidden', 'a\\b', 'x'.repeat(129)]) {
-    it(`takes ${JSON.stringify(tag.slice(0, 20))} for no tag, wherever it comes from`, async (test) => {
+    it(`${JSON.stringify(tag.slice(0, 20))} is no tag for any operation`, async (test) => {
       await within(await newPath(test), async (registry) => {
         const { manifests, tags } = registry.repository('a');
         const manifest = await giveImage(registry.repository('a'));
@@ -179,7 +179,7 @@ describe('a store on disk', () => {
     });
   }
 
-  it('notices a blob whose file was cut short', async (test) => {
+  it('reading a blob with a shortened file fails', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {
       const repository = registry.repository('a');
@@ -192,7 +192,7 @@ describe('a store on disk', () => {
 });
 
 describe('an upload session on disk', () => {
-  it('goes on in a new process, with what the old one had', async (test) => {
+  it('an upload continues in a new process with the bytes of the old one', async (test) => {
     const path = await newPath(test);
     const { bytes, descriptor } = blobOf(noise(300_000));
     const id = await killedAfter(
@@ -217,7 +217,7 @@ describe('an upload session on disk', () => {
   });
 
   for (const id of ['', '..', '../../../blobs/sha256/x', 'a/b', 'x'.repeat(300), '\0']) {
-    it(`is never named by ${JSON.stringify(id.slice(0, 30))}`, async (test) => {
+    it(`${JSON.stringify(id.slice(0, 30))} is the id of no upload`, async (test) => {
       await within(await newPath(test), (registry) =>
         failsWith(registry.repository('a').blobs.resume(id), 'BLOB_UPLOAD_UNKNOWN'),
       );
@@ -226,7 +226,7 @@ describe('an upload session on disk', () => {
 });
 
 describe('a repository on disk is an image layout', () => {
-  it('with its tags, its untagged images and everything they need, once the store is closed', async (test) => {
+  it('a closed store has its tags, its untagged images and all their content in layouts', async (test) => {
     const path = await newPath(test);
     const [tagged, alone] = await within(path, async (registry) => {
       const repository = registry.repository('acme/app');
@@ -245,7 +245,7 @@ describe('a repository on disk is an image layout', () => {
     assert.deepEqual(await read(layout.blobs.open(layer.descriptor)), layer.bytes);
   });
 
-  it('also after the process that wrote it was killed, once the store was open again', async (test) => {
+  it('the layout of a killed process is complete after the next opening', async (test) => {
     const path = await newPath(test);
     await killedAfter(path, `await giveImage(registry.repository('acme/app'), {}, 'v1');`);
     await failsWith(openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' }), 'MANIFEST_INVALID');
@@ -254,7 +254,7 @@ describe('a repository on disk is an image layout', () => {
     assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
   });
 
-  it('also where a manifest of it, or of another repository, is damaged', async (test) => {
+  it('a layout is complete although a manifest of this or another repository is damaged', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {
       const { descriptor } = await giveImage(
@@ -271,7 +271,7 @@ describe('a repository on disk is an image layout', () => {
     }
   });
 
-  it('and follows what is moved and deleted', async (test) => {
+  it('a layout follows moved tags and deletions', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {
       await giveImage(registry.repository('a'), { annotations: { n: '1' } }, 'gone', 'moved', 'kept');
@@ -288,7 +288,7 @@ describe('a repository on disk is an image layout', () => {
 });
 
 describe('pushing one more tag', () => {
-  it('writes as many files as pushing the first did', async (test) => {
+  it('the push of one more tag writes as many files as the push of the first', async (test) => {
     const path = await newPath(test);
     await within(path, async (registry) => {
       const repository = registry.repository('a');

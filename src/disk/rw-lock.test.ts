@@ -23,7 +23,7 @@ async function fails(): Promise<never> {
 }
 
 describe('a lock that some may share', () => {
-  it('lets some have it together, one alone after them, and those behind it after that', async () => {
+  it('shared tasks run together, an exclusive one after them, and the next ones after that', async () => {
     const log: string[] = [];
     const lock = createRwLock();
     const [a, b, alone, c] = ['a', 'b', 'alone', 'c'].map((name) => task(log, name));
@@ -35,7 +35,7 @@ describe('a lock that some may share', () => {
     assert.deepEqual(log.slice(4), ['alone begins', 'alone ends', 'c begins', 'c ends']);
   });
 
-  it('is free again after a failure', async () => {
+  it('a lock is free again after a failed task', async () => {
     const lock = createRwLock();
     await assert.rejects(lock.shared(fails));
     await assert.rejects(lock.exclusive(fails));

@@ -13,7 +13,7 @@ export function openTags(registry: RegistryState, folder: RepositoryFolder): Tag
     async *list({ after, signal }: ListOptions = {}): AsyncIterable<string> {
       signal?.throwIfAborted();
       if (!(await folder.holdsSomething())) {
-        throw new NotFoundError('NAME_UNKNOWN', `there is no repository ${folder.name}`);
+        throw new NotFoundError('NAME_UNKNOWN', `the repository ${folder.name} does not exist`);
       }
       const tags = await listing(registry, folder);
       let at = after === undefined ? 0 : firstAfter(tags, after);

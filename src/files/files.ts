@@ -22,7 +22,7 @@ const codes: Readonly<Record<string, readonly [StorageCode, string]>> = {
   EBUSY: ['IO_FAILED', 'another program uses it'],
   EMFILE: ['IO_FAILED', 'this process has too many files open'],
   ENFILE: ['IO_FAILED', 'this machine has too many files open'],
-  ENXIO: ['IO_FAILED', 'nobody is at the other end'],
+  ENXIO: ['IO_FAILED', 'no program is at the other end'],
   EPIPE: ['IO_FAILED', 'the program at the other end of the pipe has ended'],
 };
 

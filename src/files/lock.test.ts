@@ -133,7 +133,7 @@ describe('a lock', () => {
     assert.equal(won.length, 1);
   });
 
-  it('lock-is-held-once: is never held by two, whatever is killed meanwhile', async (test) => {
+  it('lock-is-held-once: two processes never hold a lock at once, although some of them are killed', async (test) => {
     const path = await lockPath(test);
     const counter = join(path, '..', 'counter');
     await writeFile(counter, '0');
@@ -169,7 +169,7 @@ describe('a lock', () => {
 });
 
 describe('a lock whose holder has ended', () => {
-  it('lock-of-a-zombie: is taken over although the process id is still there', {
+  it('lock-of-a-zombie: the lock of a zombie is taken over although its process id still exists', {
     skip: notLinux,
   }, async (test) => {
     const path = await lockPath(test);
@@ -189,7 +189,7 @@ describe('a lock whose holder has ended', () => {
     assert.equal(await state(), 'Z');
   });
 
-  it('lock-of-a-gone-container: is taken over under another host name and among other process ids', async (test) => {
+  it('lock-of-a-gone-container: the lock of a removed container is taken over under another host name and among other process ids', async (test) => {
     const unshare = ['unshare', '--uts', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c'];
     const named = [...unshare, 'hostname gone.invalid && exec "$@"', 'sh'];
     const path = await lockPath(test);
@@ -206,7 +206,7 @@ describe('a lock whose holder has ended', () => {
     assert.deepEqual(await readdir(join(path, '..')), []);
   });
 
-  it('lock-lost: one that was stopped for too long is told so before it writes', async (test) => {
+  it('lock-lost: a holder that was stopped for too long gets an error before it writes', async (test) => {
     const path = await lockPath(test);
     const lock = await takeLock(path, { what, rhythm: { beat: 600_000, silence: 0 } });
     await lock.check();
@@ -217,7 +217,7 @@ describe('a lock whose holder has ended', () => {
     assert.match(await readFile(path, 'utf8'), /of another/, "what is another process's stays");
   });
 
-  it('one whose file somebody removed goes on, unless another took the place', async (test) => {
+  it('a holder of a removed lock file goes on, unless another process has the lock', async (test) => {
     const path = await lockPath(test);
     const lock = await takeLock(path, { what, rhythm: { beat: 600_000, silence: 0 } });
     await rm(path);

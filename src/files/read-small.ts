@@ -5,11 +5,11 @@ import { answered, notRegular, onDisk, openWith } from './files.ts';
 /** A regular file at the moment when it was read. */
 export interface ReadFile {
   readonly stats: Stats;
-  /** `undefined` where the file is larger than the limit. */
+  /** Undefined for a file above the limit. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Reads a file of `limit` bytes at most whole, or answers `undefined` if there is none. A link is refused. */
+/** Reads a file of at most `limit` bytes. Returns undefined if it does not exist. Refuses every link. */
 export async function readUpTo(path: string, limit: number): Promise<ReadFile | undefined> {
   const file = await openWith(path, (flags) => answered<number>((done) => open(path, flags, done)));
   if (file === undefined) return undefined;
@@ -24,7 +24,7 @@ export async function readUpTo(path: string, limit: number): Promise<ReadFile | 
   });
 }
 
-/** One read may bring fewer bytes than it was asked for. A file that shrinks meanwhile is as short as it is then. */
+/** Reads in a loop, since one read may return fewer bytes. Returns fewer bytes for a file that shrinks meanwhile. */
 async function readBytes(file: number, size: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(size);
   let at = 0;
@@ -36,7 +36,7 @@ async function readBytes(file: number, size: number): Promise<Uint8Array> {
   return bytes;
 }
 
-/** The whole of a small file, or `undefined` if there is none. Throws TOO_LARGE. */
+/** Returns the content of a small file; undefined if it does not exist. Throws TOO_LARGE above the limit. */
 export async function readSmall(path: string, limit: number): Promise<Uint8Array | undefined> {
   const file = await readUpTo(path, limit);
   if (file === undefined || file.bytes !== undefined) return file?.bytes;

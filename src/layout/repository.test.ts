@@ -73,7 +73,7 @@ async function indexOfLayout(path: string): Promise<{ manifests: (Descriptor & R
 const refName = 'org.opencontainers.image.ref.name';
 
 describe('a layout that is written', () => {
-  it('is there for readers after the commit, with nothing beside it', async (test) => {
+  it('a committed layout is visible to readers, with nothing beside it', async (test) => {
     const path = await newPath(test);
     const layer = blobOf('layer');
     await writeTo(path, async (layout) => void (await giveImage(layout, { layers: [layer] }, 'v1')));
@@ -87,7 +87,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(names, ['index.json', 'oci-layout']);
   });
 
-  it('is gone with its folders if it was new and nothing was committed', async (test) => {
+  it('a new layout without a commit is removed with its folders', async (test) => {
     const path = await newPath(test);
     {
       await using layout = await openLayout(path, { mode: 'write' });
@@ -97,7 +97,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await readdir(join(path, '../..')), []);
   });
 
-  it('is as it was if it was there and nothing was committed', async (test) => {
+  it('an existing layout without a commit stays as it was', async (test) => {
     const path = await newPath(test);
     await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
     const before = await filesIn(path);
@@ -112,7 +112,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await readFile(join(path, 'index.json')), index);
   });
 
-  it('leaves an empty folder that was there before', async (test) => {
+  it('an empty folder stays when nothing was committed', async (test) => {
     const path = await newPath(test);
     await mkdir(path, { recursive: true });
     {
@@ -122,7 +122,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await readdir(path), []);
   });
 
-  it('takes any text for a name but nothing and a digest', async (test) => {
+  it('any text is a name in a layout, except the empty one and a digest', async (test) => {
     const path = await newPath(test);
     const names = ['ghcr.io/acme/app:v1', 'v1', 'with space', 'ünï'];
     await writeTo(path, async (layout) => {
@@ -136,7 +136,7 @@ describe('a layout that is written', () => {
     assert.ok(await reader.manifests.resolve('ghcr.io/acme/app:v1'));
   });
 
-  it('lists what has no name and that nothing else names, and its children not', async (test) => {
+  it('a commit lists untagged manifests that no other manifest names, and not their children', async (test) => {
     const path = await newPath(test);
     let expected: Descriptor[] = [];
     await writeTo(path, async (layout) => {
@@ -150,7 +150,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await reader.roots(), expected);
   });
 
-  it('keeps what other tools wrote into index.json', async (test) => {
+  it('a commit keeps the fields that other tools wrote into index.json', async (test) => {
     const path = await newPath(test);
     await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'moves', 'stays')));
     const json = await indexOfLayout(path);
@@ -184,7 +184,7 @@ describe('a layout that is written', () => {
     assert.notEqual(manifests[0]?.digest, moves?.digest);
   });
 
-  it('removes at the commit what was deleted', async (test) => {
+  it('the commit removes deleted content', async (test) => {
     const path = await newPath(test);
     const layer = blobOf('layer');
     let manifest: Descriptor = emptyConfig.descriptor;
@@ -203,7 +203,7 @@ describe('a layout that is written', () => {
     );
   });
 
-  it('keeps a manifest whose only tag is deleted', async (test) => {
+  it('a manifest stays when its only tag is deleted', async (test) => {
     const path = await newPath(test);
     await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
     await writeTo(path, async (layout) => void (await layout.tags.delete('v1')));
@@ -212,7 +212,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await listOf(reader.tags.list()), []);
   });
 
-  it('has one writer at a time', async (test) => {
+  it('a layout has one writer at a time', async (test) => {
     const path = await newPath(test);
     await using first = await openLayout(path, { mode: 'write' });
     await failsWith(openLayout(path, { mode: 'write' }), 'IN_USE');
@@ -224,7 +224,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await listOf(second.tags.list()), ['v1']);
   });
 
-  it('can be waited for, also while it is cleared away', async (test) => {
+  it('a second writer waits for the first, also while the folder is removed', async (test) => {
     const path = await newPath(test);
     const first = await openLayout(path, { mode: 'write' });
     const waiting = openLayout(path, { mode: 'write', wait: 60_000 });
@@ -240,7 +240,7 @@ describe('a layout that is written', () => {
     assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
   });
 
-  it('is taken over from a writer that was killed, and what that one had begun is cleared away', async (test) => {
+  it('a writer takes a layout over from a killed one, and removes its unfinished files', async (test) => {
     const path = await newPath(test);
     const code = `
       const { openLayout } = await import(${JSON.stringify(new URL('./repository.js', import.meta.url).href)});
@@ -269,14 +269,14 @@ describe('a layout that is read', () => {
     return { path, manifest };
   }
 
-  it('refuses every change', async (test) => {
+  it('a layout that is open for reading refuses every change', async (test) => {
     const { path } = await ready(test);
     const reader = await openLayout(path, { mode: 'read' });
     await failsWith(reader.blobs.write(layer.descriptor, layer.content), 'UNSUPPORTED');
     await failsWith(reader.manifests.put(imageOf()), 'UNSUPPORTED');
   });
 
-  it('is read while another process writes', async (test) => {
+  it('a layout can be read while another process writes', async (test) => {
     const { path } = await ready(test);
     await using writer = await openLayout(path, { mode: 'write' });
     await giveImage(writer, { annotations: { n: '2' } }, 'v2');
@@ -284,7 +284,7 @@ describe('a layout that is read', () => {
     assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
   });
 
-  it('does not follow a blob that is a symbolic link', async (test) => {
+  it('a blob that is a symbolic link is not followed', async (test) => {
     const { path, manifest } = await ready(test);
     for (const digest of [layer.descriptor.digest, manifest.digest]) {
       const blob = blobPath(path, digest);
@@ -299,7 +299,7 @@ describe('a layout that is read', () => {
     await failsWith(reader.manifests.get('v1'), 'MANIFEST_UNKNOWN');
   });
 
-  it('notices a blob whose bytes were changed', async (test) => {
+  it('a blob with changed bytes fails to read', async (test) => {
     const { path, manifest } = await ready(test);
     for (const digest of [layer.descriptor.digest, manifest.digest]) {
       const blob = blobPath(path, digest);
@@ -349,14 +349,14 @@ describe('a layout that is read', () => {
 });
 
 describe('a disk that refuses', () => {
-  it('for want of permission is NO_PERMISSION and names the path', {
+  it('a missing permission is NO_PERMISSION and names the path', {
     skip: process.platform !== 'linux' && 'needs /sys',
   }, async () => {
     const path = '/sys/gantry-test/image';
     await assert.rejects(openLayout(path, { mode: 'write' }), { code: 'NO_PERMISSION', path });
   });
 
-  it('for want of space is NO_SPACE, and nothing is left', { skip: noMounts }, async (test) => {
+  it('a full disk is NO_SPACE, and nothing stays', { skip: noMounts }, async (test) => {
     const disk = smallDisk(test, '192k');
     {
       await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
@@ -366,7 +366,7 @@ describe('a disk that refuses', () => {
     assert.deepEqual(await readdir(disk), []);
   });
 
-  it('leaves an upload at what the disk took, and it goes on once there is room', {
+  it('an upload on a full disk stays at the stored bytes, and continues when there is room', {
     skip: noMounts,
   }, async (test) => {
     const disk = smallDisk(test, '192k');
@@ -384,7 +384,7 @@ describe('a disk that refuses', () => {
     assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
   });
 
-  it('leaves a large upload, which a thread hashes and writes, at a step that the disk took', {
+  it('a large upload, which a thread hashes and writes, stays at a stored step on a full disk', {
     skip: noMounts,
   }, async (test) => {
     const mebibyte = 1024 * 1024;
