@@ -26,5 +26,6 @@ export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
+export type * from './store/upload.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';

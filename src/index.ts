@@ -95,6 +95,7 @@ export type { Scheme } from './spec/reference.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
+export type * from './store/upload.ts';
 export type { TarType } from './tar/entry.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { Clock } from './time/clock.ts';

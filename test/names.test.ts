@@ -15,6 +15,7 @@ const mirrored: Readonly<Record<string, string>> = {
   RegistryState: 'the state that one registry shares with its repositories, in memory and on disk',
   writeBlob: 'Blobs.write: by the steps of any place, and over HTTP',
   Exchange: 'one request and its response, at the client and at the server',
+  createRemoteRegistry: 'the registry of remote/, and the same with the login and the retries of a client',
   deleteManifest: verbs,
   getManifest: verbs,
   putManifest: verbs,

@@ -13,7 +13,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Repository } from '../store/contract.ts';
-import { writeTar } from '../tar/write.ts';
+import { type TarFile, writeTar } from '../tar/write.ts';
 import { blobOf, give, indexOf, listOf, type SampleBlob } from '../testing/contract/sample.ts';
 import { validate } from './validate.ts';
 
@@ -58,6 +58,26 @@ async function giveImage(repository: Repository, parts: Parts): Promise<Manifest
 async function soundParts(): Promise<Parts> {
   const tars = [await tarOf('base', 'file'), await tarOf('top')];
   return { layers: tars.map((tar) => blobOf(gzipSync(tar))), diffIds: tars.map((tar) => digestOf(tar)) };
+}
+
+/** Puts an image of layers with these entries. */
+async function giveTars(
+  repository: Repository,
+  layers: readonly (readonly TarFile[])[],
+  os = 'linux',
+): Promise<Manifest> {
+  const tars = await Promise.all(
+    layers.map((files) => collect(writeTar(files), { limit: 2 ** 20, what: 'tar' })),
+  );
+  const diffIds = tars.map((tar) => digestOf(tar));
+  const config = blobOf(
+    JSON.stringify({ os, architecture: 'amd64', rootfs: { type: 'layers', diff_ids: diffIds } }),
+  );
+  return giveImage(repository, { layers: tars.map((tar) => blobOf(gzipSync(tar))), diffIds, config });
+}
+
+function linkTo(name: string, linkname: string): TarFile {
+  return { name, linkname, type: 'link' };
 }
 
 /** The same place with other bytes in one blob. Readings are verified, as over HTTP. */
@@ -156,9 +176,40 @@ describe('validate of an image', () => {
 
   it('validate finds a layer that has a path twice', async () => {
     const there = place();
-    const tar = await tarOf('bin', 'bin/sh', 'bin/sh');
+    const tar = await tarOf('lib', 'bin/sh', 'bin/sh');
     const manifest = await giveImage(there, { layers: [blobOf(gzipSync(tar))], diffIds: [digestOf(tar)] });
     assert.deepEqual(await problemsOf(there, manifest), [blobsOf(manifest)[1]?.digest]);
+  });
+
+  for (const [sentence, below, above, faults] of [
+    ['finds a hard link without a target', [{ name: 'a' }], [linkTo('b', 'none')], ['a hard link to "none"']],
+    ['accepts a hard link to a file of a layer below', [{ name: 'a' }], [linkTo('b', 'a')], []],
+    ['finds an entry below a file', [{ name: 'd' }], [{ name: 'd/x' }], ['"d" is not a directory']],
+    ['finds a name that leads out of the image', [{ name: 'a' }], [{ name: '../b' }], ['"../b"']],
+    ['finds a whiteout without a name', [{ name: 'a' }], [{ name: '.wh.' }], ['the whiteout ".wh."']],
+    ['finds two spellings of one path', [{ name: 'a' }], [{ name: './b' }, { name: 'b' }], ['"b" twice']],
+  ] as const) {
+    it(`validate ${sentence}`, async () => {
+      const there = place();
+      const manifest = await giveTars(there, [below, above]);
+      const problems = await listOf(validate(there, manifest));
+      assert.equal(problems.length, faults.length, problems.map(({ message }) => message).join('\n'));
+      for (const [at, fault] of faults.entries()) {
+        assert.equal(problems[at]?.descriptor.digest, blobsOf(manifest)[2]?.digest);
+        assert.ok(problems[at]?.message.includes(fault), problems[at]?.message);
+      }
+    });
+  }
+
+  it('validate does not look for the target of a hard link in a Windows image or above a damaged layer', async () => {
+    const layers = [[{ name: 'Files/A' }], [linkTo('Files/b', 'Files/a')]] as const;
+    const there = place();
+    assert.deepEqual(await listOf(validate(there, await giveTars(there, layers, 'windows'))), []);
+    const manifest = await giveTars(there, layers);
+    const [, damaged] = blobsOf(manifest);
+    assert.ok(damaged);
+    const problems = await problemsOf(withBytes(there, damaged.digest, new Uint8Array(10)), manifest);
+    assert.deepEqual(problems, [damaged.digest]);
   });
 
   it('validate finds a malformed config and one that names another number of layers', async () => {

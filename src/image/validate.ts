@@ -1,37 +1,19 @@
-import { ContentError, isGantryError } from '../errors.ts';
-import { collectContent, drain } from '../flow/collect.ts';
-import { type Compression, decompressed, type UnpackLimits } from '../flow/compression.ts';
-import type { Content } from '../flow/content.ts';
-import { counted } from '../flow/count.ts';
-import { createHasher } from '../flow/hash.ts';
-import { createWork, type WorkObserver, type WorkPart, type WorkSum } from '../flow/work.ts';
+import { collectContent } from '../flow/collect.ts';
+import { createWork, type WorkPart, type WorkSum } from '../flow/work.ts';
+import { platformOf } from '../json/config-facts.ts';
 import { configLimit, parseImageConfig } from '../json/image-config.ts';
-import { type Descriptor, openable } from '../spec/descriptor.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
-import { isConfigType, isDistributable, isLayerType, isManifestType } from '../spec/media-type.ts';
+import { isConfigType, isDistributable, isManifestType } from '../spec/media-type.ts';
 import { formatPlatform } from '../spec/platform.ts';
 import { isSchema1 } from '../spec/schema1.ts';
-import type { Repository, SignalOptions } from '../store/contract.ts';
-import { readTar } from '../tar/read.ts';
-import { wrongChildClaims, wrongClaims, wrongCompression } from './claims.ts';
+import type { Repository } from '../store/contract.ts';
+import { wrongChildClaims, wrongClaims } from './claims.ts';
+import { createFileSystem } from './filesystem.ts';
 import { openImage } from './image.ts';
-
-/** Settings of a validation. */
-export interface ValidateImageOptions extends SignalOptions {
-  /** Checks only that all content exists, without reading it. */
-  readonly fast?: boolean;
-  /** The limits of a layer's decompression. A layer beyond them is a problem. */
-  readonly unpack?: UnpackLimits;
-  /** Receives the progress of reading configs and layers; never called with `fast`. */
-  readonly onEvent?: WorkObserver | undefined;
-}
-
-/** A fault of one blob or manifest, in a sentence. */
-export interface Problem {
-  readonly descriptor: Descriptor;
-  readonly message: string;
-}
+import { found, openStored, type Problem, type ValidateImageOptions, validateBlob } from './validate-blob.ts';
+import { type MergedLayers, validateLayer } from './validate-layer.ts';
 
 /**
  * Finds the faults of an image or index and of everything below it: missing content, bytes that do not match their
@@ -157,9 +139,12 @@ async function* validateImage(
     const message = `names ${diffIds.length} layers, but the manifest has ${body.layers.length}`;
     yield { descriptor: body.config, message };
   }
+  // Without some of the layers, a link to a file in one of them would look broken.
+  const isMerged = layers.length === body.layers.length && typeof raw !== 'string' && !isWindows(raw);
+  const merged: MergedLayers = isMerged ? { fileSystem: createFileSystem() } : {};
   for (const { layer, part } of layerParts) {
     const diffId = Array.isArray(diffIds) ? diffIds[body.layers.indexOf(layer)] : undefined;
-    yield* validateLayer(repository, { layer, diffId, part }, options);
+    yield* validateLayer(repository, { layer, diffId, part, merged }, options);
   }
 }
 
@@ -168,132 +153,7 @@ async function diffIdsOf(rawConfig: Uint8Array): Promise<readonly string[] | str
   return typeof config === 'string' ? config : config.rootfs.diff_ids;
 }
 
-/** Opens a blob as the place stores it. The `data` of its descriptor would prove nothing about the place. */
-function openStored({ blobs }: Repository, described: Descriptor): Content {
-  const { data: _, ...blob } = described;
-  return blobs.open(openable(blob));
-}
-
-/** Checks a blob without a known format: that it exists and matches its digest. */
-async function* validateBlob(
-  repository: Repository,
-  blob: Descriptor,
-  { fast = false, signal }: ValidateImageOptions,
-  part?: WorkPart,
-): AsyncIterable<Problem> {
-  if (fast) {
-    const there = await repository.blobs.stat(blob.digest, { signal });
-    if (there === undefined) yield { descriptor: blob, message: 'does not exist' };
-    else if (blob.unsized !== true && there.size !== blob.size) {
-      yield { descriptor: blob, message: `has ${there.size} bytes, but its manifest names ${blob.size}` };
-    }
-    return;
-  }
-  const failure = await found(() => drain(metered(openStored(repository, blob).open({ signal }), part)));
-  part?.settle();
-  if (typeof failure === 'string') yield { descriptor: blob, message: failure };
-}
-
-function metered(source: AsyncIterable<Uint8Array>, part: WorkPart | undefined): AsyncIterable<Uint8Array> {
-  return part === undefined ? source : counted(source, part.add);
-}
-
-interface ExpectedLayer {
-  readonly layer: Descriptor;
-  readonly diffId: string | undefined;
-  readonly part: WorkPart | undefined;
-}
-
-async function* validateLayer(
-  repository: Repository,
-  { layer, diffId, part }: ExpectedLayer,
-  { signal, unpack = {} }: ValidateImageOptions,
-): AsyncIterable<Problem> {
-  if (diffId === undefined || !isLayerType(layer.mediaType)) {
-    yield* validateBlob(repository, layer, { signal }, part);
-    return;
-  }
-  const what = `layer ${layer.digest}`;
-  let mislabelled: string | undefined;
-  const onCompression = (compression: Compression): void => {
-    mislabelled = wrongCompression(layer, compression);
-  };
-  const stored = metered(openStored(repository, layer).open({ signal }), part);
-  const seen = await found(() =>
-    readLayer(decompressed(stored, { what, limits: unpack, onCompression }), what),
-  );
-  part?.settle();
-  if (typeof seen !== 'string' && mislabelled !== undefined) {
-    yield { descriptor: layer, message: mislabelled };
-  }
-  if (typeof seen === 'string') yield { descriptor: layer, message: seen };
-  else if (seen.diffId !== diffId) {
-    yield { descriptor: layer, message: `unpacks to ${seen.diffId}, but the config names ${diffId}` };
-  } else if (seen.twice !== undefined) {
-    yield { descriptor: layer, message: `contains "${seen.twice}" twice` };
-  }
-}
-
-/**
- * In characters, for all names of a layer together; a whole distribution has 10 MiB. All are kept, to find duplicates.
- */
-const maxNames = 128 * 2 ** 20;
-
-/** Reads a layer once. Returns the digest of the tar and its first duplicate path, which a layer must not have. */
-async function readLayer(
-  tar: AsyncIterable<Uint8Array>,
-  what: string,
-): Promise<{ readonly diffId: string; readonly twice: string | undefined }> {
-  const hasher = createHasher();
-  const chunks = tar[Symbol.asyncIterator]();
-  const next = async (): Promise<IteratorResult<Uint8Array>> => {
-    const chunk = await chunks.next();
-    if (chunk.done !== true) hasher.update(chunk.value);
-    return chunk;
-  };
-  const seen = new Set<string>();
-  let room = maxNames;
-  let twice: string | undefined;
-  try {
-    // The source has no `return`, so the reader cannot end it: the bytes after the tar's end belong to the digest.
-    for await (const { name } of readTar({ [Symbol.asyncIterator]: () => ({ next }) })) {
-      const path = name.replace(/\/$/, '');
-      room -= path.length + 1;
-      if (room < 0) {
-        throw new ContentError(
-          'TOO_LARGE',
-          `${what}: its names have more than ${maxNames} characters in all`,
-          {
-            expected: maxNames,
-          },
-        );
-      }
-      if (seen.has(path)) twice ??= path;
-      seen.add(path);
-    }
-    while ((await next()).done !== true);
-  } finally {
-    await chunks.return?.();
-  }
-  return { diffId: hasher.digest(), twice };
-}
-
-/**
- * Returns the requested content, or a sentence about its fault. Rethrows errors that tell nothing about the content.
- */
-async function found<T>(ask: () => Promise<T>): Promise<T | string> {
-  try {
-    return await ask();
-  } catch (error) {
-    const judged = [
-      'DIGEST_INVALID',
-      'SIZE_INVALID',
-      'MANIFEST_INVALID',
-      'TOO_LARGE',
-      'BLOB_UNKNOWN',
-      'MANIFEST_UNKNOWN',
-    ];
-    if (isGantryError(error) && judged.includes(error.code)) return error.message;
-    throw error;
-  }
+/** Windows compares names without case, and gantry does not. */
+function isWindows(rawConfig: Uint8Array): boolean {
+  return platformOf(rawConfig)?.os === 'windows';
 }
