@@ -46,6 +46,18 @@ function transport(
   return { ...made, preconnect: async (url, requests) => made.preconnect?.(url, requests) };
 }
 
+/** Starts a server and a transport, and announces requests whose connections are then open. */
+async function announced(
+  test: TestContext,
+  requests: number,
+  answer?: http.RequestListener,
+): Promise<{ readonly server: Server; readonly line: ReturnType<typeof transport> }> {
+  const [server, line] = [await serve(test, answer), transport(test)];
+  await line.preconnect(server.url, requests);
+  await server.met(requests);
+  return { server, line };
+}
+
 async function ask({ send }: Transport, url: string, signal?: AbortSignal): Promise<string> {
   const request: HttpRequest = { method: 'GET', url, headers: {}, replay: 'safe', signal };
   const { body } = await send(request);
@@ -57,10 +69,7 @@ const together = (line: Transport, url: string, requests: number): Promise<reado
 
 describe('announced requests', () => {
   it('announced requests use the connections that were opened for them', async (test) => {
-    const server = await serve(test);
-    const line = transport(test);
-    await line.preconnect(server.url, 3);
-    await server.met(3);
+    const { server, line } = await announced(test, 3);
     assert.deepEqual(await together(line, server.url, 3), ['ok', 'ok', 'ok']);
     assert.equal(server.sockets.length, 3);
   });
@@ -87,19 +96,13 @@ describe('announced requests', () => {
   });
 
   it('announced requests are sent although the server has closed their connections meanwhile', async (test) => {
-    const server = await serve(test);
-    const line = transport(test);
-    await line.preconnect(server.url, 2);
-    await server.met(2);
+    const { server, line } = await announced(test, 2);
     for (const socket of server.sockets) socket.destroy();
     assert.deepEqual(await together(line, server.url, 2), ['ok', 'ok']);
   });
 
   it('an announced request is not sent again after it was aborted', async (test) => {
-    const server = await serve(test, () => undefined);
-    const line = transport(test);
-    await line.preconnect(server.url, 1);
-    await server.met(1);
+    const { server, line } = await announced(test, 1, () => undefined);
     const end = new AbortController();
     const asked = ask(line, server.url, end.signal);
     await once(server.events, 'request');
@@ -109,10 +112,7 @@ describe('announced requests', () => {
   });
 
   it('closing the transport closes the connections of announced requests that never came', async (test) => {
-    const server = await serve(test);
-    const line = transport(test);
-    await line.preconnect(server.url, 2);
-    await server.met(2);
+    const { server, line } = await announced(test, 2);
     const ended = server.sockets.map((socket) => once(socket, 'close'));
     await line.close();
     await Promise.all(ended);
