@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ContentError, isGantryError, StorageError } from '../errors.ts';
 import { absentAs } from '../files/files.ts';
+import { refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
 import { blobsOf, type Manifest, manifestsOf } from '../spec/manifest.ts';
@@ -9,7 +10,6 @@ import type { ArchiveContents } from './contents.ts';
 import { onArchiveFile } from './failure.ts';
 import type { FileContent } from './file.ts';
 import { sameName } from './names.ts';
-import { refNameAnnotation } from './oci.ts';
 import { type OpenArchiveOptions, openContents } from './read.ts';
 
 /** An archive that is added to. Its whole content goes into the new file, too. */

@@ -1,5 +1,6 @@
 import { bytesContent } from '../flow/content.ts';
 import { encodeManifest } from '../json/manifest.ts';
+import { imageNameAnnotation, refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -9,7 +10,6 @@ import type { TarFileWithBody } from '../tar/write.ts';
 import { blobMember } from './blob-member.ts';
 import type { FileContent } from './file.ts';
 import { fullName } from './names.ts';
-import { imageNameAnnotation, refNameAnnotation } from './oci.ts';
 import { imagesOf, rootsOf, type Staged } from './staged.ts';
 
 /**

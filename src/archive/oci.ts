@@ -3,6 +3,7 @@ import { createSingleFlight, type SingleFlight } from '../flow/single-flight.ts'
 import { platformOf } from '../json/config-facts.ts';
 import { configLimit } from '../json/image-config.ts';
 import { parseIndexJson } from '../json/manifest.ts';
+import { imageNameAnnotation, refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
@@ -19,10 +20,6 @@ import type { Recompressor } from './recompress.ts';
 import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
 import { demandImage, demandPart, readTree, type Trees } from './tree.ts';
-
-/** The annotation in which Docker and containerd put the full name. */
-export const imageNameAnnotation = 'io.containerd.image.name';
-export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 
 /** The images that manifest.json describes beside index.json, and the way to their layers. */
 export interface Beside {

@@ -6,6 +6,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import { type ImageManifest, type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { blobMember } from './blob-member.ts';
 import { inArchive } from './failure.ts';
@@ -17,8 +18,6 @@ export interface Trees {
   readonly failures: Map<Digest, unknown>;
 }
 
-/** Indexes in indexes: two are in use. */
-const maxDepth = 8;
 /** The limit of manifests below a root. A larger index is an attack on memory. */
 const maxManifests = 10_000;
 
@@ -94,10 +93,10 @@ async function visit(
   if (manifests.has(descriptor.digest)) return;
   const entry = tarball.find(blobMember(descriptor.digest));
   if (entry === undefined) return;
-  if (depth > maxDepth || manifests.size >= maxManifests) {
+  if (depth > maxNesting || manifests.size >= maxManifests) {
     throw new ContentError(
       'MANIFEST_INVALID',
-      `${tarball.path}: more than ${maxManifests} manifests, or indexes nested more than ${maxDepth} deep`,
+      `${tarball.path}: more than ${maxManifests} manifests, or indexes nested more than ${maxNesting} deep`,
     );
   }
   const isNamed = isManifestType(descriptor.mediaType);

@@ -1,3 +1,4 @@
+import { dockerHub } from '../spec/docker-hub.ts';
 import { parseRegistry, type Reference } from '../spec/reference.ts';
 
 /**
@@ -5,6 +6,6 @@ import { parseRegistry, type Reference } from '../spec/reference.ts';
  * `https://index.docker.io/v1/`.
  * @throws INVALID_REFERENCE for any other text
  */
-export function registryArgument(text = 'docker.io'): Pick<Reference, 'registry' | 'scheme'> {
+export function registryArgument(text: string = dockerHub): Pick<Reference, 'registry' | 'scheme'> {
   return parseRegistry(text.replace(/\/v[12]\/?$/, ''));
 }

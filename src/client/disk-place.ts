@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { lookAt } from '../files/files.ts';
 import type { WorkObserver } from '../flow/work.ts';
+import { refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
@@ -94,10 +95,8 @@ export async function loadAll(
   return [...found.values()];
 }
 
-const refName = 'org.opencontainers.image.ref.name';
-
 function layoutEntry(repository: Repository, root: Descriptor): DiskEntry {
-  const name = root.annotations?.[refName];
+  const name = root.annotations?.[refNameAnnotation];
   return {
     names: name === undefined ? [] : [name],
     digest: root.digest,

@@ -4,6 +4,7 @@ import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import { defaultPlatform, type Platform, selectPlatform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
@@ -105,9 +106,6 @@ function inspectChild({ digest, mediaType, size, platform, ...rest }: Descriptor
   return { digest, mediaType, size, ...(platform === undefined ? {} : { platform }), ...described(rest) };
 }
 
-/** The greatest depth of indexes in indexes. Real ones are less than three deep. */
-const maxDepth = 8;
-
 /** Reads the labels of an image of the index, which has none of its own. Returns none when the image is missing or broken. */
 async function labelsOf(
   repository: Repository,
@@ -122,7 +120,7 @@ async function labelsOf(
   if (child === undefined) return {};
   try {
     const manifest = await repository.manifests.get(child.digest, options);
-    if (manifest.body.kind === 'index' && depth < maxDepth) {
+    if (manifest.body.kind === 'index' && depth < maxNesting) {
       return await labelsOf(repository, manifest.body.manifests, options, depth + 1);
     }
     if (manifest.body.kind !== 'image') return {};

@@ -3,6 +3,7 @@ import { ContentError, NotFoundError } from '../errors.ts';
 import { enclosed } from '../flow/abort.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { OpenedSource } from './disk-source.ts';
@@ -30,9 +31,6 @@ export interface ReferrerTree {
   readonly referrers: readonly ReferrerNode[];
 }
 
-/** The greatest depth of referrers. Real ones are never deeper, and a chain without end would be an attack. */
-const maxDepth = 8;
-
 /** Lists the referrers of an image, each digest once. For a digest gantry does not ask for the image, which may be absent. */
 export async function* listReferrers(
   connections: Connections,
@@ -49,7 +47,7 @@ export async function* listReferrers(
 
 /**
  * Returns the referrers of an image with the referrers of each.
- * @throws MANIFEST_INVALID when they are more than `maxDepth` deep
+ * @throws MANIFEST_INVALID when they are more than `maxNesting` deep
  */
 export async function referrerTree(
   connections: Connections,
@@ -115,9 +113,9 @@ async function nodesOf(
     seen.add(referrer.digest);
     found.push(referrer);
   }
-  if (found.length > 0 && depth > maxDepth) {
-    throw new ContentError('MANIFEST_INVALID', `referrers of ${subject} go more than ${maxDepth} deep`, {
-      expected: maxDepth,
+  if (found.length > 0 && depth > maxNesting) {
+    throw new ContentError('MANIFEST_INVALID', `referrers of ${subject} go more than ${maxNesting} deep`, {
+      expected: maxNesting,
       actual: depth,
     });
   }

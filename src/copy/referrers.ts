@@ -3,15 +3,13 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isIndexType, isManifestType } from '../spec/media-type.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import { cosignTags } from '../spec/referrers-tag.ts';
 import type { Repository } from '../store/contract.ts';
 import { subjectOf } from '../store/referrers.ts';
 import { attempt } from './failure.ts';
 import type { CopyRun } from './run.ts';
 import { copyTree } from './walk.ts';
-
-/** A signature of an SBOM of an image is two levels deep. An unlimited depth would allow an attack. */
-const maxDepth = 8;
 
 /**
  * Copies the referrers of the root and of its copied children, the referrers of these in turn, and the manifests under
@@ -29,7 +27,7 @@ export async function copyReferrers(
   let subjects = await treeOf(own, root, wants);
   const seen = new Set(subjects);
   for (let depth = 1; subjects.length > 0; depth++) {
-    if (depth > maxDepth) throw tooDeep(subjects[0]);
+    if (depth > maxNesting) throw tooDeep(subjects[0]);
     const found = subjects.flatMap((subject) => [
       copyListed(own, subject, { seen, end }),
       copyTagged(own, subject, { seen, end }),
@@ -149,11 +147,11 @@ function resolveAt({ to, signal }: CopyRun, reference: string): Promise<Descript
 }
 
 function tooDeep(digest: Digest | undefined): CopyError {
-  const said = `referrers of referrers go more than ${maxDepth} deep`;
+  const said = `referrers of referrers go more than ${maxNesting} deep`;
   return new CopyError(`source: ${said}, at ${digest}`, {
     side: 'source',
     step: 'list referrers',
     ...(digest === undefined ? {} : { digest }),
-    cause: new ContentError('MANIFEST_INVALID', said, { expected: maxDepth, actual: maxDepth + 1 }),
+    cause: new ContentError('MANIFEST_INVALID', said, { expected: maxNesting, actual: maxNesting + 1 }),
   });
 }

@@ -4,6 +4,7 @@ import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { blobsOf, type Manifest } from '../spec/manifest.ts';
 import { isDistributable, isManifestType } from '../spec/media-type.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
 import { attempt, fromSource, isRefusedManifest } from './failure.ts';
@@ -12,9 +13,6 @@ import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
 import { type CopyRun, type Outcome, once } from './run.ts';
 import { sized } from './sized.ts';
 import { soon } from './soon.ts';
-
-/** Real indexes are at most two levels deep. An unlimited depth would allow an attack. */
-const maxDepth = 8;
 
 /** The expected number of blobs of an image that is not yet read: a config and three layers. */
 const usualBlobs = 4;
@@ -138,14 +136,14 @@ async function copyChildren(
   { depth, wants }: Required<Pick<CopyTreeOptions, 'depth' | 'wants'>>,
 ): Promise<void> {
   const { descriptor, body } = manifest;
-  if (depth > maxDepth) {
+  if (depth > maxNesting) {
     const { digest } = descriptor;
-    throw new CopyError(`source: index ${digest} is nested more than ${maxDepth} deep`, {
+    throw new CopyError(`source: index ${digest} is nested more than ${maxNesting} deep`, {
       side: 'source',
       step: 'read manifest',
       digest,
-      cause: new ContentError('MANIFEST_INVALID', `nested more than ${maxDepth} deep`, {
-        expected: maxDepth,
+      cause: new ContentError('MANIFEST_INVALID', `nested more than ${maxNesting} deep`, {
+        expected: maxNesting,
         actual: depth,
       }),
     });

@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import { collectContent } from '../flow/collect.ts';
-import { parseImageConfig } from '../json/image-config.ts';
+import { configLimit, parseImageConfig } from '../json/image-config.ts';
 import { type Descriptor, openable } from '../spec/descriptor.ts';
 import { isDigest } from '../spec/digest.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
@@ -39,9 +39,6 @@ export function checkView(what: string, repository: unknown, manifest: unknown, 
   checkArgument(what, 'manifest', manifest, aManifest);
   checkOptions(what, options, { registry: text });
 }
-
-/** In bytes. No image has a larger config. */
-const configLimit = 8 * 1024 * 1024;
 
 /** The place where the content of a view is stored. */
 export interface ViewPlace {

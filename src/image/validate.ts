@@ -6,6 +6,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
 import { isConfigType, isDistributable, isManifestType } from '../spec/media-type.ts';
+import { maxNesting } from '../spec/nesting.ts';
 import { formatPlatform } from '../spec/platform.ts';
 import { isSchema1 } from '../spec/schema1.ts';
 import type { Repository } from '../store/contract.ts';
@@ -41,9 +42,6 @@ export async function* validate(
   }
 }
 
-/** Real indexes are at most two levels deep. An unlimited depth would allow an attack. */
-const maxDepth = 8;
-
 interface Walk {
   readonly options: ValidateImageOptions;
   readonly work: WorkSum;
@@ -63,8 +61,8 @@ async function* validateTree(repository: Repository, manifest: Manifest, walk: W
         ? 'is a docker schema 1 manifest, which is no longer an image format'
         : 'is neither an image nor an index',
     };
-  } else if (walk.depth > maxDepth) {
-    yield { descriptor, message: `is nested more than ${maxDepth} deep` };
+  } else if (walk.depth > maxNesting) {
+    yield { descriptor, message: `is nested more than ${maxNesting} deep` };
   } else {
     for (const child of body.manifests) {
       if (walk.seen.has(child.digest)) continue;

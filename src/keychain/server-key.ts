@@ -1,10 +1,11 @@
+import { dockerHub, withoutHubAlias } from '../spec/docker-hub.ts';
+
 /** The key of Docker Hub in docker's files and helpers. */
 const hubKey = 'https://index.docker.io/v1/';
-const hubNames: ReadonlySet<string> = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
 /** Returns the key under which a helper or a file stores the credential of a registry. */
 export function serverKey(registry: string): string {
-  return registry === 'docker.io' ? hubKey : registry;
+  return registry === dockerHub ? hubKey : registry;
 }
 
 /**
@@ -19,7 +20,7 @@ export function canonicalKey(key: string): string {
   const host = bare.slice(0, slash < 0 ? end : slash);
   const path = slash < 0 ? '' : bare.slice(slash, end);
   const name = host.toLowerCase();
-  return `${hubNames.has(name) ? 'docker.io' : name}${/^\/v[12]$/.test(path) ? '' : path}`;
+  return `${withoutHubAlias(name)}${/^\/v[12]$/.test(path) ? '' : path}`;
 }
 
 /** Returns whether a key stands for a server without TLS. */

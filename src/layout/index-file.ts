@@ -1,11 +1,9 @@
 import { ContentError } from '../errors.ts';
 import { indexJsonLimit, parseIndexJson } from '../json/manifest.ts';
+import { refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-
-/** The annotation with the name of an entry. Tools write a tag or a whole reference into it. */
-const refName = 'org.opencontainers.image.ref.name';
 
 /** One entry as it was read, with all unknown fields, and its known part. */
 interface Entry {
@@ -114,7 +112,7 @@ export class LayoutIndex {
 }
 
 function tagOf({ annotations }: Descriptor): string | undefined {
-  const tag = annotations?.[refName];
+  const tag = annotations?.[refNameAnnotation];
   return tag === '' ? undefined : tag;
 }
 
@@ -128,8 +126,8 @@ function plain(descriptor: Descriptor): Entry {
 }
 
 function annotated({ descriptor, json }: Entry, tag: string | undefined): Entry {
-  const { [refName]: _, ...others } = descriptor.annotations ?? {};
-  const annotations = tag === undefined ? others : { ...others, [refName]: tag };
+  const { [refNameAnnotation]: _, ...others } = descriptor.annotations ?? {};
+  const annotations = tag === undefined ? others : { ...others, [refNameAnnotation]: tag };
   const { annotations: _read, ...bare } = descriptor;
   const { annotations: _written, ...rest } = json;
   if (Object.keys(annotations).length === 0) return { descriptor: bare, json: rest };

@@ -1,5 +1,6 @@
 import { type InputCode, InputError } from '../errors.ts';
 import { type Digest, isDigest } from './digest.ts';
+import { dockerHub, dockerHubHost, withoutHubAlias } from './docker-hub.ts';
 import {
   checkArgument,
   checkOptions,
@@ -57,9 +58,6 @@ const shape: Shape<ReferenceOptions> = {
   defaultRegistry: words,
   defaultTag: either('a string or null', words, oneOf(null)),
 };
-
-const dockerHub = 'docker.io';
-const dockerHubAliases: ReadonlySet<string> = new Set(['index.docker.io', 'registry-1.docker.io']);
 
 /** The length of registry, slash and repository together that all clients accept. */
 const maxLength = 255;
@@ -155,7 +153,7 @@ export function isTag(text: string): boolean {
 
 /** Returns the host that serves the API of a registry. Docker Hub's API is not at `docker.io`. */
 export function apiHost(registry: string): string {
-  return registry === dockerHub ? 'registry-1.docker.io' : registry;
+  return registry === dockerHub ? dockerHubHost : registry;
 }
 
 /** True if the name itself means this machine, without a DNS lookup, so that plain HTTP never leaves it. */
@@ -275,7 +273,7 @@ function canonicalRegistry(text: string, scheme: Scheme | undefined): string | u
     const number = Number(port);
     return /^[0-9]+$/.test(port) && number > 0 && number < 65536 ? `${hostname}:${number}` : undefined;
   }
-  if (dockerHubAliases.has(hostname)) return dockerHub;
+  if (withoutHubAlias(hostname) === dockerHub) return dockerHub;
   // `http://box/app` names a host that `box/app` does not, so the explicit port keeps it one.
   if (scheme !== undefined && !isHostLike(hostname)) return `${hostname}:${scheme === 'http' ? 80 : 443}`;
   return hostname;
