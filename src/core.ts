@@ -6,7 +6,9 @@ export { bytesContent, type Content, type OpenOptions, streamContent } from './f
 export { digestOf } from './flow/hash.ts';
 export type { Work, WorkObserver, WorkProgress } from './flow/work.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
+export type { WireEvent, WireObserver } from './http/event.ts';
 export { type Fetch, fetchTransport } from './http/fetch-transport.ts';
+export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
 export { type Image, openImage } from './image/image.ts';
@@ -15,8 +17,10 @@ export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export { parseManifest } from './json/manifest.ts';
+export type { Credential, Keychain, KeychainQuestion } from './keychain/credential.ts';
 export { createMemoryRegistry } from './memory/registry.ts';
 export { createRemoteRegistry, type RemoteOptions, type RemoteRegistry } from './remote/registry.ts';
+export { createRegistryLine, type RegistryLineOptions } from './remote/registry-line.ts';
 export type { UploadOptions } from './remote/upload/plan.ts';
 export type { Annotations, Descriptor } from './spec/descriptor.ts';
 export { type Digest, parseDigest } from './spec/digest.ts';

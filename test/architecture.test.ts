@@ -88,7 +88,10 @@ const rules: Readonly<Record<string, Rule>> = {
     imports: [...works, 'server/node', 'store', 'remote', 'files', 'hosts', ...nodeLine, ...places, ...words],
     node: 'any',
   },
-  core: { imports: ['copy', 'image', 'store', 'remote', 'memory', 'http', 'wire', ...words], node: [] },
+  core: {
+    imports: ['copy', 'image', 'store', 'remote', 'memory', 'keychain', 'http', 'wire', ...words],
+    node: [],
+  },
   index: { imports: [...works, 'store', 'remote', 'hosts', ...nodeLine, ...places, ...words], node: [] },
 };
 

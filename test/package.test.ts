@@ -18,7 +18,7 @@ const runtimeDependencies = ['@noble/hashes', 'bcryptjs', 'tldts', 'yaml'];
 /** The purpose of each door. */
 const doors: Readonly<Record<string, readonly string[]>> = {
   gantry: ['createClient', 'copyImage', 'isGantryError', 'openLayout'],
-  'gantry/core': ['copyImage', 'createRemoteRegistry', 'fetchTransport', 'openImage'],
+  'gantry/core': ['copyImage', 'createRegistryLine', 'createRemoteRegistry', 'fetchTransport', 'openImage'],
   'gantry/server': ['createApp', 'listen', 'openDiskRegistry'],
   'gantry/keychain': ['createKeychain', 'storeCredential', 'eraseCredential'],
   'gantry/testing': ['startRegistry', 'repositoryContract', 'registryContract'],

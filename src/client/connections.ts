@@ -5,6 +5,7 @@ import { createLine, type LineOptions } from '../http/line.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
 import { openRegistry, type RemoteRegistry } from '../remote/registry.ts';
+import { askedInPlain } from '../remote/registry-line.ts';
 import { processResources, type Resources } from '../remote/resources.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Reference } from '../spec/reference.ts';
@@ -124,9 +125,4 @@ function openLine(
       return (next) => own(proving(next));
     },
   };
-}
-
-/** Asks the keychain of a registry that only its reference allows to use plain HTTP for logins that may go there. */
-function askedInPlain(keychain: Keychain): Keychain {
-  return (registry, repository, question) => keychain(registry, repository, { ...question, plain: true });
 }

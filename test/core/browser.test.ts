@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { type OutputChunk, rolldown } from 'rolldown';
 import { projectRoot } from '../../scripts/project.ts';
 import { startRegistry } from '../../src/testing/index.ts';
+import { secret } from '../secret.ts';
 
 /** The part of a browser's global scope that the bundle gets, and nothing of Node. A timer of a browser is a number. */
 const browserGlobals = {
@@ -51,10 +52,10 @@ async function bundled(): Promise<OutputChunk> {
   return script;
 }
 
-type Step = (base: string) => Promise<unknown>;
+type Step = (base: string, password: string) => Promise<unknown>;
 
 /** Runs the script where only the variables of a browser exist. */
-async function openPage(): Promise<Readonly<Record<'push' | 'pull' | 'pullDamaged', Step>>> {
+async function openPage(): Promise<Readonly<Record<'push' | 'pull' | 'pullDamaged' | 'logIn', Step>>> {
   const { code } = await bundled();
   return runInNewContext(`${code}; program`, { ...browserGlobals });
 }
@@ -73,11 +74,11 @@ describe('gantry/core in a browser', () => {
   it('a program without the modules of Node pushes and pulls an image over fetch', async () => {
     await using registry = await startRegistry();
     const page = await openPage();
-    const pushed = await page.push(registry.url);
+    const pushed = await page.push(registry.url, '');
     const stored = registry.registry.repository('web/app', { actions: ['pull'] });
     const root = await stored.manifests.get('1');
     assert.equal(root.body.kind === 'image' && root.body.layers.length, 2);
-    assert.deepEqual(pushed, await page.pull(registry.url));
+    assert.deepEqual(pushed, await page.pull(registry.url, ''));
     assert.ok(typeof pushed === 'object' && pushed !== null && 'root' in pushed);
     assert.equal(pushed.root, root.descriptor.digest);
   });
@@ -85,7 +86,7 @@ describe('gantry/core in a browser', () => {
   it('a program without the modules of Node refuses a damaged blob and keeps no manifest', async () => {
     await using registry = await startRegistry();
     const page = await openPage();
-    await page.push(registry.url);
+    await page.push(registry.url, '');
     await using damaging = await startRegistry({
       registry: registry.registry,
       faults: [
@@ -99,8 +100,19 @@ describe('gantry/core in a browser', () => {
         },
       ],
     });
-    const refused = structuredClone(await page.pullDamaged(damaging.url));
+    const refused = structuredClone(await page.pullDamaged(damaging.url, ''));
     assert.deepEqual(refused, { code: 'DIGEST_INVALID', kept: false });
+  });
+
+  it('a program without the modules of Node logs in at a token service', async () => {
+    const password = secret('browser-password');
+    await using open = await startRegistry();
+    const page = await openPage();
+    await page.push(open.url, '');
+    const manifest = await open.registry.repository('web/app', { actions: ['pull'] }).manifests.resolve('1');
+    await using locked = await startRegistry({ registry: open.registry, login: { users: { me: password } } });
+    const answers = structuredClone(await page.logIn(locked.url, password));
+    assert.deepEqual(answers, { digest: manifest?.digest, anonymous: 'UNAUTHORIZED' });
   });
 });
 

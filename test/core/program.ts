@@ -3,12 +3,13 @@ import {
   createImage,
   createLayer,
   createMemoryRegistry,
+  createRegistryLine,
   createRemoteRegistry,
   createStreamLayer,
-  type Fetch,
   fetchTransport,
   imageSource,
   isGantryError,
+  type Keychain,
   type Layer,
   openImage,
   type Repository,
@@ -19,8 +20,20 @@ import {
 
 const actions = { actions: ['pull', 'push'] } as const;
 
-function remote(base: string, fetch: Fetch): Repository {
-  return createRemoteRegistry({ base, send: fetchTransport(fetch).send }).repository('web/app', actions);
+function remote(base: string, keychain?: Keychain): Repository {
+  const transport = fetchTransport(fetch);
+  const send = createRegistryLine({ base, transport, ...(keychain === undefined ? {} : { keychain }) });
+  return createRemoteRegistry({ base, send }).repository('web/app', actions);
+}
+
+/** Asks a registry that requires a login for the digest of a tag, with and without a password. */
+export async function logIn(base: string, password: string): Promise<unknown> {
+  const known = remote(base, async () => ({ kind: 'basic', username: 'me', password }));
+  const found = await known.manifests.resolve('1');
+  const code = await remote(base)
+    .manifests.resolve('1')
+    .catch((error: unknown) => (isGantryError(error) ? error.code : String(error)));
+  return { digest: found?.digest, anonymous: code };
 }
 
 /** Makes an image of a small layer and of one that is larger than any body that is sent whole, and pushes it. */
@@ -37,14 +50,14 @@ export async function push(base: string): Promise<unknown> {
   }
   const image = createImage({ config: { architecture: 'amd64', os: 'linux' }, layers });
   const { repository, root } = await imageSource(image);
-  await copyImage(repository, root.digest, remote(base, fetch), { tags: ['1'] });
+  await copyImage(repository, root.digest, remote(base), { tags: ['1'] });
   return { root: root.digest, diffIds: await Promise.all(layers.map((layer) => layer.diffId())) };
 }
 
 /** Pulls the image into memory and unpacks its layers. */
 export async function pull(base: string): Promise<unknown> {
   const memory = createMemoryRegistry().repository('pulled', actions);
-  await copyImage(remote(base, fetch), '1', memory, { tags: ['1'] });
+  await copyImage(remote(base), '1', memory, { tags: ['1'] });
   const image = openImage(memory, await memory.manifests.get('1'));
   const layers = await image.layers();
   // Without the known diffId the view unpacks the layer and hashes it.
@@ -59,7 +72,7 @@ export async function pull(base: string): Promise<unknown> {
 export async function pullDamaged(base: string): Promise<unknown> {
   const memory = createMemoryRegistry().repository('pulled', actions);
   try {
-    await copyImage(remote(base, fetch), '1', memory, { tags: ['1'] });
+    await copyImage(remote(base), '1', memory, { tags: ['1'] });
   } catch (error) {
     return {
       code: isGantryError(error) ? error.code : String(error),
