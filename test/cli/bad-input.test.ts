@@ -32,7 +32,6 @@ describe('what cannot be meant ends with 2 before anything is sent', () => {
     ['catalog not/a/registry', 'not/a/registry'],
     ['tag localhost:1/a:1 not/a/tag', 'not/a/tag'],
     ['copy localhost:1/a oci:', 'oci:'],
-    ['push ./nothing-here localhost:1/a', './nothing-here'],
     ['push . localhost:1/A', 'localhost:1/A'],
     ['digest --platform linux localhost:1/a', 'linux'],
     ['digest --platform a/b --platform c/d localhost:1/a', '--platform'],
@@ -72,6 +71,7 @@ describe('what is not there ends with 3', () => {
       [`tag ${host}/app:2 3`, `${host}/app:2`],
       [`delete ${host}/app:2`, `${host}/app:2`],
       [`validate --remote ${host}/app:2`, `app:2`],
+      [`push ./nothing-here ${host}/app`, './nothing-here'],
     ] as const) {
       assertRefused(await gantry(line.split(' ')), 3, names);
     }
