@@ -31,5 +31,6 @@ export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
 export type * from './store/upload.ts';
+export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';

@@ -28,6 +28,7 @@ export {
 } from './client/remote-registry.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
+export { createUploadJournal, type UploadJournalOptions } from './client/upload-journal.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { ChangeVerbs } from './client/verbs/change.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
@@ -96,6 +97,7 @@ export { formatReference, parseReference, type Reference, type ReferenceOptions 
 export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
 export type * from './store/upload.ts';
+export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
 export type { TarType } from './tar/entry.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { Clock } from './time/clock.ts';

@@ -8,7 +8,7 @@ import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../
 import { MediaType } from '../spec/media-type.ts';
 import type { Blobs } from '../store/contract.ts';
 import { foundContent } from '../store/found-content.ts';
-import { writeBlob } from '../store/write.ts';
+import { startAlgorithm, writeBlob } from '../store/write.ts';
 import { onArchiveFile } from './failure.ts';
 import { type FileContent, pathContent } from './file.ts';
 
@@ -61,9 +61,9 @@ export function createStagedBlobs(
       signal?.throwIfAborted();
       return undefined;
     },
-    async start({ algorithm = 'sha256', signal } = {}) {
-      signal?.throwIfAborted();
-      return start(algorithm);
+    async start(options = {}) {
+      options.signal?.throwIfAborted();
+      return start(startAlgorithm(options));
     },
     async resume(id, { signal } = {}) {
       signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Blobs, SignalOptions } from '../store/contract.ts';
-import { writeBlob } from '../store/write.ts';
+import { startAlgorithm, writeBlob } from '../store/write.ts';
 import { RepositoryFolder } from './folder.ts';
 import type { RegistryState } from './state.ts';
 
@@ -38,9 +38,9 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
         ? find(digest, { signal })
         : undefined;
     },
-    async start({ algorithm = 'sha256', signal } = {}) {
-      signal?.throwIfAborted();
-      return sessions.start(folder, algorithm);
+    async start(options = {}) {
+      options.signal?.throwIfAborted();
+      return sessions.start(folder, startAlgorithm(options));
     },
     async resume(id, { signal } = {}) {
       signal?.throwIfAborted();

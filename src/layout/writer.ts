@@ -7,7 +7,7 @@ import { MediaType } from '../spec/media-type.ts';
 import { checkBlobs, checkBytes, refuseCreateOnly } from '../store/admission.ts';
 import type { Blobs, ListOptions, Manifests } from '../store/contract.ts';
 import { listed } from '../store/listing.ts';
-import { writeBlob } from '../store/write.ts';
+import { startAlgorithm, writeBlob } from '../store/write.ts';
 import { readIndexManifest } from './marker.ts';
 import type { LayoutRepository } from './reader.ts';
 import { type SessionOptions, WriteSession } from './session.ts';
@@ -55,9 +55,9 @@ function openBlobs(session: WriteSession): Blobs {
       signal?.throwIfAborted();
       return undefined;
     },
-    async start({ algorithm = 'sha256', signal } = {}) {
-      signal?.throwIfAborted();
-      return session.start(algorithm);
+    async start(options = {}) {
+      options.signal?.throwIfAborted();
+      return session.start(startAlgorithm(options));
     },
     async resume(id, { signal } = {}) {
       signal?.throwIfAborted();

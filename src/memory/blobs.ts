@@ -4,7 +4,7 @@ import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Blobs } from '../store/contract.ts';
 import { ingestBlob } from '../store/ingest.ts';
-import { writeBlob } from '../store/write.ts';
+import { startAlgorithm, writeBlob } from '../store/write.ts';
 import { blobContent, type MemoryBlob } from './blob.ts';
 import { findAnywhere, type RegistryState, repositoryState } from './state.ts';
 import { MemoryUpload } from './upload.ts';
@@ -32,8 +32,9 @@ export function openBlobs(registry: RegistryState, name: string): Blobs {
           : registry.repositories.get(from)?.blobs.get(digest);
       return blob === undefined ? undefined : keep(digest, blob);
     },
-    async start({ algorithm = 'sha256', signal } = {}) {
-      signal?.throwIfAborted();
+    async start(options = {}) {
+      options.signal?.throwIfAborted();
+      const algorithm = startAlgorithm(options);
       const id = crypto.randomUUID();
       const forget = (): void => void registry.uploads.delete(id);
       const upload = new MemoryUpload(id, name, algorithm, { keep, forget });

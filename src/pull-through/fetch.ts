@@ -4,7 +4,7 @@ import { type Content, type OpenOptions, streamContent } from '../flow/content.t
 import type { Pool } from '../flow/pool.ts';
 import { lastResort, within } from '../flow/within.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { computableAlgorithm, type Digest } from '../spec/digest.ts';
+import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Blobs, SignalOptions } from '../store/contract.ts';
 import { abandon } from '../store/ingest.ts';
@@ -133,7 +133,7 @@ export class BlobFetch {
 
   async #keep(content: Content): Promise<void> {
     const { digest, cache, signal } = this.#options;
-    const upload = await cache.start({ algorithm: computableAlgorithm(digest), signal });
+    const upload = await cache.start({ digest, signal });
     this.#upload = upload;
     let known = 0;
     const onProgress = ({ acknowledged }: { readonly acknowledged: number }): void => {

@@ -1,5 +1,5 @@
 import { retryOption } from '../http/backoff.ts';
-import { amount, count, flag, type Shape, text } from '../spec/options.ts';
+import { amount, count, flag, having, type Shape, text } from '../spec/options.ts';
 import type { DownloadOptions } from './exchange.ts';
 import type { UploadOptions } from './upload/plan.ts';
 
@@ -10,6 +10,7 @@ export const uploadShape: Shape<UploadOptions> = {
   chunkThreshold: amount,
   sendMediaType: flag,
   mountOrigin: text,
+  journal: having('an upload journal', 'find', 'note', 'forget'),
 };
 
 /** The checks of download options from plain JavaScript. */

@@ -56,8 +56,7 @@ export async function mountBlob(
   const options = { ...(from === undefined ? {} : { from }), signal };
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
-  const algorithm = computableAlgorithm(digest);
-  const start = (): Promise<Upload> => blobs.start({ algorithm, signal });
+  const start = (): Promise<Upload> => blobs.start({ digest, signal });
   const upload = await sessions.begin(repository, start, { owner, unanswered: signal });
   return sessionAnswer(202, name, upload);
 }

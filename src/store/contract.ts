@@ -7,6 +7,7 @@ import type { Platform } from '../spec/platform.ts';
 import type { ProgressObserver } from './blob-progress.ts';
 import type { SignalOptions } from './signal-options.ts';
 import type { StartOptions, Upload } from './upload.ts';
+import type { UploadJournal } from './upload-journal.ts';
 
 export type { SignalOptions } from './signal-options.ts';
 
@@ -136,6 +137,11 @@ export interface WriteOptions extends SignalOptions {
    * @defaultValue false
    */
   readonly replace?: boolean;
+  /**
+   * The journal by which a later process can continue the upload. A place without lasting upload sessions ignores it.
+   * @defaultValue none
+   */
+  readonly journal?: UploadJournal | undefined;
   /** The pool that transfers take a place in. Questions and mounts take none. */
   readonly pool?: Pool | undefined;
   /** Receives the progress of the transfer. */

@@ -8,9 +8,14 @@ import type { SignalOptions } from './signal-options.ts';
 export interface StartOptions extends SignalOptions {
   /**
    * The algorithm of the digest that will close the upload, if known.
-   * @defaultValue 'sha256'
+   * @defaultValue the algorithm of `digest`, or 'sha256'
    */
   readonly algorithm?: 'sha256' | 'sha512';
+  /**
+   * The digest that will close the upload, if known.
+   * @throws UNSUPPORTED for an algorithm that gantry does not compute
+   */
+  readonly digest?: Digest;
 }
 
 /**

@@ -1,9 +1,10 @@
 import { ContentError } from '../errors.ts';
 import { type Content, mapContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { computableAlgorithm } from '../spec/digest.ts';
+import { type Algorithm, computableAlgorithm } from '../spec/digest.ts';
 import type { Blobs, WriteOptions, WriteOutcome } from './contract.ts';
 import { abandon } from './ingest.ts';
+import type { StartOptions } from './upload.ts';
 
 /**
  * Implements `Blobs.write` for a place with cheap steps: looks for the blob, tries to mount it, and uploads it
@@ -47,7 +48,7 @@ async function uploadBlob(
   content: Content,
   options: WriteOptions,
 ): Promise<void> {
-  const upload = await blobs.start({ ...options, algorithm: computableAlgorithm(blob.digest) });
+  const upload = await blobs.start({ digest: blob.digest, signal: options.signal });
   try {
     // The place hashes the bytes that it stores, so they need no second check.
     await upload.commit(blob.digest, sized(content.unverified ?? content, blob), options);
@@ -84,4 +85,12 @@ function checkSize({ digest, size }: Descriptor, actual: number): void {
       actual,
     },
   );
+}
+
+/**
+ * Returns the algorithm by which a started upload hashes its bytes.
+ * @throws UNSUPPORTED for a digest of another algorithm
+ */
+export function startAlgorithm({ algorithm, digest }: StartOptions): Algorithm {
+  return algorithm ?? (digest === undefined ? 'sha256' : computableAlgorithm(digest));
 }

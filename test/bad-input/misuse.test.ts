@@ -59,6 +59,7 @@ const rows: Readonly<Record<string, Row>> = {
     required: ['base'],
   },
   createStreamLayer: { values: { source: content.open() }, options: {} },
+  createUploadJournal: { values: { folder: '/nowhere' }, options: { least: 0 } },
   digestOf: { values: { bytes, algorithm: 'sha256' }, optional: ['algorithm'] },
   fetchTransport: { values: { fetch } },
   formatPlatform: { values: { platform: { os: 'linux', architecture: 'amd64' } } },

@@ -1,5 +1,6 @@
 import type { RetryOptions } from '../../http/backoff.ts';
 import type { Upload } from '../../store/upload.ts';
+import type { UploadJournal } from '../../store/upload-journal.ts';
 import type { HostProfile } from '../host-profiles.ts';
 
 /** Options for uploads of blobs. */
@@ -20,6 +21,8 @@ export interface UploadOptions {
    * registries mount from another registry. By default requests have no such parameter.
    */
   readonly mountOrigin?: string;
+  /** The journal by which a later process can continue an upload. By default each process starts its uploads anew. */
+  readonly journal?: UploadJournal | undefined;
 }
 
 const mebibyte = 1024 * 1024;

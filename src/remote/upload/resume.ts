@@ -1,10 +1,11 @@
-import { CopyError, isGantryError } from '../../errors.ts';
+import { ContentError, CopyError, isGantryError, TransportError } from '../../errors.ts';
 import { type Content, mapContent, sliceContent } from '../../flow/content.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { ProgressObserver } from '../../store/blob-progress.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
+import type { UploadNote } from './journaled.ts';
 import { UploadProgress } from './progress.ts';
 import type { RemoteUpload } from './session.ts';
 
@@ -16,6 +17,10 @@ export interface Sending {
   find(): Promise<Descriptor | undefined>;
   /** An open session, such as a declined mount leaves. */
   readonly session?: RemoteUpload;
+  /** Whether another process has started the session and sent its bytes. */
+  readonly isEarlier?: boolean;
+  /** The note by which a later process can continue. */
+  readonly note?: UploadNote;
   /** Returns the bytes of each chunk in the session; undefined for one request. */
   readonly chunk: (session: RemoteUpload) => number | undefined;
   /** The headers of the commit. */
@@ -91,9 +96,16 @@ export async function sendBlob(sending: Sending, options: SendBlobOptions): Prom
       }
     }
   } catch (error) {
-    await attempt.abandon();
+    await attempt.giveUp(error);
     throw error;
   }
+}
+
+/** Returns whether the session may be of use to a later process: the registry has not refused the upload. */
+function mayContinue(error: unknown, signal: AbortSignal | undefined): boolean {
+  if (signal?.aborted === true || error instanceof TransportError || error instanceof CopyError) return true;
+  const status = isGantryError(error) ? (error.response?.status ?? 0) : 0;
+  return status === 408 || status === 429 || status >= 500;
 }
 
 /** Completes the options with `defaultLayerRetry`, and retries a lost session, which can start anew. */
@@ -127,6 +139,10 @@ class Attempt {
   /** The fewest bytes of a request that the registry refused as too many, and whether it refused the whole blob. */
   #refused = Number.POSITIVE_INFINITY;
   #refusedWhole = false;
+  /** Whether the session comes from another process and has not taken a byte of this one. */
+  #isEarlier: boolean;
+  /** Whether the session holds bytes that another process has sent. */
+  #hasForeignBytes: boolean;
   /** Whether a commit has gone out without an answer. */
   #committing = false;
   /** Bytes that the transport has taken, including pieces that broke off. */
@@ -136,6 +152,9 @@ class Attempt {
     this.#sending = sending;
     this.#options = options;
     this.#session = sending.session;
+    this.#isEarlier = sending.isEarlier === true;
+    this.#resumed = this.#isEarlier;
+    this.#hasForeignBytes = this.#isEarlier;
     const content = tellingContent(sending.content, (bytes) => {
       this.#spent += bytes;
     });
@@ -158,17 +177,31 @@ class Attempt {
     }
     this.#session ??= await this.#sending.start();
     const session = this.#session;
+    await this.#sending.note?.keep(session);
+    if (this.#isEarlier) this.#progress.acknowledge(session.offset);
     const chunk = this.#chunkOf(session);
     const left = this.#method === 'beforehand' ? 0 : chunk;
     while (blob.size - session.offset > left) {
       await session.append(this.#part(session.offset, Math.min(session.offset + chunk, blob.size)), options);
+      this.#isEarlier = false;
+      await this.#sending.note?.keep(session);
       if (this.#progress.acknowledge(session.offset)) backoff.reset();
     }
     const rest = this.#part(session.offset, blob.size);
     this.#committing = true;
     const said = headers === undefined ? {} : { headers };
     await session.commit(blob.digest, rest, { ...options, ...said, replaces });
+    if (this.#hasForeignBytes) await this.#checkStored();
     this.#progress.acknowledge(blob.size);
+    await this.#sending.note?.forget();
+  }
+
+  /** Asks for the blob, because this process has not sent all of its bytes. Throws DIGEST_INVALID. */
+  async #checkStored(): Promise<void> {
+    if ((await this.#sending.find()) !== undefined) return;
+    const { digest } = this.#sending.blob;
+    const message = `the registry does not have blob ${digest} after an upload that an earlier process began`;
+    throw new ContentError('DIGEST_INVALID', message, { expected: digest });
   }
 
   /** Returns whether the bytes can be sent again, and have not cost too many bytes. */
@@ -184,7 +217,11 @@ class Attempt {
     // The source failed. Its codes say nothing about the session.
     if (error instanceof CopyError) return false;
     const status = error.response?.status;
-    if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
+    const isRefused = status !== undefined && status !== 401 && !mayContinue(error, this.#options.signal);
+    if (this.#isEarlier && isRefused) {
+      // The session has probably expired, which registries report with many statuses.
+      this.#resumed = false;
+    } else if (this.#resumed && (error.code === 'DIGEST_INVALID' || status === 416)) {
       // The registry does not have the bytes that it reported. The upload starts once more.
       this.#resumed = false;
     } else if (session.offset === 0 && this.#isChunked(session) && refusesChunks(status)) {
@@ -219,7 +256,16 @@ class Attempt {
   async abandon(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    this.#isEarlier = false;
+    this.#hasForeignBytes = false;
     await session?.cancel().catch(() => undefined);
+    await this.#sending.note?.forget();
+  }
+
+  /** Ends the upload after its last attempt. Keeps a noted session that a later process may continue. */
+  async giveUp(error: unknown): Promise<void> {
+    if (this.#sending.note === undefined || !mayContinue(error, this.#options.signal)) return this.abandon();
+    if (this.#session !== undefined) await this.#sending.note.keep(this.#session);
   }
 
   /** Chooses a smaller piece, or after the smallest one the whole blob, unless it was refused. Returns whether it could. */

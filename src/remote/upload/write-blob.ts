@@ -2,15 +2,17 @@ import { type Content, mapContent } from '../../flow/content.ts';
 import { gathered } from '../../flow/gather.ts';
 import { prefetch } from '../../flow/prefetch.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { type Digest, digestAlgorithm } from '../../spec/digest.ts';
+import { type Digest, isComputable } from '../../spec/digest.ts';
 import type { IngestOptions, SignalOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
 import type { StartOptions } from '../../store/upload.ts';
 import { noting } from '../../store/upload-mutex.ts';
+import { startAlgorithm } from '../../store/write.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
 import { profileOf } from '../host-profiles.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
+import { UploadNote } from './journaled.ts';
 import { mountBlob } from './mount.ts';
 import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
@@ -67,6 +69,7 @@ async function writeOnce(
   const found = options.replace === true ? undefined : await findBlob(uploading, blob, options);
   if (found === 'existed' || found === 'mounted') {
     holders.note(blob.digest, repository);
+    await noteOf(uploading, { blob, content }, options)?.forget();
     return found;
   }
   let begun = false;
@@ -175,6 +178,9 @@ interface Bytes {
   readonly blob: Descriptor;
   readonly content: Content;
   readonly session: RemoteUpload | undefined;
+  readonly note?: UploadNote | undefined;
+  /** Whether another process has started the session. */
+  readonly isEarlier?: boolean;
 }
 
 async function beginAndSend(
@@ -183,6 +189,13 @@ async function beginAndSend(
   options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
+  const note = noteOf(uploading, { blob, content }, options);
+  const earlier = await note?.session(options);
+  if (earlier !== undefined) {
+    await left?.cancel(options);
+    await sendInSession(uploading, { blob, content, session: earlier, note, isEarlier: true }, options);
+    return 'uploaded';
+  }
   const ahead = left === undefined && isSoonNeeded(exchange, content) ? prefetch(content) : undefined;
   try {
     const session =
@@ -190,11 +203,22 @@ async function beginAndSend(
         ? undefined
         : (left ?? (await mountFromAnywhere(exchange, repository, blob.digest, options)));
     if (session === 'mounted') return 'mounted';
-    await sendInSession(uploading, { blob, content: ahead?.content ?? content, session }, options);
+    await sendInSession(uploading, { blob, content: ahead?.content ?? content, session, note }, options);
     return 'uploaded';
   } finally {
     await ahead?.close();
   }
+}
+
+/** Returns the journal's note on an upload that a later process could continue; undefined for any other upload. */
+function noteOf(
+  { exchange, repository, options: upload }: Uploading,
+  { blob, content }: Pick<Bytes, 'blob' | 'content'>,
+  { journal = upload.journal, replace = false }: WriteOptions,
+): UploadNote | undefined {
+  const isWhole = profileOf(exchange.registry).whole === true;
+  if (journal === undefined || replace || isWhole || !content.replayable) return undefined;
+  return new UploadNote(exchange, repository, blob, journal);
 }
 
 /** Bytes. Up to this size it is cheap to prefetch a blob that then turns out to be mountable. */
@@ -214,18 +238,20 @@ function isSoonNeeded(
 
 async function sendInSession(
   { exchange, repository, options: upload }: Uploading,
-  { blob, content, session }: Bytes,
+  { blob, content, session, note, isEarlier = false }: Bytes,
   { signal, onProgress, replace }: WriteOptions,
 ): Promise<void> {
   const profile = profileOf(exchange.registry);
   const sending = {
     blob,
     content,
-    start: () => startUpload(exchange, repository, { signal, ...algorithmOf(blob.digest) }),
+    start: () => startUpload(exchange, repository, { signal, ...computed(blob.digest) }),
     find: () => statWhole(exchange, repository, blob, { signal }),
     chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, profile, upload),
     headers: commitHeaders(upload, blob.mediaType),
+    isEarlier,
     ...(session === undefined ? {} : { session }),
+    ...(note === undefined ? {} : { note }),
     ...(replace === undefined ? {} : { replaces: replace }),
   };
   const options = { retry: upload.retry, onProgress, signal };
@@ -246,10 +272,12 @@ async function mountFromAnywhere(
 export async function startUpload(
   exchange: Exchange,
   repository: string,
-  { signal, algorithm }: StartOptions = {},
+  options: StartOptions = {},
 ): Promise<RemoteUpload> {
+  const { signal } = options;
+  const algorithm = startAlgorithm(options);
   // Every registry takes sha256 for granted, so the request does not name it.
-  const named = algorithm === undefined || algorithm === 'sha256' ? {} : { algorithm };
+  const named = algorithm === 'sha256' ? {} : { algorithm };
   const answer = await performBodiless(exchange, { kind: 'upload.start', repository, ...named }, [202], {
     signal,
   });
@@ -260,6 +288,7 @@ function commitHeaders({ sendMediaType = false }: UploadOptions, mediaType: stri
   return sendMediaType && mediaType !== undefined ? { 'oci-layer-media-type': [mediaType] } : {};
 }
 
-function algorithmOf(digest: Digest): Pick<StartOptions, 'algorithm'> {
-  return digestAlgorithm(digest) === 'sha512' ? { algorithm: 'sha512' } : {};
+/** A registry may keep a digest that gantry cannot compute. */
+function computed(digest: Digest): Pick<StartOptions, 'digest'> {
+  return isComputable(digest) ? { digest } : {};
 }

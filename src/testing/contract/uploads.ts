@@ -7,6 +7,10 @@ import { blobOf, brokenContent, failsWith, noise, read } from './sample.ts';
 const hello = blobOf('hello, upload');
 const large = blobOf(noise(2 * 1024 * 1024 + 3));
 
+const fails = async (): Promise<never> => {
+  throw new Error('the journal cannot be read');
+};
+
 export const uploadCases: readonly RepositoryCase[] = [
   {
     name: 'start and one commit with the content is an upload',
@@ -15,6 +19,26 @@ export const uploadCases: readonly RepositoryCase[] = [
       assert.equal(upload.offset, 0);
       assert.deepEqual(await upload.commit(hello.descriptor.digest, hello.content), hello.descriptor);
       assert.deepEqual(await read(blobs.open(hello.descriptor)), hello.bytes);
+    },
+  },
+  {
+    name: 'an upload that starts with its sha512 digest hashes by that algorithm',
+    needs: 'sha512',
+    async run({ blobs }) {
+      const { descriptor, content } = blobOf('hello, sha512', 'sha512');
+      const upload = await blobs.start({ digest: descriptor.digest });
+      assert.deepEqual(await upload.commit(descriptor.digest, content), descriptor);
+    },
+  },
+  {
+    name: 'a write stores the blob although its journal fails, or names a session that does not exist',
+    async run({ blobs }) {
+      const wrong = { find: async () => '3@nonsense', note: fails, forget: fails };
+      for (const [at, journal] of [wrong, { ...wrong, find: fails }].entries()) {
+        const { descriptor, content, bytes } = blobOf(`journal ${at}`);
+        assert.equal(await blobs.write(descriptor, content, { journal }), 'uploaded');
+        assert.deepEqual(await read(blobs.open(descriptor)), bytes);
+      }
     },
   },
   {
