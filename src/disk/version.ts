@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isGantryError, StorageError, UnsupportedError } from '../errors.ts';
 import { absentAs, lookAt, onDisk, replaceFile } from '../files/files.ts';
 import { readSmall } from '../files/read-small.ts';
@@ -55,7 +55,7 @@ async function readMarker(root: string): Promise<Marker> {
   const rest = text.replace(/\0+$/, '');
   if (!version.startsWith(rest)) throw damaged(path, 'its content is not from gantry');
   if (await looksLikeStore(root)) return 'cut';
-  throw damaged(path, 'it is cut off, and the folder does not look like a store');
+  throw damaged(path, 'it is cut off, and nothing else there looks like a store');
 }
 
 /** Throws IO_FAILED for anything but a small regular file. A pipe does not block. */
@@ -75,7 +75,7 @@ async function readText(path: string): Promise<string | undefined> {
 function damaged(path: string, why: string): StorageError {
   return new StorageError(
     'IO_FAILED',
-    `${path} should be the file that marks a store of gantry, and ${why}: if the folder is a store, move this away, and the next start of "gantry serve" writes the file again; otherwise name another folder`,
+    `${path} should be the file that marks a store of gantry, but ${why}: if ${dirname(path)} is a store, move this away, and the next start of "gantry serve" writes the file again; otherwise name another folder`,
     { path },
   );
 }
