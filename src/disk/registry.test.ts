@@ -1,25 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import { blobPath } from '../blobfile/blob-file.ts';
 import { bytesContent } from '../flow/content.ts';
 import { openLayout } from '../layout/repository.ts';
-import {
-  blobOf,
-  failsWith,
-  give,
-  giveImage,
-  indexOf,
-  listOf,
-  noise,
-  read,
-} from '../testing/contract/sample.ts';
+import { blobOf, failsWith, give, giveImage, listOf, noise, read } from '../testing/contract/sample.ts';
 import { registryContract } from '../testing/contract.ts';
-import { type DiskRegistry, openDiskRegistry } from './registry.ts';
+import { openDiskRegistry } from './registry.ts';
+import { killedAfter, layer, layoutOf, newPath, within } from './store.test.support.ts';
 
 registryContract('disk', async (test) => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
@@ -30,49 +21,6 @@ registryContract('disk', async (test) => {
   });
   return registry;
 });
-
-/** A path where nothing is yet. */
-async function newPath(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-disk-'));
-  atEnd(test, () => rm(folder, { recursive: true }));
-  return join(folder, 'store');
-}
-
-async function within<T>(path: string, task: (registry: DiskRegistry) => Promise<T>): Promise<T> {
-  await using registry = await openDiskRegistry(path);
-  // Awaited here: the store is closed when this function ends, not when the promise does.
-  return await task(registry);
-}
-
-/** A module beside this one as a literal for another process's code. */
-function at(file: string): string {
-  return JSON.stringify(new URL(file, import.meta.url).href);
-}
-
-/** Does `code` with `registry` in another process, which is killed before it could close anything. */
-async function killedAfter(path: string, code: string): Promise<string> {
-  const script = `
-    const { openDiskRegistry } = await import(${at('./registry.js')});
-    const { bytesContent } = await import(${at('../flow/content.js')});
-    const { giveImage, noise } = await import(${at('../testing/contract/sample.js')});
-    const registry = await openDiskRegistry(${JSON.stringify(path)});
-    const say = (text) => new Promise((done) => process.stdout.write(text, done));
-    ${code}
-    process.kill(process.pid, 'SIGKILL');`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  await new Promise((resolve) => child.once('close', resolve));
-  return said;
-}
-
-const layer = blobOf('a layer');
-const layoutOf = (path: string, ...name: readonly string[]): string =>
-  join(path, 'repositories', ...name, '_layout');
 
 describe('a store on disk', () => {
   it('a store has its content again after it was closed and opened', async (test) => {
@@ -223,68 +171,6 @@ describe('an upload session on disk', () => {
       );
     });
   }
-});
-
-describe('a repository on disk is an image layout', () => {
-  it('a closed store has its tags, its untagged images and all their content in layouts', async (test) => {
-    const path = await newPath(test);
-    const [tagged, alone] = await within(path, async (registry) => {
-      const repository = registry.repository('acme/app');
-      const child = await giveImage(repository, { layers: [layer] });
-      const index = indexOf([child.descriptor]);
-      await repository.manifests.put(index, { tags: ['b', 'a'] });
-      const untagged = await giveImage(repository, { annotations: { no: 'tag' } });
-      return [index.descriptor, untagged.descriptor];
-    });
-    const layout = await openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' });
-    assert.deepEqual(await listOf(layout.tags.list()), ['a', 'b']);
-    assert.deepEqual(
-      (await layout.roots()).map(({ digest }) => digest),
-      [tagged?.digest, tagged?.digest, alone?.digest],
-    );
-    assert.deepEqual(await read(layout.blobs.open(layer.descriptor)), layer.bytes);
-  });
-
-  it('the layout of a killed process is complete after the next opening', async (test) => {
-    const path = await newPath(test);
-    await killedAfter(path, `await giveImage(registry.repository('acme/app'), {}, 'v1');`);
-    await failsWith(openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' }), 'MANIFEST_INVALID');
-    await within(path, async () => undefined);
-    const layout = await openLayout(layoutOf(path, 'acme', 'app'), { mode: 'read' });
-    assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
-  });
-
-  it('a layout is complete although a manifest of this or another repository is damaged', async (test) => {
-    const path = await newPath(test);
-    await within(path, async (registry) => {
-      const { descriptor } = await giveImage(
-        registry.repository('damaged'),
-        { annotations: { is: 'damaged' } },
-        'v1',
-      );
-      await giveImage(registry.repository('whole'), {}, 'v1');
-      await truncate(blobPath(layoutOf(path, 'damaged'), descriptor.digest), 10);
-    });
-    for (const name of ['damaged', 'whole']) {
-      const layout = await openLayout(layoutOf(path, name), { mode: 'read' });
-      assert.deepEqual(await listOf(layout.tags.list()), ['v1']);
-    }
-  });
-
-  it('a layout follows moved tags and deletions', async (test) => {
-    const path = await newPath(test);
-    await within(path, async (registry) => {
-      await giveImage(registry.repository('a'), { annotations: { n: '1' } }, 'gone', 'moved', 'kept');
-    });
-    const moved = await within(path, async (registry) => {
-      const repository = registry.repository('a');
-      await repository.tags.delete('gone');
-      return giveImage(repository, { annotations: { n: '2' } }, 'moved');
-    });
-    const layout = await openLayout(layoutOf(path, 'a'), { mode: 'read' });
-    assert.deepEqual(await listOf(layout.tags.list()), ['kept', 'moved']);
-    assert.deepEqual(await layout.manifests.resolve('moved'), moved.descriptor);
-  });
 });
 
 describe('pushing one more tag', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lutimes, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -237,95 +237,4 @@ describe('a lock whose holder has ended', () => {
     assert.ok(told.includes(`process ${process.pid}`), told);
     await release(lock);
   });
-});
-
-const now = (): number => Date.now() / 1000;
-const jumping = (count: number): number => (count % 2) * 4e9 + count;
-
-describe('a lock file', () => {
-  const { pid, host, start } = newHolder();
-  const old = { pid, host, start };
-  const mine = { ...newHolder(), token: 'x' };
-  const elsewhere = { ...mine, host: 'elsewhere.invalid', boot: 'another boot', start: '1' };
-  const dead = { ...mine, pid: 2 ** 22 + 1 };
-  const rows = [
-    { name: 'of a process id that was used again', holder: { ...mine, start: '1' }, linux: true, free: true },
-    { name: 'of a process that has ended', holder: dead, free: true },
-    {
-      name: 'of one that has ended, under another host name',
-      holder: { ...dead, host: 'a.invalid' },
-      linux: true,
-      free: true,
-    },
-    { name: 'of this process', holder: mine, free: false },
-    {
-      name: 'of this process, under another host name',
-      holder: { ...mine, host: 'a.invalid' },
-      linux: true,
-      free: false,
-    },
-    { name: 'of another host that gives no heartbeat', holder: elsewhere, free: true },
-    { name: 'of another host with a time long ago', holder: elsewhere, time: 0, free: true },
-    { name: 'of another host with a time to come', holder: elsewhere, time: 4e9, free: true },
-    {
-      name: 'of another container with the same host name and process id',
-      holder: { ...mine, space: 'pid:[1]' },
-      linux: true,
-      free: true,
-    },
-    { name: 'of this host that says nothing of its boot', holder: { ...old, token: 'x' }, free: false },
-    {
-      name: 'of a process long ago that said nothing of its boot',
-      holder: { ...old, pid: dead.pid },
-      free: true,
-    },
-    {
-      name: 'of another host, made on a full disk, that gives no heartbeat',
-      link: '7.1.0123abcd.0123abcd',
-      linux: true,
-      free: true,
-    },
-    { name: 'without content', holder: undefined, free: true },
-    { name: 'with something else in it', holder: 'what', free: true },
-  ];
-  for (const { name, holder: held, link, time, linux = false, free } of rows) {
-    it(`${name} is ${free ? 'taken over' : 'respected'}`, { skip: linux && notLinux }, async (test) => {
-      const path = await lockPath(test);
-      if (link !== undefined) await symlink(link, path);
-      else await writeFile(path, held === undefined ? '' : JSON.stringify(held));
-      if (time !== undefined) await utimes(path, time, time);
-      const taken = takeLock(path, { what, rhythm: short });
-      if (free) await release(await taken);
-      else await assert.rejects(taken, { code: 'IN_USE' });
-    });
-  }
-
-  const text = JSON.stringify(elsewhere);
-  const beats = [
-    { name: 'a file that changes', make: (path: string) => writeFile(path, text), time: now },
-    {
-      name: 'a file that changes under a clock that jumps',
-      make: (path: string) => writeFile(path, text),
-      time: jumping,
-    },
-    {
-      name: 'a link that changes, as one made on a full disk,',
-      make: (path: string) => symlink('7.1.0123abcd.0123abcd', path),
-      time: now,
-    },
-  ];
-  for (const { name, make, time } of beats) {
-    it(`lock-with-a-heartbeat: ${name} is the heartbeat of a holder elsewhere, which is respected`, async (test) => {
-      const path = await lockPath(test);
-      await make(path);
-      let count = 0;
-      const beating = setInterval(() => {
-        count++;
-        void lutimes(path, time(count), time(count)).catch(() => undefined);
-      }, 20);
-      atEnd(test, () => clearInterval(beating));
-      const advice = /wait until it has ended, or end it/;
-      await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', message: advice });
-    });
-  }
 });

@@ -1,24 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  truncate,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
-import { noMounts, smallDisk } from '../../test/bad-input/small-disk.ts';
 import { folder } from '../../test/folder.ts';
 import { blobPath } from '../blobfile/blob-file.ts';
-import { bytesContent, streamContent } from '../flow/content.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
   blobOf,
@@ -26,10 +14,8 @@ import {
   failsWith,
   give,
   giveImage,
-  imageOf,
   indexOf,
   listOf,
-  noise,
   read,
 } from '../testing/contract/sample.ts';
 import { repositoryContract } from '../testing/contract.ts';
@@ -255,151 +241,5 @@ describe('a layout that is written', () => {
     await writeTo(path, async (layout) => void (await giveImage(layout, {}, 'v1')));
     const names = (await filesIn(path)).filter((file) => !file.startsWith('blobs'));
     assert.deepEqual(names, ['index.json', 'oci-layout']);
-  });
-});
-
-describe('a layout that is read', () => {
-  const layer = blobOf('layer');
-  async function ready(test: TestContext): Promise<{ path: string; manifest: Descriptor }> {
-    const path = await newPath(test);
-    let manifest = layer.descriptor;
-    await writeTo(path, async (layout) => {
-      manifest = (await giveImage(layout, { layers: [layer] }, 'v1')).descriptor;
-    });
-    return { path, manifest };
-  }
-
-  it('a layout that is open for reading refuses every change', async (test) => {
-    const { path } = await ready(test);
-    const reader = await openLayout(path, { mode: 'read' });
-    await failsWith(reader.blobs.write(layer.descriptor, layer.content), 'UNSUPPORTED');
-    await failsWith(reader.manifests.put(imageOf()), 'UNSUPPORTED');
-  });
-
-  it('a layout can be read while another process writes', async (test) => {
-    const { path } = await ready(test);
-    await using writer = await openLayout(path, { mode: 'write' });
-    await giveImage(writer, { annotations: { n: '2' } }, 'v2');
-    const reader = await openLayout(path, { mode: 'read' });
-    assert.deepEqual(await listOf(reader.tags.list()), ['v1']);
-  });
-
-  it('a blob that is a symbolic link is not followed', async (test) => {
-    const { path, manifest } = await ready(test);
-    for (const digest of [layer.descriptor.digest, manifest.digest]) {
-      const blob = blobPath(path, digest);
-      const elsewhere = join(dirname(path), digest.slice(7));
-      await writeFile(elsewhere, await readFile(blob));
-      await unlink(blob);
-      await symlink(elsewhere, blob);
-    }
-    const reader = await openLayout(path, { mode: 'read' });
-    assert.equal(await reader.blobs.stat(layer.descriptor.digest), undefined);
-    await failsWith(read(reader.blobs.open(layer.descriptor.digest)), 'IO_FAILED');
-    await failsWith(reader.manifests.get('v1'), 'MANIFEST_UNKNOWN');
-  });
-
-  it('a blob with changed bytes fails to read', async (test) => {
-    const { path, manifest } = await ready(test);
-    for (const digest of [layer.descriptor.digest, manifest.digest]) {
-      const blob = blobPath(path, digest);
-      const bytes = await readFile(blob);
-      bytes[1] = 0;
-      await writeFile(blob, bytes);
-    }
-    const reader = await openLayout(path, { mode: 'read' });
-    await failsWith(read(reader.blobs.open(layer.descriptor.digest)), 'DIGEST_INVALID');
-    await failsWith(reader.manifests.get('v1'), 'DIGEST_INVALID');
-    await truncate(blobPath(path, manifest.digest), 5);
-    await failsWith(reader.manifests.get('v1'), 'SIZE_INVALID');
-  });
-
-  const broken: Readonly<Record<string, (path: string) => Promise<void>>> = {
-    'a folder that is not there': (path) => rm(path, { recursive: true }),
-    'a file': async (path) => {
-      await rm(path, { recursive: true });
-      await writeFile(path, 'a file');
-    },
-    'a folder without index.json': (path) => unlink(join(path, 'index.json')),
-    'a layout of another version': (path) =>
-      writeFile(join(path, 'oci-layout'), '{"imageLayoutVersion":"2.0.0"}'),
-    'an oci-layout that is no JSON': (path) => writeFile(join(path, 'oci-layout'), 'layout'),
-    'an index.json that is no JSON': (path) => writeFile(join(path, 'index.json'), '{"schema'),
-    'an index.json that is an image': (path) =>
-      writeFile(join(path, 'index.json'), imageOf({ layers: [layer] }).bytes),
-  };
-  for (const [name, damage] of Object.entries(broken)) {
-    it(`${name} is refused, and the error names the path`, async (test) => {
-      const { path } = await ready(test);
-      await damage(path);
-      await assert.rejects(openLayout(path, { mode: 'read' }), (error: Error & { code?: string }) => {
-        const isAbsent = name === 'a folder that is not there';
-        assert.equal(error.code, isAbsent ? 'NAME_UNKNOWN' : 'MANIFEST_INVALID');
-        assert.ok(error.message.includes(path), error.message);
-        return true;
-      });
-    });
-  }
-
-  it('an index.json over the limit is refused before it is read', async (test) => {
-    const { path } = await ready(test);
-    await truncate(join(path, 'index.json'), 33 * 1024 * 1024);
-    await failsWith(openLayout(path, { mode: 'read' }), 'TOO_LARGE');
-  });
-});
-
-describe('a disk that refuses', () => {
-  it('a missing permission is NO_PERMISSION and names the path', {
-    skip: process.platform !== 'linux' && 'needs /sys',
-  }, async () => {
-    const path = '/sys/gantry-test/image';
-    await assert.rejects(openLayout(path, { mode: 'write' }), { code: 'NO_PERMISSION', path });
-  });
-
-  it('a full disk is NO_SPACE, and nothing stays', { skip: noMounts }, async (test) => {
-    const disk = smallDisk(test, '192k');
-    {
-      await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
-      await failsWith(layout.blobs.ingest(bytesContent(noise(1024 * 1024))), 'NO_SPACE');
-      await give(layout, emptyConfig);
-    }
-    assert.deepEqual(await readdir(disk), []);
-  });
-
-  it('an upload on a full disk stays at the stored bytes, and continues when there is room', {
-    skip: noMounts,
-  }, async (test) => {
-    const disk = smallDisk(test, '192k');
-    await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
-    const { bytes, descriptor } = blobOf(noise(120 * 1024));
-    const filler = join(disk, 'filler');
-    await writeFile(filler, noise(100 * 1024));
-    const upload = await layout.blobs.start();
-    await upload.append(bytesContent(bytes.subarray(0, 40 * 1024)));
-    await failsWith(upload.append(bytesContent(bytes.subarray(40 * 1024, 200 * 1024))), 'NO_SPACE');
-    assert.equal(upload.offset, 40 * 1024);
-    await rm(filler);
-    const rest = bytesContent(bytes.subarray(upload.offset));
-    assert.deepEqual(await upload.commit(descriptor.digest, rest), descriptor);
-    assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
-  });
-
-  it('a large upload, which a thread hashes and writes, stays at a stored step on a full disk', {
-    skip: noMounts,
-  }, async (test) => {
-    const mebibyte = 1024 * 1024;
-    const disk = smallDisk(test, '5m');
-    await using layout = await openLayout(join(disk, 'image'), { mode: 'write' });
-    const { bytes, descriptor } = blobOf(noise(4 * mebibyte));
-    const filler = join(disk, 'filler');
-    await writeFile(filler, noise(2.5 * mebibyte));
-    const upload = await layout.blobs.start();
-    const source = bytesContent(bytes).open();
-    await failsWith(upload.append(streamContent(source)), 'NO_SPACE');
-    assert.equal(upload.offset, 2 * mebibyte);
-    await rm(filler);
-    const rest = bytesContent(bytes.subarray(upload.offset));
-    assert.deepEqual(await upload.commit(descriptor.digest, rest), descriptor);
-    assert.ok(Buffer.from(await read(layout.blobs.open(descriptor))).equals(bytes));
   });
 });

@@ -4,9 +4,7 @@ import { secret } from '../../../test/secret.ts';
 import { loginOf, passwordOf, standingClock } from '../../../test/server/access-stage.ts';
 import { isGantryError } from '../../errors.ts';
 import { Gate } from '../ask.test.support.ts';
-import { createLoginThrottle } from './login-throttle.ts';
 import { createPasswordCheck, type PasswordCaller, type PasswordCheck } from './password-check.ts';
-import { sourceAddressOf } from './source.ts';
 import type { UserDirectory } from './user-directory.ts';
 
 const key = crypto.getRandomValues(new Uint8Array(32));
@@ -154,16 +152,6 @@ describe('wrong passwords', () => {
   });
 });
 
-describe('a brake', () => {
-  it('a brake remembers only the last 10,000 keys', () => {
-    const brake = createLoginThrottle({ free: 1, clock: standingClock() });
-    brake.failed('first');
-    for (let at = 0; at < 10_000; at++) brake.failed(`key-${at}`);
-    assert.equal(brake.delay('first'), 0);
-    assert.equal(brake.delay('key-0'), 250);
-  });
-});
-
 interface Guessed {
   readonly passwords: ReturnType<typeof passwordCheckOf>;
   /** The passwords that the login has checked. */
@@ -307,26 +295,4 @@ describe('a right password among guesses', () => {
     assert.ok(await checked);
     assert.equal(looked.length, 4 + 1);
   });
-});
-
-describe('the source of a connection', () => {
-  const rows: readonly (readonly [peer: string | undefined, source: string | undefined])[] = [
-    ['10.0.0.1', '10.0.0.1'],
-    ['::ffff:10.0.0.1', '10.0.0.1'],
-    ['::FFFF:10.0.0.1', '10.0.0.1'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:0db8:0001:0002::1', '2001:db8:1:2::/64'],
-    ['2001:db8::1', '2001:db8:0:0::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['::2', '0:0:0:0::/64'],
-    ['::1', undefined],
-    ['127.0.0.1', undefined],
-    ['127.9.9.9', undefined],
-    ['::ffff:127.0.0.1', undefined],
-    [undefined, undefined],
-  ];
-  for (const [peer, source] of rows) {
-    it(`guess-lockout: the source of ${peer} is ${source}`, () =>
-      assert.equal(sourceAddressOf(peer), source));
-  }
 });
