@@ -12,13 +12,14 @@ import { gantry } from '../cli/gantry.ts';
 import { filled, folderOf, image, layer, note, spoil } from './filled.ts';
 import * as wire from './server.ts';
 
-describe('the check of a store', () => {
-  const whole = (test: TestContext): Promise<string> =>
-    filled(test, async (repository) => {
-      await giveImage(repository, { layers: [layer] }, 'v1');
-      await giveImage(repository, { subject: image.descriptor });
-    });
+function whole(test: TestContext): Promise<string> {
+  return filled(test, async (repository) => {
+    await giveImage(repository, { layers: [layer] }, 'v1');
+    await giveImage(repository, { subject: image.descriptor });
+  });
+}
 
+describe('the check of a store', () => {
   it('the check finds nothing in a sound store, and counts everything that it read', async (test) => {
     const report = await checkStore(await whole(test));
     assert.deepEqual(report.findings, []);
