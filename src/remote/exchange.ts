@@ -224,7 +224,14 @@ export function describeOperation(operation: Operation, registry: string): strin
       return `tags of ${registry}/${operation.repository}`;
     case 'referrers':
       return `referrers of ${registry}/${operation.repository}@${operation.digest}`;
-    default:
+    case 'upload.start':
+    case 'upload.mount':
+    case 'upload.status':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel':
       return `upload to ${registry}/${operation.repository}`;
+    default:
+      return operation satisfies never;
   }
 }

@@ -61,8 +61,16 @@ function ownHeaders(operation: Operation): HeaderMap {
     case 'blob.head':
     case 'upload.status':
       return identity;
-    default:
+    case 'upload.mount':
+    case 'upload.append':
+    case 'upload.commit':
+    case 'upload.cancel':
+    case 'blob.delete':
+    case 'manifest.put':
+    case 'manifest.delete':
       return {};
+    default:
+      return operation satisfies never;
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { parseDigest } from '../spec/digest.ts';
-import type { Operation } from './operation.ts';
+import { type Operation, operationKinds } from './operation.ts';
 import { parseOperation } from './route.ts';
 import { formatOperation } from './target.ts';
 
@@ -95,6 +95,11 @@ describe('parseOperation', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it('the round trip covers every kind of operation', () => {
+    const kinds = new Set(fc.sample(operations, { numRuns: 2000, seed: 1 }).map(({ kind }) => kind));
+    assert.deepEqual([...kinds].sort(), [...operationKinds].sort());
   });
 
   it('parseOperation never throws, and returns no name with a dot segment or a percent sign', () => {
