@@ -90,7 +90,7 @@ export const signal: Check = taking(
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,
 );
 
-/** Checks for an object or a function with these members, whatever made it. `takes` describes it in the message. */
+/** Checks for an object or a function of any class with these members. `takes` describes it in the message. */
 export function having(takes: string, ...members: readonly string[]): Check {
   return taking(takes, (value) => {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;

@@ -71,7 +71,7 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
   /** The URL that answered, after redirects. */
   readonly url?: string;
-  /** Set where the request was sent before and that answer was lost: the far side may have carried it out then. */
+  /** Set where the request was sent before and that answer was lost: the server may have carried it out then. */
   readonly repeated?: true;
   /** The `secrets` of the request that it answers. */
   readonly secrets?: readonly string[];
