@@ -55,7 +55,7 @@ export interface OpenArchiveOptions extends SignalOptions {
    * The bytes of the archive instead of a file; `path` is then its name in errors. gantry keeps them on disk,
    * not in memory.
    */
-  readonly input?: AsyncIterable<Uint8Array>;
+  readonly input?: AsyncIterable<Uint8Array> | undefined;
 }
 
 const shape: Shape<OpenArchiveOptions> = {

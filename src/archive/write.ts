@@ -42,13 +42,13 @@ export interface CreateArchiveOptions extends SignalOptions {
    * Compresses the whole archive.
    * @defaultValue `false`
    */
-  readonly gzip?: boolean;
+  readonly gzip?: boolean | undefined;
   /**
    * If an archive exists: `replace` it, or `add` to it. Adding keeps its whole content, its docker form and
    * its compression; a name on both sides means the new image. Two processes that add at the same time wait
    * for each other.
    */
-  readonly existing?: 'replace' | 'add';
+  readonly existing?: 'replace' | 'add' | undefined;
   /**
    * Milliseconds to wait for another process that adds to the same archive. Default: no wait. `Infinity`:
    * until the signal.
@@ -61,7 +61,7 @@ export interface CreateArchiveOptions extends SignalOptions {
   /**
    * Receives the bytes of the archive at the commit, instead of a file; `path` is then its name in errors.
    */
-  readonly output?: (bytes: Uint8Array) => Promise<void>;
+  readonly output?: ((bytes: Uint8Array) => Promise<void>) | undefined;
 }
 
 const shape: Shape<CreateArchiveOptions> = {

@@ -47,8 +47,8 @@ export interface AuthenticatorOptions extends CredentialOptions {
   /** Sends token requests, without redirects and without credentials of its own. */
   readonly send: Send;
   /** The name of this program for token services. Default `gantry`. */
-  readonly clientId?: string;
-  readonly clock?: Clock;
+  readonly clientId?: string | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**

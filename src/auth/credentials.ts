@@ -13,7 +13,7 @@ export interface CredentialOptions {
   /** Hosts of token services that may receive the credentials, besides those in the registry's own domain. */
   readonly trustedRealms?: readonly string[] | undefined;
   /** Called with the reason when a credential was not sent, once for each text. */
-  readonly warn?: (text: string) => void;
+  readonly warn?: ((text: string) => void) | undefined;
 }
 
 export interface Identity {

@@ -25,9 +25,9 @@ export async function blobSize(folder: string, digest: Digest): Promise<number |
 
 export interface BlobFileOptions {
   /** Returns whether the blob counts as deleted although its file exists. */
-  readonly gone?: (digest: Digest) => boolean;
+  readonly gone?: ((digest: Digest) => boolean) | undefined;
   /** Remembers the files that were right when they were read; these are not hashed again. */
-  readonly witness?: Witness;
+  readonly witness?: Witness | undefined;
 }
 
 /** Remembers the results of reading blob files. */
@@ -93,7 +93,7 @@ async function* witnessed(
 
 export interface HashFileOptions extends SignalOptions {
   /** Called as the reading makes progress. */
-  readonly onChunk?: () => void;
+  readonly onChunk?: (() => void) | undefined;
 }
 
 /** Returns the digest and the length of a file. */

@@ -34,11 +34,11 @@ export interface FileUploadOptions {
    * Whether the bytes of an append are brought to the disk in steps. Default true; false for files that need not survive
    * the process.
    */
-  readonly syncs?: boolean;
+  readonly syncs?: boolean | undefined;
   /** Whether a session ends when the disk is full, so that its bytes free space. Default false: it can continue. */
-  readonly yields?: boolean;
+  readonly yields?: boolean | undefined;
   /** The last use of a restored session, in milliseconds of `performance.now`. */
-  readonly used?: number;
+  readonly used?: number | undefined;
   /** Moves the finished file to its final place; afterwards nothing is at `path`. */
   readonly keep: (file: FinishedFile, digest: Digest) => Promise<void>;
   /** Called when the session ends in any way. */

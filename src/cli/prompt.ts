@@ -16,7 +16,7 @@ export function findTerminal(): Terminal | undefined {
 
 export interface AskOptions {
   /** Hides the typed answer. */
-  readonly hidden?: boolean;
+  readonly hidden?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -54,7 +54,7 @@ export interface PasswordOptions {
   /** The flag that needs a password. */
   readonly flag: string;
   readonly fromStdin: boolean;
-  readonly question?: string;
+  readonly question?: string | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -26,12 +26,12 @@ export interface ClientOptions extends ConnectionOptions {
    * The number of blobs that move at once in one copy.
    * @defaultValue decided by their sizes: a few large blobs or many small ones
    */
-  readonly jobs?: number;
+  readonly jobs?: number | undefined;
   /**
    * Copies also layers that are not meant to be distributed.
    * @defaultValue `false`
    */
-  readonly nondistributable?: boolean;
+  readonly nondistributable?: boolean | undefined;
   /** Ends everything that the client does, as the signal of each call does for that call. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -92,25 +92,19 @@ export function createClient(options: ClientOptions = {}): Client {
   checkOptions('createClient', options, shape);
   const connections = createConnections(options);
   const { jobs, nondistributable, signal: whole } = options;
-  const defaults = {
-    ...(jobs === undefined ? {} : { jobs }),
-    ...(nondistributable === undefined ? {} : { nondistributable }),
-  };
+  const defaults = Object.entries({ jobs, nondistributable });
   /** A call's own options, checked, over the client's; either's signal ends the call. */
   const merged = <T extends SignalOptions>(
     verb: Verb,
     values: Readonly<Record<string, unknown>>,
     own: T,
-  ): typeof defaults & T & SignalOptions => {
+  ): T & SignalOptions => {
     checkArguments(verb, values);
     checkVerbOptions(verb, own);
-    return {
-      ...defaults,
-      ...own,
-      ...(whole === undefined
-        ? {}
-        : { signal: own.signal === undefined ? whole : AbortSignal.any([whole, own.signal]) }),
-    };
+    const missing = defaults.filter(([name]) => Reflect.get(own, name) === undefined);
+    const signals = [whole, own.signal].filter((one) => one !== undefined);
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+    return { ...own, ...Object.fromEntries(missing), signal };
   };
 
   return {

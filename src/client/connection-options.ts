@@ -15,18 +15,18 @@ export interface ConnectionOptions extends HostSettings {
    * Finds the credentials for a registry.
    * @defaultValue `createKeychain()`, which reads docker's config file and its credential helpers
    */
-  readonly keychain?: Keychain;
+  readonly keychain?: Keychain | undefined;
   /**
    * Sends the requests. `fetchTransport` makes one of a `fetch`; the handler of an embedded registry is one. A transport
    * of the caller handles `tls`, `proxy`, the connect timeout and DNS itself.
    * @defaultValue `createNodeTransport()`: `node:http(s)` with connections that are kept alive
    */
-  readonly transport?: Transport | Send;
+  readonly transport?: Transport | Send | undefined;
   /**
    * The proxy for requests.
    * @defaultValue the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY
    */
-  readonly proxy?: ProxyOption;
+  readonly proxy?: ProxyOption | undefined;
   /**
    * Retries of requests that may be repeated as they are, and in `uploads` and `downloads` those of blobs.
    * @defaultValue 3 attempts, with waits from 1 s that triple
@@ -35,14 +35,14 @@ export interface ConnectionOptions extends HostSettings {
   /** The way to send blobs: chunks and mounts. */
   readonly upload?: Omit<UploadOptions, 'retry'> | undefined;
   /** The limits of every wait, in milliseconds. */
-  readonly timeouts?: ConnectionTimeouts;
+  readonly timeouts?: ConnectionTimeouts | undefined;
   /**
    * The `User-Agent` of every request.
    * @defaultValue `'gantry'`
    */
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   /** Receives every request, response, retry and warning, with secrets redacted. */
-  readonly onWire?: WireObserver;
+  readonly onWire?: WireObserver | undefined;
   /**
    * The streams behind `-` as the path of an archive.
    * @defaultValue none, so that `-` is INVALID_OPTION

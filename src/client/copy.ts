@@ -34,12 +34,12 @@ export interface CopyPlaceOptions extends TransferOptions, WaitOptions {
    * requests, so another writer can come between them. With `referrers`, gantry updates cosign's tags all the same.
    * @defaultValue `false`
    */
-  readonly noClobber?: boolean;
+  readonly noClobber?: boolean | undefined;
   /**
    * Replaces an existing archive. By default gantry adds the image, which takes over its name there.
    * @defaultValue `false`
    */
-  readonly replace?: boolean;
+  readonly replace?: boolean | undefined;
 }
 
 /** Copies from a place to a place. */

@@ -8,7 +8,7 @@ import type { SignalOptions } from '../store/contract.ts';
 /** Computes the digests for the config and manifest of a view that the program made, and reports the progress. */
 export async function measureLayers(
   image: Image | Index,
-  { signal, onEvent }: SignalOptions & { readonly onEvent?: WorkObserver },
+  { signal, onEvent }: SignalOptions & { readonly onEvent?: WorkObserver | undefined },
 ): Promise<void> {
   const work = createWork('hash', onEvent);
   const measure = async (layer: Layer): Promise<void> => {

@@ -60,7 +60,7 @@ export interface WaitOptions {
    * Fails with IN_USE at once instead of waiting until the other process ends.
    * @defaultValue `false`
    */
-  readonly noWait?: boolean;
+  readonly noWait?: boolean | undefined;
   /** Receives one sentence with the reason of the wait, after two seconds. */
   readonly onWait?: ((reason: string) => void) | undefined;
 }
@@ -86,7 +86,7 @@ interface DestinationOptions extends SignalOptions, WaitOptions {
   /** Receives the progress of unpacking and writing an archive. */
   readonly onWork?: WorkObserver | undefined;
   /** Whether an existing archive is replaced. By default the image is added to it. */
-  readonly replace?: boolean;
+  readonly replace?: boolean | undefined;
 }
 
 /** Opens a place for writing. Dispose the repository. */

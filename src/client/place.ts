@@ -117,7 +117,7 @@ export function toDiskSource(path: string | Place): string | OnDisk {
 /** Settings of `toReference`. */
 export interface ToReferenceOptions extends ReferenceOptions {
   /** The end of the message for a place on disk. */
-  readonly advice?: string;
+  readonly advice?: string | undefined;
 }
 
 /**

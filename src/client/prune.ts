@@ -13,17 +13,17 @@ export interface DeleteOptions extends SignalOptions {
    * Yields the planned deletions and deletes nothing.
    * @defaultValue `false`
    */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
 }
 
 /** The selection of tags to delete. At least one of `match`, `olderThan` and `keep` is needed; a tag must meet all given. */
 export interface PruneOptions extends DeleteOptions {
   /** Selects tags that match one of the patterns: `*` stands for any characters, `?` for one. */
-  readonly match?: string | readonly string[];
+  readonly match?: string | readonly string[] | undefined;
   /** Selects images made more than this many milliseconds ago. An image without a time stays. */
-  readonly olderThan?: number;
+  readonly olderThan?: number | undefined;
   /** Selects all images but this many, the newest of those that match. An image without a time stays. */
-  readonly keep?: number;
+  readonly keep?: number | undefined;
 }
 
 /** The outcome for one reference. */

@@ -25,14 +25,14 @@ export interface PullOptions extends TransferOptions, WaitOptions {
    * layout, to which gantry adds the images. Archives take one platform, by default linux/amd64.
    * @defaultValue `'tarball'`
    */
-  readonly format?: PullFormat;
+  readonly format?: PullFormat | undefined;
   /**
    * Names each image in the layout by its whole reference. Only for `oci`.
    * @defaultValue `false`
    */
-  readonly annotateRef?: boolean;
+  readonly annotateRef?: boolean | undefined;
   /** A folder that keeps blobs for the next pull, as an OCI layout. */
-  readonly cachePath?: string;
+  readonly cachePath?: string | undefined;
 }
 
 /** Pulls images into one layout or archive, which appears with all of them or stays as before. */

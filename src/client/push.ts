@@ -17,7 +17,7 @@ export interface PushOptions extends TransferOptions {
    * Pushes all images of the place as one index. Without it gantry refuses a place with several images.
    * @defaultValue `false`
    */
-  readonly index?: boolean;
+  readonly index?: boolean | undefined;
 }
 
 /** Pushes an image from a path: a folder is an OCI layout, a file an archive. */

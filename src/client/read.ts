@@ -22,7 +22,7 @@ import { formatPlace, type Place, toPlace, toReference } from './place.ts';
 /** Settings of the verbs that read an image. */
 export interface ReadOptions extends SignalOptions {
   /** Selects the image of an index for this platform: an object, or a text such as `linux/arm64/v8`. */
-  readonly platform?: Platform | string;
+  readonly platform?: Platform | string | undefined;
 }
 
 /** Opens a place for the time of `use`. */

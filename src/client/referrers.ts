@@ -14,7 +14,7 @@ import type { ReadOptions } from './read.ts';
 /** Settings for listing referrers. */
 export interface ListReferrersOptions extends ReadOptions {
   /** Selects referrers by their type. In a tree it applies to the first level; everything below those stays. */
-  readonly artifactType?: string;
+  readonly artifactType?: string | undefined;
 }
 
 /** A referrer with its own referrers. */

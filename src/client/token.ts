@@ -15,9 +15,9 @@ export interface TokenOptions extends SignalOptions {
    * Also asks for the right to push.
    * @defaultValue `false`
    */
-  readonly push?: boolean;
+  readonly push?: boolean | undefined;
   /** Repositories of the same registry; gantry also asks for the right to pull from them. */
-  readonly mountFrom?: readonly string[];
+  readonly mountFrom?: readonly string[] | undefined;
 }
 
 /** The answer of a token service. */

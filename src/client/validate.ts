@@ -15,16 +15,16 @@ export interface ValidateOptions extends SignalOptions {
    * Only asks whether all content exists, and reads none of it.
    * @defaultValue `false`
    */
-  readonly fast?: boolean;
+  readonly fast?: boolean | undefined;
   /** The limits of unpacking a layer. A layer beyond them is a finding. */
-  readonly unpack?: UnpackLimits;
+  readonly unpack?: UnpackLimits | undefined;
   /** Selects the images of an index for these platforms. Each is an object, or a text such as `linux/arm64/v8`. */
-  readonly platforms?: readonly (Platform | string)[];
+  readonly platforms?: readonly (Platform | string)[] | undefined;
   /**
    * Receives the progress: `read`, and before it the work of opening an archive. The verb does not wait for it; an error
    * that it throws ends the verb.
    */
-  readonly onEvent?: WorkObserver;
+  readonly onEvent?: WorkObserver | undefined;
 }
 
 /** One result of a check. */

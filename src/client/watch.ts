@@ -4,7 +4,7 @@ import type { SignalOptions } from '../store/contract.ts';
 
 /** The observer and the signal of a verb. */
 export interface WatchOptions extends SignalOptions {
-  readonly onEvent?: CopyObserver;
+  readonly onEvent?: CopyObserver | undefined;
 }
 
 /** The events of one verb for its observer, over all copies that the verb makes. */

@@ -6,6 +6,7 @@ import { originsOf, sourceOf } from '../image/source.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import { given } from '../spec/options.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { ProgressObserver } from '../store/blob-progress.ts';
 import type { SignalOptions, WriteOutcome } from '../store/contract.ts';
@@ -88,11 +89,11 @@ export async function writeLayer(
   { repository: text, layer, onProgress, signal, ...upload }: WriteLayerOptions,
 ): Promise<WrittenLayer> {
   const reference = toRepository(text);
-  const mountFrom = mountSource(layer.origin, reference, { ...connections.upload, ...upload });
+  const mountFrom = mountSource(layer.origin, reference, { ...connections.upload, ...given(upload) });
   const { blobs } = connections.repository(
     reference,
     { actions: ['pull', 'push'], mountFrom: mountSource(layer.origin, reference) },
-    { chunkThreshold: 128 * mebibyte, ...upload },
+    { chunkThreshold: 128 * mebibyte, ...given(upload) },
   );
   if (isStreamLayer(layer)) {
     return { descriptor: await layer.ingest(blobs, { onProgress, signal }), outcome: 'uploaded' };

@@ -22,63 +22,63 @@ export interface CopyOptions extends SignalOptions {
    * The tags to set at the destination, written last. Without tags the root is stored under its digest only.
    * @defaultValue none
    */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
   /**
    * Promises that the destination does not have these tags, so the copy does not ask for them.
    * @defaultValue false
    */
-  readonly tagsAreNew?: boolean;
+  readonly tagsAreNew?: boolean | undefined;
   /**
    * The platforms to copy, as objects or as in `linux/arm64/v8`. One platform makes its image the root; several make an
    * index of only these.
    * @defaultValue all
    */
-  readonly platforms?: readonly (Platform | string)[];
+  readonly platforms?: readonly (Platform | string)[] | undefined;
   /**
    * With `platforms`: keeps the index and its digest, and copies only the selected children.
    * @defaultValue false
    */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
   /**
    * Repositories of the destination's registry that are known to have a blob: the name of the source, or a function per
    * blob.
    */
-  readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]);
+  readonly mountFrom?: string | ((blob: Descriptor) => readonly string[]) | undefined;
   /**
    * The number of blobs that move at once.
    * @defaultValue by size: few large blobs or many small ones
    */
-  readonly jobs?: number;
+  readonly jobs?: number | undefined;
   /**
    * Copies also the layers that registries may not distribute.
    * @defaultValue false
    */
-  readonly nondistributable?: boolean;
+  readonly nondistributable?: boolean | undefined;
   /**
    * Copies also the referrers of all copied manifests, their referrers in turn, and the manifests under cosign's tags
    * (`sha256-….sig`, `.att`, `.sbom`). They arrive before the root gets its tags. The destination lists them in its own
    * way.
    * @defaultValue false
    */
-  readonly referrers?: boolean;
+  readonly referrers?: boolean | undefined;
   /**
    * Does not trust the destination: reads each of its blobs, compares the digest, sends missing and damaged ones, and
    * writes every manifest again. This downloads all content that the destination has. Without it, a copy trusts the
    * destination's answers, and trusts that a manifest there is complete.
    * @defaultValue false
    */
-  readonly repair?: boolean;
+  readonly repair?: boolean | undefined;
   /**
    * True if only this copy is committed to the destination, so that the destination can refuse it in advance.
    * @defaultValue true
    */
-  readonly alone?: boolean;
+  readonly alone?: boolean | undefined;
   /**
    * Milliseconds that the destination has to report that it has the root, before the copy asks anything else. A nearby
    * registry answers in that time and saves all other requests.
    * @defaultValue 30
    */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
   /**
    * Decides whether the copy happens. Called and awaited once, after the root is chosen and before anything is asked of
    * or written to the destination; with it, the first question to the destination waits for the decision. `root` is the
@@ -88,7 +88,7 @@ export interface CopyOptions extends SignalOptions {
    */
   readonly admit?: ((root: Manifest, from: Repository) => Promise<void> | void) | undefined;
   /** Receives the events of the copy. */
-  readonly onEvent?: CopyObserver;
+  readonly onEvent?: CopyObserver | undefined;
 }
 
 /** The checks of the settings. */

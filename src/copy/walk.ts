@@ -32,7 +32,7 @@ interface CopyTreeOptions {
    * Milliseconds to wait for `there` before asking for the children.
    * @defaultValue `headStart`
    */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
 }
 
 /**
@@ -122,12 +122,12 @@ async function copyAgain(
 
 interface AgainOptions {
   /** The destination lacks it, contrary to its earlier answer. */
-  readonly again?: boolean;
+  readonly again?: boolean | undefined;
 }
 
 interface BlobOptions extends AgainOptions {
   /** @defaultValue the content at the source */
-  readonly content?: Content;
+  readonly content?: Content | undefined;
 }
 
 async function copyChildren(

@@ -16,9 +16,9 @@ import { markerName, mustBeStore } from './version.ts';
 
 export interface CheckOptions extends SignalOptions {
   /** Whether images may lack blobs that they name, as in a store that takes sparse images. Default false. */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
   /** Called after each file and each repository, with the counts so far. */
-  readonly onProgress?: (counts: CheckCounts) => void;
+  readonly onProgress?: ((counts: CheckCounts) => void) | undefined;
 }
 
 /** The numbers of checked things. */

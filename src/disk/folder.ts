@@ -21,7 +21,7 @@ import { moveIfThere, trashPath } from './trash.ts';
 
 export interface FolderOptions {
   /** Whether a reader takes a missing file back from a collection of garbage. Default true; a check only looks. */
-  readonly takesBack?: boolean;
+  readonly takesBack?: boolean | undefined;
 }
 
 /**

@@ -17,20 +17,20 @@ import { mustBeStore } from './version.ts';
 
 export interface GarbageOptions extends SignalOptions {
   /** Whether the collection only lists the garbage and removes nothing. Default false. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
   /**
    * Milliseconds that a file stays after it was last pushed or mounted, even without a reference. Default 24 hours.
    */
-  readonly grace?: number;
+  readonly grace?: number | undefined;
   /**
    * Whether to remove also the manifests that no tag reaches, except referrers of manifests that stay. Default false.
    */
-  readonly untagged?: boolean;
+  readonly untagged?: boolean | undefined;
   /**
    * Called for each file that could not be read, written or removed. The collection keeps the content that may depend
    * on the file, and goes on.
    */
-  readonly onProblem?: (problem: GarbageProblem) => void;
+  readonly onProblem?: ((problem: GarbageProblem) => void) | undefined;
 }
 
 interface GarbageProblem {
@@ -74,9 +74,9 @@ export async function* collectGarbage(root: string, options: GarbageOptions = {}
     what: `the garbage of ${path}`,
   });
   try {
-    const { grace = day, dryRun = false } = options;
+    const { grace = day, dryRun = false, onProblem = () => undefined } = options;
     // Content that is pushed from now on is not garbage of this collection.
-    const rules: Rules = { onProblem: () => undefined, ...options, dryRun, before: Date.now() - grace };
+    const rules: Rules = { ...options, onProblem, dryRun, before: Date.now() - grace };
     const repositories = join(path, 'repositories');
     /** The number of names of each blob that a dry run would have removed before it comes to the pool. */
     const doomed = new Map<Digest, number>();

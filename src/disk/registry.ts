@@ -44,17 +44,17 @@ export interface OpenDiskOptions extends SignalOptions {
    * Milliseconds to wait while another process has the store open.
    * @defaultValue no wait
    */
-  readonly wait?: number;
+  readonly wait?: number | undefined;
   /**
    * Milliseconds after its last use until an upload session is removed.
    * @defaultValue 24 hours
    */
-  readonly sessionTtl?: number;
+  readonly sessionTtl?: number | undefined;
   /**
    * Opens a store on a read-only disk for reading, without a lock.
    * @defaultValue false
    */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
 }
 
 const day = 24 * 60 * 60 * 1000;

@@ -19,7 +19,7 @@ const aheadLimit = 16 * 1024 * 1024;
 
 export interface SoundnessOptions extends SignalOptions {
   /** Whether to hash a small file first if this process has not hashed it yet. Default true. */
-  readonly ahead?: boolean;
+  readonly ahead?: boolean | undefined;
 }
 
 /**

@@ -162,7 +162,7 @@ export function makeFolder(path: string, mode = 0o777): Promise<string | undefin
 
 export interface ReplaceOptions {
   /** The mode of a new file, reduced by the umask. Default 0644. */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
   /** The replaced file. The new one keeps its mode and, when root writes, its owner. */
   readonly like?: Stats | undefined;
 }

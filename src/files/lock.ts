@@ -16,10 +16,10 @@ export interface LockOptions {
   /** The name of the locked thing in error messages. */
   readonly what: string;
   /** Called before each try to create the folder of the lock, which the last holder may have removed. */
-  readonly prepare?: () => Promise<void>;
+  readonly prepare?: (() => Promise<void>) | undefined;
   /** Called once, after two seconds, with the reason of the wait. */
   readonly onWait?: ((reason: string) => void) | undefined;
-  readonly rhythm?: Rhythm;
+  readonly rhythm?: Rhythm | undefined;
 }
 
 export interface Lock extends AsyncDisposable {

@@ -30,9 +30,9 @@ export interface UnpackLimits {
 interface DecompressOptions {
   /** The name of the source in errors. */
   readonly what: string;
-  readonly limits?: UnpackLimits;
+  readonly limits?: UnpackLimits | undefined;
   /** Called before the first byte of output. */
-  readonly onCompression?: (compression: Compression) => void;
+  readonly onCompression?: ((compression: Compression) => void) | undefined;
 }
 
 /**

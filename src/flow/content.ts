@@ -26,12 +26,12 @@ export interface OpenOptions {
    * The position of the first byte.
    * @defaultValue 0
    */
-  readonly from?: number;
+  readonly from?: number | undefined;
   /**
    * The position after the last byte.
    * @defaultValue the end
    */
-  readonly to?: number;
+  readonly to?: number | undefined;
   /** Aborts the reading with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called before the first byte with the size of the whole content, if that becomes known only now. */

@@ -18,7 +18,7 @@ export interface PlaceOptions {
    * Bytes that the task moves.
    * @defaultValue the size of a large task
    */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** Aborts the wait for a place. */
   readonly signal?: AbortSignal | undefined;
 }

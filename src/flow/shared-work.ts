@@ -16,9 +16,9 @@ export interface SharedWorkOptions {
    * Milliseconds that the work may take. `Infinity` is for work that always ends, such as reading a file.
    * @defaultValue 15 minutes, so that no caller waits for ever
    */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The source of time, for tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

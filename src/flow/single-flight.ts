@@ -22,7 +22,7 @@ export interface SingleFlightOptions extends SharedWorkOptions {
    * Keeps outcomes until they are forgotten. Errors are never kept.
    * @defaultValue false: only while the work runs
    */
-  readonly keep?: boolean;
+  readonly keep?: boolean | undefined;
 }
 
 interface Flight<T> {

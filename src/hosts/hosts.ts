@@ -8,17 +8,17 @@ export interface HostSettings {
    * Authorities for every host, and a client certificate for the named registries. They add to the `certs.d` folders of
    * docker and containers and to the authorities that the machine trusts. A function replaces `certs.d` for each host.
    */
-  readonly tls?: TlsOptions | TlsChoice;
+  readonly tls?: TlsOptions | TlsChoice | undefined;
   /** Headers for a registry, by its name. gantry sends them to no other host. */
-  readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly headers?: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined;
   /** Hosts of token services that may receive credentials, besides those of the registry's own domain. */
-  readonly trustedRealms?: readonly string[];
+  readonly trustedRealms?: readonly string[] | undefined;
   /**
    * Registries that may speak plain HTTP or show any certificate; `true` means all registries that are named. Hosts that
    * such a registry redirects to are not included.
    * @defaultValue `false`
    */
-  readonly insecure?: boolean | readonly string[];
+  readonly insecure?: boolean | readonly string[] | undefined;
 }
 
 /** The name of a registry, with a scheme if the user wrote one. */

@@ -18,49 +18,49 @@ export interface RetryOptions {
    * Maximum number of attempts without progress in between; 1 means no retry.
    * @defaultValue 3
    */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /**
    * Milliseconds before the second attempt. Each later wait is `factor` times the previous one.
    * @defaultValue 1000
    */
-  readonly initial?: number;
+  readonly initial?: number | undefined;
   /**
    * The growth of the wait from one attempt to the next.
    * @defaultValue 3
    */
-  readonly factor?: number;
+  readonly factor?: number | undefined;
   /**
    * Longest wait in milliseconds. A registry that asks for a longer one (Retry-After) gets no further attempt: the
    * operation fails at once, and the message names the wait.
    * @defaultValue 60000
    */
-  readonly cap?: number;
+  readonly cap?: number | undefined;
   /**
    * The largest part of a wait that is added at random, so that clients do not return all at once.
    * @defaultValue 0.1
    */
-  readonly jitter?: number;
+  readonly jitter?: number | undefined;
   /**
    * HTTP statuses that may succeed on the next attempt.
    * @defaultValue `[408, 429, 499, 500, 502, 503, 504, 522]`
    */
-  readonly statuses?: readonly number[];
+  readonly statuses?: readonly number[] | undefined;
   /**
    * Decides whether an error is retried. `judged` is the default decision, from the statuses and the kind of the error.
    */
-  readonly retryable?: (error: unknown, judged: boolean) => boolean;
+  readonly retryable?: ((error: unknown, judged: boolean) => boolean) | undefined;
   /** Called before each wait. Return `false` to stop retrying and to fail with the current error. */
-  readonly onRetry?: (event: RetryEvent) => unknown;
+  readonly onRetry?: ((event: RetryEvent) => unknown) | undefined;
   /**
    * The clock for the waits.
    * @defaultValue the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * Returns a number from 0 up to, not including, 1.
    * @defaultValue `Math.random`
    */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /** The checks of the members of `RetryOptions` from plain JavaScript. */

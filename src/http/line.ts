@@ -14,19 +14,19 @@ export interface LineOptions {
   /** The last step: the `send` of a transport, or any other Send, such as the handler of an embedded registry. */
   readonly transport: Send;
   /** Adds credentials. Redirects to another origin skip it. */
-  readonly authorize?: Middleware;
+  readonly authorize?: Middleware | undefined;
   /**
    * Any URL of the registry. A request to another host comes from an address in one of the registry's answers, so the
    * origin policy limits which addresses its name may resolve to.
    */
-  readonly home?: string;
+  readonly home?: string | undefined;
   /** Whether redirects are followed. Default true. Token requests carry credentials and follow none. */
-  readonly redirects?: boolean;
+  readonly redirects?: boolean | undefined;
   readonly retry?: RetryOptions | undefined;
-  readonly timeouts?: TimeoutOptions;
+  readonly timeouts?: TimeoutOptions | undefined;
   /** Pass the same middleware to all pipelines of a process, so that a host's limits apply to all of them together. */
-  readonly throttle?: Middleware;
-  readonly observe?: WireObserver;
+  readonly throttle?: Middleware | undefined;
+  readonly observe?: WireObserver | undefined;
 }
 
 /**

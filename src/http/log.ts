@@ -8,7 +8,7 @@ import { parseRateLimit } from './rate-limit.ts';
 
 export interface LogOptions {
   readonly observe: WireObserver;
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /**

@@ -10,15 +10,15 @@ export interface ThrottleOptions {
    * Maximum number of requests that wait for an answer of one host, counted separately for requests with and without a
    * body. Default 32 each.
    */
-  readonly jobs?: number;
+  readonly jobs?: number | undefined;
   /**
    * Longest time in milliseconds that a host can hold requests back. A host that asks for a longer one holds nothing
    * back: each request gets its refusal at once. Default 60 s.
    */
-  readonly cap?: number;
-  readonly clock?: Clock;
+  readonly cap?: number | undefined;
+  readonly clock?: Clock | undefined;
   /** Returns a number from 0 up to, not including, 1. */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 interface Host {

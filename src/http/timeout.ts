@@ -11,18 +11,18 @@ export interface TimeoutOptions {
    * Milliseconds to wait for the answer once the request is sent, unless the request itself allows more.
    * @defaultValue 60000
    */
-  readonly answer?: number;
+  readonly answer?: number | undefined;
   /**
    * Milliseconds that a body may stand still in either direction. Within this time an answer's body must also bring 1
    * KiB or its end.
    * @defaultValue 60000
    */
-  readonly progress?: number;
+  readonly progress?: number | undefined;
   /**
    * The clock for both timeouts.
    * @defaultValue the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Bytes that must arrive within the progress timeout. A slower body only keeps the connection open. */

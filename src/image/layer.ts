@@ -32,7 +32,7 @@ export interface Layer {
 /** Settings of a computation that may read a layer. */
 export interface MeasureOptions extends SignalOptions {
   /** Receives the progress of the reading, if there is any. */
-  readonly work?: WorkSum;
+  readonly work?: WorkSum | undefined;
 }
 
 /** The repository that a layer comes from. Pushes to the same registry mount the layer from there. */
@@ -49,11 +49,11 @@ export interface LayerOptions {
    * The media type of the content.
    * @defaultValue 'application/vnd.oci.image.layer.v1.tar+gzip'
    */
-  readonly mediaType?: string;
+  readonly mediaType?: string | undefined;
   /** Type, digest and size of the stored bytes, if known. */
-  readonly descriptor?: Descriptor;
+  readonly descriptor?: Descriptor | undefined;
   /** The digest of the uncompressed tar, if known. */
-  readonly diffId?: Digest;
+  readonly diffId?: Digest | undefined;
   /** A repository that is known to have the layer. */
   readonly origin?: LayerOrigin | undefined;
 }

@@ -12,14 +12,14 @@ import type { Layer } from './layer.ts';
 /** Settings of a streaming layer. */
 export interface StreamLayerOptions {
   /** @defaultValue 'gzip' */
-  readonly compression?: Compression;
+  readonly compression?: Compression | undefined;
   /**
    * The level of gzip, 1 to 9.
    * @defaultValue 6
    */
-  readonly level?: number;
+  readonly level?: number | undefined;
   /** @defaultValue the OCI layer type of the compression */
-  readonly mediaType?: string;
+  readonly mediaType?: string | undefined;
 }
 
 /**

@@ -56,7 +56,7 @@ export interface ManifestOptions {
    * The media type that the server or the descriptor gave.
    * @defaultValue the type in the document
    */
-  readonly mediaType?: string;
+  readonly mediaType?: string | undefined;
 }
 
 /** A whole descriptor of the manifest fits, too. */

@@ -5,12 +5,12 @@ export interface ParseOptions {
   /** The name of the document in messages: `manifest sha256:…`, `index.json`. */
   readonly what: string;
   /** @defaultValue no limit */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * The deepest nesting of objects and arrays.
    * @defaultValue 64
    */
-  readonly maxDepth?: number;
+  readonly maxDepth?: number | undefined;
 }
 
 /** Deeper than any format, and far below the depth at which recursion over the value fails. */

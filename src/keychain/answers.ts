@@ -9,7 +9,7 @@ export interface AnswerOptions extends HelperOptions {
    * Returns the milliseconds since any fixed moment. Used to decide when an answer of a helper is too old.
    * @defaultValue `Date.now`
    */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 interface Answer {

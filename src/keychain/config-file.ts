@@ -11,9 +11,9 @@ export interface ConfigFileOptions {
    * The environment variables to read.
    * @defaultValue `process.env`
    */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: NodeJS.ProcessEnv | undefined;
   /** A file to read and write instead of docker's own `config.json`. */
-  readonly configFile?: string;
+  readonly configFile?: string | undefined;
 }
 
 /** Returns the path of docker's own file, which stores logins. */

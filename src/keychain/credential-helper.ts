@@ -10,12 +10,12 @@ export interface HelperOptions {
    * The environment of the helper. Its PATH is searched for the helper.
    * @defaultValue `process.env`
    */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: NodeJS.ProcessEnv | undefined;
   /**
    * Milliseconds until the helper is ended. A helper may wait for the user to unlock a keychain.
    * @defaultValue 60000
    */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   /** Ends the helper when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }

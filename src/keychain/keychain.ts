@@ -20,7 +20,7 @@ export interface KeychainOptions extends ConfigFileOptions, AnswerOptions {
    * Credentials that take precedence over all files. The keys are those of a credential file (`ghcr.io`,
    * `ghcr.io/acme`); the longest matching key counts.
    */
-  readonly credentials?: Readonly<Record<string, Credential>>;
+  readonly credentials?: Readonly<Record<string, Credential>> | undefined;
 }
 
 const shape: Shape<KeychainOptions> = {

@@ -20,7 +20,7 @@ interface Facts {
 }
 
 interface WalkOptions extends SignalOptions {
-  readonly onDamage?: (digest: Digest) => void;
+  readonly onDamage?: ((digest: Digest) => void) | undefined;
 }
 
 /** The manifests of one layout, read from index.json and the blobs. */

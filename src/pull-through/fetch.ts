@@ -22,7 +22,7 @@ export interface FetchOptions extends SignalOptions {
    * Milliseconds that the upstream may stay silent. The timeouts of a connection are far shorter.
    * @defaultValue 15 minutes
    */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
 }
 
 /**

@@ -18,25 +18,25 @@ export interface PullThroughOptions {
    * Milliseconds during which the cache does not ask the upstream again for the target of a tag.
    * @defaultValue 0
    */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /**
    * Milliseconds that the upstream has to answer for a tag with a cached answer. After a silence it is not asked again
    * for the same time. A network that drops all packets would otherwise cost minutes.
    * @defaultValue 10000
    */
-  readonly patience?: number;
+  readonly patience?: number | undefined;
   /**
    * Maps a repository's name to its name in the upstream and the cache: Docker Hub's `alpine` is `library/alpine`.
    * @defaultValue the same name
    */
-  readonly rename?: (name: string) => string;
+  readonly rename?: ((name: string) => string) | undefined;
   /** Called for every failure of the upstream, also when a cached answer was served instead. */
-  readonly onFailure?: (failure: UpstreamFailure) => void;
+  readonly onFailure?: ((failure: UpstreamFailure) => void) | undefined;
   /**
    * Returns the time in milliseconds.
    * @defaultValue `performance.now`, which never jumps
    */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 const shape: Shape<PullThroughOptions> = {

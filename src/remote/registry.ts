@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { callback, checkOptions, object, optionsOf, type Shape, text } from '../spec/options.ts';
+import { callback, checkOptions, given, object, optionsOf, type Shape, text } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
@@ -23,21 +23,21 @@ export interface RemoteOptions {
    * The name of the registry in messages.
    * @defaultValue `base` without the scheme
    */
-  readonly registry?: string;
+  readonly registry?: string | undefined;
   /** Sends a request to the registry, which may be an embedded one. */
   readonly send: Send;
   /** Advice for the user, in the message of a 401. */
-  readonly loginAdvice?: string;
+  readonly loginAdvice?: string | undefined;
   /** Options of uploads, unless a repository is opened with its own. */
-  readonly upload?: UploadOptions;
+  readonly upload?: UploadOptions | undefined;
   /** The way to read blobs: retries. */
-  readonly download?: DownloadOptions;
+  readonly download?: DownloadOptions | undefined;
   /** Called with a text about a deviation that is no failure. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** The clock for waits outside of retries. */
   readonly clock?: Clock | undefined;
   /** Called with the number of requests that are about to come at once. */
-  readonly preconnect?: (requests: number) => void;
+  readonly preconnect?: ((requests: number) => void) | undefined;
 }
 
 /** A registry over HTTP, as a place. The object remembers the capabilities that the registry has shown. */
@@ -73,8 +73,8 @@ export function createRemoteRegistry(options: RemoteOptions): RemoteRegistry {
 }
 
 /** Opens the registry with the limits that it shares with others. */
-export function openRegistry(given: RemoteOptions, resources: Resources): RemoteRegistry {
-  const { base, send, ...options } = given;
+export function openRegistry(all: RemoteOptions, resources: Resources): RemoteRegistry {
+  const { base, send, ...options } = all;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, onWarning: warn } = options;
   const advice = loginAdvice === undefined ? {} : { loginAdvice };
@@ -95,7 +95,7 @@ export function openRegistry(given: RemoteOptions, resources: Resources): Remote
           return exchange.capabilities.scopes.usable(scopes);
         },
       };
-      const opened = openRepository(own, name, { ...common, ...upload });
+      const opened = openRepository(own, name, { ...common, ...given(upload) });
       return preconnect === undefined ? opened : { ...opened, preconnect };
     },
     repositories: (options) => remoteCatalog({ ...exchange, scopes: [catalogScope] }, options),

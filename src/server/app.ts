@@ -32,20 +32,20 @@ import { type WatchedBody, watchBody } from './watched-body.ts';
 /** Settings of `createApp`. */
 export interface AppOptions extends MethodPolicyOptions {
   /** Checks each request (`createAccess`). By default every client may do everything. */
-  readonly access?: Access;
+  readonly access?: Access | undefined;
   /** Whether a mount without a source repository may find the blob in any repository. Default true. */
-  readonly anonymousMounts?: boolean;
+  readonly anonymousMounts?: boolean | undefined;
   /**
    * Whether an image is accepted although blobs that it names are missing; the specification leaves this to the
    * registry. Default false: the put is refused with MANIFEST_BLOB_UNKNOWN.
    */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
   /** Limits for clients. Missing ones are taken from `defaultLimits`. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<Limits> | undefined;
   /** The record of upload sessions, if others need to see it. By default the app creates its own with these limits. */
-  readonly sessions?: Sessions;
+  readonly sessions?: Sessions | undefined;
   /** Receives each error that became a 500 or 503. The client sees only the status. */
-  readonly onFailure?: (error: unknown, request: HttpRequest) => void;
+  readonly onFailure?: ((error: unknown, request: HttpRequest) => void) | undefined;
 }
 
 /** The shape of `AppOptions`, for functions that create an app themselves. */

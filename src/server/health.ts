@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.ts';
 /** Options of `withHealth`. */
 export interface HealthOptions {
   /** The metrics to serve at /metrics. Without them this path does not exist. */
-  readonly metrics?: Pick<Metrics, 'text'>;
+  readonly metrics?: Pick<Metrics, 'text'> | undefined;
 }
 
 /**

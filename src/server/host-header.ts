@@ -15,7 +15,7 @@ export interface HostOptions {
 /** Settings of `withHosts`. */
 export interface NameOptions extends HostOptions {
   /** The host name of this machine. */
-  readonly machine?: string;
+  readonly machine?: string | undefined;
 }
 
 /** The checks of names from plain JavaScript. */

@@ -3,12 +3,12 @@ import { actionOf, type OperationKind } from '../wire/operation.ts';
 /** The changes that a registry permits. */
 export interface MethodPolicyOptions {
   /** Whether clients may change anything. With `false`, every change is refused with 405. Default true. */
-  readonly writes?: boolean;
+  readonly writes?: boolean | undefined;
   /**
    * Whether clients may delete tags, manifests and blobs. With `false`, every deletion is refused with 405. Default
    * true.
    */
-  readonly deletes?: boolean;
+  readonly deletes?: boolean | undefined;
 }
 
 /**

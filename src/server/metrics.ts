@@ -10,7 +10,9 @@ export interface Metrics extends ExchangeObserver {
 /** Options of `createMetrics`. */
 export interface MetricsOptions {
   /** Additional gauges by name. Each value is read when the metrics are requested. */
-  readonly gauges?: Readonly<Record<string, { readonly help: string; readonly value: () => number }>>;
+  readonly gauges?:
+    | Readonly<Record<string, { readonly help: string; readonly value: () => number }>>
+    | undefined;
 }
 
 /** Upper bounds in seconds: a lookup, a small answer, a layer, a large layer on a slow connection. */

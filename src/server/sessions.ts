@@ -30,7 +30,7 @@ export interface SessionRequest {
 /** Settings for the start of an upload session. */
 export interface BeginOptions {
   /** The owner that the session counts for. */
-  readonly owner?: UploadOwner;
+  readonly owner?: UploadOwner | undefined;
   /**
    * Aborts when the client leaves before it has the answer. No client can know the address of the session then, so the
    * session is cancelled, unless a request has used it.

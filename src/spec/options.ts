@@ -10,6 +10,13 @@ export type Check = (value: unknown, name: string) => void;
 /** The check of each option of an object. The compiler requires all of them. */
 export type Shape<T> = { readonly [Name in keyof Required<T>]: Check };
 
+/** Returns the options that have a value. In a spread, an option that is `undefined` then leaves the default in place. */
+export function given<T extends object>(options: T): Partial<T> {
+  const kept: Partial<T> = { ...options };
+  for (const name in kept) if (kept[name] === undefined) delete kept[name];
+  return kept;
+}
+
 /**
  * Checks options from plain JavaScript before any work begins: rejects unknown names and values of another type. The
  * first argument names the function in the message. An option that is `undefined` counts as absent.

@@ -39,17 +39,17 @@ export interface ReferenceOptions {
    * Requires the registry, `library/` on Docker Hub, and the tag or digest in the text.
    * @defaultValue false
    */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
   /**
    * The registry of a reference without one.
    * @defaultValue 'docker.io'
    */
-  readonly defaultRegistry?: string;
+  readonly defaultRegistry?: string | undefined;
   /**
    * The tag of a reference without tag and digest; `null` adds none.
    * @defaultValue 'latest'
    */
-  readonly defaultTag?: string | null;
+  readonly defaultTag?: string | null | undefined;
 }
 
 const aReference = having('a reference, as parseReference gives it', 'registry', 'repository');

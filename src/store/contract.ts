@@ -121,7 +121,7 @@ export interface StatOptions extends SignalOptions {
    * fetch instead of asking first; `stat` then throws the errors of a reading.
    * @defaultValue false
    */
-  readonly reading?: boolean;
+  readonly reading?: boolean | undefined;
 }
 
 /** How a blob came to a place: it was already there, was mounted from another repository, or was uploaded. */
@@ -130,7 +130,7 @@ export type WriteOutcome = 'existed' | 'mounted' | 'uploaded';
 /** Settings of `Blobs.write`. */
 export interface WriteOptions extends SignalOptions {
   /** Repositories of the same registry that are known to have the blob, best first. */
-  readonly mountFrom?: readonly string[];
+  readonly mountFrom?: readonly string[] | undefined;
   /**
    * Sends the bytes even if the place reports that it has the blob, because they were found damaged or missing there.
    * Replaces the stored blob.
@@ -154,12 +154,12 @@ export interface IngestOptions extends SignalOptions {
    * The media type in the returned descriptor.
    * @defaultValue 'application/octet-stream'
    */
-  readonly mediaType?: string;
+  readonly mediaType?: string | undefined;
   /**
    * The algorithm of the digest.
    * @defaultValue 'sha256'
    */
-  readonly algorithm?: 'sha256' | 'sha512';
+  readonly algorithm?: 'sha256' | 'sha512' | undefined;
   /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }
@@ -170,7 +170,7 @@ export interface MountOptions extends SignalOptions {
    * The repository that has the blob.
    * @defaultValue any repository of the registry
    */
-  readonly from?: string;
+  readonly from?: string | undefined;
 }
 
 /** The manifests of a repository. */
@@ -212,7 +212,7 @@ export interface ResolveOptions extends SignalOptions {
    * when a blob or child is missing or damaged, so that a copy transfers it again. Other places ignore it.
    * @defaultValue false
    */
-  readonly whole?: boolean;
+  readonly whole?: boolean | undefined;
 }
 
 /** Settings of `Manifests.put`. */
@@ -221,20 +221,20 @@ export interface PutOptions extends SignalOptions {
    * The tags to set on the manifest.
    * @defaultValue none
    */
-  readonly tags?: readonly string[];
+  readonly tags?: readonly string[] | undefined;
   /** The platform that an index names for the image. A layout notes it beside the image. */
   readonly platform?: Platform | undefined;
   /**
    * Stores an image although some of its blobs are missing, as mirrors that fill up lazily need.
    * @defaultValue false
    */
-  readonly sparse?: boolean;
+  readonly sparse?: boolean | undefined;
   /**
    * Only sets tags: the repository has this manifest already. A registry without the referrers API then keeps the list
    * of referrers as it is.
    * @defaultValue false
    */
-  readonly tagsOnly?: boolean;
+  readonly tagsOnly?: boolean | undefined;
   /**
    * Changes nothing that exists: fails if a tag names another manifest or the bytes have another type. The check and
    * the write are one step.
@@ -242,7 +242,7 @@ export interface PutOptions extends SignalOptions {
    * @throws UNSUPPORTED when the place cannot do both in one step
    * @defaultValue false
    */
-  readonly createOnly?: boolean;
+  readonly createOnly?: boolean | undefined;
 }
 
 /** The tags of a repository. */
@@ -259,13 +259,13 @@ export interface Tags {
 /** Settings of a listing. */
 export interface ListOptions extends SignalOptions {
   /** Begins after this name, which need not exist. */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** The number of names to request per page; a hint. */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
 }
 
 /** Settings of `Repository.referrers`. */
 export interface ReferrersOptions extends SignalOptions {
   /** Lists only referrers of this type. */
-  readonly artifactType?: string;
+  readonly artifactType?: string | undefined;
 }

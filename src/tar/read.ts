@@ -10,7 +10,7 @@ export interface TarOptions {
    * The name of the tar in errors.
    * @defaultValue 'tar'
    */
-  readonly what?: string;
+  readonly what?: string | undefined;
   /** Aborts the reading. */
   readonly signal?: AbortSignal | undefined;
 }

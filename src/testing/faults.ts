@@ -80,9 +80,9 @@ export interface Faults extends Middleware {
 /** Options of `withFaults`. */
 export interface FaultsOptions {
   /** The clock for latencies. Default: the system's. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /** Called for each request that a fault has struck, at that moment. */
-  readonly onStrike?: (request: HttpRequest, fault: Fault) => void;
+  readonly onStrike?: ((request: HttpRequest, fault: Fault) => void) | undefined;
 }
 
 /**

@@ -14,13 +14,13 @@ export type Listening = Pick<ListenOptions, 'host' | 'port' | 'tls' | 'anonymous
 /** Options of `startRegistry`. */
 export interface StartRegistryOptions extends AppOptions, Listening {
   /** The store of the registry. Default: an empty one in memory. */
-  readonly registry?: Registry;
+  readonly registry?: Registry | undefined;
   /** The users and their rights; they log in with Basic or with tokens. Default: no login. */
-  readonly login?: TestLogin;
+  readonly login?: TestLogin | undefined;
   /**
    * The faults of the registry, in order of precedence. Closing it fails if a required one never struck. Default: none.
    */
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly Fault[] | undefined;
 }
 
 /** A running registry for a test. */

@@ -8,15 +8,15 @@ import { formatOperation } from './target.ts';
 
 export interface EncodeOptions {
   /** These headers are added to those of the operation and win over them. */
-  readonly headers?: HeaderMap;
+  readonly headers?: HeaderMap | undefined;
   /** The manifest of a `manifest.put`, or the whole blob of an `upload.start` with a digest. */
-  readonly body?: Content;
+  readonly body?: Content | undefined;
   /** The media type of the body of a `manifest.put`. */
-  readonly mediaType?: string;
+  readonly mediaType?: string | undefined;
   /** The part of a blob to read; `to` is one past the last byte. */
-  readonly range?: { readonly from: number; readonly to?: number };
-  readonly scopes?: readonly string[];
-  readonly answerWithin?: number;
+  readonly range?: { readonly from: number; readonly to?: number } | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly answerWithin?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -19,11 +19,11 @@ export interface HttpRequest {
   /** The content to send; undefined for a request without a body. */
   readonly body?: Content;
   /** The token scopes that this request and the following ones need, e.g. `repository:a/b:pull,push`. */
-  readonly scopes?: readonly string[];
+  readonly scopes?: readonly string[] | undefined;
   /** `safe`: a layer may send the request again unchanged. `never`: only its sender knows how to continue (uploads). */
   readonly replay: 'safe' | 'never';
   /** Milliseconds for the answer after the body is sent. Set where the default limit is too short (a closing PUT). */
-  readonly answerWithin?: number;
+  readonly answerWithin?: number | undefined;
   /**
    * The URL of the answer that named this URL (redirect, realm). It may not lead into a more private network than its
    * own.

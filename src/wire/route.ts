@@ -19,7 +19,7 @@ export interface RouteOptions {
    * A request with more tags is refused with 414, as the specification requires.
    * @defaultValue no limit beside the length of the target
    */
-  readonly tagParameters?: number;
+  readonly tagParameters?: number | undefined;
 }
 
 /** A name, a digest and a session together are far shorter; a query of a hundred tags still fits. */

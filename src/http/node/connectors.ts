@@ -18,9 +18,9 @@ export interface Connectors {
 }
 
 interface ConnectorsOptions {
-  readonly tls?: TlsOptions | TlsChoice;
-  readonly proxy?: ProxyOption;
-  readonly lookup?: LookupFunction;
+  readonly tls?: TlsOptions | TlsChoice | undefined;
+  readonly proxy?: ProxyOption | undefined;
+  readonly lookup?: LookupFunction | undefined;
   readonly connectWithin: number;
 }
 

@@ -16,16 +16,16 @@ import { defaultAuthorities } from './authorities.ts';
 /** TLS settings for one host. */
 export interface TlsOptions {
   /** PEM certificates of additional trusted authorities. */
-  readonly ca?: string | readonly string[];
+  readonly ca?: string | readonly string[] | undefined;
   /** The PEM client certificate. */
-  readonly cert?: string;
+  readonly cert?: string | undefined;
   /** The PEM key of the client certificate. */
-  readonly key?: string;
+  readonly key?: string | undefined;
   /**
    * `false` accepts any certificate.
    * @defaultValue true
    */
-  readonly rejectUnauthorized?: boolean;
+  readonly rejectUnauthorized?: boolean | undefined;
 }
 
 const certificate = either('PEM text', text, object);

@@ -12,24 +12,24 @@ import { isUnknownIssuer, type TlsChoice, type TlsOptions, tlsOption } from './t
 /** Options of `createNodeTransport`. */
 export interface NodeTransportOptions {
   /** TLS settings for all hosts, or a function that returns those of one host. */
-  readonly tls?: TlsOptions | TlsChoice;
+  readonly tls?: TlsOptions | TlsChoice | undefined;
   /**
    * Returns PEM certificates of additional trusted authorities. Called once, when a server's certificate comes from an
    * unknown authority.
    */
-  readonly moreAuthorities?: () => Promise<readonly string[]>;
+  readonly moreAuthorities?: (() => Promise<readonly string[]>) | undefined;
   /** The proxy to use. Default: the proxy in HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. */
-  readonly proxy?: ProxyOption;
+  readonly proxy?: ProxyOption | undefined;
   /**
    * Milliseconds until a connection, TLS included, must be established.
    * @defaultValue 30000
    */
-  readonly connectWithin?: number;
+  readonly connectWithin?: number | undefined;
   /**
    * Resolves host names.
    * @defaultValue the lookup of the system
    */
-  readonly lookup?: LookupFunction;
+  readonly lookup?: LookupFunction | undefined;
 }
 
 const shape: Shape<NodeTransportOptions> = {

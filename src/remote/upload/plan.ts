@@ -11,11 +11,11 @@ export interface UploadOptions {
    */
   readonly retry?: RetryOptions | undefined;
   /** Bytes of a chunk, if a blob goes in chunks. The registry's limits override it. Default 96 MiB, for a stream 16 MiB. */
-  readonly chunkSize?: number;
+  readonly chunkSize?: number | undefined;
   /** Bytes above which a blob goes in chunks. By default only the registry's limits decide. */
-  readonly chunkThreshold?: number;
+  readonly chunkThreshold?: number | undefined;
   /** Whether the commit has the layer's media type in the header `OCI-Layer-Media-Type`. Default false. */
-  readonly sendMediaType?: boolean;
+  readonly sendMediaType?: boolean | undefined;
   /**
    * The registry to mount layers from, as the parameter `origin` of each mount. It is not part of the specification: a few
    * registries mount from another registry. By default requests have no such parameter.

@@ -20,13 +20,13 @@ import { closed } from './closing.ts';
 const commitPatience = 15 * 60_000;
 
 interface StepOptions extends SignalOptions {
-  readonly answerWithin?: number;
-  readonly headers?: HeaderMap;
+  readonly answerWithin?: number | undefined;
+  readonly headers?: HeaderMap | undefined;
 }
 
 interface CommitOptions extends AppendOptions, Pick<StepOptions, 'headers'> {
   /** Whether these bytes replace a blob that the registry has. */
-  readonly replaces?: boolean;
+  readonly replaces?: boolean | undefined;
 }
 
 /** The state of a session by its last answer, with the secrets that its address may repeat. */

@@ -30,28 +30,28 @@ import { sessionId, type Viewer, viewOf } from './view.ts';
 /** Options of `createAccess`. */
 export interface AccessOptions {
   /** The users that can log in. Without it no client can log in, and none has to. */
-  readonly login?: UserDirectory;
+  readonly login?: UserDirectory | undefined;
   /**
    * The access rules. Default: with a login, users may do everything and anonymous clients nothing; without a login,
    * every client may do everything.
    */
-  readonly rules?: RuleSource;
+  readonly rules?: RuleSource | undefined;
   /**
    * The key that signs tokens and upload sessions: at least 32 random secret bytes. With the same key they survive a
    * restart (`DiskRegistry.secret`). Default: a new key.
    */
-  readonly key?: Uint8Array;
+  readonly key?: Uint8Array | undefined;
   /**
    * The address of the registry for clients, if it differs from the listener's: `https://registry.example`. Without a
    * known address the registry has no realm and asks for Basic instead of tokens.
    */
-  readonly publicUrl?: string;
+  readonly publicUrl?: string | undefined;
   /** Seconds until a token expires. Default 300. */
-  readonly tokenLife?: number;
+  readonly tokenLife?: number | undefined;
   /** Milliseconds for the arrival of a whole form with a password. Default 10 s. */
-  readonly formTime?: number;
+  readonly formTime?: number | undefined;
   /** The clock. Default: the system's. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** The access check of a registry, for `createApp`. */

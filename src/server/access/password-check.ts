@@ -29,9 +29,9 @@ export interface PasswordCheckOptions {
   readonly key: Uint8Array;
   readonly clock: Clock;
   /** Maximum number of waiting passwords. Default 4,096; each needs a connection and less than 3 KiB. */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
   /** Milliseconds for one check by the login. Default 60 s. */
-  readonly longestLook?: number;
+  readonly longestLook?: number | undefined;
 }
 
 /** Milliseconds for which a right password is remembered, and the number of remembered passwords. */

@@ -10,7 +10,7 @@ export interface FairQueue {
 }
 
 export interface QueueOptions {
-  readonly urgent?: boolean;
+  readonly urgent?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -3,9 +3,9 @@ import { callback, checkArgument, checkOptions, type Shape, text } from '../../s
 /** Options for a file that is read again when it changes. */
 export interface ReadingOptions {
   /** The name of the file in error messages. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** Called once for each problem of a later version. The last valid version stays in effect. */
-  readonly onProblem?: (error: unknown) => void;
+  readonly onProblem?: ((error: unknown) => void) | undefined;
 }
 
 const shape: Shape<ReadingOptions> = { file: text, onProblem: callback };

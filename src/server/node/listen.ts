@@ -25,16 +25,16 @@ import { createListeningServer, type TlsIdentity } from './tls.ts';
 /** Options of `listen`. */
 export interface ListenOptions extends HostOptions {
   /** The address to listen on. Default 127.0.0.1, since a registry without access rules serves only this machine. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /**
    * Allows an app without a login on other addresses than loopback: every client that reaches them may do everything.
    * Default false.
    */
-  readonly anonymous?: boolean;
+  readonly anonymous?: boolean | undefined;
   /** The TLS certificate. With it the listener speaks https. */
-  readonly tls?: TlsIdentity;
+  readonly tls?: TlsIdentity | undefined;
   /** The port. Default 0: a free port. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Milliseconds that a client may pause within the body of a request, and that the headers may take. Default 60 s. */
   readonly requestIdle?: number | undefined;
   /** Milliseconds that a client may read nothing of an answer before the connection is closed. Default 60 s. */
@@ -47,7 +47,7 @@ export interface ListenOptions extends HostOptions {
    */
   readonly connections?: number | undefined;
   /** Observes every exchange, for logs and metrics. */
-  readonly observer?: ExchangeObserver;
+  readonly observer?: ExchangeObserver | undefined;
 }
 
 /** The shape of `ListenOptions`. */
