@@ -29,7 +29,7 @@ export interface ErrorFields {
   /** The error below this one. */
   readonly cause?: unknown;
   /** The response of a registry that led to the error. */
-  readonly response?: ErrorResponse;
+  readonly response?: ErrorResponse | undefined;
 }
 
 /**
@@ -90,7 +90,10 @@ export class ContentError extends GantryError {
   constructor(
     code: ContentCode,
     message: string,
-    fields: ErrorFields & { readonly expected?: string | number; readonly actual?: string | number } = {},
+    fields: ErrorFields & {
+      readonly expected?: string | number | undefined;
+      readonly actual?: string | number | undefined;
+    } = {},
   ) {
     super(message, fields);
     this.code = code;
@@ -133,7 +136,10 @@ export class AuthError extends GantryError {
   constructor(
     code: AuthCode,
     message: string,
-    fields: ErrorFields & { readonly registry?: string; readonly scope?: string } = {},
+    fields: ErrorFields & {
+      readonly registry?: string | undefined;
+      readonly scope?: string | undefined;
+    } = {},
   ) {
     super(message, fields);
     this.code = code;
@@ -216,7 +222,7 @@ export class CopyError extends GantryError {
     fields: ErrorFields & {
       readonly side: 'source' | 'destination';
       readonly step: string;
-      readonly digest?: string;
+      readonly digest?: string | undefined;
     },
   ) {
     super(message, fields);

@@ -132,11 +132,7 @@ async function refusal(
   });
   if (error instanceof AuthError || error.code === 'TOOMANYREQUESTS') return error;
   // A missing token service must not look like a missing repository.
-  return new ResponseError(
-    'UNEXPECTED_STATUS',
-    error.message,
-    error.response === undefined ? {} : { response: error.response },
-  );
+  return new ResponseError('UNEXPECTED_STATUS', error.message, { response: error.response });
 }
 
 async function readToken(

@@ -111,7 +111,7 @@ async function connectionOptions(options: ContextOptions, own?: Keychain): Promi
   const keychain = (await signedIn(options, own)) ?? own;
   return {
     ...(await connectionFlags(globals, given)),
-    ...(keychain === undefined ? {} : { keychain }),
+    keychain,
     standard: {
       input: async () => (await import('./standard.ts')).standardStreams(options).input(),
       output: async () => (await import('./standard.ts')).standardStreams(options).output(),

@@ -93,7 +93,7 @@ async function transferWatched(
   const root = await copyImage(from, source.reference, repository, {
     ...options,
     ...mountFrom,
-    ...(admit === undefined ? {} : { admit }),
+    admit,
     tags,
   });
   await repository.commit({ signal });

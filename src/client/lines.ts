@@ -31,9 +31,9 @@ export function lineOptions(
     transport: options.transport === undefined ? secureFallback(hosts)(named) : named,
     // It may also have hosts of its own.
     throttle: options.transport === undefined ? resources.throttle : throttle(),
-    ...(observe === undefined ? {} : { observe }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(timeouts === undefined ? {} : { timeouts }),
+    observe,
+    retry,
+    timeouts,
   };
 }
 
@@ -45,8 +45,8 @@ export function openTransport({ transport, proxy, timeouts }: ConnectionOptions,
     createNodeTransport({
       tls: hosts.tls,
       moreAuthorities: () => machineAuthorities(),
-      ...(proxy === undefined ? {} : { proxy }),
-      ...(timeouts?.connect === undefined ? {} : { connectWithin: timeouts.connect }),
+      proxy,
+      connectWithin: timeouts?.connect,
     })
   );
 }

@@ -36,7 +36,7 @@ export async function putManifest(
   const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   await repository.manifests.put(manifest, {
     ...options,
-    ...(reference.tag === undefined ? {} : { tags: [reference.tag] }),
+    tags: reference.tag === undefined ? undefined : [reference.tag],
   });
   return manifest.descriptor;
 }

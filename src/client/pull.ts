@@ -55,7 +55,7 @@ async function pullWatched(
   refuseEmpty(plainPath(path), 'where to save the image');
   if (cachePath !== undefined) refuseEmpty(cachePath, 'where the cache is');
   const signal = { signal: watch.part().signal };
-  const wait = { ...signal, ...(noWait === undefined ? {} : { noWait }), onWait };
+  const wait = { ...signal, noWait, onWait };
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
   await using cache =
     cachePath === undefined ? undefined : await openForWriting(cachePath, { ...wait, cache: true });
@@ -79,7 +79,7 @@ async function pullWatched(
         ...watch.part(),
         tags,
         alone: references.length === 1,
-        ...(chosen === undefined ? {} : { platforms: chosen }),
+        platforms: chosen,
       }),
     );
   }

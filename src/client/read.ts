@@ -34,7 +34,7 @@ async function reading<T>(
 ): Promise<T> {
   const { repository, reference } = await openSource(connections, toPlace(place), {
     signal: options.signal,
-    ...(options.platform === undefined ? {} : { platforms: [options.platform] }),
+    platforms: options.platform === undefined ? undefined : [options.platform],
   });
   try {
     return await use(repository, reference);

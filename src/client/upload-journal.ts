@@ -14,7 +14,7 @@ export interface UploadJournalOptions {
    * Bytes of the smallest blob with a note. A smaller one costs less to send again than to note.
    * @defaultValue 64 MiB
    */
-  readonly least?: number;
+  readonly least?: number | undefined;
 }
 
 const shape: Shape<UploadJournalOptions> = { least: amount };

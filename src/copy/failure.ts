@@ -37,7 +37,7 @@ function failure({ side, step, digest }: Step, signal: AbortSignal, error: unkno
   return new CopyError(`${side}: could not ${step}: ${reason}`, {
     side,
     step,
-    ...(digest === undefined ? {} : { digest }),
+    digest,
     cause: error,
   });
 }

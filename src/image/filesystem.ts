@@ -39,7 +39,7 @@ export interface FileWithContent extends FileEntry {
 /** Settings of a reading of the files. */
 export interface ReadFilesOptions extends SignalOptions {
   /** Selects the entries to yield. Layers without one are not opened. */
-  readonly wants?: (entry: FileEntry) => boolean;
+  readonly wants?: ((entry: FileEntry) => boolean) | undefined;
 }
 
 /**

@@ -10,9 +10,9 @@ import type { Repository, SignalOptions } from '../store/contract.ts';
 /** Settings of a validation. */
 export interface ValidateImageOptions extends SignalOptions {
   /** Checks only that all content exists, without reading it. */
-  readonly fast?: boolean;
+  readonly fast?: boolean | undefined;
   /** The limits of a layer's decompression. A layer beyond them is a problem. */
-  readonly unpack?: UnpackLimits;
+  readonly unpack?: UnpackLimits | undefined;
   /** Receives the progress of reading configs and layers; never called with `fast`. */
   readonly onEvent?: WorkObserver | undefined;
 }

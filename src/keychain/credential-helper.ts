@@ -180,9 +180,5 @@ function reasonOf(
 }
 
 function failed(name: string, action: string, why: string, cause?: Error): AuthError {
-  return new AuthError(
-    'HELPER_FAILED',
-    `docker-credential-${name} ${action}: ${why}`,
-    cause === undefined ? {} : { cause },
-  );
+  return new AuthError('HELPER_FAILED', `docker-credential-${name} ${action}: ${why}`, { cause });
 }

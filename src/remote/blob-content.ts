@@ -34,10 +34,10 @@ function unverifiedBlob(source: DownloadSource): Content {
     remote: true,
     open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       if (from !== 0 || (to !== undefined && to !== size)) {
-        return new Download(source, { from, ...(to === undefined ? {} : { to }), signal }).bytes();
+        return new Download(source, { from, to, signal }).bytes();
       }
       if (isLarge(size)) return largeBlob(source, size, { signal });
-      return new Download(source, { ...(to === undefined ? {} : { to }), signal, onSize }).bytes();
+      return new Download(source, { to, signal, onSize }).bytes();
     },
   };
 }

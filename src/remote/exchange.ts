@@ -22,7 +22,7 @@ export interface Exchange extends RepositoryLine {
   readonly resources: Resources;
   readonly download: DownloadOptions;
   /** Advice for the user after a 401. */
-  readonly loginAdvice?: string;
+  readonly loginAdvice?: string | undefined;
   /** Called with a text about a deviation that is no failure. */
   readonly warn?: ((text: string) => void) | undefined;
   /** The running changes of lists under fallback tags, by repository and tag. */
@@ -106,7 +106,7 @@ export async function ask(
     what: describeOperation(operation, registry),
     kind: operation.kind,
     registry,
-    ...(scope === undefined ? {} : { scope }),
+    scope,
   });
   throw advisedLogin(writes.includes(operation.kind) ? advised(error) : error, exchange);
 }
@@ -117,9 +117,9 @@ function advisedLogin(error: unknown, { loginAdvice }: Exchange): unknown {
   const { message, registry, scope, response } = error;
   return new AuthError('UNAUTHORIZED', `${message}; ${loginAdvice}`, {
     cause: error.cause,
-    ...(registry === undefined ? {} : { registry }),
-    ...(scope === undefined ? {} : { scope }),
-    ...(response === undefined ? {} : { response }),
+    registry,
+    scope,
+    response,
   });
 }
 
@@ -131,7 +131,7 @@ function advised(error: GantryError): GantryError {
   const { message, response } = error;
   return new NotFoundError('NAME_UNKNOWN', `${message}; create the repository there before the push`, {
     cause: error,
-    ...(response === undefined ? {} : { response }),
+    response,
   });
 }
 

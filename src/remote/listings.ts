@@ -63,7 +63,7 @@ function withoutTagDelete(error: GantryError): UnsupportedError {
     `${message}; the registry may delete by digest, which removes every tag of the manifest`,
     {
       cause: error,
-      ...(response === undefined ? {} : { response }),
+      response,
     },
   );
 }
@@ -76,8 +76,8 @@ async function* listed(
   { after, pageSize, signal }: ListOptions = {},
 ): AsyncIterable<string> {
   const options = { signal };
-  const n = pageSize ?? profileOf(exchange.registry).pageSize ?? defaultPageSize;
   const last = after === undefined ? {} : { last: after };
+  const n = pageSize ?? profileOf(exchange.registry).pageSize ?? defaultPageSize;
   let follow = async (): Promise<Answer> => {
     const answer = await perform(exchange, operation({ n, ...last }), [200, ...pageRefused], options);
     if (answer.response.status === 200) return answer;

@@ -31,23 +31,23 @@ export interface RegistryLineOptions {
    * Finds the credential for the registry.
    * @defaultValue none, so that every request is anonymous
    */
-  readonly keychain?: Keychain;
+  readonly keychain?: Keychain | undefined;
   /** Hosts of token services that may receive the credential, besides those in the registry's own domain. */
-  readonly trustedRealms?: readonly string[];
+  readonly trustedRealms?: readonly string[] | undefined;
   /**
    * Retries of requests that may be repeated as they are.
    * @defaultValue 3 attempts, with waits from 1 s that triple
    */
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /** The limits of every wait, in milliseconds. */
-  readonly timeouts?: TimeoutOptions;
+  readonly timeouts?: TimeoutOptions | undefined;
   /**
    * The `User-Agent` of every request.
    * @defaultValue `'gantry'`
    */
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   /** Receives every request, response, retry and warning, with secrets redacted. */
-  readonly onWire?: WireObserver;
+  readonly onWire?: WireObserver | undefined;
 }
 
 const timeouts: Shape<TimeoutOptions> = { answer: amount, progress: amount, clock: object };

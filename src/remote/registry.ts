@@ -77,10 +77,9 @@ export function openRegistry(all: RemoteOptions, resources: Resources): RemoteRe
   const { base, send, ...options } = all;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, onWarning: warn } = options;
-  const advice = loginAdvice === undefined ? {} : { loginAdvice };
   const capabilities = createCapabilities(clock);
   const fallbackLists = new Map();
-  const facts = { base, registry, send, download, clock, warn, ...advice };
+  const facts = { base, registry, send, download, clock, warn, loginAdvice };
   const exchange = { ...facts, resources, capabilities, fallbackLists };
   return {
     upload: common,

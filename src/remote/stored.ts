@@ -54,7 +54,7 @@ export async function refusedAsUnsupported<T>(digest: Digest, work: () => Promis
     const isRefusal = isGantryError(error, 'DIGEST_INVALID') && error.response !== undefined;
     if (!isRefusal || digestAlgorithm(digest) === 'sha256') throw error;
     const { message, response } = error;
-    throw notKept(digest, message, { cause: error, ...(response === undefined ? {} : { response }) });
+    throw notKept(digest, message, { cause: error, response });
   }
 }
 

@@ -175,7 +175,7 @@ function intentOf(operation: Operation): Intent {
   const from = operation.kind === 'upload.mount' ? operation.from : undefined;
   return {
     actions: action === 'pull' ? ['pull'] : ['pull', action],
-    ...(from === undefined ? {} : { mountFrom: [from] }),
+    mountFrom: from === undefined ? undefined : [from],
   };
 }
 

@@ -79,7 +79,7 @@ async function readManifest(
   checkDigest(digest, wanted ?? digest, 'the manifest');
   const type = headerValue(headers, 'content-type');
   const mediaType = type === undefined ? undefined : parseMediaType(type);
-  const manifest = parseManifest(bytes, { digest, ...(mediaType === undefined ? {} : { mediaType }) });
+  const manifest = parseManifest(bytes, { digest, mediaType });
   const named = manifest.body.mediaType ?? '';
   const kept =
     named === '' && mediaType !== undefined && saysKind(mediaType)

@@ -20,7 +20,7 @@ export async function takePage(
   const names: string[] = [];
   const options = {
     pageSize: count + 1,
-    ...(last === undefined ? {} : { after: last }),
+    after: last,
     signal: request.signal,
   };
   for await (const name of list(options)) {

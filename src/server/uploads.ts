@@ -53,7 +53,7 @@ export async function mountBlob(
 ): Promise<HttpResponse> {
   const { name, blobs } = repository;
   const allowed = from === undefined ? anonymous : isRepositoryName(from);
-  const options = { ...(from === undefined ? {} : { from }), signal };
+  const options = { from, signal };
   const mounted = allowed ? await blobs.mount(digest, options) : undefined;
   if (mounted !== undefined) return blobCreated(name, digest);
   const start = (): Promise<Upload> => blobs.start({ digest, signal });

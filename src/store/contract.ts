@@ -34,7 +34,7 @@ export interface Intent {
   /** The rights to request. */
   readonly actions: readonly Action[];
   /** Other repositories of the same registry, from which blobs may be mounted. */
-  readonly mountFrom?: readonly string[];
+  readonly mountFrom?: readonly string[] | undefined;
 }
 
 /** A right on a repository, in the words of token scopes. */
@@ -136,7 +136,7 @@ export interface WriteOptions extends SignalOptions {
    * Replaces the stored blob.
    * @defaultValue false
    */
-  readonly replace?: boolean;
+  readonly replace?: boolean | undefined;
   /**
    * The journal by which a later process can continue the upload. A place without lasting upload sessions ignores it.
    * @defaultValue none

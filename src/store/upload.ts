@@ -10,12 +10,12 @@ export interface StartOptions extends SignalOptions {
    * The algorithm of the digest that will close the upload, if known.
    * @defaultValue the algorithm of `digest`, or 'sha256'
    */
-  readonly algorithm?: 'sha256' | 'sha512';
+  readonly algorithm?: 'sha256' | 'sha512' | undefined;
   /**
    * The digest that will close the upload, if known.
    * @throws UNSUPPORTED for an algorithm that gantry does not compute
    */
-  readonly digest?: Digest;
+  readonly digest?: Digest | undefined;
 }
 
 /**

@@ -26,8 +26,8 @@ export function openLogin({ users, rules, tokenLife }: TestLogin): LoginDesk {
   return {
     access: createAccess({
       login,
-      ...(rules === undefined ? {} : { rules: async () => rules }),
-      ...(tokenLife === undefined ? {} : { tokenLife }),
+      rules: rules === undefined ? undefined : async () => rules,
+      tokenLife,
     }),
     expireTokens: () => {
       age++;

@@ -60,7 +60,7 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
   const { registry = createMemoryRegistry(), login, faults = [], ...rest } = options;
   const { host, port, tls, anonymous, hosts, ...app } = rest;
   const desk = login === undefined ? undefined : openLogin(login);
-  const served = createApp(registry, { ...app, ...(desk === undefined ? {} : { access: desk.access }) });
+  const served = createApp(registry, { ...app, access: desk?.access ?? app.access });
   const requests: RecordedRequest[] = [];
   const recorded = recording(requests);
   const faulty = withFaults(faults, {
@@ -69,11 +69,11 @@ export async function startRegistry(options: StartRegistryOptions = {}): Promise
   const handler: Serve = recorded(faulty(served));
   const guarded = served.guarded === undefined ? {} : { guarded: served.guarded };
   const listener = await listen(Object.assign(handler, guarded), {
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(tls === undefined ? {} : { tls }),
-    ...(anonymous === undefined ? {} : { anonymous }),
-    ...(hosts === undefined ? {} : { hosts }),
+    host,
+    port,
+    tls,
+    anonymous,
+    hosts,
   });
   // Running exchanges are of no use after the end of a test.
   let isClosed = false;

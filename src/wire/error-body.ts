@@ -26,7 +26,7 @@ export interface ErrorContext {
   /** Decides which thing is missing when a 404 carries no code. */
   readonly kind: OperationKind;
   readonly registry?: string;
-  readonly scope?: string;
+  readonly scope?: string | undefined;
 }
 
 /** Longer error bodies are cut off: the first bytes are enough for a message. */
@@ -94,7 +94,7 @@ function classify(
     return new AuthError(denied ? 'DENIED' : 'UNAUTHORIZED', message, {
       response,
       ...(registry === undefined ? {} : { registry }),
-      ...(scope === undefined ? {} : { scope }),
+      scope,
     });
   }
   if (isNotFoundCode(code) && status < 500) return new NotFoundError(code, message, fields);

@@ -165,6 +165,14 @@ const actors = new Set(['CreateArchiveOptions.output', 'RemoteOptions.preconnect
 describe('the options of public functions', () => {
   const options = declarations.flatMap(optionsOf);
 
+  it('every option may be undefined, so that a program can pass on its own', () => {
+    assert.ok(options.length > 100, String(options.length));
+    assert.deepEqual(
+      options.filter(({ type }) => !/\| undefined$/.test(type)).map(({ name }) => name),
+      [],
+    );
+  });
+
   it('a function that observes is an option with a name in on…', () => {
     const observers = options.filter(
       ({ name, type }) =>

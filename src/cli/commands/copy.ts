@@ -17,7 +17,7 @@ export async function copy(context: Context, given: ParsedArgs): Promise<void> {
     replace: given.flag('replace'),
     ...waiting(context, given),
     repair: given.flag('repair'),
-    ...(platforms === undefined ? {} : { platforms }),
+    platforms,
     // crane's default is 0, for any number.
     ...(jobs ? { jobs } : {}),
     signal: context.signal,

@@ -37,8 +37,8 @@ function selectionOf(given: ParsedArgs): PruneOptions | undefined {
   if (match.length === 0 && olderThan === undefined && keep === undefined) return undefined;
   return {
     ...(match.length === 0 ? {} : { match }),
-    ...(olderThan === undefined ? {} : { olderThan: parseDuration(olderThan, 'older-than') }),
-    ...(keep === undefined ? {} : { keep }),
+    olderThan: olderThan === undefined ? undefined : parseDuration(olderThan, 'older-than'),
+    keep,
   };
 }
 

@@ -12,7 +12,7 @@ export async function push(context: Context, given: ParsedArgs): Promise<void> {
     client.push(path, image, {
       index: given.flag('index'),
       repair: given.flag('repair'),
-      ...(platforms === undefined ? {} : { platforms }),
+      platforms,
       onEvent,
       signal: context.signal,
     }),

@@ -11,7 +11,7 @@ export async function referrers(context: Context, given: ParsedArgs): Promise<vo
   const artifactType = given.text('artifact-type');
   const options: ListReferrersOptions = {
     ...(await context.platform()),
-    ...(artifactType === undefined ? {} : { artifactType }),
+    artifactType,
     signal: context.signal,
   };
   const client = await context.client();

@@ -18,7 +18,7 @@ export async function registryGc(context: Context, given: ParsedArgs): Promise<v
   const garbage = collectGarbage(folder, {
     dryRun,
     untagged: given.flag('untagged'),
-    ...(grace === undefined ? {} : { grace: parseDuration(grace, 'grace') }),
+    grace: grace === undefined ? undefined : parseDuration(grace, 'grace'),
     onProblem({ repository, error }) {
       problems++;
       const where = repository === undefined ? '' : `${repository}: `;

@@ -18,7 +18,7 @@ export async function validate(context: Context, given: ParsedArgs): Promise<voi
   const platforms = await context.platforms();
   const options = {
     fast: given.flag('fast'),
-    ...(platforms === undefined ? {} : { platforms }),
+    platforms,
     signal: context.signal,
   };
   const client = await context.client();

@@ -57,9 +57,9 @@ export async function accessOf(
       ...(rules === undefined
         ? {}
         : { rules: await openRules(fileReader(rules), { file: rules, onProblem }) }),
-      ...(publicUrl === undefined ? {} : { publicUrl }),
+      publicUrl,
     },
-    listen: { anonymous, ...(tls === undefined ? {} : { tls }) },
+    listen: { anonymous, tls },
     hosts: [parseUrl(publicUrl ?? '')?.hostname ?? []].flat(),
   };
 }
@@ -67,7 +67,7 @@ export async function accessOf(
 /** Uses the store's own key, so that tokens and uploads outlive this process if the store does. */
 export async function makeAccess({ access }: WantedAccess, { secret }: Store): Promise<Access> {
   const { createAccess } = await import('../../server/access/access.ts');
-  return createAccess({ ...access, ...(secret === undefined ? {} : { key: await secret() }) });
+  return createAccess({ ...access, key: await secret?.() });
 }
 
 async function tlsOf(given: ParsedArgs): Promise<ListenOptions['tls']> {

@@ -24,7 +24,7 @@ export async function openStore(
   const { openDiskRegistry } = await import('../../disk/registry.ts');
   const registry = await openDiskRegistry(disk, {
     readOnly,
-    ...(sessionTtl === undefined ? {} : { sessionTtl: parseDuration(sessionTtl, 'session-ttl') }),
+    sessionTtl: sessionTtl === undefined ? undefined : parseDuration(sessionTtl, 'session-ttl'),
   });
   return {
     registry,

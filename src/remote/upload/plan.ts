@@ -20,7 +20,7 @@ export interface UploadOptions {
    * The registry to mount layers from, as the parameter `origin` of each mount. It is not part of the specification: a few
    * registries mount from another registry. By default requests have no such parameter.
    */
-  readonly mountOrigin?: string;
+  readonly mountOrigin?: string | undefined;
   /** The journal by which a later process can continue an upload. By default each process starts its uploads anew. */
   readonly journal?: UploadJournal | undefined;
 }

@@ -27,10 +27,7 @@ export function viewOf(registry: Registry, viewer: Viewer): Registry {
   return {
     repository(name, intent) {
       const mountFrom = intent?.mountFrom?.filter((source) => rights.may('pull', source));
-      const repository = registry.repository(
-        name,
-        intent && { ...intent, ...(mountFrom === undefined ? {} : { mountFrom }) },
-      );
+      const repository = registry.repository(name, intent && { ...intent, mountFrom });
       return {
         name: repository.name,
         blobs: viewBlobs(registry, repository, viewer),
