@@ -90,8 +90,19 @@ function fileReader(path: string): () => Promise<string> {
   return () => looks.run('file', look);
 }
 
+/** Bytes: more users and rules than any registry has. */
+const largest = 64 * 1024 * 1024;
+
 async function versionOf(path: string): Promise<string> {
-  const { mtimeMs, ctimeMs, size, ino } = await readable(path, stat(path));
+  const seen = await readable(path, stat(path));
+  // The read of a pipe without a writer would never end, and a second read of a pipe returns nothing.
+  if (!seen.isFile() && !seen.isDirectory()) {
+    throw wrong(
+      `cannot read ${path}: a regular file is needed, since gantry reads it again after each change`,
+    );
+  }
+  if (seen.size > largest) throw wrong(`cannot read ${path}: ${seen.size} bytes, more than ${largest}`);
+  const { mtimeMs, ctimeMs, size, ino } = seen;
   return [mtimeMs, ctimeMs, size, ino].join(' ');
 }
 
