@@ -31,26 +31,16 @@ export function createBodySender(
   let sent = 0;
   let stopped = false;
 
-  const sizeError = (actual: number): ContentError =>
-    new ContentError(
-      'SIZE_INVALID',
-      `the body for ${target.host} has ${actual} bytes, not the announced ${announced}`,
-      {
-        ...(announced === undefined ? {} : { expected: announced }),
-        actual,
-      },
-    );
-
   const pour = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
     for await (const chunk of chunks) {
       if (stopped) return;
       if (chunk.byteLength === 0) continue;
       if (announced !== undefined && sent + chunk.byteLength > announced)
-        throw sizeError(sent + chunk.byteLength);
+        throw sizeError(target, announced, sent + chunk.byteLength);
       sent += chunk.byteLength;
       if (!(await written(outgoing, chunk)) || stopped) return;
     }
-    if (announced !== undefined && sent !== announced) throw sizeError(sent);
+    if (announced !== undefined && sent !== announced) throw sizeError(target, announced, sent);
     outgoing.end();
   };
 
@@ -79,6 +69,11 @@ export function createBodySender(
     },
     canRepeat: (limit) => !opened || (body?.replayable === true && sent <= limit),
   };
+}
+
+function sizeError({ host }: TargetUri, expected: number, actual: number): ContentError {
+  const message = `the body for ${host} has ${actual} bytes, not the announced ${expected}`;
+  return new ContentError('SIZE_INVALID', message, { expected, actual });
 }
 
 /**

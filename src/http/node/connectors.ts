@@ -11,7 +11,7 @@ import type { TlsChoice, TlsOptions } from './tls.ts';
 /** The connectors to all origins. Each is created when it is first needed. */
 export interface Connectors {
   /** Rejects with the request's signal, too: certificates may come from a caller's function that never answers. */
-  to(request: Pick<HttpRequest, 'url' | 'sentBy' | 'signal'>, target: TargetUri): Promise<Connector>;
+  to(request: Pick<HttpRequest, 'sentBy' | 'signal'>, target: TargetUri): Promise<Connector>;
   /** Once they have been read, these authorities are trusted, too. */
   trust(authorities: () => Promise<readonly string[]>, signal?: AbortSignal): Promise<void>;
   close(): void;
@@ -43,12 +43,8 @@ export function createConnectors({
     const own = typeof tls === 'function' ? await tls(host) : tls;
     return more.length === 0 ? own : { ...own, ca: [...[own.ca ?? []].flat(), ...more] };
   };
-  const build = async (
-    url: string,
-    target: TargetUri,
-    limit: AddressClass | undefined,
-  ): Promise<Connector> => {
-    const { host, hostname, secure } = target;
+  const build = async (target: TargetUri, limit: AddressClass | undefined): Promise<Connector> => {
+    const { url, host, hostname, secure } = target;
     const through = choose(url);
     if (through === undefined && limit !== undefined) reach.check(hostname, limit);
     const connector = await createConnector(target, {
@@ -65,11 +61,11 @@ export function createConnectors({
   };
 
   return {
-    to({ url, sentBy, signal }, target) {
+    to({ sentBy, signal }, target) {
       const { hostname } = sentBy === undefined ? target : parseTargetUri(sentBy);
       const limit = sentBy === undefined ? undefined : reach.limitOf(hostname);
       const key = `${target.secure ? 'https' : 'http'}://${target.host} ${limit ?? ''}`;
-      return connectors.run(key, () => build(url, target, limit), { signal });
+      return connectors.run(key, () => build(target, limit), { signal });
     },
     async trust(authorities, signal) {
       const read = async (): Promise<readonly string[]> => {

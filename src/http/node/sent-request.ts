@@ -39,6 +39,7 @@ export function sendRequest(
 ): SentRequest {
   const { signal } = request;
   const line = watchConnection(outgoing, { host: target.host, connector, connectWithin });
+  const facts = { request, target };
   const sender = createBodySender(outgoing, request, target);
   let stale = false;
 
@@ -60,29 +61,19 @@ export function sendRequest(
       });
     const release = onAbort(signal, () => queueMicrotask(() => fail(signal?.reason, false)));
 
-    onEnd(
-      outgoing,
-      { request, target },
-      {
-        failed: (error) => fail(error),
-        answered(incoming) {
-          if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity)) {
-            fail(new UnaskedAnswer(), true);
-            return;
-          }
-          const { statusCode: status = 0 } = incoming;
-          if (status === 101) {
-            fail(switchError(request));
-            return;
-          }
-          settle(() => {
-            const reusable = sender.stop();
-            const body = receiveBody(incoming, { request, target, outgoing, reusable });
-            resolve({ status, headers: incomingHeaders(incoming), body, url: request.url });
-          });
-        },
+    onEnd(outgoing, facts, {
+      failed: (error) => fail(error),
+      answered(incoming) {
+        if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity))
+          return fail(new UnaskedAnswer(), true);
+        const { statusCode: status = 0 } = incoming;
+        if (status === 101) return fail(switchError(request));
+        settle(() => {
+          const body = receiveBody(incoming, { ...facts, outgoing, reusable: sender.stop() });
+          resolve({ status, headers: incomingHeaders(incoming), body, url: request.url });
+        });
       },
-    );
+    });
     line.whenSpoilt(fail);
     // Opens the source only once the connection exists: a body of which nothing was sent can be sent elsewhere.
     line.whenUp(() => {

@@ -78,7 +78,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
     send,
     async preconnect(url, requests) {
       // The requests themselves will meet and report the same failure.
-      const connector = await connectors.to({ url }, parseTargetUri(url)).catch(() => undefined);
+      const connector = await connectors.to({}, parseTargetUri(url)).catch(() => undefined);
       // Requests that are being sent now get their connections first.
       await new Promise(setImmediate);
       connector?.preconnect(requests);
