@@ -58,7 +58,7 @@ const rules: Readonly<Record<string, Rule>> = {
     node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   store: { imports: words, node: [] },
-  remote: { imports: ['store', ...line, ...words], node: [] },
+  remote: { imports: ['store', 'hosts', ...line, ...words], node: [] },
   memory: { imports: ['store', ...words], node: [] },
   blobfile: { imports: ['store', 'files', ...words], node: [...disk, 'node:worker_threads'] },
   layout: { imports: ['store', 'blobfile', 'files', ...words], node: disk },

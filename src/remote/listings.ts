@@ -1,5 +1,6 @@
 import { type GantryError, isGantryError, TransportError, UnsupportedError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
+import { profileOf } from '../hosts/profiles.ts';
 import { createBackoff } from '../http/backoff.ts';
 import { originOf } from '../http/origin.ts';
 import { impatient } from '../http/whole-answer.ts';
@@ -17,7 +18,6 @@ import {
   perform,
   performBodiless,
 } from './exchange.ts';
-import { profileOf } from './host-profiles.ts';
 import { PageWatch } from './page-watch.ts';
 
 /** The default for hosts without a profile. Most registries return a smaller page if this is too much. */

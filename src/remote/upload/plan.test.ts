@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { HostProfile } from '../../hosts/profiles.ts';
 import type { Upload } from '../../store/upload.ts';
-import type { HostProfile } from '../host-profiles.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 
 const mebibyte = 1024 * 1024;

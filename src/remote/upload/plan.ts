@@ -1,7 +1,7 @@
+import type { HostProfile } from '../../hosts/profiles.ts';
 import type { RetryOptions } from '../../http/backoff.ts';
 import type { Upload } from '../../store/upload.ts';
 import type { UploadJournal } from '../../store/upload-journal.ts';
-import type { HostProfile } from '../host-profiles.ts';
 
 /** Options for uploads of blobs. */
 export interface UploadOptions {

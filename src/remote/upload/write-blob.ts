@@ -1,6 +1,7 @@
 import { type Content, mapContent } from '../../flow/content.ts';
 import { gathered } from '../../flow/gather.ts';
 import { prefetch } from '../../flow/prefetch.ts';
+import { profileOf } from '../../hosts/profiles.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, isComputable } from '../../spec/digest.ts';
 import type { IngestOptions, SignalOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
@@ -9,7 +10,6 @@ import { noting } from '../../store/upload-mutex.ts';
 import { startAlgorithm } from '../../store/write.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { type Exchange, performBodiless } from '../exchange.ts';
-import { profileOf } from '../host-profiles.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { UploadNote } from './journaled.ts';

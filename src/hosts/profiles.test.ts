@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type HostProfile, profileOf } from './host-profiles.ts';
+import { type HostProfile, profileOf } from './profiles.ts';
 
 const mebibyte = 1024 * 1024;
 const ecr: HostProfile = { chunk: 10 * mebibyte, pageSize: 1000 };
