@@ -71,7 +71,9 @@ describe('what is not there ends with 3', () => {
       [`tag ${host}/app:2 3`, `${host}/app:2`],
       [`delete ${host}/app:2`, `${host}/app:2`],
       [`validate --remote ${host}/app:2`, `app:2`],
-      [`push ./nothing-here ${host}/app`, './nothing-here'],
+      [`push ./nothing-here ${host}/app:2`, './nothing-here'],
+      [`copy oci:./nothing-here ${host}/app:2`, 'nothing-here'],
+      [`copy oci-archive:./nothing-here ${host}/app:2`, './nothing-here'],
     ] as const) {
       assertRefused(await gantry(line.split(' ')), 3, names);
     }
