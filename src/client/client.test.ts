@@ -64,8 +64,8 @@ const notFound: readonly RequestListener[] = [
 /** The verbs that read one image. */
 const verbs = ['inspect', 'getManifest', 'getDescriptor', 'getConfig', 'getImage'] as const;
 
-describe('looking', () => {
-  it('close() ends the connections of a client, and may be called again.', async (test) => {
+describe('the verbs that read', () => {
+  it('close() ends the connections of a client, and a second close() does nothing', async (test) => {
     const { client, registry } = await open(test);
     assert.deepEqual(await listOf(client.catalog(registry.host)), []);
     await client.close();
@@ -73,7 +73,7 @@ describe('looking', () => {
   });
 
   // id: inspect-image
-  it('tells what an image is', async (test) => {
+  it('inspect describes an image', async (test) => {
     const { client, registry } = await open(test);
     const name = `${registry.host}/acme/app:1`;
     const image = makeImage('hello');
@@ -104,7 +104,7 @@ describe('looking', () => {
   });
 
   // id: inspect-index
-  it('tells what an index is, and of its images the one for a platform', async (test) => {
+  it('inspect describes an index, and with a platform its image for that platform', async (test) => {
     const { client, registry } = await open(test);
     const name = `${registry.host}/acme/app:1`;
     const index = makeIndex();
@@ -138,7 +138,7 @@ describe('looking', () => {
   });
 
   // id: platform-missing
-  it('refuses a platform that an index lacks, or that an image is not for', async (test) => {
+  it('a platform that an index lacks, or that differs from the one of an image, is refused', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
     await client.pushIndex(`${host}/app:index`, makeIndex());
@@ -154,7 +154,7 @@ describe('looking', () => {
   });
 
   // id: inspect-odd-children
-  it('is not led astray by children without a platform, attestations and artifacts', async (test) => {
+  it('the choice of a platform ignores attestations, artifacts and children without a platform', async (test) => {
     const { client, registry } = await open(test);
     const place = registry.registry.repository('odd');
     const proof = await giveImage(place, { layers: [blobOf('proof')] });
@@ -187,7 +187,7 @@ describe('looking', () => {
     }
   });
 
-  it('shows an artifact without labels, and refuses what is neither image nor index', async (test) => {
+  it('inspect shows an artifact without labels, and refuses any other kind of manifest', async (test) => {
     const { client, registry } = await open(test);
     const place = registry.registry.repository('odd');
     const put = async (tag: string, mediaType: string, fields: object): Promise<void> => {
@@ -215,7 +215,7 @@ describe('looking', () => {
     await failsWith(client.getIndex(`${registry.host}/odd:artifact`), 'MANIFEST_INVALID');
   });
 
-  it('says of what is not there that it is not, whatever the registry says', async (test) => {
+  it('an absent image is MANIFEST_UNKNOWN, however the registry answers', async (test) => {
     const { client, registry } = await open(test);
     const hosts = [registry.host];
     for (const answer of notFound) hosts.push(await serve(test, answer));
@@ -245,7 +245,7 @@ describe('looking', () => {
     }
   });
 
-  it('lists tags and repositories in pages, from where it is told', async (test) => {
+  it('tags and repositories are listed in pages, from the name given in after', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
     await client.pushImage(`${host}/b:1`, makeImage('x'));
@@ -258,8 +258,8 @@ describe('looking', () => {
   });
 });
 
-describe('changing', () => {
-  it('adds tags, deletes one of them, deletes a digest with all of them', async (test) => {
+describe('the verbs that change a registry', () => {
+  it('tag adds tags, and delete removes one tag alone or a digest with all its tags', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
     const { digest } = await client.pushImage(`${host}/app:1`, makeImage('x'));
@@ -272,7 +272,7 @@ describe('changing', () => {
     await failsWith(client.delete(`${host}/app@${digest}`), 'MANIFEST_UNKNOWN');
   });
 
-  it('writes a layer alone, then a manifest that names it', async (test) => {
+  it('writeLayer writes a layer alone, and putManifest a manifest that names it', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
     const image = makeImage('by hand');
@@ -288,7 +288,7 @@ describe('changing', () => {
     assert.equal((await client.inspect(`${host}/app:1`)).labels['text'], 'by hand');
   });
 
-  it('pushes an image that was opened elsewhere', async (test) => {
+  it('pushImage pushes an image that was opened in another place', async (test) => {
     const { client, registry } = await open(test);
     const { host } = registry;
     await client.pushIndex(`${host}/app:1`, makeIndex());
@@ -299,8 +299,8 @@ describe('changing', () => {
   });
 });
 
-describe('what can not be meant', () => {
-  it('is refused before anything is sent', async (test) => {
+describe('malformed arguments', () => {
+  it('a malformed reference, repository or digest is refused before any request', async (test) => {
     const events: WireEvent[] = [];
     const { client, registry } = await open(test, { onWire: (event) => events.push(event) });
     const { host } = registry;
@@ -327,7 +327,7 @@ describe('what can not be meant', () => {
     assert.deepEqual(events, []);
   });
 
-  it('a tag that is none is refused', async (test) => {
+  it('a malformed tag is refused', async (test) => {
     const { client, registry } = await open(test);
     await client.pushImage(`${registry.host}/a:1`, makeImage('x'));
     await failsWith(client.tag(`${registry.host}/a:1`, 'not/a tag'), 'INVALID_REFERENCE');
@@ -350,7 +350,7 @@ function listedBlob(client: Client, text: string): ReturnType<Client['openBlob']
 
 describe('the options of a client', () => {
   // id: option-transport-server
-  it('transport: a server without a socket', async () => {
+  it('transport may be a server without a socket', async () => {
     const app = createApp(createMemoryRegistry());
     await using client = createClient({ ...alone, transport: app });
     const { digest } = await client.pushImage('registry.test/app:1', makeImage('x'));
@@ -359,7 +359,7 @@ describe('the options of a client', () => {
   });
 
   // id: option-transport-fetch
-  it('transport: a fetch', async (test) => {
+  it('transport may be a fetch', async (test) => {
     const { client, registry } = await open(test, { transport: fetchTransport(fetch) });
     const name = `${registry.host}/app:1`;
     const image = makeImage('x'.repeat(200_000));
@@ -369,7 +369,7 @@ describe('the options of a client', () => {
     await failsWith(client.getManifest(`${registry.host}/none:1`), 'MANIFEST_UNKNOWN', 'NAME_UNKNOWN');
   });
 
-  it('userAgent and onWire', async (test) => {
+  it('userAgent names the program, and onWire receives every event', async (test) => {
     const events: WireEvent[] = [];
     const agents: (string | undefined)[] = [];
     const host = await serve(test, (from, to) => {
@@ -386,7 +386,7 @@ describe('the options of a client', () => {
   });
 
   // id: option-retry
-  it('retry: how often a request is sent', async (test) => {
+  it('retry limits the attempts of a request', async (test) => {
     let asked = 0;
     const host = await serve(test, (_, to) => {
       asked++;
@@ -402,7 +402,7 @@ describe('the options of a client', () => {
 
   for (const whose of ['client', 'call'] as const) {
     // id: signal-of-caller
-    it(`signal: that of the ${whose} ends what is going on, with its own reason`, async (test) => {
+    it(`the signal of the ${whose} ends the running work with its own reason`, async (test) => {
       const end = new AbortController();
       const reason = { why: 'the user went home' };
       const host = await serve(test, () => end.abort(reason));
@@ -415,7 +415,7 @@ describe('the options of a client', () => {
   }
 
   // id: insecure-plain-http
-  it('insecure: plain HTTP where nobody answers in TLS, and only then', async (test) => {
+  it('insecure allows plain HTTP only where no TLS server answers', async (test) => {
     const { client, registry } = await open(test, { insecure: true });
     await client.pushImage(`${registry.host}/app:1`, makeImage('x'));
     const secure = `https://${registry.host}/app:1`;

@@ -85,12 +85,12 @@ function partial(...more: readonly Manifest[]): readonly TarFileWithBody[] {
   ];
 }
 
-describe('docker29-partial-index: of an index of which one image was saved', () => {
+describe('docker29-partial-index: an index of which Docker saved one image', () => {
   for (const [sentence, more] of [
     ['the other manifests are missing', []],
     ['the other manifests are there and their blobs are not', [away.manifest, attestationOf(away.manifest)]],
   ] as const) {
-    it(`that image is pushed and validated where ${sentence}`, async (test) => {
+    it(`the saved image is pushed and validated where ${sentence}`, async (test) => {
       const { client, host, warnings } = await open(test);
       const path = await saveTar(test, partial(...more));
       for (const options of [{}, { platforms: [amd64] }]) {
@@ -112,7 +112,7 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
     });
   }
 
-  it('an image that was saved in part is refused, and so is an index of which nothing was', async (test) => {
+  it('an image saved in part is refused, and so is an index without any saved image', async (test) => {
     const { client, host } = await open(test);
     const layer = [...here.blobs.keys()].at(-1)?.slice(7) ?? '';
     const damaged = partial().filter((entry) => !entry.name.endsWith(layer));
@@ -126,7 +126,7 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
     }
   });
 
-  it('that image is taken from the unpacked archive as well, and another platform is refused', async (test) => {
+  it('the saved image is also taken from the unpacked archive, and another platform is refused', async (test) => {
     const { client, host, warnings } = await open(test);
     const layout = await unpacked(test, partial());
     for (const verb of [
@@ -166,7 +166,7 @@ describe('docker29-partial-index: of an index of which one image was saved', () 
     assert.equal(digest, here.manifest.descriptor.digest);
   });
 
-  it('with --sparse the index itself is pushed', async (test) => {
+  it('the index itself is pushed with --sparse', async (test) => {
     const { client, host } = await open(test);
     const path = await saveTar(test, partial(attestationOf(here.manifest)));
     const pushing = client.copy(`docker-archive:${path}`, `${host}/app:1`, {
@@ -188,8 +188,8 @@ const within = (image: SampleImage, prefix: string): readonly TarFileWithBody[] 
     entry.name === 'manifest.json' ? [] : [{ ...entry, name: `${prefix}/${entry.name}` }],
   );
 
-describe('several-images-in-an-archive: where no name says which', () => {
-  it('the names that can be said are shown, and each of them means its image', async (test) => {
+describe('several-images-in-an-archive: an archive of several images without a name in the request', () => {
+  it('the error shows the names of all images, and each name opens its image', async (test) => {
     const { client, host } = await open(test);
     const files = [
       ...within(here, 'a'),
@@ -214,7 +214,7 @@ describe('several-images-in-an-archive: where no name says which', () => {
     assert.deepEqual(await client.getConfig(`${host}/app:3`), new Uint8Array(away.config));
   });
 
-  it('platforms-side-by-side: the platform chooses, also under one name, and all of them make an index', async (test) => {
+  it('platforms-side-by-side: a platform chooses among images, also under one name, and several platforms make an index', async (test) => {
     const { client, host } = await open(test);
     for (const named of [false, true]) {
       for (const said of [false, true]) {
@@ -242,7 +242,7 @@ describe('several-images-in-an-archive: where no name says which', () => {
 
 describe('platforms-side-by-side: a platform that none of the images has', () => {
   for (const kind of ['oci', 'oci-archive'] as const) {
-    it(`is refused with the platforms of the images in ${kind}:`, async (test) => {
+    it(`a missing platform is refused with the platforms of the images in ${kind}:`, async (test) => {
       const { client, host } = await open(test);
       const files = layoutFiles(
         [here, away].map(({ manifest }) => ({ manifest })),
@@ -260,7 +260,7 @@ describe('platforms-side-by-side: a platform that none of the images has', () =>
     });
   }
 
-  it('may be in an index beside the images, so all choices are shown', async (test) => {
+  it('a missing platform may be in an index beside the images, so the error shows all choices', async (test) => {
     const { client, host } = await open(test);
     const index = indexOf(here, away);
     const files = layoutFiles([{ manifest: index }, { manifest: here.manifest }], [here, away]);
@@ -276,13 +276,13 @@ function withPlatform(manifest: Manifest, platform: object): Manifest {
   return { ...manifest, descriptor: Object.assign({ ...manifest.descriptor }, { platform }) };
 }
 
-describe('children-without-a-platform: of an index whose children name none', () => {
+describe('children-without-a-platform: an index whose children name no platform', () => {
   const index = indexOf(here, away);
   const bare = manifestOf(MediaType.ociIndex, {
     manifests: [away.manifest.descriptor, here.manifest.descriptor],
   });
 
-  it('the one that is for the platform is taken, everywhere', async (test) => {
+  it('the child whose config has the platform is taken by every verb', async (test) => {
     const { client, host } = await open(test);
     const path = await saveTar(test, layoutFiles([{ manifest: bare, name: 'v1' }], [here, away]));
     await client.push(path, `${host}/app:bare`);
@@ -303,7 +303,7 @@ describe('children-without-a-platform: of an index whose children name none', ()
     }
   });
 
-  it('that name one are not asked, and the refusal lists them', async (test) => {
+  it('gantry does not read the configs of children that name a platform, and the refusal lists these platforms', async (test) => {
     const { client, host } = await open(test);
     const path = await saveTar(test, layoutFiles([{ manifest: index, name: 'v1' }], [here, away]));
     await client.push(path, `${host}/app:1`);
@@ -317,7 +317,7 @@ describe('children-without-a-platform: of an index whose children name none', ()
 
 describe('platform-in-a-layout: a pull of one platform', () => {
   for (const annotateRef of [false, true]) {
-    it(`notes it beside the image${annotateRef ? ' and its name' : ''}`, async (test) => {
+    it(`a pulled layout has the platform beside the image${annotateRef ? ' and its name' : ''}`, async (test) => {
       const { client, host } = await open(test);
       const path = await saveTar(
         test,
@@ -335,7 +335,7 @@ describe('platform-in-a-layout: a pull of one platform', () => {
   }
 });
 
-describe('second-copy-into-an-archive: by the client', () => {
+describe('second-copy-into-an-archive: a second copy by the client', () => {
   for (const kind of ['oci-archive', 'docker-archive'] as const) {
     it(`both images are in the ${kind}, each by its name, also when the archive is copied into itself`, async (test) => {
       const { client, host } = await open(test);
@@ -373,7 +373,7 @@ describe('second-copy-into-an-archive: by the client', () => {
   }
 });
 
-describe('docker25-empty-layers: of a layout whose manifest lists other layers than its config', () => {
+describe('docker25-empty-layers: a layout whose manifest lists other layers than its config', () => {
   const config = {
     mediaType: MediaType.ociConfig,
     digest: digestOf(here.config),
@@ -385,7 +385,7 @@ describe('docker25-empty-layers: of a layout whose manifest lists other layers t
     ['an index with it', manifestOf(MediaType.ociIndex, { manifests: [hollow.descriptor] })],
   ] as const;
   for (const [sentence, root] of roots) {
-    it(`${sentence} is refused, and nothing of it gets a name`, async (test) => {
+    it(`${sentence} is refused, and no part of it gets a name`, async (test) => {
       const { client, host } = await open(test);
       const files = layoutFiles([{ manifest: root, name: 'v1' }], [here, { ...here, manifest: hollow }]);
       const layout = folder(test);
@@ -398,8 +398,8 @@ describe('docker25-empty-layers: of a layout whose manifest lists other layers t
   }
 });
 
-describe('second-copy-into-an-archive: a pull into a file that is there', () => {
-  it('replaces it, as crane does, and says which images are gone', async (test) => {
+describe('second-copy-into-an-archive: a pull into an existing file', () => {
+  it('the pull replaces the file, as crane does, and names the lost images', async (test) => {
     const { client, host, warnings } = await open(test);
     const source = await saveTar(test, layoutFiles([{ ...here, name: 'h' }], [here]));
     for (const name of ['one', 'two']) await client.copy(`oci-archive:${source}`, `${host}/${name}:1`);
@@ -417,8 +417,8 @@ describe('second-copy-into-an-archive: a pull into a file that is there', () => 
   });
 });
 
-describe('docker29-partial-index: and of what stands beside it', () => {
-  it('an index in an index is taken for its part that is there', async (test) => {
+describe('docker29-partial-index: entries beside a partial index', () => {
+  it('an index in an index is taken with its existing part', async (test) => {
     const { client, host } = await open(test);
     const outer = manifestOf(MediaType.ociIndex, { manifests: [pulled.descriptor] });
     const files = [
@@ -429,7 +429,7 @@ describe('docker29-partial-index: and of what stands beside it', () => {
     assert.equal(digest, here.manifest.descriptor.digest);
   });
 
-  it('an attestation in index.json is no second image', async (test) => {
+  it('an attestation in index.json does not count as a second image', async (test) => {
     const { client, host } = await open(test);
     const about = attestationOf(here.manifest);
     const annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
@@ -459,9 +459,9 @@ it('a place that is no archive is not replaced', async (test) => {
   );
 });
 
-describe('missing-local-place: of a place on disk that does not exist', () => {
+describe('missing-local-place: a place on disk that does not exist', () => {
   for (const kind of ['oci', 'oci-archive', 'docker-archive'] as const) {
-    it(`copy and validate of ${kind}: throw NAME_UNKNOWN with the path`, async (test) => {
+    it(`copy and validate of a missing ${kind}: throw NAME_UNKNOWN with the path`, async (test) => {
       const { client, host } = await open(test);
       const path = join(folder(test), 'none');
       for (const work of [
@@ -482,7 +482,7 @@ describe('missing-local-place: of a place on disk that does not exist', () => {
     });
   }
 
-  it('push throws NAME_UNKNOWN with the path', async (test) => {
+  it('push of a missing place throws NAME_UNKNOWN with the path', async (test) => {
     const { client, host } = await open(test);
     const path = join(folder(test), 'none');
     const error: unknown = await client.push(path, `${host}/app:1`).catch((reason: unknown) => reason);

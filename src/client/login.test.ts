@@ -83,7 +83,7 @@ describe('a check of a login', () => {
     ['the token service', undefined],
     ['the registry', 'Basic realm="x"'],
   ] as const) {
-    it(`is UNAUTHORIZED where ${name} refuses it`, async () => {
+    it(`the login is UNAUTHORIZED where ${name} refuses it`, async () => {
       const { client } = createWorld(challenge);
       await assert.rejects(
         client.checkLogin('one.example.com', { ...alice, password: secret('wrong') }),
@@ -92,7 +92,7 @@ describe('a check of a login', () => {
     });
   }
 
-  it('is CHALLENGE_INVALID where the token service is of another domain', async () => {
+  it('the login is CHALLENGE_INVALID where the token service is of another domain', async () => {
     const { client, seen } = createWorld();
     await assert.rejects(client.checkLogin('one.example.net', alice), (error) =>
       isGantryError(error, 'CHALLENGE_INVALID'),
@@ -100,7 +100,7 @@ describe('a check of a login', () => {
     assert.ok(seen.every(([, authorization]) => authorization !== basicAlice));
   });
 
-  it('makes nobody of the client: other requests go as they would have', async () => {
+  it('a check leaves the credentials of the other requests unchanged', async () => {
     const { client, seen } = createWorld();
     await client.checkLogin('one.example.com', alice);
     seen.length = 0;
@@ -114,7 +114,7 @@ describe('a check of a login', () => {
 });
 
 describe('the token of one registry', () => {
-  it('is not shown to another, also when both have theirs from the same service', async () => {
+  it('the token of one registry is not sent to another, even if one service issues both', async () => {
     const { client, seen } = createWorld();
     await listTags(client, 'one.example.com/app');
     await listTags(client, 'two.example.com/app');

@@ -94,13 +94,13 @@ function unsent() {
 }
 
 describe('options from plain JavaScript', () => {
-  it('unchecked-options: are known of every verb of the client', () => {
+  it('unchecked-options: the options of every verb of the client are checked', () => {
     const verbs = [...unsent().keys()].filter((name) => name !== 'openBlob' && name !== 'close');
     assert.deepEqual(Object.keys(before).sort(), verbs.sort());
   });
 
   for (const [verb, values] of Object.entries(before)) {
-    it(`unchecked-options: of ${verb} are refused before anything is sent, by their names`, async () => {
+    it(`unchecked-options: wrong options of ${verb} are refused by their names before any request`, async () => {
       const call = loose(unsent().get(verb));
       const given = (options: unknown) => () => call(...values, options);
       await refused(given({ signal: 5 }), /"signal" takes an AbortSignal, not 5/);
@@ -111,7 +111,7 @@ describe('options from plain JavaScript', () => {
     });
 
     if (values.length > 0) {
-      it(`unchecked-options: before the options of ${verb} nothing may be missing or of another type`, async () => {
+      it(`unchecked-options: ${verb} refuses missing arguments and arguments of another type`, async () => {
         const call = loose(unsent().get(verb));
         await refused(() => call(), /is missing/);
         for (const at of values.keys()) {
@@ -124,7 +124,7 @@ describe('options from plain JavaScript', () => {
   }
 
   for (const verb of ['prune', 'writeLayer']) {
-    it(`unchecked-options: ${verb} without options`, async () => {
+    it(`unchecked-options: ${verb} without options is refused`, async () => {
       await refused(() => loose(unsent().get(verb))(...(before[verb] ?? [])), /is missing/);
     });
   }
@@ -149,7 +149,7 @@ describe('options from plain JavaScript', () => {
     ['tags', { pageSize: -1 }, /"pageSize" takes a whole number/],
   ];
   for (const [verb, options, words] of wrong) {
-    it(`unchecked-options: ${verb} with ${JSON.stringify(options)}`, async () => {
+    it(`unchecked-options: ${verb} with ${JSON.stringify(options)} is refused`, async () => {
       await refused(() => loose(unsent().get(verb))(...(before[verb] ?? []), options), words);
     });
   }
@@ -173,17 +173,17 @@ describe('options from plain JavaScript', () => {
     ['listen', (options) => loose(listen)(createApp(registry), options)],
   ];
   for (const [name, call] of functions) {
-    it(`unchecked-options: of ${name}`, async () => {
+    it(`unchecked-options: wrong options of ${name} are refused`, async () => {
       await refused(() => call({ nothingOfTheKind: 1 }), /no option "nothingOfTheKind"/);
       await refused(() => call(5), /options are one object, not 5/);
     });
   }
 
-  it('never say a secret that stands in the wrong place', async () => {
+  it('no error shows a secret in the wrong place', async () => {
     await refused(() => loose(createClient)({ tls: { key: 7 }, jobs: 'hunter2' }), /^(?!.*hunter2)/);
   });
 
-  it('take a platform as it is written', async () => {
+  it('a platform may be a text', async () => {
     const { layer: one } = { layer };
     assert.ok(one);
     const client = createClient({ keychain: async () => undefined, transport: createApp(registry) });
@@ -194,7 +194,7 @@ describe('options from plain JavaScript', () => {
 });
 
 describe('options of makers and parsers from plain JavaScript', () => {
-  it('unchecked-options: of createIndex and parseReference are refused by their names', async () => {
+  it('unchecked-options: wrong options of createIndex and parseReference are refused by their names', async () => {
     const index = loose(createIndex);
     const parse = loose(parseReference);
     await refused(

@@ -50,7 +50,7 @@ describe('a push', () => {
   }
 });
 
-it('a copy expects to ask the destination for the blobs of an image at once', async () => {
+it('a copy announces one request to the destination for each blob of an image', async () => {
   const { transport, told } = tellingTransport();
   await using client = createClient({ transport });
   await assert.rejects(client.copy('from.example/app:1', 'to.example/app:1'));
@@ -67,7 +67,7 @@ describe('a place that is no place of gantry', () => {
     ['docker://alpine', /leave out/],
   ];
   for (const [text, advice] of foreign) {
-    it(`foreign-places: ${text} is asked of nobody, and the error names what works`, async () => {
+    it(`foreign-places: gantry asks no registry for ${text}, and the error names the way that works`, async () => {
       const { transport } = tellingTransport();
       await using client = createClient({ transport });
       const uses = [

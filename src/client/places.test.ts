@@ -78,7 +78,7 @@ const arm64 = { os: 'linux', architecture: 'arm64' };
 
 describe('a place on disk', () => {
   for (const kind of ['oci', 'oci-archive', 'docker-archive']) {
-    it(`${kind}: takes an image under a name and gives it back, byte for byte`, async (test) => {
+    it(`a place ${kind}: stores an image under a name and returns it byte for byte`, async (test) => {
       const { client, host, folder } = await open(test);
       const { digest } = await client.pushImage(`${host}/app:1`, await makeImage('hello'));
       const place = `${kind}:${join(folder, 'place')}`;
@@ -97,7 +97,7 @@ describe('a place on disk', () => {
     });
   }
 
-  it('gives what came from a registry its name there', async (test) => {
+  it('an image from a registry gets its own name on disk', async (test) => {
     const { client, host, folder } = await open(test);
     const { digest } = await client.pushImage(`${host}/acme/app:v1`, await makeImage('hello'));
     for (const [kind, name] of [
@@ -111,7 +111,7 @@ describe('a place on disk', () => {
     }
   });
 
-  it('holds several images in one layout, each by its name, and asks which where none is said', async (test) => {
+  it('a layout holds several images by name, and a request without a name is refused', async (test) => {
     const { client, host, folder } = await open(test);
     const layout = `oci:${join(folder, 'layout')}`;
     const digests: string[] = [];
@@ -133,7 +133,7 @@ describe('a place on disk', () => {
     assert.deepEqual(await listOf(client.validate(`${host}/all:1`)), [{ subject: `${host}/all:1` }]);
   });
 
-  it('that holds nothing, or is not there, is named', async (test) => {
+  it('the error for an empty or missing place names the place', async (test) => {
     const { client, host, folder } = await open(test);
     await mkdir(join(folder, 'empty'));
     await writeFile(join(folder, 'notes.txt'), 'these are notes');
@@ -148,7 +148,7 @@ describe('a place on disk', () => {
     assert.deepEqual(await listOf(client.catalog(host)), []);
   });
 
-  it('of an archive may have a colon in its path where it is said to be one', async (test) => {
+  it('the path of an archive with its prefix may have a colon', async (test) => {
     const { client, host, folder } = await open(test);
     const tarball = join(folder, 'a:b.tar');
     await client.pushImage(`${host}/app:1`, await makeImage('hello'));
@@ -161,7 +161,7 @@ describe('a place on disk', () => {
 });
 
 describe('a pull', () => {
-  it('into a tarball takes one platform and notes the full names', async (test) => {
+  it('a pull into a tarball takes one platform and writes the full names', async (test) => {
     const { client, host, folder } = await open(test);
     await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
     await client.pushImage(`${host}/other:2`, await makeImage('b'));
@@ -186,7 +186,7 @@ describe('a pull', () => {
     });
   });
 
-  it('into a layout takes everything, and the names where they are asked for', async (test) => {
+  it('a pull into a layout takes all platforms, and the names only on request', async (test) => {
     const { client, host, folder } = await open(test);
     const { digest } = await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
     for (const [annotateRef, names] of [
@@ -205,7 +205,7 @@ describe('a pull', () => {
     }
   });
 
-  it('is whole or not at all', async (test) => {
+  it('a failed pull leaves the destination as before', async (test) => {
     const { client, host, folder } = await open(test);
     await client.pushImage(`${host}/app:1`, await makeImage('a'));
     for (const format of ['tarball', 'legacy', 'oci'] as const) {
@@ -222,7 +222,7 @@ describe('a pull', () => {
     assert.equal(await readFile(join(folder, 'old'), 'utf8'), 'what was there');
   });
 
-  it('keeps its blobs in the cache and fetches none twice', async (test) => {
+  it('a pull keeps its blobs in the cache and fetches none twice', async (test) => {
     const { client, host, folder, asked } = await open(test);
     await client.pushImage(`${host}/app:1`, await makeImage('a'));
     const cachePath = join(folder, 'cache');
@@ -236,7 +236,7 @@ describe('a pull', () => {
 });
 
 describe('a copy between names', () => {
-  it('takes chosen platforms', async (test) => {
+  it('a copy takes only the chosen platforms', async (test) => {
     const { client, host } = await open(test);
     await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
     await client.copy(`${host}/app:1`, `${host}/arm:1`, { platforms: [arm64] });
@@ -251,7 +251,7 @@ describe('a copy between names', () => {
     assert.equal(await client.exists(`${host}/none:1`), false);
   });
 
-  it('mounts within a registry: no blob is read', async (test) => {
+  it('a copy within a registry mounts the blobs and reads none', async (test) => {
     const { client, host, asked } = await open(test);
     await client.pushImage(`${host}/app:1`, await makeImage('a'));
     asked();
@@ -259,7 +259,7 @@ describe('a copy between names', () => {
     assert.ok(!asked().includes('GET blobs'));
   });
 
-  it('by digest needs no tag and makes none', async (test) => {
+  it('a copy by digest needs no tag and makes none', async (test) => {
     const { client, host } = await open(test);
     const { digest } = await client.pushImage(`${host}/app:1`, await makeImage('a'));
     await client.copy(`${host}/app@${digest}`, `${host}/copy@${digest}`);
@@ -267,7 +267,7 @@ describe('a copy between names', () => {
     assert.deepEqual(await listOf(client.tags(`${host}/copy`)), []);
   });
 
-  it('to a digest that is not what would come out is refused, and nothing is written', async (test) => {
+  it('a copy to another digest than that of the source is refused before the first write', async (test) => {
     const { client, host } = await open(test);
     const { digest } = await client.pushIndex(`${host}/app:1`, await makeIndex('a'));
     const { digest: other } = await client.getDescriptor(`${host}/app:1`, { platform: arm64 });
@@ -281,7 +281,7 @@ describe('a copy between names', () => {
     assert.equal(root.digest, other);
   });
 
-  it('does not move a tag that is there where it must not', async (test) => {
+  it('a copy with noClobber does not move an existing tag', async (test) => {
     const { client, host, folder } = await open(test);
     await client.pushImage(`${host}/app:1`, await makeImage('a'));
     const { digest } = await client.pushImage(`${host}/copy:1`, await makeImage('b'));
@@ -302,7 +302,7 @@ describe('a copy between names', () => {
 describe('a copy of all tags', () => {
   const tags = ['a', 'b', 'c', 'd', 'e', 'f'];
 
-  it('yields each in order, those that are there and kept included', async (test) => {
+  it('a copy of all tags yields each in order, kept ones included', async (test) => {
     const { client, host } = await open(test);
     for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
     await client.pushImage(`${host}/copy:b`, await makeImage('mine'));
@@ -354,7 +354,7 @@ describe('a copy of all tags', () => {
     });
   }
 
-  it('goes on with those behind one that takes long', async (test) => {
+  it('a slow tag does not stop the copies of the tags behind it', async (test) => {
     const { client, host } = await open(test);
     for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
     const node = createNodeTransport();
@@ -373,7 +373,7 @@ describe('a copy of all tags', () => {
     );
   });
 
-  it('ends with the first failure; what was yielded is there', async (test) => {
+  it('the first failure ends the copy, and yielded tags are at the destination', async (test) => {
     const { client, host, registry } = await open(test);
     for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
     const { layers = [] } = await client.inspect(`${host}/app:d`);
@@ -396,7 +396,7 @@ describe('a copy of all tags', () => {
     );
   });
 
-  it('stops when nobody wants more', async (test) => {
+  it('the copy stops when the caller leaves the loop', async (test) => {
     const { client, host, asked } = await open(test);
     for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
     for await (const { tag } of client.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 1 })) {
@@ -409,14 +409,14 @@ describe('a copy of all tags', () => {
     assert.ok((await listOf(client.tags(`${host}/copy`))).length < tags.length);
   });
 
-  it('of a repository that is not there says so', async (test) => {
+  it('a copy of a missing repository is NAME_UNKNOWN', async (test) => {
     const { client, host } = await open(test);
     await failsWith(listOf(client.copyRepository(`${host}/none`, `${host}/copy`)), 'NAME_UNKNOWN');
   });
 });
 
 describe('validating', () => {
-  it('names each thing that is wrong', async (test) => {
+  it('validate names each problem', async (test) => {
     const { client, host, registry } = await open(test);
     const name = `${host}/app:1`;
     await client.pushIndex(name, await makeIndex('a'));

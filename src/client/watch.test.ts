@@ -25,7 +25,7 @@ const progress = (complete: number, total = 10): CopyEvent => ({
 const blob: CopyEvent = { kind: 'blob', descriptor: blobOf('x').descriptor, outcome: 'uploaded' };
 
 describe('the observer of a verb', () => {
-  it('is told the sum of its copies, and one end', async () => {
+  it('an observer receives the sum of the copies of its verb, and one end', async () => {
     const events: CopyEvent[] = [];
     await watching({ onEvent: (event) => events.push(event) }, async (watch) => {
       const [one, two] = [watch.part().onEvent, watch.part().onEvent];
@@ -43,7 +43,7 @@ describe('the observer of a verb', () => {
   });
 
   // id: slow-progress-observer
-  it('that is busy is not waited for, and misses nothing but old progress', async () => {
+  it('a verb does not wait for a busy observer, which misses only old progress', async () => {
     const seen: CopyEvent[] = [];
     const free: (() => void)[] = [];
     const onEvent: CopyObserver = (event) => {
@@ -76,7 +76,7 @@ describe('the observer of a verb', () => {
     ],
     ['answers a promise that is rejected', (error: Error) => Promise.reject(error)],
   ] as const) {
-    it(`ends the verb with its own error when it ${how}`, async () => {
+    it(`an observer ends the verb with its own error when it ${how}`, async () => {
       const failure = new Error('the screen is gone');
       const ends: CopyEvent[] = [];
       const onEvent: CopyObserver = (event) => (event.kind === 'end' ? ends.push(event) : fail(failure));
@@ -92,7 +92,7 @@ describe('the observer of a verb', () => {
     });
   }
 
-  it('that throws at the end makes the verb fail, too', async () => {
+  it('an observer that throws at the end fails the verb as well', async () => {
     const failure = new Error('the screen is gone');
     const onEvent: CopyObserver = () => {
       throw failure;
@@ -103,7 +103,7 @@ describe('the observer of a verb', () => {
     );
   });
 
-  it('leaves the signal of the caller what it is', () => {
+  it('the observation leaves the signal of the caller unchanged', () => {
     const { signal } = new AbortController();
     assert.equal(createWatch({ signal }).part().signal, signal);
     const end = new AbortController();
@@ -209,7 +209,7 @@ function figuresOf(events: readonly CopyEvent[]): readonly number[] {
 }
 
 describe('the figure of a copy', () => {
-  it('progress-stands-still: moves with the bytes that go out, before the registry has said a word of them', async () => {
+  it('progress-stands-still: the figure moves with the sent bytes, before the registry acknowledges them', async () => {
     const layer = blobOf(noise(3_000_000));
     const source = createMemoryRegistry();
     await giveImage(source.repository('from'), { layers: [layer] }, '1');
@@ -240,7 +240,7 @@ describe('the figure of a copy', () => {
 describe('the last event', () => {
   for (const { name, prepare } of verbs) {
     // id: progress-end
-    it(`of a ${name} is its end, once, with everything complete`, async (test) => {
+    it(`the last event of a ${name} is its end, once, with everything complete`, async (test) => {
       const run = await prepare(await open(test));
       const events: CopyEvent[] = [];
       await run((event) => events.push(event));
@@ -256,7 +256,7 @@ describe('the last event', () => {
     });
 
     // id: progress-end-with-error
-    it(`of a ${name} that fails is its end, once, with the error`, async (test) => {
+    it(`the last event of a failed ${name} is its end, once, with the error`, async (test) => {
       const scene = await open(test);
       const run = await prepare(scene);
       scene.refuse();
@@ -268,7 +268,7 @@ describe('the last event', () => {
       assert.ok(last?.kind === 'end' && last.error === error);
     });
 
-    it(`of a ${name} whose observer throws is followed by nothing, and no tag`, async (test) => {
+    it(`a ${name} whose observer throws sends no further event and sets no tag`, async (test) => {
       const scene = await open(test);
       const run = await prepare(scene);
       const failure = new Error('the screen is gone');

@@ -157,7 +157,7 @@ const rows: readonly Row[] = [
 
 describe('work beside a copy', () => {
   for (const { name, works, totals = {}, run } of rows) {
-    it(`work-is-told: ${name} is told, and ends at its total`, async (test) => {
+    it(`work-is-told: ${name} is reported, and ends at its total`, async (test) => {
       const events: CopyEvent[] = [];
       await run(await open(test, (event) => void events.push(event)));
       const found = assertWorks(events, works);
@@ -167,7 +167,7 @@ describe('work beside a copy', () => {
     });
   }
 
-  it('work-is-told: what is damaged is read to its total, too', async () => {
+  it('work-is-told: the figure of a damaged image also reaches its total', async () => {
     const { validate } = await import('../image/validate.ts');
     const place = createMemoryRegistry().repository('app', { actions: ['delete'] });
     const other = blobOf(noise(2 ** 20));
@@ -179,7 +179,7 @@ describe('work beside a copy', () => {
     assertWorks(events, ['read']);
   });
 
-  it('work-is-told: an observer that throws ends validate with that', async (test) => {
+  it('work-is-told: an observer that throws ends validate with its error', async (test) => {
     const { client, remote } = await open(test, () => undefined);
     const reason = new Error('enough');
     const onEvent = (): never => {
@@ -188,7 +188,7 @@ describe('work beside a copy', () => {
     await assert.rejects(listOf(client.validate(remote, { onEvent })), reason);
   });
 
-  it('work-is-told: what comes into a cache is told before all of it is there', async (test) => {
+  it('work-is-told: a pull reports content on its way into the cache before all of it has arrived', async (test) => {
     const from = createMemoryRegistry().repository('app');
     await giveImage(from, { layers: [large] }, '1');
     let go: (() => void) | undefined;

@@ -14,7 +14,7 @@ function answer(status: number, headers: HttpResponse['headers'] = {}): HttpResp
 }
 
 describe('headers for one registry', () => {
-  it('go to its origin on every request, and neither to its token service nor where it redirects to', async () => {
+  it('the headers of a registry go to its origin, and neither to its token service nor to the target of a redirect', async () => {
     const seen: HttpRequest[] = [];
     const transport: Send = async (request) => {
       seen.push(request);
@@ -44,7 +44,7 @@ describe('headers for one registry', () => {
     assert.deepEqual([...new Set(told.map(({ url }) => new URL(url).origin))], [home]);
   });
 
-  it('are secrets beside those that the request has already', async () => {
+  it('the values of the headers are secrets beside those of the request', async () => {
     const sent: HttpRequest[] = [];
     const send = ownHeaders(
       { 'X-Own': secret('own-header') },
@@ -71,7 +71,7 @@ describe('headers for one registry', () => {
     ['Host', 'x'],
     ['Transfer-Encoding', 'x'],
   ] as const) {
-    it(`are INVALID_OPTION with ${JSON.stringify(name)}: ${JSON.stringify(withoutSecrets(value))}`, () =>
+    it(`a header is INVALID_OPTION with ${JSON.stringify(name)}: ${JSON.stringify(withoutSecrets(value))}`, () =>
       assert.throws(
         () => ownHeaders({ [name]: value }, home),
         (error) => isGantryError(error, 'INVALID_OPTION') && !error.message.includes('break'),

@@ -27,8 +27,9 @@ const rows: readonly [host: string, profile: HostProfile][] = [
   ['localhost:5000', {}],
 ];
 
-describe('what is known of a host', () => {
+describe('the facts about a known host', () => {
   for (const [host, profile] of rows) {
-    it(`${host} is ${JSON.stringify(profile)}`, () => assert.deepEqual(profileOf(host), profile));
+    it(`the profile of ${host} is ${JSON.stringify(profile)}`, () =>
+      assert.deepEqual(profileOf(host), profile));
   }
 });
