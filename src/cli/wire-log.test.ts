@@ -27,6 +27,16 @@ describe('wireLines', () => {
       { kind: 'retry', ...about, attempt: 1, maxAttempts: 3, nextRetryIn: 1100, error: 'busy' },
       ['retry of GET https://r/v2/ in 1.1 s (attempt 1 of 3): busy'],
     ],
+    [
+      'shows the limit of a host with its window',
+      { kind: 'ratelimit', host: 'r', limit: 100, remaining: 76, window: 21600 },
+      ['limit of r: 76 of 100 left in 21600 s'],
+    ],
+    [
+      'shows the limit of a host without a window',
+      { kind: 'ratelimit', host: 'r', limit: 100, remaining: 0 },
+      ['limit of r: 0 of 100 left'],
+    ],
     ['leaves warnings to the caller', { kind: 'warning', host: 'r', text: 'old' }, []],
   ] as const satisfies readonly (readonly [string, WireEvent, readonly string[]])[]) {
     it(`the wire log ${name}`, () => assert.deepEqual(wireLines(event), expected));
