@@ -160,6 +160,17 @@ describe('docker29-partial-index: an index of which Docker saved one image', () 
       for (const word of words) assert.ok(error.message.includes(word), `${word} in ${error.message}`);
     }
     assert.deepEqual(registry.requests, []);
+    const outer = manifestOf(MediaType.ociIndex, { manifests: [pulled.descriptor] });
+    const nested = await unpacked(test, [
+      ...layoutFiles([{ manifest: outer, name: 'v1' }], [here]),
+      file(`blobs/sha256/${pulled.descriptor.digest.slice(7)}`, pulled.bytes),
+    ]);
+    const error: unknown = await client.push(nested, `${host}/app:1`).catch((reason: unknown) => reason);
+    assert.ok(
+      isGantryError(error, 'MANIFEST_UNKNOWN') && error.message.includes('linux/arm64'),
+      String(error),
+    );
+    assert.deepEqual(registry.requests, []);
     const findings = await listOf(client.validate({ kind: 'oci', path: layout }));
     assert.ok(findings.some(({ problem }) => problem?.includes(away.manifest.descriptor.digest)));
     const { digest } = await client.push(layout, `${host}/app:2`, { platforms: [amd64] });

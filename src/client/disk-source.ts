@@ -64,7 +64,7 @@ async function chosenSource(
   if (root === whole) return { repository, reference: chosen?.digest ?? reference };
   connections.warn(
     path,
-    `not all that index ${whole.descriptor.digest} lists is there (${absent.length} missing); the rest is taken: ${root.descriptor.digest}`,
+    `index ${whole.descriptor.digest} lists ${absent.length} manifests that do not exist here; gantry takes the others: ${root.descriptor.digest}`,
   );
   return { repository: withManifest(repository, root), reference: root.descriptor.digest };
 }

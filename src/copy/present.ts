@@ -30,8 +30,7 @@ export async function demandPresent(
   if (body.kind !== 'index') return;
   const wanted =
     platforms === undefined ? body.manifests : (await selectChildren(from, root, platforms, options)).images;
-  const missing: Descriptor[] = [];
-  for (const child of wanted) if (!(await isStored(from, child, options))) missing.push(child);
+  const missing = await missingOf(from, wanted, options, new Set());
   if (missing.length === 0) return;
   const there: Descriptor[] = [];
   for (const child of body.manifests) {
@@ -42,6 +41,25 @@ export async function demandPresent(
     'MANIFEST_UNKNOWN',
     `${from.name}: index ${descriptor.digest} lists manifests that do not exist here: ${namesOf(missing)}${advice}`,
   );
+}
+
+/** Returns the missing children, also of indexes in the index. `seen` has the indexes already read. */
+async function missingOf(
+  from: Repository,
+  children: readonly Descriptor[],
+  options: SignalOptions,
+  seen: Set<Digest>,
+): Promise<readonly Descriptor[]> {
+  const missing: Descriptor[] = [];
+  for (const child of children) {
+    if (!(await isStored(from, child, options))) missing.push(child);
+    else if (isIndexType(child.mediaType) && inlineData(child) === undefined && !seen.has(child.digest)) {
+      seen.add(child.digest);
+      const { body } = await from.manifests.get(child.digest, options);
+      missing.push(...(await missingOf(from, manifestsOf(body), options, seen)));
+    }
+  }
+  return missing;
 }
 
 async function isStored(from: Repository, child: Descriptor, options: SignalOptions): Promise<boolean> {
