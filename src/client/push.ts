@@ -1,5 +1,6 @@
-import { copyImage } from '../copy/copy.ts';
+import { type CopyOptions, copyImage } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
+import { demandPresent } from '../copy/present.ts';
 import { makeIndex } from '../image/image-index.ts';
 import { withManifest } from '../image/source.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -43,9 +44,19 @@ export async function pushPath(
       return await copyImage(withManifest(examined(source), root), root.descriptor.digest, repository, {
         ...watched,
         tags,
+        admit: disk.index === undefined ? options.admit : wholeFirst(options),
       });
     } finally {
       await source[Symbol.asyncDispose]();
     }
   });
+}
+
+/** Refuses an index of which a layout lacks images, before the caller decides. */
+function wholeFirst({ admit, platforms, sparse = false, signal }: TransferOptions): CopyOptions['admit'] {
+  if (sparse && platforms !== undefined) return admit;
+  return async (root, from) => {
+    await demandPresent(from, root, { signal });
+    await admit?.(root, from);
+  };
 }
