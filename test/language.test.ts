@@ -4,13 +4,10 @@ import { commentLimit, commentShares, shareOf } from '../scripts/measures/commen
 import { folders, readSources } from '../scripts/measures/sources.ts';
 import { projectRoot } from '../scripts/project.ts';
 
-/** Rooms whose comments still wait for the language pass. A room that passes the limit must leave the list. */
-const waiting = ['src/remote'];
-
 const rooms = commentShares(folders.flatMap((folder) => readSources(projectRoot(), folder)));
 
 describe('the language of the comments', () => {
-  for (const room of rooms.filter(({ room }) => !waiting.includes(room))) {
+  for (const room of rooms) {
     it(`${room.room} has who, what and their like in at most 2 % of its comment lines`, () => {
       assert.ok(
         shareOf(room) <= commentLimit,
@@ -18,15 +15,6 @@ describe('the language of the comments', () => {
       );
     });
   }
-
-  it('the list of waiting rooms names only rooms that are above the limit', () => {
-    const above = rooms.filter((room) => shareOf(room) > commentLimit).map(({ room }) => room);
-    assert.deepEqual(
-      waiting.filter((room) => !above.includes(room)),
-      [],
-      'take these rooms out of the list',
-    );
-  });
 
   it('a line counts when one of the words stands in its comment, and not in its code', () => {
     const text = [

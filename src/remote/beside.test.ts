@@ -44,16 +44,20 @@ const other = new Error('refused');
 
 describe('silent-read: a body that stands still', () => {
   const rows: readonly [how: string, readings: readonly Script[], bytes: readonly number[]][] = [
-    ['is not doubled as long as it moves', [script(1, 2, 3)], [1, 2, 3]],
-    ['is gone on with by a second one', [script(1, 'silence'), script(2, 3)], [1, 2, 3]],
-    ['is gone on with once more', [script(1, 'silence'), script(2, 'silence'), script(3)], [1, 2, 3]],
+    ['a body that moves is not requested twice', [script(1, 2, 3)], [1, 2, 3]],
+    ['a second request continues a body that stands still', [script(1, 'silence'), script(2, 3)], [1, 2, 3]],
+    [
+      'a third request continues a body that stands still twice',
+      [script(1, 'silence'), script(2, 'silence'), script(3)],
+      [1, 2, 3],
+    ],
   ];
   for (const [how, readings, expected] of rows) {
     it(how, async () => {
       const clock = createManualClock();
       const read = bytesOf(clock, ...readings);
       for (let at = 1; at < readings.length; at++) {
-        // What comes at once is read.
+        // The reader takes bytes that arrive at once.
         await new Promise(setImmediate);
         assert.equal(await clock.waiting(), 10_000);
         await clock.advance(10_000);
@@ -63,7 +67,7 @@ describe('silent-read: a body that stands still', () => {
     });
   }
 
-  it('end-that-never-comes: ends where nothing is left to ask for', async () => {
+  it('end-that-never-comes: a body ends when no byte is left to ask for', async () => {
     const clock = createManualClock();
     const whole = script(1, 'silence');
     const left = [whole];
@@ -78,7 +82,7 @@ describe('silent-read: a body that stands still', () => {
     assert.deepEqual([bytes, whole.isEnded(), clock.set()], [[1], true, 0]);
   });
 
-  it('silent-read: is never cut: its bytes are taken when they come before the second one brings any', async () => {
+  it('silent-read: a silent body is never cut, and its bytes count if they arrive before those of the second request', async () => {
     const clock = createManualClock();
     let bring: (() => void) | undefined;
     const slow = script(2, 3);
@@ -98,9 +102,9 @@ describe('silent-read: a body that stands still', () => {
 
   for (const [how, second] of [
     ['fails', script(other)],
-    ['brings nothing', script('end')],
+    ['brings no bytes', script('end')],
   ] as const) {
-    it(`fails as itself where the second one ${how}`, async () => {
+    it(`a body fails with its own error when the second request ${how}`, async () => {
       const clock = createManualClock();
       let fail: (() => void) | undefined;
       const first: Reading = {

@@ -6,16 +6,17 @@ import { createCapabilities } from './capabilities.ts';
 const digest = (name: number) => digestOf(new TextEncoder().encode(String(name)));
 
 describe('the repositories in which a blob was seen', () => {
-  it('are none at first', () => assert.deepEqual(createCapabilities().holders.of(digest(1)), []));
+  it('a blob has no holders at first', () =>
+    assert.deepEqual(createCapabilities().holders.of(digest(1)), []));
 
-  it('are the last two, the newest first, each once', () => {
+  it('the holders of a blob are the last two repositories, the newest first, each once', () => {
     const { holders } = createCapabilities();
     for (const repository of ['a', 'b', 'c', 'b']) holders.note(digest(1), repository);
     assert.deepEqual(holders.of(digest(1)), ['b', 'c']);
     assert.deepEqual(holders.of(digest(2)), []);
   });
 
-  it('are forgotten of the blob that was seen longest ago, when there are very many', () => {
+  it('the holders of the oldest blob are forgotten when there are very many blobs', () => {
     const { holders } = createCapabilities();
     const all = Array.from({ length: 20_001 }, (_, at) => digest(at));
     for (const one of all.slice(0, -1)) holders.note(one, 'a');

@@ -17,7 +17,7 @@ import { createRemoteRegistry } from './registry.ts';
 const size = 100_000;
 const sample = blobOf(noise(size));
 
-/** What one answer to a GET of the blob suffers; `request` can be sent on in another form. */
+/** A fault in one answer to a GET of the blob. It can also change the request. */
 type Fault = (
   send: (request: HttpRequest) => Promise<HttpResponse>,
   request: HttpRequest,
@@ -25,7 +25,7 @@ type Fault = (
 
 const none: Fault = (send, request) => send(request);
 
-/** The answer's body passed through `change`. */
+/** Passes the body of the answer through `change`. */
 function body(change: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>): Fault {
   return async (send, request) => {
     const response = await send(request);
@@ -76,7 +76,7 @@ const flips: Fault = body(async function* (source) {
   }
 });
 
-/** All waiting is over at once. */
+/** A clock whose waits end at once. */
 const hasty: Clock = {
   now: () => 0,
   after(_, wake) {
@@ -96,7 +96,7 @@ interface Seen {
   readonly retries: readonly RetryEvent[];
 }
 
-/** A registry with the sample, whose answers to GETs of blobs suffer one fault after the other, and then none. */
+/** A registry with the sample. Its answers to GETs of blobs have the faults, one after the other, and then none. */
 async function registry(faults: readonly Fault[], retry: RetryOptions = {}): Promise<Seen> {
   const memory = createMemoryRegistry();
   await give(memory.repository('acme/app'), sample, emptyConfig);
@@ -139,108 +139,108 @@ interface Row {
   readonly ranges: readonly (string | undefined)[];
   /** Milliseconds. */
   readonly waits?: readonly number[];
-  /** Default: the bytes are what they should be. */
+  /** Default: the download has the right bytes. */
   readonly fails?: string;
 }
 
 const rows: readonly Row[] = [
-  { name: 'without a fault is one GET', faults: [], ranges: [undefined], waits: [] },
+  { name: 'a download without a fault takes one GET', faults: [], ranges: [undefined], waits: [] },
   {
-    name: 'that is cut goes on from the last byte',
+    name: 'a download that is cut continues after the last byte',
     faults: [cut(30_000)],
     ranges: [undefined, 'bytes=30000-'],
     waits: [100],
   },
   {
-    name: 'that is cut before the first byte starts over',
+    name: 'a download that is cut before the first byte starts over',
     faults: [cut(0)],
     ranges: [undefined, undefined],
     waits: [100],
   },
   {
-    name: 'that stalls goes on from the last byte',
+    name: 'a download that stalls continues after the last byte',
     faults: [broken('STALLED', 5)],
     ranges: [undefined, 'bytes=5-'],
   },
   {
-    name: 'that ends early in good order goes on at once',
+    name: 'a download that ends early without an error continues at once',
     faults: [endsAfter(40_000)],
     ranges: [undefined, 'bytes=40000-'],
     waits: [0],
   },
   {
-    name: 'whose Content-Length is too short goes on at once',
+    name: 'a download with a Content-Length that is too short continues at once',
     faults: [headers({ 'content-length': ['40000'] }, endsAfter(40_000))],
     ranges: [undefined, 'bytes=40000-'],
     waits: [0],
   },
   {
-    name: 'has its attempts again whenever 64 KiB have come',
+    name: 'a download counts its attempts from the start after each 64 KiB',
     faults: [cut(10), cut(65_526), cut(10), cut(10)],
     ranges: [undefined, 'bytes=10-', 'bytes=65536-', 'bytes=65546-'],
     waits: [100, 100, 200],
     fails: 'CUT_OFF',
   },
   {
-    name: 'download-by-the-byte: that is cut after each few bytes fails when its attempts are used up',
+    name: 'download-by-the-byte: a download that is cut after each few bytes fails when its attempts are used up',
     faults: [cut(1), cut(1), cut(1)],
     ranges: [undefined, 'bytes=1-', 'bytes=2-'],
     waits: [100, 200],
     fails: 'CUT_OFF',
   },
   {
-    name: 'download-by-the-byte: that ends early after each few bytes fails when its attempts are used up',
+    name: 'download-by-the-byte: a download that ends early after each few bytes fails when its attempts are used up',
     faults: [endsAfter(1), endsAfter(1), endsAfter(1)],
     ranges: [undefined, 'bytes=1-', 'bytes=2-'],
     waits: [0, 0],
     fails: 'CUT_OFF',
   },
   ...(['CUT_OFF', 'STALLED'] as const).map((code) => ({
-    name: `end-that-never-comes: that is whole is taken, though its answer ends with ${code}`,
+    name: `end-that-never-comes: a complete download succeeds although its answer ends with ${code}`,
     faults: [broken(code, size)],
     ranges: [undefined],
     waits: [],
   })),
   {
-    name: 'that brings nothing any more fails when its attempts are used up',
+    name: 'a download that brings no more bytes fails when its attempts are used up',
     faults: [cut(10), cut(0), cut(0), cut(0)],
     ranges: [undefined, 'bytes=10-', 'bytes=10-'],
     waits: [100, 200],
     fails: 'CUT_OFF',
   },
   {
-    name: 'that ends early again and again with nothing fails',
+    name: 'a download that ends early again and again without a byte fails',
     faults: [endsAfter(10), endsAfter(0), endsAfter(0)],
     ranges: [undefined, 'bytes=10-', 'bytes=10-'],
     waits: [0, 200],
     fails: 'CUT_OFF',
   },
   ...[408, 429, 500, 502, 503, 504].map((status) => ({
-    name: `that is refused with ${status} in the middle waits and goes on`,
+    name: `a download that is refused with ${status} in the middle waits and continues`,
     faults: [cut(10), answers(status)],
     ranges: [undefined, 'bytes=10-', 'bytes=10-'],
     waits: [100, 200],
   })),
   {
-    name: 'that is refused again and again in the middle fails with what was said',
+    name: 'a download that is refused again and again in the middle fails with the words of the registry',
     faults: [cut(10), answers(503), answers(429), answers(429)],
     ranges: [undefined, 'bytes=10-', 'bytes=10-', undefined],
     fails: 'TOOMANYREQUESTS',
   },
   {
-    name: 'goes on when the registry was started again in the middle',
+    name: 'a download continues after the registry has restarted in the middle',
     faults: [cut(10), refuses],
     ranges: [undefined, 'bytes=10-', 'bytes=10-'],
   },
   {
-    name: 'that is refused at its beginning is not asked for again',
+    name: 'a download that is refused at its beginning is not requested again',
     faults: [answers(503)],
     ranges: [undefined],
     waits: [],
     fails: 'UNKNOWN',
   },
   {
-    name: 'does not go on where the blob has gone',
+    name: 'a download does not continue after the blob was deleted',
     faults: [cut(10), answers(404), answers(404)],
     ranges: [undefined, 'bytes=10-', undefined],
     waits: [100],
@@ -248,55 +248,55 @@ const rows: readonly Row[] = [
   },
   {
     // id: download-without-range
-    name: 'where Range is not honoured reads again what came, and drops it',
+    name: 'a download from a registry without Range reads the known bytes again and drops them',
     faults: [cut(30_000), withoutRange],
     ranges: [undefined, 'bytes=30000-'],
   },
   {
-    name: 'where Range is not honoured and all of it is cut again starts over',
+    name: 'a download from a registry without Range starts over when it is cut again',
     faults: [cut(30_000), (send, request) => cut(50_000)((one) => withoutRange(send, one), request)],
     ranges: [undefined, 'bytes=30000-', 'bytes=50000-'],
     waits: [100, 200],
   },
   ...[400, 403, 404, 405, 412, 416, 501].map((status) => ({
-    name: `range-refused: a resuming Range that is refused with ${status} starts over once`,
+    name: `range-refused: a download starts over once when its Range is refused with ${status}`,
     faults: [cut(30_000), answers(status)],
     ranges: [undefined, 'bytes=30000-', undefined],
     waits: [100],
   })),
   ...[429, 500, 503].map((status) => ({
-    name: `range-refused: a resuming Range that is refused with ${status} until the attempts are used up starts over once`,
+    name: `range-refused: a download starts over once when its Range is refused with ${status} until the attempts are used up`,
     faults: [cut(30_000), answers(status), answers(status)],
     ranges: [undefined, 'bytes=30000-', 'bytes=30000-', undefined],
   })),
   {
-    name: 'range-refused: a blob that is cut again after it started over is read from its beginning, without a Range',
+    name: 'range-refused: a download that is cut again after it started over reads from the beginning, without a Range',
     faults: [cut(30_000), answers(403), cut(60_000), cut(80_000)],
     ranges: [undefined, 'bytes=30000-', undefined, undefined, undefined],
   },
   ...[400, 403, 416, 501].map((status) => ({
-    name: `range-refused: a part whose Range is refused with ${status} is cut out of the whole`,
+    name: `range-refused: the download of a part reads the whole when its Range is refused with ${status}`,
     faults: [answers(status)],
     part: { from: 100, to: 200 },
     ranges: ['bytes=100-199', undefined],
   })),
   ...[`bytes 30000-99999/*`, `bytes=30000-99999/${size}`].map((text) => ({
-    name: `content-range-forms: "${text}" is the rest`,
+    name: `content-range-forms: a download takes "${text}" for the rest`,
     faults: [cut(30_000), headers({ 'content-range': [text] })],
     ranges: [undefined, 'bytes=30000-'],
   })),
   {
-    name: 'that gets a part without a Content-Range starts over without asking for parts',
+    name: 'a download that gets a part without a Content-Range starts over and requests no parts',
     faults: [cut(30_000), headers({ 'content-range': [] })],
     ranges: [undefined, 'bytes=30000-', undefined],
   },
   {
-    name: 'that gets another part starts over, and asks for no part from then on',
+    name: 'a download that gets another part starts over and requests no parts',
     faults: [cut(30_000), headers({ 'content-range': [`bytes 30001-99999/${size}`] }), cut(40_000)],
     ranges: [undefined, 'bytes=30000-', undefined, undefined],
   },
   {
-    name: 'that gets a part that begins earlier drops what came already',
+    name: 'a download that gets a part with an earlier beginning drops the known bytes',
     faults: [
       cut(30_000),
       (send, request) => send({ ...request, headers: { ...request.headers, range: ['bytes=20000-'] } }),
@@ -304,7 +304,7 @@ const rows: readonly Row[] = [
     ranges: [undefined, 'bytes=30000-'],
   },
   {
-    name: 'that gets less than it asked for asks for the rest',
+    name: 'a download that gets less than the requested part requests the rest',
     faults: [
       cut(30_000),
       (send, request) => send({ ...request, headers: { ...request.headers, range: ['bytes=30000-59999'] } }),
@@ -313,36 +313,41 @@ const rows: readonly Row[] = [
     waits: [100, 0],
   },
   {
-    name: 'that is answered with a part of what was not asked in parts is refused',
+    name: 'a download fails when the answer to a GET without a Range is a part',
     faults: [(send, request) => send({ ...request, headers: { range: ['bytes=10-'] } })],
     ranges: [undefined],
     fails: 'UNEXPECTED_ANSWER',
   },
   {
-    name: 'with a flipped byte is refused at its end',
+    name: 'a download with a flipped byte fails at its end',
     faults: [flips],
     ranges: [undefined],
     fails: 'DIGEST_INVALID',
   },
   {
-    name: 'with a flipped byte before the cut is refused at its end: the hash goes on',
+    name: 'a download with a flipped byte before a cut fails at its end, since the hash continues',
     faults: [(send, request) => cut(30_000)((one) => flips(send, one), request)],
     ranges: [undefined, 'bytes=30000-'],
     fails: 'DIGEST_INVALID',
   },
   {
-    name: 'of a part goes on within the part',
+    name: 'the download of a part continues within the part',
     faults: [cut(10)],
     part: { from: 100, to: 200 },
     ranges: ['bytes=100-199', 'bytes=110-199'],
   },
   {
-    name: 'of a part where Range is not honoured drops what is around it',
+    name: 'the download of a part from a registry without Range drops the bytes around it',
     faults: [withoutRange],
     part: { from: 100, to: 200 },
     ranges: ['bytes=100-199'],
   },
-  { name: 'of what lies behind the end asks nothing', faults: [], part: { from: size }, ranges: [] },
+  {
+    name: 'the download of a part behind the end sends no request',
+    faults: [],
+    part: { from: size },
+    ranges: [],
+  },
 ];
 
 describe('a download', () => {
@@ -367,7 +372,7 @@ describe('a download', () => {
     });
   }
 
-  it('whose size nobody knows takes it from the answer', async () => {
+  it('a download of unknown size takes the size from the answer', async () => {
     const { repository, asked } = await registry([cut(10), endsAfter(10)]);
     assert.deepEqual(await read(repository.blobs.open(sample.descriptor.digest)), sample.bytes);
     assert.deepEqual(
@@ -376,7 +381,7 @@ describe('a download', () => {
     );
   });
 
-  it('of a blob that is shorter than its descriptor says is refused when the registry has said it twice', async () => {
+  it('a download of a blob that is shorter than its descriptor fails when the registry has shown the end twice', async () => {
     const { repository, asked } = await registry([]);
     const longer = { ...sample.descriptor, size: size + 1 };
     await failsWith(read(repository.blobs.open(longer)), 'SIZE_INVALID');
@@ -387,7 +392,7 @@ describe('a download', () => {
   });
 
   // id: download-if-range
-  it('asks for the rest only of the same entity, where the registry names it', async () => {
+  it('a download requests the rest only of the same entity, if the registry names it', async () => {
     const { repository, asked } = await registry([cut(10)]);
     await drain(repository.blobs.open(sample.descriptor).open());
     assert.deepEqual(
@@ -397,7 +402,7 @@ describe('a download', () => {
   });
 
   for (const tag of [`W/${entityTag}`, 'no-quotes', '']) {
-    it(`sets no condition with the entity tag ${tag}`, async () => {
+    it(`a download sets no condition with the entity tag ${tag}`, async () => {
       const { repository, asked } = await registry([headers({ etag: [tag] }, cut(10))]);
       assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
       assert.deepEqual(
@@ -407,7 +412,7 @@ describe('a download', () => {
     });
   }
 
-  it('of what is another entity by now starts over', async () => {
+  it('a download of another entity starts over', async () => {
     const { repository, asked } = await registry([headers({ etag: ['"before"'] }, cut(10))]);
     assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
     assert.deepEqual(asked, [
@@ -420,14 +425,14 @@ describe('a download', () => {
     ['honours Range', [cut(size / 2), ...again(cut(0))]],
     ['ignores Range', again((send, request) => cut(size / 2)((sent) => withoutRange(send, sent), request))],
   ] as const) {
-    it(`endless-download: that breaks at the same place for ever ends where the registry ${how}`, async () => {
+    it(`endless-download: a download that always breaks at the same place ends when the registry ${how}`, async () => {
       const { repository, asked } = await registry(faults);
       await failsWith(read(repository.blobs.open(sample.descriptor)), 'CUT_OFF');
       assert.equal(asked.length, 3);
     });
   }
 
-  it('ends at once when it is aborted while it waits', async () => {
+  it('a download ends at once when it is aborted during a wait', async () => {
     const abort = new AbortController();
     const { repository, asked } = await registry([cut(10)], {
       clock: { now: () => 0, after: () => () => undefined },
@@ -441,13 +446,13 @@ describe('a download', () => {
     assert.equal(asked.length, 1);
   });
 
-  it('is given up when its observer says so', async () => {
+  it('a download ends when its observer of retries returns false', async () => {
     const { repository, asked } = await registry([cut(10)], { onRetry: () => false });
     await failsWith(read(repository.blobs.open(sample.descriptor)), 'CUT_OFF');
     assert.equal(asked.length, 1);
   });
 
-  it('lets the caller judge what is worth another attempt', async () => {
+  it('a download lets the caller decide which errors it retries', async () => {
     const { repository } = await registry([cut(10), answers(404)], { retryable: () => true });
     assert.deepEqual(await read(repository.blobs.open(sample.descriptor)), sample.bytes);
   });

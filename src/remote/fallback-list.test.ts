@@ -41,50 +41,64 @@ describe('a list of referrers', () => {
     readonly name: string;
     readonly current?: Manifest;
     readonly wanted: WantedEntries;
-    /** undefined: it is as it should be. */
+    /** Undefined if the list needs no change. */
     readonly manifests?: readonly unknown[];
   }[] = [
-    { name: 'begins with one entry', wanted: wanted([b, b]), manifests: [b] },
+    { name: 'a list of referrers begins with one entry', wanted: wanted([b, b]), manifests: [b] },
     {
-      name: 'keeps the entries of others, in the order of digests',
+      name: 'a list of referrers keeps the entries of others, in the order of digests',
       current: listOf([d, b]),
       wanted: wanted([c, c], [a, a]),
       manifests: [a, b, c, d],
     },
     {
-      name: 'has each digest once when it is written',
+      name: 'a written list of referrers has each digest once',
       current: listOf([b, a, b]),
       wanted: wanted([c, c]),
       manifests: [a, b, c],
     },
     {
-      name: 'is written again where it has the wanted entry twice',
+      name: 'a list of referrers is written again if it has the wanted entry twice',
       current: listOf([a, a]),
       wanted: wanted([a, a]),
       manifests: [a],
     },
-    { name: 'loses an entry', current: listOf([a, b]), wanted: wanted([a, undefined]), manifests: [b] },
-    { name: 'may become empty', current: listOf([a]), wanted: wanted([a, undefined]), manifests: [] },
-    { name: 'stays as it is when it says so already', current: listOf([a, b]), wanted: wanted([b, b]) },
     {
-      name: 'stays as it is when there is nothing to take out',
+      name: 'a list of referrers loses an entry',
+      current: listOf([a, b]),
+      wanted: wanted([a, undefined]),
+      manifests: [b],
+    },
+    {
+      name: 'a list of referrers may become empty',
+      current: listOf([a]),
+      wanted: wanted([a, undefined]),
+      manifests: [],
+    },
+    {
+      name: 'a list of referrers does not change if it has the wanted entry',
+      current: listOf([a, b]),
+      wanted: wanted([b, b]),
+    },
+    {
+      name: 'a list of referrers does not change if it lacks the entry to remove',
       current: listOf([a]),
       wanted: wanted([b, undefined]),
     },
-    { name: 'is not begun for what is to be taken out', wanted: wanted([b, undefined]) },
+    { name: 'no list of referrers begins with a removal', wanted: wanted([b, undefined]) },
     {
-      name: 'says more of an entry than its writer did',
+      name: 'a list of referrers gets the missing fields of an entry of another writer',
       current: listOf([a]),
       wanted: wanted([a, a && { ...a, ...annotated }]),
       manifests: [{ ...a, ...annotated }],
     },
     {
-      name: 'may have the annotations in another order',
+      name: 'a list of referrers may have annotations in another order',
       current: listOf([{ ...a, ...annotated, annotations: { two: '2', one: '1' } }]),
       wanted: wanted([a, a && { ...a, ...annotated }]),
     },
     {
-      name: 'keeps what gantry knows nothing of in the entries of others',
+      name: 'a list of referrers keeps unknown fields of other entries',
       current: listOf([{ ...a, newField: [1] }]),
       wanted: wanted([b, b]),
       manifests: [{ ...a, newField: [1] }, b],
@@ -99,7 +113,7 @@ describe('a list of referrers', () => {
   }
 
   // id: fallback-list-format
-  it('is an OCI index, and keeps fields of its own', () => {
+  it('a list of referrers is an OCI index, and keeps its own fields', () => {
     assert.deepEqual(read(changedList('a list', undefined, wanted([a, a]))), {
       schemaVersion: 2,
       mediaType: MediaType.ociIndex,
@@ -110,7 +124,7 @@ describe('a list of referrers', () => {
     assert.deepEqual(changed, { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [a], ...rest });
   });
 
-  it('takes the place of nothing else', () => {
+  it('a list of referrers replaces no other manifest', () => {
     const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, manifests: [] }));
     const digest = digestOf(bytes);
     for (const current of [imageOf(), parseManifest(bytes, { digest, mediaType: MediaType.dockerList })]) {
@@ -118,7 +132,7 @@ describe('a list of referrers', () => {
     }
   });
 
-  it('is refused where nobody could read it', () => {
+  it('a list of referrers that no client could read is refused', () => {
     const annotations = { long: 'x'.repeat(3_000_000) };
     const list = listOf([{ ...b, annotations }]);
     const entry = a && { ...a, annotations };

@@ -43,7 +43,7 @@ async function start(habit: Middleware = (next) => next): Promise<Started> {
   return { repository: remote.repository('acme/app'), place, asked, requests };
 }
 
-/** The registry knows no `?tag=`, and does as if it weren't there. */
+/** A registry that ignores the parameter `tag`. */
 const withoutTags: Middleware = (next) => (request) =>
   next({ ...request, url: request.url.replace(/\?.*/, '') });
 
@@ -53,7 +53,7 @@ const refusingTags =
   async (request) =>
     request.url.includes('?tag=') ? answer(status) : next(request);
 
-/** It takes only so many at once, silently. */
+/** A registry that sets only two tags at once, without saying so. */
 const fewTags: Middleware = (next) => (request) =>
   next({ ...request, url: request.url.replace(/(\?tag=\w+&tag=\w+)&.*/, '$1') });
 
@@ -62,22 +62,22 @@ const refusing: Middleware = (next) => async (request) =>
 
 describe('several tags', () => {
   const rows: readonly (readonly [string, Middleware | undefined, readonly string[], readonly string[]])[] = [
-    ['go with one request', undefined, ['a', 'b', 'c'], ['PUT DIGEST?tag=a&tag=b&tag=c']],
+    ['several tags take one request', undefined, ['a', 'b', 'c'], ['PUT DIGEST?tag=a&tag=b&tag=c']],
     [
-      'that are many go ten by ten',
+      'many tags go ten by ten',
       undefined,
       Array.from('abcdefghijkl'),
       [`PUT DIGEST?${Array.from('abcdefghij', (tag) => `tag=${tag}`).join('&')}`, 'PUT DIGEST?tag=k&tag=l'],
     ],
-    ['that are the same are one', undefined, ['a', 'a'], ['PUT a']],
+    ['equal tags count as one', undefined, ['a', 'a'], ['PUT a']],
     [
-      'go one by one where the registry says nothing of them',
+      'several tags go one by one if the answer confirms none',
       withoutTags,
       ['a', 'b'],
       ['PUT DIGEST?tag=a&tag=b', 'PUT a', 'PUT b'],
     ],
     [
-      'that were not taken with the others follow',
+      'tags that the registry did not set with the others follow',
       fewTags,
       ['a', 'b', 'c'],
       ['PUT DIGEST?tag=a&tag=b&tag=c', 'PUT c'],
@@ -85,7 +85,7 @@ describe('several tags', () => {
     ...[400, 404, 405, 414, 431].map(
       (status) =>
         [
-          `go one by one where the registry answers ${status}`,
+          `several tags go one by one if the registry answers ${status}`,
           refusingTags(status),
           ['a', 'b'],
           ['PUT DIGEST?tag=a&tag=b', 'PUT a', 'PUT b'],
@@ -102,14 +102,14 @@ describe('several tags', () => {
   }
 
   // id: several-tags-unsupported
-  it('are not tried together again where the registry does not know how', async () => {
+  it('several tags go together only once if the registry does not support it', async () => {
     const { repository, asked } = await start(withoutTags);
     await repository.manifests.put(imageOf(), { tags: ['a', 'b'] });
     await repository.manifests.put(imageOf(), { tags: ['c', 'd'] });
     assert.deepEqual(asked.slice(3), ['PUT c', 'PUT d']);
   });
 
-  it('fail as one does', async () => {
+  it('several tags fail like one tag', async () => {
     const { repository } = await start(refusing);
     await failsWith(repository.manifests.put(imageOf(), { tags: ['a', 'b'] }), 'MANIFEST_INVALID');
   });
@@ -118,7 +118,7 @@ describe('several tags', () => {
 describe('a manifest that is put', () => {
   for (const status of [200, 201, 202]) {
     // id: manifest-put-statuses
-    it(`is there when the registry answers ${status}`, async () => {
+    it(`a put manifest is stored when the registry answers ${status}`, async () => {
       const { repository } = await start((next) => async (request) => ({ ...(await next(request)), status }));
       await repository.manifests.put(imageOf(), { tags: ['a'] });
     });
@@ -127,14 +127,18 @@ describe('a manifest that is put', () => {
   const { mediaType: _, ...untyped } = JSON.parse(new TextDecoder().decode(imageOf().bytes));
   const schema1 = { schemaVersion: 1, name: 'acme/app', tag: 'a', fsLayers: [] };
   const types: readonly (readonly [string, object, string])[] = [
-    ['the type that it says', { ...untyped, mediaType: MediaType.dockerManifest }, MediaType.dockerManifest],
-    ['the type of an image where it says none', untyped, MediaType.ociManifest],
-    ['the type of an index where it says none', { schemaVersion: 2, manifests: [] }, MediaType.ociIndex],
-    ['the type of docker schema 1 where it says none', schema1, MediaType.schema1],
+    [
+      'the type in its document',
+      { ...untyped, mediaType: MediaType.dockerManifest },
+      MediaType.dockerManifest,
+    ],
+    ['the type of an image if it has none', untyped, MediaType.ociManifest],
+    ['the type of an index if it has none', { schemaVersion: 2, manifests: [] }, MediaType.ociIndex],
+    ['the type of docker schema 1 if it has none', schema1, MediaType.schema1],
   ];
   for (const [what, value, expected] of types) {
     // id: manifest-sent-unchanged
-    it(`is sent as ${what}`, async () => {
+    it(`a manifest is sent with ${what}`, async () => {
       const { repository, requests } = await start(() => async () => answer(201));
       const bytes = encodeManifest(value);
       await repository.manifests.put(parseManifest(bytes, { digest: digestOf(bytes) }), { tags: ['a'] });
@@ -142,10 +146,10 @@ describe('a manifest that is put', () => {
     });
   }
 
-  it('under a sha512 and a tag is there by that digest, however the registry takes tags', async () => {
+  it('a manifest under a sha512 and a tag is stored by that digest, with and without several tags at once', async () => {
     for (const habit of [undefined, withoutTags]) {
       const { repository, place } = await start(habit);
-      // The second time it is known whether the registry knows the parameter.
+      // The second put knows whether the registry supports the parameter.
       for (const name of ['1', '2']) {
         const manifest = imageOf({ algorithm: 'sha512', annotations: { name } });
         await repository.manifests.put(manifest, { tags: [`tag-${name}`] });
@@ -220,14 +224,14 @@ const noApi: Middleware = (next) => async (request) => {
   const { 'oci-subject': _, ...headers } = response.headers;
   return { ...response, headers };
 };
-/** What stands under a fallback tag is read as it was in the beginning: nothing. */
+/** A registry whose fallback tags always read as absent. */
 const stale: Middleware = (next) => (request) =>
   request.method === 'GET' && /\/manifests\/sha256-/.test(request.url)
     ? Promise.resolve(answer(404))
     : next(request);
 
 describe('a referrer at a registry without the API', () => {
-  it('stale-fallback-tag: is stored with a warning where its list is never read as it was written', async () => {
+  it('stale-fallback-tag: a referrer is stored with a warning if its list never reads as written', async () => {
     const memory = createMemoryRegistry();
     const place = memory.repository('acme/app');
     await give(place, emptyConfig);
@@ -266,7 +270,7 @@ describe('a manifest that is got', () => {
     ['by digest', ({ descriptor }) => descriptor.digest],
   ];
   for (const [how, referenceOf] of references) {
-    it(`${how} with other bytes than the registry says is got once more`, async () => {
+    it(`a manifest ${how} with other bytes than announced is requested once more`, async () => {
       const { repository, place, requests } = await start(spoilt(1));
       const manifest = await giveImage(place, {}, 'a');
       const got = await repository.manifests.get(referenceOf(manifest));
@@ -274,7 +278,7 @@ describe('a manifest that is got', () => {
       assert.equal(requests.length, 2);
     });
 
-    it(`${how} with other bytes twice is refused`, async () => {
+    it(`a manifest ${how} with other bytes twice is refused`, async () => {
       const { repository, place, requests } = await start(spoilt(2));
       const manifest = await giveImage(place, {}, 'a');
       await failsWith(repository.manifests.get(referenceOf(manifest)), 'DIGEST_INVALID');

@@ -20,7 +20,7 @@ const memory = createMemoryRegistry();
 const entityTag = `"${sample.descriptor.digest}"`;
 
 type Send = (request: HttpRequest) => Promise<HttpResponse>;
-/** What happens to the answer of the GET with this number, from 0. */
+/** The fault in the answer to the GET with this number, from 0. */
 type Fault = (send: Send, request: HttpRequest, number: number) => Promise<HttpResponse>;
 
 const none: Fault = (send, request) => send(request);
@@ -71,11 +71,11 @@ const flipped: Fault = async (send, request) => {
 interface Seen {
   readonly content: Content;
   readonly asked: { readonly range: string | undefined; readonly condition: string | undefined }[];
-  /** Answers that were not read to their end yet, now and at most. */
+  /** The unfinished answers, now and at most. */
   readonly open: { now: number; most: number };
 }
 
-/** A registry whose connections are slow, by a clock that moves only while something is waited for. */
+/** A registry with slow connections, by a clock that moves only during waits. */
 async function registry(fault: Fault, { slow = true } = {}): Promise<Seen> {
   if ((await memory.repository('acme/app').blobs.stat(sample.descriptor.digest)) === undefined) {
     await give(memory.repository('acme/app'), sample, emptyConfig);
@@ -130,30 +130,34 @@ const parts = Array.from({ length: size / part }, (_, at) => range(at * part, (a
 
 describe('a large blob', () => {
   for (const { name, fault = none, slow = true, ranges } of [
-    { name: 'comes in parts where one connection is slow', ranges: parts },
+    { name: 'a large blob comes in parts if one connection is slow', ranges: parts },
     {
-      name: 'comes in two answers where one connection is fast',
+      name: 'a large blob comes in two answers if one connection is fast',
       slow: false,
       ranges: [range(0, part), `bytes=${part}-`],
     },
-    { name: 'comes in one answer where Range is not honoured', fault: whole, ranges: [range(0, part)] },
     {
-      name: 'comes in one answer where Range is refused',
+      name: 'a large blob comes in one answer if the registry ignores Range',
+      fault: whole,
+      ranges: [range(0, part)],
+    },
+    {
+      name: 'a large blob comes in one answer if the registry refuses Range',
       fault: refused(501),
       ranges: [range(0, part), undefined],
     },
     {
-      name: 'comes in one answer where the Range can not be satisfied',
+      name: 'a large blob comes in one answer if the Range cannot be satisfied',
       fault: refused(416),
       ranges: [range(0, part), undefined],
     },
     {
-      name: 'comes in one answer where the Content-Range is another one',
+      name: 'a large blob comes in one answer if the Content-Range is another one',
       fault: only(0, said(`bytes 5-${part + 4}/${size}`)),
       ranges: [range(0, part), undefined],
     },
     {
-      name: 'of which a part breaks off has the rest of that part sent again, and nothing else',
+      name: 'a large blob with a broken part is requested again only for the rest of that part',
       fault: only(4, cut),
       ranges: [...parts, `bytes=${4 * part + 1000}-${5 * part - 1}`],
     },
@@ -171,11 +175,11 @@ describe('a large blob', () => {
   }
 
   for (const { name, fault } of [
-    { name: 'sends all of it instead of a part', fault: from(3, whole) },
+    { name: 'sends the whole blob instead of a part', fault: from(3, whole) },
     { name: 'refuses a part', fault: from(3, refusedParts) },
     { name: 'sends another part', fault: from(3, said(`bytes 5-${part + 4}/${size}`)) },
   ]) {
-    it(`goes on over one connection from where it is when the registry ${name}`, async () => {
+    it(`a large blob continues over one connection when the registry ${name}`, async () => {
       const { content, asked, open } = await registry(fault);
       assert.deepEqual(await measure(content.open()), { digest: sample.descriptor.digest, size });
       assert.equal(asked[0]?.range, range(0, part));
@@ -184,19 +188,19 @@ describe('a large blob', () => {
     });
   }
 
-  it('has every part but the first asked for on the condition that it is still the same blob', async () => {
+  it('every part of a large blob but the first is requested on the condition of the same entity tag', async () => {
     const { content, asked } = await registry(none);
     await measure(content.open());
     assert.equal(asked[0]?.condition, undefined);
     assert.deepEqual(new Set(asked.slice(1).map((one) => one.condition)), new Set([entityTag]));
   });
 
-  it('is verified as a whole', async () => {
+  it('a large blob is verified as a whole', async () => {
     const { content } = await registry(only(5, flipped));
     await failsWith(measure(content.open()), 'DIGEST_INVALID');
   });
 
-  it('that nobody reads on is let go, and so are its parts', async () => {
+  it('a large blob whose reader leaves ends all of its parts', async () => {
     const { content, open } = await registry(none);
     let left = 2 * part;
     for await (const chunk of content.open()) {
@@ -209,7 +213,7 @@ describe('a large blob', () => {
     assert.equal(again.open.most, 8);
   });
 
-  it('ends with the reason of the signal', async () => {
+  it('a large blob ends with the reason of the signal', async () => {
     const { content } = await registry(none);
     const end = new AbortController();
     const reading = measure(content.open({ signal: end.signal }));

@@ -27,7 +27,7 @@ function stage(habit: Middleware): { readonly remote: Repository; readonly insid
 
 const isPut = ({ method }: HttpRequest): boolean => method === 'PUT';
 
-/** Answers to puts name this digest, or none. */
+/** A registry whose answers to puts name this digest, or none. */
 const saying =
   (digest: string | undefined): Middleware =>
   (next) =>
@@ -43,7 +43,7 @@ function naming(response: HttpResponse, digest: string | undefined): HttpRespons
   };
 }
 
-/** What is put by sha512 is kept by sha256 alone, and an answer says so, or says nothing. */
+/** A registry that keeps content put by sha512 only by sha256. Its answers name that digest, or none. */
 const keepsSha256 =
   ({ says = true }: { readonly says?: boolean } = {}): Middleware =>
   (next) =>
@@ -65,14 +65,18 @@ interface Row {
   readonly name: string;
   readonly habit: Middleware;
   readonly algorithm: Algorithm;
-  /** Default: it is stored. */
+  /** Default: the content is stored. */
   readonly fails?: 'DIGEST_INVALID' | 'UNSUPPORTED';
 }
 
 const rows: readonly Row[] = [
   { name: 'that is kept by sha512', habit: (next) => next, algorithm: 'sha512' },
   { name: 'whose answer names no digest', habit: saying(undefined), algorithm: 'sha256' },
-  { name: 'that is kept by sha512 without a word', habit: saying(undefined), algorithm: 'sha512' },
+  {
+    name: 'that is kept by sha512 without a digest in the answer',
+    habit: saying(undefined),
+    algorithm: 'sha512',
+  },
   {
     name: 'that is kept by sha256 alone',
     habit: keepsSha256(),
@@ -80,20 +84,20 @@ const rows: readonly Row[] = [
     fails: 'UNSUPPORTED',
   },
   {
-    name: 'that is kept by sha256 alone without a word',
+    name: 'that is kept by sha256 alone without a digest in the answer',
     habit: keepsSha256({ says: false }),
     algorithm: 'sha512',
     fails: 'UNSUPPORTED',
   },
   { name: 'that is refused for its sha512', habit: refusesSha512, algorithm: 'sha512', fails: 'UNSUPPORTED' },
   {
-    name: 'in the place of which other bytes are kept',
+    name: 'that the registry replaces by other bytes',
     habit: saying(other),
     algorithm: 'sha256',
     fails: 'DIGEST_INVALID',
   },
   {
-    name: 'whose answer names a digest that nobody can compute, and that is there',
+    name: 'that is stored, with a digest in the answer that gantry cannot compute,',
     habit: saying('blake9:aaaaaaaa'),
     algorithm: 'sha256',
   },
@@ -108,7 +112,7 @@ for (const { name, habit, algorithm, fails } of rows) {
   const becomes = fails === undefined ? 'is stored' : `is ${fails}`;
 
   describe(`${algorithm} content ${name}`, () => {
-    it(`sha512-kept-as-sha256: ${becomes} as a manifest by its digest`, async () => {
+    it(`sha512-kept-as-sha256: ${algorithm} content ${name} ${becomes} as a manifest by its digest`, async () => {
       const { remote, inside } = stage(habit);
       await give(inside, emptyConfig);
       const manifest = imageOf({ algorithm });
@@ -118,7 +122,7 @@ for (const { name, habit, algorithm, fails } of rows) {
     });
 
     for (const tags of [['one'], ['one', 'two']]) {
-      it(`sha512-kept-as-sha256: ${becomes} as a manifest with ${tags.length} tags`, async () => {
+      it(`sha512-kept-as-sha256: ${algorithm} content ${name} ${becomes} as a manifest with ${tags.length} tags`, async () => {
         const { remote, inside } = stage(habit);
         await give(inside, emptyConfig);
         await outcome(remote.manifests.put(imageOf({ algorithm }), { tags }), fails);
@@ -127,13 +131,13 @@ for (const { name, habit, algorithm, fails } of rows) {
       });
     }
 
-    it(`sha512-kept-as-sha256: ${becomes} as a blob`, async () => {
+    it(`sha512-kept-as-sha256: ${algorithm} content ${name} ${becomes} as a blob`, async () => {
       const { remote } = stage(habit);
       const { descriptor, content } = algorithm === 'sha512' ? long : blob;
       await outcome(remote.blobs.write(descriptor, content), fails);
     });
 
-    it(`sha512-kept-as-sha256: ${becomes} as a stream`, async () => {
+    it(`sha512-kept-as-sha256: ${algorithm} content ${name} ${becomes} as a stream`, async () => {
       const { remote } = stage(habit);
       await outcome(remote.blobs.ingest(streamContent(blob.content.open()), { algorithm }), fails);
     });
@@ -141,18 +145,18 @@ for (const { name, habit, algorithm, fails } of rows) {
 }
 
 describe('a blob by sha512', () => {
-  it('sha512-kept-as-sha256: is stored where the answer names its sha256 and the registry has linked it', async () => {
+  it('sha512-kept-as-sha256: a blob is stored if the answer names its sha256 and the registry has linked it', async () => {
     const { remote } = stage(saying(blob.descriptor.digest));
     assert.equal(await remote.blobs.write(long.descriptor, long.content), 'uploaded');
   });
 
-  it('sha512-kept-as-sha256: whose bytes are others fails for that, and not for what the registry keeps', async () => {
+  it('sha512-kept-as-sha256: a blob with other bytes fails for its bytes, and not for the digests of the registry', async () => {
     const { remote } = stage(refusesSha512);
     await failsWith(remote.blobs.write(long.descriptor, blobOf('bytez').content), 'DIGEST_INVALID');
   });
 });
 
-it('sha512-kept-as-sha256: a mount that has linked other content is none, and the blob is sent', async () => {
+it('sha512-kept-as-sha256: a mount of other content counts as none, and the blob is sent', async () => {
   const { remote } = stage((next) => async (request) => {
     const response = await next(request);
     return request.url.includes('mount=') ? naming({ ...response, status: 201 }, other) : response;

@@ -14,7 +14,7 @@ import type { UploadOptions } from './plan.ts';
 
 const blob = blobOf(noise(1000));
 
-/** What becomes of the closing PUT of an upload. */
+/** The fate of the closing PUT of an upload. */
 type Closing = (send: Send, request: HttpRequest, clock: ManualClock) => Promise<HttpResponse>;
 
 const silence = (signal: AbortSignal | undefined): Promise<never> =>
@@ -22,13 +22,13 @@ const silence = (signal: AbortSignal | undefined): Promise<never> =>
     signal?.addEventListener('abort', () => reject(signal.reason));
   });
 
-/** Stores it, and never answers. */
+/** Stores the blob, and never answers. */
 const neverAnswers: Closing = async (send, request) => {
   await send(request);
   return silence(request.signal);
 };
 
-/** Takes so many milliseconds to store it, and never answers, or answers then. */
+/** Stores the blob after so many milliseconds, and then answers, or never does. */
 const takes =
   (milliseconds: number, { answers }: { readonly answers: boolean }): Closing =>
   async (send, request, clock) => {
@@ -43,7 +43,7 @@ const takes =
     return answers ? response : silence(request.signal);
   };
 
-/** Never stores it, nor answers. */
+/** Neither stores the blob nor answers. */
 const forgets: Closing = async (_, request) => {
   await listOf((request.body ?? emptyContent).open());
   return silence(request.signal);
@@ -80,7 +80,7 @@ function stage(closing: Closing, upload: UploadOptions = {}): Stage {
   };
 }
 
-/** Moves the time on until the work is done. Answers the milliseconds that it took. */
+/** Advances the time until the work is done. Returns the milliseconds that it took. */
 async function play(work: Promise<unknown>, clock: ManualClock): Promise<number> {
   const over = new AbortController();
   const done = work.finally(() => over.abort());
@@ -107,7 +107,7 @@ const ways: readonly (readonly [string, (place: Repository) => Promise<unknown>,
 
 for (const [what, write, upload] of ways) {
   describe(`the closing PUT of ${what}`, () => {
-    it('silent-commit: that is never answered ends by asking for the blob', async () => {
+    it(`silent-commit: the closing PUT of ${what} ends by a question for the blob if it never gets an answer`, async () => {
       const { remote, inside, clock } = stage(neverAnswers, upload);
       const took = await play(write(remote), clock);
       assert.ok(took <= minute, `${took} ms`);
@@ -115,7 +115,7 @@ for (const [what, write, upload] of ways) {
     });
 
     for (const answers of [true, false]) {
-      it(`silent-commit: that takes 5 minutes ${answers ? 'to be answered' : 'and is not answered'} succeeds`, async () => {
+      it(`silent-commit: the closing PUT of ${what} succeeds after 5 minutes ${answers ? 'with' : 'without'} an answer`, async () => {
         const { remote, inside, clock, asked } = stage(takes(5 * minute, { answers }), upload);
         const took = await play(write(remote), clock);
         assert.ok(took >= 5 * minute && took <= 6 * minute, `${took} ms`);
@@ -124,7 +124,7 @@ for (const [what, write, upload] of ways) {
       });
     }
 
-    it('silent-commit: that comes to nothing ends with TIMED_OUT after 15 minutes', async () => {
+    it(`silent-commit: the closing PUT of ${what} that stores nothing ends with TIMED_OUT after 15 minutes`, async () => {
       const { remote, clock } = stage(forgets, upload);
       await failsWith(play(write(remote), clock), 'TIMED_OUT');
       assert.ok(clock.now() >= 15 * minute);
@@ -133,13 +133,13 @@ for (const [what, write, upload] of ways) {
 }
 
 describe('a question for a blob that is being committed', () => {
-  it('silent-commit: is not asked where the answer comes at once', async () => {
+  it('silent-commit: no question for the blob goes out if the answer comes at once', async () => {
     const { remote, clock, asked } = stage((send, request) => send(request));
     await play(remote.blobs.write(blob.descriptor, blob.content), clock);
     assert.deepEqual(asked, ['HEAD blob', 'POST upload', 'PUT upload']);
   });
 
-  it('silent-commit: is not asked for a blob that is replaced, which is there from the beginning', async () => {
+  it('silent-commit: no question goes out for a replaced blob, which exists from the beginning', async () => {
     const { remote, inside, clock, asked } = stage(takes(minute, { answers: true }));
     await inside.blobs.write(blob.descriptor, blob.content);
     const took = await play(remote.blobs.write(blob.descriptor, blob.content, { replace: true }), clock);
@@ -147,7 +147,7 @@ describe('a question for a blob that is being committed', () => {
     assert.deepEqual(asked, ['POST upload', 'PUT upload']);
   });
 
-  it('silent-commit: ends with the commit that fails', async () => {
+  it('silent-commit: the question for the blob ends with a failed commit', async () => {
     const { remote, clock, asked } = stage(async () => {
       throw new TransportError('CUT_OFF', 'the far side is gone');
     });

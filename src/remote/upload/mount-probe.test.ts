@@ -5,7 +5,7 @@ import { digestOf } from '../../flow/hash.ts';
 import type { WriteOutcome } from '../../store/contract.ts';
 import { answers, type Fate, passes, type ScriptedRegistry, scripted } from './scripted.test.support.ts';
 
-/** Blobs that are sent before it pays to find out more. */
+/** Sent blobs after which the probe pays. */
 const many = 16;
 
 function blobOf(at: number, size = 100) {
@@ -14,10 +14,10 @@ function blobOf(at: number, size = 100) {
   return { descriptor, content: bytesContent(bytes) };
 }
 
-/** An upload is begun whatever is to be mounted. */
+/** Starts an upload in place of every mount. */
 const begins: Fate = (send, request) => send({ ...request, url: request.url.replace(/\?.*/, '') });
 
-/** What is asked for one more blob. */
+/** Writes one more blob. Returns the outcome and the requests. */
 async function written(
   { repository, asked }: ScriptedRegistry,
   at: number,
@@ -29,7 +29,7 @@ async function written(
   return [outcome, ...asked.slice(before)];
 }
 
-/** A registry that many blobs were sent to, one after the other; `mounts` is what becomes of mounts asked for after that. */
+/** A registry after many blobs, sent one after the other. The later mounts have the fates `mounts`. */
 async function worn(...mounts: readonly Fate[]): Promise<ScriptedRegistry> {
   const registry = scripted({ mount: [...Array.from({ length: many }, () => passes), ...mounts] });
   for (let at = 0; at < many; at++) {
@@ -38,13 +38,13 @@ async function worn(...mounts: readonly Fate[]): Promise<ScriptedRegistry> {
   return registry;
 }
 
-/** What finding out asks beside the blob's own requests: a mount from anywhere, and one from the repository itself. */
+/** The requests of the probe beside those of the blob: a mount from anywhere, and one from the repository itself. */
 const findingOut = ['cancel', 'mount', 'mount'];
 const apart = ['blob.head', 'mount', 'commit'];
 const inOne = ['mount', 'commit'];
 
-describe('after many blobs a registry is asked whether one is there by the request that begins its upload', () => {
-  it('where a blob that is there is mounted from its own repository', async () => {
+describe('one request for the existence and the upload of a blob', () => {
+  it('one request asks for a blob and starts its upload, if the registry mounts existing blobs from their own repository', async () => {
     const registry = await worn();
     const [outcome, ...asked] = await written(registry, many);
     assert.deepEqual([outcome, asked.toSorted()], ['uploaded', [...apart, ...findingOut].toSorted()]);
@@ -54,14 +54,14 @@ describe('after many blobs a registry is asked whether one is there by the reque
     assert.deepEqual(await written(registry, many + 2), ['existed', 'mount']);
   });
 
-  it('but not for a large one, whose turn may be long in coming', async () => {
+  it('a large blob takes two requests, since its turn may come late', async () => {
     const registry = await worn();
     await written(registry, many);
     assert.deepEqual(await written(registry, 1, 1024 * 1024), ['uploaded', ...inOne]);
     assert.deepEqual(await written(registry, 1, 1024 * 1024 + 1), ['uploaded', ...apart]);
   });
 
-  it('but not where such a mount is declined', async () => {
+  it('a blob takes two requests if the registry declines such mounts', async () => {
     const registry = await worn(begins, begins, begins);
     const [outcome, ...asked] = await written(registry, many);
     assert.deepEqual(
@@ -71,13 +71,13 @@ describe('after many blobs a registry is asked whether one is there by the reque
     assert.deepEqual(await written(registry, many + 1), ['uploaded', ...apart]);
   });
 
-  it('but not where a blob is mounted from anywhere, which spares more', async () => {
+  it('a blob takes two requests if the registry mounts from anywhere, which saves more', async () => {
     const registry = await worn(answers(201, { location: ['/v2/acme/app/blobs/there'] }));
     await written(registry, many);
     assert.deepEqual(await written(registry, many + 1), ['uploaded', ...apart]);
   });
 
-  it('and in the usual way when it refuses to answer that', async () => {
+  it('a blob takes the usual requests after the registry has refused the one request', async () => {
     const registry = await worn(passes, passes, passes, answers(400));
     await written(registry, many);
     assert.deepEqual(await written(registry, many + 1), ['uploaded', 'mount', ...apart]);

@@ -18,9 +18,9 @@ interface Row {
 }
 
 const rows: readonly Row[] = [
-  { name: 'goes whole where nobody wants otherwise', size: 10 * gibibyte, chunk: undefined },
+  { name: 'goes whole by default', size: 10 * gibibyte, chunk: undefined },
   {
-    name: 'goes in 96 MiB over the threshold of the caller',
+    name: 'goes in chunks of 96 MiB above the threshold of the caller',
     options: { chunkThreshold: 128 * mebibyte },
     size: 128 * mebibyte + 1,
     chunk: 96 * mebibyte,
@@ -33,46 +33,46 @@ const rows: readonly Row[] = [
   },
   {
     // id: chunk-size-of-caller
-    name: 'goes in the size of the caller',
+    name: "goes in chunks of the caller's size",
     options: { chunkThreshold: 0, chunkSize: 5 },
     size: 6,
     chunk: 5,
   },
   {
-    name: 'goes whole where one chunk would hold it',
+    name: 'goes whole if it fits into one chunk',
     options: { chunkThreshold: 0, chunkSize: 5 },
     size: 5,
     chunk: undefined,
   },
   {
     // id: chunk-maximum
-    name: 'goes in the maximum of the registry less a margin',
+    name: "goes in chunks of the registry's maximum less a margin",
     limits: { max: 20 * mebibyte },
     size: gibibyte,
     chunk: 20 * mebibyte - margin,
   },
   {
-    name: 'goes in a maximum that is smaller than the margin as it is',
+    name: 'goes in chunks of a maximum below the margin',
     limits: { max: margin },
     size: gibibyte,
     chunk: margin,
   },
   {
-    name: 'goes in the size of the caller where the maximum allows more',
+    name: "goes in chunks of the caller's size if the maximum permits more",
     limits: { max: gibibyte },
     options: { chunkSize: 10 * mebibyte },
     size: 2 * gibibyte,
     chunk: 10 * mebibyte,
   },
   {
-    name: 'goes in the maximum where the caller wants more',
+    name: 'goes in chunks of the maximum if the caller wants more',
     limits: { max: 20 * mebibyte },
     options: { chunkSize: 96 * mebibyte, chunkThreshold: 128 * mebibyte },
     size: gibibyte,
     chunk: 20 * mebibyte - margin,
   },
   {
-    name: 'goes in chunks over the maximum, though it is under the threshold',
+    name: 'goes in chunks above the maximum, also below the threshold',
     limits: { max: 20 * mebibyte },
     options: { chunkThreshold: 128 * mebibyte },
     size: 21 * mebibyte,
@@ -80,45 +80,45 @@ const rows: readonly Row[] = [
   },
   {
     // id: chunk-minimum
-    name: 'goes in the minimum where the caller wants less',
+    name: 'goes in chunks of the minimum if the caller wants less',
     limits: { min: 20 * mebibyte },
     options: { chunkSize: 10 * mebibyte },
     size: gibibyte,
     chunk: 20 * mebibyte,
   },
   {
-    name: 'goes in 96 MiB where the minimum is less',
+    name: 'goes in chunks of 96 MiB if the minimum is less',
     limits: { min: 5 * mebibyte },
     size: gibibyte,
     chunk: 96 * mebibyte,
   },
   {
-    name: 'goes by the minimum where it is more than the maximum allows',
+    name: 'goes in chunks of the minimum if it exceeds the maximum',
     limits: { min: 20 * mebibyte, max: 20 * mebibyte },
     size: gibibyte,
     chunk: 20 * mebibyte,
   },
   {
-    name: 'goes whole where the host takes no chunks, whatever is asked for',
+    name: 'goes whole if the host takes no chunks, in spite of options',
     profile: { whole: true },
     options: { chunkThreshold: 1 },
     size: gibibyte,
     chunk: undefined,
   },
   {
-    name: 'goes in the chunks that the host is known for, over the size that it is known for',
+    name: "goes in the chunks of the host's profile above the size in it",
     profile: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
     size: 21 * mebibyte,
     chunk: 4 * mebibyte,
   },
   {
-    name: 'goes whole up to the size that the host is known for',
+    name: "goes whole up to the size in the host's profile",
     profile: { chunkOver: 20 * mebibyte, chunk: 4 * mebibyte },
     size: 20 * mebibyte,
     chunk: undefined,
   },
   {
-    name: 'goes in what the registry says itself rather than what is known of its host',
+    name: 'goes in the chunks that the registry asks for, before those of the profile',
     limits: { max: 50 * mebibyte },
     profile: { chunk: 4 * mebibyte },
     size: gibibyte,
@@ -128,32 +128,32 @@ const rows: readonly Row[] = [
 
 describe('a blob', () => {
   for (const { name, limits = {}, profile = {}, options = {}, size, chunk } of rows) {
-    it(name, () => assert.equal(planChunks(size, limits, profile, options), chunk));
+    it(`a blob ${name}`, () => assert.equal(planChunks(size, limits, profile, options), chunk));
   }
 });
 
 const streams: readonly Omit<Row, 'size'>[] = [
-  { name: 'goes in 16 MiB, each of which is kept', chunk: 16 * mebibyte },
-  { name: 'goes in the size of the caller', options: { chunkSize: 5 }, chunk: 5 },
-  { name: 'goes in at most 64 MiB', options: { chunkSize: gibibyte }, chunk: 64 * mebibyte },
+  { name: 'goes in chunks of 16 MiB, each of which stays in memory', chunk: 16 * mebibyte },
+  { name: "goes in chunks of the caller's size", options: { chunkSize: 5 }, chunk: 5 },
+  { name: 'goes in chunks of at most 64 MiB', options: { chunkSize: gibibyte }, chunk: 64 * mebibyte },
   {
-    name: 'goes in the maximum of the registry less a margin',
+    name: "goes in chunks of the registry's maximum less a margin",
     limits: { max: 5 * mebibyte },
     chunk: 5 * mebibyte - margin,
   },
-  { name: 'goes in the minimum of the registry', limits: { min: 20 * mebibyte }, chunk: 20 * mebibyte },
+  { name: "goes in chunks of the registry's minimum", limits: { min: 20 * mebibyte }, chunk: 20 * mebibyte },
   {
     // id: chunk-minimum-too-large
-    name: 'goes whole where the minimum is more than may be kept',
+    name: 'goes whole if the minimum is more than gantry keeps in memory',
     limits: { min: 65 * mebibyte },
     chunk: undefined,
   },
-  { name: 'goes whole where the host takes no chunks', profile: { whole: true }, chunk: undefined },
-  { name: 'goes in the chunks that the host is known for', profile: { chunk: 5 }, chunk: 5 },
+  { name: 'goes whole if the host takes no chunks', profile: { whole: true }, chunk: undefined },
+  { name: "goes in the chunks of the host's profile", profile: { chunk: 5 }, chunk: 5 },
 ];
 
 describe('a stream', () => {
   for (const { name, limits = {}, profile = {}, options = {}, chunk } of streams) {
-    it(name, () => assert.equal(planStreamChunks(limits, profile, options), chunk));
+    it(`a stream ${name}`, () => assert.equal(planStreamChunks(limits, profile, options), chunk));
   }
 });

@@ -9,7 +9,7 @@ import { createRecentWrites, type RecentWrites } from './recent-writes.ts';
 const digest = digestOf(new TextEncoder().encode('blob'));
 const uploaded = async (): Promise<WriteOutcome> => 'uploaded';
 
-/** A write that takes until it is told to end. */
+/** A write that ends when the test says so. */
 function slow(fails = false) {
   const gate = new EventTarget();
   const ended = once(gate, 'end');
@@ -29,27 +29,27 @@ const rows: readonly {
   readonly forget?: (recent: RecentWrites) => void;
   readonly outcome: WriteOutcome;
 }[] = [
-  { name: 'is believed to be there for a minute', after: 59_999, outcome: 'existed' },
-  { name: 'is asked for again after a minute', after: 60_000, outcome: 'uploaded' },
+  { name: 'a written blob counts as existing for a minute', after: 59_999, outcome: 'existed' },
+  { name: 'a written blob is written again after a minute', after: 60_000, outcome: 'uploaded' },
   {
-    name: 'is asked for again when it was deleted',
+    name: 'a written blob is written again after its deletion',
     forget: (recent) => recent.forget('a', digest),
     outcome: 'uploaded',
   },
   {
-    name: 'is asked for again when a manifest misses one there',
+    name: 'a written blob is written again after a manifest lacked a blob in its repository',
     forget: (recent) => recent.forget('a'),
     outcome: 'uploaded',
   },
   {
-    name: 'is believed to be there when a manifest misses one elsewhere',
+    name: 'a written blob counts as existing after a manifest lacked a blob in another repository',
     forget: (recent) => recent.forget('b'),
     outcome: 'existed',
   },
 ];
 
 describe('a blob that several images name', () => {
-  it('is written once to each repository', async () => {
+  it('a blob is written once to each repository', async () => {
     const recent = createRecentWrites();
     const first = slow();
     const both = [first, slow()].map(({ write }) => recent.write('a', digest, write));
@@ -58,7 +58,7 @@ describe('a blob that several images name', () => {
     assert.deepEqual(await Promise.all(both), ['uploaded', 'existed']);
   });
 
-  it('is written by the next when the first fails', async () => {
+  it('the second caller writes the blob when the first one fails', async () => {
     const recent = createRecentWrites();
     const first = slow(true);
     const [one, two] = [first.write, uploaded].map((write) => recent.write('a', digest, write));
@@ -67,7 +67,7 @@ describe('a blob that several images name', () => {
     assert.equal(await two, 'uploaded');
   });
 
-  it('is given up by who waits for it without harm to who writes it', async () => {
+  it('an aborted wait for a blob does not disturb its write', async () => {
     const recent = createRecentWrites();
     const first = slow();
     const end = new AbortController();

@@ -14,10 +14,11 @@ import {
   refusesOver,
   says,
   scripted,
+  titleOf,
 } from './scripted.test.support.ts';
 
 const size = 1000;
-/** Of more bytes than are sent without a thought. */
+/** Bytes above those that an upload may always cost. */
 const hundredfold = blobOf(noise(100 * 20_000));
 const blob = blobOf(noise(size));
 const inChunks: UploadOptions = { chunkThreshold: 1, chunkSize: 400 };
@@ -29,7 +30,7 @@ interface Row {
   readonly script: Readonly<Record<string, readonly Fate[]>>;
   readonly options?: UploadOptions;
   readonly asked: readonly string[];
-  /** Default: the blob is there. */
+  /** Default: the registry has the blob. */
   readonly fails?: string;
 }
 
@@ -42,28 +43,28 @@ const rows: readonly Row[] = [
     asked: ['blob.head', 'mount', 'append 0-399', 'append 400-799', 'commit 800-999'],
   },
   {
-    name: 'that is cut goes on from where the registry has it',
+    name: 'that is cut continues at the offset of the registry',
     script: { commit: [cutAfter(300)] },
     asked: [...whole, 'status', 'commit 300-999'],
   },
   {
-    name: 'that is cut before its first byte goes on in the same session',
+    name: 'that is cut before its first byte continues in the same session',
     script: { commit: [cutAfter(0)] },
     asked: [...whole, 'status', 'commit'],
   },
   {
-    name: 'whose chunk is cut goes on from where the registry has it',
+    name: 'with a cut chunk continues at the offset of the registry',
     script: { append: [passes, cutAfter(100)] },
     options: inChunks,
     asked: [...twoChunks, 'status', 'status', 'append 500-899', 'commit 900-999'],
   },
   {
-    name: 'has its attempts again whenever the registry has more',
+    name: 'counts its attempts from the start when the registry has more',
     script: { commit: [cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10)] },
     asked: [...whole, ...[10, 20, 30, 40, 50].flatMap((from) => ['status', `commit ${from}-999`])],
   },
   {
-    name: 'that comes no further fails when its attempts are used up, and its session is cancelled',
+    name: 'without progress fails when its attempts are used up, and its session is cancelled',
     script: { commit: [cutAfter(10), cutAfter(0), cutAfter(0), cutAfter(0)] },
     asked: [...whole, ...Array.from({ length: 3 }).flatMap(() => ['status', 'commit 10-999']), 'cancel'],
     fails: 'CUT_OFF',
@@ -80,32 +81,32 @@ const rows: readonly Row[] = [
     fails: 'DENIED',
   },
   {
-    name: 'whose upload is refused for a while is begun again',
+    name: 'whose start is refused for a while starts again',
     script: { mount: [answers(503)], start: [answers(503)] },
     asked: ['blob.head', 'mount', 'start', 'start', 'commit'],
   },
   {
-    name: 'whose session is gone after a cut starts over',
+    name: 'without its session after a cut starts over',
     script: { commit: [cutAfter(300)], status: [answers(404)] },
     asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
   },
   {
-    name: 'whose session is gone starts over',
+    name: 'without its session starts over',
     script: { commit: [answers(404)] },
     asked: [...whole, 'status', 'commit'],
   },
   {
-    name: 'whose commit was taken and whose answer was lost is there',
+    name: 'with a lost answer to its commit is stored',
     script: { commit: [losesAnswer] },
     asked: [...whole, 'status', 'cancel', 'blob.head'],
   },
   {
-    name: 'of which the registry says more than was sent starts over',
+    name: 'starts over if the registry reports more than was sent',
     script: { commit: [cutAfter(300)], status: [says('0-5000')] },
     asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
   },
   {
-    name: 'of which the registry says less than it had taken starts over',
+    name: 'starts over if the registry reports less than it had taken',
     script: { append: [passes, cutAfter(100)], status: [says('0-9'), says('0-9')] },
     options: inChunks,
     asked: [
@@ -120,41 +121,41 @@ const rows: readonly Row[] = [
     ],
   },
   {
-    name: 'of which the registry does not say how much it has starts over',
+    name: 'starts over if the registry reports no offset',
     script: { commit: [cutAfter(300)], status: [says()] },
     asked: [...whole, 'status', 'cancel', 'blob.head', 'start', 'commit'],
   },
   {
-    name: 'of which the registry says one byte too many starts over when that is refused',
+    name: 'starts over if the registry reports one byte too many and refuses the rest',
     script: { commit: [cutAfter(300)], status: [says('0-300')] },
     asked: [...whole, 'status', 'commit 301-999', 'cancel', 'blob.head', 'start', 'commit'],
   },
   {
-    name: 'of which the registry says that nothing came starts over when the digest is wrong',
+    name: 'starts over if the registry reports no bytes and the digest is wrong',
     script: { commit: [cutAfter(300)], status: [says('0-0')] },
     asked: [...whole, 'status', 'commit', 'cancel', 'blob.head', 'start', 'commit'],
   },
   {
-    name: 'of which a registry says stale things after a refusal goes on from what it took',
+    name: 'continues after the accepted bytes if the registry reports stale ones after a refusal',
     script: { append: [passes, answers(503)], status: [says('0-9')] },
     options: inChunks,
     asked: [...twoChunks, 'status', 'append 400-799', 'commit 800-999'],
   },
   ...[400, 405, 413, 416].map((status) => ({
-    name: `first-chunk-refused: whose first chunk is refused with ${status} goes in one request in a new session`,
+    name: `first-chunk-refused: with a first chunk refused with ${status} goes in one request in a new session`,
     script: { append: [answers(status)] },
     options: inChunks,
     asked: ['blob.head', 'mount', 'append 0-399', 'cancel', 'start', 'commit'],
   })),
   {
-    name: 'whose second chunk is refused with 400 fails',
+    name: 'with a second chunk refused with 400 fails',
     script: { append: [passes, answers(400)] },
     options: inChunks,
     asked: ['blob.head', 'mount', 'append 0-399', 'append 400-799', 'cancel'],
     fails: 'UNEXPECTED_STATUS',
   },
   {
-    name: 'that is too large for a proxy, and smaller than what proxies take, fails',
+    name: 'that is too large for a proxy, and smaller than the least piece, fails',
     script: { commit: [answers(413)] },
     asked: [...whole, 'cancel'],
     fails: 'TOO_LARGE',
@@ -184,7 +185,7 @@ function losingSessions(losesAt: (session: number) => number) {
 
 describe('a blob on its way to a registry', () => {
   for (const { name, script, options = {}, asked, fails } of rows) {
-    it(name, async () => {
+    it(titleOf('a blob', name), async () => {
       const registry = scripted(script, options);
       const written = registry.repository.blobs.write(blob.descriptor, blob.content);
       if (fails === undefined) {
@@ -222,7 +223,7 @@ describe('a blob on its way to a registry', () => {
       most: 500,
     },
   ]) {
-    it(`endless-upload: of which sessions are lost ${name} ${fails ? 'fails' : 'comes through'}, and is not sent for ever`, async () => {
+    it(`endless-upload: a blob with sessions lost ${name} ${fails ? 'fails' : 'is stored'}, and is not sent for ever`, async () => {
       const script = losingSessions(losesAt);
       const registry = scripted(script.fates, {
         chunkThreshold: 1,
@@ -235,7 +236,7 @@ describe('a blob on its way to a registry', () => {
     });
   }
 
-  it('endless-upload: that gains one byte each time fails when ten times its size has been sent', async () => {
+  it('endless-upload: a blob that gains one byte each time fails after ten times its size', async () => {
     let sent = 0;
     const registry = scripted({ commit: always(cutAfter(1)) });
     const content = tellingContent(hundredfold.content, (bytes) => {
@@ -246,7 +247,7 @@ describe('a blob on its way to a registry', () => {
   });
 
   // id: proxy-body-limit
-  it('of more than a proxy takes goes in chunks that it does', async () => {
+  it('a blob that is too large for a proxy goes in chunks that the proxy accepts', async () => {
     const large = blobOf(noise(17 * 1024 * 1024));
     const { repository, asked } = scripted({ commit: [answers(413)] });
     await repository.blobs.write(large.descriptor, large.content);
@@ -264,7 +265,7 @@ describe('a blob on its way to a registry', () => {
     { limit: 1024 * 1024, chunkSize: 8 * 1024 * 1024, most: 45 },
     { limit: 5 * 1024 * 1024, chunkSize: 6 * 1024 * 1024, most: 20 },
   ]) {
-    it(`first-chunk-refused: goes in pieces of what a proxy takes, ${limit} bytes, where chunks are ${chunkSize ?? 'not asked for'}`, async () => {
+    it(`first-chunk-refused: a blob goes in pieces for a proxy that takes ${limit} bytes, with chunks of ${chunkSize ?? 'no'} size`, async () => {
       const large = blobOf(noise(17 * 1024 * 1024));
       const limited = always(refusesOver(limit));
       const options = chunkSize === undefined ? {} : { chunkThreshold: 1, chunkSize };
@@ -275,7 +276,7 @@ describe('a blob on its way to a registry', () => {
     });
   }
 
-  it('first-chunk-refused: fails with TOO_LARGE where no piece is small enough, and ends', async () => {
+  it('first-chunk-refused: a blob fails with TOO_LARGE if no piece is small enough', async () => {
     const large = blobOf(noise(2 * 1024 * 1024));
     const limited = always(refusesOver(1000));
     const { repository, asked } = scripted({ append: limited, commit: limited });
@@ -283,27 +284,27 @@ describe('a blob on its way to a registry', () => {
     assert.ok(asked.length <= 20, asked.join('\n'));
   });
 
-  it('is refused at once when it is not what its digest says', async () => {
+  it('a blob with another digest is refused at once', async () => {
     const { repository, asked } = scripted({});
     const other = bytesContent(noise(size).fill(7));
     await failsWith(repository.blobs.write(blob.descriptor, other), 'DIGEST_INVALID');
     assert.deepEqual(asked, [...whole, 'cancel']);
   });
 
-  it('that can be read once is not sent again', async () => {
+  it('a blob that can be read only once is not sent again', async () => {
     const { repository, asked } = scripted({ commit: [cutAfter(300)] });
     const content = streamContent(blob.content.open(), { size });
     await failsWith(repository.blobs.write(blob.descriptor, content), 'CUT_OFF');
     assert.deepEqual(asked, [...whole, 'cancel']);
   });
 
-  it('is given up when the observer of its retries says so', async () => {
+  it('a blob fails when the observer of its retries returns false', async () => {
     const { repository, asked } = scripted({ commit: [cutAfter(300)] }, { retry: { onRetry: () => false } });
     await failsWith(repository.blobs.write(blob.descriptor, blob.content), 'CUT_OFF');
     assert.deepEqual(asked, [...whole, 'cancel']);
   });
 
-  it('that is aborted leaves no session', async () => {
+  it('an aborted blob leaves no session', async () => {
     const abort = new AbortController();
     const { signal } = abort;
     const { repository, asked } = scripted({
@@ -321,7 +322,7 @@ describe('a blob on its way to a registry', () => {
     assert.deepEqual(asked, [...whole, 'cancel']);
   });
 
-  it('tells what the registry has, which never goes back, and what was sent, which counts again', async () => {
+  it('a blob reports acknowledged bytes, which never decrease, and sent bytes, which count again', async () => {
     const { repository } = scripted({ commit: [cutAfter(300)], status: [answers(404)] });
     const told: { readonly sent: number; readonly acknowledged: number }[] = [];
     await repository.blobs.write(blob.descriptor, reusingContent(blob.bytes, 100), {
@@ -335,7 +336,7 @@ describe('a blob on its way to a registry', () => {
     assert.deepEqual(told.at(-1), { sent: size + 200, acknowledged: size, moved: size });
   });
 
-  it('says its media type with the commit where it is asked to', async () => {
+  it('a blob names its media type in the commit if the option asks for it', async () => {
     let said: readonly string[] | undefined;
     const listens: Fate = (send, request) => {
       said = request.headers['oci-layer-media-type'];

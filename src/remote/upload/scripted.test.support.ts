@@ -11,18 +11,18 @@ import { parseOperation } from '../../wire/route.ts';
 import { createRemoteRegistry } from '../registry.ts';
 import type { UploadOptions } from './plan.ts';
 
-/** What becomes of one request. */
+/** Handles one request in place of the registry. */
 export type Fate = (send: Send, request: HttpRequest) => Promise<HttpResponse>;
 
 export interface ScriptedRegistry {
   readonly repository: Repository;
-  /** What the registry really holds. */
+  /** The content of the registry. */
   readonly inside: Repository;
-  /** Each request as `append 0-9`, `commit`, `status`: its kind, and where its bytes belong if it says so. */
+  /** Each request as `append 0-9`, `commit`, `status`: its kind, and its Content-Range if it has one. */
   readonly asked: readonly string[];
 }
 
-/** All waiting is over at once. */
+/** A clock whose waits end at once. */
 const hasty: Clock = {
   now: () => 0,
   after(_, wake) {
@@ -31,7 +31,7 @@ const hasty: Clock = {
   },
 };
 
-/** A registry that deals with the first requests of each kind as the script says, and then as it should. */
+/** A registry that handles the first requests of each kind by the script, and the others as usual. */
 export function scripted(
   script: Readonly<Record<string, readonly Fate[]>>,
   { retry, ...upload }: UploadOptions = {},
@@ -61,7 +61,7 @@ export function scripted(
   };
 }
 
-/** The fate of each request of a kind, however many there are. */
+/** Gives every request of a kind the same fate. */
 export function always(fate: Fate): readonly Fate[] {
   return new Proxy<Fate[]>([], { get: () => fate });
 }
@@ -73,13 +73,13 @@ export const answers =
   async () =>
     answer(status, headers);
 
-/** As a proxy: bodies of more bytes are refused. */
+/** Refuses larger bodies, as a proxy does. */
 export const refusesOver =
   (bytes: number): Fate =>
   async (send, request) =>
     (contentLength(request.headers) ?? request.body?.size ?? 0) > bytes ? answer(413) : send(request);
 
-/** The connection breaks when so many bytes of the request have arrived. */
+/** Breaks the connection after so many bytes of the request. */
 export const cutAfter =
   (bytes: number): Fate =>
   (send, { body, ...request }) =>
@@ -99,13 +99,13 @@ export const cutAfter =
           }),
     });
 
-/** The registry does it, and nobody gets to know. */
+/** Does the request, and loses the answer. */
 export const losesAnswer: Fate = async (send, request) => {
   await send(request);
   throw new TransportError('CUT_OFF', 'the far side is gone');
 };
 
-/** The answer has this Range, or none. */
+/** Gives the answer this Range, or none. */
 export const says =
   (range?: string): Fate =>
   async (send, request) => {
@@ -113,3 +113,9 @@ export const says =
     const { range: _range, ...rest } = headers;
     return { ...response, headers: range === undefined ? rest : { ...rest, range: [range] } };
   };
+
+/** Makes a title from a subject and the rest of a sentence. The id of a fault before the rest stays in front. */
+export function titleOf(subject: string, name: string): string {
+  const [, id = '', rest = name] = /^([a-z-]+: )(.*)$/.exec(name) ?? [];
+  return `${id}${subject} ${rest}`;
+}

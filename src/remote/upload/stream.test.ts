@@ -19,6 +19,7 @@ import {
   refusesOver,
   says,
   scripted,
+  titleOf,
 } from './scripted.test.support.ts';
 
 interface Row {
@@ -26,7 +27,7 @@ interface Row {
   readonly size?: number;
   readonly script?: Readonly<Record<string, readonly Fate[]>>;
   readonly asked: readonly string[];
-  /** Default: the blob is there. */
+  /** Default: the registry has the blob. */
   readonly fails?: string;
 }
 
@@ -35,16 +36,16 @@ const chunks = ['append 0-399', 'append 400-799', 'commit 800-999'];
 
 const rows: readonly Row[] = [
   { name: 'goes in chunks, the last with the commit', asked: ['start', ...chunks] },
-  { name: 'of nothing is a commit of nothing', size: 0, asked: ['start', 'commit'] },
+  { name: 'of no bytes is an empty commit', size: 0, asked: ['start', 'commit'] },
   { name: 'of one byte is a commit', size: 1, asked: ['start', 'commit'] },
   { name: 'of exactly one chunk is a commit', size: 400, asked: ['start', 'commit'] },
   {
-    name: 'of exactly two chunks ends with the second',
+    name: 'of exactly two chunks ends with the second one',
     size: 800,
     asked: ['start', 'append 0-399', 'commit 400-799'],
   },
   {
-    name: 'that is cut goes on from where the registry has it',
+    name: 'that is cut continues at the offset of the registry',
     script: { append: [passes, cutAfter(100)] },
     asked: [
       'start',
@@ -57,23 +58,23 @@ const rows: readonly Row[] = [
     ],
   },
   {
-    name: 'whose commit is cut goes on from where the registry has it',
+    name: 'with a cut commit continues at the offset of the registry',
     script: { commit: [cutAfter(100)] },
     asked: ['start', ...chunks, 'status', 'commit 900-999'],
   },
   {
-    name: 'has its attempts again whenever the registry has more',
+    name: 'counts its attempts from the start when the registry has more',
     script: { commit: [cutAfter(10), cutAfter(10), cutAfter(10), cutAfter(10)] },
     asked: ['start', ...chunks, ...[810, 820, 830, 840].flatMap((from) => ['status', `commit ${from}-999`])],
   },
   {
-    name: 'that comes no further fails when its attempts are used up, and its session is cancelled',
+    name: 'without progress fails when its attempts are used up, and its session is cancelled',
     script: { commit: [cutAfter(0), cutAfter(0), cutAfter(0)] },
     asked: ['start', ...chunks, 'status', 'commit 800-999', 'status', 'commit 800-999', 'cancel'],
     fails: 'CUT_OFF',
   },
   {
-    name: 'whose chunk is refused for a while is sent again',
+    name: 'with a chunk refused for a while sends the chunk again',
     script: { append: [answers(503), passes, answers(429)] },
     asked: [
       'start',
@@ -87,50 +88,50 @@ const rows: readonly Row[] = [
     ],
   },
   {
-    name: 'whose upload is refused for a while is begun again',
+    name: 'whose start is refused for a while starts again',
     script: { start: [answers(503)] },
     asked: ['start', 'start', ...chunks],
   },
   {
-    name: 'whose session is gone in the first chunk starts over with the chunk that is kept',
+    name: 'without its session in the first chunk starts over with the chunk in memory',
     script: { append: [cutAfter(100)], status: [answers(404), answers(404)] },
     asked: ['start', 'append 0-399', 'status', 'status', 'cancel', 'start', ...chunks],
   },
   {
-    name: 'whose session is gone after the first chunk fails',
+    name: 'without its session after the first chunk fails',
     script: { append: [passes, cutAfter(100)], status: [answers(404), answers(404)] },
     asked: ['start', 'append 0-399', 'append 400-799', 'status', 'status', 'cancel'],
     fails: 'BLOB_UPLOAD_UNKNOWN',
   },
   {
-    name: 'whose commit was taken and whose answer was lost is there',
+    name: 'with a lost answer to its commit is stored',
     script: { commit: [losesAnswer] },
     asked: ['start', ...chunks, 'status', 'blob.head'],
   },
   {
-    name: 'of which the registry says more than was sent fails',
+    name: 'fails if the registry reports more than was sent',
     script: { append: [passes, cutAfter(100)], status: [says('0-5000'), says('0-5000')] },
     asked: ['start', 'append 0-399', 'append 400-799', 'status', 'status', 'cancel'],
     fails: 'BLOB_UPLOAD_UNKNOWN',
   },
   {
-    name: 'of which the registry says stale things goes on from what it took',
+    name: 'continues after the accepted bytes if the registry reports stale ones',
     script: { append: [passes, answers(503)], status: [says('0-9')] },
     asked: ['start', 'append 0-399', 'append 400-799', 'status', 'append 400-799', 'commit 800-999'],
   },
   ...[400, 405, 413, 416].map((status) => ({
-    name: `first-chunk-refused: whose first chunk is refused with ${status} goes in one request without a length`,
+    name: `first-chunk-refused: with a first chunk refused with ${status} goes in one request without a length`,
     script: { append: [answers(status)] },
     asked: ['start', 'append 0-399', 'cancel', 'start', 'append', 'commit'],
   })),
   {
-    name: 'that goes in one request can not be sent again',
+    name: 'that goes in one request cannot be sent again',
     script: { append: [answers(416), cutAfter(100)] },
     asked: ['start', 'append 0-399', 'cancel', 'start', 'append', 'status', 'cancel'],
     fails: 'CUT_OFF',
   },
   {
-    name: 'whose second chunk is refused with 400 fails',
+    name: 'with a second chunk refused with 400 fails',
     script: { append: [passes, answers(400)] },
     asked: ['start', 'append 0-399', 'append 400-799', 'cancel'],
     fails: 'UNEXPECTED_STATUS',
@@ -139,10 +140,10 @@ const rows: readonly Row[] = [
 
 describe('a stream on its way to a registry', () => {
   for (const { name, size = 1000, script = {}, asked, fails } of rows) {
-    it(name, async () => {
+    it(titleOf('a stream', name), async () => {
       const registry = scripted(script, { chunkSize });
       const blob = blobOf(noise(size));
-      // In pieces that fit no chunk, all in the same memory.
+      // The pieces fit no chunk, and share one buffer.
       const source = streamContent(reusingContent(blob.bytes, 7).open());
       const ingested = registry.repository.blobs.ingest(source);
       if (fails === undefined) {
@@ -156,7 +157,7 @@ describe('a stream on its way to a registry', () => {
     });
   }
 
-  it('endless-upload: whose first chunk advances in each session, which then is lost, fails when its attempts are used up', async () => {
+  it('endless-upload: a stream whose sessions are lost after the first chunk fails when its attempts are used up', async () => {
     let appends = 0;
     let gone = false;
     const append: Fate = (send, request) => {
@@ -173,7 +174,7 @@ describe('a stream on its way to a registry', () => {
   });
 
   for (const size of [2_000_000, 5_000_000, 10_000_000]) {
-    it(`first-chunk-refused: of ${size} bytes goes in pieces of what a proxy takes`, async () => {
+    it(`first-chunk-refused: a stream of ${size} bytes goes in pieces that a proxy accepts`, async () => {
       const limited = always(refusesOver(1024 * 1024));
       const registry = scripted({ append: limited, commit: limited }, { chunkSize: 4 * 1024 * 1024 });
       const sample = blobOf(noise(size));
@@ -183,7 +184,7 @@ describe('a stream on its way to a registry', () => {
     });
   }
 
-  it('whose source fails leaves no session', async () => {
+  it('a stream with a failing source leaves no session', async () => {
     const { repository, asked } = scripted({}, { chunkSize });
     const fault = new Error('the source broke');
     const content = brokenContent(noise(1000), 500, () => {
@@ -193,7 +194,7 @@ describe('a stream on its way to a registry', () => {
     assert.deepEqual(asked, ['start', 'append 0-399', 'cancel']);
   });
 
-  it('lets its source go when the registry refuses it', async () => {
+  it('a stream closes its source when the registry refuses it', async () => {
     const { repository } = scripted({ append: [passes, answers(403)] }, { chunkSize });
     let ended = false;
     async function* endless(): AsyncIterable<Uint8Array> {
@@ -207,7 +208,7 @@ describe('a stream on its way to a registry', () => {
     assert.equal(ended, true);
   });
 
-  it('tells what the registry has, which never goes back', async () => {
+  it('a stream reports acknowledged bytes, which never decrease', async () => {
     const { repository } = scripted(
       { append: [cutAfter(100)], status: [answers(404), answers(404)] },
       { chunkSize },
@@ -223,7 +224,7 @@ describe('a stream on its way to a registry', () => {
     assert.equal(told.at(-1), 1000);
   });
 
-  it('is hashed as it is asked to be', async () => {
+  it('a stream is hashed by the algorithm of the option', async () => {
     const { repository } = scripted({}, { chunkSize });
     const blob = blobOf(noise(1000), 'sha512');
     const source = streamContent(blob.content.open());

@@ -11,7 +11,7 @@ interface Row {
   readonly name: string;
   readonly size: number;
   readonly source?: Partial<Content>;
-  /** What becomes of the question whether any repository has it, which begins the upload otherwise. */
+  /** The fate of the mount from anywhere, which otherwise starts the upload. */
   readonly mount?: Fate;
   readonly early: boolean;
 }
@@ -24,13 +24,29 @@ const remote = { remote: true };
 const kib = 1024;
 
 const rows: readonly Row[] = [
-  { name: 'at hand is left alone', size: 1, early: false },
-  { name: 'of little elsewhere is asked', size: 1024 * kib, source: remote, early: true },
-  { name: 'of more elsewhere is left alone', size: 1024 * kib + 1, source: remote, early: false },
-  { name: 'of what turns out to be mounted is let go', size: 1, source: remote, mount: mounts, early: true },
+  { name: 'the source of local content is not opened before the upload starts', size: 1, early: false },
+  {
+    name: 'the source of a small remote blob is opened while the upload starts',
+    size: 1024 * kib,
+    source: remote,
+    early: true,
+  },
+  {
+    name: 'the source of a larger remote blob is not opened before the upload starts',
+    size: 1024 * kib + 1,
+    source: remote,
+    early: false,
+  },
+  {
+    name: 'the opened source of a blob that turns out to be mounted is closed',
+    size: 1,
+    source: remote,
+    mount: mounts,
+    early: true,
+  },
 ];
 
-describe('while its upload is begun, the source of a blob', () => {
+describe('the source of a blob while its upload starts', () => {
   for (const { name, size, source = {}, mount = passes, early } of rows) {
     it(name, async () => {
       const bytes = new Uint8Array(size);
@@ -66,14 +82,23 @@ describe('while its upload is begun, the source of a blob', () => {
 
 describe('a large blob from elsewhere', () => {
   const rows = [
-    { name: 'goes on in pieces of 256 KiB', size: 32 * 1024 * kib, source: remote, piece: 256 * kib },
     {
-      name: 'of less than 32 MiB goes on as it comes',
+      name: 'a large remote blob goes out in pieces of 256 KiB',
+      size: 32 * 1024 * kib,
+      source: remote,
+      piece: 256 * kib,
+    },
+    {
+      name: 'a remote blob of less than 32 MiB goes out in the pieces that arrive',
       size: 31 * 1024 * kib,
       source: remote,
       piece: 64 * kib,
     },
-    { name: 'at hand goes on as it comes, too', size: 32 * 1024 * kib, piece: 64 * kib },
+    {
+      name: 'a large local blob goes out in the pieces of its source',
+      size: 32 * 1024 * kib,
+      piece: 64 * kib,
+    },
   ];
   for (const { name, size, source = {}, piece } of rows) {
     it(name, async () => {
@@ -117,14 +142,14 @@ describe('unproven-mount: a mount that is answered with 201', () => {
     ['the digest of another blob', { 'docker-content-digest': [other] }],
   ] as const;
   for (const [what, headers] of claims) {
-    it(`is none where the blob is not there: with ${what}`, async () => {
+    it(`unproven-mount: a 201 with ${what} is no mount if the registry lacks the blob`, async () => {
       const { repository, inside } = scripted({ mount: always(answers(201, headers)) });
       assert.equal(await repository.blobs.write(blob, bytesContent(bytes)), 'uploaded');
       assert.equal((await inside.blobs.stat(blob.digest))?.size, 1000);
     });
   }
 
-  it('counts where it names nothing and the blob is there, which costs one question', async () => {
+  it('a 201 without a name counts as a mount if the registry has the blob, which costs one question', async () => {
     const { repository, inside, asked } = scripted({
       'blob.head': [answers(404)],
       mount: [answers(201)],
@@ -139,7 +164,7 @@ describe('truncated-at-the-registry: a blob that the registry has with another s
   const bytes = new Uint8Array(1000).fill(1);
   const blob = { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.byteLength };
   for (const length of ['0', '999', '1001']) {
-    it(`is sent, where it has ${length} bytes`, async () => {
+    it(`truncated-at-the-registry: a blob that the registry has with ${length} bytes is sent`, async () => {
       const { repository, inside } = scripted({
         'blob.head': [answers(200, { 'content-length': [length] })],
       });
@@ -148,7 +173,7 @@ describe('truncated-at-the-registry: a blob that the registry has with another s
     });
   }
 
-  it('is no success where the size is wrong that is asked for', async () => {
+  it('a blob whose descriptor has a wrong size fails', async () => {
     const { repository, inside } = scripted({});
     await give(inside, blobOf(bytes));
     const wrong = { ...blob, size: 5 };
