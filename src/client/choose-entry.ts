@@ -128,8 +128,8 @@ async function refuse(
   const more = choices.length > maxShown ? `, and ${choices.length - maxShown} more` : '';
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${path} holds ${choices.length} images, say which: ${shown.join(', ')}${more}. ` +
-      `Behind its path stands its name (PREFIX:PATH:NAME)${platforms.size > 1 ? '; --platform chooses among platforms' : ''}; push --index takes all of them as one index`,
+    `${path} holds ${choices.length} images; choose one: ${shown.join(', ')}${more}. ` +
+      `Add its name to the path (PREFIX:PATH:NAME)${platforms.size > 1 ? '; --platform chooses among platforms' : ''}; push --index takes all of them as one index`,
   );
 }
 

@@ -125,7 +125,10 @@ export function refuseToReplace({ kind }: Place): void {
       break;
     case 'registry':
     case 'oci':
-      throw new InputError('INVALID_OPTION', 'only an archive can be replaced, and the destination is none');
+      throw new InputError(
+        'INVALID_OPTION',
+        'the destination is no archive, and only an archive can be replaced: leave out "replace"',
+      );
     default:
       kind satisfies never;
   }

@@ -47,7 +47,7 @@ export async function putManifest(
  */
 export function checkRoot(text: string, expected: Digest, actual: Digest): void {
   if (actual === expected) return;
-  throw new ContentError('DIGEST_INVALID', `${text}: what is to be pushed there is ${actual}`, {
+  throw new ContentError('DIGEST_INVALID', `${text}: the pushed content has the digest ${actual}`, {
     expected,
     actual,
   });

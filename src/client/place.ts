@@ -155,7 +155,7 @@ function refuseForeign(text: string): void {
   if (advice === undefined || (mayBeImage && !isUrl)) return;
   throw new InputError(
     'INVALID_REFERENCE',
-    `"${text.slice(0, 300)}" is no place that gantry can read or write: ${advice}`,
+    `"${text.slice(0, 300)}" is a place that gantry cannot read or write: ${advice}`,
   );
 }
 
@@ -198,7 +198,7 @@ export function plainPath(path: string): string {
 export async function placeOfPath(path: string): Promise<OnDisk> {
   const place = parseOnDisk(path);
   if (place !== undefined) return place;
-  if (path === '') throw new InputError('INVALID_OPTION', 'the path that says where the image is is empty');
+  if (path === '') throw new InputError('INVALID_OPTION', 'the path of the image is empty');
   if (isStandard(path)) return { kind: 'docker-archive', path };
   const found = await stat(path).catch((cause: unknown) => missing(path, cause));
   return { kind: found.isDirectory() ? 'oci' : 'docker-archive', path };

@@ -52,8 +52,8 @@ async function pullWatched(
   options: PullOptions,
 ): Promise<readonly Descriptor[]> {
   const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
-  refuseEmpty(plainPath(path), 'where to save the image');
-  if (cachePath !== undefined) refuseEmpty(cachePath, 'where the cache is');
+  refuseEmpty(plainPath(path), 'the saved image');
+  if (cachePath !== undefined) refuseEmpty(cachePath, 'the cache');
   const signal = { signal: watch.part().signal };
   const wait = { ...signal, noWait, onWait };
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
@@ -116,7 +116,7 @@ async function openTarget(
  * @throws INVALID_OPTION
  */
 function refuseEmpty(path: string, what: string): void {
-  if (path === '') throw new InputError('INVALID_OPTION', `the path that says ${what} is empty`);
+  if (path === '') throw new InputError('INVALID_OPTION', `the path of ${what} is empty`);
 }
 
 /**
@@ -127,7 +127,7 @@ function refuseSameFolder(cache: string, path: string): void {
   if (resolve(cache) !== resolve(path)) return;
   throw new InputError(
     'INVALID_OPTION',
-    `${path} can't be the layout and its cache: leave out the cache, since a layout keeps the blobs that it has`,
+    `${path} cannot be the layout and its cache: leave out the cache, since a layout keeps its blobs`,
   );
 }
 

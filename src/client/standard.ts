@@ -64,6 +64,6 @@ export function isStandardOutput(path: string): boolean {
 function missing(side: 'input' | 'output'): InputError {
   return new InputError(
     'INVALID_OPTION',
-    `"-" is the standard ${side}, and this client was given none: createClient takes it as "standard"; a file of that name is "./-"`,
+    `"-" is the standard ${side}, and this client has none: pass it to createClient as "standard"; a file of that name is "./-"`,
   );
 }

@@ -41,7 +41,7 @@ export async function getToken(
   if (foreign !== undefined) {
     throw new AuthError(
       'DENIED',
-      `${formatRepository(foreign)} is not on ${reference.registry}: no token is for both`,
+      `${formatRepository(foreign)} is not on ${reference.registry}, and a token is for one registry`,
     );
   }
   const { base, authorize, bare } = connections.line(reference);

@@ -43,9 +43,10 @@ function checked(name: string, value: string): string {
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(lower) || !/^[\t\x20-\x7e]*$/.test(value)) {
     throw new InputError(
       'INVALID_OPTION',
-      `the header ${JSON.stringify(name)} has signs that no header can have`,
+      `the header ${JSON.stringify(name)} has characters that no header may have`,
     );
   }
-  if (reserved.has(lower)) throw new InputError('INVALID_OPTION', `the header ${lower} can't be set`);
+  if (reserved.has(lower))
+    throw new InputError('INVALID_OPTION', `the header ${lower} cannot be set: it is reserved`);
   return lower;
 }

@@ -29,7 +29,7 @@ const rows: readonly (readonly [name: string, args: readonly string[], code: num
   ['a push to a place on disk', ['push', 'images.tar', 'oci:x'], 2, /place on disk.*"copy" takes/],
   ['a pull of a place on disk', ['pull', 'oci:layout', 'x.tar'], 2, /place on disk.*"copy" takes/],
   ['a pull into a place', ['pull', 'HOST/app:1', 'oci:x'], 2, /"copy" writes to places.*\.\/oci:x/],
-  ['an empty path of a push', ['push', '', 'HOST/x:1'], 2, /path that says where the image is is empty/],
+  ['an empty path of a push', ['push', '', 'HOST/x:1'], 2, /the path of the image is empty/],
   ['a path that is not there', ['push', 'none', 'HOST/x:1'], 3, /there is no file or folder none$/m],
   ['a name behind a file', ['push', 'file:a', 'HOST/x:1'], 3, /write docker-archive:file:a/],
   ['a name behind a folder', ['push', 'folder:a', 'HOST/x:1'], 3, /write oci:folder:a/],

@@ -102,14 +102,9 @@ const rows: readonly (readonly [string, readonly string[], number, RegExp])[] = 
     /the name is longer than the file system allows/,
   ],
   ['a layout with such a name', [...layout, long], 1, /the name is longer than the file system allows/],
-  ['an empty path', ['pull', 'IMAGE', ''], 2, /the path that says where to save the image is empty/],
-  ['an empty path of a layout', [...layout, ''], 2, /the path that says where to save the image is empty/],
-  [
-    'an empty path of a cache',
-    ['pull', '-c', '', 'IMAGE', 'a.tar'],
-    2,
-    /the path that says where the cache is is empty/,
-  ],
+  ['an empty path', ['pull', 'IMAGE', ''], 2, /the path of the saved image is empty/],
+  ['an empty path of a layout', [...layout, ''], 2, /the path of the saved image is empty/],
+  ['an empty path of a cache', ['pull', '-c', '', 'IMAGE', 'a.tar'], 2, /the path of the cache is empty/],
   ['a layout that is not there', ['copy', 'oci:none', 'IMAGE'], 3, /there is no folder .*none$/m],
   [
     'a file that is read as a layout',
