@@ -165,11 +165,12 @@ describe('docker29-partial-index: an index of which Docker saved one image', () 
       ...layoutFiles([{ manifest: outer, name: 'v1' }], [here]),
       file(`blobs/sha256/${pulled.descriptor.digest.slice(7)}`, pulled.bytes),
     ]);
-    const error: unknown = await client.push(nested, `${host}/app:1`).catch((reason: unknown) => reason);
-    assert.ok(
-      isGantryError(error, 'MANIFEST_UNKNOWN') && error.message.includes('linux/arm64'),
-      String(error),
-    );
+    for (const index of [false, true]) {
+      const pushing = client.push(nested, `${host}/app:1`, { index });
+      const error: unknown = await pushing.catch((reason: unknown) => reason);
+      assert.ok(isGantryError(error, 'MANIFEST_UNKNOWN'), String(error));
+      assert.ok(error.message.includes('linux/arm64'), error.message);
+    }
     assert.deepEqual(registry.requests, []);
     const findings = await listOf(client.validate({ kind: 'oci', path: layout }));
     assert.ok(findings.some(({ problem }) => problem?.includes(away.manifest.descriptor.digest)));
