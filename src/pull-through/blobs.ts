@@ -4,14 +4,15 @@ import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { Blobs, SignalOptions, StatOptions } from '../store/contract.ts';
+import type { Blobs, SignalOptions } from '../store/contract.ts';
 import { BlobFetch } from './fetch.ts';
 import { failed, fromUpstream, type ProxiedRepository } from './source.ts';
 
 /** Serves cached blobs without asking the upstream. Fetches others once and streams them while it stores them. */
-export function openBlobs(source: ProxiedRepository): Pick<Blobs, 'stat' | 'open'> {
+export function openBlobs(source: ProxiedRepository): Pick<Blobs, 'stat' | 'statToRead' | 'open'> {
   return {
     stat: (digest, options) => stat(source, digest, options),
+    statToRead: (digest, options) => stat(source, digest, { ...options, reading: true }),
     open(blob): Content {
       const size = typeof blob === 'string' ? {} : { size: blob.size };
       return { ...size, replayable: true, open: (part = {}) => read(source, blob, part) };
@@ -22,7 +23,7 @@ export function openBlobs(source: ProxiedRepository): Pick<Blobs, 'stat' | 'open
 async function stat(
   source: ProxiedRepository,
   digest: Digest,
-  { reading = false, ...options }: StatOptions = {},
+  { reading = false, ...options }: SignalOptions & { readonly reading?: boolean } = {},
 ): Promise<Descriptor | undefined> {
   const { cache, upstream, resolving, fetches } = source;
   const what = nameOf(source, digest);

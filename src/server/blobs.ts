@@ -20,7 +20,10 @@ export async function getBlob(
   const url = kind === 'blob.get' && !known ? await blobs.locate?.(digest, { signal }) : undefined;
   if (url !== undefined) return redirected(digest, url);
   const reading = kind === 'blob.get' && !known && headerValue(headers, 'range') === undefined;
-  const blob = await blobs.stat(digest, { signal, reading });
+  const blob =
+    reading && blobs.statToRead !== undefined
+      ? await blobs.statToRead(digest, { signal })
+      : await blobs.stat(digest, { signal });
   if (blob === undefined) throw new NotFoundError('BLOB_UNKNOWN', `${name} has no blob ${digest}`);
   if (known) return unchanged(digest);
   if (kind === 'blob.head') return blobAnswer(blob, undefined);

@@ -79,7 +79,12 @@ export interface Blobs {
    * Returns the blob's descriptor (with the type application/octet-stream); undefined if the repository does not have
    * it.
    */
-  stat(digest: Digest, options?: StatOptions): Promise<Descriptor | undefined>;
+  stat(digest: Digest, options?: SignalOptions): Promise<Descriptor | undefined>;
+  /**
+   * Does the same as `stat` for a caller that reads the whole blob next: the place starts to fetch the blob instead of asking
+   * for it first, and throws the errors of a reading. Absent where a place fetches nothing from elsewhere.
+   */
+  statToRead?(digest: Digest, options?: SignalOptions): Promise<Descriptor | undefined>;
   /**
    * Returns the content of a blob, which fetches nothing until it is opened. A reading of the whole verifies digest and
    * size.
@@ -112,16 +117,6 @@ export interface Blobs {
   resume(id: string, options?: SignalOptions): Promise<Upload>;
   /** Removes a blob. Returns false if it did not exist. */
   delete(digest: Digest, options?: SignalOptions): Promise<boolean>;
-}
-
-/** Settings of `Blobs.stat`. */
-export interface StatOptions extends SignalOptions {
-  /**
-   * Announces that the caller will read the whole blob next. A place that has to fetch it from elsewhere may start to
-   * fetch instead of asking first; `stat` then throws the errors of a reading.
-   * @defaultValue false
-   */
-  readonly reading?: boolean | undefined;
 }
 
 /** How a blob came to a place: it was already there, was mounted from another repository, or was uploaded. */

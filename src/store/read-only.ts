@@ -4,7 +4,7 @@ import type { Blobs, Manifests, Repository, Tags } from './contract.ts';
 /** The parts that a read-only place implements; `readOnlyRepository` derives the rest. */
 export interface Readable {
   readonly name: string;
-  readonly blobs: Pick<Blobs, 'stat' | 'open' | 'locate'>;
+  readonly blobs: Pick<Blobs, 'stat' | 'statToRead' | 'open' | 'locate'>;
   readonly manifests: Pick<Manifests, 'resolve' | 'get' | 'getRaw'>;
   readonly tags: Pick<Tags, 'list'>;
   readonly referrers: Repository['referrers'];
@@ -21,6 +21,7 @@ export function readOnlyRepository(readable: Readable): Repository {
     name,
     blobs: {
       stat: blobs.stat,
+      ...(blobs.statToRead === undefined ? {} : { statToRead: blobs.statToRead }),
       open: blobs.open,
       ...(blobs.locate === undefined ? {} : { locate: blobs.locate }),
       write: refuse,

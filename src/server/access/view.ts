@@ -48,6 +48,9 @@ function viewBlobs(registry: Registry, repository: Repository, viewer: Viewer): 
   const { blobs } = repository;
   return {
     stat: (digest, options) => blobs.stat(digest, options),
+    ...(blobs.statToRead === undefined
+      ? {}
+      : { statToRead: async (digest, options) => blobs.statToRead?.(digest, options) }),
     open: (blob) => blobs.open(blob),
     ...(blobs.locate === undefined
       ? {}
