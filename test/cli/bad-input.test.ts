@@ -21,7 +21,7 @@ function assertRefused({ code, stdout, stderr }: Ended, expected: number, names:
   assert.doesNotMatch(stderr, /\bat .*:\d+:\d+|unexpected \w*Error/);
 }
 
-describe('what cannot be meant ends with 2 before anything is sent', () => {
+describe('a usage error ends with 2 before any request', () => {
   for (const [line, names] of [
     ['manifest localhost:1/Upper/case', 'Upper'],
     ['digest localhost:1/a:b:c', 'localhost:1/a:b:c'],
@@ -55,7 +55,7 @@ describe('what cannot be meant ends with 2 before anything is sent', () => {
   }
 });
 
-describe('what is not there ends with 3', () => {
+describe('a missing thing ends with 3', () => {
   it('an image, a repository, a blob', async () => {
     await using registry = await startRegistry();
     await store(registry.registry, 'app', ['1'], await makeImage('hello'));
@@ -170,7 +170,7 @@ describe('a registry', () => {
   }
 });
 
-describe('what is on this machine', () => {
+describe('files and ports of this machine', () => {
   it('a file that is not an archive is named', async (test) => {
     await using registry = await startRegistry();
     const cwd = await folder(test);

@@ -25,7 +25,7 @@ async function jsonOf(line: string, options: RunOptions = {}): Promise<Record<st
   return { ...value };
 }
 
-describe('what the commands print', () => {
+describe('the output of the commands', () => {
   it('copy brings layers that are not meant to be distributed only where that is allowed', async () => {
     await using from = await startRegistry();
     await using to = await startRegistry();

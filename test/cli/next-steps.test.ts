@@ -55,7 +55,7 @@ const rows: readonly (readonly [name: string, args: readonly string[], code: num
   ],
 ];
 
-describe('what a newcomer gets wrong', () => {
+describe('mistakes of newcomers', () => {
   it('next-step-missing: each refusal says what is wrong and what to do', async (test) => {
     const { host, cwd } = await scene(test);
     for (const [name, args, code, said] of rows) {

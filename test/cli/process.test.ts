@@ -67,7 +67,7 @@ describe('a signal', { skip: noSignals }, () => {
   });
 });
 
-describe('a bug in what no command awaits', { skip: noSignals }, () => {
+describe('a bug in code that no command awaits', { skip: noSignals }, () => {
   it('a bug ends the command in one line without a stack', async () => {
     const bug = "process.once('SIGUSR2', () => { throw new TypeError('broken'); });";
     const child = startGantry(['serve'], { nodeOptions: ['--import', `data:text/javascript,${bug}`] });
@@ -103,7 +103,7 @@ async function finishedStderr(child: ReturnType<typeof startGantry>): Promise<st
   return said;
 }
 
-describe('what is said on stderr', () => {
+describe('stderr', () => {
   it("a registry's warnings are shown once each", async (test) => {
     const host = await fakeRegistry(test, (_, to) => {
       to.setHeader('warning', ['299 - "this registry closes soon"', '299 - "this registry closes soon"']);

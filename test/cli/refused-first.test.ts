@@ -33,7 +33,7 @@ async function giveArtifact(place: Repository): Promise<Manifest> {
   return manifest;
 }
 
-describe('what a place does not take', () => {
+describe('content that a place cannot hold', () => {
   for (const tag of ['artifact', 'index']) {
     for (const verb of ['pull', 'pull --format=legacy', 'copy']) {
       it(`refused-after-the-bytes: ${verb} of an ${tag} into a docker archive is refused before a blob is read, with the command that works`, async (test) => {

@@ -10,7 +10,7 @@ import { needs } from '../peer.ts';
 import { newStore } from './server.ts';
 import { acknowledged, PowerLoss, type SystemCall, traced } from './strace.ts';
 
-describe('what is acknowledged', needs('strace'), () => {
+describe('acknowledged content', needs('strace'), () => {
   it('acknowledged content is on the disk: bytes, names, and new folders', async (test) => {
     const store = await newStore(test);
     const folder = new RepositoryFolder(join(store, 'repositories'), 'a/b');

@@ -122,7 +122,7 @@ const rows: readonly (readonly [string, readonly string[], number, RegExp])[] = 
 
 const windows = process.platform === 'win32' ? 'Windows has other limits and words' : false;
 
-describe('what stands where something else is expected', { skip: windows }, () => {
+describe('messages for things that the command does not expect', { skip: windows }, () => {
   for (const [name, args, code, said] of rows) {
     it(`errors-of-the-system-in-words: ${name}`, async (test) => {
       const { image, cwd } = await scene(test);

@@ -43,7 +43,7 @@ after(async () => {
 
 const formats = ['tarball', 'legacy'] as const;
 
-describe('skopeo reads what gantry saves', needs('skopeo'), () => {
+describe('skopeo reads archives and layouts of gantry', needs('skopeo'), () => {
   for (const format of formats) {
     for (const named of [false, true]) {
       it(`a ${format} as docker-archive${named ? ', by its name' : ''}`, async (test) => {
@@ -108,7 +108,7 @@ function skopeoCopy(...args: readonly string[]): Promise<string> {
   return output('skopeo', ['copy', '--insecure-policy', ...args]);
 }
 
-describe('crane reads what gantry saves', needs('crane'), () => {
+describe('crane reads archives and layouts of gantry', needs('crane'), () => {
   for (const format of formats) {
     it(`a ${format}`, async (test) => {
       const file = join(await folder(test), 'image.tar');
@@ -121,7 +121,7 @@ describe('crane reads what gantry saves', needs('crane'), () => {
   }
 });
 
-describe('oras reads what gantry saves', needs('oras'), () => {
+describe('oras reads archives and layouts of gantry', needs('oras'), () => {
   it('an index in an OCI archive', async (test) => {
     const home = await folder(test);
     await client.copy(names.index, `oci-archive:${join(home, 'index.tar')}:v1`);
@@ -132,7 +132,7 @@ describe('oras reads what gantry saves', needs('oras'), () => {
   });
 });
 
-describe('podman reads what gantry saves', needs('podman'), () => {
+describe('podman reads archives and layouts of gantry', needs('podman'), () => {
   let podman: Podman;
   before(async () => {
     podman = await openPodman();
@@ -225,7 +225,7 @@ async function podmanSave(args: readonly string[]): Promise<void> {
 }
 
 for (const { peer, form, save } of writers) {
-  describe(`gantry reads what ${peer} saves`, needs(peer), () => {
+  describe(`gantry reads archives and layouts of ${peer}`, needs(peer), () => {
     it(form, async (test) => {
       const reference = `${registry.host}/from-${peer}/${form.replaceAll(' ', '-')}:1`;
       const home = await folder(test);
@@ -265,7 +265,7 @@ const absent = await access(saved).then(
   () => `there is no ${saved}`,
 );
 
-describe('what docker saved', { skip: absent }, () => {
+describe('an archive of docker save', { skip: absent }, () => {
   it('an archive of docker goes to a registry with its config and layers, and back into an archive', async (test) => {
     const home = await folder(test);
     const reference = `${registry.host}/docker/alpine:1`;

@@ -66,7 +66,7 @@ const stages = [
 ] as const;
 
 for (const [where, open] of stages) {
-  describe(`a blob, by way of a cache ${where},`, () => {
+  describe(`a blob through a cache ${where}`, () => {
     it(`a cache ${where} requests a blob once, and never again`, async (test) => {
       const stage = await open(test);
       const { ask, taken } = stage;
@@ -192,7 +192,7 @@ for (const [where, open] of stages) {
     });
   });
 
-  describe(`a part of a blob, by way of a cache ${where},`, () => {
+  describe(`a part of a blob through a cache ${where}`, () => {
     it(`a cache ${where} fetches a part of a blob as a part, and does not keep it`, async (test) => {
       const stage = await open(test);
       await give(stage.place.repository('a'), layer);
@@ -239,7 +239,7 @@ for (const [where, open] of stages) {
   });
 }
 
-describe('a blob, by way of a cache,', () => {
+describe('a blob through a cache', () => {
   it('a HEAD of a blob becomes a HEAD to the upstream', async (test) => {
     const stage = cacheStage(test);
     await give(stage.place.repository('a'), layer);

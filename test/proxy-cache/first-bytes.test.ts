@@ -39,7 +39,7 @@ const failures: readonly [how: string, effect: FaultEffect, status: number, code
   ['sends less', { body: layer.bytes.subarray(1) }, 502, 'UNAVAILABLE'],
 ];
 
-describe('a blob, by way of a cache whose upstream', () => {
+describe('a blob through a cache', () => {
   for (const [how, effect, status, code] of failures) {
     it(`${how}: ${status}, after one request, and well the next time`, async (test) => {
       const upstream = withFaults([{ when: { operation: 'blob.get' }, effect }]);

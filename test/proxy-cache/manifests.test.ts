@@ -7,7 +7,7 @@ import { giveImage, imageOf, indexOf, listOf } from '../../src/testing/contract/
 import { withFaults } from '../../src/testing/faults.ts';
 import { cacheStage, connectedStage } from './stage.ts';
 
-describe('a tag, by way of a cache', () => {
+describe('a tag through a cache', () => {
   it('a tag costs a HEAD and a GET the first time, and then a HEAD', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const image = await giveImage(place.repository('acme/app'), {}, '1');
@@ -139,7 +139,7 @@ describe('a tag, by way of a cache', () => {
   });
 });
 
-describe('a manifest by its digest, by way of a cache', () => {
+describe('a manifest by its digest through a cache', () => {
   it('a manifest is requested by digest once, and never again', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     const { descriptor } = await giveImage(place.repository('a'));
@@ -199,7 +199,7 @@ describe('a manifest by its digest, by way of a cache', () => {
   });
 });
 
-describe('a list, by way of a cache', () => {
+describe('a list through a cache', () => {
   it('the list of tags is the upstream’s, page by page', async (test) => {
     const { place, ask, taken } = cacheStage(test);
     await giveImage(place.repository('a'), {}, '1', '2', '3');

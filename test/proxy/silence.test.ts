@@ -19,7 +19,7 @@ import { secret } from '../secret.ts';
 const noConnection = 5;
 const nobody: Keychain = async () => undefined;
 
-describe('the way to a registry on the command line', () => {
+describe('the connection of the command line to a registry', () => {
   it('a server that accepts connections and never answers ends a command with an error that names the host, after retries', async (test) => {
     let connections = 0;
     const server = net.createServer((socket) => {
@@ -64,7 +64,7 @@ describe('the way to a registry on the command line', () => {
   });
 });
 
-describe('the way to a registry in the library', () => {
+describe('the connection of the library to a registry', () => {
   it('the library reports the limits of a host as they change', async (test) => {
     let left = 7;
     const server = http.createServer((_, response) => {

@@ -214,7 +214,7 @@ describe('a push that a registry refuses says so, in its words', () => {
 
 const withoutMounts: Middleware = refuses(({ kind }) => (kind === 'upload.mount' ? answer(404) : undefined));
 
-describe('what is pushed', () => {
+describe('pushed content', () => {
   // id: ecr-children-by-digest
   it('ECR: says its own type in each manifest, and children go by their digests', async () => {
     const put: string[] = [];

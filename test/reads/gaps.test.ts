@@ -193,7 +193,7 @@ describe('a layer whose type contradicts its bytes', () => {
   }
 });
 
-describe('an index that says what its children are not', () => {
+describe('an index that contradicts its children', () => {
   it('false-child-claims: a copy refuses another size, and validate names size and type', async () => {
     const image = encodeManifest({
       schemaVersion: 2,

@@ -147,7 +147,7 @@ describe('C7 credentials', () => {
   }
 });
 
-describe('C8 what is told of an exchange', () => {
+describe('C8 messages and events about an exchange', () => {
   const word = secret('told');
   for (const url of [
     `https://s3.example/x?X-Amz-Signature=${word}&X-Amz-Credential=${word}`,

@@ -9,7 +9,7 @@ import { answering, host, kindsOf, wire } from './wire.ts';
 
 const name = `${host}/app:1`;
 
-describe('to look', () => {
+describe('inspecting and reading', () => {
   // id: exists-by-head
   it('whether an image, a blob or a descriptor is there is one HEAD each', async () => {
     const wired = wire();

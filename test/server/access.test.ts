@@ -323,7 +323,7 @@ describe('an upload session', () => {
   });
 });
 
-describe('who is not who they say', () => {
+describe('wrong credentials', () => {
   const lines: readonly [what: string, authorization: string][] = [
     ['a wrong password', as('alice', secret('wrong')).headers?.['authorization'] ?? ''],
     ['another user’s password', as('bob', passwordOf('alice')).headers?.['authorization'] ?? ''],

@@ -152,7 +152,7 @@ describe('a web page of another origin', () => {
   });
 });
 
-describe('what is served beside programs', () => {
+describe('a registry beside programs and web pages', () => {
   const rows: readonly (readonly [name: string, headers: readonly string[]])[] = [
     ['an address that the user typed', ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: navigate']],
     ['a page of the registry itself', ['Origin: http://HOST', 'Sec-Fetch-Site: same-origin']],

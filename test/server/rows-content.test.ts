@@ -146,7 +146,7 @@ describe('S5: that the bytes are stored once gives nobody a right to them', () =
   });
 });
 
-describe('S8: what deletes is switched off as one', () => {
+describe('S8: one option switches all deletions off', () => {
   it('S8 tags, manifests and blobs stay, by whatever they are deleted', async () => {
     const registry = createMemoryRegistry();
     const { digest: manifest } = await pushImage(asking(createApp(registry)), 'a', 'v1');
@@ -158,7 +158,7 @@ describe('S8: what deletes is switched off as one', () => {
   });
 });
 
-describe('S9: what is deleted is gone from everywhere', () => {
+describe('S9: deleted content is gone from everywhere', () => {
   onBoth('S9 a blob, also for who has it already and for who would mount it', async (ask) => {
     await pushBlob(ask, 'a', text);
     assert.equal((await ask('GET', blob)).text, text);
@@ -185,7 +185,7 @@ describe('S9: what is deleted is gone from everywhere', () => {
   });
 });
 
-describe('S11: what somebody stored is not shown as something else', () => {
+describe('S11: browsers do not display stored content', () => {
   onBoth('S11 a blob is bytes and nothing a browser would open, whatever it was pushed as', async (ask) => {
     const page = '<script>alert(1)</script>';
     const target = `${await start(ask)}?digest=${digestText(page)}`;

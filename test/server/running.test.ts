@@ -161,7 +161,7 @@ describe('the access log of gantry serve', () => {
   });
 });
 
-describe('what gantry serve tells of itself', () => {
+describe('gantry serve for operators', () => {
   it('serve shows its health, and its counts with --metrics', async (test) => {
     const { url } = await serve(test, ['--metrics']);
     assert.equal(await (await fetch(`${url}/healthz`)).text(), '{"status":"ok"}');

@@ -118,7 +118,7 @@ describe('the bundle', () => {
   });
 });
 
-describe('what of the bundle is precompiled', () => {
+describe('the precompiled part of the bundle', () => {
   it('the bytecode is that of the core, and the V8 that built it accepts it', async () => {
     const { part, compiled, ours } = await precompiledIn(dirname(bundle));
     assert.match(part, /^core-/);

@@ -169,7 +169,7 @@ describe('endless-waits: streams to registries', () => {
   });
 });
 
-describe('endless-waits: what is read once for several callers', () => {
+describe('endless-waits: one reading for several callers', () => {
   it('the next caller reads a layer when the first one aborts', async () => {
     let opened = 0;
     const layer = createLayer({
