@@ -35,7 +35,7 @@ function memoryJournal(): MemoryJournal {
   };
 }
 
-/** A registry with three chunks of the blob from a process whose connection broke, and a journal that notes them. */
+/** A registry with three chunks of the blob of a process with a broken connection, and a journal with their note. */
 async function interrupted(
   later: Readonly<Record<string, readonly Fate[]>> = {},
 ): Promise<{ readonly registry: ScriptedRegistry; readonly journal: MemoryJournal }> {
