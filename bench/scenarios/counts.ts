@@ -17,7 +17,7 @@ export const counts: readonly Scenario[] = (
     },
     {
       name: 'push-new-tag',
-      title: 'push of what is there under another tag, token login',
+      title: 'push of existing content under another tag, token login',
       wanted: 'no byte that the registry has, ≤ 10 requests, depth ≤ 4',
       verb: 'push',
       image: fiveLayers,

@@ -106,7 +106,7 @@ const rows: readonly {
   },
   {
     // Goal: 9 and 3, warm 1.
-    name: 'push of what is there',
+    name: 'push of existing content',
     run: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
     open: { requests: 7, depth: 1 },
     login: { requests: 9, depth: 3 },
@@ -115,7 +115,7 @@ const rows: readonly {
   },
   {
     // Goal: 10 and 4.
-    name: 'push of what is there under a new tag',
+    name: 'push of existing content under a new tag',
     run: ({ client, full }) => client.pushImage(`${full}/app:2`, image),
     open: { requests: 8, depth: 2 },
     login: { requests: 10, depth: 4 },
