@@ -182,8 +182,8 @@ export function saysOfSessions(said: (bytes: number) => string | undefined): Mid
 }
 
 /**
- * Demands tokens. A request of these kinds invalidates all tokens that have been used. A token that was never used
- * stays valid: otherwise one request would be refused three times, which is final.
+ * Demands tokens. A request of these kinds invalidates all tokens that have served. A token without a response that the
+ * client has seen stays valid: the client takes the refusal of such a token as final.
  */
 export function endsTokens(kinds: readonly OperationKind[], times: number): Middleware {
   let [given, ended, left] = [0, 0, times];
@@ -201,12 +201,19 @@ export function endsTokens(kinds: readonly OperationKind[], times: number): Midd
       ended = Math.max(...[...used].map(Number));
     }
     if (shown !== undefined && Number(shown) > ended) {
-      used.add(shown);
-      return next(request);
+      const response = await next(request);
+      afterTurns(20, () => used.add(shown));
+      return response;
     }
     const host = headerValue(request.headers, 'host');
     return answer(401, { 'www-authenticate': [`Bearer realm="http://${host}/token",service="${host}"`] });
   };
+}
+
+/** The client has read a response after a few turns of the event loop, since it runs in this process. */
+function afterTurns(left: number, act: () => void): void {
+  if (left === 0) act();
+  else setImmediate(() => afterTurns(left - 1, act));
 }
 
 /** Ends the bodies of blobs too early but in good order. `says` chooses the Content-Length. */
