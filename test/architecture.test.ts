@@ -41,15 +41,7 @@ const rules: Readonly<Record<string, Rule>> = {
   http: { imports: ['wire', ...words], node: [] },
   'http/node': {
     imports: ['http', 'wire', ...words],
-    node: [
-      'node:http',
-      'node:https',
-      'node:net',
-      'node:tls',
-      'node:dns',
-      'node:stream',
-      'node:diagnostics_channel',
-    ],
+    node: ['node:net', 'node:tls', 'node:dns', 'node:diagnostics_channel'],
   },
   keychain: { imports: ['files', ...words], node: [...disk, 'node:child_process'] },
   auth: { imports: ['keychain', 'http', 'wire', ...words], node: [] },

@@ -62,7 +62,7 @@ function manifestsOf(
     async get(reference, { signal } = {}) {
       signal?.throwIfAborted();
       const manifest = find(reference);
-      if (manifest !== undefined) return { ...manifest, bytes: manifest.bytes.slice() };
+      if (manifest !== undefined) return { ...manifest, bytes: new Uint8Array(manifest.bytes) };
       throw new NotFoundError('MANIFEST_UNKNOWN', `${path} has no manifest ${reference}`);
     },
     async put(manifest, options = {}) {
@@ -77,7 +77,7 @@ function manifestsOf(
       all.set(digest, {
         ...manifest,
         descriptor: { mediaType, digest, size },
-        bytes: manifest.bytes.slice(),
+        bytes: new Uint8Array(manifest.bytes),
       });
       for (const tag of tags) names.set(tag, digest);
     },

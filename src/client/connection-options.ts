@@ -19,7 +19,7 @@ export interface ConnectionOptions extends HostSettings {
   /**
    * Sends the requests. `fetchTransport` makes one of a `fetch`; the handler of an embedded registry is one. A transport
    * of the caller handles `tls`, `proxy`, the connect timeout and DNS itself.
-   * @defaultValue `createNodeTransport()`: `node:http(s)` with connections that are kept alive
+   * @defaultValue `createNodeTransport()`: HTTP/1.1 with connections that are kept alive
    */
   readonly transport?: Transport | Send | undefined;
   /**

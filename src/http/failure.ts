@@ -1,6 +1,11 @@
 import { GantryError, isGantryError, TransportError } from '../errors.ts';
 import type { TargetUri } from '../wire/message.ts';
 
+/** An answer that breaks the rules of HTTP/1.1, so that nothing on its connection can be trusted. */
+export class MalformedAnswer extends Error {
+  override readonly name: string = 'MalformedAnswer';
+}
+
 /**
  * Returns the typed error for a failed request. The code depends on whether a connection existed; the message names the
  * host.
@@ -17,7 +22,7 @@ export function transportError(
       cause: error,
     });
   }
-  if (connected && /^HPE_(?!INVALID_EOF_STATE)/.test(codeOf(error))) {
+  if (error instanceof MalformedAnswer) {
     return new TransportError('NO_CONNECTION', `${target.host} does not speak HTTP: ${reason}`, {
       cause: error,
     });

@@ -143,7 +143,8 @@ async function readStart(
   let room = errorBodyLimit;
   try {
     for await (const chunk of body) {
-      chunks.push(chunk.slice(0, room));
+      // Not slice(), which is a view in Node's Buffer.
+      chunks.push(new Uint8Array(chunk.subarray(0, room)));
       room -= chunk.byteLength;
       if (room <= 0) break;
     }

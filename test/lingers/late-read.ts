@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import http from 'node:http';
+import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /**
@@ -11,12 +11,19 @@ const givenUp = new Promise<void>((resolve) => {
   giveUp = resolve;
 });
 
-const destroy: unknown = Reflect.get(http.ClientRequest.prototype, 'destroy');
-http.ClientRequest.prototype.destroy = function (error) {
-  if (this.method === 'PUT' || this.method === 'PATCH') setImmediate(giveUp);
-  if (typeof destroy === 'function') Reflect.apply(destroy, this, [error]);
-  return this;
-};
+const [write, destroy] = ['write', 'destroy'].map((name): unknown => Reflect.get(Socket.prototype, name));
+/** Connections that have sent the head of a request with content for an upload. */
+const uploads = new WeakSet<Socket>();
+Object.assign(Socket.prototype, {
+  write(this: Socket, ...args: readonly unknown[]): unknown {
+    if (typeof args[0] === 'string' && /^(?:PUT|PATCH) /.test(args[0])) uploads.add(this);
+    return typeof write === 'function' ? Reflect.apply(write, this, args) : undefined;
+  },
+  destroy(this: Socket, ...args: readonly unknown[]): unknown {
+    if (uploads.has(this)) setImmediate(giveUp);
+    return typeof destroy === 'function' ? Reflect.apply(destroy, this, args) : undefined;
+  },
+});
 
 const file = await open(fileURLToPath(import.meta.url));
 const prototype: typeof file = Object.getPrototypeOf(file);

@@ -9,8 +9,10 @@ import { parseCommandLine } from '../../src/cli/program.ts';
 import { parsePlace } from '../../src/client/place.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { parseHolder, parseShort } from '../../src/files/holder.ts';
+import { MalformedAnswer } from '../../src/http/failure.ts';
 import { parseAddress } from '../../src/http/ip-address.ts';
 import { parseProxy } from '../../src/http/node/proxy.ts';
+import { parseResponseHead } from '../../src/http/node/response-head.ts';
 import { parseRateLimit } from '../../src/http/rate-limit.ts';
 import { canonicalKey } from '../../src/keychain/server-key.ts';
 import { parseMediaType } from '../../src/spec/media-type.ts';
@@ -68,6 +70,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseProxy,
   parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),
   parseRepository,
+  parseResponseHead: (text) => parseResponseHead(`HTTP/1.1 200 OK\r\nx: ${text}`),
   parseUrl: (text) => parseUrl(`https://${text}`),
   parseTargetUri: (text) => parseTargetUri(`https://${text}`),
   ...Object.fromEntries(
@@ -85,7 +88,7 @@ function quietly(act: () => unknown): void {
   try {
     act();
   } catch (error) {
-    assert.ok(isGantryError(error), String(error));
+    assert.ok(isGantryError(error) || error instanceof MalformedAnswer, String(error));
   }
 }
 

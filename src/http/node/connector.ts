@@ -1,31 +1,18 @@
-import http from 'node:http';
-import type https from 'node:https';
-import { isIP, type LookupFunction, type Socket } from 'node:net';
-import type { TargetUri } from '../../wire/message.ts';
-
-import { guardIdle } from './idle.ts';
-import { addPreconnections } from './preconnect.ts';
-import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
-import { secureOptions, type TlsOptions } from './tls.ts';
+import net, { type LookupFunction, type Socket } from 'node:net';
+import type { HeaderMap, TargetUri } from '../../wire/message.ts';
+import type { Dial } from './connection.ts';
+import { type ConnectionPool, keepConnections } from './connection-pool.ts';
+import { type ProxyServer, proxyHeaders } from './proxy.ts';
+import { secureOptions, serverName, type TlsOptions } from './tls.ts';
 
 /** Opens the connections to one origin, directly or through a proxy. */
 export interface Connector {
-  /** The event after which a new socket can send bytes. */
-  readonly opensWith: 'connect' | 'secureConnect';
-  /** Sends a request. With `fresh` it uses a new connection and none of the kept ones. */
-  open(request: Outgoing, options: { readonly fresh: boolean }): http.ClientRequest;
-  /** Announces that this number of requests will follow. */
-  preconnect(requests: number): void;
-  /** Returns whether this connection was established before its first request. */
-  stood(socket: Socket): boolean;
+  readonly pool: ConnectionPool;
+  /** Returns the text for the request line, byte for byte as it is sent. */
+  requestTarget(path: string): string;
+  /** Headers that each request on these connections has besides its own. */
+  readonly headers: HeaderMap;
   close(): void;
-}
-
-interface Outgoing {
-  readonly method: string;
-  /** The request target, byte for byte as it goes into the request line. */
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string | string[]>>;
 }
 
 export interface ConnectorOptions {
@@ -37,100 +24,68 @@ export interface ConnectorOptions {
   readonly connectWithin: number;
 }
 
-/** The front ends of Google and AWS send signed addresses and tokens of more than Node's 16 KiB. */
-const maxHeaderSize = 128 * 1024;
-/** Milliseconds. Shorter than the idle timeout of most servers and middleboxes. */
-const idleFor = 30_000;
-
 export async function createConnector(target: TargetUri, options: ConnectorOptions): Promise<Connector> {
   const { proxy, lookup } = options;
-  if (!target.secure) {
-    if (proxy !== undefined) return carried(target, proxy, options);
-    return direct(target, (keepAlive) => new http.Agent({ ...kept(keepAlive), lookup }), { lookup });
+  const { secure, host } = target;
+  if (!secure) {
+    if (proxy === undefined) return direct(plainDial(target, lookup), 'connect');
+    // Plain HTTP through a proxy: the request line contains the whole URL.
+    const dial = proxy.secure ? secureDial(proxy, lookup, options.proxyTls) : plainDial(proxy, lookup);
+    return {
+      ...proxied(dial, proxy.secure ? 'secureConnect' : 'connect'),
+      requestTarget: (path) => `http://${host}${path}`,
+      headers: proxyHeaders(proxy),
+    };
   }
-  const secured = secureOptions(options.tls, target.host);
-  if (proxy === undefined) {
-    const options = { ...secured, lookup };
-    return direct(
-      target,
-      (keepAlive) => new (nodeHttps().Agent)({ ...kept(keepAlive), ...options }),
-      options,
-    );
-  }
-  // Loaded only when needed, because its agent imports node:https, which plain HTTP does without.
-  const { TunnelAgent } = await import('./tunnel.ts');
-  const tunnel = {
-    proxy,
-    proxyTls: secureOptions(options.proxyTls, proxy.host),
-    connectWithin: options.connectWithin,
+  if (proxy === undefined) return direct(secureDial(target, lookup, options.tls), 'secureConnect');
+  const { tunnelDial } = await import('./tunnel.ts');
+  const toProxy = proxy.secure ? secureDial(proxy, lookup, options.proxyTls) : plainDial(proxy, lookup);
+  return proxied(tunnelDial(target, { ...options, proxy, toProxy }), 'secureConnect');
+}
+
+function direct(dial: Dial, opensWith: 'connect' | 'secureConnect'): Connector {
+  const pool = keepConnections({ dial, opensWith });
+  return { pool, requestTarget: (path) => path, headers: {}, close: () => pool.close() };
+}
+
+/** Opens no connections ahead: a proxy may count them, and they would need its permission. */
+function proxied(dial: Dial, opensWith: 'connect' | 'secureConnect'): Connector {
+  const connector = direct(dial, opensWith);
+  return { ...connector, pool: { ...connector.pool, announce: () => undefined } };
+}
+
+interface Server {
+  readonly hostname: string;
+  readonly port: number;
+  readonly host: string;
+}
+
+function plainDial({ hostname, port }: Server, lookup: LookupFunction): Dial {
+  return (reading) => net.connect({ host: hostname, port, lookup, noDelay: true, ...reading });
+}
+
+/** Resumes the TLS session of the last connection, which saves the server's certificate and its check. */
+function secureDial(server: Server, lookup: LookupFunction, options: TlsOptions): Dial {
+  const secured = secureOptions(options, server.host);
+  let session: Buffer | undefined;
+  return (reading): Socket => {
+    // Loaded with the first TLS connection, because it brings `node:crypto`.
+    const socket = process.getBuiltinModule('node:tls').connect({
+      ...secured,
+      ...serverName(server.hostname),
+      host: server.hostname,
+      port: server.port,
+      lookup,
+      ...(session === undefined ? {} : { session }),
+      ...reading,
+    });
+    socket.setNoDelay(true);
+    socket.on('session', (given) => {
+      session = given;
+    });
+    socket.once('error', () => {
+      session = undefined;
+    });
+    return socket;
   };
-  return direct(target, (keepAlive) => new TunnelAgent({ ...kept(keepAlive), ...secured }, tunnel));
-}
-
-/** Loads `node:https` with the first TLS connection: it brings `node:tls` and `node:crypto`, and takes a millisecond. */
-function nodeHttps(): typeof https {
-  return process.getBuiltinModule('node:https');
-}
-
-/** A direct connection, or a tunnel, which the agents set up. Only direct connections have preconnections. */
-function direct(
-  { secure, hostname, port }: TargetUri,
-  createAgent: (keepAlive: boolean) => http.Agent,
-  preconnectOptions?: http.AgentOptions,
-): Connector {
-  const pool = createAgent(true);
-  guardIdle(pool);
-  const opensWith = secure ? 'secureConnect' : 'connect';
-  const servername = secure && isIP(hostname) === 0 ? { servername: hostname } : {};
-  const place = { host: hostname, port, noDelay: true, ...servername };
-  const preconnected =
-    preconnectOptions &&
-    addPreconnections(pool, { ...kept(true), ...preconnectOptions, ...place }, opensWith);
-  return {
-    opensWith,
-    preconnect: (requests) => preconnected?.preconnect(requests),
-    stood: (socket) => preconnected?.stood(socket) === true,
-    open: (request, { fresh }) =>
-      (secure ? nodeHttps() : http).request({
-        ...request,
-        hostname,
-        port,
-        maxHeaderSize,
-        agent: fresh ? createAgent(false) : pool,
-      }),
-    close() {
-      preconnected?.close();
-      pool.destroy();
-    },
-  };
-}
-
-/** Plain HTTP through a proxy: the request line contains the whole URL. */
-function carried({ host }: TargetUri, proxy: ProxyServer, { proxyTls, lookup }: ConnectorOptions): Connector {
-  const secured = proxy.secure ? secureOptions(proxyTls, proxy.host) : {};
-  const createAgent = (keepAlive: boolean): http.Agent =>
-    proxy.secure
-      ? new (nodeHttps().Agent)({ ...kept(keepAlive), ...secured, lookup })
-      : new http.Agent({ ...kept(keepAlive), lookup });
-  const pool = createAgent(true);
-  guardIdle(pool);
-  return {
-    opensWith: proxy.secure ? 'secureConnect' : 'connect',
-    preconnect: () => undefined,
-    stood: () => false,
-    open: ({ method, path, headers }, { fresh }) =>
-      (proxy.secure ? nodeHttps() : http).request({
-        ...proxyAddress(proxy),
-        method,
-        path: `http://${host}${path}`,
-        headers: { host, ...headers, ...proxyHeaders(proxy) },
-        maxHeaderSize,
-        agent: fresh ? createAgent(false) : pool,
-      }),
-    close: () => pool.destroy(),
-  };
-}
-
-function kept(keepAlive: boolean): http.AgentOptions {
-  return { keepAlive, maxSockets: Number.POSITIVE_INFINITY, timeout: idleFor };
 }

@@ -1,11 +1,9 @@
-import type { RequestOptions } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { InputError } from '../../errors.ts';
 import { type Check, callback, either, oneOf, text } from '../../spec/options.ts';
 import { parseUrl } from '../../spec/url.ts';
-import type { TargetUri } from '../../wire/message.ts';
+import type { HeaderMap, TargetUri } from '../../wire/message.ts';
 import { parseTargetUri } from '../../wire/target-uri.ts';
-
 import { addressClassOf } from '../address-class.ts';
 
 /** The proxy that carries requests to other hosts. */
@@ -98,14 +96,8 @@ export function parseProxy(text: string): ProxyServer {
   };
 }
 
-/** Returns the request options that address the proxy itself. */
-export function proxyAddress({ hostname, port }: ProxyServer): RequestOptions {
-  // Otherwise Node would take the name from the Host header, which names the final host.
-  return { hostname, port, servername: isIP(hostname) === 0 ? hostname : '' };
-}
-
-export function proxyHeaders({ authorization }: ProxyServer): Readonly<Record<string, string>> {
-  return authorization === undefined ? {} : { 'proxy-authorization': authorization };
+export function proxyHeaders({ authorization }: ProxyServer): HeaderMap {
+  return authorization === undefined ? {} : { 'proxy-authorization': [authorization] };
 }
 
 /** Keeps a `%` that begins no valid escape, as in an unescaped password. */

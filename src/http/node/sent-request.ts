@@ -1,29 +1,24 @@
-import type http from 'node:http';
-import { ResponseError } from '../../errors.ts';
+import { ResponseError, TransportError } from '../../errors.ts';
 import { onAbort } from '../../flow/abort.ts';
-import type { HeaderMap, HttpRequest, HttpResponse, TargetUri } from '../../wire/message.ts';
+import type { HttpRequest, HttpResponse, TargetUri } from '../../wire/message.ts';
 import { redactUrl } from '../../wire/redact.ts';
-
 import { transportError } from '../failure.ts';
-import { receiveBody } from './body-receiver.ts';
-import { createBodySender } from './body-sender.ts';
-import { UnaskedAnswer, watchConnection } from './connection.ts';
+import { framingOf, keepsConnection, keptFor } from './body-framing.ts';
+import { ResponseBody } from './body-receiver.ts';
+import { type BodySender, createBodySender } from './body-sender.ts';
+import type { Connection, Receiver } from './connection.ts';
 import type { Connector } from './connector.ts';
-
-/** One request on one connection. */
-export interface SentRequest {
-  readonly response: Promise<HttpResponse>;
-  /**
-   * Returns whether the request failed because its connection was unusable before it was sent, and the request can be
-   * sent again.
-   */
-  wasStale(): boolean;
-}
+import { createHeadBuffer } from './head-buffer.ts';
+import { formatRequestHead } from './request-head.ts';
+import { parseResponseHead, type ResponseHead } from './response-head.ts';
 
 export interface SendRequestOptions {
   readonly connector: Connector;
   readonly target: TargetUri;
+  /** Milliseconds. */
   readonly connectWithin: number;
+  /** Uses a new connection and none of the kept ones. */
+  readonly fresh: boolean;
 }
 
 /** The number of bytes of a small body that the kernel may accept before a closed connection becomes visible. */
@@ -31,98 +26,171 @@ const smallBody = 64 * 1024;
 /** Proxies send a 102 every few seconds while a registry works, which may take 15 minutes. */
 const maxInterim = 1000;
 
-/** Sends the request. Settles on every event of `node:http`: an unexpected event is an error, too. */
-export function sendRequest(
-  outgoing: http.ClientRequest,
-  request: HttpRequest,
-  { target, connector, connectWithin }: SendRequestOptions,
-): SentRequest {
-  const { signal } = request;
-  const line = watchConnection(outgoing, { host: target.host, connector, connectWithin });
-  const facts = { request, target };
-  const sender = createBodySender(outgoing, request, target);
-  let stale = false;
-
-  const response = new Promise<HttpResponse>((resolve, reject) => {
-    let isSettled = false;
-    const settle = (act: () => void): void => {
-      if (isSettled) return;
-      isSettled = true;
-      release();
-      act();
-    };
-    const fail = (error: unknown, isStale = line.isStale(error) && sender.canRepeat(smallBody)): void =>
-      settle(() => {
-        sender.stop();
-        stale = isStale && signal?.aborted !== true;
-        if (signal?.aborted) reject(signal.reason);
-        else reject(transportError(error, { target, connected: line.isUp() }));
-        outgoing.destroy();
-      });
-    const release = onAbort(signal, () => queueMicrotask(() => fail(signal?.reason, false)));
-
-    onEnd(outgoing, facts, {
-      failed: (error) => fail(error),
-      answered(incoming) {
-        if (line.isUnasked(incoming) && sender.canRepeat(outgoing.writableEnded ? smallBody : Infinity))
-          return fail(new UnaskedAnswer(), true);
-        const { statusCode: status = 0 } = incoming;
-        if (status === 101) return fail(switchError(request));
-        settle(() => {
-          const body = receiveBody(incoming, { ...facts, outgoing, reusable: sender.stop() });
-          resolve({ status, headers: incomingHeaders(incoming), body, url: request.url });
-        });
-      },
-    });
-    line.whenSpoilt(fail);
-    // Opens the source only once the connection exists: a body of which nothing was sent can be sent elsewhere.
-    line.whenUp(() => {
-      if (isSettled) return;
-      sender.run().catch((error: unknown) =>
-        settle(() => {
-          reject(signal?.aborted ? signal.reason : error);
-          outgoing.destroy();
-        }),
-      );
-    });
-  });
-  return { response, wasStale: () => stale };
-}
-
-interface End {
-  readonly failed: (error: unknown) => void;
-  readonly answered: (incoming: http.IncomingMessage) => void;
-}
-
-/** Reports each event of `node:http` that ends the wait for an answer. */
-function onEnd(
-  outgoing: http.ClientRequest,
-  { request, target }: { readonly request: HttpRequest; readonly target: TargetUri },
-  { failed, answered }: End,
-): void {
-  outgoing.on('error', (error) => failed(error));
-  // Some ends have no `error` event in `node:http`, for example the end of an upgraded connection.
-  outgoing.once('close', () => failed(closedError()));
-  outgoing.once('upgrade', (_, socket) => {
-    socket.destroy();
-    failed(switchError(request));
-  });
-  onInterim(outgoing, maxInterim, (status) => {
-    failed(status === 101 ? switchError(request) : interimError(target));
-  });
-  outgoing.once('response', answered);
-}
-
 /**
- * Calls `refuse` for a 101 without an upgrade, and for the first interim answer beyond `most`. Interim answers do not
- * count as progress.
+ * Bytes of an answer arrived before the request was sent. The connection is unusable; the request itself can still be
+ * sent.
  */
-function onInterim(outgoing: http.ClientRequest, most: number, refuse: (status: number) => void): void {
-  let count = 0;
-  outgoing.on('information', ({ statusCode }) => {
-    count++;
-    if (statusCode === 101 || count > most) refuse(statusCode);
-  });
+class UnaskedAnswer extends Error {
+  override readonly message: string = 'bytes of an answer arrived before the request was sent';
+}
+
+/** One request on one connection. Settles on every event of the connection. */
+export class SentRequest implements Receiver {
+  readonly response: Promise<HttpResponse>;
+  readonly #request: HttpRequest;
+  readonly #options: SendRequestOptions;
+  readonly #connection: Connection;
+  readonly #sender: BodySender;
+  readonly #head = createHeadBuffer();
+  readonly #release: () => void;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  #resolve: (response: HttpResponse) => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
+  #hasBegun = false;
+  #isSettled = false;
+  #isStale = false;
+  #interim = 0;
+
+  constructor(request: HttpRequest, options: SendRequestOptions) {
+    const { connector, target, connectWithin, fresh } = options;
+    this.#request = request;
+    this.#options = options;
+    const outgoing = formatRequestHead(request, {
+      requestTarget: connector.requestTarget(target.path),
+      host: target.host,
+      more: connector.headers,
+    });
+    const connection = connector.pool.take({ fresh });
+    this.#connection = connection;
+    this.#sender = createBodySender(connection, request.body, { ...outgoing, host: target.host });
+    this.response = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#release = onAbort(request.signal, () => queueMicrotask(() => this.#fail(request.signal?.reason)));
+    connection.receive(this);
+    if (connection.stood) {
+      afterReading(() => this.#begin());
+    } else {
+      this.#timer = setTimeout(() => this.#fail(lateError(target, connectWithin)), connectWithin);
+      connection.whenUp(() => this.#begin());
+    }
+  }
+
+  /**
+   * Returns whether the request failed because its connection was unusable before it was sent, and the request can be
+   * sent again.
+   */
+  wasStale(): boolean {
+    return this.#isStale;
+  }
+
+  bytes(chunk: Uint8Array): boolean {
+    if (!this.#hasBegun) {
+      this.#fail(new UnaskedAnswer());
+      return true;
+    }
+    try {
+      return this.#read(chunk);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  end(error: Error = Object.assign(new Error('no answer arrived'), { code: 'ECONNRESET' })): void {
+    this.#fail(error);
+  }
+
+  /** The connection can take the request. Opens the source only now: an unopened body can be sent elsewhere. */
+  #begin(): void {
+    if (this.#isSettled) return;
+    clearTimeout(this.#timer);
+    this.#hasBegun = true;
+    this.#sender.run().catch((error: unknown) => {
+      if (this.#isSettled) return;
+      this.#settle();
+      this.#connection.destroy();
+      this.#reject(this.#request.signal?.aborted ? this.#request.signal.reason : error);
+    });
+  }
+
+  /** Reads heads until one is final. Returns whether the connection may read on at once. */
+  #read(chunk: Uint8Array): boolean {
+    for (let bytes = chunk; ; ) {
+      const complete = this.#head.add(bytes);
+      if (complete === undefined) return true;
+      const head = parseResponseHead(complete.text);
+      if (head.status >= 200) return this.#answer(head, complete.rest);
+      this.#interim++;
+      if (head.status === 101) throw switchError(this.#request);
+      if (this.#interim > maxInterim) throw interimError(this.#options.target);
+      if (complete.rest.byteLength === 0) return true;
+      bytes = complete.rest;
+    }
+  }
+
+  #answer(head: ResponseHead, rest: Uint8Array): boolean {
+    const { method, url, signal } = this.#request;
+    if (this.#isUnasked(head)) throw new UnaskedAnswer();
+    const framing = framingOf(method, head);
+    this.#settle();
+    const reusable = this.#sender.stop() && keepsConnection(head) && framing.kind !== 'close';
+    const { connector, target } = this.#options;
+    const connection = this.#connection;
+    const keep = reusable ? () => connector.pool.keep(connection, keptFor(head)) : undefined;
+    const body = new ResponseBody({ connection, framing, rest, host: target.host, signal, keep });
+    this.#resolve({ status: head.status, headers: head.headers, body, url });
+    return body.isOver;
+  }
+
+  /**
+   * Returns whether the server closed the idle connection with this answer, so that it does not belong to the request:
+   * RFC 9110, 15.5.9.
+   */
+  #isUnasked(head: ResponseHead): boolean {
+    const isGivenUp = this.#connection.stood && head.status === 408 && !keepsConnection(head);
+    return isGivenUp && this.#sender.canRepeat(this.#sender.isSent ? smallBody : Infinity);
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    clearTimeout(this.#timer);
+    this.#release();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isSettled) return;
+    this.#settle();
+    const { signal } = this.#request;
+    const { target } = this.#options;
+    const isUp = this.#connection.isUp;
+    this.#isStale = signal?.aborted !== true && this.#isDead(error);
+    this.#sender.stop();
+    this.#connection.destroy();
+    this.#reject(signal?.aborted ? signal.reason : transportError(error, { target, connected: isUp }));
+  }
+
+  /** Returns whether the connection existed before the request and was, according to this error, dead by then. */
+  #isDead(error: unknown): boolean {
+    if (!this.#connection.stood) return false;
+    if (error instanceof UnaskedAnswer) return true;
+    const isUntouched = !this.#head.hasPart && this.#interim === 0;
+    return (!this.#hasBegun || (isReset(error) && isUntouched)) && this.#sender.canRepeat(smallBody);
+  }
+}
+
+/** Waits for two turns of the event loop. In between, the loop reads all bytes that have arrived. */
+function afterReading(act: () => void): void {
+  setImmediate(() => setImmediate(act));
+}
+
+function isReset(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function lateError({ host }: TargetUri, connectWithin: number): TransportError {
+  return new TransportError('TIMED_OUT', `no connection to ${host} within ${connectWithin / 1000} s`);
 }
 
 function switchError({ method, url, secrets }: HttpRequest): ResponseError {
@@ -137,19 +205,4 @@ function switchError({ method, url, secrets }: HttpRequest): ResponseError {
 function interimError({ host }: TargetUri): ResponseError {
   const message = `${host} sent more than ${maxInterim} interim answers (1xx) and no final one`;
   return new ResponseError('UNEXPECTED_ANSWER', message);
-}
-
-function closedError(): Error {
-  return Object.assign(new Error('no answer arrived'), { code: 'ECONNRESET' });
-}
-
-function incomingHeaders({ rawHeaders }: http.IncomingMessage): HeaderMap {
-  const lines = new Map<string, string[]>();
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const name = rawHeaders[at]?.toLowerCase() ?? '';
-    const values = lines.get(name);
-    if (values === undefined) lines.set(name, [rawHeaders[at + 1] ?? '']);
-    else values.push(rawHeaders[at + 1] ?? '');
-  }
-  return Object.fromEntries(lines);
 }

@@ -1,4 +1,4 @@
-import type { RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
 import type { ConnectionOptions, SecureVersion } from 'node:tls';
 import { InputError, isGantryError } from '../../errors.ts';
 import {
@@ -44,8 +44,10 @@ export const tlsOption: Check = (value, name) => {
 /** Returns the TLS settings for a host. The host is written as in a URL, without the default port of the scheme. */
 export type TlsChoice = (host: string) => TlsOptions | Promise<TlsOptions>;
 
-type SecureOptions = Pick<RequestOptions, 'cert' | 'key' | 'rejectUnauthorized'> &
-  Pick<ConnectionOptions, 'secureContext' | 'minVersion'>;
+type SecureOptions = Pick<
+  ConnectionOptions,
+  'cert' | 'key' | 'rejectUnauthorized' | 'secureContext' | 'minVersion'
+>;
 
 /** Required even if Node's settings allow earlier versions, which can be eavesdropped on. */
 const minVersion: SecureVersion = 'TLSv1.2';
@@ -74,6 +76,11 @@ export function secureOptions(
       cause,
     });
   }
+}
+
+/** An address cannot be the name that a certificate is asked for. */
+export function serverName(hostname: string): { readonly servername?: string } {
+  return isIP(hostname) === 0 ? { servername: hostname } : {};
 }
 
 const unknownIssuer = new Set([

@@ -6,7 +6,7 @@ import type { Transport } from '../transport.ts';
 import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
 import { type ProxyOption, proxyOption } from './proxy.ts';
-import { type SentRequest, sendRequest } from './sent-request.ts';
+import { SentRequest } from './sent-request.ts';
 import { isUnknownIssuer, type TlsChoice, type TlsOptions, tlsOption } from './tls.ts';
 
 /** Options of `createNodeTransport`. */
@@ -41,7 +41,7 @@ const shape: Shape<NodeTransportOptions> = {
 };
 
 /**
- * Creates a transport on `node:http` and `node:https`. It keeps connections alive, transfers raw bytes both ways, and
+ * Creates a transport for HTTP/1.1 on `node:net` and `node:tls`. It keeps connections alive, transfers raw bytes both ways, and
  * has no redirects and no cookies.
  *
  * A request may meet a kept connection that the server has meanwhile closed, or answered with a 408 or other bytes. The
@@ -81,7 +81,7 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
       const connector = await connectors.to({}, parseTargetUri(url)).catch(() => undefined);
       // Requests that are being sent now get their connections first.
       await new Promise(setImmediate);
-      connector?.preconnect(requests);
+      connector?.pool.announce(requests);
       // The first packets must leave before the caller continues with slow work.
       await new Promise(setImmediate);
     },
@@ -98,36 +98,14 @@ interface Sending {
 }
 
 /** Sends once more over a new connection if the first connection was dead before the request was sent. */
-async function sendOver(connector: Connector, sending: Sending): Promise<HttpResponse> {
-  const first = attempt(connector, sending, { fresh: false });
+async function sendOver(connector: Connector, { request, ...options }: Sending): Promise<HttpResponse> {
+  const first = new SentRequest(request, { ...options, connector, fresh: false });
   try {
     return await first.response;
   } catch (error) {
     if (!first.wasStale()) throw error;
     // Uses a new connection and not another one of the pool: after a restart of the server, all pooled connections
     // are dead.
-    return await attempt(connector, sending, { fresh: true }).response;
+    return await new SentRequest(request, { ...options, connector, fresh: true }).response;
   }
-}
-
-function attempt(
-  connector: Connector,
-  { request, target, connectWithin }: Sending,
-  options: { readonly fresh: boolean },
-): SentRequest {
-  const { method } = request;
-  const outgoing = connector.open({ method, path: target.path, headers: outgoingHeaders(request) }, options);
-  return sendRequest(outgoing, request, { target, connector, connectWithin });
-}
-
-function outgoingHeaders({ headers, body }: HttpRequest): Record<string, string | string[]> {
-  const lines: Record<string, string | string[]> = {};
-  for (const [name, values] of Object.entries(headers)) {
-    const [first = ''] = values;
-    if (values.length > 0) lines[name] = values.length === 1 ? first : [...values];
-  }
-  // ACR and Nexus refuse chunked transfer encoding: the length is always sent when it is known.
-  if (body?.size !== undefined && lines['content-length'] === undefined)
-    lines['content-length'] = String(body.size);
-  return lines;
 }

@@ -1,90 +1,93 @@
-import http from 'node:http';
-import https from 'node:https';
-import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import tls from 'node:tls';
 import { TransportError } from '../../errors.ts';
+import type { TargetUri } from '../../wire/message.ts';
 import { transportError } from '../failure.ts';
-import { type ProxyServer, proxyAddress, proxyHeaders } from './proxy.ts';
+import type { Dial } from './connection.ts';
+import { createHeadBuffer } from './head-buffer.ts';
+import { type ProxyServer, proxyHeaders } from './proxy.ts';
+import { parseResponseHead } from './response-head.ts';
+import { secureOptions, serverName, type TlsOptions } from './tls.ts';
 
 export interface TunnelOptions {
   readonly proxy: ProxyServer;
-  /** TLS options for a proxy that itself speaks TLS. */
-  readonly proxyTls: https.RequestOptions;
+  /** Opens a connection to the proxy itself. */
+  readonly toProxy: Dial;
+  /** TLS settings for the final host. */
+  readonly tls: TlsOptions;
   /** Milliseconds. */
   readonly connectWithin: number;
 }
 
-/** Keeps TLS connections through a proxy. The proxy learns only the name of the final host. */
-export class TunnelAgent extends https.Agent {
-  readonly #tunnel: TunnelOptions;
-  readonly #opening = new Set<http.ClientRequest>();
-
-  constructor(options: https.AgentOptions, tunnel: TunnelOptions) {
-    super(options);
-    this.#tunnel = tunnel;
-  }
-
-  override createConnection(
-    options: https.RequestOptions,
-    callback: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const outgoing = askForTunnel(options, this.#tunnel);
-    this.#opening.add(outgoing);
-    let isSettled = false;
-    const settle = (error: Error | null, stream: Duplex): void => {
-      if (!isSettled) callback(error, stream);
-      isSettled = true;
-    };
-    const fail = (error: Error): void => settle(error, new Socket());
-    outgoing.once('close', () => {
-      this.#opening.delete(outgoing);
-      fail(proxyFailure(new Error('no answer arrived'), this.#tunnel.proxy));
-    });
-    outgoing.once('error', (error) => fail(proxyFailure(error, this.#tunnel.proxy)));
-    outgoing.once('connect', ({ statusCode = 0 }, socket) => {
-      if (statusCode < 200 || statusCode > 299) {
-        socket.destroy();
-        fail(refusal(statusCode, this.#tunnel.proxy));
-        return;
-      }
-      socket.setTimeout(0);
-      const through = { ...options, socket };
-      const secured = super.createConnection(through);
-      if (secured !== null && secured !== undefined) settle(null, secured);
-    });
-    outgoing.end();
-    return undefined;
-  }
-
-  override destroy(): void {
-    for (const outgoing of this.#opening) outgoing.destroy();
-    super.destroy();
-  }
+/** Opens TLS connections through a proxy. The proxy learns only the name of the final host. */
+export function tunnelDial({ hostname, port, host }: TargetUri, options: TunnelOptions): Dial {
+  const { proxy } = options;
+  const secured = secureOptions(options.tls, host);
+  return async (reading, ended) => {
+    const socket = await openTunnel({ hostname, port }, options, ended);
+    if (socket.destroyed) throw proxyFailure(new Error('no answer arrived'), proxy);
+    return tls.connect({ ...secured, ...serverName(hostname), host: hostname, socket, ...reading });
+  };
 }
 
-function askForTunnel(
-  { host, port }: https.RequestOptions,
-  { proxy, proxyTls, connectWithin }: TunnelOptions,
-): http.ClientRequest {
-  const authority = `${host?.includes(':') ? `[${host}]` : host}:${port}`;
-  const request = {
-    ...proxyAddress(proxy),
-    method: 'CONNECT',
-    path: authority,
-    headers: { host: authority, ...proxyHeaders(proxy) },
-    agent: false,
-  };
-  const outgoing = proxy.secure ? https.request({ ...proxyTls, ...request }) : http.request(request);
-  // Limits the total time: a proxy that sends a byte now and then keeps the socket from being idle.
-  const timer = setTimeout(() => {
-    const message = `the proxy ${proxy.host} opened no tunnel to ${host} within ${connectWithin / 1000} s`;
-    outgoing.destroy(new TransportError('TIMED_OUT', message));
-  }, connectWithin);
-  return outgoing.once('close', () => clearTimeout(timer)).once('connect', () => clearTimeout(timer));
+/** Resolves with the connection to the proxy when the proxy has opened the tunnel. */
+async function openTunnel(
+  { hostname, port }: Pick<TargetUri, 'hostname' | 'port'>,
+  { proxy, toProxy, connectWithin }: TunnelOptions,
+  ended: (act: () => void) => void,
+): Promise<Socket> {
+  // Without memory of its own, because the socket is handed on.
+  const socket = await toProxy({}, ended);
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      socket.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close');
+      socket.on('error', () => undefined);
+      act();
+    };
+    const fail = (error: TransportError): void =>
+      settle(() => {
+        socket.destroy();
+        reject(error);
+      });
+    // Limits the total time: a proxy that sends a byte now and then keeps the socket from being idle.
+    const timer = setTimeout(() => {
+      const message = `the proxy ${proxy.host} opened no tunnel to ${hostname} within ${connectWithin / 1000} s`;
+      fail(new TransportError('TIMED_OUT', message));
+    }, connectWithin);
+    ended(() => fail(proxyFailure(new Error('no answer arrived'), proxy)));
+    const head = createHeadBuffer();
+    socket
+      .on('error', (error) => fail(proxyFailure(error, proxy)))
+      .on('close', () => fail(proxyFailure(new Error('no answer arrived'), proxy)))
+      .on('data', (chunk: Uint8Array) => {
+        try {
+          const complete = head.add(chunk);
+          if (complete === undefined) return;
+          const { status } = parseResponseHead(complete.text);
+          if (status >= 200 && status < 300 && complete.rest.byteLength === 0) {
+            socket.pause();
+            settle(() => resolve(socket));
+          } else if (status < 100 || status >= 200 || status === 101) fail(refusal(status, proxy));
+        } catch (error) {
+          fail(proxyFailure(error, proxy));
+        }
+      })
+      .once(proxy.secure ? 'secureConnect' : 'connect', () =>
+        socket.write(connectHead({ hostname, port }, proxy)),
+      );
+  });
+}
+
+function connectHead({ hostname, port }: Pick<TargetUri, 'hostname' | 'port'>, proxy: ProxyServer): string {
+  const authority = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`;
+  const headers = Object.entries({ Host: [authority], ...proxyHeaders(proxy) });
+  const lines = headers.map(([name, [value = '']]) => `${name}: ${value}\r\n`).join('');
+  return `CONNECT ${authority} HTTP/1.1\r\n${lines}\r\n`;
 }
 
 /** Names the proxy, so that its silence is not taken for a silence of the registry. */
-function proxyFailure(error: Error, proxy: ProxyServer): TransportError {
+function proxyFailure(error: unknown, proxy: ProxyServer): TransportError {
   const target = { host: `the proxy ${proxy.host}` };
   const cause = transportError(error, { target, connected: false });
   const code = cause.code === 'TIMED_OUT' ? 'TIMED_OUT' : 'NO_CONNECTION';
