@@ -20,7 +20,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   gantry: ['createClient', 'copyImage', 'isGantryError', 'openLayout'],
   'gantry/core': ['copyImage', 'createRegistryLine', 'createRemoteRegistry', 'fetchTransport', 'openImage'],
   'gantry/server': ['createApp', 'listen', 'openDiskRegistry'],
-  'gantry/keychain': ['createKeychain', 'storeCredential', 'eraseCredential'],
+  'gantry/keychain': ['createKeychain', 'firstOf', 'storeCredential', 'eraseCredential'],
   'gantry/testing': ['startRegistry', 'repositoryContract', 'registryContract'],
 };
 

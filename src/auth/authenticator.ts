@@ -48,7 +48,6 @@ export interface AuthenticatorOptions extends CredentialOptions {
   readonly send: Send;
   /** The name of this program for token services. Default `gantry`. */
   readonly clientId?: string | undefined;
-  readonly clock?: Clock | undefined;
 }
 
 /**
@@ -57,7 +56,7 @@ export interface AuthenticatorOptions extends CredentialOptions {
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { registry, send, clientId = 'gantry', clock = systemClock } = options;
   const schemes = createAuthSchemes(registry);
-  const credentials = createCredentials(options);
+  const credentials = createCredentials({ ...options, clock });
   const tokens = createTokenCache(clock);
   const service: TokenSource = { registry, send, clientId, clock, tokens, credentials };
 

@@ -2,6 +2,7 @@ import { createSingleFlight } from '../flow/single-flight.ts';
 import { trustsRealm } from '../http/realm-trust.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { isHelperMissing } from '../keychain/helper-missing.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { scopedRepository } from '../wire/scope.ts';
 import type { AuthScheme } from './scheme.ts';
@@ -14,6 +15,7 @@ export interface CredentialOptions {
   readonly trustedRealms?: readonly string[] | undefined;
   /** Called with the reason when a credential was not sent, once for each text. */
   readonly warn?: ((text: string) => void) | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 export interface Identity {
@@ -47,19 +49,33 @@ export interface Credentials {
   ): Promise<ServiceCredential | undefined>;
 }
 
+/** Milliseconds before the end of a credential from which a new one is asked for: its request must still be served. */
+const margin = 60_000;
+
 export function createCredentials({
   registry,
   keychain,
   trustedRealms,
   warn: onWarning,
+  clock = systemClock,
 }: CredentialOptions): Credentials {
   const warn = onceForEach(onWarning);
   const found = createSingleFlight<string, Credential | undefined>({ keep: true });
 
-  const of = (request: HttpRequest): Promise<Credential | undefined> => {
+  /** Those whose end has been seen. Only the first request that sees it asks anew, and the others join it. */
+  const ended = new WeakSet<Credential>();
+
+  const of = async (request: HttpRequest): Promise<Credential | undefined> => {
     const repository = scopedRepository(request.scopes);
+    const key = repository ?? '';
     // Failures are not kept: the user may unlock the helper before the next request.
-    return found.run(repository ?? '', (ended) => keychain(registry, repository, { signal: ended }), request);
+    const ask = (): Promise<Credential | undefined> =>
+      found.run(key, (over) => keychain(registry, repository, { signal: over }), request);
+    const credential = await ask();
+    if (credential?.expiresAt === undefined || clock.now() < credential.expiresAt - margin) return credential;
+    if (!ended.has(credential)) found.forget(key);
+    ended.add(credential);
+    return ask();
   };
 
   return {

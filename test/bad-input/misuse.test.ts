@@ -98,6 +98,7 @@ const rows: Readonly<Record<string, Row>> = {
   withOrigins: { values: { next: app }, options: {} },
   createKeychain: { options: {} },
   eraseCredential: { values: { registry: 'registry.test' }, options: {} },
+  firstOf: { values: { keychains: async () => undefined }, optional: ['keychains'] },
   listLogins: { options: {} },
   storeCredential: { values: { registry: 'registry.test', credential }, options: {} },
   registryContract: { values: { name: 'a', open: () => registry }, options: {} },
