@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ContentError, type ErrorCode, isGantryError, TransportError } from '../errors.ts';
-import { isWithoutTls, transportError } from './failure.ts';
+import { isWithoutTls, MalformedAnswer, transportError } from './failure.ts';
 
 const target = { host: 'reg.example:5000' };
 const systemError = (code: string, message = ''): Error => Object.assign(new Error(message), { code });
@@ -15,13 +15,20 @@ const rows: readonly [code: string, connected: boolean, expected: ErrorCode, mes
   ['ETIMEDOUT', false, 'TIMED_OUT', /does not answer/],
   ['ECONNRESET', false, 'NO_CONNECTION', /ECONNRESET/],
   ['ECONNRESET', true, 'CUT_OFF', /closed the connection/],
-  ['HPE_INVALID_CONSTANT', true, 'NO_CONNECTION', /does not speak HTTP/],
-  ['HPE_INVALID_EOF_STATE', true, 'CUT_OFF', /closed the connection/],
   ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', true, 'NO_CONNECTION', /requires a client certificate/],
   ['CERT_HAS_EXPIRED', false, 'NO_CONNECTION', /certificate has expired/],
 ];
 
 describe('transportError', () => {
+  it('a malformed answer becomes NO_CONNECTION and says that the server does not speak HTTP', () => {
+    const error = transportError(new MalformedAnswer('its answer has no status line'), {
+      target,
+      connected: true,
+    });
+    assert.equal(error.code, 'NO_CONNECTION');
+    assert.match(error.message, /does not speak HTTP: its answer has no status line/);
+  });
+
   for (const [code, connected, expected, message] of rows) {
     const when = connected ? 'on a connection' : 'without a connection';
     it(`${code} ${when} becomes ${expected}`, () => {

@@ -23,11 +23,8 @@ async function runWith(
 }
 
 const noNetwork = `
-const { EventEmitter } = require('node:events');
-const http = require('node:http');
-http.request = () => Object.assign(new EventEmitter(), {
-  destroy() {}, end() {}, write() {}, reusedSocket: false, writableEnded: false,
-});
+const net = require('node:net');
+net.connect = () => new net.Socket();
 `;
 const noTimers = `
 globalThis.setTimeout = () => ({ ref() { return this; }, unref() { return this; }, [Symbol.toPrimitive]: () => 1 });
