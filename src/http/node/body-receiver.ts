@@ -41,8 +41,6 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
   /** Bytes that have arrived and that nobody has read. */
   #unread: Uint8Array | undefined;
   #isOver = false;
-  /** Whether the connection has ended, where that is the end of the body. */
-  #hasEnded = false;
   #failure: unknown;
   #waiting: { resolve(next: Next): void; reject(error: unknown): void } | undefined;
 
@@ -96,15 +94,11 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
     return true;
   }
 
-  /** Called by the connection at its end. */
+  /** Called by the connection at its end, when all bytes that have arrived are read. */
   end(error?: Error): void {
     if (this.#isOver) return;
-    if (error === undefined && this.#decoder === undefined && this.#left === Infinity) {
-      this.#hasEnded = true;
-      if (this.#unread === undefined) this.#finish();
-      return;
-    }
-    this.#fail(error ?? new Error('the connection ended'));
+    if (error === undefined && this.#decoder === undefined && this.#left === Infinity) this.#finish();
+    else this.#fail(error ?? new Error('the connection ended'));
   }
 
   async next(): Promise<Next> {
@@ -133,7 +127,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
       if (value.byteLength > 0) return { done: false, value };
     }
     this.#unread = undefined;
-    if (this.#left > 0 && !this.#isOver && !this.#hasEnded) return undefined;
+    if (this.#left > 0 && !this.#isOver) return undefined;
     this.#finish();
     return done;
   }

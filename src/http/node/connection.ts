@@ -4,7 +4,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 export interface Receiver {
   /**
    * Takes bytes. They stay valid until the connection reads on: at once if this returns true, and otherwise after
-   * `resume`.
+   * `resume`. Until then the receiver gets neither bytes nor the end.
    */
   bytes(chunk: Uint8Array): boolean;
   /** The server has ended its side of the connection, or the connection has failed with `error`. */
@@ -33,6 +33,8 @@ export interface DialOptions {
 const smallBuffer = 64 * 1024;
 /** A larger buffer costs more cache misses than it saves system calls. Bytes. */
 const largeBuffer = 1024 * 1024;
+/** The longest record of TLS, and so the most that it hands over at once. Bytes. */
+const recordBuffer = 16 * 1024;
 
 /**
  * One connection to a server. It reads into its own memory, where `node:net` allows that, which saves an allocation
@@ -52,12 +54,20 @@ export class Connection {
   #onEnded: (() => void) | undefined;
   readonly #onClose: (() => void) | undefined;
   #restFor = 0;
+  /** Whether the receiver still uses the bytes that it got last. */
+  #isPaused = false;
+  /** Bytes that arrived during the pause: TLS hands over all records of a read, even if the first one pauses it. */
+  readonly #held: Uint8Array[] = [];
+  readonly #isSecure: boolean;
   /** Undefined until the socket reads into our memory, which some sockets never do. */
   #buffer: Uint8Array | undefined;
   #small: Uint8Array | undefined;
+  /** The buffer that a receiver of TLS uses while the next record arrives in the other one. */
+  #lent: Uint8Array | undefined;
 
   constructor({ dial, opensWith, onClose }: DialOptions) {
     this.#onClose = onClose;
+    this.#isSecure = opensWith === 'secureConnect';
     const onread = {
       buffer: () => this.#memory(),
       callback: (length: number, buffer: Uint8Array) => this.#received(buffer.subarray(0, length)),
@@ -99,17 +109,24 @@ export class Connection {
   /** Passes received bytes and the end of the connection to `receiver` from now on. */
   receive(receiver: Receiver): void {
     this.#receiver = receiver;
-    if (this.#isClosed) queueMicrotask(() => this.#receiver?.end(this.#error));
+    if (this.#isClosed) queueMicrotask(() => this.#tellEnd());
   }
 
   /** Reads on after a receiver has returned false. */
   resume(): void {
-    this.#socket?.resume();
+    this.#isPaused = false;
+    for (let chunk = this.#held.shift(); chunk !== undefined; chunk = this.#held.shift()) {
+      this.#pass(chunk);
+      if (this.#isPaused) return;
+    }
+    if (this.#isClosed) this.#tellEnd();
+    else this.#socket?.resume();
   }
 
   /** Reads up to this number of bytes with few system calls. */
   expect(bytes: number): void {
-    if (bytes > 4 * smallBuffer && this.#buffer !== undefined && this.#buffer === this.#small) {
+    if (this.#isSecure || this.#buffer === undefined) return;
+    if (bytes > 4 * smallBuffer && this.#buffer === this.#small) {
       this.#buffer = unfilled(Math.min(bytes, largeBuffer));
     }
   }
@@ -143,8 +160,10 @@ export class Connection {
   rest(within: number): void {
     this.#receiver = undefined;
     this.isBusy = false;
-    this.#buffer = this.#small;
+    this.#isPaused = false;
+    if (!this.#isSecure) this.#buffer = this.#small;
     this.#restFor = within;
+    if (this.#held.length > 0) this.destroy();
     if (this.#isClosed) return;
     this.#socket?.setTimeout(within);
     this.#socket?.unref();
@@ -165,8 +184,19 @@ export class Connection {
   }
 
   #memory(): Uint8Array {
+    if (this.#isSecure) return this.#recordMemory();
     this.#small ??= unfilled(smallBuffer);
     this.#buffer ??= this.#small;
+    return this.#buffer;
+  }
+
+  /** Returns memory for the next record, which may arrive while a receiver uses the last one. */
+  #recordMemory(): Uint8Array {
+    if (this.#buffer === undefined || this.#held.length > 0) {
+      this.#buffer = unfilled(recordBuffer);
+    } else if (this.#isPaused) {
+      [this.#buffer, this.#lent] = [this.#lent ?? unfilled(recordBuffer), this.#buffer];
+    }
     return this.#buffer;
   }
 
@@ -195,11 +225,17 @@ export class Connection {
     });
   }
 
+  /** Returns whether the socket may read on. */
   #received(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
-    if (this.#receiver !== undefined) return this.#receiver.bytes(chunk);
-    this.destroy();
-    return true;
+    if (this.#isPaused) this.#held.push(chunk);
+    else this.#pass(chunk);
+    return !this.#isPaused;
+  }
+
+  #pass(chunk: Uint8Array): void {
+    if (this.#receiver === undefined) this.destroy();
+    else if (!this.#receiver.bytes(chunk)) this.#isPaused = true;
   }
 
   #closed(error?: Error): void {
@@ -207,9 +243,14 @@ export class Connection {
     this.#isClosed = true;
     this.#error = error;
     this.#onEnded?.();
-    this.#receiver?.end(error);
+    this.#tellEnd();
     this.#socket?.destroy();
     this.#onClose?.();
+  }
+
+  /** The bytes that have arrived come before the end. */
+  #tellEnd(): void {
+    if (!this.#isPaused) this.#receiver?.end(this.#error);
   }
 }
 

@@ -5,33 +5,12 @@ import { after, describe, it } from 'node:test';
 import tls, { type SecureVersion, TLSSocket } from 'node:tls';
 import { listenAnywhere } from '../../../bench/support/listen.ts';
 import { atEnd } from '../../../test/at-end.ts';
-import { alsoSecret } from '../../../test/secret.ts';
 import { isGantryError } from '../../errors.ts';
 import type { HttpRequest } from '../../wire/message.ts';
 import type { Transport } from '../transport.ts';
+import { cert, key } from './stage.test.support.ts';
 import type { TlsOptions } from './tls.ts';
 import { createNodeTransport } from './transport.ts';
-
-/** Made for this test only: a self-signed certificate for localhost and 127.0.0.1, valid until 2126. */
-const key = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjZJHDxMiFI486iHo
-ollbQNCGPPLoL8obBXvvvPQVM8OhRANCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4r
-bHECkV7GBs8qSdcdf959sRD958qYaQ/SpzYYosaawzvGEkZyPIM+JZo6
------END PRIVATE KEY-----
-`;
-alsoSecret(key.split('\n')[2] ?? key);
-const cert = `-----BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUNCZiG+xDQ+lIUC01q5N8ia/rJK8wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMjA1NTA1MloYDzIxMjYxMDI5
-MDU1MDUyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASWH4GaarR5yOjM/VJLeNuBYGxL0x4rbHECkV7GBs8qSdcdf959sRD9
-58qYaQ/SpzYYosaawzvGEkZyPIM+JZo6o28wbTAdBgNVHQ4EFgQUdUDEw7yn10r0
-4iODiuxGOKAX6B8wHwYDVR0jBBgwFoAUdUDEw7yn10r04iODiuxGOKAX6B8wDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIgQWASslufZvyWLtrgd98YShyXHxBVzfjvHk6UzzePvkYCIQDd
-K7aqj/VkzwBQ721MtBkS4MfF9CIrdvxfJ6mtPs9O/Q==
------END CERTIFICATE-----
-`;
 
 const closers: (() => unknown)[] = [];
 after(() => {
