@@ -4,14 +4,7 @@ import type { Index } from '../image/image-index.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { parseDigest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
-import { isConfigType } from '../spec/media-type.ts';
-import {
-  defaultPlatform,
-  formatPlatform,
-  matchesPlatform,
-  type Platform,
-  toPlatform,
-} from '../spec/platform.ts';
+import { defaultPlatform, type Platform } from '../spec/platform.ts';
 import type { RawManifest, Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { OpenedSource } from './disk-source.ts';
@@ -172,30 +165,11 @@ export function inspect(
 ): Promise<Inspection> {
   return reading(connections, place, options, async (repository, reference) => {
     const manifest = await readManifest(repository, reference, options);
-    if (options.platform !== undefined)
-      await checkPlatform(repository, manifest, toPlatform(options.platform), options);
+    if (options.platform !== undefined) {
+      const { demandPlatforms } = await import('./demand-platforms.ts');
+      await demandPlatforms(repository, manifest, [options.platform], options);
+    }
     const { inspectManifest } = await import('./inspect.ts');
     return inspectManifest(repository, manifest, options);
   });
-}
-
-/**
- * Compares a single image with an explicit platform.
- * @throws MANIFEST_UNKNOWN when the image is for another platform
- */
-async function checkPlatform(
-  repository: Repository,
-  manifest: Manifest,
-  platform: Platform,
-  options: SignalOptions,
-): Promise<void> {
-  const { body, descriptor } = manifest;
-  if (body.kind !== 'image' || !isConfigType(body.config.mediaType)) return;
-  const { openImage } = await import('../image/image.ts');
-  const config = await openImage(repository, manifest).config(options);
-  if (matchesPlatform(config, platform)) return;
-  throw new NotFoundError(
-    'MANIFEST_UNKNOWN',
-    `image ${repository.name}@${descriptor.digest} is for ${formatPlatform(config)}, not ${formatPlatform(platform)}`,
-  );
 }

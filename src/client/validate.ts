@@ -1,10 +1,12 @@
 import { selectRoot } from '../copy/select.ts';
+import { isGantryError } from '../errors.ts';
 import type { UnpackLimits } from '../flow/compression.ts';
 import type { WorkObserver } from '../flow/work.ts';
 import { validate } from '../image/validate.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
+import { demandPlatforms } from './demand-platforms.ts';
 import { openSource } from './open.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
 import { createWatch } from './watch.ts';
@@ -18,7 +20,10 @@ export interface ValidateOptions extends SignalOptions {
   readonly fast?: boolean | undefined;
   /** The limits of unpacking a layer. A layer beyond them is a finding. */
   readonly unpack?: UnpackLimits | undefined;
-  /** Selects the images of an index for these platforms. Each is an object, or a text such as `linux/arm64/v8`. */
+  /**
+   * Selects the images of an index for these platforms. Each is an object, or a text such as `linux/arm64/v8`. A single
+   * image must be for each of them.
+   */
   readonly platforms?: readonly (Platform | string)[] | undefined;
   /**
    * Receives the progress: `read`, and before it the work of opening an archive. The verb does not wait for it; an error
@@ -61,6 +66,8 @@ export async function* validateSubject(
   try {
     const root = await repository.manifests.get(reference, options);
     const chosen = platforms === undefined ? root : await selectRoot(repository, root, platforms, options);
+    if (platforms !== undefined)
+      await demandPlatforms(repository, root, platforms, options).catch(leaveToValidate);
     for await (const { descriptor, message } of validate(repository, chosen, options)) {
       sound = false;
       yield { subject: name, problem: `${descriptor.digest} ${message}` };
@@ -70,4 +77,10 @@ export async function* validateSubject(
   }
   part.signal?.throwIfAborted();
   if (sound) yield { subject: name };
+}
+
+/** A config that is missing or broken is a finding of the check itself. */
+function leaveToValidate(error: unknown): void {
+  if (isGantryError(error, 'BLOB_UNKNOWN') || (isGantryError(error) && error.name === 'ContentError')) return;
+  throw error;
 }
