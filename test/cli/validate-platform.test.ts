@@ -11,7 +11,6 @@ import { gantry } from './gantry.ts';
 import { makeImage, makeIndex, store } from './images.ts';
 
 describe('validate with a platform', () => {
-  // id: validate-other-platform
   it('validate-other-platform: a single image for another platform ends with exit code 3 and both platforms', async (test) => {
     await using registry = await startRegistry();
     const cwd = await folder(test);
