@@ -81,6 +81,14 @@ export function pattern(length: number, seed = 0): Buffer {
   return bytes;
 }
 
+/** Resolves when the socket is closed, with or without an error. */
+export function hasClosed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
+  });
+}
+
 /** Waits until the event loop has handled what is ready. */
 export async function turns(count: number): Promise<void> {
   for (let at = 0; at < count; at++) await new Promise(setImmediate);
