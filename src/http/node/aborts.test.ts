@@ -15,8 +15,8 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 interface Stage {
   readonly secure?: boolean;
   /** The server's part of the connection. Calls `reached` when the exchange is at the stage. */
-  serve(socket: Socket, reached: () => void): void;
-  options?(server: RawServer): NodeTransportOptions;
+  readonly serve: (socket: Socket, reached: () => void) => void;
+  readonly options?: (server: RawServer) => NodeTransportOptions;
 }
 
 const stages: Readonly<Record<string, Stage>> = {
@@ -93,19 +93,19 @@ const answering = (test: TestContext): Promise<RawServer> =>
 describe('an abort before a connection exists', () => {
   it('an abort during the lookup of a name throws its reason, and no request follows the late address', async (test) => {
     const server = await answering(test);
-    let late: (() => void) | undefined;
+    const late: (() => void)[] = [];
     const abort = new AbortController();
     const line = transport(test, {
       lookup(_, __, callback) {
-        late = () => callback(null, [{ address: '127.0.0.1', family: 4 }]);
+        late.push(() => callback(null, [{ address: '127.0.0.1', family: 4 }]));
       },
     });
     const answer = line.send(get(`http://name.example:${server.port}/`, { signal: abort.signal }));
     const rejected = assert.rejects(answer, isReason);
-    while (late === undefined) await turns(1);
+    while (late.length === 0) await turns(1);
     abort.abort(reason);
     await rejected;
-    late();
+    late[0]?.();
     await turns(50);
     for (const socket of server.sockets) assert.equal(socket.bytesRead, 0);
   });

@@ -125,11 +125,11 @@ function anyBody(random: Random, n: number): { readonly sent: Buffer; readonly b
 async function exchange({ send }: TestTransport, url: string, n: number): Promise<void> {
   const random = createRandom(seed + 17 * n);
   const { sent, body } = anyBody(random, n);
-  const request: HttpRequest = get(`${url}${n}`, {
-    ...(body === undefined
+  const more: Partial<HttpRequest> =
+    body === undefined
       ? { method: random(6) === 0 ? 'HEAD' : 'GET' }
-      : { method: 'PUT', body, replay: 'never' }),
-  });
+      : { method: 'PUT', body, replay: 'never' };
+  const request = get(`${url}${n}`, more);
   const response = await send(request);
   assert.deepEqual(response.headers['x-number'], [String(n)]);
   assert.deepEqual(response.headers['x-hash'], [hashOf(sent)]);

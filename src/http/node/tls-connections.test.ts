@@ -59,16 +59,16 @@ async function serveProxy(
   return { url: `${secure ? 'https' : 'http'}://127.0.0.1:${await listening(test, server)}`, sockets };
 }
 
-describe('TLS sessions', () => {
-  /** Notes whether each connection resumes a session, and ends it after one answer. */
-  const closing =
-    (resumed: boolean[]) =>
-    (socket: Socket): void => {
-      resumed.push(socket instanceof TLSSocket && socket.isSessionReused());
-      socket.on('error', () => undefined);
-      socket.on('data', () => socket.end(ok.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')));
-    };
+/** Notes whether each connection resumes a session, and ends it after one answer. */
+const closing =
+  (resumed: boolean[]) =>
+  (socket: Socket): void => {
+    resumed.push(socket instanceof TLSSocket && socket.isSessionReused());
+    socket.on('error', () => undefined);
+    socket.on('data', () => socket.end(ok.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')));
+  };
 
+describe('TLS sessions', () => {
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     it(`a second connection resumes the ${version} session of the first one`, async (test) => {
       const resumed: boolean[] = [];
