@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { it, type TestContext } from 'node:test';
+import { atEnd } from '../../../test/at-end.ts';
 import { startProxy } from '../../../test/proxy/connect-proxy.ts';
 import { secret } from '../../../test/secret.ts';
 import { type Content, streamContent } from '../../flow/content.ts';
@@ -170,7 +171,7 @@ it(`${requests} random answers through a tunnel are the ones that were sent (see
   const server = await serveRandomly(test, {});
   const login = `user:${secret('proxy')}`;
   const proxy = await startProxy(`127.0.0.1:${server.port}`, login);
-  test.after(() => proxy[Symbol.asyncDispose]());
+  atEnd(test, () => proxy[Symbol.asyncDispose]());
   const line = transport(test, { proxy: () => `http://${login}@${proxy.host}` });
   await exchangeAll(line, `https://localhost:${server.port}/`);
   assert.ok(proxy.asked.length < requests / 2, `${proxy.asked.length} tunnels`);
