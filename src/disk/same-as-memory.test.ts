@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isGantryError } from '../errors.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -97,7 +97,7 @@ async function applied(registry: Registry, change: Change): Promise<unknown> {
         return await here.manifests.put(manifest, { tags: change.tags, createOnly: change.createOnly });
       case 'delete manifest':
         return await here.manifests.delete(manifest.descriptor.digest);
-      case 'delete tag':
+      default:
         return await here.tags.delete(change.tag);
     }
   } catch (error) {
@@ -142,72 +142,76 @@ async function seen(registry: Registry): Promise<unknown> {
   return all;
 }
 
-describe('a store on disk beside a registry in memory', () => {
-  it('any sequence of changes, restarts and collections gives the same results and the same content', async () => {
-    const property = async (changes: readonly Change[]): Promise<void> => {
-      const folder = await mkdtemp(join(tmpdir(), 'gantry-same-'));
-      const path = join(folder, 'store');
-      const memory = createMemoryRegistry();
-      let disk: DiskRegistry = await openDiskRegistry(path);
-      try {
-        for (const change of changes) {
-          const [kept, expected] = [await applied(disk, change), await applied(memory, change)];
-          assert.deepEqual(kept, expected, JSON.stringify(change));
-          if (change.kind === 'collect') {
-            // Everything is younger than the grace, so a collection beside the open store changes nothing.
-            assert.deepEqual(await listOf(collectGarbage(path)), []);
-          } else if (change.kind === 'restart') {
-            await disk[Symbol.asyncDispose]();
-            disk = await openDiskRegistry(path);
-          }
-        }
-        assert.deepEqual(await seen(disk), await seen(memory));
+async function sameAsMemory(changes: readonly Change[]): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-same-'));
+  const path = join(folder, 'store');
+  const memory = createMemoryRegistry();
+  let disk: DiskRegistry = await openDiskRegistry(path);
+  try {
+    for (const change of changes) {
+      const [kept, expected] = [await applied(disk, change), await applied(memory, change)];
+      assert.deepEqual(kept, expected, JSON.stringify(change));
+      if (change.kind === 'collect') {
+        // Everything is younger than the grace, so a collection beside the open store changes nothing.
+        assert.deepEqual(await listOf(collectGarbage(path)), []);
+      } else if (change.kind === 'restart') {
         await disk[Symbol.asyncDispose]();
         disk = await openDiskRegistry(path);
-        assert.deepEqual(await seen(disk), await seen(memory));
-      } finally {
-        await disk[Symbol.asyncDispose]();
-        // A deleted blob may leave an image incomplete, in memory as on disk. No other finding may appear.
-        const { findings } = await checkStore(path, { sparse: true });
-        await rm(folder, { recursive: true });
-        assert.deepEqual(findings, []);
       }
-    };
-    await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 25 }), property), {
+    }
+    assert.deepEqual(await seen(disk), await seen(memory));
+    await disk[Symbol.asyncDispose]();
+    disk = await openDiskRegistry(path);
+    assert.deepEqual(await seen(disk), await seen(memory));
+  } finally {
+    await disk[Symbol.asyncDispose]();
+    // A deleted blob may leave an image incomplete, in memory as on disk. No other finding may appear.
+    const { findings } = await checkStore(path, { sparse: true });
+    await rm(folder, { recursive: true });
+    assert.deepEqual(findings, []);
+  }
+}
+
+async function keepsTrees(changes: readonly Change[], untagged: boolean): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-same-'));
+  const path = join(folder, 'store');
+  try {
+    const before = new Map<string, string>();
+    {
+      await using disk = await openDiskRegistry(path);
+      for (const change of changes) await applied(disk, change);
+      for (const name of names)
+        for (const tag of tags) before.set(`${name}:${tag}`, await tree(disk, name, tag));
+    }
+    const planned = await listOf(collectGarbage(path, { grace: -60_000, untagged, dryRun: true }));
+    const removed = await listOf(collectGarbage(path, { grace: -60_000, untagged }));
+    assert.deepEqual(textsOf(removed), textsOf(planned), 'a dry run lists the same');
+    assert.deepEqual(await listOf(collectGarbage(path, { grace: -60_000, untagged })), []);
+    await using disk = await openDiskRegistry(path);
+    for (const name of names)
+      for (const tag of tags) assert.equal(await tree(disk, name, tag), before.get(`${name}:${tag}`));
+    if (untagged) {
+      for (const name of names) assert.deepEqual(await unreached(disk, name), []);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function textsOf(garbage: readonly unknown[]): string[] {
+  return garbage.map((one) => JSON.stringify(one)).sort();
+}
+
+describe('a store on disk beside a registry in memory', () => {
+  it('any sequence of changes, restarts and collections gives the same results and the same content', async () => {
+    await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 25 }), sameAsMemory), {
       numRuns: 25,
     });
   });
 
   it('any sequence of changes leaves nothing to the collection that a tag or a manifest needs', async () => {
-    const property = async (changes: readonly Change[], untagged: boolean): Promise<void> => {
-      const folder = await mkdtemp(join(tmpdir(), 'gantry-same-'));
-      const path = join(folder, 'store');
-      try {
-        const before = new Map<string, string>();
-        {
-          await using disk = await openDiskRegistry(path);
-          for (const change of changes) await applied(disk, change);
-          for (const name of names)
-            for (const tag of tags) before.set(`${name}:${tag}`, await tree(disk, name, tag));
-        }
-        const planned = await listOf(collectGarbage(path, { grace: -60_000, untagged, dryRun: true }));
-        const removed = await listOf(collectGarbage(path, { grace: -60_000, untagged }));
-        const texts = (garbage: readonly unknown[]): string[] =>
-          garbage.map((one) => JSON.stringify(one)).sort();
-        assert.deepEqual(texts(removed), texts(planned), 'a dry run lists the same');
-        assert.deepEqual(await listOf(collectGarbage(path, { grace: -60_000, untagged })), []);
-        await using disk = await openDiskRegistry(path);
-        for (const name of names)
-          for (const tag of tags) assert.equal(await tree(disk, name, tag), before.get(`${name}:${tag}`));
-        if (untagged) {
-          for (const name of names) assert.deepEqual(await unreached(disk, name), []);
-        }
-      } finally {
-        await rm(folder, { recursive: true });
-      }
-    };
     await fc.assert(
-      fc.asyncProperty(fc.array(change, { minLength: 5, maxLength: 30 }), fc.boolean(), property),
+      fc.asyncProperty(fc.array(change, { minLength: 5, maxLength: 30 }), fc.boolean(), keepsTrees),
       { numRuns: 25 },
     );
   });

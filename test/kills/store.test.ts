@@ -38,6 +38,10 @@ const pushing = `
   await app.manifests.put(image, { tags: ['v1'] });
   await app.manifests.put(imageOf({ subject: image.descriptor, artifactType: 'a/note' }));`;
 
+const collecting = (store: string): string => `
+  const { collectGarbage } = await import(${moduleAt('disk/garbage.js')});
+  for await (const _ of collectGarbage(${JSON.stringify(store)}, { grace: -60000, untagged: true }));`;
+
 const leftovers = async (store: string): Promise<string[]> =>
   (await Promise.all(['tmp', 'uploads'].map((name) => readdir(join(store, name))))).flat();
 
@@ -115,9 +119,6 @@ describe('a store whose process is killed before any change of the disk', { skip
     const at = (step: number): string => join(root, `store-${step}`);
     const stray = blobOf('a blob of no image');
     const untagged = imageOf({ annotations: { no: 'tag' } });
-    const collecting = (store: string): string => `
-      const { collectGarbage } = await import(${moduleAt('disk/garbage.js')});
-      for await (const _ of collectGarbage(${JSON.stringify(store)}, { grace: -60000, untagged: true }));`;
     const changes = await killedAtEveryChange(
       async (step) => {
         await using registry = await openDiskRegistry(at(step));
