@@ -74,6 +74,8 @@ function isThere(tarball: Tarball, { digest }: Descriptor, look: Look): boolean 
 function isImageThere(tarball: Tarball, digest: Digest, look: Look): boolean {
   const body = look.manifests.get(digest)?.body;
   if (body?.kind === 'index') {
+    // An index without entries has nothing that could be missing.
+    if (body.manifests.length === 0) return true;
     return body.manifests.filter((child) => isThere(tarball, child, look)).length > 0;
   }
   if (body?.kind !== 'image') return tarball.find(blobMember(digest)) !== undefined;

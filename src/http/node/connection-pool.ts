@@ -8,7 +8,7 @@ export interface ConnectionPool {
   keep(connection: Connection, within?: number): void;
   /** Announces this number of concurrent requests and opens the connections that are missing for them. */
   announce(requests: number): void;
-  /** Closes all connections without a request. */
+  /** Closes all connections. Requests under way fail with CUT_OFF. */
   close(): void;
 }
 
@@ -26,7 +26,8 @@ export function keepConnections({ dial, opensWith }: Omit<DialOptions, 'onClose'
   const idle: Connection[] = [];
   /** Opened ahead and never used, in the order of their opening. */
   const ahead: Connection[] = [];
-  let busy = 0;
+  /** Those with a request. */
+  const busy = new Set<Connection>();
   let isClosed = false;
 
   const create = (): Connection => {
@@ -34,7 +35,7 @@ export function keepConnections({ dial, opensWith }: Omit<DialOptions, 'onClose'
       dial,
       opensWith,
       onClose: () => {
-        if (connection.isBusy) busy--;
+        busy.delete(connection);
         for (const list of [idle, ahead]) remove(list, connection);
       },
     });
@@ -44,7 +45,7 @@ export function keepConnections({ dial, opensWith }: Omit<DialOptions, 'onClose'
   return {
     take({ fresh }) {
       const connection = (fresh ? undefined : (idle.pop() ?? ahead.shift())) ?? create();
-      busy++;
+      busy.add(connection);
       connection.wake();
       return connection;
     },
@@ -52,14 +53,18 @@ export function keepConnections({ dial, opensWith }: Omit<DialOptions, 'onClose'
       const rest = Math.min(idleFor, within - margin);
       if (isClosed || rest <= 0) connection.destroy();
       if (connection.isClosed) return;
-      busy--;
+      busy.delete(connection);
       idle.push(connection);
       connection.rest(rest);
     },
     announce(requests) {
       if (isClosed) return;
       // Connections that are busy now will be free by then.
-      for (let has = ahead.length + idle.length + busy; has < requests && ahead.length < mostAhead; has++) {
+      for (
+        let has = ahead.length + idle.length + busy.size;
+        has < requests && ahead.length < mostAhead;
+        has++
+      ) {
         const connection = create();
         connection.rest(patience);
         ahead.push(connection);
@@ -68,6 +73,8 @@ export function keepConnections({ dial, opensWith }: Omit<DialOptions, 'onClose'
     close() {
       isClosed = true;
       for (const connection of [...idle, ...ahead]) connection.destroy();
+      // The reason is no reset, after which a request would be sent once more.
+      for (const connection of busy) connection.destroy(new Error('the transport was closed'));
     },
   };
 }
