@@ -15,7 +15,7 @@ import { blobMember } from './blob-member.ts';
 import type { ArchiveContents, ArchiveEntry } from './contents.ts';
 import type { DockerImage } from './docker.ts';
 import { inArchive } from './failure.ts';
-import { distinctNames } from './names.ts';
+import { distinctNames, sameName } from './names.ts';
 import type { Recompressor } from './recompress.ts';
 import { createSynthesizer, type Synthesizer } from './synthesis.ts';
 import { checkedContent, type Tarball } from './tarball.ts';
@@ -29,6 +29,8 @@ export interface Beside {
 
 interface Layout extends Beside {
   readonly tarball: Tarball;
+  /** The entries of index.json. */
+  readonly listed: readonly Descriptor[];
   readonly trees: Trees;
   readonly synthesizer: Synthesizer;
   /** The first contradiction in each image that was examined. */
@@ -54,6 +56,7 @@ export async function readOci(
   const layout: Layout = {
     ...beside,
     tarball,
+    listed: index.manifests,
     trees,
     synthesizer,
     problems: createSingleFlight({ keep: true }),
@@ -180,11 +183,37 @@ function configPlace(tarball: Tarball, { body }: Manifest): number | undefined {
   return body.kind === 'image' ? tarball.find(blobMember(body.config.digest))?.offset : undefined;
 }
 
+/** Returns the other roots of index.json with one of these configs: an image and its conversion to other types share it. */
+function rootsBeside(
+  { tarball, trees, listed }: Layout,
+  digest: Digest,
+  places: readonly number[],
+): readonly Descriptor[] {
+  return listed.filter((root) => {
+    const manifest = root.digest === digest ? undefined : trees.manifests.get(root.digest);
+    const theirs = manifest === undefined ? [] : configPlaces(tarball, trees, manifest);
+    return theirs.some((place) => places.includes(place));
+  });
+}
+
+function isNamed({ annotations = {} }: Descriptor, name: string): boolean {
+  const full = annotations[imageNameAnnotation];
+  return full !== undefined && sameName(name, full);
+}
+
+/** Returns the positions of the configs of an image, or of all images of an index. */
+function configPlaces(tarball: Tarball, trees: Trees, manifest: Manifest): readonly number[] {
+  const children = manifestsOf(manifest.body).flatMap(({ digest }) => trees.manifests.get(digest) ?? []);
+  return [manifest, ...children].flatMap((image) => configPlace(tarball, image) ?? []);
+}
+
 /**
  * Returns the names of a root: first those in manifest.json, in the spelling there, which Docker shows to its user. Then
- * the full name and the reference name of index.json, unless they mean the same or are only the tag of that.
+ * the full name and the reference name of index.json, unless they mean the same or are only the tag of that. Leaves a name
+ * of manifest.json to another root with the same config if only index.json distinguishes them.
  */
-function namesOf({ tarball, trees, saved }: Layout, root: Descriptor): readonly string[] {
+function namesOf(layout: Layout, root: Descriptor): readonly string[] {
+  const { tarball, trees, saved, listed } = layout;
   const { annotations = {} } = root;
   const full = annotations[imageNameAnnotation];
   const ref = annotations[refNameAnnotation];
@@ -192,10 +221,13 @@ function namesOf({ tarball, trees, saved }: Layout, root: Descriptor): readonly 
   if (ref !== undefined && full?.endsWith(`:${ref}`) !== true) annotated.push(ref);
   const manifest = trees.manifests.get(root.digest);
   if (manifest === undefined) return annotated;
-  const children = manifestsOf(manifest.body).flatMap(({ digest }) => trees.manifests.get(digest) ?? []);
-  const places = [manifest, ...children].flatMap((image) => configPlace(tarball, image) ?? []);
+  const places = configPlaces(tarball, trees, manifest);
+  const own = listed.filter(({ digest }) => digest === root.digest);
+  const others = rootsBeside(layout, root.digest, places);
+  const isMine = (name: string): boolean =>
+    !others.some((other) => isNamed(other, name)) || own.some((entry) => isNamed(entry, name));
   const twins = saved.filter((image) => places.includes(savedPlace(tarball, image) ?? -1));
-  return distinctNames([...twins.flatMap(({ names }) => names), ...annotated]);
+  return distinctNames([...twins.flatMap(({ names }) => names.filter(isMine)), ...annotated]);
 }
 
 async function platformIn(tarball: Tarball, manifest: Manifest | undefined): Promise<Platform | undefined> {
