@@ -48,6 +48,14 @@ const breaking = (at: number): Content =>
     throw broken;
   });
 
+function signalled(): readonly [Promise<void>, () => void] {
+  let tell: (() => void) | undefined;
+  const promise = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
+  return [promise, () => tell?.()];
+}
+
 describe('an upload into a file that fails', () => {
   it('an append that breaks off keeps the bytes that came, and the next one continues after them', async (test) => {
     const { options, kept, files } = await stage(test);
@@ -126,14 +134,8 @@ describe('an upload into a file that fails', () => {
   it('a session in use does not expire, and an ended one cannot expire again', async (test) => {
     const { options, forgotten } = await stage(test);
     const upload = await FileUpload.start(options);
-    let release = (): void => undefined;
-    const released = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    let begin = (): void => undefined;
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
+    const [released, release] = signalled();
+    const [begun, begin] = signalled();
     const held = streamContent(
       (async function* hold() {
         yield bytes.subarray(0, 10);
