@@ -6,12 +6,12 @@ import type { Keychain } from './credential.ts';
  * its error, because a later keychain could log in as another user.
  * @throws INVALID_OPTION at once for an argument that is no function; the errors of the keychains, when called.
  * @example
- * ```js
- * import { createKeychain, firstOf } from 'gantry/keychain';
+ * ```ts
+ * import { createKeychain, firstOf, type Keychain } from 'gantry/keychain';
  *
- * const robot = async (registry) =>
+ * const robot: Keychain = async (registry) =>
  *   registry === 'ghcr.io' ? { kind: 'basic', username: 'robot', password: 'token' } : undefined;
- * const keychain = firstOf(robot, createKeychain());
+ * export const keychain: Keychain = firstOf(robot, createKeychain());
  * ```
  */
 export function firstOf(...keychains: readonly Keychain[]): Keychain {
