@@ -137,8 +137,7 @@ describe('a verb whose signal is aborted', () => {
 
     if (name === 'deleteEach') continue;
 
-    // id: close-in-the-middle
-    it(`${name} ends with CUT_OFF when its client is closed meanwhile`, async (test) => {
+    it(`close-in-the-middle: ${name} ends with CUT_OFF when its client is closed meanwhile`, async (test) => {
       const all = await scene(test);
       const ended = failure(verb(all, {}));
       await all.asked(atOnce[name]);
