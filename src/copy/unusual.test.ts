@@ -33,7 +33,7 @@ async function copyError(copying: Promise<unknown>): Promise<CopyError> {
 
 const configFor = (architecture: string) => blobOf(JSON.stringify({ os: 'linux', architecture }));
 
-/** An index whose children name no platform. */
+/** An index of children without platforms. */
 async function giveNameless(from: Repository) {
   const images: Manifest[] = [];
   for (const architecture of ['amd64', 'arm64']) {
@@ -59,7 +59,7 @@ async function giveHalf() {
   return { from, one, gone, index };
 }
 
-/** An image with one layer whose manifest leaves out its size. */
+/** An image with one layer, without the size of the layer. */
 async function giveUnsized(from: Repository): Promise<Manifest> {
   const layer = blobOf(noise(5000));
   const config = blobOf('{"os":"linux","architecture":"amd64"}');
