@@ -6,7 +6,7 @@ import type { ParsedArgs } from '../parsed-args.ts';
 import { accessOf, makeAccess } from '../serve/access.ts';
 import { operate } from '../serve/operate.ts';
 import { operationOf } from '../serve/operation.ts';
-import { withProxy } from '../serve/proxy.ts';
+import { proxyOf, withProxy } from '../serve/proxy.ts';
 import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: runs until a signal ends it. */
@@ -17,12 +17,13 @@ export async function serve(context: Context, given: ParsedArgs): Promise<void> 
   const { createApp } = await import('../../server/app.ts');
   const { listen } = await import('../../server/node/listen.ts');
   const operation = operationOf(given);
+  const proxy = proxyOf(given);
   const wanted = await accessOf(given, { host: address.host, onProblem: warn });
   await using kept = await openStore(disk, {
     sessionTtl: given.text('session-ttl'),
     readOnly: given.flag('read-only'),
   });
-  await using store = await withProxy(kept, given, context);
+  await using store = await withProxy(kept, proxy, context);
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {
     ...operated.app,

@@ -1,6 +1,6 @@
 import { InputError } from '../../errors.ts';
 import type { UpstreamFailure } from '../../pull-through/upstream.ts';
-import { formatRepository, parseRepository } from '../../spec/reference.ts';
+import { formatRepository, parseRepository, type Reference } from '../../spec/reference.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
@@ -13,19 +13,36 @@ export interface ProxiedStore extends Store {
   readonly proxy?: string;
 }
 
+/** The cache that the options describe. */
+export interface WantedProxy {
+  readonly reference: Pick<Reference, 'registry' | 'scheme'>;
+  /** Milliseconds. */
+  readonly ttl: number;
+}
+
 /**
- * Returns the store itself, or with `--proxy` a cache of that registry. The cache logs in with `--username` or the
- * keychain. Disposing leaves the store open.
+ * Reads `--proxy` and `--proxy-ttl`, before the store is made. Returns undefined without `--proxy`.
  * @throws INVALID_OPTION or INVALID_REFERENCE for a wrong flag
  */
-export async function withProxy(store: Store, given: ParsedArgs, context: Context): Promise<ProxiedStore> {
+export function proxyOf(given: ParsedArgs): WantedProxy | undefined {
   const text = given.text('proxy');
   const ttl = (given.count('proxy-ttl') ?? 0) * 1000;
-  if (text === undefined) {
-    if (given.flag('proxy-ttl')) throw new InputError('INVALID_OPTION', '--proxy-ttl needs --proxy');
-    return { ...store, async [Symbol.asyncDispose]() {} };
-  }
-  const reference = registryArgument(text);
+  if (text !== undefined) return { reference: registryArgument(text), ttl };
+  if (given.flag('proxy-ttl')) throw new InputError('INVALID_OPTION', '--proxy-ttl needs --proxy');
+  return undefined;
+}
+
+/**
+ * Returns the store itself, or a cache of the wanted registry. The cache logs in with `--username` or the keychain.
+ * Disposing leaves the store open.
+ */
+export async function withProxy(
+  store: Store,
+  wanted: WantedProxy | undefined,
+  context: Context,
+): Promise<ProxiedStore> {
+  if (wanted === undefined) return { ...store, async [Symbol.asyncDispose]() {} };
+  const { reference, ttl } = wanted;
   const { registry } = reference;
   const { createPullThrough } = await import('../../pull-through/registry.ts');
   const connections = await context.connections();
