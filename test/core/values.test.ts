@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as core from './core.ts';
-import * as whole from './index.ts';
-import { blobOf, failsWith, giveImage, listOf } from './testing/contract/sample.ts';
+import * as core from '../../src/core.ts';
+import * as whole from '../../src/index.ts';
+import { blobOf, failsWith, giveImage, listOf } from '../../src/testing/contract/sample.ts';
 
 /** The names of gantry/core that open registries over HTTP without the login and the retries of a client. */
 const own = ['createRemoteRegistry', 'createRegistryLine'];
