@@ -62,13 +62,18 @@ async function openTunnel(
       .on('close', () => fail(proxyFailure(new Error('no answer arrived'), proxy)))
       .on('data', (chunk: Uint8Array) => {
         try {
-          const complete = head.add(chunk);
-          if (complete === undefined) return;
-          const { status } = parseResponseHead(complete.text);
-          if (status >= 200 && status < 300 && complete.rest.byteLength === 0) {
+          // An interim answer (1xx) may arrive together with the final one.
+          for (let complete = head.add(chunk); complete !== undefined; complete = head.add(complete.rest)) {
+            const { status } = parseResponseHead(complete.text);
+            if (status >= 100 && status < 200 && status !== 101) continue;
+            if (status < 200 || status >= 300 || complete.rest.byteLength > 0) {
+              fail(refusal(status, proxy));
+              return;
+            }
             socket.pause();
             settle(() => resolve(socket));
-          } else if (status < 100 || status >= 200 || status === 101) fail(refusal(status, proxy));
+            return;
+          }
         } catch (error) {
           fail(proxyFailure(error, proxy));
         }
