@@ -19,8 +19,9 @@ export function createSpool(): Spool {
   return {
     async keep(source) {
       draft ??= makeDraft(tmpdir());
-      count++;
-      const path = join((await draft).path, String(count));
+      // Before the wait: another call may come meanwhile.
+      const name = String(++count);
+      const path = join((await draft).path, name);
       try {
         await writeFile(path, source);
       } catch (error) {
