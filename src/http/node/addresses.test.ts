@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, it } from 'node:test';
 import { atEnd } from '../../../test/at-end.ts';
 import { collect } from '../../flow/collect.ts';
-import { get, serveRaw, transport } from './stage.test.support.ts';
+import { get, serveRaw, transport, turns } from './stage.test.support.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -44,6 +46,28 @@ describe('the addresses of a name', () => {
       assert.equal(server.sockets.length, 1);
     });
   }
+
+  it('an early connection to the second address does not hold the process', isLinux, async (test) => {
+    const server = await serveRaw(test, () => undefined);
+    const program = `
+      import { createNodeTransport } from ${JSON.stringify(new URL('transport.js', import.meta.url).href)};
+      const all = ['127.0.0.9', '127.0.0.1'].map((address) => ({ address, family: 4 }));
+      const line = createNodeTransport({ proxy: false, lookup: (_, __, callback) => callback(null, all) });
+      await line.preconnect('http://name.example:${server.port}/', 1);
+      process.stdin.once('data', () => {
+        const held = process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'));
+        process.stdout.write(JSON.stringify(held), () => process.exit());
+      });
+    `;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    while (server.sockets.length === 0) await turns(1);
+    child.stdin.write('connected');
+    const said = await collect(child.stdout, { limit: 1000, what: 'stdout' });
+    if (child.exitCode === null) await once(child, 'close');
+    assert.equal(Buffer.from(said).toString(), '[]');
+  });
 
   it('the error names the host if every address refuses', isLinux, async (test) => {
     const server = await serveRaw(test, () => undefined);

@@ -219,6 +219,8 @@ export class Connection {
     if (!this.isBusy) this.rest(this.#restFor);
     socket.once(opensWith, () => {
       this.#isUp = true;
+      // A second address brings a new handle, which holds the process again.
+      if (!this.isBusy) socket.unref();
       const react = this.#onUp;
       this.#onUp = undefined;
       react?.();
