@@ -227,8 +227,9 @@ async function tree(registry: Registry, name: string, tag: string): Promise<stri
     const blob = await here.blobs.stat(digest);
     const there = blob === undefined ? undefined : await codeOr(here.manifests.get(digest));
     lines.push(`${digest} ${blob?.size} ${typeof there === 'object' ? there.descriptor.mediaType : ''}`);
-    for await (const referrer of here.referrers(digest)) reached.add(referrer.digest);
+    // A sparse index names images that are not there: nothing keeps their referrers.
     if (typeof there !== 'object') continue;
+    for await (const referrer of here.referrers(digest)) reached.add(referrer.digest);
     const text = Buffer.from(there.bytes).toString();
     for (const { descriptor } of [...blobs, ...manifests])
       if (text.includes(descriptor.digest)) reached.add(descriptor.digest);
