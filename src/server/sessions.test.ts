@@ -189,13 +189,13 @@ describe('sessions of several holders', () => {
 
 describe('a session that somebody holds', () => {
   it('a request for the offset takes a held session from a request that sends nothing any more', async () => {
-    const { ask, location, append } = await held(20);
+    const { ask, location, append } = await held(200);
     assert.equal((await ask('GET', location)).header('range'), '0-4');
     await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));
   });
 
   it('the next chunk takes a held session, and continues at the end of the other one', async () => {
-    const { ask, location, append } = await held(20);
+    const { ask, location, append } = await held(200);
     const next = { body: ' you', headers: { 'content-range': '5-8' } };
     assert.equal((await ask('PATCH', location, next)).header('range'), '0-8');
     await assert.rejects(append, (error) => isGantryError(error, 'CUT_OFF'));

@@ -185,6 +185,12 @@ async function use(
 }
 
 /**
+ * The part of the patience after which a silent request is cut. Less than all of it, because the runtime counts a timer
+ * from the beginning of its turn and so fires it some milliseconds early.
+ */
+const silence = 0.9;
+
+/**
  * Returns the outcome of `turn`, which waits for other requests, or the outcome of `early` when the wait takes too
  * long.
  */
@@ -202,7 +208,7 @@ async function wait(
       if (upload?.offset !== seen) moved?.();
       seen = upload?.offset;
       // After the other request was ended, the turn comes at once.
-      if (body?.cutAfter(patience) === true || early === undefined || upload === undefined) return;
+      if (body?.cutAfter(silence * patience) === true || early === undefined || upload === undefined) return;
       early(upload).then(resolve, reject);
     }, patience);
   });
