@@ -32,7 +32,7 @@ const { body } = image.manifest;
 const layers = body.kind === 'image' ? body.layers : [];
 const hollow = withLayers(image, []);
 const name = 'acme/app:1';
-/** Returns the layers of an image whose config has those of `image`. */
+/** Returns the layers of an image. Its config lists the layers of `image`. */
 const plain = await Promise.all(['other', 'top'].map((text) => tarOf([file('file', text)])));
 
 interface Opened {

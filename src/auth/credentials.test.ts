@@ -9,7 +9,7 @@ import { type Credentials, createCredentials } from './credentials.ts';
 const request: HttpRequest = { method: 'GET', url: 'https://r.example/v2/', headers: {}, replay: 'safe' };
 const minute = 60_000;
 
-/** A keychain whose credentials end an hour after they are given, or as `ends` says. */
+/** Makes a keychain that gives credentials for an hour, or up to the time that `ends` returns. */
 function stage(ends: (now: number) => number | undefined = (now) => now + 60 * minute) {
   const clock = createManualClock();
   let asked = 0;

@@ -62,7 +62,7 @@ export function createCredentials({
   const warn = onceForEach(onWarning);
   const found = createSingleFlight<string, Credential | undefined>({ keep: true });
 
-  /** Those whose end has been seen. Only the first request that sees it asks anew, and the others join it. */
+  /** Credentials past their end. Only the first request that finds one asks the keychain again, and the others join it. */
   const ended = new WeakSet<Credential>();
 
   const of = async (request: HttpRequest): Promise<Credential | undefined> => {

@@ -12,7 +12,7 @@ import {
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
 /**
- * Compares a single image with explicit platforms. An index and an artifact pass; an image whose config names no
+ * Compares a single image with explicit platforms. An index and an artifact pass; an image with a config that names no
  * platform counts as linux/amd64, as in an index.
  * @throws MANIFEST_UNKNOWN when the image is for another platform, naming both
  */

@@ -103,7 +103,7 @@ async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): 
   return root.descriptor;
 }
 
-/** Lets the destination refuse the root by what it is, and then the caller by any reason. */
+/** Lets the destination refuse the root by its type and content, and then the caller for any reason. */
 async function admitRoot(
   { from, to, signal }: CopyRun,
   root: Manifest,

@@ -57,7 +57,7 @@ export function createRun(
   };
 }
 
-/** Waits until all work and all questions of a run have ended, whatever their outcome. */
+/** Waits until all work and all questions of a run have ended, also those that failed. */
 export async function settled({ questions, blobs, manifests, again }: CopyRun): Promise<void> {
   await Promise.allSettled([...questions, ...blobs.values(), ...manifests.values(), ...again.values()]);
 }

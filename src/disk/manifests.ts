@@ -86,7 +86,7 @@ async function hasTagFile(folder: RepositoryFolder, reference: string): Promise<
 }
 
 /**
- * Returns the manifest under its true type. A damaged manifest, and one whose type cannot be known, counts as missing, so
+ * Returns the manifest under its true type. A damaged manifest, and one of an unknown type, counts as missing, so
  * that clients send or fetch it again.
  */
 async function readSound(

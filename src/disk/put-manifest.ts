@@ -105,7 +105,7 @@ async function thereOf(
 ): Promise<readonly Digest[]> {
   const all = [...new Set(named.map(({ digest }) => digest))];
   const known = await absent(all);
-  // Looks at all required content whatever the listing shows, so that none is refused wrongly.
+  // Looks at all required content, listed or not, so that none is refused wrongly.
   const rest = all.filter((digest) => !known.has(digest) || mustBeThere(digest));
   const there: Digest[] = [];
   for await (const [digest, found] of looked(rest, look)) {

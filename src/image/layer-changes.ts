@@ -18,7 +18,7 @@ export interface LayerChanges {
   readonly entries: readonly LayerEntry[];
   /** Paths that do not exist in the layers below, from whiteouts. */
   readonly removed: readonly string[];
-  /** Directories whose content below does not exist, from opaque whiteouts. */
+  /** Directories with an opaque whiteout: it hides their content in the layers below. */
   readonly emptied: readonly string[];
   /** The first path that the layer lists twice, which a layer must not do. */
   readonly twice: string | undefined;

@@ -137,7 +137,7 @@ export class Connection {
   }
 
   /**
-   * Resolves when the kernel has taken the bytes, whose memory may be reused from then on. Resolves with `false` when
+   * Resolves when the kernel has taken the bytes. The caller may reuse their memory from then on. Resolves with `false` when
    * the connection is closed.
    */
   write(bytes: Uint8Array | string): Promise<boolean> {

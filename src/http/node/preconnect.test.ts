@@ -46,7 +46,7 @@ function transport(
   return { ...made, preconnect: async (url, requests) => made.preconnect?.(url, requests) };
 }
 
-/** Starts a server and a transport, and announces requests whose connections are then open. */
+/** Starts a server and a transport, and announces requests. Resolves when their connections are open. */
 async function announced(
   test: TestContext,
   requests: number,

@@ -89,7 +89,7 @@ export function hasClosed(socket: Socket): Promise<void> {
   });
 }
 
-/** Waits until the event loop has handled what is ready. */
+/** Waits for turns of the event loop, in which it handles all arrived bytes. */
 export async function turns(count: number): Promise<void> {
   for (let at = 0; at < count; at++) await new Promise(setImmediate);
 }
