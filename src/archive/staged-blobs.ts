@@ -1,16 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FileUpload, ingestFile } from '../blobfile/upload.ts';
+import { isPartialName, isWorthContinuing, partialName } from '../blobfile/partial.ts';
+import { FileUpload, type FileUploadOptions, ingestFile } from '../blobfile/upload.ts';
 import { NotFoundError } from '../errors.ts';
+import { absentAs } from '../files/files.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
+import {
+  type Algorithm,
+  computableAlgorithm,
+  type Digest,
+  digestAlgorithm,
+  digestEncoded,
+} from '../spec/digest.ts';
 import { MediaType } from '../spec/media-type.ts';
-import type { Blobs } from '../store/contract.ts';
+import type { Blobs, SignalOptions } from '../store/contract.ts';
 import { foundContent } from '../store/found-content.ts';
 import { startAlgorithm, writeBlob } from '../store/write.ts';
 import { onArchiveFile } from './failure.ts';
 import { type FileContent, pathContent } from './file.ts';
+
+/** Returns whether a file of a draft has bytes of a blob, from its start on. */
+export function isStagedBlob(name: string): boolean {
+  return isPartialName(name) || isPartialName(`${name}.part`);
+}
 
 /** The blobs of an archive that is not yet written, each in a file of a folder. */
 export interface StagedBlobs {
@@ -19,7 +32,7 @@ export interface StagedBlobs {
   digests(): Iterable<Digest>;
 }
 
-/** Keeps blobs in `folder`. `beside` finds blobs of an archive that is added to, which need not be sent again. */
+/** Keeps blobs in `folder`, which may have files of an earlier draft. `beside` finds blobs of an archive that is added to, which need not be sent again. */
 export function createStagedBlobs(
   folder: string,
   beside: (digest: Digest) => FileContent | undefined = () => undefined,
@@ -32,21 +45,49 @@ export function createStagedBlobs(
     const size = sizes.get(digest);
     return size === undefined ? beside(digest) : pathContent(pathOf(digest), size);
   };
-  const start = async (algorithm: Algorithm): Promise<FileUpload> => {
-    const id = randomUUID();
-    const upload = await FileUpload.start({
+  /** The partial files in use. */
+  const partial = new Set<string>();
+  const begin = async (
+    { id, name, algorithm }: { readonly id: string; readonly name: string; readonly algorithm: Algorithm },
+    open: (options: FileUploadOptions) => Promise<FileUpload>,
+  ): Promise<FileUpload> => {
+    const upload = await open({
       id,
-      path: join(folder, id),
+      path: join(folder, name),
       algorithm,
       syncs: false,
       async keep({ path, size }, digest) {
         await onArchiveFile(folder, () => rename(path, pathOf(digest)));
         sizes.set(digest, size);
       },
-      forget: async () => void uploads.delete(id),
+      forget: async () => {
+        uploads.delete(id);
+        partial.delete(name);
+      },
     });
     uploads.set(id, upload);
     return upload;
+  };
+  const start = (algorithm: Algorithm): Promise<FileUpload> => {
+    const id = randomUUID();
+    return begin({ id, name: id, algorithm }, (file) => FileUpload.start(file));
+  };
+  /** Starts the upload of a blob, and continues with the bytes that the draft of a killed process had. */
+  const continued = async ({ digest, size }: Descriptor, options: SignalOptions): Promise<FileUpload> => {
+    const algorithm = computableAlgorithm(digest);
+    const name = partialName(digest);
+    if (!isWorthContinuing(size) || partial.has(name)) return start(algorithm);
+    partial.add(name);
+    try {
+      // Nothing has checked a whole file of the earlier draft in this process, so it counts as a partial one.
+      const [whole, path] = [pathOf(digest), join(folder, name)];
+      if (!sizes.has(digest)) await onArchiveFile(folder, () => absentAs(undefined, rename(whole, path)));
+      const open = (file: FileUploadOptions) => FileUpload.continue(file, { ...options, size });
+      return await begin({ id: randomUUID(), name, algorithm }, open);
+    } catch (error) {
+      partial.delete(name);
+      throw error;
+    }
   };
   const blobs: Blobs = {
     async stat(digest, { signal } = {}) {
@@ -55,7 +96,10 @@ export function createStagedBlobs(
       return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
     },
     open: (blob: Digest | Descriptor) => foundContent('the archive', blob, content),
-    write: (blob, source, options) => writeBlob(blobs, blob, source, options),
+    write(blob, source, options) {
+      const begun: Blobs['start'] = (by = {}) => (source.replayable ? continued(blob, by) : blobs.start(by));
+      return writeBlob({ ...blobs, start: begun }, blob, source, options);
+    },
     ingest: (source, options) => ingestFile(start, source, options),
     async mount(_digest, { signal } = {}) {
       signal?.throwIfAborted();

@@ -26,7 +26,7 @@ import { step, writeFile } from './file.ts';
 import { legacyFiles } from './legacy-form.ts';
 import { dockerFiles, ociFiles } from './oci-form.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
-import { createStagedBlobs } from './staged-blobs.ts';
+import { createStagedBlobs, isStagedBlob } from './staged-blobs.ts';
 import { checkName, createStagedManifests } from './staged-manifests.ts';
 import { fileToReplace, kindOf, replace, type TargetKind } from './target-file.ts';
 import { toldStaged } from './told.ts';
@@ -97,7 +97,8 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   // On the disk of the file, so that a rename suffices at the end. Beside `/dev/stdout` nothing can be
   // created.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
-  const draft = await onArchiveFile(parent, () => makeDraft(parent)).catch((cause: unknown) => {
+  const work = { name: basename(target), isUseful: isStagedBlob };
+  const draft = await onArchiveFile(parent, () => makeDraft(parent, work)).catch((cause: unknown) => {
     if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
     throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${parent} for ${path}: make it first`, {
       cause,

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isGantryError, NotFoundError } from '../errors.ts';
-import { onDisk, openRegular, removeFile, syncFile } from '../files/files.ts';
+import { onDisk, openRegular, removeFile, syncFile, unlessUnreadable } from '../files/files.ts';
 import type { Content, OpenOptions } from '../flow/content.ts';
 import { checkDigest } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -15,6 +15,7 @@ import { fileChunks, hashFile } from './blob-file.ts';
 import { createFlusher } from './flush.ts';
 import { startHashWriter } from './hash-thread.ts';
 import { createHashWriter, type HashWriter } from './hash-writer.ts';
+import { partialSize } from './partial.ts';
 import { createWriteBuffer } from './write-buffer.ts';
 
 /** A file with the right digest that has no final name yet. */
@@ -81,9 +82,26 @@ export class FileUpload implements Upload {
    * Restores a session of another process. Hashes the content of its file again, because a running hash cannot be
    * stored.
    */
-  static async restore(options: FileUploadOptions): Promise<FileUpload> {
-    const { hasher, size } = await hashFile(options.path, options.algorithm);
+  static async restore(options: FileUploadOptions, { signal }: SignalOptions = {}): Promise<FileUpload> {
+    const { hasher, size } = await hashFile(options.path, options.algorithm, { signal });
     return new FileUpload(options, size, createHashWriter(hasher));
+  }
+
+  /**
+   * Continues with the bytes that a killed process left at the path, after hashing them. Starts without bytes if there are none
+   * of use: the file is larger than the blob, damaged or not a file.
+   */
+  static async continue(
+    options: FileUploadOptions,
+    { size, signal }: Pick<Descriptor, 'size'> & SignalOptions,
+  ): Promise<FileUpload> {
+    const left = await partialSize(options.path).catch(unlessUnreadable);
+    if (left !== undefined && left <= size) {
+      const restored = await FileUpload.restore(options, { signal }).catch(unlessUnreadable);
+      if (restored !== undefined && restored.offset <= size) return restored;
+    }
+    await removeFile(options.path);
+    return FileUpload.start(options);
   }
 
   get offset(): number {

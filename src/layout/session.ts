@@ -1,13 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { blobPath, blobSize } from '../blobfile/blob-file.ts';
-import { FileUpload, type FinishedFile } from '../blobfile/upload.ts';
+import { isWorthContinuing, partialName, removeAllButPartial } from '../blobfile/partial.ts';
+import { FileUpload, type FileUploadOptions, type FinishedFile } from '../blobfile/upload.ts';
 import { NotFoundError } from '../errors.ts';
 import { lookAt, moveFile, onDisk, removeFile, removeTemporaries, replaceFile } from '../files/files.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
 import { createMutex, type Mutex, strictMutex } from '../flow/mutex.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
-import type { Algorithm, Digest } from '../spec/digest.ts';
+import { type Algorithm, computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import type { Platform } from '../spec/platform.ts';
@@ -47,6 +48,8 @@ export class WriteSession {
   /** Undefined for a cache, which keeps every whole blob. */
   readonly #journal: Journal | undefined;
   readonly #uploads = new Map<string, FileUpload>();
+  /** The partial files in use. */
+  readonly #partial = new Set<string>();
   /** Blobs that the commit will remove. */
   readonly #doomed = new Set<Digest>();
   /** Manifests that were put without a tag. They become roots unless another manifest names them. */
@@ -73,8 +76,8 @@ export class WriteSession {
       try {
         await isLayout(folder);
         const index = (await readIndex(folder)) ?? LayoutIndex.of();
-        // Removes the files of a killed writer.
-        await removeAll(join(folder, uploadFolder));
+        // Removes the files of a killed writer, except the bytes of blobs that this one may continue.
+        await removeAllButPartial(join(folder, uploadFolder));
         await removeTemporaries(folder);
         const journal = options.cache === true ? undefined : await Journal.open(folder);
         return new WriteSession({ folder, index, lock, undoLog, journal });
@@ -108,16 +111,42 @@ export class WriteSession {
     return { mediaType: MediaType.octetStream, digest: blob.digest, size };
   }
 
-  async start(algorithm: Algorithm): Promise<FileUpload> {
+  start(algorithm: Algorithm): Promise<FileUpload> {
     const id = crypto.randomUUID();
+    return this.#begin({ id, name: id, algorithm }, (file) => FileUpload.start(file));
+  }
+
+  /** Starts the upload of a blob, and continues with the bytes of a killed writer if there are any. */
+  async continue(blob: Descriptor, options: SignalOptions): Promise<FileUpload> {
+    const algorithm = computableAlgorithm(blob.digest);
+    const name = partialName(blob.digest);
+    if (!isWorthContinuing(blob.size) || this.#partial.has(name)) return this.start(algorithm);
+    this.#partial.add(name);
+    try {
+      const { size } = blob;
+      const begin = (file: FileUploadOptions) => FileUpload.continue(file, { ...options, size });
+      return await this.#begin({ id: crypto.randomUUID(), name, algorithm }, begin);
+    } catch (error) {
+      this.#partial.delete(name);
+      throw error;
+    }
+  }
+
+  async #begin(
+    { id, name, algorithm }: { readonly id: string; readonly name: string; readonly algorithm: Algorithm },
+    begin: (options: FileUploadOptions) => Promise<FileUpload>,
+  ): Promise<FileUpload> {
     const folder = join(this.folder, uploadFolder);
     await this.#undoLog.folder(folder);
-    const upload = await FileUpload.start({
+    const upload = await begin({
       id,
-      path: join(folder, id),
+      path: join(folder, name),
       algorithm,
       keep: (file, digest) => this.#keep(file, digest),
-      forget: async () => void this.#uploads.delete(id),
+      forget: async () => {
+        this.#uploads.delete(id);
+        this.#partial.delete(name);
+      },
     });
     this.#uploads.set(id, upload);
     return upload;

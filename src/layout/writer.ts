@@ -48,8 +48,12 @@ function openBlobs(session: WriteSession): Blobs {
       return size === undefined ? undefined : { mediaType: MediaType.octetStream, digest, size };
     },
     open: (blob) => blobFileContent(session.folder, blob, { gone: session.isGone }),
-    write: (blob, content, options) =>
-      writeBlob({ ...blobs, stat: (_, by = {}) => session.whole(blob, by) }, blob, content, options),
+    write(blob, content, options) {
+      const stat: Blobs['stat'] = (_, by = {}) => session.whole(blob, by);
+      const start: Blobs['start'] = (by = {}) =>
+        content.replayable ? session.continue(blob, by) : blobs.start(by);
+      return writeBlob({ ...blobs, stat, start }, blob, content, options);
+    },
     ingest: (content, options) => ingestFile((algorithm) => session.start(algorithm), content, options),
     async mount(_digest, { signal } = {}) {
       signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 import { ContentError } from '../errors.ts';
-import { type Content, mapContent } from '../flow/content.ts';
+import { type Content, mapContent, sliceContent } from '../flow/content.ts';
+import { isSpoilt } from '../flow/verify.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, computableAlgorithm } from '../spec/digest.ts';
 import type { Blobs, WriteOptions, WriteOutcome } from './contract.ts';
@@ -42,26 +43,35 @@ async function findBlob(
   return undefined;
 }
 
+/** Sends the blob, or the rest of it if the place continues the upload of a killed process. */
 async function uploadBlob(
   blobs: Pick<Blobs, 'start'>,
   blob: Descriptor,
   content: Content,
   options: WriteOptions,
+  isLast = false,
 ): Promise<void> {
   const upload = await blobs.start({ digest: blob.digest, signal: options.signal });
+  const { offset } = upload;
   try {
     // The place hashes the bytes that it stores, so they need no second check.
-    await upload.commit(blob.digest, sized(content.unverified ?? content, blob), options);
+    await upload.commit(blob.digest, sized(content.unverified ?? content, blob, offset), options);
   } catch (error) {
     await abandon(upload);
+    // The earlier bytes may be the wrong ones, and are gone now.
+    if (offset > 0 && !isLast && isSpoilt(error)) return uploadBlob(blobs, blob, content, options, true);
     throw error;
   }
 }
 
-/** Fails at the first byte beyond the descriptor's size, or at the end of content that is too short. */
-function sized(content: Content, blob: Descriptor): Content {
-  return mapContent(content, async function* measure(source) {
-    let length = 0;
+/**
+ * Returns the bytes from `offset` on. Fails at the first byte beyond the descriptor's size, or at the end of content that is too
+ * short.
+ */
+function sized(content: Content, blob: Descriptor, offset: number): Content {
+  const rest = offset === 0 ? content : sliceContent(content, offset, blob.size);
+  return mapContent(rest, async function* measure(source) {
+    let length = offset;
     for await (const chunk of source) {
       length += chunk.byteLength;
       if (length > blob.size) checkSize(blob, length);

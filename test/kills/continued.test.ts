@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { openArchive } from '../../src/archive/read.ts';
+import { createArchive } from '../../src/archive/write.ts';
+import { partialName } from '../../src/blobfile/partial.ts';
+import type { Content, OpenOptions } from '../../src/flow/content.ts';
+import { openLayout } from '../../src/layout/repository.ts';
+import type { Repository } from '../../src/store/contract.ts';
+import {
+  blobOf,
+  emptyConfig,
+  give,
+  imageOf,
+  noise,
+  read,
+  type SampleBlob,
+} from '../../src/testing/contract/sample.ts';
+import { folder } from '../folder.ts';
+import { moduleAt } from './killed-at.ts';
+
+const noSignals = process.platform === 'win32' ? 'Windows has no signals' : false;
+const mebibyte = 1024 * 1024;
+
+/** A place of one kind. */
+interface Kind {
+  readonly name: string;
+  /** The code that opens it in another process. */
+  readonly code: (path: string) => string;
+  readonly open: (path: string) => Promise<Repository>;
+  readonly reopen: (path: string) => Promise<Repository>;
+  /** Returns the folder of the files that a killed process has left. */
+  readonly left: (path: string) => Promise<string>;
+}
+
+const kinds: readonly Kind[] = [
+  {
+    name: 'layout',
+    code: (path) => `openLayout(${JSON.stringify(path)}, { mode: 'write' })`,
+    open: (path) => openLayout(path, { mode: 'write' }),
+    reopen: (path) => openLayout(path, { mode: 'read' }),
+    left: async (path) => join(path, '.gantry-uploads'),
+  },
+  {
+    name: 'archive',
+    code: (path) => `createArchive(${JSON.stringify(path)}, { format: 'docker' })`,
+    open: (path) => createArchive(path, { format: 'docker' }),
+    reopen: (path) => openArchive(path),
+    async left(path) {
+      const parent = join(path, '..');
+      const drafts = (await readdir(parent)).filter((name) => name.startsWith('.gantry-draft-'));
+      assert.equal(drafts.length, 1);
+      return join(parent, drafts[0] ?? '');
+    },
+  },
+];
+
+const small = blobOf(noise(4 * mebibyte));
+/** Hashed in a thread. */
+const large = blobOf(noise(40 * mebibyte));
+const other = blobOf(noise(3 * mebibyte).map((byte) => byte ^ 1));
+
+/** Writes blobs of these sizes in another process, which is killed at this byte of the last one. */
+async function killed(kind: Kind, path: string, sizes: readonly number[], at: number): Promise<void> {
+  const program = `
+    const { openLayout } = await import(${moduleAt('layout/repository.js')});
+    const { createArchive } = await import(${moduleAt('archive/write.js')});
+    const { blobOf, noise } = await import(${moduleAt('testing/contract/sample.js')});
+    const sizes = ${JSON.stringify(sizes)};
+    const to = await ${kind.code(path)};
+    for (const [index, size] of sizes.entries()) {
+      const { descriptor, bytes } = blobOf(noise(size));
+      await to.blobs.write(descriptor, {
+        size,
+        replayable: true,
+        async *open({ from = 0 } = {}) {
+          for (let byte = from; byte < size; byte += 65536) {
+            if (index === sizes.length - 1 && byte >= ${at}) process.kill(process.pid, 'SIGKILL');
+            yield bytes.subarray(byte, byte + 65536);
+          }
+        },
+      });
+    }`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+  const [, signal] = await once(child, 'close');
+  assert.equal(signal, 'SIGKILL');
+}
+
+/** Content that counts its openings and the bytes that it gives. */
+function counted(
+  { content }: SampleBlob,
+  replayable = true,
+): { readonly content: Content; readonly from: number[]; readonly bytes: () => number } {
+  const from: number[] = [];
+  let bytes = 0;
+  return {
+    from,
+    bytes: () => bytes,
+    content: {
+      ...content,
+      replayable,
+      async *open(options: OpenOptions = {}) {
+        from.push(options.from ?? 0);
+        for await (const chunk of content.open(options)) {
+          // In pieces, as a network brings them.
+          for (let at = 0; at < chunk.byteLength; at += 65536) {
+            const piece = chunk.subarray(at, at + 65536);
+            bytes += piece.byteLength;
+            yield piece;
+          }
+        }
+      },
+    },
+  };
+}
+
+/** Writes an image with these layers, checks the result, and that nothing hidden is left. */
+async function finish(
+  kind: Kind,
+  path: string,
+  layers: readonly { readonly blob: SampleBlob; readonly content: Content }[],
+): Promise<void> {
+  const image = imageOf({ config, layers: layers.map(({ blob }) => blob) });
+  {
+    await using place = await kind.open(path);
+    await give(place, config);
+    for (const { blob, content } of layers) await place.blobs.write(blob.descriptor, content);
+    await place.manifests.put(image, { tags: ['acme/app:1'] });
+    await place.commit();
+  }
+  await using written = await kind.reopen(path);
+  for (const { blob } of layers) {
+    const bytes = await read(written.blobs.open(blob.descriptor));
+    assert.ok(Buffer.from(bytes).equals(blob.bytes));
+  }
+  const hidden = (await readdir(join(path, '..'), { recursive: true })).filter((name) =>
+    /(?:^|[/\\])\./.test(name),
+  );
+  assert.deepEqual(hidden, []);
+}
+
+const config = emptyConfig;
+
+for (const kind of kinds) {
+  describe(`the ${kind.name} of a killed process`, { skip: noSignals }, () => {
+    for (const [blob, at] of [
+      [small, 3 * mebibyte],
+      [large, 30 * mebibyte],
+    ] as const) {
+      const size = blob.bytes.byteLength;
+      it(`the next process continues a blob of ${size / mebibyte} MiB in the ${kind.name} of a killed one`, async (test) => {
+        const path = join(await folder(test), 'image');
+        await killed(kind, path, [size], at);
+        const { content, from, bytes } = counted(blob);
+        await finish(kind, path, [{ blob, content }]);
+        assert.equal(from.length, 1);
+        assert.ok((from[0] ?? 0) >= at - 5 * mebibyte && (from[0] ?? 0) > 0, `from ${from[0]}`);
+        assert.equal(bytes(), size - (from[0] ?? 0));
+      });
+    }
+
+    it(`a whole blob in the ${kind.name} of a killed process is not read again`, async (test) => {
+      const path = join(await folder(test), 'image');
+      await killed(kind, path, [other.bytes.byteLength, small.bytes.byteLength], 3 * mebibyte);
+      const whole = blobOf(noise(other.bytes.byteLength));
+      const [first, second] = [counted(whole), counted(small)];
+      await finish(kind, path, [
+        { blob: whole, content: first.content },
+        { blob: small, content: second.content },
+      ]);
+      assert.equal(first.bytes(), 0);
+      assert.ok(second.bytes() < small.bytes.byteLength);
+    });
+
+    const damages: readonly (readonly [
+      name: string,
+      damage: (path: string) => Promise<void>,
+      reads: number,
+    ])[] = [
+      [
+        'with a changed byte',
+        async (path) => {
+          const bytes = await readFile(path);
+          bytes[1000] = ~(bytes[1000] ?? 0);
+          await writeFile(path, bytes);
+        },
+        2,
+      ],
+      ['with more bytes than the blob', (path) => truncate(path, 5 * mebibyte), 1],
+      ['without bytes', (path) => truncate(path, 0), 1],
+      [
+        'with a link in its place',
+        async (path) => {
+          await rm(path);
+          await writeFile(`${path}.target`, 'bytes of another file');
+          await symlink(`${path}.target`, path);
+        },
+        1,
+      ],
+      [
+        'with a folder in its place',
+        async (path) => {
+          await rm(path);
+          await mkdir(path);
+        },
+        1,
+      ],
+    ];
+    for (const [name, damage, reads] of damages) {
+      it(`a partial file ${name} in the ${kind.name} of a killed process costs one reading of the whole blob`, async (test) => {
+        const path = join(await folder(test), 'image');
+        await killed(kind, path, [small.bytes.byteLength], 3 * mebibyte);
+        await damage(join(await kind.left(path), partialName(small.descriptor.digest)));
+        const { content, from } = counted(small);
+        await finish(kind, path, [{ blob: small, content }]);
+        assert.equal(from.length, reads);
+        assert.equal(from.at(-1), 0);
+      });
+    }
+
+    it(`content that can be read only once ignores a partial file in the ${kind.name} of a killed process`, async (test) => {
+      const path = join(await folder(test), 'image');
+      await killed(kind, path, [small.bytes.byteLength], 3 * mebibyte);
+      const { content, from } = counted(small, false);
+      await finish(kind, path, [{ blob: small, content }]);
+      assert.deepEqual(from, [0]);
+    });
+
+    it(`two writes of one blob at the same time do not share a partial file in the ${kind.name} of a killed process`, async (test) => {
+      const path = join(await folder(test), 'image');
+      await killed(kind, path, [small.bytes.byteLength], 3 * mebibyte);
+      const [first, second] = [counted(small), counted(small)];
+      await using place = await kind.open(path);
+      await Promise.all([
+        place.blobs.write(small.descriptor, first.content),
+        place.blobs.write(small.descriptor, second.content),
+      ]);
+      const bytes = await read(place.blobs.open(small.descriptor));
+      assert.ok(Buffer.from(bytes).equals(small.bytes));
+    });
+  });
+}
+
+describe('partial files that the next process does not continue', { skip: noSignals }, () => {
+  const [layout, archive] = kinds as readonly [Kind, Kind];
+
+  it('a partial file in a layout is removed after a week', async (test) => {
+    const path = join(await folder(test), 'image');
+    await killed(layout, path, [small.bytes.byteLength], 3 * mebibyte);
+    const past = new Date(Date.now() - 8 * 24 * 60 * 60 * 1000);
+    await utimes(join(await layout.left(path), partialName(small.descriptor.digest)), past, past);
+    const { content, from } = counted(small);
+    await finish(layout, path, [{ blob: small, content }]);
+    assert.deepEqual(from, [0]);
+  });
+
+  it('the draft of a killed process goes with the next archive of another name in its folder', async (test) => {
+    const root = await folder(test);
+    await killed(archive, join(root, 'one.tar'), [small.bytes.byteLength], 3 * mebibyte);
+    const { content, from } = counted(small);
+    await finish(archive, join(root, 'other.tar'), [{ blob: small, content }]);
+    assert.deepEqual(from, [0]);
+  });
+
+  it('a partial file of another blob goes with the next commit', async (test) => {
+    const root = await folder(test);
+    for (const kind of kinds) {
+      await mkdir(join(root, kind.name));
+      const path = join(root, kind.name, 'image');
+      await killed(kind, path, [small.bytes.byteLength], 3 * mebibyte);
+      const { content, from } = counted(other);
+      await finish(kind, path, [{ blob: other, content }]);
+      assert.deepEqual(from, [0]);
+    }
+  });
+});
