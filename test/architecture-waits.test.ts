@@ -98,7 +98,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'remote/beside.ts': [2, `${timer}; both readings end with their connections`],
   'remote/parallel-ranges.ts': [1, sender],
   'remote/fallback-tag.ts': [1, 'the signal, and a limit'],
-  'remote/upload/closing.ts': [2, 'raced with the answer to the commit, which has a timeout'],
+  'remote/upload/silent-answer.ts': [2, 'raced with the answer to the request, which has a timeout'],
   'server/access/htpasswd.ts': [1, timer],
   'server/access/queue.ts': [1, 'the signal, and each task that holds a place has a limit'],
   'server/access/signer.ts': [1, 'computed by this process'],

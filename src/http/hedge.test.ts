@@ -190,6 +190,51 @@ describe('silent-answer: a request without an answer', () => {
     assert.deepEqual([ended, clock.set()], [2, 0]);
   });
 
+  for (const taken of [0, 1]) {
+    it(`late-session: hedge hands over the late answer if the ${taken === 0 ? 'first' : 'second'} request is answered first`, async () => {
+      const { clock, asked, send } = stage();
+      const late: HttpResponse[] = [];
+      const sent = send({ ...post, secrets: ['hidden'], onLate: (response) => late.push(response) });
+      await clock.advance(15_000);
+      asked[taken]?.give(answer(202));
+      assert.equal((await sent).status, 202);
+      assert.equal(asked[1 - taken]?.signal?.aborted, false);
+      asked[1 - taken]?.give(answer(201));
+      await turn();
+      assert.deepEqual(
+        late.map(({ status, secrets }) => [status, secrets]),
+        [[201, ['hidden']]],
+      );
+      assert.equal(clock.set(), 0);
+    });
+  }
+
+  it('late-session: hedge drops a late answer after the signal of the caller has aborted', async () => {
+    const { clock, asked, send } = stage();
+    const end = new AbortController();
+    const late: HttpResponse[] = [];
+    const sent = send({ ...post, signal: end.signal, onLate: (response) => late.push(response) });
+    await clock.advance(15_000);
+    asked[1]?.give(answer(202));
+    await sent;
+    end.abort();
+    assert.equal(asked[0]?.signal?.aborted, true);
+    asked[0]?.give(answer(202));
+    await turn();
+    assert.equal(late.length, 0);
+  });
+
+  it('late-session: hedge ignores the failure of the silent request after the second one was answered', async () => {
+    const { clock, asked, send } = stage();
+    const sent = send({ ...post, onLate: () => assert.fail('no answer came') });
+    await clock.advance(15_000);
+    asked[1]?.give(answer(202));
+    assert.equal((await sent).status, 202);
+    asked[0]?.fail(new Error('cut'));
+    await turn();
+    assert.equal(clock.set(), 0);
+  });
+
   it('hedge rejects with the timeout when both requests stay silent', async () => {
     const clock = createManualClock();
     const silent = hedge({ clock })(

@@ -16,8 +16,8 @@ const smallBody = 4 * 1024 * 1024;
 /**
  * Sends a request a second time, over another connection, when its answer is silent for long: a read, a token request, the
  * start of an upload, the put of a manifest, or a deletion. The first answer is taken, and the other request is given up. The silent request is
- * not aborted before that, so a slow answer is still taken. When both requests start an upload session, the registry's
- * clean-up removes the other session.
+ * not aborted before that, so a slow answer is still taken. A request with `onLate` waits for the other answer, too: both
+ * requests may have started an upload session.
  */
 export function hedge({ answer = 60_000, clock = systemClock }: TimeoutOptions = {}): Middleware {
   return (next) => (request) => {
@@ -66,6 +66,11 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
       next({ ...request, signal: abort.signal }).then(
         (response) => {
           sent.delete(abort);
+          if (isSettled && request.onLate !== undefined && !abort.signal.aborted) {
+            release();
+            request.onLate(withSecrets(request, response));
+            return;
+          }
           if (isSettled || (isSecond && isWorse(request, response))) {
             abort.abort();
             release();
@@ -73,7 +78,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
             return;
           }
           settle(() => {
-            for (const other of sent) other.abort();
+            if (request.onLate === undefined) for (const other of sent) other.abort();
             const body = releasing(response.body, release);
             resolve(isTwice ? { ...response, body, repeated: true } : { ...response, body });
           });
@@ -103,6 +108,11 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
 function isWorse({ method, body }: HttpRequest, { status }: HttpResponse): boolean {
   if (method === 'DELETE' && status === 404) return false;
   return status === 429 || status >= (isRepeatableWrite(method) || body !== undefined ? 400 : 500);
+}
+
+/** The steps after this one see only the first answer, so the late one gets the secrets of its request here. */
+function withSecrets({ secrets }: HttpRequest, response: HttpResponse): HttpResponse {
+  return secrets === undefined ? response : { ...response, secrets };
 }
 
 function isRepeatableWrite(method: string): boolean {

@@ -61,7 +61,7 @@ export function timeout({
 
     if (request.body === undefined) expectAnswer();
     else expectProgress();
-    const body = request.body && watchedSource(request.body, { watch, expectAnswer, expectProgress });
+    const body = request.body && watchedSource(request.body, { watch, clock, expectAnswer, expectProgress });
     try {
       const asked = next({ ...request, ...(body === undefined ? {} : { body }), signal: watch.signal });
       const response = await watch.whileHeeded(asked, ({ body: late }) => void dismiss(late));
@@ -173,6 +173,8 @@ async function dismiss(body: AsyncIterable<Uint8Array>): Promise<void> {
 
 interface Watched {
   readonly watch: Watch;
+  readonly clock: Clock;
+  readonly expectAnswer: () => void;
   readonly expectProgress: () => void;
 }
 
@@ -184,16 +186,27 @@ interface WatchedAnswer {
   readonly host: string;
 }
 
-function watchedSource(
-  content: Content,
-  { watch, expectAnswer, expectProgress }: Watched & { readonly expectAnswer: () => void },
-): Content {
+/** Bytes of the smallest piece of a chunk, for servers that take less than a chunk within the progress timeout. */
+const leastPiece = 64 * 1024;
+/** Milliseconds. A server that takes a piece in this time gets twice as much at once. */
+const soon = 1000;
+
+/** A piece that is taken is progress, and a chunk of a file has 1 MiB: a slow server gets it in pieces. */
+function watchedSource(content: Content, { watch, clock, expectAnswer, expectProgress }: Watched): Content {
   return mapContent(content, async function* (source) {
+    let most = leastPiece;
     watch.rest();
     for await (const chunk of source) {
-      if (!watch.isAnswered()) expectProgress();
-      yield chunk;
-      if (!watch.isAnswered()) watch.rest();
+      for (let rest = chunk; rest.byteLength > 0; ) {
+        const piece = rest.byteLength > most ? rest.subarray(0, most) : rest;
+        rest = rest.subarray(piece.byteLength);
+        const since = clock.now();
+        if (!watch.isAnswered()) expectProgress();
+        yield piece;
+        if (!watch.isAnswered()) watch.rest();
+        if (clock.now() - since > soon) most = leastPiece;
+        else if (piece.byteLength === most) most *= 2;
+      }
     }
     if (!watch.isAnswered()) expectAnswer();
   });

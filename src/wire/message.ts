@@ -25,6 +25,11 @@ export interface HttpRequest {
   /** Milliseconds for the answer after the body is sent. Set where the default limit is too short (a closing PUT). */
   readonly answerWithin?: number | undefined;
   /**
+   * Receives the answer that comes second, where two requests went out because the first one was silent. Its receiver
+   * disposes of the body. Without this function the slower request is aborted.
+   */
+  readonly onLate?: ((response: HttpResponse) => void) | undefined;
+  /**
    * The URL of the answer that named this URL (redirect, realm). It may not lead into a more private network than its
    * own.
    */

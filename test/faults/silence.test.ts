@@ -9,12 +9,13 @@ import { createApp } from '../../src/server/app.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { emptyConfig, give, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
-import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
+import { createManualClock } from '../../src/time/clock.test.support.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
 import { secret } from '../secret.ts';
 import { all, listsNoReferrers, operationOf } from './spoil.ts';
+import { timed } from './virtual-time.ts';
 
 /**
  * Small responses that go silent, with the default limits and in virtual time: gantry notices each silence within 40 s,
@@ -111,23 +112,6 @@ function guarded(app: Send): Send {
     if (headerValue(request.headers, 'authorization') !== undefined) return app(request);
     return answer(401, { 'www-authenticate': [`Bearer realm="${base}/token",service="registry"`] });
   };
-}
-
-/** Moves the clock to its next timer whenever nothing else happens. Returns the milliseconds that the work took. */
-async function timed(clock: ManualClock, work: Promise<unknown>): Promise<number> {
-  const began = clock.now();
-  const state = { isDone: false };
-  const done = (): void => {
-    state.isDone = true;
-  };
-  work.then(done, done);
-  while (!state.isDone) {
-    for (let turn = 0; turn < 50 && !state.isDone; turn++)
-      await new Promise((resolve) => setImmediate(resolve));
-    if (!state.isDone && clock.set() > 0) await clock.advance(await clock.waiting());
-  }
-  await work;
-  return clock.now() - began;
 }
 
 async function play({ strikes, run, isOld, isIdentity }: Silence, silent: Point | 'never'): Promise<number> {

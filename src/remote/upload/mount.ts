@@ -9,7 +9,7 @@ import type { HttpResponse } from '../../wire/message.ts';
 import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
 import type { Exchange } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
-import { openedUpload, type RemoteUpload } from './session.ts';
+import { cancelsLate, openedUpload, type RemoteUpload } from './session.ts';
 
 export interface MountRequest {
   readonly digest: Digest;
@@ -46,7 +46,7 @@ export async function mountBlob(
   const told = origin === undefined ? '' : `&origin=${encodeURIComponent(origin)}`;
   const request = { ...encoded, url: encoded.url + told };
   try {
-    const response = await exchange.send(request);
+    const response = await exchange.send(cancelsLate(exchange, repository, request));
     await discard(response.body);
     const { status } = response;
     const isMounted = status === 201 && (await isProven(exchange, repository, digest, response, { signal }));

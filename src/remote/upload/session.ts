@@ -14,7 +14,7 @@ import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts
 import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { checkStored } from '../stored.ts';
-import { closed } from './closing.ts';
+import { answeredOrThere } from './silent-answer.ts';
 
 /** Milliseconds. A registry may copy the whole blob to its store before it answers the closing PUT. */
 const commitPatience = 15 * 60_000;
@@ -75,15 +75,21 @@ export class RemoteUpload implements Upload {
     const sent = this.#meter(content, onProgress);
     // A chunk of unknown length has no Content-Range: distribution and most other registries take it as a stream.
     const from = content.size === undefined ? {} : { from: this.#offset };
+    // The specification has 202; ECR answers 201, and some others 204.
+    const put = (chunk: Content = content, signal: AbortSignal): Promise<Answer> =>
+      this.#step({ kind: 'append', content: chunk, ...from }, [202, 201, 204], { signal });
+    const { clock } = this.#exchange;
+    const find = this.#questionForChunk(sent.bytes);
     try {
-      // The specification has 202; ECR answers 201, and some others 204.
-      const answer = await this.#step(
-        { kind: 'append', content: sent.content, ...from },
-        [202, 201, 204],
-        options,
-      );
+      const answer = await answeredOrThere({
+        put,
+        content: sent.content,
+        find,
+        clock,
+        signal: options.signal,
+      });
       // The Range of the answer can be stale (ECR). The registry took the chunk, so the length of the chunk counts.
-      this.#move(answer);
+      if (answer !== undefined) this.#move(answer);
       this.#settle(this.#offset + sent.bytes());
     } catch (error) {
       await this.#catchUp(error, options);
@@ -111,7 +117,13 @@ export class RemoteUpload implements Upload {
     const { clock } = this.#exchange;
     // A blob to replace exists from the beginning, so a question for it would prove nothing.
     const ask = replaces ? async () => undefined : find;
-    const answer = await closed({ put, content: sent?.content, find: ask, clock, signal: options.signal });
+    const answer = await answeredOrThere({
+      put,
+      content: sent?.content,
+      find: ask,
+      clock,
+      signal: options.signal,
+    });
     const what = `blob ${this.#exchange.registry}/${this.#repository}@${digest}`;
     if (answer !== undefined) await checkStored(answer.response, { digest, what, find }, options);
     this.#settle(this.#offset + (sent?.bytes() ?? 0));
@@ -159,6 +171,26 @@ export class RemoteUpload implements Upload {
     } catch (unknown) {
       if (!isGantryError(unknown)) throw unknown;
     }
+  }
+
+  /**
+   * Returns a question whether the registry has a chunk that was sent. The second yes in a row counts, since the registry may
+   * still be at work after the first. A location with a query is not asked: it may hold a state with an offset, and
+   * docker-registry ends a session whose state is older than its bytes.
+   */
+  #questionForChunk(bytes: () => number): (signal: AbortSignal) => Promise<Answer | undefined> {
+    let isSeen = false;
+    return async (signal) => {
+      const sent = bytes();
+      if (sent < 2 || this.#state.location.includes('?')) return undefined;
+      const answer = await this.#step({ kind: 'status' }, [204, 200, 202], { signal });
+      const state = stateOf(this.#exchange, answer, { previous: this.#state, sent: this.#offset + sent });
+      const isThere = state.offset === this.#offset + sent;
+      if (isThere && isSeen) this.#state = state;
+      const isSure = isThere && isSeen;
+      isSeen = isThere;
+      return isSure ? answer : undefined;
+    };
   }
 
   #settle(offset: number): void {
@@ -216,6 +248,21 @@ export function openedUpload(
   answer: Pick<Answer, 'request' | 'response'>,
 ): RemoteUpload {
   return new RemoteUpload(exchange, repository, stateOf(exchange, answer));
+}
+
+/** Cancels the session that a late answer opens, since an earlier answer has opened the one in use. */
+export function cancelsLate(exchange: Exchange, repository: string, request: HttpRequest): HttpRequest {
+  const cancel = async (response: HttpResponse): Promise<void> => {
+    await discard(response.body);
+    if (response.status === 202) await openedUpload(exchange, repository, { request, response }).cancel();
+  };
+  return {
+    ...request,
+    onLate(response) {
+      // The session expires by itself if it cannot be cancelled.
+      cancel(response).catch(() => undefined);
+    },
+  };
 }
 
 function stateOf(

@@ -1,3 +1,4 @@
+import { discard } from '../../flow/collect.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
 import { gathered } from '../../flow/gather.ts';
 import { prefetch } from '../../flow/prefetch.ts';
@@ -8,8 +9,9 @@ import type { IngestOptions, SignalOptions, WriteOptions, WriteOutcome } from '.
 import type { StartOptions } from '../../store/upload.ts';
 import { noting } from '../../store/upload-mutex.ts';
 import { startAlgorithm } from '../../store/write.ts';
+import { encode } from '../../wire/encode.ts';
 import type { HeaderMap } from '../../wire/message.ts';
-import { type Exchange, performBodiless } from '../exchange.ts';
+import { ask, type Exchange } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { UploadNote } from './journaled.ts';
@@ -17,7 +19,7 @@ import { mountBlob } from './mount.ts';
 import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './resume.ts';
-import { openedUpload, type RemoteUpload } from './session.ts';
+import { cancelsLate, openedUpload, type RemoteUpload } from './session.ts';
 import { sendStream } from './stream.ts';
 
 /** The uploads to one repository. */
@@ -278,9 +280,10 @@ export async function startUpload(
   const algorithm = startAlgorithm(options);
   // Every registry takes sha256 for granted, so the request does not name it.
   const named = algorithm === 'sha256' ? {} : { algorithm };
-  const answer = await performBodiless(exchange, { kind: 'upload.start', repository, ...named }, [202], {
-    signal,
-  });
+  const operation = { kind: 'upload.start', repository, ...named } as const;
+  const request = encode(operation, exchange.base, { signal, scopes: exchange.scopes });
+  const answer = await ask(exchange, cancelsLate(exchange, repository, request), operation, [202]);
+  await discard(answer.response.body);
   return openedUpload(exchange, repository, answer);
 }
 

@@ -3,25 +3,31 @@ import { type Content, mapContent } from '../../flow/content.ts';
 import { sleep } from '../../flow/sleep.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
 
-/** Milliseconds between two questions for a blob while its commit has no answer. */
+/** Milliseconds between two questions for bytes while the request that sent them has no answer. */
 const askEvery = 15_000;
 
-export interface Closing<T> {
-  /** Sends the request that closes the session. The signal ends it. */
+export interface SilentAnswer<T> {
+  /** Sends the content. The signal ends the request. */
   readonly put: (content: Content | undefined, signal: AbortSignal) => Promise<T>;
   readonly content: Content | undefined;
-  /** Asks whether the registry has the blob. */
+  /** Asks whether the registry has the bytes. */
   readonly find: (signal: AbortSignal) => Promise<unknown>;
   readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Closes an upload session. The answer can take minutes, since registries copy the whole blob first, and can be lost on the
- * way. So gantry asks for the blob every 15 s after the last byte has gone out. If the registry has it, the commit is done
- * without its answer, and the result is undefined.
+ * Sends a chunk, or closes an upload session. The answer can take minutes, since registries copy the whole blob first, and can be
+ * lost on the way. So gantry asks for the bytes every 15 s after the last one has gone out. If the registry has them, the
+ * request is done without its answer, and the result is undefined.
  */
-export async function closed<T>({ put, content, find, clock, signal }: Closing<T>): Promise<T | undefined> {
+export async function answeredOrThere<T>({
+  put,
+  content,
+  find,
+  clock,
+  signal,
+}: SilentAnswer<T>): Promise<T | undefined> {
   const end = new AbortController();
   const asking = new AbortController();
   const release = onAbort(signal, () => end.abort(signal?.reason));
@@ -41,14 +47,14 @@ export async function closed<T>({ put, content, find, clock, signal }: Closing<T
   }
 }
 
-/** Settles when the registry has the blob, and otherwise never. */
+/** Settles when the registry has the bytes, and otherwise never. */
 async function untilThere(
   sent: AbortSignal,
   {
     find,
     clock,
     signal,
-  }: { readonly clock: Clock; readonly signal: AbortSignal } & Pick<Closing<unknown>, 'find'>,
+  }: { readonly clock: Clock; readonly signal: AbortSignal } & Pick<SilentAnswer<unknown>, 'find'>,
 ): Promise<undefined> {
   await new Promise<void>((resolve) => {
     onAbort(sent, resolve);
@@ -58,7 +64,7 @@ async function untilThere(
       await sleep(clock, askEvery, signal);
       if ((await find(signal)) !== undefined) return undefined;
     } catch {
-      // A failed question says nothing about the blob: the wait for the commit goes on.
+      // A failed question says nothing about the bytes: the wait for the answer goes on.
     }
   }
   return new Promise(() => undefined);
