@@ -7,6 +7,7 @@ import { isDistributable, isManifestType } from '../spec/media-type.ts';
 import { maxNesting } from '../spec/nesting.ts';
 import type { Platform } from '../spec/platform.ts';
 import { getChild } from '../store/child.ts';
+import type { WriteOptions, WriteOutcome } from '../store/contract.ts';
 import { attempt, fromSource, isRefusedManifest } from './failure.ts';
 import { refuseOpaque } from './opaque.ts';
 import { conditionOf, lackedBy, mustBeWhole } from './repair.ts';
@@ -219,7 +220,7 @@ async function copyBlob(
   blob: Descriptor,
   { again = false, content: given }: BlobOptions,
 ): Promise<Outcome> {
-  const { from, to, pool, mountFrom, signal } = run;
+  const { from, mountFrom, signal } = run;
   const { digest } = blob;
   const tally = run.tally.begin(blob);
   if (!run.nondistributable && !isDistributable(blob.mediaType)) return tally.settle('skipped');
@@ -231,10 +232,10 @@ async function copyBlob(
     signal,
   );
   const replace = again || run.repair;
-  const options = { mountFrom: mountFrom(blob), replace, pool, onProgress: tally.onProgress, signal };
+  const options = { mountFrom: mountFrom(blob), replace, onProgress: tally.onProgress, signal };
   const write = (bytes: Content) =>
     attempt({ side: 'destination', step: 'write blob', digest }, signal, () =>
-      to.blobs.write(blob, bytes, options),
+      writeInPool(run, blob, bytes, options),
     );
   const outcome = await write(content).catch((error: unknown) => {
     // The destination has discarded the bytes, so all can be sent again. This attempt verifies them here, to find the
@@ -245,6 +246,16 @@ async function copyBlob(
   });
   if (condition === 'damaged') await mustBeWhole(run, blob);
   return tally.settle(outcome);
+}
+
+function writeInPool(
+  { to: { blobs }, pool }: CopyRun,
+  blob: Descriptor,
+  content: Content,
+  options: WriteOptions,
+): Promise<WriteOutcome> {
+  if (blobs.writeInPool !== undefined) return blobs.writeInPool(blob, content, pool, options);
+  return pool.run(() => blobs.write(blob, content, options), { size: blob.size, signal: options.signal });
 }
 
 /** Reports the bytes that an intermediate cache has stored. */

@@ -1,5 +1,6 @@
 import { type Content, mapContent } from '../flow/content.ts';
-import type { Repository, SignalOptions } from '../store/contract.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Repository, SignalOptions, WriteOutcome } from '../store/contract.ts';
 
 /** One call to a place. `wrote` follows its `write` when that has succeeded. */
 export interface Note {
@@ -33,6 +34,17 @@ export function watched(place: Repository, hook: Hook = () => undefined): Watche
       yield* bytes;
     });
   const { blobs, manifests } = place;
+  const writeInPool = blobs.writeInPool?.bind(blobs);
+  const noted = async (
+    { digest }: Descriptor,
+    options: SignalOptions | undefined,
+    write: () => Promise<WriteOutcome>,
+  ): Promise<WriteOutcome> => {
+    await note({ step: 'write', what: digest }, options);
+    const outcome = await write();
+    await note({ step: 'wrote', what: digest }, options);
+    return outcome;
+  };
   const repository: Repository = {
     ...place,
     blobs: {
@@ -42,12 +54,11 @@ export function watched(place: Repository, hook: Hook = () => undefined): Watche
         return blobs.stat(digest, options);
       },
       open: (blob) => content(typeof blob === 'string' ? blob : blob.digest, blobs.open(blob)),
-      async write(blob, bytes, options) {
-        await note({ step: 'write', what: blob.digest }, options);
-        const outcome = await blobs.write(blob, bytes, options);
-        await note({ step: 'wrote', what: blob.digest }, options);
-        return outcome;
-      },
+      write: (blob, bytes, options) => noted(blob, options, () => blobs.write(blob, bytes, options)),
+      ...(writeInPool && {
+        writeInPool: (blob, bytes, pool, options) =>
+          noted(blob, options, () => writeInPool(blob, bytes, pool, options)),
+      }),
     },
     manifests: {
       ...manifests,

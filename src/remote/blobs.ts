@@ -16,6 +16,9 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
 
     write: async (blob, content, options) => (await sending()).writeBlob(uploading, blob, content, options),
 
+    writeInPool: async (blob, content, pool, options) =>
+      (await sending()).writeBlob(uploading, blob, content, { ...options, pool }),
+
     ingest: async (content, options) => (await sending()).ingestContent(uploading, content, options),
 
     async mount(digest, { from, ...options } = {}) {

@@ -101,6 +101,11 @@ export interface Blobs {
    * @throws DIGEST_INVALID or SIZE_INVALID when the content does not match its descriptor
    */
   write(blob: Descriptor, content: Content, options?: WriteOptions): Promise<WriteOutcome>;
+  /**
+   * Does the same as `write`, and takes a place in the pool while bytes move. Questions and mounts take none, so that they
+   * do not wait for transfers. Absent where these cost little: the caller then takes a place for the whole `write`.
+   */
+  writeInPool?(blob: Descriptor, content: Content, pool: Pool, options?: WriteOptions): Promise<WriteOutcome>;
   /** Stores content of unknown digest in one pass and returns its descriptor. */
   ingest(content: Content, options?: IngestOptions): Promise<Descriptor>;
   /**
@@ -137,8 +142,6 @@ export interface WriteOptions extends SignalOptions {
    * @defaultValue none
    */
   readonly journal?: UploadJournal | undefined;
-  /** The pool that transfers take a place in. Questions and mounts take none. */
-  readonly pool?: Pool | undefined;
   /** Receives the progress of the transfer. */
   readonly onProgress?: ProgressObserver | undefined;
 }

@@ -5,24 +5,6 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import { parseDigest } from '../spec/digest.ts';
 import { blobOf, failsWith } from '../testing/contract/sample.ts';
 
-it('writeBlob takes a place in the pool only if bytes move', async () => {
-  const registry = createMemoryRegistry();
-  const { descriptor, content } = blobOf('pooled');
-  let taken = 0;
-  const pool = {
-    run<T>(task: () => Promise<T>): Promise<T> {
-      taken++;
-      return task();
-    },
-  };
-  const [from, to] = [registry.repository('a/from'), registry.repository('a/to')];
-  assert.equal(await from.blobs.write(descriptor, content, { pool }), 'uploaded');
-  assert.equal(taken, 1);
-  assert.equal(await from.blobs.write(descriptor, content, { pool }), 'existed');
-  assert.equal(await to.blobs.write(descriptor, content, { pool, mountFrom: ['a/from'] }), 'mounted');
-  assert.equal(taken, 1);
-});
-
 it('writeBlob refuses a digest that gantry cannot compute before it reads a byte', async () => {
   const { blobs } = createMemoryRegistry().repository('a/b');
   const { descriptor, content } = blobOf('strange');

@@ -19,8 +19,7 @@ export async function writeBlob(
 ): Promise<WriteOutcome> {
   const found = options.replace === true ? undefined : await findBlob(blobs, blob, options);
   if (found !== undefined) return found;
-  const send = () => uploadBlob(blobs, blob, content, options);
-  await (options.pool === undefined ? send() : options.pool.run(send, { ...options, size: blob.size }));
+  await uploadBlob(blobs, blob, content, options);
   return 'uploaded';
 }
 

@@ -3,13 +3,23 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { TransportError } from '../../src/errors.ts';
 import { mapContent } from '../../src/flow/content.ts';
-import { createPool } from '../../src/flow/pool.ts';
-import { blobOf, brokenContent, give } from '../../src/testing/contract/sample.ts';
+import { createPool, type Pool } from '../../src/flow/pool.ts';
+import type { Repository, WriteOptions, WriteOutcome } from '../../src/store/contract.ts';
+import { blobOf, brokenContent, give, type SampleBlob } from '../../src/testing/contract/sample.ts';
 import { refuse, refusing } from './habits.ts';
 import { assertThere, declined, open, push, sample } from './scene.ts';
 import { answering, kindsOf, wire } from './wire.ts';
 
 /** Every way for a blob to reach a registry, with all requests. */
+
+async function writeInPool(
+  { blobs }: Repository,
+  { descriptor, content }: SampleBlob,
+  pool: Pool,
+  options: WriteOptions,
+): Promise<WriteOutcome> {
+  return blobs.writeInPool?.(descriptor, content, pool, options) ?? assert.fail('no writeInPool');
+}
 
 describe('a blob', () => {
   // id: existing-blob-head
@@ -142,6 +152,25 @@ describe('a blob', () => {
     });
   }
 
+  it('only a blob that moves takes a place in the pool, and one that exists or is mounted takes none', async () => {
+    const wired = wire();
+    await give(wired.at().repository('base'), blobOf('mounted'));
+    const sizes: (number | undefined)[] = [];
+    const pool: Pool = {
+      run(task, { size } = {}) {
+        sizes.push(size);
+        return task();
+      },
+    };
+    const to = open(wired);
+    const outcomes = [];
+    for (const blob of [sample, sample, blobOf('mounted')]) {
+      outcomes.push(await writeInPool(to, blob, pool, { mountFrom: ['base'] }));
+    }
+    assert.deepEqual(outcomes, ['uploaded', 'existed', 'mounted']);
+    assert.deepEqual(sizes, [sample.descriptor.size]);
+  });
+
   // id: abort-while-waiting
   it('a blob that is given up while it waits for its turn leaves no session behind', async () => {
     const wired = wire();
@@ -149,8 +178,8 @@ describe('a blob', () => {
     const other = new AbortController();
     const busy = pool.run(() => once(other.signal, 'abort'));
     const end = new AbortController();
-    const options = { mountFrom: ['base'], pool, signal: end.signal };
-    const writing = open(wired).blobs.write(sample.descriptor, sample.content, options);
+    const options = { mountFrom: ['base'], signal: end.signal };
+    const writing = writeInPool(open(wired), sample, pool, options);
     writing.catch(() => undefined);
     while (wired.asked.at(-1)?.status !== 202) await new Promise((resolve) => setImmediate(resolve));
     end.abort('enough');

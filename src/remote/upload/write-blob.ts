@@ -1,6 +1,7 @@
 import { discard } from '../../flow/collect.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
 import { gathered } from '../../flow/gather.ts';
+import type { Pool } from '../../flow/pool.ts';
 import { prefetch } from '../../flow/prefetch.ts';
 import { profileOf } from '../../hosts/profiles.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
@@ -29,6 +30,11 @@ export interface Uploading {
   readonly options: UploadOptions;
 }
 
+interface WriteBlobOptions extends WriteOptions {
+  /** The pool of `Blobs.writeInPool`. */
+  readonly pool?: Pool | undefined;
+}
+
 /**
  * Brings a blob into the repository in the cheapest way: it exists, it is mounted, or it is sent. A declined mount leaves a
  * session, which becomes the upload. So the start of an upload also asks for a mount from anywhere, if the registry permits it.
@@ -37,7 +43,7 @@ export function writeBlob(
   uploading: Uploading,
   blob: Descriptor,
   content: Content,
-  options: WriteOptions = {},
+  options: WriteBlobOptions = {},
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   // The registry verifies local content. Content from another party is verified before it goes out.
@@ -64,7 +70,7 @@ async function writeOnce(
   uploading: Uploading,
   blob: Descriptor,
   content: Content,
-  options: WriteOptions,
+  options: WriteBlobOptions,
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   const { holders, selfMounts } = exchange.capabilities;

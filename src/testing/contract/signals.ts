@@ -12,6 +12,9 @@ const calls: Readonly<Record<string, Call>> = {
   'blobs.stat': ({ blobs }, options) => blobs.stat(digest, options),
   'blobs.open': ({ blobs }, options) => read(blobs.open(digest), options),
   'blobs.write': ({ blobs }, options) => blobs.write(hello.descriptor, hello.content, options),
+  'blobs.writeInPool': ({ blobs }, options) =>
+    blobs.writeInPool?.(hello.descriptor, hello.content, { run: (task) => task() }, options) ??
+    blobs.write(hello.descriptor, hello.content, options),
   'blobs.ingest': ({ blobs }, options) => blobs.ingest(hello.content, options),
   'blobs.mount': ({ blobs }, options) => blobs.mount(digest, options),
   'blobs.start': ({ blobs }, options) => blobs.start(options),
