@@ -10,7 +10,8 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import { type Algorithm, type Digest, digestAlgorithm, digestEncoded } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { foundContent } from '../store/found-content.ts';
-import { returnBuffer, shortPart, takeBuffer } from './buffers.ts';
+import { shortPart } from './buffers.ts';
+import { type FileResources, processFiles } from './resources.ts';
 
 /** Returns the path of a blob in a layout. A digest contains no character with a meaning in paths. */
 export function blobPath(folder: string, digest: Digest): string {
@@ -139,9 +140,10 @@ export async function* fileChunks(
   file: FileHandle,
   path: string,
   { from, to, signal }: FilePart,
+  { buffers }: Pick<FileResources, 'buffers'> = processFiles,
 ): AsyncIterable<Uint8Array> {
   const short = to - from <= shortPart;
-  const buffer = short ? Buffer.alloc(Math.max(0, to - from)) : takeBuffer('own');
+  const buffer = short ? Buffer.alloc(Math.max(0, to - from)) : buffers.take('own');
   // Not after a break: a socket may still be sending from the buffer, and the next reader's bytes must not reach that
   // client.
   let reusable = false;
@@ -158,6 +160,6 @@ export async function* fileChunks(
     }
     reusable = true;
   } finally {
-    if (!short) returnBuffer(buffer, { reusable });
+    if (!short) buffers.giveBack(buffer, { reusable });
   }
 }

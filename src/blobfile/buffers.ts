@@ -16,41 +16,48 @@ const stock = 24 * large;
 type Kind = 'shared' | 'own';
 
 /** Buffers for the next transfer: memory that each transfer allocates anew piles up faster than it is collected. */
-const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Buffer[]>>>> = {
-  shared: { large: [], small: [] },
-  own: { large: [], small: [] },
-};
-let lent = 0;
-let held = 0;
-
-/** Returns a buffer for steps through a file. It contains bytes of another transfer, so read only the written part. */
-export function takeBuffer(kind: Kind): Buffer {
-  const size = lent < plenty ? 'large' : 'small';
-  const bytes = size === 'large' ? large : small;
-  lent += bytes;
-  const again = kept[kind][size].pop();
-  if (again !== undefined) held -= bytes;
-  return (
-    again ?? (kind === 'shared' ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes))
-  );
+export interface Buffers {
+  /** Returns a buffer for steps through a file. It contains bytes of another transfer, so read only the written part. */
+  take(kind: Kind): Buffer;
+  /**
+   * Pass `reusable: true` only if nothing can read the buffer any more, especially no socket: the next transfer writes
+   * into it.
+   */
+  giveBack(buffer: Buffer, options: { readonly reusable: boolean }): void;
+  /** Returns whether so much memory is lent that a transfer should not take more. */
+  areScarce(): boolean;
 }
 
-/**
- * Pass `reusable: true` only if nothing can read the buffer any more, especially no socket: the next transfer writes
- * into it.
- */
-export function returnBuffer(buffer: Buffer, { reusable }: { readonly reusable: boolean }): void {
-  const bytes = buffer.byteLength;
-  lent -= bytes;
-  if (!reusable || held + bytes > stock) return;
-  held += bytes;
-  const kind = buffer.buffer instanceof SharedArrayBuffer ? 'shared' : 'own';
-  kept[kind][bytes === large ? 'large' : 'small'].push(buffer);
+export function createBuffers(): Buffers {
+  const kept: Readonly<Record<Kind, Readonly<Record<'large' | 'small', Buffer[]>>>> = {
+    shared: { large: [], small: [] },
+    own: { large: [], small: [] },
+  };
+  let lent = 0;
+  let held = 0;
+  return {
+    take(kind) {
+      const size = lent < plenty ? 'large' : 'small';
+      const bytes = size === 'large' ? large : small;
+      lent += bytes;
+      const again = kept[kind][size].pop();
+      if (again !== undefined) held -= bytes;
+      return again ?? newBuffer(kind, bytes);
+    },
+    giveBack(buffer, { reusable }) {
+      const bytes = buffer.byteLength;
+      lent -= bytes;
+      if (!reusable || held + bytes > stock) return;
+      held += bytes;
+      const kind = buffer.buffer instanceof SharedArrayBuffer ? 'shared' : 'own';
+      kept[kind][bytes === large ? 'large' : 'small'].push(buffer);
+    },
+    areScarce: () => lent >= crowd,
+  };
 }
 
-/** Returns whether so much memory is lent that a transfer should not take more. */
-export function areScarce(): boolean {
-  return lent >= crowd;
+function newBuffer(kind: Kind, bytes: number): Buffer {
+  return kind === 'shared' ? Buffer.from(new SharedArrayBuffer(bytes)) : Buffer.allocUnsafeSlow(bytes);
 }
 
 /** Bytes. Up to this size a buffer of the exact size suffices. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createFlusher } from './flush.ts';
+import { createSyncs } from './flush.ts';
 
 const step = 16 * 1024 * 1024;
 
@@ -19,7 +19,7 @@ function slowFile(syncs: Sync[]): { datasync(): Promise<void> } {
 describe('bringing a file to the disk while it is written', () => {
   it('a sync begins after many written bytes, and the next one only after its end', async () => {
     const syncs: Sync[] = [];
-    const flusher = createFlusher(slowFile(syncs));
+    const flusher = createSyncs().flusher(slowFile(syncs));
     flusher.wrote(step - 1);
     assert.equal(syncs.length, 0);
     flusher.wrote(1);
@@ -35,7 +35,8 @@ describe('bringing a file to the disk while it is written', () => {
 
   it('syncs of many files leave most of the threads to others', async () => {
     const syncs: Sync[] = [];
-    const flushers = Array.from({ length: 9 }, () => createFlusher(slowFile(syncs)));
+    const shared = createSyncs();
+    const flushers = Array.from({ length: 9 }, () => shared.flusher(slowFile(syncs)));
     for (const flusher of flushers) flusher.wrote(step);
     assert.equal(syncs.length, 2);
     for (const { done } of syncs) done();
@@ -44,7 +45,7 @@ describe('bringing a file to the disk while it is written', () => {
 
   it('an error of a sync is thrown at the end, also after later syncs succeeded', async () => {
     const syncs: Sync[] = [];
-    const flusher = createFlusher(slowFile(syncs));
+    const flusher = createSyncs().flusher(slowFile(syncs));
     const refusal = new Error('it is lost');
     flusher.wrote(step);
     syncs[0]?.fail(refusal);

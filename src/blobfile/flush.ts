@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { createPlaces, type Places } from '../flow/places.ts';
 
 /** Syncs written bytes to the disk in steps, so that the sync at the end takes little time. */
 export interface Flusher {
@@ -12,30 +13,38 @@ export interface Flusher {
 
 /** Bytes. A disk takes less than a tenth of a second for them, and the cost of the calls does not matter. */
 const step = 16 * 1024 * 1024;
-/** Concurrent syncs in the whole process: each occupies one of the few threads that all files share. */
+/** Concurrent syncs of all files together: each occupies one of the few threads that all files share. */
 const mostAtOnce = 2;
-let atOnce = 0;
 
-export function createFlusher(file: Pick<FileHandle, 'datasync'>): Flusher {
+/** The syncs of files that are being written. */
+export interface Syncs {
+  flusher(file: Pick<FileHandle, 'datasync'>): Flusher;
+}
+
+export function createSyncs(): Syncs {
+  const places = createPlaces(mostAtOnce);
+  return { flusher: (file) => createFlusher(file, places) };
+}
+
+function createFlusher(file: Pick<FileHandle, 'datasync'>, places: Places): Flusher {
   let written = 0;
   let running: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
   const flush = async (): Promise<void> => {
-    atOnce++;
     written = 0;
     try {
       await file.datasync();
     } catch (error) {
       failure ??= { error };
     } finally {
-      atOnce--;
+      places.leave();
       running = undefined;
     }
   };
   return {
     wrote(bytes) {
       written += bytes;
-      if (written >= step && running === undefined && atOnce < mostAtOnce) running = flush();
+      if (written >= step && running === undefined && places.take()) running = flush();
     },
     async ended() {
       await running;

@@ -9,6 +9,7 @@ import type { HashAnswer, HashQuestion } from './hash-thread.ts';
  */
 const writeStep = 32 * 1024;
 
+/** The running hashes. This program is a thread of its own, so they belong to the thread. */
 const hashes = new Map<number, Hash>();
 
 function answer({ id, algorithm, write, last }: HashQuestion): HashAnswer {

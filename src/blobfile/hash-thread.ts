@@ -32,7 +32,7 @@ export interface HashThread {
 
 const program: URL = new URL('./hash-program.js', import.meta.url);
 
-/** One thread serves all blobs of a process: hashing and writing take a third of the time of the connections. */
+/** One thread serves all large blobs: hashing and writing take a third of the time of the connections. */
 export function createHashThread(file: URL = program): HashThread {
   const thread = startThread(file);
   let ids = 0;
@@ -75,20 +75,30 @@ export function createHashThread(file: URL = program): HashThread {
 const worthThread = 32 * 1024 * 1024;
 /** Bytes. The first step of a blob of unknown size, unless the blob is smaller. */
 const largeStep = 1024 * 1024;
-let thread: HashThread | undefined;
 
-/**
- * Returns a writer for a blob. `size` is the expected number of bytes, if known; `first` is the number of bytes at
- * once.
- */
-export function startHashWriter(
-  algorithm: Algorithm,
-  { size, first }: { readonly size: number | undefined; readonly first: number },
-): HashWriter {
-  const large = size === undefined ? first >= largeStep : size >= worthThread;
-  if (!large) return createHashWriter(createHasher(algorithm));
-  thread ??= createHashThread();
-  return thread.writer(algorithm);
+interface BlobSize {
+  /** The expected number of bytes, if known. */
+  readonly size: number | undefined;
+  /** The number of bytes in the first step. */
+  readonly first: number;
+}
+
+/** The hashing of blobs: large ones share one thread. */
+export interface Hashing {
+  writer(algorithm: Algorithm, blob: BlobSize): HashWriter;
+}
+
+/** The thread starts with the first large blob. */
+export function createHashing(startThread: () => HashThread = createHashThread): Hashing {
+  let thread: HashThread | undefined;
+  return {
+    writer(algorithm, { size, first }) {
+      const large = size === undefined ? first >= largeStep : size >= worthThread;
+      if (!large) return createHashWriter(createHasher(algorithm));
+      thread ??= startThread();
+      return thread.writer(algorithm);
+    },
+  };
 }
 
 interface Thread {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { folder } from '../../test/folder.ts';
 import { bytesContent } from '../flow/content.ts';
+import { createFileResources } from './resources.ts';
 import { FileUpload } from './upload.ts';
 
 /** More than the bytes after which a sync begins. */
@@ -48,4 +49,23 @@ describe('FileUpload', () => {
       await upload.cancel();
     });
   }
+
+  it('an upload takes its memory from its own resources', async (test) => {
+    const path = await folder(test);
+    const id = randomUUID();
+    const resources = createFileResources();
+    const memory = resources.buffers.take('shared');
+    resources.buffers.giveBack(memory, { reusable: true });
+    const upload = await FileUpload.start({
+      id,
+      path: join(path, id),
+      algorithm: 'sha256',
+      keep: async () => undefined,
+      forget: async () => undefined,
+      resources,
+    });
+    await upload.append(bytesContent(new Uint8Array(memory.byteLength).fill(7)));
+    assert.ok(memory.every((byte) => byte === 7));
+    await upload.cancel();
+  });
 });

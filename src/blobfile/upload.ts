@@ -12,10 +12,9 @@ import { abandon } from '../store/ingest.ts';
 import type { AppendOptions, Upload } from '../store/upload.ts';
 import { createUploadMutex, type UploadMutex } from '../store/upload-mutex.ts';
 import { fileChunks, hashFile } from './blob-file.ts';
-import { createFlusher } from './flush.ts';
-import { startHashWriter } from './hash-thread.ts';
 import { createHashWriter, type HashWriter } from './hash-writer.ts';
 import { partialSize } from './partial.ts';
+import { type FileResources, processFiles } from './resources.ts';
 import { createWriteBuffer } from './write-buffer.ts';
 
 /** A file with the right digest that has no final name yet. */
@@ -44,6 +43,11 @@ export interface FileUploadOptions {
   readonly keep: (file: FinishedFile, digest: Digest) => Promise<void>;
   /** Called when the session ends in any way. */
   readonly forget: () => Promise<void>;
+  /**
+   * The memory, threads and syncs that the upload shares with others.
+   * @defaultValue those of the process
+   */
+  readonly resources?: FileResources | undefined;
 }
 
 /**
@@ -130,12 +134,12 @@ export class FileUpload implements Upload {
   }
 
   async *open({ from = 0, to = this.#offset, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
-    const { path } = this.#options;
+    const { path, resources } = this.#options;
     const opened = await openRegular(path);
     if (opened === undefined) return;
     const { file } = opened;
     try {
-      yield* fileChunks(file, path, { from, to: Math.min(to, this.#offset), signal });
+      yield* fileChunks(file, path, { from, to: Math.min(to, this.#offset), signal }, resources);
     } finally {
       await file.close();
     }
@@ -175,18 +179,19 @@ export class FileUpload implements Upload {
   async #take(content: Content, { signal, onProgress }: AppendOptions): Promise<void> {
     signal?.throwIfAborted();
     this.#mustBeOpen();
-    const { path } = this.#options;
+    const { path, syncs = true, resources = processFiles } = this.#options;
     const file = await onDisk(path, () => open(path, constants.O_RDWR | (constants.O_NOFOLLOW ?? 0)));
     this.#file = file;
-    const flusher = this.#options.syncs === false ? undefined : createFlusher(file);
+    const flusher = syncs ? resources.syncs.flusher(file) : undefined;
     let sent = this.#offset;
     const report = (): void => onProgress?.({ sent, acknowledged: this.#offset, moved: sent });
-    const buffer = createWriteBuffer(content.size, async (bytes) => {
+    const store = async (bytes: Uint8Array): Promise<void> => {
       await this.#store(file, bytes, content.size);
       flusher?.wrote(bytes.byteLength);
       // Readers of the growing file wait for this report, and the next bytes may take long.
       report();
-    });
+    };
+    const buffer = createWriteBuffer(content.size, store, resources.buffers);
     try {
       for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
@@ -202,9 +207,9 @@ export class FileUpload implements Upload {
   }
 
   async #store(file: FileHandle, bytes: Uint8Array, size: number | undefined): Promise<void> {
-    const { path, algorithm } = this.#options;
+    const { path, algorithm, resources = processFiles } = this.#options;
     if (bytes.byteLength === 0) return;
-    this.#writer ??= startHashWriter(algorithm, { size, first: bytes.byteLength });
+    this.#writer ??= resources.hashing.writer(algorithm, { size, first: bytes.byteLength });
     const writer = this.#writer;
     try {
       await onDisk(path, () => writer.write(file, bytes, this.#offset));

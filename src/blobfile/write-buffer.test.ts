@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
-import { returnBuffer, takeBuffer } from './buffers.ts';
+import { createBuffers } from './buffers.ts';
 import { createWriteBuffer } from './write-buffer.ts';
 
 const mebibyte = 1024 * 1024;
@@ -37,12 +37,13 @@ describe('a write buffer', () => {
       const bytes = sample(size);
       const kept: Buffer[] = [];
       let running = 0;
-      const buffer = createWriteBuffer(said, async (step) => {
+      const store = async (step: Uint8Array): Promise<void> => {
         assert.equal(running++, 0);
         await new Promise(setImmediate);
         kept.push(Buffer.from(step));
         running--;
-      });
+      };
+      const buffer = createWriteBuffer(said, store, createBuffers());
       for (let at = 0; at < size; at += piece) await buffer.take(bytes.subarray(at, at + piece));
       await buffer.end();
       assert.ok(Buffer.concat(kept).equals(bytes));
@@ -53,10 +54,11 @@ describe('a write buffer', () => {
     const end = new EventEmitter();
     const storing = once(end, 'stored');
     let calls = 0;
-    const buffer = createWriteBuffer(undefined, () => {
+    const store = (): Promise<void> => {
       calls++;
       return storing.then(() => undefined);
-    });
+    };
+    const buffer = createWriteBuffer(undefined, store, createBuffers());
     await buffer.take(sample(mebibyte));
     await buffer.take(sample(mebibyte / 2));
     assert.equal(calls, 1);
@@ -68,10 +70,11 @@ describe('a write buffer', () => {
   it('a write buffer stores nothing after a failed step, and its end throws the error, too', async () => {
     const full = new Error('full');
     let calls = 0;
-    const buffer = createWriteBuffer(undefined, async () => {
+    const store = async (): Promise<void> => {
       calls++;
       throw full;
-    });
+    };
+    const buffer = createWriteBuffer(undefined, store, createBuffers());
     await assert.rejects(async () => {
       for (let taken = 0; taken < 5; taken++) await buffer.take(sample(mebibyte));
     }, full);
@@ -81,13 +84,14 @@ describe('a write buffer', () => {
 
   it('a write buffer gives back only memory of the size of a step', async () => {
     for (const size of [0, 10]) {
-      const buffer = createWriteBuffer(size, async () => undefined);
+      const buffers = createBuffers();
+      const buffer = createWriteBuffer(size, async () => undefined, buffers);
       await buffer.take(sample(size));
       await buffer.end();
       for (const kind of ['own', 'shared'] as const) {
-        const buffer = takeBuffer(kind);
+        const buffer = buffers.take(kind);
         assert.equal(buffer.byteLength, mebibyte);
-        returnBuffer(buffer, { reusable: true });
+        buffers.giveBack(buffer, { reusable: true });
       }
     }
   });
@@ -95,14 +99,16 @@ describe('a write buffer', () => {
 
 describe('the memory of write buffers', () => {
   it('a write buffer takes only two steps when memory is scarce', async () => {
-    const others = Array.from({ length: 16 }, () => takeBuffer('own'));
+    const buffers = createBuffers();
+    const others = Array.from({ length: 16 }, () => buffers.take('own'));
     const started: number[] = [];
     const end = new EventEmitter();
     const storing = once(end, 'stored');
-    const buffer = createWriteBuffer(undefined, (bytes) => {
+    const store = (bytes: Uint8Array): Promise<void> => {
       started.push(bytes.byteLength);
       return storing.then(() => undefined);
-    });
+    };
+    const buffer = createWriteBuffer(undefined, store, buffers);
     await buffer.take(sample(mebibyte));
     const second = buffer.take(sample(mebibyte));
     let taken = false;
@@ -115,6 +121,6 @@ describe('the memory of write buffers', () => {
     await noted;
     await buffer.end();
     assert.deepEqual(started, [mebibyte, mebibyte]);
-    for (const buffer of others) returnBuffer(buffer, { reusable: false });
+    for (const other of others) buffers.giveBack(other, { reusable: false });
   });
 });

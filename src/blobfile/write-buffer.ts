@@ -1,4 +1,4 @@
-import { areScarce, returnBuffer, shortPart, takeBuffer } from './buffers.ts';
+import { type Buffers, shortPart } from './buffers.ts';
 
 /** Collects bytes of any size and stores them in large steps. Some steps are stored while the next one fills. */
 export interface WriteBuffer {
@@ -20,12 +20,13 @@ const least = 2;
 export function createWriteBuffer(
   size: number | undefined,
   store: (bytes: Uint8Array) => Promise<void>,
+  buffers: Buffers,
 ): WriteBuffer {
   const short = size !== undefined && size <= shortPart;
   const lent: Buffer[] = [];
   const free: Buffer[] = [];
   const lend = (): Buffer => {
-    const taken = takeBuffer('shared');
+    const taken = buffers.take('shared');
     lent.push(taken);
     return taken;
   };
@@ -48,7 +49,7 @@ export function createWriteBuffer(
     // The rejection is handled when a caller awaits the step.
     stored.catch(() => undefined);
     storing.push(stored);
-    if (storing.length >= (areScarce() ? least : depth)) await storing[0];
+    if (storing.length >= (buffers.areScarce() ? least : depth)) await storing[0];
   };
 
   return {
@@ -68,7 +69,7 @@ export function createWriteBuffer(
         await flush();
         await stored;
       } finally {
-        for (const taken of lent) returnBuffer(taken, { reusable: true });
+        for (const taken of lent) buffers.giveBack(taken, { reusable: true });
       }
     },
   };

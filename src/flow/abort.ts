@@ -1,3 +1,4 @@
+/** The calls that wait for each signal. They live as long as the signal, and all callers share its one listener. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**

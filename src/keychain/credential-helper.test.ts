@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { listening } from '../../test/listening.ts';
 import { secret } from '../../test/secret.ts';
 import { isGantryError } from '../errors.ts';
+import { createHelperAnswers } from './answers.ts';
 import { addHelper, answer, auth, basic, config, home, runsOf, unlessWindows } from './home.test.support.ts';
 import { createKeychain } from './keychain.ts';
 import { listLogins } from './logins.ts';
@@ -42,6 +43,19 @@ describe('a credential helper', unlessWindows, () => {
       token: secret('refresh'),
     });
     assert.deepEqual(await runsOf(place), ['get https://index.docker.io/v1/']);
+  });
+
+  it('two values of answers share none, and a forgotten answer is asked for again', async () => {
+    const place = await home();
+    await addHelper(place, 'all', answer({ Username: 'all', Secret: secret('s') }));
+    const [one, other] = [createHelperAnswers(), createHelperAnswers()];
+    for (const answers of [one, other, one]) {
+      assert.deepEqual(await answers.ask('all', 'a', { env: place.env }), basic('all', 's'));
+    }
+    assert.equal((await runsOf(place)).length, 2);
+    other.forget('all', 'a', { env: place.env });
+    for (const answers of [one, other]) await answers.ask('all', 'a', { env: place.env });
+    assert.equal((await runsOf(place)).length, 3);
   });
 
   it('a helper runs once per process for concurrent callers, and again when its answer is old', async () => {

@@ -8,7 +8,7 @@ import {
   type Shape,
   text,
 } from '../spec/options.ts';
-import { type AnswerOptions, rememberedAnswer } from './answers.ts';
+import { type AnswerOptions, processAnswers } from './answers.ts';
 import { type ConfigFileOptions, readConfigs } from './config-file.ts';
 import { aCredential, type Credential, type Keychain } from './credential.ts';
 import { helperFor, inlineCredential, plainEntries } from './docker-config.ts';
@@ -54,7 +54,7 @@ export function createKeychain(options: KeychainOptions = {}): Keychain {
       const config = plain ? plainEntries(found) : found;
       const helper = helperFor(config, registry);
       const kept =
-        helper === undefined ? undefined : await rememberedAnswer(helper, registry, { ...options, signal });
+        helper === undefined ? undefined : await processAnswers.ask(helper, registry, { ...options, signal });
       const credential = kept ?? inlineCredential(config, registry, repository);
       if (credential !== undefined) return credential;
     }

@@ -5,7 +5,7 @@ import { absentAs, makeFolder, onDisk, removeTemporaries } from '../files/files.
 import { replaceOrOverwrite } from '../files/in-place.ts';
 import { type Lock, takeLock } from '../files/lock.ts';
 import { checkArgument, checkOptions, type Shape, text } from '../spec/options.ts';
-import { forgetAnswer } from './answers.ts';
+import { processAnswers } from './answers.ts';
 import { type ConfigFileOptions, dockerConfigFile, readConfigFile } from './config-file.ts';
 import { aCredential, type Credential } from './credential.ts';
 import { clearHelper, type HelperOptions, helperOptions, tellHelper } from './credential-helper.ts';
@@ -44,7 +44,7 @@ export async function storeCredential(
   const helper = config && helperFor(config, registry);
   if (helper !== undefined) {
     await tellHelper(helper, registry, credential, options);
-    forgetAnswer(helper, registry, options);
+    processAnswers.forget(helper, registry, options);
   }
   // Docker marks a login that a helper stores with an empty entry.
   const entry = helper === undefined ? formatEntry(credential) : {};
@@ -65,7 +65,7 @@ export async function eraseCredential(registry: string, options: StoreOptions = 
   const helper = helperFor(config, registry);
   if (helper !== undefined) {
     await clearHelper(helper, registry, options);
-    forgetAnswer(helper, registry, options);
+    processAnswers.forget(helper, registry, options);
   }
   if (keysOf(config, registry).length > 0) await changeEntries(path, registry, {}, options);
   return { path, ...(helper === undefined ? {} : { helper }) };

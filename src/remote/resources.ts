@@ -1,3 +1,4 @@
+import { createPlaces, type Places } from '../flow/places.ts';
 import { createSemaphore, type Semaphore } from '../flow/semaphore.ts';
 import { throttle } from '../http/throttle.ts';
 import type { Middleware } from '../wire/message.ts';
@@ -15,32 +16,11 @@ export interface Resources {
   readonly parts: Places;
 }
 
-/** A number of places that nothing waits for. */
-export interface Places {
-  /** Takes a place. Returns false if there is none. */
-  take(): boolean;
-  leave(): void;
-}
-
 export function createResources(): Resources {
   return {
     throttle: throttle(),
     streams: createSemaphore(4, { patience: 5 * 60_000 }),
     parts: createPlaces(7),
-  };
-}
-
-export function createPlaces(most: number): Places {
-  let taken = 0;
-  return {
-    take() {
-      if (taken >= most) return false;
-      taken++;
-      return true;
-    },
-    leave() {
-      taken--;
-    },
   };
 }
 

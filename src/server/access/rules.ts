@@ -55,6 +55,7 @@ function allows({ allow }: Rule, right: Right): boolean {
   return allow.includes(right) || (right === 'create' && allow.includes('push'));
 }
 
+/** The compiled patterns of each rule. They live as long as the rule, which may come anew with every request. */
 const matchers = new WeakMap<Rule, readonly ((repository: string) => boolean)[]>();
 
 function matchersOf(rule: Rule): readonly ((repository: string) => boolean)[] {
