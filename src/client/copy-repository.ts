@@ -68,13 +68,15 @@ export async function* copyTags(
     if (!isTag(tag)) return { tag, outcome: 'skipped' };
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
-    const tagsAreNew = noClobber || (await listed)?.has(tag) === false;
+    const isThere = (await listed)?.has(tag);
+    const tagsAreNew = noClobber || isThere === false;
     const { digest } = await copyImage(source, tag, destination, {
       ...options,
       ...mountFrom,
       ...watch.part(),
       tags: [tag],
       tagsAreNew,
+      tagsAreThere: isThere === true,
     });
     return { tag, digest, outcome: 'copied' };
   };

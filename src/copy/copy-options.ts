@@ -29,6 +29,12 @@ export interface CopyOptions extends SignalOptions {
    */
   readonly tagsAreNew?: boolean | undefined;
   /**
+   * Expects the destination to have these tags, perhaps of the same root. The copy then compares both sides before it reads
+   * the source, which saves a pull if nothing has changed.
+   * @defaultValue false
+   */
+  readonly tagsAreThere?: boolean | undefined;
+  /**
    * The platforms to copy, as objects or as in `linux/arm64/v8`. One platform makes its image the root; several make an
    * index of only these.
    * @defaultValue all
@@ -95,6 +101,7 @@ export interface CopyOptions extends SignalOptions {
 export const copyShape: Shape<CopyOptions> = {
   tags: arrayOf(text),
   tagsAreNew: flag,
+  tagsAreThere: flag,
   platforms: arrayOf(either('a platform', text, object)),
   sparse: flag,
   mountFrom: either('a name or a function', text, callback),

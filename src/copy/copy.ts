@@ -3,11 +3,14 @@ import { onAbort } from '../flow/abort.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { checkArgument, checkOptions, text } from '../spec/options.ts';
+import type { Digest } from '../spec/digest.ts';
 import type { Platform } from '../spec/platform.ts';
 import { aRepository } from '../store/checks.ts';
 import type { Repository } from '../store/contract.ts';
+import type { KnownRoots } from '../store/known-roots.ts';
 import { type CopyOptions, copyShape } from './copy-options.ts';
 import { attempt } from './failure.ts';
+import { findKnown, knownStart, tagKnown } from './known.ts';
 import { copyReferrers } from './referrers.ts';
 import { askForRoot, type CopyRun, createRun, settled } from './run.ts';
 import { selectChildren, selectRoot } from './select.ts';
@@ -64,22 +67,12 @@ export async function copyImage(
 }
 
 async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): Promise<Descriptor> {
-  const {
-    tags = [],
-    tagsAreNew = false,
-    platforms,
-    referrers = false,
-    patience = headStart,
-    admit,
-  } = options;
+  const { tags = [], referrers = false, patience = headStart } = options;
   const { from, observe, signal } = run;
   const [tag] = tags;
-  // Several tags are written without asking.
-  const isAsked = tags.length <= 1 && !tagsAreNew && !run.repair;
-  // Asked while the source is still answering, unless a decision comes before the first request.
-  const named = isAsked && tag !== undefined && admit === undefined ? askForRoot(run, tag) : undefined;
-  const isPlain = platforms === undefined && !referrers && !run.nondistributable;
-  const same = named !== undefined && isPlain && (await findSame(run, reference, named, patience));
+  const question = await firstQuestion(run, options);
+  const { known, named } = question;
+  const same = named && (await findSame(run, reference, question, options));
   if (same) {
     observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
     return same;
@@ -91,16 +84,53 @@ async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): 
   // The destination already had the time that the source took.
   const wait = patienceFor(performance.now() - began, named === undefined ? patience : 0);
   const { root } = chosen;
+  const { digest } = root.descriptor;
   await admitRoot(run, root, options);
   if (referrers) await copyWithReferrers(run, chosen);
-  if (!referrers || tags.length > 0) {
-    const there =
-      isAsked && chosen.wants === undefined
-        ? (named ?? askForRoot(run, tag ?? root.descriptor.digest))
-        : undefined;
-    await copyTree(run, root, Promise.resolve(there), { ...chosen, tags, patience: wait });
-  }
+  if (referrers && tags.length === 0) return root.descriptor;
+  const isWhole = isAsked(run, options) && chosen.wants === undefined;
+  const isKnown = isWhole && isPlain(run, options) && known?.get(digest) === digest;
+  const isNewTag = tag !== undefined && known?.get(tag) !== digest;
+  if (named === undefined && isKnown && isNewTag && (await tagKnown(run, root, { ...chosen, tags })))
+    return root.descriptor;
+  const there = isWhole ? (named ?? askForRoot(run, tag ?? digest)) : undefined;
+  // After a question by digest, the destination was asked for the root already.
+  const patient = isKnown && !isNewTag ? knownStart : wait;
+  await copyTree(run, root, Promise.resolve(there), { ...chosen, tags, patience: patient });
   return root.descriptor;
+}
+
+/** Returns whether the destination is asked for the root. Several tags are written without asking. */
+function isAsked({ repair }: CopyRun, { tags = [], tagsAreNew = false }: CopyOptions): boolean {
+  return tags.length <= 1 && !tagsAreNew && !repair;
+}
+
+/** Returns whether a root at the destination answers for all content below it. */
+function isPlain({ nondistributable }: CopyRun, { referrers = false }: CopyOptions): boolean {
+  return !referrers && !nondistributable;
+}
+
+/** The question that a copy asks the destination while it reads the source. */
+interface Question {
+  /** What gantry has seen at the destination. */
+  readonly known: KnownRoots | undefined;
+  /** The answer about the tag. Absent if the question has to wait for the root or for a decision. */
+  readonly named?: Promise<Descriptor | undefined>;
+  /** The root that the tag is expected to name. */
+  readonly expected?: Digest | undefined;
+}
+
+/**
+ * Asks the destination for the tag, unless a decision comes before the first request. If gantry knows other roots of the
+ * repository, it reads the source first: a known root can be asked for by its digest.
+ */
+async function firstQuestion(run: CopyRun, options: CopyOptions): Promise<Question> {
+  const { tags: [tag] = [], tagsAreThere = false, admit } = options;
+  const known = isAsked(run, options) ? await run.to.manifests.known?.() : undefined;
+  if (tag === undefined || admit !== undefined || !isAsked(run, options)) return { known };
+  const expected = known?.get(tag);
+  const isOther = known?.isEmpty === false && expected === undefined && !tagsAreThere;
+  return isOther ? { known } : { known, expected, named: askForRoot(run, tag) };
 }
 
 /** Lets the destination refuse the root by its type and content, and then the caller for any reason. */
@@ -124,11 +154,16 @@ async function admitRoot(
  * reads from the source in the meantime.
  */
 async function findSame(
-  { from, signal }: CopyRun,
+  run: CopyRun,
   reference: string,
-  named: Promise<Descriptor | undefined>,
-  patience: number,
+  { named, expected }: Question,
+  options: CopyOptions,
 ): Promise<Descriptor | undefined> {
+  const { platforms, tagsAreThere = false, patience = headStart } = options;
+  if (named === undefined || platforms !== undefined || !isPlain(run, options)) return undefined;
+  if (expected !== undefined || tagsAreThere)
+    return findKnown(run, reference, named, ({ digest }) => tagsAreThere || digest === expected);
+  const { from, signal } = run;
   const there = await soon(named, patience);
   if (there === undefined) return undefined;
   // A reference that cannot be resolved may still be readable; otherwise the reading reports the error.

@@ -12,6 +12,7 @@ import { readError } from '../wire/error-body.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
+import type { RootMemory } from './known-roots.ts';
 import type { Resources } from './resources.ts';
 import { type RepositoryLine, sendWithWorkarounds } from './send-with-workarounds.ts';
 
@@ -20,6 +21,8 @@ export interface Exchange extends RepositoryLine {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly resources: Resources;
+  /** The manifests that gantry has seen in the registry. */
+  readonly roots: RootMemory;
   readonly download: DownloadOptions;
   /** Advice for the user after a 401. */
   readonly loginAdvice?: string | undefined;

@@ -34,6 +34,7 @@ export function remoteTags(exchange: Exchange, repository: string): Tags {
       const operation = { kind: 'manifest.delete', repository, reference: tag } as const;
       try {
         const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
+        exchange.roots.lost(repository, tag);
         return isDeleted(response);
       } catch (error) {
         if (!wantsDigest(error)) throw error;

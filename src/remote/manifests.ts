@@ -1,10 +1,12 @@
 import { AuthError, ContentError, isGantryError, NotFoundError } from '../errors.ts';
-import type { Digest } from '../spec/digest.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import { type Digest, isDigest } from '../spec/digest.ts';
 import { checkBytes, checkTags, refuseCreateOnly } from '../store/admission.ts';
 import type { Manifests, SignalOptions } from '../store/contract.ts';
 import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import { type Exchange, isDeleted, type ListChange, performBodiless } from './exchange.ts';
 import { demandManifest, resolveManifest, understood } from './get-manifest.ts';
+import type { RootMemory } from './known-roots.ts';
 import { putUnder } from './put-manifest.ts';
 import { hasReferrersApi } from './referrers.ts';
 
@@ -13,7 +15,14 @@ const listing = () => import('./fallback-tag.ts');
 
 export function remoteManifests(exchange: Exchange, repository: string): Manifests {
   return {
-    resolve: (reference, options) => resolveManifest(exchange, repository, reference, options),
+    async resolve(reference, { whole = false, ...options } = {}) {
+      const found = await resolveManifest(exchange, repository, reference, options);
+      // A copy asks its destination.
+      if (whole) note(exchange.roots, repository, reference, found);
+      return found;
+    },
+
+    known: () => exchange.roots.of(repository),
 
     get: (reference, options) => demandManifest(exchange, repository, reference, understood, options),
 
@@ -27,11 +36,14 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       checkTags(tags);
       const listed = await putUnder(exchange, repository, manifest, [...new Set(tags)], { signal }).catch(
         (error: unknown) => {
-          if (isGantryError(error, 'MANIFEST_BLOB_UNKNOWN'))
+          if (isGantryError(error, 'MANIFEST_BLOB_UNKNOWN')) {
             exchange.capabilities.recentWrites.forget(repository);
+            exchange.roots.lost(repository, manifest.descriptor.digest);
+          }
           throw error;
         },
       );
+      exchange.roots.saw(repository, manifest.descriptor.digest, tags);
       const subject = subjectOf(manifest);
       if (subject === undefined) return;
       if (listed) exchange.capabilities.referrers.saw(true);
@@ -46,12 +58,18 @@ export function remoteManifests(exchange: Exchange, repository: string): Manifes
       const subject = await listedSubject(exchange, repository, digest, options);
       const operation = { kind: 'manifest.delete', repository, reference: digest } as const;
       const { response } = await performBodiless(exchange, operation, [202, 200, 204, 404], options);
+      exchange.roots.lost(repository, digest);
       if (subject !== undefined) {
         await list(exchange, repository, subject, { digest }, options);
       }
       return isDeleted(response);
     },
   };
+}
+
+function note(roots: RootMemory, repository: string, reference: string, found: Descriptor | undefined): void {
+  if (found === undefined) roots.lost(repository, reference);
+  else roots.saw(repository, found.digest, isDigest(reference) ? [] : [reference]);
 }
 
 /**

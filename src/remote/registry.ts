@@ -8,6 +8,7 @@ import { catalogScope } from '../wire/scope.ts';
 import { remoteBlobs } from './blobs.ts';
 import { createCapabilities } from './capabilities.ts';
 import { type DownloadOptions, type Exchange, intentScopes } from './exchange.ts';
+import { createRootMemory, type RootMemory } from './known-roots.ts';
 import { remoteCatalog, remoteTags } from './listings.ts';
 import { remoteManifests } from './manifests.ts';
 import { downloadShape, uploadShape } from './options.ts';
@@ -73,14 +74,18 @@ export function createRemoteRegistry(options: RemoteOptions): RemoteRegistry {
 }
 
 /** Opens the registry with the limits that it shares with others. */
-export function openRegistry(all: RemoteOptions, resources: Resources): RemoteRegistry {
+export function openRegistry(
+  all: RemoteOptions,
+  resources: Resources,
+  roots: RootMemory = createRootMemory({ place: all.base }),
+): RemoteRegistry {
   const { base, send, ...options } = all;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
   const { download = {}, upload: common = {}, preconnect, loginAdvice, clock, onWarning: warn } = options;
   const capabilities = createCapabilities(clock);
   const fallbackLists = new Map();
   const facts = { base, registry, send, download, clock, warn, loginAdvice };
-  const exchange = { ...facts, resources, capabilities, fallbackLists };
+  const exchange = { ...facts, resources, capabilities, roots, fallbackLists };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

@@ -5,6 +5,7 @@ import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { ProgressObserver } from './blob-progress.ts';
+import type { KnownRoots } from './known-roots.ts';
 import type { SignalOptions } from './signal-options.ts';
 import type { StartOptions, Upload } from './upload.ts';
 import type { UploadJournal } from './upload-journal.ts';
@@ -175,6 +176,11 @@ export interface MountOptions extends SignalOptions {
 export interface Manifests {
   /** Returns the descriptor of the manifest with this tag or digest; undefined if it does not exist. */
   resolve(reference: string, options?: ResolveOptions): Promise<Descriptor | undefined>;
+  /**
+   * Returns the manifests that gantry has lately seen here, so that a copy can begin with the question that saves the others.
+   * Absent where questions cost nothing.
+   */
+  known?(): Promise<KnownRoots>;
   /**
    * Returns a manifest, verified against the requested digest.
    * @throws MANIFEST_UNKNOWN when it does not exist

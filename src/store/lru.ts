@@ -32,6 +32,10 @@ export class Lru<V> {
     }
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
   /** Yields the least recently used keys first. */
   keys(): Iterable<string> {
     return this.#entries.keys();

@@ -15,6 +15,7 @@ import { createLayer } from '../../src/image/layer.ts';
 import { SoundBlobs } from '../../src/layout/sound.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { createCapabilities } from '../../src/remote/capabilities.ts';
+import { createRootMemory } from '../../src/remote/known-roots.ts';
 import { hasReferrersApi } from '../../src/remote/referrers.ts';
 import { createResources } from '../../src/remote/resources.ts';
 import { scripted } from '../../src/remote/upload/scripted.test.support.ts';
@@ -92,6 +93,7 @@ const exchangeOf = (send: Send, capabilities = createCapabilities()) => ({
   capabilities,
   fallbackLists: new Map(),
   resources: createResources(),
+  roots: createRootMemory({ place: 'http://registry.test' }),
   scopes: [],
 });
 
