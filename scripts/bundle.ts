@@ -28,6 +28,7 @@ const transfer = [
   'cli/commands/copy',
   'cli/commands/push',
   'cli/progress',
+  'cli/state',
   'client/copy',
   'client/push',
   'layout/repository',

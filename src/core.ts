@@ -30,6 +30,7 @@ export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type * from './store/contract.ts';
+export type { KnownRoots } from './store/known-roots.ts';
 export type * from './store/upload.ts';
 export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';

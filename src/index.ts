@@ -26,6 +26,7 @@ export {
   type ConnectedRemoteOptions,
   createRemoteRegistry,
 } from './client/remote-registry.ts';
+export { createRootNotes } from './client/root-notes.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
 export { createUploadJournal, type UploadJournalOptions } from './client/upload-journal.ts';
@@ -96,6 +97,7 @@ export type { Scheme } from './spec/reference.ts';
 export { formatReference, parseReference, type Reference, type ReferenceOptions } from './spec/reference.ts';
 export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
+export type { KnownRoots, RootNote, RootNotes } from './store/known-roots.ts';
 export type * from './store/upload.ts';
 export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
 export type { TarType } from './tar/entry.ts';

@@ -96,6 +96,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'blobfile/hash-thread.ts': [1, 'the thread answers, or its end answers for it'],
   'blobfile/write-buffer.ts': [1, thisDisk],
   'remote/beside.ts': [2, `${timer}; both readings end with their connections`],
+  'remote/known-roots.ts': [1, thisDisk],
   'remote/parallel-ranges.ts': [1, sender],
   'remote/fallback-tag.ts': [1, 'the signal, and a limit'],
   'remote/upload/silent-answer.ts': [2, 'raced with the answer to the request, which has a timeout'],

@@ -6,6 +6,7 @@ import { InputError } from '../errors.ts';
 import type { WireEvent } from '../http/event.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
+import type { RootNotes } from '../store/known-roots.ts';
 import type { CompletionLevel } from './completion-tree.ts';
 import type { Output } from './output.ts';
 import type { ParsedArgs } from './parsed-args.ts';
@@ -72,6 +73,7 @@ export function createContext(options: ContextOptions): OpenContext {
       const { createClient } = await import('../client/client.ts');
       client = createClient({
         ...(await connectionOptions(options, own)),
+        rootNotes: rootNotes(),
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
       });
       return client;
@@ -93,6 +95,15 @@ export function createContext(options: ContextOptions): OpenContext {
     async [Symbol.asyncDispose]() {
       await client?.[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** Returns the notes on images in registries. Their code loads when a copy first needs it. */
+function rootNotes(): RootNotes {
+  const open = async (): Promise<RootNotes> => (await import('./state.ts')).openRootNotes();
+  return {
+    find: async (place, repository) => (await open()).find(place, repository),
+    note: async (place, repository, roots) => (await open()).note(place, repository, roots),
   };
 }
 

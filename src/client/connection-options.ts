@@ -6,6 +6,7 @@ import type { TimeoutOptions } from '../http/timeout.ts';
 import type { Transport } from '../http/transport.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
+import type { RootNotes } from '../store/known-roots.ts';
 import type { Send } from '../wire/message.ts';
 import type { StandardStreams } from './standard.ts';
 
@@ -34,6 +35,12 @@ export interface ConnectionOptions extends HostSettings {
   readonly retry?: ClientRetryOptions | undefined;
   /** The way to send blobs: chunks and mounts. */
   readonly upload?: Omit<UploadOptions, 'retry'> | undefined;
+  /**
+   * Notes on the images that copies have left in registries, from `createRootNotes`. With them, a copy of the same image by a
+   * later process asks for it alone before anything else.
+   * @defaultValue none; the client itself remembers them while it lives
+   */
+  readonly rootNotes?: RootNotes | undefined;
   /** The limits of every wait, in milliseconds. */
   readonly timeouts?: ConnectionTimeouts | undefined;
   /**

@@ -4,6 +4,7 @@ import { ownHeaders } from '../hosts/own-headers.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import { createKeychain } from '../keychain/keychain.ts';
+import { createRootMemory, type RootMemory } from '../remote/known-roots.ts';
 import { openRegistry, type RemoteRegistry } from '../remote/registry.ts';
 import { askedInPlain } from '../remote/registry-line.ts';
 import { processResources, type Resources } from '../remote/resources.ts';
@@ -55,6 +56,7 @@ export interface Line {
 
 /** One registry of a client, opened. */
 interface Opened {
+  readonly roots: RootMemory;
   readonly line: Line;
   readonly registry: RemoteRegistry;
 }
@@ -86,7 +88,8 @@ export function createConnections(
     const send = createLine({ ...common, home: base, authorize });
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
     const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
-    const parts = { line: { ...line, authorize }, registry: openRegistry(remote, resources) };
+    const roots = createRootMemory({ place: base, notes: options.rootNotes });
+    const parts = { roots, line: { ...line, authorize }, registry: openRegistry(remote, resources, roots) };
     opened.set(host, parts);
     return parts;
   };
@@ -102,7 +105,7 @@ export function createConnections(
     // The registry's line is made while the connections are on their way.
     preconnect: async (name, requests) => transport.preconnect?.(hosts.of(name).base, requests),
     async [Symbol.asyncDispose]() {
-      await transport.close();
+      await Promise.all([transport.close(), ...[...opened.values()].map(({ roots }) => roots.keep())]);
     },
   };
 }

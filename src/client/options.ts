@@ -57,6 +57,7 @@ export const connection: Shape<ConnectionOptions> = {
   trustedRealms: arrayOf(text),
   retry: optionsOf(retry),
   upload: optionsOf(upload),
+  rootNotes: object,
   timeouts: optionsOf(timeouts),
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, arrayOf(text)),

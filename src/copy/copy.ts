@@ -1,9 +1,9 @@
 import { InputError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
 import { checkArgument, checkOptions, text } from '../spec/options.ts';
-import type { Digest } from '../spec/digest.ts';
 import type { Platform } from '../spec/platform.ts';
 import { aRepository } from '../store/checks.ts';
 import type { Repository } from '../store/contract.ts';
@@ -115,7 +115,7 @@ interface Question {
   /** What gantry has seen at the destination. */
   readonly known: KnownRoots | undefined;
   /** The answer about the tag. Absent if the question has to wait for the root or for a decision. */
-  readonly named?: Promise<Descriptor | undefined>;
+  readonly named?: ReturnType<typeof askForRoot>;
   /** The root that the tag is expected to name. */
   readonly expected?: Digest | undefined;
 }

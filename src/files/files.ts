@@ -165,13 +165,19 @@ export interface ReplaceOptions {
   readonly mode?: number | undefined;
   /** The replaced file. The new one keeps its mode and, when root writes, its owner. */
   readonly like?: Stats | undefined;
+  /**
+   * Whether the new bytes survive a crash of the machine, which takes the time of two syncs. Without it, a crash may leave a
+   * damaged file.
+   * @defaultValue true
+   */
+  readonly durable?: boolean | undefined;
 }
 
 /** Replaces the file in one step: readers see the old or the new bytes, even after a crash. */
 export async function replaceFile(
   path: string,
   bytes: Uint8Array,
-  { mode = 0o644, like }: ReplaceOptions = {},
+  { mode = 0o644, like, durable = true }: ReplaceOptions = {},
 ): Promise<void> {
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   await onDisk(path, async () => {
@@ -180,7 +186,7 @@ export async function replaceFile(
       try {
         if (like !== undefined) await liken(file, like);
         await file.writeFile(bytes);
-        await file.sync();
+        if (durable) await file.sync();
       } finally {
         await file.close();
       }
@@ -189,7 +195,7 @@ export async function replaceFile(
       await rm(temporary, { force: true });
       throw error;
     }
-    await syncFolder(dirname(path));
+    if (durable) await syncFolder(dirname(path));
   });
 }
 

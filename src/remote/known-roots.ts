@@ -93,7 +93,8 @@ export function createRootMemory({ place, notes }: RootMemoryOptions): RootMemor
       if (notes === undefined) return;
       for (const repository of [...repositories.keys()]) {
         const roots = rootsOf(repository);
-        if (!roots.isChanged && roots.lost.size === 0) continue;
+        // Without a copy or a deletion, the next copy gains too little.
+        if (roots.loading === undefined && roots.lost.size === 0) continue;
         await loaded(repository, roots);
         if (!roots.isChanged) continue;
         roots.isChanged = false;

@@ -58,6 +58,7 @@ const rows: Readonly<Record<string, Row>> = {
     options: { base: 'https://registry.test', send: app },
     required: ['base'],
   },
+  createRootNotes: { values: { folder: '/nowhere' } },
   createStreamLayer: { values: { source: content.open() }, options: {} },
   createUploadJournal: { values: { folder: '/nowhere' }, options: { least: 0 } },
   digestOf: { values: { bytes, algorithm: 'sha256' }, optional: ['algorithm'] },

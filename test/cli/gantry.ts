@@ -58,11 +58,19 @@ export function startProgram(
 ): ChildProcess {
   const { PORT: _, NO_COLOR: __, ...rest } = process.env;
   return spawn(program, args, {
-    env: { ...rest, DOCKER_CONFIG: nowhere, REGISTRY_AUTH_FILE: join(nowhere, 'auth.json'), ...env },
+    env: {
+      ...rest,
+      DOCKER_CONFIG: nowhere,
+      REGISTRY_AUTH_FILE: join(nowhere, 'auth.json'),
+      XDG_STATE_HOME: noFolder,
+      ...env,
+    },
     ...(cwd === undefined ? {} : { cwd }),
   });
 }
 
+/** A path in which no folder can be made, so no command remembers anything for later ones. */
+const noFolder = join(unbundled, 'state');
 /** A folder that never exists, so no config file is found there. */
 const nowhere = join(tmpdir(), 'gantry-test-no-config');
 

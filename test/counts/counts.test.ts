@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createRounds, type Rounds } from '../../bench/support/rounds.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
+import { createRootNotes } from '../../src/client/root-notes.ts';
 import { copyImage } from '../../src/copy/copy.ts';
 import { bytesContent } from '../../src/flow/content.ts';
 import { createImage } from '../../src/image/create.ts';
@@ -49,9 +50,9 @@ function makeImage(architecture: string, layers: number, { shared = 0, top = 'to
   });
 }
 
-/** Returns an index of two platforms with four layers each, two of them shared: with the configs eight blobs. */
-function makeIndex(): Index {
-  const entries = ['amd64', 'arm64'].map((architecture) => ({
+/** Returns an index of platforms with four layers each, two of them shared: with the configs eight blobs for two. */
+function makeIndex(platforms: readonly string[] = ['amd64', 'arm64']): Index {
+  const entries = platforms.map((architecture) => ({
     image: makeImage(architecture, 4, { shared: 2 }),
     platform: { os: 'linux', architecture },
   }));
@@ -94,6 +95,11 @@ const rows: readonly {
   readonly before?: (scene: Scene) => Promise<unknown>;
   /** The count with a login, after `before`. */
   readonly warm?: Expected;
+  /** Runs first, by another client with the same notes on roots, and is not counted. */
+  readonly earlier?: (scene: Scene) => Promise<unknown>;
+  /** The counts of a new client after `earlier`, without and with a login. */
+  readonly again?: Expected;
+  readonly againLogin?: Expected;
 }[] = [
   {
     // Each blob takes a probe, a start and a PUT. Goal with a login: 22 and 6, warm 4.
@@ -112,6 +118,9 @@ const rows: readonly {
     login: { requests: 9, depth: 3 },
     before: ({ client, full }) => client.pushImage(`${full}/app:0`, other),
     warm: { requests: 7, depth: 1 },
+    earlier: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
+    again: { requests: 1, depth: 1 },
+    againLogin: { requests: 3, depth: 3 },
   },
   {
     // Goal: 10 and 4.
@@ -119,6 +128,9 @@ const rows: readonly {
     run: ({ client, full }) => client.pushImage(`${full}/app:2`, image),
     open: { requests: 8, depth: 2 },
     login: { requests: 10, depth: 4 },
+    earlier: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
+    again: { requests: 2, depth: 2 },
+    againLogin: { requests: 4, depth: 4 },
   },
   {
     // Goal: 10 and 2 for each new blob (the layer and the config: 14), and 6.
@@ -126,6 +138,18 @@ const rows: readonly {
     run: ({ client, full }) => client.pushImage(`${full}/app:2`, changed),
     open: { requests: 12, depth: 4 },
     login: { requests: 14, depth: 6 },
+    earlier: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
+    again: { requests: 12, depth: 4 },
+    againLogin: { requests: 14, depth: 6 },
+  },
+  {
+    name: 'push with one layer changed under the same tag',
+    run: ({ client, full }) => client.pushImage(`${full}/app:1`, changed),
+    open: { requests: 12, depth: 4 },
+    login: { requests: 14, depth: 6 },
+    earlier: ({ client, full }) => client.pushImage(`${full}/app:1`, image),
+    again: { requests: 12, depth: 4 },
+    againLogin: { requests: 14, depth: 6 },
   },
   {
     // The client reads a blob while its upload starts. Goal: 45 and 9.
@@ -133,6 +157,20 @@ const rows: readonly {
     run: ({ client, full, empty }) => client.copy(`${full}/index:1`, `${empty}/index:1`),
     open: { requests: 41, depth: 7 },
     login: { requests: 45, depth: 9 },
+    // One HEAD at each side.
+    earlier: ({ client, full, empty }) => client.copy(`${full}/index:1`, `${empty}/index:1`),
+    again: { requests: 2, depth: 1 },
+    againLogin: { requests: 6, depth: 3 },
+  },
+  {
+    name: 'copy of all tags of a repository to another registry',
+    run: ({ client, full, empty }) => drain(client.copyRepository(`${full}/index`, `${empty}/index`)),
+    open: { requests: 42, depth: 8 },
+    login: { requests: 46, depth: 10 },
+    // Both lists of tags, and then one HEAD at each side for the tag.
+    earlier: ({ client, full, empty }) => drain(client.copyRepository(`${full}/index`, `${empty}/index`)),
+    again: { requests: 4, depth: 2 },
+    againLogin: { requests: 8, depth: 4 },
   },
   {
     // The gate holds the destination's response for longer than gantry waits for it. A near registry also saves the
@@ -185,9 +223,18 @@ const rows: readonly {
     open: { requests: 11, depth: 3 },
     login: { requests: 13, depth: 5 },
   },
+  {
+    // The root, then the children together, then all blobs together.
+    name: 'pull of an index of 4 platforms into a layout',
+    run: ({ client, full, folder }) =>
+      client.pull([`${full}/four:1`], join(folder, 'oci'), { format: 'oci' }),
+    open: { requests: 19, depth: 3 },
+    login: { requests: 21, depth: 5 },
+  },
 ];
 
-const kinds = ['open', 'login', 'warm'] as const;
+const kinds = ['open', 'login', 'warm', 'again', 'againLogin'] as const;
+const openKinds: readonly string[] = ['open', 'again'];
 
 async function play(
   test: TestContext,
@@ -195,15 +242,26 @@ async function play(
   row: (typeof rows)[number],
 ): Promise<void> {
   const rounds = createRounds();
-  const guard: Middleware = kind === 'open' ? (send) => send : withTokenLogin;
+  const isOpen = openKinds.includes(kind);
+  const guard: Middleware = isOpen ? (send) => send : withTokenLogin;
   const [full, empty] = [await served(test, rounds, guard), await served(test, rounds, guard)];
   await store(full.registry, 'app', image);
   await store(full.registry, 'index', makeIndex());
-  await using client = createClient({ keychain: kind === 'open' ? async () => undefined : keychain });
-  const scene = { client, full: full.host, empty: empty.host, folder: await folder(test) };
-  if (kind === 'warm') await row.before?.(scene);
+  await store(full.registry, 'four', makeIndex(['amd64', 'arm64', 'riscv64', 's390x']));
+  const own = await folder(test);
+  const options = {
+    keychain: isOpen ? async () => undefined : keychain,
+    rootNotes: createRootNotes(join(own, 'roots')),
+  };
+  const scene = { full: full.host, empty: empty.host, folder: own };
+  if (kind === 'again' || kind === 'againLogin') {
+    await using client = createClient(options);
+    await row.earlier?.({ ...scene, client });
+  }
+  await using client = createClient(options);
+  if (kind === 'warm') await row.before?.({ ...scene, client });
   rounds.take();
-  await row.run(scene);
+  await row.run({ ...scene, client });
   const { requests, depth, rounds: asked } = rounds.take();
   assert.deepEqual({ requests, depth }, row[kind], JSON.stringify(asked, undefined, 1));
 }
