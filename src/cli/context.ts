@@ -73,7 +73,7 @@ export function createContext(options: ContextOptions): OpenContext {
       const { createClient } = await import('../client/client.ts');
       client = createClient({
         ...(await connectionOptions(options, own)),
-        rootNotes: rootNotes(),
+        rootNotes,
         nondistributable: globals.flag('allow-nondistributable-artifacts'),
       });
       return client;
@@ -98,14 +98,12 @@ export function createContext(options: ContextOptions): OpenContext {
   };
 }
 
-/** Returns the notes on images in registries. Their code loads when a copy first needs it. */
-function rootNotes(): RootNotes {
-  const open = async (): Promise<RootNotes> => (await import('./state.ts')).openRootNotes();
-  return {
-    find: async (place, repository) => (await open()).find(place, repository),
-    note: async (place, repository, roots) => (await open()).note(place, repository, roots),
-  };
-}
+const notesOnRoots = async (): Promise<RootNotes> => (await import('./state.ts')).openRootNotes();
+/** The notes on images in registries. Their code loads when a copy first needs it. */
+const rootNotes: RootNotes = {
+  find: async (place, repository) => (await notesOnRoots()).find(place, repository),
+  note: async (place, repository, roots) => (await notesOnRoots()).note(place, repository, roots),
+};
 
 /** Parses the values of --platform; undefined for `all` and without the flag. */
 async function platformsOf(globals: ParsedArgs): Promise<readonly Platform[] | undefined> {

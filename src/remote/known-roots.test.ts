@@ -28,6 +28,14 @@ function noted(roots: RootNote = []): RootNotes & { readonly calls: string[]; ke
   return notes;
 }
 
+const broken = async (): Promise<never> => {
+  throw new StorageError('NO_SPACE', 'no space', { path: '/notes' });
+};
+
+const wrong = async (): Promise<never> => {
+  throw new TypeError('a mistake');
+};
+
 describe('the memory of roots', () => {
   it('a seen root is known by its digest and its tags, in its repository only', async () => {
     const memory = createRootMemory({ place });
@@ -96,9 +104,6 @@ describe('the memory of roots', () => {
   });
 
   it('notes that cannot be read or written fail nothing', async () => {
-    const broken = async (): Promise<never> => {
-      throw new StorageError('NO_SPACE', 'no space', { path: '/notes' });
-    };
     const memory = createRootMemory({ place, notes: { find: broken, note: broken } });
     assert.equal((await memory.of('app')).isEmpty, true);
     memory.saw('app', first, ['v1']);
@@ -107,9 +112,6 @@ describe('the memory of roots', () => {
   });
 
   it('an error in the code of the notes is not hidden', async () => {
-    const wrong = async (): Promise<never> => {
-      throw new TypeError('a mistake');
-    };
     await assert.rejects(
       createRootMemory({ place, notes: { find: wrong, note: wrong } }).of('app'),
       TypeError,

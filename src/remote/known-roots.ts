@@ -91,7 +91,9 @@ export function createRootMemory({ place, notes }: RootMemoryOptions): RootMemor
     },
     async keep() {
       if (notes === undefined) return;
-      for (const repository of [...repositories.keys()]) {
+      // A list, since each look at a repository moves it to the end of the keys.
+      const names = [...repositories.keys()];
+      for (const repository of names) {
         const roots = rootsOf(repository);
         // Without a copy or a deletion, the next copy gains too little.
         if (roots.loading === undefined && roots.lost.size === 0) continue;
