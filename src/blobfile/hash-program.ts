@@ -10,12 +10,14 @@ import type { HashAnswer, HashQuestion } from './hash-thread.ts';
 const writeStep = 32 * 1024;
 
 /** The running hashes. This program is a thread of its own, so they belong to the thread. */
-const hashes = new Map<number, Hash>();
+/** Undefined for a hash that a failure of the disk has ended: later steps of the same file may be on their way. */
+const hashes = new Map<number, Hash | undefined>();
 
 function answer({ id, algorithm, write, last }: HashQuestion): HashAnswer {
-  const hash = hashes.get(id) ?? createHash(algorithm);
+  const hash = hashes.has(id) ? hashes.get(id) : createHash(algorithm);
   if (last) hashes.delete(id);
   else hashes.set(id, hash);
+  if (hash === undefined) return {};
   if (write !== undefined) {
     const { fd, bytes, position } = write;
     hash.update(bytes);
@@ -38,8 +40,7 @@ parentPort?.on('message', (question: HashQuestion) => {
   try {
     parentPort?.postMessage(answer(question));
   } catch (error) {
-    // Later writes of this file are not hashed in this thread.
-    hashes.delete(question.id);
+    hashes.set(question.id, undefined);
     parentPort?.postMessage({ failure: failureOf(error) } satisfies HashAnswer);
   }
 });

@@ -56,7 +56,8 @@ export function createHashThread(file: URL = program): HashThread {
           if (answer === undefined) return writeFully(file, bytes, position);
           const { failure } = answer;
           if (failure === undefined) return;
-          running = false;
+          // Ends the hash in the thread, too.
+          void askIt({ last: true });
           throw Object.assign(new Error(failure.message), { code: failure.code, syscall: 'write' });
         },
         async digest() {

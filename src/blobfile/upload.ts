@@ -185,13 +185,19 @@ export class FileUpload implements Upload {
     const flusher = syncs ? resources.syncs.flusher(file) : undefined;
     let sent = this.#offset;
     const report = (): void => onProgress?.({ sent, acknowledged: this.#offset, moved: sent });
-    const store = async (bytes: Uint8Array): Promise<void> => {
-      await this.#store(file, bytes, content.size);
-      flusher?.wrote(bytes.byteLength);
+    let begun = this.#offset;
+    const store = (bytes: Uint8Array): Promise<void> => {
+      const at = begun;
+      begun += bytes.byteLength;
+      return this.#store(file, bytes, { at, size: content.size });
+    };
+    const stored = (bytes: number): void => {
+      this.#offset += bytes;
+      flusher?.wrote(bytes);
       // Readers of the growing file wait for this report, and the next bytes may take long.
       report();
     };
-    const buffer = createWriteBuffer(content.size, store, resources.buffers);
+    const buffer = createWriteBuffer(content.size, { store, stored }, resources.buffers);
     try {
       for await (const chunk of content.open({ signal })) {
         signal?.throwIfAborted();
@@ -201,24 +207,25 @@ export class FileUpload implements Upload {
       }
     } finally {
       // Also after a failure of the source: the received bytes count, and the sender continues from the offset.
-      await buffer.end().finally(() => this.#synced(async () => flusher?.ended()));
+      await buffer.end().finally(async () => {
+        // After a failure of the disk, the file may be ahead of the offset.
+        if (begun > this.#offset) await file.truncate(this.#offset).catch(() => undefined);
+        await this.#synced(async () => flusher?.ended());
+      });
     }
     report();
   }
 
-  async #store(file: FileHandle, bytes: Uint8Array, size: number | undefined): Promise<void> {
+  async #store(
+    file: FileHandle,
+    bytes: Uint8Array,
+    { at, size }: { readonly at: number; readonly size: number | undefined },
+  ): Promise<void> {
     const { path, algorithm, resources = processFiles } = this.#options;
     if (bytes.byteLength === 0) return;
     this.#writer ??= resources.hashing.writer(algorithm, { size, first: bytes.byteLength });
     const writer = this.#writer;
-    try {
-      await onDisk(path, () => writer.write(file, bytes, this.#offset));
-      this.#offset += bytes.byteLength;
-    } catch (error) {
-      // The file may be ahead of the offset.
-      await file.truncate(this.#offset).catch(() => undefined);
-      throw error;
-    }
+    await onDisk(path, () => writer.write(file, bytes, at));
   }
 
   /** Returns the running hash, unless it is lost or the session uses another algorithm. */

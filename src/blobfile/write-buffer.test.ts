@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
 import { createBuffers } from './buffers.ts';
 import { createWriteBuffer } from './write-buffer.ts';
@@ -31,61 +30,87 @@ const rows: readonly Row[] = [
   { name: 'more bytes than expected', size: 2 * mebibyte, said: 10, piece: 64 * 1024 },
 ];
 
+/** Steps that `store` stores, with the lengths of the stored ones. */
+function stepsOf(store: (bytes: Uint8Array) => Promise<void>): {
+  readonly stored: number[];
+  readonly steps: Parameters<typeof createWriteBuffer>[1];
+} {
+  const stored: number[] = [];
+  return { stored, steps: { store, stored: (bytes) => void stored.push(bytes) } };
+}
+
 describe('a write buffer', () => {
   for (const { name, size, said, piece } of rows) {
-    it(`a write buffer stores ${name} unchanged, one step after the other`, async () => {
+    it(`a write buffer stores ${name} unchanged and in order`, async () => {
       const bytes = sample(size);
       const kept: Buffer[] = [];
-      let running = 0;
-      const store = async (step: Uint8Array): Promise<void> => {
-        assert.equal(running++, 0);
-        await new Promise(setImmediate);
+      const { steps, stored } = stepsOf(async (step) => {
         kept.push(Buffer.from(step));
-        running--;
-      };
-      const buffer = createWriteBuffer(said, store, createBuffers());
+        // Steps may end in another order than they began.
+        for (let turns = kept.length % 3; turns > 0; turns--) await new Promise(setImmediate);
+      });
+      const buffer = createWriteBuffer(said, steps, createBuffers());
       for (let at = 0; at < size; at += piece) await buffer.take(bytes.subarray(at, at + piece));
       await buffer.end();
       assert.ok(Buffer.concat(kept).equals(bytes));
+      assert.deepEqual(
+        stored,
+        kept.map(({ byteLength }) => byteLength),
+      );
     });
   }
 
-  it('a write buffer takes the next bytes while a step is stored', async () => {
-    const end = new EventEmitter();
-    const storing = once(end, 'stored');
-    let calls = 0;
-    const store = (): Promise<void> => {
-      calls++;
-      return storing.then(() => undefined);
-    };
-    const buffer = createWriteBuffer(undefined, store, createBuffers());
+  it('the steps of a write buffer begin without a wait for earlier ones, and count as stored in order', async () => {
+    const ends: (() => void)[] = [];
+    const { steps, stored } = stepsOf(() => new Promise<void>((resolve) => void ends.push(resolve)));
+    const buffer = createWriteBuffer(undefined, steps, createBuffers());
+    await buffer.take(sample(mebibyte));
     await buffer.take(sample(mebibyte));
     await buffer.take(sample(mebibyte / 2));
-    assert.equal(calls, 1);
-    end.emit('stored');
-    await buffer.end();
-    assert.equal(calls, 2);
+    assert.equal(ends.length, 2);
+    ends[1]?.();
+    await new Promise(setImmediate);
+    assert.deepEqual(stored, []);
+    ends[0]?.();
+    await new Promise(setImmediate);
+    assert.deepEqual(stored, [mebibyte, mebibyte]);
+    const ended = buffer.end();
+    ends[2]?.();
+    await ended;
+    assert.deepEqual(stored, [mebibyte, mebibyte, mebibyte / 2]);
   });
 
-  it('a write buffer stores nothing after a failed step, and its end throws the error, too', async () => {
+  it('a write buffer begins no step after a failed one, and its end throws the error after all steps', async () => {
     const full = new Error('full');
-    let calls = 0;
-    const store = async (): Promise<void> => {
-      calls++;
-      throw full;
-    };
-    const buffer = createWriteBuffer(undefined, store, createBuffers());
-    await assert.rejects(async () => {
-      for (let taken = 0; taken < 5; taken++) await buffer.take(sample(mebibyte));
-    }, full);
-    await assert.rejects(buffer.end(), full);
-    assert.equal(calls, 1);
+    const ends: (() => void)[] = [];
+    const { steps, stored } = stepsOf(() =>
+      ends.length === 0
+        ? new Promise<void>((_, reject) => void ends.push(() => reject(full)))
+        : new Promise<void>((resolve) => void ends.push(resolve)),
+    );
+    const buffers = createBuffers();
+    const buffer = createWriteBuffer(undefined, steps, buffers);
+    await buffer.take(sample(mebibyte));
+    await buffer.take(sample(mebibyte));
+    ends[0]?.();
+    await new Promise(setImmediate);
+    await assert.rejects(buffer.take(sample(mebibyte)), full);
+    let hasEnded = false;
+    const ended = assert.rejects(buffer.end(), full).then(() => {
+      hasEnded = true;
+    });
+    await new Promise(setImmediate);
+    assert.equal(hasEnded, false, 'the second step still uses its memory');
+    ends[1]?.();
+    await ended;
+    assert.equal(ends.length, 2);
+    assert.deepEqual(stored, []);
   });
 
   it('a write buffer gives back only memory of the size of a step', async () => {
     for (const size of [0, 10]) {
       const buffers = createBuffers();
-      const buffer = createWriteBuffer(size, async () => undefined, buffers);
+      const buffer = createWriteBuffer(size, stepsOf(async () => undefined).steps, buffers);
       await buffer.take(sample(size));
       await buffer.end();
       for (const kind of ['own', 'shared'] as const) {
@@ -98,29 +123,30 @@ describe('a write buffer', () => {
 });
 
 describe('the memory of write buffers', () => {
-  it('a write buffer takes only two steps when memory is scarce', async () => {
-    const buffers = createBuffers();
-    const others = Array.from({ length: 16 }, () => buffers.take('own'));
-    const started: number[] = [];
-    const end = new EventEmitter();
-    const storing = once(end, 'stored');
-    const store = (bytes: Uint8Array): Promise<void> => {
-      started.push(bytes.byteLength);
-      return storing.then(() => undefined);
-    };
-    const buffer = createWriteBuffer(undefined, store, buffers);
-    await buffer.take(sample(mebibyte));
-    const second = buffer.take(sample(mebibyte));
-    let taken = false;
-    const noted = second.then(() => {
-      taken = true;
+  for (const { name, others, most } of [
+    { name: 'four steps', others: 0, most: 4 },
+    { name: 'only two steps when memory is scarce', others: 16, most: 2 },
+  ]) {
+    it(`a write buffer takes ${name}`, async () => {
+      const buffers = createBuffers();
+      const lent = Array.from({ length: others }, () => buffers.take('own'));
+      const ends: (() => void)[] = [];
+      const { steps, stored } = stepsOf(() => new Promise<void>((resolve) => void ends.push(resolve)));
+      const buffer = createWriteBuffer(undefined, steps, buffers);
+      for (let taken = 1; taken < most; taken++) await buffer.take(sample(mebibyte));
+      let isTaken = false;
+      const last = buffer.take(sample(mebibyte)).then(() => {
+        isTaken = true;
+      });
+      await new Promise(setImmediate);
+      assert.deepEqual([isTaken, ends.length], [false, most]);
+      ends[0]?.();
+      await last;
+      const ended = buffer.end();
+      for (const end of ends) end();
+      await ended;
+      assert.equal(stored.length, most);
+      for (const other of lent) buffers.giveBack(other, { reusable: false });
     });
-    await new Promise(setImmediate);
-    assert.equal(taken, false, 'it waits for the step that is stored');
-    end.emit('stored');
-    await noted;
-    await buffer.end();
-    assert.deepEqual(started, [mebibyte, mebibyte]);
-    for (const other of others) buffers.giveBack(other, { reusable: false });
-  });
+  }
 });

@@ -2,26 +2,30 @@ import { type Buffers, shortPart } from './buffers.ts';
 
 /** Collects bytes of any size and stores them in large steps. Some steps are stored while the next one fills. */
 export interface WriteBuffer {
-  /** Throws the error of an earlier step; nothing more is stored then. */
+  /** Throws the error of an earlier step; no further step begins then. */
   take(chunk: Uint8Array): Promise<void>;
-  /** Stores the rest and waits for it. */
+  /** Stores the rest and waits for all steps. */
   end(): Promise<void>;
 }
 
+/** The steps of a write buffer. */
+interface Steps {
+  /**
+   * Stores a step. Called in order, also while earlier steps are stored, so that the one that stores never waits for the next
+   * step. The memory belongs to it until it settles, and may be shared with another thread.
+   */
+  store(bytes: Uint8Array): Promise<void>;
+  /** Called in order, when a step and all before it are stored. */
+  stored(bytes: number): void;
+}
+
 /** Number of steps, including the one that fills: a disk pauses at times, and the sender should not. */
-const depth = 3;
+const depth = 4;
 /** Number of steps when memory is scarce: one fills while one is stored. */
 const least = 2;
 
-/**
- * `size` is the total number of bytes, if known. `store` is called in order, for one step at a time. The memory belongs
- * to it until it resolves, and may be shared with another thread.
- */
-export function createWriteBuffer(
-  size: number | undefined,
-  store: (bytes: Uint8Array) => Promise<void>,
-  buffers: Buffers,
-): WriteBuffer {
+/** `size` is the total number of bytes, if known. */
+export function createWriteBuffer(size: number | undefined, steps: Steps, buffers: Buffers): WriteBuffer {
   const short = size !== undefined && size <= shortPart;
   const lent: Buffer[] = [];
   const free: Buffer[] = [];
@@ -33,19 +37,27 @@ export function createWriteBuffer(
   /** The steps that are not stored yet, the oldest first. */
   const storing: Promise<void>[] = [];
   let stored: Promise<void> = Promise.resolve();
+  let failure: { readonly error: unknown } | undefined;
   let buffer: Buffer | undefined = short ? Buffer.allocUnsafe(size || 1) : undefined;
   let filled = 0;
 
+  const settled = async (full: Buffer, bytes: number, begun: Promise<void>): Promise<void> => {
+    const [before, now] = await Promise.allSettled([stored, begun]);
+    for (const outcome of [before, now]) {
+      if (outcome.status === 'rejected') failure ??= { error: outcome.reason };
+    }
+    void storing.shift();
+    free.push(full);
+    if (failure !== undefined) throw failure.error;
+    steps.stored(bytes);
+  };
   const flush = async (): Promise<void> => {
+    if (failure !== undefined) throw failure.error;
     const full = buffer;
     if (full === undefined) return;
     const bytes = full.subarray(0, filled);
     [buffer, filled] = [undefined, 0];
-    stored = stored.then(async () => {
-      await store(bytes);
-      free.push(full);
-      void storing.shift();
-    });
+    stored = settled(full, bytes.byteLength, steps.store(bytes));
     // The rejection is handled when a caller awaits the step.
     stored.catch(() => undefined);
     storing.push(stored);
@@ -69,6 +81,7 @@ export function createWriteBuffer(
         await flush();
         await stored;
       } finally {
+        await Promise.allSettled(storing);
         for (const taken of lent) buffers.giveBack(taken, { reusable: true });
       }
     },
