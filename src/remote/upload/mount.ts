@@ -9,7 +9,8 @@ import type { HttpResponse } from '../../wire/message.ts';
 import { mergeScopes, repositoryScope } from '../../wire/scope.ts';
 import type { Exchange } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
-import { cancelsLate, openedUpload, type RemoteUpload } from './session.ts';
+import { cancelsLate } from './late-session.ts';
+import { openedUpload, type RemoteUpload } from './session.ts';
 
 export interface MountRequest {
   readonly digest: Digest;

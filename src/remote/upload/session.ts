@@ -250,21 +250,6 @@ export function openedUpload(
   return new RemoteUpload(exchange, repository, stateOf(exchange, answer));
 }
 
-/** Cancels the session that a late answer opens, since an earlier answer has opened the one in use. */
-export function cancelsLate(exchange: Exchange, repository: string, request: HttpRequest): HttpRequest {
-  const cancel = async (response: HttpResponse): Promise<void> => {
-    await discard(response.body);
-    if (response.status === 202) await openedUpload(exchange, repository, { request, response }).cancel();
-  };
-  return {
-    ...request,
-    onLate(response) {
-      // The session expires by itself if it cannot be cancelled.
-      cancel(response).catch(() => undefined);
-    },
-  };
-}
-
 function stateOf(
   exchange: Exchange,
   { request, response }: Pick<Answer, 'request' | 'response'>,

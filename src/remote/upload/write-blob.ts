@@ -16,11 +16,12 @@ import { ask, type Exchange } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { UploadNote } from './journaled.ts';
+import { cancelsLate } from './late-session.ts';
 import { mountBlob } from './mount.ts';
 import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './resume.ts';
-import { cancelsLate, openedUpload, type RemoteUpload } from './session.ts';
+import { openedUpload, type RemoteUpload } from './session.ts';
 import { sendStream } from './stream.ts';
 
 /** The uploads to one repository. */
