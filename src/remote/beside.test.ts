@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createManualClock, type ManualClock } from '../time/clock.test.support.ts';
-import { type Reading, readBeside } from './beside.ts';
+import { type Reading, Rush, readBeside } from './beside.ts';
 
 type Step = number | 'silence' | 'end' | Error;
 
@@ -34,7 +34,7 @@ async function bytesOf(clock: ManualClock, ...readings: readonly Reading[]): Pro
   const left = [...readings];
   const bytes: number[] = [];
   const begin = (): Reading => left.shift() ?? assert.fail('one more reading');
-  for await (const [byte = -1] of readBeside(begin, clock)) bytes.push(byte);
+  for await (const [byte = -1] of readBeside(begin, { clock })) bytes.push(byte);
   assert.equal(left.length, 0);
   return bytes;
 }
@@ -73,7 +73,7 @@ describe('silent-read: a body that stands still', () => {
     const left = [whole];
     const bytes: number[] = [];
     const read = (async () => {
-      for await (const [byte = -1] of readBeside(() => left.shift(), clock)) bytes.push(byte);
+      for await (const [byte = -1] of readBeside(() => left.shift(), { clock })) bytes.push(byte);
     })();
     await new Promise(setImmediate);
     assert.equal(await clock.waiting(), 10_000);
@@ -122,4 +122,146 @@ describe('silent-read: a body that stands still', () => {
       assert.equal(clock.set(), 0);
     });
   }
+});
+
+/** A reading whose bytes the test brings one after the other. */
+interface Played extends Reading {
+  readonly bring: (...bytes: readonly number[]) => Promise<void>;
+  readonly finish: (error?: Error) => Promise<void>;
+  isEnded(): boolean;
+}
+
+type Bytes = IteratorResult<Uint8Array>;
+
+interface Deferred {
+  readonly promise: Promise<Bytes>;
+  readonly resolve: (next: Bytes) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function deferred(): Deferred {
+  let settle: Omit<Deferred, 'promise'> | undefined;
+  const promise = new Promise<Bytes>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { promise, ...(settle ?? assert.fail('a promise settles itself')) };
+}
+
+function played(): Played {
+  let current = deferred();
+  let isEnded = false;
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return {
+    begun: Promise.resolve(),
+    next: () => current.promise,
+    async bring(...bytes) {
+      const { resolve } = current;
+      current = deferred();
+      resolve({ done: false, value: Uint8Array.from(bytes) });
+      await turn();
+    },
+    async finish(error) {
+      if (error === undefined) current.resolve({ done: true, value: undefined });
+      else current.reject(error);
+      await turn();
+    },
+    end() {
+      isEnded = true;
+    },
+    isEnded: () => isEnded,
+  };
+}
+
+interface Overtaking {
+  readonly first: Played;
+  readonly second: Played;
+  readonly rush: Rush;
+  readonly bytes: readonly number[];
+  readonly read: Promise<void>;
+}
+
+/** A first reading that has brought one byte, and a second one beside it. */
+async function overtaking(): Promise<Overtaking> {
+  const [first, second, rush] = [played(), played(), new Rush()];
+  const left = [first, second];
+  const bytes: number[] = [];
+  assert.equal(rush.ask(), false, 'nothing is awaited yet');
+  const read = (async () => {
+    for await (const chunk of readBeside(() => left.shift(), { clock: createManualClock(), rush }))
+      bytes.push(...chunk);
+  })();
+  read.catch(() => undefined);
+  await first.bring(1);
+  assert.equal(rush.ask(), true);
+  await new Promise(setImmediate);
+  assert.deepEqual([bytes, left.length], [[1], 0]);
+  return { first, second, rush, bytes, read };
+}
+
+describe('slow-part: a second reading beside a slow one', () => {
+  it('slow-part: the second reading takes over when it is ahead, and each byte comes once', async () => {
+    const { first, second, rush, bytes, read } = await overtaking();
+    await first.bring(2, 3);
+    await second.bring(2);
+    assert.deepEqual([bytes, first.isEnded()], [[1, 2, 3], false]);
+    await second.bring(3, 4);
+    assert.deepEqual([bytes, first.isEnded(), rush.repeated], [[1, 2, 3, 4], true, 2]);
+    await second.bring(5);
+    await second.finish();
+    await read;
+    assert.deepEqual(bytes, [1, 2, 3, 4, 5]);
+  });
+
+  it('slow-part: a second reading that is never ahead ends with the first one', async () => {
+    const { first, second, bytes, read } = await overtaking();
+    await second.bring(2);
+    assert.equal(first.isEnded(), true);
+    await second.finish();
+    await read;
+    assert.deepEqual(bytes, [1, 2]);
+    const other = await overtaking();
+    await other.first.bring(2, 3);
+    await other.second.bring(2);
+    await other.first.finish();
+    await other.read;
+    assert.deepEqual([other.bytes, other.second.isEnded()], [[1, 2, 3], true]);
+  });
+
+  it('slow-part: the first reading continues when the second one fails, and another second one can follow', async () => {
+    const { first, second, rush, bytes, read } = await overtaking();
+    await first.bring(2);
+    await second.finish(failure);
+    await first.bring(3);
+    assert.deepEqual([bytes, second.isEnded(), rush.ask()], [[1, 2, 3], true, true]);
+    await new Promise(setImmediate);
+    // No byte is left to ask for.
+    await read;
+  });
+
+  it('slow-part: the second reading continues when the first one fails, without the bytes that have come', async () => {
+    const { first, second, bytes, read } = await overtaking();
+    await first.bring(2, 3);
+    await first.finish(failure);
+    await second.bring(2);
+    await second.bring(3, 4);
+    await second.finish();
+    await read;
+    assert.deepEqual([bytes, first.isEnded()], [[1, 2, 3, 4], true]);
+  });
+
+  it('slow-part: a reading fails when both fail', async () => {
+    const { first, second, read } = await overtaking();
+    await first.bring(2);
+    await first.finish(failure);
+    await second.finish(other);
+    await assert.rejects(read, (error) => error === other);
+  });
+
+  it('slow-part: no third reading begins beside two', async () => {
+    const { first, second, rush, read } = await overtaking();
+    assert.equal(rush.ask(), false);
+    await first.finish();
+    await read;
+    assert.deepEqual([first.isEnded(), second.isEnded()], [true, true]);
+  });
 });

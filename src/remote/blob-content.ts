@@ -36,8 +36,8 @@ function unverifiedBlob(source: DownloadSource): Content {
       if (from !== 0 || (to !== undefined && to !== size)) {
         return new Download(source, { from, to, signal }).bytes();
       }
-      if (isLarge(size)) return largeBlob(source, size, { signal });
-      return new Download(source, { to, signal, onSize }).bytes();
+      if (size === undefined || isLarge(size)) return largeBlob(source, { signal, onSize });
+      return new Download(source, { to, signal }).bytes();
     },
   };
 }

@@ -8,7 +8,7 @@ import type { EncodeOptions } from '../wire/encode.ts';
 import { contentLength, headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
-import { type Reading, readBeside } from './beside.ts';
+import { type Reading, Rush, readBeside } from './beside.ts';
 import { type Exchange, perform } from './exchange.ts';
 
 /**
@@ -57,6 +57,9 @@ export class Download {
   /** Whether the registry sends the requested parts. Otherwise the download reads known bytes again and drops them. */
   #ranges = true;
   #entityTag: string | undefined;
+  /** The size of the blob, if an answer has named it. */
+  #total: number | undefined;
+  readonly #rush = new Rush();
 
   constructor(
     source: DownloadSource,
@@ -83,6 +86,26 @@ export class Download {
     return this.#entityTag;
   }
 
+  /** The size of the blob, as soon as the descriptor or an answer has named it. */
+  get size(): number | undefined {
+    return this.#source.blob.size ?? this.#total;
+  }
+
+  /** Bytes that have arrived twice, because a second request overtook the first. */
+  get repeated(): number {
+    return this.#rush.repeated;
+  }
+
+  /** Whether the registry sends the requested parts. Before the first answer it counts as one that does. */
+  get isRanged(): boolean {
+    return this.#ranges && this.#to !== undefined;
+  }
+
+  /** Sends a second request for the rest, since the current one is slow. Returns false if that is not possible now. */
+  overtake(): boolean {
+    return this.#rush.ask();
+  }
+
   /** Yields the bytes from `from` to the end of the blob. The bytes before it have arrived in another way. */
   rest(from: number): AsyncIterable<Uint8Array> {
     this.#at = from;
@@ -100,7 +123,7 @@ export class Download {
     for (;;) {
       const before = this.#at;
       try {
-        for await (const chunk of readBeside(begin, clock)) {
+        for await (const chunk of readBeside(begin, { clock, rush: this.#rush })) {
           this.#at += chunk.byteLength;
           yield chunk;
         }
@@ -122,12 +145,14 @@ export class Download {
     error: unknown,
     { came, early = false }: { readonly came: boolean; readonly early?: boolean },
   ): Promise<void> {
-    if (this.#at - this.#mark >= worthAnAttempt) {
+    const isFar = this.#at - this.#mark >= worthAnAttempt;
+    if (isFar) {
       this.#backoff.reset();
       this.#mark = this.#at;
     }
-    // Who ends an answer in good order is well, and can be asked for the rest at once.
-    const wait = this.#backoff.plan(error, early && came ? 0 : undefined);
+    // A registry that ends an answer in good order, or is cut off after many bytes, can be asked for the rest at once.
+    const isWell = (early && came) || (isFar && isGantryError(error, 'CUT_OFF'));
+    const wait = this.#backoff.plan(error, isWell ? 0 : undefined);
     if (wait === undefined) {
       if (!this.#startsOver(error)) throw error;
       return;
@@ -157,7 +182,7 @@ export class Download {
   #begin(): Reading {
     const abort = new AbortController();
     const release = onAbort(this.#signal, () => abort.abort(this.#signal?.reason));
-    const chunks = this.#open(abort.signal).then((bytes) => bytes[Symbol.asyncIterator]());
+    const chunks = this.#open(this.#at, abort.signal).then((bytes) => bytes[Symbol.asyncIterator]());
     return {
       begun: chunks,
       next: async () => (await chunks).next(),
@@ -169,18 +194,18 @@ export class Download {
     };
   }
 
-  /** Opens the bytes from the current position, as far as one answer brings them. */
-  async #open(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+  /** Opens the bytes from a position, as far as one answer brings them. */
+  async #open(at: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const { repository, blob } = this.#source;
     const resumes = this.#begun;
-    const ranged = this.#ranges && (this.#at > 0 || this.#to !== undefined);
-    const response = await this.#ask(ranged, signal);
-    if (response === undefined) return this.#open(signal);
+    const ranged = this.#ranges && (at > 0 || this.#to !== undefined);
+    const response = await this.#ask(at, ranged, signal);
+    if (response === undefined) return this.#open(at, signal);
     this.#begun = true;
     this.#entityTag = strongEntityTag(response.headers);
-    const known = this.#end !== undefined;
-    const start = this.#startOf(response, resumes);
-    if (!known && this.#end !== undefined) this.#onSize?.(this.#end);
+    const known = this.size !== undefined;
+    const start = this.#startOf(response, at, resumes);
+    if (!known && this.#total !== undefined) this.#onSize?.(this.#total);
     if (this.#mode === 'strict' && (start === undefined || response.status !== 206)) {
       await discard(response.body);
       const what = `blob ${blob.digest} of ${repository}`;
@@ -189,13 +214,13 @@ export class Download {
     if (this.#mode === 'offer' && response.status === 200) this.#takeAll();
     if (start !== undefined) {
       const to = this.#to === undefined ? {} : { to: this.#to - start };
-      return sliced(response.body, { from: this.#at - start, ...to });
+      return sliced(response.body, { from: at - start, ...to });
     }
     await discard(response.body);
     if (ranged) {
       this.#ranges = false;
       if (this.#mode === 'offer') this.#takeAll();
-      return this.#open(signal);
+      return this.#open(at, signal);
     }
     const what = `blob ${blob.digest} of ${repository}`;
     throw new ResponseError(
@@ -205,14 +230,14 @@ export class Download {
   }
 
   /** Resolves with undefined if the registry refused the Range. The download does not send it again. */
-  async #ask(ranged: boolean, signal: AbortSignal): Promise<HttpResponse | undefined> {
+  async #ask(at: number, ranged: boolean, signal: AbortSignal): Promise<HttpResponse | undefined> {
     const { exchange, repository, blob } = this.#source;
     try {
       const { response } = await perform(
         exchange,
         { kind: 'blob.get', repository, digest: blob.digest },
         ranged ? [200, 206, 416] : [200, 206],
-        { ...(ranged ? this.#range() : {}), signal },
+        { ...(ranged ? this.#range(at) : {}), signal },
       );
       return response;
     } catch (error) {
@@ -227,27 +252,38 @@ export class Download {
 
   #takeAll(): void {
     this.#to = undefined;
-    this.#end = this.#source.blob.size;
+    this.#end = this.size;
   }
 
-  #range(): Pick<EncodeOptions, 'range' | 'headers'> {
-    const range = { from: this.#at, ...(this.#to === undefined ? {} : { to: this.#to }) };
+  #range(at: number): Pick<EncodeOptions, 'range' | 'headers'> {
+    const { size = this.#to } = this;
+    const range = {
+      from: at,
+      ...(this.#to === undefined ? {} : { to: Math.min(this.#to, size ?? this.#to) }),
+    };
     return this.#entityTag === undefined ? { range } : { range, headers: { 'if-range': [this.#entityTag] } };
   }
 
   /** Returns the position in the blob at which the answer begins; undefined for an answer of no use. */
-  #startOf({ status, headers }: HttpResponse, resumes: boolean): number | undefined {
+  #startOf({ status, headers }: HttpResponse, at: number, resumes: boolean): number | undefined {
     if (status === 200) {
       const length = contentLength(headers);
-      this.#end ??= length;
+      this.#learn(length);
       // The registry has named this end twice. The verification of the bytes shows the fault.
-      if (resumes && length !== undefined && length <= this.#at) this.#end = this.#at;
+      if (resumes && length !== undefined && length <= at) this.#end = at;
       return 0;
     }
     const range = status === 206 ? parseContentRange(headerValue(headers, 'content-range')) : undefined;
-    if (range === undefined || range.from > this.#at || range.to <= this.#at) return undefined;
-    this.#end ??= range.size;
+    if (range === undefined || range.from > at || range.to <= at) return undefined;
+    this.#learn(range.size);
     return range.from;
+  }
+
+  /** Notes the size of the blob by an answer. The size in the descriptor counts more. */
+  #learn(total: number | undefined): void {
+    if (total === undefined || this.size !== undefined) return;
+    this.#total = total;
+    this.#end = Math.min(this.#end ?? total, total);
   }
 }
 

@@ -6,7 +6,7 @@ import { measure } from '../flow/hash.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
 import { blobOf, emptyConfig, failsWith, give, noise } from '../testing/contract/sample.ts';
-import type { Clock } from '../time/clock.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import { errorAnswer } from '../wire/reply.ts';
@@ -75,7 +75,7 @@ interface Seen {
   readonly open: { now: number; most: number };
 }
 
-/** A registry with slow connections, by a clock that moves only during waits. */
+/** A registry with a slow first connection, by a clock that moves only with its bytes. */
 async function registry(fault: Fault, { slow = true } = {}): Promise<Seen> {
   if ((await memory.repository('acme/app').blobs.stat(sample.descriptor.digest)) === undefined) {
     await give(memory.repository('acme/app'), sample, emptyConfig);
@@ -84,22 +84,17 @@ async function registry(fault: Fault, { slow = true } = {}): Promise<Seen> {
   const asked: Seen['asked'] = [];
   const open = { now: 0, most: 0 };
   let time = 0;
-  const clock: Clock = {
-    now: () => {
-      if (slow) time += 1000;
-      return time;
-    },
-    after(_, wake) {
-      queueMicrotask(wake);
-      return () => undefined;
-    },
-  };
-  const counted = async function* (body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const clock: Clock = { ...systemClock, now: () => time };
+  const counted = async function* (
+    body: AsyncIterable<Uint8Array>,
+    number: number,
+  ): AsyncIterable<Uint8Array> {
     open.most = Math.max(open.most, ++open.now);
     try {
       for await (const chunk of body) {
         for (let at = 0; at < chunk.byteLength; at += mebibyte) {
           await new Promise((resolve) => setImmediate(resolve));
+          if (slow && number === 0) time += 1000;
           yield chunk.subarray(at, at + mebibyte);
         }
       }
@@ -117,9 +112,10 @@ async function registry(fault: Fault, { slow = true } = {}): Promise<Seen> {
         condition: headerValue(request.headers, 'if-range'),
       });
       const response = await fault(app, request, number);
-      return { ...response, body: counted(response.body) };
+      return { ...response, body: counted(response.body, number) };
     },
-    download: { retry: { attempts: 2, initial: 1, jitter: 0, clock } },
+    clock,
+    download: { retry: { attempts: 2, initial: 1, jitter: 0 } },
   });
   return { content: remote.repository('acme/app').blobs.open(sample.descriptor), asked, open };
 }
