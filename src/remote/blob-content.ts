@@ -5,7 +5,7 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { Download, type DownloadSource } from './download.ts';
 import type { Exchange } from './exchange.ts';
-import { isLarge, largeBlob } from './parallel-ranges.ts';
+import { blobOfUnknownSize, isLarge, largeBlob } from './parallel-ranges.ts';
 
 /** Opens a blob. Verifies a whole read; a part cannot be verified. The `data` of a descriptor saves the request. */
 export function openBlob(exchange: Exchange, repository: string, named: Digest | Descriptor): Content {
@@ -36,7 +36,8 @@ function unverifiedBlob(source: DownloadSource): Content {
       if (from !== 0 || (to !== undefined && to !== size)) {
         return new Download(source, { from, to, signal }).bytes();
       }
-      if (size === undefined || isLarge(size)) return largeBlob(source, { signal, onSize });
+      if (size === undefined) return blobOfUnknownSize(source, { signal, onSize });
+      if (isLarge(size)) return largeBlob(source, size, { signal });
       return new Download(source, { to, signal }).bytes();
     },
   };

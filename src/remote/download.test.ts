@@ -377,7 +377,7 @@ describe('a download', () => {
     assert.deepEqual(await read(repository.blobs.open(sample.descriptor.digest)), sample.bytes);
     assert.deepEqual(
       asked.map(({ range }) => range),
-      ['bytes=0-2097151', `bytes=10-${size - 1}`, `bytes=20-${size - 1}`],
+      [undefined, 'bytes=10-', 'bytes=20-'],
     );
   });
 

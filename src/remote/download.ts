@@ -2,14 +2,14 @@ import { isGantryError, ResponseError, TransportError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
 import { discard } from '../flow/collect.ts';
 import { type OpenOptions, sliced } from '../flow/content.ts';
-import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
+import { type Backoff, createBackoff } from '../http/backoff.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { EncodeOptions } from '../wire/encode.ts';
 import { contentLength, headerValue, strongEntityTag } from '../wire/headers.ts';
 import type { HttpResponse } from '../wire/message.ts';
 import { parseContentRange } from '../wire/range.ts';
 import { type Reading, Rush, readBeside } from './beside.ts';
-import { type Exchange, perform } from './exchange.ts';
+import { downloadRetry, type Exchange, perform } from './exchange.ts';
 
 /**
  * Bytes of progress after which attempts count from the start. With a smaller number a blob could take as many attempts as it
@@ -285,19 +285,4 @@ export class Download {
     this.#total = total;
     this.#end = Math.min(this.#end ?? total, total);
   }
-}
-
-/**
- * Completes the options with `defaultLayerRetry`. In the middle of a blob a refused connection may pass, too: the registry
- * restarts.
- */
-function downloadRetry(options: RetryOptions = {}): RetryOptions {
-  return {
-    ...defaultLayerRetry,
-    ...options,
-    retryable: (error, judged) => {
-      const passing = judged || isGantryError(error, 'NO_CONNECTION');
-      return options.retryable?.(error, passing) ?? passing;
-    },
-  };
 }

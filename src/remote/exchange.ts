@@ -1,6 +1,6 @@
 import { AuthError, type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
-import { createBackoff, type RetryOptions } from '../http/backoff.ts';
+import { createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import { wholeAnswer } from '../http/whole-answer.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -53,6 +53,21 @@ export interface DownloadOptions {
    * blobs, which continue after the last byte and count attempts from the start after each 64 KiB; 3 attempts for the rest.
    */
   readonly retry?: RetryOptions | undefined;
+}
+
+/**
+ * Completes the options with `defaultLayerRetry`. In the middle of a blob a refused connection may pass, too: the registry
+ * restarts.
+ */
+export function downloadRetry(options: RetryOptions = {}): RetryOptions {
+  return {
+    ...defaultLayerRetry,
+    ...options,
+    retryable: (error, judged) => {
+      const passing = judged || isGantryError(error, 'NO_CONNECTION');
+      return options.retryable?.(error, passing) ?? passing;
+    },
+  };
 }
 
 /** An answer with the request that it answers. */

@@ -70,6 +70,8 @@ const flipped: Fault = async (send, request) => {
 
 interface Seen {
   readonly content: Content;
+  /** The same content, opened by its digest alone. */
+  readonly unsized: Content;
   readonly asked: { readonly range: string | undefined; readonly condition: string | undefined }[];
   /** The unfinished answers, now and at most. */
   readonly open: { now: number; most: number };
@@ -117,7 +119,9 @@ async function registry(fault: Fault, { slow = true } = {}): Promise<Seen> {
     clock,
     download: { retry: { attempts: 2, initial: 1, jitter: 0 } },
   });
-  return { content: remote.repository('acme/app').blobs.open(sample.descriptor), asked, open };
+  const { blobs } = remote.repository('acme/app');
+  const { digest } = sample.descriptor;
+  return { content: blobs.open(sample.descriptor), unsized: blobs.open(digest), asked, open };
 }
 
 const byText = (a: string, b: string): number => a.localeCompare(b);
@@ -183,6 +187,41 @@ describe('a large blob', () => {
       assert.equal(open.now, 0);
     });
   }
+
+  const later = Array.from({ length: size / part - 2 }, (_, at) => range((at + 2) * part, (at + 3) * part));
+  for (const { name, fault = none, slow = true, ranges } of [
+    { name: 'comes in parts after its first 4 MiB if one connection is slow', ranges: [undefined, ...later] },
+    { name: 'comes in one answer if one connection is fast', slow: false, ranges: [undefined] },
+    {
+      name: 'comes in one answer if the registry refuses the parts',
+      fault: refusedParts,
+      ranges: [undefined, ...later.slice(0, 7)],
+    },
+    {
+      name: 'comes in one answer if the registry sends the whole blob instead of a part',
+      fault: whole,
+      ranges: [undefined, ...later.slice(0, 7)],
+    },
+  ] satisfies readonly { name: string; fault?: Fault; slow?: boolean; ranges: (string | undefined)[] }[]) {
+    it(`a large blob of unknown size ${name}`, async () => {
+      const { unsized, asked, open } = await registry(fault, { slow });
+      assert.deepEqual(await measure(unsized.open()), { digest: sample.descriptor.digest, size });
+      assert.deepEqual(
+        asked.map((one) => one.range ?? 'all').toSorted(byText),
+        ranges.map((one) => one ?? 'all').toSorted(byText),
+      );
+      while (open.now > 0) await new Promise((resolve) => setImmediate(resolve));
+      assert.ok(open.most <= 8, `${open.most} at once`);
+    });
+  }
+
+  it('a large blob of unknown size continues over one connection when the registry refuses a later part', async () => {
+    const { unsized, asked, open } = await registry(from(5, refusedParts));
+    assert.deepEqual(await measure(unsized.open()), { digest: sample.descriptor.digest, size });
+    assert.equal(asked.filter((one) => one.range === undefined).length, 1);
+    assert.equal(asked.filter((one) => /-$/.test(one.range ?? '')).length, 1);
+    assert.equal(open.now, 0);
+  });
 
   it('every part of a large blob but the first is requested on the condition of the same entity tag', async () => {
     const { content, asked } = await registry(none);

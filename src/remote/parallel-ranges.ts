@@ -1,4 +1,5 @@
 import type { OpenOptions } from '../flow/content.ts';
+import type { SignalOptions } from '../store/contract.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import { Download, type DownloadSource } from './download.ts';
 import { createRangeParts, partSize, type RangeParts } from './range-parts.ts';
@@ -16,22 +17,22 @@ export function isLarge(size: number | undefined): size is number {
 }
 
 /**
- * Yields a blob in order that is or may be large. Requests its first part with a Range, which costs nothing: a registry that
- * ignores it sends the whole blob. If the registry honours it, the blob is large and the connection is slow, the rest comes in
- * parts over several connections, otherwise over the same one. A broken part continues by itself; after a refused part one
- * connection brings the rest.
+ * Yields a large blob in order. Requests its first part with a Range, which costs nothing: a registry that ignores it sends the
+ * whole blob. If the registry honours it and the connection is slow, the rest comes in parts over several connections, otherwise
+ * over the same one. A broken part continues by itself; after a refused part one connection brings the rest.
  */
 export async function* largeBlob(
   source: DownloadSource,
-  { signal, onSize }: Pick<OpenOptions, 'signal' | 'onSize'>,
+  size: number,
+  { signal }: SignalOptions,
 ): AsyncIterable<Uint8Array> {
-  const first = new Download(source, { to: partSize, signal, ranges: 'offer', onSize });
+  const first = new Download(source, { to: partSize, signal, ranges: 'offer' });
   const pace = new Pace(source.exchange.clock ?? systemClock);
   let parts: RangeParts | undefined;
   const begin = (): void => {
-    const { size } = first;
-    if (parts !== undefined || !isLarge(size) || !first.isRanged || first.at >= size) return;
-    parts = createRangeParts(source, { first, size, signal });
+    if (first.isRanged && first.at < size) {
+      parts ??= createRangeParts(source, { first, from: partSize, size, signal });
+    }
   };
   try {
     for await (const chunk of pace.watched(first.bytes())) {
@@ -45,7 +46,50 @@ export async function* largeBlob(
       yield part;
       at += part.byteLength;
     }
-    if (at < (first.size ?? at)) yield* first.rest(at);
+    if (at < size) yield* first.rest(at);
+  } finally {
+    parts?.end();
+  }
+}
+
+/**
+ * Yields a blob in order whose size its answer tells. It is requested as a whole, since most blobs are small. If it is large and the
+ * connection is slow, parts begin after the next 2 MiB, and replace the connection there as soon as the registry sends them.
+ */
+export async function* blobOfUnknownSize(
+  source: DownloadSource,
+  { signal, onSize }: Pick<OpenOptions, 'signal' | 'onSize'>,
+): AsyncIterable<Uint8Array> {
+  const first = new Download(source, { signal, onSize });
+  const pace = new Pace(source.exchange.clock ?? systemClock);
+  let parts: RangeParts | undefined;
+  let from = Number.POSITIVE_INFINITY;
+  try {
+    for await (const chunk of pace.watched(first.bytes())) {
+      const { at, size } = first;
+      if (
+        from === Number.POSITIVE_INFINITY &&
+        pace.waited >= fastPart &&
+        isLarge(size) &&
+        at + partSize < size
+      ) {
+        from = at + partSize;
+        parts = createRangeParts(source, { first, from, size, signal });
+      }
+      const over = parts === undefined ? 0 : Math.max(0, at - from);
+      if (over < chunk.byteLength) yield chunk.subarray(0, chunk.byteLength - over);
+      if (parts === undefined || at < from) continue;
+      if (await parts.isComing()) break;
+      parts.end();
+      parts = undefined;
+      if (over > 0) yield chunk.subarray(-over);
+    }
+    let at = parts === undefined ? first.at : from;
+    for await (const part of parts?.bytes() ?? []) {
+      yield part;
+      at += part.byteLength;
+    }
+    if (parts !== undefined && at < (first.size ?? at)) yield* first.rest(at);
   } finally {
     parts?.end();
   }

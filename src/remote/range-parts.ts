@@ -18,14 +18,17 @@ const leastWait = 100;
 const repeatedShare = 1 / 50;
 
 export interface RangeParts {
+  /** Resolves with whether the registry sends the first of the parts. */
+  isComing(): Promise<boolean>;
   /** Yields the parts in order. Ends early if the registry does not send a part. */
   bytes(): AsyncIterable<Uint8Array>;
   end(): void;
 }
 
 interface Rest extends SignalOptions {
-  /** The download of the first part, which may still be under way. */
+  /** The download of the bytes before `from`, which may still be under way. */
   readonly first: Download;
+  readonly from: number;
   readonly size: number;
 }
 
@@ -66,7 +69,7 @@ class Parts implements RangeParts {
   readonly #first: Run;
   /** Milliseconds that the last whole parts took. */
   readonly #times: number[] = [];
-  #asked = partSize;
+  #asked: number;
   /** Whether the one place of this blob is taken. The first part has it at the beginning. */
   #isOwnTaken = false;
   /** Bytes of finished parts that have arrived twice. */
@@ -74,15 +77,26 @@ class Parts implements RangeParts {
   #cancel: () => void = () => undefined;
 
   constructor(source: DownloadSource, rest: Rest) {
-    const { first, signal } = rest;
+    const { first, from, signal } = rest;
     this.#source = source;
     this.#rest = rest;
     this.#clock = source.exchange.clock ?? systemClock;
     this.#signal = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]);
-    this.#first = this.#runOf(first, first.at, partSize);
+    this.#asked = from;
+    this.#first = this.#runOf(first, first.at, from);
     this.#first.leave.push(this.#takePlace() ?? (() => undefined));
     this.#askMore();
     this.#look();
+  }
+
+  async isComing(): Promise<boolean> {
+    this.#settle(this.#first);
+    // If all places are taken, the first of the parts takes that of the bytes before it.
+    if (this.#parts.length === 0) release(this.#first);
+    this.#askMore();
+    const first = await this.#parts[0]?.bytes.catch(() => undefined);
+    this.#rest.signal?.throwIfAborted();
+    return first !== undefined;
   }
 
   async *bytes(): AsyncIterable<Uint8Array> {
