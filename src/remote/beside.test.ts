@@ -147,10 +147,11 @@ function deferred(): Deferred {
   return { promise, ...(settle ?? assert.fail('a promise settles itself')) };
 }
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function played(): Played {
   let current = deferred();
   let isEnded = false;
-  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
     begun: Promise.resolve(),
     next: () => current.promise,

@@ -219,7 +219,7 @@ describe('a large blob', () => {
     const { unsized, asked, open } = await registry(from(5, refusedParts));
     assert.deepEqual(await measure(unsized.open()), { digest: sample.descriptor.digest, size });
     assert.equal(asked.filter((one) => one.range === undefined).length, 1);
-    assert.equal(asked.filter((one) => /-$/.test(one.range ?? '')).length, 1);
+    assert.equal(asked.filter((one) => one.range?.endsWith('-')).length, 1);
     assert.equal(open.now, 0);
   });
 
