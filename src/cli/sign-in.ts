@@ -1,3 +1,4 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import type { Credential, Keychain } from '../keychain/credential.ts';
 import { namedCredential } from '../keychain/docker-config.ts';
@@ -87,11 +88,36 @@ export function credentialOf(username: string, password: string): Credential {
  * gantry can only overwrite them.
  */
 export function hideArguments(flag: string, output: Output): void {
-  process.title = 'gantry';
+  const title = 'gantry';
+  process.title = title;
+  // Bun keeps the arguments where they are.
+  if (process.versions['bun'] !== undefined) overwriteArguments(title);
   output.note(
     `warning: other users can see the password in ${flag}, and the shell keeps it in its history`,
     'warning',
   );
+}
+
+/** Overwrites the arguments in the memory of this process, where Linux shows it as a file. */
+function overwriteArguments(title: string): void {
+  try {
+    const stat = readFileSync('/proc/self/stat', 'latin1');
+    // The name of the program before them may contain spaces. These are the fields 48 and 49, `arg_start` and `arg_end`.
+    const [start, end] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(45, 47)
+      .map(Number);
+    if (start === undefined || end === undefined || !(start > 0 && end > start)) return;
+    const memory = openSync('/proc/self/mem', 'r+');
+    try {
+      writeSync(memory, Buffer.from(title.padEnd(end - start, '\0'), 'latin1'), 0, end - start, start);
+    } finally {
+      closeSync(memory);
+    }
+  } catch {
+    // The warning remains.
+  }
 }
 
 /**

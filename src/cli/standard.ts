@@ -1,3 +1,4 @@
+import { fstatSync, read } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { StandardStreams } from '../client/standard.ts';
 import { InputError, StorageError } from '../errors.ts';
@@ -77,10 +78,30 @@ function readerGone(cause: Error): StorageError {
   );
 }
 
+/** Bun reads a file from its beginning, even if the shell has read some of it. */
+function stdinChunks(): AsyncIterable<unknown> {
+  const isBunFile = process.versions['bun'] !== undefined && fstatSync(0).isFile();
+  return isBunFile ? readOn(0) : process.stdin;
+}
+
+const fileStep = 256 * 1024;
+
+/** Reads a file from the position that the system keeps for it. */
+async function* readOn(fd: number): AsyncIterable<Buffer> {
+  for (;;) {
+    const buffer = Buffer.alloc(fileStep);
+    const length = await new Promise<number>((resolve, reject) => {
+      read(fd, buffer, 0, fileStep, null, (error, count) => (error ? reject(error) : resolve(count)));
+    });
+    if (length === 0) return;
+    yield buffer.subarray(0, length);
+  }
+}
+
 async function* stdinBytes(signal: AbortSignal): AsyncIterable<Uint8Array> {
   signal.addEventListener('abort', stop, { once: true });
   try {
-    for await (const chunk of process.stdin)
+    for await (const chunk of stdinChunks())
       yield Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
   } finally {
     signal.removeEventListener('abort', stop);

@@ -1,5 +1,5 @@
 import { constants, lstat, type Stats } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isGantryError, type StorageCode, StorageError } from '../errors.ts';
 
@@ -154,6 +154,8 @@ export function makeFolder(path: string, mode = 0o777): Promise<string | undefin
       return await mkdir(path, { recursive: true, mode });
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
+      // For a link to nowhere, this throws the error of Node, where Bun finds that something exists.
+      await stat(path);
       const message = `${path}: a folder was expected, and this is a file`;
       throw new StorageError('IO_FAILED', message, { path, cause: error });
     }

@@ -10,7 +10,7 @@ import { openLayout } from '../../src/layout/repository.ts';
 import { giveImage } from '../../src/testing/contract/sample.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { folder } from '../folder.ts';
-import { binary } from './gantry.ts';
+import { command } from './gantry.ts';
 import { makeImage, store } from './images.ts';
 
 /** Runs gantry with a stdout that takes no byte, because its disk is full. */
@@ -19,7 +19,8 @@ async function intoFull(
   cwd?: string,
 ): Promise<{ readonly code: unknown; readonly stderr: string }> {
   await using full = await open('/dev/full', 'w');
-  const child = spawn(process.execPath, [binary, ...args], {
+  const [file, ...first] = command;
+  const child = spawn(file, [...first, ...args], {
     stdio: ['ignore', full.fd, 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });

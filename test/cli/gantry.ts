@@ -20,6 +20,13 @@ function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
+/** An executable file of gantry that the tests of the command line run in place of the bundle. */
+export const executable: string | undefined = process.env['GANTRY_EXECUTABLE'] || undefined;
+
+/** The program and its first arguments that run gantry. */
+export const command: readonly [string, ...string[]] =
+  executable === undefined ? [process.execPath, binary] : [executable];
+
 export interface Ended {
   /** The exit code; null when a signal ended it. */
   readonly code: number | null;
@@ -32,8 +39,9 @@ export interface RunOptions {
   /** The text on stdin. */
   readonly input?: string;
   readonly cwd?: string;
+  /** Options of Node, which runs the bundle then, also in place of an executable file. */
   readonly nodeOptions?: readonly string[];
-  /** Replaces the binary. */
+  /** A file for Node, in place of gantry. */
   readonly program?: string;
 }
 
@@ -43,8 +51,10 @@ export async function gantry(args: readonly string[], options: RunOptions = {}):
 }
 
 export function startGantry(args: readonly string[], options: RunOptions = {}): ChildProcess {
-  const { nodeOptions = [], program = binary, env = {}, cwd } = options;
-  return startProgram(process.execPath, [...nodeOptions, program, ...args], {
+  const { nodeOptions = [], program, env = {}, cwd } = options;
+  const onNode = program !== undefined || nodeOptions.length > 0;
+  const [file, ...first] = onNode ? [process.execPath, ...nodeOptions, program ?? binary] : command;
+  return startProgram(file, [...first, ...args], {
     env,
     ...(cwd === undefined ? {} : { cwd }),
   });

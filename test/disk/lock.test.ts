@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { atEnd } from '../at-end.ts';
-import { binary, finished, saidOnStderr, startProgram } from '../cli/gantry.ts';
+import { command, finished, saidOnStderr, startProgram } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 
 const container = ['--uts', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -14,7 +14,7 @@ const noContainers =
 /** Serves as Docker and Kubernetes do: as process 1, under a host name that is new at each start. */
 function serveInContainer(host: string, store: string): ReturnType<typeof startProgram> {
   const script = 'hostname "$0" && exec "$@"';
-  const serve = [process.execPath, binary, 'serve', '--address', '127.0.0.1:0', '--disk', store];
+  const serve = [...command, 'serve', '--address', '127.0.0.1:0', '--disk', store];
   return startProgram('unshare', [...container, 'sh', '-c', script, host, ...serve]);
 }
 

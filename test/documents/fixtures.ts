@@ -16,7 +16,7 @@ import {
   writeTar,
 } from '../../src/index.ts';
 import { startRegistry } from '../../src/testing/index.ts';
-import { binary } from '../cli/gantry.ts';
+import { command } from '../cli/gantry.ts';
 import type { Authority } from '../tls/authority.ts';
 import { type Hosts, password } from './hosts.ts';
 
@@ -106,7 +106,7 @@ async function addPrograms(folder: string, stored: string): Promise<void> {
     // See serving.ts.
     gantry: `case "$1 $2" in
 serve*|"registry serve") exec "${process.execPath}" "${join(folder, 'serve.mjs')}" "$@" ;;
-*) exec "${process.execPath}" "${binary}" "$@" ;;
+*) exec ${command.map((word) => `"${word}"`).join(' ')} "$@" ;;
 esac`,
     docker: `case "$1" in
 load) cat > loaded.tar && gantry validate --tarball loaded.tar ;;

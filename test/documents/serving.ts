@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { listenAnywhere } from '../../bench/support/listen.ts';
-import { binary, saidOnStderr } from '../cli/gantry.ts';
+import { command, saidOnStderr } from '../cli/gantry.ts';
 
 /**
  * Runs `gantry serve` for the shell blocks. A reader of `gantry serve` types the next line in another terminal. The
@@ -31,7 +31,8 @@ export async function startServing({ env, started }: ServingOptions): Promise<Se
   const server = createServer((request, response) => {
     const serve = async (): Promise<string> => {
       const { args, cwd } = asCommand(await json(request));
-      const child = spawn(process.execPath, [binary, ...withFreePort(args)], { cwd, env });
+      const [file, ...first] = command;
+      const child = spawn(file, [...first, ...withFreePort(args)], { cwd, env });
       const [, port = ''] = await saidOnStderr(child, /serving on port (\d+)/);
       running.push(child);
       started(Number(port));

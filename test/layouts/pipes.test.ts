@@ -12,7 +12,7 @@ import type { Registry } from '../../src/store/contract.ts';
 import { failsWith } from '../../src/testing/contract/sample.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { atEnd } from '../at-end.ts';
-import { binary, type Ended, finished, gantry, startGantry, startProgram } from '../cli/gantry.ts';
+import { command, type Ended, finished, gantry, startGantry, startProgram } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
@@ -41,7 +41,7 @@ const noShell = process.platform === 'win32' ? 'Windows has no such shell' : fal
 
 /** Runs a line in a shell, in which `$G` is gantry and `$A` the repository. */
 function shell({ app, cwd, env }: Scene, line: string): Promise<Ended> {
-  const words = [process.execPath, binary].map((word) => `'${word}'`).join(' ');
+  const words = command.map((word) => `'${word}'`).join(' ');
   const script = `set -o pipefail; ${line.replaceAll('$G', words).replaceAll('$A', app)}`;
   return finished(startProgram('bash', ['-c', script], { cwd, env }));
 }
@@ -159,7 +159,7 @@ describe('a pipe', { skip: noShell }, () => {
       ['$G pull $A:1 -', 'stdout is a terminal'],
       ['$G push - $A:2', 'stdin is a terminal'],
     ] as const) {
-      const words = `'${process.execPath}' '${binary}'`;
+      const words = command.map((word) => `'${word}'`).join(' ');
       const inner = line.replaceAll('$G', words).replaceAll('$A', here.app);
       const child = spawn('script', ['-qec', inner, '/dev/null'], {
         cwd: here.cwd,

@@ -11,7 +11,7 @@ interface Exception {
 const exceptions: readonly Exception[] = [
   {
     where: 'stdout',
-    command: /(main\.js|gantry\.cjs) (.* )?auth (get|token)\b/,
+    command: /(main\.js|gantry\.cjs|^gantry[-\w.]*) (.* )?auth (get|token)\b/,
     why: 'to print a credential is what these commands are for',
   },
   {

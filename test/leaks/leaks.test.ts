@@ -115,6 +115,7 @@ describe('a secret that is shown on purpose', () => {
   for (const [name, finding, excused] of [
     ['auth get on stdout', { where: 'stdout', command: 'node main.js auth get r.example' }, true],
     ['auth get of the bundle on stdout', { where: 'stdout', command: 'node gantry.cjs -v auth get x' }, true],
+    ['auth get of an executable', { where: 'stdout', command: 'gantry-linux-x64 auth get x' }, true],
     ['auth get on stderr', { where: 'stderr', command: 'node main.js auth get r.example' }, false],
     ['auth login on stdout', { where: 'stdout', command: 'node main.js auth login r.example' }, false],
     ['-p in the arguments', { where: 'arguments', command: 'node main.js auth login -p x' }, true],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { describe, it, type TestContext } from 'node:test';
 import { fakeRegistry } from '../cli/fake-registry.ts';
-import { binary, finished, gantry, startGantry, startProgram } from '../cli/gantry.ts';
+import { command, finished, gantry, startGantry, startProgram } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
@@ -225,8 +225,8 @@ async function onTerminal(
   env: NodeJS.ProcessEnv,
   answers: readonly (readonly [question: string, answer: string])[],
 ): Promise<{ readonly code: number | null; readonly screen: string }> {
-  const command = [process.execPath, binary, ...args].join(' ');
-  const child = startProgram('script', ['-qec', command, '/dev/null'], { env });
+  const line = [...command, ...args].join(' ');
+  const child = startProgram('script', ['-qec', line, '/dev/null'], { env });
   let screen = '';
   let next = 0;
   child.stdout?.on('data', (data) => {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import process from 'node:process';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { type RunningRegistry, startDistribution } from '../../bench/support/distribution.ts';
 import { type Ended, output, type RunOptions, run } from '../../bench/support/programs.ts';
-import { binary } from '../cli/gantry.ts';
+import { command } from '../cli/gantry.ts';
 import { folder } from '../folder.ts';
 import { needs } from '../peer.ts';
 import { secret } from '../secret.ts';
@@ -143,11 +142,13 @@ describe('logins at docker-registry', needs('docker-registry', 'crane', 'skopeo'
 });
 
 function gantry(args: readonly string[], options: RunOptions): Promise<Ended> {
-  return run(process.execPath, [binary, ...args], options);
+  const [file, ...first] = command;
+  return run(file, [...first, ...args], options);
 }
 
 function gantryOutput(args: readonly string[], options: RunOptions): Promise<string> {
-  return output(process.execPath, [binary, ...args], options);
+  const [file, ...first] = command;
+  return output(file, [...first, ...args], options);
 }
 
 function at(home: string): RunOptions {

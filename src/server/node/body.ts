@@ -92,6 +92,8 @@ async function* chunksOf(incoming: IncomingMessage, milliseconds: number): Async
       yield next.value;
     }
   } catch (cause) {
+    // Before the request, since Bun answers a destroyed request with 200 while its connection stands.
+    incoming.socket.destroy();
     incoming.destroy();
     if (isGantryError(cause)) throw cause;
     throw new TransportError('CUT_OFF', "the request's body broke off", { cause });

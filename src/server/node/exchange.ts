@@ -59,6 +59,8 @@ export async function exchange(
     await idle.within(closed, 'the client reads nothing');
   } catch {
     // Too late for another status: the closed connection tells the client that the answer is missing or incomplete.
+    // Bun answers with 200 if the connection still stands when the answer is destroyed.
+    outgoing.socket?.destroy();
     outgoing.destroy();
   }
   await closed;
