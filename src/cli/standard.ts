@@ -1,5 +1,6 @@
-import { fstatSync, read } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import type { StandardStreams } from '../client/standard.ts';
 import { InputError, StorageError } from '../errors.ts';
 import { type Output, OutputClosed } from './output.ts';
@@ -81,18 +82,16 @@ function readerGone(cause: Error): StorageError {
 /** Bun reads a file from its beginning, even if the shell has read some of it. */
 function stdinChunks(): AsyncIterable<unknown> {
   const isBunFile = process.versions['bun'] !== undefined && fstatSync(0).isFile();
-  return isBunFile ? readOn(0) : process.stdin;
+  return isBunFile ? Readable.from(readOn(0)) : process.stdin;
 }
 
 const fileStep = 256 * 1024;
 
 /** Reads a file from the position that the system keeps for it. */
-async function* readOn(fd: number): AsyncIterable<Buffer> {
+function* readOn(fd: number): Iterable<Buffer> {
   for (;;) {
     const buffer = Buffer.alloc(fileStep);
-    const length = await new Promise<number>((resolve, reject) => {
-      read(fd, buffer, 0, fileStep, null, (error, count) => (error ? reject(error) : resolve(count)));
-    });
+    const length = readSync(fd, buffer, 0, fileStep, null);
     if (length === 0) return;
     yield buffer.subarray(0, length);
   }
