@@ -94,6 +94,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'keychain/credential-helper.ts': [1, 'the helper has a minute and is killed then'],
   'blobfile/flush.ts': [1, thisDisk],
   'blobfile/hash-thread.ts': [1, 'the thread answers, or its end answers for it'],
+  'blobfile/hash-writer.ts': [1, thisDisk],
   'blobfile/write-buffer.ts': [1, thisDisk],
   'remote/beside.ts': [3, `${timer}; both readings end with their connections`],
   'remote/known-roots.ts': [1, thisDisk],

@@ -17,7 +17,8 @@ function answer({ id, algorithm, write, last }: HashQuestion): HashAnswer {
   const hash = hashes.has(id) ? hashes.get(id) : createHash(algorithm);
   if (last) hashes.delete(id);
   else hashes.set(id, hash);
-  if (hash === undefined) return {};
+  if (hash === undefined)
+    return write === undefined ? {} : { failure: { message: 'an earlier step failed', code: undefined } };
   if (write !== undefined) {
     const { fd, bytes, position } = write;
     hash.update(bytes);

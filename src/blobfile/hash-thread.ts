@@ -74,6 +74,12 @@ export function createHashThread(file: URL = program): HashThread {
 
 /** Bytes. From this size on a thread is faster, although it must be started. */
 const worthThread = 32 * 1024 * 1024;
+
+/** Returns whether a blob of this size is hashed in the thread. */
+export function isThreaded(size: number): boolean {
+  return size >= worthThread;
+}
+
 /** Bytes. The first step of a blob of unknown size, unless the blob is smaller. */
 const largeStep = 1024 * 1024;
 
@@ -94,7 +100,7 @@ export function createHashing(startThread: () => HashThread = createHashThread):
   let thread: HashThread | undefined;
   return {
     writer(algorithm, { size, first }) {
-      const large = size === undefined ? first >= largeStep : size >= worthThread;
+      const large = size === undefined ? first >= largeStep : isThreaded(size);
       if (!large) return createHashWriter(createHasher(algorithm));
       thread ??= startThread();
       return thread.writer(algorithm);

@@ -51,6 +51,28 @@ describe('a writer that hashes', () => {
       });
     }
 
+    it(`${name} takes writes that do not wait for one another`, async () => {
+      const bytes = sample(500_000);
+      const { path, file } = await newFile();
+      const writer = start();
+      const pieces = [0, 1, 2, 3, 4].map((piece) => piece * 100_000);
+      await Promise.all(pieces.map((at) => writer.write(file, bytes.subarray(at, at + 100_000), at)));
+      await file.close();
+      assert.equal(await writer.digest(), digestOf(bytes));
+      assert.ok((await readFile(path)).equals(bytes));
+    });
+
+    it(`${name} fails also with the writes behind a failed one, and has lost the hash`, async () => {
+      const { path, file } = await newFile();
+      const reader = await open(path, 'r');
+      const writer = start();
+      const writes = [writer.write(reader, sample(10), 0), writer.write(file, sample(10), 10)];
+      for (const { status } of await Promise.allSettled(writes)) assert.equal(status, 'rejected');
+      await Promise.all([reader.close(), file.close()]);
+      assert.equal((await readFile(path)).byteLength, 0);
+      assert.equal(await writer.digest(), undefined);
+    });
+
     it(`${name} hashes several files at once, separately`, async () => {
       const sizes = [1, 300_000, 700_001];
       const digests = sizes.map(async (size) => {

@@ -123,16 +123,17 @@ describe('a write buffer', () => {
 });
 
 describe('the memory of write buffers', () => {
-  for (const { name, others, most } of [
-    { name: 'four steps', others: 0, most: 4 },
-    { name: 'only two steps when memory is scarce', others: 16, most: 2 },
+  for (const { name, size, others, most } of [
+    { name: 'three steps', size: 5 * mebibyte, others: 0, most: 3 },
+    { name: 'five steps of a large blob', size: 32 * mebibyte, others: 0, most: 5 },
+    { name: 'only two steps when memory is scarce', size: 32 * mebibyte, others: 16, most: 2 },
   ]) {
     it(`a write buffer takes ${name}`, async () => {
       const buffers = createBuffers();
       const lent = Array.from({ length: others }, () => buffers.take('own'));
       const ends: (() => void)[] = [];
       const { steps, stored } = stepsOf(() => new Promise<void>((resolve) => void ends.push(resolve)));
-      const buffer = createWriteBuffer(undefined, steps, buffers);
+      const buffer = createWriteBuffer(size, steps, buffers);
       for (let taken = 1; taken < most; taken++) await buffer.take(sample(mebibyte));
       let isTaken = false;
       const last = buffer.take(sample(mebibyte)).then(() => {

@@ -1,4 +1,5 @@
 import { type Buffers, shortPart } from './buffers.ts';
+import { isThreaded } from './hash-thread.ts';
 
 /** Collects bytes of any size and stores them in large steps. Some steps are stored while the next one fills. */
 export interface WriteBuffer {
@@ -20,13 +21,16 @@ interface Steps {
 }
 
 /** Number of steps, including the one that fills: a disk pauses at times, and the sender should not. */
-const depth = 4;
+const depth = 3;
+/** Number of steps of a large blob. They cross to another thread, and some are on their way. */
+const largeDepth = 5;
 /** Number of steps when memory is scarce: one fills while one is stored. */
 const least = 2;
 
 /** `size` is the total number of bytes, if known. */
 export function createWriteBuffer(size: number | undefined, steps: Steps, buffers: Buffers): WriteBuffer {
   const short = size !== undefined && size <= shortPart;
+  const usual = size === undefined || isThreaded(size) ? largeDepth : depth;
   const lent: Buffer[] = [];
   const free: Buffer[] = [];
   const lend = (): Buffer => {
@@ -61,7 +65,7 @@ export function createWriteBuffer(size: number | undefined, steps: Steps, buffer
     // The rejection is handled when a caller awaits the step.
     stored.catch(() => undefined);
     storing.push(stored);
-    if (storing.length >= (buffers.areScarce() ? least : depth)) await storing[0];
+    if (storing.length >= (buffers.areScarce() ? least : usual)) await storing[0];
   };
 
   return {
