@@ -100,7 +100,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
   'remote/known-roots.ts': [1, thisDisk],
   'remote/range-parts.ts': [1, sender],
   'remote/fallback-tag.ts': [1, 'the signal, and a limit'],
-  'remote/upload/silent-answer.ts': [2, 'raced with the answer to the request, which has a timeout'],
+  'remote/upload/silent-answer.ts': [1, 'settles with the request, which has a timeout'],
   'server/access/htpasswd.ts': [1, timer],
   'server/access/queue.ts': [1, 'the signal, and each task that holds a place has a limit'],
   'server/access/signer.ts': [1, 'computed by this process'],

@@ -1,4 +1,4 @@
-import { unlessAborted } from '../flow/abort.ts';
+import { needless, unlessAborted } from '../flow/abort.ts';
 import { sleep } from '../flow/sleep.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest } from '../wire/message.ts';
@@ -50,7 +50,7 @@ export function createFirstRequest(
     try {
       await unlessAborted(Promise.race([first, unlessNeedless, goOn]), request.signal);
     } finally {
-      wait.abort();
+      wait.abort(needless);
     }
     return noOthers;
   };

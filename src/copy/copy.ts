@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { onAbort } from '../flow/abort.ts';
+import { needless, onAbort } from '../flow/abort.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import { type Manifest, manifestsOf } from '../spec/manifest.ts';
@@ -18,11 +18,6 @@ import { soon } from './soon.ts';
 import { copyTree, headStart, patienceFor } from './walk.ts';
 
 export type { CopyOptions } from './copy-options.ts';
-
-/**
- * The reason with which a finished copy ends its remaining requests. Shared, since each new error would record a stack.
- */
-const over = new DOMException('the copy is over', 'AbortError');
 
 /**
  * Copies an image or an index with all content that it names from one place to another, byte for byte. It writes blobs
@@ -59,7 +54,7 @@ export async function copyImage(
     throw error;
   } finally {
     release();
-    end.abort(over);
+    end.abort(needless);
     await settled(run);
   }
   run.tally.finish();

@@ -56,6 +56,13 @@ export function bytesContent(bytes: Uint8Array): Content {
   };
 }
 
+const ended: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
+
+/** No bytes, such as the body of an answer to HEAD. One for all, so that a step can leave them as they are. */
+export const noBytes: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ended }),
+};
+
 /** Content without bytes. */
 export const emptyContent: Content = bytesContent(new Uint8Array(0));
 

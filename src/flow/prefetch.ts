@@ -1,4 +1,4 @@
-import { onAbort } from './abort.ts';
+import { needless, onAbort } from './abort.ts';
 import type { Content, OpenOptions } from './content.ts';
 
 /** Content with a reading that has already started. */
@@ -52,7 +52,7 @@ export function prefetch(content: Content): Prefetched {
     async close() {
       if (taken) return;
       taken = true;
-      end.abort();
+      end.abort(needless);
       await bytes.return?.();
     },
   };

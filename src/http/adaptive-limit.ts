@@ -54,6 +54,10 @@ export function createAdaptiveLimit(most: number, clock: Clock = systemClock): A
   return {
     enter(signal) {
       signal?.throwIfAborted();
+      if (waiting.length === 0 && running < Math.floor(width)) {
+        running++;
+        return Promise.resolve(ticket());
+      }
       return new Promise((resolve, reject) => {
         let cancel: (() => void) | undefined;
         const enter = (): void => {
@@ -67,8 +71,6 @@ export function createAdaptiveLimit(most: number, clock: Clock = systemClock): A
           reject(signal?.reason);
         });
         waiting.push(enter);
-        letIn();
-        if (!waiting.includes(enter)) return;
         cancel = clock.after(patience, () => {
           waiting.splice(waiting.indexOf(enter), 1);
           running++;

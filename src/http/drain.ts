@@ -1,3 +1,4 @@
+import { noBytes } from '../flow/content.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 
 /** Reading this many bytes is cheaper than opening a new connection. */
@@ -11,6 +12,7 @@ const worthWaiting = 1000;
  * long, slow or broken one.
  */
 export async function drainBody(body: AsyncIterable<Uint8Array>, clock: Clock = systemClock): Promise<void> {
+  if (body === noBytes) return;
   const chunks = body[Symbol.asyncIterator]();
   await new Promise<void>((resolve) => {
     const cancel = clock.after(worthWaiting, () => {

@@ -1,5 +1,5 @@
-import { onAbort } from '../flow/abort.ts';
-import type { Content } from '../flow/content.ts';
+import { needless, onAbort } from '../flow/abort.ts';
+import { type Content, noBytes } from '../flow/content.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import type { TimeoutOptions } from './timeout.ts';
@@ -63,7 +63,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
       sent.add(abort);
       // The listener stays until the answer has been read.
       const release = onAbort(request.signal, () => abort.abort(request.signal?.reason));
-      next({ ...request, signal: abort.signal }).then(
+      next({ ...request, signal: abort.signal, abort }).then(
         (response) => {
           sent.delete(abort);
           if (isSettled && request.onLate !== undefined && !abort.signal.aborted) {
@@ -72,15 +72,15 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
             return;
           }
           if (isSettled || (isSecond && isWorse(request, response))) {
-            abort.abort();
+            abort.abort(needless);
             release();
             if (failure !== undefined && sent.size === 0) settle(() => reject(failure?.error));
             return;
           }
           settle(() => {
-            if (request.onLate === undefined) for (const other of sent) other.abort();
-            const body = releasing(response.body, release);
-            resolve(isTwice ? { ...response, body, repeated: true } : { ...response, body });
+            if (request.onLate === undefined) for (const other of sent) other.abort(needless);
+            const released = releasing(response, release);
+            resolve(isTwice ? { ...released, repeated: true } : released);
           });
         },
         (error: unknown) => {
@@ -119,8 +119,13 @@ function isRepeatableWrite(method: string): boolean {
   return method === 'PUT' || method === 'DELETE';
 }
 
-function releasing(body: AsyncIterable<Uint8Array>, release: () => void): AsyncIterable<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]();
+/** Calls `release` when the body has been read, at once if it has no bytes. */
+function releasing(response: HttpResponse, release: () => void): HttpResponse {
+  if (response.body === noBytes) {
+    release();
+    return response;
+  }
+  const chunks = response.body[Symbol.asyncIterator]();
   const iterator: AsyncIterableIterator<Uint8Array, undefined> = {
     [Symbol.asyncIterator]: () => iterator,
     async next() {
@@ -139,5 +144,5 @@ function releasing(body: AsyncIterable<Uint8Array>, release: () => void): AsyncI
       return { done: true, value: undefined };
     },
   };
-  return iterator;
+  return { ...response, body: iterator };
 }

@@ -1,4 +1,4 @@
-import type { Middleware } from '../wire/message.ts';
+import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { targetOf } from '../wire/target-uri.ts';
 import { isWithoutTls } from './failure.ts';
 
@@ -8,9 +8,7 @@ import { isWithoutTls } from './failure.ts';
  */
 export function plainFallback(isInsecure: (host: string) => boolean): Middleware {
   const plain = new Set<string>();
-  return (next) => async (request) => {
-    const { secure, host } = targetOf(request);
-    if (!secure || !isInsecure(host)) return next(request);
+  const tried = async (next: Send, request: HttpRequest, host: string): Promise<HttpResponse> => {
     const inPlain = () => next({ ...request, url: request.url.replace(/^https:/i, 'http:') });
     if (plain.has(host)) return inPlain();
     try {
@@ -22,5 +20,9 @@ export function plainFallback(isInsecure: (host: string) => boolean): Middleware
       plain.add(host);
       return response;
     }
+  };
+  return (next) => (request) => {
+    const { secure, host } = targetOf(request);
+    return secure && isInsecure(host) ? tried(next, request, host) : next(request);
   };
 }

@@ -1,6 +1,6 @@
 import { isGantryError, TransportError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
-import type { HeaderMap, HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
+import type { HeaderMap, HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { targetOf } from '../wire/target-uri.ts';
 import { isWithoutTls } from './failure.ts';
 
@@ -22,9 +22,7 @@ export interface SecureFallbackOptions {
 export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOptions): Middleware {
   const plain = new Set<string>();
   const secure = new Set<string>();
-  return (next) => async (request) => {
-    const { secure: isSecure, host } = targetOf(request);
-    if (isSecure || plain.has(host) || !isOpen(host)) return next(request);
+  const tried = async (next: Send, request: HttpRequest, host: string): Promise<HttpResponse> => {
     const overTls = async () => {
       const url = request.url.replace(/^http:/i, 'https:');
       const response = await next({ ...request, url });
@@ -43,6 +41,11 @@ export function secureFallback({ isOpen, hasCertificates }: SecureFallbackOption
         return settled(first, () => plain.add(host));
       throw saysTls(error, host);
     }
+  };
+  return (next) => (request) => {
+    const { secure: isSecure, host } = targetOf(request);
+    const isDecided = isSecure || plain.has(host) || !isOpen(host);
+    return isDecided ? next(request) : tried(next, request, host);
   };
 }
 

@@ -1,8 +1,8 @@
 import { TransportError } from '../errors.ts';
 import { onAbort } from '../flow/abort.ts';
-import { type Content, mapContent } from '../flow/content.ts';
+import { type Content, mapContent, noBytes } from '../flow/content.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
-import type { HttpResponse, Middleware } from '../wire/message.ts';
+import type { HttpRequest, HttpResponse, Middleware } from '../wire/message.ts';
 import { targetOf } from '../wire/target-uri.ts';
 
 /** Timeouts for silent or slow servers. */
@@ -42,7 +42,7 @@ export function timeout({
 }: TimeoutOptions = {}): Middleware {
   return (next) => async (request) => {
     const { host } = targetOf(request);
-    const watch = createWatch(clock, request.signal);
+    const watch = createWatch(clock, request);
     const within = Math.max(request.answerWithin ?? 0, answer);
     const expectAnswer = (): void =>
       watch.expect(
@@ -65,6 +65,10 @@ export function timeout({
     try {
       const asked = next({ ...request, ...(body === undefined ? {} : { body }), signal: watch.signal });
       const response = await watch.whileHeeded(asked, ({ body: late }) => void dismiss(late));
+      if (response.body === noBytes) {
+        watch.end();
+        return response;
+      }
       watch.answered();
       return { ...response, body: watchedAnswer(response, { watch, clock, progress, host }) };
     } catch (error) {
@@ -95,21 +99,21 @@ interface Watch {
   isAnswered(): boolean;
 }
 
-function createWatch(clock: Clock, outer: AbortSignal | undefined): Watch {
-  const abort = new AbortController();
+function createWatch(clock: Clock, { signal: outer, abort = new AbortController() }: HttpRequest): Watch {
+  const { signal } = abort;
   let cancel: (() => void) | undefined;
   let answered = false;
   let over = false;
   const rest = (): void => cancel?.();
   // AbortSignal.any takes longer than all other work on a request outside Node.
-  const release = onAbort(outer, () => abort.abort(outer?.reason));
+  const release = onAbort(signal === outer ? undefined : outer, () => abort.abort(outer?.reason));
   return {
-    signal: abort.signal,
+    signal,
     expect(milliseconds, error) {
       rest();
       if (!over) cancel = clock.after(milliseconds, () => abort.abort(error()));
     },
-    whileHeeded: (work, tooLate) => whileHeeded(work, { clock, signal: abort.signal, tooLate }),
+    whileHeeded: (work, tooLate) => whileHeeded(work, { clock, signal, tooLate }),
     rest,
     end() {
       over = true;

@@ -1,5 +1,5 @@
 import { TransportError } from '../errors.ts';
-import { onAbort } from '../flow/abort.ts';
+import { needless, onAbort } from '../flow/abort.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpResponse } from '../wire/message.ts';
 
@@ -50,7 +50,7 @@ export function wholeAnswer<T>(
       attempt({ signal: end.signal, watch }).then(
         (value) => {
           settle();
-          for (const other of running) other.abort();
+          for (const other of running) other.abort(needless);
           resolve(value);
         },
         (error: unknown) => {

@@ -9,6 +9,7 @@ import type { Intent, SignalOptions } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
 import { readError } from '../wire/error-body.ts';
+import { resolveLocation } from '../wire/location.ts';
 import type { HttpRequest, HttpResponse } from '../wire/message.ts';
 import type { Operation, OperationKind } from '../wire/operation.ts';
 import { repositoryScope } from '../wire/scope.ts';
@@ -162,6 +163,9 @@ export function followed(
   { request, response: { url: from = request.url, secrets } }: Pick<Answer, 'request' | 'response'>,
   to: string,
 ): string {
+  const home = `${base}/`;
+  // An address within the registry is always permitted, and most are.
+  if (from.startsWith(home) && to.startsWith(home)) return resolveLocation(to, from);
   const url = resolveHop(from, to, { secrets });
   checkHop(from, url, { home: base, secrets });
   return url;

@@ -22,8 +22,11 @@ export async function sendWithWorkarounds(
   request: HttpRequest,
   operation: Operation,
 ): Promise<HttpResponse> {
-  const response = await challenged(line, request, await permitted(line, request));
-  return operation.kind === 'blob.get' ? response : decoded(response, request);
+  const first = await permitted(line, request);
+  const response = isUnchallenged(first) ? await challenged(line, request, first) : first;
+  const encoding =
+    operation.kind === 'blob.get' ? undefined : headerValue(response.headers, 'content-encoding');
+  return encoding === undefined ? response : decoded(response, request, encoding);
 }
 
 /**
@@ -42,14 +45,17 @@ async function permitted(line: RepositoryLine, request: HttpRequest): Promise<Ht
   }
 }
 
+function isUnchallenged({ status, headers }: HttpResponse): boolean {
+  return status === 401 && headerValue(headers, 'www-authenticate') === undefined;
+}
+
 /** Pings after a 401 without a challenge: gcr.io has sent such below `/v2/`, and sends the challenge to a ping. */
 async function challenged(
   { base, send }: RepositoryLine,
   request: HttpRequest,
   response: HttpResponse,
 ): Promise<HttpResponse> {
-  const bare = response.status === 401 && headerValue(response.headers, 'www-authenticate') === undefined;
-  if (!bare || !isRepeatable(request)) return response;
+  if (!isRepeatable(request)) return response;
   const { scopes = [], signal } = request;
   const ping = await send(encode({ kind: 'ping' }, base, { scopes, signal }));
   await discard(ping.body);
@@ -67,9 +73,12 @@ function isRepeatable({ body }: HttpRequest): boolean {
  * the content. A body that only has the label passes unchanged. gantry never decompresses a blob here, because Apache labels
  * layers by their own compression.
  */
-async function decoded(response: HttpResponse, { method, url }: HttpRequest): Promise<HttpResponse> {
-  const encoding = headerValue(response.headers, 'content-encoding')?.toLowerCase();
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') return response;
+async function decoded(
+  response: HttpResponse,
+  { method, url }: HttpRequest,
+  encoding: string,
+): Promise<HttpResponse> {
+  if (!/^(?:x-)?gzip$/i.test(encoding)) return response;
   const { 'content-encoding': _, 'content-length': __, ...headers } = response.headers;
   if (method === 'HEAD') return { ...response, headers };
   const { decompressed } = await import('../flow/compression.ts');

@@ -40,6 +40,8 @@ export interface HttpRequest {
   readonly arrival?: Arrival;
   /** Aborts the exchange. */
   readonly signal?: AbortSignal | undefined;
+  /** Aborts `signal`, if a step has made that for this attempt alone. A later step then needs no signal of its own. */
+  readonly abort?: AbortController;
 }
 
 /** The server and the request target of a URL. */

@@ -1,5 +1,6 @@
 import { ResponseError, TransportError } from '../../errors.ts';
 import { onAbort } from '../../flow/abort.ts';
+import { noBytes } from '../../flow/content.ts';
 import type { HttpRequest, HttpResponse, TargetUri } from '../../wire/message.ts';
 import { redactUrl } from '../../wire/redact.ts';
 import { transportError } from '../failure.ts';
@@ -138,9 +139,16 @@ export class SentRequest implements Receiver {
     const reusable = this.#sender.stop() && keepsConnection(head) && framing.kind !== 'close';
     const { connector, target } = this.#options;
     const connection = this.#connection;
+    const { status, headers } = head;
     const keep = reusable ? () => connector.pool.keep(connection, keptFor(head)) : undefined;
+    if (framing.kind === 'length' && framing.length === 0 && rest.byteLength === 0) {
+      if (keep === undefined) connection.destroy();
+      else keep();
+      this.#resolve({ status, headers, body: noBytes, url });
+      return true;
+    }
     const body = new ResponseBody({ connection, framing, rest, host: target.host, signal, keep });
-    this.#resolve({ status: head.status, headers: head.headers, body, url });
+    this.#resolve({ status, headers, body, url });
     return body.isOver;
   }
 

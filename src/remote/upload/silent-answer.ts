@@ -1,4 +1,4 @@
-import { onAbort } from '../../flow/abort.ts';
+import { enclosed } from '../../flow/abort.ts';
 import { type Content, mapContent } from '../../flow/content.ts';
 import { sleep } from '../../flow/sleep.ts';
 import { type Clock, systemClock } from '../../time/clock.ts';
@@ -21,53 +21,50 @@ export interface SilentAnswer<T> {
  * lost on the way. So gantry asks for the bytes every 15 s after the last one has gone out. If the registry has them, the
  * request is done without its answer, and the result is undefined.
  */
-export async function answeredOrThere<T>({
+export function answeredOrThere<T>({
   put,
   content,
   find,
-  clock,
+  clock = systemClock,
   signal,
 }: SilentAnswer<T>): Promise<T | undefined> {
-  const end = new AbortController();
-  const asking = new AbortController();
-  const release = onAbort(signal, () => end.abort(signal?.reason));
-  const sent = new AbortController();
-  const told = content === undefined ? undefined : telling(content, () => sent.abort());
-  if (told === undefined) sent.abort();
-  const there = untilThere(sent.signal, { find, clock: clock ?? systemClock, signal: asking.signal });
-  const answer = put(told, end.signal);
-  // The race handles the failure, or has already ended.
-  answer.catch(() => undefined);
-  try {
-    return await Promise.race([answer, there]);
-  } finally {
-    release();
-    asking.abort();
-    end.abort();
-  }
+  return enclosed(
+    signal,
+    (whole) =>
+      new Promise((resolve, reject) => {
+        let isSent = false;
+        const ask = (): void => {
+          if (isSent) return;
+          isSent = true;
+          void isFound({ find, clock, signal: whole }).then((isThere) => {
+            if (isThere) resolve(undefined);
+          });
+        };
+        const told = content === undefined ? undefined : telling(content, ask);
+        if (told === undefined) ask();
+        put(told, whole).then(resolve, reject);
+      }),
+  );
 }
 
-/** Settles when the registry has the bytes, and otherwise never. */
-async function untilThere(
-  sent: AbortSignal,
-  {
-    find,
-    clock,
-    signal,
-  }: { readonly clock: Clock; readonly signal: AbortSignal } & Pick<SilentAnswer<unknown>, 'find'>,
-): Promise<undefined> {
-  await new Promise<void>((resolve) => {
-    onAbort(sent, resolve);
-  });
+/** Asks until the registry has the bytes. Resolves with false if the signal aborts before that. */
+async function isFound({
+  find,
+  clock,
+  signal,
+}: { readonly clock: Clock; readonly signal: AbortSignal } & Pick<
+  SilentAnswer<unknown>,
+  'find'
+>): Promise<boolean> {
   while (!signal.aborted) {
     try {
       await sleep(clock, askEvery, signal);
-      if ((await find(signal)) !== undefined) return undefined;
+      if ((await find(signal)) !== undefined) return true;
     } catch {
       // A failed question says nothing about the bytes: the wait for the answer goes on.
     }
   }
-  return new Promise(() => undefined);
+  return false;
 }
 
 /** Returns the same content, and calls `end` after its last byte. */
