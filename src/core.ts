@@ -32,6 +32,6 @@ export { formatReference, parseReference, type Reference, type ReferenceOptions 
 export type * from './store/contract.ts';
 export type { KnownRoots } from './store/known-roots.ts';
 export type * from './store/upload.ts';
-export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
+export type { TurnOptions, UploadJournal, UploadKey, UploadTurn } from './store/upload-journal.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { HttpRequest, HttpResponse, Send } from './wire/message.ts';

@@ -29,7 +29,12 @@ export {
 export { createRootNotes } from './client/root-notes.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
-export { createUploadJournal, type UploadJournalOptions } from './client/upload-journal.ts';
+export {
+  createUploadJournal,
+  type NotedUpload,
+  type UploadJournalFolder,
+  type UploadJournalOptions,
+} from './client/upload-journal.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { ChangeVerbs } from './client/verbs/change.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
@@ -99,7 +104,7 @@ export type { BlobProgress, ProgressObserver } from './store/blob-progress.ts';
 export type * from './store/contract.ts';
 export type { KnownRoots, RootNote, RootNotes } from './store/known-roots.ts';
 export type * from './store/upload.ts';
-export type { UploadJournal, UploadKey } from './store/upload-journal.ts';
+export type { TurnOptions, UploadJournal, UploadKey, UploadTurn } from './store/upload-journal.ts';
 export type { TarType } from './tar/entry.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { Clock } from './time/clock.ts';

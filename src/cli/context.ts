@@ -11,6 +11,7 @@ import type { CompletionLevel } from './completion-tree.ts';
 import type { Output } from './output.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 import { type ProgressMode, progressModes } from './renderer.ts';
+import { commandJournal } from './upload-notes.ts';
 import { packageVersion } from './version.ts';
 
 /** The facilities of a command beside its own arguments, made from the global flags. */
@@ -120,6 +121,7 @@ async function connectionOptions(options: ContextOptions, own?: Keychain): Promi
   const keychain = (await signedIn(options, own)) ?? own;
   return {
     ...(await connectionFlags(globals, given)),
+    upload: { journal: given.flag('no-resume') ? undefined : commandJournal() },
     keychain,
     standard: {
       input: async () => (await import('./standard.ts')).standardStreams(options).input(),

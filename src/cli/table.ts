@@ -3,12 +3,18 @@ import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
+import { transfers } from './transfers-table.ts';
 
 const fullRef: Option = { name: 'full-ref', summary: 'print full references' };
 
 const noWait: Option = {
   name: 'no-wait',
   summary: 'fail at once if another process writes to the same layout, archive or cache',
+};
+
+const noResume: Option = {
+  name: 'no-resume',
+  summary: 'neither continue the uploads of a killed process, nor note these for a later one',
 };
 
 const repair: Option = {
@@ -27,6 +33,7 @@ const copies: readonly Command[] = [
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
       { name: 'image-refs', value: 'FILE', summary: 'also write the pushed reference to this file' },
+      noResume,
       repair,
     ],
     examples: [
@@ -88,6 +95,7 @@ const copies: readonly Command[] = [
       },
       { name: 'replace', summary: 'replace an existing archive instead of adding to it' },
       noWait,
+      noResume,
       repair,
       ...sideOptions('src-', 'source'),
       ...sideOptions('dest-', 'destination'),
@@ -264,6 +272,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...questions,
   ...changes,
   auth,
+  transfers,
   serve,
   registry,
   {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import {
+  chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -108,6 +110,70 @@ describe('createUploadJournal', () => {
     assert.equal(await journal.find(key), undefined);
     assert.equal(await journal.find({ ...key, repository: 'acme/new' }), 'new');
     assert.equal(filesIn(folder).length, 2);
+  });
+
+  it('a second turn at one upload waits for the first, and other uploads do not', async (test) => {
+    const folder = folderFor(test);
+    const [one, two] = [createUploadJournal(folder, { least: 0 }), createUploadJournal(folder, { least: 0 })];
+    const first = await one.turn(key);
+    const waiting = two.turn(key);
+    const other = await two.turn({ ...key, repository: 'acme/other' });
+    assert.deepEqual([first.waited, other.waited], [false, false]);
+    await first[Symbol.asyncDispose]();
+    const second = await waiting;
+    assert.equal(second.waited, true);
+    await second[Symbol.asyncDispose]();
+    await other[Symbol.asyncDispose]();
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it('a turn that waits ends with the signal', async (test) => {
+    const journal = createUploadJournal(folderFor(test), { least: 0 });
+    await using first = await journal.turn(key);
+    const end = new AbortController();
+    const waiting = journal.turn(key, { signal: end.signal });
+    end.abort('enough');
+    await assert.rejects(waiting, (error) => error === 'enough');
+    assert.equal(first.waited, false);
+  });
+
+  it('an upload below the least size takes no turn', async (test) => {
+    const folder = folderFor(test);
+    const journal = createUploadJournal(folder);
+    await using first = await journal.turn(key);
+    await using second = await journal.turn(key);
+    assert.deepEqual([first.waited, second.waited], [false, false]);
+    assert.equal(existsSync(folder), false);
+  });
+
+  it('a journal lists its notes, the newest first, and no damaged ones', async (test) => {
+    const folder = folderFor(test);
+    const journal = createUploadJournal(folder, { least: 0 });
+    assert.deepEqual(await journal.list(), []);
+    const other = { ...key, repository: 'acme/other' };
+    await journal.note(other, 'two');
+    const noted = new Date(Date.now() - 60_000);
+    for (const file of filesIn(folder)) utimesSync(file, noted, noted);
+    await journal.note(key, 'one');
+    for (const name of ['0'.repeat(64), 'notes']) writeFileSync(join(folder, `${name}.json`), '{"version":1');
+    const found = await journal.list();
+    assert.deepEqual(
+      found.map(({ repository }) => repository),
+      ['acme/app', 'acme/other'],
+    );
+    assert.equal(found[1]?.noted.getTime(), noted.getTime());
+  });
+
+  it('a journal takes no turn and makes no note in a folder of another user', {
+    skip: process.getuid?.() === 0 ? false : 'only root gives folders away',
+  }, async (test) => {
+    const folder = folderFor(test);
+    mkdirSync(folder);
+    chownSync(folder, 1234, 1234);
+    const journal = createUploadJournal(folder, { least: 0 });
+    await assert.rejects(journal.turn(key), { code: 'NO_PERMISSION' });
+    await assert.rejects(journal.note(key, 'one'), { code: 'NO_PERMISSION' });
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   it('a journal whose folder is a file fails no upload', async (test) => {

@@ -1,4 +1,5 @@
 import type { Digest } from '../spec/digest.ts';
+import type { SignalOptions } from './signal-options.ts';
 
 /** Identifies the upload of one blob to one repository. */
 export interface UploadKey {
@@ -24,4 +25,21 @@ export interface UploadJournal {
   note(upload: UploadKey, id: string): Promise<void>;
   /** Removes the note, because the upload is done or its session is gone. */
   forget(upload: UploadKey): Promise<void>;
+  /**
+   * Waits while another process sends the blob, and keeps others waiting until the turn is disposed. Without this method, two
+   * processes that send one blob at the same time both send it. After a failure the upload goes on without the journal.
+   */
+  turn?(upload: UploadKey, options?: TurnOptions): Promise<UploadTurn>;
+}
+
+/** The right to send a blob while other processes wait. Dispose it after the upload. */
+export interface UploadTurn extends AsyncDisposable {
+  /** Whether another process had the turn at first: it may have finished the upload. */
+  readonly waited: boolean;
+}
+
+/** Settings of `UploadJournal.turn`. */
+export interface TurnOptions extends SignalOptions {
+  /** Receives one sentence with the reason of the wait, after two seconds. */
+  readonly onWait?: ((reason: string) => void) | undefined;
 }

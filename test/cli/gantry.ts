@@ -72,15 +72,13 @@ export function startProgram(
       ...rest,
       DOCKER_CONFIG: nowhere,
       REGISTRY_AUTH_FILE: join(nowhere, 'auth.json'),
-      XDG_STATE_HOME: noFolder,
+      GANTRY_STATE_DIR: 'none',
       ...env,
     },
     ...(cwd === undefined ? {} : { cwd }),
   });
 }
 
-/** A path in which no folder can be made, so no command remembers anything for later ones. */
-const noFolder = join(unbundled, 'state');
 /** A folder that never exists, so no config file is found there. */
 const nowhere = join(tmpdir(), 'gantry-test-no-config');
 

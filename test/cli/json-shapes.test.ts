@@ -18,6 +18,8 @@ const shapes: readonly (readonly [line: string, members: string])[] = [
   ['pull HOST/app:1 app.tar', 'format images path'],
   ['delete HOST/app:1', 'deleted dryRun failed kept planned'],
   ['delete --keep 1 --dry-run HOST/app', 'deleted dryRun failed kept planned'],
+  ['transfers ls', 'uploads'],
+  ['transfers rm --all', 'forgotten'],
   ['version', 'node version'],
 ];
 

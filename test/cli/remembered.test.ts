@@ -17,7 +17,7 @@ describe('images that a command has left in a registry', () => {
     await using origin = await startRegistry();
     await using registry = await startRegistry();
     const cwd = await folder(test);
-    const env = { XDG_STATE_HOME: join(cwd, 'state') };
+    const env = { GANTRY_STATE_DIR: join(cwd, 'state') };
     await store(origin.registry, 'app', ['1'], await makeIndex('one'));
     const pull = ['pull', '--format', 'oci', `${origin.host}/app:1`, 'layout'];
     assert.equal((await gantry(pull, { cwd, env })).code, 0);
@@ -30,7 +30,7 @@ describe('images that a command has left in a registry', () => {
     await push('1');
     assert.deepEqual(await push('1'), ['HEAD app/manifests/1']);
     assert.deepEqual(await push('2'), ['HEAD app/manifests/sha256', 'PUT app/manifests/2']);
-    await rm(env.XDG_STATE_HOME, { recursive: true });
+    await rm(env.GANTRY_STATE_DIR, { recursive: true });
     // Without the notes, the tag is asked for first.
     assert.equal((await push('3'))[0], 'HEAD app/manifests/3');
   });
@@ -39,7 +39,7 @@ describe('images that a command has left in a registry', () => {
     await using origin = await startRegistry();
     await using registry = await startRegistry();
     const cwd = await folder(test);
-    const env = { XDG_STATE_HOME: join(cwd, 'state') };
+    const env = { GANTRY_STATE_DIR: join(cwd, 'state') };
     await store(origin.registry, 'app', ['1'], await makeIndex('one'));
     const copy = ['copy', `${origin.host}/app:1`, `${registry.host}/app:1`];
     assert.equal((await gantry(copy, { cwd, env })).code, 0);

@@ -1,5 +1,6 @@
 import { describe } from 'node:test';
 import * as fc from 'fast-check';
+import { parseNote } from '../../src/client/upload-note.ts';
 import { parseImageConfig } from '../../src/json/image-config.ts';
 import { parseIndexJson, parseManifest } from '../../src/json/manifest.ts';
 import { parseJson } from '../../src/json/parse.ts';
@@ -45,6 +46,14 @@ const dockerConfig = {
   auths: { 'r.example': { auth: 'YTpi' }, 'https://x/v1/': { identitytoken: 't' } },
   credHelpers: { 'y.example': 'z' },
   credsStore: 'desktop',
+};
+const note = {
+  version: 1,
+  place: 'https://r.example',
+  repository: 'a/b',
+  digest,
+  size: 7,
+  id: '0@https://x',
 };
 const schema1 = {
   schemaVersion: 1,
@@ -113,6 +122,11 @@ describe('fuzz: index', () => {
 describe('fuzz: config', () => {
   fuzz('config', documents(config), (text) => parseImageConfig(bytesOf(text)));
   standsPathological('config', [`{"rootfs":`, ...deep], (text) => parseImageConfig(bytesOf(text)));
+});
+
+describe('fuzz: note of an upload', () => {
+  fuzz('note of an upload', documents(note), (text) => parseNote(bytesOf(text)));
+  standsPathological('note of an upload', [`{"place":"`, ...deep], (text) => parseNote(bytesOf(text)));
 });
 
 const parse = (text: string): unknown => {

@@ -68,6 +68,8 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
   'registry serve': [{ words: () => ['registry', 'serve'], serves: true }],
   'registry check': [{ words: ({ store }) => ['registry', 'check', store] }],
   'registry gc': [{ words: ({ store }) => ['registry', 'gc', store] }],
+  'transfers ls': [{ words: () => ['transfers', 'ls'] }],
+  'transfers rm': [{ words: () => ['transfers', 'rm', '--all'] }],
   completion: [{ words: () => ['completion', 'bash'] }],
   version: [{ words: () => ['version'], isAnsweredAhead: true }],
 };

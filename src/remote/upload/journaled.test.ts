@@ -138,7 +138,85 @@ describe('an upload with a journal', () => {
   });
 });
 
+const turnOf =
+  (waited: boolean, leave: () => Promise<void> = async () => undefined): NonNullable<UploadJournal['turn']> =>
+  async () => ({ waited, [Symbol.asyncDispose]: leave });
+
+describe('a journal with turns', () => {
+  it('an upload that waited for its turn does not send a blob that the registry has by then', async () => {
+    const registry = scripted({}, chunks);
+    const turns: string[] = [];
+    const journal = {
+      ...memoryJournal(),
+      async turn() {
+        await registry.inside.blobs.write(blob.descriptor, blob.content);
+        turns.push('taken');
+        return { waited: true, [Symbol.asyncDispose]: async () => void turns.push('left') };
+      },
+    };
+    assert.equal(
+      await registry.repository.blobs.write(blob.descriptor, blob.content, { journal }),
+      'existed',
+    );
+    assert.deepEqual(turns, ['taken', 'left']);
+    assert.deepEqual(registry.asked, ['blob.head', 'blob.head']);
+  });
+
+  it('an upload that waited in vain continues the session that the other process left', async () => {
+    const { registry, journal } = await interrupted();
+    const asked = await finish({ registry, journal: { ...journal, turn: turnOf(true) } });
+    assert.deepEqual(asked.slice(0, 4), ['blob.head', 'blob.head', 'status', 'append 300-399']);
+  });
+
+  it('an upload without a turn leaves the note alone and starts anew', async () => {
+    const { registry, journal } = await interrupted();
+    const before = journal.notes.get(key);
+    const asked = await finish({ registry, journal: { ...journal, turn: fails } });
+    assert.ok(asked.includes('append 0-99'));
+    assert.equal(journal.notes.get(key), before);
+  });
+
+  it('an aborted wait for a turn ends the upload with the reason', async () => {
+    const end = new AbortController();
+    const turn = async () => {
+      end.abort('enough');
+      return fails();
+    };
+    const registry = scripted({}, chunks);
+    const journal = { ...memoryJournal(), turn };
+    await assert.rejects(
+      registry.repository.blobs.write(blob.descriptor, blob.content, { journal, signal: end.signal }),
+      (error) => error === 'enough',
+    );
+    assert.deepEqual(registry.asked, ['blob.head']);
+  });
+
+  it('a turn that cannot be given back ends no upload', async () => {
+    const registry = scripted({}, chunks);
+    await finish({ registry, journal: { ...memoryJournal(), turn: turnOf(false, fails) } });
+  });
+});
+
 describe('a wrong note of an upload', () => {
+  it('resumed-early: a registry that still stores the bytes of a killed process is asked again after a 416', async () => {
+    let location = '';
+    const early: Fate = async (send, request) => {
+      location = request.url;
+      return answers(204, { range: ['0-199'], location: [location] })(send, request);
+    };
+    const start = await interrupted({ status: [early] });
+    const asked = await finish(start);
+    assert.deepEqual(asked.slice(0, 5), [
+      'blob.head',
+      'status',
+      'append 200-299',
+      'status',
+      'append 300-399',
+    ]);
+    assert.equal(asked.includes('append 0-99'), false);
+    assert.notEqual(location, '');
+  });
+
   const ids: readonly (readonly [name: string, id: string])[] = [
     ['without sense', 'nonsense'],
     [

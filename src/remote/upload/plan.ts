@@ -62,3 +62,20 @@ export function planStreamChunks(
   const most = max === undefined ? profile.chunk : max > margin ? max - margin : max;
   return Math.max(most === undefined ? wanted : Math.min(wanted, most), min ?? 1);
 }
+
+/** Bytes that most proxies accept in one request. The first try after a refusal of the whole blob. */
+const chunkForProxies = 16 * 1024 * 1024;
+/** Bytes of the smallest piece. nginx accepts 1 MiB by default, and smaller pieces cost too many requests. */
+const leastPiece = 256 * 1024;
+
+/** Returns the next smaller piece after a refused one; undefined if there is none. */
+export function smallerPiece(refused: number): number | undefined {
+  if (refused > chunkForProxies) return chunkForProxies;
+  const quarter = Math.floor(refused / 4);
+  return quarter < leastPiece ? undefined : quarter;
+}
+
+/** Returns whether registries refuse a first chunk with this status because they take no chunks. */
+export function refusesChunks(status: number | undefined): boolean {
+  return status === 400 || status === 405 || status === 416;
+}

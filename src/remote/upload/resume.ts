@@ -6,6 +6,7 @@ import type { ProgressObserver } from '../../store/blob-progress.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import type { UploadNote } from './journaled.ts';
+import { refusesChunks, smallerPiece } from './plan.ts';
 import { UploadProgress } from './progress.ts';
 import type { RemoteUpload } from './session.ts';
 
@@ -32,23 +33,6 @@ export interface Sending {
 export interface SendBlobOptions extends SignalOptions {
   readonly retry?: RetryOptions | undefined;
   readonly onProgress?: ProgressObserver | undefined;
-}
-
-/** Bytes that most proxies accept in one request. The first try after a refusal of the whole blob. */
-const chunkForProxies = 16 * 1024 * 1024;
-/** Bytes of the smallest piece. nginx accepts 1 MiB by default, and smaller pieces cost too many requests. */
-const leastPiece = 256 * 1024;
-
-/** Returns the next smaller piece after a refused one; undefined if there is none. */
-export function smallerPiece(refused: number): number | undefined {
-  if (refused > chunkForProxies) return chunkForProxies;
-  const quarter = Math.floor(refused / 4);
-  return quarter < leastPiece ? undefined : quarter;
-}
-
-/** Returns whether registries refuse a first chunk with this status because they take no chunks. */
-export function refusesChunks(status: number | undefined): boolean {
-  return status === 400 || status === 405 || status === 416;
 }
 
 /** The limits of the bytes that one blob may cost: so many times its size, and at least so many bytes. */
@@ -218,6 +202,7 @@ class Attempt {
     if (error instanceof CopyError) return false;
     const status = error.response?.status;
     const isRefused = status !== undefined && status !== 401 && !mayContinue(error, this.#options.signal);
+    if (this.#isEarlier && status === 416 && (await this.#hasMoved(session))) return true;
     if (this.#isEarlier && isRefused) {
       // The session has probably expired, which registries report with many statuses.
       this.#resumed = false;
@@ -233,6 +218,14 @@ class Attempt {
       return false;
     }
     await this.abandon();
+    return true;
+  }
+
+  /** Asks once more for the session of a killed process, whose last bytes the registry may have stored meanwhile. */
+  async #hasMoved(session: RemoteUpload): Promise<boolean> {
+    const again = await this.#sending.note?.session({ signal: this.#options.signal });
+    if (again === undefined || again.offset <= session.offset) return false;
+    this.#session = again;
     return true;
   }
 

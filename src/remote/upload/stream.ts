@@ -9,15 +9,9 @@ import type { SignalOptions } from '../../store/contract.ts';
 import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
+import { refusesChunks, smallerPiece } from './plan.ts';
 import { UploadProgress } from './progress.ts';
-import {
-  mostSent,
-  refusesChunks,
-  type SendBlobOptions,
-  smallerPiece,
-  tellingContent,
-  uploadRetry,
-} from './resume.ts';
+import { mostSent, type SendBlobOptions, tellingContent, uploadRetry } from './resume.ts';
 import type { RemoteUpload } from './session.ts';
 import { inChunks, rejoined } from './stream-chunks.ts';
 

@@ -199,6 +199,14 @@ async function beginAndSend(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   const note = noteOf(uploading, { blob, content }, options);
+  await using turn = await note?.turn(options).catch(async (error: unknown) => {
+    await left?.cancel();
+    throw error;
+  });
+  if (turn?.waited === true && (await statWhole(exchange, repository, blob, options)) !== undefined) {
+    await left?.cancel(options);
+    return 'existed';
+  }
   const earlier = await note?.session(options);
   if (earlier !== undefined) {
     await left?.cancel(options);
