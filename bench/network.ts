@@ -10,6 +10,8 @@ export interface Shape {
   readonly rtt?: number;
   /** The bytes a second that each connection carries in each direction. */
   readonly bandwidth?: number;
+  /** One connection with a bandwidth of its own, by its number in the order of opening, from 1. */
+  readonly slow?: { readonly connection: number; readonly bandwidth: number };
 }
 
 /** The traffic through a network. */
@@ -36,12 +38,13 @@ export interface Network extends AsyncDisposable {
  * rounds, which takes long and makes times meaningless.
  */
 export function createNetwork(
-  { rtt = 0, bandwidth = Infinity }: Shape,
+  { rtt = 0, bandwidth = Infinity, slow }: Shape,
   { depth = false }: { readonly depth?: boolean } = {},
 ): Network {
   const gate = depth ? createRoundGate() : undefined;
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
+  let opened = 0;
   let counts = { requests: 0, connections: 0, sent: 0, received: 0 };
 
   const carry = (client: Socket, target: string): void => {
@@ -61,7 +64,9 @@ export function createNetwork(
     }
     const exchange = createExchange(gate, () => counts.requests++);
     counts.connections++;
-    const shape = { delay: rtt / 2, bandwidth, opens: performance.now() + rtt };
+    opened++;
+    const own = opened === slow?.connection ? slow.bandwidth : bandwidth;
+    const shape = { delay: rtt / 2, bandwidth: own, opens: performance.now() + rtt };
     startLane(client, server, {
       ...shape,
       watch(chunk) {

@@ -40,4 +40,14 @@ export const bytes: readonly Scenario[] = [
     runs: 2,
     registries: ['docker-registry'],
   },
+  {
+    name: 'pull-one-slow',
+    title: 'pull of a layer of 256 MiB, each connection held to 20 MB/s, and the fifth one to 1 MB/s',
+    wanted: 'wall ≤ 1.3 × that of pull-throttled',
+    verb: 'pull',
+    image: { layers: 1, layerSize: 256 * 1024 * 1024 },
+    network: { bandwidth: 20_000_000, slow: { connection: 5, bandwidth: 1_000_000 } },
+    runs: 2,
+    registries: ['docker-registry'],
+  },
 ];

@@ -11,6 +11,8 @@ const largeSize = 32 * mebibyte;
 const fast = 50_000_000;
 /** Milliseconds that a fast connection needs for a part. */
 const fastPart = (partSize / fast) * 1000;
+/** Bytes per second, in a second of waiting, below which a connection has become slow. Some servers only begin fast. */
+const slowed = fast / 2;
 
 export function isLarge(size: number | undefined): size is number {
   return size !== undefined && size >= largeSize;
@@ -27,7 +29,7 @@ export async function* largeBlob(
   { signal }: SignalOptions,
 ): AsyncIterable<Uint8Array> {
   const first = new Download(source, { to: partSize, signal, ranges: 'offer' });
-  const pace = new Pace(source.exchange.clock ?? systemClock);
+  const pace = new Pace(source.exchange.clock);
   let parts: RangeParts | undefined;
   const begin = (): void => {
     if (first.isRanged && first.at < size) {
@@ -40,56 +42,79 @@ export async function* largeBlob(
       if (pace.waited >= fastPart) begin();
       yield chunk;
     }
-    if (pace.isSlow()) begin();
+    if (pace.isBelow(fast)) begin();
     let { at } = first;
     for await (const part of parts?.bytes() ?? []) {
       yield part;
       at += part.byteLength;
     }
-    if (at < size) yield* first.rest(at);
+    if (at >= size) return;
+    if (parts === undefined) yield* handedOver(source, first, { bytes: first.rest(at), signal });
+    else yield* first.rest(at);
   } finally {
     parts?.end();
   }
 }
 
-/**
- * Yields a blob in order whose size its answer tells. It is requested as a whole, since most blobs are small. If it is large and the
- * connection is slow, parts begin after the next 2 MiB, and replace the connection there as soon as the registry sends them.
- */
-export async function* blobOfUnknownSize(
+/** Yields a blob in order. Its answer tells its size. It is requested as a whole, since most blobs are small. */
+export function blobOfUnknownSize(
   source: DownloadSource,
   { signal, onSize }: Pick<OpenOptions, 'signal' | 'onSize'>,
 ): AsyncIterable<Uint8Array> {
   const first = new Download(source, { signal, onSize });
-  const pace = new Pace(source.exchange.clock ?? systemClock);
+  return handedOver(source, first, { bytes: first.bytes(), signal, isNew: true });
+}
+
+interface Handover extends SignalOptions {
+  /** The bytes of the download from its current position. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Whether these are the first bytes of the connection. */
+  readonly isNew?: boolean;
+}
+
+/**
+ * Yields the bytes of a download to the end of the blob. If the connection turns out to be slow with much of the blob left, parts
+ * begin after the next 2 MiB. They replace the connection there as soon as the registry sends them.
+ */
+async function* handedOver(
+  source: DownloadSource,
+  first: Download,
+  { bytes, signal, isNew = false }: Handover,
+): AsyncIterable<Uint8Array> {
+  const { clock } = source.exchange;
+  let pace = new Pace(clock);
+  let limits = isNew ? { after: fastPart, below: fast } : { after: 1000, below: slowed };
   let parts: RangeParts | undefined;
-  let from = Number.POSITIVE_INFINITY;
+  let from = 0;
   try {
-    for await (const chunk of pace.watched(first.bytes())) {
-      const { at, size } = first;
-      if (
-        from === Number.POSITIVE_INFINITY &&
-        pace.waited >= fastPart &&
-        isLarge(size) &&
-        at + partSize < size
-      ) {
-        from = at + partSize;
-        parts = createRangeParts(source, { first, from, size, signal });
+    for await (const chunk of bytes) {
+      pace.came(chunk.byteLength);
+      const { at, size = at } = first;
+      if (parts === undefined && pace.waited >= limits.after) {
+        if (pace.isBelow(limits.below) && size - at >= largeSize / 2 && isLarge(size)) {
+          from = at + partSize;
+          parts = createRangeParts(source, { first, from, size, signal });
+        }
+        limits = { after: 1000, below: slowed };
+        pace = new Pace(clock);
       }
       const over = parts === undefined ? 0 : Math.max(0, at - from);
       if (over < chunk.byteLength) yield chunk.subarray(0, chunk.byteLength - over);
-      if (parts === undefined || at < from) continue;
-      if (await parts.isComing()) break;
-      parts.end();
-      parts = undefined;
-      if (over > 0) yield chunk.subarray(-over);
+      if (parts !== undefined && at >= from) {
+        if (await parts.isComing()) break;
+        parts.end();
+        parts = undefined;
+        limits = { after: Number.POSITIVE_INFINITY, below: 0 };
+        if (over > 0) yield chunk.subarray(-over);
+      }
+      pace.asks();
     }
-    let at = parts === undefined ? first.at : from;
-    for await (const part of parts?.bytes() ?? []) {
+    if (parts === undefined) return;
+    for await (const part of parts.bytes()) {
       yield part;
-      at += part.byteLength;
+      from += part.byteLength;
     }
-    if (parts !== undefined && at < (first.size ?? at)) yield* first.rest(at);
+    if (from < (first.size ?? from)) yield* first.rest(from);
   } finally {
     parts?.end();
   }
@@ -100,25 +125,34 @@ class Pace {
   /** Milliseconds. */
   waited = 0;
   #bytes = 0;
+  #since: number | undefined;
   readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(clock: Pick<Clock, 'now'> = systemClock) {
     this.#clock = clock;
   }
 
-  isSlow(): boolean {
-    return this.#bytes / (this.waited / 1000) < fast;
+  /** Returns whether fewer bytes per second have come. */
+  isBelow(rate: number): boolean {
+    return this.#bytes / (this.waited / 1000) < rate;
+  }
+
+  /** Notes that the reader asks for the next bytes. */
+  asks(): void {
+    this.#since = this.#clock.now();
+  }
+
+  came(bytes: number): void {
+    if (this.#since === undefined) return;
+    this.waited += this.#clock.now() - this.#since;
+    this.#bytes += bytes;
   }
 
   async *watched(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-    let since: number | undefined;
     for await (const chunk of source) {
-      if (since !== undefined) {
-        this.waited += this.#clock.now() - since;
-        this.#bytes += chunk.byteLength;
-      }
+      this.came(chunk.byteLength);
       yield chunk;
-      since = this.#clock.now();
+      this.asks();
     }
   }
 }

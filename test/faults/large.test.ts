@@ -34,6 +34,12 @@ const late = ({ kind, bytes }: Transfer): WireFault => ({
   after: Math.floor(bytes * 0.7),
   how: 'cut',
 });
+const cutOften = (): WireFault => ({
+  direction: 'response',
+  after: 8 * mebibyte,
+  how: 'cut',
+  everywhere: true,
+});
 const stall = (transfer: Transfer): WireFault => ({ ...late(transfer), how: 'stall' });
 
 const rows: readonly Row[] = [
@@ -93,6 +99,7 @@ const rows: readonly Row[] = [
     most: 2,
   },
   { name: 'answer cut', of: reads, wire: late, most: 1.1 },
+  { name: 'every answer cut after 8 MiB', of: reads, wire: cutOften, most: 1.02 },
   { name: 'answer stalls', of: [toLayout], wire: stall, impatient: true, most: 1.1 },
   {
     name: 'clean early end',

@@ -11,6 +11,10 @@ export interface WireFault {
    * the chunk with that byte.
    */
   readonly how: 'cut' | 'stall' | { readonly insert: string };
+  /**
+   * The fault strikes every connection after this number of its own bytes, and a cut delivers them. Default: one connection.
+   */
+  readonly everywhere?: true;
 }
 
 type Direction = 'request' | 'response';
@@ -19,7 +23,7 @@ type Direction = 'request' | 'response';
 export interface TestProxy extends AsyncDisposable {
   /** The address that it listens on: `127.0.0.1:40000`. */
   readonly host: string;
-  /** The bytes that arrived from either side, headers included, forwarded or not. */
+  /** The bytes from either side, headers included; forwarded or not, unless a fault strikes everywhere. */
   readonly carried: Readonly<Record<Direction, number>>;
 }
 
@@ -31,15 +35,18 @@ export async function startProxy(host: string, fault?: WireFault): Promise<TestP
   let pending = fault;
 
   const pass = (from: Socket, to: Socket, direction: Direction): void => {
+    let own = 0;
     from.on('data', (chunk: Buffer) => {
-      const before = carried[direction];
-      carried[direction] += chunk.byteLength;
-      if (pending?.direction !== direction || carried[direction] < pending.after) {
+      const before = pending?.everywhere === true ? own : carried[direction];
+      own += chunk.byteLength;
+      if (pending?.direction !== direction || before + chunk.byteLength < pending.after) {
+        carried[direction] += chunk.byteLength;
         if (!to.write(chunk)) from.pause();
         return;
       }
-      const { how, after } = pending;
-      pending = undefined;
+      const { how, after, everywhere = false } = pending;
+      carried[direction] += everywhere ? after - before : chunk.byteLength;
+      if (!everywhere) pending = undefined;
       if (typeof how === 'object') {
         to.write(how.insert);
         if (!to.write(chunk)) from.pause();
@@ -47,8 +54,14 @@ export async function startProxy(host: string, fault?: WireFault): Promise<TestP
       }
       from.pause();
       to.write(chunk.subarray(0, after - before), () => {
-        if (how === 'cut') for (const socket of [from, to]) socket.resetAndDestroy();
-        else to.pause();
+        if (how === 'stall') {
+          to.pause();
+          return;
+        }
+        for (const socket of [from, to]) {
+          if (everywhere) socket.destroy();
+          else socket.resetAndDestroy();
+        }
       });
     });
     to.on('drain', () => from.resume());
