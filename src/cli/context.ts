@@ -8,6 +8,7 @@ import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { RootNotes } from '../store/known-roots.ts';
 import type { CompletionLevel } from './completion-tree.ts';
+import { optimizeLater } from './optimize-later.ts';
 import type { Output } from './output.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 import { type ProgressMode, progressModes } from './renderer.ts';
@@ -138,6 +139,7 @@ async function withProgress<T>(
   mode: ProgressMode | undefined,
   work: (onEvent: CopyObserver) => Promise<T>,
 ): Promise<T> {
+  optimizeLater();
   const { startProgress } = await import('./progress.ts');
   const progress = startProgress(output, { mode });
   let done = false;
