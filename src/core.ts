@@ -6,7 +6,7 @@ export { bytesContent, type Content, type OpenOptions, streamContent } from './f
 export { digestOf } from './flow/hash.ts';
 export type { Work, WorkObserver, WorkProgress } from './flow/work.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
-export type { WireEvent, WireObserver } from './http/event.ts';
+export type { WarningObserver, WireEvent, WireObserver, WireWarning } from './http/event.ts';
 export { type Fetch, fetchTransport } from './http/fetch-transport.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';

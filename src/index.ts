@@ -52,7 +52,7 @@ export type { PlaceOptions, Pool } from './flow/pool.ts';
 export type { Work, WorkObserver, WorkPart, WorkProgress, WorkSum } from './flow/work.ts';
 export type { HostSettings } from './hosts/hosts.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
-export type { WireEvent, WireObserver } from './http/event.ts';
+export type { WarningObserver, WireEvent, WireObserver, WireWarning } from './http/event.ts';
 export type { Fetch } from './http/fetch-transport.ts';
 export { fetchTransport } from './http/fetch-transport.ts';
 export type { ProxyOption } from './http/node/proxy.ts';

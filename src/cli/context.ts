@@ -3,7 +3,7 @@ import type { ConnectionOptions } from '../client/connection-options.ts';
 import type { Connections } from '../client/connections.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
-import type { WireEvent } from '../http/event.ts';
+import type { WarningObserver, WireObserver } from '../http/event.ts';
 import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { RootNotes } from '../store/known-roots.ts';
@@ -129,7 +129,8 @@ async function connectionOptions(options: ContextOptions, own?: Keychain): Promi
       output: async () => (await import('./standard.ts')).standardStreams(options).output(),
     },
     userAgent: `gantry/${packageVersion()}`,
-    onWire: await wireObserver(output, globals.flag('verbose')),
+    onWarning: warningObserver(output),
+    onWire: globals.flag('verbose') ? await wireObserver(output) : undefined,
   };
 }
 
@@ -168,14 +169,19 @@ function progressMode(text: string | undefined): ProgressMode | undefined {
 }
 
 /** Shows warnings of registries at once and each text once, so that a command that fails later has shown them too. */
-async function wireObserver(output: Output, verbose: boolean): Promise<(event: WireEvent) => void> {
+function warningObserver(output: Output): WarningObserver {
   const warned = new Set<string>();
-  const wireLines = verbose ? (await import('./wire-log.ts')).wireLines : () => [];
+  return ({ host, text }) => {
+    if (warned.has(text)) return;
+    warned.add(text);
+    output.note(`warning about ${host}: ${text}`, 'warning');
+  };
+}
+
+/** Shows every request and answer. */
+async function wireObserver(output: Output): Promise<WireObserver> {
+  const { wireLines } = await import('./wire-log.ts');
   return (event) => {
-    if (event.kind === 'warning' && !warned.has(event.text)) {
-      warned.add(event.text);
-      output.note(`warning about ${event.host}: ${event.text}`, 'warning');
-    }
     for (const line of wireLines(event)) output.note(line, 'dim');
   };
 }

@@ -385,6 +385,16 @@ describe('the options of a client', () => {
     );
   });
 
+  it('onWarning receives the warnings of a registry', async (test) => {
+    const warnings: unknown[] = [];
+    const host = await serve(test, (_, to) => {
+      to.writeHead(404, { warning: '299 - "this registry moves"' }).end();
+    });
+    const { client } = await open(test, { onWarning: (warning) => warnings.push(warning) });
+    assert.equal(await client.exists(`${host}/app:1`), false);
+    assert.deepEqual(warnings, [{ host, text: 'this registry moves' }]);
+  });
+
   // id: option-retry
   it('retry limits the attempts of a request', async (test) => {
     let asked = 0;

@@ -1,6 +1,6 @@
 import type { HostSettings } from '../hosts/hosts.ts';
 import type { RetryOptions } from '../http/backoff.ts';
-import type { WireObserver } from '../http/event.ts';
+import type { WarningObserver, WireObserver } from '../http/event.ts';
 import type { ProxyOption } from '../http/node/proxy.ts';
 import type { TimeoutOptions } from '../http/timeout.ts';
 import type { Transport } from '../http/transport.ts';
@@ -50,6 +50,8 @@ export interface ConnectionOptions extends HostSettings {
   readonly userAgent?: string | undefined;
   /** Receives every request, response, retry and warning, with secrets redacted. */
   readonly onWire?: WireObserver | undefined;
+  /** Receives every warning, which `onWire` gets too. It costs nothing for each request. */
+  readonly onWarning?: WarningObserver | undefined;
   /**
    * The streams behind `-` as the path of an archive.
    * @defaultValue none, so that `-` is INVALID_OPTION

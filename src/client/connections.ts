@@ -76,7 +76,10 @@ export function createConnections(
   const transport = openTransport(options, hosts);
   const common = lineOptions(options, { transport: transport.send, hosts, resources });
   const opened = new Map<Host, Opened>();
-  const warnAbout = (host: string, text: string): void => options.onWire?.({ kind: 'warning', host, text });
+  const warnAbout = (host: string, text: string): void => {
+    options.onWire?.({ kind: 'warning', host, text });
+    options.onWarning?.({ host, text });
+  };
   const open = (name: RegistryName): Opened => {
     const host = hosts.of(name);
     const known = opened.get(host);

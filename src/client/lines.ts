@@ -23,7 +23,7 @@ export function lineOptions(
   options: ConnectionOptions,
   { transport, hosts, resources }: LineParts,
 ): LineOptions {
-  const { onWire, retry, timeouts } = options;
+  const { onWire, onWarning, retry, timeouts } = options;
   const observe = published(onWire);
   const named = plainFallback(hosts.isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
   return {
@@ -32,6 +32,7 @@ export function lineOptions(
     // It may also have hosts of its own.
     throttle: options.transport === undefined ? resources.throttle : throttle(),
     observe,
+    onWarning,
     retry,
     timeouts,
   };

@@ -62,6 +62,7 @@ export const connection: Shape<ConnectionOptions> = {
   userAgent: text,
   insecure: either('true, false or a list of registries', flag, arrayOf(text)),
   onWire: callback,
+  onWarning: callback,
   standard: object,
 };
 

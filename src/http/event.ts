@@ -2,6 +2,20 @@ import type { HeaderMap } from '../wire/message.ts';
 import type { RetryEvent } from './backoff.ts';
 import type { RateLimit } from './rate-limit.ts';
 
+/**
+ * A warning for the user, from a registry or about it. Each text is reported once per host. The text comes from outside:
+ * do not trust it.
+ */
+export interface WireWarning {
+  /** The host, or the path of a place on disk. */
+  readonly host: string;
+  /** One line of text. */
+  readonly text: string;
+}
+
+/** Receives each warning. It must not throw. */
+export type WarningObserver = (warning: WireWarning) => void;
+
 /** One event on the wire, for a log. URLs and headers are redacted, so an event contains no secret. */
 export type WireEvent =
   | {
@@ -50,17 +64,8 @@ export type WireEvent =
       /** The URL of the request, redacted. */
       readonly url: string;
     })
-  /**
-   * A warning for the user, from a registry or about it. Each text is reported once per host. The text comes from
-   * outside: do not trust it.
-   */
-  | {
-      readonly kind: 'warning';
-      /** The host, or the path of a place on disk. */
-      readonly host: string;
-      /** One line of text. */
-      readonly text: string;
-    }
+  /** A warning, see `WireWarning`. */
+  | (WireWarning & { readonly kind: 'warning' })
   /** The request limit of a host and the number of requests left. Reported whenever it changes. */
   | (RateLimit & {
       readonly kind: 'ratelimit';

@@ -98,7 +98,12 @@ describe('createLine', () => {
     const observe = (event: WireEvent): void => {
       if (event.kind === 'warning') warnings.push([event.host, event.text]);
     };
-    const line = createLine({ transport: send, observe });
+    const alone: unknown[] = [];
+    const line = createLine({
+      transport: send,
+      observe,
+      onWarning: ({ host, text }) => alone.push([host, text]),
+    });
     await line(request);
     await line(request);
     await line({ ...request, url: 'https://b.example/' });
@@ -108,6 +113,23 @@ describe('createLine', () => {
       ['b.example', 'old'],
       ['b.example', 'older'],
     ]);
+    assert.deepEqual(alone, warnings);
+  });
+
+  it('createLine reports warnings without an observer of each request, and then reads no header for the log', async () => {
+    const warnings: unknown[] = [];
+    const { send } = script(warned());
+    let reads = 0;
+    const headers = new Proxy(request.headers, {
+      ownKeys: (target) => {
+        reads++;
+        return Reflect.ownKeys(target);
+      },
+    });
+    const line = createLine({ transport: send, onWarning: ({ text }) => warnings.push(text) });
+    await line({ ...request, headers });
+    assert.deepEqual(warnings, ['old', 'older']);
+    assert.equal(reads, 0);
   });
 
   it('createLine ends the silence of a transport', async () => {

@@ -1,7 +1,7 @@
 import type { Middleware, Send } from '../wire/message.ts';
 import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import type { RetryOptions } from './backoff.ts';
-import type { WireObserver } from './event.ts';
+import type { WarningObserver, WireObserver } from './event.ts';
 import { hedge } from './hedge.ts';
 import { log } from './log.ts';
 import { sentBy } from './origin.ts';
@@ -9,6 +9,7 @@ import { redirect } from './redirect.ts';
 import { retry } from './retry.ts';
 import { throttle } from './throttle.ts';
 import { type TimeoutOptions, timeout } from './timeout.ts';
+import { warnings } from './warnings.ts';
 
 export interface LineOptions {
   /** The last step: the `send` of a transport, or any other Send, such as the handler of an embedded registry. */
@@ -27,19 +28,31 @@ export interface LineOptions {
   /** Pass the same middleware to all pipelines of a process, so that a host's limits apply to all of them together. */
   readonly throttle?: Middleware | undefined;
   readonly observe?: WireObserver | undefined;
+  /** Receives the warnings, which `observe` gets too. Without `observe` no other event is made. */
+  readonly onWarning?: WarningObserver | undefined;
 }
 
 /**
- * Creates the pipeline that every request passes: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸ log ▸
- * transport.
+ * Creates the pipeline that every request passes: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸
+ * warnings ▸ log ▸ transport.
  */
 export function createLine(options: LineOptions): Send {
   const { transport, authorize, home, redirects = true, timeouts, observe } = options;
-  const logged = observe === undefined ? transport : log({ observe })(transport);
+  const logged = observed(transport, options);
   const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
   const authorized = authorize === undefined ? throttled : authorize(throttled);
   const redirected = redirects ? redirect({ foreign: throttled })(authorized) : authorized;
   return targeted(retry(options.retry, observe)(redirected));
+}
+
+/** Adds the steps that report to the observers. */
+function observed(transport: Send, { observe, onWarning }: LineOptions): Send {
+  const logged = observe === undefined ? transport : log({ observe })(transport);
+  if (observe === undefined && onWarning === undefined) return logged;
+  return warnings((warning) => {
+    observe?.({ kind: 'warning', ...warning });
+    onWarning?.(warning);
+  })(logged);
 }
 
 /** Parses the URL of each request once, for all steps. */

@@ -1,5 +1,4 @@
 import { type Clock, systemClock } from '../time/clock.ts';
-import { headerLines, parseWarnings } from '../wire/headers.ts';
 import type { HeaderMap, HttpRequest, Middleware } from '../wire/message.ts';
 import { redactHeaders, redactUrl } from '../wire/redact.ts';
 import { targetOf } from '../wire/target-uri.ts';
@@ -11,31 +10,17 @@ export interface LogOptions {
   readonly clock?: Clock | undefined;
 }
 
-/**
- * Limits the memory for remembered texts and hosts, since a registry can send new warnings, or redirect to new hosts,
- * without end.
- */
+/** Limits the memory for remembered hosts, since a registry can redirect to new ones without end. */
 const maxRemembered = 1000;
 
 /**
- * Reports every request, answer and failure, each new warning and each change of a host's limits to the observer.
- * Changes nothing itself.
+ * Reports every request, answer and failure, and each change of a host's limits to the observer. Changes nothing
+ * itself.
  */
 export function log({ observe, clock = systemClock }: LogOptions): Middleware {
-  const warned = new Set<string>();
   /** The last reported limit of each host. */
   const limits = new Map<string, string>();
   let requests = 0;
-
-  const warn = (request: HttpRequest, lines: readonly string[]): void => {
-    for (const text of parseWarnings(lines, request.secrets)) {
-      const { host } = targetOf(request);
-      const key = `${host} ${text}`;
-      if (warned.has(key) || warned.size >= maxRemembered) continue;
-      warned.add(key);
-      observe({ kind: 'warning', host, text });
-    }
-  };
 
   const limit = (request: HttpRequest, headers: HeaderMap): void => {
     const rate = parseRateLimit(headers);
@@ -58,7 +43,6 @@ export function log({ observe, clock = systemClock }: LogOptions): Middleware {
       const { status, headers } = response;
       const milliseconds = clock.now() - start;
       observe({ kind: 'response', ...told, status, headers: redactHeaders(headers, secrets), milliseconds });
-      warn(request, headerLines(headers, 'warning'));
       limit(request, headers);
       return response;
     } catch (error) {
