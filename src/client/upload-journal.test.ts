@@ -112,7 +112,7 @@ describe('createUploadJournal', () => {
     assert.equal(filesIn(folder).length, 2);
   });
 
-  it('a second turn at one upload waits for the first, and other uploads do not', async (test) => {
+  it('sent-at-once: a second turn at one upload waits for the first, and other uploads do not', async (test) => {
     const folder = folderFor(test);
     const [one, two] = [createUploadJournal(folder, { least: 0 }), createUploadJournal(folder, { least: 0 })];
     const first = await one.turn(key);

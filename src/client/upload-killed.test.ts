@@ -143,7 +143,7 @@ function workFolder(test: TestContext): string {
 }
 
 describe('an upload journal between real processes', unlessSignals, () => {
-  it('a process continues the upload of a killed process and sends only the missing bytes', async (test) => {
+  it('killed-upload: a process continues the upload of a killed process and sends only the missing bytes', async (test) => {
     const { host, received, held, stored } = await scene(test);
     const cwd = workFolder(test);
     const reached = held(8);

@@ -33,11 +33,12 @@ function unverifiedBlob(source: DownloadSource): Content {
     replayable: true,
     remote: true,
     open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {
-      if (from !== 0 || (to !== undefined && to !== size)) {
-        return new Download(source, { from, to, signal }).bytes();
+      const isToEnd = to === undefined || to === size;
+      if (isToEnd && size !== undefined && isLarge(size - from)) {
+        return largeBlob(source, size, { from, signal });
       }
+      if (from !== 0 || !isToEnd) return new Download(source, { from, to, signal }).bytes();
       if (size === undefined) return blobOfUnknownSize(source, { signal, onSize });
-      if (isLarge(size)) return largeBlob(source, size, { signal });
       return new Download(source, { to, signal }).bytes();
     },
   };

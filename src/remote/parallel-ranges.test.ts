@@ -193,6 +193,44 @@ describe('a large blob', () => {
     });
   }
 
+  for (const { name, fault = none, slow = 0, ranges } of [
+    {
+      name: 'comes in parts if one connection is slow',
+      ranges: Array.from({ length: 17 }, (_, at) =>
+        range(mebibyte + at * part, Math.min(size, mebibyte + (at + 1) * part)),
+      ),
+    },
+    {
+      name: 'comes in two answers if one connection is fast',
+      slow: -1,
+      ranges: [range(mebibyte, mebibyte + part), `bytes=${mebibyte + part}-`],
+    },
+    {
+      name: 'comes in one answer if the registry ignores Range',
+      fault: whole,
+      ranges: [range(mebibyte, mebibyte + part)],
+    },
+    {
+      name: 'comes in one answer if the registry refuses Range',
+      fault: refused(416),
+      ranges: [range(mebibyte, mebibyte + part), undefined],
+    },
+  ] satisfies readonly { name: string; fault?: Fault; slow?: number; ranges: (string | undefined)[] }[]) {
+    it(`the large rest of a blob ${name}`, async () => {
+      const { content, asked, open } = await registry(fault, { slow });
+      const rest = blobOf(sample.bytes.subarray(mebibyte));
+      assert.deepEqual(await measure(content.open({ from: mebibyte, to: size })), {
+        digest: rest.descriptor.digest,
+        size: size - mebibyte,
+      });
+      assert.deepEqual(
+        asked.map((one) => one.range ?? 'all').toSorted(byText),
+        ranges.map((one) => one ?? 'all').toSorted(byText),
+      );
+      assert.equal(open.now, 0);
+    });
+  }
+
   const later = Array.from({ length: size / part - 2 }, (_, at) => range((at + 2) * part, (at + 3) * part));
   for (const { name, fault = none, slow = 0, ranges } of [
     { name: 'comes in parts after its first 4 MiB if one connection is slow', ranges: [undefined, ...later] },

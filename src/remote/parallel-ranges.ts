@@ -19,21 +19,22 @@ export function isLarge(size: number | undefined): size is number {
 }
 
 /**
- * Yields a large blob in order. Requests its first part with a Range, which costs nothing: a registry that ignores it sends the
+ * Yields a large blob in order, or a large rest of it. Requests its first part with a Range, which costs nothing: a registry that ignores it sends the
  * whole blob. If the registry honours it and the connection is slow, the rest comes in parts over several connections, otherwise
  * over the same one. A broken part continues by itself; after a refused part one connection brings the rest.
  */
 export async function* largeBlob(
   source: DownloadSource,
   size: number,
-  { signal }: SignalOptions,
+  { from = 0, signal }: SignalOptions & Pick<OpenOptions, 'from'>,
 ): AsyncIterable<Uint8Array> {
-  const first = new Download(source, { to: partSize, signal, ranges: 'offer' });
+  const next = from + partSize;
+  const first = new Download(source, { from, to: next, signal, ranges: 'offer' });
   const pace = new Pace(source.exchange.clock);
   let parts: RangeParts | undefined;
   const begin = (): void => {
     if (first.isRanged && first.at < size) {
-      parts ??= createRangeParts(source, { first, from: partSize, size, signal });
+      parts ??= createRangeParts(source, { first, from: next, size, signal });
     }
   };
   try {

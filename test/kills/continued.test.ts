@@ -7,8 +7,12 @@ import { describe, it } from 'node:test';
 import { openArchive } from '../../src/archive/read.ts';
 import { createArchive } from '../../src/archive/write.ts';
 import { partialName } from '../../src/blobfile/partial.ts';
+import { TransportError } from '../../src/errors.ts';
 import type { Content, OpenOptions } from '../../src/flow/content.ts';
 import { openLayout } from '../../src/layout/repository.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import { createRemoteRegistry } from '../../src/remote/registry.ts';
+import { createApp } from '../../src/server/app.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import {
   blobOf,
@@ -19,6 +23,9 @@ import {
   read,
   type SampleBlob,
 } from '../../src/testing/contract/sample.ts';
+import { headerValue } from '../../src/wire/headers.ts';
+import type { HttpRequest, HttpResponse, Send } from '../../src/wire/message.ts';
+import { errorAnswer } from '../../src/wire/reply.ts';
 import { folder } from '../folder.ts';
 import { moduleAt } from './killed-at.ts';
 
@@ -59,6 +66,7 @@ const kinds: readonly Kind[] = [
 ];
 
 const small = blobOf(noise(4 * mebibyte));
+const { size } = small.descriptor;
 /** Hashed in a thread. */
 const large = blobOf(noise(40 * mebibyte));
 const other = blobOf(noise(3 * mebibyte).map((byte) => byte ^ 1));
@@ -150,15 +158,15 @@ for (const kind of kinds) {
       [small, 3 * mebibyte],
       [large, 30 * mebibyte],
     ] as const) {
-      const size = blob.bytes.byteLength;
-      it(`the next process continues a blob of ${size / mebibyte} MiB in the ${kind.name} of a killed one`, async (test) => {
+      const length = blob.bytes.byteLength;
+      it(`killed-transfer: the next process continues a blob of ${length / mebibyte} MiB in the ${kind.name} of a killed one`, async (test) => {
         const path = join(await folder(test), 'image');
-        await killed(kind, path, [size], at);
+        await killed(kind, path, [length], at);
         const { content, from, bytes } = counted(blob);
         await finish(kind, path, [{ blob, content }]);
         assert.equal(from.length, 1);
         assert.ok((from[0] ?? 0) >= at - 5 * mebibyte && (from[0] ?? 0) > 0, `from ${from[0]}`);
-        assert.equal(bytes(), size - (from[0] ?? 0));
+        assert.equal(bytes(), length - (from[0] ?? 0));
       });
     }
 
@@ -243,6 +251,70 @@ for (const kind of kinds) {
     });
   });
 }
+
+type Fault = (send: Send, request: HttpRequest, number: number) => Promise<HttpResponse>;
+
+const withoutRange: Fault = (send, request) =>
+  send({ ...request, headers: { ...request.headers, range: [], 'if-range': [] } });
+
+/** The answers of a registry to the reading of the rest, of which the first ones break off. */
+const answers: readonly (readonly [name: string, fault: Fault])[] = [
+  ['ignores Range', withoutRange],
+  [
+    'honours Range once, breaks off and then ignores it',
+    async (send, request, number) => {
+      if (number > 0) return withoutRange(send, request, number);
+      const response = await send(request);
+      return { ...response, body: broken(response.body) };
+    },
+  ],
+  ['refuses Range', async (send, request) => refusedRange(send, request, 416)],
+  ['forbids Range', async (send, request) => refusedRange(send, request, 403)],
+  [
+    'sends another part than the requested one',
+    async (send, request) => {
+      const response = await send(request);
+      if (response.status !== 206) return response;
+      return { ...response, headers: { ...response.headers, 'content-range': [`bytes 5-100/${size}`] } };
+    },
+  ],
+];
+
+function refusedRange(send: Send, request: HttpRequest, status: number): Promise<HttpResponse> {
+  if (headerValue(request.headers, 'range') === undefined) return send(request);
+  return Promise.resolve(errorAnswer('UNKNOWN', 'no part of this', { status }));
+}
+
+async function* broken(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    yield chunk.subarray(0, 100_000);
+    throw new TransportError('CUT_OFF', 'the connection broke');
+  }
+}
+
+describe('a registry that treats the rest of a blob in its own way', { skip: noSignals }, () => {
+  for (const [name, fault] of answers) {
+    it(`killed-transfer: the rest of a blob from a registry that ${name} gives the right blob`, async (test) => {
+      const memory = createMemoryRegistry();
+      await give(memory.repository('app'), small);
+      const app = createApp(memory);
+      let gets = 0;
+      const remote = createRemoteRegistry({
+        base: 'http://registry.test',
+        send: (request) => (request.method === 'GET' ? fault(app, request, gets++) : app(request)),
+        download: { retry: { attempts: 3, initial: 1, jitter: 0 } },
+      });
+      for (const kind of kinds) {
+        gets = 0;
+        const path = join(await folder(test), 'image');
+        await killed(kind, path, [size], 3 * mebibyte);
+        const content = remote.repository('app').blobs.open(small.descriptor);
+        await finish(kind, path, [{ blob: small, content }]);
+        assert.ok(gets > 0);
+      }
+    });
+  }
+});
 
 describe('partial files that the next process does not continue', { skip: noSignals }, () => {
   const [layout, archive] = kinds as readonly [Kind, Kind];

@@ -76,6 +76,8 @@ async function hidden(path: string): Promise<readonly string[]> {
 /** One way of a transfer. */
 interface Way {
   readonly name: string;
+  /** The fault that the test of the kills is about. */
+  readonly id: string;
   readonly words: (stage: Stage) => readonly string[];
   /** The direction of the blob between the command and the registry. */
   readonly counted: (stage: Stage) => readonly [CountingProxy, Direction];
@@ -89,6 +91,7 @@ const isPushed = ({ target }: Stage): Promise<void> => isWhole(target.registry.r
 const ways: readonly Way[] = [
   {
     name: 'push',
+    id: 'killed-upload',
     words: ({ to }) => ['push', 'image', `${to.host}/app:1`],
     counted: ({ to }) => [to, 'sent'],
     lost: 2 * mebibyte,
@@ -96,6 +99,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'copy',
+    id: 'killed-upload',
     words: ({ from, to }) => ['copy', `${from.host}/app:1`, `${to.host}/app:1`],
     counted: ({ to }) => [to, 'sent'],
     lost: 2 * mebibyte,
@@ -103,6 +107,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'pull of a layout',
+    id: 'killed-transfer',
     words: ({ from }) => ['pull', '--format=oci', '--annotate-ref', `${from.host}/app:1`, 'pulled'],
     counted: ({ from }) => [from, 'received'],
     lost: 40 * mebibyte,
@@ -113,6 +118,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'pull of an archive',
+    id: 'killed-transfer',
     words: ({ from }) => ['pull', '--platform=all', `${from.host}/app:1`, 'pulled.tar'],
     counted: ({ from }) => [from, 'received'],
     lost: 40 * mebibyte,
@@ -124,8 +130,8 @@ const ways: readonly Way[] = [
 ];
 
 describe('a command that is killed again and again', { skip: noSignals }, () => {
-  for (const { name, words, counted, lost, check } of ways) {
-    it(`a ${name} that is killed ${kills} times sends the bytes once, and its result is right`, async (test) => {
+  for (const { name, id, words, counted, lost, check } of ways) {
+    it(`${id}: a ${name} that is killed ${kills} times sends the bytes once, and its result is right`, async (test) => {
       const scene = await stage(test);
       const [proxy, direction] = counted(scene);
       const costs: string[] = [];
@@ -155,7 +161,7 @@ describe('a command that is killed again and again', { skip: noSignals }, () => 
 
 describe('two commands with one blob', () => {
   for (const way of ways.filter((one) => one.name !== 'pull of an archive')) {
-    it(`the second ${way.name} waits for the first one, and finds the blob`, async (test) => {
+    it(`sent-at-once: the second ${way.name} waits for the first one, and finds the blob`, async (test) => {
       const scene = await stage(test);
       const [proxy, direction] = way.counted(scene);
       const commands = [0, 1].map(() => finished(start(test, scene, way.words(scene))));

@@ -255,6 +255,16 @@ describe('a wrong note of an upload', () => {
     assert.equal(journal.notes.size, 0);
   });
 
+  it('a source that has changed since the killed upload ends as DIGEST_INVALID, and the registry keeps nothing', async () => {
+    const { registry, journal } = await interrupted();
+    const changed = bytesContent(blob.bytes.map((byte, at) => (at < 500 ? byte : byte ^ 1)));
+    await assert.rejects(registry.repository.blobs.write(blob.descriptor, changed, { journal }), {
+      code: 'DIGEST_INVALID',
+    });
+    assert.equal(await registry.inside.blobs.stat(digest), undefined);
+    assert.equal(journal.notes.size, 0);
+  });
+
   it('a session with more bytes than the blob is cancelled, and the upload starts anew', async () => {
     const journal = memoryJournal();
     const registry = scripted({}, chunks);
