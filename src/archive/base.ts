@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ContentError, isGantryError, StorageError } from '../errors.ts';
 import { absentAs } from '../files/files.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import { refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { type Digest, isDigest } from '../spec/digest.ts';
@@ -10,7 +11,7 @@ import type { ArchiveContents } from './contents.ts';
 import { onArchiveFile } from './failure.ts';
 import type { FileContent } from './file.ts';
 import { sameName } from './names.ts';
-import { type OpenArchiveOptions, openContents } from './read.ts';
+import { openContents } from './read.ts';
 
 /** An archive that is added to. Its whole content goes into the new file, too. */
 export interface Base extends AsyncDisposable {
@@ -34,9 +35,9 @@ export interface BaseRoot {
 }
 
 /** Throws MANIFEST_INVALID, with the reason, for a file that cannot be added to. */
-export async function openBase(path: string, options: OpenArchiveOptions): Promise<Base> {
+export async function openBase(path: string, options: SignalOptions, works: WorkLedger): Promise<Base> {
   const before = await identityOf(path);
-  const opened = await openContents(path, options).catch((error: unknown) => refuse(path, error));
+  const opened = await openContents(path, options, works).catch((error: unknown) => refuse(path, error));
   const { contents, format, compression } = opened;
   try {
     if (compression !== 'none' && compression !== 'gzip') {

@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import { counted } from '../flow/count.ts';
-import { createWork, type WorkObserver } from '../flow/work.ts';
+import { createWorkLedger, type WorkLedger, type WorkObserver } from '../flow/work.ts';
 import { indexJsonLimit } from '../json/manifest.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import {
@@ -82,7 +82,16 @@ export async function openArchive(
 ): Promise<ArchiveRepository> {
   checkArgument('openArchive', 'path', path, text);
   checkOptions('openArchive', options, shape);
-  const opened = await openContents(path, options);
+  return openArchiveCounted(path, options, createWorkLedger(options.onWork));
+}
+
+/** As `openArchive`, with work that adds to other work. Does not call `onWork`. */
+export async function openArchiveCounted(
+  path: string,
+  options: OpenArchiveOptions,
+  works: WorkLedger,
+): Promise<ArchiveRepository> {
+  const opened = await openContents(path, options, works);
   const { contents, format } = opened;
   const dispose = async (): Promise<void> => opened[Symbol.asyncDispose]();
   const repository = readOnlyRepository({ ...readableArchive(path, contents), dispose });
@@ -97,7 +106,8 @@ export interface OpenedArchive extends AsyncDisposable, Recognized {
 /** As `openArchive`, with the whole content of the archive. */
 export async function openContents(
   path: string,
-  { input, ...options }: OpenArchiveOptions = {},
+  { input, ...options }: OpenArchiveOptions,
+  works: WorkLedger,
 ): Promise<OpenedArchive> {
   const file = input === undefined ? await openFile(path) : openPipe(path, input);
   const spool = createSpool();
@@ -106,9 +116,9 @@ export async function openContents(
     await spool[Symbol.asyncDispose]();
   };
   try {
-    const { content, compression } = await seekable(file, spool, options);
+    const { content, compression } = await seekable({ file, spool, works }, options);
     const tarball = await openTarball(path, content, options);
-    return { ...(await readContents(tarball, spool, options)), compression, [Symbol.asyncDispose]: dispose };
+    return { ...(await readContents(tarball, spool, works)), compression, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -120,14 +130,16 @@ interface Seekable {
   readonly compression: ArchiveCompression;
 }
 
+interface Opening {
+  readonly file: OpenedFile | OpenedPipe;
+  readonly spool: Spool;
+  readonly works: WorkLedger;
+}
+
 /** Returns the archive itself, or a copy of its bytes on disk if they are compressed or come from a pipe. */
-async function seekable(
-  file: OpenedFile | OpenedPipe,
-  spool: Spool,
-  { signal, onWork }: OpenArchiveOptions,
-): Promise<Seekable> {
+async function seekable({ file, spool, works }: Opening, { signal }: SignalOptions): Promise<Seekable> {
   const { path, content } = file;
-  const work = createWork('unpack', onWork);
+  const work = works.of('unpack');
   if (content === undefined || !file.isRegular) {
     const chunks = counted(file.chunks({ signal }), work.begin().add);
     return { content: await spool.keep(unpacked(path, chunks)), compression: 'none' };
@@ -146,12 +158,8 @@ interface Recognized {
 }
 
 /** Tries the newest form first, because newer versions of Docker keep the files of the older forms. */
-async function readContents(
-  tarball: Tarball,
-  spool: Spool,
-  { onWork }: OpenArchiveOptions,
-): Promise<Recognized> {
-  const recompress = createRecompressor(tarball, spool, onWork);
+async function readContents(tarball: Tarball, spool: Spool, works: WorkLedger): Promise<Recognized> {
+  const recompress = createRecompressor(tarball, spool, works);
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
   const saved =

@@ -4,7 +4,7 @@ import type { Content } from '../flow/content.ts';
 import { meteredContent } from '../flow/count.ts';
 import { createHasher, type Hasher } from '../flow/hash.ts';
 import { createSingleFlight } from '../flow/single-flight.ts';
-import { createWork, type WorkObserver, type WorkSum } from '../flow/work.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import type { TarEntry } from '../tar/entry.ts';
@@ -29,8 +29,7 @@ export type Recompressor = (entry: TarEntry, options?: SignalOptions) => Promise
  * registries and their users expect that. One pass computes both digests and writes to the spool: the
  * manifest needs the digest before the bytes are sent, and compressing twice costs more than the disk.
  */
-export function createRecompressor(tarball: Tarball, spool: Spool, onWork?: WorkObserver): Recompressor {
-  const works = { pack: createWork('pack', onWork), hash: createWork('hash', onWork) };
+export function createRecompressor(tarball: Tarball, spool: Spool, works: WorkLedger): Recompressor {
   // No limit, because reading a file ends, however long it takes.
   const known = createSingleFlight<number, RecompressedLayer>({
     keep: true,
@@ -43,7 +42,7 @@ export function createRecompressor(tarball: Tarball, spool: Spool, onWork?: Work
 interface Workshop {
   readonly tarball: Tarball;
   readonly spool: Spool;
-  readonly works: Readonly<Record<'pack' | 'hash', WorkSum>>;
+  readonly works: WorkLedger;
 }
 
 async function recompress(
@@ -56,7 +55,7 @@ async function recompress(
   const compression = await compressionOf(content, what);
   if (compression !== 'none') {
     // Reads the layer once for each of its digests.
-    const part = works.hash.begin(2 * content.size);
+    const part = works.of('hash').begin(2 * content.size);
     const metered = meteredContent(content, part.add);
     const digest = await hashed(metered.open(options));
     const diffId = await hashed(decompressed(metered.open(options), { what }));
@@ -65,7 +64,7 @@ async function recompress(
   }
   const plain = createHasher();
   const zipped = createHasher();
-  const part = works.pack.begin(content.size);
+  const part = works.of('pack').begin(content.size);
   const metered = meteredContent(content, part.add);
   // Uses the fastest level, as crane does, because the processor is the bottleneck.
   const zip = gzipped(passed(metered.open(options), plain), { level: 1 });

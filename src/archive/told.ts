@@ -1,5 +1,5 @@
 import { meteredContent } from '../flow/count.ts';
-import { createWork, type WorkObserver, type WorkPart } from '../flow/work.ts';
+import type { WorkPart, WorkSum } from '../flow/work.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { FileContent } from './file.ts';
 import type { Staged } from './staged.ts';
@@ -14,10 +14,8 @@ interface Told {
  * Wraps the staged content so that reading it reports the progress of writing. `reads` is the number of
  * readings of each blob.
  */
-export function toldStaged(staged: Staged, reads: number, onWork: WorkObserver | undefined): Told {
-  if (onWork === undefined) return { staged, finish: () => undefined };
+export function toldStaged(staged: Staged, reads: number, work: WorkSum): Told {
   const { blobs, manifests } = staged;
-  const work = createWork('write', onWork);
   const parts = new Map<Digest, WorkPart>();
   for (const digest of blobs.digests()) {
     const content = manifests.all.has(digest) ? undefined : blobs.content(digest);

@@ -6,7 +6,7 @@ import { makeDraft } from '../files/draft.ts';
 import { removeDeadLock, takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
 import { gathered } from '../flow/gather.ts';
-import type { WorkObserver } from '../flow/work.ts';
+import { createWorkLedger, type WorkLedger, type WorkObserver } from '../flow/work.ts';
 import {
   signal as abortSignal,
   amount,
@@ -87,6 +87,15 @@ const shape: Shape<CreateArchiveOptions> = {
 export async function createArchive(path: string, options: CreateArchiveOptions): Promise<Repository> {
   checkArgument('createArchive', 'path', path, text);
   checkOptions('createArchive', options, shape, ['format']);
+  return createArchiveCounted(path, options, createWorkLedger(options.onWork));
+}
+
+/** As `createArchive`, with work that adds to other work. Does not call `onWork`. */
+export async function createArchiveCounted(
+  path: string,
+  options: CreateArchiveOptions,
+  works: WorkLedger,
+): Promise<Repository> {
   const { output } = options;
   const kind = output === undefined ? await kindOf(path) : 'pipe';
   if (kind === 'folder') {
@@ -107,9 +116,9 @@ export async function createArchive(path: string, options: CreateArchiveOptions)
   const held: Disposal[] = [async () => draft[Symbol.asyncDispose]()];
   try {
     const isAdded = options.existing === 'add' && kind !== 'pipe';
-    const base = isAdded ? await baseAt(target, held, options) : undefined;
+    const base = isAdded ? await baseAt(target, held, options, works) : undefined;
     if (!isAdded && kind !== 'pipe') await removeDeadLock(lockOf(target)).catch(() => undefined);
-    return draftOf({ path, target, kind, folder: draft.path, base, held }, options);
+    return draftOf({ path, target, kind, folder: draft.path, base, held, works }, options);
   } catch (error) {
     await disposeAll(held);
     throw error;
@@ -139,7 +148,8 @@ function lockOf(target: string): string {
 async function baseAt(
   target: string,
   held: Disposal[],
-  { signal, wait = 0, onWait, onWork }: CreateArchiveOptions,
+  { signal, wait = 0, onWait }: CreateArchiveOptions,
+  works: WorkLedger,
 ): Promise<Base | undefined> {
   const lock = await takeLock(lockOf(target), { what: target, wait, onWait, signal });
   held.push(async () => lock[Symbol.asyncDispose]());
@@ -147,7 +157,7 @@ async function baseAt(
   const found =
     (await kindOf(target)) === 'file' ? await onArchiveFile(target, () => stat(target)) : undefined;
   if (found === undefined || found.size === 0) return undefined;
-  const base = await openBase(target, { signal, onWork });
+  const base = await openBase(target, { signal }, works);
   held.push(async () => base[Symbol.asyncDispose]());
   return base;
 }
@@ -159,10 +169,11 @@ interface Draft {
   readonly folder: string;
   readonly base: Base | undefined;
   readonly held: Disposal[];
+  readonly works: WorkLedger;
 }
 
 function draftOf(
-  { path, target, kind, folder, base, held }: Draft,
+  { path, target, kind, folder, base, held, works }: Draft,
   options: CreateArchiveOptions,
 ): Repository {
   const blobs = createStagedBlobs(folder, base?.blob);
@@ -186,7 +197,7 @@ function draftOf(
       signal?.throwIfAborted();
       const added = { path, manifests, blobs };
       const whole = base === undefined ? added : union(added, base);
-      const told = toldStaged(whole, readsFor[form.format], options.onWork);
+      const told = toldStaged(whole, readsFor[form.format], works.of('write'));
       const bytes = archiveBytes(told.staged, form, signal);
       if (options.output !== undefined) await handOver(bytes, options.output);
       else if (kind === 'pipe') await writeFile(target, bytes);

@@ -1,4 +1,4 @@
-import { copyImage } from '../copy/copy.ts';
+import { copyCounted } from '../copy/copy.ts';
 import { isGantryError } from '../errors.ts';
 import { createPool } from '../flow/pool.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -69,15 +69,15 @@ export async function* copyTags(
     const kept = noClobber ? await destination.manifests.resolve(tag, { signal }) : undefined;
     if (kept !== undefined) return { tag, digest: kept.digest, outcome: 'kept' };
     const isThere = (await listed)?.has(tag);
-    const tagsAreNew = noClobber || isThere === false;
-    const { digest } = await copyImage(source, tag, destination, {
+    const settings = {
       ...options,
       ...mountFrom,
-      ...watch.part(),
+      signal: watch.signal,
       tags: [tag],
-      tagsAreNew,
+      tagsAreNew: noClobber || isThere === false,
       tagsAreThere: isThere === true,
-    });
+    };
+    const { digest } = await copyCounted(source, tag, destination, settings, watch);
     return { tag, digest, outcome: 'copied' };
   };
   const running: Promise<CopiedTag | SkippedName>[] = [];

@@ -1,4 +1,4 @@
-import { type CopyOptions, copyImage } from '../copy/copy.ts';
+import { type CopyOptions, copyCounted } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
 import { demandPresent } from '../copy/present.ts';
 import { ContentError, CopyError, InputError } from '../errors.ts';
@@ -67,11 +67,12 @@ async function transferWatched(
   watch: Watch,
   { noClobber = false, replace = false, noWait = false, onWait, ...rest }: CopyPlaceOptions,
 ): Promise<Descriptor> {
-  const options = { ...rest, ...watch.part() };
-  const { signal } = options;
+  const { ledger, signal } = watch;
+  const options = { ...rest, signal };
+  const { works } = ledger;
   if (replace) refuseToReplace(target);
   await using source = disposable(
-    await openSource(connections, origin, { ...sourceOptions(options), onWork: watch.part().onEvent }),
+    await openSource(connections, origin, { ...sourceOptions(options), works }),
   );
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
@@ -81,7 +82,7 @@ async function transferWatched(
       noWait,
       onWait,
       signal,
-      onWork: watch.part().onEvent,
+      works,
     }),
   );
   const { repository, tags } = destination;
@@ -90,12 +91,8 @@ async function transferWatched(
   if (options.admit === undefined) await clobber?.();
   const admit = admission({ origin, source, target }, { ...options, after: options.admit && clobber });
   const from = isChecked(origin) ? source.repository : examined(source.repository);
-  const root = await copyImage(from, source.reference, repository, {
-    ...options,
-    ...mountFrom,
-    admit,
-    tags,
-  });
+  const settings = { ...options, ...mountFrom, admit, tags };
+  const root = await copyCounted(from, source.reference, repository, settings, { ledger });
   await repository.commit({ signal });
   return root;
 }
@@ -134,7 +131,7 @@ export function refuseToReplace({ kind }: Place): void {
   }
 }
 
-function sourceOptions({ platforms, sparse, signal }: TransferOptions): SourceOptions {
+function sourceOptions({ platforms, sparse, signal }: TransferOptions): Omit<SourceOptions, 'works'> {
   return { platforms, sparse: sparse === true && platforms !== undefined, signal };
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { lookAt } from '../files/files.ts';
-import type { WorkObserver } from '../flow/work.ts';
+import { createWorkLedger, type WorkLedger } from '../flow/work.ts';
 import { refNameAnnotation } from '../spec/annotation.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
@@ -40,15 +40,15 @@ export interface DiskEntry {
 
 /** Settings for opening a place on disk. */
 export interface OpenPlaceOptions extends SignalOptions {
-  /** Receives the progress of unpacking, packing and hashing the content of an archive. */
-  readonly onWork?: WorkObserver | undefined;
+  /** Counts the unpacking, packing and hashing of the content of an archive. */
+  readonly works?: WorkLedger | undefined;
 }
 
 /** Opens a place on disk for reading. */
 export async function openDiskPlace(
   connections: Connections,
   { kind, path }: OnDisk,
-  options: OpenPlaceOptions = {},
+  options: OpenPlaceOptions,
 ): Promise<DiskPlace> {
   switch (kind) {
     case 'oci':
@@ -74,10 +74,10 @@ async function openLayoutPlace(path: string, options: SignalOptions): Promise<Di
 async function openArchivePlace(
   connections: Connections,
   path: string,
-  options: OpenPlaceOptions,
+  { works = createWorkLedger(), signal }: OpenPlaceOptions,
 ): Promise<DiskPlace> {
   const onWarning = (text: string): void => connections.warn(path, text);
-  const archive = await openArchiveAt(connections, path, { ...options, onWarning });
+  const archive = await openArchiveAt(connections, path, { signal, onWarning }, works);
   const namesItsImages = archive.format === 'oci';
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
 }

@@ -28,7 +28,7 @@ export async function openDiskSource(
   place: OnDisk,
   options: SourceOptions,
 ): Promise<OpenedSource> {
-  const opened = await openDiskPlace(connections, place, { signal: options.signal, onWork: options.onWork });
+  const opened = await openDiskPlace(connections, place, { signal: options.signal, works: options.works });
   try {
     return await chosenSource(connections, opened, place.name, options);
   } catch (error) {

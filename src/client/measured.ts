@@ -1,4 +1,4 @@
-import { createWork, type WorkObserver } from '../flow/work.ts';
+import type { WorkSum } from '../flow/work.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer } from '../image/layer.ts';
@@ -8,14 +8,13 @@ import type { SignalOptions } from '../store/contract.ts';
 /** Computes the digests for the config and manifest of a view that the program made, and reports the progress. */
 export async function measureLayers(
   image: Image | Index,
-  { signal, onEvent }: SignalOptions & { readonly onEvent?: WorkObserver | undefined },
+  options: SignalOptions & { readonly work: WorkSum },
 ): Promise<void> {
-  const work = createWork('hash', onEvent);
   const measure = async (layer: Layer): Promise<void> => {
-    await layer.descriptor({ signal, work });
-    await layer.diffId({ signal, work });
+    await layer.descriptor(options);
+    await layer.diffId(options);
   };
-  await Promise.all([...new Set(await layersOf(image, { signal }))].map(measure));
+  await Promise.all([...new Set(await layersOf(image, options))].map(measure));
 }
 
 async function layersOf(image: Image | Index, options: SignalOptions): Promise<readonly Layer[]> {

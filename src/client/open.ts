@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
 import type { Content } from '../flow/content.ts';
-import type { WorkObserver } from '../flow/work.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import type { LayoutRepository, OpenLayoutOptions } from '../layout/repository.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { Action, Repository, SignalOptions } from '../store/contract.ts';
@@ -83,8 +83,8 @@ export async function openForWriting(
 interface DestinationOptions extends SignalOptions, WaitOptions {
   /** The repository that the content comes from, if it is on the same registry. */
   readonly mountFrom?: string | undefined;
-  /** Receives the progress of unpacking and writing an archive. */
-  readonly onWork?: WorkObserver | undefined;
+  /** Counts the unpacking and writing of an archive. */
+  readonly works: WorkLedger;
   /** Whether an existing archive is replaced. By default the image is added to it. */
   readonly replace?: boolean | undefined;
 }
@@ -93,7 +93,7 @@ interface DestinationOptions extends SignalOptions, WaitOptions {
 export async function openDestination(
   connections: Connections,
   place: Place,
-  options: DestinationOptions = {},
+  options: DestinationOptions,
 ): Promise<Destination> {
   switch (place.kind) {
     case 'registry': {
@@ -122,12 +122,13 @@ async function createArchivePlace(
   connections: Connections,
   place: ArchivePlace,
   format: 'oci' | 'docker',
-  { replace = false, noWait = false, onWait, onWork, signal }: DestinationOptions,
+  { replace = false, noWait = false, onWait, works, signal }: DestinationOptions,
 ): Promise<Destination> {
   const wait = noWait ? 0 : Number.POSITIVE_INFINITY;
   const existing = replace ? 'replace' : 'add';
-  const options = { signal, onWait, format, existing, wait, onWork } as const;
-  return { repository: await createArchiveAt(connections, place.path, options), tags: namesOf(place) };
+  const options = { signal, onWait, format, existing, wait } as const;
+  const repository = await createArchiveAt(connections, place.path, options, works);
+  return { repository, tags: namesOf(place) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { copyImage } from '../copy/copy.ts';
+import { copyCounted } from '../copy/copy.ts';
 import { InputError } from '../errors.ts';
-import type { WorkObserver } from '../flow/work.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { defaultPlatform } from '../spec/platform.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
@@ -54,7 +54,8 @@ async function pullWatched(
   const { format = 'tarball', annotateRef = false, cachePath, platforms, noWait, onWait, ...rest } = options;
   refuseEmpty(plainPath(path), 'the saved image');
   if (cachePath !== undefined) refuseEmpty(cachePath, 'the cache');
-  const signal = { signal: watch.part().signal };
+  const { ledger } = watch;
+  const signal = { signal: watch.signal };
   const wait = { ...signal, noWait, onWait };
   if (cachePath !== undefined && format === 'oci') refuseSameFolder(cachePath, path);
   await using cache =
@@ -62,7 +63,7 @@ async function pullWatched(
   await using destination = await openTarget(connections, path, {
     ...wait,
     format,
-    onWork: watch.part().onEvent,
+    works: ledger.works,
   });
   const chosen = platforms ?? (format === 'oci' ? undefined : [defaultPlatform]);
   const roots: Descriptor[] = [];
@@ -74,13 +75,13 @@ async function pullWatched(
     const tags = format !== 'oci' || annotateRef ? nameInPlace(reference, format) : [];
     names.push(...tags);
     roots.push(
-      await copyImage(from, name, destination, {
-        ...rest,
-        ...watch.part(),
-        tags,
-        alone: references.length === 1,
-        platforms: chosen,
-      }),
+      await copyCounted(
+        from,
+        name,
+        destination,
+        { ...rest, ...signal, tags, alone: references.length === 1, platforms: chosen },
+        { ledger },
+      ),
     );
   }
   await cache?.commit(signal);
@@ -93,19 +94,17 @@ async function pullWatched(
 
 interface TargetOptions extends SignalOptions, WaitOptions {
   readonly format: PullFormat;
-  readonly onWork: WorkObserver | undefined;
+  readonly works: WorkLedger;
 }
 
 async function openTarget(
   connections: Connections,
   path: string,
-  { format, onWork, ...options }: TargetOptions,
+  { format, works, ...options }: TargetOptions,
 ): Promise<Repository> {
   if (format !== 'oci') {
-    return createArchiveAt(connections, path, {
-      format: format === 'legacy' ? 'legacy' : 'docker',
-      onWork,
-    });
+    const form = format === 'legacy' ? 'legacy' : 'docker';
+    return createArchiveAt(connections, path, { format: form }, works);
   }
   if (isStandard(path)) throw noFolder();
   return openForWriting(path, options);

@@ -1,4 +1,4 @@
-import { type CopyOptions, copyImage } from '../copy/copy.ts';
+import { type CopyOptions, copyCounted } from '../copy/copy.ts';
 import { examined } from '../copy/examined.ts';
 import { demandPresent } from '../copy/present.ts';
 import { makeIndex } from '../image/image-index.ts';
@@ -31,21 +31,17 @@ export async function pushPath(
   const origin = typeof path === 'string' ? await placeOfPath(path) : path;
   const target = { kind: 'registry', reference } as const;
   if (!index) return transfer(connections, origin, target, options);
-  return watching(options, async (watch) => {
-    const watched = { ...options, ...watch.part() };
-    const disk = await openDiskPlace(connections, origin, {
-      signal: watched.signal,
-      onWork: watched.onEvent,
-    });
+  return watching(options, async ({ ledger, signal }) => {
+    const { works } = ledger;
+    const disk = await openDiskPlace(connections, origin, { signal, works });
     const source = disk.repository;
     try {
-      const root = (await disk.index?.()) ?? makeIndex(await loadAll(disk, { signal: watched.signal }));
-      const { repository, tags } = await openDestination(connections, target, watched);
-      return await copyImage(withManifest(examined(source), root), root.descriptor.digest, repository, {
-        ...watched,
-        tags,
-        admit: disk.index === undefined ? options.admit : wholeFirst(options),
-      });
+      const root = (await disk.index?.()) ?? makeIndex(await loadAll(disk, { signal }));
+      const { repository, tags } = await openDestination(connections, target, { signal, works });
+      const admit = disk.index === undefined ? options.admit : wholeFirst(options);
+      const settings = { ...options, signal, tags, admit };
+      const from = withManifest(examined(source), root);
+      return await copyCounted(from, root.descriptor.digest, repository, settings, { ledger });
     } finally {
       await source[Symbol.asyncDispose]();
     }

@@ -1,6 +1,7 @@
 import type { ArchiveRepository, OpenArchiveOptions } from '../archive/read.ts';
 import type { CreateArchiveOptions } from '../archive/write.ts';
 import { InputError } from '../errors.ts';
+import type { WorkLedger } from '../flow/work.ts';
 import type { Repository } from '../store/contract.ts';
 
 /** The streams behind `-` as the path of an archive. */
@@ -27,14 +28,16 @@ export async function openArchiveAt(
   { standard }: Standard,
   path: string,
   options: OpenArchiveOptions,
+  works: WorkLedger,
 ): Promise<ArchiveRepository> {
-  const { openArchive } = await import('../archive/read.ts');
-  if (!inputs.has(path) || (standard === undefined && path !== '-')) return openArchive(path, options);
+  const { openArchiveCounted } = await import('../archive/read.ts');
+  if (!inputs.has(path) || (standard === undefined && path !== '-'))
+    return openArchiveCounted(path, options, works);
   if (standard === undefined) throw missing('input');
   const input = await standard.input();
   return typeof input === 'string'
-    ? openArchive(input, options)
-    : openArchive('stdin', { ...options, input });
+    ? openArchiveCounted(input, options, works)
+    : openArchiveCounted('stdin', { ...options, input }, works);
 }
 
 /**
@@ -45,11 +48,13 @@ export async function createArchiveAt(
   { standard }: Standard,
   path: string,
   options: CreateArchiveOptions,
+  works: WorkLedger,
 ): Promise<Repository> {
-  const { createArchive } = await import('../archive/write.ts');
-  if (!outputs.has(path) || (standard === undefined && path !== '-')) return createArchive(path, options);
+  const { createArchiveCounted } = await import('../archive/write.ts');
+  if (!outputs.has(path) || (standard === undefined && path !== '-'))
+    return createArchiveCounted(path, options, works);
   if (standard === undefined) throw missing('output');
-  return createArchive('stdout', { ...options, output: await standard.output() });
+  return createArchiveCounted('stdout', { ...options, output: await standard.output() }, works);
 }
 
 export function isStandard(path: string): boolean {

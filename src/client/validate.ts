@@ -50,32 +50,30 @@ export async function* validateSubject(
     typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
   const place = toPlace(subject);
   const { onEvent } = given;
-  const part = createWatch({
-    ...(onEvent === undefined
-      ? {}
-      : { onEvent: (event) => (event.kind === 'work' ? onEvent(event) : undefined) }),
+  const { ledger, signal } = createWatch({
+    onEvent: onEvent && ((event) => (event.kind === 'work' ? onEvent(event) : undefined)),
     signal: given.signal,
-  }).part();
-  const options = { ...given, ...part };
-  const { repository, reference } = await openSource(connections, place, {
-    platforms,
-    signal: options.signal,
-    onWork: part.onEvent,
   });
+  const { works } = ledger;
+  const options = { ...given, signal };
+  const { repository, reference } = await openSource(connections, place, { platforms, signal, works });
   let sound = true;
   try {
     const root = await repository.manifests.get(reference, options);
     const chosen = platforms === undefined ? root : await selectRoot(repository, root, platforms, options);
     if (platforms !== undefined)
       await demandPlatforms(repository, root, platforms, options).catch(leaveToValidate);
-    for await (const { descriptor, message } of validate(repository, chosen, options)) {
+    for await (const { descriptor, message } of validate(repository, chosen, {
+      ...options,
+      work: works.of('read'),
+    })) {
       sound = false;
       yield { subject: name, problem: `${descriptor.digest} ${message}` };
     }
   } finally {
     await repository[Symbol.asyncDispose]();
   }
-  part.signal?.throwIfAborted();
+  signal?.throwIfAborted();
   if (sound) yield { subject: name };
 }
 

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { atEnd } from '../../test/at-end.ts';
 import type { CopyEvent, CopyObserver } from '../copy/events.ts';
+import type { Figures } from '../copy/ledger.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import { createApp } from '../server/app.ts';
 import type { Registry } from '../store/contract.ts';
@@ -22,23 +23,19 @@ const progress = (complete: number, total = 10): CopyEvent => ({
   sent: complete,
   total,
 });
-const blob: CopyEvent = { kind: 'blob', descriptor: blobOf('x').descriptor, outcome: 'uploaded' };
+const bytes = (more: number): Partial<Figures> => ({ moved: more, complete: more, sent: more });
+const blob = { kind: 'blob', descriptor: blobOf('x').descriptor, outcome: 'uploaded' } as const;
 
 describe('the observer of a verb', () => {
   it('an observer receives the sum of the copies of its verb, and one end', async () => {
     const events: CopyEvent[] = [];
-    await watching({ onEvent: (event) => events.push(event) }, async (watch) => {
-      const [one, two] = [watch.part().onEvent, watch.part().onEvent];
-      one?.(progress(4));
-      two?.(progress(1));
-      two?.(progress(3));
-      one?.({ kind: 'end', moved: 10, complete: 10, sent: 10, total: 10 });
+    await watching({ onEvent: (event) => events.push(event) }, async ({ ledger }) => {
+      for (const total of [10, 10]) ledger.add({ ...bytes(4), total });
     });
     assert.deepEqual(events, [
       progress(4),
-      progress(5, 20),
-      progress(7, 20),
-      { kind: 'end', moved: 13, complete: 13, sent: 13, total: 20 },
+      progress(8, 20),
+      { kind: 'end', moved: 8, complete: 8, sent: 8, total: 20 },
     ]);
   });
 
@@ -50,9 +47,11 @@ describe('the observer of a verb', () => {
       seen.push(event);
       return new Promise<void>((resolve) => free.push(resolve));
     };
-    await watching({ onEvent }, async (watch) => {
-      const { onEvent: tell } = watch.part();
-      for (const event of [progress(1), progress(2), blob, progress(3), progress(4)]) tell?.(event);
+    await watching({ onEvent }, async ({ ledger }) => {
+      ledger.add({ ...bytes(1), total: 10 });
+      ledger.add(bytes(1));
+      ledger.tell(blob);
+      for (let more = 0; more < 2; more++) ledger.add(bytes(1));
     });
     assert.deepEqual(seen, [progress(1)]);
     for (let done = free.shift(); done !== undefined; done = free.shift()) {
@@ -80,9 +79,8 @@ describe('the observer of a verb', () => {
       const failure = new Error('the screen is gone');
       const ends: CopyEvent[] = [];
       const onEvent: CopyObserver = (event) => (event.kind === 'end' ? ends.push(event) : fail(failure));
-      const verb = watching({ onEvent }, async (watch) => {
-        const { onEvent: tell, signal } = watch.part();
-        tell?.(progress(1));
+      const verb = watching({ onEvent }, async ({ ledger, signal }) => {
+        ledger.add({ ...bytes(1), total: 10 });
         await turn();
         signal?.throwIfAborted();
         assert.fail('it went on');
@@ -105,9 +103,9 @@ describe('the observer of a verb', () => {
 
   it('the observation leaves the signal of the caller unchanged', () => {
     const { signal } = new AbortController();
-    assert.equal(createWatch({ signal }).part().signal, signal);
+    assert.equal(createWatch({ signal }).signal, signal);
     const end = new AbortController();
-    const own = createWatch({ signal: end.signal, onEvent: () => undefined }).part().signal;
+    const own = createWatch({ signal: end.signal, onEvent: () => undefined }).signal;
     end.abort('enough');
     assert.equal(own?.reason, 'enough');
   });

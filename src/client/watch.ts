@@ -1,5 +1,5 @@
 import type { CopyEvent, CopyObserver } from '../copy/events.ts';
-import type { Work, WorkProgress } from '../flow/work.ts';
+import { createLedger, type Ledger } from '../copy/ledger.ts';
 import type { SignalOptions } from '../store/contract.ts';
 
 /** The observer and the signal of a verb. */
@@ -7,10 +7,11 @@ export interface WatchOptions extends SignalOptions {
   readonly onEvent?: CopyObserver | undefined;
 }
 
-/** The events of one verb for its observer, over all copies that the verb makes. */
+/** The progress of one verb, over all copies that the verb makes. */
 export interface Watch {
-  /** Returns the options for one more copy. Its figures add to those of the others; its end does not end the whole. */
-  part(): WatchOptions;
+  readonly ledger: Ledger;
+  /** Also aborts when the observer fails. */
+  readonly signal: AbortSignal | undefined;
   /** Sends the last event. Throws the observer's own error if the verb has succeeded otherwise. */
   end(error?: unknown): void;
 }
@@ -29,47 +30,16 @@ export async function watching<T>(options: WatchOptions, verb: (watch: Watch) =>
   return outcome;
 }
 
-type Amounts = Pick<WorkProgress, 'done' | 'total'>;
-
-const none: Amounts = { done: 0, total: 0 };
-const nothing = { moved: 0, complete: 0, sent: 0, total: 0 };
-
 export function createWatch({ onEvent, signal }: WatchOptions): Watch {
-  if (onEvent === undefined) return { part: () => ({ signal }), end: () => undefined };
+  if (onEvent === undefined) return { ledger: createLedger(), signal, end: () => undefined };
   const failed = new AbortController();
   const whole = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
-  const tell = unhurried(onEvent, (error) => failed.abort(error));
-  let figures = nothing;
-  const works = new Map<Work, Amounts>();
-
-  const observePart = (): CopyObserver => {
-    let last = nothing;
-    const own = new Map<Work, Amounts>();
-    return (event) => {
-      if (event.kind === 'work') {
-        const { work, done, total } = event;
-        const sum = works.get(work) ?? none;
-        const before = own.get(work) ?? none;
-        works.set(work, { done: sum.done + done - before.done, total: sum.total + total - before.total });
-        own.set(work, { done, total });
-        return tell({ kind: 'work', work, ...(works.get(work) ?? none) });
-      }
-      if (event.kind !== 'progress' && event.kind !== 'end') return tell(event);
-      const { moved, complete, sent, total } = event;
-      figures = {
-        moved: figures.moved + moved - last.moved,
-        complete: figures.complete + complete - last.complete,
-        sent: figures.sent + sent - last.sent,
-        total: figures.total + total - last.total,
-      };
-      last = { moved, complete, sent, total };
-      if (event.kind === 'progress') tell({ kind: 'progress', ...figures });
-    };
-  };
+  const ledger = createLedger(unhurried(onEvent, (error) => failed.abort(error)));
   return {
-    part: () => ({ onEvent: observePart(), signal: whole }),
+    ledger,
+    signal: whole,
     end(error) {
-      tell({ kind: 'end', ...figures, ...(error === undefined ? {} : { error }) });
+      ledger.end(error);
       if (error === undefined) failed.signal.throwIfAborted();
     },
   };

@@ -10,6 +10,7 @@ import { copyImage } from '../copy/copy.ts';
 import type { CopyEvent } from '../copy/events.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { Work } from '../flow/work.ts';
+import { createWorkLedger } from '../flow/work.ts';
 import { createImage } from '../image/create.ts';
 import { createLayer } from '../image/layer.ts';
 import { openLayout } from '../layout/repository.ts';
@@ -174,7 +175,8 @@ describe('work beside a copy', () => {
     const manifest = await giveImage(place, { layers: [large, other] }, '1');
     await place.blobs.delete(large.descriptor.digest);
     const events: CopyEvent[] = [];
-    const problems = await listOf(validate(place, manifest, { onEvent: (event) => events.push(event) }));
+    const work = createWorkLedger((event) => events.push(event)).of('read');
+    const problems = await listOf(validate(place, manifest, { work }));
     assert.equal(problems.length, 2);
     assertWorks(events, ['read']);
   });

@@ -1,4 +1,4 @@
-import { copyImage } from '../copy/copy.ts';
+import { type CopyOptions, copyCounted } from '../copy/copy.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
 import type { Layer, LayerOrigin } from '../image/layer.ts';
@@ -30,23 +30,24 @@ export async function pushView(
 ): Promise<Descriptor> {
   const reference = toReference(place, 'an image in a registry', { advice: copyTakesBoth });
   const { tag: wanted } = reference;
-  return watching(options, async (watch) => {
-    const watched = { ...options, ...watch.part() };
+  return watching(options, async ({ ledger, signal }) => {
+    const watched = { ...options, signal };
     const origins = await originsOf(image, watched);
     const repository = connections.repository(reference, {
       actions: ['pull', 'push'],
       mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
     });
-    const following = await pushStreams(image, repository, watched);
-    await measureLayers(image, watched);
+    const accounts = await pushStreams(image, repository, watched, ledger);
+    await measureLayers(image, { signal, work: ledger.works.of('hash') });
     const source = await sourceOf(image, watched);
     if (reference.digest !== undefined) checkRoot(formatPlace(place), reference.digest, source.root.digest);
-    return copyImage(source.repository, source.root.digest, repository, {
+    const settings: CopyOptions = {
       ...watched,
-      ...following,
       mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference, connections.upload),
       tags: wanted === undefined ? [] : [wanted],
-    });
+    };
+    const { digest } = source.root;
+    return copyCounted(source.repository, digest, repository, settings, { ledger, accounts });
   });
 }
 

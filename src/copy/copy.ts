@@ -11,8 +11,9 @@ import type { KnownRoots } from '../store/known-roots.ts';
 import { type CopyOptions, copyShape } from './copy-options.ts';
 import { attempt } from './failure.ts';
 import { findKnown, knownStart, tagKnown } from './known.ts';
+import { createLedger } from './ledger.ts';
 import { copyReferrers } from './referrers.ts';
-import { askForRoot, type CopyRun, createRun, settled } from './run.ts';
+import { askForRoot, type CopyRun, type Counting, createRun, settled } from './run.ts';
 import { selectChildren, selectRoot } from './select.ts';
 import { soon } from './soon.ts';
 import { copyTree, headStart, patienceFor } from './walk.ts';
@@ -38,6 +39,26 @@ export async function copyImage(
   checkArgument('copyImage', 'reference', reference, text);
   checkArgument('copyImage', 'to', to, aRepository);
   checkOptions('copyImage', options, copyShape);
+  const ledger = createLedger(options.onEvent);
+  let root: Descriptor;
+  try {
+    root = await copyCounted(from, reference, to, options, { ledger });
+  } catch (error) {
+    ledger.end(error);
+    throw error;
+  }
+  ledger.end();
+  return root;
+}
+
+/** As `copyImage`, with figures that add to those of other copies. Sends no end, and does not call `onEvent`. */
+export async function copyCounted(
+  from: Repository,
+  reference: string,
+  to: Repository,
+  options: CopyOptions,
+  counting: Counting,
+): Promise<Descriptor> {
   if (options.platforms?.length === 0)
     throw new InputError(
       'INVALID_OPTION',
@@ -45,13 +66,10 @@ export async function copyImage(
     );
   const end = new AbortController();
   const release = onAbort(options.signal, () => end.abort(options.signal?.reason));
-  const run = createRun(from, to, options, end.signal);
+  const run = createRun(from, to, options, counting, end.signal);
   let root: Descriptor;
   try {
     root = await copyRoot(run, reference, options);
-  } catch (error) {
-    run.tally.fail(error);
-    throw error;
   } finally {
     release();
     end.abort(needless);
@@ -63,13 +81,13 @@ export async function copyImage(
 
 async function copyRoot(run: CopyRun, reference: string, options: CopyOptions): Promise<Descriptor> {
   const { tags = [], referrers = false, patience = headStart } = options;
-  const { from, observe, signal } = run;
+  const { from, ledger, signal } = run;
   const [tag] = tags;
   const question = await firstQuestion(run, options);
   const { known, named } = question;
   const same = named && (await findSame(run, reference, question, options));
   if (same) {
-    observe({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
+    ledger.tell({ kind: 'manifest', descriptor: same, outcome: 'existed', tags });
     return same;
   }
   const began = performance.now();

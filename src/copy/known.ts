@@ -41,7 +41,7 @@ export async function tagKnown(
   root: Manifest,
   { tags, platform }: { readonly tags: readonly string[]; readonly platform?: Platform | undefined },
 ): Promise<boolean> {
-  const { to, observe, signal } = run;
+  const { to, ledger, signal } = run;
   const { descriptor } = root;
   const { digest } = descriptor;
   const there = await soon(askForRoot(run, digest), knownStart);
@@ -55,6 +55,6 @@ export async function tagKnown(
     if (lackedBy(error, root.body) === undefined) throw error;
     return false;
   }
-  observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
+  ledger.tell({ kind: 'manifest', descriptor, outcome: 'written', tags });
   return true;
 }

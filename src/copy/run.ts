@@ -3,9 +3,9 @@ import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Repository, WriteOutcome } from '../store/contract.ts';
 import type { CopyOptions } from './copy-options.ts';
-import type { CopyObserver } from './events.ts';
 import { attempt } from './failure.ts';
-import { createTally, type Tally } from './progress.ts';
+import type { Ledger } from './ledger.ts';
+import { type BlobAccount, createTally, type Tally } from './progress.ts';
 
 /** The constant state of one running copy. */
 export interface CopyRun {
@@ -17,7 +17,7 @@ export interface CopyRun {
   /** See `CopyOptions.repair`. */
   readonly repair: boolean;
   readonly tally: Tally;
-  readonly observe: CopyObserver;
+  readonly ledger: Ledger;
   /** Aborts when the copy ends, for any reason. */
   readonly signal: AbortSignal;
   /** Every digest already begun. Later mentions share its promise. */
@@ -32,13 +32,20 @@ export interface CopyRun {
 /** The outcome for a blob or a manifest; `written` is for manifests. */
 export type Outcome = WriteOutcome | 'skipped' | 'written';
 
+/** The sums that a copy adds to. */
+export interface Counting {
+  readonly ledger: Ledger;
+  /** The blobs that went out before, in the same sums. */
+  readonly accounts?: ReadonlyMap<Digest, BlobAccount> | undefined;
+}
+
 export function createRun(
   from: Repository,
   to: Repository,
-  { mountFrom, jobs, nondistributable = false, repair = false, onEvent }: CopyOptions,
+  { mountFrom, jobs, nondistributable = false, repair = false }: CopyOptions,
+  { ledger, accounts }: Counting,
   signal: AbortSignal,
 ): CopyRun {
-  const observe: CopyObserver = onEvent ?? (() => undefined);
   const known = typeof mountFrom === 'string' ? [mountFrom] : [];
   return {
     from,
@@ -47,8 +54,8 @@ export function createRun(
     mountFrom: typeof mountFrom === 'function' ? mountFrom : () => known,
     nondistributable,
     repair,
-    tally: createTally(observe),
-    observe,
+    tally: createTally(ledger, accounts),
+    ledger,
     signal,
     blobs: new Map(),
     manifests: new Map(),

@@ -62,7 +62,7 @@ export async function copyTree(
   there: Promise<Descriptor | undefined>,
   { tags = [], depth = 0, wants = () => true, patience = headStart, platform }: CopyTreeOptions = {},
 ): Promise<Outcome> {
-  const { observe, nondistributable, repair } = run;
+  const { ledger, nondistributable, repair } = run;
   const { descriptor } = manifest;
   // A manifest at the destination promises all its content but the layers that registries may not distribute.
   const isEnough = !repair && !nondistributable;
@@ -74,11 +74,11 @@ export async function copyTree(
   const isThere = !repair && isIt(await there);
   if (!isThere || !isEnough) await children;
   if (isThere) {
-    observe({ kind: 'manifest', descriptor, outcome: 'existed', tags });
+    ledger.tell({ kind: 'manifest', descriptor, outcome: 'existed', tags });
     return 'existed';
   }
   await putManifest(run, manifest, { tags, depth, platform });
-  observe({ kind: 'manifest', descriptor, outcome: 'written', tags });
+  ledger.tell({ kind: 'manifest', descriptor, outcome: 'written', tags });
   return 'written';
 }
 

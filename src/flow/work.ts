@@ -36,7 +36,23 @@ export interface WorkPart {
   settle(): void;
 }
 
-export function createWork(work: Work, observe: WorkObserver = () => undefined): WorkSum {
+/** The work of one verb, with one sum for each kind. */
+export interface WorkLedger {
+  of(work: Work): WorkSum;
+}
+
+export function createWorkLedger(observe: WorkObserver = () => undefined): WorkLedger {
+  const sums = new Map<Work, WorkSum>();
+  return {
+    of(work) {
+      const sum = sums.get(work) ?? createWork(work, observe);
+      sums.set(work, sum);
+      return sum;
+    },
+  };
+}
+
+function createWork(work: Work, observe: WorkObserver): WorkSum {
   let done = 0;
   let total = 0;
   const tell = (): void => {

@@ -3,7 +3,7 @@ import { drain } from '../flow/collect.ts';
 import type { UnpackLimits } from '../flow/compression.ts';
 import type { Content } from '../flow/content.ts';
 import { counted } from '../flow/count.ts';
-import type { WorkObserver, WorkPart } from '../flow/work.ts';
+import type { WorkPart, WorkSum } from '../flow/work.ts';
 import { type Descriptor, openable } from '../spec/descriptor.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 
@@ -13,8 +13,8 @@ export interface ValidateImageOptions extends SignalOptions {
   readonly fast?: boolean | undefined;
   /** The limits of a layer's decompression. A layer beyond them is a problem. */
   readonly unpack?: UnpackLimits | undefined;
-  /** Receives the progress of reading configs and layers; never called with `fast`. */
-  readonly onEvent?: WorkObserver | undefined;
+  /** Counts the reading of configs and layers; with `fast` nothing is read. */
+  readonly work?: WorkSum | undefined;
 }
 
 /** A fault of one blob or manifest, in a sentence. */

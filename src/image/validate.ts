@@ -1,5 +1,5 @@
 import { collectContent } from '../flow/collect.ts';
-import { createWork, type WorkPart, type WorkSum } from '../flow/work.ts';
+import type { WorkPart } from '../flow/work.ts';
 import { platformOf } from '../json/config-facts.ts';
 import { configLimit, parseImageConfig } from '../json/image-config.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -26,11 +26,9 @@ export async function* validate(
   manifest: Manifest,
   options: ValidateImageOptions = {},
 ): AsyncIterable<Problem> {
-  const work = createWork('read', options.onEvent);
   const told = new Set<string>();
   for await (const problem of validateTree(repository, manifest, {
     options,
-    work,
     seen: new Set(),
     depth: 0,
   })) {
@@ -44,7 +42,6 @@ export async function* validate(
 
 interface Walk {
   readonly options: ValidateImageOptions;
-  readonly work: WorkSum;
   /** The digests already checked, since indexes may list each other's children many times. */
   readonly seen: Set<Digest>;
   readonly depth: number;
@@ -102,9 +99,9 @@ async function* validateChild(repository: Repository, child: Descriptor, walk: W
 }
 
 /** Adds a blob to the work. The total grows while it is read if its manifest leaves out the size. */
-function partOf({ options, work }: Walk, blob: Descriptor): WorkPart | undefined {
-  if (options.fast === true) return undefined;
-  return work.begin(blob.unsized === true ? undefined : blob.size);
+function partOf({ options: { fast, work } }: Walk, blob: Descriptor): WorkPart | undefined {
+  if (fast === true) return undefined;
+  return work?.begin(blob.unsized === true ? undefined : blob.size);
 }
 
 async function* validateImage(
