@@ -2,6 +2,7 @@ import { AuthError } from '../errors.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 import type { HttpRequest, Send } from '../wire/message.ts';
 import { mergeScopes } from '../wire/scope.ts';
+import type { Secrets } from '../wire/secrets.ts';
 import { createTokenCache, type TokenCache } from './cache.ts';
 import type { Challenge } from './challenge.ts';
 import { type CredentialOptions, type Credentials, createCredentials, type Identity } from './credentials.ts';
@@ -16,8 +17,6 @@ export interface Authorization {
   readonly question: string;
   /** Whether it was fetched for this request. */
   readonly fresh: boolean;
-  /** The secret parts that a server could repeat after it has received the header or the token request. */
-  readonly secrets: readonly string[];
 }
 
 interface Refusal {
@@ -46,6 +45,8 @@ export interface Authenticator {
 export interface AuthenticatorOptions extends CredentialOptions {
   /** Sends token requests, without redirects and without credentials of its own. */
   readonly send: Send;
+  /** Receives the secrets of the authorizations: the credentials and the tokens. */
+  readonly secrets: Secrets;
   /** The name of this program for token services. Default `gantry`. */
   readonly clientId?: string | undefined;
 }
@@ -54,11 +55,11 @@ export interface AuthenticatorOptions extends CredentialOptions {
  * Finds the Authorization header for a request. Remembers the registry's challenges, the credentials and the tokens.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { registry, send, clientId = 'gantry', clock = systemClock } = options;
-  const schemes = createAuthSchemes(registry);
+  const { registry, send, secrets, clientId = 'gantry', clock = systemClock } = options;
+  const schemes = createAuthSchemes(registry, secrets);
   const credentials = createCredentials({ ...options, clock });
   const tokens = createTokenCache(clock);
-  const service: TokenSource = { registry, send, clientId, clock, tokens, credentials };
+  const service: TokenSource = { registry, send, secrets, clientId, clock, tokens, credentials };
 
   const authorize = async (
     scheme: AuthScheme,
@@ -66,6 +67,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     refusal: Refusal,
   ): Promise<Authorization | undefined> => {
     const identity = await credentials.identify(scheme, refusal.request);
+    if (identity.credential !== undefined) secrets.add(secretsOf(identity.credential));
     const direct = withoutToken(scheme, identity, refusal.refused);
     if (direct !== 'needs a token') return direct;
     return scheme.kind === 'bearer' ? withToken(service, { scheme, scopes, identity }, refusal) : undefined;
@@ -90,7 +92,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
     async answer(challenges, refusal) {
       const { request, refused } = refusal;
-      const scheme = schemes.learn(challenges, request, refused?.secrets);
+      const scheme = schemes.learn(challenges, request);
       if (scheme === undefined) return undefined;
       if (refused !== undefined) {
         tokens.drop(refused.header.replace(/^Bearer /, ''));
@@ -117,13 +119,14 @@ function withoutToken(
   const header = isRegistryToken ? `Bearer ${credential.token}` : basicAuthorization(credential);
   // The same credential would be refused again.
   if (refused?.header === header) return undefined;
-  return { header, question: header, fresh: true, secrets: secretsOf(credential) };
+  return { header, question: header, fresh: true };
 }
 
 /** The parts of an authenticator that bring a token. */
 interface TokenSource {
   readonly registry: string;
   readonly send: Send;
+  readonly secrets: Secrets;
   readonly clientId: string;
   readonly clock: Clock;
   readonly tokens: TokenCache;
@@ -141,12 +144,11 @@ const longBody = 1024 * 1024;
 
 /** Resolves with a token, or with undefined if the registry has refused one that was fetched by the same question. */
 async function withToken(
-  { registry, send, clientId, clock, tokens, credentials }: TokenSource,
+  { registry, send, secrets, clientId, clock, tokens, credentials }: TokenSource,
   { scheme: { realm, service }, scopes, identity: { credential, missing } }: TokenDemand,
   { request, refused, onAsked }: Refusal,
 ): Promise<Authorization | undefined> {
   const own = credential?.kind === 'registry' ? undefined : credential;
-  const known = own === undefined ? [] : secretsOf(own);
   const shown = await credentials.shownTo(realm, request.url, own);
   const holder = JSON.stringify([realm, service, shown]);
   const question = JSON.stringify([holder, scopes]);
@@ -163,12 +165,13 @@ async function withToken(
       fetch: (signal) =>
         fetchToken(
           { registry, realm, service, scopes, credential: shown, clientId, signal },
-          { send, clock },
+          { send, secrets, clock },
         ),
     });
     onAsked?.();
     const { token, fresh } = await asked;
-    return { header: `Bearer ${token.value}`, question, fresh, secrets: [token.value, ...known] };
+    secrets.add([token.value]);
+    return { header: `Bearer ${token.value}`, question, fresh };
   } catch (error) {
     throw missing !== undefined && error instanceof AuthError ? missing : error;
   }

@@ -31,6 +31,7 @@ const maxTries = 3;
  */
 export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middleware {
   const authenticator = createAuthenticator(options);
+  const { secrets } = options;
   const ours = originOf(origin);
   const firstRequest = createFirstRequest((request) => authenticator.isKnown(request), options.clock);
 
@@ -48,14 +49,13 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
           { ...request, ...(body === undefined ? {} : { body }) },
           authorization,
         );
-        const { secrets } = sent;
-        const response = { ...(await next(sent)), ...(secrets === undefined ? {} : { secrets }) };
+        const response = await next(sent);
         answered = true;
         if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;
         // The other requests continue once the token request is sent: if the token serves them, too, they wait for the
         // same one.
         const onAsked = (): void => tellOthers(true);
-        const better = await authenticator.answer(challengesOf(response), {
+        const better = await authenticator.answer(challengesOf(response, secrets.all), {
           request,
           refused: authorization,
           onAsked,
@@ -73,15 +73,10 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
 
 function withAuthorization(request: HttpRequest, authorization: Authorization | undefined): HttpRequest {
   if (authorization === undefined) return request;
-  const { header, secrets } = authorization;
-  return {
-    ...request,
-    headers: { ...request.headers, authorization: [header] },
-    secrets: [...new Set([...(request.secrets ?? []), ...secrets])],
-  };
+  return { ...request, headers: { ...request.headers, authorization: [authorization.header] } };
 }
 
-function challengesOf({ headers, secrets }: HttpResponse): readonly Challenge[] {
+function challengesOf({ headers }: HttpResponse, secrets: readonly string[]): readonly Challenge[] {
   return parseChallenges(headerLines(headers, 'www-authenticate'), secrets);
 }
 

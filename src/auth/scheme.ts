@@ -2,6 +2,7 @@ import { AuthError } from '../errors.ts';
 import type { HttpRequest } from '../wire/message.ts';
 import { redactWords } from '../wire/redact.ts';
 import { scopedRepository } from '../wire/scope.ts';
+import type { Secrets } from '../wire/secrets.ts';
 import type { Challenge } from './challenge.ts';
 import { resolveRealm } from './realm.ts';
 
@@ -24,20 +25,16 @@ export interface AuthSchemes {
    * Remembers the scheme that the challenges ask for, and returns it. Without a challenge, returns the last one.
    * Throws CHALLENGE_INVALID.
    */
-  learn(
-    challenges: readonly Challenge[],
-    request: HttpRequest,
-    secrets: readonly string[] | undefined,
-  ): AuthScheme | undefined;
+  learn(challenges: readonly Challenge[], request: HttpRequest): AuthScheme | undefined;
 }
 
-export function createAuthSchemes(registry: string): AuthSchemes {
+export function createAuthSchemes(registry: string, { all: secrets }: Secrets): AuthSchemes {
   /** By repository, since each repository of Artifactory has its own realm. */
   const schemes = new Map<string | undefined, AuthScheme>();
   let last: AuthScheme | undefined;
   return {
     of: ({ scopes }) => schemes.get(scopedRepository(scopes)) ?? last,
-    learn(challenges, request, secrets) {
+    learn(challenges, request) {
       // gcr.io has sent 401 without a challenge below /v2/: its earlier challenge is still valid.
       const scheme = schemeOf(challenges, { request, registry, secrets }) ?? last;
       if (scheme === undefined) return undefined;
@@ -51,7 +48,7 @@ export function createAuthSchemes(registry: string): AuthSchemes {
 interface Context {
   readonly request: HttpRequest;
   readonly registry: string;
-  readonly secrets: readonly string[] | undefined;
+  readonly secrets: readonly string[];
 }
 
 /**

@@ -7,6 +7,7 @@ import type { Credential, Keychain } from '../keychain/credential.ts';
 import { createManualClock, type ManualClock } from '../time/clock.test.support.ts';
 import { headerValue } from '../wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../wire/message.ts';
+import { createSecrets } from '../wire/secrets.ts';
 import { createAuthorize } from './authorize.ts';
 
 export const origin = 'https://registry.example.com';
@@ -89,6 +90,7 @@ export function stage({ registry, service, credential, keychain, trustedRealms }
     origin,
     keychain: keychain ?? (() => Promise.resolve(credential)),
     send: tokenLine,
+    secrets: createSecrets(),
     trustedRealms,
     warn: (warning) => warnings.push(warning),
     clock,

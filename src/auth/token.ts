@@ -8,7 +8,8 @@ import type { Credential } from '../keychain/credential.ts';
 import type { Clock } from '../time/clock.ts';
 import { readError } from '../wire/error-body.ts';
 import type { HeaderMap, HttpRequest, HttpResponse, Send } from '../wire/message.ts';
-import { basicAuthorization, basicOf, secretsOf } from './secrets.ts';
+import type { Secrets } from '../wire/secrets.ts';
+import { basicAuthorization, basicOf } from './secrets.ts';
 
 /** A bearer token from a token service. */
 export interface Token {
@@ -45,13 +46,13 @@ const postUnknown = [400, 404, 405, 501];
  */
 export async function fetchToken(
   request: TokenRequest,
-  { send, clock }: { readonly send: Send; readonly clock: Clock },
+  { send, secrets, clock }: { readonly send: Send; readonly secrets: Secrets; readonly clock: Clock },
 ): Promise<Token> {
   const asked = clock.now();
   return wholeAnswer(
     async ({ signal, watch }) => {
       const { sent, response } = await askService({ ...request, signal }, send);
-      if (response.status !== 200) throw await refusal(response, sent, request);
+      if (response.status !== 200) throw await refusal(response, { ...sent, secrets: secrets.all }, request);
       return readToken(watch(response), { request, asked });
     },
     { clock, signal: request.signal },
@@ -86,7 +87,6 @@ function getRequest(request: TokenRequest): HttpRequest {
     method: 'GET',
     url: `${realm}${realm.includes('?') ? '&' : '?'}${query.join('&')}`,
     headers: { ...plain, ...(basic === undefined ? {} : { authorization: [basicAuthorization(basic)] }) },
-    ...(credential === undefined ? {} : { secrets: secretsOf(credential) }),
     replay: 'safe',
     signal: request.signal,
   };
@@ -108,7 +108,6 @@ function postRequest(
     url: realm,
     headers: { ...plain, 'content-type': ['application/x-www-form-urlencoded'] },
     body: bytesContent(new TextEncoder().encode(form.toString())),
-    secrets: secretsOf({ kind: 'identity', token: refreshToken }),
     replay: 'safe',
     signal,
   };

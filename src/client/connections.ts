@@ -12,6 +12,7 @@ import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { Intent, Repository } from '../store/contract.ts';
 import type { Middleware, Send } from '../wire/message.ts';
+import { createSecrets, type Secrets } from '../wire/secrets.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { lineOptions, openTransport } from './lines.ts';
 import type { StandardStreams } from './standard.ts';
@@ -85,10 +86,11 @@ export function createConnections(
     const known = opened.get(host);
     if (known !== undefined) return known;
     const warn = (text: string): void => warnAbout(host.registry, text);
-    const line = openLine(host, common, warn);
     const { base, registry, loginAdvice, isPlain } = host;
+    const home = { ...common, home: base, secrets: createSecrets(Object.values(host.headers)) };
+    const line = openLine(host, home, warn);
     const authorize = line.authorizeWith(isPlain ? askedInPlain(keychain) : keychain);
-    const send = createLine({ ...common, home: base, authorize });
+    const send = createLine({ ...home, authorize });
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
     const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
     const roots = createRootMemory({ place: base, notes: options.rootNotes });
@@ -116,10 +118,9 @@ export function createConnections(
 /** Makes the line of one registry, with the user's headers, up to the choice of a keychain. */
 function openLine(
   { registry, base, headers, trustedRealms }: Host,
-  common: LineOptions,
+  home: LineOptions & { readonly secrets: Secrets },
   warn: (text: string) => void,
 ): Omit<Line, 'authorize'> {
-  const home = { ...common, home: base };
   const tokenLine = createLine({ ...home, redirects: false });
   const own = ownHeaders(headers, base);
   return {
@@ -127,7 +128,8 @@ function openLine(
     bare: createLine(home),
     authorizeWith(keychain, watch) {
       const send = watch === undefined ? tokenLine : watch(tokenLine);
-      const proving = createAuthorize({ registry, origin: base, keychain, send, trustedRealms, warn });
+      const login = { registry, origin: base, keychain, trustedRealms, secrets: home.secrets };
+      const proving = createAuthorize({ ...login, send, warn });
       return (next) => own(proving(next));
     },
   };

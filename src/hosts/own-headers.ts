@@ -22,17 +22,12 @@ export function ownHeaders(headers: Readonly<Record<string, string>>, origin: st
   const lines: HeaderMap = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [checked(name, value), [value]]),
   );
-  const secrets = Object.values(headers);
-  if (secrets.length === 0) return (next) => next;
+  if (Object.keys(headers).length === 0) return (next) => next;
   const ours = originOf(origin);
   return (next) => (request) =>
     next(
       originOf(targetOf(request)) === ours
-        ? {
-            ...request,
-            headers: { ...lines, ...request.headers },
-            secrets: [...new Set([...(request.secrets ?? []), ...secrets])],
-          }
+        ? { ...request, headers: { ...lines, ...request.headers } }
         : request,
     );
 }

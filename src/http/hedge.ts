@@ -68,7 +68,7 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
           sent.delete(abort);
           if (isSettled && request.onLate !== undefined && !abort.signal.aborted) {
             release();
-            request.onLate(withSecrets(request, response));
+            request.onLate(response);
             return;
           }
           if (isSettled || (isSecond && isWorse(request, response))) {
@@ -108,11 +108,6 @@ function firstOfTwo(next: Send, request: HttpRequest, { clock, after }: Patience
 function isWorse({ method, body }: HttpRequest, { status }: HttpResponse): boolean {
   if (method === 'DELETE' && status === 404) return false;
   return status === 429 || status >= (isRepeatableWrite(method) || body !== undefined ? 400 : 500);
-}
-
-/** The steps after this one see only the first answer, so the late one gets the secrets of its request here. */
-function withSecrets({ secrets }: HttpRequest, response: HttpResponse): HttpResponse {
-  return secrets === undefined ? response : { ...response, secrets };
 }
 
 function isRepeatableWrite(method: string): boolean {

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { secret } from '../../test/secret.ts';
 import { isGantryError, TransportError } from '../errors.ts';
 import { emptyContent } from '../flow/content.ts';
+import { createManualClock } from '../time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { createSecrets } from '../wire/secrets.ts';
 import type { WireEvent } from './event.ts';
 import { createLine } from './line.ts';
 
@@ -130,6 +133,45 @@ describe('createLine', () => {
     await line({ ...request, headers });
     assert.deepEqual(warnings, ['old', 'older']);
     assert.equal(reads, 0);
+  });
+
+  it('createLine hides the secrets of earlier requests in the answer to a later one', async () => {
+    const secrets = createSecrets();
+    const events: WireEvent[] = [];
+    const line = createLine({
+      transport: async () => answer(404, { 'x-echo': [secret('earlier')] }),
+      secrets,
+      observe: (event) => events.push(event),
+    });
+    await line(request);
+    secrets.add([secret('earlier')]);
+    events.length = 0;
+    const { secrets: told } = await line(request);
+    assert.deepEqual(told, [secret('earlier')]);
+    assert.ok(!JSON.stringify(events).includes(secret('earlier')));
+  });
+
+  it('late-session: createLine gives the secrets also to the receiver of a late answer', async () => {
+    const clock = createManualClock();
+    const secrets = createSecrets();
+    secrets.add([secret('header')]);
+    const answers: ((response: HttpResponse) => void)[] = [];
+    const late: HttpResponse[] = [];
+    const transport: Send = () => new Promise((resolve) => answers.push(resolve));
+    const line = createLine({ transport, secrets, timeouts: { clock } });
+    const start = { ...request, method: 'POST', onLate: (response: HttpResponse) => late.push(response) };
+    const sent = line(start);
+    await turn();
+    await clock.advance(15_000);
+    await turn();
+    answers[1]?.(answer(202));
+    assert.deepEqual((await sent).secrets, [secret('header')]);
+    answers[0]?.(answer(202));
+    await turn();
+    assert.deepEqual(
+      late.map((response) => response.secrets),
+      [[secret('header')]],
+    );
   });
 
   it('createLine ends the silence of a transport', async () => {

@@ -1,4 +1,5 @@
-import type { Middleware, Send } from '../wire/message.ts';
+import type { HttpResponse, Middleware, Send } from '../wire/message.ts';
+import { createSecrets, type Secrets } from '../wire/secrets.ts';
 import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import type { RetryOptions } from './backoff.ts';
 import type { WarningObserver, WireObserver } from './event.ts';
@@ -30,6 +31,8 @@ export interface LineOptions {
   readonly observe?: WireObserver | undefined;
   /** Receives the warnings, which `observe` gets too. Without `observe` no other event is made. */
   readonly onWarning?: WarningObserver | undefined;
+  /** The secrets that `authorize` and others add, for one registry. */
+  readonly secrets?: Secrets | undefined;
 }
 
 /**
@@ -38,11 +41,12 @@ export interface LineOptions {
  */
 export function createLine(options: LineOptions): Send {
   const { transport, authorize, home, redirects = true, timeouts, observe } = options;
+  const { secrets = createSecrets() } = options;
   const logged = observed(transport, options);
   const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
   const authorized = authorize === undefined ? throttled : authorize(throttled);
   const redirected = redirects ? redirect({ foreign: throttled })(authorized) : authorized;
-  return targeted(retry(options.retry, observe)(redirected));
+  return prepared(retry(options.retry, observe)(redirected), secrets);
 }
 
 /** Adds the steps that report to the observers. */
@@ -55,9 +59,13 @@ function observed(transport: Send, { observe, onWarning }: LineOptions): Send {
   })(logged);
 }
 
-/** Parses the URL of each request once, for all steps. */
-function targeted(next: Send): Send {
-  return async (request) => next({ ...request, target: targetOf(request) });
+/** Parses the URL of each request once, for all steps, and gives the secrets to all steps and to the reader of the answer. */
+function prepared(next: Send, { all: secrets }: Secrets): Send {
+  return async ({ onLate, ...request }) => {
+    const late = onLate && ((response: HttpResponse): void => onLate({ ...response, secrets }));
+    const whole = { ...request, target: targetOf(request), secrets, ...(late && { onLate: late }) };
+    return { ...(await next(whole)), secrets };
+  };
 }
 
 /** Marks requests to other hosts as sent by `home`. The redirect middleware has marked its requests already. */

@@ -38,12 +38,12 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
     for (let hops = 0; ; hops++) {
       const response = await send(hop);
       const location = followable(hop, response);
-      if (location === undefined) return answerOf(hop, response);
-      const { secrets = hop.secrets } = response;
+      if (location === undefined) return { url: hop.url, ...response };
+      const { secrets } = hop;
       const url = resolveHop(hop.url, location, { secrets });
       const target = parseTargetUri(url);
       const leaves = originOf(target) !== originOf(home);
-      if (leaves && hop.method === 'DELETE') return answerOf(hop, response);
+      if (leaves && hop.method === 'DELETE') return { url: hop.url, ...response };
       await drainBody(response.body);
       if (hops === maxHops) {
         throw new TransportError('REDIRECT_REFUSED', `${home.host} redirected more than ${maxHops} times`);
@@ -53,18 +53,9 @@ export function redirect({ foreign }: RedirectOptions): Middleware {
         send = foreign;
         hop = { ...hop, headers: neutral(hop.headers) };
       }
-      const onward = { ...hop, url, target, ...(secrets === undefined ? {} : { secrets }) };
-      hop = sentBy(onward, hop.url, { home });
+      hop = sentBy({ ...hop, url, target }, hop.url, { home });
     }
   };
-}
-
-/**
- * Adds the URL and the secrets to the answer: the server that a redirect leads to may know the secrets from the
- * redirecting server.
- */
-function answerOf({ url, secrets }: HttpRequest, response: HttpResponse): HttpResponse {
-  return { url, ...(secrets === undefined ? {} : { secrets }), ...response };
 }
 
 /** Returns the Location of a redirect that can be followed. */

@@ -54,8 +54,8 @@ async function settle(next: Send, request: HttpRequest, backoff: Backoff): Promi
 
 /** Leaves the body unread: the caller gets it if this attempt is the last one. */
 function statusError(
-  { method, url, secrets: own }: HttpRequest,
-  { status, headers, secrets = own }: HttpResponse,
+  { method, url, secrets }: HttpRequest,
+  { status, headers }: HttpResponse,
   now: number,
 ): ResponseError {
   const shown = redactUrl(url, secrets);

@@ -147,9 +147,7 @@ export async function nextPage(
     const shown = redactUrl(next, response.secrets);
     throw new TransportError('REDIRECT_REFUSED', `${new URL(from).host} links to another host: ${shown}`);
   }
-  // The link may repeat a secret of the request that it answers.
-  const { secrets = [] } = response;
-  return ask(exchange, { ...request, url, secrets }, operation, [200]);
+  return ask(exchange, { ...request, url }, operation, [200]);
 }
 
 /**

@@ -19,6 +19,7 @@ import {
 } from '../spec/options.ts';
 import { isLoopback } from '../spec/reference.ts';
 import type { Send } from '../wire/message.ts';
+import { createSecrets } from '../wire/secrets.ts';
 import { parseTargetUri } from '../wire/target-uri.ts';
 
 /** Settings of `createRegistryLine`. */
@@ -72,11 +73,12 @@ export function createRegistryLine(options: RegistryLineOptions): Send {
   checkOptions('createRegistryLine', options, shape, ['base', 'transport']);
   const { base, keychain = async () => undefined, trustedRealms, onWire } = options;
   const { secure, host: registry } = parseTargetUri(base);
-  const home = lineOptions(options);
+  const secrets = createSecrets();
+  const home = { ...lineOptions(options), secrets };
   const send = createLine({ ...home, redirects: false });
   const warn = (about: string): void => onWire?.({ kind: 'warning', host: registry, text: about });
   const chain = secure || isLoopback(registry) ? keychain : askedInPlain(keychain);
-  const login = { registry, origin: base, keychain: chain, trustedRealms };
+  const login = { registry, origin: base, keychain: chain, trustedRealms, secrets };
   return createLine({ ...home, authorize: createAuthorize({ ...login, send, warn }) });
 }
 

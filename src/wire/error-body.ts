@@ -40,7 +40,7 @@ const shownMessage = 300;
 export async function readError(response: HttpResponse, context: ErrorContext): Promise<GantryError> {
   const { request, what } = context;
   const bytes = await readStart(response.body, request.signal);
-  const secrets = [...(request.secrets ?? []), ...(response.secrets ?? [])];
+  const secrets = response.secrets ?? request.secrets ?? [];
   const errors = request.method === 'HEAD' ? [] : parseErrors(bytes, secrets);
   const retryAfter = parseRetryAfter(headerValue(response.headers, 'retry-after'));
   const seen: ErrorResponse = {

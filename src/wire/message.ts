@@ -34,7 +34,7 @@ export interface HttpRequest {
    * own.
    */
   readonly sentBy?: string;
-  /** Values that no log or error may show although the answer may repeat them: the password, the token. */
+  /** The secrets of the line, which no log or error may show although an answer may repeat them. The line sets them. */
   readonly secrets?: readonly string[];
   /** How the request reached a server; undefined when it was handed over within the process. */
   readonly arrival?: Arrival;
@@ -80,7 +80,7 @@ export interface HttpResponse {
   readonly url?: string;
   /** Set where the request was sent before and that answer was lost: the server may have carried it out then. */
   readonly repeated?: true;
-  /** The `secrets` of the request that it answers. */
+  /** The secrets of the line, which the answer may repeat. The line sets them. */
   readonly secrets?: readonly string[];
 }
 

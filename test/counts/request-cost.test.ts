@@ -11,6 +11,7 @@ import { plainFallback } from '../../src/http/plain-fallback.ts';
 import { userAgent } from '../../src/http/user-agent.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { Repository } from '../../src/store/contract.ts';
+import { createSecrets } from '../../src/wire/secrets.ts';
 import { atEnd } from '../at-end.ts';
 
 /** The work of this process since the counting began. */
@@ -97,8 +98,12 @@ const ignore = (): void => undefined;
 function openRepository(base: string): Repository {
   const { host } = new URL(base);
   const { send } = createNodeTransport();
-  const common = { transport: plainFallback(() => false)(userAgent('test')(send)), home: base };
-  const login = { registry: host, origin: base, keychain: async () => undefined };
+  const common = {
+    transport: plainFallback(() => false)(userAgent('test')(send)),
+    home: base,
+    secrets: createSecrets(),
+  };
+  const login = { registry: host, origin: base, keychain: async () => undefined, secrets: common.secrets };
   const authorize = createAuthorize({ ...login, send: createLine(common) });
   const line = createLine({ ...common, authorize, observe: ignore, retry: { initial: 1 } });
   return createRemoteRegistry({ base, send: line }).repository('app', { actions: ['pull', 'push'] });

@@ -13,6 +13,7 @@ import { createManualClock } from '../../src/time/clock.test.support.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
+import { createSecrets } from '../../src/wire/secrets.ts';
 import { secret } from '../secret.ts';
 import { all, listsNoReferrers, operationOf } from './spoil.ts';
 import { timed } from './virtual-time.ts';
@@ -130,12 +131,14 @@ async function play({ strikes, run, isOld, isIdentity }: Silence, silent: Point 
     if (silent === 'from the start') await unlessAborted(new Promise<never>(() => undefined), request.signal);
     return { ...response, body: silentAtHalf(response, request.signal) };
   };
-  const line = { transport, timeouts: { clock }, retry: { clock } };
+  const secrets = createSecrets();
+  const line = { transport, timeouts: { clock }, retry: { clock }, secrets };
   const authorize = createAuthorize({
     registry: '127.0.0.1:5000',
     origin: base,
     keychain: async () => (isIdentity ? { kind: 'identity', token: secret('refresh') } : undefined),
     send: createLine({ ...line, redirects: false }),
+    secrets,
     clock,
   });
   const remote = createRemoteRegistry({

@@ -10,7 +10,7 @@ import type { SignalOptions } from '../../store/contract.ts';
 import type { AppendOptions, Upload } from '../../store/upload.ts';
 import { type UploadState, uploadStateOf } from '../../wire/decode.ts';
 import { type UploadStep, uploadRequest } from '../../wire/encode.ts';
-import type { HeaderMap, HttpRequest, HttpResponse } from '../../wire/message.ts';
+import type { HeaderMap, HttpRequest } from '../../wire/message.ts';
 import { type Answer, ask, type Exchange, followed } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { checkStored } from '../stored.ts';
@@ -29,9 +29,6 @@ interface CommitOptions extends AppendOptions, Pick<StepOptions, 'headers'> {
   readonly replaces?: boolean | undefined;
 }
 
-/** The state of a session by its last answer, with the secrets that its address may repeat. */
-type SessionState = UploadState & Pick<HttpResponse, 'secrets'>;
-
 /**
  * One upload session at a registry. Its id is the offset and the newest Location. The next process needs the offset, because
  * registries report `0-0` for an empty session and for one byte.
@@ -39,7 +36,7 @@ type SessionState = UploadState & Pick<HttpResponse, 'secrets'>;
 export class RemoteUpload implements Upload {
   readonly #exchange: Exchange;
   readonly #repository: string;
-  #state: SessionState;
+  #state: UploadState;
   /** Bytes that the registry surely has. */
   #offset: number;
   /** The most bytes that the registry can have; undefined if another process sent them. */
@@ -48,7 +45,7 @@ export class RemoteUpload implements Upload {
   constructor(
     exchange: Exchange,
     repository: string,
-    state: SessionState,
+    state: UploadState,
     known: { readonly offset?: number } = {},
   ) {
     this.#exchange = exchange;
@@ -199,9 +196,7 @@ export class RemoteUpload implements Upload {
   }
 
   #request(step: UploadStep, options: StepOptions): HttpRequest {
-    const { location, secrets } = this.#state;
-    const request = uploadRequest(step, location, { ...options, scopes: this.#exchange.scopes });
-    return secrets === undefined ? request : { ...request, secrets };
+    return uploadRequest(step, this.#state.location, { ...options, scopes: this.#exchange.scopes });
   }
 
   async #step(step: UploadStep, accept: readonly number[], options: StepOptions): Promise<Answer> {
@@ -212,7 +207,7 @@ export class RemoteUpload implements Upload {
   }
 
   /** Takes over the newest Location; without one, the previous Location stays. */
-  #move(answer: Answer): SessionState {
+  #move(answer: Answer): UploadState {
     const sent = this.#most ?? this.#offset;
     this.#state = stateOf(this.#exchange, answer, { previous: this.#state, sent });
     return this.#state;
@@ -253,10 +248,9 @@ export function openedUpload(
 function stateOf(
   exchange: Exchange,
   { request, response }: Pick<Answer, 'request' | 'response'>,
-  known: { readonly previous?: SessionState; readonly sent?: number } = {},
-): SessionState {
-  const { secrets = known.previous?.secrets } = response;
-  const state = { ...uploadStateOf(response, request.url, known), ...(secrets && { secrets }) };
+  known: { readonly previous?: UploadState; readonly sent?: number } = {},
+): UploadState {
+  const state = uploadStateOf(response, request.url, known);
   if (state.location === known.previous?.location) return state;
   return { ...state, location: followed(exchange, { request, response }, state.location) };
 }
