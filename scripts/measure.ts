@@ -6,6 +6,7 @@ import { entryPoints } from './measures/entry-points.ts';
 import { functionsOf } from './measures/functions.ts';
 import { arrowsOf, cycles } from './measures/imports.ts';
 import { folders, isTest, linesOf, readSources, type Source } from './measures/sources.ts';
+import { conditionalSpreads } from './measures/spreads.ts';
 import { projectRoot } from './project.ts';
 
 /**
@@ -29,7 +30,7 @@ const root = projectRoot();
 const all = folders.flatMap((folder) => readSources(root, folder));
 const source = all.filter((file) => file.path.startsWith('src/') && !isTest(file));
 
-print([...sizes(), ...publicInterface(), ...language(), ...documents(), tests()]);
+print([...sizes(), spreads(), ...publicInterface(), ...language(), ...documents(), tests()]);
 
 function sizes(): Measure[] {
   const goals = { median: 70, largest: 300, longest: 60 };
@@ -55,6 +56,12 @@ function sizes(): Measure[] {
     },
     { ...atMost('import cycles', circles.length, 0), places: circles.map((circle) => circle.join(' → ')) },
   ];
+}
+
+/** Options accept `undefined`. Only data leaves members out: JSON, headers, results. */
+function spreads(): Measure {
+  const places = conditionalSpreads(source);
+  return { ...atMost('conditional spreads, all of data', places.length, 110), places };
 }
 
 function publicInterface(): Measure[] {

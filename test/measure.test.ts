@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { measureApi } from '../scripts/measures/api.ts';
 import { functionsOf } from '../scripts/measures/functions.ts';
+import { conditionalSpreads } from '../scripts/measures/spreads.ts';
 
 describe('the measures of the house', () => {
   it('the longest function comes first, under the name that it is assigned to, with its closures', () => {
@@ -59,4 +60,14 @@ describe('the measures of the house', () => {
       },
     );
   });
+});
+
+it('a spread counts as conditional with an empty object or an object behind &&, and a list does not', () => {
+  const text = [
+    'const a = { ...(x === undefined ? {} : { x }) };',
+    'const b = { ...(x && { x }), ...rest };',
+    'const c = [...(x === undefined ? [] : [x])];',
+    'const d = { ...(x ? one : other) };',
+  ].join('\n');
+  assert.deepEqual(conditionalSpreads([{ path: 'a.ts', text }]), ['a.ts:1', 'a.ts:2']);
 });

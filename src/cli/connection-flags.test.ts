@@ -15,7 +15,13 @@ async function read(line: string): Promise<ConnectionOptions> {
 }
 
 describe('connectionFlags', () => {
-  const usual: ConnectionOptions = { tls: { ca: [] }, insecure: [], headers: {} };
+  const usual: ConnectionOptions = {
+    tls: { ca: [] },
+    insecure: [],
+    headers: {},
+    timeouts: undefined,
+    trustedRealms: undefined,
+  };
   const second = { connect: 1000, answer: 1000, progress: 1000 };
   const rows: readonly (readonly [line: string, said: ConnectionOptions])[] = [
     ['ls a.example/x', {}],

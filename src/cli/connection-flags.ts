@@ -18,8 +18,8 @@ export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): P
     tls: await tlsOf(globals),
     insecure: globals.flag('insecure') || [...globals.list('insecure-registry'), ...insecureSides(given)],
     headers: await dockerHeaders(globals.list('docker-headers')),
-    ...(timeouts === undefined ? {} : { timeouts }),
-    ...(trustedRealms.length === 0 ? {} : { trustedRealms }),
+    timeouts,
+    trustedRealms: trustedRealms.length === 0 ? undefined : trustedRealms,
   };
 }
 

@@ -189,7 +189,7 @@ interface Chosen {
   readonly root: Manifest;
   readonly wants?: (child: Descriptor) => boolean;
   /** The platform that the index names for the selected root. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
 }
 
 /**
@@ -217,7 +217,7 @@ async function choose(
     const root = await selectRoot(from, found, platforms, { signal });
     const { platform } =
       manifestsOf(found.body).find(({ digest }) => digest === root.descriptor.digest) ?? {};
-    return { root, ...(platform === undefined ? {} : { platform }) };
+    return { root, platform };
   }
   return { root: found, wants: (await selectChildren(from, found, platforms, { signal })).includes };
 }

@@ -262,7 +262,7 @@ function writeInPool(
 function keptOnTheWay(content: Content, onKept: (bytes: number) => void): Content {
   return {
     ...content,
-    ...(content.unverified === undefined ? {} : { unverified: keptOnTheWay(content.unverified, onKept) }),
+    unverified: content.unverified && keptOnTheWay(content.unverified, onKept),
     open: (options = {}) => content.open({ ...options, onKept }),
   };
 }

@@ -94,7 +94,7 @@ describe('streamContent', () => {
   });
 
   it('streamContent has only the size that it was given', () => {
-    assert.equal('size' in streamContent(chunks()), false);
+    assert.equal(streamContent(chunks()).size, undefined);
   });
 
   for (const options of [{ from: 1 }, { to: 2 }]) {
@@ -143,7 +143,7 @@ describe('mapContent', () => {
   it('mapContent keeps a one-shot source one-shot and an unknown size unknown', async () => {
     const mapped = mapContent(streamContent(chunks('a')), (source) => source);
     assert.equal(mapped.replayable, false);
-    assert.equal('size' in mapped, false);
+    assert.equal(mapped.size, undefined);
     assert.equal(await textOf(mapped), 'a');
     await failsWith(textOf(mapped), 'INVALID_OPTION');
   });

@@ -9,13 +9,13 @@ import { amount, checkArgument, checkOptions, bytes as isBytes, iterable } from 
  */
 export interface Content {
   /** The number of bytes, if known. */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /** True if `open` may be called more than once and with `from` and `to`. */
   readonly replayable: boolean;
   /** True if the first byte takes a network round trip, so that reading ahead is worthwhile. */
-  readonly remote?: boolean;
+  readonly remote?: boolean | undefined;
   /** The same bytes without verification, for a reader that verifies all of them itself. */
-  readonly unverified?: Content;
+  readonly unverified?: Content | undefined;
   /** Opens the content. Iterating throws the errors of the place behind it (BLOB_UNKNOWN, CUT_OFF, …). */
   open(options?: OpenOptions): AsyncIterable<Uint8Array>;
 }
@@ -72,14 +72,14 @@ export const emptyContent: Content = bytesContent(new Uint8Array(0));
  */
 export function streamContent(
   source: AsyncIterable<Uint8Array>,
-  options: { readonly size?: number } = {},
+  options: { readonly size?: number | undefined } = {},
 ): Content {
   checkArgument('streamContent', 'source', source, iterable);
   checkOptions('streamContent', options, { size: amount });
   const { size } = options;
   let opened = false;
   return {
-    ...(size === undefined ? {} : { size }),
+    size,
     replayable: false,
     open({ from = 0, to, signal }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       if (opened || from !== 0 || to !== undefined) {
@@ -111,10 +111,10 @@ export function mapContent(
   pipe: (source: AsyncIterable<Uint8Array>, options: OpenOptions) => AsyncIterable<Uint8Array>,
 ): Content {
   return {
-    ...(content.size === undefined ? {} : { size: content.size }),
+    size: content.size,
     replayable: content.replayable,
-    ...(content.remote === undefined ? {} : { remote: content.remote }),
-    ...(content.unverified === undefined ? {} : { unverified: mapContent(content.unverified, pipe) }),
+    remote: content.remote,
+    unverified: content.unverified && mapContent(content.unverified, pipe),
     open: (options: OpenOptions = {}) => pipe(content.open(options), options),
   };
 }

@@ -63,7 +63,7 @@ function observed(transport: Send, { observe, onWarning }: LineOptions): Send {
 function prepared(next: Send, { all: secrets }: Secrets): Send {
   return async ({ onLate, ...request }) => {
     const late = onLate && ((response: HttpResponse): void => onLate({ ...response, secrets }));
-    const whole = { ...request, target: targetOf(request), secrets, ...(late && { onLate: late }) };
+    const whole = { ...request, target: targetOf(request), secrets, onLate: late };
     return { ...(await next(whole)), secrets };
   };
 }

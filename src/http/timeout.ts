@@ -63,7 +63,7 @@ export function timeout({
     else expectProgress();
     const body = request.body && watchedSource(request.body, { watch, clock, expectAnswer, expectProgress });
     try {
-      const asked = next({ ...request, ...(body === undefined ? {} : { body }), signal: watch.signal });
+      const asked = next({ ...request, body, signal: watch.signal });
       const response = await watch.whileHeeded(asked, ({ body: late }) => void dismiss(late));
       if (response.body === noBytes) {
         watch.end();

@@ -15,7 +15,7 @@ export interface Layer {
   /** The media type of the stored bytes. */
   readonly mediaType: string;
   /** A repository that is known to have the layer. A push to the same registry mounts it from there. */
-  readonly origin?: LayerOrigin;
+  readonly origin?: LayerOrigin | undefined;
   /** Returns type, digest and size of the stored bytes. Reads the whole layer if they are unknown. */
   descriptor(options?: MeasureOptions): Promise<Descriptor>;
   /** Returns the digest of the uncompressed tar. Reads the whole layer if it is unknown. */
@@ -84,7 +84,7 @@ export function createLayer(content: Content, options: LayerOptions = {}): Layer
   );
   return {
     mediaType,
-    ...(options.origin === undefined ? {} : { origin: options.origin }),
+    origin: options.origin,
     descriptor: (read = {}) => stored(read),
     diffId: (read = {}) => diffId(read),
     compressed: () => content,

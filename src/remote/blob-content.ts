@@ -29,7 +29,7 @@ export function openBlob(exchange: Exchange, repository: string, named: Digest |
 function unverifiedBlob(source: DownloadSource): Content {
   const { size } = source.blob;
   return {
-    ...(size === undefined ? {} : { size }),
+    size,
     replayable: true,
     remote: true,
     open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {

@@ -23,12 +23,7 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
 
     async mount(digest, { from, ...options } = {}) {
       const { mountBlob } = await import('./upload/mount.ts');
-      const outcome = await mountBlob(
-        exchange,
-        repository,
-        { digest, ...(from === undefined ? {} : { from }) },
-        options,
-      );
+      const outcome = await mountBlob(exchange, repository, { digest, from }, options);
       if (outcome === 'mounted') return statBlob(exchange, repository, digest, options);
       await outcome?.cancel();
       return undefined;

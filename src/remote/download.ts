@@ -213,8 +213,8 @@ export class Download {
     }
     if (this.#mode === 'offer' && response.status === 200) this.#takeAll();
     if (start !== undefined) {
-      const to = this.#to === undefined ? {} : { to: this.#to - start };
-      return sliced(response.body, { from: at - start, ...to });
+      const to = this.#to === undefined ? undefined : this.#to - start;
+      return sliced(response.body, { from: at - start, to });
     }
     await discard(response.body);
     if (ranged) {

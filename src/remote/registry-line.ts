@@ -93,8 +93,8 @@ function lineOptions(options: RegistryLineOptions): LineOptions {
   return {
     home: base,
     transport: userAgent(options.userAgent ?? 'gantry')(send),
-    ...(retry === undefined ? {} : { retry }),
-    ...(timeouts === undefined ? {} : { timeouts }),
-    ...(observe === undefined ? {} : { observe }),
+    retry,
+    timeouts,
+    observe,
   };
 }

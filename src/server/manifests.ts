@@ -49,7 +49,7 @@ export async function putManifest(
   const allTags = isDigest(reference) ? tags : [reference, ...tags];
   await manifests.put(manifest, { tags: [...new Set(allTags)], sparse, signal: request.signal });
   const subject = manifest.body.kind === 'unknown' ? undefined : manifest.body.subject?.digest;
-  return manifestCreated(name, digest, { tags, ...(subject === undefined ? {} : { subject }) });
+  return manifestCreated(name, digest, { tags, subject });
 }
 
 /** Types that clients send when they do not know the type of a manifest. */

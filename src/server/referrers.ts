@@ -17,9 +17,8 @@ export async function listReferrers(
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const { digest: subject, artifactType, last = '' } = operation;
-  const filter = artifactType === undefined ? {} : { artifactType };
   const rest: Descriptor[] = [];
-  for await (const referrer of repository.referrers(subject, { ...filter, signal: request.signal })) {
+  for await (const referrer of repository.referrers(subject, { artifactType, signal: request.signal })) {
     if (referrer.digest > last) rest.push(referrer);
   }
   rest.sort((a, b) => (a.digest < b.digest ? -1 : 1));

@@ -23,7 +23,7 @@ export function foundContent(
 ): Content {
   const { digest, size } = typeof wanted === 'string' ? { digest: wanted } : wanted;
   return {
-    ...(size === undefined ? {} : { size }),
+    size,
     replayable: true,
     async *open(options: OpenOptions = {}): AsyncIterable<Uint8Array> {
       options.signal?.throwIfAborted();

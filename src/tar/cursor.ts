@@ -26,8 +26,7 @@ export class ContentCursor implements Cursor {
   async take(length: number): Promise<Uint8Array> {
     const from = this.offset;
     const to = Math.min(from + length, this.#size);
-    const signal = this.#signal === undefined ? {} : { signal: this.#signal };
-    const bytes = await collect(this.#content.open({ from, to, ...signal }), {
+    const bytes = await collect(this.#content.open({ from, to, signal: this.#signal }), {
       limit: to - from,
       what: 'a range of a tar',
     });

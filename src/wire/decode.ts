@@ -100,7 +100,7 @@ export function uploadStateOf(
     );
   }
   const { headers } = response;
-  const offset = parseUploadRange(headerValue(headers, 'range'), sent === undefined ? {} : { sent });
+  const offset = parseUploadRange(headerValue(headers, 'range'), { sent });
   const min = wholeNumber(headerValue(headers, 'oci-chunk-min-length')) ?? previous?.min;
   const max = wholeNumber(headerValue(headers, 'oci-chunk-max-length')) ?? previous?.max;
   return {

@@ -37,7 +37,7 @@ export function encode(operation: Operation, base: string, options: EncodeOption
       ...bodyHeaders(method, body),
       ...headers,
     },
-    ...(body === undefined ? {} : { body }),
+    body,
     // A repeated start leaves an unused session behind. Only the upload knows whether that is worth it.
     replay: method === 'POST' || body?.replayable === false ? 'never' : 'safe',
     ...rest,
@@ -90,12 +90,12 @@ function bodyHeaders(method: string, body: Content | undefined): HeaderMap {
 export type UploadStep =
   | { readonly kind: 'status' }
   | { readonly kind: 'cancel' }
-  | { readonly kind: 'append'; readonly content: Content; readonly from?: number }
+  | { readonly kind: 'append'; readonly content: Content; readonly from?: number | undefined }
   | {
       readonly kind: 'commit';
       readonly digest: Digest;
-      readonly content?: Content;
-      readonly from?: number;
+      readonly content?: Content | undefined;
+      readonly from?: number | undefined;
     };
 
 export type UploadRequestOptions = Pick<EncodeOptions, 'headers' | 'scopes' | 'answerWithin' | 'signal'>;
@@ -125,7 +125,7 @@ export function uploadRequest(
       ...(range === undefined ? {} : { 'content-range': [range] }),
       ...headers,
     },
-    ...(content === undefined ? {} : { body: content }),
+    body: content,
     replay: 'never',
     ...rest,
   };

@@ -17,7 +17,7 @@ export interface HttpRequest {
   /** The header lines to send. The transport adds Host. */
   readonly headers: HeaderMap;
   /** The content to send; undefined for a request without a body. */
-  readonly body?: Content;
+  readonly body?: Content | undefined;
   /** The token scopes that this request and the following ones need, e.g. `repository:a/b:pull,push`. */
   readonly scopes?: readonly string[] | undefined;
   /** `safe`: a layer may send the request again unchanged. `never`: only its sender knows how to continue (uploads). */
@@ -65,7 +65,7 @@ export interface Arrival {
   /** The origin that the server listens on: `http://127.0.0.1:5000`. */
   readonly listener: string;
   /** The IP address of the client. */
-  readonly peer?: string;
+  readonly peer?: string | undefined;
 }
 
 /** The answer to a request, with any status. */

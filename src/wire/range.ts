@@ -75,7 +75,7 @@ export function formatChunkRange({ from, to }: ByteRange): string | undefined {
  */
 export function parseUploadRange(
   text: string | undefined,
-  { sent }: { readonly sent?: number } = {},
+  { sent }: { readonly sent?: number | undefined } = {},
 ): number | undefined {
   const last = /^(?:bytes\s?[= ]\s?)?0-(\d+|-1)(?:\/(?:\d+|\*))?$/i.exec(text ?? '')?.[1];
   if (last === '-1') return 0;

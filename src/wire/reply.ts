@@ -147,7 +147,7 @@ export function blobCreated(repository: string, digest: Digest): HttpResponse {
 export function manifestCreated(
   repository: string,
   digest: Digest,
-  { subject, tags = [] }: { readonly subject?: Digest; readonly tags?: readonly string[] } = {},
+  { subject, tags = [] }: { readonly subject?: Digest | undefined; readonly tags?: readonly string[] } = {},
 ): HttpResponse {
   return answer(201, {
     location: [locationOf({ kind: 'manifest.get', repository, reference: digest })],

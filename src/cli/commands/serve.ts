@@ -27,7 +27,7 @@ export async function serve(context: Context, given: ParsedArgs): Promise<void> 
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {
     ...operated.app,
-    ...(store.proxy === undefined ? {} : { writes: false }),
+    writes: store.proxy === undefined ? undefined : false,
     access: await makeAccess(wanted, store),
     sparse: !given.flag('strict'),
     onFailure: warn,

@@ -51,12 +51,9 @@ export async function accessOf(
   const tls = await tlsOf(given);
   return {
     access: {
-      ...(users === undefined
-        ? {}
-        : { login: await openHtpasswd(fileReader(users), { file: users, onProblem }) }),
-      ...(rules === undefined
-        ? {}
-        : { rules: await openRules(fileReader(rules), { file: rules, onProblem }) }),
+      login:
+        users === undefined ? undefined : await openHtpasswd(fileReader(users), { file: users, onProblem }),
+      rules: rules === undefined ? undefined : await openRules(fileReader(rules), { file: rules, onProblem }),
       publicUrl,
     },
     listen: { anonymous, tls },

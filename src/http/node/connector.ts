@@ -76,7 +76,7 @@ function secureDial(server: Server, lookup: LookupFunction, options: TlsOptions)
       host: server.hostname,
       port: server.port,
       lookup,
-      ...(session === undefined ? {} : { session }),
+      session,
       ...reading,
     });
     socket.setNoDelay(true);

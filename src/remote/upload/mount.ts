@@ -15,7 +15,7 @@ import { openedUpload, type RemoteUpload } from './session.ts';
 export interface MountRequest {
   readonly digest: Digest;
   /** The repository that has the blob; undefined for any repository. */
-  readonly from?: string;
+  readonly from?: string | undefined;
   /** The registry of `from`, for the request. */
   readonly origin?: string | undefined;
 }

@@ -17,17 +17,17 @@ export interface Sending {
   /** Asks whether the registry has the blob by now: only the answer to its commit may be lost. */
   find(): Promise<Descriptor | undefined>;
   /** An open session, such as a declined mount leaves. */
-  readonly session?: RemoteUpload;
+  readonly session?: RemoteUpload | undefined;
   /** Whether another process has started the session and sent its bytes. */
   readonly isEarlier?: boolean;
   /** The note by which a later process can continue. */
-  readonly note?: UploadNote;
+  readonly note?: UploadNote | undefined;
   /** Returns the bytes of each chunk in the session; undefined for one request. */
   readonly chunk: (session: RemoteUpload) => number | undefined;
   /** The headers of the commit. */
   readonly headers?: HeaderMap;
   /** Whether these bytes replace a blob that the registry has. */
-  readonly replaces?: boolean;
+  readonly replaces?: boolean | undefined;
 }
 
 export interface SendBlobOptions extends SignalOptions {
@@ -173,8 +173,7 @@ class Attempt {
     }
     const rest = this.#part(session.offset, blob.size);
     this.#committing = true;
-    const said = headers === undefined ? {} : { headers };
-    await session.commit(blob.digest, rest, { ...options, ...said, replaces });
+    await session.commit(blob.digest, rest, { ...options, headers, replaces });
     if (this.#hasForeignBytes) await this.#checkStored();
     this.#progress.acknowledge(blob.size);
     await this.#sending.note?.forget();

@@ -71,10 +71,10 @@ export class RemoteUpload implements Upload {
   async append(content: Content, { onProgress, ...options }: AppendOptions = {}): Promise<void> {
     const sent = this.#meter(content, onProgress);
     // A chunk of unknown length has no Content-Range: distribution and most other registries take it as a stream.
-    const from = content.size === undefined ? {} : { from: this.#offset };
+    const from = content.size === undefined ? undefined : this.#offset;
     // The specification has 202; ECR answers 201, and some others 204.
     const put = (chunk: Content = content, signal: AbortSignal): Promise<Answer> =>
-      this.#step({ kind: 'append', content: chunk, ...from }, [202, 201, 204], { signal });
+      this.#step({ kind: 'append', content: chunk, from }, [202, 201, 204], { signal });
     const { clock } = this.#exchange;
     const find = this.#questionForChunk(sent.bytes);
     try {
@@ -101,13 +101,10 @@ export class RemoteUpload implements Upload {
     { onProgress, headers = {}, replaces = false, ...options }: CommitOptions = {},
   ): Promise<Descriptor> {
     const sent = content === undefined ? undefined : this.#meter(content, onProgress);
-    const from = this.#offset > 0 && content?.size !== undefined ? { from: this.#offset } : {};
+    const offset = this.#offset > 0 && content?.size !== undefined ? this.#offset : undefined;
     const put = (body: Content | undefined, signal: AbortSignal): Promise<Answer> => {
-      const step = {
-        kind: 'commit',
-        digest,
-        ...(body === undefined ? {} : { content: body, ...from }),
-      } as const;
+      const from = body === undefined ? undefined : offset;
+      const step = { kind: 'commit', digest, content: body, from } as const;
       return this.#step(step, [201, 200, 204], { signal, headers, answerWithin: commitPatience });
     };
     const find = (signal = options.signal) => statBlob(this.#exchange, this.#repository, digest, { signal });

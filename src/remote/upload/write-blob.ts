@@ -267,9 +267,9 @@ async function sendInSession(
     chunk: ({ limits }: RemoteUpload) => planChunks(blob.size, limits, profile, upload),
     headers: commitHeaders(upload, blob.mediaType),
     isEarlier,
-    ...(session === undefined ? {} : { session }),
-    ...(note === undefined ? {} : { note }),
-    ...(replace === undefined ? {} : { replaces: replace }),
+    session,
+    note,
+    replaces: replace,
   };
   const options = { retry: upload.retry, onProgress, signal };
   await refusedAsUnsupported(blob.digest, () => sendBlob(sending, options));

@@ -46,7 +46,7 @@ export async function exchange(
   const headers = headersOf(incoming);
   const onContinue = expects ? (): void => outgoing.writeContinue() : undefined;
   const body = requestBody(incoming, headers, { idle: requestIdle, onContinue });
-  const arrival = { listener, ...(peer === undefined ? {} : { peer }) };
+  const arrival = { listener, peer };
   const request = requestOf(incoming, { headers, body, arrival, signal: abort.signal });
   const seen: Seen = { startedAt, sent: 0 };
   const idle = createIdle(answerIdle);
@@ -81,7 +81,7 @@ function requestOf(
   { body, ...parts }: Pick<HttpRequest, 'headers' | 'arrival' | 'signal'> & { body: RequestBody | undefined },
 ): HttpRequest {
   // The URL stays unparsed: a parser would resolve dots and trust the Host header.
-  return { method, url, ...parts, ...(body === undefined ? {} : { body: body.content }), replay: 'never' };
+  return { method, url, ...parts, body: body?.content, replay: 'never' };
 }
 
 /** The course of an exchange until now. */
