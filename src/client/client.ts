@@ -53,8 +53,9 @@ export interface Client
     LoginVerbs,
     AsyncDisposable {
   /**
-   * Closes the client's connections; further calls do nothing. `await using` calls it at the end of its block. A client
-   * that is not closed does not keep the process running.
+   * Closes the client's connections. Requests under way end with CUT_OFF, and later ones with NO_CONNECTION before they are
+   * sent. Further calls do nothing; `await using` calls it at the end of its block. A client that is not closed does not
+   * keep the process running.
    */
   close(): Promise<void>;
 }

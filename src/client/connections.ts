@@ -1,4 +1,5 @@
 import { createAuthorize } from '../auth/authorize.ts';
+import { TransportError } from '../errors.ts';
 import { createHosts, type Host, type RegistryName } from '../hosts/hosts.ts';
 import { ownHeaders } from '../hosts/own-headers.ts';
 import { createLine, type LineOptions } from '../http/line.ts';
@@ -13,6 +14,7 @@ import type { Reference } from '../spec/reference.ts';
 import type { Intent, Repository } from '../store/contract.ts';
 import type { Middleware, Send } from '../wire/message.ts';
 import { createSecrets, type Secrets } from '../wire/secrets.ts';
+import { targetOf } from '../wire/target-uri.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { lineOptions, openTransport } from './lines.ts';
 import type { StandardStreams } from './standard.ts';
@@ -75,6 +77,11 @@ export function createConnections(
   const download = { retry: retry.downloads };
   const hosts = createHosts(options);
   const transport = openTransport(options, hosts);
+  let isClosed = false;
+  const unlessClosed: Middleware = (next) => async (request) => {
+    if (isClosed) throw closedError(targetOf(request).host);
+    return next(request);
+  };
   const common = lineOptions(options, { transport: transport.send, hosts, resources });
   const opened = new Map<Host, Opened>();
   const warnAbout = (host: string, text: string): void => {
@@ -90,11 +97,16 @@ export function createConnections(
     const home = { ...common, home: base, secrets: createSecrets(Object.values(host.headers)) };
     const line = openLine(host, home, warn);
     const authorize = line.authorizeWith(isPlain ? askedInPlain(keychain) : keychain);
-    const send = createLine({ ...home, authorize });
+    const send = unlessClosed(createLine({ ...home, authorize }));
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
     const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
     const roots = createRootMemory({ place: base, notes: options.rootNotes });
-    const parts = { roots, line: { ...line, authorize }, registry: openRegistry(remote, resources, roots) };
+    const bare = unlessClosed(line.bare);
+    const parts = {
+      roots,
+      line: { ...line, bare, authorize },
+      registry: openRegistry(remote, resources, roots),
+    };
     opened.set(host, parts);
     return parts;
   };
@@ -108,11 +120,21 @@ export function createConnections(
     warn: warnAbout,
     standard: options.standard,
     // The registry's line is made while the connections are on their way.
-    preconnect: async (name, requests) => transport.preconnect?.(hosts.of(name).base, requests),
+    async preconnect(name, requests) {
+      if (!isClosed) await transport.preconnect?.(hosts.of(name).base, requests);
+    },
     async [Symbol.asyncDispose]() {
+      isClosed = true;
       await Promise.all([transport.close(), ...[...opened.values()].map(({ roots }) => roots.keep())]);
     },
   };
+}
+
+function closedError(host: string): TransportError {
+  return new TransportError(
+    'NO_CONNECTION',
+    `${host}: this client is closed, so it sends no more requests: make a new one`,
+  );
 }
 
 /** Makes the line of one registry, with the user's headers, up to the choice of a keychain. */

@@ -6,6 +6,7 @@ import { atEnd } from '../../test/at-end.ts';
 import { secret } from '../../test/secret.ts';
 import { folder } from '../archive/archives.test.samples.ts';
 import { isGantryError } from '../errors.ts';
+import { collect } from '../flow/collect.ts';
 import { createImage } from '../image/create.ts';
 import { createIndex } from '../image/image-index.ts';
 import { createLayer } from '../image/layer.ts';
@@ -154,6 +155,49 @@ describe('a verb whose signal is aborted', () => {
     await all.client.close();
     const [only, ...others] = await ended;
     assert.deepEqual([only?.outcome, only?.error?.code, others], ['failed', 'CUT_OFF', []]);
+  });
+
+  for (const [name, verb] of Object.entries(verbs)) {
+    if (name === 'deleteEach') continue;
+
+    it(`closed-client: ${name} ends with NO_CONNECTION and sends no request after its client was closed`, async (test) => {
+      const all = await scene(test);
+      await all.client.close();
+      const error = await failure(verb(all, {}));
+      assert.ok(isGantryError(error, 'NO_CONNECTION'), String(error));
+      assert.match(error.message, /this client is closed/);
+      assert.equal(all.requests(), 0);
+    });
+  }
+
+  it('closed-client: deleteEach has the outcome NO_CONNECTION after its client was closed', async (test) => {
+    const all = await scene(test);
+    await all.client.close();
+    const [only] = await listOf(all.client.deleteEach([`${all.host}/app:1`]));
+    assert.deepEqual([only?.outcome, only?.error?.code, all.requests()], ['failed', 'NO_CONNECTION', 0]);
+  });
+
+  it('closed-client: an image of a closed client sends no request', async () => {
+    const registry = createMemoryRegistry();
+    await giveImage(registry.repository('app', { actions: ['push'] }), { layers: [layer] }, '1');
+    const app = createApp(registry);
+    let requests = 0;
+    const client = createClient({
+      keychain: async () => undefined,
+      transport: (request) => {
+        requests++;
+        return app(request);
+      },
+    });
+    const opened = await client.getImage('registry.test/app:1');
+    const blob = client.openBlob(`registry.test/app@${layer.descriptor.digest}`);
+    await client.close();
+    const before = requests;
+    for (const late of [opened.config(), collect(blob.open(), { limit: 100, what: 'blob' })]) {
+      const error = await failure(late);
+      assert.ok(isGantryError(error, 'NO_CONNECTION'), String(error));
+    }
+    assert.equal(requests, before);
   });
 
   it('deleteEach does not begin the second deletion after an abort during the first', async (test) => {
