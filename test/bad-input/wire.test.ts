@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { type Client, createClient } from '../../src/client/client.ts';
+import { CopyError, isGantryError } from '../../src/errors.ts';
+import { measure } from '../../src/flow/hash.ts';
+import { openLayout } from '../../src/layout/repository.ts';
+import { createMemoryRegistry } from '../../src/memory/registry.ts';
+import type { Registry } from '../../src/store/contract.ts';
+import { blobOf, giveImage, noise, type SampleBlob } from '../../src/testing/contract/sample.ts';
+import { atEnd } from '../at-end.ts';
+import { folder } from '../folder.ts';
+import { servedBy } from './front.ts';
+import { type RawAnswer, type RawServer, rawServer } from './raw-front.ts';
+
+/**
+ * A registry that breaks the rules on the wire. Each image arrives whole, or its transfer fails with a code for the fault and
+ * leaves no file.
+ */
+
+const mebibyte = 1024 * 1024;
+const small: SampleBlob = blobOf(noise(50_000));
+const large: SampleBlob = blobOf(noise(34 * mebibyte));
+
+interface Row {
+  readonly name: string;
+  readonly raw: () => RawServer;
+  readonly layer?: SampleBlob;
+  /** The codes of a transfer that fails. Without them the image arrives. */
+  readonly codes?: readonly string[];
+}
+
+/** Sets headers of an answer; an empty list removes one. */
+function withHeaders(answer: RawAnswer, headers: RawAnswer['headers']): RawAnswer {
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}
+
+function lengthBy(factor: number, times = Number.POSITIVE_INFINITY): NonNullable<RawServer['blob']> {
+  return (answer, { number }) => {
+    if (number >= times || answer.body.byteLength < 1000) return answer;
+    return withHeaders(answer, { 'content-length': [String(Math.floor(answer.body.byteLength * factor))] });
+  };
+}
+
+/** The whole blob in place of a part. */
+function whole(answer: RawAnswer): RawAnswer {
+  return withHeaders(
+    { ...answer, status: 200, body: large.bytes },
+    {
+      'content-range': [],
+      'content-length': [String(large.bytes.byteLength)],
+    },
+  );
+}
+
+const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad';
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const rows: readonly Row[] = [
+  {
+    name: 'every head in pieces of one byte',
+    raw: () => ({
+      async write(socket, head, body) {
+        for (const byte of head) {
+          socket.write(byte);
+          await turn();
+        }
+        socket.write(body);
+      },
+    }),
+  },
+  {
+    name: '100 informational answers before every answer',
+    raw: () => ({
+      write(socket, head, body) {
+        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'.repeat(100) + head);
+        socket.write(body);
+      },
+    }),
+  },
+  {
+    name: 'an answer that was not asked for after every answer',
+    raw: () => ({
+      write(socket, head, body) {
+        socket.write(head);
+        socket.write(body);
+        setTimeout(() => socket.write(unasked), 5).unref();
+      },
+    }),
+  },
+  {
+    name: 'an answer before the request on every connection',
+    raw: () => ({
+      opened(socket) {
+        socket.write(unasked);
+      },
+    }),
+    // An answer that crosses the first request of its connection passes for the answer to it.
+    codes: ['NO_CONNECTION', 'CUT_OFF', 'MANIFEST_INVALID'],
+  },
+  {
+    name: 'a Content-Length that is too long, once',
+    raw: () => ({ ends: true, blob: lengthBy(2, 1) }),
+  },
+  {
+    name: 'a Content-Length that is always too long',
+    raw: () => ({ ends: true, blob: lengthBy(2) }),
+  },
+  {
+    name: 'a Content-Length that is too short, once',
+    raw: () => ({ blob: lengthBy(0.5, 1) }),
+  },
+  {
+    name: 'a Content-Length that is always too short',
+    raw: () => ({ blob: lengthBy(0.5) }),
+    codes: ['CUT_OFF'],
+  },
+  {
+    name: 'a part once, and later the whole blob for every Range',
+    layer: large,
+    raw: () => ({ blob: (answer, { number }) => (number === 0 ? answer : whole(answer)) }),
+  },
+  {
+    name: 'the beginning of the blob for every Range, with a true Content-Range',
+    layer: large,
+    raw: () => ({
+      blob: (answer, { number, range }) =>
+        number === 0 || range === undefined
+          ? answer
+          : withHeaders(
+              { ...answer, body: large.bytes.subarray(0, mebibyte) },
+              {
+                'content-range': [`bytes 0-${mebibyte - 1}/${large.bytes.byteLength}`],
+                'content-length': [String(mebibyte)],
+              },
+            ),
+    }),
+  },
+  {
+    name: 'other bytes for a Range, with a Content-Range that lies',
+    layer: large,
+    raw: () => ({
+      blob: (answer, { number, range }) =>
+        number > 0 && range !== undefined ? { ...answer, body: answer.body.map((byte) => byte ^ 1) } : answer,
+    }),
+    codes: ['DIGEST_INVALID'],
+  },
+  {
+    name: 'a Content-Range with a size that is too small',
+    layer: large,
+    raw: () => ({
+      blob: (answer, { range }) => {
+        const [said = ''] = answer.headers['content-range'] ?? [];
+        if (range === undefined || !said.endsWith(`/${large.bytes.byteLength}`)) return answer;
+        return withHeaders(answer, { 'content-range': [said.replace(/\d+$/, String(33 * mebibyte))] });
+      },
+    }),
+  },
+];
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => assert.fail('the transfer did not fail'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(isGantryError(error), String(error));
+  const { cause } = error;
+  return error instanceof CopyError ? (isGantryError(cause) ? cause.code : String(cause)) : error.code;
+}
+
+async function play(test: TestContext, { raw, layer = small, codes }: Row): Promise<void> {
+  const registry: Registry = createMemoryRegistry();
+  await giveImage(registry.repository('app'), { layers: [layer] }, '1');
+  const target = createMemoryRegistry();
+  const targetHost = await servedBy(test, target);
+  const path = await folder(test);
+  const place = join(path, 'place');
+  const { digest } = layer.descriptor;
+  const ways = [
+    {
+      bring: (host: string) => client.pull([`${host}/app:1`], place, { format: 'oci' }),
+      check: async () => {
+        await using layout = await openLayout(place, { mode: 'read' });
+        return measure(layout.blobs.open(layer.descriptor).open());
+      },
+    },
+    {
+      bring: (host: string) => client.copy(`${host}/app:1`, `${targetHost}/copy:1`),
+      check: () => measure(target.repository('copy').blobs.open(layer.descriptor).open()),
+    },
+  ];
+  const retry = { attempts: 3, initial: 1 };
+  const client = createClient({
+    keychain: async () => undefined,
+    retry: { ...retry, uploads: retry, downloads: retry },
+  });
+  atEnd(test, () => client[Symbol.asyncDispose]());
+  await readUnsized(client, await rawServer(test, registry, raw()), digest);
+  for (const { bring, check } of ways) {
+    const host = await rawServer(test, registry, raw());
+    if (codes === undefined) {
+      await bring(host);
+      assert.equal((await check()).digest, digest);
+      continue;
+    }
+    const code = await codeOf(bring(host));
+    assert.ok(codes.includes(code), `${code} is none of ${codes.join(', ')}`);
+    assert.deepEqual(await readdir(path), []);
+    assert.equal(await target.repository('copy').blobs.stat(digest), undefined);
+  }
+}
+
+/** Without a size, a Content-Length that is too short shows only in the digest. */
+async function readUnsized(client: Client, host: string, digest: string): Promise<void> {
+  try {
+    assert.equal((await measure(client.openBlob(`${host}/app@${digest}`).open())).digest, digest);
+  } catch (error) {
+    assert.ok(isGantryError(error), String(error));
+    assert.ok(
+      ['CUT_OFF', 'NO_CONNECTION', 'DIGEST_INVALID', 'SIZE_INVALID'].includes(error.code),
+      error.code,
+    );
+  }
+}
+
+describe('rules-of-the-wire: a registry that sends', () => {
+  for (const row of rows) {
+    const outcome =
+      row.codes === undefined ? 'brings the whole image' : `fails with ${row.codes.join(' or ')}`;
+    it(`rules-of-the-wire: a registry that sends ${row.name} ${outcome}`, { timeout: 120_000 }, (test) =>
+      play(test, row),
+    );
+  }
+});
