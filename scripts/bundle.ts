@@ -44,23 +44,23 @@ const transfer = [
  *
  * The library is not bundled. Its dependencies stay outside; commander goes in, since only the command line uses it.
  */
-async function bundle(compiled: string): Promise<void> {
+export async function bundle(compiled: string, { target, standalone }: BundleOptions): Promise<void> {
   const root = projectRoot();
   const manifest = await packageManifest(root);
-  const target = join(compiled, 'cli');
   await rm(target, { recursive: true, force: true });
   const [inCore, inTransfer] = [new Set<string>(), new Set<string>()];
   const sources = (names: readonly string[]) => names.map((name) => join(compiled, 'src', `${name}.js`));
   const bundling = await rolldown({
     input: { gantry: join(compiled, 'src', 'cli', 'main.js') },
     platform: 'node',
-    external: [...manifest.dependencies],
+    external: standalone ? [] : [...manifest.dependencies],
     preserveEntrySignatures: false,
     treeshake: { moduleSideEffects: false },
     plugins: [
       reachable(sources(core), inCore),
       reachable(sources(transfer), inTransfer),
       knownVersion(manifest.version),
+      ...(standalone ? [ownThread(compiled)] : []),
     ],
     // A part that is imported in both ways goes into the core, and needs no file of its own.
     checks: { ineffectiveDynamicImport: false },
@@ -88,13 +88,24 @@ async function bundle(compiled: string): Promise<void> {
   });
   await bundling.close();
   // A thread starts from a file beside the file of its starter.
-  await copyFile(join(compiled, 'src', 'blobfile', 'hash-program.js'), join(target, 'hash-program.js'));
+  if (!standalone) await copyFile(threadProgram(compiled), join(target, 'hash-program.js'));
   const modules = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
   await writeFile(join(target, 'LICENSES.txt'), await notices(root, modules));
   for (const { fileName } of output) {
-    if (fileName.startsWith('core-')) await precompile(join(target, 'gantry.cjs'), join(target, fileName));
+    if (!standalone && fileName.startsWith('core-'))
+      await precompile(join(target, 'gantry.cjs'), join(target, fileName));
   }
   await chmod(join(target, 'gantry.cjs'), 0o755);
+}
+
+export interface BundleOptions {
+  /** The folder for the files. */
+  readonly target: string;
+  /**
+   * Whether the files work anywhere: with all packages in them, without a file for a thread, and without bytecode of
+   * Node.
+   */
+  readonly standalone: boolean;
 }
 
 interface Manifest {
@@ -103,7 +114,7 @@ interface Manifest {
   readonly dependencies: readonly string[];
 }
 
-async function packageManifest(root: string): Promise<Manifest> {
+export async function packageManifest(root: string): Promise<Manifest> {
   const manifest: unknown = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   if (typeof manifest !== 'object' || manifest === null) throw new Error('package.json is no object');
   const { version, dependencies }: { version?: unknown; dependencies?: unknown } = manifest;
@@ -117,6 +128,27 @@ function knownVersion(version: string): Plugin {
     load(id) {
       if (!/[\\/]cli[\\/]version\.js$/.test(id)) return null;
       return `export function packageVersion() { return ${JSON.stringify(version)}; }`;
+    },
+  };
+}
+
+function threadProgram(compiled: string): string {
+  return join(compiled, 'src', 'blobfile', 'hash-program.js');
+}
+
+/** Writes the program of the thread that hashes into the file of its starter, as the address of its source. */
+function ownThread(compiled: string): Plugin {
+  const address = "new URL('./hash-program.js', import.meta.url)";
+  return {
+    name: 'own-thread',
+    async transform(code, id) {
+      if (!/[\\/]blobfile[\\/]hash-thread\.js$/.test(id)) return null;
+      if (!code.includes(address)) throw new Error(`${id} does not start a thread from ${address}`);
+      const program = await rolldown({ input: threadProgram(compiled), platform: 'node' });
+      const [{ code: source }] = (await program.generate({ format: 'esm', minify: true })).output;
+      await program.close();
+      const encoded = Buffer.from(source).toString('base64');
+      return code.replace(address, `new URL('data:text/javascript;base64,${encoded}')`);
     },
   };
 }
@@ -156,4 +188,7 @@ async function notices(root: string, modules: readonly string[]): Promise<string
   return (await Promise.all(texts)).join('\n');
 }
 
-await bundle(dirname(dirname(fileURLToPath(import.meta.url))));
+if (process.argv[1]?.endsWith(join('scripts', 'bundle.js')) === true) {
+  const compiled = dirname(dirname(fileURLToPath(import.meta.url)));
+  await bundle(compiled, { target: join(compiled, 'cli'), standalone: false });
+}
