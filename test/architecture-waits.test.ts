@@ -95,6 +95,7 @@ const byHand: Readonly<Record<string, readonly [count: number, reason: string]>>
     'each answer, of which the timeouts of http/timeout end the silence; a silent page has a timer',
   ],
   'keychain/credential-helper.ts': [1, 'the helper has a minute and is killed then'],
+  'blobfile/blob-file.ts': [1, thisDisk],
   'blobfile/flush.ts': [1, thisDisk],
   'blobfile/hash-thread.ts': [1, 'the thread answers, or its end answers for it'],
   'blobfile/hash-writer.ts': [1, thisDisk],

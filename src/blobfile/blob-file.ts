@@ -135,7 +135,10 @@ interface FilePart {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Yields the file in chunks that share one buffer. */
+/**
+ * Yields the file in chunks. While the reader uses one, reads the next one into a second buffer, unless memory is scarce: a
+ * socket must not wait for the disk, nor the disk for a socket.
+ */
 export async function* fileChunks(
   file: FileHandle,
   path: string,
@@ -143,23 +146,42 @@ export async function* fileChunks(
   { buffers }: Pick<FileResources, 'buffers'> = processFiles,
 ): AsyncIterable<Uint8Array> {
   const short = to - from <= shortPart;
-  const buffer = short ? Buffer.alloc(Math.max(0, to - from)) : buffers.take('own');
-  // Not after a break: a socket may still be sending from the buffer, and the next reader's bytes must not reach that
+  const taken = short ? [] : [buffers.take('own')];
+  let current = taken[0] ?? Buffer.alloc(Math.max(0, to - from));
+  let other: Buffer | undefined;
+  let ahead: Promise<number> | undefined;
+  // Not after a break: a socket may still be sending from a buffer, and the next reader's bytes must not reach that
   // client.
   let reusable = false;
+  const read = async (into: Buffer, at: number): Promise<number> => {
+    const length = Math.min(into.byteLength, to - at);
+    return (await onDisk(path, () => file.read(into, 0, length, at))).bytesRead;
+  };
   try {
-    let at = from;
-    while (at < to) {
+    for (let at = from; at < to; ) {
       signal?.throwIfAborted();
-      const length = Math.min(buffer.byteLength, to - at);
-      const { bytesRead } = await onDisk(path, () => file.read(buffer, 0, length, at));
+      const bytesRead = await (ahead ?? read(current, at));
       // The file has become shorter since it was opened. The verification will report it.
       if (bytesRead === 0) break;
       at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+      const chunk = current.subarray(0, bytesRead);
+      ahead = undefined;
+      if (at < to && other === undefined && !buffers.areScarce()) {
+        other = buffers.take('own');
+        taken.push(other);
+      }
+      if (at < to && other !== undefined) {
+        [current, other] = [other, current];
+        ahead = read(current, at);
+        // The reader gets the failure when it asks for these bytes.
+        ahead.catch(() => undefined);
+      }
+      yield chunk;
     }
     reusable = true;
   } finally {
-    if (!short) buffers.giveBack(buffer, { reusable });
+    // The disk may still be reading into a buffer.
+    await ahead?.catch(() => undefined);
+    for (const buffer of taken) buffers.giveBack(buffer, { reusable });
   }
 }
