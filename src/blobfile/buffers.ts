@@ -7,7 +7,7 @@ const plenty = 48 * large;
 /** Lent bytes from which on each transfer should use only the buffers that it needs. */
 const crowd = 16 * large;
 /** Bytes that are kept for the next transfer. */
-const stock = 24 * large;
+const stock = 8 * large;
 
 /**
  * Memory that is shared with other threads, or not. Readers need unshared memory: `fetch` and others refuse shared

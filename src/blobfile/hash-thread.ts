@@ -30,6 +30,9 @@ export interface HashThread {
   writer(algorithm: Algorithm): HashWriter;
 }
 
+/** The thread makes little garbage, and V8 would let it grow to the size of the main thread's. */
+const resourceLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 } as const;
+
 const program: URL = new URL('./hash-program.js', import.meta.url);
 
 /** One thread serves all large blobs: hashing and writing take a third of the time of the connections. */
@@ -123,7 +126,7 @@ function startThread(file: URL): Thread {
   };
   try {
     // Without the flags of this process, since some are invalid for threads.
-    worker = new Worker(file, { execArgv: [] });
+    worker = new Worker(file, { execArgv: [], resourceLimits });
     worker.on('message', (answer: HashAnswer) => {
       waiting.shift()?.(answer);
       if (waiting.length === 0) worker?.unref();

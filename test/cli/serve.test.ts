@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { startRegistry } from '../../src/testing/start-registry.ts';
@@ -47,6 +47,18 @@ describe('gantry serve', () => {
     await once(first.child, 'close');
     const second = await serve(test, ['registry', 'serve', '--disk', 'a/store'], { cwd });
     assert.equal((await gantry(['digest', `${second.host}/copy:1`])).stdout, `${digest}\n`);
+  });
+
+  it('serve bounds the garbage in its heap, and other commands do not', async (test) => {
+    const hook = join(await folder(test), 'hook.cjs');
+    const told = "require('v8').setFlagsFromString = (flag) => console.error('flag', flag);";
+    await writeFile(hook, told);
+    const nodeOptions = ['--require', hook];
+    const child = startGantry(['serve'], { nodeOptions });
+    atEnd(test, () => child.kill('SIGKILL'));
+    await saidOnStderr(child, /flag --heap-growing-percent=50/);
+    const { stderr } = await gantry(['version'], { nodeOptions });
+    assert.equal(stderr, '');
   });
 
   it('serve listens on this machine only, and on $PORT if it is set', async (test) => {

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 import { accessOf, makeAccess } from '../serve/access.ts';
+import { boundHeap } from '../serve/heap.ts';
 import { operate } from '../serve/operate.ts';
 import { operationOf } from '../serve/operation.ts';
 import { proxyOf, withProxy } from '../serve/proxy.ts';
@@ -11,6 +12,7 @@ import { openStore } from '../serve/store.ts';
 
 /** `gantry serve`: runs until a signal ends it. */
 export async function serve(context: Context, given: ParsedArgs): Promise<void> {
+  boundHeap();
   const disk = given.text('disk');
   const address = parseListenAddress(given.text('address') ?? process.env['PORT'] ?? '0');
   const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');
