@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { atEnd } from '../../test/at-end.ts';
 import { folder } from '../../test/folder.ts';
 import { noise } from '../testing/contract/sample.ts';
 import { fileChunks } from './blob-file.ts';
@@ -24,7 +25,7 @@ async function stage(test: TestContext, { broken = -1 } = {}): Promise<Stage> {
   const path = join(await folder(test), 'file');
   await writeFile(path, bytes);
   const file = await open(path);
-  test.after(() => file.close());
+  atEnd(test, () => file.close());
   const begun: number[] = [];
   let running = 0;
   const read = file.read.bind(file);
