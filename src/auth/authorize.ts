@@ -45,7 +45,7 @@ export function createAuthorize({ origin, ...options }: AuthorizeOptions): Middl
     try {
       let authorization = await authenticator.recall(request);
       for (let tries = authorization === undefined ? 0 : 1; ; tries++) {
-        const sent = withAuthorization({ ...request, body }, authorization);
+        const sent = withAuthorization(body === undefined ? request : { ...request, body }, authorization);
         const response = await next(sent);
         answered = true;
         if (!isRefused(response) || tries === maxTries || body?.isUsedUp() === true) return response;

@@ -19,8 +19,10 @@ export interface HeadBuffer {
   readonly hasPart: boolean;
 }
 
+const nothing = new Uint8Array(0);
+
 export function createHeadBuffer(): HeadBuffer {
-  let collected = new Uint8Array(0);
+  let collected = nothing;
   let length = 0;
 
   const keep = (bytes: Uint8Array): Uint8Array => {
@@ -52,14 +54,14 @@ export function createHeadBuffer(): HeadBuffer {
       }
       length = 0;
       // The rest may lie in this memory.
-      collected = new Uint8Array(0);
-      return { text: latin1(all.subarray(0, end)), rest: all.subarray(end + ending.length) };
+      collected = nothing;
+      return { text: latin1(all, end), rest: all.subarray(end + ending.length) };
     },
   };
 }
 
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+function latin1({ buffer, byteOffset }: Uint8Array, length: number): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 /** A server that speaks another protocol is found out at its first bytes, because it may never end a head. */

@@ -38,12 +38,12 @@ export async function mountBlob(
     ...(from === undefined ? {} : { from }),
   } as const;
   // No token of this registry gives a right to another one.
-  const isOurs = from !== undefined && (origin ?? exchange.registry) === exchange.registry;
-  const source = isOurs ? [repositoryScope(from, ['pull'])] : [];
-  const encoded = encode(operation, exchange.base, {
-    scopes: mergeScopes([...exchange.scopes, ...source]),
-    signal,
-  });
+  const isOther =
+    from !== undefined && from !== repository && (origin ?? exchange.registry) === exchange.registry;
+  const scopes = isOther
+    ? mergeScopes([...exchange.scopes, repositoryScope(from, ['pull'])])
+    : exchange.scopes;
+  const encoded = encode(operation, exchange.base, { scopes, signal });
   const told = origin === undefined ? '' : `&origin=${encodeURIComponent(origin)}`;
   const request = { ...encoded, url: encoded.url + told };
   try {
