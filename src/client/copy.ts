@@ -91,7 +91,8 @@ async function transferWatched(
   if (options.admit === undefined) await clobber?.();
   const admit = admission({ origin, source, target }, { ...options, after: options.admit && clobber });
   const from = isChecked(origin) ? source.repository : examined(source.repository);
-  const settings = { ...options, ...mountFrom, admit, tags };
+  // The check has asked for the tag already.
+  const settings = { ...options, ...mountFrom, admit, tags, tagsAreNew: noClobber };
   const root = await copyCounted(from, source.reference, repository, settings, { ledger });
   await repository.commit({ signal });
   return root;

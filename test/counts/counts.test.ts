@@ -163,6 +163,13 @@ const rows: readonly {
     againLogin: { requests: 6, depth: 3 },
   },
   {
+    // The question for the existing tag comes first and is the only one about the tag.
+    name: 'copy of that index with noClobber',
+    run: ({ client, full, empty }) => client.copy(`${full}/index:1`, `${empty}/index:1`, { noClobber: true }),
+    open: { requests: 41, depth: 8 },
+    login: { requests: 45, depth: 12 },
+  },
+  {
     name: 'copy of all tags of a repository to another registry',
     run: ({ client, full, empty }) => drain(client.copyRepository(`${full}/index`, `${empty}/index`)),
     open: { requests: 42, depth: 8 },
