@@ -215,11 +215,11 @@ async function missing(path: string, cause: unknown): Promise<never> {
   throw new NotFoundError('NAME_UNKNOWN', `there is no file or folder ${path}${advice}`, { cause });
 }
 
-/** Counts the blobs of a layout, manifests included, without reading any; undefined if the place is no layout. */
-export async function countBlobs(place: string | OnDisk): Promise<number | undefined> {
+/** Lists the sha256 digests in a layout, manifests included, without reading any; undefined if the place is no layout. */
+export async function digestsIn(place: string | OnDisk): Promise<readonly string[] | undefined> {
   const { path: folder } = typeof place === 'string' ? (parseOnDisk(place) ?? { path: place }) : place;
   const found = await readdir(`${folder}/blobs/sha256`).catch(() => undefined);
-  return found?.length;
+  return found?.map((name) => `sha256:${name}`);
 }
 
 /** Formats a place as a user writes it. */

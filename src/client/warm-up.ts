@@ -1,6 +1,6 @@
 import { createHasher } from '../flow/hash.ts';
 import type { Connections } from './connections.ts';
-import { countBlobs, type OnDisk, type Place } from './place.ts';
+import { digestsIn, type OnDisk, type Place, type RegistryPlace } from './place.ts';
 
 /** The requests that an image takes at once, as far as gantry can tell before it reads the image. */
 const expected = { push: 8, pull: 8, copyFrom: 4, copyTo: 8, tag: 1 };
@@ -14,13 +14,21 @@ export async function warmUp(
   await preconnect(connections, places, expected[verb]);
 }
 
-/** As `warmUp`, for a push: it begins with a question for each blob. */
+/**
+ * As `warmUp`, for a push: it begins with a question for each blob, and with only one if the layout has the image that gantry has
+ * left under the tag.
+ */
 export async function warmUpPush(
   connections: Connections,
   origin: string | OnDisk,
-  target: Place,
+  target: RegistryPlace,
 ): Promise<void> {
-  await preconnect(connections, [target], (await countBlobs(origin)) ?? expected.push);
+  const { reference } = target;
+  const { manifests } = connections.repository(reference, { actions: ['pull', 'push'] });
+  const [known, digests] = await Promise.all([manifests.known?.(), digestsIn(origin)]);
+  const left = reference.tag === undefined ? undefined : known?.get(reference.tag);
+  const isThere = left !== undefined && digests?.includes(left) === true;
+  await preconnect(connections, [target], isThere ? 1 : (digests?.length ?? expected.push));
 }
 
 async function preconnect(
