@@ -85,6 +85,11 @@ export const uploadScenes: readonly Scene[] = [
     faults: () => [{ when: { operation }, effect: { stall: { of: 'request', after } } }],
   },
   {
+    name: 'the start of an upload that is never answered',
+    timeout: 12,
+    faults: () => [{ when: { operation: ['upload.start', 'upload.mount'] }, effect: silence }],
+  },
+  {
     name: 'uploads that are refused before their bytes',
     faults: () => [{ when: { operation }, effect: { status: 400 }, times: 'always' }],
   },
