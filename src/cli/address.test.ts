@@ -12,15 +12,30 @@ describe('parseListenAddress', () => {
     ['is a port alone', '0', { port: 0 }],
   ] as const) {
     it(`an address to listen on ${name}: ${text}`, () =>
-      assert.deepEqual(parseListenAddress(text), expected));
+      assert.deepEqual(
+        [parseListenAddress(text), parseListenAddress(undefined, text)],
+        [expected, expected],
+      ));
   }
 
   for (const text of ['', 'localhost', 'localhost:', 'localhost:http', ':65536', '::1:5000', '-1', '1.5']) {
     it(`parseAddress refuses "${text}"`, () => {
       assert.throws(
         () => parseListenAddress(text),
-        (error) => isGantryError(error, 'INVALID_OPTION'),
+        (error) => isGantryError(error, 'INVALID_OPTION') && error.message.startsWith('--address takes '),
       );
     });
   }
+
+  it('an address without an option comes from PORT, and without both the port is a free one', () => {
+    assert.deepEqual(parseListenAddress(undefined, ':80'), { host: '::', port: 80 });
+    assert.deepEqual(
+      [parseListenAddress(undefined), parseListenAddress(undefined, '')],
+      [{ port: 0 }, { port: 0 }],
+    );
+    assert.throws(
+      () => parseListenAddress(undefined, 'web'),
+      (error) => isGantryError(error, 'INVALID_OPTION') && error.message.startsWith('PORT takes '),
+    );
+  });
 });

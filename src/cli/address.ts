@@ -7,14 +7,23 @@ export interface Address {
 }
 
 /**
- * Parses `host:port`, `[::1]:port`, `:port` (every address of this machine) or a bare port.
+ * Parses the value of `--address`: `host:port`, `[::1]:port`, `:port` (every address of this machine) or a bare port.
+ * Without it, `port` counts, which is the environment variable PORT.
  * @throws INVALID_OPTION for any other text
  */
-export function parseListenAddress(text: string): Address {
+export function parseListenAddress(address: string | undefined, port = ''): Address {
+  if (address !== undefined) return parse('--address', address);
+  return port === '' ? { port: 0 } : parse('PORT', port);
+}
+
+function parse(name: string, text: string): Address {
   const [, host, digits] = /^(?:(\[[0-9A-Fa-f:.]+\]|[^:]*):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) {
-    throw new InputError('INVALID_OPTION', `"${text}" is not an address to listen on: [host]:port`);
+    throw new InputError(
+      'INVALID_OPTION',
+      `${name} takes an address to listen on, such as localhost:5000 or :5000, not "${text}"`,
+    );
   }
   if (host === undefined) return { port };
   // Listens on both families, like ":5000" in a Go program.

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { folder } from '../../test/folder.ts';
 import type { ConnectionOptions } from '../client/connection-options.ts';
-import { failsWith } from '../testing/contract/sample.ts';
+import { isGantryError } from '../errors.ts';
 import { connectionFlags } from './connection-flags.ts';
 import { parseCommandLine } from './program.ts';
 
@@ -55,7 +55,17 @@ describe('connectionFlags', () => {
     ['--cert cert.pem', 'INVALID_OPTION'],
     ['--key key.pem', 'INVALID_OPTION'],
     ['--cacert nowhere.pem', 'IO_FAILED'],
+    ['--cert nowhere.pem --key nowhere.pem', 'IO_FAILED'],
+    ['--trusted-realm https://a.example', 'INVALID_OPTION'],
+    ['--insecure-registry /', 'INVALID_REFERENCE'],
+    ['--docker-headers /', 'INVALID_REFERENCE'],
   ] as const) {
-    it(`connectionFlags throws ${code} for ${flags}`, () => failsWith(read(`ls a.example/x ${flags}`), code));
+    it(`connectionFlags throws ${code} for ${flags}, and names the option`, async () => {
+      const [option = ''] = flags.split(' ');
+      await assert.rejects(read(`ls a.example/x ${flags}`), (error) => {
+        assert.ok(isGantryError(error, code) && error.message.includes(option), String(error));
+        return true;
+      });
+    });
   }
 });

@@ -4,6 +4,8 @@ import { InputError } from '../errors.ts';
 import { readText } from '../hosts/certificates.ts';
 import { dockerConfigFile, readConfigFile } from '../keychain/config-file.ts';
 import { parseRegistry } from '../spec/reference.ts';
+import { parseHostName } from './host-name.ts';
+import { ofOption, readOption } from './of-option.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 
 /**
@@ -13,10 +15,14 @@ import type { ParsedArgs } from './parsed-args.ts';
  */
 export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): Promise<ConnectionOptions> {
   const timeouts = timeoutsOf(globals);
-  const trustedRealms = globals.list('trusted-realm');
+  const trustedRealms = globals
+    .list('trusted-realm')
+    .map((name) => readOption('trusted-realm', name, parseHostName));
+  const insecure = globals.list('insecure-registry');
+  for (const name of insecure) readOption('insecure-registry', name, parseRegistry);
   return {
     tls: await tlsOf(globals),
-    insecure: globals.flag('insecure') || [...globals.list('insecure-registry'), ...insecureSides(given)],
+    insecure: globals.flag('insecure') || [...insecure, ...insecureSides(given)],
     headers: await dockerHeaders(globals.list('docker-headers')),
     timeouts,
     trustedRealms: trustedRealms.length === 0 ? undefined : trustedRealms,
@@ -24,13 +30,17 @@ export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): P
 }
 
 async function tlsOf(globals: ParsedArgs): Promise<Exclude<ConnectionOptions['tls'], undefined>> {
-  const ca = await Promise.all(globals.list('cacert').map(readText));
+  const ca = await Promise.all(globals.list('cacert').map((path) => read('cacert', path)));
   const [cert, key] = [globals.text('cert'), globals.text('key')];
   if ((cert === undefined) !== (key === undefined)) {
     throw new InputError('INVALID_OPTION', '--cert and --key need each other: give both');
   }
   if (cert === undefined || key === undefined) return { ca };
-  return { ca, cert: await readText(cert), key: await readText(key) };
+  return { ca, cert: await read('cert', cert), key: await read('key', key) };
+}
+
+function read(option: string, path: string): Promise<string> {
+  return readText(path).catch(ofOption(option));
 }
 
 function timeoutsOf(globals: ParsedArgs): ConnectionOptions['timeouts'] {
@@ -64,5 +74,7 @@ async function dockerHeaders(
     throw new InputError('INVALID_OPTION', `${path}: HttpHeaders must be an object`);
   }
   const headers = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
-  return Object.fromEntries(registries.map((name) => [parseRegistry(name).registry, headers]));
+  return Object.fromEntries(
+    registries.map((name) => [readOption('docker-headers', name, parseRegistry).registry, headers]),
+  );
 }

@@ -8,6 +8,7 @@ import type { Keychain } from '../keychain/credential.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { RootNotes } from '../store/known-roots.ts';
 import type { CompletionLevel } from './completion-tree.ts';
+import { readOption } from './of-option.ts';
 import { optimizeLater } from './optimize-later.ts';
 import type { Output } from './output.ts';
 import type { ParsedArgs } from './parsed-args.ts';
@@ -112,7 +113,7 @@ async function platformsOf(globals: ParsedArgs): Promise<readonly Platform[] | u
   const given = globals.list('platform');
   if (given.length === 0 || (given.length === 1 && given[0] === 'all')) return undefined;
   const { parsePlatform } = await import('../spec/platform.ts');
-  return given.map(parsePlatform);
+  return given.map((text) => readOption('platform', text, parsePlatform));
 }
 
 /** Returns the settings for every connection to a registry. `own` replaces the credential of --username. */

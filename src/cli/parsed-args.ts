@@ -31,7 +31,10 @@ export function createParsedArgs(
       const value = text(option);
       if (value === undefined) return undefined;
       if (!/^\d{1,6}$/.test(value)) {
-        throw new InputError('INVALID_OPTION', `--${option} takes a number, not "${value}"`);
+        throw new InputError(
+          'INVALID_OPTION',
+          `--${option} takes a whole number without a unit, not "${value}"`,
+        );
       }
       return Number(value);
     },

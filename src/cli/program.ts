@@ -166,9 +166,20 @@ function addOptions(parser: Parser, options: readonly Option[], given: Values, g
     if (option.choices !== undefined) known.choices(option.choices);
     if (group !== undefined) known.helpGroup(group);
     parser.addOption(known).on(`option:${option.name}`, (text: string | null | undefined) => {
+      refuseEmpty(option, text);
       given.set(option.name, [...(given.get(option.name) ?? []), text ?? '']);
     });
   }
+}
+
+/** Refuses an empty value and an empty part of a list: mostly a script has not set a variable. */
+function refuseEmpty({ name, value, repeatable = false }: Option, text: string | null | undefined): void {
+  if (value === undefined) return;
+  const parts = repeatable ? (text ?? '').split(',') : [text ?? ''];
+  if (!parts.includes('')) return;
+  const fault = parts.length > 1 ? 'an empty part between its commas' : 'an empty value';
+  const advice = `give it ${value.replace(/[[\]]/g, '')}, or leave the option out`;
+  throw new InputError('INVALID_OPTION', `--${name} has ${fault}: ${advice}`);
 }
 
 function allOptions(): readonly Option[] {

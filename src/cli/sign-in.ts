@@ -37,7 +37,8 @@ export async function readSignIn(
   const [, named = creds, secret] = /^([^:]*):(.*)$/s.exec(creds ?? '') ?? [];
   const username = given.text(`${side}username`) ?? named;
   if (username === undefined && !fromStdin) return undefined;
-  if (!username) throw refused(`a login needs a user name: --${side}username`);
+  if (!username)
+    throw refused(`a login needs a user name: --${side}${creds === undefined ? 'username' : 'creds'}`);
   if (creds !== undefined && given.text(`${side}username`) !== undefined) {
     throw refused(`--${side}creds and --${side}username exclude each other`);
   }

@@ -212,31 +212,29 @@ describe('what gantry serve refuses and allows', limited, () => {
     }
   });
 
+  // One row for each place that reads options; src/cli/serve/operation.test.ts has more values.
   const wrong: readonly string[] = [
     '--max-page=0',
-    '--max-page=x',
-    '--max-tags=-1',
-    '--max-blob=1Z',
     '--max-header=',
-    '--max-connections=1.5',
-    '--max-sessions=many',
-    '--max-repository-sessions=0x1',
-    '--session-idle=soon',
-    '--request-idle=-1',
-    '--answer-idle=x',
-    '--proxy-ttl=x',
     '--proxy-ttl=5',
     '--proxy=Not/A/Registry',
-    '--grace=x',
+    '--session-ttl=24',
+    '--host-name=a/b',
+    '--public-url=https://registry.example/path',
+    '--address=registry',
+    '--htpasswd=none',
+    '--tls-cert=none --tls-key=none',
+    '--anonymous --rules=none',
   ];
   for (const option of wrong) {
-    it(`store-before-options: serve ${option} ends with exit code 2 and names the option or its value, before it makes anything`, async (test) => {
+    it(`store-before-options: serve ${option} ends with exit code 2 and names the option, before it makes anything`, async (test) => {
       const cwd = await folder(test);
       await mkdir(join(cwd, 'in'));
-      const { code, stdout, stderr } = await gantry(['serve', '--disk', 'store', option], { cwd });
+      const words = option.split(' ');
+      const { code, stdout, stderr } = await gantry(['serve', '--disk', 'store', ...words], { cwd });
       assert.deepEqual([code, stdout], [2, ''], stderr);
-      const [name = '', value = ''] = option.slice(2).split('=');
-      assert.ok(stderr.includes(name) || (value !== '' && stderr.includes(value)), stderr);
+      const [name = ''] = words.map((word) => word.split('=')).find(([, value]) => value !== undefined) ?? [];
+      assert.ok(stderr.includes(name), stderr);
       assert.deepEqual(await readdir(cwd), ['in']);
     });
   }

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { projectRoot } from '../../scripts/project.ts';
 import { parseListenAddress } from '../../src/cli/address.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
+import { parseHostName } from '../../src/cli/host-name.ts';
 import { parseCommandLine } from '../../src/cli/program.ts';
 import { parsePlace } from '../../src/client/place.ts';
 import { isGantryError } from '../../src/errors.ts';
@@ -64,6 +65,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseCommandLine: (text) => parseCommandLine(['push', text, `--${text}`]),
   parseDuration: (text) => parseDuration(text, 'timeout'),
   parseHolder,
+  parseHostName,
   parseShort,
   parseMediaType,
   parsePlace,

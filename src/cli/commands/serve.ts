@@ -14,7 +14,7 @@ import { openStore } from '../serve/store.ts';
 export async function serve(context: Context, given: ParsedArgs): Promise<void> {
   boundHeap();
   const disk = given.text('disk');
-  const address = parseListenAddress(given.text('address') ?? process.env['PORT'] ?? '0');
+  const address = parseListenAddress(given.text('address'), process.env['PORT']);
   const warn = (error: unknown): void => context.output.note(errorLine(error), 'warning');
   const { createApp } = await import('../../server/app.ts');
   const { listen } = await import('../../server/node/listen.ts');

@@ -4,6 +4,7 @@ import { createSingleFlight } from '../../flow/single-flight.ts';
 import type { Access, AccessOptions } from '../../server/access/access.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
 import { parseUrl } from '../../spec/url.ts';
+import { ofOption, readOption } from '../of-option.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 import type { Store } from './store.ts';
 
@@ -46,14 +47,21 @@ export async function accessOf(
       `a registry on ${host} without logins gives everybody full access: add --htpasswd FILE, or --anonymous to allow this`,
     );
   }
+  const { createOriginOf } = await import('../../server/access/origin.ts');
+  if (publicUrl !== undefined) readOption('public-url', publicUrl, createOriginOf);
   const { openHtpasswd } = await import('../../server/access/htpasswd.ts');
   const { openRules } = await import('../../server/access/rules-file.ts');
   const tls = await tlsOf(given);
   return {
     access: {
       login:
-        users === undefined ? undefined : await openHtpasswd(fileReader(users), { file: users, onProblem }),
-      rules: rules === undefined ? undefined : await openRules(fileReader(rules), { file: rules, onProblem }),
+        users === undefined
+          ? undefined
+          : await openHtpasswd(fileReader(users), { file: users, onProblem }).catch(ofOption('htpasswd')),
+      rules:
+        rules === undefined
+          ? undefined
+          : await openRules(fileReader(rules), { file: rules, onProblem }).catch(ofOption('rules')),
       publicUrl,
     },
     listen: { anonymous, tls },
@@ -72,7 +80,10 @@ async function tlsOf(given: ParsedArgs): Promise<ListenOptions['tls']> {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw wrong('--tls-cert and --tls-key need each other: give both');
-  return { cert: await read(cert), key: await read(key) };
+  return {
+    cert: await read(cert).catch(ofOption('tls-cert')),
+    key: await read(key).catch(ofOption('tls-key')),
+  };
 }
 
 /** Returns the text of a file and reads it again only after a change. Concurrent callers share one look at the file. */

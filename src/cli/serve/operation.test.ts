@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { isGantryError } from '../../errors.ts';
 import { defaultLimits } from '../../server/limits.ts';
 import { parseCommandLine } from '../program.ts';
 import { operationOf, type ServeOperation } from './operation.ts';
@@ -70,17 +71,28 @@ describe('operationOf', () => {
     '--max-blob=9999T',
     '--max-header=1.5K',
     '--max-connections=0',
+    '--max-connections=1.5',
     '--max-sessions=0',
     '--max-repository-sessions=0',
+    '--max-repository-sessions=0x1',
     '--max-page=0',
     '--max-tags=-1',
     '--session-idle=0',
     '--request-idle=0',
+    '--request-idle=-1',
     '--answer-idle=soon',
     '--grace=soon',
+    '--grace=30s',
+    '--host-name=a/b',
+    '--host-name=https://a.example',
+    '--host-name=a b',
   ]) {
-    it(`operationOf refuses ${flag}`, () => {
-      assert.throws(() => read(flag), { code: 'INVALID_OPTION' });
+    it(`operationOf refuses ${flag}, and names the option`, () => {
+      const [option = ''] = flag.split('=');
+      assert.throws(
+        () => read(flag),
+        (error) => isGantryError(error, 'INVALID_OPTION') && error.message.startsWith(option),
+      );
     });
   }
 });

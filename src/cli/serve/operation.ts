@@ -2,6 +2,8 @@ import { InputError } from '../../errors.ts';
 import type { AppOptions } from '../../server/app.ts';
 import { defaultLimits, type Limits } from '../../server/limits.ts';
 import type { ListenOptions } from '../../server/node/listen.ts';
+import { parseHostName } from '../host-name.ts';
+import { readOption } from '../of-option.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 
 /** The settings for operating a registry: log, metrics, limits and shutdown. */
@@ -38,7 +40,7 @@ export function operationOf(given: ParsedArgs): ServeOperation {
     },
     log: given.text('log'),
     metrics: given.flag('metrics'),
-    hosts: given.list('host-name'),
+    hosts: given.list('host-name').map((name) => readOption('host-name', name, parseHostName)),
     grace: (given.count('grace') ?? defaultGrace / 1000) * 1000,
   };
 }

@@ -3,6 +3,7 @@ import type { UpstreamFailure } from '../../pull-through/upstream.ts';
 import { formatRepository, parseRepository, type Reference } from '../../spec/reference.ts';
 import type { Context } from '../context.ts';
 import { errorLine } from '../failure.ts';
+import { readOption } from '../of-option.ts';
 import type { ParsedArgs } from '../parsed-args.ts';
 import { registryArgument } from '../registry-argument.ts';
 import type { Store } from './store.ts';
@@ -27,7 +28,7 @@ export interface WantedProxy {
 export function proxyOf(given: ParsedArgs): WantedProxy | undefined {
   const text = given.text('proxy');
   const ttl = (given.count('proxy-ttl') ?? 0) * 1000;
-  if (text !== undefined) return { reference: registryArgument(text), ttl };
+  if (text !== undefined) return { reference: readOption('proxy', text, registryArgument), ttl };
   if (given.flag('proxy-ttl')) throw new InputError('INVALID_OPTION', '--proxy-ttl needs --proxy');
   return undefined;
 }
