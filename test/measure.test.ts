@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { measureApi } from '../scripts/measures/api.ts';
 import { functionsOf } from '../scripts/measures/functions.ts';
-import { conditionalSpreads } from '../scripts/measures/spreads.ts';
+import { isTest, readSources } from '../scripts/measures/sources.ts';
+import { conditionalSpreads, undefinedOverSpreads } from '../scripts/measures/spreads.ts';
+import { projectRoot } from '../scripts/project.ts';
 
 describe('the measures of the house', () => {
   it('the longest function comes first, under the name that it is assigned to, with its closures', () => {
@@ -70,4 +72,20 @@ it('a spread counts as conditional with an empty object or an object behind &&, 
     'const d = { ...(x ? one : other) };',
   ].join('\n');
   assert.deepEqual(conditionalSpreads([{ path: 'a.ts', text }]), ['a.ts:1', 'a.ts:2']);
+});
+
+it('a value that may be undefined behind a spread is found, and so are options spread over defaults', () => {
+  const text = [
+    'const a = { ...app, writes: cache ? false : undefined };',
+    'const b = { writes: cache ? false : undefined, ...app };',
+    'const c = { ...defaultLimits, ...options.limits };',
+    'const d = { ...defaultLimits, ...given(options.limits) };',
+    'const e = { ...app, writes: cache ? false : app.writes, ...options };',
+  ].join('\n');
+  assert.deepEqual(undefinedOverSpreads([{ path: 'a.ts', text }]), ['a.ts:1', 'a.ts:3']);
+});
+
+it('undefined replaces no value of a spread in any source file', () => {
+  const sources = readSources(projectRoot(), 'src').filter((source) => !isTest(source));
+  assert.deepEqual(undefinedOverSpreads(sources), []);
 });

@@ -122,6 +122,7 @@ async function connectionOptions(options: ContextOptions, own?: Keychain): Promi
   const { connectionFlags } = await import('./connection-flags.ts');
   const keychain = (await signedIn(options, own)) ?? own;
   return {
+    onWire: globals.flag('verbose') ? await wireObserver(output) : undefined,
     ...(await connectionFlags(globals, given)),
     upload: { journal: given.flag('no-resume') ? undefined : commandJournal() },
     keychain,
@@ -131,7 +132,6 @@ async function connectionOptions(options: ContextOptions, own?: Keychain): Promi
     },
     userAgent: `gantry/${packageVersion()}`,
     onWarning: warningObserver(output),
-    onWire: globals.flag('verbose') ? await wireObserver(output) : undefined,
   };
 }
 

@@ -35,8 +35,8 @@ export async function putManifest(
     checkRoot(formatPlace(place), reference.digest, manifest.descriptor.digest);
   const repository = connections.repository(reference, { actions: ['pull', 'push'] });
   await repository.manifests.put(manifest, {
-    ...options,
     tags: reference.tag === undefined ? undefined : [reference.tag],
+    ...options,
   });
   return manifest.descriptor;
 }

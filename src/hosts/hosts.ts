@@ -1,4 +1,5 @@
 import type { TlsChoice, TlsOptions } from '../http/node/tls.ts';
+import { given } from '../spec/options.ts';
 import { apiHost, isLoopback, parseRegistry, type Reference } from '../spec/reference.ts';
 import { certificatesOf } from './certificates.ts';
 
@@ -123,6 +124,6 @@ function tlsFor(tls: TlsOptions | TlsChoice, { isNamed, isInsecure }: Naming): T
     const found = await certificatesOf(host);
     const { ca = [], ...own } = tls;
     const authorities = [...[ca].flat(), ...[found.ca ?? []].flat()];
-    return { ...found, ...(isNamed(host) ? own : {}), ca: authorities, ...loose };
+    return { ...found, ...(isNamed(host) ? given(own) : {}), ca: authorities, ...loose };
   };
 }

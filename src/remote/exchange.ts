@@ -5,6 +5,7 @@ import { checkHop, resolveHop } from '../http/origin.ts';
 import { wholeAnswer } from '../http/whole-answer.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
+import { given } from '../spec/options.ts';
 import type { Intent, SignalOptions } from '../store/contract.ts';
 import type { Clock } from '../time/clock.ts';
 import { type EncodeOptions, encode } from '../wire/encode.ts';
@@ -63,7 +64,7 @@ export interface DownloadOptions {
 export function downloadRetry(options: RetryOptions = {}): RetryOptions {
   return {
     ...defaultLayerRetry,
-    ...options,
+    ...given(options),
     retryable: (error, judged) => {
       const passing = judged || isGantryError(error, 'NO_CONNECTION');
       return options.retryable?.(error, passing) ?? passing;

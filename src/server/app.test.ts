@@ -5,6 +5,7 @@ import { createMemoryRegistry } from '../memory/registry.ts';
 import type { Registry } from '../store/contract.ts';
 import { createApp } from './app.ts';
 import { asking, assertRefused, digestText, pushBlob, pushImage } from './ask.test.support.ts';
+import type { Limits } from './limits.ts';
 
 describe('end-1, is this a registry?', () => {
   it('end-1 answers with the version that old docker clients look for', async () => {
@@ -104,6 +105,14 @@ describe('the registry as a function', () => {
 });
 
 describe('the catalog', () => {
+  it('a limit that is undefined leaves the default in place', async () => {
+    const limits = { pageNames: undefined } as unknown as Partial<Limits>;
+    const ask = asking(createApp(createMemoryRegistry(), { limits }));
+    for (const name of ['b', 'a']) await pushBlob(ask, name, 'x');
+    assert.equal((await ask('GET', '/v2/_catalog')).text, '{"repositories":["a","b"]}');
+    assert.equal((await ask('GET', '/v2/_catalog?n=0')).text, '{"repositories":[]}');
+  });
+
   it('the catalog lists repositories by page, in byte order', async () => {
     const ask = asking(createApp(createMemoryRegistry()));
     for (const name of ['b', 'a/z', 'a', 'c']) await pushBlob(ask, name, 'x');

@@ -3,6 +3,7 @@ import {
   checkArgument,
   checkOptions,
   flag,
+  given,
   object,
   optionsOf,
   type Shape,
@@ -68,7 +69,7 @@ export const appOptions: Shape<AppOptions> = {
 export function createApp(registry: Registry, options: AppOptions = {}): Serve {
   checkArgument('createApp', 'registry', registry, aRegistry);
   checkOptions('createApp', options, appOptions);
-  const limits = { ...defaultLimits, ...options.limits };
+  const limits = { ...defaultLimits, ...given(options.limits ?? {}) };
   const { sessions = createSessions(limits), access = createAccess() } = options;
   const app: App = { ...options, registry, sessions, access, limits };
   const serve: Serve = async (request) => {

@@ -257,7 +257,7 @@ describe('our client at a registry with a login', () => {
     const { host, said } = await serve(test, ['--htpasswd', users, '--rules', rules]);
     const pull = async (keychain: Keychain): Promise<string> => {
       await using client = createClient({ keychain });
-      return failing(client.getDescriptor(`${host}/private/app:1`));
+      return await failing(client.getDescriptor(`${host}/private/app:1`));
     };
     assert.equal(await pull(someone), 'MANIFEST_UNKNOWN');
     assert.equal(await pull(other), 'DENIED');

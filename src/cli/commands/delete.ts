@@ -36,8 +36,8 @@ function selectionOf(given: ParsedArgs): PruneOptions | undefined {
   const keep = given.count('keep');
   if (match.length === 0 && olderThan === undefined && keep === undefined) return undefined;
   return {
-    ...(match.length === 0 ? {} : { match }),
     olderThan: olderThan === undefined ? undefined : parseDuration(olderThan, 'older-than'),
+    ...(match.length === 0 ? {} : { match }),
     keep,
   };
 }

@@ -29,7 +29,8 @@ export async function serve(context: Context, given: ParsedArgs): Promise<void> 
   await using operated = await operate(operation, context);
   const app = createApp(store.registry, {
     ...operated.app,
-    writes: store.proxy === undefined ? undefined : false,
+    // A cache changes only by its own pulls.
+    writes: store.proxy === undefined && operated.app.writes,
     access: await makeAccess(wanted, store),
     sparse: !given.flag('strict'),
     onFailure: warn,

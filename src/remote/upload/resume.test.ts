@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { bytesContent, streamContent } from '../../flow/content.ts';
+import { defaultLayerRetry } from '../../http/backoff.ts';
 import { blobOf, failsWith, noise, read, reusingContent } from '../../testing/contract/sample.ts';
+import { downloadRetry } from '../exchange.ts';
 import type { UploadOptions } from './plan.ts';
-import { tellingContent } from './resume.ts';
+import { tellingContent, uploadRetry } from './resume.ts';
 import {
   always,
   answers,
@@ -348,4 +350,11 @@ describe('a blob on its way to a registry', () => {
       assert.deepEqual(said, sendMediaType ? ['text/plain'] : undefined);
     }
   });
+});
+
+it('a setting of retries that is undefined leaves the default of blobs in place', () => {
+  for (const retry of [uploadRetry, downloadRetry]) {
+    const { attempts, initial, factor } = retry({ attempts: undefined, initial: 1 });
+    assert.deepEqual({ attempts, initial, factor }, { ...defaultLayerRetry, initial: 1 });
+  }
 });

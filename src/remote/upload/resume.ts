@@ -2,6 +2,7 @@ import { ContentError, CopyError, isGantryError, TransportError } from '../../er
 import { type Content, mapContent, sliceContent } from '../../flow/content.ts';
 import { type Backoff, createBackoff, defaultLayerRetry, type RetryOptions } from '../../http/backoff.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
+import { given } from '../../spec/options.ts';
 import type { ProgressObserver } from '../../store/blob-progress.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { HeaderMap } from '../../wire/message.ts';
@@ -96,7 +97,7 @@ function mayContinue(error: unknown, signal: AbortSignal | undefined): boolean {
 export function uploadRetry(options: RetryOptions = {}): RetryOptions {
   return {
     ...defaultLayerRetry,
-    ...options,
+    ...given(options),
     retryable: (error, judged) => {
       const passing = judged || isSessionGone(error);
       return options.retryable?.(error, passing) ?? passing;
