@@ -20,12 +20,14 @@ describe('connectionFlags', () => {
     insecure: [],
     headers: {},
     timeouts: undefined,
+    bandwidth: undefined,
     trustedRealms: undefined,
   };
   const second = { connect: 1000, answer: 1000, progress: 1000 };
   const rows: readonly (readonly [line: string, said: ConnectionOptions])[] = [
     ['ls a.example/x', {}],
     ['ls a.example/x --timeout 1', { timeouts: second }],
+    ['ls a.example/x --limit-rate 1.5M', { bandwidth: 1.5 * 1024 * 1024 }],
     [
       'ls a.example/x --trusted-realm b.example --trusted-realm c.example',
       { trustedRealms: ['b.example', 'c.example'] },
@@ -52,6 +54,9 @@ describe('connectionFlags', () => {
 
   for (const [flags, code] of [
     ['--timeout 0', 'INVALID_OPTION'],
+    ['--limit-rate 0', 'INVALID_OPTION'],
+    ['--limit-rate 1023', 'INVALID_OPTION'],
+    ['--limit-rate fast', 'INVALID_OPTION'],
     ['--cert cert.pem', 'INVALID_OPTION'],
     ['--key key.pem', 'INVALID_OPTION'],
     ['--cacert nowhere.pem', 'IO_FAILED'],

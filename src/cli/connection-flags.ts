@@ -7,6 +7,7 @@ import { parseRegistry } from '../spec/reference.ts';
 import { parseHostName } from './host-name.ts';
 import { ofOption, readOption } from './of-option.ts';
 import type { ParsedArgs } from './parsed-args.ts';
+import { parseRate } from './rate.ts';
 
 /**
  * Reads the flags about connections to registries.
@@ -20,11 +21,13 @@ export async function connectionFlags(globals: ParsedArgs, given: ParsedArgs): P
     .map((name) => readOption('trusted-realm', name, parseHostName));
   const insecure = globals.list('insecure-registry');
   for (const name of insecure) readOption('insecure-registry', name, parseRegistry);
+  const limitRate = globals.text('limit-rate');
   return {
     tls: await tlsOf(globals),
     insecure: globals.flag('insecure') || [...insecure, ...insecureSides(given)],
     headers: await dockerHeaders(globals.list('docker-headers')),
     timeouts,
+    bandwidth: limitRate === undefined ? undefined : parseRate(limitRate, 'limit-rate'),
     trustedRealms: trustedRealms.length === 0 ? undefined : trustedRealms,
   };
 }

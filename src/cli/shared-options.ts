@@ -28,6 +28,11 @@ export const globalOptions: readonly Option[] = [
     summary: 'how long a registry may be silent (default 60; 30 until a connection is open)',
   },
   {
+    name: 'limit-rate',
+    value: 'RATE',
+    summary: 'send at most these bytes a second to registries, and receive as many: 10M, 1.5M, 500K',
+  },
+  {
     name: 'trusted-realm',
     value: 'HOST',
     repeatable: true,

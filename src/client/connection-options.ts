@@ -44,6 +44,12 @@ export interface ConnectionOptions extends HostSettings {
   /** The limits of every wait, in milliseconds. */
   readonly timeouts?: ConnectionTimeouts | undefined;
   /**
+   * Bytes per second that the bodies of requests take together, and those of answers; at least 1024. All clients of the process
+   * with the same number share it.
+   * @defaultValue no limit
+   */
+  readonly bandwidth?: number | undefined;
+  /**
    * The `User-Agent` of every request.
    * @defaultValue `'gantry'`
    */

@@ -105,7 +105,7 @@ export function createConnections(
     const parts = {
       roots,
       line: { ...line, bare, authorize },
-      registry: openRegistry(remote, resources, roots),
+      registry: openRegistry(remote, resources, { roots, bandwidth: common.bandwidth }),
     };
     opened.set(host, parts);
     return parts;

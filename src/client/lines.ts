@@ -23,7 +23,7 @@ export function lineOptions(
   options: ConnectionOptions,
   { transport, hosts, resources }: LineParts,
 ): LineOptions {
-  const { onWire, onWarning, retry, timeouts } = options;
+  const { onWire, onWarning, retry, timeouts, bandwidth } = options;
   const observe = published(onWire);
   const named = plainFallback(hosts.isInsecure)(userAgent(options.userAgent ?? 'gantry')(transport));
   return {
@@ -31,6 +31,7 @@ export function lineOptions(
     transport: options.transport === undefined ? secureFallback(hosts)(named) : named,
     // It may also have hosts of its own.
     throttle: options.transport === undefined ? resources.throttle : throttle(),
+    bandwidth: bandwidth === undefined ? undefined : resources.bandwidth(bandwidth),
     observe,
     onWarning,
     retry,

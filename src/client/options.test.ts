@@ -179,6 +179,15 @@ describe('options from plain JavaScript', () => {
     });
   }
 
+  for (const bandwidth of [0, -1, 1023, Number.NaN, Number.POSITIVE_INFINITY, '10M', null]) {
+    it(`a bandwidth of ${bandwidth === '10M' ? 'a text' : bandwidth} is refused`, async () => {
+      await refused(
+        () => loose(createClient)({ bandwidth }),
+        /"bandwidth" takes a number of bytes per second/,
+      );
+    });
+  }
+
   it('no error shows a secret in the wrong place', async () => {
     await refused(() => loose(createClient)({ tls: { key: 7 }, jobs: 'hunter2' }), /^(?!.*hunter2)/);
   });

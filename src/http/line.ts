@@ -2,6 +2,7 @@ import type { HttpResponse, Middleware, Send } from '../wire/message.ts';
 import { createSecrets, type Secrets } from '../wire/secrets.ts';
 import { parseTargetUri, targetOf } from '../wire/target-uri.ts';
 import type { RetryOptions } from './backoff.ts';
+import { type Bandwidth, limitBandwidth } from './bandwidth.ts';
 import type { WarningObserver, WireObserver } from './event.ts';
 import { hedge } from './hedge.ts';
 import { log } from './log.ts';
@@ -28,6 +29,8 @@ export interface LineOptions {
   readonly timeouts?: TimeoutOptions | undefined;
   /** Pass the same middleware to all pipelines of a process, so that a host's limits apply to all of them together. */
   readonly throttle?: Middleware | undefined;
+  /** Pass the same limit to all pipelines that share it. */
+  readonly bandwidth?: Bandwidth | undefined;
   readonly observe?: WireObserver | undefined;
   /** Receives the warnings, which `observe` gets too. Without `observe` no other event is made. */
   readonly onWarning?: WarningObserver | undefined;
@@ -36,16 +39,18 @@ export interface LineOptions {
 }
 
 /**
- * Creates the pipeline that every request passes: retry ▸ redirect ▸ authorize ▸ throttle ▸ hedge ▸ timeout ▸
- * warnings ▸ log ▸ transport.
+ * Creates the pipeline that every request passes: retry ▸ redirect ▸ authorize ▸ bandwidth ▸ throttle ▸ hedge ▸
+ * timeout ▸ warnings ▸ log ▸ transport.
  */
 export function createLine(options: LineOptions): Send {
-  const { transport, authorize, home, redirects = true, timeouts, observe } = options;
+  const { transport, authorize, home, redirects = true, timeouts, bandwidth, observe } = options;
   const { secrets = createSecrets() } = options;
   const logged = observed(transport, options);
-  const throttled = held(home, (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged))));
-  const authorized = authorize === undefined ? throttled : authorize(throttled);
-  const redirected = redirects ? redirect({ foreign: throttled })(authorized) : authorized;
+  const throttled = (options.throttle ?? throttle())(hedge(timeouts)(timeout(timeouts)(logged)));
+  const paced = bandwidth === undefined ? throttled : limitBandwidth(bandwidth)(throttled);
+  const sending = held(home, paced);
+  const authorized = authorize === undefined ? sending : authorize(sending);
+  const redirected = redirects ? redirect({ foreign: sending })(authorized) : authorized;
   return prepared(retry(options.retry, observe)(redirected), secrets);
 }
 

@@ -1,6 +1,7 @@
 import { AuthError, type GantryError, isGantryError, NotFoundError } from '../errors.ts';
 import { discard } from '../flow/collect.ts';
 import { createBackoff, defaultLayerRetry, type RetryOptions } from '../http/backoff.ts';
+import type { Bandwidth } from '../http/bandwidth.ts';
 import { checkHop, resolveHop } from '../http/origin.ts';
 import { wholeAnswer } from '../http/whole-answer.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
@@ -23,6 +24,8 @@ export interface Exchange extends RepositoryLine {
   /** Its name for messages: `docker.io`. */
   readonly registry: string;
   readonly resources: Resources;
+  /** The limit of bytes per second that `send` keeps. */
+  readonly bandwidth?: Bandwidth | undefined;
   /** The manifests that gantry has seen in the registry. */
   readonly roots: RootMemory;
   readonly download: DownloadOptions;

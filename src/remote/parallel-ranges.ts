@@ -33,7 +33,7 @@ export async function* largeBlob(
   const pace = new Pace(source.exchange.clock);
   let parts: RangeParts | undefined;
   const begin = (): void => {
-    if (first.isRanged && first.at < size) {
+    if (first.isRanged && first.at < size && !isLimited(source)) {
       parts ??= createRangeParts(source, { first, from: next, size, signal });
     }
   };
@@ -55,6 +55,11 @@ export async function* largeBlob(
   } finally {
     parts?.end();
   }
+}
+
+/** Returns whether the user's limit makes the connection slow, so that more connections bring no more. */
+function isLimited({ exchange: { bandwidth } }: DownloadSource): boolean {
+  return bandwidth?.received.isFull === true;
 }
 
 /** Yields a blob in order. Its answer tells its size. It is requested as a whole, since most blobs are small. */
@@ -92,7 +97,8 @@ async function* handedOver(
       pace.came(chunk.byteLength);
       const { at, size = at } = first;
       if (parts === undefined && pace.waited >= limits.after) {
-        if (pace.isBelow(limits.below) && size - at >= largeSize / 2 && isLarge(size)) {
+        const isSlow = pace.isBelow(limits.below) && !isLimited(source);
+        if (isSlow && size - at >= largeSize / 2 && isLarge(size)) {
           from = at + partSize;
           parts = createRangeParts(source, { first, from, size, signal });
         }

@@ -1,4 +1,5 @@
 import { InputError } from '../errors.ts';
+import type { Bandwidth } from '../http/bandwidth.ts';
 import { callback, checkOptions, given, object, optionsOf, type Shape, text } from '../spec/options.ts';
 import { isRepositoryName } from '../spec/reference.ts';
 import type { Intent, Registry, Repository } from '../store/contract.ts';
@@ -73,11 +74,19 @@ export function createRemoteRegistry(options: RemoteOptions): RemoteRegistry {
   return openRegistry(options, processResources);
 }
 
+/** Parts of a registry that its client knows, too. */
+export interface SharedParts {
+  /** @defaultValue a memory of its own */
+  readonly roots?: RootMemory | undefined;
+  /** The limit of bytes per second that `send` keeps. */
+  readonly bandwidth?: Bandwidth | undefined;
+}
+
 /** Opens the registry with the limits that it shares with others. */
 export function openRegistry(
   all: RemoteOptions,
   resources: Resources,
-  roots: RootMemory = createRootMemory({ place: all.base }),
+  { roots = createRootMemory({ place: all.base }), bandwidth }: SharedParts = {},
 ): RemoteRegistry {
   const { base, send, ...options } = all;
   const registry = options.registry ?? base.replace(/^https?:\/\//, '');
@@ -85,7 +94,7 @@ export function openRegistry(
   const capabilities = createCapabilities(clock);
   const fallbackLists = new Map();
   const facts = { base, registry, send, download, clock, warn, loginAdvice };
-  const exchange = { ...facts, resources, capabilities, roots, fallbackLists };
+  const exchange = { ...facts, resources, bandwidth, capabilities, roots, fallbackLists };
   return {
     upload: common,
     repository(name, intent = { actions: ['pull'] }, upload = {}) {

@@ -11,4 +11,11 @@ describe('the resources of registries', () => {
     while (one.parts.take());
     assert.ok(other.parts.take());
   });
+
+  it('all who ask for the same bandwidth share it, and another one has its own', () => {
+    const resources = createResources();
+    assert.equal(resources.bandwidth(4096), resources.bandwidth(4096));
+    assert.notEqual(resources.bandwidth(4096), resources.bandwidth(8192));
+    assert.notEqual(resources.bandwidth(4096), createResources().bandwidth(4096));
+  });
 });

@@ -92,6 +92,11 @@ export const count: Check = taking(
 );
 /** For milliseconds and other continuous amounts. */
 export const amount: Check = taking('a number from 0', (value) => typeof value === 'number' && value >= 0);
+/** For bytes per second. With fewer, a limited transfer would look like a silent one. */
+export const rate: Check = taking(
+  'a number of bytes per second from 1024',
+  (value) => typeof value === 'number' && Number.isFinite(value) && value >= 1024,
+);
 export const signal: Check = taking(
   'an AbortSignal',
   (value) => typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value,

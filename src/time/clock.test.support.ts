@@ -44,3 +44,32 @@ export function createManualClock(start = 0): ManualClock {
     },
   };
 }
+
+/**
+ * Moves the clock to its next timer whenever nothing else happens. Returns the milliseconds that the work took. While `moves`
+ * returns a new number, something happens.
+ */
+export async function timed(
+  clock: ManualClock,
+  work: Promise<unknown>,
+  moves: () => number = () => 0,
+): Promise<number> {
+  const began = clock.now();
+  const state = { isDone: false };
+  const done = (): void => {
+    state.isDone = true;
+  };
+  work.then(done, done);
+  while (!state.isDone) {
+    let seen = moves();
+    for (let turn = 0; turn < 50 && !state.isDone; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (moves() === seen) continue;
+      seen = moves();
+      turn = 0;
+    }
+    if (!state.isDone && clock.set() > 0) await clock.advance(await clock.waiting());
+  }
+  await work;
+  return clock.now() - began;
+}

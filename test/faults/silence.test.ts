@@ -9,14 +9,13 @@ import { createApp } from '../../src/server/app.ts';
 import { referrersTag } from '../../src/spec/referrers-tag.ts';
 import type { Repository } from '../../src/store/contract.ts';
 import { emptyConfig, give, giveImage, imageOf, listOf, read } from '../../src/testing/contract/sample.ts';
-import { createManualClock } from '../../src/time/clock.test.support.ts';
+import { createManualClock, timed } from '../../src/time/clock.test.support.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpRequest, HttpResponse, Send } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
 import { createSecrets } from '../../src/wire/secrets.ts';
 import { secret } from '../secret.ts';
 import { all, listsNoReferrers, operationOf } from './spoil.ts';
-import { timed } from './virtual-time.ts';
 
 /**
  * Small responses that go silent, with the default limits and in virtual time: gantry notices each silence within 40 s,

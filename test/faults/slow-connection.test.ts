@@ -4,12 +4,11 @@ import { onAbort } from '../../src/flow/abort.ts';
 import { measure } from '../../src/flow/hash.ts';
 import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { Descriptor } from '../../src/spec/descriptor.ts';
-import { createManualClock } from '../../src/time/clock.test.support.ts';
+import { createManualClock, timed } from '../../src/time/clock.test.support.ts';
 import { headerValue } from '../../src/wire/headers.ts';
 import type { HttpResponse, Send } from '../../src/wire/message.ts';
 import { mebibyte, pass } from './blob-scenes.ts';
 import { generated } from './generated.ts';
-import { timed } from './virtual-time.ts';
 
 /** Bytes. */
 const size = 256 * mebibyte;

@@ -4,38 +4,9 @@ import { createRemoteRegistry } from '../../src/remote/registry.ts';
 import type { UploadOptions } from '../../src/remote/upload/plan.ts';
 import { createApp } from '../../src/server/app.ts';
 import type { Repository } from '../../src/store/contract.ts';
-import { createManualClock, type ManualClock } from '../../src/time/clock.test.support.ts';
+import { createManualClock, type ManualClock, timed } from '../../src/time/clock.test.support.ts';
 import type { HttpRequest, HttpResponse, Middleware, Send } from '../../src/wire/message.ts';
 import { operationOf } from './spoil.ts';
-
-/**
- * Moves the clock to its next timer whenever nothing else happens. Returns the milliseconds that the work took. While `moves`
- * returns a new number, something happens.
- */
-export async function timed(
-  clock: ManualClock,
-  work: Promise<unknown>,
-  moves: () => number = () => 0,
-): Promise<number> {
-  const began = clock.now();
-  const state = { isDone: false };
-  const done = (): void => {
-    state.isDone = true;
-  };
-  work.then(done, done);
-  while (!state.isDone) {
-    let seen = moves();
-    for (let turn = 0; turn < 50 && !state.isDone; turn++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (moves() === seen) continue;
-      seen = moves();
-      turn = 0;
-    }
-    if (!state.isDone && clock.set() > 0) await clock.advance(await clock.waiting());
-  }
-  await work;
-  return clock.now() - began;
-}
 
 /** A repository of a registry behind a line with the default limits, in virtual time. */
 export interface VirtualPlace {

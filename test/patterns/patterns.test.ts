@@ -7,6 +7,7 @@ import { parseListenAddress } from '../../src/cli/address.ts';
 import { parseDuration } from '../../src/cli/duration.ts';
 import { parseHostName } from '../../src/cli/host-name.ts';
 import { parseCommandLine } from '../../src/cli/program.ts';
+import { parseRate } from '../../src/cli/rate.ts';
 import { parsePlace } from '../../src/client/place.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { parseHolder, parseShort } from '../../src/files/holder.ts';
@@ -70,6 +71,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseMediaType,
   parsePlace,
   parseProxy,
+  parseRate: (text) => parseRate(text, 'limit-rate'),
   parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),
   parseRepository,
   parseResponseHead: (text) => parseResponseHead(`HTTP/1.1 200 OK\r\nx: ${text}`),

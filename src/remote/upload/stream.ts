@@ -3,12 +3,14 @@ import { bytesContent, type Content, mapContent, streamContent } from '../../flo
 import { createHasher, type Hasher, hashing } from '../../flow/hash.ts';
 import type { Semaphore } from '../../flow/semaphore.ts';
 import { type Backoff, createBackoff } from '../../http/backoff.ts';
+import type { Bandwidth } from '../../http/bandwidth.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import type { Algorithm, Digest } from '../../spec/digest.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import { noting } from '../../store/upload-mutex.ts';
 import type { HeaderMap } from '../../wire/message.ts';
 import { refusedAsUnsupported } from '../stored.ts';
+import { inPieces } from './pieces.ts';
 import { refusesChunks, smallerPiece } from './plan.ts';
 import { UploadProgress } from './progress.ts';
 import { mostSent, type SendBlobOptions, tellingContent, uploadRetry } from './resume.ts';
@@ -18,6 +20,7 @@ import { inChunks, rejoined } from './stream-chunks.ts';
 export interface Streaming {
   readonly content: Content;
   readonly algorithm: Algorithm;
+  readonly bandwidth?: Bandwidth | undefined;
   start(): Promise<RemoteUpload>;
   /** Asks whether the registry has a blob: only the answer to its commit may be lost. */
   find(digest: Digest): Promise<Descriptor | undefined>;
@@ -246,7 +249,8 @@ class StreamUpload {
   }
 
   #metered(content: Content): Content {
-    const telling = tellingContent(content, (bytes) => {
+    const pieces = inPieces(content, this.#streaming.bandwidth);
+    const telling = tellingContent(pieces, (bytes) => {
       this.#spent += bytes;
     });
     return this.#progress.metered(telling, () => this.#session?.offset ?? 0);

@@ -1,6 +1,5 @@
 import { discard } from '../../flow/collect.ts';
-import { type Content, mapContent } from '../../flow/content.ts';
-import { gathered } from '../../flow/gather.ts';
+import type { Content } from '../../flow/content.ts';
 import type { Pool } from '../../flow/pool.ts';
 import { prefetch } from '../../flow/prefetch.ts';
 import { profileOf } from '../../hosts/profiles.ts';
@@ -19,6 +18,7 @@ import { UploadNote } from './journaled.ts';
 import { cancelsLate } from './late-session.ts';
 import { mountBlob } from './mount.ts';
 import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
+import { inPieces } from './pieces.ts';
 import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './resume.ts';
 import { openedUpload, type RemoteUpload } from './session.ts';
@@ -48,7 +48,8 @@ export function writeBlob(
 ): Promise<WriteOutcome> {
   const { exchange, repository } = uploading;
   // The registry verifies local content. Content from another party is verified before it goes out.
-  const bytes = surelyOf(blob, content.remote === true ? inPieces(content) : (content.unverified ?? content));
+  const source = content.remote === true ? content : (content.unverified ?? content);
+  const bytes = surelyOf(blob, inPieces(source, exchange.bandwidth));
   const writing = async (moved: () => void): Promise<WriteOutcome> => {
     const written = writeOnce(uploading, blob, bytes, noting(options, moved));
     const [outcome] = await Promise.all([written, probeSelfMount(exchange, repository, options)]);
@@ -56,15 +57,6 @@ export function writeBlob(
   };
   if (options.replace === true) exchange.capabilities.recentWrites.forget(repository, blob.digest);
   return exchange.capabilities.recentWrites.write(repository, blob.digest, writing, options);
-}
-
-/** Bytes of a blob above which larger pieces pay: a network brings 64 KiB at a time, and each send costs the same. */
-const largeBlob = 32 * 1024 * 1024;
-const piece = 256 * 1024;
-
-function inPieces(content: Content): Content {
-  if ((content.size ?? 0) < largeBlob) return content;
-  return mapContent(content, (source) => gathered(source, piece));
 }
 
 async function writeOnce(
@@ -141,6 +133,7 @@ export async function ingestContent(
     {
       content,
       algorithm: algorithm ?? 'sha256',
+      bandwidth: exchange.bandwidth,
       start: () => startUpload(exchange, repository, options),
       find: (digest) => statBlob(exchange, repository, digest, { signal }),
       chunk: ({ limits }) => planStreamChunks(limits, profile, upload),
