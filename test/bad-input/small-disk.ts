@@ -18,7 +18,7 @@ function reason(): string | false {
 }
 
 /** Mounts a disk for the length of a test, of one mebibyte by default. */
-export function smallDisk(test: TestContext, size: '5m' | '1m' | '192k' = '1m'): string {
+export function smallDisk(test: TestContext, size: '12m' | '5m' | '1m' | '192k' = '1m'): string {
   const path = mkdtempSync(join(tmpdir(), 'gantry-disk-'));
   run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]);
   atEnd(test, () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { open, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
@@ -7,24 +7,10 @@ import { isGantryError } from '../../src/errors.ts';
 import { createMemoryRegistry } from '../../src/memory/registry.ts';
 import { blobOf, giveImage, noise } from '../../src/testing/contract/sample.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
+import { fill } from '../bad-input/fill.ts';
 import { noMounts, smallDisk } from '../bad-input/small-disk.ts';
 
 const page = 4096;
-
-/** Leaves this number of bytes free, as the disk counts them. Returns the file that takes the rest. */
-async function leave(disk: string, bytes: number): Promise<string> {
-  const path = join(disk, 'filler');
-  const file = await open(path, 'w');
-  let size = 0;
-  try {
-    for (;;) size += (await file.write(Buffer.alloc(page))).bytesWritten;
-  } catch {
-    await file.truncate(Math.max(0, size - bytes));
-  } finally {
-    await file.close();
-  }
-  return path;
-}
 
 type Bring = (client: Client, image: string, disk: string) => Promise<unknown>;
 
@@ -58,7 +44,7 @@ describe('a disk that is full at any moment', { skip: noMounts }, () => {
       await client.copy(`${served.host}/app:before`, `oci:${join(disk, 'layout')}:1`);
       const outcomes = new Set<string>();
       for (let free = 0; !outcomes.has('done'); free += page) {
-        const filler = await leave(disk, free);
+        const filler = await fill(disk, free);
         const before = await contents(disk);
         const outcome = await bring(client, `${served.host}/app:1`, disk).then(
           () => 'done',
