@@ -76,6 +76,7 @@ const table = formatColumns<Row>(
     ['transfer', ({ name, rate }) => `${name}, ${rate} MiB/s`],
     ['wall s', ({ limited }) => limited.wall.toFixed(2)],
     ['off by', ({ limited }) => percent(length / limited.wall - 1)],
+    ['wall s without a limit', ({ free }) => free.wall.toFixed(2)],
     ['CPU s', ({ limited }) => limited.cpu.toFixed(2)],
     ['CPU s without a limit', ({ free }) => free.cpu.toFixed(2)],
     ['CPU of the limit', ({ limited, free }) => percent((limited.cpu - free.cpu) / limited.wall)],
