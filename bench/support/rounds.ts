@@ -33,6 +33,11 @@ export interface RoundGate extends Pick<Rounds, 'take'> {
  */
 const quiet = 160;
 /**
+ * Milliseconds for a timer that a client sets when its own one is late, as `copy/soon` does: on a busy machine its first timer and
+ * that of the gate can end in one turn of the event loop.
+ */
+const again = 10;
+/**
  * Turns of the event loop in which a request that a timer of the client has just started arrives here. A new connection
  * takes five of them, and on a busy machine both timers end in one turn.
  */
@@ -52,7 +57,7 @@ export function createRoundGate(): RoundGate {
       // it, has not yet sent its requests.
       const { idle } = performance.eventLoopUtilization(before);
       if (idle < quiet * 0.8) wait();
-      else settle(asked.length, turns);
+      else timer = setTimeout(settle, again, asked.length, turns);
     }, quiet);
   };
 
