@@ -7,11 +7,11 @@ const largeBlob = 32 * 1024 * 1024;
 const piece = 256 * 1024;
 
 /**
- * Returns the content in pieces that fit its upload. With a limit they are small: progress counts each one when it is taken, and
- * then it may wait.
+ * Returns the content in pieces that fit its upload. With a limit none is larger than the limit's, because progress counts each
+ * one when it is taken, and then it may wait.
  */
 export function inPieces(content: Content, bandwidth: Bandwidth | undefined): Content {
-  if (bandwidth !== undefined) return inSmallPieces(content, bandwidth.sent.piece);
-  if (content.remote !== true || (content.size ?? 0) < largeBlob) return content;
-  return mapContent(content, (source) => gathered(source, piece));
+  const isGathered = content.remote === true && (content.size ?? 0) >= largeBlob;
+  const pieces = isGathered ? mapContent(content, (source) => gathered(source, piece)) : content;
+  return bandwidth === undefined ? pieces : inSmallPieces(pieces, bandwidth.sent.piece);
 }
