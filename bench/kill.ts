@@ -5,53 +5,70 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { measure } from '../src/flow/hash.ts';
-import { createClient, type Descriptor, openArchive, openLayout, type Repository } from '../src/index.ts';
+import {
+  type Content,
+  createClient,
+  type Descriptor,
+  type Manifest,
+  openArchive,
+  openLayout,
+  type Repository,
+} from '../src/index.ts';
 import { formatColumns } from './columns.ts';
 import { imageTag, makeImage, writeImage } from './images.ts';
-import { gantryProgram } from './programs.ts';
+import { gantryProgram, ownProgram } from './programs.ts';
 import { type RegistryKind, registriesHere, type StartedRegistry, startRegistry } from './registries.ts';
 import { useScratch } from './scratch.ts';
 import { type CountingProxy, type Direction, startCountingProxy } from './support/counting-proxy.ts';
 
 /**
- * Kills a push, a copy and a pull of one large layer at a random byte, runs the same command again, and counts the bytes that
- * went over the network more than once. Checks each result by its digest. Arguments: the number of kills of each row, default
+ * Kills each way to move one large layer at a random byte, runs the same command again, and counts the bytes that went over the
+ * network more than once. Checks each result by its digest. Arguments: the number of kills of each row, default
  * 100, and MiB, default 1024.
  */
 const kills = Number(process.argv[2] ?? 100);
 const mebibytes = Number(process.argv[3] ?? 1024);
 const mebibyte = 1024 * 1024;
 
+interface Hosts {
+  readonly from: string;
+  readonly to: string;
+}
+
 interface Way {
   readonly name: string;
   readonly direction: Direction;
   /** Whether the content goes to an empty registry, which each kill needs anew. */
   readonly pushes: boolean;
-  readonly words: (
-    hosts: { readonly from: string; readonly to: string },
-    folder: string,
-  ) => readonly string[];
-  readonly open: (hosts: { readonly to: string; readonly from: string }, folder: string) => Promise<Opened>;
+  /** A program of the bench in place of the command line. */
+  readonly program?: string;
+  readonly words: (hosts: Hosts, folder: string) => readonly string[];
+  readonly result: (hosts: Hosts, folder: string, layer: Descriptor) => Promise<Result>;
 }
 
-interface Opened extends AsyncDisposable {
-  readonly repository: Repository;
-  readonly reference: string;
+/** The content that a command has written. */
+interface Result extends AsyncDisposable {
+  /** The image; undefined if the command writes only its layer. */
+  readonly manifest?: Manifest;
+  readonly layer: Content;
 }
 
-async function pushed({ to }: { readonly to: string }): Promise<Opened> {
+async function inRegistry({ to }: Hosts, layer: Descriptor): Promise<Result> {
   const client = createClient();
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-kill-check-'));
-  await client.pull([`${to}/app:1`], join(folder, 'layout'), { format: 'oci', annotateRef: true });
-  const repository = await openLayout(join(folder, 'layout'), { mode: 'read' });
-  return {
-    repository,
-    reference: `${to}/app:1`,
-    async [Symbol.asyncDispose]() {
-      await client.close();
-      await rm(folder, { recursive: true });
-    },
-  };
+  const content = client.openBlob(`${to}/app@${layer.digest}`);
+  return { layer: content, [Symbol.asyncDispose]: () => client.close() };
+}
+
+async function pushed(hosts: Hosts, _: string, layer: Descriptor): Promise<Result> {
+  await using client = createClient();
+  const manifest = await client.getManifest(`${hosts.to}/app:1`);
+  return { ...(await inRegistry(hosts, layer)), manifest };
+}
+
+async function pulled(place: Repository, { from }: Hosts, layer: Descriptor): Promise<Result> {
+  const manifest = await place.manifests.get(`${from}/app:1`);
+  const content = place.blobs.open(layer);
+  return { manifest, layer: content, [Symbol.asyncDispose]: async () => place[Symbol.asyncDispose]() };
 }
 
 const ways: readonly Way[] = [
@@ -60,14 +77,22 @@ const ways: readonly Way[] = [
     direction: 'sent',
     pushes: true,
     words: ({ to }) => ['push', 'image', `${to}/app:1`],
-    open: pushed,
+    result: pushed,
   },
   {
     name: 'copy',
     direction: 'sent',
     pushes: true,
     words: ({ from, to }) => ['copy', `${from}/app:1`, `${to}/app:1`],
-    open: pushed,
+    result: pushed,
+  },
+  {
+    name: '`writeLayer`',
+    direction: 'sent',
+    pushes: true,
+    program: ownProgram('write-layer'),
+    words: ({ to }) => ['image', `${to}/app`, 'state'],
+    result: (hosts, _, layer) => inRegistry(hosts, layer),
   },
   {
     name: 'pull of a layout',
@@ -80,9 +105,8 @@ const ways: readonly Way[] = [
       `${from}/app:1`,
       join(folder, 'layout'),
     ],
-    async open({ from }, folder) {
-      const repository = await openLayout(join(folder, 'layout'), { mode: 'read' });
-      return { repository, reference: `${from}/app:1`, [Symbol.asyncDispose]: async () => undefined };
+    async result(hosts, folder, layer) {
+      return pulled(await openLayout(join(folder, 'layout'), { mode: 'read' }), hosts, layer);
     },
   },
   {
@@ -90,20 +114,20 @@ const ways: readonly Way[] = [
     direction: 'received',
     pushes: false,
     words: ({ from }, folder) => ['pull', `${from}/app:1`, join(folder, 'image.tar')],
-    async open({ from }, folder) {
-      const repository = await openArchive(join(folder, 'image.tar'));
-      return {
-        repository,
-        reference: `${from}/app:1`,
-        [Symbol.asyncDispose]: () => repository[Symbol.asyncDispose](),
-      };
+    async result(hosts, folder, layer) {
+      return pulled(await openArchive(join(folder, 'image.tar')), hosts, layer);
     },
   },
 ];
 
 /** Runs a command. Kills it as soon as `kill` resolves. Returns whether the kill ended it. */
-async function run(words: readonly string[], cwd: string, kill?: Promise<void>): Promise<boolean> {
-  const child = spawn(process.execPath, [gantryProgram(), ...words], {
+async function run(
+  { program = gantryProgram() }: Pick<Way, 'program'>,
+  words: readonly string[],
+  cwd: string,
+  kill?: Promise<void>,
+): Promise<boolean> {
+  const child = spawn(process.execPath, [program, ...words], {
     cwd,
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, GANTRY_STATE_DIR: join(cwd, 'state') },
@@ -115,10 +139,13 @@ async function run(words: readonly string[], cwd: string, kill?: Promise<void>):
   return false;
 }
 
-async function check({ repository, reference }: Opened, layer: Descriptor): Promise<void> {
-  const { body } = await repository.manifests.get(reference);
-  if (body.kind !== 'image' || body.layers[0]?.digest !== layer.digest) throw new Error('another image came');
-  const { digest } = await measure(repository.blobs.open(layer).open());
+async function check({ manifest, layer: content }: Result, layer: Descriptor): Promise<void> {
+  if (manifest !== undefined) {
+    const { body } = manifest;
+    if (body.kind !== 'image' || body.layers[0]?.digest !== layer.digest)
+      throw new Error('another image came');
+  }
+  const { digest } = await measure(content.open());
   if (digest !== layer.digest) throw new Error(`${digest} came in place of ${layer.digest}`);
 }
 
@@ -136,8 +163,12 @@ interface Scene {
   readonly from: CountingProxy;
 }
 
-/** Kills one command once, and returns the bytes that it cost. */
-async function killOnce(way: Way, kind: RegistryKind, { root, layer, from }: Scene): Promise<number> {
+/** Kills one command once, and returns the bytes that it cost; undefined if the command ended before. */
+async function killOnce(
+  way: Way,
+  kind: RegistryKind,
+  { root, layer, from }: Scene,
+): Promise<number | undefined> {
   const folder = await mkdtemp(join(root, 'kill-'));
   const target = way.pushes ? await startRegistry(kind) : undefined;
   const to = target === undefined ? undefined : await startCountingProxy(target.host);
@@ -147,11 +178,11 @@ async function killOnce(way: Way, kind: RegistryKind, { root, layer, from }: Sce
     const before = proxy.counts[way.direction];
     const at = Math.floor((0.02 + Math.random() * 0.96) * layer.size);
     const words = way.words(hosts, folder);
-    if (!(await run(words, root, proxy.passed(way.direction, at))))
-      throw new Error('the command ended too early');
-    await run(words, root);
+    // A fast machine may finish the last bytes before the signal arrives.
+    if (!(await run(way, words, root, proxy.passed(way.direction, at)))) return undefined;
+    await run(way, words, root);
     const cost = proxy.counts[way.direction] - before - layer.size;
-    await using result = await way.open(hosts, folder);
+    await using result = await way.result(hosts, folder, layer);
     await check(result, layer);
     return cost;
   } finally {
@@ -173,10 +204,13 @@ async function measureAll(root: string): Promise<readonly Row[]> {
   for (const kind of registriesHere()) {
     await using source: StartedRegistry = await startRegistry(kind);
     await using from = await startCountingProxy(source.host);
-    await run(['push', 'image', `${from.host}/app:1`], root);
+    await run({}, ['push', 'image', `${from.host}/app:1`], root);
     for (const way of ways) {
       const costs: number[] = [];
-      for (let kill = 0; kill < kills; kill++) costs.push(await killOnce(way, kind, { root, layer, from }));
+      while (costs.length < kills) {
+        const cost = await killOnce(way, kind, { root, layer, from });
+        if (cost !== undefined) costs.push(cost);
+      }
       const row = {
         name: way.name,
         kind,
