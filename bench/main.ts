@@ -33,7 +33,10 @@ const { values, positionals } = parseArgs({
     registry: { type: 'string' },
     /** Runs the bench while a program on each core only computes. */
     loaded: { type: 'boolean', default: false },
-    /** The file of another build's command line, `…/dist/cli/gantry.cjs`, which runs in place of the peers. */
+    /**
+     * The file of another build's command line, `…/dist/cli/gantry.cjs`, which runs in place of the peers. In scenarios of
+     * the executable file, another executable file beside it.
+     */
     against: { type: 'string' },
   },
 });

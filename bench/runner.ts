@@ -1,3 +1,4 @@
+import { executableTools } from './executable.ts';
 import { type Measure, measured } from './measure.ts';
 import type { Traffic } from './network.ts';
 import { precompiledTools } from './precompiled.ts';
@@ -82,6 +83,7 @@ export async function runScenario(
 
 function toolsOf({ tools, verb }: Scenario, against: string | undefined): readonly Tool[] {
   if (tools === 'precompiled') return precompiledTools();
+  if (tools === 'executable') return executableTools(against);
   if (tools === 'runtimes' && (verb === 'version' || verb === 'digest')) return runtimeTools(verb);
   return against === undefined ? peersHere() : gantryBeside(against);
 }

@@ -21,10 +21,10 @@ export interface Scenario {
   /** The number of tags of the source's repository, each of an image of its own. Default 1. */
   readonly tags?: number;
   /**
-   * The tools: gantry beside the peers, on each runtime beside an empty program, or with its bytecode beside itself
-   * without it. Default: the peers.
+   * The tools: gantry beside the peers, on each runtime beside an empty program, with its bytecode beside itself without
+   * it, or as an executable file beside crane. Default: the peers.
    */
-  readonly tools?: 'peers' | 'runtimes' | 'precompiled';
+  readonly tools?: 'peers' | 'runtimes' | 'precompiled' | 'executable';
   /** Also counts with a client that has pushed to the repository before. */
   readonly warm?: boolean;
   /** Every registry of the scenario requires tokens. */

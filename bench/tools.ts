@@ -55,7 +55,7 @@ export const gantry: Tool = {
 };
 
 // crane uses plain HTTP on loopback by itself.
-const crane: Tool = {
+export const crane: Tool = {
   name: 'crane',
   program: ['crane'],
   verbs: craneVerbs,

@@ -82,7 +82,7 @@ export async function checkExecutable(
 }
 
 /** Returns the program and arguments in front of the file that start it here; empty for this machine's own. */
-function starterOf(platform: Platform): readonly string[] | undefined {
+export function starterOf(platform: Platform): readonly string[] | undefined {
   if (platform === platformHere()) return [];
   // Debian's package libc6-arm64-cross.
   const libraries = '/usr/aarch64-linux-gnu';

@@ -10,7 +10,6 @@ import { buildExecutable, checkExecutable } from '../../scripts/executables/buil
 import { makePackages } from '../../scripts/executables/packages.ts';
 import { type Platform, platformHere, platforms } from '../../scripts/executables/platforms.ts';
 import { run } from '../../scripts/executables/run.ts';
-import { hasRuntime } from '../../scripts/executables/runtime.ts';
 import { projectRoot } from '../../scripts/project.ts';
 import { bytesContent } from '../../src/flow/content.ts';
 import { createImage } from '../../src/image/create.ts';
@@ -23,20 +22,12 @@ import { type Ended, finished, type RunOptions, startProgram } from '../cli/gant
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
 import { heldRegistry } from '../layouts/held-registry.ts';
+import { withoutRuntime } from './runtime-here.ts';
 
 const compiled = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const here = platformHere();
 
-function reasonToSkip(): string | false {
-  if (process.platform === 'win32') return 'the tests of executable files use a shell';
-  if (here === undefined) return 'there is no executable file for this machine';
-  if (hasRuntime(here)) return false;
-  const install = `npm run build:executables -- ${here.name}`;
-  if (process.env['CI'] === 'true') throw new Error(`CI runs the executable file: ${install}`);
-  return `the runtime for the executable file is not here; ${install} installs it`;
-}
-
-describe('the executable file', { skip: reasonToSkip(), timeout: 600_000 }, () => {
+describe('the executable file', { skip: withoutRuntime(here), timeout: 600_000 }, () => {
   let home: string;
   let script: string;
   let program: string;

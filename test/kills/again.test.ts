@@ -95,7 +95,8 @@ for (const kind of registries.filter(({ name }) => name !== 'gantry over memory'
         }
         assert.ok(kept > 1.5 * least, `${kept} kept`);
         const last = await finish(way, scene);
-        assert.ok(last + kept - size <= inSockets, `${last} for the rest of ${size - kept}`);
+        // Some parts of a blob from slow connections arrive twice.
+        assert.ok(last + kept - size < least, `${last} for the rest of ${size - kept}`);
       });
     }
   });
