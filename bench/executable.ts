@@ -10,18 +10,15 @@ import { crane, gantry, type Tool } from './tools.ts';
 export function executableTools(other: string | undefined): readonly Tool[] {
   const { name = '', fileName = '' } = platformHere() ?? {};
   const file = join(projectRoot(), 'dist', 'executables', name, fileName);
-  const tool = (title: string, program: string): Tool => ({
-    ...gantry,
-    name: title,
-    program: [program],
-    start: [program, 'version'],
-    beside: crane.name,
-  });
   return [
-    tool('gantry, executable file', file),
-    ...(other === undefined ? [] : [tool('gantry, other file', other)]),
+    executable('gantry, executable file', file),
+    ...(other === undefined ? [] : [executable('gantry, other file', other)]),
     { ...crane, beside: crane.name },
     // Its version is not gantry's, so no check of the result.
     { ...crane, verbs: { version: () => ['version'] }, idle: true, beside: crane.name },
   ];
+}
+
+function executable(name: string, file: string): Tool {
+  return { ...gantry, name, program: [file], start: [file, 'version'], beside: crane.name };
 }
