@@ -23,11 +23,12 @@ import { type CountingProxy, type Direction, startCountingProxy } from './suppor
 
 /**
  * Kills each way to move one large layer at a random byte, runs the same command again, and counts the bytes that went over the
- * network more than once. Checks each result by its digest. Arguments: the number of kills of each row, default
- * 100, and MiB, default 1024.
+ * network more than once. Checks each result by its digest. Arguments: the number of kills of each row, default 100; MiB,
+ * default 1024; and the registry, `docker-registry` or `gantry`, default both.
  */
 const kills = Number(process.argv[2] ?? 100);
 const mebibytes = Number(process.argv[3] ?? 1024);
+const kinds = registriesHere().filter((kind) => kind === (process.argv[4] ?? kind));
 const mebibyte = 1024 * 1024;
 
 interface Hosts {
@@ -201,7 +202,7 @@ async function measureAll(root: string): Promise<readonly Row[]> {
   const layer = body.kind === 'image' ? body.layers[0] : undefined;
   if (layer === undefined) throw new Error('the image has no layer');
   const rows: Row[] = [];
-  for (const kind of registriesHere()) {
+  for (const kind of kinds) {
     await using source: StartedRegistry = await startRegistry(kind);
     await using from = await startCountingProxy(source.host);
     await run({}, ['push', 'image', `${from.host}/app:1`], root);
