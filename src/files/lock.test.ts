@@ -197,7 +197,7 @@ describe('a lock whose holder has ended', () => {
     try {
       container = await holder(path, named);
     } catch {
-      return test.skip('no process may have a host name of its own here');
+      return test.skip('this machine lets no process have its own host name');
     }
     assert.equal(container.pid, 1);
     await assert.rejects(takeLock(path, { what }), { code: 'IN_USE', message: /process 1 on gone\.invalid/ });

@@ -133,7 +133,7 @@ describe('a damaged layout', () => {
     assert.equal((await layout.roots()).length, 2);
   });
 
-  it('blobs-of-a-killed-pull: the end of the next pull removes blobs that no manifest names', async (test) => {
+  it('blobs-of-a-killed-pull: the next copy removes the files of a killed pull at its end, even if it fails', async (test) => {
     if (process.platform === 'win32') return test.skip('Windows has no signals');
     const { client, source, path } = await scene(test);
     const before = (await readdir(path, { recursive: true })).toSorted();

@@ -111,7 +111,7 @@ export function textOf({ method, url, headers }: HttpRequest): string {
   return `${method} ${url} ${JSON.stringify(headers)}`;
 }
 
-/** Returns whether the head of the request has any of alice's secrets, in any form, or any token. */
+/** Returns true if the request has credentials, a cookie, or alice's password, plain or encoded, in its URL or a header. */
 export function showsSecret(request: HttpRequest): boolean {
   const text = textOf(request);
   return (

@@ -75,8 +75,8 @@ const client = names(`
   WriteLayerOptions.Retry COG_PUSH_DEFAULT_CHUNK_SIZE COG_PUSH_MULTIPART_THRESHOLD COG_PUSH_CONCURRENCY COG_PUSH_OCI
   Content-Range OCI-Chunk-Max-Length OCI-Chunk-Min-Length OCI-Layer-Media-Type name.Insecure
 `);
-/** Tasks that the writer's own text excludes. */
-const wishes = [
+/** The TODOs and excluded tasks in the text of the writer. */
+const tasks = [
   '#791',
   '#803',
   '#819',
@@ -99,8 +99,8 @@ describe('the appendix of docs/migrating.md', () => {
       (name) => !seeds.some((seed) => seed.includes(`\`${name}\``)),
     );
     assert.deepEqual(missing, []);
-    const unheard = wishes.filter((wish) => !seeds.some((seed) => seed.includes(wish)));
-    assert.deepEqual(unheard, []);
+    const untold = tasks.filter((task) => !seeds.some((seed) => seed.includes(task)));
+    assert.deepEqual(untold, []);
   });
 
   for (const { seed, ours, tests } of rows) {

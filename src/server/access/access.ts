@@ -20,7 +20,7 @@ import { parseAuthorization } from './authorization.ts';
 import { challengeAnswer, tokenPath } from './challenge.ts';
 import { createOriginOf, type OriginOf } from './origin.ts';
 import { createPasswordCheck, type PasswordCheck } from './password-check.ts';
-import { everything, nothing, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
+import { fullRights, noRights, type Right, type Rights, type RuleSource, rightsOf } from './rules.ts';
 import { createSigner } from './signer.ts';
 import { answerTokenRequest } from './token-service.ts';
 import { createTokens, type Grant, type Tokens } from './tokens.ts';
@@ -146,7 +146,7 @@ function guardedAccess({ login, key, rules, originOf, tokenLife, ...options }: G
   const shared = { signer: createSigner(key, 'upload sessions') };
   const rightsFor = async (user: string | undefined): Promise<Rights> => {
     if (rules !== undefined) return rightsOf(await rules(), user);
-    return user === undefined ? nothing : everything;
+    return user === undefined ? noRights : fullRights;
   };
   const service = { passwords, tokens, service: name, rightsOf: rightsFor, clock, formTime };
   return {

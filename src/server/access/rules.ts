@@ -26,14 +26,14 @@ export type RuleSource = () => Promise<readonly Rule[]>;
 /** The rights of one caller. */
 export interface Rights {
   may(right: Right, repository: string): boolean;
-  /** Whether the caller has any right in any repository. */
+  /** True if the caller has a right in at least one repository. */
   readonly some: boolean;
-  /** Whether the caller may read every repository. */
+  /** True if the caller may read every repository. */
   readonly pullAll: boolean;
 }
 
-export const everything: Rights = { may: () => true, some: true, pullAll: true };
-export const nothing: Rights = { may: () => false, some: false, pullAll: false };
+export const fullRights: Rights = { may: () => true, some: true, pullAll: true };
+export const noRights: Rights = { may: () => false, some: false, pullAll: false };
 
 /** Returns the rights of a user, or with `undefined` the rights of anonymous clients. */
 export function rightsOf(rules: readonly Rule[], user: string | undefined): Rights {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../../memory/registry.ts';
 import { blobOf, failsWith, give, giveImage, listOf } from '../../testing/contract/sample.ts';
 import { registryContract } from '../../testing/contract.ts';
-import { everything, type Right, type Rights } from './rules.ts';
+import { fullRights, type Right, type Rights } from './rules.ts';
 import { createSigner } from './signer.ts';
 import { type Viewer, viewOf } from './view.ts';
 
@@ -23,7 +23,7 @@ function only(...rights: readonly Right[]): Rights {
 }
 
 registryContract('a registry as somebody with every right sees it', () =>
-  viewOf(createMemoryRegistry(), viewer(everything)),
+  viewOf(createMemoryRegistry(), viewer(fullRights)),
 );
 
 describe('a registry as somebody with few rights sees it', () => {
@@ -53,7 +53,7 @@ describe('a registry as somebody with few rights sees it', () => {
 
   it('a user has no session that another user began', async () => {
     const registry = createMemoryRegistry();
-    const own = viewer(everything);
+    const own = viewer(fullRights);
     const { id } = await viewOf(registry, own).repository('mine').blobs.start();
     const others: readonly [who: Viewer, repository: string, id: string][] = [
       [{ ...own, user: 'bob' }, 'mine', id],
