@@ -2,34 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../memory/registry.ts';
-import { createRemoteRegistry } from '../remote/registry.ts';
-import { createApp } from '../server/app.ts';
 import type { Repository } from '../store/contract.ts';
 import { blobOf, giveImage, indexOf } from '../testing/contract/sample.ts';
-import type { Send } from '../wire/message.ts';
 import { type CopyOptions, copyImage } from './copy.ts';
 import type { CopyEvent } from './events.ts';
-
-interface Counted {
-  readonly remote: Repository;
-  readonly inside: Repository;
-  readonly asked: string[];
-}
-
-function counted(around: (send: Send) => Send = (send) => send): Counted {
-  const memory = createMemoryRegistry();
-  const send = around(createApp(memory));
-  const asked: string[] = [];
-  const registry = createRemoteRegistry({
-    base: 'http://registry.test',
-    send: (request) => {
-      asked.push(`${request.method} ${request.url.replace(/.*\/acme\/app\//, '').replace(/:\w+|\?.*/g, '')}`);
-      return send(request);
-    },
-  });
-  const remote = registry.repository('acme/app', { actions: ['pull', 'push'] });
-  return { remote, inside: memory.repository('acme/app'), asked };
-}
+import { overProtocol } from './stage.test.support.ts';
 
 /** An index of six images. */
 async function giveSix(place: Repository): Promise<void> {
@@ -47,7 +24,7 @@ const isRoot = ({ url }: { readonly url: string }): boolean => url.endsWith('/ma
 
 describe('a repeated copy of an index', () => {
   it('needless-requests: a repeated copy sends one request to each side and reads no manifest', async () => {
-    const [from, to] = [counted(), counted()];
+    const [from, to] = [overProtocol(), overProtocol()];
     await giveSix(from.inside);
     const first = await copyImage(from.remote, 'v1', to.remote, again);
     from.asked.length = 0;
@@ -66,7 +43,7 @@ describe('a repeated copy of an index', () => {
   });
 
   it('needless-requests: a repeated push from this machine sends one request to the destination', async () => {
-    const to = counted();
+    const to = overProtocol();
     const from = createMemoryRegistry().repository('acme/from');
     await giveSix(from);
     await copyImage(from, 'v1', to.remote, again);
@@ -78,11 +55,11 @@ describe('a repeated copy of an index', () => {
   it('needless-requests: a repeated copy does not wait for a slow destination', async () => {
     const wanted = new AbortController();
     const asked = once(wanted.signal, 'abort');
-    const from = counted((send) => (request) => {
+    const from = overProtocol((send) => (request) => {
       if (isRoot(request)) wanted.abort();
       return send(request);
     });
-    const to = counted((send) => async (request) => {
+    const to = overProtocol((send) => async (request) => {
       // The destination answers only after the source was asked.
       if (isRoot(request) && request.method === 'HEAD') await asked;
       return send(request);
@@ -94,7 +71,7 @@ describe('a repeated copy of an index', () => {
   });
 
   it('needless-requests: a copy asks for no blob of a child that the destination has', async () => {
-    const [from, to] = [counted(), counted()];
+    const [from, to] = [overProtocol(), overProtocol()];
     await giveSix(from.inside);
     await copyImage(from.remote, 'v1', to.remote, again);
     to.asked.length = 0;
@@ -112,7 +89,7 @@ describe('a repeated copy of an index', () => {
     ['repair', { repair: true }],
   ] as const) {
     it(`needless-requests: a copy with ${name} does not trust an existing root, below which content may be missing`, async () => {
-      const [from, to] = [counted(), counted()];
+      const [from, to] = [overProtocol(), overProtocol()];
       const image = await giveImage(from.inside, { layers: [blobOf('a')] });
       const entry = { ...image.descriptor, platform: { os: 'linux', architecture: 'amd64' } };
       await from.inside.manifests.put(indexOf([entry]), { tags: ['v1'] });

@@ -2,43 +2,28 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { createMemoryRegistry } from '../memory/registry.ts';
-import { createRemoteRegistry } from '../remote/registry.ts';
-import { createApp } from '../server/app.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Repository } from '../store/contract.ts';
 import { blobOf, giveImage } from '../testing/contract/sample.ts';
 import type { Send } from '../wire/message.ts';
 import { copyImage } from './copy.ts';
+import { type OverProtocol, overProtocol } from './stage.test.support.ts';
 
-interface Scene {
+interface Scene extends Omit<OverProtocol, 'remote'> {
   /** Holds an image as `v1`, and is no registry. */
   readonly from: Repository;
   readonly image: Manifest;
   readonly to: Repository;
-  /** The same place as `to`, without the protocol. */
-  readonly inside: Repository;
-  /** The requests to the destination since the image was copied there. */
-  readonly asked: string[];
 }
 
-/** Copies an image to a registry, so that gantry has seen it there. */
-async function scene(around: (send: Send) => Send = (send) => send): Promise<Scene> {
-  const memory = createMemoryRegistry();
-  const send = around(createApp(memory));
-  const asked: string[] = [];
-  const registry = createRemoteRegistry({
-    base: 'http://registry.test',
-    send: (request) => {
-      asked.push(`${request.method} ${request.url.replace(/.*\/app\//, '').replace(/:\w+|\?.*/g, '')}`);
-      return send(request);
-    },
-  });
-  const to = registry.repository('app', { actions: ['pull', 'push'] });
+/** Copies an image to a registry, so that gantry has seen it there, and forgets the requests for it. */
+async function scene(around?: (send: Send) => Send): Promise<Scene> {
+  const { remote: to, inside, asked } = overProtocol(around);
   const from = createMemoryRegistry().repository('from');
   const image = await giveImage(from, { layers: [blobOf('a'), blobOf('b')] }, 'v1');
   await copyImage(from, 'v1', to, { tags: ['v1'] });
   asked.length = 0;
-  return { from, image, to, inside: memory.repository('app'), asked };
+  return { from, image, to, inside, asked };
 }
 
 const change = { layers: [blobOf('a'), blobOf('changed')] };

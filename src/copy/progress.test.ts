@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { blobOf, noise } from '../testing/contract/sample.ts';
+import { createMemoryRegistry } from '../memory/registry.ts';
+import type { Repository } from '../store/contract.ts';
+import { blobOf, emptyConfig, giveImage, indexOf, noise } from '../testing/contract/sample.ts';
+import { type CopyOptions, copyImage } from './copy.ts';
 import type { CopyEvent } from './events.ts';
 import { createLedger } from './ledger.ts';
 import { BlobAccount, createTally } from './progress.ts';
+import { place } from './stage.test.support.ts';
 
 describe('createTally', () => {
   const { descriptor } = blobOf(noise(100));
@@ -92,5 +96,54 @@ describe('createTally', () => {
       .begin(descriptor)
       .settle('existed');
     assert.deepEqual(events.at(-1), { kind: 'progress', moved: 100, complete: 100, sent: 90, total: 100 });
+  });
+});
+
+async function eventsOf(from: Repository, to: Repository, options: CopyOptions = {}) {
+  const events: CopyEvent[] = [];
+  await copyImage(from, 'v1', to, { ...options, onEvent: (event) => events.push(event) });
+  const progress = events.flatMap((event) => (event.kind === 'progress' ? [event] : []));
+  const blobs = events.flatMap((event) => (event.kind === 'blob' ? [event.descriptor.digest] : []));
+  let last = 0;
+  for (const { complete, total } of progress) {
+    assert.ok(complete >= last && complete <= total, `${complete} of ${total} after ${last}`);
+    last = complete;
+  }
+  return { blobs, progress, last: progress.at(-1) };
+}
+
+async function giveLarge(repository: Repository): Promise<number> {
+  const layers = [blobOf(noise(300_000)), blobOf('small')];
+  const one = await giveImage(repository, { layers });
+  const two = await giveImage(repository, { layers: [...layers, blobOf('other')] });
+  await repository.manifests.put(indexOf([one.descriptor, two.descriptor]), { tags: ['v1'] });
+  return emptyConfig.descriptor.size + 300_000 + 'small'.length + 'other'.length;
+}
+
+describe('the progress of copyImage', () => {
+  it('the progress counts each digest once, never decreases and ends at the total', async () => {
+    const from = place();
+    const total = await giveLarge(from);
+    const { blobs, last } = await eventsOf(from, place());
+    assert.deepEqual(last, { kind: 'progress', moved: total, complete: total, sent: total, total });
+    assert.equal(blobs.length, 4);
+    assert.equal(new Set(blobs).size, 4);
+  });
+
+  it('the progress counts existing and mounted blobs as complete and not as sent', async () => {
+    const registry = createMemoryRegistry();
+    const from = registry.repository('a');
+    const total = await giveLarge(from);
+    const { last } = await eventsOf(from, registry.repository('b'), { mountFrom: 'a' });
+    assert.deepEqual(last, { kind: 'progress', moved: total, complete: total, sent: 0, total });
+  });
+
+  it('the progress ends at the total also when an existing manifest makes its blobs unneeded', async () => {
+    const [from, to] = [place(), place()];
+    await giveLarge(from);
+    await copyImage(from, 'v1', to, { tags: ['v1'] });
+    const { last } = await eventsOf(from, to, { tags: ['v1'] });
+    assert.equal(last?.complete, last?.total);
+    assert.equal(last?.sent ?? 0, 0);
   });
 });

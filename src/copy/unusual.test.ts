@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AuthError, ContentError, CopyError, isGantryError } from '../errors.ts';
 import { digestOf } from '../flow/hash.ts';
-import { parseManifest } from '../json/manifest.ts';
 import { createMemoryRegistry } from '../memory/registry.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
@@ -12,21 +11,12 @@ import { copyImage } from './copy.ts';
 import { examined } from './examined.ts';
 import { demandPresent, presentPart } from './present.ts';
 import { selectChildren, selectRoot } from './select.ts';
+import { failureOf, linux, manifestOf } from './stage.test.support.ts';
 import { type Hook, watched } from './watched.test.support.ts';
 
 const place = (): Repository => createMemoryRegistry().repository('acme/app', { actions: ['delete'] });
-const platform = (architecture: string) => ({ os: 'linux', architecture });
-
-function manifestOf(mediaType: string, fields: object): Manifest {
-  const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType, ...fields }));
-  return parseManifest(bytes, { digest: digestOf(bytes), mediaType });
-}
-
 async function copyError(copying: Promise<unknown>): Promise<CopyError> {
-  const error = await copying.then(
-    () => assert.fail('the copy did not fail'),
-    (reason: unknown) => reason,
-  );
+  const error = await failureOf(copying);
   assert.ok(error instanceof CopyError, String(error));
   return error;
 }
@@ -53,8 +43,8 @@ async function giveHalf() {
   const one = await giveImage(from, { layers: [blobOf('one')] });
   const gone = imageOf({ layers: [blobOf('gone')] });
   const index = indexOf([
-    { ...one.descriptor, platform: platform('amd64') },
-    { ...gone.descriptor, platform: platform('arm64') },
+    { ...one.descriptor, platform: linux('amd64') },
+    { ...gone.descriptor, platform: linux('arm64') },
   ]);
   return { from, one, gone, index };
 }
@@ -148,9 +138,7 @@ describe('the choice of platforms', () => {
   it('the error for a missing platform names each existing one once', async () => {
     const from = place();
     const [one, two] = [await giveImage(from), await giveImage(from, { layers: [blobOf('two')] })];
-    const index = indexOf(
-      [one, two].map(({ descriptor }) => ({ ...descriptor, platform: platform('amd64') })),
-    );
+    const index = indexOf([one, two].map(({ descriptor }) => ({ ...descriptor, platform: linux('amd64') })));
     await assert.rejects(selectRoot(from, index, ['linux/s390x']), (error) => {
       assert.ok(isGantryError(error, 'MANIFEST_UNKNOWN'));
       assert.match(error.message, /for platform linux\/s390x; it has linux\/amd64$/);
