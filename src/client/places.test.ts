@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { atEnd } from '../../test/at-end.ts';
+import { createGate } from '../../test/gate.ts';
 import { openArchive } from '../archive/read.ts';
 import { CopyError, isGantryError } from '../errors.ts';
 import { collect } from '../flow/collect.ts';
@@ -63,15 +64,6 @@ async function makeIndex(text: string) {
     platform: { os: 'linux', architecture },
   });
   return createIndex([await entry('amd64'), await entry('arm64')]);
-}
-
-/** A condition that one side waits for and the other brings about. */
-function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
-  let resolve: (() => void) | undefined;
-  const promise = new Promise<void>((done) => {
-    resolve = done;
-  });
-  return { promise, resolve: () => resolve?.() };
 }
 
 const arm64 = { os: 'linux', architecture: 'arm64' };
@@ -358,7 +350,7 @@ describe('a copy of all tags', () => {
     const { client, host } = await open(test);
     for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
     const node = createNodeTransport();
-    const { promise: isThere, resolve: tell } = deferred();
+    const { opened: isThere, open: tell } = createGate();
     const send: Send = async (request) => {
       if (request.method === 'GET' && request.url.endsWith('/app/manifests/a')) await isThere;
       const response = await node.send(request);
