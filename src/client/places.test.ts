@@ -1,62 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
-import { gzipSync } from 'node:zlib';
-import { atEnd } from '../../test/at-end.ts';
-import { createGate } from '../../test/gate.ts';
+import { describe, it } from 'node:test';
 import { openArchive } from '../archive/read.ts';
 import { CopyError, isGantryError } from '../errors.ts';
-import { collect } from '../flow/collect.ts';
-import { bytesContent } from '../flow/content.ts';
-import type { WireEvent } from '../http/event.ts';
-import { createNodeTransport } from '../http/node/transport.ts';
-import { createImage } from '../image/create.ts';
-import type { Image } from '../image/image.ts';
 import { createIndex } from '../image/image-index.ts';
-import { createLayer } from '../image/layer.ts';
 import { openLayout } from '../layout/repository.ts';
-import { writeTar } from '../tar/write.ts';
 import { failsWith, listOf } from '../testing/contract/sample.ts';
-import { startRegistry } from '../testing/start-registry.ts';
-import type { Send } from '../wire/message.ts';
-import { createClient } from './client.ts';
-import type { CopiedTag, SkippedName } from './copy-repository.ts';
-
-async function open(test: TestContext) {
-  const registry = await startRegistry();
-  const events: WireEvent[] = [];
-  const client = createClient({
-    keychain: async () => undefined,
-    retry: { attempts: 1 },
-    onWire: (event) => events.push(event),
-  });
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-client-'));
-  atEnd(test, async () => {
-    await client[Symbol.asyncDispose]();
-    await registry.close();
-    await rm(folder, { recursive: true, force: true });
-  });
-  /** The requests since the last time, e.g. `GET blobs`. */
-  const asked = (): readonly string[] => {
-    const requests = events.splice(0).flatMap((event) => (event.kind === 'request' ? [event] : []));
-    return requests.map(
-      ({ method, url }) => `${method} ${/\/(manifests|blobs|tags)\//.exec(url)?.[1] ?? url}`,
-    );
-  };
-  return { client, registry, host: registry.host, folder, asked };
-}
-
-async function makeImage(text: string, architecture = 'amd64'): Promise<Image> {
-  const bytes = new TextEncoder().encode(text);
-  const files = [{ name: 'file', size: bytes.byteLength, body: bytesContent(bytes).open() }];
-  const tar = await collect(writeTar(files), { limit: 2 ** 20, what: 'tar' });
-  return createImage({
-    config: { os: 'linux', architecture, config: { Labels: { text } } },
-    layers: [createLayer(bytesContent(gzipSync(tar)))],
-  });
-}
+import { makeImage, open } from './stage.test.support.ts';
 
 async function makeIndex(text: string) {
   const entry = async (architecture: string) => ({
@@ -288,122 +239,6 @@ describe('a copy between names', () => {
     const layout = `oci:${join(folder, 'layout')}:1`;
     await client.copy(`${host}/app:1`, layout, options);
     await failsWith(client.copy(`${host}/copy:1`, layout, options), 'COPY_FAILED');
-  });
-});
-
-describe('a copy of all tags', () => {
-  const tags = ['a', 'b', 'c', 'd', 'e', 'f'];
-
-  it('a copy of all tags yields each in order, kept ones included', async (test) => {
-    const { client, host } = await open(test);
-    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
-    await client.pushImage(`${host}/copy:b`, await makeImage('mine'));
-    const kept = (await client.getDescriptor(`${host}/copy:b`)).digest;
-    const copied = await listOf(client.copyRepository(`${host}/app`, `${host}/copy`, { noClobber: true }));
-    assert.deepEqual(
-      copied.map(({ tag, outcome }) => `${tag} ${outcome}`),
-      tags.map((tag) => `${tag} ${tag === 'b' ? 'kept' : 'copied'}`),
-    );
-    for (const one of copied) {
-      assert.ok(one.outcome !== 'skipped');
-      const { tag, digest } = one;
-      if (tag === 'b') assert.equal(digest, kept);
-      assert.equal((await client.getDescriptor(`${host}/copy:${tag}`)).digest, digest);
-    }
-  });
-
-  const destinations: readonly [name: string, path: string, asks: number][] = [
-    ['asks a destination that is not there for no tag', 'none', 0],
-    ['asks a destination for the tags that it has', 'some', 1],
-    ['asks for each tag where the destination does not list them', 'closed', tags.length],
-    ['asks for each tag where the destination has very many', 'many', tags.length],
-  ];
-  for (const [name, path, asks] of destinations) {
-    it(name, async (test) => {
-      const { client, host } = await open(test);
-      for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
-      await client.pushImage(`${host}/some:b`, await makeImage('mine'));
-      const lists: Readonly<Record<string, [status: number, names: readonly string[]]>> = {
-        closed: [403, []],
-        many: [200, Array.from({ length: 1000 }, (_, at) => `t${at}`)],
-      };
-      const node = createNodeTransport();
-      let asked = 0;
-      const send: Send = async (request) => {
-        if (request.method === 'HEAD' && request.url.includes(`/${path}/manifests/`)) asked++;
-        const [status, names] = (request.url.includes(`/${path}/tags/list`) && lists[path]) || [];
-        if (status === undefined) return node.send(request);
-        const body = new TextEncoder().encode(JSON.stringify({ name: path, tags: names }));
-        return { status, headers: {}, body: bytesContent(body).open() };
-      };
-      await using own = createClient({ keychain: async () => undefined, transport: { ...node, send } });
-      await listOf(own.copyRepository(`${host}/app`, `${host}/${path}`));
-      assert.equal(asked, asks);
-      for (const tag of tags) {
-        const { digest } = await client.getDescriptor(`${host}/app:${tag}`);
-        assert.equal((await client.getDescriptor(`${host}/${path}:${tag}`)).digest, digest);
-      }
-    });
-  }
-
-  it('a slow tag does not stop the copies of the tags behind it', async (test) => {
-    const { client, host } = await open(test);
-    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
-    const node = createNodeTransport();
-    const { opened: isThere, open: tell } = createGate();
-    const send: Send = async (request) => {
-      if (request.method === 'GET' && request.url.endsWith('/app/manifests/a')) await isThere;
-      const response = await node.send(request);
-      if (request.method === 'PUT' && request.url.endsWith('/copy/manifests/c')) tell();
-      return response;
-    };
-    await using own = createClient({ keychain: async () => undefined, transport: { ...node, send } });
-    const copied = await listOf(own.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 2 }));
-    assert.deepEqual(
-      copied.map(({ tag }) => tag),
-      tags,
-    );
-  });
-
-  it('the first failure ends the copy, and yielded tags are at the destination', async (test) => {
-    const { client, host, registry } = await open(test);
-    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
-    const { layers = [] } = await client.inspect(`${host}/app:d`);
-    assert.ok(layers[0]);
-    await registry.registry.repository('app').blobs.delete(layers[0].digest);
-    const yielded: (CopiedTag | SkippedName)[] = [];
-    const copying = async (): Promise<void> => {
-      const all = client.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 2 });
-      for await (const one of all) yielded.push(one);
-    };
-    await failsWith(copying(), 'BLOB_UNKNOWN');
-    assert.deepEqual(
-      yielded.map(({ tag }) => tag),
-      ['a', 'b', 'c'],
-    );
-    const there = await listOf(client.tags(`${host}/copy`));
-    assert.deepEqual(
-      there.filter((tag) => tag <= 'd'),
-      ['a', 'b', 'c'],
-    );
-  });
-
-  it('the copy stops when the caller leaves the loop', async (test) => {
-    const { client, host, asked } = await open(test);
-    for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
-    for await (const { tag } of client.copyRepository(`${host}/app`, `${host}/copy`, { jobs: 1 })) {
-      assert.equal(tag, 'a');
-      break;
-    }
-    asked();
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(asked(), []);
-    assert.ok((await listOf(client.tags(`${host}/copy`))).length < tags.length);
-  });
-
-  it('a copy of a missing repository is NAME_UNKNOWN', async (test) => {
-    const { client, host } = await open(test);
-    await failsWith(listOf(client.copyRepository(`${host}/none`, `${host}/copy`)), 'NAME_UNKNOWN');
   });
 });
 

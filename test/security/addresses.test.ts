@@ -68,9 +68,9 @@ const rows: readonly [name: string, asks: keyof typeof first, then: Answer, code
   ['an upload that breaks off', 'uploads', (response) => response.destroy(), 'CUT_OFF'],
 ];
 
-describe('C8 an address that repeats a password', () => {
+describe('an address that repeats a password', () => {
   for (const [name, asks, then, code] of rows) {
-    it(`C8 is shown in no error and no event: ${name}`, async (test) => {
+    it(`C8: no error and no event shows a password in the address of ${name}`, async (test) => {
       const host = await fakeRegistry(test, (request, response) => {
         request.resume();
         const { pathname } = new URL(request.url ?? '/', 'http://x');

@@ -69,14 +69,14 @@ async function refusal(
   return code;
 }
 
-describe('C9 what is read', () => {
-  it('C9 is hashed: a blob with other bytes is refused', async (test) => {
+describe('content that a client reads', () => {
+  it('C9: the client refuses a blob with other bytes than its digest names', async (test) => {
     const { store } = await appIn();
     const other = lies(layer.descriptor.digest, withBody(layer.bytes.toReversed()));
     assert.equal(await refusal(test, store, other), 'DIGEST_INVALID');
   });
 
-  it('C9 is hashed: a config with other bytes is refused', async (test) => {
+  it('C9: the client refuses a config with other bytes than its digest names', async (test) => {
     const { store } = await appIn();
     const other = lies(emptyConfig.descriptor.digest, withBody(emptyConfig.bytes.toReversed()));
     assert.equal(await refusal(test, store, other), 'DIGEST_INVALID');
@@ -84,7 +84,7 @@ describe('C9 what is read', () => {
     assert.equal(await codeOf(client.getConfig(`${registry}/app:1`)), 'DIGEST_INVALID');
   });
 
-  it('C9 ends at the first byte too many: a blob without end is not waited for', async (test) => {
+  it('C9: the client stops reading a blob without end at the first byte beyond its size', async (test) => {
     const { store } = await appIn();
     let given = 0;
     const endless = lies(layer.descriptor.digest, (right) => {
@@ -105,14 +105,14 @@ describe('C9 what is read', () => {
     assert.ok(given < 100_000, String(given));
   });
 
-  it('C9 by tag has the digest that the registry says of it', async (test) => {
+  it('C9: the client refuses a manifest by tag that has another digest than the header says', async (test) => {
     const { store } = await appIn();
     const other = imageOf({ annotations: { a: 'b' } }).bytes;
     const client = clientOf(test, net({ [home]: served(store, lies('/manifests/1', withBody(other))) }));
     assert.equal(await codeOf(client.getManifest(`${registry}/app:1`)), 'DIGEST_INVALID');
   });
 
-  it('C9 by tag and digest is what the digest says, wherever the tag leads', async (test) => {
+  it('C9: a reference with tag and digest means the digest, even if the tag names another image', async (test) => {
     const { store, digest } = await appIn();
     await giveImage(store.repository('app'), { annotations: { moved: 'yes' } }, '1');
     const client = clientOf(test, net({ [home]: served(store) }));
@@ -122,7 +122,7 @@ describe('C9 what is read', () => {
     assert.equal(await codeOf(client.getManifest(wrong)), 'MANIFEST_UNKNOWN');
   });
 
-  it('C9 from an index is the child that its digest names', async (test) => {
+  it('C9: the client refuses a child of an index with other bytes than its digest names', async (test) => {
     const { store, manifest } = await appIn();
     const index = indexOf([manifest.descriptor]);
     await store.repository('app').manifests.put(index, { tags: ['1'] });
@@ -132,7 +132,7 @@ describe('C9 what is read', () => {
     assert.equal(await refusal(test, store, lie), 'DIGEST_INVALID');
   });
 
-  it('C9 from an index of a wrong size is reported', async (test) => {
+  it('C9: a validation reports a child whose size differs from its descriptor', async (test) => {
     const { store, manifest } = await appIn();
     const index = indexOf([{ ...manifest.descriptor, size: manifest.descriptor.size + 1 }]);
     await store.repository('app').manifests.put(index, { tags: ['1'] });
@@ -146,7 +146,7 @@ describe('C9 what is read', () => {
   });
 });
 
-describe('C10 a malformed digest', () => {
+describe('a malformed digest', () => {
   const bad = [
     'sha256:../../../../etc/passwd',
     `sha256:${'A'.repeat(64)}`,
@@ -171,7 +171,7 @@ describe('C10 a malformed digest', () => {
         { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [{ ...image.config, digest }] },
       ],
     ] as const) {
-      it(`C10 of ${where} is refused and asked of nobody: ${text(digest).slice(0, 40)}`, async (test) => {
+      it(`C10: the client refuses the digest ${text(digest).slice(0, 40)} of ${where}, and sends no request for it`, async (test) => {
         const body = text(document);
         const hosts = net({
           [home]: async ({ url }) =>
@@ -197,7 +197,7 @@ describe('C10 a malformed digest', () => {
     }
   }
 
-  it('C10 in a header says nothing: what is used is the hash of the bytes', async (test) => {
+  it('C10: the client ignores a malformed digest in a header, and hashes the bytes', async (test) => {
     const { store, digest } = await appIn();
     for (const said of bad.filter((value) => !/[\r\n]/.test(value))) {
       const lie: Middleware = (next) => async (request) => {
@@ -212,7 +212,7 @@ describe('C10 a malformed digest', () => {
   });
 });
 
-describe('C11 a manifest that is two things', () => {
+describe('a manifest with two meanings', () => {
   const descriptor = layer.descriptor;
   const config = { ...descriptor, mediaType: MediaType.ociConfig };
   const image = { schemaVersion: 2, mediaType: MediaType.ociManifest, config, layers: [] };
@@ -241,16 +241,16 @@ describe('C11 a manifest that is two things', () => {
     ['a key in letters that Go folds', MediaType.ociManifest, text({ ...image, layerſ: [] })],
   ];
   for (const [what, type, body] of rows) {
-    it(`C11 is refused: ${what}`, async (test) => {
+    it(`C11: the client refuses ${what}`, async (test) => {
       const hosts = net({ [home]: async () => reply(200, { 'content-type': type }, body) });
       assert.equal(await codeOf(clientOf(test, hosts).getManifest(`${registry}/app:1`)), 'MANIFEST_INVALID');
     });
   }
 });
 
-describe('C12 an algorithm', () => {
+describe('the algorithm of a digest', () => {
   for (const digest of [`md5:${'a'.repeat(32)}`, `sha1:${'a'.repeat(40)}`, `blake3:${'a'.repeat(64)}`]) {
-    it(`C12 that can't be computed verifies nothing: ${digest.slice(0, 8)}`, async (test) => {
+    it(`C12: content is UNSUPPORTED if gantry cannot compute the algorithm of its digest, as for ${digest.slice(0, 8)}`, async (test) => {
       const store = createMemoryRegistry();
       const hosts = net({ [home]: served(store, () => async () => reply(200, {}, layer.bytes)) });
       const client = clientOf(test, hosts);
@@ -259,7 +259,7 @@ describe('C12 an algorithm', () => {
     });
   }
 
-  it('C12 that was asked for is the one that proves it: another in the header is no proof', async (test) => {
+  it('C12: only the algorithm of the requested digest proves the content, not another one in the header', async (test) => {
     const { manifest } = await appIn();
     const asked = digestOf(new TextEncoder().encode('what was wanted'), 'sha512');
     const hosts = net({
@@ -285,14 +285,14 @@ const tarOf = (
     { limit: 2 ** 24, what: 'tar' },
   );
 
-describe('C15 a name in a tar', () => {
+describe('a name in a tar', () => {
   for (const name of ['/etc/passwd', '../up', 'a/../../up', '..', 'a/..', 'nul\0l', '']) {
-    it(`C15 that leads out of it is refused: ${text(name)}`, () => {
+    it(`C15: a name that leads out of the tar is refused: ${text(name)}`, () => {
       assert.throws(() => safeName(name, 'a tar'), { code: 'MANIFEST_INVALID' });
     });
   }
 
-  it('C15 makes no file: an archive with such names leaves nothing anywhere', async (test) => {
+  it('C15: an archive with names that lead out of it makes no file', async (test) => {
     const dir = await folder(test);
     const file = join(dir, 'in', 'image.tar');
     await mkdir(join(dir, 'in'));
@@ -304,8 +304,8 @@ describe('C15 a name in a tar', () => {
   });
 });
 
-describe('C16 a title', () => {
-  it('C16 names no file: layers stand under their digests, whatever they are called', async (test) => {
+describe('the title of a layer', () => {
+  it('C16: the files of layers are named by their digests, and never by their titles', async (test) => {
     const store = createMemoryRegistry();
     await give(store.repository('app'), emptyConfig, layer);
     const made = JSON.parse(new TextDecoder().decode(imageOf({ layers: [layer] }).bytes));
@@ -324,8 +324,8 @@ describe('C16 a title', () => {
   });
 });
 
-describe('C17 a layout', () => {
-  it('C17 has blobs that are files: a link is not followed', async (test) => {
+describe('a layout from somebody else', () => {
+  it('C17: the client does not follow a link in place of a blob', async (test) => {
     const dir = await folder(test);
     const secret = join(dir, 'secret');
     await writeFile(secret, layer.bytes);
@@ -343,7 +343,7 @@ describe('C17 a layout', () => {
     assert.ok(!hosts.asked.some(({ method, url }) => method === 'PUT' && url.includes('/manifests/')));
   });
 
-  it('C17 has an index.json of a size that can be read', async (test) => {
+  it('C17: the client refuses an index.json above the limit', async (test) => {
     const layout = await folder(test);
     await writeFile(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     await writeFile(join(layout, 'index.json'), new Uint8Array(indexJsonLimit + 1));
@@ -351,7 +351,7 @@ describe('C17 a layout', () => {
     assert.equal(await codeOf(read()), 'TOO_LARGE');
   });
 
-  it('C17 names no blob outside of it', async (test) => {
+  it('C17: the client refuses an index.json with a digest that leads out of the layout', async (test) => {
     const layout = await folder(test);
     await writeFile(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     const evil = { mediaType: MediaType.ociManifest, digest: 'sha256:../../../../etc/passwd', size: 1 };
@@ -364,8 +364,8 @@ describe('C17 a layout', () => {
 const withoutApi: Middleware = (next) => async (request: HttpRequest) =>
   request.url.includes('/referrers/') ? reply(404) : next(request);
 
-describe('C18 a list of referrers', () => {
-  it('C18 is believed only where the referrer says the same: one of another subject is not copied', async (test) => {
+describe('a list of referrers', () => {
+  it('C18: a copy leaves out a listed referrer whose manifest names another subject', async (test) => {
     const { store, manifest } = await appIn();
     const app = store.repository('app');
     const stranger = imageOf({ subject: layer.descriptor, artifactType: 'application/x' });

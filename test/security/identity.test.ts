@@ -57,9 +57,9 @@ const guarded = (origin: string, store = createMemoryRegistry()): Send => {
   };
 };
 
-describe('C6 a token', () => {
+describe('a token', () => {
   const other = 'https://other.example';
-  it('C6 of the source is never shown to the destination, though realm path, service and scopes are alike', async (test) => {
+  it('C6: the destination never gets a token of the source, even if realm path, service and scopes are equal', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('app'), { layers: [layer] }, '1');
     const hosts = net({ [home]: guarded(home, store), [other]: guarded(other) });
@@ -76,7 +76,7 @@ describe('C6 a token', () => {
     );
   });
 
-  it('C6 of alice is not used for another client that is nobody', async (test) => {
+  it('C6: a client without credentials never uses the token of another client', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('app'), {}, '1');
     const hosts = net({ [home]: guarded(home, store) });
@@ -87,7 +87,7 @@ describe('C6 a token', () => {
     assert.ok(tokens.length > 0 && tokens.every((token) => token.includes('-nobody-')), String(tokens));
   });
 
-  it('C6 for one repository is not shown where other scopes are needed', async (test) => {
+  it('C6: a token for one repository is not sent for another one', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('app'), {}, '1');
     await giveImage(store.repository('lib'), {}, '1');
@@ -105,7 +105,7 @@ describe('C6 a token', () => {
   });
 });
 
-describe('C7 credentials', () => {
+describe('the choice of credentials', () => {
   const names: readonly (readonly [key: string, asked: string, found: boolean])[] = [
     ['example.com', 'example.com', true],
     ['https://example.com/v1/', 'example.com', true],
@@ -122,7 +122,7 @@ describe('C7 credentials', () => {
     ['example.com/team', 'example.com', false],
   ];
   for (const [key, asked, found] of names) {
-    it(`C7 of ${key} are ${found ? '' : 'not '}those of ${asked}`, async (test) => {
+    it(`C7: credentials for ${key} are ${found ? '' : 'not '}used for ${asked}`, async (test) => {
       const configFile = join(await folder(test), 'config.json');
       await writeFile(configFile, JSON.stringify({ auths: { [key]: formatEntry(alice) } }));
       const credential = await createKeychain({ configFile, env: {} })(asked);
@@ -131,7 +131,7 @@ describe('C7 credentials', () => {
   }
 
   for (const name of ['../evil', 'a/b', 'x; touch pwned', '$(touch pwned)', '', '..\\evil', 'a b', '-x\n']) {
-    it(`C7 come from no helper called ${JSON.stringify(name)}: nothing is run`, async (test) => {
+    it(`C7: a credential helper with the name ${JSON.stringify(name)} is not run`, async (test) => {
       const dir = await folder(test);
       await mkdir(join(dir, 'bin'));
       const script = join(dir, 'bin', 'docker-credential-x');
@@ -147,7 +147,7 @@ describe('C7 credentials', () => {
   }
 });
 
-describe('C8 messages and events about an exchange', () => {
+describe('messages and events about an exchange', () => {
   const word = secret('told');
   for (const url of [
     `https://s3.example/x?X-Amz-Signature=${word}&X-Amz-Credential=${word}`,
@@ -158,7 +158,8 @@ describe('C8 messages and events about an exchange', () => {
     `https://r.example/v2/?${word}`,
     `https://r.example/v2/#${word}`,
   ]) {
-    it(`C8 has no secret of ${withoutSecrets(url)}`, () => assert.ok(!redactUrl(url).includes(word)));
+    it(`C8: the shown form of ${withoutSecrets(url)} has no secret`, () =>
+      assert.ok(!redactUrl(url).includes(word)));
   }
 
   for (const name of [
@@ -171,11 +172,11 @@ describe('C8 messages and events about an exchange', () => {
     'private-token',
     'x-amz-security-token',
   ]) {
-    it(`C8 has no value of ${name}`, () =>
+    it(`C8: the shown headers hide the value of ${name}`, () =>
       assert.ok(!JSON.stringify(redactHeaders({ [name]: [`Basic ${word}`] })).includes(word)));
   }
 
-  it('C8 is short and without control characters, whatever the registry says', async (test) => {
+  it('C8: an error message is short and has no control characters, even if the registry sends them', async (test) => {
     const message = `\u001b[2J\u009b31m\r\n${'x'.repeat(100_000)}`;
     const body = JSON.stringify({ errors: [{ code: 'DENIED', message }] });
     const hosts = net({ [home]: async () => reply(403, { 'content-type': 'application/json' }, body) });
@@ -191,8 +192,8 @@ describe('C8 messages and events about an exchange', () => {
   });
 });
 
-describe('C8 on a terminal', () => {
-  it('C8 no name in a listing moves the cursor or fakes a line', async (test) => {
+describe('names from a registry on a terminal', () => {
+  it('C8: no name in a listing moves the cursor or fakes a line', async (test) => {
     const names = ['ok', 'e\u001b[2J\u009b31m\u202ex', 'two\nlines'];
     const host = await fakeRegistry(test, ({ url = '' }, response) => {
       response.end(JSON.stringify(url.includes('_catalog') ? { repositories: names } : { tags: names }));
@@ -213,8 +214,8 @@ describe('C8 on a terminal', () => {
   });
 });
 
-describe('C20 a registry that passes for another', () => {
-  it('C20 is asked for what it was named for: no request carries `ns` or the credentials of another', async (test) => {
+describe('a registry that stands for another', () => {
+  it('C20: a request to a mirror carries neither `ns` nor the credentials of another registry', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('docker.io/library/app'), { layers: [layer] }, '1');
     const mirror = 'https://mirror.example';
@@ -228,8 +229,8 @@ describe('C20 a registry that passes for another', () => {
   });
 });
 
-describe('C22 a cookie', () => {
-  it('C22 is never kept nor sent', async (test) => {
+describe('a cookie', () => {
+  it('C22: the client neither keeps nor sends cookies', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('app'), { layers: [layer] }, '1');
     const hosts = net({
@@ -249,7 +250,7 @@ describe('C22 a cookie', () => {
   });
 });
 
-describe('C23 a reference', () => {
+describe('a hostile reference', () => {
   for (const text of [
     'registry.example//evil.test/app',
     '//evil.test/app',
@@ -278,7 +279,7 @@ describe('C23 a reference', () => {
     'registry.example/app@sha256:../../../etc/passwd',
     `registry.example/app@sha256:${'a'.repeat(64)}/../x`,
   ]) {
-    it(`C23 is refused before anything is sent: ${JSON.stringify(withoutSecrets(text))}`, async (test) => {
+    it(`C23: a hostile reference is refused before any request: ${JSON.stringify(withoutSecrets(text))}`, async (test) => {
       const hosts = net({});
       const client = clientOf(test, hosts);
       const code = await codeOf(client.exists(text));
@@ -287,7 +288,7 @@ describe('C23 a reference', () => {
     });
   }
 
-  it('C23 leads to its own registry, below /v2/', async (test) => {
+  it('C23: a reference leads to its own registry, below /v2/', async (test) => {
     for (const [text, url] of [
       ['registry.example/app:1', `${home}/v2/app/manifests/1`],
       ['registry.example:8443/a/b/c', `${home}:8443/v2/a/b/c/manifests/latest`],
@@ -300,8 +301,8 @@ describe('C23 a reference', () => {
   });
 });
 
-describe('C24 the file of credentials', () => {
-  it('C24 is made for its owner alone, written whole, and keeps what it held', async (test) => {
+describe('the file of credentials', () => {
+  it('C24: the file of credentials is readable for its owner alone, is replaced in one step, and keeps its other content', async (test) => {
     const dir = await folder(test);
     const configFile = join(dir, 'docker', 'config.json');
     await storeCredential('one.example', alice, { configFile, env: {} });
@@ -322,7 +323,7 @@ describe('C24 the file of credentials', () => {
     assert.deepEqual(await readdir(join(dir, 'docker')), ['config.json']);
   });
 
-  it('C24 and no command line holds a password: a helper is told on its stdin', {
+  it('C24: a credential helper gets the password on stdin, and not in its arguments, its environment or the file', {
     skip: process.platform === 'win32' ? 'a script is no program on Windows' : false,
   }, async (test) => {
     const dir = await folder(test);
@@ -344,8 +345,8 @@ describe('C24 the file of credentials', () => {
   });
 });
 
-describe('C6 and C7 a registry that wants a password', () => {
-  it('C7 is shown its own, and no other registry is', async (test) => {
+describe('a registry that wants a password', () => {
+  it('C7: only the registry of a password gets it', async (test) => {
     const store = createMemoryRegistry();
     await giveImage(store.repository('app'), { layers: [layer] }, '1');
     const twin = `https://${registry}.other.example`;

@@ -12,7 +12,7 @@ it('every row of the security list of clients, C1 to C24, is named by a test of 
     .join('\n');
   const rows = Array.from({ length: 24 }, (_, at) => `C${at + 1}`);
   assert.deepEqual(
-    rows.filter((row) => !new RegExp(`\\bit\\([\`'"]${row} `).test(text)),
+    rows.filter((row) => !new RegExp(`\\bit\\([\`'"]${row}: `).test(text)),
     [],
   );
 });

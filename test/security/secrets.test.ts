@@ -90,10 +90,10 @@ const credentials: readonly (readonly [
 ];
 const digest = `sha256:${'a'.repeat(64)}`;
 
-describe('C8 the library', () => {
+describe('secrets and the library', () => {
   for (const [name, challenge, credential] of credentials) {
     for (const status of [400, 401, 403, 404, 500]) {
-      it(`C8 says nothing of ${name} to which it is answered ${status}, in no error and no event`, async (test) => {
+      it(`C8: no error and no event of the library shows ${name}, even if a response with status ${status} repeats it`, async (test) => {
         const host = await fakeRegistry(test, echo(status, challenge));
         const events: unknown[] = [];
         const client = createClient({
@@ -136,9 +136,9 @@ async function configWith(test: TestContext, host: string, credential: Credentia
   return home;
 }
 
-describe('C8 the command line', () => {
+describe('secrets and the command line', () => {
   for (const [name, challenge, credential] of credentials) {
-    it(`C8 prints nothing of ${name}, nor shows it in a process title`, async (test) => {
+    it(`C8: neither the output nor the process title of a command shows ${name}`, async (test) => {
       const host = await fakeRegistry(test, echo(403, challenge));
       const env = { DOCKER_CONFIG: await configWith(test, host, credential) };
       for (const args of [
@@ -159,7 +159,7 @@ describe('C8 the command line', () => {
     });
   }
 
-  it('C24 prints nothing of a password that it is told on stdin, nor passes it on in a process title', async (test) => {
+  it('C24: neither the output nor the process title of a login shows a password from stdin', async (test) => {
     const host = await fakeRegistry(test, echo(403, 'Basic'));
     const env = { DOCKER_CONFIG: join(await folder(test), 'docker') };
     const child = startGantry(['-v', 'auth', 'login', host, '-u', 'alice', '--password-stdin'], { env });
@@ -168,7 +168,7 @@ describe('C8 the command line', () => {
     assertNoSecret(stdout + stderr + title, 'auth login');
   });
 
-  it('C8 prints nothing of the password of a proxy', async (test) => {
+  it('C8: no command prints the password of a proxy', async (test) => {
     const host = await fakeRegistry(test, echo(403, 'Basic'));
     const proxy = `http://alice:${secrets.proxy}@127.0.0.1:1`;
     const env = { HTTP_PROXY: proxy, http_proxy: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: '' };

@@ -60,7 +60,7 @@ describe('TLS', () => {
     assert.deepEqual(response.headers['x-client'], ['localhost']);
   });
 
-  it('C19 TLS uses version 1.2 or later, even if Node is configured to allow older versions', async (test) => {
+  it('C19: TLS uses version 1.2 or later, even if Node is configured to allow older versions', async (test) => {
     const { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS } = tls;
     atEnd(test, () => Object.assign(tls, { DEFAULT_MIN_VERSION, DEFAULT_CIPHERS }));
     // OpenSSL 3 speaks 1.1 only at its lowest level of security.
