@@ -1,13 +1,13 @@
 /** A promise that the test resolves with `open`. */
 export interface Gate {
   readonly opened: Promise<void>;
-  open(): void;
+  readonly open: () => void;
 }
 
 export function createGate(): Gate {
-  let open = (): void => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
+  let resolve: (() => void) | undefined;
+  const opened = new Promise<void>((done) => {
+    resolve = done;
   });
-  return { opened, open: () => open() };
+  return { opened, open: () => resolve?.() };
 }

@@ -30,7 +30,7 @@ function stage(ends: (now: number) => number | undefined = (now) => now + 60 * m
 }
 
 describe('a credential that ends', () => {
-  it('is kept until a minute before its end, and then the keychain is asked again', async () => {
+  it('a credential is kept until a minute before its end, and then the keychain is asked again', async () => {
     const { clock, credentials, asked } = stage();
     const first = await credentials.of(request);
     await clock.advance(59 * minute - 1);
@@ -41,7 +41,7 @@ describe('a credential that ends', () => {
     assert.equal(asked(), 2);
   });
 
-  it('is asked for once by all requests that see its end together', async () => {
+  it('requests that see the end of a credential together ask the keychain once', async () => {
     const { clock, credentials, asked } = stage();
     await credentials.of(request);
     await clock.advance(60 * minute);
@@ -50,7 +50,7 @@ describe('a credential that ends', () => {
     assert.equal(asked(), 2);
   });
 
-  it('is asked for once a request, and no more, if the keychain gives only ended ones', async () => {
+  it('each request asks a keychain that returns only ended credentials once', async () => {
     const { credentials, asked } = stage(() => 1);
     await credentials.of(request);
     assert.equal(asked(), 2);
@@ -58,7 +58,7 @@ describe('a credential that ends', () => {
     assert.equal(asked(), 3);
   });
 
-  it('is kept for ever if it has no end', async () => {
+  it('a credential without an end is kept for ever', async () => {
     const { clock, credentials, asked } = stage(() => undefined);
     await credentials.of(request);
     await clock.advance(1e10);

@@ -40,7 +40,7 @@ async function writeAll(writer: HashWriter, file: FileHandle, bytes: Buffer, pie
 describe('a writer that hashes', () => {
   for (const { name, start } of writers) {
     for (const algorithm of ['sha256', 'sha512'] as const) {
-      it(`${name} has the ${algorithm} of the bytes in the file`, async () => {
+      it(`a writer that hashes ${name} returns the ${algorithm} of the bytes in the file`, async () => {
         const bytes = sample(1_234_567);
         const { path, file } = await newFile();
         const writer = start(algorithm);
@@ -51,7 +51,7 @@ describe('a writer that hashes', () => {
       });
     }
 
-    it(`${name} takes writes that do not wait for one another`, async () => {
+    it(`a writer that hashes ${name} accepts writes that do not wait for one another`, async () => {
       const bytes = sample(500_000);
       const { path, file } = await newFile();
       const writer = start();
@@ -62,7 +62,7 @@ describe('a writer that hashes', () => {
       assert.ok((await readFile(path)).equals(bytes));
     });
 
-    it(`${name} fails also with the writes behind a failed one, and has lost the hash`, async () => {
+    it(`a writer that hashes ${name} also fails with the writes after a failed one, and loses the hash`, async () => {
       const { path, file } = await newFile();
       const reader = await open(path, 'r');
       const writer = start();
@@ -73,7 +73,7 @@ describe('a writer that hashes', () => {
       assert.equal(await writer.digest(), undefined);
     });
 
-    it(`${name} hashes several files at once, separately`, async () => {
+    it(`a writer that hashes ${name} hashes several files at once, each by itself`, async () => {
       const sizes = [1, 300_000, 700_001];
       const digests = sizes.map(async (size) => {
         const { file } = await newFile();
@@ -88,7 +88,7 @@ describe('a writer that hashes', () => {
       );
     });
 
-    it(`${name} knows no digest after its end`, async () => {
+    it(`a writer that hashes ${name} has no digest after its end`, async () => {
       const { file } = await newFile();
       const writer = start();
       await writeAll(writer, file, sample(10));
@@ -101,7 +101,7 @@ describe('a writer that hashes', () => {
       await file.close();
     });
 
-    it(`${name} fails with the error of the disk, and has lost the hash`, async () => {
+    it(`a writer that hashes ${name} fails with the error of the disk, and loses the hash`, async () => {
       const { path, file } = await newFile();
       const reader = await open(path, 'r');
       const writer = start();

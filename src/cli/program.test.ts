@@ -23,7 +23,7 @@ const meant: readonly (readonly [string, string, Meant])[] = [
   ],
   ['short flags can be joined', 'cp -an a b', { command: 'copy', flags: ['all-tags', 'no-clobber'] }],
   ['a value can be joined to its option', 'cp -j4 a b', { command: 'copy', texts: { jobs: '4' } }],
-  ['or follow an equals sign', 'cp -j=4 a b', { command: 'copy', texts: { jobs: '4' } }],
+  ['a value can follow an equals sign', 'cp -j=4 a b', { command: 'copy', texts: { jobs: '4' } }],
   ['the last value counts', 'cp -j 4 --jobs 5 a b', { command: 'copy', texts: { jobs: '5' } }],
   ['an option that begins with no is no negation', 'cp a b', { command: 'copy', flags: [] }],
   [
@@ -32,25 +32,29 @@ const meant: readonly (readonly [string, string, Meant])[] = [
     { command: 'digest', globals: { platform: ['linux/arm64'] } },
   ],
   [
-    'and after it',
+    'global options stand after the command',
     'digest a --platform linux/arm64',
     { command: 'digest', globals: { platform: ['linux/arm64'] } },
   ],
   [
-    'and both, and several at once',
+    'global options stand on both sides, with several values',
     '--platform a/b cp --platform c/d,e/f a b',
     { command: 'copy', globals: { platform: ['a/b', 'c/d', 'e/f'] } },
   ],
-  ['and between two words', 'auth --json get a', { command: 'get', globals: { json: [''] } }],
+  [
+    'global options stand between the words of a command',
+    'auth --json get a',
+    { command: 'get', globals: { json: [''] } },
+  ],
   [
     "a value that looks like a global option is the command's own",
     'auth login r -u me -p -v',
     { command: 'login', texts: { password: '-v' }, globals: { verbose: [] } },
   ],
   ['serve has a second name', 'registry serve --disk d', { command: 'serve', texts: { disk: 'd' } }],
-  ['as many images as you like', 'pull a b c d', { command: 'pull', arguments: ['a', 'b', 'c', 'd'] }],
+  ['pull takes any number of images', 'pull a b c d', { command: 'pull', arguments: ['a', 'b', 'c', 'd'] }],
   ['an argument can be left out', 'digest --tarball t', { command: 'digest', arguments: [] }],
-  ['what follows two dashes is an argument', 'ls -- -x', { command: 'ls', arguments: ['-x'] }],
+  ['a word after two dashes is an argument', 'ls -- -x', { command: 'ls', arguments: ['-x'] }],
 ];
 
 describe('a command line', () => {
@@ -108,7 +112,7 @@ describe('a command line', () => {
     ['auth logn x', 'login'],
     ['auth --jsno get x', '--json'],
   ] as const) {
-    it(`far-guesses: proposes what is near: gantry ${line}`, () => {
+    it(`far-guesses: the error proposes a near word: gantry ${line}`, () => {
       assert.throws(
         () => parseCommandLine(line.split(' ')),
         (error) => isGantryError(error) && error.message.endsWith(`; did you mean "${word}"?`),
@@ -125,7 +129,7 @@ describe('a command line', () => {
     'push --mindx a b',
     'copyall a b',
   ]) {
-    it(`far-guesses: proposes nothing that is not: gantry ${line}`, () => {
+    it(`far-guesses: the error proposes no distant word: gantry ${line}`, () => {
       assert.throws(
         () => parseCommandLine(line.split(' ')),
         (error) =>
@@ -134,7 +138,7 @@ describe('a command line', () => {
     });
   }
 
-  it('far-guesses: repeats no value of an option that there is not', () => {
+  it('far-guesses: the error does not repeat the value of an unknown option', () => {
     const value = secret('of an option');
     assert.throws(
       () => parseCommandLine(['ls', `--pasword-of=${value}`, 'a']),
@@ -159,7 +163,7 @@ describe('the help', () => {
       : [entry.name],
   );
 
-  it('help-order: has the commands before the options that all of them take', () => {
+  it('help-order: the help lists the commands before the global options', () => {
     for (const line of [[], ['--help'], ['help'], ['auth'], ['registry', '--help']]) {
       const invocation = parseCommandLine(line);
       assert.ok(invocation.kind === 'help');

@@ -90,7 +90,7 @@ describe('the meter', () => {
     assert.equal(meter.read().storing, false);
   });
 
-  it('work-is-told: counts what goes into a cache as moving, not as waiting for the destination', () => {
+  it('work-is-told: the meter counts bytes that go into a cache as moving, not as waiting for the destination', () => {
     let now = 0;
     const meter = createMeter(() => now);
     meter.note(moved(0, 4 * MiB));
@@ -179,7 +179,7 @@ describe('progress', () => {
     ['plain', /^packing 1\.00 MiB of 2\.00 MiB \(50%\), 205 KiB\/s, 5\.0s left$/],
     ['json', /^\{"kind":"work","work":"pack","done":1048576,"total":2097152,"rate":\d+,"left":[\d.]+\}$/],
   ] as const) {
-    it(`work-is-told: shows as ${mode} what is done before there is anything to move`, async () => {
+    it(`work-is-told: the progress as ${mode} shows the work before the first byte moves`, async () => {
       const shown = recording(90);
       const clock = createManualClock();
       const progress = startProgress(shown.output, { mode, clock });
@@ -196,7 +196,7 @@ describe('progress', () => {
     });
   }
 
-  it('work-is-told: sums up no copy where there was none', async () => {
+  it('work-is-told: the progress has no summary without a copy', async () => {
     const shown = recording();
     const progress = startProgress(shown.output, { mode: 'plain', clock: createManualClock() });
     progress.observe({ kind: 'work', work: 'read', done: MiB, total: MiB });

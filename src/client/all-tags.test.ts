@@ -31,13 +31,13 @@ describe('a copy of all tags', () => {
   });
 
   const destinations: readonly [name: string, path: string, asks: number][] = [
-    ['asks a destination that is not there for no tag', 'none', 0],
-    ['asks a destination for the tags that it has', 'some', 1],
-    ['asks for each tag where the destination does not list them', 'closed', tags.length],
-    ['asks for each tag where the destination has very many', 'many', tags.length],
+    ['asks for no tag at a missing destination', 'none', 0],
+    ['asks only for the tags that the destination lists', 'some', 1],
+    ['asks for each tag if the destination refuses a list', 'closed', tags.length],
+    ['asks for each tag if the destination has very many', 'many', tags.length],
   ];
   for (const [name, path, asks] of destinations) {
-    it(name, async (test) => {
+    it(`a copy of all tags ${name}`, async (test) => {
       const { client, host } = await open(test);
       for (const tag of tags) await client.pushImage(`${host}/app:${tag}`, await makeImage(tag));
       await client.pushImage(`${host}/some:b`, await makeImage('mine'));

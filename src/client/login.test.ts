@@ -48,14 +48,8 @@ async function listTags(client: Client, repository: string): Promise<void> {
 
 describe('a check of a login', () => {
   const rows: readonly (readonly [string, string | undefined, string, Credential, string])[] = [
-    ['shows a password to the token service', undefined, 'one.example.com', alice, 'accepted'],
-    [
-      'shows a password to a registry that wants Basic',
-      'Basic realm="x"',
-      'one.example.com',
-      alice,
-      'accepted',
-    ],
+    ['sends a password to the token service', undefined, 'one.example.com', alice, 'accepted'],
+    ['sends a password to a registry with Basic', 'Basic realm="x"', 'one.example.com', alice, 'accepted'],
     [
       'exchanges an identity token',
       undefined,
@@ -64,16 +58,16 @@ describe('a check of a login', () => {
       'accepted',
     ],
     [
-      'shows a registry token',
+      'sends a registry token',
       undefined,
       'one.example.com',
       { kind: 'registry', token: secret('r') },
       'accepted',
     ],
-    ['shows nothing where nobody asks', undefined, 'open.example.com', alice, 'unasked'],
+    ['sends nothing to a registry without a challenge', undefined, 'open.example.com', alice, 'unasked'],
   ];
   for (const [name, challenge, registry, credential, expected] of rows) {
-    it(name, async () => {
+    it(`a check of a login ${name}`, async () => {
       const { client } = createWorld(challenge);
       assert.equal(await client.checkLogin(registry, credential), expected);
     });

@@ -28,13 +28,17 @@ function tellingTransport() {
 
 describe('a push', () => {
   const rows = [
-    { name: 'of a layout expects a request for each of its blobs', path: 'layout', expected: 3 },
-    { name: 'of a named image of a layout does, too', path: 'oci:layout:v1', expected: 3 },
-    { name: 'of a file expects as many as an image usually takes', path: 'file.tar', expected: 8 },
-    { name: 'of what is not there does, too', path: 'nothing', expected: 8 },
+    { name: 'of a layout announces a request for each of its blobs', path: 'layout', expected: 3 },
+    {
+      name: 'of a named image of a layout announces a request for each of its blobs',
+      path: 'oci:layout:v1',
+      expected: 3,
+    },
+    { name: 'of a file announces the usual number of requests', path: 'file.tar', expected: 8 },
+    { name: 'of a missing path announces the usual number of requests', path: 'nothing', expected: 8 },
   ];
   for (const { name, path, expected } of rows) {
-    it(name, async (test) => {
+    it(`a push ${name}`, async (test) => {
       const folder = await mkdtemp(join(tmpdir(), 'gantry-place-'));
       atEnd(test, () => rm(folder, { recursive: true, force: true }));
       const blobs = join(folder, 'layout', 'blobs', 'sha256');

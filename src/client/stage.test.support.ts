@@ -21,7 +21,7 @@ interface Scene {
   readonly host: string;
   readonly folder: string;
   /** Returns the requests since the last call, such as `GET blobs`. */
-  asked(): readonly string[];
+  readonly asked: () => readonly string[];
 }
 
 /** Opens them for one test. */

@@ -52,9 +52,9 @@ describe('a line of the access log', () => {
   });
 
   const paths: readonly [name: string, target: string, path: string][] = [
-    ['keeps what the protocol asks for', '/v2/a/tags/list?n=5&last=v1', '/v2/a/tags/list?n=5&last=v1'],
+    ['keeps the parameters of the protocol', '/v2/a/tags/list?n=5&last=v1', '/v2/a/tags/list?n=5&last=v1'],
     [
-      'hides what else stands in a query',
+      'hides other parameters',
       `/v2/?token=${secret('query')}&_state=${secret('state')}`,
       '/v2/?token=***&_state=***',
     ],
@@ -66,7 +66,7 @@ describe('a line of the access log', () => {
     ['hides a password in an absolute address', `http://u:${secret('address')}@h/v2/`, 'http://h/v2/'],
   ];
   for (const [name, target, path] of paths) {
-    it(name, () => assert.equal(logged({ target })['path'], path));
+    it(`a line of the log ${name}`, () => assert.equal(logged({ target })['path'], path));
   }
 
   it('a line of the log is one line of bounded length, for any text from a client', () => {

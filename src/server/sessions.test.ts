@@ -104,7 +104,7 @@ describe('sessions that are open', () => {
     assert.equal(sessions.count(), 0);
   });
 
-  it('give up their place when nobody used them for long', async () => {
+  it('a session that nobody uses for long gives up its place', async () => {
     const { ask, sessions } = scene({ sessions: 1, sessionIdle: 0 });
     const location = await start(ask);
     await start(ask);
@@ -141,7 +141,7 @@ describe('a session whose client has left before it has the answer', () => {
 });
 
 describe('sessions of several holders', () => {
-  it('one-user-all-sessions: are shared, so that one alone gets half of them and others find a place', async () => {
+  it('one-user-all-sessions: one user gets at most half of the sessions, so that others find a place', async () => {
     const sessions = createSessions({ ...defaultLimits, sessions: 20, repositorySessions: 2 });
     const access = createAccess({ login: loginOf(['alice', 'bob', 'carol']) });
     const ask = asking(createApp(createMemoryRegistry(), { access, sessions }));
@@ -176,7 +176,7 @@ describe('sessions of several holders', () => {
     );
   });
 
-  it('one-user-all-sessions: are not kept by a question now and then', async () => {
+  it('one-user-all-sessions: requests for the offset do not keep a session', async () => {
     const { ask, sessions } = scene({ sessions: 1, sessionIdle: 0 });
     const location = await start(ask);
     assert.equal((await ask('GET', location)).status, 204);

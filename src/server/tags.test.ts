@@ -18,17 +18,17 @@ async function withTags(tags: readonly string[]): Promise<Ask> {
 
 describe('end-8, GET of the tags', () => {
   const rows: readonly [name: string, query: string, tags: string[], link: string | undefined][] = [
-    ['lists all, in byte order', '', ['A', 'a', 'b', 'c'], undefined],
-    ['lists so many and where to go on', '?n=2', ['A', 'a'], '</v2/a/tags/list?n=2&last=a>; rel="next"'],
-    ['lists what comes after', '?n=2&last=a', ['b', 'c'], undefined],
-    ['lists what comes after a tag that is not there', '?last=aa', ['b', 'c'], undefined],
-    ['lists nothing after the last', '?last=c', [], undefined],
-    ['lists none when none are asked for', '?n=0', [], undefined],
-    ['lists no more than there are', '?n=4', ['A', 'a', 'b', 'c'], undefined],
-    ['lists what it can of very many', '?n=1000000', ['A', 'a', 'b', 'c'], undefined],
+    ['all in byte order', '', ['A', 'a', 'b', 'c'], undefined],
+    ['n tags and a link to the next page', '?n=2', ['A', 'a'], '</v2/a/tags/list?n=2&last=a>; rel="next"'],
+    ['the tags after last', '?n=2&last=a', ['b', 'c'], undefined],
+    ['the tags after a missing tag', '?last=aa', ['b', 'c'], undefined],
+    ['nothing after the last tag', '?last=c', [], undefined],
+    ['no tag for n=0', '?n=0', [], undefined],
+    ['all tags for a larger n', '?n=4', ['A', 'a', 'b', 'c'], undefined],
+    ['a limited number for a huge n', '?n=1000000', ['A', 'a', 'b', 'c'], undefined],
   ];
   for (const [name, query, tags, link] of rows) {
-    it(name, async () => {
+    it(`GET of the tags lists ${name}`, async () => {
       const answer = await (await withTags(['c', 'b', 'A', 'a']))('GET', `/v2/a/tags/list${query}`);
       assert.equal(answer.status, 200);
       assert.deepEqual(JSON.parse(answer.text), { name: 'a', tags });

@@ -51,12 +51,13 @@ describe('a usage error ends with 2 before any request', () => {
     ['ls --full-rf a', '--full-ref'],
     ['push a', 'IMAGE'],
   ] as const) {
-    it(`gantry ${line}`, async () => assertRefused(await gantry(line.split(' ')), 2, names));
+    it(`gantry ${line} ends with exit code 2 before any request`, async () =>
+      assertRefused(await gantry(line.split(' ')), 2, names));
   }
 });
 
 describe('a missing thing ends with 3', () => {
-  it('an image, a repository, a blob', async () => {
+  it('a missing image, repository, blob or path ends a command with exit code 3', async () => {
     await using registry = await startRegistry();
     await store(registry.registry, 'app', ['1'], await makeImage('hello'));
     const { host } = registry;
@@ -124,7 +125,7 @@ function json(body: string): RequestListener {
 
 describe('a registry', () => {
   for (const [name, answer, code, names] of registries) {
-    it(`${name} ends with ${code}`, async (test) => {
+    it(`a registry ${name} ends a command with exit code ${code}`, async (test) => {
       const host = await fakeRegistry(test, answer);
       assertRefused(await gantry(['config', `${host}/app:1`]), code, names);
     });

@@ -35,23 +35,24 @@ printf '%s\\n' "\${COMPREPLY[@]}"`,
 
 describe('completion in bash', { skip: missing('bash') }, () => {
   for (const [name, words, expected] of [
-    ['completes a command', ['gantry', 'pu'], ['push', 'pull']],
-    ['completes an alias', ['gantry', 'cp'], ['cp']],
-    ['completes a word of a group', ['gantry', 'auth', 'log'], ['login', 'logout']],
+    ['a command', ['gantry', 'pu'], ['push', 'pull']],
+    ['an alias', ['gantry', 'cp'], ['cp']],
+    ['a word of a group', ['gantry', 'auth', 'log'], ['login', 'logout']],
     [
-      'completes an option of a command',
+      'an option of a command',
       ['gantry', 'push', '--i'],
       ['--index', '--image-refs', '--insecure', '--insecure-registry'],
     ],
-    ['completes an option of a grouped command', ['gantry', 'auth', 'token', '--pu'], ['--push']],
-    ['completes the values of an option', ['gantry', 'pull', '--format', ''], ['tarball', 'legacy', 'oci']],
-    ['completes a global option before the command', ['gantry', '--prog'], ['--progress']],
-    ['completes its values', ['gantry', '--progress', 'p'], ['plain']],
-    ['completes behind a global option', ['gantry', '--progress', 'plain', 'dig'], ['digest']],
-    ['completes the shells', ['gantry', 'completion', ''], ['bash', 'zsh', 'fish', 'powershell']],
-    ['leaves arguments to the shell', ['gantry', 'push', ''], []],
+    ['an option of a grouped command', ['gantry', 'auth', 'token', '--pu'], ['--push']],
+    ['the values of an option', ['gantry', 'pull', '--format', ''], ['tarball', 'legacy', 'oci']],
+    ['a global option before the command', ['gantry', '--prog'], ['--progress']],
+    ['the values of a global option', ['gantry', '--progress', 'p'], ['plain']],
+    ['a command behind a global option', ['gantry', '--progress', 'plain', 'dig'], ['digest']],
+    ['the name of a shell', ['gantry', 'completion', ''], ['bash', 'zsh', 'fish', 'powershell']],
+    ['nothing for an argument', ['gantry', 'push', ''], []],
   ] as const) {
-    it(`${name}: ${words.join(' ')}`, async () => assert.deepEqual(await offered(words), expected));
+    it(`the completion offers ${name}: ${words.join(' ')}`, async () =>
+      assert.deepEqual(await offered(words), expected));
   }
 });
 
@@ -68,7 +69,7 @@ const joined = [
 
 describe('completion of --flag=VALUE', () => {
   for (const [line, expected] of joined) {
-    it(`joined-values: in bash, whether it breaks words at the equals sign or not: gantry ${line}`, {
+    it(`joined-values: bash completes gantry ${line}, with and without the equals sign among its word breaks`, {
       skip: missing('bash'),
     }, async () => {
       const words = ['gantry', ...line.split(' ')];
@@ -85,7 +86,7 @@ describe('completion of --flag=VALUE', () => {
       else assert.ok(whole.every((word) => word.startsWith(before)));
     });
 
-    it(`joined-values: in zsh: gantry ${line}`, { skip: missing('zsh') }, async () => {
+    it(`joined-values: zsh completes gantry ${line}`, { skip: missing('zsh') }, async () => {
       const quoted = ['gantry', ...line.split(' ')].map((word) => `'${word}'`).join(' ');
       const { stdout, stderr, status } = spawnSync('zsh', ['-f', '-s'], {
         input: `compdef() { }
@@ -104,7 +105,7 @@ words=(${quoted}); CURRENT=\${#words}; _gantry`,
       if (expected.length === 0) assert.deepEqual(lines, []);
     });
 
-    it(`joined-values: in fish: gantry ${line}`, { skip: missing('fish') }, async (test) => {
+    it(`joined-values: fish completes gantry ${line}`, { skip: missing('fish') }, async (test) => {
       // fish reads no program from a socket, and Node's pipes are sockets.
       const cwd = await folder(test);
       await writeFile(join(cwd, 'script'), `${await script('fish')}\ncomplete -C 'gantry ${line}'\n`);
@@ -118,7 +119,7 @@ words=(${quoted}); CURRENT=\${#words}; _gantry`,
       assert.deepEqual(found.sort(), [...expected].sort());
     });
 
-    it(`joined-values: in PowerShell: gantry ${line}`, { skip: missing('pwsh') }, async () => {
+    it(`joined-values: PowerShell completes gantry ${line}`, { skip: missing('pwsh') }, async () => {
       const text = `gantry ${line}`;
       const { stdout, stderr, status } = spawnSync('pwsh', ['-NoProfile', '-Command', '-'], {
         input: `${await script('powershell')}

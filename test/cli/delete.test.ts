@@ -7,7 +7,7 @@ import { pushMade } from '../deletes/images.ts';
 import { gantry } from './gantry.ts';
 
 describe('gantry delete', () => {
-  it('delete-in-bulk: takes several references; what fails is named, and the rest is deleted', async () => {
+  it('delete-in-bulk: delete takes several references, names the failed ones, and deletes the others', async () => {
     await using registry = await startRegistry();
     await using client = createClient();
     const app = `${registry.host}/acme/app`;

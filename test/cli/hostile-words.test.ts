@@ -219,7 +219,7 @@ describe('words of an image, a registry or a file', () => {
     ['with every way out of a line', words, [[], ['--json']]],
     ['that are very long', long, [['-v']]],
   ] as const) {
-    it(`forged-verdict-line: ${how} stay on their line, in every command`, async (test) => {
+    it(`forged-verdict-line: words from outside ${how} stay on their line, in every command`, async (test) => {
       const host = await fakeRegistry(test, await hostile(text));
       const places = { HOST: host, ...(await place(test, text)) };
       for (const line of lines) {

@@ -55,6 +55,8 @@ for (const [stack, open, guard] of stacks) {
         declare(blobPoints(algorithm));
       });
     }
-    for (const kind of dataKinds) it(kind.name, (test) => runData(test, house.stage(), kind));
+    for (const kind of dataKinds)
+      it(`a push and a pull of ${kind.name} succeed, and a deletion removes it`, (test) =>
+        runData(test, house.stage(), kind));
   });
 }

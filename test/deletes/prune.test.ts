@@ -33,7 +33,7 @@ const scenes: readonly Scene[] = [
     left: ['c1'],
   },
   {
-    name: 'by their age, and keeps and names one without a time',
+    name: 'by their age, and keeps and lists one without a time',
     made: { old: 40, new: 2, timeless: undefined },
     options: { olderThan: 30 * day },
     outcomes: ['deleted old', 'kept timeless'],
@@ -47,14 +47,14 @@ const scenes: readonly Scene[] = [
     left: ['b', 'd'],
   },
   {
-    name: 'that are old, match, and are not among the newest of those that match',
+    name: 'that match and are old, but not the newest of the matching ones',
     made: { 'pr-1': 50, 'pr-2': 40, 'pr-3': 1, main: 60 },
     options: { match: 'pr-*', olderThan: 30 * day, keep: 2 },
     outcomes: ['deleted pr-1'],
     left: ['main', 'pr-2', 'pr-3'],
   },
   {
-    name: 'with keep 0 all that match and say when they were made',
+    name: 'without exception for keep 0, if they have a time',
     made: { a: 1, b: 2 },
     options: { keep: 0 },
     outcomes: ['deleted a', 'deleted b'],
@@ -75,7 +75,7 @@ for (const registryKind of registries) {
   const kind = registryKind.name;
   describe(`prune at ${kind}`, needs(...registryKind.needs), () => {
     for (const scene of scenes) {
-      it(`delete-in-bulk: deletes tags ${scene.name}`, async () => {
+      it(`delete-in-bulk: prune deletes tags ${scene.name}`, async () => {
         await using registry = await registryKind.start();
         await using client = createClient();
         const repository = `${registry.host}/acme/app`;
@@ -91,7 +91,7 @@ for (const registryKind of registries) {
       });
     }
 
-    it('delete-in-bulk: takes no tag that stays with it, and no image that an index that stays needs', async () => {
+    it('delete-in-bulk: prune keeps an image that a kept tag or a kept index needs', async () => {
       await using registry = await registryKind.start();
       await using client = createClient();
       const repository = `${registry.host}/acme/app`;
@@ -124,7 +124,7 @@ for (const registryKind of registries) {
       assert.ok(await client.exists(`${repository}@${(await child.manifest()).descriptor.digest}`));
     });
 
-    it('delete-in-bulk: is NAME_UNKNOWN for a repository that is not there', async () => {
+    it('delete-in-bulk: prune of a missing repository is NAME_UNKNOWN', async () => {
       await using registry = await registryKind.start();
       await using client = createClient();
       await assert.rejects(listOf(client.prune(`${registry.host}/acme/none`, { keep: 1 })), {
@@ -132,7 +132,7 @@ for (const registryKind of registries) {
       });
     });
 
-    it('delete-in-bulk: deletes each of several references, and what fails does not end the others', async () => {
+    it('delete-in-bulk: deleteEach deletes all of its references, even if one fails', async () => {
       await using registry = await registryKind.start();
       await using client = createClient();
       const repository = `${registry.host}/acme/app`;

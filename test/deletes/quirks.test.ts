@@ -22,7 +22,7 @@ describe('prune where a registry has habits', () => {
     ['400 DIGEST_INVALID', () => errorAnswer('DIGEST_INVALID', 'invalid digest')],
   ] as const;
   for (const [name, refusal] of refusals) {
-    it(`delete-in-bulk: keeps what shares its image where tags can't be deleted: ${name}`, async () => {
+    it(`delete-in-bulk: prune keeps an image with a kept tag if the registry cannot delete a tag: ${name}`, async () => {
       const { client, name: app } = stage({
         quirk: refuses((operation) =>
           operation.kind === 'manifest.delete' && isTag(operation.reference) ? refusal() : undefined,
@@ -39,7 +39,7 @@ describe('prune where a registry has habits', () => {
     });
   }
 
-  it('delete-in-bulk: deletes tags first where a registry wants no image deleted that has one', async () => {
+  it('delete-in-bulk: prune deletes the tags first if the registry deletes no image with a tag', async () => {
     let tags = 2;
     const { client, name, inside } = stage({
       quirk: refuses((operation) => {
@@ -54,7 +54,7 @@ describe('prune where a registry has habits', () => {
     assert.equal(await inside.manifests.resolve(digest), undefined);
   });
 
-  it('delete-in-bulk: deletes the tags, too, where a registry leaves them behind', async () => {
+  it('delete-in-bulk: prune also deletes the tags that a registry leaves behind', async () => {
     const { client, name } = stage({
       quirk: refuses((operation) =>
         operation.kind === 'manifest.delete' && !isTag(operation.reference) ? answer(202) : undefined,
@@ -65,7 +65,7 @@ describe('prune where a registry has habits', () => {
     assert.deepEqual(await listOf(client.tags(name)), []);
   });
 
-  it('delete-in-bulk: deletes tags alone while one that stays can not be read, and tells each failure', async () => {
+  it('delete-in-bulk: prune deletes tags alone if it cannot read a kept one, and reports each failure', async () => {
     let broken = true;
     const { client, name, inside } = stage({
       quirk: refuses((operation) => {
@@ -86,7 +86,7 @@ describe('prune where a registry has habits', () => {
     assert.ok(await client.exists(`${name}:secret`));
   });
 
-  it('delete-in-bulk: signatures and lists of referrers are no images: they stay, or go with theirs', async () => {
+  it('delete-in-bulk: prune keeps signatures and lists of referrers, or deletes them with their image', async () => {
     const { client, name, inside } = stage({ quirk: (next) => next });
     const { digest: gone } = await client.pushImage(`${name}:old`, imageMade('old', daysAgo(9)));
     const { digest: stays } = await client.pushImage(`${name}:new`, imageMade('new', daysAgo(1)));
@@ -116,28 +116,28 @@ function annotated(created: string): Record<string, string> {
 
 describe('the age of an image', () => {
   const cases = [
-    ['its config', image(daysAgo(40)), 'deleted'],
-    ['its config before its annotation', image(daysAgo(1), annotated(daysAgo(40))), undefined],
-    ['its annotation where the config says nothing', image(undefined, annotated(daysAgo(40))), 'deleted'],
-    ['nothing', image(undefined), 'kept'],
-    ['a time that builds write which are to be repeated', image('1970-01-01T00:00:00Z'), 'kept'],
-    ["buildpacks' time", image('1980-01-01T00:00:01Z'), 'kept'],
-    ["Go's empty time", image('0001-01-01T00:00:00Z'), 'kept'],
-    ['words', image('yesterday'), 'kept'],
+    ['a time in its config', image(daysAgo(40)), 'deleted'],
+    ['a time in its config and its annotation', image(daysAgo(1), annotated(daysAgo(40))), undefined],
+    ['a time in its annotation alone', image(undefined, annotated(daysAgo(40))), 'deleted'],
+    ['no time', image(undefined), 'kept'],
+    ['the fixed time of a reproducible build', image('1970-01-01T00:00:00Z'), 'kept'],
+    ['the fixed time of buildpacks', image('1980-01-01T00:00:01Z'), 'kept'],
+    ["Go's zero time", image('0001-01-01T00:00:00Z'), 'kept'],
+    ['a time in words', image('yesterday'), 'kept'],
     [
-      "an index's annotation",
+      'a time in the annotation of its index',
       createIndex([{ image: image(daysAgo(1)) }], { annotations: annotated(daysAgo(40)) }),
       'deleted',
     ],
     [
-      'the newest image of an index',
+      'a time in the newest image of its index',
       createIndex([{ image: image(daysAgo(40)) }, { image: image(daysAgo(1)) }]),
       undefined,
     ],
-    ['an index of old images', createIndex([{ image: image(daysAgo(40)) }]), 'deleted'],
+    ['old times in all images of its index', createIndex([{ image: image(daysAgo(40)) }]), 'deleted'],
   ] as const;
   for (const [name, view, outcome] of cases) {
-    it(`delete-in-bulk: comes from ${name}: ${outcome ?? 'left'}`, async () => {
+    it(`delete-in-bulk: an image with ${name} is ${outcome ?? 'left'}`, async () => {
       const { client, name: app } = stage({ quirk: (next) => next });
       await (view.kind === 'image' ? client.pushImage(`${app}:a`, view) : client.pushIndex(`${app}:a`, view));
       const found = await listOf(client.prune(app, { olderThan: 30 * day }));
@@ -145,7 +145,7 @@ describe('the age of an image', () => {
     });
   }
 
-  it('delete-in-bulk: asks for one of match, olderThan and keep, and refuses what none of them takes', async () => {
+  it('delete-in-bulk: prune demands match, olderThan or keep, and refuses wrong values of them', async () => {
     const { client, name, asked } = stage({ quirk: (next) => next });
     const wrong: readonly unknown[] = [
       {},

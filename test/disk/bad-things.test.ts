@@ -119,7 +119,7 @@ async function holdsOn(store: string): Promise<void> {
 describe('a store', { skip: process.platform === 'win32' && 'links need rights' }, () => {
   for (const [n, folder] of folders.entries()) {
     const shown = folder('', new RepositoryFolder('repositories', 'a/bad')) || 'its own folder';
-    it(`folder-in-tmp: holds on with strange things in ${shown} (${n})`, async (test) => {
+    it(`folder-in-tmp: a store works with strange things in ${shown} (${n})`, async (test) => {
       const store = await filled(test);
       const path = folder(store, folderOf(store, 'a/bad0'));
       await mkdir(path, { recursive: true });
@@ -135,7 +135,7 @@ describe('a store', { skip: process.platform === 'win32' && 'links need rights' 
 
   for (const [n, file] of files.entries()) {
     const shown = file('', new RepositoryFolder('repositories', 'a/bad')).replace(/[0-9a-f-]{36,}/, '…');
-    it(`check-gives-up: holds on with something else in the place of ${shown}, which a push heals (${n})`, async (test) => {
+    it(`check-gives-up: a store works with something else in place of ${shown}, and a push heals it (${n})`, async (test) => {
       const store = await filled(test);
       const planted = new Set<string>();
       for (const [at, [, plant]] of plants.entries()) {

@@ -31,7 +31,7 @@ function send(method: string, target: string, body: Uint8Array): Promise<number>
 }
 
 describe('an upload session', { skip: process.platform === 'win32' && 'there are no such signals' }, () => {
-  it('clock-jumps: goes on when the clock of the machine jumps forward', async (test) => {
+  it('clock-jumps: an upload continues when the clock of the machine jumps forward', async (test) => {
     const preload = join(await folder(test), 'jump.cjs');
     await writeFile(preload, jump);
     const store = await wire.newStore(test);
@@ -54,7 +54,7 @@ describe('an upload session', { skip: process.platform === 'win32' && 'there are
     assert.equal(await wire.served(url, `app/blobs/${blob.digest}`), blob.digest);
   });
 
-  it('clock-jumps: is kept, too, where an earlier process began it', async (test) => {
+  it('clock-jumps: an upload of an earlier process is kept, too', async (test) => {
     const store = await wire.newStore(test);
     const layer = blobOf('a layer');
     let id = '';

@@ -53,7 +53,7 @@ async function restarted(test: TestContext, store: string, before: wire.Server):
 
 describe('a registry with a damaged blob', () => {
   for (const [how, harm] of harms) {
-    it(`cache-hands-out-damage: says of one that has ${how} that it is not there, and takes it again`, async (test) => {
+    it(`cache-hands-out-damage: a blob with ${how} is missing, and a push restores it`, async (test) => {
       const store = await wire.newStore(test);
       const blob = wire.blobOf(randomBytes(300_000));
       let server = await wire.serveStore(test, store);
@@ -76,7 +76,7 @@ describe('a registry with a damaged blob', () => {
     });
   }
 
-  it('cache-hands-out-damage: cuts off one that is too large to be hashed before, keeps that in mind, and takes it again', async (test) => {
+  it('cache-hands-out-damage: a damaged blob that is too large to be hashed first is cut off, then missing, and a push restores it', async (test) => {
     const store = await wire.newStore(test);
     const blob = wire.blobOf(randomBytes(17_000_000));
     let server = await wire.serveStore(test, store);
@@ -96,7 +96,7 @@ describe('a registry with a damaged blob', () => {
     assert.equal(await got(server.url, blob), 200);
   });
 
-  it('cache-hands-out-damage: has it again once somebody has restored its file', async (test) => {
+  it('cache-hands-out-damage: a blob is there again after its file was restored', async (test) => {
     const store = await wire.newStore(test);
     const blob = wire.blobOf('a layer');
     const server = await wire.serveStore(test, store);
@@ -201,7 +201,7 @@ describe('the referrers of a manifest', () => {
     });
   }
 
-  it('lost-referrer-entry: has one again whose entry was lost, once that is pushed again', async (test) => {
+  it('lost-referrer-entry: a push of a referrer restores its lost entry', async (test) => {
     const store = await wire.newStore(test);
     await using registry = await openDiskRegistry(store);
     const repository = registry.repository('app');
@@ -218,7 +218,7 @@ describe('the referrers of a manifest', () => {
 });
 
 describe('a manifest with many tags', needs('strace'), () => {
-  it('delete-of-many-tags: is deleted with one sync of the folder of its tags', async (test) => {
+  it('delete-of-many-tags: a manifest with many tags is deleted with one sync of their folder', async (test) => {
     const store = await wire.newStore(test);
     const folder = folderOf(store);
     {
@@ -248,7 +248,7 @@ describe('a blob whose place was taken', () => {
     ['a link', (path: string) => symlink(`${path}x`, path)],
   ] as const) {
     for (const place of ['the repository', 'the pool', 'both']) {
-      it(`taken-place: by ${what} in ${place}, is put there by a push or a mount, and what was there is kept`, async (test) => {
+      it(`taken-place: a push or a mount replaces ${what} in the place of a blob in ${place}, and keeps it aside`, async (test) => {
         const store = await wire.newStore(test);
         await using registry = await openDiskRegistry(store);
         const { blobs } = registry.repository('app');
@@ -275,7 +275,7 @@ describe('a blob whose place was taken', () => {
     }
   }
 
-  it('taken-place: is never answered with 201 without being there', async (test) => {
+  it('taken-place: no blob is answered with 201 without being there', async (test) => {
     const store = await wire.newStore(test);
     const server = await wire.serveStore(test, store);
     const blob = wire.blobOf('a layer');

@@ -32,7 +32,7 @@ async function pushImage(url: string): Promise<void> {
 
 describe('a registry on a full disk', { skip: noMounts }, () => {
   for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-    it(`full-disk-restart: starts again after ${signal}, is collected, and starts at once when there is room`, async (test) => {
+    it(`full-disk-restart: a registry starts again after ${signal}, is collected, and starts at once when there is room`, async (test) => {
       const store = join(smallDisk(test, '5m'), 'store');
       const first = await wire.serveStore(test, store);
       await pushImage(first.url);
@@ -64,7 +64,7 @@ describe('a registry on a full disk', { skip: noMounts }, () => {
     });
   }
 
-  it('read-only-disk: is served with --read-only where nothing can be written, and leaves nothing out', async (test) => {
+  it('read-only-disk: serve --read-only serves all content of a disk on which nothing can be written', async (test) => {
     const disk = smallDisk(test, '5m');
     const store = join(disk, 'store');
     const first = await wire.serveStore(test, store);
@@ -87,7 +87,7 @@ describe('a registry on a full disk', { skip: noMounts }, () => {
     assert.equal((await gantry(['registry', 'check', store])).code, 0);
   });
 
-  it('full-disk-lock: a lock that has no room shuts out others as one with room does, and is taken over', async (test) => {
+  it('full-disk-lock: a lock on a full disk excludes other processes, and is taken over after its process ends', async (test) => {
     const disk = smallDisk(test, '192k');
     const path = join(disk, 'lock');
     const filler = await fill(disk);

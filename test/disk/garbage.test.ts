@@ -161,7 +161,7 @@ describe('the collection of garbage', () => {
     await failsWith(collected(store), 'IN_USE');
   });
 
-  it('set-aside: removes a thing that was moved to aside/ more than 30 days ago, and no other', async (test) => {
+  it('set-aside: a collection removes things that were moved to aside/ more than 30 days ago, and no others', async (test) => {
     const store = await oldStore(test, async (repository) => {
       await giveImage(repository, { layers: [layer] }, 'v1');
     });

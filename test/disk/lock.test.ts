@@ -19,7 +19,7 @@ function serveInContainer(host: string, store: string): ReturnType<typeof startP
 }
 
 describe('the store of a container', { skip: noContainers }, () => {
-  it('lock-after-kill-in-a-container: serves again from another one, and never from two', async (test) => {
+  it('lock-after-kill-in-a-container: a store is served again from another container, and never from two', async (test) => {
     const store = await folder(test);
     const first = serveInContainer('gantry-0.invalid', store);
     atEnd(test, () => first.kill('SIGKILL'));

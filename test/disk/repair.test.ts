@@ -45,7 +45,7 @@ describe('a damaged store of our own', () => {
       ['damaged', damage],
       ['lost', (path: string) => rm(path)],
     ] as const) {
-      it(`target-lost-content: is made whole by ${verb} --repair where a blob was ${what}`, async (test) => {
+      it(`target-lost-content: ${verb} --repair restores a store in which a blob was ${what}`, async (test) => {
         const root = await folder(test);
         const cwd = await folder(test);
         await using source = await startRegistry();

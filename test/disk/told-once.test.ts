@@ -82,7 +82,7 @@ const harms: readonly Harm[] = [
 
 describe('one damage', () => {
   for (const { name, digest, harm, found } of harms) {
-    it(`told-once: is one finding of each repository: ${name}`, async (test) => {
+    it(`told-once: check reports this damage once in each repository: ${name}`, async (test) => {
       const store = await filled(test);
       for (const file of await filesOf(store, digest)) await harm(file);
       const { findings } = await checkStore(store);
@@ -93,7 +93,7 @@ describe('one damage', () => {
     });
   }
 
-  it('told-once: of the pool alone is told of the pool', async (test) => {
+  it('told-once: check reports damage of the pool alone for the pool', async (test) => {
     const store = await filled(test);
     const [pool = ''] = (await filesOf(store, blob)).filter((path) => !path.includes('repositories'));
     await rm(pool);
@@ -107,7 +107,7 @@ describe('one damage', () => {
 
   for (const fast of [false, true]) {
     for (const name of ['a:1', 'a:index']) {
-      it(`told-once: is one finding of validate${fast ? ' --fast' : ''}: ${name}`, async (test) => {
+      it(`told-once: validate${fast ? ' --fast' : ''} reports one damage of ${name} once`, async (test) => {
         const path = await filled(test);
         for (const file of await filesOf(path, blob)) await rm(file);
         await using store = await openDiskRegistry(path);

@@ -322,8 +322,12 @@ for (const fault of faults) {
   describe(fault.name, { concurrency: 4 }, () => {
     for (const transfer of transfers.filter(({ kind }) => fault.on === undefined || fault.on === kind)) {
       const because = fault.fails?.(transfer)?.because;
-      const outcome = because === undefined ? 'comes through' : `fails and leaves nothing: ${because}`;
-      it(`${transfer.name}: ${outcome}`, { timeout: 180_000 }, () => play(fault, transfer));
+      const outcome = because === undefined ? 'succeeds' : `fails and leaves nothing, because ${because}`;
+      it(
+        `the transfer "${transfer.name}" with the fault "${fault.name}" ${outcome}`,
+        { timeout: 180_000 },
+        () => play(fault, transfer),
+      );
     }
   });
 }

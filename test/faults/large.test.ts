@@ -158,8 +158,12 @@ for (const row of rows) {
   describe(row.name, () => {
     for (const transfer of row.of) {
       const outcome =
-        row.fails === undefined ? `no more than ${row.most} of its bytes` : `fails with ${row.fails}`;
-      it(`${transfer.name}: ${outcome}`, { timeout: 300_000 }, () => play(row, transfer));
+        row.fails === undefined ? `sends at most ${row.most} of its bytes` : `fails with ${row.fails}`;
+      it(
+        `the transfer "${transfer.name}" with the fault "${row.name}" ${outcome}`,
+        { timeout: 300_000 },
+        () => play(row, transfer),
+      );
     }
   });
 }

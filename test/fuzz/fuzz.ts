@@ -25,7 +25,7 @@ export function fuzz<T>(
   parse: (input: T) => unknown,
   count: number = runs,
 ): void {
-  it(`${name}: ${count} cases`, async () => {
+  it(`${count} random cases of ${name} cause only errors of gantry`, async () => {
     const property = fc.asyncProperty(cases, (input) => throwsOnlyOurs(() => parse(input)));
     await fc.assert(property, { numRuns: count, ...(seed === undefined ? {} : { seed: Number(seed) }) });
   });
@@ -42,7 +42,7 @@ export function standsPathological(
   parse: (input: string) => unknown,
   size: number = isLong ? 2 ** 20 : 2 ** 16,
 ): void {
-  it(`${name}: the same again and again, ${pieces.length} times`, async () => {
+  it(`${pieces.length} repeated pieces of ${name} take linear time`, async () => {
     for (const piece of pieces) {
       const body = piece.repeat(Math.ceil(size / piece.length));
       for (const text of [

@@ -193,7 +193,7 @@ describe('a layout as other tools leave it', () => {
     assert.equal((await layout.manifests.get('2')).body.kind, 'image');
   });
 
-  it('layout-on-a-read-only-disk: is read and pushed, and refuses to be written with the reason', {
+  it('layout-on-a-read-only-disk: a layout on a read-only disk is read and pushed, and a write is refused with the reason', {
     skip: noMounts,
   }, async (test) => {
     const { source, path } = await scene(test);

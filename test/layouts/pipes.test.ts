@@ -66,7 +66,7 @@ describe('a pipe', { skip: noShell }, () => {
       '(echo; $G pull $A:1 /dev/stdout) >> out && tail -c +2 out | $G push - $A:2',
   };
   for (const [name, line] of Object.entries(lines)) {
-    it(`pipe-both-ways: carries ${name}`, async (test) => {
+    it(`pipe-both-ways: a pipe carries ${name}`, async (test) => {
       const here = await scene(test);
       const { code, stderr } = await shell(here, line);
       assert.equal(code, 0, stderr);
@@ -107,7 +107,7 @@ describe('a pipe', { skip: noShell }, () => {
     assert.equal((await here.registry.repository('app').manifests.resolve('2'))?.digest, here.digest);
   });
 
-  it('reader-of-a-pipe-gone: is an error in words, and leaves nothing', async (test) => {
+  it('reader-of-a-pipe-gone: the end of the reader is an error in words, and leaves nothing', async (test) => {
     const here = await scene(test);
     const { image, half, release } = await heldRegistry(test);
     const reached = half();

@@ -124,7 +124,7 @@ const windows = process.platform === 'win32' ? 'Windows has other limits and wor
 
 describe('messages for things that the command does not expect', { skip: windows }, () => {
   for (const [name, args, code, said] of rows) {
-    it(`errors-of-the-system-in-words: ${name}`, async (test) => {
+    it(`errors-of-the-system-in-words: the message about ${name} is in words`, async (test) => {
       const { image, cwd } = await scene(test);
       const before = (await readdir(cwd, { recursive: true })).toSorted();
       const ended = await gantry(

@@ -55,7 +55,7 @@ async function giveTags(app: Repository): Promise<void> {
 
 describe('a program that uses the library', { concurrency: 2 }, () => {
   for (const { name, faults } of scenes) {
-    it(`left-behind: is not held by a client after ${name}`, {
+    it(`left-behind: a client does not hold the process after ${name}`, {
       timeout: 300_000,
     }, async (test) => {
       const held = await stage.filled();

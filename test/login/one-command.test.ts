@@ -48,7 +48,7 @@ describe('--username and --password-stdin', () => {
     });
   }
 
-  it('come before a login that is there', async (test) => {
+  it('--username takes precedence over a stored login', async (test) => {
     const { host } = await startFilled(test);
     const env = { DOCKER_CONFIG: await folder(test) };
     const login = ['auth', 'login', host, '-u', 'other', '--password-stdin', '--no-verify'];
@@ -124,7 +124,7 @@ describe('the logins of a copy', () => {
     });
   }
 
-  it('differ within one registry, where neither is shown for the other', async (test) => {
+  it('the logins of two repositories of one registry stay apart', async (test) => {
     const both = await startGuarded(
       test,
       (who, { url }) => who === (url.startsWith('/v2/app/') ? source : destination),

@@ -46,7 +46,7 @@ const formats = ['tarball', 'legacy'] as const;
 describe('skopeo reads archives and layouts of gantry', needs('skopeo'), () => {
   for (const format of formats) {
     for (const named of [false, true]) {
-      it(`a ${format} as docker-archive${named ? ', by its name' : ''}`, async (test) => {
+      it(`skopeo reads a ${format} as docker-archive${named ? ', by its name' : ''}`, async (test) => {
         const home = await folder(test);
         const file = join(home, 'image.tar');
         await client.pull([names.one], file, { format });
@@ -56,7 +56,7 @@ describe('skopeo reads archives and layouts of gantry', needs('skopeo'), () => {
     }
   }
 
-  it('a tarball of two images as docker-archive, each by its name', async (test) => {
+  it('skopeo reads two images of a tarball as docker-archive, each by its name', async (test) => {
     const home = await folder(test);
     const file = join(home, 'images.tar');
     await client.pull([names.one, names.two], file);
@@ -69,7 +69,7 @@ describe('skopeo reads archives and layouts of gantry', needs('skopeo'), () => {
     }
   });
 
-  it('a tarball as oci-archive', async (test) => {
+  it('skopeo reads a tarball as oci-archive', async (test) => {
     const home = await folder(test);
     await client.pull([names.one], join(home, 'image.tar'));
     await skopeoCopy(`oci-archive:${join(home, 'image.tar')}`, `oci:${join(home, 'layout')}`);
@@ -81,7 +81,7 @@ describe('skopeo reads archives and layouts of gantry', needs('skopeo'), () => {
     ['index', 'index'],
   ] as const) {
     for (const kind of ['oci-archive', 'oci'] as const) {
-      it(`an ${what} as ${kind}`, async (test) => {
+      it(`skopeo reads an ${what} as ${kind}`, async (test) => {
         const home = await folder(test);
         await client.copy(names[name], `${kind}:${join(home, 'saved')}:v1`);
         await skopeoCopy('--all', `${kind}:${join(home, 'saved')}:v1`, `oci:${join(home, 'layout')}`);
@@ -110,7 +110,7 @@ function skopeoCopy(...args: readonly string[]): Promise<string> {
 
 describe('crane reads archives and layouts of gantry', needs('crane'), () => {
   for (const format of formats) {
-    it(`a ${format}`, async (test) => {
+    it(`crane reads a ${format}`, async (test) => {
       const file = join(await folder(test), 'image.tar');
       await client.pull([names.one], file, { format });
       await output('crane', ['validate', '--tarball', file]);
@@ -122,7 +122,7 @@ describe('crane reads archives and layouts of gantry', needs('crane'), () => {
 });
 
 describe('oras reads archives and layouts of gantry', needs('oras'), () => {
-  it('an index in an OCI archive', async (test) => {
+  it('oras reads an index in an OCI archive', async (test) => {
     const home = await folder(test);
     await client.copy(names.index, `oci-archive:${join(home, 'index.tar')}:v1`);
     const layout = join(home, 'layout');
@@ -140,7 +140,7 @@ describe('podman reads archives and layouts of gantry', needs('podman'), () => {
   after(() => podman[Symbol.asyncDispose]());
 
   for (const format of formats) {
-    it(`a ${format}`, async (test) => {
+    it(`podman reads a ${format}`, async (test) => {
       const file = join(await folder(test), 'image.tar');
       await client.pull([names.one], file, { format });
       await podman('load', '-q', '-i', file);
@@ -150,7 +150,7 @@ describe('podman reads archives and layouts of gantry', needs('podman'), () => {
     });
   }
 
-  it('an OCI archive', async (test) => {
+  it('podman reads an OCI archive', async (test) => {
     const file = join(await folder(test), 'image.tar');
     await client.copy(names.one, `oci-archive:${file}:${names.one}`);
     await podman('load', '-q', '-i', file);
@@ -226,7 +226,7 @@ async function podmanSave(args: readonly string[]): Promise<void> {
 
 for (const { peer, form, save } of writers) {
   describe(`gantry reads archives and layouts of ${peer}`, needs(peer), () => {
-    it(form, async (test) => {
+    it(`gantry reads the ${form} of ${peer}`, async (test) => {
       const reference = `${registry.host}/from-${peer}/${form.replaceAll(' ', '-')}:1`;
       const home = await folder(test);
       await client.copy(await save(home), reference);
@@ -235,22 +235,31 @@ for (const { peer, form, save } of writers) {
   });
 }
 
-describe('gantry keeps the digests of', () => {
-  it('an index that skopeo saved as an OCI archive', needs('skopeo'), async (test) => {
-    const file = join(await folder(test), 'index.tar');
-    await skopeoCopy('--all', '--src-tls-verify=false', `docker://${names.index}`, `oci-archive:${file}:v1`);
-    const { digest } = await client.push(file, `${registry.host}/kept/skopeo:1`);
-    assert.equal(digest, (await partsOf(index)).root);
-  });
+describe('an index that another tool saved', () => {
+  it(
+    'gantry keeps the digest of an index that skopeo saved as an OCI archive',
+    needs('skopeo'),
+    async (test) => {
+      const file = join(await folder(test), 'index.tar');
+      await skopeoCopy(
+        '--all',
+        '--src-tls-verify=false',
+        `docker://${names.index}`,
+        `oci-archive:${file}:v1`,
+      );
+      const { digest } = await client.push(file, `${registry.host}/kept/skopeo:1`);
+      assert.equal(digest, (await partsOf(index)).root);
+    },
+  );
 
-  it('an index that oras saved as a layout', needs('oras'), async (test) => {
+  it('gantry keeps the digest of an index that oras saved as a layout', needs('oras'), async (test) => {
     const layout = join(await folder(test), 'layout');
     await output('oras', ['cp', '--from-plain-http', names.index, '--to-oci-layout', `${layout}:v1`]);
     const { digest } = await client.push(layout, `${registry.host}/kept/oras:1`);
     assert.equal(digest, (await partsOf(index)).root);
   });
 
-  it('an index that crane saved as a layout', needs('crane'), async (test) => {
+  it('gantry keeps the digest of an index that crane saved as a layout', needs('crane'), async (test) => {
     const layout = join(await folder(test), 'layout');
     await output('crane', ['pull', '--format=oci', names.index, layout]);
     const { digest } = await client.push(layout, `${registry.host}/kept/crane:1`);

@@ -30,18 +30,18 @@ function unmeasured(): { readonly upstream: Middleware; readonly open: () => voi
 
 const failures: readonly [how: string, effect: FaultEffect, status: number, code: string][] = [
   ['has no such blob', { status: 404 }, 404, 'BLOB_UNKNOWN'],
-  ['refuses', { status: 403 }, 403, 'DENIED'],
+  ['refuses it', { status: 403 }, 403, 'DENIED'],
   ['wants fewer requests', { status: 429 }, 429, 'TOOMANYREQUESTS'],
-  ['has trouble of its own', { status: 500 }, 502, 'UNAVAILABLE'],
+  ['fails', { status: 500 }, 502, 'UNAVAILABLE'],
   ['ends the connection', { cut: { of: 'request', after: 0 } }, 502, 'UNAVAILABLE'],
-  ['ends the answer before its first byte', { cut: { of: 'answer', after: 0 } }, 502, 'UNAVAILABLE'],
+  ['ends the response before its first byte', { cut: { of: 'answer', after: 0 } }, 502, 'UNAVAILABLE'],
   ['sends something else', { body: noise(100_001).subarray(1) }, 502, 'UNAVAILABLE'],
   ['sends less', { body: layer.bytes.subarray(1) }, 502, 'UNAVAILABLE'],
 ];
 
 describe('a blob through a cache', () => {
   for (const [how, effect, status, code] of failures) {
-    it(`${how}: ${status}, after one request, and well the next time`, async (test) => {
+    it(`a cache answers ${status} after one request if its upstream ${how}, and serves the blob the next time`, async (test) => {
       const upstream = withFaults([{ when: { operation: 'blob.get' }, effect }]);
       const { place, ask, taken } = cacheStage(test, { upstream });
       await give(place.repository('a'), layer);

@@ -45,7 +45,7 @@ async function cacheOf(realm: string): Promise<Scene> {
 
 const request: HttpRequest = { method: 'GET', url: '/v2/a/manifests/1', headers: {}, replay: 'safe' };
 
-it("S15 a cache shows its login to its upstream's own token service", async () => {
+it("S15: a cache sends its login to its upstream's own token service", async () => {
   const { send, asked } = await cacheOf('https://auth.upstream.example/token');
   assert.equal((await send(request)).status, 200);
   assert.ok(asked.some(({ headers }) => headers['authorization']?.[0] === basic));
@@ -56,7 +56,7 @@ for (const realm of [
   'http://auth.upstream.example/token',
   'https://127.0.0.1/token',
 ]) {
-  it(`S15 a cache shows its login to nobody else whom the upstream names: ${realm}`, async () => {
+  it(`S15: a cache sends its login to no other token service that the upstream names: ${realm}`, async () => {
     const { send, asked } = await cacheOf(realm);
     const response = await send(request);
     let text = '';

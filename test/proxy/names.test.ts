@@ -94,7 +94,7 @@ describe('a registry that sends us to a name of our own network', () => {
   const wasAsked = (): boolean => asked.some((host) => host.startsWith('inner.'));
 
   for (const row of rows) {
-    it(`${row.name} is REDIRECT_REFUSED, and nobody is asked there, where the registry is public`, async () => {
+    it(`an inner name ${row.name} of a public registry is REDIRECT_REFUSED, and gets no request`, async () => {
       answers = row.answers(inner());
       const code = await attempt(row, 'http://registry.example', behind('registry.example', 'cdn.example'));
       assert.equal(code, 'REDIRECT_REFUSED');
@@ -102,7 +102,7 @@ describe('a registry that sends us to a name of our own network', () => {
       assert.equal(wasAsked(), false);
     });
 
-    it(`${row.name} is followed where the proxy does the asking`, async () => {
+    it(`an inner name ${row.name} is followed if a proxy sends the request`, async () => {
       answers = row.answers(inner());
       const all = behind('registry.example', 'cdn.example', 'inner.example');
       assert.notEqual(await attempt(row, 'http://registry.example', all), 'REDIRECT_REFUSED');

@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
   },
 ];
 
-describe('who asks is shown, and all goes through, at', () => {
+describe('a login at a token service', () => {
   for (const {
     name,
     registry,
@@ -156,7 +156,7 @@ describe('who asks is shown, and all goes through, at', () => {
     scope,
     reply = { token: secret('given') },
   } of rows) {
-    it(name, async () => {
+    it(`a login with tokens succeeds: ${name}`, async () => {
       const tokens: HttpRequest[] = [];
       const grants = (request: HttpRequest) => {
         tokens.push(request);
@@ -212,7 +212,7 @@ describe('who asks is shown, and all goes through, at', () => {
     ],
   ];
   for (const [name, registry, user, challenge] of basics) {
-    it(name, async () => {
+    it(`a login with Basic succeeds: ${name}`, async () => {
       const quirk = door({ challenge: [challenge], key: basicOf(...user) });
       await worksWhole(stage({ registry, quirk, credential: basic(...user) }));
       await failsWith(

@@ -17,7 +17,7 @@ describe('a delete', () => {
     ['a registry that says UNSUPPORTED with 400', () => errorAnswer('UNSUPPORTED', 'no', { status: 400 })],
   ];
   for (const [name, refusal] of byTag) {
-    it(`of a tag is UNSUPPORTED, and by digest it goes: ${name}`, async () => {
+    it(`a deletion of a tag is UNSUPPORTED and one by digest succeeds: ${name}`, async () => {
       const made = await withImage({
         quirk: refuses((operation) =>
           operation.kind === 'manifest.delete' && isTag(operation.reference) ? refusal() : undefined,
@@ -49,7 +49,7 @@ describe('a delete', () => {
     ],
   ];
   for (const [name, refusal, code] of byDigest) {
-    it(`of a digest is ${code}: ${name}`, async () => {
+    it(`a deletion by digest is ${code}: ${name}`, async () => {
       const { client, name: repository } = await withImage({
         quirk: refusesKind('manifest.delete', refusal),
       });
@@ -60,7 +60,7 @@ describe('a delete', () => {
   }
 
   // id: artifact-registry-delete-tagged
-  it('Artifact Registry: of a digest that has a tag is refused by its own code, and goes after the tag', async () => {
+  it('Artifact Registry: a deletion of a digest with a tag is refused with its own code, and succeeds after that of the tag', async () => {
     let tagged = true;
     const { client, name, inside } = await withImage({
       registry: 'europe-docker.pkg.dev',
@@ -82,7 +82,7 @@ describe('a delete', () => {
   });
 
   // id: crane-registry-delete-digest
-  it('crane’s registry: of a digest leaves the tag, which can be deleted then', async () => {
+  it('crane’s registry: a deletion of a digest leaves the tag, which can be deleted then', async () => {
     const { client, name } = await withImage({
       quirk: refuses((operation) =>
         operation.kind === 'manifest.delete' && !isTag(operation.reference) ? answer(202) : undefined,
@@ -96,7 +96,7 @@ describe('a delete', () => {
   });
 
   // id: forgejo-delete-tag
-  it('Forgejo: of a tag takes the manifest with it, whose digest then is MANIFEST_UNKNOWN', async () => {
+  it('Forgejo: a deletion of a tag deletes its manifest, and the digest is MANIFEST_UNKNOWN then', async () => {
     const { client, name, inside } = await withImage({ quirk: (next) => next });
     const { digest } = await client.getDescriptor(`${name}:v1`);
     await inside.manifests.delete(digest);

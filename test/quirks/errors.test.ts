@@ -139,9 +139,9 @@ const rows: readonly Row[] = [
   },
 ];
 
-describe('a read that is refused says what it is, when the answer is', () => {
+describe('a refused read', () => {
   for (const { name, refusal, code, says = '' } of rows) {
-    it(name, async () => {
+    it(`a refused read has its code for this response: ${name}`, async () => {
       const { client, name: repository, asked } = stage({ quirk: () => async () => refusal() });
       await assert.rejects(client.getManifest(`${repository}:v1`), (error) => {
         assert.ok(isGantryError(error), String(error));
@@ -158,7 +158,7 @@ describe('a read that is refused says what it is, when the answer is', () => {
 });
 
 // id: retried-statuses
-describe('whoever says no for a while is asked again, and all goes through', () => {
+describe('a registry that refuses for a while', () => {
   for (const [name, status, headers] of [
     // id: busy-without-retry-after
     ['429 without a Retry-After', 429, {}],
@@ -177,7 +177,7 @@ describe('whoever says no for a while is asked again, and all goes through', () 
     // id: cloudflare-522
     ['522, as Cloudflare', 522, {}],
   ] as const) {
-    it(name, async () => {
+    it(`a push and a pull succeed after this refusal: ${name}`, async () => {
       await worksWhole(stage({ quirk: refusesOnce(status, headers) }));
       await readsWhole(await withImage({ quirk: refusesOnce(status, headers) }));
     });
@@ -185,7 +185,7 @@ describe('whoever says no for a while is asked again, and all goes through', () 
 
   for (const status of [501, 505]) {
     // id: final-statuses
-    it(`${status} is final`, async () => {
+    it(`a request is not repeated after ${status}`, async () => {
       const { client, name, asked } = stage({ quirk: () => async () => answer(status) });
       await assert.rejects(client.getManifest(`${name}:v1`), (error) => isGantryError(error));
       assert.equal(asked.length, 1);
@@ -193,9 +193,9 @@ describe('whoever says no for a while is asked again, and all goes through', () 
   }
 });
 
-describe('Docker Hub, where only a GET of a manifest counts,', () => {
+describe('the rate limit of Docker Hub', () => {
   // id: one-get-for-an-image
-  it('is looked at with a HEAD, and asked for an image with one GET', async () => {
+  it('a digest takes a HEAD at Docker Hub, and an image one GET, since only GETs of manifests count', async () => {
     const { client, name, asked } = await withImage({ quirk: (next) => next });
     await client.exists(`${name}:v1`);
     await client.getDescriptor(`${name}:v1`);

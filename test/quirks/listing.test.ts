@@ -87,34 +87,34 @@ const rows: readonly Row[] = [
   },
   {
     // id: proxy-link-forgets-tls
-    name: 'behind a proxy: a Link that forgets TLS',
+    name: 'behind a proxy: a Link with http in place of https',
     page: paged((at, path) => `<http://registry.test${path}?at=${at}>; rel="next"`, 'at'),
     requests: 3,
   },
   {
     // id: ecr-page-limit
-    name: 'ECR: 405 for more than 1000, then as many as it likes',
+    name: 'ECR: 405 for more than 1000',
     options: { pageSize: 5000 },
     page: tooMany(1000, () => errorAnswer('UNSUPPORTED', "Invalid parameter at 'maxResults'")),
     requests: 2,
   },
   {
     // id: distribution-page-limit
-    name: 'distribution: 400 for more than its maximum, then as many as it likes',
+    name: 'distribution: 400 for more than its maximum',
     page: tooMany(100, () => errorAnswer('PAGINATION_NUMBER_INVALID', 'invalid number of results requested')),
     requests: 2,
   },
   {
     // id: nexus-no-link
-    name: 'Nexus, before 3.64: no Link, and what there is on one page',
+    name: 'Nexus, before 3.64: one page without a Link',
     page: ({ size }) => (size > 0 ? listed(all) : answer(500)),
   },
 ];
 
-describe('all tags are listed in the order that they come, at', () => {
+describe('a list of tags from a registry with a habit', () => {
   for (const row of rows) {
     const { name, registry = 'registry.test', repository = 'acme/app', options, page } = row;
-    it(name, async () => {
+    it(`all tags are listed in the order of the registry: ${name}`, async () => {
       const { client, asked } = stage({
         registry,
         quirk: refuses((operation, { url }) => {
@@ -135,7 +135,7 @@ describe('all tags are listed in the order that they come, at', () => {
     ['registry.test', '1000'],
   ] as const) {
     // id: page-sizes
-    it(`${registry}, asked for ${n} at once, or for as many as the caller says`, async () => {
+    it(`the tags of ${registry} are requested ${n} at a time, or as many as the caller says`, async () => {
       const { client, asked } = stage({ registry, quirk: refuses(() => listed(all)) });
       await listOf(client.tags(`${registry}/acme/app`));
       await listOf(client.tags(`${registry}/acme/app`, { pageSize: 7 }));
@@ -148,7 +148,7 @@ describe('all tags are listed in the order that they come, at', () => {
 });
 
 describe('repositories are listed', () => {
-  it('ECR: 405 for more than 1000, then as many as it likes', async () => {
+  it('ECR: repositories are listed in smaller pages after 405 for more than 1000', async () => {
     const { client } = stage({
       quirk: refuses((_, { url }) =>
         url.includes('n=')
@@ -160,7 +160,7 @@ describe('repositories are listed', () => {
   });
 });
 
-describe('a list that is refused says so', () => {
+describe('a refused list', () => {
   const refusals: readonly (readonly [string, OperationKind, () => HttpResponse, string])[] = [
     [
       // id: docker-hub-no-catalog
@@ -190,7 +190,7 @@ describe('a list that is refused says so', () => {
     ],
   ];
   for (const [name, kind, refusal, code] of refusals) {
-    it(name, async () => {
+    it(`the error of a refused list has the words of the registry: ${name}`, async () => {
       const { client, name: repository } = stage({
         quirk: refuses((operation) => (operation.kind === kind ? refusal() : undefined)),
       });

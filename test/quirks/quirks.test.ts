@@ -159,15 +159,15 @@ const quirks: readonly Quirk[] = [
     check: (asked) => assert.equal(steps(asked, 'upload.append'), 6),
   },
   // id: unknown-host-like-ghcr
-  { name: 'a host like GHCR that nobody knows', quirk: ghcr },
+  { name: 'an unknown host like GHCR', quirk: ghcr },
   // id: artifact-registry-no-chunks
   { name: 'Artifact Registry: no chunks', registry: 'europe-docker.pkg.dev', quirk: () => takesNoPatches },
   // id: unknown-host-like-artifact-registry
-  { name: 'a host like Artifact Registry that nobody knows', quirk: () => takesNoPatches },
+  { name: 'an unknown host like Artifact Registry', quirk: () => takesNoPatches },
   // id: acr-body-limits
   { name: 'ACR: no body without a length, none over 20 MB', registry: 'acme.azurecr.io', quirk: acr },
   // id: unknown-host-like-acr
-  { name: 'a host like ACR that nobody knows', quirk: acr },
+  { name: 'an unknown host like ACR', quirk: acr },
   {
     // id: quay-mount-without-source
     name: 'Quay: 400 for a mount without a source, asked for once',
@@ -206,11 +206,14 @@ const quirks: readonly Quirk[] = [
   { name: 'absolute Locations', quirk: () => locations((path) => `https://registry.test${path}`) },
   {
     // id: location-with-default-port
-    name: 'Locations with the port that goes without saying',
+    name: 'Locations with the default port',
     quirk: () => locations((path) => `https://registry.test:443${path}`),
   },
-  // id: locations-forget-tls
-  { name: 'Locations that forget TLS', quirk: () => locations((path) => `http://registry.test${path}`) },
+  {
+    // id: locations-forget-tls
+    name: 'Locations with http in place of https',
+    quirk: () => locations((path) => `http://registry.test${path}`),
+  },
   { name: 'Locations relative to the scheme', quirk: () => locations((path) => `//registry.test${path}`) },
   // id: location-on-another-host
   { name: 'Locations elsewhere with a query of their own', quirk: movesSessions },
@@ -224,7 +227,7 @@ const quirks: readonly Quirk[] = [
   { name: 'Gitea: no Range for an empty session', quirk: () => saysOfEmpty([]) },
   {
     // id: gitea-chunk-needs-range
-    name: 'Gitea: no chunk without its place',
+    name: 'Gitea: no chunk without a Content-Range',
     quirk: () =>
       refuses(({ kind }, { headers }) =>
         kind === 'upload.append' && headerValue(headers, 'content-range') === undefined
@@ -244,11 +247,11 @@ const quirks: readonly Quirk[] = [
   },
   {
     // id: cloudflare-one-chunk-size
-    name: 'Cloudflare: a least chunk as large as the largest',
+    name: 'Cloudflare: a smallest chunk as large as the largest',
     quirk: () => cloudflare(5 * mebibyte, 5 * mebibyte),
   },
   {
-    name: 'a least chunk larger than what one would send',
+    name: 'a smallest chunk above the usual size',
     quirk: () => cloudflare(20 * mebibyte, 25 * mebibyte),
   },
   { name: '204 for a chunk', quirk: () => statusOf('upload.append', 202, 204) },
@@ -261,7 +264,7 @@ const quirks: readonly Quirk[] = [
   { name: 'Nexus: 411 without a length', quirk: () => wantsLengths(411) },
   {
     // id: harbor-cookie-403
-    name: 'Harbor: 403 for whoever brings its cookie back',
+    name: 'Harbor: 403 for a client that sends its cookie back',
     registry: 'harbor.test',
     quirk: () => (next) => async (request) => {
       if (headerValue(request.headers, 'cookie') !== undefined)
@@ -326,9 +329,9 @@ async function assertThere(place: Repository): Promise<void> {
   }
 }
 
-describe('a push and a pull go through', () => {
+describe('a push and a pull at a registry with a habit', () => {
   for (const quirk of quirks) {
-    it(quirk.name, async () => {
+    it(`a push and a pull succeed with this habit: ${quirk.name}`, async () => {
       const { repository, inside, asked } = open(quirk);
       await copyImage(from, 'v1', repository, { tags: ['v1'], mountFrom: 'acme/from' });
       await assertThere(inside);

@@ -78,7 +78,7 @@ const habits: readonly (Habit & { readonly name: string })[] = [
   { name: 'Quay and proxies: no Docker-Content-Digest', quirk: namesNoDigests },
   {
     // id: harbor-wrong-head-length
-    name: 'Harbor: the Content-Length of a HEAD is of something else',
+    name: 'Harbor: a HEAD with a wrong Content-Length',
     quirk: answers(['manifest.head'], (response) => withHeaders(response, { 'content-length': ['7'] })),
   },
   {
@@ -89,10 +89,10 @@ const habits: readonly (Habit & { readonly name: string })[] = [
     ),
   },
   // id: proxy-compresses
-  { name: 'a proxy that compresses although nobody asked for it', quirk: gzips },
+  { name: 'a proxy that compresses without permission', quirk: gzips },
   {
     // id: apache-false-gzip
-    name: 'Apache: what is no text is labelled gzip, and is what it should be',
+    name: 'Apache: bytes that are labelled gzip, and are not compressed again',
     quirk: answers(['manifest.get', 'blob.get'], (response) =>
       withHeaders(response, { 'content-encoding': ['x-gzip'] }),
     ),
@@ -102,7 +102,7 @@ const habits: readonly (Habit & { readonly name: string })[] = [
   { name: 'manifests without a type', quirk: typed([]) },
   {
     // id: accept-all-types
-    name: 'Docker Hub, Quay, distribution: 404 or schema 1 for whoever does not accept all types',
+    name: 'Docker Hub, Quay, distribution: 404 or schema 1 for a client that does not accept all types',
     quirk: refuses(({ kind }, { headers }) => {
       const accept = headerValue(headers, 'accept') ?? '';
       return looks.includes(kind) && !wanted.every((type) => accept.includes(type))
@@ -143,9 +143,9 @@ const habits: readonly (Habit & { readonly name: string })[] = [
   },
 ];
 
-describe('every byte of an image is read, and its digest is right', () => {
+describe('a read of an image at a registry with a habit', () => {
   for (const { name, ...habit } of habits) {
-    it(name, async () => {
+    it(`every byte of an image is read with this habit: ${name}`, async () => {
       const made = await withImage(habit);
       const digest = (await made.inside.manifests.resolve('v1'))?.digest;
       assert.equal(await readsWhole(made), digest);
@@ -154,7 +154,7 @@ describe('every byte of an image is read, and its digest is right', () => {
   }
 
   // id: size-changed-by-proxy
-  it('a size that the proxy has made another is not believed', async () => {
+  it('a size that a proxy has changed is not used', async () => {
     const { client, name, inside } = await withImage({ quirk: gzips });
     assert.deepEqual(await client.getDescriptor(`${name}:v1`), await inside.manifests.resolve('v1'));
   });
@@ -169,7 +169,7 @@ const parted = (type: string): Middleware =>
 
 describe('a part of a blob', () => {
   // id: cloudfront-multipart-ranges
-  it('CloudFront: is read from the whole where it comes in several parts', async () => {
+  it('CloudFront: a part of a blob is read from the whole if it comes as multipart', async () => {
     const quirk = parted('multipart/byteranges; boundary=CloudFront:3F750DE58C0D');
     const { client, name } = await withImage({ quirk });
     const content = client.openBlob(`${name}@${digestOf(layer)}`);
@@ -180,7 +180,7 @@ describe('a part of a blob', () => {
   });
 
   // id: distribution-cut-at-missing
-  it('distribution 2.8, which cuts the line for one that is not there: is never asked for beyond the end', async () => {
+  it('distribution 2.8, which ends the connection for a Range beyond the end: gantry never sends such a Range', async () => {
     const { client, name, asked } = await withImage({ quirk: (next) => next });
     const { size } = (await (await client.getImage(`${name}:v1`)).layers())[0]?.compressed() ?? {};
     assert.equal(size, layer.byteLength);
@@ -194,7 +194,7 @@ describe('a part of a blob', () => {
 
 describe('a web page for an answer', () => {
   // id: artifact-registry-no-referrers
-  it('Artifact Registry: is no list of referrers, and there are none', async () => {
+  it('Artifact Registry: a web page in place of a list means no referrers', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) => (kind === 'referrers' ? page() : undefined)),
     });
@@ -202,7 +202,7 @@ describe('a web page for an answer', () => {
   });
 
   // id: artifact-registry-referrers-redirect
-  it('Artifact Registry: is none where a redirect leads to it', async () => {
+  it('Artifact Registry: a redirect to a web page means no referrers', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) =>
         kind === 'referrers' ? answer(302, { location: ['https://accounts.google.com/signin'] }) : undefined,
@@ -213,7 +213,7 @@ describe('a web page for an answer', () => {
   });
 
   // id: gitlab-missing-404
-  it('GitLab: is none with 404, either', async () => {
+  it('GitLab: a web page with 404 means no referrers', async () => {
     const { client, name } = await withImage({
       quirk: refuses(({ kind }) => (kind === 'referrers' ? page(404) : undefined)),
     });
@@ -221,7 +221,7 @@ describe('a web page for an answer', () => {
   });
 
   // id: captive-portal
-  it('a captive portal: is refused as whatever was asked for', async () => {
+  it('a captive portal: its web page is refused by every verb', async () => {
     const { client, name } = await withImage({ quirk: () => async () => page() });
     await failsWith(client.getManifest(`${name}:v1`), 'MANIFEST_INVALID');
     await failsWith(client.inspect(`${name}:v1`), 'MANIFEST_INVALID');

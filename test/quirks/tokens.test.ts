@@ -20,7 +20,7 @@ const refusesGone = (request: HttpRequest) =>
 
 describe('a token service', () => {
   // id: digitalocean-plan-403
-  it('DigitalOcean: 403 for a plan that is used up is DENIED, with its words', async () => {
+  it('DigitalOcean: 403 for an exhausted plan is DENIED, in the words of the registry', async () => {
     const said = 'registry contains 1 repositories, limit is 1';
     const { client, name } = stage({
       quirk: door({ grants: () => errorAnswer('DENIED', said) }),
@@ -33,7 +33,7 @@ describe('a token service', () => {
   });
 
   // id: ghcr-missing-403
-  it('GHCR: 403 for what is not there is DENIED', () =>
+  it('GHCR: 403 for a missing repository is DENIED', () =>
     failsWith(
       stage({ quirk: door({ grants: () => errorAnswer('DENIED', 'requested access') }) }).client.getManifest(
         'registry.test/acme/app:v1',
@@ -42,7 +42,7 @@ describe('a token service', () => {
     ));
 
   // id: ghcr-mount-source-403
-  it('GHCR: 403 for a repository to mount from that is not there leaves the push as it is', async () => {
+  it('GHCR: a push succeeds after 403 for a missing mount source', async () => {
     const { client, name, inside } = stage({ quirk: door({ grants: refusesGone }) });
     const origin = { registry: 'registry.test', repository: 'acme/gone' };
     const moved = createImage({
@@ -62,7 +62,7 @@ describe('a token service', () => {
       assert.ok(left < 0);
     });
 
-    it(`Quay: ${status} for every token ends with what it is`, async () => {
+    it(`Quay: ${status} for every token is the error`, async () => {
       const { client, name } = stage({ quirk: door({ grants: () => answer(status) }) });
       const code = status === 429 ? 'TOOMANYREQUESTS' : 'UNEXPECTED_STATUS';
       await failsWith(client.getManifest(`${name}:v1`), code);
@@ -72,7 +72,7 @@ describe('a token service', () => {
 
 describe('a cookie', () => {
   // id: cookies-not-sent-back
-  it('Harbor, OpenShift: is never sent back', async () => {
+  it('Harbor, OpenShift: a cookie is never sent back', async () => {
     await worksWhole(
       stage({
         registry: 'harbor.test',

@@ -41,7 +41,7 @@ describe('a tag that is never changed', () => {
     ['others: 409', () => errorAnswer('CONFLICT', 'immutable', { status: 409 }), 'CONFLICT'],
   ];
   for (const [name, refusal, code] of habits) {
-    it(`${name} is no error where it is what it should be, and is one where it is not`, async () => {
+    it(`${name} is an error only if the tag leads to another image`, async () => {
       const { client, name: repository, inside } = stage({ quirk: immutable(refusal) });
       const { digest } = await client.pushImage(`${repository}:v1`, image);
       assert.equal((await client.tag(`${repository}@${digest}`, 'v1')).digest, digest);
@@ -129,7 +129,7 @@ const refusals: readonly Refusal[] = [
   },
   {
     // id: artifactory-parser-400
-    name: 'Artifactory: a manifest that its parser gave up',
+    name: 'Artifactory: a manifest that its parser refused',
     kind: 'manifest.put',
     refusal: () => errorAnswer('MANIFEST_INVALID', 'circuit breaker: 5000 iterations'),
     code: 'MANIFEST_INVALID',
@@ -144,7 +144,7 @@ const refusals: readonly Refusal[] = [
   },
   {
     // id: nexus-refused-blob
-    name: 'Nexus: a blob that is not what it takes',
+    name: 'Nexus: a blob of a refused kind',
     kind: 'upload.commit',
     refusal: () => errorAnswer('BLOB_UPLOAD_INVALID', 'content validation failed'),
     code: 'BLOB_UPLOAD_INVALID',
@@ -190,9 +190,9 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-describe('a push that a registry refuses says so, in its words', () => {
+describe('a push that a registry refuses', () => {
   for (const { name, kind, refusal, code, says = '' } of refusals) {
-    it(name, async () => {
+    it(`the error of a refused push has the words of the registry: ${name}`, async () => {
       const {
         client,
         name: repository,
@@ -216,7 +216,7 @@ const withoutMounts: Middleware = refuses(({ kind }) => (kind === 'upload.mount'
 
 describe('pushed content', () => {
   // id: ecr-children-by-digest
-  it('ECR: says its own type in each manifest, and children go by their digests', async () => {
+  it('ECR: each manifest has its own type, and children are pushed by digest', async () => {
     const put: string[] = [];
     const { client, name } = stage({
       quirk: (next) => async (request) => {
@@ -237,7 +237,7 @@ describe('pushed content', () => {
   });
 
   // id: zot-several-tags-413
-  it('zot: is tagged one by one where it says 413 to several tags', async () => {
+  it('zot: tags are set one by one after 413 to several tags', async () => {
     const { client, name, inside } = await withImage({
       quirk: refuses((operation) =>
         operation.kind === 'manifest.put' && operation.tags.length > 0 ? answer(413) : undefined,
@@ -248,7 +248,7 @@ describe('pushed content', () => {
   });
 
   // id: distribution-unsupported-referrers
-  it('distribution: is refused as unsupported, and in its words, where it knows no sha512', async () => {
+  it('distribution: a push by sha512 is UNSUPPORTED, in the words of the registry', async () => {
     const { client, name } = stage({
       quirk: refuses((operation) =>
         'reference' in operation && operation.reference.startsWith('sha512')
@@ -261,7 +261,7 @@ describe('pushed content', () => {
   });
 
   // id: crane-registry-no-location
-  it('crane’s registry: is there although no 201 has a Location and no session can be asked for', async () => {
+  it('crane’s registry: a push succeeds without Locations and without offsets of sessions', async () => {
     await worksWhole(
       stage({
         quirk: all(
@@ -277,7 +277,7 @@ describe('pushed content', () => {
   });
 
   // id: ecr-false-oci-subject
-  it('ECR, before: is found although OCI-Subject promised a list that is not there', async () => {
+  it('ECR, before: a referrer is found although OCI-Subject promised a missing API', async () => {
     const { client, name, inside } = await withImage({ quirk: refusesKind('referrers', () => answer(404)) });
     const subject = await inside.manifests.get('v1');
     const { config, layers } = subject.body.kind === 'image' ? subject.body : assert.fail();
@@ -291,7 +291,7 @@ describe('pushed content', () => {
   });
 
   // id: docker-hub-subject-404
-  it('Docker Hub, before: is refused as what it is where 404 comes for a subject', async () => {
+  it('Docker Hub, before: 404 for a manifest with a subject is the error of the push', async () => {
     const { client, name, inside } = await withImage({
       quirk: refusesKind('manifest.put', () => answer(404)),
     });

@@ -20,7 +20,7 @@ describe('a deletion where there is nothing', () => {
     ['a registry without the repository', () => errorAnswer('NAME_UNKNOWN', 'no such repository')],
   ] as const;
   for (const [name, refusal] of refusals) {
-    it(`delete-nothing: is MANIFEST_UNKNOWN at ${name}`, async () => {
+    it(`delete-nothing: a deletion of nothing is MANIFEST_UNKNOWN at ${name}`, async () => {
       const { client, name: app } = stage({
         quirk: refuses(({ kind }) => (kind === 'manifest.delete' ? refusal?.() : undefined)),
       });
@@ -30,7 +30,7 @@ describe('a deletion where there is nothing', () => {
     });
   }
 
-  it('delete-nothing: is UNSUPPORTED where the tag is there and only its deletion is refused', async () => {
+  it('delete-nothing: a deletion is UNSUPPORTED if the tag exists and the registry refuses its deletion', async () => {
     const { client, name, inside } = stage({
       quirk: refuses(({ kind }) =>
         kind === 'manifest.delete' ? errorAnswer('DIGEST_INVALID', 'no digest') : undefined,
@@ -42,7 +42,7 @@ describe('a deletion where there is nothing', () => {
 });
 
 describe('a deletion whose answer is lost', () => {
-  it('lost-deletion: is done by tag and by digest, although the second request finds nothing', async () => {
+  it('lost-deletion: a deletion by tag or digest succeeds although its second request finds nothing', async () => {
     for (const by of ['tag', 'digest'] as const) {
       const { client, name, inside } = stage({ quirk: losesAnswers(['manifest.delete']) });
       const { descriptor } = await giveImage(inside, {}, '1');
@@ -51,7 +51,7 @@ describe('a deletion whose answer is lost', () => {
     }
   });
 
-  it('lost-deletion: is done where a gateway has lost it', async () => {
+  it('lost-deletion: a deletion succeeds although a gateway has lost its response', async () => {
     let gone = false;
     const { client, name, inside } = stage({
       quirk: (next) => async (request) => {
@@ -65,12 +65,12 @@ describe('a deletion whose answer is lost', () => {
     await client.delete(`${name}:1`);
   });
 
-  it('lost-deletion: found nothing where no earlier request can have done it', async () => {
+  it('lost-deletion: a deletion found nothing if no earlier request can have deleted it', async () => {
     const { client, name } = stage({ quirk: refusesSteps(429, ['manifest.delete'], 1) });
     await assert.rejects(client.delete(`${name}:1`), { code: 'MANIFEST_UNKNOWN' });
   });
 
-  it('lost-deletion: of a blob is done', async () => {
+  it('lost-deletion: a deletion of a blob succeeds although its response was lost', async () => {
     const memory = createMemoryRegistry();
     const remote = createRemoteRegistry({
       base: 'http://registry.test',

@@ -28,18 +28,18 @@ async function drips(
   return `127.0.0.1:${port}`;
 }
 
-describe('dripping-answers: a registry that keeps', () => {
+describe('a registry that sends a body without end', () => {
   const rows: readonly [what: string, head: Parameters<typeof drips>[1], code: ErrorCode][] = [
-    ['a document open ends the request', () => [200, {}], 'STALLED'],
-    ['a refusal open is told by its status', () => [404, {}], 'MANIFEST_UNKNOWN'],
-    ['a failure open is told by its status', () => [500, {}], 'UNEXPECTED_STATUS'],
+    ['a document without end ends the request', () => [200, {}], 'STALLED'],
+    ['the status of a refusal without end is the error', () => [404, {}], 'MANIFEST_UNKNOWN'],
+    ['the status of a failure without end is the error', () => [500, {}], 'UNEXPECTED_STATUS'],
     [
-      'a redirect open is gone on from',
+      'a redirect with a body without end is followed',
       (path) => (path.endsWith('/there') ? [404, {}] : [307, { location: '/there' }]),
       'MANIFEST_UNKNOWN',
     ],
     [
-      'the answer of its token service open ends the request',
+      'a response without end of the token service ends the request',
       (path) =>
         path.startsWith('/token')
           ? [200, {}]
@@ -48,7 +48,7 @@ describe('dripping-answers: a registry that keeps', () => {
     ],
   ];
   for (const [what, head, code] of rows) {
-    it(what, async (test) => {
+    it(`dripping-answers: ${what}`, async (test) => {
       const host = await drips(test, (path) => {
         const [status, headers] = head(path);
         const challenge = headers['www-authenticate'];

@@ -130,7 +130,7 @@ describe('the data of a descriptor', () => {
     operation.kind === 'blob.get' && operation.digest === ociConfig.digest ? answer(500) : undefined,
   );
 
-  it('inline-data: is used in place of a request', async () => {
+  it('inline-data: the data of a descriptor replaces a request', async () => {
     const { client, name: app, memory } = await serving(given({ data }), refusesConfig);
     assert.deepEqual(await client.getConfig(`${app}:odd`), config.bytes);
     await client.copy(`${app}:odd`, 'registry.test/to:1');
@@ -140,9 +140,9 @@ describe('the data of a descriptor', () => {
   for (const [name, wrong] of [
     ['other bytes', Buffer.from(config.bytes).fill(1).toString('base64')],
     ['fewer bytes', Buffer.from(config.bytes.subarray(1)).toString('base64')],
-    ['no base64', '!!'],
+    ['broken base64', '!!'],
   ] as const) {
-    it(`inline-data: is left alone where it is ${name}, and validate says so`, async () => {
+    it(`inline-data: data that is ${name} is not used, and validate reports it`, async () => {
       const asks = await serving(given({ data: wrong }));
       assert.deepEqual(await asks.client.getConfig(`${asks.name}:odd`), config.bytes);
       const findings = await listOf(asks.client.validate(`${asks.name}:odd`, { fast: true }));
@@ -150,7 +150,7 @@ describe('the data of a descriptor', () => {
     });
   }
 
-  it('inline-data: proves nothing to validate, which looks for the blob itself', async () => {
+  it('inline-data: validate looks for the blob in spite of the data', async () => {
     const { client, name: app } = await serving(given({ data }), (next) => async (request) => {
       const operation = operationOf(request);
       const isConfig = operation?.kind === 'blob.get' && operation.digest === ociConfig.digest;

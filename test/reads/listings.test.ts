@@ -32,7 +32,7 @@ const listing = (reply: (query: URLSearchParams, url: string) => HttpResponse) =
 const encoder = new TextEncoder();
 
 describe('a listing of tags', () => {
-  it('streamed-pages: may have a page of any size, of which little is kept', async () => {
+  it('streamed-pages: a page of a listing may have any size, and little of it is kept', async () => {
     const count = 1_200_000;
     const page = async function* (): AsyncIterable<Uint8Array> {
       yield encoder.encode('{"name":"acme/app","tags":["first"');
@@ -54,7 +54,7 @@ describe('a listing of tags', () => {
     assert.equal(seen, count + 1);
   });
 
-  it('streamed-pages: gives each name once where a page breaks off and is asked for again', async () => {
+  it('streamed-pages: a listing yields each name once if a page breaks off and is requested again', async () => {
     const whole = '{"tags":["a","b","c","d"]}';
     let asked = 0;
     const { client, name } = stage({
@@ -79,7 +79,7 @@ describe('a listing of tags', () => {
     ['two pages in turn', (page) => (page % 2 === 0 ? ['a', 'b'] : ['c'])],
   ];
   for (const [what, tags] of endless) {
-    it(`pages-without-news: that links on for ever with ${what} ends with an error`, async () => {
+    it(`pages-without-news: a listing that links on for ever with ${what} ends with an error`, async () => {
       let pages = 0;
       const { client, name } = stage({
         quirk: listing((_, url) => {
@@ -92,7 +92,7 @@ describe('a listing of tags', () => {
     });
   }
 
-  it('pages-without-news: may have empty pages before others', async () => {
+  it('pages-without-news: a listing may have empty pages before others', async () => {
     const { client, name } = stage({
       quirk: listing((query, url) => {
         const at = Number(query.get('last') ?? '0');
@@ -142,7 +142,7 @@ describe('a list of referrers', () => {
     ["the type of an image's config", { artifactType: MediaType.ociConfig }],
     ['its type', { artifactType: type }],
   ] as const) {
-    it(`referrers-list-without-types: finds a signature whose entry has ${what}`, async () => {
+    it(`referrers-list-without-types: the client finds a signature whose entry has ${what}`, async () => {
       const { client, name, inside } = stage({ quirk: listsNoReferrers });
       await give(inside, empty);
       await giveImage(inside, {}, '1');
@@ -159,7 +159,7 @@ describe('a list of referrers', () => {
     });
   }
 
-  it('pages-without-news: that links on for ever with the same entries ends with an error', async () => {
+  it('pages-without-news: a list of referrers that links on for ever ends with an error', async () => {
     let pages = 0;
     const list = indexOf([signature.descriptor]);
     const { client, name, inside } = stage({
@@ -185,7 +185,7 @@ describe('a list of referrers', () => {
 });
 
 describe('an index in an index', () => {
-  it('nested-labels: shows the labels of the image below it', async () => {
+  it('nested-labels: inspect of nested indexes shows the labels of the image below them', async () => {
     const { client, name, inside } = stage({ quirk: (next) => next });
     const config = blobOf(
       JSON.stringify({

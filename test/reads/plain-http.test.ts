@@ -78,7 +78,7 @@ describe('a login that is stored for a registry', () => {
     });
   }
 
-  it('plain-http-by-reference: is sent over https, and over http:// where it was stored for that', async (test) => {
+  it('plain-http-by-reference: a login is sent over https, and over http:// if it was stored for http://', async (test) => {
     for (const [name, key] of [
       [`https://${host}/app`, host],
       [`${host}/app`, host],
@@ -91,7 +91,7 @@ describe('a login that is stored for a registry', () => {
     }
   });
 
-  it('plain-http-by-reference: is sent where the registry is named as insecure, and on loopback', async (test) => {
+  it('plain-http-by-reference: a login is sent to an insecure registry and on loopback', async (test) => {
     const named = await open(test, { [host]: entry }, { insecure: [host] });
     assert.deepEqual(await listOf(named.client.tags(`http://${host}/app`)), ['1']);
     const other = await open(test, { [host]: entry }, { insecure: ['other.example'] });

@@ -54,7 +54,7 @@ const relative: Middleware = (next) => async (request) => {
 describe('a registry that sends a push to another', () => {
   for (const status of [307, 308]) {
     for (const chunkSize of [undefined, 100_000]) {
-      it(`post-redirected: with ${status}, ${chunkSize === undefined ? 'whole' : 'in chunks'}, has all of it end there`, async (test) => {
+      it(`post-redirected: a push ${chunkSize === undefined ? 'in one request' : 'in chunks'} that is redirected with ${status} ends at the other registry`, async (test) => {
         await using there = await startRegistry();
         const host = await sendsOn(test, status, there.url);
         const client = createClient({
@@ -112,7 +112,7 @@ function storing({ status, honoursRange }: { readonly status: number; readonly h
 describe('a HEAD that a store behind a redirect refuses', () => {
   for (const status of [400, 401, 403, 404, 405, 501]) {
     for (const honoursRange of [true, false]) {
-      it(`head-refused: with ${status}, ${honoursRange ? 'while it gives a Range' : 'as it refuses a Range'}, is asked as a GET`, async () => {
+      it(`head-refused: a GET follows a HEAD that is refused with ${status}, at a store that ${honoursRange ? 'honours' : 'refuses'} Range`, async () => {
         const { client, memory, asked } = storing({ status, honoursRange });
         const pushed = await client.pushImage('registry.test/app:1', image(300_000));
         assert.equal((await memory.repository('app').manifests.resolve('1'))?.digest, pushed.digest);
@@ -133,7 +133,7 @@ describe('a HEAD that a store behind a redirect refuses', () => {
   }
 
   for (const status of [400, 405, 501]) {
-    it(`head-refused: with ${status} by the registry itself, is asked as a GET`, async () => {
+    it(`head-refused: a GET follows a HEAD that the registry itself refuses with ${status}`, async () => {
       const { client, name } = await withImage({
         quirk: (next) => async (request) => (request.method === 'HEAD' ? answer(status) : next(request)),
       });

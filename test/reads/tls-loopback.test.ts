@@ -61,7 +61,7 @@ async function saying400(test: TestContext, host: string): Promise<string> {
 }
 
 describe('a registry on this machine that speaks TLS', () => {
-  it('tls-on-loopback: is spoken to by TLS where it hangs up on plain HTTP, without a scheme', async (test) => {
+  it('tls-on-loopback: gantry speaks TLS to a registry that ends plain connections, if the reference has no scheme', async (test) => {
     const { authority, host, registry } = await secureRegistry(test);
     const client = clientOf(test, { tls: { ca: authority.ca } });
     const pushed = await client.pushImage(`${host}/app:1`, image);
@@ -69,7 +69,7 @@ describe('a registry on this machine that speaks TLS', () => {
     assert.equal((await client.getDescriptor(`${host}/app:1`)).digest, pushed.digest);
   });
 
-  it('tls-on-loopback: is spoken to by TLS where it says 400 to plain HTTP', async (test) => {
+  it('tls-on-loopback: gantry speaks TLS to a registry that answers plain HTTP with 400', async (test) => {
     const { authority, host } = await secureRegistry(test);
     const front = await saying400(test, host);
     const client = clientOf(test, { tls: { ca: authority.ca } });
@@ -77,7 +77,7 @@ describe('a registry on this machine that speaks TLS', () => {
     assert.equal((await client.getDescriptor(`${front}/app:1`)).digest, pushed.digest);
   });
 
-  it('tls-on-loopback: is spoken to by TLS at once where certs.d names it', async (test) => {
+  it('tls-on-loopback: gantry speaks TLS at once to a registry in certs.d', async (test) => {
     const { authority, host } = await secureRegistry(test);
     const home = await folder(test);
     const certs = join(home, '.docker', 'certs.d', host);
@@ -99,7 +99,7 @@ describe('a registry on this machine that speaks TLS', () => {
     assert.ok(asked.length > 0);
   });
 
-  it('tls-on-loopback: with a certificate that nobody vouches for is an error that says https', async (test) => {
+  it('tls-on-loopback: an untrusted certificate is an error that mentions https', async (test) => {
     const { host } = await secureRegistry(test);
     await assert.rejects(
       clientOf(test, {}).getManifest(`${host}/app:1`),

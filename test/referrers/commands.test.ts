@@ -39,7 +39,7 @@ describe('the commands that know of referrers', () => {
   const direct = (): readonly string[] =>
     (graph.referrers[0]?.[1] ?? []).map(({ descriptor }) => descriptor.digest).sort();
 
-  it('list them one a line, the digest first', async () => {
+  it('the command lists one referrer in each line, the digest first', async () => {
     const lines = await linesOf('referrers', image);
     assert.deepEqual(
       lines.map((line) => line.split(' ')[0]),
@@ -50,7 +50,7 @@ describe('the commands that know of referrers', () => {
     assert.deepEqual(await linesOf('referrers', name('acme/app@sha256:') + '0'.repeat(64)), []);
   });
 
-  it('list those of one type, of one platform, and as JSON', async () => {
+  it('the command lists the referrers of one type or platform, and prints JSON', async () => {
     assert.equal((await linesOf('referrers', '--artifact-type', noteType, image)).length, 1);
     assert.deepEqual(await linesOf('referrers', '--artifact-type', 'application/other', image), []);
     const listed = await jsonOf('referrers', image);
@@ -63,7 +63,7 @@ describe('the commands that know of referrers', () => {
     assert.deepEqual(await jsonOf('referrers', '--platform', 'linux/arm64', image), { image, referrers: [] });
   });
 
-  it('show them as a tree', async () => {
+  it('the command shows referrers as a tree', async () => {
     const [first, ...branches] = await linesOf('referrers', '--tree', image);
     assert.equal(first, subject);
     const [sbom] = graph.referrers[0]?.[1] ?? [];
@@ -84,14 +84,14 @@ describe('the commands that know of referrers', () => {
     );
   });
 
-  it('say when there is no such image', async () => {
+  it('the command fails for a missing image', async () => {
     assert.equal((await gantry(['referrers', name('acme/app:none')])).code, 3);
     assert.equal((await gantry(['referrers', '--tree', name('acme/none')])).code, 3);
     assert.equal((await gantry(['referrers', '--platform', 'plan9/mips', image])).code, 3);
     assert.equal((await gantry(['referrers', 'no image'])).code, 2);
   });
 
-  it('copy them to a layout and back, whose one image needs no name', async (test: TestContext) => {
+  it('a copy brings referrers to a layout and back, and the only image there needs no name', async (test: TestContext) => {
     const layout = join(await folder(test), 'layout');
     await linesOf('copy', '--referrers', image, `oci:${layout}`);
     await linesOf('copy', '--referrers', `oci:${layout}`, name('acme/back:copied'));
@@ -104,7 +104,7 @@ describe('the commands that know of referrers', () => {
     assert.equal((await linesOf('referrers', `oci:${layout}-2`)).length, 2);
   });
 
-  it('copy them with all tags, of which the lists of referrers are none', async () => {
+  it('a copy of all tags brings referrers, and leaves out the tags of their lists', async () => {
     const list = noteOf('a list from elsewhere');
     await place.manifests.put(list, { tags: [`sha256-${'0'.repeat(64)}`, 'copied'] });
     await place.manifests.put(graph.root, { tags: ['copied'] });

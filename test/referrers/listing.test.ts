@@ -82,34 +82,38 @@ describe('the referrers of a manifest', () => {
     { name: 'are those that the registry lists', listed: all },
     { name: 'are on all of its pages', listed: all, habits: [pagedByOne] },
     // id: referrers-from-fallback-tag
-    { name: 'are those of the fallback tag where it lists none', tagged: all, habits: [withoutApi()] },
+    { name: 'are those of the fallback tag if the API lists none', tagged: all, habits: [withoutApi()] },
     {
-      name: 'are those of the fallback tag where every address shows a web page',
+      name: 'are those of the fallback tag if every address shows a web page',
       tagged: all,
       habits: [withoutApi(webPage)],
     },
     {
-      name: 'are those of the fallback tag where the registry says that it does not know the repository',
+      name: 'are those of the fallback tag if the API does not know the repository',
       tagged: all,
       habits: [withoutApi(unknownName)],
     },
     {
-      name: 'are those that it lists and those of the fallback tag, each once',
+      name: 'are those of the API and of the fallback tag, each once',
       listed: all.slice(0, 3),
       tagged: all.slice(1),
     },
     {
       // id: repeated-referrers-pages
-      name: 'are listed once also where pages repeat them',
+      name: 'are listed once if pages repeat them',
       listed: all,
       tagged: all,
       habits: [pagedByOne],
     },
-    // id: false-referrers-filter
-    { name: 'are chosen here where the registry only says that it does', listed: all, habits: [falseFilter] },
+    {
+      // id: false-referrers-filter
+      name: 'are filtered by the client if the registry only claims to do so',
+      listed: all,
+      habits: [falseFilter],
+    },
   ];
   for (const { name, habits = [], ...held } of rows) {
-    it(name, async () => {
+    it(`the referrers of a manifest ${name}`, async () => {
       const { repository } = await start(held, ...habits);
       assert.deepEqual(await referrersOf(repository, subject), digests(all));
       const chosen = all.filter((_, at) => at % 2 === 1);
@@ -138,7 +142,7 @@ describe('the referrers of a manifest', () => {
     assert.equal(registry.count('GET referrers'), 1);
   });
 
-  it('cost one request at the registry and one for the tag, at once', async () => {
+  it('the referrers of a manifest take one request to the API and one for the tag, at the same time', async () => {
     let waiting = 0;
     let most = 0;
     const watched: Middleware = (next) => async (request) => {

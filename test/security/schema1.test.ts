@@ -48,7 +48,7 @@ for (const [name, body, type] of forms) {
     });
 
   describe(`an image of docker schema 1, ${name}`, () => {
-    it('is read raw, by tag and by its digest, which is that of what was signed', async (test) => {
+    it('an image of schema 1 is read raw, by tag and by the digest of its signed part', async (test) => {
       const client = clientOf(test, hosts());
       for (const reference of [`${registry}/app:1`, `${registry}/app@${digest}`]) {
         const { bytes, descriptor } = await client.getManifest(reference);
@@ -58,7 +58,7 @@ for (const [name, body, type] of forms) {
       }
     });
 
-    it('is refused with advice where an image is needed', async (test) => {
+    it('an image of schema 1 is refused with advice by verbs that need an image', async (test) => {
       const client = clientOf(test, hosts());
       const name = `${registry}/app:1`;
       for (const ask of [
@@ -75,7 +75,7 @@ for (const [name, body, type] of forms) {
       assert.equal(findings.filter(({ problem }) => problem !== undefined).length, 1);
     });
 
-    it('is neither pulled nor copied: its layers would stay behind', async (test) => {
+    it('an image of schema 1 is neither pulled nor copied, since its layers would stay behind', async (test) => {
       const asked = hosts();
       const client = clientOf(test, asked);
       const dir = await folder(test);
@@ -95,14 +95,14 @@ for (const [name, body, type] of forms) {
 }
 
 describe('a signed manifest of docker schema 1', () => {
-  it('that was changed after it was signed is refused', async (test) => {
+  it('a manifest of schema 1 that was changed after it was signed is refused', async (test) => {
     const body = signed.replace('"tag": "1"', '"tag": "2"');
     const headers = { 'content-type': MediaType.schema1Signed, 'docker-content-digest': digest };
     const client = clientOf(test, net({ [home]: async () => reply(200, headers, body) }));
     assert.equal(await codeOf(client.getManifest(`${registry}/app:1`)), 'DIGEST_INVALID');
   });
 
-  it('that is an image as well is refused', async (test) => {
+  it('a manifest of schema 1 that is also an image is refused', async (test) => {
     const body = signed.replace('"name"', `"mediaType": "${MediaType.ociManifest}", "layers": [], "name"`);
     const client = clientOf(
       test,

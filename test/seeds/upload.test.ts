@@ -141,7 +141,7 @@ describe('a blob', () => {
     [503, true],
   ] as const) {
     // id: mount-cross-host
-    it(`${again ? 'asks once more' : 'never asks again'} for a mount from anywhere after ${status}`, async () => {
+    it(`the client ${again ? 'asks once more' : 'never asks again'} for a mount from anywhere after ${status}`, async () => {
       const wired = wire(refusing('upload.mount', status));
       const { blobs } = open(wired);
       await blobs.write(sample.descriptor, sample.content);

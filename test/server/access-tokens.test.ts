@@ -240,7 +240,7 @@ describe('a token is taken', () => {
     assert.equal(await statusAt({ key, users: ['bob'] }), 401, 'its user has gone');
   });
 
-  it('until its user has another password', async () => {
+  it('a token is accepted until its user has another password', async () => {
     const registry = createMemoryRegistry();
     const login = loginOf(['alice']);
     const ask = asking(createApp(registry, { access: createAccess({ login }) }));
@@ -261,13 +261,13 @@ const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).to
 describe('a token is not taken', () => {
   const forgeries: readonly [what: string, forge: (token: string, key: Uint8Array) => string][] = [
     [
-      'that says it needs no signature',
+      'that claims to need no signature',
       (token) => `${encode({ alg: 'none', typ: 'JWT' })}.${parts(token)[1]}.`,
     ],
     ['without its signature', (token) => parts(token).slice(0, 2).join('.')],
     ['with an empty signature', (token) => `${parts(token).slice(0, 2).join('.')}.`],
     ['with half a signature', (token) => token.slice(0, -20)],
-    ['with more behind it', (token) => `${token}.more`],
+    ['with more after it', (token) => `${token}.more`],
     [
       'with another header of the same meaning',
       (token) => {
@@ -291,7 +291,7 @@ describe('a token is not taken', () => {
       },
     ],
     [
-      'signed with the key itself, which signs nothing',
+      'signed with the master key',
       (token, key) => {
         const text = parts(token).slice(0, 2).join('.');
         return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
@@ -306,11 +306,11 @@ describe('a token is not taken', () => {
       },
     ],
     ['with a character that base64url leaves out', (token) => `${token}=`],
-    ['that is none', () => 'x'],
+    ['that is one letter', () => 'x'],
     ['of dots', () => '..'],
   ];
   for (const [what, forge] of forgeries) {
-    it(what, async () => {
+    it(`a token ${what} is refused`, async () => {
       const { token, pull, key } = await stage();
       assert.equal(await pull(forge(await token('alice', scope), key)), 401);
     });
@@ -414,7 +414,7 @@ describe('a question for a token by POST', () => {
     ['that is too long', { grant_type: 'password', username: 'x'.repeat(64 * 1024) }, 413],
   ];
   for (const [what, fields, status] of rows) {
-    it(`${what} gets ${status}`, async () => {
+    it(`a POST for a token ${what} gets ${status}`, async () => {
       const { ask } = await guardedApp();
       const answer = await post(ask, fields);
       assert.equal(answer.status, status);

@@ -78,7 +78,7 @@ async function filled(repositories: readonly string[]): Promise<ReturnType<typeo
 // id: s6-login-first
 describe('without a login nothing is answered but the way to one', () => {
   for (const [method, path] of [...requests, ['GET', ''] as const]) {
-    it(`${method} ${path || '/v2/'}`, async () => {
+    it(`${method} ${path || '/v2/'} without a login is 401 with a challenge`, async () => {
       const { ask } = await guardedApp({ registry: await filled(['team/app']) });
       const refused = await ask(method, path === '' ? '/v2/' : target('team/app', path));
       assert.equal(refused.status, 401);
@@ -87,7 +87,7 @@ describe('without a login nothing is answered but the way to one', () => {
     });
   }
 
-  it('the catalog', async () => {
+  it('the catalog without a login is 401', async () => {
     const { ask } = await guardedApp({ rules });
     for (const method of ['GET', 'HEAD']) assert.equal((await ask(method, '/v2/_catalog')).status, 401);
   });
@@ -95,7 +95,7 @@ describe('without a login nothing is answered but the way to one', () => {
 
 describe('a user without the right is denied, whether there is anything or not', () => {
   for (const [method, path] of requests) {
-    it(`${method} ${path}`, async () => {
+    it(`${method} ${path} without the right is denied, alike for present and absent content`, async () => {
       const { ask, token } = await guardedApp({ rules, registry: await filled(['team/secret']) });
       const basic = await ask(method, target('team/secret', path), as('bob'));
       const absent = await ask(method, target('team/absent', path), as('bob'));
@@ -159,7 +159,7 @@ describe('rights', () => {
     );
   });
 
-  it('show in the catalog what can be pulled, page by page', async () => {
+  it('the catalog lists the repositories that a user can pull, in pages', async () => {
     const registry = await filled(['team/app', 'team/secret', 'open/app', 'bobs/app', 'other']);
     const { ask, token } = await guardedApp({ rules, registry });
     const names = async (options: AskOptions, query = ''): Promise<unknown> => {
@@ -183,7 +183,7 @@ describe('rights', () => {
     assert.equal((await ask('GET', '/v2/')).status, 401, 'or no client would ever log in');
   });
 
-  it('hold without a login, too', async () => {
+  it('rules also hold for a registry without a login', async () => {
     const registry = await filled(['open/app', 'team/app']);
     const access = createAccess({ rules: await openRules(async () => rules) });
     const ask = asking(createApp(registry, { access }));
@@ -196,7 +196,7 @@ describe('rights', () => {
   });
 
   // id: s14-rules-change
-  it('change with the rules, for tokens that are out already', async () => {
+  it('changed rules also count for tokens from before the change', async () => {
     let text = rules;
     const registry = await filled(['team/app']);
     const login = loginOf(['bob']);
@@ -327,16 +327,16 @@ describe('wrong credentials', () => {
   const lines: readonly [what: string, authorization: string][] = [
     ['a wrong password', as('alice', secret('wrong')).headers?.['authorization'] ?? ''],
     ['another user’s password', as('bob', passwordOf('alice')).headers?.['authorization'] ?? ''],
-    ['no user that there is', as('carol').headers?.['authorization'] ?? ''],
-    ['no colon', `Basic ${btoa('alice')}`],
-    ['no base64', 'Basic ***'],
-    ['no UTF-8', `Basic ${btoa('alice:\xff\xfe')}`],
-    ['nothing behind the scheme', 'Basic'],
+    ['an unknown user', as('carol').headers?.['authorization'] ?? ''],
+    ['a credential without a colon', `Basic ${btoa('alice')}`],
+    ['broken base64', 'Basic ***'],
+    ['bytes that are not UTF-8', `Basic ${btoa('alice:\xff\xfe')}`],
+    ['nothing after the scheme', 'Basic'],
     ['another scheme', 'Digest username="alice"'],
-    ['nothing', ''],
+    ['an empty Authorization', ''],
   ];
   for (const [what, authorization] of lines) {
-    it(`a client is refused: ${what}`, async () => {
+    it(`a client with ${what} is refused`, async () => {
       const { ask } = await guardedApp({ rules, registry: await filled(['open/app']) });
       for (const path of ['/v2/', '/v2/open/app/manifests/1', '/v2/token']) {
         assertRefused(await ask('GET', path, { headers: { authorization } }), 401, 'UNAUTHORIZED');

@@ -88,7 +88,7 @@ const guarded = (): AppOptions => ({ access: createAccess({ login: loginOf(['ali
 
 describe('a web page of another origin', () => {
   for (const [name, headers] of Object.entries(marks)) {
-    it(`web-page-post: by ${name} stores, takes, moves and learns nothing`, async (test) => {
+    it(`web-page-post: a request of a web page by ${name} changes and reveals nothing`, async (test) => {
       const { port, ask, raw, sessions } = await scene(test, open);
       await pushImage(ask, 'app', 'v1');
       const said = headers.map((header) => header.replace('HOST', `127.0.0.1:${port}`));
@@ -103,7 +103,7 @@ describe('a web page of another origin', () => {
     });
   }
 
-  it('web-page-post: is refused although the browser has kept a password', async (test) => {
+  it('web-page-post: a request of a web page is refused although the browser sends a stored password', async (test) => {
     const { ask, raw, sessions } = await scene(test, guarded());
     const authorization = basicOf('alice', passwordOf('alice'));
     for (const [name, headers] of Object.entries(marks)) {
@@ -119,7 +119,7 @@ describe('a web page of another origin', () => {
     assert.equal(answer.status, 404);
   });
 
-  it('web-page-post: asks before a request in vain, also for the private network', async (test) => {
+  it('web-page-post: a preflight of a web page is refused, also one for the private network', async (test) => {
     const { raw } = await scene(test, open);
     const answer = await raw('OPTIONS /v2/app/manifests/v1', [
       'Origin: http://evil.example',
@@ -130,7 +130,7 @@ describe('a web page of another origin', () => {
     assert.doesNotMatch(answer, /access-control/i);
   });
 
-  it('web-page-post: opens no WebSocket', async (test) => {
+  it('web-page-post: a web page cannot open a WebSocket', async (test) => {
     const { raw } = await scene(test, open);
     const answer = await raw('GET /v2/', [
       'Origin: http://evil.example',
@@ -142,7 +142,7 @@ describe('a web page of another origin', () => {
     assert.equal(statusOf(answer), 403);
   });
 
-  it('web-page-post: that let its name lead here is not of this origin, where nobody logs in', async (test) => {
+  it('web-page-post: a page whose name resolves to the registry does not count as its own, if clients need no login', async (test) => {
     const { port, raw } = await scene(test, open, { host: '0.0.0.0', anonymous: true });
     const own = (name: string) => [`Host: ${name}:${port}`, `Origin: http://${name}:${port}`];
     assert.equal(statusOf(await raw('POST /v2/app/blobs/uploads/', own('evil.example'))), 403);
@@ -154,14 +154,14 @@ describe('a web page of another origin', () => {
 
 describe('a registry beside programs and web pages', () => {
   const rows: readonly (readonly [name: string, headers: readonly string[]])[] = [
-    ['an address that the user typed', ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: navigate']],
+    ['a user who typed the address', ['Sec-Fetch-Site: none', 'Sec-Fetch-Mode: navigate']],
     ['a page of the registry itself', ['Origin: http://HOST', 'Sec-Fetch-Site: same-origin']],
-    ['its GET', ['Sec-Fetch-Site: same-origin']],
-    ['a page of a host that was named', ['Origin: https://ui.example', 'Sec-Fetch-Site: cross-site']],
+    ['a page of the registry itself, without an Origin', ['Sec-Fetch-Site: same-origin']],
+    ['a page of a host in the options', ['Origin: https://ui.example', 'Sec-Fetch-Site: cross-site']],
     ['the fetch of Node', ['Sec-Fetch-Mode: cors']],
   ];
   for (const [name, headers] of rows) {
-    it(`web-page-post: ${name} is`, async (test) => {
+    it(`web-page-post: a request of ${name} is served`, async (test) => {
       const { port, raw } = await scene(test, open, { hosts: ['UI.example'] });
       const said = headers.map((header) => header.replace('HOST', `127.0.0.1:${port}`));
       assert.equal(statusOf(await raw('GET /v2/', said)), 200);
@@ -169,7 +169,7 @@ describe('a registry beside programs and web pages', () => {
     });
   }
 
-  it('web-page-post: the registry of a login is, behind a proxy that speaks TLS', async (test) => {
+  it('web-page-post: a registry with logins serves its own pages behind a proxy that speaks TLS', async (test) => {
     const { raw } = await scene(test, guarded());
     const said = [
       'Host: registry.example',
@@ -179,7 +179,7 @@ describe('a registry beside programs and web pages', () => {
     assert.equal(statusOf(await raw('GET /v2/', said)), 401);
   });
 
-  it('lan-name: a listener says what to do for a name that it does not serve', async (test) => {
+  it('lan-name: the refusal of an unknown host name says how to allow it', async (test) => {
     const { raw } = await scene(test, open);
     const answer = await raw('GET /v2/', ['Host: evil.local']);
     assert.equal(statusOf(answer), 421);

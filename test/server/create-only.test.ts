@@ -63,7 +63,7 @@ async function users(registry: Registry): Promise<Readonly<Record<'alice' | 'bob
 
 for (const [where, open] of stores) {
   describe(`a put that may only create, ${where}`, () => {
-    it('create-moves-tag: never moves a tag that somebody else sets meanwhile', async (test) => {
+    it('create-moves-tag: createOnly never moves a tag that another client sets meanwhile', async (test) => {
       const repository = (await open(test)).repository('releases/app');
       for (let steps = 0; steps < 60; steps++) {
         const [mine, hers] = [indexBy(`bob ${steps}`), indexBy(`alice ${steps}`)];
@@ -78,7 +78,7 @@ for (const [where, open] of stores) {
       }
     });
 
-    it('create-moves-tag: of two for one tag one is put, in whichever order their tags come', async (test) => {
+    it('create-moves-tag: of two concurrent puts with one tag one succeeds, for any order of their tags', async (test) => {
       const repository = (await open(test)).repository('releases/app');
       for (let steps = 0; steps < 20; steps++) {
         const tags = [`a${steps}`, `b${steps}`];
@@ -129,7 +129,7 @@ for (const [where, open] of stores) {
       });
     }
 
-    it('type-of-a-digest-changes: of two that come at once one type stands', async (test) => {
+    it('type-of-a-digest-changes: of two concurrent puts with different types one succeeds', async (test) => {
       const { alice, bob } = await users(await open(test));
       const answers = await Promise.all([put(alice, path, ociIndex), put(bob, path, dockerList)]);
       const taken = answers.findIndex(({ status }) => status === 201);

@@ -45,7 +45,7 @@ describe('a registry whose passwords are guessed', () => {
     await Promise.all(guessers);
   });
 
-  it('drip-before-login: waits no longer for a form than for its time, and ends the connection', async (test) => {
+  it('drip-before-login: the token service waits a limited time for a form, and ends the connection', async (test) => {
     const { port } = await served(test, { login: loginOf(['alice']), formTime: 50 });
     const { socket, read } = await dial(test, port);
     const form = 'grant_type=password&username=alice&password=';
@@ -57,7 +57,7 @@ describe('a registry whose passwords are guessed', () => {
     assert.match(answer, /\r\nconnection: close\r\n/i);
   });
 
-  it('drip-before-login: waits a while for the body of what it has answered, and ends the connection', async (test) => {
+  it('drip-before-login: after a response the server waits a limited time for the body, and ends the connection', async (test) => {
     const { port } = await served(test, { login: loginOf(['alice']) });
     const { socket, read } = await dial(test, port);
     socket.write(head(['PUT /v2/a/manifests/v1 HTTP/1.1', 'Content-Length: 1000']));

@@ -17,7 +17,7 @@ import { closing, serve, statusOf } from './rows-stage.ts';
 const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [] });
 
 describe('S10: nobody exhausts the registry', () => {
-  it('S10 a manifest that is announced too long is refused before it comes', async (test) => {
+  it('S10: a manifest that is announced as too long is refused before its body', async (test) => {
     const { port } = await serve(test);
     const { socket, read } = await dial(test, port);
     const length = `Content-Length: ${4 * 1024 * 1024 + 1}`;
@@ -25,7 +25,7 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal(statusOf(await read(/\}\]\}$/)), 413);
   });
 
-  it('S10 a manifest of unknown length is refused when it is too long, at its limit', async (test) => {
+  it('S10: a manifest of unknown length is refused when it is too long, at its limit', async (test) => {
     const { ask } = await serve(test, { limits: { manifestBytes: 1_000 } });
     const headers = { 'content-type': ociIndex };
     const parts = Array.from({ length: 100 }, () => ' '.repeat(11));
@@ -57,7 +57,7 @@ describe('S10: nobody exhausts the registry', () => {
     ['a string', '"a"'],
   ];
   for (const [name, body] of bombs) {
-    it(`S10 a manifest is refused that is ${name}`, async (test) => {
+    it(`S10: a manifest is refused that is ${name}`, async (test) => {
       const { ask } = await serve(test);
       const answer = await ask('PUT', '/v2/a/manifests/v1', {
         body,
@@ -67,7 +67,7 @@ describe('S10: nobody exhausts the registry', () => {
     });
   }
 
-  it('S10 a manifest of hundreds of thousands of entries is read in one go', async (test) => {
+  it('S10: a manifest of hundreds of thousands of entries is read in one go', async (test) => {
     const { ask } = await serve(test);
     const entry = JSON.stringify({ mediaType: ociManifest, digest: digestText('x'), size: 1 });
     const manifests = Array.from({ length: 25_000 }, () => entry).join(',');
@@ -89,7 +89,7 @@ describe('S10: nobody exhausts the registry', () => {
     ['?n=', 400, 0],
   ];
   for (const [query, status, count] of pages) {
-    it(`S10 a page of ${query || 'everything'} has at most as many names as pages have`, async (test) => {
+    it(`S10: a page of ${query || 'everything'} has at most as many names as pages have`, async (test) => {
       const { ask } = await serve(test, { limits: { pageNames: 3 } });
       const tags = Array.from({ length: 5 }, (_, at) => `tag=t${at}`).join('&');
       await ask('PUT', `/v2/a/manifests/${digestText(index)}?${tags}`, {
@@ -103,7 +103,7 @@ describe('S10: nobody exhausts the registry', () => {
     });
   }
 
-  it('S10 a request sets as many tags as it may, and not one more', async (test) => {
+  it('S10: a request sets the permitted number of tags, and no more', async (test) => {
     const { ask } = await serve(test, { limits: { tagParameters: 10 } });
     const put = (count: number) => {
       const tags = Array.from({ length: count }, (_, at) => `tag=t${at}`).join('&');
@@ -114,7 +114,7 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal((await put(10)).status, 201);
   });
 
-  it('S10 a list of ranges is not served piece by piece, and a malformed one is the whole or 416', async (test) => {
+  it('S10: a list of ranges is not served piece by piece, and a malformed one is the whole or 416', async (test) => {
     const { ask } = await serve(test);
     const digest = await pushBlob(ask, 'a', 'hello');
     const get = (range: string) => ask('GET', `/v2/a/blobs/${digest}`, { headers: { range } });
@@ -152,7 +152,7 @@ describe('S10: nobody exhausts the registry', () => {
     ' ',
   ];
   for (const range of chunks) {
-    it(`S10 a chunk said to be ${JSON.stringify(range)} leaves its session as it was`, async (test) => {
+    it(`S10: a chunk with the Content-Range ${JSON.stringify(range)} does not change its session`, async (test) => {
       const { ask } = await serve(test);
       const location = (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
       const answer = await ask('PATCH', location, { body: 'hello', headers: { 'content-range': range } });
@@ -163,7 +163,7 @@ describe('S10: nobody exhausts the registry', () => {
     });
   }
 
-  it('S10 a blob is as long as it may be, and not a byte longer, whichever way it comes', async (test) => {
+  it('S10: a blob of the largest size is accepted, and one more byte is refused, in every form of upload', async (test) => {
     const { ask } = await serve(test, { limits: { blobBytes: 10 } });
     const start = async () => (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
     const long = 'hello, blob';
@@ -184,7 +184,7 @@ describe('S10: nobody exhausts the registry', () => {
     );
   });
 
-  it('S10 thousands of sessions are open at once, and one repository does not take them all', async (test) => {
+  it('S10: thousands of sessions are open at once, and one repository does not take them all', async (test) => {
     const { ask } = await serve(test, { limits: { repositorySessions: 2_000 } });
     const start = (repository: string) => ask('POST', `/v2/${repository}/blobs/uploads/`);
     const all = await Promise.all(Array.from({ length: 3_000 }, () => start('a')));
@@ -198,7 +198,7 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal((await start('a')).status, 202);
   });
 
-  it('S10 a head that is too long is refused, of many headers or of one', async (test) => {
+  it('S10: a head that is too long is refused, of many headers or of one', async (test) => {
     const { raw } = await serve(test, { headerBytes: 8_192 });
     const many = Array.from({ length: 1_000 }, (_, at) => `X-${at}: ${'y'.repeat(20)}`);
     assert.equal(statusOf(await raw(closing('GET /v2/', many))), 431);
@@ -207,20 +207,20 @@ describe('S10: nobody exhausts the registry', () => {
     assert.equal(statusOf(await raw(closing('GET /v2/', [`X: ${'y'.repeat(5_000)}`]))), 200);
   });
 
-  it('S10 an address that is too long is refused', async (test) => {
+  it('S10: an address that is too long is refused', async (test) => {
     const { raw } = await serve(test);
     assert.equal(statusOf(await raw(closing(`GET /v2/${'a/'.repeat(10_000)}tags/list`))), 414);
   });
 
   const heads = ['', 'GET /v2/ HTTP/1.1\r\nHost: local'];
   for (const begun of heads) {
-    it(`S10 who ${begun === '' ? 'says nothing' : 'does not end the head of a request'} is not waited for`, async (test) => {
+    it(`S10: the server leaves a client that ${begun === '' ? 'sends nothing' : 'does not end the head of a request'}`, async (test) => {
       const { raw } = await serve(test, { requestIdle: 100 });
       assert.match(await raw(begun), /^HTTP\/1.1 408 /);
     });
   }
 
-  it('S10 who sends a body drop by drop is heard out, and who stops is cut off', async (test) => {
+  it('S10: the server reads a slow body to its end, and cuts off a client that stops', async (test) => {
     const { ask, port } = await serve(test, { requestIdle: 1_000 });
     const location = (await ask('POST', '/v2/a/blobs/uploads/')).header('location') ?? '';
     const { socket, read } = await dial(test, port);
@@ -249,7 +249,7 @@ describe('S10: nobody exhausts the registry', () => {
     }
   });
 
-  it('S10 who takes nothing of an answer is cut off, and nothing is read for them any more', async (test) => {
+  it('S10: a client that reads nothing of a response is cut off, and its content is read no further', async (test) => {
     const released = new Gate();
     const observer = { ended: released.open };
     const { ask, port } = await serve(test, { answerIdle: 50, observer });
@@ -270,7 +270,7 @@ describe('S10: nobody exhausts the registry', () => {
     assert.ok(come < text.length, `${come} bytes came`);
   });
 
-  it('S10 there are as many connections as there may be', async (test) => {
+  it('S10: a listener accepts the permitted number of connections, and no more', async (test) => {
     const { port } = await serve(test, { connections: 2 });
     const held = [await dial(test, port), await dial(test, port)];
     for (const { socket, read } of held) {

@@ -35,7 +35,7 @@ async function start(ask: Ask, repository = 'a'): Promise<string> {
 }
 
 describe('S3: an upload is its own', () => {
-  onBoth('S3 an id is random, of 128 bits and more', async (ask) => {
+  onBoth('S3: an id is random, of 128 bits and more', async (ask) => {
     const ids = new Set<string>();
     for (let at = 0; at < 100; at++) {
       const id = decodeSession((await start(ask)).split('/').at(-1) ?? '') ?? '';
@@ -45,7 +45,7 @@ describe('S3: an upload is its own', () => {
     assert.equal(ids.size, 100);
   });
 
-  onBoth('S3 a session is known in no other repository', async (ask) => {
+  onBoth('S3: a session is known in no other repository', async (ask) => {
     const location = await start(ask);
     await pushBlob(ask, 'b', 'x');
     const other = location.replace('/v2/a/', '/v2/b/');
@@ -56,21 +56,18 @@ describe('S3: an upload is its own', () => {
     assert.equal((await ask('GET', location)).header('range'), '0-0');
   });
 
-  onBoth(
-    'S3 of two who write the same chunk at once one is refused, and the bytes are those of the other',
-    async (ask) => {
-      const location = await start(ask);
-      const chunk = { body: 'hello', headers: { 'content-range': '0-4' } };
-      const answers = await Promise.all([ask('PATCH', location, chunk), ask('PATCH', location, chunk)]);
-      assert.deepEqual(
-        answers.map(({ status }) => status).sort((a, b) => a - b),
-        [202, 416],
-      );
-      assert.equal((await ask('PUT', `${location}?digest=${digestText('hello')}`)).status, 201);
-    },
-  );
+  onBoth('S3: of two concurrent requests with the same chunk one is refused', async (ask) => {
+    const location = await start(ask);
+    const chunk = { body: 'hello', headers: { 'content-range': '0-4' } };
+    const answers = await Promise.all([ask('PATCH', location, chunk), ask('PATCH', location, chunk)]);
+    assert.deepEqual(
+      answers.map(({ status }) => status).sort((a, b) => a - b),
+      [202, 416],
+    );
+    assert.equal((await ask('PUT', `${location}?digest=${digestText('hello')}`)).status, 201);
+  });
 
-  onBoth('S3 of two who close an upload at once one does, and the other finds no session', async (ask) => {
+  onBoth('S3: of two who close an upload at once one does, and the other finds no session', async (ask) => {
     const location = await start(ask);
     const target = `${location}?digest=${digest}`;
     const answers = await Promise.all([1, 2].map(() => ask('PUT', target, { body: text })));
@@ -81,7 +78,7 @@ describe('S3: an upload is its own', () => {
   });
 
   for (const next of ['GET', 'PATCH', 'DELETE']) {
-    it(`S3 a connection that fell silent loses its session to a ${next}, and is cut`, async (test) => {
+    it(`S3: a connection that fell silent loses its session to a ${next}, and is cut`, async (test) => {
       const { registry } = await openDisk(test);
       const { ask, port } = await serve(test, { registry, limits: { patience: 100 } });
       const location = await start(ask);
@@ -98,7 +95,7 @@ describe('S3: an upload is its own', () => {
 });
 
 describe('S4: a mount reads no more than was pushed where it is from', () => {
-  onBoth('S4 a blob is mounted from where it is, and from nowhere else', async (ask) => {
+  onBoth('S4: a blob is mounted from where it is, and from nowhere else', async (ask) => {
     await pushBlob(ask, 'private/one', text);
     await pushBlob(ask, 'b', 'other');
     const refused = await ask('POST', `/v2/a/blobs/uploads/?mount=${digest}&from=b`);
@@ -106,7 +103,7 @@ describe('S4: a mount reads no more than was pushed where it is from', () => {
     assert.equal((await ask('HEAD', blob)).status, 404);
   });
 
-  it('S4 where anonymous mounts are off, a blob that is there and one that is not get the same answer', async () => {
+  it('S4: a present and a missing blob get the same response to an anonymous mount if such mounts are off', async () => {
     const registry = createMemoryRegistry();
     const ask = asking(createApp(registry, { anonymousMounts: false }));
     await pushBlob(ask, 'private/one', text);
@@ -124,7 +121,7 @@ describe('S4: a mount reads no more than was pushed where it is from', () => {
 
 describe('S5: that the bytes are stored once gives nobody a right to them', () => {
   onBoth(
-    'S5 what was pushed to one repository is in no other, though others have the same bytes',
+    'S5: content of one repository is missing in others, even if the store has its bytes',
     async (ask) => {
       const { digest: manifest } = await pushImage(ask, 'private/one', 'v1');
       await pushBlob(ask, 'private/one', text);
@@ -139,7 +136,7 @@ describe('S5: that the bytes are stored once gives nobody a right to them', () =
     },
   );
 
-  onBoth('S5 a manifest is no blob of its repository that another one could mount', async (ask) => {
+  onBoth('S5: a manifest is no blob of its repository that another one could mount', async (ask) => {
     const { digest: manifest } = await pushImage(ask, 'private/one', 'v1');
     const mounted = await ask('POST', `/v2/a/blobs/uploads/?mount=${manifest}&from=b`);
     assert.equal(mounted.status, 202);
@@ -147,7 +144,7 @@ describe('S5: that the bytes are stored once gives nobody a right to them', () =
 });
 
 describe('S8: one option switches all deletions off', () => {
-  it('S8 tags, manifests and blobs stay, by whatever they are deleted', async () => {
+  it('S8: with deletions off, no request deletes a tag, manifest or blob', async () => {
     const registry = createMemoryRegistry();
     const { digest: manifest } = await pushImage(asking(createApp(registry)), 'a', 'v1');
     const ask = asking(createApp(registry, { deletes: false }));
@@ -159,7 +156,7 @@ describe('S8: one option switches all deletions off', () => {
 });
 
 describe('S9: deleted content is gone from everywhere', () => {
-  onBoth('S9 a blob, also for who has it already and for who would mount it', async (ask) => {
+  onBoth('S9: a blob, also for who has it already and for who would mount it', async (ask) => {
     await pushBlob(ask, 'a', text);
     assert.equal((await ask('GET', blob)).text, text);
     assert.equal((await ask('DELETE', blob)).status, 202);
@@ -169,7 +166,7 @@ describe('S9: deleted content is gone from everywhere', () => {
     assertRefused(await ask('DELETE', blob), 404, 'BLOB_UNKNOWN');
   });
 
-  onBoth('S9 a manifest, from its tags, the list of tags, the referrers and the catalog', async (ask) => {
+  onBoth('S9: a manifest, from its tags, the list of tags, the referrers and the catalog', async (ask) => {
     const subject = { mediaType: ociManifest, digest: digestText('subject'), size: 7 };
     const { digest: manifest } = await pushImage(ask, 'a', 'v1', { subject });
     const referrers = `/v2/a/referrers/${subject.digest}`;
@@ -186,7 +183,7 @@ describe('S9: deleted content is gone from everywhere', () => {
 });
 
 describe('S11: browsers do not display stored content', () => {
-  onBoth('S11 a blob is bytes and nothing a browser would open, whatever it was pushed as', async (ask) => {
+  onBoth('S11: a blob is bytes and nothing a browser would open, whatever it was pushed as', async (ask) => {
     const page = '<script>alert(1)</script>';
     const target = `${await start(ask)}?digest=${digestText(page)}`;
     await ask('PUT', target, { body: page, headers: { 'content-type': 'text/html' } });
@@ -209,7 +206,7 @@ describe('S11: browsers do not display stored content', () => {
     ['whose fields are not of its type', other, ociIndex],
   ];
   for (const [name, body, type] of manifests) {
-    onBoth(`S11 a manifest ${name} is refused`, async (ask) => {
+    onBoth(`S11: a manifest ${name} is refused`, async (ask) => {
       await pushImage(ask, 'a', 'v1');
       const answer = await ask('PUT', '/v2/a/manifests/v2', { body, headers: { 'content-type': type } });
       assertRefused(answer, 400, 'MANIFEST_INVALID');
@@ -217,7 +214,7 @@ describe('S11: browsers do not display stored content', () => {
   }
 
   onBoth(
-    'S11 a manifest comes back byte for byte under the type it was pushed with, and no other',
+    'S11: a manifest comes back byte for byte under the type it was pushed with, and no other',
     async (ask) => {
       const odd = `${imageText({ 'x-unknown': [1, { b: null }] })}\n `;
       await pushImage(ask, 'a', 'v0');
@@ -234,7 +231,7 @@ describe('S11: browsers do not display stored content', () => {
 });
 
 describe('S16: nothing is there before it is known to be right', () => {
-  onBoth('S16 bytes of another digest leave nothing, under either digest', async (ask) => {
+  onBoth('S16: bytes of another digest leave nothing, under either digest', async (ask) => {
     await pushBlob(ask, 'b', 'seen');
     const wrong = digestText('what was said');
     const ways = [
@@ -250,7 +247,7 @@ describe('S16: nothing is there before it is known to be right', () => {
     }
   });
 
-  onBoth('S16 what was sent of an upload is no blob before the upload is closed', async (ask) => {
+  onBoth('S16: what was sent of an upload is no blob before the upload is closed', async (ask) => {
     const location = await start(ask);
     await ask('PATCH', location, { body: text });
     assert.equal((await ask('HEAD', blob)).status, 404);
@@ -258,7 +255,7 @@ describe('S16: nothing is there before it is known to be right', () => {
     assert.equal((await ask('PUT', `${location}?digest=${digest}`)).status, 201);
   });
 
-  it('S16 a closing PUT that is cut off leaves no blob, and its session goes on', async (test) => {
+  it('S16: a closing PUT that is cut off leaves no blob, and its session goes on', async (test) => {
     const { registry } = await openDisk(test);
     const { ask, port } = await serve(test, { registry });
     const location = await start(ask);
@@ -273,7 +270,7 @@ describe('S16: nothing is there before it is known to be right', () => {
     assert.equal((await ask('PUT', `${location}?digest=${digest}`, rest)).status, 201);
   });
 
-  onBoth('S16 a manifest whose blobs are not there is refused, and no tag leads to it', async (ask) => {
+  onBoth('S16: a manifest whose blobs are not there is refused, and no tag leads to it', async (ask) => {
     const body = imageText({ annotations: { only: 'here' } });
     const answer = await ask('PUT', '/v2/a/manifests/v1', { body, headers: { 'content-type': ociManifest } });
     assertRefused(answer, 404, 'MANIFEST_BLOB_UNKNOWN');
@@ -283,7 +280,7 @@ describe('S16: nothing is there before it is known to be right', () => {
 });
 
 describe('S20: a link in the folder of the store leads nowhere', () => {
-  it('S20 a blob that was made a link is not read', {
+  it('S20: a link in place of a blob is not read', {
     skip: process.platform === 'win32' && 'links need rights',
   }, async (test) => {
     const { root, beside, registry } = await openDisk(test);

@@ -46,7 +46,7 @@ const tricks = [
 
 describe('S1: no path leads out of the store', () => {
   for (const target of tricks) {
-    it(`S1 ${target}`, async (test) => {
+    it(`S1: no request for ${target} leads out of the store`, async (test) => {
       const { root, beside, registry } = await openDisk(test);
       const { raw } = await serve(test, { registry });
       for (const method of methods) {
@@ -59,7 +59,7 @@ describe('S1: no path leads out of the store', () => {
     });
   }
 
-  it('S1 a mount from where no repository is begins an upload', async (test) => {
+  it('S1: a mount with a malformed source starts an upload', async (test) => {
     const { registry } = await openDisk(test);
     const { ask } = await serve(test, { registry });
     for (const from of ['../b', '/etc', '..', 'A', '_gantry', '%2e%2e', '']) {
@@ -79,7 +79,7 @@ describe('S2: a reference with a colon is a digest or nothing', () => {
     `sha256:${hex.toUpperCase()}`,
   ];
   for (const reference of references) {
-    it(`S2 ${reference}`, async (test) => {
+    it(`S2: ${reference} is no tag, and changes nothing`, async (test) => {
       const { root, registry } = await openDisk(test);
       const { raw } = await serve(test, { registry });
       for (const method of ['GET', 'PUT', 'DELETE']) {
@@ -94,7 +94,7 @@ describe('S2: a reference with a colon is a digest or nothing', () => {
 });
 
 describe('S12: an answer names no host', () => {
-  it('S12 Location and Link are paths, whatever host was asked for', async (test) => {
+  it('S12: Location and Link are paths without a host, for every Host header', async (test) => {
     const { raw, ask } = await serve(test, { limits: { pageNames: 1 } });
     await pushImage(ask, 'a', 'v1');
     await pushImage(ask, 'a', 'v2');
@@ -147,7 +147,7 @@ describe('S17: one request is one request', () => {
     ['no host', `GET /v2/ HTTP/1.1\r\n\r\n${after}`],
   ];
   for (const [name, text] of shapes) {
-    it(`S17 ${name} ends the connection, and nothing behind it is heard`, async (test) => {
+    it(`S17: ${name} ends the connection, and no request behind it is read`, async (test) => {
       const { raw } = await serve(test);
       const answer = await raw(text);
       assert.ok(answersIn(answer) <= 1, answer);
@@ -156,14 +156,14 @@ describe('S17: one request is one request', () => {
     });
   }
 
-  it('S17 an address that says its host is taken for its path', async (test) => {
+  it('S17: a request for a whole URL is served by its path', async (test) => {
     const { raw } = await serve(test);
     assert.equal(statusOf(await raw(closing('GET http://evil.example/v2/'))), 200);
     assert.equal(statusOf(await raw(closing('GET http://evil.example/../v2/'))), 404);
     assert.equal(statusOf(await raw(closing('GET http://a:b@evil.example?/v2/'))), 404);
   });
 
-  it('S17 methods that mean nothing here get no answer but a refusal', async (test) => {
+  it('S17: other methods are refused', async (test) => {
     const { raw } = await serve(test);
     for (const method of ['OPTIONS', 'TRACE', 'PROPFIND', 'LINK', 'QUERY']) {
       const answer = await raw(closing(`${method} /v2/a/tags/list`, ['X-Secret: 1']));
@@ -174,7 +174,7 @@ describe('S17: one request is one request', () => {
     assert.equal(statusOf(await raw(closing('OPTIONS *'))), 404);
   });
 
-  it('S17 no page of another origin may read an answer, and nobody is remembered by a cookie', async (test) => {
+  it('S17: a response allows no other origin to read it, and sets no cookie', async (test) => {
     const { raw, ask } = await serve(test);
     await pushImage(ask, 'a', 'v1');
     const origin = ['Origin: https://evil.example', 'Cookie: a=b', 'Access-Control-Request-Method: PUT'];
@@ -188,7 +188,7 @@ describe('S17: one request is one request', () => {
     }
   });
 
-  it('S17 a page that let its own name lead here is not served', async (test) => {
+  it('S17: a request for the name of another host is refused', async (test) => {
     const { raw } = await serve(test);
     for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:80']) {
       const text = `GET /v2/_catalog HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
@@ -196,7 +196,7 @@ describe('S17: one request is one request', () => {
     }
   });
 
-  it('S17 requests behind one another on a connection are answered one after the other', async (test) => {
+  it('S17: pipelined requests are answered in order', async (test) => {
     const { port } = await serve(test);
     const { socket, read } = await dial(test, port);
     socket.write(`GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n${closing('GET /v2/_catalog')}`);

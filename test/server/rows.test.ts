@@ -17,7 +17,7 @@ describe('the security list of servers', () => {
     const rows = Array.from({ length: 20 }, (_, at) => `S${at + 1}`);
     const missing = rows.filter(
       (row) =>
-        !new RegExp(`\\b(?:it|onBoth)\\(\\s*[\`'"]${row} `).test(text) && rowsElsewhere[row] === undefined,
+        !new RegExp(`\\b(?:it|onBoth)\\(\\s*[\`'"]${row}: `).test(text) && rowsElsewhere[row] === undefined,
     );
     assert.deepEqual(missing, []);
   });

@@ -172,7 +172,7 @@ describe('the precompiled part of the bundle', () => {
     });
   }
 
-  it('stale-bytecode: gives way to a source that was changed without a change of its length', async (test) => {
+  it('stale-bytecode: V8 compiles a source that changed without a change of its length', async (test) => {
     const { cli, part } = await copied(test);
     const source = await readFile(join(cli, part), 'utf8');
     const changed = source.replaceAll('nothing listens there', 'NOTHING LISTENS THERE');

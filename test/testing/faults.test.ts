@@ -69,7 +69,7 @@ const conditions: readonly [name: string, when: Fault['when'], struck: readonly 
 
 describe('a fault strikes by', () => {
   for (const [name, when, struck] of conditions) {
-    it(name, async () => {
+    it(`a fault with this condition strikes the right requests: ${name}`, async () => {
       const { send } = await faulty({ ...(when && { when }), effect, times: 'always' });
       const seen = (await statuses(send, lines)).flatMap((status, at) => (status === 599 ? [at] : []));
       assert.deepEqual(seen, struck);
@@ -96,7 +96,7 @@ const counts: readonly [name: string, faults: readonly Fault[], seen: readonly n
 
 describe('a fault strikes', () => {
   for (const [name, faults, seen] of counts) {
-    it(name, async () => {
+    it(`a fault with these times strikes the right requests: ${name}`, async () => {
       const { send } = await faulty(...faults);
       assert.deepEqual(await statuses(send, Array<string>(6).fill('GET /v2/')), seen);
     });
@@ -268,7 +268,7 @@ describe('faults that were scripted', () => {
     effect: { cut: { of: 'answer', after: 70_000 } },
   };
 
-  it('unstruck-faults: are told by their place where they never struck', async () => {
+  it('unstruck-faults: faults that never struck are reported by their place', async () => {
     const faults = withFaults([
       { effect },
       { when: { operation: 'blob.delete' }, effect },
@@ -284,7 +284,7 @@ describe('faults that were scripted', () => {
     faults.assertStruck();
   });
 
-  it('unstruck-faults: fail the close of the registry that was started with them, once', async () => {
+  it('unstruck-faults: faults that never struck fail the first close of their registry', async () => {
     const registry = await startRegistry({ faults: [cutLayer] });
     await assert.rejects(registry.close(), { code: 'INVALID_OPTION', message: /never struck/ });
     await registry.close();
@@ -312,7 +312,7 @@ describe('faults that were scripted', () => {
     }
   }
 
-  it('unstruck-faults: requests say which of them has struck', async () => {
+  it('unstruck-faults: requests name the fault that struck them', async () => {
     const slow: Fault = { when: { operation: 'catalog' }, effect: { status: 429 } };
     const registry = await startRegistry({ faults: [slow] });
     for (const path of ['/v2/', '/v2/_catalog', '/v2/_catalog'])
@@ -328,7 +328,7 @@ describe('faults that were scripted', () => {
     await registry.close();
   });
 
-  it('unstruck-faults: that are misspelled are refused, with what was meant', () => {
+  it('unstruck-faults: misspelled faults are refused with a proposal', () => {
     const wrong: readonly [fault: unknown, words: RegExp][] = [
       [{ when: { operation: 'blob.gte' }, effect }, /did you mean "blob\.get"/],
       [{ when: { operations: 'blob.get' }, effect }, /did you mean "operation"/],
@@ -344,7 +344,7 @@ describe('faults that were scripted', () => {
     }
   });
 
-  it('unstruck-faults: name kinds of operations out of a list', () => {
+  it('unstruck-faults: the kinds of operations in faults come from a list', () => {
     assert.ok(operationKinds.length >= 17 && operationKinds.includes('blob.get'));
   });
 });

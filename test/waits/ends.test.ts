@@ -206,7 +206,7 @@ for (const { name, make, silence, shared } of rows) {
       assert.equal(await (two ?? call(async () => 'mounted')), 'mounted');
     });
 
-    it(`${silence} when the first one is silent for ever`, async () => {
+    it(`${name}: the next caller ${silence} when the first one is silent for ever`, async () => {
       const clock = createManualClock();
       const call = make(clock);
       const one = call(never);

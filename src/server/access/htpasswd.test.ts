@@ -73,7 +73,7 @@ function hashOf(cost: string): string {
 describe('a wrong password', () => {
   const costs = ['$2b$04$', '$2y$06$', '$2a$12$'];
   for (const own of [hashOf('04'), hashOf('06'), hashOf('12'), undefined]) {
-    it(`unknown-user-by-time: is the same work for ${own?.slice(4, 6) ?? 'nobody'}, whatever the hashes cost`, () => {
+    it(`unknown-user-by-time: the check of a wrong password costs the same for ${own === undefined ? 'an unknown user' : `a hash of cost ${own.slice(4, 6)}`}`, () => {
       const compared = comparedWith(own, costs);
       assert.deepEqual(compared.map((hash) => hash.slice(4, 6)).sort(), ['04', '06', '12']);
       // A right password is found at the first comparison.
@@ -81,7 +81,7 @@ describe('a wrong password', () => {
     });
   }
 
-  it('unknown-user-by-time: is one, and a right one is right, in a file of several costs', async () => {
+  it('unknown-user-by-time: in a file of several costs a wrong password is refused and a right one accepted', async () => {
     const lines = await Promise.all(
       [4, 5, 6].map(async (cost) => `user-${cost}:${await hash(password, cost)}`),
     );

@@ -202,7 +202,7 @@ function ranges(): readonly RepositoryCase[] {
     { name: 'up to an offset', to: 33 },
   ];
   return rows.map(({ name, ...range }) => ({
-    name: `a range: ${name}`,
+    name: `open returns a range: ${name}`,
     async run({ blobs }) {
       await blobs.write(descriptor, large.content);
       const expected = Buffer.from(bytes.subarray(range.from ?? 0, range.to));
