@@ -32,6 +32,7 @@ const transfer = [
   'client/copy',
   'client/push',
   'layout/repository',
+  'remote/upload/ingest-content',
   'remote/upload/write-blob',
   'remote/upload/mount',
   'remote/upload/session',

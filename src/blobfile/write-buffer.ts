@@ -29,27 +29,20 @@ const least = 2;
 
 /** `size` is the total number of bytes, if known. */
 export function createWriteBuffer(size: number | undefined, steps: Steps, buffers: Buffers): WriteBuffer {
-  const short = size !== undefined && size <= shortPart;
   const usual = size === undefined || isThreaded(size) ? largeDepth : depth;
   const lent: Buffer[] = [];
   const free: Buffer[] = [];
-  const lend = (): Buffer => {
-    const taken = buffers.take('shared');
-    lent.push(taken);
-    return taken;
-  };
   /** The steps that are not stored yet, the oldest first. */
   const storing: Promise<void>[] = [];
   let stored: Promise<void> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
-  let buffer: Buffer | undefined = short ? Buffer.allocUnsafe(size || 1) : undefined;
+  const isShort = size !== undefined && size <= shortPart;
+  let buffer: Buffer | undefined = isShort ? Buffer.allocUnsafe(size || 1) : undefined;
   let filled = 0;
 
   const settled = async (full: Buffer, bytes: number, begun: Promise<void>): Promise<void> => {
-    const [before, now] = await Promise.allSettled([stored, begun]);
-    for (const outcome of [before, now]) {
-      if (outcome.status === 'rejected') failure ??= { error: outcome.reason };
-    }
+    const failed = (await Promise.allSettled([stored, begun])).find((step) => step.status === 'rejected');
+    if (failed !== undefined) failure ??= { error: failed.reason };
     void storing.shift();
     free.push(full);
     if (failure !== undefined) throw failure.error;
@@ -71,7 +64,7 @@ export function createWriteBuffer(size: number | undefined, steps: Steps, buffer
   return {
     async take(chunk) {
       for (let at = 0; at < chunk.byteLength; ) {
-        buffer ??= free.pop() ?? lend();
+        buffer ??= free.pop() ?? lend(buffers, lent);
         const part = chunk.subarray(at, at + buffer.byteLength - filled);
         // Node's own copy: `set()` on shared memory copies word by word and takes four times as long.
         buffer.fill(part, filled, filled + part.byteLength);
@@ -90,4 +83,11 @@ export function createWriteBuffer(size: number | undefined, steps: Steps, buffer
       }
     },
   };
+}
+
+/** Takes a buffer and adds it to the list of those to give back. */
+function lend(buffers: Buffers, lent: Buffer[]): Buffer {
+  const taken = buffers.take('shared');
+  lent.push(taken);
+  return taken;
 }

@@ -101,10 +101,9 @@ export function createConnections(
     const preconnect = (requests: number): void => void transport.preconnect?.(base, requests);
     const remote = { base, registry, send, loginAdvice, preconnect, onWarning: warn, upload, download };
     const roots = createRootMemory({ place: base, notes: options.rootNotes });
-    const bare = unlessClosed(line.bare);
     const parts = {
       roots,
-      line: { ...line, bare, authorize },
+      line: { ...line, bare: unlessClosed(line.bare), authorize },
       registry: openRegistry(remote, resources, { roots, bandwidth: common.bandwidth }),
     };
     opened.set(host, parts);

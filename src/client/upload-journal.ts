@@ -27,6 +27,7 @@ export interface NotedUpload extends UploadKey {
 
 /** A journal of uploads in a folder. */
 export interface UploadJournalFolder extends UploadJournal {
+  /** Waits up to 15 minutes while another process sends the blob. After that, both send it. */
   turn: NonNullable<UploadJournal['turn']>;
   /** Lists the uploads with a note, the newest first: those that run, and those that a later process can continue. */
   list(): Promise<readonly NotedUpload[]>;
@@ -100,21 +101,23 @@ export function createUploadJournal(folder: string, options: UploadJournalOption
       return { waited, [Symbol.asyncDispose]: () => lock[Symbol.asyncDispose]() };
     },
 
-    async list() {
-      await removeOld(folder);
-      const found: NotedUpload[] = [];
-      for (const name of await namesIn(folder)) {
-        if (!notePattern.test(name)) continue;
-        const path = join(folder, name);
-        const note = await noteAt(path);
-        const stats = await lookAt(path);
-        if (note === undefined || stats === undefined) continue;
-        const { id: _, ...key } = note;
-        found.push({ ...key, noted: stats.mtime });
-      }
-      return found.sort((one, other) => other.noted.getTime() - one.noted.getTime());
-    },
+    list: () => listNotes(folder),
   };
+}
+
+async function listNotes(folder: string): Promise<readonly NotedUpload[]> {
+  await removeOld(folder);
+  const found: NotedUpload[] = [];
+  for (const name of await namesIn(folder)) {
+    if (!notePattern.test(name)) continue;
+    const path = join(folder, name);
+    const note = await noteAt(path);
+    const stats = await lookAt(path);
+    if (note === undefined || stats === undefined) continue;
+    const { id: _, ...key } = note;
+    found.push({ ...key, noted: stats.mtime });
+  }
+  return found.sort((one, other) => other.noted.getTime() - one.noted.getTime());
 }
 
 function nameOf({ place, repository, digest }: UploadKey): string {

@@ -19,7 +19,8 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
     writeInPool: async (blob, content, pool, options) =>
       (await sending()).writeBlob(uploading, blob, content, { ...options, pool }),
 
-    ingest: async (content, options) => (await sending()).ingestContent(uploading, content, options),
+    ingest: async (content, options) =>
+      (await import('./upload/ingest-content.ts')).ingestContent(uploading, content, options),
 
     async mount(digest, { from, ...options } = {}) {
       const { mountBlob } = await import('./upload/mount.ts');
@@ -29,7 +30,8 @@ export function remoteBlobs(exchange: Exchange, repository: string, upload: Uplo
       return undefined;
     },
 
-    start: async (options) => (await sending()).startUpload(exchange, repository, options),
+    start: async (options) =>
+      (await import('./upload/start-upload.ts')).startUpload(exchange, repository, options),
 
     resume: async (id, options) =>
       (await import('./upload/session.ts')).resumeUpload(exchange, repository, id, options),

@@ -39,22 +39,13 @@ interface Roots {
 export function createRootMemory({ place, notes }: RootMemoryOptions): RootMemory {
   const repositories = new Lru<Roots>(maxRepositories);
   const rootsOf = (repository: string): Roots => {
-    const known = repositories.get(repository);
-    if (known !== undefined) return known;
-    const created: Roots = { digests: new Lru(maxReferences), lost: new Set(), isChanged: false };
-    repositories.set(repository, created);
-    return created;
+    const fresh: Roots = { digests: new Lru(maxReferences), lost: new Set(), isChanged: false };
+    const roots = repositories.get(repository) ?? fresh;
+    repositories.set(repository, roots);
+    return roots;
   };
-  const load = async (repository: string, roots: Roots): Promise<void> => {
-    const noted = (await unlessFailed(notes?.find(place, repository))) ?? [];
-    const { digests, lost } = roots;
-    for (const [reference, digest] of noted) {
-      // This process knows more than an earlier one.
-      if (lost.has(reference) || lost.has(digest)) roots.isChanged = true;
-      else if (!digests.has(reference)) digests.set(reference, digest);
-    }
-    lost.clear();
-  };
+  const load = async (repository: string, roots: Roots): Promise<void> =>
+    addNoted(roots, (await unlessFailed(notes?.find(place, repository))) ?? []);
   const loaded = (repository: string, roots: Roots): Promise<void> => {
     roots.loading ??= load(repository, roots);
     return roots.loading;
@@ -104,6 +95,16 @@ export function createRootMemory({ place, notes }: RootMemoryOptions): RootMemor
       }
     },
   };
+}
+
+/** Adds the note of earlier processes. This process knows more than an earlier one. */
+function addNoted(roots: Roots, noted: RootNote): void {
+  const { digests, lost } = roots;
+  for (const [reference, digest] of noted) {
+    if (lost.has(reference) || lost.has(digest)) roots.isChanged = true;
+    else if (!digests.has(reference)) digests.set(reference, digest);
+  }
+  lost.clear();
 }
 
 /** Returns the references with their digests, from the least to the most recently used one. */

@@ -1,28 +1,23 @@
-import { discard } from '../../flow/collect.ts';
 import type { Content } from '../../flow/content.ts';
 import type { Pool } from '../../flow/pool.ts';
 import { prefetch } from '../../flow/prefetch.ts';
 import { profileOf } from '../../hosts/profiles.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
 import { type Digest, isComputable } from '../../spec/digest.ts';
-import type { IngestOptions, SignalOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
+import type { SignalOptions, WriteOptions, WriteOutcome } from '../../store/contract.ts';
 import type { StartOptions } from '../../store/upload.ts';
 import { noting } from '../../store/upload-mutex.ts';
-import { startAlgorithm } from '../../store/write.ts';
-import { encode } from '../../wire/encode.ts';
-import type { HeaderMap } from '../../wire/message.ts';
-import { ask, type Exchange } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { statBlob } from '../stat.ts';
 import { refusedAsUnsupported, surelyOf } from '../stored.ts';
 import { UploadNote } from './journaled.ts';
-import { cancelsLate } from './late-session.ts';
 import { mountBlob } from './mount.ts';
 import { askBySelfMount, probeSelfMount } from './mount-probe.ts';
 import { inPieces } from './pieces.ts';
-import { planChunks, planStreamChunks, type UploadOptions } from './plan.ts';
+import { planChunks, type UploadOptions } from './plan.ts';
 import { sendBlob } from './resume.ts';
-import { openedUpload, type RemoteUpload } from './session.ts';
-import { sendStream } from './stream.ts';
+import type { RemoteUpload } from './session.ts';
+import { commitHeaders, startUpload } from './start-upload.ts';
 
 /** The uploads to one repository. */
 export interface Uploading {
@@ -119,31 +114,6 @@ async function statWhole(
 ): Promise<Descriptor | undefined> {
   const there = await statBlob(exchange, repository, blob.digest, options);
   return there?.size === blob.size ? there : undefined;
-}
-
-/** Sends content without a digest, and computes the digest on the way, in one pass. */
-export async function ingestContent(
-  { exchange, repository, options: upload }: Uploading,
-  content: Content,
-  options: IngestOptions = {},
-): Promise<Descriptor> {
-  const { algorithm, mediaType, onProgress, signal } = options;
-  const profile = profileOf(exchange.registry);
-  const blob = await sendStream(
-    {
-      content,
-      algorithm: algorithm ?? 'sha256',
-      bandwidth: exchange.bandwidth,
-      start: () => startUpload(exchange, repository, options),
-      find: (digest) => statBlob(exchange, repository, digest, { signal }),
-      chunk: ({ limits }) => planStreamChunks(limits, profile, upload),
-      headers: commitHeaders(upload, mediaType),
-    },
-    { retry: upload.retry, onProgress, signal },
-    exchange.resources.streams,
-  );
-  exchange.capabilities.holders.note(blob.digest, repository);
-  return mediaType === undefined ? blob : { ...blob, mediaType };
 }
 
 /** Returns the repositories that have the blob as far as gantry knows. */
@@ -277,26 +247,6 @@ async function mountFromAnywhere(
 ): Promise<'mounted' | RemoteUpload | undefined> {
   if (exchange.capabilities.mounts.isUnderstood() === false) return undefined;
   return mountBlob(exchange, repository, { digest }, options);
-}
-
-export async function startUpload(
-  exchange: Exchange,
-  repository: string,
-  options: StartOptions = {},
-): Promise<RemoteUpload> {
-  const { signal } = options;
-  const algorithm = startAlgorithm(options);
-  // Every registry takes sha256 for granted, so the request does not name it.
-  const named = algorithm === 'sha256' ? {} : { algorithm };
-  const operation = { kind: 'upload.start', repository, ...named } as const;
-  const request = encode(operation, exchange.base, { signal, scopes: exchange.scopes });
-  const answer = await ask(exchange, cancelsLate(exchange, repository, request), operation, [202]);
-  await discard(answer.response.body);
-  return openedUpload(exchange, repository, answer);
-}
-
-function commitHeaders({ sendMediaType = false }: UploadOptions, mediaType: string | undefined): HeaderMap {
-  return sendMediaType && mediaType !== undefined ? { 'oci-layer-media-type': [mediaType] } : {};
 }
 
 /** A registry may keep a digest that gantry cannot compute. */
