@@ -118,7 +118,7 @@ function refuse(path: string, error: unknown): never {
   if (!isGantryError(error) || error instanceof StorageError) throw error;
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${path} exists, and nothing can be added to it: ${error.message}. Use --replace to write it anew`,
+    `${path} exists, and nothing can be added to it: ${error.message}; use --replace to replace it`,
     { cause: error },
   );
 }

@@ -22,10 +22,10 @@ export async function lossAt(
     );
     if (lost.length === 0) return undefined;
     const called = lost.map((entry) => entry.names[0] ?? entry.digest ?? 'an image without a name');
-    return `it is written anew, and held ${called.join(', ')}; copy adds to an archive`;
+    return `this replaces the archive, which held ${called.join(', ')}: copy adds to an archive instead`;
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!isGantryError(error)) throw error;
-    return 'it is written anew, and was no archive that could be read';
+    return 'this replaces a file that is not a readable archive';
   }
 }

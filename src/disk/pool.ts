@@ -104,7 +104,7 @@ export class BlobPool {
    * look here.
    */
   async #remember(path: string, { size }: FinishedFile, digest: Digest): Promise<void> {
-    // The damaged file was deleted since.
+    // A blob stays suspect after its damaged file was deleted, until gantry sees a right one.
     const worthIt = size >= largeBlob || this.#soundness.isSuspect(digest);
     const fresh = worthIt ? await lookAt(path) : undefined;
     if (fresh?.size === size) this.#soundness.sawRight(digest, fresh);

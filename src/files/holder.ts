@@ -70,6 +70,7 @@ function placeOf({ host, boot, space }: Here): string {
   return createHash('sha256').update(place).digest('hex').slice(0, 8);
 }
 
+/** Finds out whether the process of a lock still runs. */
 export function lifeOf({ pid, host, boot, space, start }: Holder): Life {
   const here = hereNow();
   // A host name is no proof: a container has a new one at each start, and two machines may share one.

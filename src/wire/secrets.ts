@@ -12,7 +12,7 @@ export interface Secrets {
 /** Maximum number of secrets besides the kept ones: a credential and the tokens of some hours of a server. */
 const maxRemembered = 100;
 
-/** `kept` are the secrets that are never forgotten. Of the others, those that were not used for the longest time are. */
+/** Creates the list. It never forgets `kept`, and of the others the least recently used ones first. */
 export function createSecrets(kept: readonly string[] = []): Secrets {
   const all = [...kept];
   return {
