@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
+import { listening } from '../../test/listening.ts';
 import { folder } from '../archive/archives.test.samples.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import type { Repository } from '../store/contract.ts';
@@ -21,12 +21,7 @@ async function silentHost(test: TestContext) {
   const server = createServer(() => {
     connections++;
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  atEnd(test, () => new Promise<void>((resolve) => server.close(() => resolve())));
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  return { host: `127.0.0.1:${address.port}`, count: () => connections };
+  return { host: `127.0.0.1:${await listening(test, server)}`, count: () => connections };
 }
 
 async function scene(test: TestContext) {

@@ -1,29 +1,10 @@
 import assert from 'node:assert/strict';
-import { lutimes, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { lutimes, symlink, utimes, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
-import type { Rhythm } from './heartbeat.ts';
 import { newHolder } from './holder.ts';
-import { type Lock, takeLock } from './lock.ts';
-
-async function lockPath(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-lock-'));
-  atEnd(test, () => rm(folder, { recursive: true }));
-  return join(folder, 'lock');
-}
-
-async function release(lock: Lock): Promise<void> {
-  await lock[Symbol.asyncDispose]();
-}
-
-const isLinux = process.platform === 'linux';
-const notLinux = isLinux ? false : 'only Linux tells of the processes of others';
-/** Nobody waits for ten seconds in a test where nothing beats. */
-const short: Rhythm = { beat: 20, silence: 200 };
-
-const what = 'the thing';
+import { lockPath, notLinux, release, short, what } from './lock.test.support.ts';
+import { takeLock } from './lock.ts';
 
 const now = (): number => Date.now() / 1000;
 const jumping = (count: number): number => (count % 2) * 4e9 + count;

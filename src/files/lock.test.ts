@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it } from 'node:test';
 import { atEnd } from '../../test/at-end.ts';
 import type { Rhythm } from './heartbeat.ts';
 import { newHolder } from './holder.ts';
-import { type Lock, takeLock } from './lock.ts';
-
-async function lockPath(test: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gantry-lock-'));
-  atEnd(test, () => rm(folder, { recursive: true }));
-  return join(folder, 'lock');
-}
+import { lockPath, notLinux, release, short, what } from './lock.test.support.ts';
+import { takeLock } from './lock.ts';
 
 /** The program of a process that holds the lock until its stdin ends. */
 function holderProgram(path: string, rhythm?: Rhythm, waits = false): readonly string[] {
@@ -58,17 +53,6 @@ async function said(child: ChildProcess): Promise<void> {
     child.once('exit', () => reject(new Error('the process ended before it held the lock')));
   });
 }
-
-async function release(lock: Lock): Promise<void> {
-  await lock[Symbol.asyncDispose]();
-}
-
-const isLinux = process.platform === 'linux';
-const notLinux = isLinux ? false : 'only Linux tells of the processes of others';
-/** Nobody waits for ten seconds in a test where nothing beats. */
-const short: Rhythm = { beat: 20, silence: 200 };
-
-const what = 'the thing';
 
 describe('a lock', () => {
   it('vanished-lock-folder: a lock is taken in a folder that another process has just cleared away', async (test) => {

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import { type ErrorCode, isGantryError } from '../../src/errors.ts';
 import { atEnd } from '../at-end.ts';
+import { listening } from '../listening.ts';
 
 /** Starts a registry that keeps its responses open with an occasional byte. */
 async function drips(
-  test: Parameters<typeof atEnd>[0],
+  test: TestContext,
   head: (path: string) => readonly [status: number, headers: http.OutgoingHttpHeaders],
 ): Promise<string> {
   const server = http.createServer((request, response) => {
@@ -17,15 +16,7 @@ async function drips(
     const timer = setInterval(() => response.write(' '), 100);
     response.once('close', () => clearInterval(timer));
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  atEnd(test, () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  // The address of this server is `AddressInfo` as soon as it listens.
-  const { port } = server.address() as AddressInfo;
-  return `127.0.0.1:${port}`;
+  return `127.0.0.1:${await listening(test, server)}`;
 }
 
 describe('a registry that sends a body without end', () => {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { describe, it } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '../../src/client/client.ts';
 import { bytesContent } from '../../src/flow/content.ts';
 import { createImage } from '../../src/image/create.ts';
@@ -16,6 +14,7 @@ import type { Middleware } from '../../src/wire/message.ts';
 import { answer } from '../../src/wire/reply.ts';
 import { atEnd } from '../at-end.ts';
 import { operationOf, withHeaders } from '../faults/spoil.ts';
+import { listening } from '../listening.ts';
 import { stage, withImage } from '../quirks/stage.ts';
 
 /** Redirects to other hosts, and stores behind them that refuse some requests. */
@@ -27,20 +26,12 @@ const image = (size: number) =>
   });
 
 /** Starts a server that redirects every request to `to`. */
-async function sendsOn(test: Parameters<typeof atEnd>[0], status: number, to: string): Promise<string> {
+async function sendsOn(test: TestContext, status: number, to: string): Promise<string> {
   const server = http.createServer((request, response) => {
     response.writeHead(status, { location: `${to}${request.url}`, 'content-length': 0 }).end();
     request.resume();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  atEnd(test, () => {
-    server.closeAllConnections();
-    server.close();
-  });
-  // The address of this server is `AddressInfo` as soon as it listens.
-  const { port } = server.address() as AddressInfo;
-  return `127.0.0.1:${port}`;
+  return `127.0.0.1:${await listening(test, server)}`;
 }
 
 const relative: Middleware = (next) => async (request) => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type ClientOptions, createClient } from '../../src/client/client.ts';
@@ -10,6 +9,7 @@ import { createImage } from '../../src/image/create.ts';
 import { startRegistry } from '../../src/testing/start-registry.ts';
 import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
+import { listening } from '../listening.ts';
 import { createAuthority } from '../tls/authority.ts';
 
 /** A registry on this machine may require TLS, and a reference without a scheme does not tell. */
@@ -51,13 +51,7 @@ async function saying400(test: TestContext, host: string): Promise<string> {
       socket.pipe(behind).pipe(socket);
     });
   });
-  front.listen(0, '127.0.0.1');
-  await once(front, 'listening');
-  atEnd(test, () => front.close());
-  const address = front.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const listening: AddressInfo = address;
-  return `127.0.0.1:${listening.port}`;
+  return `127.0.0.1:${await listening(test, front)}`;
 }
 
 describe('a registry on this machine that speaks TLS', () => {
@@ -112,11 +106,7 @@ describe('a registry on this machine that speaks TLS', () => {
     const client = clientOf(test, {});
     await assert.rejects(client.getManifest(`${registry.host}/app:1`), { code: 'MANIFEST_UNKNOWN' });
     const hangsUp = net.createServer((socket) => socket.destroy());
-    hangsUp.listen(0, '127.0.0.1');
-    await once(hangsUp, 'listening');
-    atEnd(test, () => hangsUp.close());
-    const address = hangsUp.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    await assert.rejects(client.getManifest(`127.0.0.1:${address.port}/app:1`), { code: 'CUT_OFF' });
+    const port = await listening(test, hangsUp);
+    await assert.rejects(client.getManifest(`127.0.0.1:${port}/app:1`), { code: 'CUT_OFF' });
   });
 });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { Module } from 'node:module';
@@ -12,6 +11,7 @@ import { atEnd } from '../at-end.ts';
 import { binary, bundle, type Ended, gantry, type RunOptions, unbundled } from '../cli/gantry.ts';
 import { makeImage, store } from '../cli/images.ts';
 import { folder } from '../folder.ts';
+import { listening } from '../listening.ts';
 
 /** Prints the loaded files and the loaded modules of the runtime on stderr at the end. */
 const tellAll = `process.on('exit', () => {
@@ -135,11 +135,7 @@ describe('the precompiled part of the bundle', () => {
       const challenge = 'Bearer realm="https://tokens.example/token",service="registry"';
       response.writeHead(401, { 'www-authenticate': challenge }).end();
     });
-    proxy.listen(0, '127.0.0.1');
-    await once(proxy, 'listening');
-    atEnd(test, () => proxy.close());
-    const address = proxy.address();
-    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+    const url = `http://127.0.0.1:${await listening(test, proxy)}`;
     const home = await folder(test);
     const auths = { 'registry.test': { auth: Buffer.from('me:secret').toString('base64') } };
     await writeFile(join(home, 'config.json'), JSON.stringify({ auths }));
