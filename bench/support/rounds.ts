@@ -33,6 +33,11 @@ export interface RoundGate extends Pick<Rounds, 'take'> {
  */
 const quiet = 160;
 /**
+ * The same for the first round. There a copy may give its destination three times the time that its source took
+ * (`patienceFor`), which is more on a busy machine, and never waits longer than a second for an image that it knows.
+ */
+const firstQuiet = 450;
+/**
  * Milliseconds for a timer that a client sets when its own one is late, as `copy/soon` does: on a busy machine its first timer and
  * that of the gate can end in one turn of the event loop.
  */
@@ -51,14 +56,15 @@ export function createRoundGate(): RoundGate {
 
   const wait = (): void => {
     clearTimeout(timer);
+    const pause = rounds.length === 0 ? firstQuiet : quiet;
     const before = performance.eventLoopUtilization();
     timer = setTimeout(() => {
       // Only idle time of this process counts: on a busy machine the rest may be time in which the client, which shares
       // it, has not yet sent its requests.
       const { idle } = performance.eventLoopUtilization(before);
-      if (idle < quiet * 0.8) wait();
+      if (idle < pause * 0.8) wait();
       else timer = setTimeout(settle, again, asked.length, turns);
-    }, quiet);
+    }, pause);
   };
 
   const settle = (count: number, left: number): void => {
