@@ -14,6 +14,12 @@ export { createImage, type ImageParts } from './image/create.ts';
 export { type Image, openImage } from './image/image.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
+export { type ImageFile, openImageFile } from './image/open-file.ts';
+export {
+  type FileSystemOptions,
+  type ImageFileSystem,
+  openFileSystem,
+} from './image/open-file-system.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export { parseManifest } from './json/manifest.ts';

@@ -108,7 +108,8 @@ export type NotFoundCode =
   | 'MANIFEST_UNKNOWN'
   | 'MANIFEST_BLOB_UNKNOWN'
   | 'NAME_UNKNOWN'
-  | 'BLOB_UPLOAD_UNKNOWN';
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'FILE_UNKNOWN';
 
 /** The requested content does not exist. */
 export class NotFoundError extends GantryError {

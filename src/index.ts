@@ -37,6 +37,7 @@ export {
 } from './client/upload-journal.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { ChangeVerbs } from './client/verbs/change.ts';
+export type { FileVerbs } from './client/verbs/files.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
 export type { LoginVerbs } from './client/verbs/login.ts';
 export type { ReadVerbs } from './client/verbs/read.ts';
@@ -62,12 +63,19 @@ export type { RateLimit } from './http/rate-limit.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
+export type { FileEntry, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
 export type { ViewPlace } from './image/image.ts';
 export { type Image, openImage } from './image/image.ts';
 export type { IndexView } from './image/image-index.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
 export type { MeasureOptions } from './image/layer.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
+export { type ImageFile, openImageFile } from './image/open-file.ts';
+export {
+  type FileSystemOptions,
+  type ImageFileSystem,
+  openFileSystem,
+} from './image/open-file-system.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export type { ManifestOptions } from './json/manifest.ts';
@@ -106,6 +114,8 @@ export type { KnownRoots, RootNote, RootNotes } from './store/known-roots.ts';
 export type * from './store/upload.ts';
 export type { TurnOptions, UploadJournal, UploadKey, UploadTurn } from './store/upload-journal.ts';
 export type { TarType } from './tar/entry.ts';
+export type { Device } from './tar/header.ts';
+export type { TarMetadata } from './tar/metadata.ts';
 export { type TarFile, type TarFileWithBody, writeTar } from './tar/write.ts';
 export type { Clock } from './time/clock.ts';
 export type {

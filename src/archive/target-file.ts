@@ -1,7 +1,9 @@
-import { chmod, open, readlink, realpath, rename, stat } from 'node:fs/promises';
+import { chmod, open, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
-import { isGantryError, NotFoundError } from '../errors.ts';
+import { InputError, isGantryError, NotFoundError } from '../errors.ts';
+import { type Draft, type DraftWork, makeDraft } from '../files/draft.ts';
 import { lookAt } from '../files/files.ts';
+import { gathered } from '../flow/gather.ts';
 import { onArchiveFile } from './failure.ts';
 
 /** The kind of a path that an archive is written to. */
@@ -68,4 +70,32 @@ async function flushFolder(path: string): Promise<void> {
       await folder.close();
     }
   });
+}
+
+/** Makes a draft in the folder of a file, so that a rename suffices at the end. `path` is the file in errors. */
+export function draftFor(path: string, parent: string, work?: DraftWork): Promise<Draft> {
+  return onArchiveFile(parent, () => makeDraft(parent, work)).catch((cause: unknown) => {
+    if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
+    throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${parent} for ${path}: make it first`, {
+      cause,
+    });
+  });
+}
+
+/**
+ * Writes a stream to a path. A file appears there in one step when it is whole; a pipe gets the bytes as they come.
+ * @throws INVALID_OPTION for a folder, NAME_UNKNOWN when the folder of the file does not exist, and the errors of the disk
+ */
+export async function writeWhole(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  const kind = await kindOf(path);
+  if (kind === 'folder') throw new InputError('INVALID_OPTION', `${path} is a folder: name a file in it`);
+  if (kind === 'pipe') {
+    await onArchiveFile(path, () => writeFile(path, gathered(bytes)));
+    return;
+  }
+  const target = await fileToReplace(path, kind);
+  await using draft = await draftFor(path, dirname(target));
+  const file = join(draft.path, 'file');
+  await onArchiveFile(path, () => writeFile(file, gathered(bytes), { flush: true }));
+  await replace(target, file);
 }

@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { InputError, isGantryError, NotFoundError } from '../errors.ts';
-import { makeDraft } from '../files/draft.ts';
+import { InputError } from '../errors.ts';
 import { removeDeadLock, takeLock } from '../files/lock.ts';
 import { gzipped } from '../flow/compression.ts';
 import { gathered } from '../flow/gather.ts';
@@ -28,7 +27,7 @@ import { dockerFiles, ociFiles } from './oci-form.ts';
 import { refuseUnloadable, type Staged } from './staged.ts';
 import { createStagedBlobs, isStagedBlob } from './staged-blobs.ts';
 import { checkName, createStagedManifests } from './staged-manifests.ts';
-import { fileToReplace, kindOf, replace, type TargetKind } from './target-file.ts';
+import { draftFor, fileToReplace, kindOf, replace, type TargetKind } from './target-file.ts';
 import { toldStaged } from './told.ts';
 import { union } from './union.ts';
 
@@ -107,12 +106,7 @@ export async function createArchiveCounted(
   // created.
   const parent = kind === 'pipe' ? tmpdir() : dirname(target);
   const work = { name: basename(target), isUseful: isStagedBlob };
-  const draft = await onArchiveFile(parent, () => makeDraft(parent, work)).catch((cause: unknown) => {
-    if (!isGantryError(cause, 'NAME_UNKNOWN')) throw cause;
-    throw new NotFoundError('NAME_UNKNOWN', `there is no folder ${parent} for ${path}: make it first`, {
-      cause,
-    });
-  });
+  const draft = await draftFor(path, parent, work);
   const held: Disposal[] = [async () => draft[Symbol.asyncDispose]()];
   try {
     const isAdded = options.existing === 'add' && kind !== 'pipe';

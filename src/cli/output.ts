@@ -79,10 +79,13 @@ export function createOutput({ stdout, stderr, env }: OutputOptions): Output {
   };
 }
 
-/** Characters that control a terminal, end a line, change the direction of text, or are invisible. */
+/**
+ * Characters that control a terminal, end a line, change the direction of text, or are invisible; and lone surrogates, which
+ * no encoding has: they stand for bytes of file names that are no UTF-8.
+ */
 const controls =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to keep out.
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 /**
  * Escapes the words of a registry, an image or a file for a line of output. Forbidden characters become visible, and

@@ -1,6 +1,7 @@
 import { blob, image, images, optionalImage, path, repository } from './arguments.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
+import { files } from './files-table.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
 import { transfers } from './transfers-table.ts';
@@ -270,6 +271,7 @@ const auth: CommandGroup = {
 export const commands: readonly (Command | CommandGroup)[] = [
   ...copies,
   ...questions,
+  ...files,
   ...changes,
   auth,
   transfers,

@@ -14,6 +14,7 @@ import {
   toReference,
 } from './place.ts';
 import type { ChangeVerbs } from './verbs/change.ts';
+import type { FileVerbs } from './verbs/files.ts';
 import type { ListVerbs } from './verbs/list.ts';
 import type { LoginVerbs } from './verbs/login.ts';
 import type { ReadVerbs } from './verbs/read.ts';
@@ -47,6 +48,7 @@ export interface ClientOptions extends ConnectionOptions {
  */
 export interface Client
   extends ReadVerbs,
+    FileVerbs,
     TransferVerbs,
     ChangeVerbs,
     ListVerbs,
@@ -64,6 +66,7 @@ export interface Client
 const reading = () => import('./read.ts');
 const writing = () => import('./write.ts');
 const changing = () => import('./manifests.ts');
+const files = () => import('./image-files.ts');
 
 /** Parses the name of an image in a registry. */
 function imageAt(place: string | Place, advice = copyTakesBoth): RegistryPlace {
@@ -136,6 +139,16 @@ export function createClient(options: ClientOptions = {}): Client {
         digest,
         merged('blobExists', { repository, digest }, own),
       ),
+    exportImage: async function* (place, own = {}) {
+      yield* (await files()).exportImage(connections, place, merged('exportImage', { place }, own));
+    },
+    listFiles: async function* (place, own = {}) {
+      yield* (await files()).listFiles(connections, place, merged('listFiles', { place }, own));
+    },
+    readFile: async function* (place, path, own = {}) {
+      const options = merged('readFile', { place, path }, own);
+      yield* (await files()).readFile(connections, place, path, options);
+    },
     push: async (path, reference, own = {}) => {
       const options = merged('push', { path, reference }, own);
       const target = imageAt(reference);

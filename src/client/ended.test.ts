@@ -88,6 +88,9 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   getManifest: ({ client, host }, options) => client.getManifest(`${host}/app:1`, options),
   getRawManifest: ({ client, host }, options) => client.getRawManifest(`${host}/app:1`, options),
   getConfig: ({ client, host }, options) => client.getConfig(`${host}/app:1`, options),
+  exportImage: ({ client, host }, options) => listOf(client.exportImage(`${host}/app:1`, options)),
+  listFiles: ({ client, host }, options) => listOf(client.listFiles(`${host}/app:1`, options)),
+  readFile: ({ client, host }, options) => listOf(client.readFile(`${host}/app:1`, 'a', options)),
   exists: ({ client, host }, options) => client.exists(`${host}/app:1`, options),
   blobExists: ({ client, host }, options) =>
     client.blobExists(`${host}/app`, layer.descriptor.digest, options),

@@ -135,6 +135,9 @@ export type Verb =
   | 'getConfig'
   | 'exists'
   | 'blobExists'
+  | 'exportImage'
+  | 'listFiles'
+  | 'readFile'
   | 'push'
   | 'pull'
   | 'copy'
@@ -165,6 +168,9 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   getConfig: read,
   exists: plain,
   blobExists: plain,
+  exportImage: read,
+  listFiles: read,
+  readFile: read,
   push,
   pull,
   copy,
@@ -224,11 +230,12 @@ const named: Readonly<Record<string, Check>> = {
   references: arrayOf(place),
   tags: names,
 };
-/** Arguments of the same name that take only strings: names of repositories, and the path of a new file. */
+/** Arguments of the same name that take only strings: names of repositories, and paths of files. */
 const onlyText: ReadonlySet<string> = new Set([
   'copyRepository source',
   'copyRepository destination',
   'pull path',
+  'readFile path',
 ]);
 
 /**

@@ -110,7 +110,8 @@ async function readManifest(
   return selectRoot(repository, root, [platform], options);
 }
 
-async function readImage(
+/** Returns a view of an image; of an index, of its image for `platform`, by default linux/amd64. */
+export async function readImage(
   { repository, reference, registry }: OpenedSource,
   options: ReadOptions,
 ): Promise<Image> {

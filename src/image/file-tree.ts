@@ -1,6 +1,6 @@
 import { ContentError } from '../errors.ts';
 import { compareBytes } from '../store/listing.ts';
-import type { TarEntry } from '../tar/entry.ts';
+import type { FileHeader } from './layer-changes.ts';
 
 /** A file, directory, link or device of an image, which may have several names. */
 export interface Inode {
@@ -10,7 +10,7 @@ export interface Inode {
   readonly position: number;
   /** The path in that layer. */
   readonly path: string;
-  readonly header: TarEntry;
+  readonly header: FileHeader;
 }
 
 /** A name in the merged tree. */
@@ -29,7 +29,7 @@ export interface DirectoryNode extends FileNode {
 export type Walked = FileNode | 'missing' | 'not a directory' | 'a loop';
 
 /** The number of symbolic links that one path may lead through, as in Linux. */
-const maxLinks = 40;
+export const maxLinks = 40;
 
 /** All names of an image together, an attack on memory above. Large images have half a million. */
 const maxNodes = 1_000_000;

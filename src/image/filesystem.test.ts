@@ -405,7 +405,18 @@ describe('the merged file system of an image', () => {
     const found = (path: string): FileEntry | undefined => image.fileSystem.find(path);
     assert.deepEqual([found('d')?.mode, found('d')?.layer], [0o711, 1]);
     // No layer lists this directory.
-    assert.deepEqual(found('e'), { path: 'e', type: 'directory', size: 0, mode: 0o755, mtime: 0 });
+    assert.deepEqual(found('e'), {
+      path: 'e',
+      type: 'directory',
+      size: 0,
+      mode: 0o755,
+      mtime: 0,
+      nanoseconds: 0,
+      uid: 0,
+      gid: 0,
+      uname: '',
+      gname: '',
+    });
   });
 
   it('T52: only the layers with selected files are opened', async () => {
@@ -480,7 +491,8 @@ describe('the limits of the merged file system', () => {
 
   it('a million files are too many', async () => {
     const fileSystem = createFileSystem();
-    const header = { name: '', type: 'file', size: 0, stored: 0, mode: 0o644, mtime: 0, offset: 0 } as const;
+    const owner = { nanoseconds: 0, uid: 0, gid: 0, uname: '', gname: '' };
+    const header = { type: 'file', size: 0, mode: 0o644, mtime: 0, ...owner } as const;
     const entries = Array.from({ length: 1_000_001 }, (_, position) => ({
       path: `f${position}`,
       position,

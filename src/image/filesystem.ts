@@ -1,7 +1,9 @@
 import { ContentError } from '../errors.ts';
 import { bytesContent } from '../flow/content.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import type { TarEntry, TarType } from '../tar/entry.ts';
+import type { TarType } from '../tar/entry.ts';
+import type { Device } from '../tar/header.ts';
+import type { TarMetadata } from '../tar/metadata.ts';
 import {
   type DirectoryNode,
   type FileNode,
@@ -13,20 +15,21 @@ import {
 import { type LayerChanges, type LayerEntry, shown } from './layer-changes.ts';
 import { readWholeTar } from './whole-tar.ts';
 
-/** One name of the merged file system of an image. */
-export interface FileEntry {
+/**
+ * One name of the merged file system of an image. A byte of a name that is no UTF-8 is a lone surrogate from U+DC80 to
+ * U+DCFF in it, as in Python.
+ */
+export interface FileEntry extends TarMetadata {
   /** The path without a slash at either end. */
   readonly path: string;
   /** `link` for every name of a file but its first. */
   readonly type: TarType;
   /** Bytes of the content; 0 for every type but `file`. */
   readonly size: number;
-  /** The permission bits. */
-  readonly mode: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
   /** For `symlink` the target as written, for `link` the path of the first name. */
   readonly linkname?: string;
+  /** The numbers of a `character-device` or `block-device`. */
+  readonly device?: Device | undefined;
   /** The index of the layer that the file comes from, from the bottom. Absent for a directory that no layer lists. */
   readonly layer?: number;
 }
@@ -62,6 +65,10 @@ export interface FileSystem {
    * @throws MANIFEST_INVALID when the links form a loop
    */
   find(path: string): FileEntry | undefined;
+  /** As `find`, and returns the layer and the position in its tar. A directory that no layer lists has no position. */
+  locate(
+    path: string,
+  ): { readonly type: TarType; readonly layer: number; readonly position: number } | undefined;
   /**
    * Yields the entries with their content. `open` opens the uncompressed tar of a layer; each is opened at most once,
    * and read to its end.
@@ -71,6 +78,17 @@ export interface FileSystem {
     options?: ReadFilesOptions,
   ): AsyncIterable<FileWithContent>;
 }
+
+/** The metadata of a directory that no layer lists. */
+const unlisted: TarMetadata = {
+  mode: 0o755,
+  mtime: 0,
+  nanoseconds: 0,
+  uid: 0,
+  gid: 0,
+  uname: '',
+  gname: '',
+};
 
 /**
  * Makes an empty file system, to which the layers are applied from the bottom.
@@ -87,14 +105,26 @@ export function createFileSystem(): FileSystem {
       for (const [, entries] of files) yield* entries;
     },
     find(path) {
-      const found = tree.walk(path, { follow: true });
-      if (found === 'a loop') {
-        throw new ContentError('MANIFEST_INVALID', `the symbolic links of "${shown(path)}" form a loop`);
-      }
-      return typeof found === 'string' ? undefined : entryOf(path, found);
+      const found = nodeAt(tree, path);
+      return found === undefined ? undefined : entryOf(path, found);
+    },
+    locate(path) {
+      const found = nodeAt(tree, path);
+      if (found === undefined) return undefined;
+      const { inode } = found;
+      if (inode === undefined || isDirectory(found)) return { type: 'directory', layer: 0, position: 0 };
+      return { type: inode.header.type, layer: inode.layer, position: inode.position };
     },
     files: (open, options) => readFiles(tree, open, options),
   };
+}
+
+function nodeAt(tree: FileTree, path: string): FileNode | undefined {
+  const found = tree.walk(path, { follow: true });
+  if (found === 'a loop') {
+    throw new ContentError('MANIFEST_INVALID', `the symbolic links of "${shown(path)}" form a loop`);
+  }
+  return typeof found === 'string' ? undefined : found;
 }
 
 /**
@@ -213,10 +243,10 @@ function entriesOf(inode: Inode, paths: readonly string[]): readonly FileEntry[]
 }
 
 function entryOf(path: string, { inode }: FileNode | DirectoryNode): FileEntry {
-  if (inode === undefined) return { path, type: 'directory', size: 0, mode: 0o755, mtime: 0 };
-  const { type, size, mode, mtime, linkname }: TarEntry = inode.header;
-  const link = linkname === undefined || type !== 'symlink' ? {} : { linkname };
-  return { path, type, size, mode, mtime, ...link, layer: inode.layer };
+  if (inode === undefined) return { path, type: 'directory', size: 0, ...unlisted };
+  const { linkname, ...header } = inode.header;
+  const link = linkname === undefined || header.type !== 'symlink' ? {} : { linkname };
+  return { path, ...header, ...link, layer: inode.layer };
 }
 
 async function* readFiles(

@@ -6,7 +6,8 @@ import { createFileSystem } from './filesystem.ts';
 import { createLayerReader, type LayerChanges } from './layer-changes.ts';
 
 function entry(name: string, fields: Partial<TarEntry> = {}): TarEntry {
-  return { name, type: 'file', size: 0, stored: 0, mode: 0o644, mtime: 0, offset: 0, ...fields };
+  const owner = { nanoseconds: 0, uid: 0, gid: 0, uname: '', gname: '' };
+  return { name, type: 'file', size: 0, stored: 0, mode: 0o644, mtime: 0, ...owner, offset: 0, ...fields };
 }
 
 function changesOf(...entries: readonly TarEntry[]): LayerChanges {

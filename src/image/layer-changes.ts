@@ -2,13 +2,16 @@ import { ContentError } from '../errors.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { isSafeName, safeName } from '../tar/name.ts';
 
+/** The part of a header that stays in memory. */
+export type FileHeader = Omit<TarEntry, 'name' | 'stored' | 'sparse' | 'offset'>;
+
 /** An entry of a layer that is no whiteout. */
 export interface LayerEntry {
   /** The normalized path, without a slash at either end; `.` for the root. */
   readonly path: string;
   /** The position among all entries of the tar, from 0. */
   readonly position: number;
-  readonly header: TarEntry;
+  readonly header: FileHeader;
   /** The normalized path that a hard link names. */
   readonly target?: string;
 }
@@ -52,6 +55,7 @@ export function createLayerReader(what: string): LayerReader {
   const emptied: string[] = [];
   const faults: string[] = [];
   const seen = new Set<string>();
+  const headerOf = createHeaderOf();
   let twice: string | undefined;
   let room = maxNames;
   let position = 0;
@@ -73,7 +77,12 @@ export function createLayerReader(what: string): LayerReader {
     if (header.type === 'link' && target === undefined) {
       return `contains "${shown(path)}", a hard link to no path in an image`;
     }
-    entries.push({ path, position: at, header, ...(target === undefined ? {} : { target }) });
+    entries.push({
+      path,
+      position: at,
+      header: headerOf(header),
+      ...(target === undefined ? {} : { target }),
+    });
     return undefined;
   };
   return {
@@ -82,6 +91,21 @@ export function createLayerReader(what: string): LayerReader {
       if (fault !== undefined && faults.length < maxFaults) faults.push(fault);
     },
     changes: () => ({ entries, removed, emptied, twice, faults }),
+  };
+}
+
+/** Returns a function that keeps each name of an owner once, since most files of an image have the same. */
+function createHeaderOf(): (entry: TarEntry) => FileHeader {
+  const names = new Map<string, string>();
+  const kept = (name: string): string => {
+    const known = names.get(name);
+    if (known === undefined) names.set(name, name);
+    return known ?? name;
+  };
+  return ({ type, size, mode, mtime, nanoseconds, uid, gid, uname, gname, xattrs, device, linkname }) => {
+    const header = { type, size, mode, mtime, nanoseconds, uid, gid, xattrs, device };
+    const named = { ...header, uname: kept(uname), gname: kept(gname) };
+    return linkname === undefined ? named : { ...named, linkname };
   };
 }
 

@@ -1,8 +1,10 @@
 import { ContentError, UnsupportedError } from '../errors.ts';
 import type { Cursor } from './cursor.ts';
-import { blockSize, decodeBlock, isZero, type TarBlock } from './header.ts';
+import { blockSize, type Device, decodeBlock, isZero, type TarBlock } from './header.ts';
+import { metadataOf, numberOf, type TarMetadata } from './metadata.ts';
 import { decodePax } from './pax.ts';
 import { checkMap, readGnuMap, readPaxMap, type SparseMap } from './sparse.ts';
+import { decodeText } from './text.ts';
 
 /** The kind of a tar entry. */
 export type TarType =
@@ -14,8 +16,11 @@ export type TarType =
   | 'directory'
   | 'fifo';
 
-/** An entry of a tar. Its name is as written in the archive: call `safeName` before using it as a path. */
-export interface TarEntry {
+/**
+ * An entry of a tar. Its name is as written in the archive: call `safeName` before using it as a path. Texts may stand for
+ * any bytes: see `decodeText`.
+ */
+export interface TarEntry extends TarMetadata {
   /** As written in the archive, long names and PAX records applied. */
   readonly name: string;
   /** Decided by the type flag; a name with a final slash also makes a directory. */
@@ -26,10 +31,8 @@ export interface TarEntry {
   readonly stored: number;
   /** For a file with holes: the pieces in the tar. */
   readonly sparse?: SparseMap;
-  /** The permission bits. */
-  readonly mode: number;
-  /** Seconds since 1970. */
-  readonly mtime: number;
+  /** The numbers of a `character-device` or `block-device`. */
+  readonly device?: Device | undefined;
   /** For links: a name in the tar for `link`, a path in the file system for `symlink`. */
   readonly linkname?: string;
   /** The position of the body in the tar. */
@@ -125,20 +128,20 @@ async function entryOf(read: Read, cursor: Cursor): Promise<TarEntry> {
   const type = typeOf(block.typeflag, name, where);
   const linkname = records.get('linkpath') || block.linkname;
   // Like Go and GNU tar: a type without a body has none, even if its size field is not 0.
-  const stored = type === 'file' ? sizeOf(records.get('size'), block.size, where) : 0;
+  const stored = type === 'file' ? (numberOf(records, 'size', where) ?? block.size) : 0;
   const begin = cursor.offset;
   const sparse = type === 'file' ? await mapOf(read, cursor) : undefined;
   // The newest sparse format stores the map in the body; the others store it before the body.
   const left = stored - (block.typeflag === 'S' ? 0 : cursor.offset - begin);
   if (sparse !== undefined) checkMap(sparse, left, where);
   return {
+    device: type === 'character-device' || type === 'block-device' ? block.device : undefined,
+    ...metadataOf(block, records, where),
     name,
     type,
     size: sparse?.size ?? stored,
     stored: left,
     ...(sparse === undefined ? {} : { sparse }),
-    mode: block.mode,
-    mtime: block.mtime,
     ...(type === 'link' || type === 'symlink' ? { linkname } : {}),
     offset: cursor.offset,
   };
@@ -173,12 +176,6 @@ function typeOf(typeflag: string, name: string, where: string): TarType {
   }
 }
 
-function sizeOf(record: string | undefined, size: number, where: string): number {
-  if (record === undefined || record === '') return size;
-  if (/^[0-9]{1,16}$/.test(record) && Number.isSafeInteger(Number(record))) return Number(record);
-  throw new ContentError('MANIFEST_INVALID', `${where}: a PAX size is not a number`);
-}
-
 /** Global records carry comments. Each tar program reads one that renames or resizes all later entries differently. */
 function refuseNames(records: ReadonlyMap<string, string>, where: string): void {
   const key = ['path', 'linkpath', 'size'].find((name) => records.has(name));
@@ -188,5 +185,5 @@ function refuseNames(records: ReadonlyMap<string, string>, where: string): void 
 
 function cString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
+  return decodeText(end === -1 ? bytes : bytes.subarray(0, end));
 }

@@ -1,4 +1,5 @@
 import { ContentError, InputError } from '../errors.ts';
+import { decodeText, encodeText } from './text.ts';
 
 export const blockSize = 512;
 
@@ -12,14 +13,34 @@ export interface TarBlock {
   /** Seconds since 1970. */
   readonly mtime: number;
   readonly linkname: string;
+  /** @defaultValue 0 */
+  readonly uid?: number | undefined;
+  /** @defaultValue 0 */
+  readonly gid?: number | undefined;
+  /** @defaultValue '' */
+  readonly uname?: string | undefined;
+  /** @defaultValue '' */
+  readonly gname?: string | undefined;
+  /** The numbers of a device. */
+  readonly device?: Device | undefined;
 }
 
-/** The largest size that fits into the octal field. A larger size goes into a PAX record. */
-export const maxOctalSize: number = 8 ** 11 - 1;
+/** The numbers by which the kernel knows a device. */
+export interface Device {
+  /** The number of the driver. */
+  readonly major: number;
+  /** The number of the device, for its driver. */
+  readonly minor: number;
+}
 
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
+/** The largest size or time that fits into its octal field. A larger one goes into a PAX record. */
+export const maxOctal: number = 8 ** 11 - 1;
+/** The largest id of a user or group that fits into its octal field. */
+export const maxOctalId: number = 8 ** 7 - 1;
+
 const checksumAt = 148;
+const space = 0x20;
+const zero = 0x30;
 
 /**
  * Reads a block in ustar, GNU or V7 format.
@@ -37,26 +58,45 @@ export function decodeBlock(block: Uint8Array, where: string): TarBlock {
     typeflag: String.fromCharCode(block[156] ?? 0),
     size: needed(decodeNumber(block, 124, 12), `${where}: size`),
     mode: needed(decodeNumber(block, 100, 8), `${where}: mode`),
-    // Times before 1970 are valid but have no use here.
     mtime: decodeNumber(block, 136, 12) ?? 0,
     linkname: text(block, 157, 100),
+    uid: needed(decodeNumber(block, 108, 8), `${where}: uid`),
+    gid: needed(decodeNumber(block, 116, 8), `${where}: gid`),
+    // The oldest format, V7, has no magic and ends here.
+    ...(magic.startsWith('ustar') ? ownersAndDevice(block) : {}),
   };
 }
 
-/** Writes a ustar block owned by root. Cuts off a long text, since a PAX record carries the whole. */
-export function encodeBlock({ name, typeflag, size, mode, mtime, linkname }: TarBlock): Uint8Array {
+function ownersAndDevice(block: Uint8Array): Pick<TarBlock, 'uname' | 'gname' | 'device'> {
+  return {
+    uname: text(block, 265, 32),
+    gname: text(block, 297, 32),
+    device: { major: decodeNumber(block, 329, 8) ?? 0, minor: decodeNumber(block, 337, 8) ?? 0 },
+  };
+}
+
+/** Writes a ustar block. Cuts off a long text, since a PAX record carries the whole, as it does for a large number. */
+export function encodeBlock(tarBlock: TarBlock): Uint8Array {
+  const { name, typeflag, size, mode, mtime, linkname, device } = tarBlock;
+  const { uid = 0, gid = 0, uname = '', gname = '' } = tarBlock;
   const block = new Uint8Array(blockSize);
-  block.set(encoder.encode(name).subarray(0, 100), 0);
-  block.set(octal(mode, 8), 100);
-  block.set(octal(0, 8), 108);
-  block.set(octal(0, 8), 116);
-  block.set(octal(size > maxOctalSize ? 0 : size, 12), 124);
-  block.set(octal(mtime, 12), 136);
-  block.set(encoder.encode(typeflag), 156);
-  block.set(encoder.encode(linkname).subarray(0, 100), 157);
-  block.set(encoder.encode('ustar\u000000'), 257);
-  block.set(octal(sumOf(block), 7), checksumAt);
-  block[checksumAt + 7] = 0x20;
+  putText(block, { at: 0, length: 100 }, name);
+  putOctal(block, { at: 100, length: 8 }, mode);
+  putOctal(block, { at: 108, length: 8 }, uid > maxOctalId ? 0 : uid);
+  putOctal(block, { at: 116, length: 8 }, gid > maxOctalId ? 0 : gid);
+  putOctal(block, { at: 124, length: 12 }, size > maxOctal ? 0 : size);
+  putOctal(block, { at: 136, length: 12 }, mtime < 0 || mtime > maxOctal ? 0 : mtime);
+  putText(block, { at: 156, length: 1 }, typeflag);
+  putText(block, { at: 157, length: 100 }, linkname);
+  putText(block, { at: 257, length: 8 }, 'ustar\u000000');
+  putText(block, { at: 265, length: 32 }, uname);
+  putText(block, { at: 297, length: 32 }, gname);
+  if (device !== undefined) {
+    putOctal(block, { at: 329, length: 8 }, device.major);
+    putOctal(block, { at: 337, length: 8 }, device.minor);
+  }
+  putOctal(block, { at: checksumAt, length: 7 }, sumOf(block));
+  block[checksumAt + 7] = space;
   return block;
 }
 
@@ -71,7 +111,7 @@ function checkSum(block: Uint8Array, where: string): void {
 
 /** Sums up all bytes, reading those of the checksum as spaces. */
 function sumOf(block: Uint8Array): number {
-  let sum = 8 * 0x20;
+  let sum = 8 * space;
   for (let at = 0; at < blockSize; at++) {
     if (at < checksumAt || at >= checksumAt + 8) sum += block[at] ?? 0;
   }
@@ -79,37 +119,63 @@ function sumOf(block: Uint8Array): number {
 }
 
 function text(block: Uint8Array, at: number, length: number): string {
+  // Most fields are empty.
+  if (block[at] === 0) return '';
   const field = block.subarray(at, at + length);
   const end = field.indexOf(0);
-  return decoder.decode(end === -1 ? field : field.subarray(0, end));
+  return decodeText(end === -1 ? field : field.subarray(0, end));
 }
 
 /**
- * Reads an octal number, or a base-256 one (GNU's format for large numbers). Returns undefined for any other text, a
- * negative number and one above 2^53.
+ * Reads an octal number, or a base-256 one (GNU's format for large and for negative numbers). Returns undefined for any
+ * other text, and beyond 2^53.
  */
 export function decodeNumber(block: Uint8Array, at: number, length: number): number | undefined {
   const field = block.subarray(at, at + length);
   const first = field[0] ?? 0;
   if (first >= 0x80) {
-    const value = field.subarray(1).reduce((sum, byte) => sum * 256 + byte, 0);
-    return first === 0x80 && Number.isSafeInteger(value) ? value : undefined;
+    const isNegative = first === 0xff;
+    const size = field.subarray(1).reduce((sum, byte) => sum * 256 + (isNegative ? 255 - byte : byte), 0);
+    const value = isNegative ? -1 - size : size;
+    return (first === 0x80 || isNegative) && Number.isSafeInteger(value) ? value : undefined;
   }
-  const digits = text(block, at, length).trim();
-  if (!/^[0-7]*$/.test(digits)) return undefined;
-  return digits === '' ? 0 : Number.parseInt(digits, 8);
+  let value = 0;
+  let digits = 0;
+  let isOver = false;
+  for (const byte of field) {
+    if (byte === 0) break;
+    if (byte === space) isOver = digits > 0;
+    else if (isOver || byte < zero || byte > zero + 7) return undefined;
+    else {
+      value = value * 8 + byte - zero;
+      digits++;
+    }
+  }
+  return value;
 }
 
 function needed(value: number | undefined, what: string): number {
-  if (value !== undefined) return value;
+  if (value !== undefined && value >= 0) return value;
   throw new ContentError('MANIFEST_INVALID', `${what} is not a number in tar's format`);
 }
 
-/** Writes zero-padded digits and a NUL into a field of `width` bytes. */
-function octal(value: number, width: number): Uint8Array {
-  const digits = value.toString(8).padStart(width - 1, '0');
-  if (!Number.isSafeInteger(value) || value < 0 || digits.length >= width) {
+interface Field {
+  readonly at: number;
+  readonly length: number;
+}
+
+function putText(block: Uint8Array, { at, length }: Field, value: string): void {
+  if (value !== '') block.set(encodeText(value).subarray(0, length), at);
+}
+
+/** Writes zero-padded digits and a NUL into a field. */
+function putOctal(block: Uint8Array, { at, length }: Field, value: number): void {
+  let rest = value;
+  for (let digit = at + length - 2; digit >= at; digit--) {
+    block[digit] = zero + (rest % 8);
+    rest = Math.floor(rest / 8);
+  }
+  if (!Number.isSafeInteger(value) || rest !== 0) {
     throw new InputError('INVALID_OPTION', `${value} does not fit in a tar header`);
   }
-  return encoder.encode(`${digits}\0`);
 }

@@ -1,9 +1,11 @@
 import { ContentError } from '../errors.ts';
+import { decodeText, encodeText } from './text.ts';
 
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 const space = 0x20;
 const newline = 0x0a;
+
+/** The key of an extended attribute is this and its name. Its value may be any bytes. */
+export const xattrPrefix = 'SCHILY.xattr.';
 
 /**
  * Reads the records of an extended header: `length key=value\n`, where the length counts itself. Joins the pieces of a
@@ -17,14 +19,15 @@ export function decodePax(bytes: Uint8Array, where: string): ReadonlyMap<string,
   let at = 0;
   while (at < bytes.byteLength) {
     const gap = bytes.indexOf(space, at);
-    const digits = decoder.decode(bytes.subarray(at, gap === -1 ? at : gap));
+    const digits = decodeText(bytes.subarray(at, gap === -1 ? at : gap));
     const end = at + Number(digits);
     if (!/^[0-9]{1,10}$/.test(digits) || end > bytes.byteLength || bytes[end - 1] !== newline) {
       throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
     }
-    const record = decoder.decode(bytes.subarray(gap + 1, end - 1));
+    const record = decodeText(bytes.subarray(gap + 1, end - 1));
     const equals = record.indexOf('=');
-    if (equals < 1 || record.slice(equals).includes('\0')) {
+    const isAnyBytes = record.startsWith(xattrPrefix);
+    if (equals < 1 || (record.includes('\0', equals) && !isAnyBytes)) {
       throw new ContentError('MANIFEST_INVALID', `${where}: a PAX record is malformed`);
     }
     const [key, value] = [record.slice(0, equals), record.slice(equals + 1)];
@@ -41,11 +44,11 @@ export function encodePax(records: Iterable<readonly [string, string]>): Uint8Ar
   let text = '';
   for (const [key, value] of records) {
     const rest = ` ${key}=${value}\n`;
-    const length = encoder.encode(rest).byteLength;
+    const length = encodeText(rest).byteLength;
     let total = length + String(length).length;
     // The length counts its own digits, which may just have grown by one.
     if (length + String(total).length !== total) total++;
     text += `${total}${rest}`;
   }
-  return encoder.encode(text);
+  return encodeText(text);
 }

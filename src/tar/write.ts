@@ -1,27 +1,69 @@
 import { ContentError, InputError } from '../errors.ts';
 import { checkArgument, iterable } from '../spec/options.ts';
 import { paddingOf, type TarType, typeflags } from './entry.ts';
-import { encodeBlock, maxOctalSize } from './header.ts';
-import { encodePax } from './pax.ts';
+import { type Device, encodeBlock, maxOctal, maxOctalId } from './header.ts';
+import { formatTime } from './metadata.ts';
+import { encodePax, xattrPrefix } from './pax.ts';
+import { decodeText, encodeText, hasRawBytes } from './text.ts';
 
-/** The header of an entry to write. Owner and time are always root and 1970, so equal content makes equal bytes. */
+/**
+ * The header of an entry to write. By default it belongs to root and is from 1970, so equal content makes equal bytes. The
+ * body is the whole file: layers should have no sparse files, so gantry writes none.
+ */
 export interface TarFile {
   /** A path in the archive, of any length. */
   readonly name: string;
   /** @defaultValue 'file' */
-  readonly type?: TarType;
+  readonly type?: TarType | undefined;
   /**
    * Bytes of the body.
    * @defaultValue 0
    */
-  readonly size?: number;
+  readonly size?: number | undefined;
   /**
-   * The permission bits.
+   * The permission bits, with those for setuid, setgid and sticky.
    * @defaultValue 0o755 for directories, 0o644 for all others
    */
-  readonly mode?: number;
+  readonly mode?: number | undefined;
   /** The target of a `link` or `symlink`. Required for these and forbidden for all others. */
-  readonly linkname?: string;
+  readonly linkname?: string | undefined;
+  /**
+   * Whole seconds since 1970; negative for a time before.
+   * @defaultValue 0
+   */
+  readonly mtime?: number | undefined;
+  /**
+   * The rest of the time, from 0 to 999,999,999.
+   * @defaultValue 0
+   */
+  readonly nanoseconds?: number | undefined;
+  /**
+   * The id of the owner.
+   * @defaultValue 0
+   */
+  readonly uid?: number | undefined;
+  /**
+   * The id of the group.
+   * @defaultValue 0
+   */
+  readonly gid?: number | undefined;
+  /**
+   * The name of the owner.
+   * @defaultValue '', so that only the id counts
+   */
+  readonly uname?: string | undefined;
+  /**
+   * The name of the group.
+   * @defaultValue '', so that only the id counts
+   */
+  readonly gname?: string | undefined;
+  /** The extended attributes by name, such as `security.capability`. */
+  readonly xattrs?: ReadonlyMap<string, Uint8Array> | undefined;
+  /**
+   * The numbers of a `character-device` or `block-device`. Forbidden for all others.
+   * @defaultValue 0 and 0
+   */
+  readonly device?: Device | undefined;
 }
 
 /** An entry to write, with its content. */
@@ -38,16 +80,16 @@ export const tarEnd: Uint8Array = new Uint8Array(1024);
  * @throws INVALID_OPTION for an impossible entry
  */
 export function tarHeader(file: TarFile): Uint8Array {
-  const { type = 'file', size = 0, linkname = '' } = file;
+  const { type = 'file', size = 0, linkname = '', device } = file;
   const name = type === 'directory' && !file.name.endsWith('/') ? `${file.name}/` : file.name;
-  check({ name, type, size, linkname });
+  check({ ...file, name, type, size, linkname });
+  const { mode = type === 'directory' ? 0o755 : 0o644, mtime = 0, uid, gid, uname, gname } = file;
   const typeflag = typeflags[type];
-  const mode = file.mode ?? (type === 'directory' ? 0o755 : 0o644);
-  const block = encodeBlock({ name, typeflag, size, mode, mtime: 0, linkname });
-  const records: [string, string][] = [];
-  if (!fits(name)) records.push(['path', name]);
-  if (!fits(linkname)) records.push(['linkpath', linkname]);
-  if (size > maxOctalSize) records.push(['size', String(size)]);
+  const isDevice = type === 'character-device' || type === 'block-device';
+  const numbers = isDevice ? (device ?? { major: 0, minor: 0 }) : undefined;
+  const owner = { uid, gid, uname, gname };
+  const block = encodeBlock({ name, typeflag, size, mode, mtime, linkname, ...owner, device: numbers });
+  const records = recordsOf({ ...file, name, size, linkname });
   if (records.length === 0) return block;
   const pax = encodePax(records);
   const ahead = {
@@ -59,6 +101,28 @@ export function tarHeader(file: TarFile): Uint8Array {
     linkname: '',
   };
   return joined([encodeBlock(ahead), pax, tarPadding(pax.byteLength), block]);
+}
+
+/** Returns the values that ustar cannot hold, in a fixed order. */
+function recordsOf(file: TarFile): readonly (readonly [string, string])[] {
+  const { name, linkname = '', size = 0, uid = 0, gid = 0, uname = '', gname = '' } = file;
+  const { mtime = 0, nanoseconds = 0, xattrs = [] } = file;
+  const records: [string, string][] = [];
+  if (!fits(name, 100)) records.push(['path', name]);
+  if (!fits(linkname, 100)) records.push(['linkpath', linkname]);
+  if (size > maxOctal) records.push(['size', String(size)]);
+  if (uid > maxOctalId) records.push(['uid', String(uid)]);
+  if (gid > maxOctalId) records.push(['gid', String(gid)]);
+  if (!fits(uname, 31)) records.push(['uname', uname]);
+  if (!fits(gname, 31)) records.push(['gname', gname]);
+  if (nanoseconds > 0 || mtime < 0 || mtime > maxOctal) {
+    records.push(['mtime', formatTime({ mtime, nanoseconds })]);
+  }
+  const attributes = [...xattrs].map(([key, value]) => [key, decodeText(value)] as const);
+  for (const [key, value] of attributes.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    records.push([`${xattrPrefix}${key}`, value]);
+  }
+  return records;
 }
 
 /** Returns the zeros after a body of `size` bytes. */
@@ -101,22 +165,38 @@ async function* written(
   yield tarEnd;
 }
 
-function check({ name, type, size, linkname }: Required<Omit<TarFile, 'mode'>>): void {
+function check(file: TarFile): void {
+  const { name, type, size = 0, linkname = '', nanoseconds = 0, uname = '', gname = '' } = file;
   const isLink = type === 'link' || type === 'symlink';
+  const isDevice = type === 'character-device' || type === 'block-device';
   let wrong: string | undefined;
-  if (name === '' || name.includes('\0') || linkname.includes('\0'))
+  if (name === '' || [name, linkname, uname, gname].some((text) => text.includes('\0')))
     wrong = 'the name is empty, or a name has a NUL';
   else if (type === 'file' && name.endsWith('/')) wrong = 'the name of a file ends with a slash';
   else if (isLink !== (linkname !== '')) wrong = 'a link needs a linkname and no other entry may have one';
   else if (!Number.isSafeInteger(size) || size < 0 || (type !== 'file' && size > 0))
     wrong = 'the size is wrong';
+  else if (file.device !== undefined && !isDevice) wrong = 'only devices have the numbers of a device';
+  else if (!isCount(file.uid) || !isCount(file.gid)) wrong = 'the id of an owner is wrong';
+  else if (!isCount(nanoseconds) || nanoseconds > 999_999_999 || !Number.isSafeInteger(file.mtime ?? 0))
+    wrong = 'the time is wrong';
+  else if ([...(file.xattrs?.keys() ?? [])].some((key) => key === '' || /[=\0]/.test(key)))
+    wrong = 'an extended attribute has no name, or one with "=" or a NUL';
   if (wrong !== undefined) throw new InputError('INVALID_OPTION', `tar entry "${name}": ${wrong}`);
 }
 
-/** Non-ASCII text goes into a record too: the header block has no character encoding. */
-function fits(text: string): boolean {
+function isCount(value = 0): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
+/**
+ * Non-ASCII text goes into a record too: the header block has no character encoding. Bytes that are no text stay in the
+ * block as long as they fit, since a record is UTF-8.
+ */
+function fits(text: string, room: number): boolean {
+  if (hasRawBytes(text)) return encodeText(text).byteLength <= room;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
-  return text.length <= 100 && /^[\u0001-\u007f]*$/.test(text);
+  return text.length <= room && /^[\u0001-\u007f]*$/.test(text);
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

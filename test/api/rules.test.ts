@@ -139,6 +139,7 @@ describe('the order of arguments', () => {
       'pushImage',
       'pushIndex',
       'putManifest',
+      'readFile',
       'tag',
     ]);
     assert.ok(verbs.size > 25, String(verbs.size));

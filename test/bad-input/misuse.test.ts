@@ -67,6 +67,8 @@ const rows: Readonly<Record<string, Row>> = {
   formatReference: { values: { reference: main.parseReference(text) } },
   imageSource: { values: { image: view }, options: {} },
   openArchive: { values: { path: '/nowhere/a.tar' }, options: {} },
+  openFileSystem: { values: { image: view }, options: {} },
+  openImageFile: { values: { image: view, path: 'etc' }, options: {} },
   openImage: { values: { repository, manifest: image }, options: {} },
   openIndex: { values: { repository, manifest: image }, options: {} },
   openLayout: { values: { folder: '/nowhere' }, options: { mode: 'read' }, required: ['mode'] },

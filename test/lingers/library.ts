@@ -40,6 +40,9 @@ const uses: Readonly<Record<string, Use>> = {
   },
   getDescriptor: (client, { host }) => client.getDescriptor(`${host}/app:1`),
   getConfig: (client, { host }) => client.getConfig(`${host}/app:1`),
+  'an export of which the beginning is read': (client, { host }) =>
+    first(client.exportImage(`${host}/app:1`)),
+  'files of which the first is listed': (client, { host }) => first(client.listFiles(`${host}/app:1`)),
   'a blob of which the beginning is read': (client, { host, layer }) =>
     first(client.openBlob(`${host}/app@${layer}`).open()),
   'a layer of which the beginning is read': async (client, { host }) => {

@@ -40,6 +40,12 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
   inspect: [{ words: ({ host }) => ['inspect', `${host}/app:1`], asks: 'bodies' }],
   manifest: [{ words: ({ host }) => ['manifest', `${host}/app:1`], asks: 'bodies' }],
   config: [{ words: ({ host }) => ['config', `${host}/app:1`], asks: 'bodies' }],
+  export: [
+    { words: ({ host }) => ['export', `${host}/app:1`, 'out.tar'], asks: 'bodies' },
+    { words: ({ host }) => ['export', `${host}/app:1`], asks: 'bodies' },
+  ],
+  'ls-files': [{ words: ({ host }) => ['ls-files', `${host}/app:1`], asks: 'bodies' }],
+  cat: [{ words: ({ host }) => ['cat', `${host}/app:1`, 'a'], asks: 'bodies' }],
   blob: [{ words: ({ host, layer }) => ['blob', `${host}/app@${layer}`], asks: 'bodies' }],
   ls: [{ words: ({ host }) => ['ls', `${host}/app`], asks: 'bodies' }],
   referrers: [{ words: ({ host }) => ['referrers', `${host}/app:1`], asks: 'bodies' }],

@@ -1,0 +1,88 @@
+import type { FileEntry } from '../image/filesystem.ts';
+import type { Image } from '../image/image.ts';
+import { openImageFile } from '../image/open-file.ts';
+import { openFileSystem } from '../image/open-file-system.ts';
+import { openTemporaryLayout } from '../layout/temporary.ts';
+import { isLayerType } from '../spec/media-type.ts';
+import { compareBytes } from '../store/listing.ts';
+import { cachedBlobs } from './blob-cache.ts';
+import type { Connections } from './connections.ts';
+import { openSource } from './open.ts';
+import { type Place, toPlace } from './place.ts';
+import { type ReadOptions, readImage } from './read.ts';
+
+/** An image opened for reading its files. */
+interface OpenedImage extends AsyncDisposable {
+  readonly image: Image;
+}
+
+/**
+ * Opens an image whose layers are read more than once. Layers from a registry stay in the temporary folder meanwhile, so
+ * that each is downloaded once; no layer is downloaded before its first reading.
+ */
+export async function openImageSource(
+  connections: Connections,
+  place: string | Place,
+  options: ReadOptions,
+): Promise<OpenedImage> {
+  const parsed = toPlace(place);
+  const { signal, platform } = options;
+  const held: AsyncDisposable[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of held.splice(0).toReversed()) await one[Symbol.asyncDispose]();
+  };
+  try {
+    const platforms = platform === undefined ? undefined : [platform];
+    const source = await openSource(connections, parsed, { signal, platforms });
+    held.push(source.repository);
+    let { repository } = source;
+    if (parsed.kind === 'registry') {
+      const kept = await openTemporaryLayout({ signal });
+      held.push(kept);
+      repository = cachedBlobs(repository, kept);
+    }
+    return { image: await readImage({ ...source, repository }, options), [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Yields the files of an image as one tar; for an artifact of one layer that holds no files, its bytes. */
+export async function* exportImage(
+  connections: Connections,
+  place: string | Place,
+  options: ReadOptions = {},
+): AsyncIterable<Uint8Array> {
+  await using opened = await openImageSource(connections, place, options);
+  const { image } = opened;
+  const [first, ...others] = await image.layers(options);
+  if (first !== undefined && others.length === 0 && !isLayerType(first.mediaType)) {
+    yield* first.uncompressed().open(options);
+    return;
+  }
+  yield* (await openFileSystem(image, { signal: options.signal })).tar({ signal: options.signal });
+}
+
+/** Yields the files of an image in the byte order of their paths. */
+export async function* listFiles(
+  connections: Connections,
+  place: string | Place,
+  options: ReadOptions = {},
+): AsyncIterable<FileEntry> {
+  await using opened = await openImageSource(connections, place, options);
+  const { signal } = options;
+  const entries = [...(await openFileSystem(opened.image, { signal })).entries()];
+  yield* entries.sort((a, b) => compareBytes(a.path, b.path));
+}
+
+/** Yields the content of one file. Reads no layer below the one that decides. */
+export async function* readFile(
+  connections: Connections,
+  place: string | Place,
+  path: string,
+  options: ReadOptions = {},
+): AsyncIterable<Uint8Array> {
+  await using opened = await openImageSource(connections, place, options);
+  yield* (await openImageFile(opened.image, path, { signal: options.signal })).open();
+}

@@ -1,0 +1,56 @@
+import type { FileEntry } from '../../image/filesystem.ts';
+import type { Place } from '../place.ts';
+import type { ReadOptions } from '../read.ts';
+
+/**
+ * The verbs of a client that look into the files of an image. Of an index, they take its image for `platform`, by default
+ * linux/amd64. Layers from a registry are downloaded once, and stay in the temporary folder until the verb ends.
+ */
+export interface FileVerbs {
+  /**
+   * Yields the files of an image as one tar: all layers applied, each directory before its content, hard links after their
+   * file, and the same bytes for the same layers. Keeps mode, owner, time, devices and extended attributes. Of an artifact
+   * whose one layer holds no files, yields the bytes of that layer.
+   * @throws MANIFEST_UNKNOWN when the place has no such image, or none for the platform
+   * @throws MANIFEST_INVALID when a layer is no tar, or has an entry that cannot be applied
+   * @throws UNSUPPORTED when the image is an artifact of several layers
+   * @example
+   * ```ts
+   * import { writeFile } from 'node:fs/promises';
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * await writeFile('files.tar', client.exportImage('ghcr.io/acme/app:1'));
+   * ```
+   */
+  exportImage(place: string | Place, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Lists the files of an image, in the byte order of their paths.
+   * @throws MANIFEST_UNKNOWN, MANIFEST_INVALID and UNSUPPORTED, as `exportImage`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * for await (const { path, type, size } of client.listFiles('ghcr.io/acme/app:1')) console.log(type, size, path);
+   * ```
+   */
+  listFiles(place: string | Place, options?: ReadOptions): AsyncIterable<FileEntry>;
+  /**
+   * Yields the content of one file. Follows symbolic links within the root of the image. Reads the layers from the top down,
+   * and fetches none below the layer that decides.
+   * @throws FILE_UNKNOWN when the image has no such file
+   * @throws UNSUPPORTED when the path is a directory or a device
+   * @throws MANIFEST_UNKNOWN and MANIFEST_INVALID, as `exportImage`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * let text = '';
+   * for await (const chunk of client.readFile('ghcr.io/acme/app:1', 'hello.txt')) text += Buffer.from(chunk);
+   * console.log(text);
+   * ```
+   */
+  readFile(place: string | Place, path: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
+}

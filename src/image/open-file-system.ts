@@ -1,0 +1,153 @@
+import { ContentError, UnsupportedError } from '../errors.ts';
+import type { UnpackLimits } from '../flow/compression.ts';
+import { createPool } from '../flow/pool.ts';
+import { isLayerType } from '../spec/media-type.ts';
+import { signal as abortSignal, checkArgument, checkOptions, object, type Shape } from '../spec/options.ts';
+import { aView } from '../store/checks.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { writeTar } from '../tar/write.ts';
+import {
+  createFileSystem,
+  type FileEntry,
+  type FileSystem,
+  type FileWithContent,
+  type ReadFilesOptions,
+} from './filesystem.ts';
+import type { Image } from './image.ts';
+import type { Layer } from './layer.ts';
+import { createLayerReader, type LayerChanges } from './layer-changes.ts';
+import { readWholeTar } from './whole-tar.ts';
+
+/** Settings of `openFileSystem`. */
+export interface FileSystemOptions extends SignalOptions {
+  /** The limits of unpacking a layer. Beyond them the reading throws TOO_LARGE. */
+  readonly unpack?: UnpackLimits | undefined;
+}
+
+/** The merged file system of an image: all layers applied, with whiteouts, opaque directories and links resolved. */
+export interface ImageFileSystem extends Pick<FileSystem, 'entries' | 'find'> {
+  /**
+   * Yields the entries with their content, in the order of `entries`. Opens each needed layer once more, and reads it to
+   * its end, so that its digest is checked.
+   */
+  files(options?: ReadFilesOptions): AsyncIterable<FileWithContent>;
+  /**
+   * Returns the files as one tar: parents before their content, hard links after their file, and the same bytes for the
+   * same layers. Keeps mode, owner, time, devices and extended attributes.
+   */
+  tar(options?: SignalOptions): AsyncIterable<Uint8Array>;
+}
+
+/** Layers whose headers are read at once. A layer is decompressed beside the reading of another. */
+const atOnce = 2;
+
+const shape: Shape<FileSystemOptions> = { signal: abortSignal, unpack: object };
+
+/**
+ * Opens the merged file system of an image. Reads every layer once for its headers, and keeps only these in memory; reading
+ * files reads their layers once more. From a registry both readings download the layer: copy the image to a layout first,
+ * or use the verbs of a client, which keep the layers on disk meanwhile.
+ * @throws MANIFEST_INVALID when a layer is no tar, or has an entry that cannot be applied
+ * @throws UNSUPPORTED when a layer is no change of a file system
+ * @throws TOO_LARGE above a million files, or beyond the limits of unpacking
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#applying-changesets
+ * @example
+ * ```ts
+ * import { createClient, openFileSystem } from 'gantry';
+ *
+ * await using client = createClient();
+ * const files = await openFileSystem(await client.getImage('ghcr.io/acme/app:1'));
+ * for (const { path, type, size } of files.entries()) console.log(type, size, path);
+ * ```
+ */
+export async function openFileSystem(
+  image: Image,
+  options: FileSystemOptions = {},
+): Promise<ImageFileSystem> {
+  checkArgument('openFileSystem', 'image', image, aView);
+  checkOptions('openFileSystem', options, shape);
+  const layers = await layersOf(image, options);
+  const fileSystem = createFileSystem();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  const pool = createPool(atOnce);
+  const readings = layers.map((layer) =>
+    pool.run(() => readHeaders(layer, { ...options, signal }), { signal }),
+  );
+  try {
+    for (const [at, { what }] of layers.entries()) {
+      const changes = await readings[at];
+      const [fault] = changes === undefined ? [] : fileSystem.apply(changes);
+      if (fault !== undefined) throw faultIn(what, fault);
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(readings);
+  }
+  return viewOf(fileSystem, layers, options);
+}
+
+/** A layer with its name in errors. */
+export interface NamedLayer {
+  readonly layer: Layer;
+  readonly what: string;
+}
+
+/**
+ * Returns the layers of an image from the bottom.
+ * @throws UNSUPPORTED when one is no change of a file system
+ */
+export async function layersOf(image: Image, { signal }: SignalOptions): Promise<readonly NamedLayer[]> {
+  const { descriptor, body } = await image.manifest({ signal });
+  const layers = await image.layers({ signal });
+  return layers.map((layer, at) => {
+    if (!isLayerType(layer.mediaType)) {
+      const what = `layer ${at + 1} of ${descriptor.digest}`;
+      throw new UnsupportedError('files', `${what} holds no files: its type is ${layer.mediaType}`);
+    }
+    return { layer, what: `layer ${body.layers[at]?.digest ?? at + 1}` };
+  });
+}
+
+/** Reads the headers of a layer, and all of its bytes, so that its digest is checked. */
+export async function readHeaders(
+  { layer, what }: NamedLayer,
+  { signal, unpack }: FileSystemOptions,
+): Promise<LayerChanges> {
+  const reader = createLayerReader(what);
+  const tar = layer.uncompressed(unpack).open({ signal });
+  for await (const entry of readWholeTar(tar, { what, signal })) reader.add(entry);
+  return reader.changes();
+}
+
+/** Makes the error of an entry that cannot be applied. */
+export function faultIn(what: string, fault: string): ContentError {
+  return new ContentError('MANIFEST_INVALID', `${what} ${fault}`);
+}
+
+function viewOf(
+  fileSystem: FileSystem,
+  layers: readonly NamedLayer[],
+  { unpack }: FileSystemOptions,
+): ImageFileSystem {
+  const files = ({ wants, signal }: ReadFilesOptions = {}): AsyncIterable<FileWithContent> => {
+    const open = (at: number): AsyncIterable<Uint8Array> => {
+      const layer = layers[at]?.layer;
+      if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
+      return layer.uncompressed(unpack).open({ signal });
+    };
+    return fileSystem.files(open, { wants, signal });
+  };
+  return {
+    entries: () => fileSystem.entries(),
+    find: (path) => fileSystem.find(path),
+    files,
+    tar: (options) => writeTar(named(files(options))),
+  };
+}
+
+async function* named(
+  files: AsyncIterable<FileWithContent>,
+): AsyncIterable<FileEntry & { readonly name: string; readonly body: AsyncIterable<Uint8Array> }> {
+  for await (const file of files) yield { ...file, name: file.path };
+}

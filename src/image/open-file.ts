@@ -1,0 +1,132 @@
+import { NotFoundError, UnsupportedError } from '../errors.ts';
+import {
+  signal as abortSignal,
+  checkArgument,
+  checkOptions,
+  object,
+  type Shape,
+  text,
+} from '../spec/options.ts';
+import { aView } from '../store/checks.ts';
+import { createFileSystem, type FileEntry } from './filesystem.ts';
+import { type Found, findFile } from './find-file.ts';
+import type { Image } from './image.ts';
+import { type LayerChanges, shown } from './layer-changes.ts';
+import { type LayerNames, namesOf } from './layer-names.ts';
+import {
+  type FileSystemOptions,
+  faultIn,
+  layersOf,
+  type NamedLayer,
+  readHeaders,
+} from './open-file-system.ts';
+import { readWholeTar } from './whole-tar.ts';
+
+/** One file of an image. */
+export interface ImageFile extends FileEntry {
+  /** Reads the content, and its layer to the end, so that the layer's digest is checked. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+const shape: Shape<FileSystemOptions> = { signal: abortSignal, unpack: object };
+
+/**
+ * Opens one file of an image, following symbolic links within the root of the image. Reads the layers from the top down, and
+ * none below the layer that decides; a layer is read once to find the file, and once for its content.
+ * @throws FILE_UNKNOWN when the image has no such file
+ * @throws UNSUPPORTED when the path is a directory or a device, or a layer is no change of a file system
+ * @throws MANIFEST_INVALID when symbolic links form a loop, or a layer is no tar
+ * @example
+ * ```ts
+ * import { createClient, openImageFile } from 'gantry';
+ *
+ * await using client = createClient();
+ * const file = await openImageFile(await client.getImage('ghcr.io/acme/app:1'), 'hello.txt');
+ * for await (const chunk of file.open()) process.stdout.write(chunk);
+ * ```
+ */
+export async function openImageFile(
+  image: Image,
+  path: string,
+  options: FileSystemOptions = {},
+): Promise<ImageFile> {
+  checkArgument('openImageFile', 'image', image, aView);
+  checkArgument('openImageFile', 'path', path, text);
+  checkOptions('openImageFile', options, shape);
+  const layers = await layersOf(image, options);
+  const read = createReader(layers, options);
+  const seen = await findFile(path, layers.length, read.names);
+  const found = seen === 'unsure' ? await findMerged(path, layers, read.changes) : seen;
+  if (found === 'missing') throw new NotFoundError('FILE_UNKNOWN', `the image has no file "${shown(path)}"`);
+  if (found === 'directory') throw notFile(path, 'a directory');
+  const layer = layers[found.layer];
+  const entry = (await read.changes(found.layer)).entries.find(({ position }) => position === found.position);
+  if (layer === undefined || entry === undefined)
+    throw new RangeError(`layer ${found.layer} has no such entry`);
+  const { linkname: _, ...header } = entry.header;
+  if (header.type !== 'file') throw notFile(path, `a ${header.type}`);
+  return {
+    path: entry.path,
+    ...header,
+    layer: found.layer,
+    open: () => contentOf(layer, found.position, options),
+  };
+}
+
+function notFile(path: string, kind: string): UnsupportedError {
+  return new UnsupportedError('files', `"${shown(path)}" is ${kind}, and has no content to read`);
+}
+
+interface Reader {
+  readonly changes: (layer: number) => Promise<LayerChanges>;
+  readonly names: (layer: number) => Promise<LayerNames>;
+}
+
+/** Reads the headers of each layer once, when they are first needed. */
+function createReader(layers: readonly NamedLayer[], options: FileSystemOptions): Reader {
+  const kept = new Map<number, LayerChanges>();
+  const arranged = new Map<number, LayerNames>();
+  const changes = async (at: number): Promise<LayerChanges> => {
+    const layer = layers[at];
+    if (layer === undefined) throw new RangeError(`there is no layer ${at}`);
+    const read = kept.get(at) ?? (await readHeaders(layer, options));
+    kept.set(at, read);
+    return read;
+  };
+  return {
+    changes,
+    async names(at) {
+      const names = arranged.get(at) ?? namesOf(await changes(at));
+      arranged.set(at, names);
+      return names;
+    },
+  };
+}
+
+/** Finds a path in the merged tree of all layers. */
+async function findMerged(
+  path: string,
+  layers: readonly NamedLayer[],
+  changes: Reader['changes'],
+): Promise<Found | 'missing' | 'directory'> {
+  const fileSystem = createFileSystem();
+  for (const [at, { what }] of layers.entries()) {
+    const [fault] = fileSystem.apply(await changes(at));
+    if (fault !== undefined) throw faultIn(what, fault);
+  }
+  const found = fileSystem.locate(path);
+  if (found === undefined) return 'missing';
+  return found.type === 'directory' ? 'directory' : found;
+}
+
+async function* contentOf(
+  { layer, what }: NamedLayer,
+  wanted: number,
+  { signal, unpack }: FileSystemOptions,
+): AsyncIterable<Uint8Array> {
+  let position = 0;
+  const tar = layer.uncompressed(unpack).open({ signal });
+  for await (const { body } of readWholeTar(tar, { what, signal })) {
+    if (position++ === wanted) yield* body;
+  }
+}
