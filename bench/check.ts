@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { packageVersion } from '../src/cli/version.ts';
 import { checkLayout } from './images.ts';
 import type { Scenario } from './scenario.ts';
@@ -33,6 +34,12 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
       return;
     case 'pull':
       return checkLayout(places.folder, stage.blobs);
+    case 'export': {
+      const { size } = await stat(places.folder);
+      const { layers, layerSize } = scenario.image;
+      if (size < layers * layerSize) throw new Error(`the tar has ${size} bytes`);
+      return;
+    }
     case 'tag':
       return hasRoot(`${repositoryOf(places.from)}:${places.tag}`);
     case 'digest':

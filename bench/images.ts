@@ -30,6 +30,8 @@ export interface ImageShape {
   readonly layers: number;
   /** Bytes of each layer. */
   readonly layerSize: number;
+  /** Gives the file of each layer a name of its own, so that no layer hides another. Default: all have one name. */
+  readonly distinct?: boolean;
 }
 
 /** The name that an image has in the layout that tools push from. */
@@ -42,12 +44,14 @@ const architectures = ['amd64', 'arm64', 'ppc64le', 's390x', 'riscv64', 'mips64l
  * shares with another image.
  */
 export async function makeImage(
-  { platforms, layers, layerSize }: ImageShape,
+  { platforms, layers, layerSize, distinct = false }: ImageShape,
   shared: readonly Layer[] = [],
 ): Promise<Image | Index> {
   const image = async (architecture: string): Promise<Image> => {
     const made = await Promise.all(
-      Array.from({ length: layers - shared.length }, () => randomLayer(layerSize)),
+      Array.from({ length: layers - shared.length }, (_, at) =>
+        randomLayer(layerSize, distinct ? `file-${at}` : 'file'),
+      ),
     );
     return createImage({ config: { os: 'linux', architecture }, layers: [...shared, ...made] });
   };
@@ -75,16 +79,16 @@ const large = 64 * 1024 * 1024;
 const largeLayers = new Map<number, Layer>();
 
 /** Makes a layer with one file of random bytes in a gzipped tar. */
-async function randomLayer(size: number): Promise<Layer> {
+async function randomLayer(size: number, name: string): Promise<Layer> {
   if (size < large)
-    return createLayer(bytesContent(await buffer(gzippedTar(size, randomBytes(size)).open())));
-  const layer = largeLayers.get(size) ?? createLayer(gzippedTar(size, randomBytes(1024 * 1024)));
+    return createLayer(bytesContent(await buffer(gzippedTar(name, size, randomBytes(size)).open())));
+  const layer = largeLayers.get(size) ?? createLayer(gzippedTar(name, size, randomBytes(1024 * 1024)));
   largeLayers.set(size, layer);
   return layer;
 }
 
 /** Repeats the block, each time with another number in it. */
-function gzippedTar(size: number, block: Buffer): Content {
+function gzippedTar(name: string, size: number, block: Buffer): Content {
   async function* body(): AsyncIterable<Uint8Array> {
     for (let at = 0; at < size; at += block.length) {
       const part = Buffer.from(block.subarray(0, Math.min(block.length, size - at)));
@@ -97,7 +101,7 @@ function gzippedTar(size: number, block: Buffer): Content {
     async *open() {
       // Compression would gain nothing. The tools only need the format.
       const gzip = createGzip({ level: 0 });
-      const piped = pipeline(Readable.from(writeTar([{ name: 'file', size, body: body() }])), gzip);
+      const piped = pipeline(Readable.from(writeTar([{ name, size, body: body() }])), gzip);
       yield* gzip;
       await piped;
     },

@@ -60,7 +60,7 @@ interface Scene extends AsyncDisposable {
 }
 
 const writes: ReadonlySet<Verb> = new Set<Verb>(['push', 'copy', 'copyAll']);
-const reads: ReadonlySet<Verb> = new Set<Verb>(['pull', 'copy', 'copyAll', 'tag', 'digest', 'ls']);
+const reads: ReadonlySet<Verb> = new Set<Verb>(['pull', 'copy', 'copyAll', 'tag', 'digest', 'ls', 'export']);
 
 async function arrange(scenario: Scenario, stage: Stage, kind: RunKind): Promise<Scene> {
   const held: AsyncDisposable[] = [];

@@ -4,7 +4,7 @@ import { gantryProgram, ownProgram } from './programs.ts';
 import { isInPath } from './support/programs.ts';
 
 /** The task of a tool. */
-export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version';
+export type Verb = 'push' | 'pull' | 'copy' | 'copyAll' | 'tag' | 'digest' | 'ls' | 'version' | 'export';
 
 /** The places of a run. References are `host/repository:tag`, repositories have no tag. */
 export interface Places {
@@ -14,7 +14,7 @@ export interface Places {
   readonly to: string;
   /** For `tag`: the new tag of `from`. */
   readonly tag: string;
-  /** For `pull`: a folder that does not exist yet. */
+  /** For `pull`: a folder that does not exist yet; for `export`: a file. */
   readonly folder: string;
 }
 
@@ -45,6 +45,7 @@ const craneVerbs: Tool['verbs'] = {
   tag: ({ from, tag }) => ['tag', from, tag],
   digest: ({ from }) => ['digest', from],
   ls: ({ from }) => ['ls', repositoryOf(from)],
+  export: ({ from, folder }) => ['export', from, folder],
 };
 
 export const gantry: Tool = {

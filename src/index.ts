@@ -29,6 +29,7 @@ export {
 export { createRootNotes } from './client/root-notes.ts';
 export type { StandardStreams } from './client/standard.ts';
 export type { TokenOptions, TokenReply } from './client/token.ts';
+export type { UnpackOptions } from './client/unpack.ts';
 export {
   createUploadJournal,
   type NotedUpload,
@@ -51,6 +52,12 @@ export { bytesContent, type Content, type OpenOptions, streamContent } from './f
 export { digestOf } from './flow/hash.ts';
 export type { PlaceOptions, Pool } from './flow/pool.ts';
 export type { Work, WorkObserver, WorkPart, WorkProgress, WorkSum } from './flow/work.ts';
+export {
+  type LeftOut,
+  type UnpackedFiles,
+  type UnpackFilesOptions,
+  unpackFiles,
+} from './folder/unpack-files.ts';
 export type { HostSettings } from './hosts/hosts.ts';
 export { defaultLayerRetry, type RetryEvent, type RetryOptions } from './http/backoff.ts';
 export type { WarningObserver, WireEvent, WireObserver, WireWarning } from './http/event.ts';
@@ -63,6 +70,14 @@ export type { RateLimit } from './http/rate-limit.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
+export type { ConfigChange } from './image/diff-configs.ts';
+export {
+  diffImages,
+  type FileChange,
+  type FilePart,
+  type ImageDiff,
+  type LayerChange,
+} from './image/diff-images.ts';
 export type { FileEntry, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
 export type { ViewPlace } from './image/image.ts';
 export { type Image, openImage } from './image/image.ts';

@@ -25,7 +25,7 @@ const places = ['memory', 'layout', 'archive', 'disk', 'pull-through'];
 const line = ['wire', 'http', 'keychain', 'auth'];
 /** The line, and the part of it that only Node has. */
 const nodeLine = [...line, 'http/node'];
-const works = ['copy', 'image', 'client', 'server'];
+const works = ['copy', 'image', 'folder', 'client', 'server'];
 const disk = ['node:fs', 'node:fs/promises', 'node:path', 'node:os', 'node:crypto'];
 
 const rules: Readonly<Record<string, Rule>> = {
@@ -60,8 +60,20 @@ const rules: Readonly<Record<string, Rule>> = {
   'pull-through': { imports: ['store', ...words], node: [] },
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: [] },
+  folder: { imports: ['image', 'store', 'files', ...words], node: disk },
   client: {
-    imports: ['store', 'remote', 'hosts', ...nodeLine, ...places, 'copy', 'image', 'files', ...words],
+    imports: [
+      'store',
+      'remote',
+      'hosts',
+      ...nodeLine,
+      ...places,
+      'copy',
+      'image',
+      'folder',
+      'files',
+      ...words,
+    ],
     node: ['node:fs', 'node:fs/promises', 'node:path'],
   },
   server: { imports: ['store', 'wire', ...words], node: [] },

@@ -31,6 +31,15 @@ export const bytes: readonly Scenario[] = [
     registries: ['docker-registry'],
   },
   {
+    name: 'export-large',
+    title: 'export of the files of an image of 1 GiB in 20 layers, loopback',
+    wanted: "wall ≤ crane's, peak RSS ≤ 150 MiB",
+    verb: 'export',
+    image: { layers: 20, layerSize: 52 * 1024 * 1024, distinct: true },
+    runs: 2,
+    registries: ['docker-registry'],
+  },
+  {
     name: 'pull-throttled',
     title: 'pull of a layer of 256 MiB, each connection held to 20 MB/s',
     wanted: '≥ 4 × faster than any peer (ratio ≤ 0.25)',

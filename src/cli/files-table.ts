@@ -1,4 +1,4 @@
-import type { Argument } from './arguments.ts';
+import { type Argument, directory } from './arguments.ts';
 import type { Command } from './command.ts';
 
 const place: Argument = { name: 'IMAGE', kind: 'place' };
@@ -38,5 +38,31 @@ export const files: readonly Command[] = [
     options: [],
     examples: ['gantry cat alpine /hello.txt'],
     load: async () => (await import('./commands/cat.ts')).cat,
+  },
+  {
+    name: 'unpack',
+    summary: 'unpack the files of an image into a new folder',
+    details:
+      'DIR does not exist yet, or is empty. It appears in one step when it is complete; a killed command leaves nothing there, ' +
+      'and the next one into the same parent removes the rest. Nothing is written outside of it. Devices, pipes, extended ' +
+      'attributes, setuid and setgid are left out, and named.',
+    arguments: [place, directory],
+    options: [{ name: 'same-owner', summary: 'keep owners, setuid and setgid; only root can' }],
+    examples: ['gantry unpack alpine:3.20 ./files'],
+    load: async () => (await import('./commands/unpack.ts')).unpack,
+  },
+  {
+    name: 'diff',
+    summary: 'compare two images: configs, layers and files',
+    details:
+      'One line for each difference. A is an added file, C a changed and D a deleted one, with sizes in bytes and the parts that ' +
+      'differ. Times of files are no difference.',
+    arguments: [
+      { ...place, name: 'A' },
+      { ...place, name: 'B' },
+    ],
+    options: [{ name: 'exit-code', summary: 'exit with 1 if the images differ' }],
+    examples: ['gantry diff alpine:3.20 ghcr.io/acme/app:1'],
+    load: async () => (await import('./commands/diff.ts')).diff,
   },
 ];

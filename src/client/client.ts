@@ -149,6 +149,20 @@ export function createClient(options: ClientOptions = {}): Client {
       const options = merged('readFile', { place, path }, own);
       yield* (await files()).readFile(connections, place, path, options);
     },
+    unpack: async (place, directory, own = {}) =>
+      (await import('./unpack.ts')).unpackImage(
+        connections,
+        place,
+        directory,
+        merged('unpack', { place, directory }, own),
+      ),
+    diff: async (before, after, own = {}) =>
+      (await import('./diff.ts')).diffPlaces(
+        connections,
+        before,
+        after,
+        merged('diff', { before, after }, own),
+      ),
     push: async (path, reference, own = {}) => {
       const options = merged('push', { path, reference }, own);
       const target = imageAt(reference);

@@ -91,6 +91,8 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   exportImage: ({ client, host }, options) => listOf(client.exportImage(`${host}/app:1`, options)),
   listFiles: ({ client, host }, options) => listOf(client.listFiles(`${host}/app:1`, options)),
   readFile: ({ client, host }, options) => listOf(client.readFile(`${host}/app:1`, 'a', options)),
+  unpack: ({ client, host, layout }, options) => client.unpack(`${host}/app:1`, `${layout}-files`, options),
+  diff: ({ client, host }, options) => client.diff(`${host}/app:1`, `${host}/app:2`, options),
   exists: ({ client, host }, options) => client.exists(`${host}/app:1`, options),
   blobExists: ({ client, host }, options) =>
     client.blobExists(`${host}/app`, layer.descriptor.digest, options),

@@ -4,6 +4,7 @@ import { openImageFile } from '../image/open-file.ts';
 import { openFileSystem } from '../image/open-file-system.ts';
 import { openTemporaryLayout } from '../layout/temporary.ts';
 import { isLayerType } from '../spec/media-type.ts';
+import type { Repository } from '../store/contract.ts';
 import { compareBytes } from '../store/listing.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
@@ -18,12 +19,14 @@ interface OpenedImage extends AsyncDisposable {
 
 /**
  * Opens an image whose layers are read more than once. Layers from a registry stay in the temporary folder meanwhile, so
- * that each is downloaded once; no layer is downloaded before its first reading.
+ * that each is downloaded once; no layer is downloaded before its first reading. `kept` holds them in place of a layout of
+ * this image alone, and the caller disposes it.
  */
 export async function openImageSource(
   connections: Connections,
   place: string | Place,
   options: ReadOptions,
+  kept?: Repository,
 ): Promise<OpenedImage> {
   const parsed = toPlace(place);
   const { signal, platform } = options;
@@ -37,9 +40,9 @@ export async function openImageSource(
     held.push(source.repository);
     let { repository } = source;
     if (parsed.kind === 'registry') {
-      const kept = await openTemporaryLayout({ signal });
-      held.push(kept);
-      repository = cachedBlobs(repository, kept);
+      const cache = kept ?? (await openTemporaryLayout({ signal }));
+      if (cache !== kept) held.push(cache);
+      repository = cachedBlobs(repository, cache);
     }
     return { image: await readImage({ ...source, repository }, options), [Symbol.asyncDispose]: close };
   } catch (error) {

@@ -65,6 +65,8 @@ const before: Readonly<Record<string, readonly unknown[]>> = {
   exportImage: [place],
   listFiles: [place],
   readFile: [place, 'etc'],
+  unpack: [place, '/nowhere/new'],
+  diff: [place, 'registry.test/app:2'],
   exists: [place],
   blobExists: ['registry.test/app', `sha256:${'0'.repeat(64)}`],
   push: ['/nowhere', place],

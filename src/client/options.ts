@@ -138,6 +138,8 @@ export type Verb =
   | 'exportImage'
   | 'listFiles'
   | 'readFile'
+  | 'unpack'
+  | 'diff'
   | 'push'
   | 'pull'
   | 'copy'
@@ -171,6 +173,8 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   exportImage: read,
   listFiles: read,
   readFile: read,
+  unpack: { ...read, sameOwner: flag },
+  diff: read,
   push,
   pull,
   copy,
@@ -219,6 +223,8 @@ const names = either('a string or a list of strings', text, arrayOf(text));
 const named: Readonly<Record<string, Check>> = {
   place,
   subject: place,
+  before: place,
+  after: place,
   reference: place,
   source: place,
   destination: place,

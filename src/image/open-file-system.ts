@@ -25,7 +25,7 @@ export interface FileSystemOptions extends SignalOptions {
 }
 
 /** The merged file system of an image: all layers applied, with whiteouts, opaque directories and links resolved. */
-export interface ImageFileSystem extends Pick<FileSystem, 'entries' | 'find'> {
+export interface ImageFileSystem extends Pick<FileSystem, 'entries' | 'find' | 'locate'> {
   /**
    * Yields the entries with their content, in the order of `entries`. Opens each needed layer once more, and reads it to
    * its end, so that its digest is checked.
@@ -141,6 +141,7 @@ function viewOf(
   return {
     entries: () => fileSystem.entries(),
     find: (path) => fileSystem.find(path),
+    locate: (path) => fileSystem.locate(path),
     files,
     tar: (options) => writeTar(named(files(options))),
   };

@@ -134,6 +134,7 @@ describe('the order of arguments', () => {
       'checkLogin',
       'copy',
       'copyRepository',
+      'diff',
       'pull',
       'push',
       'pushImage',
@@ -141,6 +142,7 @@ describe('the order of arguments', () => {
       'putManifest',
       'readFile',
       'tag',
+      'unpack',
     ]);
     assert.ok(verbs.size > 25, String(verbs.size));
   });

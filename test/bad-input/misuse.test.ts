@@ -67,6 +67,11 @@ const rows: Readonly<Record<string, Row>> = {
   formatReference: { values: { reference: main.parseReference(text) } },
   imageSource: { values: { image: view }, options: {} },
   openArchive: { values: { path: '/nowhere/a.tar' }, options: {} },
+  diffImages: { values: { before: view, after: view }, options: {} },
+  unpackFiles: {
+    values: { fileSystem: { entries: read, files: read }, directory: '/nowhere/new' },
+    options: {},
+  },
   openFileSystem: { values: { image: view }, options: {} },
   openImageFile: { values: { image: view, path: 'etc' }, options: {} },
   openImage: { values: { repository, manifest: image }, options: {} },

@@ -141,6 +141,8 @@ const lines: readonly string[] = [
   'ls-files HOST/app:1',
   'ls-files -l HOST/app:1',
   'cat HOST/app:1 etc/passwd',
+  'unpack HOST/app:1 DIR/unpacked',
+  'diff HOST/app:1 HOST/app:many',
   'inspect HOST/app:many',
   'digest HOST/app:1',
   'digest --platform linux/amd64 HOST/app:many',

@@ -43,6 +43,8 @@ const uses: Readonly<Record<string, Use>> = {
   'an export of which the beginning is read': (client, { host }) =>
     first(client.exportImage(`${host}/app:1`)),
   'files of which the first is listed': (client, { host }) => first(client.listFiles(`${host}/app:1`)),
+  unpack: (client, { host, folder }) => client.unpack(`${host}/app:1`, `${folder}/unpacked`),
+  diff: (client, { host, other }) => client.diff(`${host}/app:1`, `${other}/app:1`),
   'a blob of which the beginning is read': (client, { host, layer }) =>
     first(client.openBlob(`${host}/app@${layer}`).open()),
   'a layer of which the beginning is read': async (client, { host }) => {

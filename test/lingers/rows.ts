@@ -46,6 +46,8 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
   ],
   'ls-files': [{ words: ({ host }) => ['ls-files', `${host}/app:1`], asks: 'bodies' }],
   cat: [{ words: ({ host }) => ['cat', `${host}/app:1`, 'a'], asks: 'bodies' }],
+  unpack: [{ words: ({ host }) => ['unpack', `${host}/app:1`, 'files'], asks: 'bodies' }],
+  diff: [{ words: ({ host, other }) => ['diff', `${host}/app:1`, `${other}/app:1`], asks: 'bodies' }],
   blob: [{ words: ({ host, layer }) => ['blob', `${host}/app@${layer}`], asks: 'bodies' }],
   ls: [{ words: ({ host }) => ['ls', `${host}/app`], asks: 'bodies' }],
   referrers: [{ words: ({ host }) => ['referrers', `${host}/app:1`], asks: 'bodies' }],

@@ -1,6 +1,9 @@
+import type { UnpackedFiles } from '../../folder/unpack-files.ts';
+import type { ImageDiff } from '../../image/diff-images.ts';
 import type { FileEntry } from '../../image/filesystem.ts';
 import type { Place } from '../place.ts';
 import type { ReadOptions } from '../read.ts';
+import type { UnpackOptions } from '../unpack.ts';
 
 /**
  * The verbs of a client that look into the files of an image. Of an index, they take its image for `platform`, by default
@@ -53,4 +56,35 @@ export interface FileVerbs {
    * ```
    */
   readFile(place: string | Place, path: string, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Unpacks the files of an image into a new or empty folder, which appears in one step when it is complete. Nothing is written
+   * outside of it. A killed process leaves nothing there; the next unpacking into the same parent removes its unfinished folder.
+   * Devices, pipes, extended attributes, setuid and setgid are left out, and named in the result.
+   * @throws INVALID_OPTION when the folder has content, or `sameOwner` is set without the rights of root
+   * @throws NAME_UNKNOWN when the parent of the folder does not exist
+   * @throws NO_SPACE, NO_PERMISSION or IO_FAILED when the disk refuses
+   * @throws MANIFEST_UNKNOWN, MANIFEST_INVALID and UNSUPPORTED, as `exportImage`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const { entries, bytes } = await client.unpack('ghcr.io/acme/app:1', './app-tree');
+   * console.log(`${entries} entries, ${bytes} bytes`);
+   * ```
+   */
+  unpack(place: string | Place, directory: string, options?: UnpackOptions): Promise<UnpackedFiles>;
+  /**
+   * Compares the configs, layers and files of two images. Times of files are no difference.
+   * @throws MANIFEST_UNKNOWN, MANIFEST_INVALID and UNSUPPORTED, as `exportImage`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const { files } = await client.diff('ghcr.io/acme/app:1', 'localhost:5000/app:1');
+   * for (const { kind, path, before, after } of files) console.log(kind, path, before, after);
+   * ```
+   */
+  diff(before: string | Place, after: string | Place, options?: ReadOptions): Promise<ImageDiff>;
 }
