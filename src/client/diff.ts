@@ -1,7 +1,7 @@
 import { diffImages, type ImageDiff } from '../image/diff-images.ts';
-import { openTemporaryLayout } from '../layout/temporary.ts';
 import type { Connections } from './connections.ts';
 import { openImageSource } from './image-files.ts';
+import { createKeptLayers } from './kept-layers.ts';
 import type { Place } from './place.ts';
 import type { ReadOptions } from './read.ts';
 
@@ -14,7 +14,7 @@ export async function diffPlaces(
 ): Promise<ImageDiff> {
   const { signal } = options;
   signal?.throwIfAborted();
-  await using kept = await openTemporaryLayout({ signal });
+  await using kept = createKeptLayers();
   await using old = await openImageSource(connections, before, options, kept);
   await using young = await openImageSource(connections, after, options, kept);
   return await diffImages(old.image, young.image, { signal });

@@ -2,12 +2,10 @@ import type { FileEntry } from '../image/filesystem.ts';
 import type { Image } from '../image/image.ts';
 import { openImageFile } from '../image/open-file.ts';
 import { openFileSystem } from '../image/open-file-system.ts';
-import { openTemporaryLayout } from '../layout/temporary.ts';
 import { isLayerType } from '../spec/media-type.ts';
-import type { Repository } from '../store/contract.ts';
 import { compareBytes } from '../store/listing.ts';
-import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
+import { createKeptLayers, type KeptLayers } from './kept-layers.ts';
 import { openSource } from './open.ts';
 import { type Place, toPlace } from './place.ts';
 import { type ReadOptions, readImage } from './read.ts';
@@ -18,15 +16,15 @@ interface OpenedImage extends AsyncDisposable {
 }
 
 /**
- * Opens an image whose layers are read more than once. Layers from a registry stay in the temporary folder meanwhile, so
- * that each is downloaded once; no layer is downloaded before its first reading. `kept` holds them in place of a layout of
- * this image alone, and the caller disposes it.
+ * Opens an image whose layers are read more than once. Layers from a registry stay unpacked in the temporary folder
+ * meanwhile, so that each is downloaded and unpacked once, at its first reading. `kept` holds them for several images, and
+ * the caller disposes it.
  */
 export async function openImageSource(
   connections: Connections,
   place: string | Place,
   options: ReadOptions,
-  kept?: Repository,
+  kept?: KeptLayers,
 ): Promise<OpenedImage> {
   const parsed = toPlace(place);
   const { signal, platform } = options;
@@ -38,13 +36,11 @@ export async function openImageSource(
     const platforms = platform === undefined ? undefined : [platform];
     const source = await openSource(connections, parsed, { signal, platforms });
     held.push(source.repository);
-    let { repository } = source;
-    if (parsed.kind === 'registry') {
-      const cache = kept ?? (await openTemporaryLayout({ signal }));
-      if (cache !== kept) held.push(cache);
-      repository = cachedBlobs(repository, cache);
-    }
-    return { image: await readImage({ ...source, repository }, options), [Symbol.asyncDispose]: close };
+    const image = await readImage(source, options);
+    if (parsed.kind !== 'registry') return { image, [Symbol.asyncDispose]: close };
+    const layers = kept ?? createKeptLayers();
+    if (layers !== kept) held.push(layers);
+    return { image: layers.keep(image), [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -54,7 +54,7 @@ const shape: Shape<FileSystemOptions> = { signal: abortSignal, unpack: object };
  *
  * await using client = createClient();
  * const [before, after] = await Promise.all(
- *   ['ghcr.io/acme/app:1', 'ghcr.io/acme/app:2'].map((name) => client.getImage(name)),
+ *   ['alpine:3.20', 'ghcr.io/acme/app:1'].map((name) => client.getImage(name)),
  * );
  * if (before !== undefined && after !== undefined) console.log((await diffImages(before, after)).files);
  * ```

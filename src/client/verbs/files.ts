@@ -7,7 +7,7 @@ import type { UnpackOptions } from '../unpack.ts';
 
 /**
  * The verbs of a client that look into the files of an image. Of an index, they take its image for `platform`, by default
- * linux/amd64. Layers from a registry are downloaded once, and stay in the temporary folder until the verb ends.
+ * linux/amd64. Layers from a registry are downloaded and unpacked once, and stay in the temporary folder until the verb ends.
  */
 export interface FileVerbs {
   /**
@@ -82,7 +82,7 @@ export interface FileVerbs {
    * import { createClient } from 'gantry';
    *
    * await using client = createClient();
-   * const { files } = await client.diff('ghcr.io/acme/app:1', 'localhost:5000/app:1');
+   * const { files } = await client.diff('alpine:3.20', 'ghcr.io/acme/app:1');
    * for (const { kind, path, before, after } of files) console.log(kind, path, before, after);
    * ```
    */
