@@ -12,7 +12,7 @@ import { blobOf, giveImage, noise, type SampleBlob } from '../../src/testing/con
 import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
 import { servedBy } from './front.ts';
-import { type RawAnswer, type RawServer, rawServer } from './raw-front.ts';
+import { type RawAnswer, type RawServer, rawServer, rude } from './raw-front.ts';
 
 /**
  * A registry that breaks the rules on the wire. Each image arrives whole, or its transfer fails with a code for the fault and
@@ -54,48 +54,13 @@ function whole(answer: RawAnswer): RawAnswer {
   );
 }
 
-const unasked = 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad';
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 const rows: readonly Row[] = [
-  {
-    name: 'every head in pieces of one byte',
-    raw: () => ({
-      async write(socket, head, body) {
-        for (const byte of head) {
-          socket.write(byte);
-          await turn();
-        }
-        socket.write(body);
-      },
-    }),
-  },
-  {
-    name: '100 informational answers before every answer',
-    raw: () => ({
-      write(socket, head, body) {
-        socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n'.repeat(100) + head);
-        socket.write(body);
-      },
-    }),
-  },
-  {
-    name: 'an answer that was not asked for after every answer',
-    raw: () => ({
-      write(socket, head, body) {
-        socket.write(head);
-        socket.write(body);
-        setTimeout(() => socket.write(unasked), 5).unref();
-      },
-    }),
-  },
+  { name: 'every head in pieces of one byte', raw: rude.byteByByte },
+  { name: '100 informational answers before every answer', raw: rude.interim },
+  { name: 'an answer that was not asked for after every answer', raw: rude.unaskedAfter },
   {
     name: 'an answer before the request on every connection',
-    raw: () => ({
-      opened(socket) {
-        socket.write(unasked);
-      },
-    }),
+    raw: rude.unaskedBefore,
     // An answer that crosses the first request of its connection passes for the answer to it.
     codes: ['NO_CONNECTION', 'CUT_OFF', 'MANIFEST_INVALID'],
   },
