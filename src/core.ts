@@ -11,7 +11,11 @@ export { type Fetch, fetchTransport } from './http/fetch-transport.ts';
 export type { TimeoutOptions } from './http/timeout.ts';
 export type { Transport } from './http/transport.ts';
 export { createImage, type ImageParts } from './image/create.ts';
-export { type Image, openImage } from './image/image.ts';
+export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
+export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
+export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
+export { type RebaseBases, rebase } from './image/edit/rebase.ts';
+export type { AddedLayers, Image, ImageContent, ImageView } from './image/image.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
 export { createLayer, type Layer, type LayerOptions, type LayerOrigin } from './image/layer.ts';
 export { type ImageFile, openImageFile } from './image/open-file.ts';
@@ -20,6 +24,7 @@ export {
   type ImageFileSystem,
   openFileSystem,
 } from './image/open-file-system.ts';
+export { openImage } from './image/open-image.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export { parseManifest } from './json/manifest.ts';

@@ -3,6 +3,7 @@ export type { ArchiveRepository, OpenArchiveOptions } from './archive/read.ts';
 export { openArchive } from './archive/read.ts';
 export type { CreateArchiveOptions } from './archive/write.ts';
 export { createArchive } from './archive/write.ts';
+export type { AppendLayersOptions } from './client/append.ts';
 export { type Client, type ClientOptions, createClient } from './client/client.ts';
 export type {
   ClientRetryOptions,
@@ -11,7 +12,11 @@ export type {
 } from './client/connection-options.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
+export type { EditedImage, EditOptions, ImageChange } from './client/edit.ts';
 export type { InspectedChild, Inspection } from './client/inspect.ts';
+export { type LayerFile, type LayerFileOptions, layerOfTar } from './client/layers/layer-file.ts';
+export { type LayerOfFolderOptions, layerOfFolder } from './client/layers/layer-of-folder.ts';
+export type { LayerSource } from './client/layers/open-layers.ts';
 export type { LoginCheck } from './client/login.ts';
 export type { WaitOptions } from './client/open.ts';
 export type { ArchivePlace, LayoutPlace, RegistryPlace } from './client/place.ts';
@@ -20,6 +25,7 @@ export type { DeleteOptions, Deletion, PruneOptions } from './client/prune.ts';
 export type { PullFormat, PullOptions } from './client/pull.ts';
 export type { PushOptions } from './client/push.ts';
 export type { ReadOptions } from './client/read.ts';
+export type { RebaseOptions } from './client/rebase.ts';
 export type { ListReferrersOptions, ReferrerNode, ReferrerTree } from './client/referrers.ts';
 export {
   type ConnectedRegistry,
@@ -78,9 +84,12 @@ export {
   type ImageDiff,
   type LayerChange,
 } from './image/diff-images.ts';
+export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
+export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
+export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
+export { type RebaseBases, rebase } from './image/edit/rebase.ts';
 export type { FileEntry, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
-export type { ViewPlace } from './image/image.ts';
-export { type Image, openImage } from './image/image.ts';
+export type { AddedLayers, Image, ImageContent, ImageView, ViewPlace } from './image/image.ts';
 export type { IndexView } from './image/image-index.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';
 export type { MeasureOptions } from './image/layer.ts';
@@ -91,6 +100,7 @@ export {
   type ImageFileSystem,
   openFileSystem,
 } from './image/open-file-system.ts';
+export { openImage } from './image/open-image.ts';
 export { type ImageSource, imageSource } from './image/source.ts';
 export { createStreamLayer, type StreamLayer, type StreamLayerOptions } from './image/stream-layer.ts';
 export type { ManifestOptions } from './json/manifest.ts';

@@ -40,6 +40,8 @@ export interface Option {
   readonly choices?: readonly string[];
   /** True if the option may be given several times. */
   readonly repeatable?: boolean;
+  /** True if a comma does not separate values of a repeatable option, or the command itself separates them. */
+  readonly whole?: boolean;
 }
 
 export type Run = (context: Context, given: ParsedArgs) => Promise<void>;

@@ -7,6 +7,8 @@ export interface ParsedArgs {
   flag(option: string): boolean;
   /** The last value of the option. */
   text(option: string): string | undefined;
+  /** Every value of the option as it was given. */
+  values(option: string): readonly string[];
   /** Every value of the option, each also split at commas. */
   list(option: string): readonly string[];
   /**
@@ -26,6 +28,7 @@ export function createParsedArgs(
     arguments: args,
     flag: (option) => options.has(option),
     text,
+    values: (option) => options.get(option) ?? [],
     list: (option) => (options.get(option) ?? []).flatMap((value) => value.split(',')),
     count(option) {
       const value = text(option);

@@ -173,9 +173,12 @@ function addOptions(parser: Parser, options: readonly Option[], given: Values, g
 }
 
 /** Refuses an empty value and an empty part of a list: mostly a script has not set a variable. */
-function refuseEmpty({ name, value, repeatable = false }: Option, text: string | null | undefined): void {
+function refuseEmpty(
+  { name, value, repeatable = false, whole = false }: Option,
+  text: string | null | undefined,
+): void {
   if (value === undefined) return;
-  const parts = repeatable ? (text ?? '').split(',') : [text ?? ''];
+  const parts = repeatable && !whole ? (text ?? '').split(',') : [text ?? ''];
   if (!parts.includes('')) return;
   const fault = parts.length > 1 ? 'an empty part between its commas' : 'an empty value';
   const advice = `give it ${value.replace(/[[\]]/g, '')}, or leave the option out`;

@@ -1,6 +1,7 @@
 import { blob, image, images, optionalImage, path, repository } from './arguments.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
+import { edits } from './edits-table.ts';
 import { files } from './files-table.ts';
 import { registry, serve } from './serve/table.ts';
 import { globalOptions, sideOptions } from './shared-options.ts';
@@ -272,6 +273,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...copies,
   ...questions,
   ...files,
+  ...edits,
   ...changes,
   auth,
   transfers,

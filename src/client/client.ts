@@ -214,6 +214,22 @@ export function createClient(options: ClientOptions = {}): Client {
         merged('pushIndex', { reference, index }, own),
       ),
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
+    edit: async (source, change, own = {}) => {
+      const options = merged('edit', { source, change }, own);
+      return (await import('./edit.ts')).editImages(connections, source, change, options);
+    },
+    append: async (layers, own) => {
+      const options = merged('append', { layers }, own);
+      return (await import('./append.ts')).appendLayers(connections, layers, options);
+    },
+    flatten: async (source, own = {}) => {
+      const options = merged('flatten', { source }, own);
+      return (await import('./flatten.ts')).flattenImages(connections, source, options);
+    },
+    rebase: async (source, own = {}) => {
+      const options = merged('rebase', { source }, own);
+      return (await import('./rebase.ts')).rebaseImages(connections, source, options);
+    },
     tag: async (reference, tags, own = {}) => {
       const options = merged('tag', { reference, tags }, own);
       const place = imageAt(reference, '');

@@ -77,7 +77,7 @@ async function transferWatched(
   const mountFrom = mountSource(source, target);
   await using destination = disposable(
     await openDestination(connections, target, {
-      ...mountFrom,
+      mountFrom: [mountFrom ?? []].flat(),
       replace,
       noWait,
       onWait,
@@ -92,7 +92,7 @@ async function transferWatched(
   const admit = admission({ origin, source, target }, { ...options, after: options.admit && clobber });
   const from = isChecked(origin) ? source.repository : examined(source.repository);
   // The check has asked for the tag already.
-  const settings = { ...options, ...mountFrom, admit, tags, tagsAreNew: noClobber };
+  const settings = { ...options, mountFrom, admit, tags, tagsAreNew: noClobber };
   const root = await copyCounted(from, source.reference, repository, settings, { ledger });
   await repository.commit({ signal });
   return root;
@@ -137,10 +137,10 @@ function sourceOptions({ platforms, sparse, signal }: TransferOptions): Omit<Sou
 }
 
 /** Returns the repository to mount blobs from: another one of the destination registry. */
-function mountSource(source: OpenedSource, target: Place): { readonly mountFrom?: string } {
-  if (target.kind !== 'registry' || source.registry !== target.reference.registry) return {};
+function mountSource(source: OpenedSource, target: Place): string | undefined {
+  if (target.kind !== 'registry' || source.registry !== target.reference.registry) return undefined;
   const { name } = source.repository;
-  return name === target.reference.repository ? {} : { mountFrom: name };
+  return name === target.reference.repository ? undefined : name;
 }
 
 async function refuseToClobber(
@@ -209,7 +209,7 @@ function checkDigest({ name }: Repository, { descriptor }: Manifest, expected: D
 }
 
 /** Gives a destination on disk without a name the name of the source. */
-function withDefaultName(target: Place, origin: Place): Place {
+export function withDefaultName(target: Place, origin: Place): Place {
   if (target.kind === 'registry' || target.name !== undefined) return target;
   const name = origin.kind === 'registry' ? nameOnDisk(origin.reference, target.kind) : origin.name;
   return name === undefined ? target : { ...target, name };

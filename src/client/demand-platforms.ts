@@ -1,5 +1,5 @@
 import { NotFoundError } from '../errors.ts';
-import { openImage } from '../image/image.ts';
+import { openImage } from '../image/open-image.ts';
 import type { Manifest } from '../spec/manifest.ts';
 import { isConfigType } from '../spec/media-type.ts';
 import {

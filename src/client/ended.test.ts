@@ -106,6 +106,12 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
     client.pushIndex(`${host}/app:1`, createIndex([{ image }]), options),
   writeLayer: ({ client, host }, options) =>
     client.writeLayer({ repository: `${host}/app`, layer: createLayer(layer.content), ...options }),
+  edit: ({ client, host }, options) => client.edit(`${host}/app:1`, (one) => one, options),
+  append: ({ client, host, layout }, options) =>
+    client.append([layout], { base: `${host}/app:1`, ...options }),
+  flatten: ({ client, host }, options) => client.flatten(`${host}/app:1`, options),
+  rebase: ({ client, host }, options) =>
+    client.rebase(`${host}/app:1`, { oldBase: `${host}/app:1`, newBase: `${host}/app:2`, ...options }),
   tag: ({ client, host }, options) => client.tag(`${host}/app:1`, ['2'], options),
   putManifest: ({ client, host }, options) => client.putManifest(`${host}/app:1`, imageOf(), options),
   delete: ({ client, host }, options) => client.delete(`${host}/app:1`, options),

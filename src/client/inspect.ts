@@ -1,5 +1,5 @@
 import { isGantryError } from '../errors.ts';
-import { openImage } from '../image/image.ts';
+import { openImage } from '../image/open-image.ts';
 import type { Annotations, Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
 import type { Manifest } from '../spec/manifest.ts';

@@ -81,8 +81,8 @@ export async function openForWriting(
 }
 
 interface DestinationOptions extends SignalOptions, WaitOptions {
-  /** The repository that the content comes from, if it is on the same registry. */
-  readonly mountFrom?: string | undefined;
+  /** The repositories of the same registry that content comes from. */
+  readonly mountFrom?: readonly string[] | undefined;
   /** Counts the unpacking and writing of an archive. */
   readonly works: WorkLedger;
   /** Whether an existing archive is replaced. By default the image is added to it. */
@@ -98,8 +98,7 @@ export async function openDestination(
   switch (place.kind) {
     case 'registry': {
       const { registry, tag } = place.reference;
-      const mountFrom = options.mountFrom === undefined ? [] : [options.mountFrom];
-      const intent = { actions: ['pull', 'push'], mountFrom } as const;
+      const intent = { actions: ['pull', 'push'], mountFrom: options.mountFrom } as const;
       const repository = connections.repository(place.reference, intent);
       return { repository, tags: tag === undefined ? [] : [tag], registry };
     }

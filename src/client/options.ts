@@ -26,13 +26,16 @@ import {
 import { aPlatform } from '../spec/platform.ts';
 import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
+import type { AppendLayersOptions } from './append.ts';
 import type { ClientRetryOptions, ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
+import type { EditOptions } from './edit.ts';
 import { diskKinds } from './place.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
+import type { RebaseOptions } from './rebase.ts';
 import type { ListReferrersOptions } from './referrers.ts';
 import type { TokenOptions } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
@@ -68,6 +71,17 @@ export const connection: Shape<ConnectionOptions> = {
   standard: object,
 };
 
+const placeObject = taking(
+  'a place, as parsePlace gives it',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'registry'
+      ? 'reference' in value
+      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
+);
+const placeOption = either('a string or a place, as parsePlace gives it', text, placeObject);
 const plain: Shape<SignalOptions> = { signal };
 const read: Shape<ReadOptions> = { ...plain, platform: aPlatform };
 const transfer: Shape<TransferOptions> = {
@@ -87,6 +101,31 @@ const copy: Shape<CopyPlaceOptions> = {
   replace: flag,
   noWait: flag,
   onWait: callback,
+};
+const edit: Shape<EditOptions> = {
+  ...plain,
+  to: placeOption,
+  platforms: arrayOf(aPlatform),
+  keepAttestations: flag,
+  indexAnnotations: object,
+  dryRun: flag,
+  replace: flag,
+  noWait: flag,
+  onWait: callback,
+  jobs: count,
+  nondistributable: flag,
+  onEvent: callback,
+};
+const rebase: Shape<RebaseOptions> = { ...edit, oldBase: placeOption, newBase: placeOption };
+const append: Shape<AppendLayersOptions> = {
+  ...edit,
+  base: placeOption,
+  history: object,
+  baseAnnotations: flag,
+  change: callback,
+  compression: oneOf('gzip', 'zstd', 'none'),
+  level: count,
+  mtime: amount,
 };
 const list: Shape<ListOptions> = { ...plain, after: text, pageSize: count };
 const referrers: Shape<ListReferrersOptions> = { ...read, artifactType: text };
@@ -147,6 +186,10 @@ export type Verb =
   | 'pushImage'
   | 'pushIndex'
   | 'writeLayer'
+  | 'edit'
+  | 'append'
+  | 'flatten'
+  | 'rebase'
   | 'tag'
   | 'putManifest'
   | 'delete'
@@ -182,6 +225,10 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   pushImage: transfer,
   pushIndex: transfer,
   writeLayer,
+  edit,
+  append,
+  flatten: edit,
+  rebase,
   tag: plain,
   putManifest: plain,
   delete: plain,
@@ -207,33 +254,24 @@ export function checkVerbOptions(verb: Verb, options: unknown): void {
   checkOptions<Readonly<Record<string, unknown>>>(verb, options, shapes[verb], required);
 }
 
-const placeObject = taking(
-  'a place, as parsePlace gives it',
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    (value.kind === 'registry'
-      ? 'reference' in value
-      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
-);
-const place = either('a string or a place, as parsePlace gives it', text, placeObject);
 const names = either('a string or a list of strings', text, arrayOf(text));
 /** The checks of positional arguments, by name. */
 const named: Readonly<Record<string, Check>> = {
-  place,
-  subject: place,
-  before: place,
-  after: place,
-  reference: place,
-  source: place,
-  destination: place,
-  path: place,
+  place: placeOption,
+  subject: placeOption,
+  before: placeOption,
+  after: placeOption,
+  reference: placeOption,
+  source: placeOption,
+  destination: placeOption,
+  path: placeOption,
   image: aView,
   index: aView,
   manifest: aManifest,
+  change: callback,
+  layers: arrayOf(either('a layer or a path', text, aLayer)),
   credential: aCredential,
-  references: arrayOf(place),
+  references: arrayOf(placeOption),
   tags: names,
 };
 /** Arguments of the same name that take only strings: names of repositories, and paths of files. */

@@ -116,7 +116,7 @@ export async function readImage(
   options: ReadOptions,
 ): Promise<Image> {
   const manifest = await readManifest(repository, reference, { platform: defaultPlatform, ...options });
-  const { openImage } = await import('../image/image.ts');
+  const { openImage } = await import('../image/open-image.ts');
   return openImage(repository, manifest, { registry });
 }
 

@@ -33,11 +33,19 @@ export async function openArchiveAt(
   const { openArchiveCounted } = await import('../archive/read.ts');
   if (!inputs.has(path) || (standard === undefined && path !== '-'))
     return openArchiveCounted(path, options, works);
-  if (standard === undefined) throw missing('input');
-  const input = await standard.input();
+  const input = await standardInput({ standard });
   return typeof input === 'string'
     ? openArchiveCounted(input, options, works)
     : openArchiveCounted('stdin', { ...options, input }, works);
+}
+
+/**
+ * Opens the standard input.
+ * @throws INVALID_OPTION when the client has none
+ */
+export async function standardInput({ standard }: Standard): Promise<AsyncIterable<Uint8Array> | string> {
+  if (standard === undefined) throw missing('input');
+  return standard.input();
 }
 
 /**

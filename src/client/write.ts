@@ -1,64 +1,28 @@
-import { type CopyOptions, copyCounted } from '../copy/copy.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
-import type { Layer, LayerOrigin } from '../image/layer.ts';
-import { originsOf, sourceOf } from '../image/source.ts';
+import type { Layer } from '../image/layer.ts';
 import { isStreamLayer } from '../image/stream-layer.ts';
 import type { UploadOptions } from '../remote/upload/plan.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import { given } from '../spec/options.ts';
-import type { Reference } from '../spec/reference.ts';
 import type { ProgressObserver } from '../store/blob-progress.ts';
 import type { SignalOptions, WriteOutcome } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
-import { checkRoot } from './manifests.ts';
-import { measureLayers } from './measured.ts';
-import { copyTakesBoth, formatPlace, type Place, toReference, toRepository } from './place.ts';
-import { pushStreams } from './push-streams.ts';
+import { copyTakesBoth, type Place, toReference, toRepository } from './place.ts';
 import { watching } from './watch.ts';
+import { mountSource, writeView } from './write-view.ts';
 
-/**
- * Pushes a view with everything that it names. Streamed layers go first, because config and manifest need their digests and
- * sizes.
- */
+/** Pushes a view with everything that it names. */
 export async function pushView(
   connections: Connections,
   place: string | Place,
-  image: Image | Index,
+  view: Image | Index,
   options: TransferOptions = {},
 ): Promise<Descriptor> {
   const reference = toReference(place, 'an image in a registry', { advice: copyTakesBoth });
-  const { tag: wanted } = reference;
-  return watching(options, async ({ ledger, signal }) => {
-    const watched = { ...options, signal };
-    const origins = await originsOf(image, watched);
-    const repository = connections.repository(reference, {
-      actions: ['pull', 'push'],
-      mountFrom: [...new Set(origins.flatMap((origin) => mountSource(origin, reference)))],
-    });
-    const accounts = await pushStreams(image, repository, watched, ledger);
-    await measureLayers(image, { signal, work: ledger.works.of('hash') });
-    const source = await sourceOf(image, watched);
-    if (reference.digest !== undefined) checkRoot(formatPlace(place), reference.digest, source.root.digest);
-    const settings: CopyOptions = {
-      ...watched,
-      mountFrom: ({ digest }) => mountSource(source.originOf(digest), reference, connections.upload),
-      tags: wanted === undefined ? [] : [wanted],
-    };
-    const { digest } = source.root;
-    return copyCounted(source.repository, digest, repository, settings, { ledger, accounts });
-  });
-}
-
-/** Returns the repository to mount a blob from: another one of the destination registry, or of `mountOrigin`. */
-function mountSource(
-  origin: LayerOrigin | undefined,
-  { registry, repository }: Reference,
-  { mountOrigin = registry }: UploadOptions = {},
-): readonly string[] {
-  if (origin?.registry !== mountOrigin) return [];
-  return mountOrigin === registry && origin.repository === repository ? [] : [origin.repository];
+  const target = { kind: 'registry', reference } as const;
+  return watching(options, (watch) => writeView(connections, { view, target }, watch, options));
 }
 
 /** Settings of `writeLayer`. */

@@ -27,6 +27,23 @@ export interface UnpackLimits {
   readonly free?: number;
 }
 
+/** Detects the compression of a source, and returns the whole source again beside it. */
+export async function detectCompression(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ readonly compression: Compression; readonly source: AsyncIterable<Uint8Array> }> {
+  const chunks = source[Symbol.asyncIterator]();
+  const start = await peek(chunks, 4);
+  return { compression: sniffCompression(start), source: whole(start, chunks) };
+}
+
+async function* whole(start: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* resumed(start, chunks, () => undefined);
+  } finally {
+    await chunks.return?.();
+  }
+}
+
 interface DecompressOptions {
   /** The name of the source in errors. */
   readonly what: string;

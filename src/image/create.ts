@@ -3,12 +3,13 @@ import { manifestOf } from '../json/make-manifest.ts';
 import { encodeManifest } from '../json/manifest.ts';
 import type { Annotations } from '../spec/descriptor.ts';
 import type { ImageConfig } from '../spec/image-config.ts';
-import type { ImageManifest, Manifest } from '../spec/manifest.ts';
+import type { ImageManifest } from '../spec/manifest.ts';
 import { MediaType } from '../spec/media-type.ts';
 import { arrayOf, checkOptions, object, type Shape } from '../spec/options.ts';
 import { aLayer } from '../store/checks.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import type { Image } from './image.ts';
+import { changeable } from './edit/changeable.ts';
+import type { Image, ImageView } from './image.ts';
 import type { Layer } from './layer.ts';
 
 /** The parts of a new image. */
@@ -39,7 +40,7 @@ export function createImage(parts: ImageParts): Image {
     return { ...config, rootfs: { type: 'layers', diff_ids: diffIds } };
   };
 
-  return {
+  return changeable({
     kind: 'image',
     async manifest(options) {
       const bytes = await rawConfig(options);
@@ -54,12 +55,10 @@ export function createImage(parts: ImageParts): Image {
     rawConfig,
     config: fullConfig,
     layers: async () => layers,
-  };
+  });
 }
 
-function imageManifest(
-  value: Omit<ImageManifest, 'kind'> & { readonly mediaType: string },
-): Manifest & { readonly body: ImageManifest } {
+function imageManifest(value: Omit<ImageManifest, 'kind'> & { readonly mediaType: string }): ImageView {
   const { body, ...manifest } = manifestOf(value);
   return { ...manifest, body: body.kind === 'image' ? body : { kind: 'image', ...value } };
 }

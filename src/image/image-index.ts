@@ -8,7 +8,8 @@ import { aPlatform, type Platform } from '../spec/platform.ts';
 import { aView } from '../store/checks.ts';
 import { getChild } from '../store/child.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
-import { checkView, type Image, openImage, type ViewPlace } from './image.ts';
+import type { Image, ViewPlace } from './image.ts';
+import { checkView, openImage } from './open-image.ts';
 
 /** A manifest that is an index. */
 export type IndexView = Manifest & {
@@ -21,6 +22,8 @@ export interface Index {
   readonly kind: 'index';
   /** The place of all its content, if the view was opened there. */
   readonly place?: ViewPlace;
+  /** The place of the entries that `children` leaves out, if the view has changed images. */
+  readonly rest?: ViewPlace | undefined;
   /** Returns the index with its exact bytes and their digest. */
   manifest(options?: SignalOptions): Promise<IndexView>;
   /** Returns the images and indexes in the index, in order. Leaves out all other entries. */

@@ -12,9 +12,9 @@ import type { Repository } from '../store/contract.ts';
 import { writeTar } from '../tar/write.ts';
 import { blobOf, failsWith, give, giveImage, imageOf, indexOf, read } from '../testing/contract/sample.ts';
 import { createImage } from './create.ts';
-import { openImage } from './image.ts';
 import { createIndex, openIndex } from './image-index.ts';
 import { createLayer } from './layer.ts';
+import { openImage } from './open-image.ts';
 import { imageSource } from './source.ts';
 
 const encoder = new TextEncoder();

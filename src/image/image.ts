@@ -1,24 +1,23 @@
-import { ContentError } from '../errors.ts';
-import { collectContent } from '../flow/collect.ts';
-import { configLimit, parseImageConfig } from '../json/image-config.ts';
-import { type Descriptor, openable } from '../spec/descriptor.ts';
-import { isDigest } from '../spec/digest.ts';
-import type { ImageConfig } from '../spec/image-config.ts';
+import type { HistoryEntry, ImageConfig } from '../spec/image-config.ts';
 import type { ImageManifest, Manifest } from '../spec/manifest.ts';
-import { isConfigType } from '../spec/media-type.ts';
-import { checkArgument, checkOptions, text } from '../spec/options.ts';
-import { refuseSchema1 } from '../spec/schema1.ts';
-import { aManifest, aRepository } from '../store/checks.ts';
+import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
-import { createLayer, type Layer, type LayerOrigin } from './layer.ts';
+import type { ConfigEdit } from './edit/config-edit.ts';
+import type { Layer } from './layer.ts';
 
-/** An image as a lazy, immutable view. Each call reads its part anew. */
-export interface Image {
+/** A manifest that is an image. */
+export type ImageView = Manifest & {
+  /** The content of the image. */
+  readonly body: ImageManifest;
+};
+
+/** The content of an image, without its changes. */
+export interface ImageContent {
   readonly kind: 'image';
   /** The place of all its content, if the view was opened there. */
   readonly place?: ViewPlace;
   /** Returns the manifest with its exact bytes and their digest. */
-  manifest(options?: SignalOptions): Promise<Manifest & { readonly body: ImageManifest }>;
+  manifest(options?: SignalOptions): Promise<ImageView>;
   /** Returns the exact bytes of the config. */
   rawConfig(options?: SignalOptions): Promise<Uint8Array>;
   /**
@@ -31,13 +30,56 @@ export interface Image {
 }
 
 /**
- * Checks the arguments of `openImage` and `openIndex`.
- * @throws INVALID_OPTION
+ * An image as a lazy, immutable view. Each call reads its part anew.
+ *
+ * The `with…` methods return changed views and read nothing yet. A change edits the JSON of config and manifest: unknown
+ * members, their order and all other bytes stay, and a change that changes nothing keeps the digest. Media types stay in
+ * the family of the manifest, docker's or OCI's. Reading a view whose change is impossible throws MANIFEST_INVALID: for an
+ * artifact, and for a config that names other layers than the manifest.
  */
-export function checkView(what: string, repository: unknown, manifest: unknown, options: unknown): void {
-  checkArgument(what, 'repository', repository, aRepository);
-  checkArgument(what, 'manifest', manifest, aManifest);
-  checkOptions(what, options, { registry: text });
+export interface Image extends ImageContent {
+  /**
+   * Changes the defaults for running a container, and the author.
+   * @throws INVALID_OPTION for a malformed change, such as a port that is no number
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const image = await client.getImage('ghcr.io/acme/app:1');
+   * const changed = image.withConfig({ env: { MODE: 'production', DEBUG: null }, user: '65532' });
+   * await client.pushImage('ghcr.io/acme/app:1-production', changed);
+   * ```
+   */
+  withConfig(change: ConfigEdit): Image;
+  /**
+   * Adds layers on top, each with one entry in the history. Their media types become those of the image's family.
+   * @throws UNSUPPORTED, when the view is read, for a layer that docker's family has no type for, such as zstd
+   */
+  withLayers(layers: readonly Layer[], options?: AddedLayers): Image;
+  /** Removes the layers that match, with their entries in the history. `at` counts from the base, from 0. */
+  withoutLayers(matches: (layer: Layer, at: number) => boolean): Image;
+  /** Sets annotations of the manifest; null removes one. */
+  withAnnotations(annotations: Readonly<Record<string, string | null>>): Image;
+  /**
+   * Sets operating system, architecture, variant and version in the config; removes the last two if the platform has none.
+   * @throws INVALID_OPTION when the platform is malformed
+   */
+  withPlatform(platform: Platform | string): Image;
+  /**
+   * Sets the time of creation, in the form of RFC 3339; null removes it.
+   * @throws INVALID_OPTION when the time is malformed
+   */
+  withCreated(created: string | null): Image;
+}
+
+/** Settings of `Image.withLayers`. */
+export interface AddedLayers {
+  /**
+   * The entry in the history for each layer.
+   * @defaultValue `{ created: '1970-01-01T00:00:00Z', created_by: 'gantry' }`
+   */
+  readonly history?: readonly HistoryEntry[] | undefined;
 }
 
 /** The place where the content of a view is stored. */
@@ -46,59 +88,4 @@ export interface ViewPlace {
   readonly repository: Repository;
   /** The name of the repository's registry. A push to the same registry then mounts the blobs. */
   readonly registry?: string | undefined;
-}
-
-/**
- * Opens the image that a manifest describes, with its blobs in `repository`.
- * @throws MANIFEST_INVALID when it describes no image
- * @throws UNSUPPORTED for docker's schema 1
- */
-export function openImage(
-  repository: Repository,
-  manifest: Manifest,
-  options: Pick<ViewPlace, 'registry'> = {},
-): Image {
-  checkView('openImage', repository, manifest, options);
-  const { registry } = options;
-  const { descriptor, bytes, body } = manifest;
-  refuseSchema1(descriptor, repository.name);
-  if (body.kind !== 'image') {
-    throw new ContentError(
-      'MANIFEST_INVALID',
-      `${repository.name}@${descriptor.digest} is no image: its type is ${descriptor.mediaType}`,
-    );
-  }
-  const rawConfig = ({ signal }: SignalOptions = {}): Promise<Uint8Array> =>
-    collectContent(repository.blobs.open(openable(body.config)), {
-      limit: configLimit,
-      what: `config ${body.config.digest} of ${repository.name}`,
-      signal,
-    });
-  const config = async (options?: SignalOptions): Promise<ImageConfig> =>
-    parseImageConfig(await rawConfig(options));
-  return {
-    kind: 'image',
-    place: { repository, registry },
-    manifest: async () => ({ descriptor, bytes, body }),
-    rawConfig,
-    config,
-    async layers(options) {
-      // The config of an artifact belongs to another program, and its layers are no change sets.
-      const diffIds = isConfigType(body.config.mediaType) ? (await config(options)).rootfs.diff_ids : [];
-      const origin = registry === undefined ? undefined : { registry, repository: repository.name };
-      return body.layers.map((layer, at) => openLayer(repository, layer, { diffId: diffIds[at], origin }));
-    },
-  };
-}
-
-function openLayer(
-  repository: Repository,
-  descriptor: Descriptor,
-  { diffId, origin }: { readonly diffId: string | undefined; readonly origin: LayerOrigin | undefined },
-): Layer {
-  return createLayer(repository.blobs.open(openable(descriptor)), {
-    ...(descriptor.unsized === true ? { mediaType: descriptor.mediaType } : { descriptor }),
-    origin,
-    ...(diffId !== undefined && isDigest(diffId) ? { diffId } : {}),
-  });
 }

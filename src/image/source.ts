@@ -33,20 +33,23 @@ export async function sourceOf(image: Image | Index, options: MeasureOptions): P
   if (image.place !== undefined) return placedSource(image.place, await image.manifest(options));
   const manifests = new Map<string, Manifest>();
   const blobs = new Map<Digest, SourceBlob>();
-  const root = await gather(image, manifests, blobs, options);
+  const rest = image.kind === 'index' ? image.rest : undefined;
+  const root = await gather(image, { manifests, blobs, rest }, options);
   const repository = readOnlyRepository({
-    name: 'image',
+    name: rest?.repository.name ?? 'image',
     blobs: {
-      stat: async (digest) => blobs.get(digest)?.descriptor,
+      stat: async (digest, read) =>
+        blobs.get(digest)?.descriptor ?? rest?.repository.blobs.stat(digest, read),
       open(blob) {
         const digest = typeof blob === 'string' ? blob : blob.digest;
-        return blobs.get(digest)?.content ?? missing(digest);
+        return blobs.get(digest)?.content ?? rest?.repository.blobs.open(blob) ?? missing(digest);
       },
     },
     manifests: {
-      resolve: async (reference) => manifests.get(reference)?.descriptor,
-      async get(reference) {
-        const found = manifests.get(reference);
+      resolve: async (reference, read) =>
+        manifests.get(reference)?.descriptor ?? rest?.repository.manifests.resolve(reference, read),
+      async get(reference, read) {
+        const found = manifests.get(reference) ?? (await rest?.repository.manifests.get(reference, read));
         if (found === undefined)
           throw new NotFoundError('MANIFEST_UNKNOWN', `the image has no manifest ${reference}`);
         return found;
@@ -55,7 +58,8 @@ export async function sourceOf(image: Image | Index, options: MeasureOptions): P
     tags: { async *list() {} },
     async *referrers() {},
   });
-  return { repository, root, originOf: (digest) => blobs.get(digest)?.origin };
+  const restOrigin = rest && originOfPlace(rest);
+  return { repository, root, originOf: (digest) => blobs.get(digest)?.origin ?? restOrigin };
 }
 
 /** Returns the repositories that are known to have layers of a view, without reading any. */
@@ -66,7 +70,8 @@ export async function originsOf(
   if (image.place !== undefined) return [originOfPlace(image.place) ?? []].flat();
   if (image.kind === 'image') return (await image.layers(options)).flatMap(({ origin }) => origin ?? []);
   const children = await image.children(options);
-  return (await Promise.all(children.map((child) => originsOf(child, options)))).flat();
+  const rest = image.rest === undefined ? undefined : originOfPlace(image.rest);
+  return [rest ?? [], ...(await Promise.all(children.map((child) => originsOf(child, options))))].flat();
 }
 
 /** Copies an opened view from its place. Its manifest is already in memory. */
@@ -117,16 +122,28 @@ function missing(digest: Digest): Content {
   };
 }
 
+/** The content of a view that the program made or changed. */
+interface Gathered {
+  readonly manifests: Map<string, Manifest>;
+  readonly blobs: Map<Digest, SourceBlob>;
+  /** The place of the unchanged images and entries of a changed index. */
+  readonly rest: ViewPlace | undefined;
+}
+
 async function gather(
   image: Image | Index,
-  manifests: Map<string, Manifest>,
-  blobs: Map<Digest, SourceBlob>,
-  options: SignalOptions,
+  gathered: Gathered,
+  options: MeasureOptions,
 ): Promise<Descriptor> {
+  const { manifests, blobs, rest } = gathered;
   const manifest = await image.manifest(options);
   manifests.set(manifest.descriptor.digest, manifest);
   if (image.kind === 'index') {
-    for (const child of await image.children(options)) await gather(child, manifests, blobs, options);
+    const children = await image.children(options);
+    const others = children.filter(
+      ({ place }) => place === undefined || place.repository !== rest?.repository,
+    );
+    for (const child of others) await gather(child, gathered, options);
     return manifest.descriptor;
   }
   const { config } = (await image.manifest(options)).body;

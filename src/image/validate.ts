@@ -12,7 +12,7 @@ import { isSchema1 } from '../spec/schema1.ts';
 import type { Repository } from '../store/contract.ts';
 import { wrongChildClaims, wrongClaims } from './claims.ts';
 import { createFileSystem } from './filesystem.ts';
-import { openImage } from './image.ts';
+import { openImage } from './open-image.ts';
 import { found, openStored, type Problem, type ValidateImageOptions, validateBlob } from './validate-blob.ts';
 import { type MergedLayers, validateLayer } from './validate-layer.ts';
 

@@ -55,6 +55,20 @@ describe('editing a JSON document', () => {
     assert.equal(edit(document, remove(['nothing', 'there'])), document);
   });
 
+  it('A member that has its new value already keeps its bytes, and so do the elements of an array.', () => {
+    const document = '{"a":"\\u003c","list":["\\u003c" ,"b"],"n":1.0}';
+    assert.equal(edit(document, set(['a'], '<'), set(['n'], 1), set(['list'], ['<', 'b'])), document);
+    assert.equal(edit(document, set(['list'], ['<', 'c', 'd'])), document.replace('"b"', '"c","d"'));
+    assert.equal(edit(document, set(['list'], ['<'])), document.replace(' ,"b"', ' '));
+    assert.equal(edit('{"list":[]}', set(['list'], ['a'])), '{"list":["a"]}');
+  });
+
+  it('Null counts as a missing object or array.', () => {
+    assert.equal(edit('{"a":null}', set(['a', 'b'], 1)), '{"a":{"b":1}}');
+    assert.equal(edit('{"a":null}', set(['a', 0], 1)), '{"a":[1]}');
+    assert.equal(edit('{"a":null}', remove(['a', 'b'])), '{"a":null}');
+  });
+
   it('Keys that mean something to JavaScript are keys like any other.', () => {
     assert.equal(
       edit('{"__proto__":{"a":1}}', set(['__proto__', 'a'], 2), set(['constructor'], 3)),

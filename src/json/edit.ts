@@ -15,8 +15,9 @@ export interface JsonChange {
  * Changes named members of a JSON document and keeps every other byte: unknown keys, their order, numbers beyond 2^53,
  * escapes and white space. Positions in arrays are those of the document before the changes. A member that does not exist
  * is added at the end, together with the objects on its path; an array takes new elements at the positions after its last
- * one. Of two changes of one member, or of a member and its inside, the later one counts. Without changes the result is
- * the document itself, so that its digest stays.
+ * one. Of two changes of one member, or of a member and its inside, the later one counts. A member that has its new value
+ * already keeps its bytes, and so does each such element of an array with a new value. Null counts as a missing object or
+ * array, since Go writes empty ones as null. Without changes the result is the document itself, so that its digest stays.
  *
  * @throws MANIFEST_INVALID when `parseJson` refuses the document, when a path leads into a value that is neither an object
  * nor an array, or past the end of an array. The message names the path.
@@ -129,8 +130,25 @@ function valueAfterKey(text: string, keyStart: number): number {
 /** The text of a member's value after its edit; `undefined` when the edit removes the member. */
 function editedValue(place: Place, edit: Edit | undefined): string | undefined {
   const { text, start } = place;
-  if (edit === undefined) return text.slice(start, endOfValue(text, start));
-  return 'inner' in edit ? editValue(place, edit.inner) : JSON.stringify(edit.value);
+  const kept = text.slice(start, endOfValue(text, start));
+  if (edit === undefined) return kept;
+  if ('value' in edit) return replacedValue(place, kept, edit.value);
+  return kept === 'null' ? (newValue(edit, place.path, place) ?? kept) : editValue(place, edit.inner);
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function replacedValue(place: Place, kept: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const before: unknown = JSON.parse(kept);
+  if (isSame(before, value)) return kept;
+  if (!Array.isArray(before) || !Array.isArray(value)) return JSON.stringify(value);
+  if (!before.some((element, at) => isSame(element, value[at]))) return JSON.stringify(value);
+  const edits: Edits = new Map();
+  for (let at = 0; at < Math.max(before.length, value.length); at++) edits.set(at, { value: value[at] });
+  return editValue(place, edits);
 }
 
 function newMembers(place: Place, edits: Edits, { before, colon }: Style): readonly string[] {

@@ -135,6 +135,7 @@ describe('the order of arguments', () => {
       'copy',
       'copyRepository',
       'diff',
+      'edit',
       'pull',
       'push',
       'pushImage',

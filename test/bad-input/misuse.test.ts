@@ -34,6 +34,7 @@ const bytes = new Uint8Array(2);
 const content = main.bytesContent(bytes);
 const layer = main.createLayer(content);
 const view = main.createImage({ config: { os: 'linux', architecture: 'amd64' }, layers: [] });
+const index = main.createIndex([]);
 const credential = { kind: 'registry', token: 'unused' };
 const exchange = { method: 'GET', target: '/v2/', note: {} };
 const read = async (): Promise<string> => '';
@@ -66,6 +67,11 @@ const rows: Readonly<Record<string, Row>> = {
   formatPlatform: { values: { platform: { os: 'linux', architecture: 'amd64' } } },
   formatReference: { values: { reference: main.parseReference(text) } },
   imageSource: { values: { image: view }, options: {} },
+  flatten: { values: { image: view }, options: {} },
+  layerOfFolder: { values: { folder: '/nowhere' }, options: {} },
+  layerOfTar: { values: { source: '/nowhere' }, options: {} },
+  rebase: { values: { image: view }, options: { from: view, to: view }, required: ['from', 'to'] },
+  mapImages: { values: { index, change: () => view }, options: {} },
   openArchive: { values: { path: '/nowhere/a.tar' }, options: {} },
   diffImages: { values: { before: view, after: view }, options: {} },
   unpackFiles: {

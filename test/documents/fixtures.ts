@@ -13,6 +13,7 @@ import {
   type Image,
   type Index,
   imageSource,
+  mapImages,
   writeTar,
 } from '../../src/index.ts';
 import { startRegistry } from '../../src/testing/index.ts';
@@ -26,6 +27,10 @@ export async function publish(hosts: Hosts): Promise<void> {
   await store(hosts, 'ghcr.io', 'acme/app', ['1', '1.0', '1.1', '1.2.3', 'pr-7'], image);
   await store(hosts, 'registry.example', 'app', ['1', '2'], image);
   await store(hosts, 'registry-1.docker.io', 'library/alpine', ['latest', '3.20'], await makeIndex('alpine'));
+  const base = await makeIndex('alpine 3.19');
+  await store(hosts, 'registry-1.docker.io', 'library/alpine', ['3.19'], base);
+  const based = mapImages(base, (image) => image.withConfig({ user: '65532' }));
+  await store(hosts, 'ghcr.io', 'acme/based', ['1'], based);
 }
 
 async function store(

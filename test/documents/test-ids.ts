@@ -30,7 +30,7 @@ export function namedTests(): readonly NamedTest[] {
     .flatMap(({ path, text }) => idsIn(path, text));
 }
 
-/** Returns the ids in a cell of a document, such as `` `quay-robot`, `gitea-empty-session` ``. */
+/** Returns the ids in a cell of a document, such as `` `quay-robot`, `gitea-empty-session`, `T13` ``. */
 export function idsOfCell(cell: string): readonly string[] {
-  return [...cell.matchAll(/`([a-z0-9]+(?:-[a-z0-9]+)+)`/g)].map(([, id = '']) => id);
+  return [...cell.matchAll(/`([a-z0-9]+(?:-[a-z0-9]+)+|T\d+)`/g)].map(([, id = '']) => id);
 }

@@ -36,6 +36,22 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
     { words: ({ host, other }) => ['copy', `${host}/app:1`, `${other}/new:1`], asks: 'bodies' },
     { words: ({ host, other }) => ['copy', '-a', `${host}/app`, `${other}/all`], asks: 'bodies' },
   ],
+  append: [{ words: ({ host, layout }) => ['append', '-f', layout, '-b', `${host}/app:1`], asks: 'bodies' }],
+  flatten: [{ words: ({ host }) => ['flatten', `${host}/app:1`], asks: 'bodies' }],
+  rebase: [
+    {
+      words: ({ host, other }) => [
+        'rebase',
+        `${host}/app:1`,
+        '--old_base',
+        `${other}/app:1`,
+        '--new_base',
+        `${other}/app:1`,
+      ],
+      asks: 'bodies',
+    },
+  ],
+  mutate: [{ words: ({ host }) => ['mutate', '-u', '5', `${host}/app:1`], asks: 'bodies' }],
   digest: [{ words: ({ host }) => ['digest', `${host}/app:1`], asks: 'heads' }],
   inspect: [{ words: ({ host }) => ['inspect', `${host}/app:1`], asks: 'bodies' }],
   manifest: [{ words: ({ host }) => ['manifest', `${host}/app:1`], asks: 'bodies' }],

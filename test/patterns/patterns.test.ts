@@ -16,6 +16,7 @@ import { parseAddress } from '../../src/http/ip-address.ts';
 import { parseProxy } from '../../src/http/node/proxy.ts';
 import { parseResponseHead } from '../../src/http/node/response-head.ts';
 import { parseRateLimit } from '../../src/http/rate-limit.ts';
+import { parsePort } from '../../src/image/edit/port.ts';
 import { canonicalKey } from '../../src/keychain/server-key.ts';
 import { parseMediaType } from '../../src/spec/media-type.ts';
 import { parseRepository } from '../../src/spec/reference.ts';
@@ -70,6 +71,7 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseShort,
   parseMediaType,
   parsePlace,
+  parsePort,
   parseProxy,
   parseRate: (text) => parseRate(text, 'limit-rate'),
   parseRateLimit: (text) => parseRateLimit({ 'ratelimit-limit': [text], 'ratelimit-remaining': [text] }),

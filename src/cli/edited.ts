@@ -1,0 +1,59 @@
+import type { EditedImage, EditOptions } from '../client/edit.ts';
+import { formatPlace, type Place, toPlace } from '../client/place.ts';
+import type { CopyObserver } from '../copy/events.ts';
+import { InputError } from '../errors.ts';
+import { parseRepository } from '../spec/reference.ts';
+import type { Context } from './context.ts';
+import { fullDigest } from './full-name.ts';
+import type { ParsedArgs } from './parsed-args.ts';
+import { waiting } from './waiting.ts';
+
+/** Runs a command that changes an image: reads the options that all of them have, and prints the result. */
+export async function runEdit(
+  context: Context,
+  given: ParsedArgs,
+  source: string | undefined,
+  run: (options: EditOptions & { readonly onEvent: CopyObserver }) => Promise<EditedImage>,
+): Promise<void> {
+  const output = given.text('output');
+  const options: EditOptions = {
+    ...targetOf(given, source),
+    platforms: await context.platforms(),
+    keepAttestations: given.flag('keep-attestations'),
+    dryRun: given.flag('dry-run'),
+    ...waiting(context, given),
+    signal: context.signal,
+  };
+  const { descriptor, before, place } = await context.follow((onEvent) => run({ ...options, onEvent }));
+  const reference = nameOf(place, descriptor.digest);
+  // crane prints nothing for a file, which may be stdout.
+  const lines = output === undefined ? [reference] : [];
+  await context.result({ reference, before: before?.digest, ...descriptor }, ...lines);
+}
+
+function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptions, 'to' | 'replace'> {
+  const [repo, output] = [given.text('repo'), given.text('output')];
+  const tag = given.text('tag') ?? given.text('new_tag');
+  if (repo !== undefined && tag !== undefined)
+    throw new InputError('INVALID_OPTION', '--repo pushes by digest, so it excludes --tag');
+  if (output !== undefined) {
+    if (repo !== undefined) throw new InputError('INVALID_OPTION', '--output excludes --repo');
+    return { to: { kind: 'docker-archive', path: output, ...archiveName(tag ?? source) }, replace: true };
+  }
+  if (repo === undefined) return { to: tag };
+  const { registry, repository } = parseRepository(repo);
+  return { to: { kind: 'registry', reference: { registry, repository } } };
+}
+
+/** Returns the name of the image in an archive: its reference, without a digest. */
+function archiveName(text: string | undefined): { readonly name?: string } {
+  if (text === undefined) return {};
+  const place = toPlace(text);
+  if (place.kind !== 'registry') return place.name === undefined ? {} : { name: place.name };
+  const { digest, ...reference } = place.reference;
+  return digest === undefined ? { name: formatPlace({ kind: 'registry', reference }) } : {};
+}
+
+function nameOf(place: Place, digest: EditedImage['descriptor']['digest']): string {
+  return place.kind === 'registry' ? fullDigest(formatPlace(place), digest) : digest;
+}

@@ -1,0 +1,115 @@
+import { InputError } from '../errors.ts';
+import { createImage } from '../image/create.ts';
+import type { Image } from '../image/image.ts';
+import type { HistoryEntry } from '../spec/image-config.ts';
+import { defaultPlatform, type Platform, toPlatform } from '../spec/platform.ts';
+import { baseAnnotations, baseName } from './base-annotations.ts';
+import type { Connections } from './connections.ts';
+import { changeView, type EditedImage, type EditOptions, editView, type ImageChange } from './edit.ts';
+import type { LayerOfFolderOptions } from './layers/layer-of-folder.ts';
+import { type LayerSource, openLayers } from './layers/open-layers.ts';
+import { type Place, toPlace } from './place.ts';
+import { watching } from './watch.ts';
+import { writeView } from './write-view.ts';
+
+/** Settings of `append`. */
+export interface AppendLayersOptions
+  extends EditOptions,
+    Pick<LayerOfFolderOptions, 'compression' | 'level' | 'mtime'> {
+  /**
+   * The image to add the layers to.
+   * @defaultValue an empty OCI image, which then needs `to`
+   */
+  readonly base?: string | Place | undefined;
+  /**
+   * With a base that is an index: changes only the images for these platforms. Without a base: the one platform of the new
+   * image, by default linux/amd64.
+   * @defaultValue all
+   */
+  readonly platforms?: readonly (Platform | string)[] | undefined;
+  /** Members of the entry in the history for each layer. By default it names the layer's source and the year 1970. */
+  readonly history?: HistoryEntry | undefined;
+  /**
+   * Sets the annotations `org.opencontainers.image.base.name` and `.digest`, on each image and on its index.
+   * @defaultValue `false`
+   */
+  readonly baseAnnotations?: boolean | undefined;
+  /** A further change of each image, after the layers. */
+  readonly change?: ImageChange | undefined;
+}
+
+/** Adds layers to an image, to every image of an index, or to a new image. */
+export async function appendLayers(
+  connections: Connections,
+  sources: readonly LayerSource[],
+  {
+    base,
+    history,
+    baseAnnotations: isAnnotated = false,
+    change = same,
+    compression,
+    level,
+    mtime,
+    ...options
+  }: AppendLayersOptions,
+): Promise<EditedImage> {
+  if (sources.length === 0) throw new InputError('INVALID_OPTION', 'append: there is no layer to add');
+  if (base === undefined && options.to === undefined)
+    throw new InputError('INVALID_OPTION', 'append: without a base, say where the new image goes');
+  if (base === undefined && isAnnotated)
+    throw new InputError('INVALID_OPTION', 'append: there is no base, so there are no annotations about it');
+  await using opened = await openLayers(connections, sources, {
+    compression,
+    level,
+    mtime,
+    signal: options.signal,
+  });
+  const entries = opened.names.map((name) => ({
+    created: '1970-01-01T00:00:00Z',
+    created_by: name === undefined ? 'gantry append' : `gantry append ${name}`,
+    ...history,
+  }));
+  const add: ImageChange = (image) => change(image.withLayers(opened.layers, { history: entries }));
+  if (base === undefined) return await writeNew(connections, await add(emptyImage(options)), options);
+  const origin = toPlace(base);
+  return await editView(
+    connections,
+    origin,
+    async (view, source) => {
+      if (!isAnnotated) return changeView(view, add, source, options);
+      const name = baseName(origin);
+      const { digest } = source.root.descriptor;
+      const about = async (image: Image): Promise<Image> =>
+        (await add(image)).withAnnotations(
+          baseAnnotations(name, (await image.manifest(options)).descriptor.digest),
+        );
+      const indexAnnotations = { ...options.indexAnnotations, ...baseAnnotations(name, digest) };
+      return changeView(view, about, source, { ...options, indexAnnotations });
+    },
+    options,
+  );
+}
+
+const same: ImageChange = (image) => image;
+
+function emptyImage({ platforms = [] }: EditOptions): Image {
+  const [platform = defaultPlatform, other] = platforms;
+  if (other !== undefined) throw new InputError('INVALID_OPTION', 'append: a new image has one platform');
+  return createImage({ config: toPlatform(platform), layers: [] });
+}
+
+/** Writes an image without a base. */
+async function writeNew(
+  connections: Connections,
+  view: Image,
+  { to = '', dryRun = false, ...options }: EditOptions,
+): Promise<EditedImage> {
+  const { jobs, nondistributable, replace, noWait, onWait } = options;
+  const place = toPlace(to);
+  return watching(options, async (watch) => {
+    const { descriptor } = await view.manifest({ signal: watch.signal });
+    const settings = { jobs, nondistributable, replace, noWait, onWait };
+    if (!dryRun) await writeView(connections, { view, target: place }, watch, settings);
+    return { descriptor, before: undefined, place };
+  });
+}

@@ -1,0 +1,160 @@
+import { selectRoot } from '../copy/select.ts';
+import { InputError } from '../errors.ts';
+import { rebase } from '../image/edit/rebase.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import { openImage } from '../image/open-image.ts';
+import type { Annotations } from '../spec/descriptor.ts';
+import type { Manifest } from '../spec/manifest.ts';
+import type { Platform } from '../spec/platform.ts';
+import { parseReference } from '../spec/reference.ts';
+import type { SignalOptions } from '../store/contract.ts';
+import { baseAnnotations, baseDigestKey, baseName, baseNameKey } from './base-annotations.ts';
+import type { Connections } from './connections.ts';
+import type { OpenedSource } from './disk-source.ts';
+import { changeView, type EditedImage, type EditOptions, editView } from './edit.ts';
+import { openSource } from './open.ts';
+import { formatPlace, type Place, toPlace } from './place.ts';
+
+/** Settings of `rebase`. */
+export interface RebaseOptions extends EditOptions {
+  /**
+   * The base that the image was built on.
+   * @defaultValue by the annotations `org.opencontainers.image.base.name` and `.digest` of the image
+   */
+  readonly oldBase?: string | Place | undefined;
+  /**
+   * The base to put the image on.
+   * @defaultValue by the annotation `org.opencontainers.image.base.name` of the image
+   */
+  readonly newBase?: string | Place | undefined;
+}
+
+/** Puts an image, or every image of an index, on the base for its platform, and names the base in annotations. */
+export async function rebaseImages(
+  connections: Connections,
+  source: string | Place,
+  { oldBase, newBase, ...options }: RebaseOptions = {},
+): Promise<EditedImage> {
+  const origin = toPlace(source);
+  const given = { from: toOptionalPlace(oldBase), to: toOptionalPlace(newBase) };
+  const bases = createBases(connections, options);
+  try {
+    return await editView(
+      connections,
+      origin,
+      async (view, edited) => {
+        const { body } = edited.root;
+        const said = body.kind === 'unknown' ? undefined : body.annotations;
+        const change = async (image: Image): Promise<Image> => {
+          const own = { ...said, ...(await image.manifest(options)).body.annotations };
+          return rebasedImage(image, basesOf(origin, own, given), bases, {
+            ...options,
+            name: formatPlace(origin),
+          });
+        };
+        const indexAnnotations = {
+          ...options.indexAnnotations,
+          ...(await indexBase(view, given.to ?? annotatedBases(said).to, bases)),
+        };
+        return changeView(view, change, edited, { ...options, indexAnnotations });
+      },
+      options,
+    );
+  } finally {
+    await bases.close();
+  }
+}
+
+function toOptionalPlace(place: string | Place | undefined): Place | undefined {
+  return place === undefined ? undefined : toPlace(place);
+}
+
+/** The old and the new base. */
+interface BasePlaces {
+  readonly from: Place;
+  readonly to: Place;
+}
+
+async function rebasedImage(
+  image: Image,
+  { from, to }: BasePlaces,
+  bases: Bases,
+  { name, signal }: SignalOptions & { readonly name: string },
+): Promise<Image> {
+  const { os, architecture, variant } = await image.config({ signal });
+  const platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
+  const [old, next] = [await bases.image(from, platform), await bases.image(to, platform)];
+  const { digest } = (await next.manifest({ signal })).descriptor;
+  if ((await old.manifest({ signal })).descriptor.digest === digest) return image;
+  const rebased = rebase(image, { from: old, to: next, name, fromName: formatPlace(from) });
+  return rebased.withAnnotations(baseAnnotations(baseName(to), digest));
+}
+
+/** Returns the annotations of an index about its base, if that is an index. */
+async function indexBase(
+  view: Image | Index,
+  to: Place | undefined,
+  bases: Bases,
+): Promise<Readonly<Record<string, string>>> {
+  if (view.kind === 'image' || to === undefined) return {};
+  const { descriptor, body } = await bases.root(to);
+  return body.kind === 'index' ? baseAnnotations(baseName(to), descriptor.digest) : {};
+}
+
+/** Returns the bases that annotations name. */
+function annotatedBases(annotations: Annotations = {}): Partial<BasePlaces> {
+  const { [baseNameKey]: name, [baseDigestKey]: digest } = annotations;
+  if (name === undefined) return {};
+  const to = toPlace(name);
+  if (to.kind !== 'registry' || digest === undefined) return { to };
+  const { registry, repository } = to.reference;
+  return { to, from: { kind: 'registry', reference: parseReference(`${registry}/${repository}@${digest}`) } };
+}
+
+function basesOf(
+  image: Place,
+  annotations: Annotations | undefined,
+  given: { readonly from: Place | undefined; readonly to: Place | undefined },
+): BasePlaces {
+  const said = annotatedBases(annotations);
+  const [from, to] = [given.from ?? said.from, given.to ?? said.to];
+  if (from !== undefined && to !== undefined) return { from, to };
+  const missing = to === undefined ? 'new base' : 'old base';
+  throw new InputError(
+    'INVALID_OPTION',
+    `${formatPlace(image)} has no annotation that names its ${missing}: name it with the rebase`,
+  );
+}
+
+/** The bases of one rebase. Each is opened once. */
+interface Bases {
+  root(place: Place): Promise<Manifest>;
+  image(place: Place, platform: Platform): Promise<Image>;
+  close(): Promise<void>;
+}
+
+function createBases(connections: Connections, { signal }: SignalOptions): Bases {
+  const opened = new Map<string, OpenedSource & { readonly manifest: Manifest }>();
+  const open = async (place: Place): Promise<OpenedSource & { readonly manifest: Manifest }> => {
+    const name = formatPlace(place);
+    const known = opened.get(name);
+    if (known !== undefined) return known;
+    const source = await openSource(connections, place, { signal });
+    const manifest = await source.repository.manifests.get(source.reference, { signal });
+    opened.set(name, { ...source, manifest });
+    return { ...source, manifest };
+  };
+  return {
+    root: async (place) => (await open(place)).manifest,
+    async image(place, platform) {
+      const { repository, registry, manifest } = await open(place);
+      return openImage(repository, await selectRoot(repository, manifest, [platform], { signal }), {
+        registry,
+      });
+    },
+    async close() {
+      for (const { repository } of opened.values()) await repository[Symbol.asyncDispose]();
+    },
+  };
+}

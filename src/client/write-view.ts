@@ -1,0 +1,81 @@
+import { type CopyOptions, copyCounted } from '../copy/copy.ts';
+import type { Image } from '../image/image.ts';
+import type { Index } from '../image/image-index.ts';
+import type { LayerOrigin } from '../image/layer.ts';
+import { originsOf, sourceOf } from '../image/source.ts';
+import type { UploadOptions } from '../remote/upload/plan.ts';
+import type { Descriptor } from '../spec/descriptor.ts';
+import type { Digest } from '../spec/digest.ts';
+import type { Reference } from '../spec/reference.ts';
+import type { Connections } from './connections.ts';
+import type { TransferOptions } from './copy.ts';
+import { checkRoot } from './manifests.ts';
+import { measureLayers } from './measured.ts';
+import { openDestination, type WaitOptions } from './open.ts';
+import { formatPlace, type Place } from './place.ts';
+import { pushStreams } from './push-streams.ts';
+import type { Watch } from './watch.ts';
+
+/** Settings for writing a view. */
+export interface WriteViewOptions extends TransferOptions, WaitOptions {
+  /** Whether an existing archive is replaced. By default the image is added to it. */
+  readonly replace?: boolean | undefined;
+}
+
+/** A view, and the place that it goes to. */
+export interface Writing {
+  readonly view: Image | Index;
+  readonly target: Place;
+  /** The manifest in the place that the view replaces. It goes away with its entry. */
+  readonly replaced?: Digest | undefined;
+}
+
+/**
+ * Writes a view with everything that it names to a place. Streamed layers go first, because config and manifest need their
+ * digests and sizes.
+ */
+export async function writeView(
+  connections: Connections,
+  { view, target, replaced }: Writing,
+  { ledger, signal }: Watch,
+  { replace, noWait, onWait, ...options }: WriteViewOptions = {},
+): Promise<Descriptor> {
+  const watched = { ...options, signal };
+  const origins = await originsOf(view, watched);
+  const sourceOfBlob = (origin: LayerOrigin | undefined, upload?: UploadOptions): readonly string[] =>
+    target.kind === 'registry' ? mountSource(origin, target.reference, upload) : [];
+  const destination = await openDestination(connections, target, {
+    mountFrom: [...new Set(origins.flatMap((origin) => sourceOfBlob(origin)))],
+    replace,
+    noWait,
+    onWait,
+    signal,
+    works: ledger.works,
+  });
+  await using repository = destination.repository;
+  const accounts = await pushStreams(view, repository, watched, ledger);
+  await measureLayers(view, { signal, work: ledger.works.of('hash') });
+  const source = await sourceOf(view, watched);
+  const expected = target.kind === 'registry' ? target.reference.digest : undefined;
+  if (expected !== undefined) checkRoot(formatPlace(target), expected, source.root.digest);
+  const settings: CopyOptions = {
+    ...watched,
+    mountFrom: ({ digest }) => sourceOfBlob(source.originOf(digest), connections.upload),
+    tags: destination.tags,
+  };
+  const { digest } = source.root;
+  const root = await copyCounted(source.repository, digest, repository, settings, { ledger, accounts });
+  if (replaced !== undefined && replaced !== digest) await repository.manifests.delete(replaced, { signal });
+  await repository.commit({ signal });
+  return root;
+}
+
+/** Returns the repository to mount a blob from: another one of the destination registry, or of `mountOrigin`. */
+export function mountSource(
+  origin: LayerOrigin | undefined,
+  { registry, repository }: Reference,
+  { mountOrigin = registry }: UploadOptions = {},
+): readonly string[] {
+  if (origin?.registry !== mountOrigin) return [];
+  return mountOrigin === registry && origin.repository === repository ? [] : [origin.repository];
+}

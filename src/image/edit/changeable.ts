@@ -1,0 +1,134 @@
+import { parseImageConfig } from '../../json/image-config.ts';
+import { arrayOf, checkArgument, checkOptions, object, recordOf, type Shape } from '../../spec/options.ts';
+import { toPlatform } from '../../spec/platform.ts';
+import { aLayer } from '../../store/checks.ts';
+import type { SignalOptions } from '../../store/contract.ts';
+import type { AddedLayers, Image, ImageContent } from '../image.ts';
+import type { Layer } from '../layer.ts';
+import { checkConfigEdit, checkTime, configEdits, nullableText } from './config-edit.ts';
+import { documentsOf, editDocuments, type ImageDocuments, refuseArtifact } from './documents.ts';
+import { addedSteps, layersFor, stepsOf, withSteps } from './steps.ts';
+
+/** A change of an image. */
+interface Change {
+  /** Returns the changed documents, or the given ones if nothing changes. */
+  readonly documents: (documents: ImageDocuments, options?: SignalOptions) => Promise<ImageDocuments>;
+  /**
+   * Returns the layers of the changed image. It does not read the changed documents, since the digest of a streaming layer
+   * is unknown until it has been pushed.
+   * @defaultValue the same layers
+   */
+  readonly layers?: ((options?: SignalOptions) => Promise<readonly Layer[]>) | undefined;
+}
+
+/** Returns the changed view of an image. Changes the documents once, when they are first requested. */
+export function changed(
+  content: ImageContent,
+  { documents: change, layers = (options) => content.layers(options) }: Change,
+): Image {
+  let known: ImageDocuments | undefined;
+  const documents = async (options?: SignalOptions): Promise<ImageDocuments> => {
+    known ??= await change(await documentsOf(content, options), options);
+    return known;
+  };
+  return changeable({
+    kind: 'image',
+    manifest: async (options) => (await documents(options)).manifest,
+    rawConfig: async (options) => (await documents(options)).config,
+    config: async (options) => parseImageConfig((await documents(options)).config),
+    layers,
+  });
+}
+
+const addedShape: Shape<AddedLayers> = { history: arrayOf(object) };
+
+/** Gives an image its changes. */
+export function changeable(content: ImageContent): Image {
+  return {
+    ...content,
+    withConfig(change) {
+      checkConfigEdit(change);
+      return changed(content, {
+        async documents(documents) {
+          refuseArtifact(documents.manifest);
+          return editDocuments(documents, {
+            config: configEdits(parseImageConfig(documents.config), change),
+          });
+        },
+      });
+    },
+    withLayers(layers, options = {}) {
+      checkArgument('withLayers', 'layers', layers, arrayOf(aLayer));
+      checkOptions('withLayers', options, addedShape);
+      return changed(content, {
+        async documents(documents, read) {
+          const added = await addedSteps(layersFor(documents.manifest, layers), options, read);
+          return added.length === 0 ? documents : withSteps(documents, [...stepsOf(documents), ...added]);
+        },
+        layers: async (read) => [
+          ...(await content.layers(read)),
+          ...layersFor(await content.manifest(read), layers),
+        ],
+      });
+    },
+    withoutLayers(matches) {
+      const kept = async (options?: SignalOptions): Promise<readonly boolean[]> =>
+        (await content.layers(options)).map((layer, at) => !matches(layer, at));
+      return changed(content, {
+        async documents(documents, options) {
+          const keeps = (await kept(options)).values();
+          const steps = stepsOf(documents);
+          return withSteps(
+            documents,
+            steps.filter(({ layer }) => layer === undefined || keeps.next().value === true),
+          );
+        },
+        async layers(options) {
+          const keeps = await kept(options);
+          return (await content.layers(options)).filter((_, at) => keeps[at]);
+        },
+      });
+    },
+    withAnnotations(annotations) {
+      checkArgument('withAnnotations', 'annotations', annotations, recordOf(nullableText));
+      const edits = Object.entries(annotations).map(([key, value]) => ({
+        path: ['annotations', key] as const,
+        value: value ?? undefined,
+      }));
+      return changed(content, {
+        documents: async (documents) => editDocuments(documents, { manifest: edits }),
+      });
+    },
+    withPlatform(platform) {
+      const {
+        os,
+        architecture,
+        variant,
+        'os.version': version,
+        'os.features': features,
+      } = toPlatform(platform);
+      const edits = [
+        { path: ['architecture'], value: architecture },
+        { path: ['os'], value: os },
+        { path: ['variant'], value: variant },
+        { path: ['os.version'], value: version },
+        ...(features === undefined ? [] : [{ path: ['os.features'] as const, value: features }]),
+      ] as const;
+      return changed(content, {
+        async documents(documents) {
+          refuseArtifact(documents.manifest);
+          return editDocuments(documents, { config: edits });
+        },
+      });
+    },
+    withCreated(created) {
+      if (created !== null) checkTime(created);
+      return changed(content, {
+        async documents(documents) {
+          refuseArtifact(documents.manifest);
+          return editDocuments(documents, { config: [{ path: ['created'], value: created ?? undefined }] });
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import { ContentError } from '../../errors.ts';
+import { digestOf } from '../../flow/hash.ts';
+import { editJson, type JsonChange } from '../../json/edit.ts';
+import { manifestOfBytes } from '../../json/make-manifest.ts';
+import { toBase64 } from '../../spec/base64url.ts';
+import type { Descriptor } from '../../spec/descriptor.ts';
+import { computableAlgorithm } from '../../spec/digest.ts';
+import { familyOf, typeInFamily } from '../../spec/media-family.ts';
+import { isConfigType } from '../../spec/media-type.ts';
+import type { SignalOptions } from '../../store/contract.ts';
+import type { ImageContent, ImageView } from '../image.ts';
+
+/** The two documents of an image, with their exact bytes. */
+export interface ImageDocuments {
+  readonly manifest: ImageView;
+  readonly config: Uint8Array;
+}
+
+/** Reads the documents of an image. */
+export async function documentsOf(image: ImageContent, options?: SignalOptions): Promise<ImageDocuments> {
+  return { manifest: await image.manifest(options), config: await image.rawConfig(options) };
+}
+
+/** Edits of the two documents. */
+export interface DocumentEdits {
+  readonly config?: readonly JsonChange[];
+  readonly manifest?: readonly JsonChange[];
+}
+
+/**
+ * Edits the documents, and keeps the manifest's descriptor of the config true. Brings a mixed image into one family of
+ * media types. Edits without effect return the same documents.
+ * @throws MANIFEST_INVALID when a document is no JSON, or an edit leads into a value of another form
+ */
+export function editDocuments(documents: ImageDocuments, edits: DocumentEdits): ImageDocuments {
+  const { manifest } = documents;
+  const { descriptor, body } = manifest;
+  const config = editJson(documents.config, edits.config ?? [], { what: `config ${body.config.digest}` });
+  const isSameConfig = sameBytes(config, documents.config);
+  const changes = [
+    ...(edits.manifest ?? []),
+    ...(isSameConfig ? [] : contentEdits(['config'], body.config, config)),
+  ];
+  const what = `manifest ${descriptor.digest}`;
+  const bytes = editJson(manifest.bytes, changes, { what });
+  if (sameBytes(bytes, manifest.bytes)) return documents;
+  const edited = imageOf(bytes, descriptor);
+  const normal = editJson(bytes, familyEdits(edited), { what });
+  return {
+    manifest: normal === bytes ? edited : imageOf(normal, descriptor),
+    config: isSameConfig ? documents.config : config,
+  };
+}
+
+/** Returns the edits of a descriptor that make it describe other bytes. Inlined bytes are replaced, too. */
+export function contentEdits(
+  path: readonly [string, ...(string | number)[]],
+  before: Descriptor,
+  bytes: Uint8Array,
+): readonly JsonChange[] {
+  return [
+    { path: [...path, 'digest'], value: digestOf(bytes, computableAlgorithm(before.digest)) },
+    { path: [...path, 'size'], value: bytes.byteLength },
+    ...(before.data === undefined ? [] : [{ path: [...path, 'data'] as const, value: toBase64(bytes) }]),
+  ];
+}
+
+/** Refuses the config of an artifact, which belongs to another program. */
+export function refuseArtifact({ descriptor, body }: ImageView): void {
+  const { mediaType } = body.config;
+  if (isConfigType(mediaType)) return;
+  throw new ContentError(
+    'MANIFEST_INVALID',
+    `${descriptor.digest} is an artifact with a config of type ${mediaType}, and only the config and the layers of an image can be changed`,
+  );
+}
+
+function familyEdits({ descriptor, body }: ImageView): readonly JsonChange[] {
+  const family = familyOf(descriptor.mediaType);
+  const edit = (path: JsonChange['path'], { mediaType }: Descriptor): readonly JsonChange[] => {
+    const wanted = typeInFamily(mediaType, family);
+    return wanted === undefined || wanted === mediaType ? [] : [{ path, value: wanted }];
+  };
+  return [
+    ...edit(['config', 'mediaType'], body.config),
+    ...body.layers.flatMap((layer, at) => edit(['layers', at, 'mediaType'], layer)),
+  ];
+}
+
+function imageOf(bytes: Uint8Array, { mediaType, digest }: Descriptor): ImageView {
+  const { body, ...manifest } = manifestOfBytes(bytes, mediaType, computableAlgorithm(digest));
+  if (body.kind === 'image') return { ...manifest, body };
+  throw new ContentError('MANIFEST_INVALID', `the changed manifest of ${digest} is no image`);
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return (
+    one === other || (one.byteLength === other.byteLength && one.every((byte, at) => byte === other[at]))
+  );
+}
