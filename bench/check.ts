@@ -22,7 +22,7 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
     case 'push':
     case 'copy':
       await hasRoot(places.to);
-      return isThere(places.to);
+      return await isThere(places.to);
     case 'copyAll':
       for (let at = 1; at <= tags; at++) {
         const [had, has] = await Promise.all(
@@ -33,7 +33,7 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
       }
       return;
     case 'pull':
-      return checkLayout(places.folder, stage.blobs);
+      return await checkLayout(places.folder, stage.blobs);
     case 'export': {
       const { size } = await stat(places.folder);
       const { layers, layerSize } = scenario.image;
@@ -41,7 +41,7 @@ export async function check(scenario: Scenario, stage: Stage, stdout: string, pl
       return;
     }
     case 'tag':
-      return hasRoot(`${repositoryOf(places.from)}:${places.tag}`);
+      return await hasRoot(`${repositoryOf(places.from)}:${places.tag}`);
     case 'digest':
       return isSaid(stdout, stage.root.digest);
     case 'ls':

@@ -150,7 +150,7 @@ async function play(test: TestContext, { raw, layer = small, codes }: Row): Prom
       bring: (host: string) => client.pull([`${host}/app:1`], place, { format: 'oci' }),
       check: async () => {
         await using layout = await openLayout(place, { mode: 'read' });
-        return measure(layout.blobs.open(layer.descriptor).open());
+        return await measure(layout.blobs.open(layer.descriptor).open());
       },
     },
     {

@@ -165,7 +165,7 @@ async function named(path: string): Promise<string[]> {
 
 async function tagsOf(path: string): Promise<string[]> {
   await using layout = await openLayout(path, { mode: 'read' });
-  return listOf(layout.tags.list());
+  return await listOf(layout.tags.list());
 }
 
 /** Checks that the archive has these images, and every blob of them. */
