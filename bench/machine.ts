@@ -11,8 +11,8 @@ const versions: Readonly<Record<string, readonly string[]>> = {
   'docker-registry': ['--version'],
 };
 
-/** Describes the machine and the versions of the measured programs in one paragraph. */
-export async function describeMachine(): Promise<string> {
+/** Describes the machine and the versions of the measured programs in one paragraph. `nodes` are the files of more Nodes. */
+export async function describeMachine(nodes: readonly string[] = []): Promise<string> {
   const gibibytes = (totalmem() / 1024 ** 3).toFixed(0);
   const told = await Promise.all(
     Object.entries(versions)
@@ -23,6 +23,7 @@ export async function describeMachine(): Promise<string> {
         return code === 0 && version !== undefined ? `${program} ${version}` : program;
       }),
   );
+  const others = await Promise.all(nodes.map(async (node) => (await run(node, ['--version'])).stdout.trim()));
   const machine = `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${gibibytes} GiB`;
-  return `${machine}, ${type()} ${release()} ${arch()}, Node ${process.version}; ${told.join(', ')}.`;
+  return `${machine}, ${type()} ${release()} ${arch()}, Node ${[process.version, ...others].join(' and ')}; ${told.join(', ')}.`;
 }

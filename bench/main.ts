@@ -3,23 +3,19 @@ import { parseArgs } from 'node:util';
 import { keepCoresBusy } from './busy.ts';
 import { writeBlock } from './document.ts';
 import { describeMachine } from './machine.ts';
-import { type RegistryKind, registriesHere } from './registries.ts';
-import { runScenario } from './runner.ts';
+import { registriesHere } from './registries.ts';
+import { type Result, runScenario } from './runner.ts';
 import type { Scenario } from './scenario.ts';
-import { bytes } from './scenarios/bytes.ts';
-import { counts } from './scenarios/counts.ts';
-import { many } from './scenarios/many.ts';
-import { slowNetwork } from './scenarios/slow-network.ts';
-import { startUp } from './scenarios/start-up.ts';
+import { registriesOf, scenarios, tableName } from './scenarios/all.ts';
 import { useScratch } from './scratch.ts';
+import { addToSummary, formatSummary } from './summary.ts';
 import { formatResult } from './table.ts';
+import { gantry, gantryAs, gantryBeside, gantryOn, peersHere, type Tool } from './tools.ts';
 
 /**
  * `npm run bench -- [NAME...]` compares gantry with every peer in PATH, in turn, and prints one table for each
- * scenario. A NAME is a scenario or the beginning of several. Without names, all scenarios run.
+ * scenario, and a summary. A NAME is a scenario or the beginning of several. Without names, all scenarios run.
  */
-const scenarios: readonly Scenario[] = [...counts, ...slowNetwork, ...bytes, ...many, ...startUp];
-
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -27,12 +23,18 @@ const { values, positionals } = parseArgs({
     list: { type: 'boolean', default: false },
     /** Formats the tables for a document. */
     markdown: { type: 'boolean', default: false },
-    /** Also writes the tables to docs/benchmarks.md. */
+    /** Also writes the tables to docs/benchmarks.md; with `--loaded` only the summary. */
     write: { type: 'boolean', default: false },
     runs: { type: 'string' },
     registry: { type: 'string' },
     /** Runs the bench while a program on each core only computes. */
     loaded: { type: 'boolean', default: false },
+    /** The file of another Node, on which gantry runs, too. */
+    node: { type: 'string', multiple: true, default: [] },
+    /** The command line as one executable file, which runs, too. */
+    executable: { type: 'string' },
+    /** The peers. Default: all in PATH. */
+    peer: { type: 'string', multiple: true },
     /**
      * The file of another build's command line, `…/dist/cli/gantry.cjs`, which runs in place of the peers. In scenarios of
      * the executable file, another executable file beside it.
@@ -41,19 +43,54 @@ const { values, positionals } = parseArgs({
   },
 });
 
+/** Milliseconds after which a run has failed. */
+const limit = values.loaded ? 60_000 : 20_000;
+
 const isName = (wanted: string): boolean => scenarios.some(({ name }) => name === wanted);
 const isChosen = ({ name }: Scenario): boolean =>
   positionals.length === 0 ||
   positionals.some((wanted) => name === wanted || (!isName(wanted) && name.startsWith(wanted)));
 
-/** Only docker-registry asks for a login here, since it can use the token service of the bench. */
-function registriesOf({ registries, login }: Scenario): readonly RegistryKind[] {
-  const kinds = registries ?? (login === true ? (['docker-registry'] as const) : registriesHere());
-  return kinds.filter((kind) => values.registry === undefined || values.registry === kind);
+/** Returns gantry in every form that is asked for. */
+function formsOfGantry(): readonly Tool[] {
+  const executable = values.executable === undefined ? [] : [gantryAs(values.executable)];
+  return [gantry, ...values.node.map(gantryOn), ...executable];
 }
 
-if (values.write && (values.loaded || values.against !== undefined)) {
-  throw new Error('docs/benchmarks.md has no place for the figures of --loaded and --against');
+async function runAll(chosen: readonly Scenario[]): Promise<void> {
+  const forms = formsOfGantry();
+  const tools =
+    values.against === undefined ? [...forms, ...peersHere(values.peer)] : gantryBeside(values.against);
+  const runs = values.runs === undefined ? undefined : Number(values.runs);
+  const compared: Result[] = [];
+  for (const scenario of chosen) {
+    for (const registry of registriesOf(scenario)) {
+      if (values.registry !== undefined && values.registry !== registry) continue;
+      if (registry === 'docker-registry' && !registriesHere().includes(registry)) {
+        process.stdout.write(`\n${scenario.name} is left out: docker-registry is not in PATH\n`);
+        continue;
+      }
+      const { against, loaded } = values;
+      const result = await runScenario(scenario, registry, { runs, limit, tools, counts: !loaded, against });
+      process.stdout.write(formatResult(result, { markdown: values.markdown }));
+      if (values.write && !values.loaded) {
+        await writeBlock(tableName(scenario, registry), formatResult(result, { markdown: true }));
+      }
+      if (scenario.tools === undefined) compared.push(result);
+    }
+  }
+  if (values.against !== undefined || compared.length === 0) return;
+  const summary = formatSummary(
+    compared,
+    forms.map(({ name }) => name),
+  );
+  process.stdout.write(`\n${summary}\n`);
+  if (!values.write) return;
+  await writeBlock(values.loaded ? 'summary, loaded' : 'summary', (before) => addToSummary(before, summary));
+}
+
+if (values.write && values.against !== undefined) {
+  throw new Error('docs/benchmarks.md has no place for the figures of --against');
 }
 
 if (values.list) {
@@ -62,23 +99,10 @@ if (values.list) {
   const chosen = scenarios.filter(isChosen);
   if (chosen.length === 0) throw new Error(`there is no scenario ${positionals.join(', ')}`);
   useScratch();
-  const busy = values.loaded ? keepCoresBusy() : undefined;
-  const machine = `${await describeMachine()}${values.loaded ? ' Every core is kept busy by something else.' : ''}`;
-  process.stdout.write(`${machine}\n${values.markdown ? '\n' : ''}`);
-  if (values.write) await writeBlock('machine', machine);
-  for (const scenario of chosen) {
-    for (const registry of registriesOf(scenario)) {
-      if (registry === 'docker-registry' && !registriesHere().includes(registry)) {
-        process.stdout.write(`\n${scenario.name} is left out: docker-registry is not in PATH\n`);
-        continue;
-      }
-      const runs = values.runs === undefined ? undefined : Number(values.runs);
-      const result = await runScenario(scenario, registry, { runs, against: values.against });
-      process.stdout.write(formatResult(result, { markdown: values.markdown }));
-      if (values.write) {
-        await writeBlock(`${scenario.name}, ${registry}`, formatResult(result, { markdown: true }));
-      }
-    }
-  }
-  busy?.[Symbol.dispose]();
+  const machine = await describeMachine(values.node);
+  const load = values.loaded ? ' Every core is kept busy by another program.' : '';
+  process.stdout.write(`${machine}${load}\n${values.markdown ? '\n' : ''}`);
+  if (values.write && !values.loaded) await writeBlock('machine', machine);
+  using _ = values.loaded ? keepCoresBusy() : undefined;
+  await runAll(chosen);
 }

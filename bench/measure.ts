@@ -44,14 +44,14 @@ const wait4: Readonly<Record<string, number>> = { x64: 61, arm64: 260 };
 
 export interface MeasureOptions {
   readonly env: NodeJS.ProcessEnv;
-  /** Milliseconds until the program is killed. Default 20 s. */
-  readonly limit?: number;
+  /** Milliseconds until the program is killed. */
+  readonly limit: number;
 }
 
 /** Runs a program to its end. The caller checks its result. */
 export async function measured(
   command: readonly string[],
-  { env, limit = 20_000 }: MeasureOptions,
+  { env, limit }: MeasureOptions,
 ): Promise<Measured> {
   const call = wait4[process.arch];
   if (process.platform !== 'linux' || call === undefined) {

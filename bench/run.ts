@@ -18,14 +18,25 @@ export interface Run {
   readonly traffic: Traffic;
 }
 
+export interface RunOptions {
+  readonly kind: RunKind;
+  /** The milliseconds after which the run has failed. */
+  readonly limit: number;
+}
+
 /** Runs a scenario once with one tool. Throws if the result is missing. */
-export async function runOnce(scenario: Scenario, tool: Tool, stage: Stage, kind: RunKind): Promise<Run> {
+export async function runOnce(
+  scenario: Scenario,
+  tool: Tool,
+  stage: Stage,
+  { kind, limit }: RunOptions,
+): Promise<Run> {
   await using scene = await arrange(scenario, stage, kind);
   const { network, seen, direct, home } = scene;
   const env = await environment(home, stage.service === undefined ? [] : scene.hosts);
   const args = tool.verbs[scenario.verb]?.(seen) ?? [];
   network.take();
-  const taken = await measured([...tool.program, ...args], { env });
+  const taken = await measured([...tool.program, ...args], { env, limit });
   const traffic = network.take();
   if (taken.code !== 0) {
     const told = taken.stderr.trim().split('\n').at(-1) ?? '';

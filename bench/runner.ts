@@ -8,7 +8,7 @@ import { runtimeTools } from './runtimes.ts';
 import type { Scenario } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
 import type { RunningRegistry } from './support/distribution.ts';
-import { gantryBeside, peersHere, type Tool } from './tools.ts';
+import type { Tool } from './tools.ts';
 
 /** The cost of one tool: the median of its runs. */
 export interface Row {
@@ -18,7 +18,8 @@ export interface Row {
   /** Missing if the traffic was only counted. */
   readonly measure?: Measure;
   readonly runs: number;
-  readonly traffic: Traffic;
+  /** Missing if nothing was counted. */
+  readonly traffic?: Traffic | undefined;
   /** The seconds that its runtime takes to start, if they matter. */
   readonly start?: number;
 }
@@ -46,7 +47,13 @@ export interface RunnerOptions {
    * patience.
    */
   readonly runs?: number | undefined;
-  /** The command line of another build of gantry, which then runs in place of the peers. */
+  /** The milliseconds after which a run has failed. */
+  readonly limit: number;
+  /** Whether to count requests and rounds, in a run of its own where the times would be meaningless. */
+  readonly counts: boolean;
+  /** The tools of a scenario that compares gantry with its peers. */
+  readonly tools: readonly Tool[];
+  /** Another executable file, for scenarios of the executable file. */
   readonly against?: string | undefined;
 }
 
@@ -54,17 +61,17 @@ export interface RunnerOptions {
 export async function runScenario(
   scenario: Scenario,
   registry: RegistryKind,
-  { runs, against }: RunnerOptions = {},
+  options: RunnerOptions,
 ): Promise<Result> {
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
   const { verb } = scenario;
-  const tools = toolsOf(scenario, against).filter(({ verbs }) => verbs[verb] !== undefined);
-  const { taken, counted, failures } = await takeTurns(scenario, tools, stage, runs);
+  const tools = toolsOf(scenario, options).filter(({ verbs }) => verbs[verb] !== undefined);
+  const { taken, counted, failures } = await takeTurns(scenario, stage, { ...options, tools });
   const rows: Row[] = [];
   for (const { name, start, beside } of tools) {
     const [measures, traffic] = [taken.get(name), counted.get(name)];
-    if (measures === undefined || traffic === undefined) continue;
+    if (measures === undefined || (options.counts && traffic === undefined)) continue;
     if (failures.some(({ tool }) => tool === name)) continue;
     rows.push({
       tool: name,
@@ -72,20 +79,20 @@ export async function runScenario(
       runs: measures.length,
       measure: medians(measures),
       traffic,
-      ...(scenario.lessStart === true ? { start: await startOf(start) } : {}),
+      ...(scenario.lessStart === true ? { start: await startOf(start, options.limit) } : {}),
     });
   }
-  if (scenario.warm === true) {
+  if (scenario.warm === true && options.counts) {
     rows.push({ tool: 'gantry, warm', runs: 0, traffic: await countWarm(scenario, stage) });
   }
   return { scenario, registry, rows, failures };
 }
 
-function toolsOf({ tools, verb }: Scenario, against: string | undefined): readonly Tool[] {
+function toolsOf({ tools, verb }: Scenario, options: RunnerOptions): readonly Tool[] {
   if (tools === 'precompiled') return precompiledTools();
-  if (tools === 'executable') return executableTools(against);
+  if (tools === 'executable') return executableTools(options.against);
   if (tools === 'runtimes' && (verb === 'version' || verb === 'digest')) return runtimeTools(verb);
-  return against === undefined ? peersHere() : gantryBeside(against);
+  return options.tools;
 }
 
 /** The results of all turns, by the tool's name. A tool that fails once has no more turns. */
@@ -97,28 +104,27 @@ interface Turns {
 
 async function takeTurns(
   scenario: Scenario,
-  tools: readonly Tool[],
   stage: Stage,
-  wanted: number | undefined,
+  { tools, runs: wanted, limit, counts }: RunnerOptions,
 ): Promise<Turns> {
-  const limit = wanted === undefined ? patience : Number.POSITIVE_INFINITY;
+  const most = wanted === undefined ? patience : Number.POSITIVE_INFINITY;
   const runs = wanted ?? scenario.runs ?? 5;
   const taken = new Map<string, readonly Measure[]>();
   const counted = new Map<string, Traffic>();
   const failures: Failure[] = [];
   const turn = async (tool: Tool, kind: RunKind): Promise<void> => {
     const before = taken.get(tool.name) ?? [];
-    if (before.reduce((sum, { wall }) => sum + wall, 0) > limit) return;
+    if (before.reduce((sum, { wall }) => sum + wall, 0) > most) return;
     if (failures.some((failure) => failure.tool === tool.name)) return;
     try {
-      const { measured, traffic } = await runOnce(scenario, tool, stage, kind);
-      if (kind === 'count' || !isCountedApart(scenario)) counted.set(tool.name, traffic);
+      const { measured, traffic } = await runOnce(scenario, tool, stage, { kind, limit });
+      if (counts && (kind === 'count' || !isCountedApart(scenario))) counted.set(tool.name, traffic);
       if (kind === 'time') taken.set(tool.name, [...before, measured]);
     } catch (error) {
       failures.push({ tool: tool.name, problem: error instanceof Error ? error.message : String(error) });
     }
   };
-  if (isCountedApart(scenario)) for (const tool of tools) await turn(tool, 'count');
+  if (counts && isCountedApart(scenario)) for (const tool of tools) await turn(tool, 'count');
   for (let run = 0; run < runs; run++) {
     // Each tool is first in some turns.
     const first = run % tools.length;
@@ -149,10 +155,10 @@ async function withOneSource(stage: Stage): Promise<Stage> {
 
 const startRuns = 7;
 
-async function startOf(command: readonly string[]): Promise<number> {
+async function startOf(command: readonly string[], limit: number): Promise<number> {
   const walls: number[] = [];
   for (let run = 0; run < startRuns; run++) {
-    walls.push((await measured(command, { env: { PATH: process.env['PATH'] } })).wall);
+    walls.push((await measured(command, { env: { PATH: process.env['PATH'] }, limit })).wall);
   }
   return median(walls);
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import process from 'node:process';
 import { imageTag } from './images.ts';
 import { gantryProgram, ownProgram } from './programs.ts';
@@ -145,9 +146,27 @@ const regctl: Tool = {
   start: ['regctl', 'version'],
 };
 
-/** Returns gantry and every peer in PATH. */
-export function peersHere(): readonly Tool[] {
-  return [gantry, ...[crane, oras, skopeo, regctl].filter(({ name }) => isInPath(name))];
+/** Returns every peer in PATH, or those of them with these names. */
+export function peersHere(names?: readonly string[]): readonly Tool[] {
+  return [crane, oras, skopeo, regctl].filter(
+    ({ name }) => isInPath(name) && (names === undefined || names.includes(name)),
+  );
+}
+
+/** Returns gantry on another Node. */
+export function gantryOn(node: string): Tool {
+  const line = execFileSync(node, ['--version'], { encoding: 'utf8' }).match(/\d+/)?.[0];
+  return {
+    ...gantry,
+    name: `gantry, Node ${line}`,
+    program: [node, gantryProgram()],
+    start: [node, ownProgram('empty')],
+  };
+}
+
+/** Returns gantry as one executable file. */
+export function gantryAs(executable: string): Tool {
+  return { ...gantry, name: 'gantry, executable', program: [executable], start: [executable, 'version'] };
 }
 
 /** Returns gantry and another build of it, with `program` as its command line. */

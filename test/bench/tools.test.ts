@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { describeMachine } from '../../bench/machine.ts';
 import { run } from '../../bench/support/programs.ts';
-import { type Places, peersHere, type Verb } from '../../bench/tools.ts';
+import { gantry, gantryAs, gantryOn, type Places, peersHere, type Verb } from '../../bench/tools.ts';
 import { atEnd } from '../at-end.ts';
 import { folder } from '../folder.ts';
+import { needs } from '../peer.ts';
 
 /** Makes a folder the whole PATH until the end of the test. In it, `regctl` prints a version or its arguments. */
 async function onlyRegctl(test: TestContext): Promise<void> {
@@ -39,14 +40,29 @@ const lines: Readonly<Partial<Record<Verb, string>>> = {
 };
 
 describe('the tools of the bench', () => {
+  it('the bench runs only the peers that are named', needs('crane', 'oras'), () => {
+    assert.deepEqual(
+      peersHere(['oras', 'crane', 'nothing']).map(({ name }) => name),
+      ['crane', 'oras'],
+    );
+  });
+
+  it('the bench runs gantry on another Node and as an executable file beside itself', () => {
+    const [line] = process.versions.node.split('.');
+    const [node, executable] = [gantryOn(process.execPath), gantryAs('/gantry')];
+    assert.equal(node.name, `gantry, Node ${line}`);
+    assert.deepEqual(node.program, gantry.program);
+    assert.deepEqual(executable.program, ['/gantry']);
+  });
+
   it('the bench runs regctl for each of its verbs, and names its version, if it is in PATH', async (test) => {
     await onlyRegctl(test);
     const tools = peersHere();
     assert.deepEqual(
       tools.map(({ name }) => name),
-      ['gantry', 'regctl'],
+      ['regctl'],
     );
-    const [, regctl] = tools;
+    const [regctl] = tools;
     const ran = Object.entries(regctl?.verbs ?? {}).map(async ([verb, argumentsFor]) => {
       const [program = '', ...constant] = regctl?.program ?? [];
       const { stdout } = await run(program, [...constant, ...argumentsFor(places)]);
