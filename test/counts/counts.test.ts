@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { createRounds, type Rounds } from '../../bench/support/rounds.ts';
+import { type Count, createRounds, type Rounds } from '../../bench/support/rounds.ts';
 import { type Client, createClient } from '../../src/client/client.ts';
 import { createRootNotes } from '../../src/client/root-notes.ts';
 import { copyImage } from '../../src/copy/copy.ts';
@@ -271,11 +271,28 @@ const rows: readonly {
 const kinds = ['open', 'login', 'warm', 'again', 'againLogin'] as const;
 const openKinds: readonly string[] = ['open', 'again'];
 
-async function play(
+/** A busy machine can make a transfer deeper, and never flatter, so one play with the right depth proves it. */
+const plays = 4;
+
+async function check(
   test: TestContext,
   kind: (typeof kinds)[number],
   row: (typeof rows)[number],
 ): Promise<void> {
+  let count = await play(test, kind, row);
+  for (let left = plays - 1; left > 0 && count.depth > (row[kind]?.depth ?? 0); left--) {
+    count = await play(test, kind, row);
+  }
+  const { requests, depth, rounds } = count;
+  assert.deepEqual({ requests, depth }, row[kind], JSON.stringify(rounds, undefined, 1));
+  if (kind === 'again' && row.againAsks !== undefined) assert.deepEqual(rounds, row.againAsks);
+}
+
+async function play(
+  test: TestContext,
+  kind: (typeof kinds)[number],
+  row: (typeof rows)[number],
+): Promise<Count> {
   const rounds = createRounds();
   const isOpen = openKinds.includes(kind);
   const guard: Middleware = isOpen ? (send) => send : withTokenLogin;
@@ -297,9 +314,7 @@ async function play(
   if (kind === 'warm') await row.before?.({ ...scene, client });
   rounds.take();
   await row.run({ ...scene, client });
-  const { requests, depth, rounds: asked } = rounds.take();
-  assert.deepEqual({ requests, depth }, row[kind], JSON.stringify(asked, undefined, 1));
-  if (kind === 'again' && row.againAsks !== undefined) assert.deepEqual(asked, row.againAsks);
+  return rounds.take();
 }
 
 for (const kind of kinds) {
@@ -308,7 +323,7 @@ for (const kind of kinds) {
       const expected = row[kind];
       if (expected === undefined) continue;
       it(`${row.name} takes ${expected.requests} requests, ${expected.depth} after one another`, (test) =>
-        play(test, kind, row));
+        check(test, kind, row));
     }
   });
 }
