@@ -104,7 +104,7 @@ const rows: readonly (readonly [string, readonly string[], number, RegExp])[] = 
   ['a layout with such a name', [...layout, long], 1, /the name is longer than the file system allows/],
   ['an empty path', ['pull', 'IMAGE', ''], 2, /the path of the saved image is empty/],
   ['an empty path of a layout', [...layout, ''], 2, /the path of the saved image is empty/],
-  ['an empty path of a cache', ['pull', '-c', '', 'IMAGE', 'a.tar'], 2, /the path of the cache is empty/],
+  ['an empty path of a cache', ['pull', '-c', '', 'IMAGE', 'a.tar'], 2, /--cache_path has an empty value/],
   ['a layout that is not there', ['copy', 'oci:none', 'IMAGE'], 3, /there is no folder .*none$/m],
   [
     'a file that is read as a layout',
