@@ -88,7 +88,7 @@ export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
 export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
 export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
 export { type RebaseBases, rebase } from './image/edit/rebase.ts';
-export type { FileEntry, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
+export type { FileEntry, FileLookup, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
 export type { AddedLayers, Image, ImageContent, ImageView, ViewPlace } from './image/image.ts';
 export type { IndexView } from './image/image-index.ts';
 export { createIndex, type Index, type IndexEntry, openIndex } from './image/image-index.ts';

@@ -42,6 +42,7 @@ export interface UnpackedFiles {
   readonly entries: number;
   /** Bytes of the content of all files. */
   readonly bytes: number;
+  /** The files and the parts of files that the folder does not have. */
   readonly leftOut: readonly LeftOut[];
 }
 

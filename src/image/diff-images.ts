@@ -13,6 +13,7 @@ export type FilePart = 'type' | 'content' | 'target' | 'mode' | 'owner' | 'devic
 
 /** A path that only one of two images has, or that they have differently. */
 export interface FileChange {
+  /** Whether only the second image has the path, only the first, or both with a difference. */
   readonly kind: 'added' | 'deleted' | 'changed';
   /** The path without a slash at either end. */
   readonly path: string;
@@ -26,7 +27,9 @@ export interface FileChange {
 
 /** A layer of two images. */
 export interface LayerChange {
+  /** Whether both images have the layer, only the second, or only the first. */
   readonly kind: 'same' | 'added' | 'deleted';
+  /** As its manifest describes it. */
   readonly layer: Descriptor;
 }
 

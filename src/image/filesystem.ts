@@ -36,6 +36,7 @@ export interface FileEntry extends TarMetadata {
 
 /** An entry with its content, which must be read before the next entry, or not at all. */
 export interface FileWithContent extends FileEntry {
+  /** The bytes of the file; none for every type but `file`. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
@@ -45,16 +46,8 @@ export interface ReadFilesOptions extends SignalOptions {
   readonly wants?: ((entry: FileEntry) => boolean) | undefined;
 }
 
-/**
- * The merged file system of an image, from the headers of its layers. Whiteouts, opaque directories and hard links are
- * resolved in it.
- */
-export interface FileSystem {
-  /**
-   * Applies the next layer. Returns sentences about the entries that cannot be applied, and leaves these out.
-   * @throws TOO_LARGE above a million files
-   */
-  apply(changes: LayerChanges): readonly string[];
+/** The names of a merged file system. */
+export interface FileLookup {
   /**
    * Yields the directories, each before its content, and then the files in the order of the layers and their tars, each
    * followed by its other names. The order depends on the layers only, and a tar in this order can be unpacked.
@@ -69,6 +62,18 @@ export interface FileSystem {
   locate(
     path: string,
   ): { readonly type: TarType; readonly layer: number; readonly position: number } | undefined;
+}
+
+/**
+ * The merged file system of an image, from the headers of its layers. Whiteouts, opaque directories and hard links are
+ * resolved in it.
+ */
+export interface FileSystem extends FileLookup {
+  /**
+   * Applies the next layer. Returns sentences about the entries that cannot be applied, and leaves these out.
+   * @throws TOO_LARGE above a million files
+   */
+  apply(changes: LayerChanges): readonly string[];
   /**
    * Yields the entries with their content. `open` opens the uncompressed tar of a layer; each is opened at most once,
    * and read to its end.

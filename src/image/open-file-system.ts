@@ -9,6 +9,7 @@ import { writeTar } from '../tar/write.ts';
 import {
   createFileSystem,
   type FileEntry,
+  type FileLookup,
   type FileSystem,
   type FileWithContent,
   type ReadFilesOptions,
@@ -25,7 +26,7 @@ export interface FileSystemOptions extends SignalOptions {
 }
 
 /** The merged file system of an image: all layers applied, with whiteouts, opaque directories and links resolved. */
-export interface ImageFileSystem extends Pick<FileSystem, 'entries' | 'find' | 'locate'> {
+export interface ImageFileSystem extends FileLookup {
   /**
    * Yields the entries with their content, in the order of `entries`. Opens each needed layer once more, and reads it to
    * its end, so that its digest is checked.

@@ -19,7 +19,7 @@ export async function copy(context: Context, given: ParsedArgs): Promise<void> {
     repair: given.flag('repair'),
     platforms,
     // crane's default is 0, for any number.
-    ...(jobs ? { jobs } : {}),
+    jobs: jobs === 0 ? undefined : jobs,
     signal: context.signal,
   };
   const client = await context.client(await copyKeychain(context, given));

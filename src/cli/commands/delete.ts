@@ -37,7 +37,7 @@ function selectionOf(given: ParsedArgs): PruneOptions | undefined {
   if (match.length === 0 && olderThan === undefined && keep === undefined) return undefined;
   return {
     olderThan: olderThan === undefined ? undefined : parseDuration(olderThan, 'older-than'),
-    ...(match.length === 0 ? {} : { match }),
+    match: match.length === 0 ? undefined : match,
     keep,
   };
 }

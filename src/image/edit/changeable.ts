@@ -1,6 +1,7 @@
+import type { JsonChange } from '../../json/edit.ts';
 import { parseImageConfig } from '../../json/image-config.ts';
 import { arrayOf, checkArgument, checkOptions, object, recordOf, type Shape } from '../../spec/options.ts';
-import { toPlatform } from '../../spec/platform.ts';
+import { type Platform, toPlatform } from '../../spec/platform.ts';
 import { aLayer } from '../../store/checks.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { AddedLayers, Image, ImageContent } from '../image.ts';
@@ -48,47 +49,10 @@ export function changeable(content: ImageContent): Image {
     ...content,
     withConfig(change) {
       checkConfigEdit(change);
-      return changed(content, {
-        async documents(documents) {
-          refuseArtifact(documents.manifest);
-          return editDocuments(documents, {
-            config: configEdits(parseImageConfig(documents.config), change),
-          });
-        },
-      });
+      return configured(content, (config) => configEdits(parseImageConfig(config), change));
     },
-    withLayers(layers, options = {}) {
-      checkArgument('withLayers', 'layers', layers, arrayOf(aLayer));
-      checkOptions('withLayers', options, addedShape);
-      return changed(content, {
-        async documents(documents, read) {
-          const added = await addedSteps(layersFor(documents.manifest, layers), options, read);
-          return added.length === 0 ? documents : withSteps(documents, [...stepsOf(documents), ...added]);
-        },
-        layers: async (read) => [
-          ...(await content.layers(read)),
-          ...layersFor(await content.manifest(read), layers),
-        ],
-      });
-    },
-    withoutLayers(matches) {
-      const kept = async (options?: SignalOptions): Promise<readonly boolean[]> =>
-        (await content.layers(options)).map((layer, at) => !matches(layer, at));
-      return changed(content, {
-        async documents(documents, options) {
-          const keeps = (await kept(options)).values();
-          const steps = stepsOf(documents);
-          return withSteps(
-            documents,
-            steps.filter(({ layer }) => layer === undefined || keeps.next().value === true),
-          );
-        },
-        async layers(options) {
-          const keeps = await kept(options);
-          return (await content.layers(options)).filter((_, at) => keeps[at]);
-        },
-      });
-    },
+    withLayers: (layers, options = {}) => withLayers(content, layers, options),
+    withoutLayers: (matches) => withoutLayers(content, matches),
     withAnnotations(annotations) {
       checkArgument('withAnnotations', 'annotations', annotations, recordOf(nullableText));
       const edits = Object.entries(annotations).map(([key, value]) => ({
@@ -100,35 +64,75 @@ export function changeable(content: ImageContent): Image {
       });
     },
     withPlatform(platform) {
-      const {
-        os,
-        architecture,
-        variant,
-        'os.version': version,
-        'os.features': features,
-      } = toPlatform(platform);
-      const edits = [
-        { path: ['architecture'], value: architecture },
-        { path: ['os'], value: os },
-        { path: ['variant'], value: variant },
-        { path: ['os.version'], value: version },
-        ...(features === undefined ? [] : [{ path: ['os.features'] as const, value: features }]),
-      ] as const;
-      return changed(content, {
-        async documents(documents) {
-          refuseArtifact(documents.manifest);
-          return editDocuments(documents, { config: edits });
-        },
-      });
+      const edits = platformEdits(toPlatform(platform));
+      return configured(content, () => edits);
     },
     withCreated(created) {
       if (created !== null) checkTime(created);
-      return changed(content, {
-        async documents(documents) {
-          refuseArtifact(documents.manifest);
-          return editDocuments(documents, { config: [{ path: ['created'], value: created ?? undefined }] });
-        },
-      });
+      return configured(content, () => [{ path: ['created'], value: created ?? undefined }]);
     },
   };
+}
+
+/** Changes members of the config. */
+function configured(
+  content: ImageContent,
+  edits: (config: ImageDocuments['config']) => readonly JsonChange[],
+): Image {
+  return changed(content, {
+    async documents(documents) {
+      refuseArtifact(documents.manifest);
+      return editDocuments(documents, { config: edits(documents.config) });
+    },
+  });
+}
+
+function withLayers(content: ImageContent, layers: readonly Layer[], options: AddedLayers): Image {
+  checkArgument('withLayers', 'layers', layers, arrayOf(aLayer));
+  checkOptions('withLayers', options, addedShape);
+  return changed(content, {
+    async documents(documents, read) {
+      const added = await addedSteps(layersFor(documents.manifest, layers), options, read);
+      return added.length === 0 ? documents : withSteps(documents, [...stepsOf(documents), ...added]);
+    },
+    layers: async (read) => [
+      ...(await content.layers(read)),
+      ...layersFor(await content.manifest(read), layers),
+    ],
+  });
+}
+
+function withoutLayers(content: ImageContent, matches: (layer: Layer, at: number) => boolean): Image {
+  const kept = async (options?: SignalOptions): Promise<readonly boolean[]> =>
+    (await content.layers(options)).map((layer, at) => !matches(layer, at));
+  return changed(content, {
+    async documents(documents, options) {
+      const keeps = (await kept(options)).values();
+      const steps = stepsOf(documents);
+      return withSteps(
+        documents,
+        steps.filter(({ layer }) => layer === undefined || keeps.next().value === true),
+      );
+    },
+    async layers(options) {
+      const keeps = await kept(options);
+      return (await content.layers(options)).filter((_, at) => keeps[at]);
+    },
+  });
+}
+
+function platformEdits({
+  os,
+  architecture,
+  variant,
+  'os.version': version,
+  'os.features': features,
+}: Platform): readonly JsonChange[] {
+  return [
+    { path: ['architecture'], value: architecture },
+    { path: ['os'], value: os },
+    { path: ['variant'], value: variant },
+    { path: ['os.version'], value: version },
+    ...(features === undefined ? [] : [{ path: ['os.features'] as const, value: features }]),
+  ];
 }
