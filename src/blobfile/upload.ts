@@ -199,7 +199,7 @@ export class FileUpload implements Upload {
     };
     const buffer = createWriteBuffer(content.size, { store, stored }, resources.buffers);
     try {
-      for await (const chunk of content.open({ signal })) {
+      for await (const chunk of content.open({ signal, offer: () => buffer.offer() })) {
         signal?.throwIfAborted();
         sent += chunk.byteLength;
         await buffer.take(chunk);

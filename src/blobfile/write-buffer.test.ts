@@ -151,3 +151,107 @@ describe('the memory of write buffers', () => {
     });
   }
 });
+
+/** Fills offered memory with `fill`, and returns the first `length` bytes as a chunk. */
+function chunkIn(memory: Uint8Array | undefined, length: number, fill: number): Uint8Array {
+  assert.ok(memory);
+  return memory.fill(fill).subarray(0, length);
+}
+
+describe('the memory that a write buffer offers', () => {
+  it('a write buffer stores a large chunk in offered memory as it is, after the bytes before it', async () => {
+    const kept: Uint8Array[] = [];
+    const { steps, stored } = stepsOf(async (step) => void kept.push(step));
+    const buffer = createWriteBuffer(32 * mebibyte, steps, createBuffers());
+    const chunk = chunkIn(buffer.offer(), mebibyte / 2, 2);
+    await buffer.take(new Uint8Array(10).fill(1));
+    await buffer.take(chunk);
+    await buffer.end();
+    assert.equal(kept[1], chunk);
+    assert.deepEqual(stored, [10, mebibyte / 2]);
+  });
+
+  it('a write buffer copies a small chunk in offered memory, so that a step stays large', async () => {
+    const { steps, stored } = stepsOf(async () => undefined);
+    const buffer = createWriteBuffer(32 * mebibyte, steps, createBuffers());
+    for (let at = 0; at < 8; at++) await buffer.take(chunkIn(buffer.offer(), mebibyte / 8, at));
+    await buffer.end();
+    assert.deepEqual(stored, [mebibyte]);
+  });
+
+  it('a write buffer offers memory again only when its step is stored and a later chunk has come', async () => {
+    const ends: (() => void)[] = [];
+    const { steps } = stepsOf(() => new Promise<void>((resolve) => void ends.push(resolve)));
+    const buffer = createWriteBuffer(32 * mebibyte, steps, createBuffers());
+    const first = chunkIn(buffer.offer(), mebibyte, 1);
+    await buffer.take(first);
+    const offered = new Set<ArrayBufferLike | undefined>();
+    const offer = (): Uint8Array | undefined => {
+      const memory = buffer.offer();
+      offered.add(memory?.buffer);
+      return memory;
+    };
+    const second = offer();
+    ends[0]?.();
+    await new Promise(setImmediate);
+    offer();
+    assert.ok(!offered.has(first.buffer), 'the source may still have a part of the chunk');
+    await buffer.take(chunkIn(second, mebibyte, 2));
+    offer();
+    assert.ok(offered.has(first.buffer));
+    ends[1]?.();
+    await buffer.end();
+  });
+
+  it('a write buffer stores the right bytes of a source that splits chunks and leaves offers unused', async () => {
+    let state = 1;
+    const random = (below: number): number => {
+      state = (state * 48271) % 2147483647;
+      return state % below;
+    };
+    const kept: Buffer[] = [];
+    let begun = 0;
+    const { steps } = stepsOf(async (step) => {
+      const at = begun++;
+      for (let turns = random(4); turns > 0; turns--) await new Promise(setImmediate);
+      kept[at] = Buffer.from(step);
+    });
+    const buffer = createWriteBuffer(32 * mebibyte, steps, createBuffers());
+    const sent: Buffer[] = [];
+    for (let at = 0; at < 100; at++) {
+      const memory = (random(4) > 0 ? buffer.offer() : undefined) ?? new Uint8Array(mebibyte);
+      const length = 2 + random(memory.byteLength - 1);
+      const chunk = memory.fill(at % 251).subarray(0, length);
+      sent.push(Buffer.from(chunk));
+      if (random(3) > 0) {
+        await buffer.take(chunk);
+        continue;
+      }
+      const middle = 1 + random(length - 1);
+      await buffer.take(chunk.subarray(0, middle));
+      await new Promise(setImmediate);
+      await buffer.take(chunk.subarray(middle));
+    }
+    await buffer.end();
+    assert.ok(Buffer.concat(kept).equals(Buffer.concat(sent)));
+  });
+
+  it('memory that a source has kept goes to no other transfer', async () => {
+    const buffers = createBuffers();
+    const buffer = createWriteBuffer(32 * mebibyte, stepsOf(async () => undefined).steps, buffers);
+    const keptMemory = buffer.offer();
+    await buffer.take(sample(mebibyte));
+    await buffer.end();
+    const next = Array.from({ length: 3 }, () => buffers.take('shared').buffer);
+    assert.ok(keptMemory && !next.includes(keptMemory.buffer));
+  });
+
+  it('a write buffer offers no memory for a short or an unknown size, nor when memory is scarce', () => {
+    const { steps } = stepsOf(async () => undefined);
+    const scarce = createBuffers();
+    for (let taken = 0; taken < 16; taken++) scarce.take('own');
+    assert.equal(createWriteBuffer(32 * mebibyte, steps, scarce).offer(), undefined);
+    assert.equal(createWriteBuffer(100, steps, createBuffers()).offer(), undefined);
+    assert.equal(createWriteBuffer(undefined, steps, createBuffers()).offer(), undefined);
+  });
+});

@@ -41,6 +41,12 @@ export interface OpenOptions {
    * on the first byte.
    */
   readonly onKept?: ((bytes: number) => void) | undefined;
+  /**
+   * Offers memory for the next chunk, which saves the reader a copy: memory that nothing else uses, or undefined if there
+   * is none. A source that reads from a socket may place a chunk there, or leave the offer unused. The reader offers
+   * memory again only after it has received a later chunk.
+   */
+  readonly offer?: (() => Uint8Array | undefined) | undefined;
 }
 
 /** Makes content of bytes in memory. */

@@ -32,13 +32,13 @@ function unverifiedBlob(source: DownloadSource): Content {
     size,
     replayable: true,
     remote: true,
-    open({ from = 0, to, signal, onSize }: OpenOptions = {}): AsyncIterable<Uint8Array> {
+    open({ from = 0, to, signal, onSize, offer }: OpenOptions = {}): AsyncIterable<Uint8Array> {
       const isToEnd = to === undefined || to === size;
       if (isToEnd && size !== undefined && isLarge(size - from)) {
-        return largeBlob(source, size, { from, signal });
+        return largeBlob(source, size, { from, signal, offer });
       }
       if (from !== 0 || !isToEnd) return new Download(source, { from, to, signal }).bytes();
-      if (size === undefined) return blobOfUnknownSize(source, { signal, onSize });
+      if (size === undefined) return blobOfUnknownSize(source, { signal, onSize, offer });
       return new Download(source, { to, signal }).bytes();
     },
   };

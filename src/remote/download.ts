@@ -24,7 +24,7 @@ export interface DownloadSource {
   readonly blob: Pick<Descriptor, 'digest'> & Partial<Pick<Descriptor, 'size'>>;
 }
 
-export interface DownloadPart extends Pick<OpenOptions, 'from' | 'to' | 'signal' | 'onSize'> {
+export interface DownloadPart extends Omit<OpenOptions, 'onKept'> {
   /**
    * The reaction to a registry that sends the whole blob instead of the part. `offer`: takes the whole blob. `strict`: fails
    * with UNEXPECTED_ANSWER, since other parts are under way. Default: reads the other bytes and drops them.
@@ -46,6 +46,7 @@ export class Download {
   readonly #backoff: Backoff;
   readonly #mode: DownloadPart['ranges'];
   readonly #onSize: OpenOptions['onSize'];
+  readonly #offer: OpenOptions['offer'];
   #to: number | undefined;
   #at: number;
   /** The position at which attempts last began to count from the start. */
@@ -63,13 +64,14 @@ export class Download {
 
   constructor(
     source: DownloadSource,
-    { from = 0, to, signal, ranges, entityTag, onSize }: DownloadPart = {},
+    { from = 0, to, signal, ranges, entityTag, onSize, offer }: DownloadPart = {},
   ) {
     this.#source = source;
     this.#mode = ranges;
     this.#entityTag = entityTag;
     this.#signal = signal;
     this.#onSize = onSize;
+    this.#offer = offer;
     this.#backoff = createBackoff(downloadRetry(source.exchange.download.retry));
     this.#to = to;
     this.#at = from;
@@ -237,7 +239,7 @@ export class Download {
         exchange,
         { kind: 'blob.get', repository, digest: blob.digest },
         ranged ? [200, 206, 416] : [200, 206],
-        { ...(ranged ? this.#range(at) : {}), signal },
+        { ...(ranged ? this.#range(at) : {}), signal, offer: this.#offer },
       );
       return response;
     } catch (error) {

@@ -26,10 +26,10 @@ export function isLarge(size: number | undefined): size is number {
 export async function* largeBlob(
   source: DownloadSource,
   size: number,
-  { from = 0, signal }: SignalOptions & Pick<OpenOptions, 'from'>,
+  { from = 0, signal, offer }: Pick<OpenOptions, 'from' | 'signal' | 'offer'>,
 ): AsyncIterable<Uint8Array> {
   const next = from + partSize;
-  const first = new Download(source, { from, to: next, signal, ranges: 'offer' });
+  const first = new Download(source, { from, to: next, signal, offer, ranges: 'offer' });
   const pace = new Pace(source.exchange.clock);
   let parts: RangeParts | undefined;
   const begin = (): void => {
@@ -65,9 +65,9 @@ function isLimited({ exchange: { bandwidth } }: DownloadSource): boolean {
 /** Yields a blob in order. Its answer tells its size. It is requested as a whole, since most blobs are small. */
 export function blobOfUnknownSize(
   source: DownloadSource,
-  { signal, onSize }: Pick<OpenOptions, 'signal' | 'onSize'>,
+  { signal, onSize, offer }: Pick<OpenOptions, 'signal' | 'onSize' | 'offer'>,
 ): AsyncIterable<Uint8Array> {
-  const first = new Download(source, { signal, onSize });
+  const first = new Download(source, { signal, onSize, offer });
   return handedOver(source, first, { bytes: first.bytes(), signal, isNew: true });
 }
 

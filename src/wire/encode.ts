@@ -1,4 +1,4 @@
-import type { Content } from '../flow/content.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
 import type { Digest } from '../spec/digest.ts';
 import { MediaType, manifestAccept } from '../spec/media-type.ts';
 import type { HeaderMap, HttpRequest } from './message.ts';
@@ -18,6 +18,7 @@ export interface EncodeOptions {
   readonly scopes?: readonly string[] | undefined;
   readonly answerWithin?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly offer?: OpenOptions['offer'];
 }
 
 /**

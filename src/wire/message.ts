@@ -1,4 +1,4 @@
-import type { Content } from '../flow/content.ts';
+import type { Content, OpenOptions } from '../flow/content.ts';
 
 /** Maps a header name in lower case to its lines in order. Repeated headers are never joined. */
 export type HeaderMap = Readonly<Record<string, readonly string[]>>;
@@ -38,6 +38,8 @@ export interface HttpRequest {
   readonly secrets?: readonly string[];
   /** How the request reached a server; undefined when it was handed over within the process. */
   readonly arrival?: Arrival;
+  /** Offers memory for the body of the answer. A transport may place chunks there. */
+  readonly offer?: OpenOptions['offer'];
   /** Aborts the exchange. */
   readonly signal?: AbortSignal | undefined;
   /** Aborts `signal`, if a step has made that for this attempt alone. A later step then needs no signal of its own. */

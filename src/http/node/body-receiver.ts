@@ -1,5 +1,6 @@
 import { TransportError } from '../../errors.ts';
 import { onAbort } from '../../flow/abort.ts';
+import type { OpenOptions } from '../../flow/content.ts';
 import { MalformedAnswer } from '../failure.ts';
 import type { Framing } from './body-framing.ts';
 import { type ChunkedDecoder, createChunkedDecoder } from './chunked-body.ts';
@@ -15,6 +16,8 @@ interface Receiving {
   readonly signal: AbortSignal | undefined;
   /** Hands the connection over to the next request. Undefined if it cannot serve one. */
   readonly keep: (() => void) | undefined;
+  /** Memory for the bytes that are still to come. */
+  readonly offer: OpenOptions['offer'];
 }
 
 /** A body of this size that came with its head is copied, so that its connection is free at once. Bytes. */
@@ -44,7 +47,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
   #failure: unknown;
   #waiting: { resolve(next: Next): void; reject(error: unknown): void } | undefined;
 
-  constructor({ connection, framing, rest, host, signal, keep }: Receiving) {
+  constructor({ connection, framing, rest, host, signal, keep, offer }: Receiving) {
     this.#connection = connection;
     this.#host = host;
     this.#signal = signal;
@@ -61,7 +64,7 @@ export class ResponseBody implements AsyncIterableIterator<Uint8Array, undefined
       return;
     }
     connection.receive(this);
-    if (Number.isFinite(this.#left)) connection.expect(this.#left - rest.byteLength);
+    if (Number.isFinite(this.#left)) connection.expect(this.#left - rest.byteLength, offer);
     this.#release = onAbort(signal, () => this.#fail(signal?.reason));
   }
 

@@ -1,4 +1,5 @@
 import type { OnReadOpts, Socket } from 'node:net';
+import type { OpenOptions } from '../../flow/content.ts';
 
 /** Takes the bytes that a connection receives. */
 export interface Receiver {
@@ -64,6 +65,9 @@ export class Connection {
   #small: Uint8Array | undefined;
   /** The buffer that a receiver of TLS uses while the next record arrives in the other one. */
   #lent: Uint8Array | undefined;
+  /** Set while bytes of a large body are still to come. */
+  #offer: OpenOptions['offer'];
+  #expected = 0;
 
   constructor({ dial, opensWith, onClose }: DialOptions) {
     this.#onClose = onClose;
@@ -123,12 +127,11 @@ export class Connection {
     else this.#socket?.resume();
   }
 
-  /** Reads up to this number of bytes with few system calls. */
-  expect(bytes: number): void {
-    if (this.#isSecure || this.#buffer === undefined) return;
-    if (bytes > 4 * smallBuffer && this.#buffer === this.#small) {
-      this.#buffer = unfilled(Math.min(bytes, largeBuffer));
-    }
+  /** Reads this number of bytes with few system calls, into memory of the receiver if it offers any. */
+  expect(bytes: number, offer?: OpenOptions['offer']): void {
+    if (bytes <= 4 * smallBuffer) return;
+    this.#expected = bytes;
+    this.#offer = offer;
   }
 
   /** Writes the head of a request. */
@@ -161,6 +164,8 @@ export class Connection {
     this.#receiver = undefined;
     this.isBusy = false;
     this.#isPaused = false;
+    this.#expected = 0;
+    this.#offer = undefined;
     if (!this.#isSecure) this.#buffer = this.#small;
     this.#restFor = within;
     if (this.#held.length > 0) this.destroy();
@@ -186,7 +191,12 @@ export class Connection {
   #memory(): Uint8Array {
     if (this.#isSecure) return this.#recordMemory();
     this.#small ??= unfilled(smallBuffer);
+    const offered = this.#offer?.();
+    if (offered !== undefined) return offered;
     this.#buffer ??= this.#small;
+    if (this.#expected > 4 * smallBuffer && this.#buffer === this.#small) {
+      this.#buffer = unfilled(Math.min(this.#expected, largeBuffer));
+    }
     return this.#buffer;
   }
 
@@ -230,6 +240,9 @@ export class Connection {
   /** Returns whether the socket may read on. */
   #received(chunk: Uint8Array): boolean {
     if (this.#isClosed) return true;
+    this.#expected -= chunk.byteLength;
+    // The next bytes belong to another answer.
+    if (this.#expected <= 0) this.#offer = undefined;
     if (this.#isPaused) this.#held.push(chunk);
     else this.#pass(chunk);
     return !this.#isPaused;

@@ -132,7 +132,7 @@ export class SentRequest implements Receiver {
   }
 
   #answer(head: ResponseHead, rest: Uint8Array): boolean {
-    const { method, url, signal } = this.#request;
+    const { method, url, signal, offer } = this.#request;
     if (this.#isUnasked(head)) throw new UnaskedAnswer();
     const framing = framingOf(method, head);
     this.#settle();
@@ -147,7 +147,7 @@ export class SentRequest implements Receiver {
       this.#resolve({ status, headers, body: noBytes, url });
       return true;
     }
-    const body = new ResponseBody({ connection, framing, rest, host: target.host, signal, keep });
+    const body = new ResponseBody({ connection, framing, rest, host: target.host, signal, keep, offer });
     this.#resolve({ status, headers, body, url });
     return body.isOver;
   }
