@@ -15,11 +15,11 @@ export async function copy(context: Context, given: ParsedArgs): Promise<void> {
     referrers: given.flag('referrers'),
     sparse: given.flag('sparse'),
     replace: given.flag('replace'),
-    ...waiting(context, given),
     repair: given.flag('repair'),
     platforms,
     // crane's default is 0, for any number.
     jobs: jobs === 0 ? undefined : jobs,
+    ...waiting(context, given),
     signal: context.signal,
   };
   const client = await context.client(await copyKeychain(context, given));
