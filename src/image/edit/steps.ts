@@ -127,7 +127,7 @@ export function layersFor(
 function mismatch(digest: string, said: string, actual: number): ContentError {
   return new ContentError(
     'MANIFEST_INVALID',
-    `image ${digest} contradicts itself: ${said}, and its manifest ${actual}; "gantry edit config" can correct the config`,
+    `image ${digest} contradicts itself: ${said}, and its manifest ${actual}; build it again, or correct its config`,
   );
 }
 
