@@ -36,7 +36,7 @@ const rows: readonly (readonly [name: string, args: readonly string[], code: num
   ['a registry in place of a repository', ['ls', 'localhost:5000'], 2, /HOST:PORT\/NAME/],
   ['a reference in place of a tag', ['tag', 'HOST/app:1', 'HOST/app:2'], 2, /give the tag alone/],
   ['an argument too many', ['validate', 'HOST/app:1'], 2, /`gantry validate --help`/],
-  ['an unknown command', ['append'], 2, /gantry --help lists/],
+  ['an unknown command', ['explode'], 2, /gantry --help lists/],
   ['credentials of nothing', ['auth', 'get'], 2, /needs REGISTRY, as an argument or on stdin/],
   [
     'a file of users that is not there',
