@@ -1,5 +1,5 @@
-import { createReadStream, type Stats } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { InputError, UnsupportedError } from '../../errors.ts';
 import { onDisk } from '../../files/files.ts';
 import { amount, checkArgument, checkOptions, type Shape, text } from '../../spec/options.ts';
@@ -114,5 +114,8 @@ async function entryOf(
 }
 
 async function* contentOf(path: Buffer): AsyncIterable<Uint8Array> {
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) yield chunk;
+  // Bun opens a path in bytes only this way.
+  await using file = await open(path);
+  for await (const chunk of file.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false }))
+    yield chunk;
 }
