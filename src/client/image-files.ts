@@ -16,7 +16,7 @@ interface OpenedImage extends AsyncDisposable {
 }
 
 /**
- * Opens an image whose layers are read more than once. Layers from a registry stay unpacked in the temporary folder
+ * Opens an image for several readings of its layers. Layers from a registry stay unpacked in the temporary folder
  * meanwhile, so that each is downloaded and unpacked once, at its first reading. `kept` holds them for several images, and
  * the caller disposes it.
  */

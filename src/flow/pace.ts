@@ -5,7 +5,7 @@ import { sleep } from './sleep.ts';
 export interface Pace {
   /** Bytes per second. */
   readonly rate: number;
-  /** Bytes that should pass at once at most, so that all who share the pace move on many times a second. */
+  /** Bytes that should pass at once at most, so that all transfers of the pace move on many times a second. */
   readonly piece: number;
   /** Whether the bytes of the last moments came as fast as they may pass, so that nothing but the rate limits them. */
   readonly isFull: boolean;

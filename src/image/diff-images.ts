@@ -117,7 +117,7 @@ async function diffFiles(
   options: FileSystemOptions,
 ): Promise<readonly FileChange[]> {
   const changes: FileChange[] = [];
-  /** Pairs of equal size, whose content decides. */
+  /** Pairs of equal size. Their content decides. */
   const open = new Map<
     string,
     { readonly old: FileEntry; readonly young: FileEntry; readonly parts: FilePart[] }

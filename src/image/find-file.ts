@@ -67,7 +67,7 @@ export async function findFile(
   return 'directory';
 }
 
-/** Returns the kind of a path whose directory is no symbolic link, from the layers below `top`. */
+/** Returns the kind of a path from the layers below `top`. Its directory is no symbolic link. */
 async function lookAt(path: string, parent: Directory, top: number, names: ReadNames): Promise<Seen> {
   // Entries in directories that no layer lists may make directories, also behind a link that leads nowhere.
   let isLoose = false;

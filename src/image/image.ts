@@ -34,7 +34,7 @@ export interface ImageContent {
  *
  * The `with…` methods return changed views and read nothing yet. A change edits the JSON of config and manifest: unknown
  * members, their order and all other bytes stay, and a change that changes nothing keeps the digest. Media types stay in
- * the family of the manifest, docker's or OCI's. Reading a view whose change is impossible throws MANIFEST_INVALID: for an
+ * the family of the manifest, docker's or OCI's. Reading a view after an impossible change throws MANIFEST_INVALID: for an
  * artifact, and for a config that names other layers than the manifest.
  */
 export interface Image extends ImageContent {

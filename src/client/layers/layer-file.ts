@@ -34,7 +34,7 @@ export interface LayerFileOptions extends SignalOptions {
   readonly level?: number | undefined;
 }
 
-/** A layer whose bytes are in a file. Disposing it removes a temporary file. */
+/** A layer with its bytes in a file. Disposing it removes a temporary file. */
 export interface LayerFile extends Layer, AsyncDisposable {}
 
 const mediaTypes: Readonly<Record<Compression, string>> = {

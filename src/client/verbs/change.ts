@@ -15,7 +15,7 @@ export interface ChangeVerbs {
    * index. gantry sends only content that the destination does not have. A change that changes nothing keeps the digest.
    * Attestations of changed images are dropped with a warning, unless `keepAttestations` is set.
    * @throws MANIFEST_UNKNOWN when the source has no such image, or none for a platform
-   * @throws MANIFEST_INVALID when the image contradicts itself, or is an artifact whose config should change
+   * @throws MANIFEST_INVALID when the image contradicts itself, or is an artifact and its config should change
    * @throws UNSUPPORTED for a new layer that docker's media types have none for
    * @throws COPY_FAILED as `push` does
    * @example

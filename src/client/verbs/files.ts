@@ -13,7 +13,7 @@ export interface FileVerbs {
   /**
    * Yields the files of an image as one tar: all layers applied, each directory before its content, hard links after their
    * file, and the same bytes for the same layers. Keeps mode, owner, time, devices and extended attributes. Of an artifact
-   * whose one layer holds no files, yields the bytes of that layer.
+   * with a single layer that holds no files, yields the bytes of that layer.
    * @throws MANIFEST_UNKNOWN when the place has no such image, or none for the platform
    * @throws MANIFEST_INVALID when a layer is no tar, or has an entry that cannot be applied
    * @throws UNSUPPORTED when the image is an artifact of several layers

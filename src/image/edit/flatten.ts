@@ -23,7 +23,7 @@ const shape: Shape<FlattenOptions> = { layerOf: callback };
 
 /**
  * Merges the layers of an image into one, with whiteouts and links resolved. The same layers make the same digest. The config
- * stays but for its history, whose one entry has the old history as its comment.
+ * stays but for its history: one entry, with the old history as its comment.
  * @throws INVALID_OPTION for a wrong argument; reading the view throws the errors of `openFileSystem`
  * @example
  * ```ts

@@ -146,7 +146,7 @@ async function changeView(
   };
 }
 
-/** Returns the edits of the entries of changed images: digest, size, and what else differs. */
+/** Returns the edits of the entries of changed images: digest, size, and other members that differ. */
 async function entryEdits(
   { body }: IndexView,
   before: ReadonlyMap<string, Child>,

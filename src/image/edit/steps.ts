@@ -13,7 +13,7 @@ export interface BuildStep {
   readonly layer?: StepLayer;
 }
 
-/** What the documents say about a layer. */
+/** A layer as the documents describe it. */
 export interface StepLayer {
   /** The descriptor in the manifest. */
   readonly descriptor: unknown;
@@ -21,7 +21,7 @@ export interface StepLayer {
   readonly diffId: unknown;
 }
 
-/** The time in entries of the history whose time is unknown. Some tools fail at an entry without one. */
+/** The time in entries of the history without a known time. Some tools fail at an entry without one. */
 export const epoch = '1970-01-01T00:00:00Z';
 
 const addedEntry: HistoryEntry = { created: epoch, created_by: 'gantry' };
