@@ -44,6 +44,7 @@ export {
 } from './client/upload-journal.ts';
 export type { Finding, ValidateOptions } from './client/validate.ts';
 export type { ChangeVerbs } from './client/verbs/change.ts';
+export type { EditVerbs } from './client/verbs/edit.ts';
 export type { FileVerbs } from './client/verbs/files.ts';
 export type { ListVerbs } from './client/verbs/list.ts';
 export type { LoginVerbs } from './client/verbs/login.ts';

@@ -1,35 +1,6 @@
-import { image } from './arguments.ts';
-import type { Command, Option } from './command.ts';
+import type { Command } from './command.ts';
 import { layerFlags } from './layer-options.ts';
-
-/** The options of every command that changes an image. */
-const results: readonly Option[] = [
-  {
-    name: 'tag',
-    short: 't',
-    value: 'DST',
-    valueKind: 'place',
-    summary: 'the place of the result (default: that of the source)',
-  },
-  {
-    name: 'repo',
-    value: 'REPO',
-    valueKind: 'repository',
-    summary: 'push the result to this repository, by digest',
-  },
-  { name: 'output', short: 'o', value: 'FILE', summary: 'write the result as an archive to this file' },
-  { name: 'dry-run', summary: 'print the digest of the result, and write nothing' },
-  {
-    name: 'keep-attestations',
-    summary: 'keep the attestations of changed images, which still describe them as they were',
-  },
-];
-
-const source = { ...image, kind: 'place' } as const;
-
-const places =
-  'IMAGE and DST are references, or oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]. Of an index, ' +
-  'every image is changed, or with --platform only the images for these platforms. Prints the reference of the result.';
+import { places, results, source } from './result-options.ts';
 
 /** The members that `mutate --unset` removes, by their options. */
 const unsettable = [

@@ -1,10 +1,10 @@
 import { signal as abortSignal, checkOptions, count, flag, type Shape } from '../spec/options.ts';
 import { parseRegistry } from '../spec/reference.ts';
-import type { SignalOptions } from '../store/contract.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { createConnections } from './connections.ts';
+import { editCalls, type MergeOptions } from './edit-calls.ts';
 import { openBlob, openRepository } from './open.ts';
-import { checkArguments, checkVerbOptions, connection, type Verb } from './options.ts';
+import { checkArguments, checkVerbOptions, connection } from './options.ts';
 import {
   copyTakesBoth,
   type Place,
@@ -14,6 +14,7 @@ import {
   toReference,
 } from './place.ts';
 import type { ChangeVerbs } from './verbs/change.ts';
+import type { EditVerbs } from './verbs/edit.ts';
 import type { FileVerbs } from './verbs/files.ts';
 import type { ListVerbs } from './verbs/list.ts';
 import type { LoginVerbs } from './verbs/login.ts';
@@ -50,6 +51,7 @@ export interface Client
   extends ReadVerbs,
     FileVerbs,
     TransferVerbs,
+    EditVerbs,
     ChangeVerbs,
     ListVerbs,
     LoginVerbs,
@@ -98,11 +100,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const { jobs, nondistributable, signal: whole } = options;
   const defaults = Object.entries({ jobs, nondistributable });
   /** A call's own options, checked, over the client's; either's signal ends the call. */
-  const merged = <T extends SignalOptions>(
-    verb: Verb,
-    values: Readonly<Record<string, unknown>>,
-    own: T,
-  ): T & SignalOptions => {
+  const merged: MergeOptions = (verb, values, own) => {
     checkArguments(verb, values);
     checkVerbOptions(verb, own);
     const missing = defaults.filter(([name]) => Reflect.get(own, name) === undefined);
@@ -214,22 +212,7 @@ export function createClient(options: ClientOptions = {}): Client {
         merged('pushIndex', { reference, index }, own),
       ),
     writeLayer: async (own) => (await writing()).writeLayer(connections, merged('writeLayer', {}, own)),
-    edit: async (source, change, own = {}) => {
-      const options = merged('edit', { source, change }, own);
-      return (await import('./edit.ts')).editImages(connections, source, change, options);
-    },
-    append: async (layers, own) => {
-      const options = merged('append', { layers }, own);
-      return (await import('./append.ts')).appendLayers(connections, layers, options);
-    },
-    flatten: async (source, own = {}) => {
-      const options = merged('flatten', { source }, own);
-      return (await import('./flatten.ts')).flattenImages(connections, source, options);
-    },
-    rebase: async (source, own = {}) => {
-      const options = merged('rebase', { source }, own);
-      return (await import('./rebase.ts')).rebaseImages(connections, source, options);
-    },
+    ...editCalls(connections, merged),
     tag: async (reference, tags, own = {}) => {
       const options = merged('tag', { reference, tags }, own);
       const place = imageAt(reference, '');

@@ -20,22 +20,18 @@ import {
   rate,
   type Shape,
   signal,
-  taking,
   text,
 } from '../spec/options.ts';
 import { aPlatform } from '../spec/platform.ts';
 import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
-import type { AppendLayersOptions } from './append.ts';
 import type { ClientRetryOptions, ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
-import type { EditOptions } from './edit.ts';
-import { diskKinds } from './place.ts';
+import { appendShape, editShape, placeOption, rebaseShape } from './edit-options.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
 import type { ReadOptions } from './read.ts';
-import type { RebaseOptions } from './rebase.ts';
 import type { ListReferrersOptions } from './referrers.ts';
 import type { TokenOptions } from './token.ts';
 import type { ValidateOptions } from './validate.ts';
@@ -71,17 +67,6 @@ export const connection: Shape<ConnectionOptions> = {
   standard: object,
 };
 
-const placeObject = taking(
-  'a place, as parsePlace gives it',
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    'kind' in value &&
-    (value.kind === 'registry'
-      ? 'reference' in value
-      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
-);
-const placeOption = either('a string or a place, as parsePlace gives it', text, placeObject);
 const plain: Shape<SignalOptions> = { signal };
 const read: Shape<ReadOptions> = { ...plain, platform: aPlatform };
 const transfer: Shape<TransferOptions> = {
@@ -101,31 +86,6 @@ const copy: Shape<CopyPlaceOptions> = {
   replace: flag,
   noWait: flag,
   onWait: callback,
-};
-const edit: Shape<EditOptions> = {
-  ...plain,
-  to: placeOption,
-  platforms: arrayOf(aPlatform),
-  keepAttestations: flag,
-  indexAnnotations: object,
-  dryRun: flag,
-  replace: flag,
-  noWait: flag,
-  onWait: callback,
-  jobs: count,
-  nondistributable: flag,
-  onEvent: callback,
-};
-const rebase: Shape<RebaseOptions> = { ...edit, oldBase: placeOption, newBase: placeOption };
-const append: Shape<AppendLayersOptions> = {
-  ...edit,
-  base: placeOption,
-  history: object,
-  baseAnnotations: flag,
-  change: callback,
-  compression: oneOf('gzip', 'zstd', 'none'),
-  level: count,
-  mtime: amount,
 };
 const list: Shape<ListOptions> = { ...plain, after: text, pageSize: count };
 const referrers: Shape<ListReferrersOptions> = { ...read, artifactType: text };
@@ -225,10 +185,10 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   pushImage: transfer,
   pushIndex: transfer,
   writeLayer,
-  edit,
-  append,
-  flatten: edit,
-  rebase,
+  edit: editShape,
+  append: appendShape,
+  flatten: editShape,
+  rebase: rebaseShape,
   tag: plain,
   putManifest: plain,
   delete: plain,

@@ -1,0 +1,33 @@
+import type { SignalOptions } from '../store/contract.ts';
+import type { Connections } from './connections.ts';
+import type { Verb } from './options.ts';
+import type { EditVerbs } from './verbs/edit.ts';
+
+/** Checks the arguments and options of a call, and adds the defaults and the signal of the client. */
+export type MergeOptions = <T extends SignalOptions>(
+  verb: Verb,
+  values: Readonly<Record<string, unknown>>,
+  own: T,
+) => T & SignalOptions;
+
+/** Returns the verbs that change and make images. Each loads its own file when it is first asked for. */
+export function editCalls(connections: Connections, merged: MergeOptions): EditVerbs {
+  return {
+    edit: async (source, change, own = {}) => {
+      const options = merged('edit', { source, change }, own);
+      return (await import('./edit.ts')).editImages(connections, source, change, options);
+    },
+    append: async (layers, own) => {
+      const options = merged('append', { layers }, own);
+      return (await import('./append.ts')).appendLayers(connections, layers, options);
+    },
+    flatten: async (source, own = {}) => {
+      const options = merged('flatten', { source }, own);
+      return (await import('./flatten.ts')).flattenImages(connections, source, options);
+    },
+    rebase: async (source, own = {}) => {
+      const options = merged('rebase', { source }, own);
+      return (await import('./rebase.ts')).rebaseImages(connections, source, options);
+    },
+  };
+}

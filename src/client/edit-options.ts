@@ -1,0 +1,65 @@
+import {
+  amount,
+  arrayOf,
+  type Check,
+  callback,
+  count,
+  either,
+  flag,
+  object,
+  oneOf,
+  type Shape,
+  signal,
+  taking,
+  text,
+} from '../spec/options.ts';
+import { aPlatform } from '../spec/platform.ts';
+import type { AppendLayersOptions } from './append.ts';
+import type { EditOptions } from './edit.ts';
+import { diskKinds } from './place.ts';
+import type { RebaseOptions } from './rebase.ts';
+
+const placeObject = taking(
+  'a place, as parsePlace gives it',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    'kind' in value &&
+    (value.kind === 'registry'
+      ? 'reference' in value
+      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
+);
+
+/** A place as a string, or parsed. */
+export const placeOption: Check = either('a string or a place, as parsePlace gives it', text, placeObject);
+
+/** The options of `edit`. */
+export const editShape: Shape<EditOptions> = {
+  signal,
+  to: placeOption,
+  platforms: arrayOf(aPlatform),
+  keepAttestations: flag,
+  indexAnnotations: object,
+  dryRun: flag,
+  replace: flag,
+  noWait: flag,
+  onWait: callback,
+  jobs: count,
+  nondistributable: flag,
+  onEvent: callback,
+};
+
+/** The options of `rebase`. */
+export const rebaseShape: Shape<RebaseOptions> = { ...editShape, oldBase: placeOption, newBase: placeOption };
+
+/** The options of `append`. */
+export const appendShape: Shape<AppendLayersOptions> = {
+  ...editShape,
+  base: placeOption,
+  history: object,
+  baseAnnotations: flag,
+  change: callback,
+  compression: oneOf('gzip', 'zstd', 'none'),
+  level: count,
+  mtime: amount,
+};
