@@ -34,9 +34,12 @@ async function stat(
   if (fetch !== undefined) return begunOrAbsent(fetch, options);
   const ask = async (own: SignalOptions): Promise<Descriptor | undefined> => {
     const there = await fromUpstream(source, what, () => upstream.blobs.stat(digest, own));
+    // An upstream that is a cache itself, such as a proxy project of Harbor, may deny a blob until somebody reads it:
+    // https://github.com/goharbor/harbor/issues/22609
+    if (there === undefined) return begunOrAbsent(running() ?? begin(source, digest), own);
     // The upstream has confirmed that this repository has the blob, so a copy that came through another repository is
     // mounted.
-    if (there !== undefined) await cache.blobs.mount(digest, own);
+    await cache.blobs.mount(digest, own);
     return there;
   };
   return resolving(what, ask, options);

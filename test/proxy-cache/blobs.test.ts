@@ -254,7 +254,7 @@ describe('a blob through a cache', () => {
     const { ask, taken } = cacheStage(test);
     assert.equal((await ask(`GET ${url}`)).code, 'BLOB_UNKNOWN');
     assert.equal((await ask(`HEAD ${url}`)).status, 404);
-    assert.deepEqual(taken(), ['GET blob.get', 'HEAD blob.head']);
+    assert.deepEqual(taken(), ['GET blob.get', 'HEAD blob.head', 'GET blob.get']);
   });
 
   it('a blob of another repository is not fetched again if the upstream has it in this one', async (test) => {
