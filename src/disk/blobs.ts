@@ -51,7 +51,7 @@ export function openBlobs(registry: RegistryState, folder: RepositoryFolder): Bl
       // The bytes of a manifest are removed with the manifest.
       if (await folder.hasManifest(digest)) return false;
       cache.release(name, digest);
-      return pool.remove(digest, layout, { signal });
+      return pool.remove(digest, folder, { signal });
     },
   };
   return blobs;

@@ -16,8 +16,10 @@ import { referrerEntry, subjectOf } from '../store/referrers.ts';
 import type { RepositoryFolder } from './folder.ts';
 import { trueType } from './listed-type.ts';
 import { putManifest } from './put-manifest.ts';
+import { removeWithTrash } from './removal.ts';
 import { describeManifest, lockOf, type RegistryState } from './state.ts';
 import { removeTags, tagged, tagsOf } from './tags.ts';
+import { trashPath } from './trash.ts';
 
 export function openManifests(registry: RegistryState, folder: RepositoryFolder): Manifests {
   return {
@@ -153,15 +155,14 @@ async function remove(registry: RegistryState, folder: RepositoryFolder, digest:
   const subject = await subjectOfKept(registry, folder, digest);
   await indexes.add(folder.name);
   await removeTags(registry, folder, await tagsOf(folder, digest));
-  const paths = [
-    folder.manifestPath(digest),
-    ...(subject === undefined ? [] : [folder.referrerPath(subject, digest)]),
-  ];
-  for (const path of paths) await files.remove(path);
-  cache.descriptors.delete(folder.manifestPath(digest));
+  const entry = folder.manifestPath(digest);
+  await removeWithTrash(files, entry, trashPath(folder.state, 'manifests', digest));
+  const referrer = subject === undefined ? [] : [folder.referrerPath(subject, digest)];
+  for (const path of referrer) await files.remove(path);
+  cache.descriptors.delete(entry);
   cache.release(folder.name, digest);
-  await pool.remove(digest, folder.layout);
-  await Promise.all(paths.map((path) => files.synced(dirname(path))));
+  await pool.remove(digest, folder);
+  await Promise.all([entry, ...referrer].map((path) => files.synced(dirname(path))));
   indexes.changed(folder.name);
   return true;
 }

@@ -16,10 +16,18 @@ import { createKeyedMutex, type KeyedMutex, strictMutex } from '../flow/mutex.ts
 import { computableAlgorithm, type Digest } from '../spec/digest.ts';
 import type { SignalOptions } from '../store/contract.ts';
 import { type DurableFiles, touch, untilDone } from './durable.ts';
+import { removeWithTrash } from './removal.ts';
 import type { Soundness } from './soundness.ts';
+import { trashPath } from './trash.ts';
 
 /** The codes of a file system without hard links, or with no more links for this file. */
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EMLINK']);
+
+/** The folders of a repository that may hold a blob. */
+interface Owner {
+  readonly layout: string;
+  readonly state: string;
+}
 
 /** Bytes from which on hashing a file takes longer than looking at it. */
 const largeBlob = 1024 * 1024;
@@ -167,11 +175,11 @@ export class BlobPool {
     return there;
   }
 
-  /** Removes the blob from a layout, and its bytes with their last user. Returns whether it existed. */
-  async remove(digest: Digest, layout: string, options: SignalOptions = {}): Promise<boolean> {
+  /** Removes the blob from a repository, and its bytes with their last user. Returns whether it existed. */
+  async remove(digest: Digest, { layout, state }: Owner, options: SignalOptions = {}): Promise<boolean> {
     const remove = async (): Promise<boolean> => {
       const own = blobPath(layout, digest);
-      const removed = await this.#files.remove(own);
+      const removed = await removeWithTrash(this.#files, own, trashPath(state, 'blobs', digest));
       const pooled = blobPath(this.#files.root, digest);
       if ((await lookAt(pooled))?.nlink === 1) await removeFile(pooled);
       if (removed) await this.#files.synced(dirname(own));

@@ -26,6 +26,8 @@ interface Stage extends Repository {
   readonly folder: RepositoryFolder;
   /** What another process does once a put has found everything there, and before it writes. */
   meanwhile: () => Promise<unknown>;
+  /** What another process does after a put has written its manifest, and before it sets the tags. */
+  beforeTags: () => Promise<unknown>;
 }
 
 async function createStage(test: TestContext): Promise<Stage> {
@@ -41,6 +43,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     await rm(root, { recursive: true });
   });
   const folder = new RepositoryFolder(repositories, 'app');
+  const tagTurns = createKeyedMutex();
   const state: RegistryState = {
     repositories,
     files,
@@ -50,7 +53,10 @@ async function createStage(test: TestContext): Promise<Stage> {
     sessions: new UploadSessions(files, pool, cache),
     indexes,
     locks: new Map(),
-    tagTurns: createKeyedMutex(),
+    tagTurns: async (key, task, options) => {
+      await made.beforeTags();
+      return tagTurns(key, task, options);
+    },
     turns: async (_, task) => {
       await made.meanwhile();
       return task(() => undefined);
@@ -67,6 +73,7 @@ async function createStage(test: TestContext): Promise<Stage> {
     commit: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
     meanwhile: async () => undefined,
+    beforeTags: async () => undefined,
   };
   return made;
 }
@@ -97,6 +104,40 @@ describe('a put of a manifest beside a collection of garbage', () => {
     await failsWith(manifests.put(image, { tags: ['v2'] }), 'MANIFEST_BLOB_UNKNOWN');
     assert.deepEqual(await folder.manifests(), [image.descriptor.digest]);
     assert.deepEqual(await folder.tags(), ['v1']);
+  });
+
+  it('a put whose manifest and blob are collected before its tags are set leaves the tags as they were', async (test) => {
+    const stage = await createStage(test);
+    const { folder, manifests } = stage;
+    const [old, image] = [imageOf(), imageOf({ layers: [layer] })];
+    await give(stage, emptyConfig, layer);
+    await manifests.put(old, { tags: ['v1'] });
+    stage.beforeTags = async () => {
+      stage.beforeTags = async () => undefined;
+      await rm(folder.manifestPath(image.descriptor.digest));
+      await rm(folder.blobPath(layer.descriptor.digest));
+    };
+    await failsWith(manifests.put(image, { tags: ['v1', 'v2'] }), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.manifests(), [old.descriptor.digest]);
+    assert.deepEqual(await folder.tags(), ['v1']);
+    assert.equal((await manifests.get('v1')).descriptor.digest, old.descriptor.digest);
+  });
+
+  it('such a put removes its tag if the former image of the tag is collected, too', async (test) => {
+    const stage = await createStage(test);
+    const { folder, manifests } = stage;
+    const [old, image] = [imageOf(), imageOf({ layers: [layer] })];
+    await give(stage, emptyConfig, layer);
+    await manifests.put(old, { tags: ['v1'] });
+    stage.beforeTags = async () => {
+      stage.beforeTags = async () => undefined;
+      await rm(folder.manifestPath(image.descriptor.digest));
+      await rm(folder.blobPath(layer.descriptor.digest));
+      await rm(folder.manifestPath(old.descriptor.digest));
+    };
+    await failsWith(manifests.put(image, { tags: ['v1'] }), 'MANIFEST_BLOB_UNKNOWN');
+    assert.deepEqual(await folder.tags(), []);
+    assert.equal(await manifests.resolve('v1'), undefined);
   });
 
   it('a put without a child that a client was told exists is MANIFEST_BLOB_UNKNOWN', async (test) => {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { lookAt, makeFolder, removeFile } from '../files/files.ts';
 import type { Digest } from '../spec/digest.ts';
+import type { DurableFiles } from './durable.ts';
 import { digestOfFile } from './file-names.ts';
 import { fileNamesIn, type RepositoryFolder } from './folder.ts';
 import { moveIfThere, type Trashed, trashFolder, trashPath } from './trash.ts';
@@ -56,6 +57,19 @@ export async function removeIfOld(path: string, aside: string, { before }: Trash
   if (seen !== undefined && seen.nlink === 1 && seen.mtimeMs < before) return removeFile(aside);
   await moveIfThere(aside, path);
   return false;
+}
+
+/**
+ * Removes a file also if a collection of garbage has it aside, or returns it at this moment. A deleted file would come
+ * back otherwise. Returns whether it existed.
+ */
+export async function removeWithTrash(
+  files: Pick<DurableFiles, 'remove'>,
+  path: string,
+  trash: string,
+): Promise<boolean> {
+  const removed = [await files.remove(path), await removeFile(trash), await files.remove(path)];
+  return removed.includes(true);
 }
 
 export async function emptyTrash(folder: RepositoryFolder, kind: Trashed): Promise<void> {
