@@ -19,7 +19,7 @@ export { type LayerOfFolderOptions, layerOfFolder } from './client/layers/layer-
 export type { LayerSource } from './client/layers/open-layers.ts';
 export type { LoginCheck } from './client/login.ts';
 export type { WaitOptions } from './client/open.ts';
-export type { ArchivePlace, LayoutPlace, RegistryPlace } from './client/place.ts';
+export type { ArchivePlace, DaemonPlace, LayoutPlace, RegistryPlace } from './client/place.ts';
 export { type Place, parsePlace } from './client/place.ts';
 export type { DeleteOptions, Deletion, PruneOptions } from './client/prune.ts';
 export type { PullFormat, PullOptions } from './client/pull.ts';
@@ -53,6 +53,13 @@ export type { TransferVerbs } from './client/verbs/transfer.ts';
 export type { WriteLayerOptions, WrittenLayer } from './client/write.ts';
 export { type CopyOptions, copyImage } from './copy/copy.ts';
 export type { CopyEnd, CopyEvent, CopyObserver, CopyProgress } from './copy/events.ts';
+export {
+  type Daemon,
+  type DaemonImageOptions,
+  type DaemonOptions,
+  openDaemon,
+} from './daemon/daemon.ts';
+export type { DaemonFacts } from './daemon/facts.ts';
 export * from './errors.ts';
 export type { Compression, UnpackLimits } from './flow/compression.ts';
 export { bytesContent, type Content, type OpenOptions, streamContent } from './flow/content.ts';

@@ -21,7 +21,7 @@ interface Rule {
 }
 
 const words = ['errors', 'time', 'spec', 'flow', 'json', 'tar'];
-const places = ['memory', 'layout', 'archive', 'disk', 'pull-through'];
+const places = ['memory', 'layout', 'archive', 'disk', 'daemon', 'pull-through'];
 const line = ['wire', 'http', 'keychain', 'auth'];
 /** The line, and the part of it that only Node has. */
 const nodeLine = [...line, 'http/node'];
@@ -57,6 +57,10 @@ const rules: Readonly<Record<string, Rule>> = {
   layout: { imports: ['store', 'blobfile', 'files', ...words], node: disk },
   archive: { imports: ['store', 'blobfile', 'files', ...words], node: [...disk, 'node:zlib', 'node:stream'] },
   disk: { imports: ['store', 'layout', 'blobfile', 'files', ...words], node: disk },
+  daemon: {
+    imports: ['store', 'archive', 'files', 'keychain', 'http', 'http/node', 'wire', ...words],
+    node: ['node:fs/promises', 'node:os', 'node:path'],
+  },
   'pull-through': { imports: ['store', ...words], node: [] },
   copy: { imports: ['store', ...words], node: [] },
   image: { imports: ['store', ...words], node: [] },

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { isGantryError } from '../errors.ts';
@@ -6,11 +8,12 @@ import { collect } from '../flow/collect.ts';
 import { digestOf } from '../flow/hash.ts';
 import { digestEncoded } from '../spec/digest.ts';
 import { blobsOf } from '../spec/manifest.ts';
-import { type TarFileWithBody, writeTar } from '../tar/write.ts';
+import { type TarFileWithBody, tarHeader, writeTar } from '../tar/write.ts';
 import {
   classicFiles,
   docker25Files,
   file,
+  folder,
   layoutFiles,
   manifestJson,
   sampleImage,
@@ -61,6 +64,18 @@ function jib(): readonly TarFileWithBody[] {
       layers.map(([digest]) => `${digest.slice(7)}.tar.gz`),
     ),
   ];
+}
+
+/** Makes a header with the size as GNU tar writes it from 8 GiB on. */
+function largeHeader(name: string, size: number): Uint8Array {
+  const block = Buffer.from(tarHeader({ name }));
+  block.fill(0, 124, 136);
+  block[124] = 0x80;
+  block.writeBigUInt64BE(BigInt(size), 128);
+  block.fill(' ', 148, 156);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return block;
 }
 
 describe('archive-forms: the forms of other tools', () => {
@@ -151,6 +166,22 @@ describe('archive-forms: the forms of other tools', () => {
       assert.equal((await archive.roots()).length, 1);
     });
   }
+
+  it('an archive with a file above 8 GiB, whose size is in base-256, is read', async (test) => {
+    const size = 9 * 2 ** 30;
+    const path = join(folder(test), 'large.tar');
+    const handle = await open(path, 'w');
+    try {
+      await handle.write(largeHeader('large', size), 0, 512, 0);
+      // A hole takes no space on the disk.
+      const files = await tarOf(classicFiles(image, ['acme/app:1']));
+      await handle.write(files, 0, files.byteLength, 512 + size);
+    } finally {
+      await handle.close();
+    }
+    await using archive = await openArchive(path);
+    assert.equal((await archive.manifests.get('acme/app:1')).body.kind, 'image');
+  });
 
   it('an image without a name is not found by the name that tools give such images', async (test) => {
     await using archive = await openArchive(await saveTar(test, classic({ RepoTags: ['<none>:<none>'] })));

@@ -26,13 +26,29 @@ export function ociFiles(staged: Staged): readonly TarFileWithBody[] {
  * index itself is in `index.json`. Throws UNSUPPORTED without an image that Docker can load.
  */
 export function dockerFiles(staged: Staged): readonly TarFileWithBody[] {
+  const files = [...layoutFiles(staged, tagIn), manifestJson(staged)];
+  return files.sort((a, b) => compareBytes(a.name, b.name));
+}
+
+/**
+ * Returns the files of that form but the blobs and folders, for a tar whose blobs have gone ahead. Throws UNSUPPORTED as
+ * `dockerFiles` does.
+ */
+export function dockerDocuments(staged: Omit<Staged, 'blobs'>): readonly TarFileWithBody[] {
+  return [...documentsOf(staged, tagIn), manifestJson(staged)];
+}
+
+function manifestJson(staged: Omit<Staged, 'blobs'>): TarFileWithBody {
   const images = imagesOf(staged).map(({ image, names }) => ({
     Config: blobMember(image.config.digest),
     RepoTags: names,
     Layers: image.layers.map(({ digest }) => blobMember(digest)),
   }));
-  const files = layoutFiles(staged, (name) => fullName(name)?.tag ?? name);
-  return [...files, jsonFile('manifest.json', images)].sort((a, b) => compareBytes(a.name, b.name));
+  return jsonFile('manifest.json', images);
+}
+
+function tagIn(name: string): string {
+  return fullName(name)?.tag ?? name;
 }
 
 export function jsonFile(name: string, value: unknown): TarFileWithBody {
@@ -43,13 +59,23 @@ export function bytesFile(name: string, bytes: Uint8Array): TarFileWithBody {
   return { name, size: bytes.byteLength, body: bytesContent(bytes).open() };
 }
 
-function layoutFiles(staged: Staged, refName: (name: string) => string): readonly TarFileWithBody[] {
-  const { manifests, blobs } = staged;
-  const files: TarFileWithBody[] = [
+function documentsOf(
+  staged: Omit<Staged, 'blobs'>,
+  refName: (name: string) => string,
+): readonly TarFileWithBody[] {
+  const manifests = [...staged.manifests.all].map(([digest, { bytes }]) =>
+    bytesFile(blobMember(digest), bytes),
+  );
+  return [
     bytesFile('index.json', indexJson(staged, refName)),
     jsonFile('oci-layout', { imageLayoutVersion: '1.0.0' }),
+    ...manifests,
   ];
-  for (const [digest, { bytes }] of manifests.all) files.push(bytesFile(blobMember(digest), bytes));
+}
+
+function layoutFiles(staged: Staged, refName: (name: string) => string): readonly TarFileWithBody[] {
+  const { manifests, blobs } = staged;
+  const files: TarFileWithBody[] = [...documentsOf(staged, refName)];
   for (const digest of blobs.digests()) {
     const content = blobs.content(digest);
     if (content !== undefined && !manifests.all.has(digest)) files.push(blobFile(digest, content));
@@ -71,7 +97,7 @@ function blobFile(digest: Digest, content: FileContent): TarFileWithBody {
   return { name: blobMember(digest), size: content.size, body: content.open() };
 }
 
-function indexJson(staged: Staged, refName: (name: string) => string): Uint8Array {
+function indexJson(staged: Omit<Staged, 'blobs'>, refName: (name: string) => string): Uint8Array {
   const manifests = rootsOf(staged).flatMap(({ manifest, names, kept }): readonly Descriptor[] => {
     // Completes a size that index.json left out.
     const { size } = manifest.descriptor;

@@ -85,10 +85,19 @@ export async function openArchive(
   return openArchiveCounted(path, options, createWorkLedger(options.onWork));
 }
 
+/** Settings for a caller that knows where the archive comes from. */
+export interface KnownArchiveOptions extends OpenArchiveOptions {
+  /**
+   * Takes the images from manifest.json also beside an index.json: both describe unpacked layers, which are gzipped then, as
+   * those of an archive with manifest.json alone.
+   */
+  readonly isUnpacked?: boolean | undefined;
+}
+
 /** As `openArchive`, with work that adds to other work. Does not call `onWork`. */
 export async function openArchiveCounted(
   path: string,
-  options: OpenArchiveOptions,
+  options: KnownArchiveOptions,
   works: WorkLedger,
 ): Promise<ArchiveRepository> {
   const opened = await openContents(path, options, works);
@@ -106,7 +115,7 @@ export interface OpenedArchive extends AsyncDisposable, Recognized {
 /** As `openArchive`, with the whole content of the archive. */
 export async function openContents(
   path: string,
-  { input, ...options }: OpenArchiveOptions,
+  { input, isUnpacked = false, ...options }: KnownArchiveOptions,
   works: WorkLedger,
 ): Promise<OpenedArchive> {
   const file = input === undefined ? await openFile(path) : openPipe(path, input);
@@ -118,7 +127,8 @@ export async function openContents(
   try {
     const { content, compression } = await seekable({ file, spool, works }, options);
     const tarball = await openTarball(path, content, options);
-    return { ...(await readContents(tarball, spool, works)), compression, [Symbol.asyncDispose]: dispose };
+    const found = await readContents({ tarball, spool, works, isUnpacked });
+    return { ...found, compression, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -157,8 +167,15 @@ interface Recognized {
   readonly contents: ArchiveContents;
 }
 
+interface Recognizing {
+  readonly tarball: Tarball;
+  readonly spool: Spool;
+  readonly works: WorkLedger;
+  readonly isUnpacked: boolean;
+}
+
 /** Tries the newest form first, because newer versions of Docker keep the files of the older forms. */
-async function readContents(tarball: Tarball, spool: Spool, works: WorkLedger): Promise<Recognized> {
+async function readContents({ tarball, spool, works, isUnpacked }: Recognizing): Promise<Recognized> {
   const recompress = createRecompressor(tarball, spool, works);
   const indexJson = await tarball.read('index.json', indexJsonLimit);
   const manifestJson = await tarball.read('manifest.json', indexJsonLimit);
@@ -166,7 +183,7 @@ async function readContents(tarball: Tarball, spool: Spool, works: WorkLedger): 
     manifestJson === undefined
       ? undefined
       : readDocker(tarball, parseManifestJson(tarball, manifestJson), recompress);
-  if (indexJson !== undefined) {
+  if (indexJson !== undefined && !(isUnpacked && saved !== undefined)) {
     const contents = await readOci(tarball, indexJson, { saved: saved ?? [], recompress });
     return { format: saved === undefined ? 'oci' : 'docker', contents };
   }

@@ -58,7 +58,7 @@ export function rootsOf({ manifests, kept = [] }: Pick<Staged, 'manifests' | 'ke
  * Returns the images that Docker can load, each once with all its names. For an index, that is the image of
  * the default platform, the same on every machine. Throws UNSUPPORTED without such an image.
  */
-export function imagesOf(staged: Staged): readonly NamedImage[] {
+export function imagesOf(staged: Omit<Staged, 'blobs'>): readonly NamedImage[] {
   const images = new Map<Digest, NamedImage>();
   for (const { manifest, kept, ...root } of rootsOf(staged)) {
     const names = distinctNames([...kept.flatMap((one) => one.names), ...root.names]);

@@ -1,5 +1,5 @@
 import type { EditedImage, EditOptions } from '../client/edit.ts';
-import { formatPlace, type Place, toPlace } from '../client/place.ts';
+import { formatPlace, type Place, referenceOf, toPlace } from '../client/place.ts';
 import type { CopyObserver } from '../copy/events.ts';
 import { InputError } from '../errors.ts';
 import { parseRepository } from '../spec/reference.ts';
@@ -49,8 +49,9 @@ function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptio
 function archiveName(text: string | undefined): { readonly name?: string } {
   if (text === undefined) return {};
   const place = toPlace(text);
-  if (place.kind !== 'registry') return place.name === undefined ? {} : { name: place.name };
-  const { digest, ...reference } = place.reference;
+  const named = referenceOf(place);
+  if (named === undefined) return 'path' in place && place.name !== undefined ? { name: place.name } : {};
+  const { digest, ...reference } = named;
   return digest === undefined ? { name: formatPlace({ kind: 'registry', reference }) } : {};
 }
 

@@ -29,5 +29,5 @@ export const source: Argument = { ...image, kind: 'place' };
 
 /** The sentences about places in the details of every command that changes an image. */
 export const places: string =
-  'IMAGE and DST are references, or oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]. Of an index, ' +
-  'every image is changed, or with --platform only the images for these platforms. Prints the reference of the result.';
+  'IMAGE and DST are references, or oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME] or ' +
+  'docker-daemon:NAME. Of an index, every image is changed, or with --platform only the images for these platforms. Prints the reference of the result.';

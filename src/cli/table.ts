@@ -30,8 +30,8 @@ const copies: readonly Command[] = [
     name: 'push',
     summary: 'push an image from disk to a registry',
     details:
-      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin). Prints the ' +
-      'digest in the registry.',
+      'PATH is an OCI layout (a folder), an OCI archive or a docker archive (a file, or - for stdin), or docker-daemon:NAME, an ' +
+      'image in the docker daemon. Prints the digest in the registry.',
     arguments: [path, image],
     options: [
       { name: 'index', summary: 'push all images of a layout as one index' },
@@ -75,8 +75,8 @@ const copies: readonly Command[] = [
     aliases: ['cp'],
     summary: 'copy an image, keeping its digest',
     details:
-      'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]; - as FILE, or ' +
-      'alone, is stdin or stdout. ' +
+      'Either side is a reference, oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], docker-daemon:NAME, or ' +
+      'a path that exists; - as FILE, or alone, is stdin or stdout. ' +
       'With several --platform, the copy is an index of these platforms only.',
     arguments: [
       { name: 'SRC', kind: 'place' },
@@ -107,6 +107,7 @@ const copies: readonly Command[] = [
       'gantry copy alpine:3.20 localhost:5000/alpine:3.20',
       'gantry cp -a registry.example/app ghcr.io/acme/app',
       'gantry copy --platform linux/amd64 --platform linux/arm64 alpine oci:./layout',
+      'gantry copy alpine:3.20 docker-daemon:alpine:3.20',
       'gantry copy alpine oci-archive:- | ssh host gantry copy oci-archive:- registry.example/alpine',
     ],
     load: async () => (await import('./commands/copy.ts')).copy,

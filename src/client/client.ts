@@ -9,7 +9,7 @@ import {
   copyTakesBoth,
   type Place,
   type RegistryPlace,
-  toDiskSource,
+  toLocalSource,
   toPlace,
   toReference,
 } from './place.ts';
@@ -39,9 +39,10 @@ export interface ClientOptions extends ConnectionOptions {
 }
 
 /**
- * The verbs over registries and places on disk. A reference is written as for docker (`alpine`, `ghcr.io/acme/app:1`,
- * `localhost:5000/a@sha256:...`). A place is a reference or `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, each with
- * `:name` to choose among several images; or the parsed form, which `parsePlace` returns.
+ * The verbs over registries, the docker daemon and places on disk. A reference is written as for docker (`alpine`,
+ * `ghcr.io/acme/app:1`, `localhost:5000/a@sha256:...`). A place is a reference, `docker-daemon:NAME`, a path that exists, or
+ * `oci:DIR`, `oci-archive:FILE`, `docker-archive:FILE`, each with `:name` to choose among several images; or the parsed form,
+ * which `parsePlace` returns.
  *
  * Every verb throws a GantryError. For a wrong argument it has the code INVALID_OPTION, INVALID_REFERENCE, NAME_INVALID or
  * INVALID_DIGEST, and no request was sent; for absent content MANIFEST_UNKNOWN or NAME_UNKNOWN; for a refused login
@@ -164,7 +165,7 @@ export function createClient(options: ClientOptions = {}): Client {
     push: async (path, reference, own = {}) => {
       const options = merged('push', { path, reference }, own);
       const target = imageAt(reference);
-      const origin = toDiskSource(path);
+      const origin = toLocalSource(path);
       // With `admit`, nothing touches the destination before that has decided.
       if (options.admit === undefined) await warmUpPush(connections, origin, target);
       return (await import('./push.ts')).pushPath(connections, origin, target.reference, options);

@@ -59,6 +59,11 @@ export interface ConnectionOptions extends HostSettings {
   /** Receives every warning, which `onWire` gets too. It costs nothing for each request. */
   readonly onWarning?: WarningObserver | undefined;
   /**
+   * The address of the docker daemon, as in DOCKER_HOST: `unix:///var/run/docker.sock` or `tcp://HOST:PORT`.
+   * @defaultValue DOCKER_HOST, docker's context, or the first default socket that exists
+   */
+  readonly daemonHost?: string | undefined;
+  /**
    * The streams behind `-` as the path of an archive.
    * @defaultValue none, so that `-` is INVALID_OPTION
    */

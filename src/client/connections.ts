@@ -1,4 +1,5 @@
 import { createAuthorize } from '../auth/authorize.ts';
+import type { Engine } from '../daemon/engine.ts';
 import { TransportError } from '../errors.ts';
 import { createHosts, type Host, type RegistryName } from '../hosts/hosts.ts';
 import { ownHeaders } from '../hosts/own-headers.ts';
@@ -42,6 +43,11 @@ export interface Connections extends AsyncDisposable {
   warn(about: string, text: string): void;
   /** The streams behind `-`. */
   readonly standard: StandardStreams | undefined;
+  /**
+   * Finds the docker daemon, once. Sends nothing.
+   * @throws INVALID_OPTION or UNSUPPORTED when the address cannot be used
+   */
+  daemon(): Promise<Engine>;
   /** The parts of a registry's line, for requests that are no operations of a place. */
   line(name: RegistryName): Line;
 }
@@ -110,7 +116,13 @@ export function createConnections(
     return parts;
   };
 
+  let daemon: Promise<Engine> | undefined;
   return {
+    daemon() {
+      if (isClosed) throw closedError('the docker daemon');
+      daemon ??= openDaemonOf(options);
+      return daemon;
+    },
     repository: (reference, intent, own) =>
       open(reference).registry.repository(reference.repository, intent, own),
     registry: (name) => open(name).registry,
@@ -124,9 +136,24 @@ export function createConnections(
     },
     async [Symbol.asyncDispose]() {
       isClosed = true;
-      await Promise.all([transport.close(), ...[...opened.values()].map(({ roots }) => roots.keep())]);
+      const engine = await daemon?.catch(() => undefined);
+      await Promise.all([
+        transport.close(),
+        engine?.[Symbol.asyncDispose](),
+        ...[...opened.values()].map(({ roots }) => roots.keep()),
+      ]);
     },
   };
+}
+
+async function openDaemonOf({
+  daemonHost: host,
+  userAgent,
+  onWire,
+  timeouts,
+}: ConnectionOptions): Promise<Engine> {
+  const { openEngine } = await import('../daemon/engine.ts');
+  return openEngine({ host, userAgent, onWire, connectWithin: timeouts?.connect, clock: timeouts?.clock });
 }
 
 function closedError(host: string): TransportError {

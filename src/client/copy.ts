@@ -8,9 +8,10 @@ import type { Manifest } from '../spec/manifest.ts';
 import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
+import { onePlatform } from './daemon-place.ts';
 import type { OpenedSource, SourceOptions } from './disk-source.ts';
 import { type Destination, openDestination, openSource, type WaitOptions } from './open.ts';
-import type { OnDisk, Place } from './place.ts';
+import { formatPlace, type OnDisk, type Place, promisedDigest, referenceOf } from './place.ts';
 import { type Watch, watching } from './watch.ts';
 
 /** Settings of every verb that moves an image. */
@@ -68,9 +69,11 @@ async function transferWatched(
   { noClobber = false, replace = false, noWait = false, onWait, ...rest }: CopyPlaceOptions,
 ): Promise<Descriptor> {
   const { ledger, signal } = watch;
-  const options = { ...rest, signal };
-  const { works } = ledger;
   if (replace) refuseToReplace(target);
+  if (target.kind === 'docker-daemon' && rest.referrers === true) throw noReferrers();
+  const one = await onePlatform(connections, target, rest.platforms, { signal });
+  const options = { ...rest, platforms: one ?? rest.platforms, signal };
+  const { works } = ledger;
   await using source = disposable(
     await openSource(connections, origin, { ...sourceOptions(options), works }),
   );
@@ -104,6 +107,7 @@ function isChecked({ kind }: Place): boolean {
     case 'registry':
     case 'oci-archive':
     case 'docker-archive':
+    case 'docker-daemon':
       return true;
     case 'oci':
       return false;
@@ -123,6 +127,7 @@ export function refuseToReplace({ kind }: Place): void {
       break;
     case 'registry':
     case 'oci':
+    case 'docker-daemon':
       throw new InputError(
         'INVALID_OPTION',
         'the destination is no archive, and only an archive can be replaced: leave out "replace"',
@@ -151,7 +156,7 @@ async function refuseToClobber(
   for (const tag of tags) {
     const there = await repository.manifests.resolve(tag, { signal });
     if (there === undefined) continue;
-    const name = target.kind === 'registry' ? formatReference(target.reference) : `${target.path}:${tag}`;
+    const name = 'path' in target ? `${target.path}:${tag}` : formatPlace(target);
     throw new CopyError(`refusing to clobber existing tag ${name}@${there.digest}`, {
       side: 'destination',
       step: 'check the tag',
@@ -177,7 +182,7 @@ function admission(
     signal,
   }: TransferOptions & { readonly after?: Admit | undefined },
 ): Admit | undefined {
-  const named = target.kind === 'registry' ? target.reference.digest : undefined;
+  const named = promisedDigest(target);
   // A source that is read by this digest cannot give another one.
   const expected = named === source.reference && platforms === undefined ? undefined : named;
   const checks: readonly (Admit | undefined)[] = [
@@ -210,9 +215,18 @@ function checkDigest({ name }: Repository, { descriptor }: Manifest, expected: D
 
 /** Gives a destination on disk without a name the name of the source. */
 export function withDefaultName(target: Place, origin: Place): Place {
-  if (target.kind === 'registry' || target.name !== undefined) return target;
-  const name = origin.kind === 'registry' ? nameOnDisk(origin.reference, target.kind) : origin.name;
+  if (!('path' in target) || target.name !== undefined) return target;
+  const reference = referenceOf(origin);
+  const own = 'path' in origin ? origin.name : undefined;
+  const name = reference === undefined ? own : nameOnDisk(reference, target.kind);
   return name === undefined ? target : { ...target, name };
+}
+
+function noReferrers(): InputError {
+  return new InputError(
+    'INVALID_OPTION',
+    'a docker daemon keeps no referrers: leave out "referrers", or copy them to a registry or a layout',
+  );
 }
 
 /** Returns the name of a reference on disk: its tag, or the full name for docker. */

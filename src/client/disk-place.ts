@@ -8,10 +8,11 @@ import type { Manifest } from '../spec/manifest.ts';
 import type { Platform } from '../spec/platform.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import type { Connections } from './connections.ts';
-import type { OnDisk } from './place.ts';
+import { absentImage } from './daemon-place.ts';
+import { type DaemonPlace, formatPlace, type LocalPlace } from './place.ts';
 import { openArchiveAt } from './standard.ts';
 
-/** A place on disk with everything that it names. */
+/** A place on this machine with everything that it names. */
 export interface DiskPlace {
   readonly path: string;
   readonly repository: Repository;
@@ -40,24 +41,28 @@ export interface DiskEntry {
 
 /** Settings for opening a place on disk. */
 export interface OpenPlaceOptions extends SignalOptions {
+  /** The platforms that the caller needs. A daemon then gives no others, if it can choose. */
+  readonly platforms?: readonly (Platform | string)[] | undefined;
   /** Counts the unpacking, packing and hashing of the content of an archive. */
   readonly works?: WorkLedger | undefined;
 }
 
-/** Opens a place on disk for reading. */
+/** Opens a place on this machine for reading. */
 export async function openDiskPlace(
   connections: Connections,
-  { kind, path }: OnDisk,
+  place: LocalPlace,
   options: OpenPlaceOptions,
 ): Promise<DiskPlace> {
-  switch (kind) {
+  switch (place.kind) {
     case 'oci':
-      return openLayoutPlace(path, { signal: options.signal });
+      return openLayoutPlace(place.path, { signal: options.signal });
     case 'oci-archive':
     case 'docker-archive':
-      return openArchivePlace(connections, path, options);
+      return openArchivePlace(connections, place.path, options);
+    case 'docker-daemon':
+      return openDaemonPlace(connections, place, options);
     default:
-      return kind satisfies never;
+      return place satisfies never;
   }
 }
 
@@ -80,6 +85,21 @@ async function openArchivePlace(
   const archive = await openArchiveAt(connections, path, { signal, onWarning }, works);
   const namesItsImages = archive.format === 'oci';
   return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages };
+}
+
+/** Opens an image that the daemon saves as an archive. */
+async function openDaemonPlace(
+  connections: Connections,
+  place: DaemonPlace,
+  { works = createWorkLedger(), platforms, signal }: OpenPlaceOptions,
+): Promise<DiskPlace> {
+  const path = formatPlace(place);
+  const onWarning = (text: string): void => connections.warn(path, text);
+  const { saveImage } = await import('../daemon/save.ts');
+  const engine = await connections.daemon();
+  const archive = await saveImage(engine, place.name, { platforms, signal, onWarning }, works);
+  if (archive === undefined) throw absentImage(engine, place);
+  return { path, repository: archive, entries: archive.entries, isPartial: true, namesItsImages: false };
 }
 
 /** Loads the entries of a place, each once. Throws the errors of loading each of them. */

@@ -5,7 +5,7 @@ import type { Repository } from '../store/contract.ts';
 import { type ChooseOptions, chooseEntries } from './choose-entry.ts';
 import type { Connections } from './connections.ts';
 import { type DiskPlace, type OpenPlaceOptions, openDiskPlace } from './disk-place.ts';
-import type { OnDisk } from './place.ts';
+import type { LocalPlace } from './place.ts';
 
 /** A place opened for reading, and the name of the image in it. */
 export interface OpenedSource {
@@ -22,15 +22,18 @@ export interface SourceOptions extends ChooseOptions, OpenPlaceOptions {
   readonly sparse?: boolean | undefined;
 }
 
-/** Opens a place on disk and chooses the image or index in it. Dispose the repository. */
+/** Opens a place on this machine and chooses the image or index in it. Dispose the repository. */
 export async function openDiskSource(
   connections: Connections,
-  place: OnDisk,
+  place: LocalPlace,
   options: SourceOptions,
 ): Promise<OpenedSource> {
-  const opened = await openDiskPlace(connections, place, { signal: options.signal, works: options.works });
+  const { platforms, signal, works } = options;
+  const opened = await openDiskPlace(connections, place, { platforms, signal, works });
+  // A daemon has saved only the image of that name.
+  const name = place.kind === 'docker-daemon' ? undefined : place.name;
   try {
-    return await chosenSource(connections, opened, place.name, options);
+    return await chosenSource(connections, opened, name, options);
   } catch (error) {
     await opened.repository[Symbol.asyncDispose]();
     throw error;

@@ -25,9 +25,9 @@ const placeObject = taking(
     typeof value === 'object' &&
     value !== null &&
     'kind' in value &&
-    (value.kind === 'registry'
-      ? 'reference' in value
-      : diskKinds.some((kind) => kind === value.kind) && 'path' in value),
+    ((value.kind === 'registry' && 'reference' in value) ||
+      (value.kind === 'docker-daemon' && 'name' in value) ||
+      (diskKinds.some((kind) => kind === value.kind) && 'path' in value)),
 );
 
 /** A place as a string, or parsed. */

@@ -13,7 +13,7 @@ import type { Connections } from './connections.ts';
 import { type TransferOptions, withDefaultName } from './copy.ts';
 import { demandPlatforms } from './demand-platforms.ts';
 import { openSource, type WaitOptions } from './open.ts';
-import { formatPlace, type Place, toPlace } from './place.ts';
+import { formatPlace, type Place, referenceOf, toPlace } from './place.ts';
 import { isStandard } from './standard.ts';
 import { watching } from './watch.ts';
 import { writeView } from './write-view.ts';
@@ -134,12 +134,11 @@ export async function editView(
     const place = target ?? (await placeOfSource(origin, repository, before.digest, { signal }));
     // An entry without a name would stay beside the changed one.
     const replaced = target === undefined && place.kind === 'oci' && place.name === undefined;
-    const settings = { replace, noWait, onWait, jobs, nondistributable };
-    if (!dryRun) {
-      const writing = { view: changed, target: place, replaced: replaced ? before.digest : undefined };
-      await writeView(connections, writing, watch, settings);
-    }
-    return { descriptor, before, place };
+    const settings = { replace, noWait, onWait, jobs, nondistributable, preferred: platforms };
+    if (dryRun) return { descriptor, before, place };
+    const writing = { view: changed, target: place, replaced: replaced ? before.digest : undefined };
+    // Of an index, a docker daemon may take one image only.
+    return { descriptor: await writeView(connections, writing, watch, settings), before, place };
   });
 }
 
@@ -154,6 +153,10 @@ async function placeOfSource(
     const { tag: _, digest: named, ...repository } = source.reference;
     return named === undefined ? source : { ...source, reference: repository };
   }
+  if (source.kind === 'docker-daemon') {
+    if (referenceOf(source)?.tag !== undefined) return source;
+    throw needsPlace(source, 'the image has no tag in this name');
+  }
   if (source.name !== undefined) return source;
   const names: string[] = [];
   for await (const name of tags.list(options)) {
@@ -162,8 +165,13 @@ async function placeOfSource(
   const [name] = names;
   if (names.length === 1 && name !== undefined && !isStandard(source.path)) return { ...source, name };
   if (names.length === 0 && source.kind === 'oci') return source;
-  throw new InputError(
+  const has = names.length === 0 ? 'no name' : 'several names';
+  throw needsPlace(source, `the image in it has ${has}, or it is the standard input`);
+}
+
+function needsPlace(source: Place, reason: string): InputError {
+  return new InputError(
     'INVALID_OPTION',
-    `${formatPlace(source)}: the image in it has ${names.length === 0 ? 'no name' : 'several names'}, or it is the standard input: say where the changed image goes`,
+    `${formatPlace(source)}: ${reason}: say where the changed image goes`,
   );
 }

@@ -39,7 +39,8 @@ export async function openSource(
       return openRegistrySource(connections, place.reference);
     case 'oci':
     case 'oci-archive':
-    case 'docker-archive': {
+    case 'docker-archive':
+    case 'docker-daemon': {
       const { openDiskSource } = await import('./disk-source.ts');
       return openDiskSource(connections, place, options);
     }
@@ -108,6 +109,10 @@ export async function openDestination(
       return createArchivePlace(connections, place, 'oci', options);
     case 'docker-archive':
       return createArchivePlace(connections, place, 'docker', options);
+    case 'docker-daemon': {
+      const { openDaemonDestination } = await import('./daemon-place.ts');
+      return openDaemonDestination(connections, place, options);
+    }
     default:
       return place satisfies never;
   }

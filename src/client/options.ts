@@ -64,6 +64,7 @@ export const connection: Shape<ConnectionOptions> = {
   insecure: either('true, false or a list of registries', flag, arrayOf(text)),
   onWire: callback,
   onWarning: callback,
+  daemonHost: text,
   standard: object,
 };
 

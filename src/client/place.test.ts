@@ -63,7 +63,6 @@ it('a copy announces one request to the destination for each blob of an image', 
 
 describe('a place that is no place of gantry', () => {
   const foreign: readonly (readonly [text: string, advice: RegExp])[] = [
-    ['docker-daemon:alpine:3', /docker save/],
     ['containers-storage:alpine', /podman save/],
     ['dir:image', /oci:DIR/],
     ['ostree:image', /oci:DIR/],
@@ -107,6 +106,7 @@ describe('a parsed place', () => {
     'oci:folder:v1',
     'oci-archive:file.tar',
     'docker-archive:file.tar:ghcr.io/acme/app:1',
+    'docker-daemon:ghcr.io/acme/app:1',
   ]) {
     it(`${text} survives formatting and parsing`, () => {
       const place = parsePlace(text);
@@ -166,7 +166,12 @@ describe('a parsed place', () => {
 });
 
 describe('a place on disk where a registry is needed', () => {
-  for (const text of ['oci:folder', 'oci-archive:file.tar:name', 'docker-archive:file.tar']) {
+  for (const text of [
+    'oci:folder',
+    'oci-archive:file.tar:name',
+    'docker-archive:file.tar',
+    'docker-daemon:app:1',
+  ]) {
     it(`needs-repository: ${text} is refused with the reason`, async () => {
       const { transport } = tellingTransport();
       await using client = createClient({ transport });
@@ -183,7 +188,9 @@ describe('a place on disk where a registry is needed', () => {
       for (const use of uses) {
         await assert.rejects(
           use,
-          (error) => isGantryError(error, 'INVALID_REFERENCE') && /place on disk.*needed/.test(error.message),
+          (error) =>
+            isGantryError(error, 'INVALID_REFERENCE') &&
+            /(?:place on disk|docker daemon).*needed/.test(error.message),
         );
       }
     });

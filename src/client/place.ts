@@ -1,5 +1,7 @@
-import { readdir, stat } from 'node:fs/promises';
-import { InputError, NotFoundError } from '../errors.ts';
+import { readdir } from 'node:fs/promises';
+import { parseImageName } from '../daemon/image-name.ts';
+import { InputError } from '../errors.ts';
+import type { Digest } from '../spec/digest.ts';
 import { checkArgument, text as words } from '../spec/options.ts';
 import {
   formatReference,
@@ -8,10 +10,11 @@ import {
   type Reference,
   type ReferenceOptions,
 } from '../spec/reference.ts';
+import { existingPath, placeAtPath } from './path-place.ts';
 import { isStandard } from './standard.ts';
 
 /** The source or destination of an image, parsed. Its `kind` decides how gantry opens it. */
-export type Place = RegistryPlace | LayoutPlace | ArchivePlace;
+export type Place = RegistryPlace | LayoutPlace | ArchivePlace | DaemonPlace;
 
 /** An image in a registry. */
 export interface RegistryPlace {
@@ -41,15 +44,25 @@ export interface ArchivePlace {
   readonly name?: string;
 }
 
+/** An image in the docker daemon, or in podman behind its socket. */
+export interface DaemonPlace {
+  /** Tells the kinds of places apart. */
+  readonly kind: 'docker-daemon';
+  /** The name of the image as for docker, `alpine:3`; for a source also its ID. */
+  readonly name: string;
+}
+
 /** A place on disk. */
-export type OnDisk = Exclude<Place, RegistryPlace>;
+export type OnDisk = LayoutPlace | ArchivePlace;
+
+/** A place on this machine. */
+export type LocalPlace = OnDisk | DaemonPlace;
 
 /**
  * Prefixes of other tools' transports, with advice. gantry does not support them, and would otherwise take each for an image
  * of Docker Hub.
  */
 const foreign: ReadonlyMap<string, string> = new Map([
-  ['docker-daemon', 'save the image with "docker save -o FILE" and use docker-archive:FILE'],
   [
     'containers-storage',
     'save the image with "podman save --format oci-archive -o FILE" and use oci-archive:FILE',
@@ -64,11 +77,20 @@ const foreign: ReadonlyMap<string, string> = new Map([
 /** The kinds of places on disk; each is the prefix of its places. */
 export const diskKinds: readonly OnDisk['kind'][] = ['oci', 'oci-archive', 'docker-archive'];
 
+/** The kinds of places on this machine; each is the prefix of its places. */
+const localKinds: readonly LocalPlace['kind'][] = [...diskKinds, 'docker-daemon'];
+
+const daemonPrefix = 'docker-daemon:';
+
 /**
- * Parses `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]` or a reference. The name is the tag of an
- * image there, and may be a whole reference. `-` as FILE, or alone, is the standard input or output.
+ * Parses `oci:DIR[:name]`, `oci-archive:FILE[:name]`, `docker-archive:FILE[:name]`, `docker-daemon:NAME`, a path or a reference.
+ * The name is the tag of an image there, and may be a whole reference. `-` as FILE, or alone, is the standard input or output.
+ *
+ * A text is a path if it cannot be a reference (`./app`, `../app`, `/srv/app`, `app/`), or if it ends like an archive and a file
+ * of that name exists (`app.tar`). gantry looks at the disk for such a text only: a file is an archive, and a folder a layout.
  * @throws INVALID_REFERENCE, NAME_INVALID or INVALID_DIGEST when the text is malformed
  * @throws INVALID_OPTION when a layout is to be read from `-`
+ * @throws NAME_UNKNOWN when there is no file or layout at a path
  * @example
  * ```ts
  * import { parsePlace } from 'gantry';
@@ -84,8 +106,24 @@ export function parsePlace(text: string): Place {
     if (place.kind === 'oci' && isStandard(place.path)) throw noFolder();
     return place;
   }
+  const local = parseDaemon(text) ?? placeAtPath(text);
+  if (local !== undefined) return local;
   refuseForeign(text);
   return { kind: 'registry', reference: parseReference(text) };
+}
+
+/** Parses a place with the prefix of a kind on this machine; undefined for any other text. */
+export function parseLocal(text: string): LocalPlace | undefined {
+  return parseOnDisk(text) ?? parseDaemon(text);
+}
+
+function parseDaemon(text: string): DaemonPlace | undefined {
+  if (!text.startsWith(daemonPrefix)) return undefined;
+  const name = text.slice(daemonPrefix.length);
+  if (name === '')
+    throw new InputError('INVALID_REFERENCE', `"${text}" names no image: docker-daemon:NAME[:TAG]`);
+  parseImageName(name);
+  return { kind: 'docker-daemon', name };
 }
 
 /** Parses a place with the prefix of a kind on disk; undefined for any other text. */
@@ -103,10 +141,10 @@ export function toPlace(place: string | Place): Place {
 }
 
 /**
- * Returns the source of a push, which is on disk: a plain path, or a place.
+ * Returns the source of a push, which is on this machine: a plain path, or a place.
  * @throws INVALID_OPTION when the place is in a registry
  */
-export function toDiskSource(path: string | Place): string | OnDisk {
+export function toLocalSource(path: string | Place): string | LocalPlace {
   if (typeof path === 'string' || path.kind !== 'registry') return path;
   throw new InputError(
     'INVALID_OPTION',
@@ -164,7 +202,7 @@ function refuseForeign(text: string): void {
  * @throws INVALID_REFERENCE when the text is a place on disk or a place of another tool
  */
 function inRegistry(text: string, needed: string, advice = ''): string {
-  if (diskKinds.some((kind) => text.startsWith(`${kind}:`))) throw notInRegistry(text, needed, advice);
+  if (localKinds.some((kind) => text.startsWith(`${kind}:`))) throw notInRegistry(text, needed, advice);
   refuseForeign(text);
   return text;
 }
@@ -172,19 +210,19 @@ function inRegistry(text: string, needed: string, advice = ''): string {
 function notInRegistry(text: string, needed: string, advice: string): InputError {
   return new InputError(
     'INVALID_REFERENCE',
-    `"${text.slice(0, 300)}" is a place on disk, and ${needed} is needed here${advice}`,
+    `"${text.slice(0, 300)}" is ${text.startsWith(daemonPrefix) ? 'an image in the docker daemon' : 'a place on disk'}, and ${needed} is needed here${advice}`,
   );
 }
 
-/** The advice for verbs with one side on disk and one in a registry. */
-export const copyTakesBoth = '; "copy" takes places on disk on either side';
+/** The advice for verbs with one side on this machine and one in a registry. */
+export const copyTakesBoth = '; "copy" takes such places on either side';
 
 /**
  * Returns the path unchanged.
  * @throws INVALID_OPTION when it has the prefix of a place: only `copy` writes to places
  */
 export function plainPath(path: string): string {
-  if (!diskKinds.some((kind) => path.startsWith(`${kind}:`))) return path;
+  if (!localKinds.some((kind) => path.startsWith(`${kind}:`))) return path;
   throw new InputError(
     'INVALID_OPTION',
     `"${path.slice(0, 300)}" is a place, and "pull" takes a path: "copy" writes to places; a file of that name is ./${path.slice(0, 300)}`,
@@ -192,33 +230,22 @@ export function plainPath(path: string): string {
 }
 
 /**
- * Returns the place of a plain path: a folder is a layout, a file an archive of either form.
+ * Returns the place of a plain path: a folder is a layout, a file an archive of either form. Every text without the prefix of a
+ * kind is a path here.
  * @throws NAME_UNKNOWN when there is no such file or folder
  */
-export async function placeOfPath(path: string): Promise<OnDisk> {
-  const place = parseOnDisk(path);
+export async function placeOfPath(path: string): Promise<LocalPlace> {
+  const place = parseLocal(path);
   if (place !== undefined) return place;
   if (path === '') throw new InputError('INVALID_OPTION', 'the path of the image is empty');
-  if (isStandard(path)) return { kind: 'docker-archive', path };
-  const found = await stat(path).catch((cause: unknown) => missing(path, cause));
-  return { kind: found.isDirectory() ? 'oci' : 'docker-archive', path };
-}
-
-async function missing(path: string, cause: unknown): Promise<never> {
-  const files = await import('../files/files.ts');
-  const code = files.systemCode(cause);
-  if (code !== 'ENOENT' && code !== 'ENOTDIR') await files.onDisk(path, () => Promise.reject(cause));
-  const colon = path.lastIndexOf(':');
-  const file = colon > 0 ? await files.lookAt(path.slice(0, colon)).catch(() => undefined) : undefined;
-  const prefix = file?.isDirectory() ? 'oci' : 'docker-archive';
-  const advice = file === undefined ? '' : `; to name an image in it write ${prefix}:${path}`;
-  throw new NotFoundError('NAME_UNKNOWN', `there is no file or folder ${path}${advice}`, { cause });
+  return isStandard(path) ? { kind: 'docker-archive', path } : existingPath(path);
 }
 
 /** Lists the sha256 digests in a layout, manifests included, without reading any; undefined if the place is no layout. */
-export async function digestsIn(place: string | OnDisk): Promise<readonly string[] | undefined> {
-  const { path: folder } = typeof place === 'string' ? (parseOnDisk(place) ?? { path: place }) : place;
-  const found = await readdir(`${folder}/blobs/sha256`).catch(() => undefined);
+export async function digestsIn(place: string | LocalPlace): Promise<readonly string[] | undefined> {
+  const known = typeof place === 'string' ? (parseLocal(place) ?? { kind: 'oci', path: place }) : place;
+  if (known.kind === 'docker-daemon') return undefined;
+  const found = await readdir(`${known.path}/blobs/sha256`).catch(() => undefined);
   return found?.map((name) => `sha256:${name}`);
 }
 
@@ -232,9 +259,22 @@ export function formatPlace(place: string | Place): string {
     case 'oci-archive':
     case 'docker-archive':
       return `${place.kind}:${place.path}${place.name === undefined ? '' : `:${place.name}`}`;
+    case 'docker-daemon':
+      return `${daemonPrefix}${place.name}`;
     default:
       return place satisfies never;
   }
+}
+
+/** Returns the reference in the name of a place; undefined for a place that is known by a path or an ID. */
+export function referenceOf(place: Place): Reference | undefined {
+  if (place.kind === 'registry') return place.reference;
+  return place.kind === 'docker-daemon' ? parseImageName(place.name) : undefined;
+}
+
+/** Returns the digest that the name of a place promises. */
+export function promisedDigest(place: Place): Digest | undefined {
+  return referenceOf(place)?.digest;
 }
 
 /** Returns the error for a layout at the standard input or output. */

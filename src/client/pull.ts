@@ -8,9 +8,9 @@ import { formatReference, type Reference } from '../spec/reference.ts';
 import type { Repository, SignalOptions } from '../store/contract.ts';
 import { cachedBlobs } from './blob-cache.ts';
 import type { Connections } from './connections.ts';
-import type { TransferOptions } from './copy.ts';
+import { type TransferOptions, transfer } from './copy.ts';
 import { manifestName, openForWriting, type WaitOptions } from './open.ts';
-import { noFolder, plainPath } from './place.ts';
+import { type DaemonPlace, formatPlace, noFolder, parseLocal, plainPath } from './place.ts';
 import { lossAt } from './replaced.ts';
 import { createArchiveAt, isStandard, isStandardOutput } from './standard.ts';
 import { type Watch, watching } from './watch.ts';
@@ -36,13 +36,36 @@ export interface PullOptions extends TransferOptions, WaitOptions {
 }
 
 /** Pulls images into one layout or archive, which appears with all of them or stays as before. */
-export function pullTo(
+export async function pullTo(
   connections: Connections,
   references: readonly Reference[],
   path: string,
   options: PullOptions = {},
 ): Promise<readonly Descriptor[]> {
+  const place = parseLocal(path);
+  if (place?.kind === 'docker-daemon') return [await pullInto(connections, references, place, options)];
   return watching(options, (watch) => pullWatched(connections, { references, path }, watch, options));
+}
+
+/** Pulls one image into the docker daemon. */
+function pullInto(
+  connections: Connections,
+  [reference, ...others]: readonly Reference[],
+  place: DaemonPlace,
+  { format, annotateRef, cachePath, ...options }: PullOptions,
+): Promise<Descriptor> {
+  if (reference === undefined || others.length > 0)
+    throw new InputError(
+      'INVALID_OPTION',
+      `${formatPlace(place)} is the name of one image: pull one into it`,
+    );
+  if (format !== undefined || annotateRef === true || cachePath !== undefined) {
+    throw new InputError(
+      'INVALID_OPTION',
+      `${formatPlace(place)} is no file, so it has neither a format nor a cache: leave these options out`,
+    );
+  }
+  return transfer(connections, { kind: 'registry', reference }, place, options);
 }
 
 async function pullWatched(

@@ -9,7 +9,7 @@ import type { Connections } from './connections.ts';
 import { type TransferOptions, transfer } from './copy.ts';
 import { loadAll, openDiskPlace } from './disk-place.ts';
 import { openDestination } from './open.ts';
-import { type OnDisk, placeOfPath } from './place.ts';
+import { type LocalPlace, placeOfPath } from './place.ts';
 import { watching } from './watch.ts';
 
 /** Settings of `push`. */
@@ -21,10 +21,10 @@ export interface PushOptions extends TransferOptions {
   readonly index?: boolean | undefined;
 }
 
-/** Pushes an image from a path: a folder is an OCI layout, a file an archive. */
+/** Pushes an image from a path or from the docker daemon: a folder is an OCI layout, a file an archive. */
 export async function pushPath(
   connections: Connections,
-  path: string | OnDisk,
+  path: string | LocalPlace,
   reference: Reference,
   { index = false, ...options }: PushOptions = {},
 ): Promise<Descriptor> {

@@ -52,7 +52,11 @@ export async function exists(
   place: string | Place,
   options: SignalOptions = {},
 ): Promise<boolean> {
-  return (await resolve(connections, place, options)) !== undefined;
+  const parsed = toPlace(place);
+  // Reading an image of a daemon would save all of it.
+  if (parsed.kind === 'docker-daemon')
+    return (await import('./daemon-place.ts')).daemonHas(connections, parsed, options);
+  return (await resolve(connections, parsed, options)) !== undefined;
 }
 
 export async function blobExists(

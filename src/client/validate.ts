@@ -46,8 +46,7 @@ export async function* validateSubject(
   subject: string | Place,
   { platforms, ...given }: ValidateOptions = {},
 ): AsyncIterable<Finding> {
-  const name =
-    typeof subject === 'object' && subject.kind !== 'registry' ? subject.path : formatPlace(subject);
+  const name = typeof subject === 'object' && 'path' in subject ? subject.path : formatPlace(subject);
   const place = toPlace(subject);
   const { onEvent } = given;
   const { ledger, signal } = createWatch({

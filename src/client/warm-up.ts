@@ -1,6 +1,6 @@
 import { createHasher } from '../flow/hash.ts';
 import type { Connections } from './connections.ts';
-import { digestsIn, type OnDisk, type Place, type RegistryPlace } from './place.ts';
+import { digestsIn, type LocalPlace, type Place, type RegistryPlace } from './place.ts';
 
 /** The requests that an image takes at once, as far as gantry can tell before it reads the image. */
 const expected = { push: 8, pull: 8, copyFrom: 4, copyTo: 8, tag: 1 };
@@ -20,7 +20,7 @@ export async function warmUp(
  */
 export async function warmUpPush(
   connections: Connections,
-  origin: string | OnDisk,
+  origin: string | LocalPlace,
   target: RegistryPlace,
 ): Promise<void> {
   const { reference } = target;

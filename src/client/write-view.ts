@@ -9,10 +9,11 @@ import type { Digest } from '../spec/digest.ts';
 import type { Reference } from '../spec/reference.ts';
 import type { Connections } from './connections.ts';
 import type { TransferOptions } from './copy.ts';
+import { onePlatform } from './daemon-place.ts';
 import { checkRoot } from './manifests.ts';
 import { measureLayers } from './measured.ts';
 import { openDestination, type WaitOptions } from './open.ts';
-import { formatPlace, type Place } from './place.ts';
+import { formatPlace, type Place, promisedDigest } from './place.ts';
 import { pushStreams } from './push-streams.ts';
 import type { Watch } from './watch.ts';
 
@@ -20,6 +21,8 @@ import type { Watch } from './watch.ts';
 export interface WriteViewOptions extends TransferOptions, WaitOptions {
   /** Whether an existing archive is replaced. By default the image is added to it. */
   readonly replace?: boolean | undefined;
+  /** The platform of the image that a place takes if it takes only one image of an index. */
+  readonly preferred?: TransferOptions['platforms'];
 }
 
 /** A view, and the place that it goes to. */
@@ -38,9 +41,10 @@ export async function writeView(
   connections: Connections,
   { view, target, replaced }: Writing,
   { ledger, signal }: Watch,
-  { replace, noWait, onWait, ...options }: WriteViewOptions = {},
+  { replace, noWait, onWait, preferred, ...options }: WriteViewOptions = {},
 ): Promise<Descriptor> {
-  const watched = { ...options, signal };
+  const one = await onePlatform(connections, target, preferred, { signal });
+  const watched = { ...options, platforms: one ?? options.platforms, signal };
   const origins = await originsOf(view, watched);
   const sourceOfBlob = (origin: LayerOrigin | undefined, upload?: UploadOptions): readonly string[] =>
     target.kind === 'registry' ? mountSource(origin, target.reference, upload) : [];
@@ -56,7 +60,7 @@ export async function writeView(
   const accounts = await pushStreams(view, repository, watched, ledger);
   await measureLayers(view, { signal, work: ledger.works.of('hash') });
   const source = await sourceOf(view, watched);
-  const expected = target.kind === 'registry' ? target.reference.digest : undefined;
+  const expected = promisedDigest(target);
   if (expected !== undefined) checkRoot(formatPlace(target), expected, source.root.digest);
   const settings: CopyOptions = {
     ...watched,

@@ -73,6 +73,7 @@ const rows: Readonly<Record<string, Row>> = {
   rebase: { values: { image: view }, options: { from: view, to: view }, required: ['from', 'to'] },
   mapImages: { values: { index, change: () => view }, options: {} },
   openArchive: { values: { path: '/nowhere/a.tar' }, options: {} },
+  openDaemon: { options: {} },
   diffImages: { values: { before: view, after: view }, options: {} },
   unpackFiles: {
     values: { fileSystem: { entries: read, files: read }, directory: '/nowhere/new' },

@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import process from 'node:process';
 import type { TestContext } from 'node:test';
 import { promisify } from 'node:util';
+import { startFakeDaemon } from '../../bench/support/fake-daemon.ts';
 import { openRules } from '../../src/server/index.ts';
 import { startRegistry } from '../../src/testing/index.ts';
 import { atEnd } from '../at-end.ts';
@@ -37,7 +38,8 @@ export async function openStage(test: TestContext): Promise<Stage> {
   const local = keep(await startRegistry());
   const localPort = Number(new URL(local.url).port);
   const forward = keep(await startForward(localPort));
-  const env = environment(home, authority, hosts.proxy);
+  const daemon = keep(await startFakeDaemon(await folder(test)));
+  const env = { ...environment(home, authority, hosts.proxy), DOCKER_HOST: daemon.host };
   const started = (port: number): void => {
     forward.target = port;
   };

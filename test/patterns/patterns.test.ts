@@ -8,7 +8,8 @@ import { parseDuration } from '../../src/cli/duration.ts';
 import { parseHostName } from '../../src/cli/host-name.ts';
 import { parseCommandLine } from '../../src/cli/program.ts';
 import { parseRate } from '../../src/cli/rate.ts';
-import { parsePlace } from '../../src/client/place.ts';
+import { parseLocal, parsePlace } from '../../src/client/place.ts';
+import { parseImageName } from '../../src/daemon/image-name.ts';
 import { isGantryError } from '../../src/errors.ts';
 import { parseHolder, parseShort } from '../../src/files/holder.ts';
 import { MalformedAnswer } from '../../src/http/failure.ts';
@@ -70,6 +71,8 @@ const functions: Readonly<Record<string, (text: string) => unknown>> = {
   parseHostName,
   parseShort,
   parseMediaType,
+  parseImageName,
+  parseLocal,
   parsePlace,
   parsePort,
   parseProxy,

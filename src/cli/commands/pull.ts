@@ -20,7 +20,7 @@ export async function pull(context: Context, given: ParsedArgs): Promise<void> {
   const client = await context.client();
   const roots = await context.follow((onEvent) =>
     client.pull(images, path, {
-      format,
+      format: given.text('format') === undefined ? undefined : format,
       annotateRef,
       ...waiting(context, given),
       platforms,
@@ -30,5 +30,6 @@ export async function pull(context: Context, given: ParsedArgs): Promise<void> {
     }),
   );
   const pulled = roots.map((root, i) => ({ reference: fullDigest(images[i] ?? '', root.digest), ...root }));
-  await context.result({ path, format, images: pulled });
+  const isFile = !path.startsWith('docker-daemon:');
+  await context.result({ path, format: isFile ? format : undefined, images: pulled });
 }

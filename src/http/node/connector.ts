@@ -43,7 +43,7 @@ export async function createConnector(target: TargetUri, options: ConnectorOptio
   return proxied(tunnelDial(target, { ...options, proxy, toProxy }), 'secureConnect');
 }
 
-function direct(dial: Dial, opensWith: 'connect' | 'secureConnect'): Connector {
+export function direct(dial: Dial, opensWith: 'connect' | 'secureConnect'): Connector {
   const pool = keepConnections({ dial, opensWith });
   return { pool, requestTarget: (path) => path, headers: {}, close: () => pool.close() };
 }

@@ -1,12 +1,11 @@
 import type { LookupFunction } from 'node:net';
 import { amount, callback, checkOptions, type Shape } from '../../spec/options.ts';
-import type { HttpRequest, HttpResponse, Send, TargetUri } from '../../wire/message.ts';
+import type { Send } from '../../wire/message.ts';
 import { parseTargetUri, targetOf } from '../../wire/target-uri.ts';
 import type { Transport } from '../transport.ts';
-import type { Connector } from './connector.ts';
 import { createConnectors } from './connectors.ts';
 import { type ProxyOption, proxyOption } from './proxy.ts';
-import { SentRequest } from './sent-request.ts';
+import { sendOver } from './send-over.ts';
 import { isUnknownIssuer, type TlsChoice, type TlsOptions, tlsOption } from './tls.ts';
 
 /** Options of `createNodeTransport`. */
@@ -89,23 +88,4 @@ export function createNodeTransport(options: NodeTransportOptions = {}): Transpo
       connectors.close();
     },
   };
-}
-
-interface Sending {
-  readonly request: HttpRequest;
-  readonly target: TargetUri;
-  readonly connectWithin: number;
-}
-
-/** Sends once more over a new connection if the first connection was dead before the request was sent. */
-async function sendOver(connector: Connector, { request, ...options }: Sending): Promise<HttpResponse> {
-  const first = new SentRequest(request, { ...options, connector, fresh: false });
-  try {
-    return await first.response;
-  } catch (error) {
-    if (!first.wasStale()) throw error;
-    // Uses a new connection and not another one of the pool: after a restart of the server, all pooled connections
-    // are dead.
-    return await new SentRequest(request, { ...options, connector, fresh: true }).response;
-  }
 }

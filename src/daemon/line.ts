@@ -1,0 +1,57 @@
+import type { WireObserver } from '../http/event.ts';
+import { log } from '../http/log.ts';
+import { createLocalTransport } from '../http/node/local-transport.ts';
+import { createNodeTransport } from '../http/node/transport.ts';
+import { timeout } from '../http/timeout.ts';
+import type { Transport } from '../http/transport.ts';
+import { userAgent as withUserAgent } from '../http/user-agent.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** Settings for the requests to a daemon. */
+export interface DaemonLineOptions {
+  /**
+   * Milliseconds until a connection stands.
+   * @defaultValue 30000
+   */
+  readonly connectWithin?: number | undefined;
+  /**
+   * The `User-Agent` of every request.
+   * @defaultValue 'gantry'
+   */
+  readonly userAgent?: string | undefined;
+  /** Receives every request and response. */
+  readonly onWire?: WireObserver | undefined;
+  /**
+   * The clock for the ends of silences.
+   * @defaultValue the system's clock
+   */
+  readonly clock?: Clock | undefined;
+}
+
+/**
+ * Milliseconds that a daemon may say nothing while it loads or saves an image: it unpacks all layers on a slow disk before its
+ * first word.
+ */
+export const longSilence: number = 60 * 60 * 1000;
+
+/**
+ * Makes the way to a daemon: timeout ▸ log ▸ transport. No request is sent twice: a socket of this machine loses none, and a
+ * load whose answer is lost may have happened.
+ */
+export function openDaemonLine(
+  { base, socket, tls }: Endpoint,
+  { connectWithin, userAgent = 'gantry', onWire, clock }: DaemonLineOptions = {},
+): Transport {
+  const transport =
+    socket === undefined
+      ? createNodeTransport({ tls, connectWithin })
+      : createLocalTransport(socket, { connectWithin });
+  const named = withUserAgent(userAgent)(transport.send);
+  const logged = onWire === undefined ? named : log({ observe: onWire, clock })(named);
+  const timed = timeout({ progress: longSilence, clock })(logged);
+  return {
+    send: (request) => timed({ ...request, url: `${base}${request.url}` }),
+    close: () => transport.close(),
+  };
+}
