@@ -10,6 +10,7 @@ export type {
   ConnectionOptions,
   ConnectionTimeouts,
 } from './client/connection-options.ts';
+export type { ConvertedImage, ConvertOptions } from './client/convert.ts';
 export type { CopyPlaceOptions, TransferOptions } from './client/copy.ts';
 export type { CopiedTag, SkippedName } from './client/copy-repository.ts';
 export type { EditedImage, EditOptions, ImageChange } from './client/edit.ts';
@@ -93,9 +94,23 @@ export {
   type LayerChange,
 } from './image/diff-images.ts';
 export type { ConfigEdit, Healthcheck } from './image/edit/config-edit.ts';
+export {
+  type ConversionLoss,
+  type ConvertImageOptions,
+  type ConvertIndexOptions,
+  convertImage,
+  convertIndex,
+  type LostMember,
+} from './image/edit/convert.ts';
 export { type FlattenOptions, flatten } from './image/edit/flatten.ts';
 export { type MapImagesOptions, mapImages } from './image/edit/map-images.ts';
 export { type RebaseBases, rebase } from './image/edit/rebase.ts';
+export {
+  type CompressionLevel,
+  type LayerMaker,
+  type RecompressOptions,
+  recompress,
+} from './image/edit/recompress.ts';
 export type { FileEntry, FileLookup, FileWithContent, ReadFilesOptions } from './image/filesystem.ts';
 export type { AddedLayers, Image, ImageContent, ImageView, ViewPlace } from './image/image.ts';
 export type { IndexView } from './image/image-index.ts';
@@ -137,6 +152,7 @@ export type {
   ManifestBody,
   UnknownManifest,
 } from './spec/manifest.ts';
+export type { MediaFamily } from './spec/media-family.ts';
 export { MediaType } from './spec/media-type.ts';
 export { formatPlatform, type Platform, parsePlatform } from './spec/platform.ts';
 export type { Scheme } from './spec/reference.ts';

@@ -49,6 +49,7 @@ const withoutEnd: Readonly<Record<string, string>> = {
   'files/draft.ts': 'no wait: each draft has a lock of its own',
   'files/lock.ts': 'another process: as long as the caller says, and no longer than the other one is alive',
   'flow/pool.ts': 'its users are listed here',
+  'image/edit/remake.ts': oneCall,
   'image/open-file-system.ts': oneCall,
   'keychain/store.ts': 'a limit of its own',
   'layout/session.ts': 'no wait unless the caller says for how long',

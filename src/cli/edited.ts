@@ -8,12 +8,16 @@ import { fullDigest } from './full-name.ts';
 import type { ParsedArgs } from './parsed-args.ts';
 import { waiting } from './waiting.ts';
 
-/** Runs a command that changes an image: reads the options that all of them have, and prints the result. */
-export async function runEdit(
+/**
+ * Runs a command that changes an image: reads the options that all of them have, and prints the result. `facts` returns
+ * further members of the result for `--json`.
+ */
+export async function runEdit<T extends EditedImage>(
   context: Context,
   given: ParsedArgs,
   source: string | undefined,
-  run: (options: EditOptions & { readonly onEvent: CopyObserver }) => Promise<EditedImage>,
+  run: (options: EditOptions & { readonly onEvent: CopyObserver }) => Promise<T>,
+  facts: (edited: T) => object = () => ({}),
 ): Promise<void> {
   const output = given.text('output');
   const options: EditOptions = {
@@ -24,11 +28,12 @@ export async function runEdit(
     ...waiting(context, given),
     signal: context.signal,
   };
-  const { descriptor, before, place } = await context.follow((onEvent) => run({ ...options, onEvent }));
+  const edited = await context.follow((onEvent) => run({ ...options, onEvent }));
+  const { descriptor, before, place } = edited;
   const reference = nameOf(place, descriptor.digest);
   // crane prints nothing for a file, which may be stdout.
   const lines = output === undefined ? [reference] : [];
-  await context.result({ reference, before: before?.digest, ...descriptor }, ...lines);
+  await context.result({ reference, before: before?.digest, ...descriptor, ...facts(edited) }, ...lines);
 }
 
 function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptions, 'to' | 'replace'> {
@@ -38,7 +43,9 @@ function targetOf(given: ParsedArgs, source: string | undefined): Pick<EditOptio
     throw new InputError('INVALID_OPTION', '--repo pushes by digest, so it excludes --tag');
   if (output !== undefined) {
     if (repo !== undefined) throw new InputError('INVALID_OPTION', '--output excludes --repo');
-    return { to: { kind: 'docker-archive', path: output, ...archiveName(tag ?? source) }, replace: true };
+    // A docker archive has docker's media types only.
+    const kind = given.text('to') === 'oci' ? 'oci-archive' : 'docker-archive';
+    return { to: { kind, path: output, ...archiveName(tag ?? source) }, replace: true };
   }
   if (repo === undefined) return { to: tag };
   const { registry, repository } = parseRepository(repo);

@@ -9,7 +9,8 @@ export const layerFlags: readonly Option[] = [
   {
     name: 'compression',
     value: 'FORM',
-    summary: 'compress plain tars and folders as gzip (default), gzip:1 to gzip:9, zstd, or none',
+    summary:
+      'compress plain tars and folders as gzip (default), gzip:1 to gzip:9, zstd, zstd:1 to zstd:22, or none',
   },
   { name: 'comment', value: 'TEXT', summary: 'a comment for the history' },
 ];
@@ -22,21 +23,29 @@ export function layerOptions(
   const mtime = sourceDate();
   const created = mtime === undefined ? undefined : timeOfSeconds(mtime);
   return {
-    ...compressionOf(given.text('compression')),
+    ...readCompression(given.text('compression')),
     mtime,
     history: { ...(created === undefined ? {} : { created }), ...(comment === undefined ? {} : { comment }) },
   };
 }
 
-function compressionOf(text: string | undefined): { compression?: Compression; level?: number } {
+/**
+ * Reads the value of `--compression`.
+ * @throws INVALID_OPTION for a form or a level that does not exist
+ */
+export function readCompression(text: string | undefined): {
+  readonly compression?: Compression;
+  readonly level?: number | undefined;
+} {
   if (text === undefined) return {};
-  const [, form, level] = /^(gzip|zstd|none)(?::([1-9]))?$/.exec(text) ?? [];
-  if (form === 'gzip')
-    return level === undefined ? { compression: form } : { compression: form, level: Number(level) };
-  if ((form === 'zstd' || form === 'none') && level === undefined) return { compression: form };
+  const [, form, digits] = /^([a-z]+)(?::([1-9]\d?))?$/.exec(text) ?? [];
+  const level = digits === undefined ? undefined : Number(digits);
+  if (form === 'gzip' && (level ?? 1) <= 9) return { compression: form, level };
+  if (form === 'zstd' && (level ?? 1) <= 22) return { compression: form, level };
+  if (form === 'none' && level === undefined) return { compression: form };
   throw new InputError(
     'INVALID_OPTION',
-    `--compression takes gzip, gzip:1 to gzip:9, zstd or none, not "${text.slice(0, 100)}"`,
+    `--compression takes gzip, gzip:1 to gzip:9, zstd, zstd:1 to zstd:22, or none, not "${text.slice(0, 100)}"`,
   );
 }
 
@@ -45,7 +54,7 @@ function compressionOf(text: string | undefined): { compression?: Compression; l
  * @throws INVALID_OPTION when it is no number
  * @see https://reproducible-builds.org/specs/source-date-epoch/
  */
-function sourceDate(): number | undefined {
+export function sourceDate(): number | undefined {
   const text = process.env['SOURCE_DATE_EPOCH'];
   if (text === undefined || text === '') return undefined;
   if (/^\d{1,11}$/.test(text)) return Number(text);

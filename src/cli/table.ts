@@ -2,6 +2,7 @@ import { blob, image, images, optionalImage, path, repository } from './argument
 import { auth } from './auth-table.ts';
 import { changes } from './changes-table.ts';
 import type { Command, CommandGroup, Option } from './command.ts';
+import { conversions } from './convert-table.ts';
 import { edits } from './edits-table.ts';
 import { files } from './files-table.ts';
 import { registry, serve } from './serve/table.ts';
@@ -210,6 +211,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   ...questions,
   ...files,
   ...edits,
+  ...conversions,
   ...changes,
   auth,
   transfers,

@@ -29,5 +29,9 @@ export function editCalls(connections: Connections, merged: MergeOptions): EditV
       const options = merged('rebase', { source }, own);
       return (await import('./rebase.ts')).rebaseImages(connections, source, options);
     },
+    convert: async (source, own) => {
+      const options = merged('convert', { source }, own);
+      return (await import('./convert.ts')).convertImages(connections, source, options);
+    },
   };
 }

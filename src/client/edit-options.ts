@@ -15,6 +15,7 @@ import {
 } from '../spec/options.ts';
 import { aPlatform } from '../spec/platform.ts';
 import type { AppendLayersOptions } from './append.ts';
+import type { ConvertOptions } from './convert.ts';
 import type { EditOptions } from './edit.ts';
 import { diskKinds } from './place.ts';
 import type { RebaseOptions } from './rebase.ts';
@@ -51,6 +52,23 @@ export const editShape: Shape<EditOptions> = {
 
 /** The options of `rebase`. */
 export const rebaseShape: Shape<RebaseOptions> = { ...editShape, oldBase: placeOption, newBase: placeOption };
+
+/** The options of `convert`. */
+export const convertShape: Shape<ConvertOptions> = {
+  ...editShape,
+  format: oneOf('docker', 'oci'),
+  compression: oneOf('gzip', 'zstd', 'none'),
+  level: count,
+  digestAlgorithm: oneOf('sha256', 'sha512'),
+  inlineData: amount,
+  distributable: flag,
+  stripHistory: flag,
+  stripBuildArguments: arrayOf(text),
+  stripPaths: arrayOf(text),
+  time: either('a number or a string', amount, text),
+  base: placeOption,
+  allLayers: flag,
+};
 
 /** The options of `append`. */
 export const appendShape: Shape<AppendLayersOptions> = {

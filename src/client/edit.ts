@@ -1,6 +1,7 @@
 import { selectChildren } from '../copy/select.ts';
 import { InputError } from '../errors.ts';
-import { mapImages } from '../image/edit/map-images.ts';
+import type { WorkLedger } from '../flow/work.ts';
+import { type IndexChange, mapIndexes } from '../image/edit/map-images.ts';
 import type { Image } from '../image/image.ts';
 import { type Index, openIndex } from '../image/image-index.ts';
 import { openImage } from '../image/open-image.ts';
@@ -75,12 +76,13 @@ export function editImages(
   return editView(connections, source, (view, edited) => changeView(view, change, edited, options), options);
 }
 
-/** Applies a change to a view: to the image, or to the selected images of the index. */
+/** Applies a change to a view: to the image, or to the selected images of the index, and then to the index itself. */
 export async function changeView(
   view: Image | Index,
   change: ImageChange,
   { repository, root, warn }: EditedSource,
   { platforms, keepAttestations, indexAnnotations: annotations, signal }: EditOptions,
+  finish: IndexChange = async (manifest) => manifest,
 ): Promise<Image | Index> {
   if (view.kind === 'image') {
     if (platforms !== undefined) await demandPlatforms(repository, root, platforms, { signal });
@@ -88,15 +90,16 @@ export async function changeView(
   }
   const selected =
     platforms === undefined ? undefined : await selectChildren(repository, root, platforms, { signal });
-  return mapImages(view, change, {
-    wants: selected?.includes,
-    keepAttestations,
-    annotations,
-    onDropped: ({ digest }, image) =>
-      warn(
-        `dropped the attestation ${digest}: it describes the image from before the change, ${image}; "keepAttestations" keeps it`,
-      ),
-  });
+  const onDropped = ({ digest }: Descriptor, image: string): void =>
+    warn(
+      `dropped the attestation ${digest}: it describes the image from before the change, ${image}; "keepAttestations" keeps it`,
+    );
+  return mapIndexes(
+    view,
+    change,
+    { wants: selected?.includes, keepAttestations, annotations, onDropped },
+    finish,
+  );
 }
 
 /** The source of a change. */
@@ -105,6 +108,8 @@ export interface EditedSource {
   readonly root: Manifest;
   /** Reports a loss that ends nothing. */
   readonly warn: (text: string) => void;
+  /** Receives the progress of making layers. */
+  readonly works: WorkLedger;
 }
 
 /** Changes the root of a place, an image or an index, and writes the result. */
@@ -128,7 +133,7 @@ export async function editView(
         ? openIndex(repository, root, { registry })
         : openImage(repository, root, { registry });
     const warn = (text: string): void => connections.warn(repository.name, text);
-    const changed = await change(view, { repository, root, warn });
+    const changed = await change(view, { repository, root, warn, works: ledger.works });
     const { descriptor } = await changed.manifest({ signal });
     const before = root.descriptor;
     const place = target ?? (await placeOfSource(origin, repository, before.digest, { signal }));

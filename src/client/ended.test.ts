@@ -112,6 +112,7 @@ const verbs: Readonly<Record<Exclude<keyof Client, 'openBlob' | 'close' | symbol
   flatten: ({ client, host }, options) => client.flatten(`${host}/app:1`, options),
   rebase: ({ client, host }, options) =>
     client.rebase(`${host}/app:1`, { oldBase: `${host}/app:1`, newBase: `${host}/app:2`, ...options }),
+  convert: ({ client, host }, options) => client.convert(`${host}/app:1`, { ...options, format: 'docker' }),
   tag: ({ client, host }, options) => client.tag(`${host}/app:1`, ['2'], options),
   putManifest: ({ client, host }, options) => client.putManifest(`${host}/app:1`, imageOf(), options),
   delete: ({ client, host }, options) => client.delete(`${host}/app:1`, options),

@@ -27,7 +27,7 @@ import { aLayer, aManifest, aView } from '../store/checks.ts';
 import type { ListOptions, SignalOptions } from '../store/contract.ts';
 import type { ClientRetryOptions, ConnectionOptions, ConnectionTimeouts } from './connection-options.ts';
 import type { CopyPlaceOptions, TransferOptions } from './copy.ts';
-import { appendShape, editShape, placeOption, rebaseShape } from './edit-options.ts';
+import { appendShape, convertShape, editShape, placeOption, rebaseShape } from './edit-options.ts';
 import type { DeleteOptions, PruneOptions } from './prune.ts';
 import type { PullOptions } from './pull.ts';
 import type { PushOptions } from './push.ts';
@@ -151,6 +151,7 @@ export type Verb =
   | 'append'
   | 'flatten'
   | 'rebase'
+  | 'convert'
   | 'tag'
   | 'putManifest'
   | 'delete'
@@ -190,6 +191,7 @@ const shapes: Readonly<Record<Verb, Readonly<Record<string, Check>>>> = {
   append: appendShape,
   flatten: editShape,
   rebase: rebaseShape,
+  convert: convertShape,
   tag: plain,
   putManifest: plain,
   delete: plain,

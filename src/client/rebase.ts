@@ -1,19 +1,13 @@
-import { selectRoot } from '../copy/select.ts';
 import { InputError } from '../errors.ts';
 import { rebase } from '../image/edit/rebase.ts';
 import type { Image } from '../image/image.ts';
 import type { Index } from '../image/image-index.ts';
-import { openImage } from '../image/open-image.ts';
 import type { Annotations } from '../spec/descriptor.ts';
-import type { Manifest } from '../spec/manifest.ts';
-import type { Platform } from '../spec/platform.ts';
-import { parseReference } from '../spec/reference.ts';
 import type { SignalOptions } from '../store/contract.ts';
-import { baseAnnotations, baseDigestKey, baseName, baseNameKey } from './base-annotations.ts';
+import { baseAnnotations, baseName } from './base-annotations.ts';
+import { annotatedBases, type BasePlaces, type Bases, createBases } from './bases.ts';
 import type { Connections } from './connections.ts';
-import type { OpenedSource } from './disk-source.ts';
 import { changeView, type EditedImage, type EditOptions, editView } from './edit.ts';
-import { openSource } from './open.ts';
 import { formatPlace, type Place, toPlace } from './place.ts';
 
 /** Settings of `rebase`. */
@@ -38,42 +32,32 @@ export async function rebaseImages(
 ): Promise<EditedImage> {
   const origin = toPlace(source);
   const given = { from: toOptionalPlace(oldBase), to: toOptionalPlace(newBase) };
-  const bases = createBases(connections, options);
-  try {
-    return await editView(
-      connections,
-      origin,
-      async (view, edited) => {
-        const { body } = edited.root;
-        const said = body.kind === 'unknown' ? undefined : body.annotations;
-        const change = async (image: Image): Promise<Image> => {
-          const own = { ...said, ...(await image.manifest(options)).body.annotations };
-          return rebasedImage(image, basesOf(origin, own, given), bases, {
-            ...options,
-            name: formatPlace(origin),
-          });
-        };
-        const indexAnnotations = {
-          ...options.indexAnnotations,
-          ...(await indexBase(view, given.to ?? annotatedBases(said).to, bases)),
-        };
-        return changeView(view, change, edited, { ...options, indexAnnotations });
-      },
-      options,
-    );
-  } finally {
-    await bases.close();
-  }
+  await using bases = createBases(connections, options);
+  return await editView(
+    connections,
+    origin,
+    async (view, edited) => {
+      const { body } = edited.root;
+      const said = body.kind === 'unknown' ? undefined : body.annotations;
+      const change = async (image: Image): Promise<Image> => {
+        const own = { ...said, ...(await image.manifest(options)).body.annotations };
+        return rebasedImage(image, basesOf(origin, own, given), bases, {
+          ...options,
+          name: formatPlace(origin),
+        });
+      };
+      const indexAnnotations = {
+        ...options.indexAnnotations,
+        ...(await indexBase(view, given.to ?? annotatedBases(said).to, bases)),
+      };
+      return changeView(view, change, edited, { ...options, indexAnnotations });
+    },
+    options,
+  );
 }
 
 function toOptionalPlace(place: string | Place | undefined): Place | undefined {
   return place === undefined ? undefined : toPlace(place);
-}
-
-/** The old and the new base. */
-interface BasePlaces {
-  readonly from: Place;
-  readonly to: Place;
 }
 
 async function rebasedImage(
@@ -102,16 +86,6 @@ async function indexBase(
   return body.kind === 'index' ? baseAnnotations(baseName(to), descriptor.digest) : {};
 }
 
-/** Returns the bases that annotations name. */
-function annotatedBases(annotations: Annotations = {}): Partial<BasePlaces> {
-  const { [baseNameKey]: name, [baseDigestKey]: digest } = annotations;
-  if (name === undefined) return {};
-  const to = toPlace(name);
-  if (to.kind !== 'registry' || digest === undefined) return { to };
-  const { registry, repository } = to.reference;
-  return { to, from: { kind: 'registry', reference: parseReference(`${registry}/${repository}@${digest}`) } };
-}
-
 function basesOf(
   image: Place,
   annotations: Annotations | undefined,
@@ -125,36 +99,4 @@ function basesOf(
     'INVALID_OPTION',
     `${formatPlace(image)} has no annotation that names its ${missing}: name it with the rebase`,
   );
-}
-
-/** The bases of one rebase. Each is opened once. */
-interface Bases {
-  root(place: Place): Promise<Manifest>;
-  image(place: Place, platform: Platform): Promise<Image>;
-  close(): Promise<void>;
-}
-
-function createBases(connections: Connections, { signal }: SignalOptions): Bases {
-  const opened = new Map<string, OpenedSource & { readonly manifest: Manifest }>();
-  const open = async (place: Place): Promise<OpenedSource & { readonly manifest: Manifest }> => {
-    const name = formatPlace(place);
-    const known = opened.get(name);
-    if (known !== undefined) return known;
-    const source = await openSource(connections, place, { signal });
-    const manifest = await source.repository.manifests.get(source.reference, { signal });
-    opened.set(name, { ...source, manifest });
-    return { ...source, manifest };
-  };
-  return {
-    root: async (place) => (await open(place)).manifest,
-    async image(place, platform) {
-      const { repository, registry, manifest } = await open(place);
-      return openImage(repository, await selectRoot(repository, manifest, [platform], { signal }), {
-        registry,
-      });
-    },
-    async close() {
-      for (const { repository } of opened.values()) await repository[Symbol.asyncDispose]();
-    },
-  };
 }

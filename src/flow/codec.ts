@@ -22,6 +22,6 @@ export interface DecompressionOptions {
 
 export interface CompressionOptions {
   readonly compression: 'gzip' | 'zstd';
-  /** The level of gzip, 1 to 9. */
+  /** The level: 1 to 9 for gzip, 1 to 22 for zstd. */
   readonly level?: number | undefined;
 }

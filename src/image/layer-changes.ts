@@ -110,18 +110,19 @@ function createHeaderOf(): (entry: TarEntry) => FileHeader {
 }
 
 /** Normalizes a name in a layer. Unlike in other tars, a slash at the beginning means the root of the image. */
-function pathOf(name: string, what: string): string | undefined {
+export function pathOf(name: string, what: string): string | undefined {
   const relative = name.replace(/^\/+/, '') || '.';
   return name !== '' && name.length <= maxPath && isSafeName(relative) ? safeName(relative, what) : undefined;
 }
 
-interface Change {
+/** The meaning of a path in a layer. */
+export interface PathChange {
   readonly kind: 'added' | 'removed' | 'emptied' | 'ignored' | 'invalid';
   readonly path: string;
 }
 
 /** Returns the meaning of a path in a layer. */
-function changeOf(path: string): Change {
+export function changeOf(path: string): PathChange {
   const parts = path.split('/');
   const name = parts.at(-1) ?? '';
   const parent = parts.slice(0, -1).join('/') || '.';

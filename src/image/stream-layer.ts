@@ -4,7 +4,7 @@ import { type Content, streamContent } from '../flow/content.ts';
 import { createHasher, hashing } from '../flow/hash.ts';
 import type { Descriptor } from '../spec/descriptor.ts';
 import type { Digest } from '../spec/digest.ts';
-import { MediaType } from '../spec/media-type.ts';
+import { ociLayerTypes } from '../spec/media-type.ts';
 import { checkArgument, checkOptions, count, iterable, oneOf, type Shape, text } from '../spec/options.ts';
 import type { Blobs, IngestOptions } from '../store/contract.ts';
 import type { Layer } from './layer.ts';
@@ -14,8 +14,8 @@ export interface StreamLayerOptions {
   /** @defaultValue 'gzip' */
   readonly compression?: Compression | undefined;
   /**
-   * The level of gzip, 1 to 9.
-   * @defaultValue 6
+   * The level: 1 to 9 for gzip, 1 to 22 for zstd.
+   * @defaultValue 6 for gzip, 3 for zstd
    */
   readonly level?: number | undefined;
   /** @defaultValue the OCI layer type of the compression */
@@ -36,12 +36,6 @@ export interface StreamLayer extends Layer {
   ingest(blobs: Pick<Blobs, 'ingest'>, options?: Omit<IngestOptions, 'mediaType'>): Promise<Descriptor>;
 }
 
-const mediaTypes: Readonly<Record<Compression, string>> = {
-  gzip: MediaType.ociLayerGzip,
-  zstd: MediaType.ociLayerZstd,
-  none: MediaType.ociLayer,
-};
-
 const shape: Shape<StreamLayerOptions> = {
   compression: oneOf('gzip', 'zstd', 'none'),
   level: count,
@@ -59,7 +53,7 @@ export function createStreamLayer(
   checkArgument('createStreamLayer', 'source', source, iterable);
   checkOptions('createStreamLayer', options, shape);
   const { compression = 'gzip', level } = options;
-  const { mediaType = mediaTypes[compression] } = options;
+  const { mediaType = ociLayerTypes[compression] } = options;
   let begun = false;
   let known: { readonly descriptor: Descriptor; readonly diffId: Digest } | undefined;
 

@@ -11,6 +11,7 @@ const pairs: readonly (readonly [docker: string, oci: string])[] = [
   [MediaType.dockerLayer, MediaType.ociLayerGzip],
   [MediaType.dockerLayerTar, MediaType.ociLayer],
   [MediaType.dockerForeignLayer, MediaType.ociForeignLayerGzip],
+  [MediaType.dockerForeignLayerTar, MediaType.ociForeignLayer],
 ];
 const toDocker: ReadonlyMap<string, string> = new Map(pairs.map(([docker, oci]) => [oci, docker]));
 const toOci: ReadonlyMap<string, string> = new Map([

@@ -33,6 +33,7 @@ const kinds: Readonly<Record<keyof typeof MediaType, Kind>> = {
   dockerLayerTar: 'layer',
   dockerLayerZstd: 'layer',
   dockerForeignLayer: 'foreign layer',
+  dockerForeignLayerTar: 'foreign layer',
   schema1: 'manifest',
   schema1Signed: 'manifest',
   empty: 'other',

@@ -22,6 +22,7 @@ export const MediaType = {
   dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
   dockerLayerZstd: 'application/vnd.docker.image.rootfs.diff.tar.zstd',
   dockerForeignLayer: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+  dockerForeignLayerTar: 'application/vnd.docker.image.rootfs.foreign.diff.tar',
   schema1: 'application/vnd.docker.distribution.manifest.v1+json',
   schema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
   /** The type of `{}`, a placeholder for a required config or layer. */
@@ -52,6 +53,7 @@ const foreignLayerTypes: ReadonlySet<string> = new Set([
   MediaType.ociForeignLayerGzip,
   MediaType.ociForeignLayerZstd,
   MediaType.dockerForeignLayer,
+  MediaType.dockerForeignLayerTar,
 ]);
 
 /**
@@ -112,6 +114,26 @@ export function layerCompression(mediaType: string): 'gzip' | 'zstd' | 'none' | 
   if (!layerTypes.has(essence) && !foreignLayerTypes.has(essence)) return undefined;
   if (essence.endsWith('gzip')) return 'gzip';
   return essence.endsWith('zstd') ? 'zstd' : 'none';
+}
+
+/** The type of an OCI layer in each compression. */
+export const ociLayerTypes: Readonly<Record<'gzip' | 'zstd' | 'none', string>> = {
+  gzip: MediaType.ociLayerGzip,
+  zstd: MediaType.ociLayerZstd,
+  none: MediaType.ociLayer,
+};
+
+const distributableTypes: ReadonlyMap<string, string> = new Map([
+  [MediaType.ociForeignLayer, MediaType.ociLayer],
+  [MediaType.ociForeignLayerGzip, MediaType.ociLayerGzip],
+  [MediaType.ociForeignLayerZstd, MediaType.ociLayerZstd],
+  [MediaType.dockerForeignLayer, MediaType.dockerLayer],
+  [MediaType.dockerForeignLayerTar, MediaType.dockerLayerTar],
+]);
+
+/** Returns the type for the same layer without the restriction of a licence; the type itself if it has none. */
+export function distributableType(mediaType: string): string {
+  return distributableTypes.get(parseMediaType(mediaType)) ?? mediaType;
 }
 
 /** False for layers that a licence restricts to the places in their `urls`. */

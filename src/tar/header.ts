@@ -100,6 +100,30 @@ export function encodeBlock(tarBlock: TarBlock): Uint8Array {
   return block;
 }
 
+/** Fields of a header block to replace. */
+export interface BlockPatch {
+  readonly name?: string | undefined;
+  readonly linkname?: string | undefined;
+  readonly size?: number | undefined;
+  readonly mtime?: number | undefined;
+}
+
+/** Returns a copy of a block with other values in some fields and the right checksum. All its other bytes stay. */
+export function patchedBlock(block: Uint8Array, { name, linkname, size, mtime }: BlockPatch): Uint8Array {
+  const patched = Uint8Array.from(block);
+  if (name !== undefined) {
+    replaceText(patched, { at: 0, length: 100 }, name);
+    // The prefix belongs to the name in ustar only.
+    if (text(block, 257, 6) === 'ustar') replaceText(patched, { at: 345, length: 155 }, '');
+  }
+  if (linkname !== undefined) replaceText(patched, { at: 157, length: 100 }, linkname);
+  if (size !== undefined) replaceOctal(patched, { at: 124, length: 12 }, size);
+  if (mtime !== undefined) replaceOctal(patched, { at: 136, length: 12 }, mtime);
+  replaceOctal(patched, { at: checksumAt, length: 7 }, sumOf(patched));
+  patched[checksumAt + 7] = space;
+  return patched;
+}
+
 export function isZero(block: Uint8Array): boolean {
   return block.every((byte) => byte === 0);
 }
@@ -166,6 +190,16 @@ interface Field {
 
 function putText(block: Uint8Array, { at, length }: Field, value: string): void {
   if (value !== '') block.set(encodeText(value).subarray(0, length), at);
+}
+
+function replaceText(block: Uint8Array, field: Field, value: string): void {
+  block.fill(0, field.at, field.at + field.length);
+  putText(block, field, value);
+}
+
+function replaceOctal(block: Uint8Array, field: Field, value: number): void {
+  block.fill(0, field.at, field.at + field.length);
+  putOctal(block, field, value);
 }
 
 /** Writes zero-padded digits and a NUL into a field. */

@@ -2,6 +2,7 @@ import { ContentError, InputError } from '../errors.ts';
 import { checkArgument, iterable } from '../spec/options.ts';
 import { paddingOf, type TarType, typeflags } from './entry.ts';
 import { type Device, encodeBlock, maxOctal, maxOctalId } from './header.ts';
+import { joined } from './joined.ts';
 import { formatTime } from './metadata.ts';
 import { encodePax, xattrPrefix } from './pax.ts';
 import { decodeText, encodeText, hasRawBytes } from './text.ts';
@@ -197,14 +198,4 @@ function fits(text: string, room: number): boolean {
   if (hasRawBytes(text)) return encodeText(text).byteLength <= room;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of ASCII is meant.
   return text.length <= room && /^[\u0001-\u007f]*$/.test(text);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.byteLength;
-  }
-  return bytes;
 }

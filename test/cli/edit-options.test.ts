@@ -51,6 +51,7 @@ const changes = [
   { command: 'append', words: ['-f', 'layer.tar', '-b'], of: () => [] },
   { command: 'mutate', words: ['--author', 'Ada'], of: () => [] },
   { command: 'flatten', words: [], of: () => [] },
+  { command: 'convert', words: ['--compression', 'none'], of: () => [] },
   {
     command: 'rebase',
     words: [],
@@ -58,7 +59,7 @@ const changes = [
   },
 ] as const;
 
-describe('the options of the results of append, mutate, flatten and rebase', () => {
+describe('the options of the results of append, mutate, flatten, convert and rebase', () => {
   for (const { command, words, of } of changes) {
     it(`${command} --dry-run prints the digest that ${command} writes, and writes nothing`, async (test) => {
       const { run, app, host, client } = await scene(test);
@@ -88,7 +89,7 @@ describe('the options of the results of append, mutate, flatten and rebase', () 
     });
   }
 
-  const toPlaces = ['mutate', 'flatten', 'rebase'];
+  const toPlaces = ['mutate', 'flatten', 'convert', 'rebase'];
   for (const { command, words, of } of changes.filter((change) => toPlaces.includes(change.command))) {
     it(`${command} --tag writes the result there, and ${command} --repo writes it by digest`, async (test) => {
       const { run, app, host, client } = await scene(test);

@@ -167,6 +167,8 @@ const lines: readonly string[] = [
   'append -f LAYOUT -t HOST/new:1',
   'flatten HOST/app:1 -t HOST/flat:1',
   'rebase HOST/app:1 --old_base HOST/app:1 --new_base HOST/app:many',
+  'convert --to docker HOST/app:1 -t HOST/converted:1',
+  'convert --to oci --compression none HOST/app:many -t oci:DIR/converted',
   'mutate -u 5 HOST/app:1',
   'mutate -u 5 --platform linux/amd64 HOST/app:many -t HOST/changed:1',
   'mutate -u 5 docker-archive:ARCHIVE -t oci:DIR/mutated',

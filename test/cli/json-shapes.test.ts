@@ -15,6 +15,7 @@ const shapes: readonly (readonly [line: string, members: string])[] = [
   ['referrers --tree HOST/app:1', 'image referrers subject'],
   ['copy HOST/app:1 HOST/copy:1', 'destination digest mediaType size source'],
   ['copy -a HOST/app HOST/copy', 'destination source tags'],
+  ['convert --to docker HOST/app:1', 'before digest losses mediaType reference size'],
   ['pull HOST/app:1 app.tar', 'format images path'],
   ['delete HOST/app:1', 'deleted dryRun failed kept planned'],
   ['delete --keep 1 --dry-run HOST/app', 'deleted dryRun failed kept planned'],

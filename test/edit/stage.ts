@@ -65,6 +65,13 @@ export interface ImageForm {
   readonly inline?: boolean;
   /** The level of gzip, which decides about the digests of the layers and not about their diffIDs. */
   readonly level?: number;
+  /**
+   * Makes the stored bytes of a layer.
+   * @defaultValue gzip
+   */
+  readonly pack?: (tar: Uint8Array) => Uint8Array;
+  /** Members of each layer's descriptor beside digest and size. */
+  readonly layer?: Readonly<Record<string, unknown>>;
 }
 
 const types = {
@@ -74,7 +81,8 @@ const types = {
 
 /** Makes an image for linux/amd64 with one entry of history for each layer, unless `config` says otherwise. */
 export function imageOf(form: ImageForm): StoredImage {
-  const { family = 'oci', layers, config = {}, manifest = {}, inline = false, level = 6 } = form;
+  const { family = 'oci', layers, config = {}, manifest = {}, inline = false, level = 6, layer = {} } = form;
+  const { pack = (tar: Uint8Array) => gzipSync(tar, { level }) } = form;
   const [manifestType, configType, layerType] = types[family];
   const history = layers.map((_, at) => ({ created: '2020-01-01T00:00:00Z', created_by: `step ${at}` }));
   const diffIds = layers.map((layer) => digestOf(layer));
@@ -86,14 +94,14 @@ export function imageOf(form: ImageForm): StoredImage {
     rootfs: { type: 'layers', diff_ids: diffIds },
   };
   const configBlob = blobOf(JSON.stringify(document, undefined, 2));
-  const layerBlobs = layers.map((layer) => blobOf(gzipSync(layer, { level })));
+  const layerBlobs = layers.map((tar) => blobOf(pack(tar)));
   const { digest, size } = configBlob.descriptor;
   const data = inline ? { data: Buffer.from(configBlob.bytes).toString('base64') } : {};
   const bytes = encoded({
     schemaVersion: 2,
     mediaType: manifestType,
     config: { mediaType: configType, digest, size, ...data },
-    layers: layerBlobs.map(({ descriptor }) => ({ ...descriptor, mediaType: layerType })),
+    layers: layerBlobs.map(({ descriptor }) => ({ ...descriptor, mediaType: layerType, ...layer })),
     ...manifest,
   });
   return { manifest: manifestOfBytes(bytes, manifestType), blobs: [configBlob, ...layerBlobs] };

@@ -51,6 +51,10 @@ export const lines: Readonly<Record<string, readonly Line[]>> = {
       asks: 'bodies',
     },
   ],
+  convert: [
+    { words: ({ host }) => ['convert', '--to', 'docker', `${host}/app:1`], asks: 'bodies' },
+    { words: ({ host }) => ['convert', '--compression', 'none', `${host}/app:1`], asks: 'bodies' },
+  ],
   mutate: [{ words: ({ host }) => ['mutate', '-u', '5', `${host}/app:1`], asks: 'bodies' }],
   digest: [{ words: ({ host }) => ['digest', `${host}/app:1`], asks: 'heads' }],
   inspect: [{ words: ({ host }) => ['inspect', `${host}/app:1`], asks: 'bodies' }],

@@ -107,7 +107,7 @@ async function zstdLayer(text: string): Promise<Layer> {
  * Returns a zstd frame of one stored block: a single segment with a size of 4 bytes.
  * @see https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1
  */
-function zstdStored(bytes: Uint8Array): Uint8Array {
+export function zstdStored(bytes: Uint8Array): Uint8Array {
   const head = Buffer.alloc(12);
   head.writeUInt32LE(0xfd2fb528, 0);
   head.writeUInt8(0xa0, 4);

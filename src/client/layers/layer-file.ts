@@ -5,7 +5,7 @@ import { type Content, streamContent } from '../../flow/content.ts';
 import { counted } from '../../flow/count.ts';
 import { createHasher, hashing, measure } from '../../flow/hash.ts';
 import { createLayer, type Layer } from '../../image/layer.ts';
-import { MediaType } from '../../spec/media-type.ts';
+import { ociLayerTypes } from '../../spec/media-type.ts';
 import {
   checkArgument,
   checkOptions,
@@ -28,20 +28,14 @@ export interface LayerFileOptions extends SignalOptions {
    */
   readonly compression?: Compression | undefined;
   /**
-   * The level of gzip, 1 to 9.
-   * @defaultValue 6
+   * The level: 1 to 9 for gzip, 1 to 22 for zstd.
+   * @defaultValue 6 for gzip, 3 for zstd
    */
   readonly level?: number | undefined;
 }
 
 /** A layer with its bytes in a file. Disposing it removes a temporary file. */
 export interface LayerFile extends Layer, AsyncDisposable {}
-
-const mediaTypes: Readonly<Record<Compression, string>> = {
-  gzip: MediaType.ociLayerGzip,
-  zstd: MediaType.ociLayerZstd,
-  none: MediaType.ociLayer,
-};
 
 /** The checks of the settings. */
 export const layerFileShape: Shape<LayerFileOptions> = {
@@ -110,7 +104,7 @@ async function layerOf({ what, content }: Origin, options: LayerFileOptions): Pr
       level,
     });
     const kept = await spool.keep(hashing(packed, stored));
-    const descriptor = { mediaType: mediaTypes[wanted], digest: stored.digest(), size: kept.size };
+    const descriptor = { mediaType: ociLayerTypes[wanted], digest: stored.digest(), size: kept.size };
     return { ...createLayer(kept, { descriptor, diffId: tar.digest() }), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
@@ -136,6 +130,6 @@ async function measuredLayer(
     size += length;
   });
   const { digest: diffId } = await measure(checkedTar(decompressed(read, { what }), { what, signal }));
-  const descriptor = { mediaType: mediaTypes[compression], digest: stored.digest(), size };
+  const descriptor = { mediaType: ociLayerTypes[compression], digest: stored.digest(), size };
   return { ...createLayer(content, { descriptor, diffId }), [Symbol.asyncDispose]: dispose };
 }

@@ -1,4 +1,5 @@
 import type { AppendLayersOptions } from '../append.ts';
+import type { ConvertedImage, ConvertOptions } from '../convert.ts';
 import type { EditedImage, EditOptions, ImageChange } from '../edit.ts';
 import type { LayerSource } from '../layers/open-layers.ts';
 import type { Place } from '../place.ts';
@@ -69,4 +70,23 @@ export interface EditVerbs {
    * ```
    */
   rebase(source: string | Place, options?: RebaseOptions): Promise<EditedImage>;
+  /**
+   * Converts an image, or every image of an index: its format, the compression of its layers, the digests that name it; or takes
+   * times, files and history out of it. A layer that is in the wanted form already keeps its bytes. Another one is fetched once,
+   * and the new one stays in the temporary folder until the end.
+   * @throws INVALID_OPTION when no option asks for a change, or two contradict each other
+   * @throws UNSUPPORTED for a layer or an entry that docker's format has no place for, and for zstd on a runtime without it
+   * @throws DIGEST_INVALID when a layer is not the one that the config names
+   * @throws FILE_UNKNOWN when no layer has one of `stripPaths`
+   * @throws MANIFEST_INVALID when the image is not built on `base`; also the other errors of `edit`
+   * @example
+   * ```ts
+   * import { createClient } from 'gantry';
+   *
+   * await using client = createClient();
+   * const { losses } = await client.convert('ghcr.io/acme/app:1', { format: 'docker', to: 'ghcr.io/acme/app:docker' });
+   * for (const { member, count } of losses) console.log(`${count} ${member} left out`);
+   * ```
+   */
+  convert(source: string | Place, options: ConvertOptions): Promise<ConvertedImage>;
 }

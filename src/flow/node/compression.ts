@@ -21,11 +21,13 @@ export const codec: Codec = {
         : zstdTransform('createZstdDecompress', `${what} is compressed with zstd, which`);
     return through(source, transform, onDamage);
   },
-  compress(source, { compression, level = 6 }) {
+  compress(source, { compression, level }) {
     const transform =
       compression === 'gzip'
-        ? zlib.createGzip({ level, chunkSize: 128 * 1024 })
-        : zstdTransform('createZstdCompress', 'compressing with zstd');
+        ? zlib.createGzip({ level: level ?? 6, chunkSize: 128 * 1024 })
+        : zstdTransform('createZstdCompress', 'compressing with zstd', {
+            params: { [zstdLevel]: level ?? 3 },
+          });
     return through(source, transform, (error) => {
       throw error;
     });
@@ -84,10 +86,17 @@ function isTaken(transform: Transform, chunk: Uint8Array): Promise<boolean> {
   });
 }
 
-function zstdTransform(name: 'createZstdCompress' | 'createZstdDecompress', what: string): Transform {
+/** `ZSTD_c_compressionLevel`, which the types of the oldest Node do not have. */
+const zstdLevel = 100;
+
+function zstdTransform(
+  name: 'createZstdCompress' | 'createZstdDecompress',
+  what: string,
+  options: object = {},
+): Transform {
   const create: unknown = Reflect.get(zlib, name);
   if (typeof create !== 'function') {
     throw new UnsupportedError('zstd', `${what} needs Node 22.15 or later`);
   }
-  return create();
+  return create(options);
 }

@@ -4,8 +4,9 @@ import { editJson, type JsonChange } from '../../json/edit.ts';
 import { manifestOfBytes } from '../../json/make-manifest.ts';
 import { toBase64 } from '../../spec/base64url.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { computableAlgorithm } from '../../spec/digest.ts';
-import { familyOf, typeInFamily } from '../../spec/media-family.ts';
+import { type Algorithm, computableAlgorithm, type Digest } from '../../spec/digest.ts';
+import type { ImageManifest } from '../../spec/manifest.ts';
+import { familyOf, type MediaFamily, typeInFamily } from '../../spec/media-family.ts';
 import { isConfigType } from '../../spec/media-type.ts';
 import type { SignalOptions } from '../../store/contract.ts';
 import type { ImageContent, ImageView } from '../image.ts';
@@ -23,8 +24,18 @@ export async function documentsOf(image: ImageContent, options?: SignalOptions):
 
 /** Edits of the two documents. */
 export interface DocumentEdits {
-  readonly config?: readonly JsonChange[];
-  readonly manifest?: readonly JsonChange[];
+  readonly config?: readonly JsonChange[] | undefined;
+  readonly manifest?: readonly JsonChange[] | undefined;
+  /**
+   * The media type of the manifest, when the edits change it.
+   * @defaultValue its type before
+   */
+  readonly mediaType?: string | undefined;
+  /**
+   * The algorithm of the manifest's digest.
+   * @defaultValue that of its digest before
+   */
+  readonly algorithm?: Algorithm | undefined;
 }
 
 /**
@@ -43,11 +54,14 @@ export function editDocuments(documents: ImageDocuments, edits: DocumentEdits): 
   ];
   const what = `manifest ${descriptor.digest}`;
   const bytes = editJson(manifest.bytes, changes, { what });
-  if (sameBytes(bytes, manifest.bytes)) return documents;
-  const edited = imageOf(bytes, descriptor);
-  const normal = editJson(bytes, familyEdits(edited), { what });
+  const before = computableAlgorithm(descriptor.digest);
+  const { mediaType = descriptor.mediaType, algorithm = before } = edits;
+  if (algorithm === before && sameBytes(bytes, manifest.bytes)) return documents;
+  const next = { mediaType, algorithm, before: descriptor.digest };
+  const edited = imageOf(bytes, next);
+  const normal = editJson(bytes, familyEdits(edited.body, familyOf(mediaType)), { what });
   return {
-    manifest: normal === bytes ? edited : imageOf(normal, descriptor),
+    manifest: normal === bytes ? edited : imageOf(normal, next),
     config: isSameConfig ? documents.config : config,
   };
 }
@@ -66,31 +80,40 @@ export function contentEdits(
 }
 
 /** Refuses the config of an artifact, which belongs to another program. */
-export function refuseArtifact({ descriptor, body }: ImageView): void {
+export function refuseArtifact(
+  { descriptor, body }: ImageView,
+  reason: string = 'only the config and the layers of an image can be changed',
+): void {
   const { mediaType } = body.config;
   if (isConfigType(mediaType)) return;
   throw new ContentError(
     'MANIFEST_INVALID',
-    `${descriptor.digest} is an artifact with a config of type ${mediaType}, and only the config and the layers of an image can be changed`,
+    `${descriptor.digest} is an artifact with a config of type ${mediaType}, and ${reason}`,
   );
 }
 
-function familyEdits({ descriptor, body }: ImageView): readonly JsonChange[] {
-  const family = familyOf(descriptor.mediaType);
+/** Returns the edits that bring config and layers into a family, where it has a type for them. */
+export function familyEdits({ config, layers }: ImageManifest, family: MediaFamily): readonly JsonChange[] {
   const edit = (path: JsonChange['path'], { mediaType }: Descriptor): readonly JsonChange[] => {
     const wanted = typeInFamily(mediaType, family);
     return wanted === undefined || wanted === mediaType ? [] : [{ path, value: wanted }];
   };
   return [
-    ...edit(['config', 'mediaType'], body.config),
-    ...body.layers.flatMap((layer, at) => edit(['layers', at, 'mediaType'], layer)),
+    ...edit(['config', 'mediaType'], config),
+    ...layers.flatMap((layer, at) => edit(['layers', at, 'mediaType'], layer)),
   ];
 }
 
-function imageOf(bytes: Uint8Array, { mediaType, digest }: Descriptor): ImageView {
-  const { body, ...manifest } = manifestOfBytes(bytes, mediaType, computableAlgorithm(digest));
+interface EditedManifest {
+  readonly mediaType: string;
+  readonly algorithm: Algorithm;
+  readonly before: Digest;
+}
+
+function imageOf(bytes: Uint8Array, { mediaType, algorithm, before }: EditedManifest): ImageView {
+  const { body, ...manifest } = manifestOfBytes(bytes, mediaType, algorithm);
   if (body.kind === 'image') return { ...manifest, body };
-  throw new ContentError('MANIFEST_INVALID', `the changed manifest of ${digest} is no image`);
+  throw new ContentError('MANIFEST_INVALID', `the changed manifest of ${before} is no image`);
 }
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

@@ -2,8 +2,9 @@ import { ContentError } from '../../errors.ts';
 import { editJson, type JsonChange } from '../../json/edit.ts';
 import { manifestOfBytes } from '../../json/make-manifest.ts';
 import type { Descriptor } from '../../spec/descriptor.ts';
-import { computableAlgorithm } from '../../spec/digest.ts';
+import { type Algorithm, computableAlgorithm, type Digest } from '../../spec/digest.ts';
 import type { ImageConfig } from '../../spec/image-config.ts';
+import type { Manifest } from '../../spec/manifest.ts';
 import { isConfigType } from '../../spec/media-type.ts';
 import { maxNesting } from '../../spec/nesting.ts';
 import { callback, checkArgument, checkOptions, flag, recordOf, type Shape } from '../../spec/options.ts';
@@ -34,7 +35,8 @@ export interface MapImagesOptions {
   readonly annotations?: Readonly<Record<string, string | null>> | undefined;
 }
 
-const shape: Shape<MapImagesOptions> = {
+/** The checks of `MapImagesOptions`. */
+export const mapImagesShape: Shape<MapImagesOptions> = {
   wants: callback,
   keepAttestations: flag,
   onDropped: callback,
@@ -53,10 +55,31 @@ export function mapImages(
 ): Index {
   checkArgument('mapImages', 'index', index, aView);
   checkArgument('mapImages', 'change', change, callback);
-  checkOptions('mapImages', options, shape);
+  checkOptions('mapImages', options, mapImagesShape);
+  return mapIndexes(index, change, options, async (manifest) => manifest);
+}
+
+/** Changes an index itself, after its images. */
+export type IndexChange = (manifest: IndexView, context: IndexContext) => Promise<IndexView>;
+
+/** An index in the course of a change. */
+export interface IndexContext {
+  /** The digest of the index before the change. */
+  readonly before: Digest;
+  /** Returns the manifest of an entry, if it is an image or an index. */
+  readonly childOf: (digest: Digest) => Promise<Manifest | undefined>;
+}
+
+/** As `mapImages`, with a change of the index and of every index in it. */
+export function mapIndexes(
+  index: Index,
+  change: (image: Image) => Image | Promise<Image>,
+  options: MapImagesOptions,
+  finish: IndexChange,
+): Index {
   let known: Mapped | undefined;
   const mapped = async (read?: SignalOptions): Promise<Mapped> => {
-    known ??= await mapIndex(index, change, options, { depth: 0, read });
+    known ??= await mapIndex(index, change, options, { depth: 0, read, finish });
     return known;
   };
   return {
@@ -75,6 +98,7 @@ interface Mapped {
 interface Walk {
   readonly depth: number;
   readonly read: SignalOptions | undefined;
+  readonly finish: IndexChange;
 }
 
 async function mapIndex(
@@ -83,7 +107,7 @@ async function mapIndex(
   options: MapImagesOptions,
   walk: Walk,
 ): Promise<Mapped> {
-  const { depth, read } = walk;
+  const { depth, read, finish } = walk;
   const root = await index.manifest(read);
   const { digest } = root.descriptor;
   if (depth > maxNesting)
@@ -110,11 +134,12 @@ async function mapIndex(
       value: value ?? undefined,
     })),
   ];
-  const manifest = indexOf(editJson(root.bytes, edits, { what: `manifest ${digest}` }), root.descriptor);
   const all = new Map([
     ...children,
     ...[...changed.values()].map((child) => [child.descriptor.digest, child] as const),
   ]);
+  const childOf = async (one: Digest): Promise<Manifest | undefined> => all.get(one)?.view.manifest(read);
+  const manifest = await finish(editIndex(root, edits), { before: digest, childOf });
   const kept = new Set(manifest.body.manifests.map((entry) => entry.digest));
   return { manifest, children: [...kept].flatMap((one) => all.get(one)?.view ?? []) };
 }
@@ -130,14 +155,14 @@ async function changeView(
   view: Image | Index,
   change: (image: Image) => Image | Promise<Image>,
   options: MapImagesOptions,
-  { depth, read }: Walk,
+  walk: Walk,
 ): Promise<Image | Index> {
   if (view.kind === 'image') {
-    const { body } = await view.manifest(read);
+    const { body } = await view.manifest(walk.read);
     return isConfigType(body.config.mediaType) ? change(view) : view;
   }
   const inner = { ...options, annotations: undefined };
-  const { manifest, children } = await mapIndex(view, change, inner, { depth: depth + 1, read });
+  const { manifest, children } = await mapIndex(view, change, inner, { ...walk, depth: walk.depth + 1 });
   return {
     kind: 'index',
     rest: view.place ?? view.rest,
@@ -158,7 +183,8 @@ async function entryEdits(
     const [old, next] = [before.get(entry.digest), changed.get(entry.digest)];
     if (old === undefined || next === undefined) continue;
     const path = ['manifests', at] as const;
-    edits.push(...contentEdits(path, entry, (await next.view.manifest(read)).bytes));
+    const { descriptor, bytes } = await next.view.manifest(read);
+    edits.push(...contentEdits(path, entry, bytes), { path: [...path, 'digest'], value: descriptor.digest });
     if (next.descriptor.mediaType !== old.descriptor.mediaType)
       edits.push({ path: [...path, 'mediaType'], value: next.descriptor.mediaType });
     if (entry.platform === undefined || old.view.kind === 'index' || next.view.kind === 'index') continue;
@@ -201,8 +227,29 @@ function attestationEdits(
 /** BuildKit's annotation of an attestation, with the digest of the image that it is about. */
 const referenceDigest = 'vnd.docker.reference.digest';
 
-function indexOf(bytes: Uint8Array, { mediaType, digest }: Descriptor): IndexView {
-  const { body, ...manifest } = manifestOfBytes(bytes, mediaType, computableAlgorithm(digest));
+/** Edits of an index itself. */
+export interface IndexEdit {
+  /**
+   * The media type of the index, when the edits change it.
+   * @defaultValue its type before
+   */
+  readonly mediaType?: string | undefined;
+  /**
+   * The algorithm of the digest of the index.
+   * @defaultValue that of its digest before
+   */
+  readonly algorithm?: Algorithm | undefined;
+}
+
+/** Edits the document of an index. Without an effect, its bytes stay. */
+export function editIndex(
+  { bytes, descriptor }: IndexView,
+  edits: readonly JsonChange[],
+  { mediaType = descriptor.mediaType, algorithm = computableAlgorithm(descriptor.digest) }: IndexEdit = {},
+): IndexView {
+  const { digest } = descriptor;
+  const edited = editJson(bytes, edits, { what: `manifest ${digest}` });
+  const { body, ...manifest } = manifestOfBytes(edited, mediaType, algorithm);
   if (body.kind === 'index') return { ...manifest, body };
   throw new ContentError('MANIFEST_INVALID', `the changed manifest of ${digest} is no index`);
 }

@@ -6,6 +6,7 @@ import { familyOf } from '../../spec/media-family.ts';
 import { checkArgument, checkOptions, type Shape, text } from '../../spec/options.ts';
 import { formatPlatform } from '../../spec/platform.ts';
 import { aView } from '../../store/checks.ts';
+import type { SignalOptions } from '../../store/contract.ts';
 import type { Image } from '../image.ts';
 import { changed } from './changeable.ts';
 import { envEdits, variableName } from './config-edit.ts';
@@ -86,6 +87,29 @@ function rebased(
   return withSteps(documents, [...stepsIn(documents, next), ...own], {
     config: [...rebasedEnv(app, base, target), ...rebasedSystem(app, base, target)],
   });
+}
+
+/**
+ * Returns the number of layers that an image has from its base.
+ * @throws MANIFEST_INVALID when the image is not built on it
+ */
+export async function countBaseLayers(
+  image: Image,
+  { from, name, fromName }: Omit<RebaseBases, 'to'>,
+  read?: SignalOptions,
+): Promise<number> {
+  const [own, base] = [await documentsOf(image, read), await documentsOf(from, read)];
+  const {
+    manifest: { descriptor },
+  } = own;
+  const baseSteps = stepsOf(base);
+  refuseOtherBase(
+    stepsOf(own),
+    baseSteps,
+    name ?? descriptor.digest,
+    fromName ?? base.manifest.descriptor.digest,
+  );
+  return diffIdsOf(baseSteps).length;
 }
 
 /** Returns the steps of the new base, after a check that the image's family has types for them. */

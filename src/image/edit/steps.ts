@@ -120,7 +120,11 @@ export function layersFor(
   { descriptor }: ImageDocuments['manifest'],
   layers: readonly Layer[],
 ): readonly Layer[] {
-  const family = familyOf(descriptor.mediaType);
+  return layersIn(familyOf(descriptor.mediaType), layers);
+}
+
+/** Gives layers the media types of a family. */
+export function layersIn(family: MediaFamily, layers: readonly Layer[]): readonly Layer[] {
   return layers.map((layer) => layerIn(family, layer));
 }
 

@@ -1,0 +1,99 @@
+import { drain } from '../../flow/collect.ts';
+import { verified } from '../../flow/verify.ts';
+import { isDistributable, layerCompression } from '../../spec/media-type.ts';
+import type { SignalOptions } from '../../store/contract.ts';
+import { type EntryChange, rewriteTar } from '../../tar/rewrite.ts';
+import { type CompressionLevel, type LayerMaker, noTar, storedCompression } from './recompress.ts';
+import { type NewLayer, type OldLayer, onceForAll, type RemakeLayer } from './remake.ts';
+import { createStripPlan, type StrippedPaths } from './strip-plan.ts';
+
+/** A change of the files in layers. */
+export interface LayerRewrite {
+  /** Paths to remove from every layer. */
+  readonly stripped?: StrippedPaths | undefined;
+  /** Times of files after this one become this one. In whole seconds since 1970. */
+  readonly latest?: number | undefined;
+  /**
+   * The compression of the new layers.
+   * @defaultValue that of the old layer
+   */
+  readonly form?: CompressionLevel | undefined;
+  readonly layerOf: LayerMaker;
+}
+
+/**
+ * Returns the function that makes layers with changed files, for images with a number of layers from their base, which keep
+ * their times. It reads a layer twice if something in it changes: first to find hard links and later times. A layer that may not
+ * be distributed stays as it is, and one that gets empty goes away.
+ */
+export function layerRewriter(rewrite: LayerRewrite): (baseLayers: number) => RemakeLayer {
+  const made = onceForAll<string, NewLayer>();
+  return (baseLayers) => async (old, read) => {
+    const { descriptor, at } = old;
+    if (!isDistributable(descriptor.mediaType)) return 'kept';
+    if (layerCompression(descriptor.mediaType) === undefined) throw noTar(old);
+    const latest = at < baseLayers ? undefined : rewrite.latest;
+    const work = (signal: AbortSignal): Promise<NewLayer> =>
+      rewritten(old, { ...rewrite, latest }, { signal });
+    return made.run(`${descriptor.digest} ${old.diffId} ${latest ?? ''}`, work, read);
+  };
+}
+
+async function rewritten(old: OldLayer, rewrite: LayerRewrite, read: SignalOptions): Promise<NewLayer> {
+  const { changes, total, isLate } = await plannedChanges(old, rewrite, read);
+  const dropped = [...changes.values()].filter((change) => change === 'drop').length;
+  if (changes.size === 0 && !isLate) return 'kept';
+  if (dropped === total) return 'removed';
+  const form = rewrite.form ?? { compression: await storedCompression(old.layer, read) };
+  const { latest } = rewrite;
+  const change = (_: unknown, position: number): EntryChange => {
+    const planned = changes.get(position) ?? 'keep';
+    return planned === 'drop' || latest === undefined
+      ? planned
+      : { ...(planned === 'keep' ? {} : planned), latest };
+  };
+  return rewrite.layerOf(rewriteTar(tarOf(old, read), change, { what: nameOf(old), ...read }), form);
+}
+
+interface Planned {
+  /** Changes by position. */
+  readonly changes: ReadonlyMap<number, EntryChange>;
+  readonly total: number;
+  /** Whether a time is later than the latest. */
+  readonly isLate: boolean;
+}
+
+/** Reads a layer for the changes in it. */
+async function plannedChanges(
+  old: OldLayer,
+  { stripped, latest }: LayerRewrite,
+  read: SignalOptions,
+): Promise<Planned> {
+  const what = nameOf(old);
+  const plan = stripped === undefined ? undefined : createStripPlan(stripped, what);
+  let total = 0;
+  let isLate = false;
+  const onChange = (): void => {
+    isLate = true;
+  };
+  const trial = rewriteTar(
+    tarOf(old, read),
+    (entry, position) => {
+      total++;
+      plan?.add(entry, position);
+      return { latest };
+    },
+    { what, onChange, ...read },
+  );
+  await drain(trial);
+  return { changes: plan?.changes ?? new Map<number, EntryChange>(), total, isLate };
+}
+
+function nameOf({ descriptor }: OldLayer): string {
+  return `layer ${descriptor.digest}`;
+}
+
+function tarOf(old: OldLayer, { signal }: SignalOptions): AsyncIterable<Uint8Array> {
+  const what = `the tar of ${nameOf(old)}`;
+  return verified(old.layer.uncompressed().open({ signal }), { digest: old.diffId, what });
+}
