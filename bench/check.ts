@@ -8,7 +8,7 @@ import { type Places, repositoryOf } from './tools.ts';
 /** Throws unless the result of the scenario is there. */
 export async function check(scenario: Scenario, stage: Stage, stdout: string, places: Places): Promise<void> {
   const { verb, tags = 1 } = scenario;
-  await using client = ownClient();
+  await using client = ownClient(stage.authority);
   const isThere = async (reference: string): Promise<void> => {
     for await (const { problem } of client.validate(reference, { fast: true })) {
       if (problem !== undefined) throw new Error(`${reference}: ${problem}`);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { startPages } from './pages.ts';
 import { gantryProgram } from './programs.ts';
+import type { Certificate } from './support/authority.ts';
 import { type RunningRegistry, startDistribution } from './support/distribution.ts';
 import { isInPath } from './support/programs.ts';
 import type { TokenService } from './support/token-service.ts';
@@ -20,6 +21,8 @@ export interface StartOptions {
   readonly tags?: number;
   /** Requires tokens of this service, which clients reach at `realm`. */
   readonly login?: { readonly service: TokenService; readonly realm: string };
+  /** The certificate with which the registry speaks TLS. */
+  readonly tls?: Certificate | undefined;
 }
 
 /** Returns the kinds that store pushed content and have their programs in PATH. */
@@ -35,20 +38,23 @@ export interface StartedRegistry extends RunningRegistry {
 /** Starts an empty registry in a process of its own, on a port of this machine. */
 export function startRegistry(
   kind: RegistryKind,
-  { login, tags = 1 }: StartOptions = {},
+  { login, tags = 1, tls }: StartOptions = {},
 ): Promise<StartedRegistry> {
   if (kind === 'pages') return startPages(tags);
-  if (kind !== 'docker-registry') return startGantry(kind === 'gantry');
-  return startDistribution(
-    login === undefined ? {} : { token: { ...login.service.settings, realm: login.realm } },
-  );
+  if (kind !== 'docker-registry') return startGantry(kind === 'gantry', tls);
+  const token = login === undefined ? {} : { token: { ...login.service.settings, realm: login.realm } };
+  return startDistribution({ ...token, tls });
 }
 
-async function startGantry(onDisk: boolean): Promise<StartedRegistry> {
+async function startGantry(onDisk: boolean, tls: Certificate | undefined): Promise<StartedRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-store-'));
+  const options = [
+    ...(onDisk ? ['--disk', folder] : []),
+    ...(tls === undefined ? [] : ['--tls-cert', tls.certFile, '--tls-key', tls.keyFile]),
+  ];
   const child = spawn(
     process.execPath,
-    [gantryProgram(), 'serve', '--json', '--address', '127.0.0.1:0', ...(onDisk ? ['--disk', folder] : [])],
+    [gantryProgram(), 'serve', '--json', '--address', '127.0.0.1:0', ...options],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const stop = async (): Promise<void> => {

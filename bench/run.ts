@@ -33,7 +33,10 @@ export async function runOnce(
 ): Promise<Run> {
   await using scene = await arrange(scenario, stage, kind);
   const { network, seen, direct, home } = scene;
-  const env = await environment(home, stage.service === undefined ? [] : scene.hosts);
+  const env = {
+    ...(await environment(home, stage.service === undefined ? [] : scene.hosts)),
+    ...trust(stage),
+  };
   const args = tool.verbs[scenario.verb]?.(seen) ?? [];
   network.take();
   const taken = await measured([...tool.program, ...args], { env, limit });
@@ -128,6 +131,13 @@ async function prepare(
     hosts: [fronts.from ?? [], fronts.to ?? []].flat(),
     home,
   };
+}
+
+/** Returns the variables that let programs in Go and in Node trust the certificates of the registries. */
+function trust({ authority }: Stage): NodeJS.ProcessEnv {
+  return authority === undefined
+    ? {}
+    : { SSL_CERT_FILE: authority.caFile, NODE_EXTRA_CA_CERTS: authority.caFile };
 }
 
 /**

@@ -65,13 +65,14 @@ export async function runScenario(
 ): Promise<Result> {
   await using opened = await openStage(scenario, registry);
   await using stage = scenario.login === true ? opened : await withOneSource(opened);
-  const { verb } = scenario;
+  const { verb, tls = false } = scenario;
+  const counts = options.counts && !tls;
   const tools = toolsOf(scenario, options).filter(({ verbs }) => verbs[verb] !== undefined);
-  const { taken, counted, failures } = await takeTurns(scenario, stage, { ...options, tools });
+  const { taken, counted, failures } = await takeTurns(scenario, stage, { ...options, counts, tools });
   const rows: Row[] = [];
   for (const { name, start, beside } of tools) {
     const [measures, traffic] = [taken.get(name), counted.get(name)];
-    if (measures === undefined || (options.counts && traffic === undefined)) continue;
+    if (measures === undefined || (counts && traffic === undefined)) continue;
     if (failures.some(({ tool }) => tool === name)) continue;
     rows.push({
       tool: name,
@@ -82,7 +83,7 @@ export async function runScenario(
       ...(scenario.lessStart === true ? { start: await startOf(start, options.limit) } : {}),
     });
   }
-  if (scenario.warm === true && options.counts) {
+  if (scenario.warm === true && counts) {
     rows.push({ tool: 'gantry, warm', runs: 0, traffic: await countWarm(scenario, stage) });
   }
   return { scenario, registry, rows, failures };

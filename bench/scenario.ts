@@ -29,6 +29,8 @@ export interface Scenario {
   readonly warm?: boolean;
   /** Every registry of the scenario requires tokens. */
   readonly login?: boolean;
+  /** Every registry of the scenario speaks TLS, so its requests are not counted. */
+  readonly tls?: boolean;
   /** Default: plain loopback without a proxy. */
   readonly network?: Shape;
   /** The timed runs of each tool, as long as it has time left. Default 5. */

@@ -6,6 +6,7 @@ import type { Credential } from '../src/keychain/index.ts';
 import { imageTag, makeImage, writeImage } from './images.ts';
 import { type RegistryKind, startRegistry } from './registries.ts';
 import type { Held, Scenario } from './scenario.ts';
+import { type Authority, makeAuthority } from './support/authority.ts';
 import type { RunningRegistry } from './support/distribution.ts';
 import { startTokenService, type TokenService } from './support/token-service.ts';
 
@@ -22,6 +23,8 @@ export interface Stage extends AsyncDisposable {
   /** The number of all blobs, manifests included. */
   readonly blobs: number;
   readonly service: TokenService | undefined;
+  /** The authority of the certificates, if the registries speak TLS. */
+  readonly authority: Authority | undefined;
   /**
    * Starts a registry that holds the image under all tags of the scenario. With a login, clients reach the token
    * service at `realm`.
@@ -35,16 +38,18 @@ export interface Stage extends AsyncDisposable {
 export const repository = 'bench/app';
 
 /** Creates a client that prepares runs and checks their results. */
-export function ownClient(): Client {
-  return createClient({ keychain: async () => credential });
+export function ownClient(authority: Authority | undefined): Client {
+  return createClient({ keychain: async () => credential, tls: { ca: authority?.ca } });
 }
 
 export async function openStage(scenario: Scenario, kind: RegistryKind): Promise<Stage> {
-  const { image: shape, holds = 'nothing', tags = 1, login = false } = scenario;
+  const { image: shape, holds = 'nothing', tags = 1, login = false, tls = false } = scenario;
   const folder = await mkdtemp(join(tmpdir(), 'gantry-bench-'));
   const service = login
     ? await startTokenService({ user: user.username, password: user.password, refreshToken: '' })
     : undefined;
+  const authority = tls ? await makeAuthority(folder) : undefined;
+  const certificate = await authority?.issue('registry', 'IP:127.0.0.1');
   const image = await makeImage(shape);
   const before = await heldImage(scenario, image);
   const layout = join(folder, 'layout');
@@ -54,6 +59,7 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
   const start = (realm: string | undefined): Promise<RunningRegistry> =>
     startRegistry(kind, {
       tags,
+      tls: certificate,
       ...(service === undefined || realm === undefined ? {} : { login: { service, realm } }),
     });
   return {
@@ -62,17 +68,18 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
     root,
     blobs: (shape.platforms ?? 1) * (shape.layers + 2) + (shape.platforms === undefined ? 0 : 1),
     service,
+    authority,
     async source(realm) {
       const registry = await start(realm);
       if (kind === 'pages') return registry;
-      await push(registry.host, image, imageTag);
-      for (let at = 2; at <= tags; at++) await push(registry.host, await makeImage(shape), `v${at}`);
+      await push(registry.host, image, imageTag, authority);
+      for (let at = 2; at <= tags; at++) await push(registry.host, await makeImage(shape), `v${at}`, authority);
       return registry;
     },
     async destination(realm) {
       const registry = await start(realm);
       if (before !== undefined)
-        await push(registry.host, before, holds === 'the image' ? imageTag : 'before');
+        await push(registry.host, before, holds === 'the image' ? imageTag : 'before', authority);
       return registry;
     },
     async [Symbol.asyncDispose]() {
@@ -91,8 +98,13 @@ async function heldImage(
   return makeImage(shape, (await image.layers()).slice(0, -1));
 }
 
-async function push(host: string, image: Image | Index, tag: string): Promise<void> {
-  await using client = ownClient();
+async function push(
+  host: string,
+  image: Image | Index,
+  tag: string,
+  authority: Authority | undefined,
+): Promise<void> {
+  await using client = ownClient(authority);
   const reference = `${host}/${repository}:${tag}`;
   await (image.kind === 'image' ? client.pushImage(reference, image) : client.pushIndex(reference, image));
 }

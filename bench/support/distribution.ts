@@ -16,6 +16,8 @@ export async function startDistribution(
     /** The lines of an htpasswd file. Only these users have rights. */ readonly htpasswd?: string;
     /** The token service that it accepts: the `token` part of its configuration. */
     readonly token?: Readonly<Record<'realm' | 'service' | 'issuer' | 'rootcertbundle', string>>;
+    /** The certificate with which it speaks TLS. */
+    readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
   } = {},
 ): Promise<RunningRegistry & { readonly pid: number | undefined }> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-distribution-'));
@@ -33,7 +35,12 @@ export async function startDistribution(
       version: 0.1,
       log: { level: 'info', accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, 'store') }, delete: { enabled: true } },
-      http: { addr: '127.0.0.1:0' },
+      http: {
+        addr: '127.0.0.1:0',
+        ...(options.tls === undefined
+          ? {}
+          : { tls: { certificate: options.tls.certFile, key: options.tls.keyFile } }),
+      },
       ...(Object.keys(auth).length === 0 ? {} : { auth }),
     }),
   );

@@ -1,57 +1,18 @@
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { type Authority, type Certificate, makeAuthority } from '../../bench/support/authority.ts';
 import { alsoSecret } from '../secret.ts';
 
-const run = promisify(execFile);
+export type { Authority, Certificate };
 
-export interface Certificate {
-  readonly certFile: string;
-  readonly keyFile: string;
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** A certificate authority for the length of a test, made by `openssl` in a folder of the test's. */
-export interface Authority {
-  readonly caFile: string;
-  readonly ca: string;
-  /** `names` are alternative names in OpenSSL's form: `DNS:registry.example`, `IP:127.0.0.1`. */
-  issue(commonName: string, names: string): Promise<Certificate>;
-}
-
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-
+/** Makes a certificate authority whose keys must not show in the output of a test. */
 export async function createAuthority(folder: string): Promise<Authority> {
-  const caFile = join(folder, 'ca.pem');
-  const caKey = join(folder, 'ca.key');
-  const subject = ['-subj', '/CN=Authority of a test', '-days', '2'];
-  await openssl(['req', '-x509', ...newKey, ...subject, '-keyout', caKey, '-out', caFile]);
+  const authority = await makeAuthority(folder);
   return {
-    caFile,
-    ca: await readFile(caFile, 'utf8'),
+    ...authority,
     async issue(commonName, names) {
-      const path = (extension: string): string => join(folder, `${commonName}.${extension}`);
-      await writeFile(path('ext'), `subjectAltName=${names}\n`);
-      const request = ['-keyout', path('key'), '-out', path('csr'), '-subj', `/CN=${commonName}`];
-      await openssl(['req', ...newKey, ...request]);
-      const signer = ['-CA', caFile, '-CAkey', caKey, '-CAcreateserial', '-days', '2'];
-      const signed = ['-in', path('csr'), '-extfile', path('ext'), '-out', path('pem')];
-      await openssl(['x509', '-req', ...signer, ...signed]);
-      const key = await readFile(path('key'), 'utf8');
+      const certificate = await authority.issue(commonName, names);
       // Registers a line from the middle, since every key begins alike.
-      alsoSecret(key.split('\n')[2] ?? key);
-      return {
-        certFile: path('pem'),
-        keyFile: path('key'),
-        cert: await readFile(path('pem'), 'utf8'),
-        key,
-      };
+      alsoSecret(certificate.key.split('\n')[2] ?? certificate.key);
+      return certificate;
     },
   };
-}
-
-async function openssl(args: readonly string[]): Promise<void> {
-  await run('openssl', [...args]);
 }
