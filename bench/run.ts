@@ -122,6 +122,7 @@ async function prepare(
     from: `${source}/${repository}:${imageTag}`,
     to: `${destination}/${repository}:${imageTag}`,
     tag,
+    tls: stage.authority !== undefined,
     folder: join(home, 'pulled'),
   });
   return {

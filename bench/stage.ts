@@ -73,7 +73,8 @@ export async function openStage(scenario: Scenario, kind: RegistryKind): Promise
       const registry = await start(realm);
       if (kind === 'pages') return registry;
       await push(registry.host, image, imageTag, authority);
-      for (let at = 2; at <= tags; at++) await push(registry.host, await makeImage(shape), `v${at}`, authority);
+      for (let at = 2; at <= tags; at++)
+        await push(registry.host, await makeImage(shape), `v${at}`, authority);
       return registry;
     },
     async destination(realm) {

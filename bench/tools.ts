@@ -15,6 +15,8 @@ export interface Places {
   readonly to: string;
   /** For `tag`: the new tag of `from`. */
   readonly tag: string;
+  /** Whether the registries speak TLS. */
+  readonly tls: boolean;
   /** For `pull`: a folder that does not exist yet; for `export`: a file. */
   readonly folder: string;
 }
@@ -64,13 +66,28 @@ export const crane: Tool = {
   start: ['crane', 'version'],
 };
 
+/** Options of oras for registries without TLS. */
+const orasPlain = ({ tls }: Places, ...names: readonly string[]): readonly string[] => (tls ? [] : names);
+
 // oras has no verb for all tags of a repository.
 const oras: Tool = {
   name: 'oras',
   program: ['oras'],
   verbs: {
-    push: ({ layout, to }) => ['cp', '--from-oci-layout', `${layout}:${imageTag}`, '--to-plain-http', to],
-    pull: ({ from, folder }) => ['cp', '--from-plain-http', from, '--to-oci-layout', `${folder}:${imageTag}`],
+    push: (places) => [
+      'cp',
+      '--from-oci-layout',
+      `${places.layout}:${imageTag}`,
+      ...orasPlain(places, '--to-plain-http'),
+      places.to,
+    ],
+    pull: (places) => [
+      'cp',
+      ...orasPlain(places, '--from-plain-http'),
+      places.from,
+      '--to-oci-layout',
+      `${places.folder}:${imageTag}`,
+    ],
     copy: ({ from, to }) => ['cp', '--from-plain-http', '--to-plain-http', from, to],
     tag: ({ from, tag }) => ['tag', '--plain-http', from, tag],
     digest: ({ from }) => ['resolve', '--plain-http', from],

@@ -26,6 +26,7 @@ const places: Places = {
   from: 'a:1/bench/app:v1',
   to: 'b:2/bench/app:v1',
   tag: 'more',
+  tls: false,
   folder: '/folder',
 };
 
