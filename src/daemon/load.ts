@@ -220,6 +220,8 @@ class Load {
   ): Promise<Descriptor | undefined> {
     // It can never be the root that a copy asks for.
     if (whole && this.#facts.store === 'classic') return undefined;
+    // An index goes out with all its images: without them, its tar would have none that an older daemon finds.
+    if (whole && isDigest(reference) && reference !== this.#root) return undefined;
     const named = isDigest(reference) ? reference : familiarName({ ...this.#name, tag: reference });
     const image = await findImage(this.#engine, named, { signal });
     if (image === undefined || (whole && !image.isWhole)) return undefined;

@@ -65,6 +65,23 @@ describe('loading into a docker daemon', () => {
     assert.equal(idOf(at, 'app:many'), root.digest);
   });
 
+  it('An index goes out whole also if the daemon has each of its images.', async (test) => {
+    const at = await stage(test);
+    const { body } = await at.client.getManifest(`${at.app}:many`);
+    assert.ok(body.kind === 'index');
+    for (const [n, child] of body.manifests.entries())
+      await at.client.copy(`${at.app}@${child.digest}`, `docker-daemon:child:${n}`);
+    asked(at);
+    const root = await at.client.copy(`${at.app}:many`, 'docker-daemon:app:many');
+    assert.equal(idOf(at, 'app:many'), root.digest);
+    const files = at.daemon.loads.at(-1);
+    for (const child of body.manifests) assert.ok(files?.has(`blobs/${child.digest.replace(':', '/')}`));
+    assert.deepEqual(
+      asked(at).filter((line) => body.manifests.some(({ digest }) => line.includes(digest))),
+      [],
+    );
+  });
+
   it('A classic store takes the image of an index for its own platform, or the chosen one.', async (test) => {
     const at = await stage(test, { store: 'classic', machine: 'aarch64' });
     const own = await at.client.copy(`${at.app}:many`, 'docker-daemon:app:own');

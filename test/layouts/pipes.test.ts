@@ -59,6 +59,7 @@ describe('a pipe', { skip: noShell }, () => {
     'the paths that the system gives it': '$G pull $A:1 /dev/stdout | $G push /dev/stdin $A:2',
     'the prefixes of skopeo':
       '$G copy $A:1 docker-archive:/dev/stdout | $G copy docker-archive:/dev/stdin $A:2',
+    'a change from stdin to stdout': '$G pull $A:1 - | $G mutate --unset-env NONE - -o - | $G push - $A:2',
     'compressed bytes': '$G pull $A:1 - | gzip | $G push - $A:2',
     'files that the shell has opened': '$G pull $A:1 - > out.tar && $G push - $A:2 < out.tar',
     'a file that the shell has read from': '(echo; $G pull $A:1 -) > out && (read; $G push - $A:2) < out',
@@ -92,6 +93,14 @@ describe('a pipe', { skip: noShell }, () => {
     const read = (name: string): Promise<Buffer> => readFile(join(here.cwd, name));
     assert.deepEqual(await read('a'), await read('b'));
     assert.deepEqual(await read('c'), await read('d'));
+  });
+
+  it('a pipe carries an archive into export, and its files out of it, as with crane', async (test) => {
+    const here = await scene(test);
+    const { code, stdout, stderr } = await shell(here, '$G pull $A:1 - | $G export - - | tar -tf -');
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'hello.txt\n');
+    assert.deepEqual(await temporary(here), []);
   });
 
   it('a pipe that is a socket, as a parent in Node makes it, is read and written', async (test) => {
